@@ -1,0 +1,282 @@
+"""From a batch of commands to what is published: load the states, decide in memory, write once, answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+from uuid import UUID
+
+from duban.clock import Clock
+from duban.errors import Unavailable
+from duban.io.consuming import Delivery
+from duban.messages import commands as do
+from duban.messages.envelope import Message, Payload, Record, derived_id, encode
+from duban.messages.events import GENESIS, ProblemEvent, Refused, canonical, chained
+from duban.policy.library import Library
+from duban.policy.rules import Rules
+from duban.problem import Event, Problem
+from duban_router.domain import Decided, Refusal, after, decide
+
+SOURCE = "duban/router"
+_MOST_CONFLICTS = 5
+
+
+class Conflict(Exception):
+    """Somebody else wrote first: ``stale`` says whether to ask again for the ``ledger`` or just for the ``register``."""
+
+    def __init__(self, stale: Literal["ledger", "register"]) -> None:
+        super().__init__(f"the {stale} has moved on")
+        self.stale = stale
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A problem as the ledger holds it, with the hash of its latest event."""
+
+    problem: Problem
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a problem's history: the event, the bytes its hash covers, and the hash."""
+
+    event: Event
+    body: bytes
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a command: the versions of its events, or its refusal."""
+
+    key: UUID
+    command: str
+    problem_id: UUID
+    versions: range
+    refused: Refused | None = None
+
+
+@dataclass(slots=True)
+class Writing:
+    """What one batch adds to the ledger."""
+
+    entries: list[Entry] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    standings: dict[UUID, Standing] = field(default_factory=dict)
+    serials: dict[tuple[str, int], int] = field(default_factory=dict)
+
+
+class Ledger(Protocol):
+    """The ledger (台账) as the handler needs it; one ``write`` is one transaction."""
+
+    async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
+        """The problems that stand under ``ids``."""
+
+    async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
+        """What came of the commands ``keys``, those that have been decided."""
+
+    async def history(self, problem_id: UUID) -> list[Entry]:
+        """Every entry of a problem, in order."""
+
+    async def serial(self, jurisdiction: str, year: int) -> int:
+        """The last number given out in a register."""
+
+    async def write(self, writing: Writing, serials_before: dict[tuple[str, int], int]) -> None:
+        """Add all of ``writing``, or raise :class:`Conflict` and add nothing."""
+
+
+class CommandHandler:
+    """Decides commands batch by batch. States it has seen stay in memory; the ledger's keys tell when they are stale."""
+
+    def __init__(self, ledger: Ledger, library: Library, clock: Clock, remembered: int = 100_000) -> None:
+        self._ledger = ledger
+        self._library = library
+        self._clock = clock
+        self._remembered = remembered
+        self._known: dict[UUID, Standing] = {}
+        self._serials: dict[tuple[str, int], int] = {}
+
+    def forget(self) -> None:
+        """Drop every remembered state: the partitions have changed hands."""
+        self._known.clear()
+        self._serials.clear()
+
+    async def __call__(self, batch: Sequence[Delivery[do.Command]]) -> list[Record]:
+        """Decide ``batch`` and give what is to be published, in order."""
+        decided: dict[UUID, Outcome] = {}
+        for _ in range(_MOST_CONFLICTS):
+            turn = _Turn(self, decided)
+            try:
+                return await turn.take(batch)
+            except Conflict as conflict:
+                self._serials.clear()
+                if conflict.stale == "ledger":
+                    self.forget()
+                    decided = await self._ledger.outcomes([_key(one.message) for one in batch])
+        raise Unavailable("the ledger kept changing under this batch")
+
+    async def recall(self, ids: set[UUID]) -> None:
+        """Bring the states of ``ids`` into memory."""
+        if len(self._known) > self._remembered:
+            self._known.clear()
+        missing = [one for one in ids if one not in self._known]
+        if missing:
+            self._known |= await self._ledger.standings(missing)
+
+
+class _Turn:
+    """One attempt at one batch."""
+
+    def __init__(self, handler: CommandHandler, decided: dict[UUID, Outcome]) -> None:
+        self._ledger, self._library, self._clock = handler._ledger, handler._library, handler._clock
+        self._handler = handler
+        self._decided = dict(decided)
+        self._fresh: dict[UUID, list[Record]] = {}
+        self._writing = Writing()
+        self._serials_before: dict[tuple[str, int], int] = {}
+
+    async def take(self, batch: Sequence[Delivery[do.Command]]) -> list[Record]:
+        ids = {problem_id for one in batch if (problem_id := _problem_id(one.message)) is not None}
+        await self._handler.recall(ids)
+        records: list[Record] = []
+        for delivery in batch:
+            message = delivery.message
+            key = _key(message)
+            if key in self._fresh:
+                records += self._fresh[key]
+            elif key in self._decided:
+                records += await self._again(message, self._decided[key])
+            else:
+                at = self._clock.instant(delivery.appended_at, message.time)
+                self._fresh[key] = await self._decide(message, key, at)
+                records += self._fresh[key]
+        if self._writing.outcomes:
+            await self._ledger.write(self._writing, self._serials_before)
+        self._handler._known |= self._writing.standings
+        self._handler._serials |= self._writing.serials
+        return records
+
+    async def _decide(self, message: Message[do.Command], key: UUID, at: datetime) -> list[Record]:
+        problem_id = _problem_id(message)
+        if problem_id is None:
+            return self._refuse(message, key, at, None, Refusal("no_problem_id", f"{message.subject} is no problem id"))
+        if message.key != message.subject:
+            misplaced = Refusal("wrong_key", "the Kafka key of a command is its problem id, or the order is lost")
+            return self._refuse(message, key, at, None, misplaced)
+        standing = self._writing.standings.get(problem_id) or self._handler._known.get(problem_id)
+        rules = self._rules(message, standing)
+        if rules is None:
+            missing = Refusal("unknown_jurisdiction", f"no pack is published for {message.jurisdiction or 'nowhere'}")
+            return self._refuse(message, key, at, standing, missing)
+        register = (rules.pack.jurisdiction, at.astimezone(rules.zone).year)
+        serial = await self._next_serial(register) if isinstance(message.data, do.Register) else 0
+        outcome = decide(standing.problem if standing else None, message, rules, at, serial)
+        if isinstance(outcome, Refusal):
+            return self._refuse(message, key, at, standing, outcome)
+        if serial:
+            self._writing.serials[register] = serial
+        return self._grant(message, key, standing, outcome)
+
+    def _rules(self, message: Message[do.Command], standing: Standing | None) -> Rules | None:
+        if standing is None:
+            return self._library.current(message.jurisdiction)
+        rules = self._library.rules(standing.problem.pack)
+        if rules is None:
+            raise Unavailable(f"the pack {standing.problem.pack} has not arrived on duban.packs.v1")
+        return rules
+
+    async def _next_serial(self, register: tuple[str, int]) -> int:
+        last = self._writing.serials.get(register) or self._handler._serials.get(register)
+        if last is None:
+            last = self._handler._serials[register] = await self._ledger.serial(*register)
+        self._serials_before.setdefault(register, last)
+        return last + 1
+
+    def _grant(self, message: Message[do.Command], key: UUID, standing: Standing | None, done: Decided) -> list[Record]:
+        head = standing.head if standing else GENESIS
+        records = []
+        for event, problem in done.steps:
+            body = canonical(event)
+            entry = Entry(event, body, head, chained(head, body))
+            self._writing.entries.append(entry)
+            records.append(_record(message, entry, problem))
+            head = entry.hash
+        problem = done.problem
+        versions = range(done.steps[0][0].version, problem.version + 1)
+        self._writing.standings[problem.id] = Standing(problem, head)
+        self._writing.outcomes.append(Outcome(key, message.id, problem.id, versions))
+        return records
+
+    def _refuse(
+        self, message: Message[do.Command], key: UUID, at: datetime, standing: Standing | None, why: Refusal
+    ) -> list[Record]:
+        command = message.data
+        refused = Refused(
+            command=message.id,
+            command_type=command.TYPE,
+            actor=command.actor,
+            at=at,
+            code=why.code,
+            reason=why.reason,
+            status=standing.problem.status if standing else None,
+            version=standing.problem.version if standing else 0,
+            filed=command.filed if isinstance(command, do.Register | do.Attach) else None,
+        )
+        problem_id = _problem_id(message) or derived_id("no problem", message.subject)
+        self._writing.outcomes.append(Outcome(key, message.id, problem_id, range(0), refused))
+        return [_answer(message, refused)]
+
+    async def _again(self, message: Message[do.Command], outcome: Outcome) -> list[Record]:
+        """The same records as when the command was decided: the states are folded again from the history."""
+        if outcome.refused is not None:
+            return [_answer(message, outcome.refused)]
+        records, problem = [], None
+        for entry in await self._ledger.history(outcome.problem_id):
+            rules = self._library.rules(problem.pack if problem else entry.event.change.pack)  # type: ignore[union-attr]
+            if rules is None:
+                raise Unavailable("the pack of this problem has not arrived on duban.packs.v1")
+            problem = after(problem, entry.event, rules)
+            if entry.event.version in outcome.versions:
+                records.append(_record(message, entry, problem))
+        return records
+
+
+def _problem_id(message: Message[do.Command]) -> UUID | None:
+    try:
+        return UUID(message.subject)
+    except ValueError:
+        return None
+
+
+def _key(message: Message[do.Command]) -> UUID:
+    """A command is itself by its source and its id, as CloudEvents say."""
+    return derived_id(message.source, message.id)
+
+
+def _record(message: Message[do.Command], entry: Entry, problem: Problem) -> Record:
+    event = entry.event
+    data = ProblemEvent(event=event, previous=entry.previous, hash=entry.hash, problem=problem)
+    return _published(message, derived_id(event.problem_id, event.version), event.at, data, problem.jurisdiction)
+
+
+def _answer(message: Message[do.Command], refused: Refused) -> Record:
+    return _published(message, derived_id("refused", _key(message)), refused.at, refused, message.jurisdiction)
+
+
+def _published(message: Message[do.Command], id_: UUID, at: datetime, data: Payload, jurisdiction: str) -> Record:
+    return encode(
+        Message(
+            id=str(id_),
+            source=SOURCE,
+            subject=message.subject,
+            time=at,
+            jurisdiction=jurisdiction,
+            key=message.subject,
+            data=data,
+            cause=message.id,
+        )
+    )

@@ -1,0 +1,135 @@
+"""The ledger in PostgreSQL: reads by key, one transaction a batch, rows written as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from duban.messages.events import Refused
+from duban.problem import Event, Problem
+from duban_router.handlers import Conflict, Entry, Outcome, Standing, Writing
+
+SCHEMA = "router"
+Connection = PoolConnectionProxy[asyncpg.Record]
+
+_STANDINGS = "select id, head, state from router.problems where id = any($1::uuid[])"
+_OUTCOMES = """
+    select key, command, problem_id, first_version, last_version, refused
+    from router.outcomes where key = any($1::uuid[])
+"""
+_HISTORY = "select body, previous, hash from router.events where problem_id = $1 order by version"
+_SERIAL = "select last from router.registers where jurisdiction = $1 and year = $2"
+
+#: Moves a register on from the number it was read at; nothing happens when somebody else has moved it meanwhile.
+_ADVANCE = """
+    insert into router.registers as held (jurisdiction, year, last) values ($1, $2, $4)
+    on conflict (jurisdiction, year) do update set last = excluded.last where held.last = $3
+"""
+_WRITE = """
+    with entries as (
+        insert into router.events (problem_id, version, at, kind, body, previous, hash)
+        select * from unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[])
+    ), answers as (
+        insert into router.outcomes (key, command, problem_id, first_version, last_version, refused)
+        select * from unnest($8::uuid[], $9::text[], $10::uuid[], $11::int[], $12::int[], $13::text[])
+    )
+    insert into router.problems
+        (id, version, jurisdiction, number, registered_at, stage, status, category, lead_unit, due_at, lapses, head, state)
+    select * from unnest($14::uuid[], $15::int[], $16::text[], $17::text[], $18::timestamptz[], $19::text[], $20::text[],
+        $21::text[], $22::text[], $23::timestamptz[], $24::int[], $25::text[], $26::text[])
+    on conflict (id) do update set
+        version = excluded.version, stage = excluded.stage, status = excluded.status, lead_unit = excluded.lead_unit,
+        due_at = excluded.due_at, lapses = excluded.lapses, head = excluded.head, state = excluded.state
+"""
+
+
+class PostgresLedger:
+    """The ledger behind :class:`duban_router.handlers.CommandHandler`, in the schema ``router``."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
+        rows = await self._pool.fetch(_STANDINGS, ids)
+        return {row["id"]: Standing(Problem.model_validate_json(row["state"]), row["head"]) for row in rows}
+
+    async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
+        rows = await self._pool.fetch(_OUTCOMES, keys)
+        return {row["key"]: _outcome(row) for row in rows}
+
+    async def history(self, problem_id: UUID) -> list[Entry]:
+        rows = await self._pool.fetch(_HISTORY, problem_id)
+        return [Entry(Event.model_validate_json(r["body"]), r["body"].encode(), r["previous"], r["hash"]) for r in rows]
+
+    async def serial(self, jurisdiction: str, year: int) -> int:
+        last: int | None = await self._pool.fetchval(_SERIAL, jurisdiction, year)
+        return last or 0
+
+    async def write(self, writing: Writing, serials_before: dict[tuple[str, int], int]) -> None:
+        async with self._pool.acquire() as connection:
+            try:
+                async with connection.transaction():
+                    for register, last in writing.serials.items():
+                        await _advance(connection, register, serials_before[register], last)
+                    await connection.execute(_WRITE, *_entries(writing), *_answers(writing), *_problems(writing))
+            except asyncpg.UniqueViolationError:
+                raise Conflict("ledger") from None
+
+
+async def _advance(connection: Connection, register: tuple[str, int], before: int, last: int) -> None:
+    done = await connection.execute(_ADVANCE, *register, before, last)
+    if done != "INSERT 0 1":
+        raise Conflict("register")
+
+
+def _entries(writing: Writing) -> tuple[list[object], ...]:
+    entries = writing.entries
+    return (
+        [one.event.problem_id for one in entries],
+        [one.event.version for one in entries],
+        [one.event.at for one in entries],
+        [one.event.change.kind for one in entries],
+        [one.body.decode() for one in entries],
+        [one.previous for one in entries],
+        [one.hash for one in entries],
+    )
+
+
+def _answers(writing: Writing) -> tuple[list[object], ...]:
+    outcomes = writing.outcomes
+    return (
+        [one.key for one in outcomes],
+        [one.command for one in outcomes],
+        [one.problem_id for one in outcomes],
+        [one.versions.start for one in outcomes],
+        [one.versions.stop - 1 for one in outcomes],
+        [one.refused.model_dump_json(exclude_none=True) if one.refused else None for one in outcomes],
+    )
+
+
+def _problems(writing: Writing) -> tuple[list[object], ...]:
+    standings = list(writing.standings.values())
+    problems = [one.problem for one in standings]
+    return (
+        [one.id for one in problems],
+        [one.version for one in problems],
+        [one.jurisdiction for one in problems],
+        [one.number for one in problems],
+        [one.marks["registered"].at for one in problems],
+        [one.stage for one in problems],
+        [one.status for one in problems],
+        [one.category for one in problems],
+        [one.lead_unit for one in problems],
+        [one.deadlines[0].due_at if one.deadlines else None for one in problems],
+        [sum(one.lapses.values()) for one in problems],
+        [one.head for one in standings],
+        [one.model_dump_json(exclude_none=True) for one in problems],
+    )
+
+
+def _outcome(row: asyncpg.Record) -> Outcome:
+    refused = Refused.model_validate_json(row["refused"]) if row["refused"] else None
+    versions = range(row["first_version"], row["last_version"] + 1)
+    return Outcome(row["key"], row["command"], row["problem_id"], versions, refused)

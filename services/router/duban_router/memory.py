@@ -1,0 +1,44 @@
+"""The ledger in memory: for the simulator and for tests, held to the same contract as the one in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from uuid import UUID
+
+from duban_router.handlers import Conflict, Entry, Outcome, Standing, Writing
+
+
+class MemoryLedger:
+    """The ledger behind :class:`duban_router.handlers.CommandHandler`, in dictionaries."""
+
+    def __init__(self) -> None:
+        self._standings: dict[UUID, Standing] = {}
+        self._outcomes: dict[UUID, Outcome] = {}
+        self._entries: defaultdict[UUID, list[Entry]] = defaultdict(list)
+        self._serials: dict[tuple[str, int], int] = {}
+
+    async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
+        return {one: self._standings[one] for one in ids if one in self._standings}
+
+    async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
+        return {one: self._outcomes[one] for one in keys if one in self._outcomes}
+
+    async def history(self, problem_id: UUID) -> list[Entry]:
+        return list(self._entries[problem_id])
+
+    async def serial(self, jurisdiction: str, year: int) -> int:
+        return self._serials.get((jurisdiction, year), 0)
+
+    async def write(self, writing: Writing, serials_before: dict[tuple[str, int], int]) -> None:
+        if any(self._serials.get(register, 0) != serials_before[register] for register in writing.serials):
+            raise Conflict("register")
+        if any(entry.event.version <= len(self._entries[entry.event.problem_id]) for entry in writing.entries):
+            raise Conflict("ledger")
+        if any(outcome.key in self._outcomes for outcome in writing.outcomes):
+            raise Conflict("ledger")
+        for entry in writing.entries:
+            self._entries[entry.event.problem_id].append(entry)
+        self._outcomes |= {outcome.key: outcome for outcome in writing.outcomes}
+        self._standings |= writing.standings
+        self._serials |= writing.serials

@@ -1,0 +1,48 @@
+"""The responsibility list (责任清单): which units answer for a report, and by which clause. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from duban.messages.report import Report
+from duban.policy.pack import TERRITORIAL, Responsibility
+from duban.policy.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The lead unit, the co-units and the clause that makes them responsible; ``matched`` is False at the fallback desk."""
+
+    lead_unit: str
+    co_units: tuple[str, ...]
+    clause: str
+    matched: bool = True
+
+
+def assign(report: Report, category: str, rules: Rules) -> Assignment:
+    """The first line of the list that takes the report; the fallback desk where none does."""
+    lineage = {area.id for area in rules.lineage(report.area)}
+    for line in rules.pack.responsibility_list:
+        if _takes(line, report, category, lineage):
+            lead = _resolve(line.lead, report, rules)
+            if lead is not None:
+                return Assignment(lead, _others(line, lead, report, rules), line.clause or "practice")
+    desk = rules.pack.fallback
+    return Assignment(desk.unit, (), desk.clause or "practice", matched=False)
+
+
+def _takes(line: Responsibility, report: Report, category: str, lineage: set[str]) -> bool:
+    return (
+        (not line.categories or category in line.categories)
+        and (not line.areas or not lineage.isdisjoint(line.areas))
+        and (not line.channels or report.channel in line.channels)
+    )
+
+
+def _resolve(unit: str, report: Report, rules: Rules) -> str | None:
+    return rules.territorial_unit(report.area) if unit == TERRITORIAL else unit
+
+
+def _others(line: Responsibility, lead: str, report: Report, rules: Rules) -> tuple[str, ...]:
+    named = (_resolve(unit, report, rules) for unit in (*line.co, *rules.pack.always_responsible))
+    return tuple(dict.fromkeys(unit for unit in named if unit is not None and unit != lead))

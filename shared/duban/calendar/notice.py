@@ -1,0 +1,118 @@
+"""What a place has published: its days off and make-up workdays, and the hours it works."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from duban.calendar.within import ClockTime, minute_of_day
+
+FIRST_YEAR = 2004
+LAST_YEAR = 2050
+"""Working time is known from the first of January of ``FIRST_YEAR`` to the end of ``LAST_YEAR``, local time."""
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class NoticeYear(BaseModel):
+    """The days of one year's notice, each with the name of its occasion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(min_length=1)
+    """Which notice or law says so."""
+    holidays: dict[date, str]
+    workdays: dict[date, str] = {}
+    """Make-up workdays 调休: days that would be off, and are worked."""
+
+
+class CalendarNotice(BaseModel):
+    """One published calendar, as one file in ``deploy/calendars`` holds it; a correction is a new ``version``.
+
+    A notice for a year may also rule days of the December before it (元旦). Years that are absent have no notice yet.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    version: int = Field(ge=1)
+    timezone: str
+    years: dict[Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR)], NoticeYear]
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (LookupError, ValueError, OSError) as error:
+            raise ValueError(f"{name!r} is no time zone: write an IANA name such as Asia/Shanghai") from error
+        return name
+
+    @model_validator(mode="after")
+    def _each_day_once_and_in_its_year(self) -> Self:
+        seen: dict[date, int] = {}
+        for year, notice in self.years.items():
+            for day in (*notice.holidays, *notice.workdays):
+                if day.year != year and (day.year, day.month) != (year - 1, 12):
+                    raise ValueError(f"{day} stands under {year}: move it to its own year")
+                if day in seen:
+                    raise ValueError(f"{day} stands twice, under {seen[day]} and {year}: say once whether it is worked")
+                seen[day] = year
+        return self
+
+    @property
+    def holidays(self) -> frozenset[date]:
+        """Every day off, of all years."""
+        return frozenset(day for year in self.years.values() for day in year.holidays)
+
+    @property
+    def workdays(self) -> frozenset[date]:
+        """Every make-up workday, of all years."""
+        return frozenset(day for year in self.years.values() for day in year.workdays)
+
+
+class Interval(BaseModel):
+    """A stretch of a working day: from ``start`` up to but not including ``end``, local time of day."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: ClockTime
+    end: ClockTime
+
+    @property
+    def minutes(self) -> tuple[int, int]:
+        """Start and end in minutes from local midnight."""
+        return minute_of_day(self.start), minute_of_day(self.end)
+
+
+class WorkingHours(BaseModel):
+    """When a place works: the same intervals on each working day, in order.
+
+    ``{start: "08:30", end: "17:00"}`` is short for one interval.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    intervals: tuple[Interval, ...] = Field(min_length=1)
+    weekdays: tuple[Weekday, ...] = Field(default=WEEK[:5], min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_interval_in_short(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not given.keys() & {"start", "end"} or "intervals" in given:
+            return given
+        only = {key: value for key, value in given.items() if key in ("start", "end")}
+        return {key: value for key, value in given.items() if key not in only} | {"intervals": [only]}
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        bounds = [bound for interval in self.intervals for bound in (interval.start, interval.end)]
+        for at, (earlier, later) in enumerate(pairwise(bounds)):
+            if earlier > later or (earlier == later and at % 2 == 0):
+                raise ValueError(f"working hours must run forward and not overlap: {later} does not follow {earlier}")
+        return self

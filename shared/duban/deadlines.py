@@ -1,0 +1,70 @@
+"""What falls due for a problem, and when: a function of its state, evaluated with every event. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from duban.policy.pack import Obligation
+from duban.policy.rules import Rules
+from duban.problem import Deadline, Mark, Problem
+
+
+def due(problem: Problem, rules: Rules) -> tuple[Deadline, ...]:
+    """The next deadline of every obligation that runs against ``problem``, soonest first.
+
+    Acting moves the state, and with it what is due; nothing is cancelled by hand.
+    """
+    return tuple(sorted(_running(problem, rules), key=lambda deadline: (deadline.due_at, deadline.obligation)))
+
+
+def _running(problem: Problem, rules: Rules) -> Iterator[Deadline]:
+    for obligation in rules.obligations_of(problem):
+        if problem.status in obligation.running:
+            since = _latest(problem, obligation)
+            if since is not None:
+                yield from _next_rung(problem, obligation, since, rules)
+
+
+def _latest(problem: Problem, obligation: Obligation) -> Mark | None:
+    """When the clock of ``obligation`` was last set going."""
+    marks = [problem.marks[kind] for kind in obligation.since if kind in problem.marks]
+    return max(marks, key=lambda mark: mark.version, default=None)
+
+
+def _next_rung(problem: Problem, obligation: Obligation, since: Mark, rules: Rules) -> Iterator[Deadline]:
+    """The first rung that has not been taken in this generation; none when the ladder is climbed to its end."""
+    lapse_at = _lapse_at(problem, obligation, since, rules)
+    if lapse_at is None:
+        return
+    taken = problem.taken.get(obligation.id)
+    climbed = taken.level if taken and taken.generation == since.version else 0
+    for level, rung in enumerate(rules.ladders[obligation.ladder].rungs[climbed:], start=climbed + 1):
+        due_at = lapse_at
+        if rung.before is not None:
+            due_at = rules.calendar.subtract(lapse_at, rung.before)
+            if due_at <= since.at:  # a reminder before the clock even started would tell nobody anything
+                continue
+        elif rung.after is not None:
+            due_at = rules.calendar.add(lapse_at, rung.after)
+        yield Deadline(
+            obligation=obligation.id,
+            generation=since.version,
+            level=level,
+            measure=rung.measure,
+            owner=rules.unit_of(problem, obligation.owner),
+            due_at=due_at,
+            lapse_at=lapse_at,
+            provisional=any(
+                rules.calendar.is_provisional(since.at, max(due_at, lapse_at), duration)
+                for duration in (obligation.within, rung.before, rung.after)
+                if duration is not None
+            ),
+        )
+        return
+
+
+def _lapse_at(problem: Problem, obligation: Obligation, since: Mark, rules: Rules) -> datetime | None:
+    if obligation.within is not None:
+        return rules.calendar.add(since.at, obligation.within)
+    return problem.plan.due_at if problem.plan else None

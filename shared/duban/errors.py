@@ -1,0 +1,54 @@
+"""Every error that Duban raises on purpose.
+
+DubanError
+├── Undecodable      bytes that are no message of ours: dead letter
+├── PackError        a policy pack breaks a law; names file, path and law
+├── CalendarError    a calendar or a duration cannot be used
+├── SettingsError    a setting is missing or unusable
+├── MigrationError   a schema does not match the migrations that the code carries
+└── Unavailable      a dependency is away: wait and try again, nothing is wrong with the message
+"""
+
+from __future__ import annotations
+
+
+class DubanError(Exception):
+    """The root of the tree: catch it where any of ours will do."""
+
+
+class Undecodable(DubanError):
+    """Bytes on a topic that are no message of ours.
+
+    ``code`` is a short stable word (``not_json``, ``unknown_type``, ``invalid`` …) for headers and metrics.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class PackError(DubanError):
+    """A policy pack that breaks a law: ``file``, ``path`` inside it, and the ``law``, in words of the reader."""
+
+    def __init__(self, file: str, path: str, law: str) -> None:
+        super().__init__(f"{file}: {path or '(root)'}: {law}")
+        self.file = file
+        self.path = path
+        self.law = law
+
+
+class CalendarError(DubanError):
+    """A calendar or a duration that cannot be used, with what to do about it."""
+
+
+class SettingsError(DubanError):
+    """A setting that is missing or unusable, with its name."""
+
+
+class MigrationError(DubanError):
+    """A database schema that does not match the migrations of this release."""
+
+
+class Unavailable(DubanError):
+    """A dependency (broker, database, receiver) is away; the same call may succeed later."""

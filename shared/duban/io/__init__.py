@@ -1,0 +1,16 @@
+"""The shell: everything that touches the broker, the database, the machine's clock or the terminal.
+
+    settings      what a service is told by its environment
+    broker        how to reach Kafka, and how durable its topics are
+    publishing    records to topics, in order, acknowledged            (Publisher)
+    consuming     batches from topics, at least once, offsets last     (Runner, Source, Delivery)
+    isolating     one message that breaks the code, found and set aside
+    dead_letters  what could not be handled, byte for byte, with the reason
+    tailing       a topic from its beginning, without a group          (Tail)
+    waiting       back-off, and which errors mean "wait" instead of "wrong"
+    postgres      pools; migrations: numbered SQL files
+    logs, metrics, health, faults
+    service       the composition that every service's ``__main__`` calls
+
+Nothing connects at import. Handlers see none of the client libraries: they get deliveries and give back records.
+"""

@@ -1,0 +1,362 @@
+"""The batch runner: records are taken in batches, handled, published, and only then their offsets committed.
+
+Whatever dies in between, the batch comes again: at least once, never less. Handlers make "once" of it (derived ids).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
+from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.structs import TopicPartition
+
+from duban.errors import Undecodable
+from duban.io.broker import connection
+from duban.io.dead_letters import DeadLetter, dead_letter
+from duban.io.delivering import Delivery, delivery
+from duban.io.faults import crash_point
+from duban.io.isolating import Isolation
+from duban.io.metrics import BATCH_SECONDS, DEAD_LETTERS, LAG, PARTITIONS, REBALANCES, RECORDS, RETRIES
+from duban.io.publishing import Publisher
+from duban.io.settings import Settings
+from duban.io.waiting import backoff, dependency, until_available
+from duban.messages.envelope import Payload, Record
+
+T = TypeVar("T")
+D_in = TypeVar("D_in", bound=Payload, contravariant=True)
+Fetched: TypeAlias = dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
+OnPartitions: TypeAlias = Callable[[frozenset[tuple[str, int]]], Awaitable[None]]
+_log = structlog.get_logger(__name__)
+
+_POLL_SECONDS = 1.0
+
+
+class Handler(Protocol):
+    """What a service does with a batch: everything in one transaction, nothing if it raises."""
+
+    async def __call__(self, batch: Sequence[Delivery[Any]], /) -> Sequence[Record]:
+        """The records to publish, in order. Order holds within a partition; a batch may mix partitions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Topics that one handler serves, and the CloudEvents types that are welcome on them."""
+
+    topics: tuple[str, ...]
+    types: Mapping[str, type[Payload]]
+    handle: Handler
+
+
+class _LetGo(Exception):  # noqa: N818 - a signal, no error
+    """The batch in hand is dropped without commit: it belongs to another member now, or comes again at the next start."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """A source with its isolation, whose count of faults in a row spans batches."""
+
+    source: Source
+    isolation: Isolation[Delivery[Any], Record] = field(repr=False)
+
+
+class Runner:
+    """One member of a consumer group, working on one batch at a time.
+
+    ``run`` returns after ``stop``, with the batch in hand finished and committed. ``on_assigned`` and ``on_revoked`` are
+    awaited with the partitions while none of them is being worked on.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        group: str,
+        sources: Sequence[Source],
+        publisher: Publisher,
+        on_assigned: OnPartitions | None = None,
+        on_revoked: OnPartitions | None = None,
+    ) -> None:
+        self.group = group + settings.group_suffix
+        self._settings = settings
+        self._publisher = publisher
+        self._on_assigned = on_assigned
+        self._on_revoked = on_revoked
+        self._works = [
+            _Work(source, Isolation(self._guarded(source.handle), settings.max_dead_in_a_row)) for source in sources
+        ]
+        self._stopping = asyncio.Event()
+        self._letting_go = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._step: asyncio.Task[None] | None = None
+        self._broken: Exception | None = None
+        self._waiting_for: str | None = None
+        self._held: frozenset[TopicPartition] = frozenset()
+        self._consumer: AIOKafkaConsumer | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether partitions are assigned (perhaps none), and no dependency is being waited for."""
+        return self._consumer is not None and self._waiting_for is None and not self._letting_go.is_set()
+
+    @property
+    def waiting_for(self) -> str | None:
+        """The dependency that the batch in hand waits for, if any."""
+        return self._waiting_for
+
+    def stop(self) -> None:
+        """Take no further batch; ``run`` finishes the one in hand and returns."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until ``stop``.
+
+        Raises:
+            HandlerBroken: when too many messages in a row break the handler.
+            Exception: what a callback for partitions raised, or what no waiting can cure.
+        """
+        consumer = await until_available("broker", self._join)
+        try:
+            while not self._stopping.is_set():
+                await self._one_step(consumer)
+        finally:
+            await self._end_step()
+            self._consumer = None
+            await consumer.stop()
+
+    async def _join(self) -> AIOKafkaConsumer:
+        settings = self._settings
+        consumer = AIOKafkaConsumer(
+            **connection(settings, self.group),
+            group_id=self.group,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            session_timeout_ms=int(settings.session_timeout * 1000),
+            heartbeat_interval_ms=int(settings.session_timeout * 1000 / 4),
+            # Nobody gets our partitions before the batch in hand had its time to finish.
+            rebalance_timeout_ms=int((settings.drain_timeout + 5) * 1000),
+            max_partition_fetch_bytes=2 * 1024 * 1024,
+        )
+        topics = [topic for work in self._works for topic in work.source.topics]
+        consumer.subscribe(topics, listener=_Listener(self))
+        try:
+            await consumer.start()
+        except BaseException:
+            await consumer.stop()
+            raise
+        self._consumer = consumer
+        return consumer
+
+    async def _one_step(self, consumer: AIOKafkaConsumer) -> None:
+        self._step = asyncio.create_task(self._take_one(consumer))
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({self._step, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not self._step.done():
+            return
+        if not self._step.cancelled():
+            self._step.result()
+        if self._broken is not None:
+            raise self._broken
+
+    async def _end_step(self) -> None:
+        """Let the step finish if it has a batch in hand, within the drain time-out; else cancel it."""
+        step = self._step
+        if step is None or step.done():
+            return
+        if not self._idle.is_set():
+            self._stop_waiting()
+            await asyncio.wait({step}, timeout=self._settings.drain_timeout)
+        if not step.done():
+            step.cancel()
+            await asyncio.wait({step})
+        if not step.cancelled():
+            step.result()
+
+    def _stop_waiting(self) -> None:
+        """A batch that waits for a dependency is dropped at once; a batch that moves may finish."""
+        self._letting_go.set()
+
+    async def _take_one(self, consumer: AIOKafkaConsumer) -> None:
+        fetched: Fetched = await consumer.getmany(
+            timeout_ms=int(_POLL_SECONDS * 1000), max_records=self._settings.batch_size
+        )
+        if not fetched:
+            return
+        # No await between the records' arrival and this line: a rebalance sees the batch in hand or no batch at all.
+        self._idle.clear()
+        try:
+            with BATCH_SECONDS.labels(self.group).time():
+                await self._work_on(consumer, fetched)
+        except _LetGo:
+            _log.info("batch let go", group=self.group, records=sum(map(len, fetched.values())))
+        finally:
+            self._waiting_for = None
+            self._idle.set()
+
+    async def _work_on(self, consumer: AIOKafkaConsumer, fetched: Fetched) -> None:
+        results: list[Record | DeadLetter] = []
+        for work in self._works:
+            mine = {place: records for place, records in fetched.items() if place.topic in work.source.topics}
+            if mine:
+                results += await self._handle(work, mine)
+        crash_point("after_handle")
+        await self._patiently(lambda: self._publisher.publish(results))
+        crash_point("after_publish")
+        await self._commit(consumer, fetched)
+        crash_point("after_offsets")
+        self._measure_lag(consumer)
+
+    async def _handle(self, work: _Work, fetched: Fetched) -> list[Record | DeadLetter]:
+        """What to publish for ``fetched``: the handler's records, and a dead letter for each message that got none."""
+        letters: list[DeadLetter] = []
+        batch: list[Delivery[Any]] = []
+        for place, records in fetched.items():
+            before = len(letters)
+            for record in records:
+                try:
+                    batch.append(delivery(record, work.source.types))
+                except Undecodable as error:
+                    letters.append(self._dead(record, error, error.code, attempts=1, retryable=False))
+            undecodable = len(letters) - before
+            RECORDS.labels(self.group, place.topic, "undecodable").inc(undecodable)
+            RECORDS.labels(self.group, place.topic, "taken").inc(len(records) - undecodable)
+        results, faults = await work.isolation.run(batch)
+        for fault in faults:
+            record = _record_of(fault.item, fetched)
+            RECORDS.labels(self.group, record.topic, "fault").inc()
+            letters.append(self._dead(record, fault.error, "fault", attempts=fault.attempts, retryable=True))
+        return [*results, *letters]
+
+    def _dead(
+        self, record: ConsumerRecord[bytes, bytes], error: Exception, code: str, *, attempts: int, retryable: bool
+    ) -> DeadLetter:
+        DEAD_LETTERS.labels(self.group, record.topic, code).inc()
+        _log.error(
+            "dead letter", group=self.group, topic=record.topic, partition=record.partition, offset=record.offset,
+            code=code, error=f"{type(error).__name__}: {error}"[:500],
+        )  # fmt: skip
+        return dead_letter(record, self.group, error, code=code, attempts=attempts, retryable=retryable)
+
+    def _guarded(self, handle: Handler) -> Callable[[Sequence[Delivery[Any]]], Awaitable[Sequence[Record]]]:
+        """``handle``, waiting for its dependencies, and at fault if a record that it gives is too large for any topic."""
+
+        async def guarded(batch: Sequence[Delivery[Any]]) -> Sequence[Record]:
+            results = await self._patiently(lambda: handle(batch))
+            for record in results:
+                self._publisher.check(record)
+            return results
+
+        return guarded
+
+    async def _patiently(self, action: Callable[[], Awaitable[T]]) -> T:
+        """What ``action`` returns, tried again for as long as a dependency is away and the partitions are ours.
+
+        Nothing is fetched meanwhile; the member stays alive, so the partitions stay here as long as they may.
+        """
+        for delay in backoff():
+            try:
+                found = await action()
+            except Exception as error:
+                away = dependency(error)
+                if away is None:
+                    raise
+                RETRIES.labels(away).inc()
+                _log.warning("dependency unavailable", group=self.group, dependency=away, error=repr(error)[:500])
+                self._waiting_for = away
+            else:
+                self._waiting_for = None
+                return found
+            await self._rest(delay)
+        raise AssertionError("back-off never ends")
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._letting_go.wait(), seconds)
+        except TimeoutError:
+            pass
+        else:
+            raise _LetGo
+        if (consumer := self._consumer) is not None:
+            # A member that does not poll is put out of the group after ``max_poll_interval``; paused, a poll brings
+            # nothing. Without a time-out it does not yield either, so it cannot wait for the rebalance that waits for us.
+            held = consumer.assignment()
+            consumer.pause(*held)
+            await consumer.getmany(timeout_ms=0)
+            consumer.resume(*held)
+
+    async def _commit(self, consumer: AIOKafkaConsumer, fetched: Fetched) -> None:
+        offsets = {place: records[-1].offset + 1 for place, records in fetched.items()}
+
+        async def commit() -> None:
+            async with asyncio.timeout(self._settings.publish_timeout):
+                await consumer.commit(offsets)
+
+        try:
+            await self._patiently(commit)
+        except (CommitFailedError, IllegalStateError) as error:
+            # Handled and published, but no longer ours: the next owner does it again, and finds the ids taken.
+            _log.info("offsets refused", group=self.group, error=str(error))
+
+    def _measure_lag(self, consumer: AIOKafkaConsumer) -> None:
+        lags: dict[str, int] = {}
+        for place in self._held:
+            position, end = consumer.last_stable_offset(place), consumer.highwater(place)
+            if end is not None and position is not None:
+                lags[place.topic] = lags.get(place.topic, 0)
+        for topic, lag in lags.items():
+            LAG.labels(self.group, topic).set(lag)
+
+    async def _assigned(self, places: frozenset[TopicPartition]) -> None:
+        self._held = places
+        PARTITIONS.labels(self.group).set(len(places))
+        await self._tell(self._on_assigned, places)
+        self._letting_go.clear()
+
+    async def _revoked(self, places: frozenset[TopicPartition]) -> None:
+        """Runs inside aiokafka's rejoin: partitions are given up when this returns."""
+        self._letting_go.set()
+        if places:
+            REBALANCES.labels(self.group).inc()
+        try:
+            await asyncio.wait_for(self._idle.wait(), self._settings.drain_timeout)
+        except TimeoutError:
+            _log.warning("batch not finished before its partitions move", group=self.group)
+            if self._step is not None:
+                self._step.cancel()
+                await self._idle.wait()
+        self._held = frozenset()
+        PARTITIONS.labels(self.group).set(0)
+        await self._tell(self._on_revoked, places)
+
+    async def _tell(self, callback: OnPartitions | None, places: frozenset[TopicPartition]) -> None:
+        """Await ``callback``; aiokafka only logs what a listener raises, so it is kept for ``run`` to raise."""
+        if callback is None:
+            return
+        try:
+            await callback(frozenset((place.topic, place.partition) for place in places))
+        except Exception as error:
+            self._broken = error
+            if self._step is not None:
+                self._step.cancel()
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        await self._runner._revoked(frozenset(revoked))
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        await self._runner._assigned(frozenset(assigned))
+
+
+def _record_of(delivered: Delivery[Any], fetched: Fetched) -> ConsumerRecord[bytes, bytes]:
+    records = fetched[TopicPartition(delivered.topic, delivered.partition)]
+    return next(record for record in records if record.offset == delivered.offset)

@@ -1,0 +1,98 @@
+"""What a service is told by its environment: every variable begins with ``DUBAN_``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from duban.errors import SettingsError
+
+PREFIX = "DUBAN_"
+
+
+class Settings(BaseSettings):
+    """The settings that all services share; a service subclasses it with its own fields."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    kafka: str = Field("127.0.0.1:29092", min_length=1, description="Bootstrap servers, `host:port` separated by commas")
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How to speak to the brokers"
+    )
+    kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="SASL mechanism, where SASL is on"
+    )
+    kafka_user: str | None = Field(None, description="The service's own principal, where SASL is on")
+    kafka_password: SecretStr | None = Field(None, description="The password of that principal")
+    kafka_ca: Path | None = Field(None, description="PEM file of the authority that signs the brokers; empty: the system's")
+    database: SecretStr = Field(
+        SecretStr("postgresql://postgres@127.0.0.1:29432/postgres"),
+        description="PostgreSQL of this service, as a URL",
+    )
+    pool_size: int = Field(4, ge=1, le=100, description="Database connections that one process may hold")
+    clock: Literal["system", "driven"] = Field(
+        "system", description="`system`, or `driven` by the ticks on `duban.clock.v1` (demo, acceptance, replay)"
+    )
+    group_suffix: str = Field(
+        "", pattern=r"^[a-z0-9-]*$", description="Appended to the consumer group, for a second installation on one broker"
+    )
+    batch_size: int = Field(500, ge=1, le=10_000, description="Most records in one batch, which is one transaction")
+    compression: Literal["none", "lz4"] = Field("none", description="How published records are compressed")
+    max_record_bytes: int = Field(
+        1_000_000, ge=1_000, description="Largest record that may be published; the topic must take as much"
+    )
+    publish_timeout: float = Field(10.0, gt=0, description="Seconds to wait for the brokers' acks before backing off")
+    drain_timeout: float = Field(
+        25.0, gt=0, description="Seconds that a batch in hand may take to finish when partitions move or the service stops"
+    )
+    session_timeout: float = Field(10.0, gt=0, description="Seconds without a heartbeat after which a member is given up")
+    max_dead_in_a_row: int = Field(
+        100, ge=1, description="Messages in a row that may break the code before the service stops instead of going on"
+    )
+    health_host: str = Field("127.0.0.1", description="Address of `/healthz`, `/readyz` and `/metrics`")
+    health_port: int | None = Field(None, ge=0, le=65535, description="Port of the same; empty: the service's own default")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe line that is written")
+    log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or colours for people")
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings in the environment.
+
+        Raises:
+            SettingsError: naming each variable that is missing or unusable, and why.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            faults = error.errors(include_url=False, include_context=False, include_input=False)
+            lines = [f"{variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in faults]
+            raise SettingsError("; ".join(lines)) from None
+
+
+def variable(field: str) -> str:
+    """The environment variable behind a field."""
+    return f"{PREFIX}{field}".upper()
+
+
+def settings_table(*classes: type[Settings]) -> str:
+    """A Markdown table of every setting of ``classes``, each named once, in the order of declaration."""
+    lines = ["| Variable | Default | Meaning |", "| --- | --- | --- |"]
+    seen: set[str] = set()
+    for cls in classes:
+        for name, field in cls.model_fields.items():
+            if name not in seen:
+                seen.add(name)
+                lines.append(f"| `{variable(name)}` | {_shown(field.default)} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(default: object) -> str:
+    if default is PydanticUndefined:
+        return "required"
+    if isinstance(default, SecretStr):
+        default = default.get_secret_value()
+    return "–" if default is None or default == "" else f"`{default}`"

@@ -1,0 +1,43 @@
+"""Notices and ticks: what must be told to whom, and what time the driven clock shows."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+from duban.messages.envelope import Payload
+from pydantic import AwareDatetime
+
+
+class Notice(Payload):
+    """What must be told to whom. Escalation writes it, the deliverer reads it; its id is the de-duplication key."""
+
+    TOPIC: ClassVar[str] = "duban.notices.v1"
+    TYPE: ClassVar[str] = "duban.notice.issued"
+
+    recipient: str
+    measure: str
+    measure_kind: str
+    level: int
+    obligation: str
+    problem_id: UUID
+    number: str
+    problem_title: str
+    owner: str
+    lapse_at: AwareDatetime
+    public: bool = False
+    text: str
+    issued_at: AwareDatetime
+
+
+class Tick(Payload):
+    """The driven clock shows ``at``. The player writes it; every service on the driven clock reads it."""
+
+    TOPIC: ClassVar[str] = "duban.clock.v1"
+    TYPE: ClassVar[str] = "duban.clock.ticked"
+
+    at: AwareDatetime
+
+
+NOTICES: dict[str, type[Notice]] = {Notice.TYPE: Notice}
+TICKS: dict[str, type[Tick]] = {Tick.TYPE: Tick}

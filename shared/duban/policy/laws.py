@@ -1,0 +1,166 @@
+"""The laws between the entries of a pack. A pack that breaks one is refused with its path and the law."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from string import Formatter
+
+from duban.policy.pack import RELATIVE, TERRITORIAL, TEXT_FIELDS, PolicyPack
+
+#: Where in the pack, and what is wrong there.
+Breach = tuple[str, str]
+
+
+def breaches(pack: PolicyPack) -> Iterator[Breach]:
+    """Every law that ``pack`` breaks, in the order of the file."""
+    for law in LAWS:
+        yield from law(pack)
+
+
+def ids_are_unique(pack: PolicyPack) -> Iterator[Breach]:
+    for section in ("units", "channels", "areas", "categories", "measures", "ladders", "obligations"):
+        seen: dict[str, int] = {}
+        for index, entry in enumerate(getattr(pack, section)):
+            if entry.id in seen:
+                yield f"{section}.{index}", f"the id {entry.id} stands at {section}.{seen[entry.id]} already"
+            seen.setdefault(entry.id, index)
+
+
+def units_are_known(pack: PolicyPack) -> Iterator[Breach]:
+    units = {unit.id for unit in pack.units}
+    named = [("office", pack.office), ("fallback.unit", pack.fallback.unit)]
+    named += [(f"units.{i}.parent", unit.parent) for i, unit in enumerate(pack.units) if unit.parent]
+    named += [(f"areas.{i}.unit", area.unit) for i, area in enumerate(pack.areas) if area.unit]
+    for i, line in enumerate(pack.responsibility_list):
+        named += [(f"responsibility_list.{i}.lead", line.lead)]
+        named += [(f"responsibility_list.{i}.co.{j}", unit) for j, unit in enumerate(line.co)]
+    named += [(f"always_responsible.{i}", unit) for i, unit in enumerate(pack.always_responsible)]
+    for path, unit in named:
+        if unit not in units and not (
+            unit == TERRITORIAL and not path.startswith(("office", "fallback", "units", "areas"))
+        ):
+            yield path, f"{unit} is not among the units"
+
+
+def areas_and_categories_are_known(pack: PolicyPack) -> Iterator[Breach]:
+    areas = {area.id for area in pack.areas}
+    categories = {category.id for category in pack.categories}
+    channels = {channel.id for channel in pack.channels}
+    if pack.default_category not in categories:
+        yield "default_category", f"{pack.default_category} is not among the categories"
+    for i, area in enumerate(pack.areas):
+        if area.parent and area.parent not in areas:
+            yield f"areas.{i}.parent", f"{area.parent} is not among the areas"
+    for i, line in enumerate(pack.responsibility_list):
+        yield from _unknown(f"responsibility_list.{i}.categories", line.categories, categories, "categories")
+        yield from _unknown(f"responsibility_list.{i}.areas", line.areas, areas, "areas")
+        yield from _unknown(f"responsibility_list.{i}.channels", line.channels, channels, "channels")
+    for i, obligation in enumerate(pack.obligations):
+        yield from _unknown(f"obligations.{i}.categories", obligation.categories, categories, "categories")
+        yield from _unknown(f"obligations.{i}.channels", obligation.channels, channels, "channels")
+
+
+def _unknown(path: str, named: Iterable[str], known: set[str], section: str) -> Iterator[Breach]:
+    for index, name in enumerate(named):
+        if name not in known:
+            yield f"{path}.{index}", f"{name} is not among the {section}"
+
+
+def areas_form_a_tree(pack: PolicyPack) -> Iterator[Breach]:
+    parents = {area.id: area.parent for area in pack.areas}
+    for index, area in enumerate(pack.areas):
+        seen, at = {area.id}, area.parent
+        while at is not None and at not in seen:
+            seen.add(at)
+            at = parents.get(at)
+        if at is not None:
+            yield f"areas.{index}.parent", f"{area.id} lies inside itself"
+
+
+def territory_has_a_unit(pack: PolicyPack) -> Iterator[Breach]:
+    if (
+        any(TERRITORIAL in (line.lead, *line.co) for line in pack.responsibility_list)
+        or TERRITORIAL in pack.always_responsible
+    ):
+        for index, area in enumerate(pack.areas):
+            if area.parent is None and area.unit is None:
+                yield f"areas.{index}.unit", f"{TERRITORIAL} is used, but no unit answers for {area.id}"
+        if not pack.areas:
+            yield "areas", f"{TERRITORIAL} is used, but there are no areas"
+
+
+def each_line_can_match(pack: PolicyPack) -> Iterator[Breach]:
+    lines = pack.responsibility_list
+    for later in range(len(lines)):
+        for earlier in range(later):
+            if all(
+                not (wide := getattr(lines[earlier], what)) or set(getattr(lines[later], what) or ("*",)) <= set(wide)
+                for what in ("categories", "areas", "channels")
+            ):
+                yield (
+                    f"responsibility_list.{later}",
+                    f"never matches: responsibility_list.{earlier} takes all of it first",
+                )
+                break
+
+
+def ladders_climb(pack: PolicyPack) -> Iterator[Breach]:
+    measures = {measure.id: measure for measure in pack.measures}
+    units = {unit.id for unit in pack.units}
+    for i, ladder in enumerate(pack.ladders):
+        lapsed = False
+        for j, rung in enumerate(ladder.rungs):
+            path = f"ladders.{i}.rungs.{j}"
+            if rung.measure not in measures:
+                yield f"{path}.measure", f"{rung.measure} is not among the measures"
+            if lapsed and rung.before is not None:
+                yield f"{path}.before", "a rung before the lapse stands after one that follows it"
+            if not lapsed and rung.before is None and rung.after is not None:
+                yield f"{path}.after", "the first rung of the lapse takes effect at the lapse itself: leave `after` out"
+            if lapsed and rung.after is None:
+                yield path, "a later rung needs `after`, or it would be taken together with the one before it"
+            lapsed = lapsed or rung.before is None
+            for k, recipient in enumerate(rung.to):
+                if recipient not in units and recipient not in RELATIVE:
+                    yield f"{path}.to.{k}", f"{recipient} is neither a unit nor one of {', '.join(RELATIVE)}"
+        if not lapsed:
+            yield f"ladders.{i}", "has no rung at the lapse: what lapses would never escalate"
+
+
+def obligations_have_ladders(pack: PolicyPack) -> Iterator[Breach]:
+    ladders = {ladder.id for ladder in pack.ladders}
+    for index, obligation in enumerate(pack.obligations):
+        if obligation.ladder not in ladders:
+            yield f"obligations.{index}.ladder", f"{obligation.ladder} is not among the ladders"
+
+
+def texts_can_be_filled(pack: PolicyPack) -> Iterator[Breach]:
+    for index, measure in enumerate(pack.measures):
+        yield from _fields(f"measures.{index}.text", measure.text, TEXT_FIELDS)
+    yield from _fields("number", pack.number, ("year", "serial"))
+    if "serial" not in pack.number:
+        yield "number", "names no {serial}: all problems would get the same number"
+
+
+def _fields(path: str, template: str, known: tuple[str, ...]) -> Iterator[Breach]:
+    try:
+        named = [field for _, field, _, _ in Formatter().parse(template) if field is not None]
+    except ValueError as error:
+        yield path, f"is no template: {error}"
+        return
+    for field in named:
+        if field not in known:
+            yield path, f"mentions {{{field}}}; it may mention {', '.join(known)}"
+
+
+LAWS: tuple[Callable[[PolicyPack], Iterator[Breach]], ...] = (
+    ids_are_unique,
+    units_are_known,
+    areas_and_categories_are_known,
+    areas_form_a_tree,
+    territory_has_a_unit,
+    each_line_can_match,
+    ladders_climb,
+    obligations_have_ladders,
+    texts_can_be_filled,
+)

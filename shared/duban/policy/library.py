@@ -1,0 +1,60 @@
+"""Every pack and calendar that has been published: which rules a problem lives under. Pure; fed from ``duban.packs.v1``."""
+
+from __future__ import annotations
+
+from duban.calendar import CalendarNotice
+from duban.policy.pack import PolicyPack, PublishedCalendar
+from duban.policy.rules import Rules
+
+
+class Library:
+    """The packs by reference and the newest of each jurisdiction; rules are compiled when they are first asked for."""
+
+    def __init__(self) -> None:
+        self._packs: dict[str, PolicyPack] = {}
+        self._newest: dict[str, PolicyPack] = {}
+        self._notices: dict[str, CalendarNotice] = {}
+        self._rules: dict[str, Rules] = {}
+
+    def add(self, published: PolicyPack | PublishedCalendar) -> None:
+        """Take in what was published; an older version never displaces a newer one."""
+        if isinstance(published, PolicyPack):
+            self._add_pack(published)
+        else:
+            self._add_calendar(published.notice)
+
+    def _add_pack(self, pack: PolicyPack) -> None:
+        self._packs[pack.ref] = pack
+        self._rules.pop(pack.ref, None)
+        newest = self._newest.get(pack.jurisdiction)
+        if newest is None or pack.id != newest.id or pack.version >= newest.version:
+            self._newest[pack.jurisdiction] = pack
+
+    def _add_calendar(self, notice: CalendarNotice) -> None:
+        known = self._notices.get(notice.id)
+        if known is None or notice.version >= known.version:
+            self._notices[notice.id] = notice
+            self._rules.clear()
+
+    @property
+    def refs(self) -> list[str]:
+        """Every pack there is, as ``id@version``."""
+        return sorted(self._packs)
+
+    @property
+    def jurisdictions(self) -> list[str]:
+        """Every jurisdiction that has a pack."""
+        return sorted(self._newest)
+
+    def current(self, jurisdiction: str) -> Rules | None:
+        """The rules under which new problems of ``jurisdiction`` begin; None where no usable pack is published."""
+        pack = self._newest.get(jurisdiction)
+        return self.rules(pack.ref) if pack else None
+
+    def rules(self, ref: str) -> Rules | None:
+        """The rules of the pack ``id@version``; None until both the pack and its calendar are here."""
+        found = self._rules.get(ref)
+        pack = self._packs.get(ref)
+        if found is None and pack is not None and pack.time.calendar in self._notices:
+            found = self._rules[ref] = Rules.compile(pack, self._notices[pack.time.calendar])
+        return found

@@ -1,0 +1,98 @@
+"""A pack compiled for use: look-ups by id, and the obligations that concern a problem. Built once a version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from duban.calendar import Calendar, CalendarNotice
+from duban.policy.pack import Area, Category, Ladder, Measure, Nearness, Obligation, PolicyPack, Unit
+from duban.problem import Problem
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A pack with its calendar: what the core asks when it decides."""
+
+    pack: PolicyPack
+    calendar: Calendar
+
+    @classmethod
+    def compile(cls, pack: PolicyPack, notice: CalendarNotice) -> Rules:
+        """The rules of ``pack`` on the calendar ``notice``."""
+        return cls(pack, Calendar.compile(notice, pack.time.hours, pack.time.counting))
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.calendar.notice.timezone)
+
+    @cached_property
+    def units(self) -> dict[str, Unit]:
+        return {unit.id: unit for unit in self.pack.units}
+
+    @cached_property
+    def channels(self) -> frozenset[str]:
+        return frozenset(channel.id for channel in self.pack.channels)
+
+    @cached_property
+    def areas(self) -> dict[str, Area]:
+        return {area.id: area for area in self.pack.areas}
+
+    @cached_property
+    def categories(self) -> dict[str, Category]:
+        return {category.id: category for category in self.pack.categories}
+
+    @cached_property
+    def measures(self) -> dict[str, Measure]:
+        return {measure.id: measure for measure in self.pack.measures}
+
+    @cached_property
+    def ladders(self) -> dict[str, Ladder]:
+        return {ladder.id: ladder for ladder in self.pack.ladders}
+
+    @cached_property
+    def obligations(self) -> dict[str, Obligation]:
+        return {obligation.id: obligation for obligation in self.pack.obligations}
+
+    @cached_property
+    def _obligations_by_kind(self) -> dict[tuple[str, str], tuple[Obligation, ...]]:
+        return {}
+
+    def obligations_of(self, problem: Problem) -> tuple[Obligation, ...]:
+        """The obligations that concern problems of this category and channel, in the order of the pack."""
+        kind = (problem.category, problem.channel)
+        found = self._obligations_by_kind.get(kind)
+        if found is None:
+            found = tuple(
+                one
+                for one in self.pack.obligations
+                if (not one.categories or problem.category in one.categories)
+                and (not one.channels or problem.channel in one.channels)
+            )
+            self._obligations_by_kind[kind] = found
+        return found
+
+    def lineage(self, area: str | None) -> Iterator[Area]:
+        """``area`` and the areas around it, from the inside out."""
+        while area is not None:
+            yield (place := self.areas[area])
+            area = place.parent
+
+    def territorial_unit(self, area: str | None) -> str | None:
+        """The unit that answers for ``area``: its own, or that of the nearest area around it."""
+        return next((place.unit for place in self.lineage(area) if place.unit), None)
+
+    def nearness(self, category: str) -> Nearness | None:
+        """When two reports of ``category`` are one problem; None where each report stands for itself."""
+        near = self.categories[category].near or self.pack.near
+        return near if isinstance(near, Nearness) else None
+
+    def number(self, year: int, serial: int) -> str:
+        """The register number of the ``serial``-th problem of ``year``."""
+        return self.pack.number.format(year=year, serial=serial)
+
+    def unit_of(self, problem: Problem, role: str) -> str:
+        """The unit that ``role`` (``@lead``, ``@office``) means; the office stands in for a lead that is absent."""
+        return (problem.lead_unit or self.pack.office) if role == "@lead" else self.pack.office
