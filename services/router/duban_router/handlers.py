@@ -10,7 +10,7 @@ from uuid import UUID
 
 from duban.clock import Clock
 from duban.errors import Unavailable
-from duban.io.consuming import Delivery
+from duban.io.delivering import Delivery
 from duban.messages import commands as do
 from duban.messages.envelope import Message, Payload, Record, derived_id, encode
 from duban.messages.events import GENESIS, ProblemEvent, Refused, canonical, chained
@@ -24,7 +24,7 @@ _MOST_CONFLICTS = 5
 
 
 class Conflict(Exception):
-    """Somebody else wrote first: ``stale`` says whether to ask again for the ``ledger`` or just for the ``register``."""
+    """Somebody else wrote first: the ``ledger``, or just the ``register``, is ``stale`` and must be asked again."""
 
     def __init__(self, stale: Literal["ledger", "register"]) -> None:
         super().__init__(f"the {stale} has moved on")
@@ -68,6 +68,8 @@ class Writing:
     outcomes: list[Outcome] = field(default_factory=list)
     standings: dict[UUID, Standing] = field(default_factory=dict)
     serials: dict[tuple[str, int], int] = field(default_factory=dict)
+    #: The versions that refusals rest on: an event meets the key of its version, a refusal would meet nothing.
+    rests_on: dict[UUID, int] = field(default_factory=dict)
 
 
 class Ledger(Protocol):
@@ -90,7 +92,7 @@ class Ledger(Protocol):
 
 
 class CommandHandler:
-    """Decides commands batch by batch. States it has seen stay in memory; the ledger's keys tell when they are stale."""
+    """Decides commands batch by batch. States stay in memory; the ledger's keys tell when they are stale."""
 
     def __init__(self, ledger: Ledger, library: Library, clock: Clock, remembered: int = 100_000) -> None:
         self._ledger = ledger
@@ -215,6 +217,8 @@ class _Turn:
         self, message: Message[do.Command], key: UUID, at: datetime, standing: Standing | None, why: Refusal
     ) -> list[Record]:
         command = message.data
+        if standing and standing.problem.id not in self._writing.standings:
+            self._writing.rests_on[standing.problem.id] = standing.problem.version
         refused = Refused(
             command=message.id,
             command_type=command.TYPE,

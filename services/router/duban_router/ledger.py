@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+
 from duban.messages.events import Refused
 from duban.problem import Event, Problem
 from duban_router.handlers import Conflict, Entry, Outcome, Standing, Writing
@@ -27,6 +28,10 @@ _ADVANCE = """
     insert into router.registers as held (jurisdiction, year, last) values ($1, $2, $4)
     on conflict (jurisdiction, year) do update set last = excluded.last where held.last = $3
 """
+_SAME = """
+    select count(*) from router.problems
+    join unnest($1::uuid[], $2::int[]) as known (id, version) using (id, version)
+"""
 _WRITE = """
     with entries as (
         insert into router.events (problem_id, version, at, kind, body, previous, hash)
@@ -36,9 +41,10 @@ _WRITE = """
         select * from unnest($8::uuid[], $9::text[], $10::uuid[], $11::int[], $12::int[], $13::text[])
     )
     insert into router.problems
-        (id, version, jurisdiction, number, registered_at, stage, status, category, lead_unit, due_at, lapses, head, state)
-    select * from unnest($14::uuid[], $15::int[], $16::text[], $17::text[], $18::timestamptz[], $19::text[], $20::text[],
-        $21::text[], $22::text[], $23::timestamptz[], $24::int[], $25::text[], $26::text[])
+        (id, version, jurisdiction, number, registered_at, stage, status,
+         category, lead_unit, due_at, lapses, head, state)
+    select * from unnest($14::uuid[], $15::int[], $16::text[], $17::text[], $18::timestamptz[],
+        $19::text[], $20::text[], $21::text[], $22::text[], $23::timestamptz[], $24::int[], $25::text[], $26::text[])
     on conflict (id) do update set
         version = excluded.version, stage = excluded.stage, status = excluded.status, lead_unit = excluded.lead_unit,
         due_at = excluded.due_at, lapses = excluded.lapses, head = excluded.head, state = excluded.state
@@ -73,9 +79,17 @@ class PostgresLedger:
                 async with connection.transaction():
                     for register, last in writing.serials.items():
                         await _advance(connection, register, serials_before[register], last)
+                    await _check(connection, writing.rests_on)
                     await connection.execute(_WRITE, *_entries(writing), *_answers(writing), *_problems(writing))
             except asyncpg.UniqueViolationError:
                 raise Conflict("ledger") from None
+
+
+async def _check(connection: Connection, rests_on: dict[UUID, int]) -> None:
+    if rests_on:
+        same = await connection.fetchval(_SAME, list(rests_on), list(rests_on.values()))
+        if same != len(rests_on):
+            raise Conflict("ledger")
 
 
 async def _advance(connection: Connection, register: tuple[str, int], before: int, last: int) -> None:

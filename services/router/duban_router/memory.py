@@ -33,6 +33,8 @@ class MemoryLedger:
     async def write(self, writing: Writing, serials_before: dict[tuple[str, int], int]) -> None:
         if any(self._serials.get(register, 0) != serials_before[register] for register in writing.serials):
             raise Conflict("register")
+        if any(self._standings[one].problem.version != version for one, version in writing.rests_on.items()):
+            raise Conflict("ledger")
         if any(entry.event.version <= len(self._entries[entry.event.problem_id]) for entry in writing.entries):
             raise Conflict("ledger")
         if any(outcome.key in self._outcomes for outcome in writing.outcomes):

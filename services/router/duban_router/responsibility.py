@@ -11,7 +11,7 @@ from duban.policy.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The lead unit, the co-units and the clause that makes them responsible; ``matched`` is False at the fallback desk."""
+    """The lead unit, the co-units and the clause; ``matched`` is False at the fallback desk."""
 
     lead_unit: str
     co_units: tuple[str, ...]

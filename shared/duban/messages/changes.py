@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from pydantic import AwareDatetime, Field
+
 from duban.messages.commands import RectificationPlan
 from duban.messages.report import Evidence, Filed, Part
-from pydantic import AwareDatetime, Field
 
 
 class Registered(Part):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
+from pydantic import AwareDatetime, Field
+
 from duban.messages.envelope import Payload
 from duban.messages.report import Evidence, Filed, Name, Part, Prose
-from pydantic import AwareDatetime, Field
 
 #: The unit under which the services themselves act.
 ENGINE = "duban"

@@ -12,8 +12,9 @@ from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID, uuid5
 
 import orjson
-from duban.errors import Undecodable
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from duban.errors import Undecodable
 
 #: Every id in the system is derived from its cause inside this namespace.
 NAMESPACE = UUID("6f1b0a5e-0d7e-5c1b-9a37-2f6d7562616e")

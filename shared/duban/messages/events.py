@@ -6,19 +6,20 @@ from hashlib import sha256
 from typing import ClassVar, get_args
 
 import orjson
+from pydantic import AwareDatetime
+
 from duban.messages.changes import Change
 from duban.messages.commands import Actor
 from duban.messages.envelope import Payload
 from duban.messages.report import Filed
 from duban.problem import Event, Problem, Status
-from pydantic import AwareDatetime
 
 #: The predecessor of the first event of every problem.
 GENESIS = "0" * 64
 
 
 def canonical(event: Event) -> bytes:
-    """The bytes of ``event`` that its hash covers: JSON in UTF-8, keys sorted, no white space, absent fields left out."""
+    """The bytes that the hash of ``event`` covers: JSON in UTF-8, keys sorted, no white space, no absent fields."""
     return orjson.dumps(event.model_dump(mode="json", exclude_none=True), option=orjson.OPT_SORT_KEYS)
 
 

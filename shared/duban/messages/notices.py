@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
-from duban.messages.envelope import Payload
 from pydantic import AwareDatetime
+
+from duban.messages.envelope import Payload
 
 
 class Notice(Payload):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from duban.messages.envelope import Payload
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from duban.messages.envelope import Payload
 
 #: Names that travel as keys and labels: units, categories, areas, channels, jurisdictions.
 Name = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\s@\x00-\x1f][^\x00-\x1f]*$")]

@@ -1,4 +1,4 @@
-"""Every pack and calendar that has been published: which rules a problem lives under. Pure; fed from ``duban.packs.v1``."""
+"""Every pack and calendar that has been published, and the rules that they make. Pure; fed from ``duban.packs.v1``."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class HandBackRule(Founded):
 
 
 class Closing(Founded):
-    """How a completed problem leaves the ledger: whether it is verified, and whether strike-off waits for the office."""
+    """How a completed problem leaves the ledger: whether it is verified, and who strikes it off."""
 
     verify: bool
     strike_off: Literal["by_office", "automatic"]
@@ -218,7 +218,7 @@ class WorkingTime(Founded):
 
 
 class PolicyPack(Payload):
-    """One city's policy: who answers for what, until when, and what follows when not. ``duban pack publish`` writes it."""
+    """One city's policy: who answers for what, until when, and what follows when not. ``duban pack publish`` writes."""
 
     TOPIC: ClassVar[str] = "duban.packs.v1"
     TYPE: ClassVar[str] = "duban.pack.published"

@@ -1,0 +1,138 @@
+"""Every message there is: the one source of the JSON Schemas, the AsyncAPI document and the README's table. Pure."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from duban.messages.commands import COMMANDS
+from duban.messages.envelope import Payload
+from duban.messages.events import PROBLEMS, ProblemEvent, Refused
+from duban.messages.notices import NOTICES, TICKS
+from duban.messages.report import Report
+from duban.policy.pack import PACKS
+
+REPORTS: dict[str, type[Report]] = {Report.TYPE: Report}
+
+#: Every CloudEvents type and its model.
+TYPES: dict[str, type[Payload]] = {**REPORTS, **COMMANDS, **PROBLEMS, **NOTICES, **PACKS, **TICKS}
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A topic as readers see it: what its key is, who writes it and who reads it."""
+
+    topic: str
+    key: str
+    carries: str
+    written_by: str
+    read_by: str
+
+
+CHANNELS = (
+    Channel("duban.reports.v1", "source and id", "a report from any channel", "producers, the gateway", "intake"),
+    Channel("duban.commands.v1", "problem id", "what somebody wants done", "intake, people, escalation", "router"),
+    Channel(
+        "duban.problems.v1",
+        "problem id",
+        "what happened, with the state after it; or a refusal",
+        "router",
+        "escalation, intake, anyone",
+    ),
+    Channel("duban.notices.v1", "recipient", "what must be told to whom", "escalation", "the deliverer"),
+    Channel(
+        "duban.packs.v1", "pack and version", "packs and calendars, checked", "`duban pack publish`", "every service"
+    ),
+    Channel(
+        "duban.clock.v1",
+        "clock",
+        "ticks of the driven clock; unused in production",
+        "the player",
+        "escalation, the API",
+    ),
+)
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """The JSON Schema of each model's data, by file name without its ending."""
+    return {model.__name__: _schema(model) for model in dict.fromkeys(TYPES.values())}
+
+
+def _schema(model: type[Payload]) -> dict[str, Any]:
+    schema = model.model_json_schema(mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"duban:{model.__name__}", **schema}
+
+
+def asyncapi(version: str) -> dict[str, Any]:
+    """The AsyncAPI 3 document of all topics; message payloads point at the schema files beside it."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Duban",
+            "version": version,
+            "license": {"name": "Apache-2.0"},
+            "description": "CloudEvents 1.0 on Kafka: binary mode is written, binary and structured mode are read.",
+        },
+        "defaultContentType": "application/json",
+        "channels": {channel.topic: _channel(channel) for channel in CHANNELS},
+        "operations": {f"receive {channel.topic}": _operation(channel) for channel in CHANNELS},
+        "components": {"messages": {name: _message(name, model) for name, model in TYPES.items()}},
+    }
+
+
+def _channel(channel: Channel) -> dict[str, Any]:
+    names = [name for name, model in TYPES.items() if channel.topic == model.TOPIC]
+    return {
+        "address": channel.topic,
+        "description": f"Carries {channel.carries}. Key: {channel.key}.",
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
+    }
+
+
+def _operation(channel: Channel) -> dict[str, Any]:
+    return {
+        "action": "receive",
+        "channel": {"$ref": f"#/channels/{channel.topic}"},
+        "summary": f"Written by {channel.written_by}; read by {channel.read_by}.",
+    }
+
+
+def _message(name: str, model: type[Payload]) -> dict[str, Any]:
+    attributes = ("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_subject", "ce_time", "ce_jurisdiction")
+    return {
+        "name": name,
+        "summary": summary(model),
+        "headers": {
+            "type": "object",
+            "properties": {attribute: {"type": "string"} for attribute in attributes} | {"ce_type": {"const": name}},
+            "required": ["ce_specversion", "ce_id", "ce_source", "ce_type"],
+        },
+        "payload": {
+            "schemaFormat": "application/schema+json;version=draft-2020-12",
+            "schema": {"$ref": f"{model.__name__}.json"},
+        },
+    }
+
+
+def summary(model: type[Payload]) -> str:
+    """The first sentence of the model's docstring."""
+    return inspect.getdoc(model).split("\n")[0]  # type: ignore[union-attr]
+
+
+def message_table() -> str:
+    """Every message as a Markdown table: topic, type, what it says."""
+    return "\n".join(["| Topic | CloudEvents type | What it says |", "| --- | --- | --- |", *_rows()]) + "\n"
+
+
+def _rows() -> Iterator[str]:
+    for channel in CHANNELS:
+        for name, model in TYPES.items():
+            if channel.topic != model.TOPIC or (model is ProblemEvent and name != "duban.problem.registered"):
+                continue
+            shown = "duban.problem.*" if model is ProblemEvent else name
+            yield f"| `{channel.topic}` | `{shown}` | {summary(model)} |"
+
+
+__all__ = ["CHANNELS", "REPORTS", "TYPES", "Channel", "Refused", "asyncapi", "message_table", "schemas", "summary"]

@@ -1,0 +1,219 @@
+"""The laws of a problem's life: given a problem, when a command comes, then these events or this refusal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from duban.calendar import Within
+from duban.messages import commands as do
+from duban.messages.report import Evidence
+from duban.policy import Rules
+from duban.problem import NEXT, OPEN, Stage, Status
+from duban_router.domain import PERMITTED, Decided, Refusal
+
+from tests.given import Case, report
+
+NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city
+SEALED = (Evidence(uri="file:///photo.jpg", sha256="0" * 64),)
+US = timedelta(microseconds=1)
+
+
+@pytest.fixture
+def case() -> Case:
+    return Case(NOW)
+
+
+def refused(outcome: Decided | Refusal) -> str:
+    assert isinstance(outcome, Refusal), outcome
+    assert len(outcome.reason) > 10
+    return outcome.code
+
+
+def test_a_report_is_registered_and_dispatched_in_one_command(case: Case) -> None:
+    done = case.registered(report(category="river", area="north-town"))
+    assert [event.change.kind for event, _ in done.steps] == ["registered", "dispatched"]
+    assert (case.problem.lead_unit, case.problem.co_units, case.problem.clause) == ("water", ("north",), "art. 1")
+    assert case.problem.number == "SV-2022-0001"
+    assert case.problem.stage is Stage.TRANSFER
+
+
+def test_the_territorial_unit_is_that_of_the_nearest_area_around(case: Case) -> None:
+    case.registered(report(category="noise", area="north-town"))
+    assert (case.problem.lead_unit, case.problem.co_units) == ("north", ("water",))
+
+
+def test_what_no_line_takes_goes_to_the_fallback_desk(case: Case) -> None:
+    case.registered(report(category="other", area=None))
+    assert (case.problem.lead_unit, case.problem.clause) == ("office", "practice")
+
+
+def test_a_report_without_a_category_takes_the_default_one(case: Case) -> None:
+    case.registered(report(category=None))
+    assert case.problem.category == "other"
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [({"category": "fire"}, "unknown_category"), ({"channel": "pigeon"}, "unknown_channel"), ({"area": "moon"}, "unknown_area")],
+)
+def test_a_report_that_the_pack_does_not_know_is_refused_by_name(case: Case, changed: dict[str, str], code: str) -> None:
+    assert refused(case.register(report(**changed))) == code
+
+
+def test_the_whole_way_to_strike_off(case: Case) -> None:
+    case.registered(report(category="river"))
+    for unit, command in (
+        ("water", do.Acknowledge),
+        ("water", do.Progress),
+        ("water", do.Complete),
+        ("office", do.Verify),
+        ("office", do.StrikeOff),
+    ):
+        case.advance(hours=1)
+        case.done(command, unit, **DETAILS.get(command, {}))
+    assert case.problem.status is Status.STRUCK_OFF
+    assert case.problem.deadlines == ()
+
+
+DETAILS: dict[type[do.Command], dict[str, object]] = {
+    do.Progress: {"note": "half done"},
+    do.Complete: {"outcome": "rectified"},
+    do.Verify: {"passed": True},
+    do.HandBack: {"clause": "art. 2", "evidence": SEALED, "reason": "not ours"},
+    do.Dispatch: {"lead_unit": "north"},
+}
+
+
+def test_a_hand_back_needs_reason_evidence_and_clause(case: Case) -> None:
+    case.registered(report(category="river"))
+    assert refused(case.act(do.HandBack, "water", clause="art. 2", evidence=SEALED)) == "missing_reason"
+    assert refused(case.act(do.HandBack, "water", clause="art. 2", reason="not ours")) == "missing_evidence"
+    assert refused(case.act(do.HandBack, "water", evidence=SEALED, reason="not ours")) == "missing_clause"
+
+
+def test_the_overall_limit_runs_on_through_hand_backs(case: Case) -> None:
+    case.registered(report(category="river"))
+    limit = case.deadline("rectify")
+    case.advance(hours=3)
+    case.done(do.HandBack, "water", **DETAILS[do.HandBack])
+    assert case.problem.status is Status.REGISTERED
+    case.done(do.Dispatch, "office", lead_unit="north")
+    again = case.deadline("rectify")
+    assert (again.lapse_at, again.generation, again.owner) == (limit.lapse_at, limit.generation, "north")
+
+
+def test_hand_backs_are_capped(case: Case) -> None:
+    case.registered(report(category="river"))
+    for _ in range(2):
+        case.done(do.HandBack, "water", **DETAILS[do.HandBack])
+        case.done(do.Dispatch, "office", lead_unit="water")
+    assert refused(case.act(do.HandBack, "water", **DETAILS[do.HandBack])) == "too_many_handbacks"
+
+
+def test_who_handled_a_problem_cannot_review_it(case: Case) -> None:
+    case.registered(report(category="other"))  # the office itself is the lead here
+    case.done(do.Complete, "office", outcome="rectified")
+    assert refused(case.act(do.Verify, "office", passed=True)) == "reviewer_is_handler"
+
+
+def test_work_that_does_not_pass_is_underway_again(case: Case) -> None:
+    case.registered(report(category="river"))
+    case.done(do.Complete, "water", outcome="rectified")
+    case.done(do.Verify, "office", passed=False, reason="still foul")
+    assert (case.problem.status, case.problem.outcome) == (Status.UNDERWAY, None)
+
+
+def test_a_problem_is_not_struck_off_before_it_is_verified(case: Case) -> None:
+    case.registered(report(category="river"))
+    case.done(do.Complete, "water", outcome="rectified")
+    assert refused(case.act(do.StrikeOff, "office")) == "not_verified"
+
+
+@pytest.mark.parametrize(("offset", "code"), [(-US, "not_due"), (0 * US, None), (US, None)])
+def test_a_deadline_lapses_at_its_instant_and_not_a_microsecond_before(
+    case: Case, offset: timedelta, code: str | None
+) -> None:
+    case.registered(report(category="river"))
+    deadline = case.deadline("acknowledge")
+    case.now = deadline.due_at + offset
+    outcome = case.escalate(deadline)
+    assert (refused(outcome) if code else isinstance(outcome, Decided)) == (code or True)
+
+
+def test_the_ladder_is_climbed_rung_by_rung(case: Case) -> None:
+    case.registered(report(category="river", area="north"))
+    taken = []
+    while any(one.obligation == "acknowledge" for one in case.problem.deadlines):
+        deadline = case.deadline("acknowledge")
+        case.now = deadline.due_at
+        outcome = case.escalate(deadline)
+        assert isinstance(outcome, Decided)
+        change = outcome.steps[0][0].change
+        taken.append((change.kind, change.level, change.measure, change.to))  # type: ignore[union-attr]
+    assert taken == [
+        ("reminded", 1, "reminder", ("water",)),
+        ("escalated", 2, "bulletin", ("water", "office")),
+        ("escalated", 3, "interview", ("water", "north")),
+    ]
+    assert case.problem.lapses == {"acknowledge": 2}
+
+
+def test_an_action_in_time_moves_the_deadline_away(case: Case) -> None:
+    case.registered(report(category="river"))
+    deadline = case.deadline("acknowledge")
+    case.done(do.Acknowledge, "water")
+    case.now = deadline.due_at
+    assert refused(case.escalate(deadline)) == "moved_on"
+
+
+def test_a_recurring_obligation_falls_due_again_after_each_fulfilment(case: Case) -> None:
+    case.registered(report(category="river"))
+    case.done(do.Acknowledge, "water")
+    first = case.deadline("progress")
+    case.advance(days=3)
+    case.done(do.Progress, "water", note="half done")
+    second = case.deadline("progress")
+    assert second.lapse_at - first.lapse_at == timedelta(days=3)
+    assert second.generation > first.generation
+
+
+def test_a_reminder_that_would_come_before_its_clock_started_is_left_out(case: Case) -> None:
+    short = case.rules.obligations["acknowledge"].model_copy(update={"within": Within(working_hours=4)})
+    others = tuple(one for one in case.rules.pack.obligations if one.id != "acknowledge")
+    case.rules = Rules(case.rules.pack.model_copy(update={"obligations": (short, *others)}), case.rules.calendar)
+    case.registered(report(category="river"))
+    assert (case.deadline("acknowledge").level, case.deadline("acknowledge").measure) == (2, "bulletin")
+    assert case.deadline("acknowledge").due_at == case.deadline("acknowledge").lapse_at
+
+
+@pytest.mark.parametrize("status", [*Status])
+@pytest.mark.parametrize("command", [c for c in PERMITTED if c not in (do.Register, do.Escalate, do.Recompute, do.Attach)])
+def test_only_moves_of_the_table_are_legal(status: Status, command: type[do.Command]) -> None:
+    case = Case.in_status(status, NOW)
+    legal = {kind for (at, kind) in NEXT if at is status}
+    kinds = {do.Reject: "rejected", do.Dispatch: "dispatched", do.Acknowledge: "acknowledged", do.HandBack: "handed_back",
+             do.Plan: "planned", do.Progress: "progressed", do.Complete: "completed", do.Verify: "verified",
+             do.StrikeOff: "struck_off", do.Reopen: "reopened"}  # fmt: skip
+    details = {**DETAILS.get(command, {}), "reason": "for a reason"}
+    if command is do.Plan:
+        details["plan"] = {"person": "Li", "target": "clean", "measures": ["dig"], "due_at": NOW}
+    outcome = case.act(command, case.unit_for(command), **details)
+    unverified = command is do.StrikeOff and status is Status.VERIFYING  # legal only where the pack asks for no review
+    assert isinstance(outcome, Decided) == (kinds[command] in legal and not unverified), outcome
+
+
+def test_only_the_units_named_may_act(case: Case) -> None:
+    case.registered(report(category="river"))
+    for command in PERMITTED:
+        if command not in (do.Register, do.Attach, do.Escalate):
+            details = {**DETAILS.get(command, {}), "reason": "r"}
+            if command is do.Plan:
+                details["plan"] = {"person": "Li", "target": "clean", "measures": ["dig"], "due_at": NOW}
+            assert refused(case.act(command, "south", **details)) == "not_permitted"
+
+
+def test_every_open_status_has_a_way_out_and_closed_ones_only_reopen() -> None:
+    for status in Status:
+        kinds = {kind for (at, kind) in NEXT if at is status}
+        assert kinds == {"reopened"} if status not in OPEN else kinds > {"attached", "escalated"}

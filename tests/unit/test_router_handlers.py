@@ -1,0 +1,146 @@
+"""The laws of the router's handler, over the ledger in memory."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from duban.clock import SystemClock
+from duban.io.delivering import Delivery
+from duban.messages import commands as do
+from duban.messages.envelope import Message, Record, decode, derived_id
+from duban.messages.events import GENESIS, PROBLEMS, ProblemEvent, Refused, canonical, chained
+from duban.messages.report import Filed
+from duban_router.handlers import CommandHandler
+from duban_router.memory import MemoryLedger
+
+from tests.given import report, small_library
+
+AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
+
+
+def problem_id(name: object) -> str:
+    return str(derived_id("problem", name))
+
+
+def command(name: str, data: do.Command, number: int = 0, key: str | None = None) -> Delivery[do.Command]:
+    subject = problem_id(number)
+    message = Message(name, "tests", subject, AT, "smallville", key or subject, data)
+    return Delivery(message, "duban.commands.v1", 0, 0, AT)
+
+
+def register(number: int = 0, name: str = "register") -> Delivery[do.Command]:
+    filed = Filed(source="tests", id=str(number), received_at=AT, report=report(area="north"))
+    return command(f"{name} {number}", do.Register(actor=do.Actor(unit=do.ENGINE), filed=filed), number)
+
+
+def acknowledge(number: int = 0) -> Delivery[do.Command]:
+    return command(f"acknowledge {number}", do.Acknowledge(actor=do.Actor(unit="water")), number)
+
+
+def answers(records: list[Record]) -> list[ProblemEvent | Refused]:
+    return [decode(one.key, one.value, one.headers, PROBLEMS).data for one in records]
+
+
+@pytest.fixture
+def ledger() -> MemoryLedger:
+    return MemoryLedger()
+
+
+@pytest.fixture
+def handler(ledger: MemoryLedger) -> CommandHandler:
+    return CommandHandler(ledger, small_library(), SystemClock())
+
+
+async def test_numbers_are_given_without_gaps(handler: CommandHandler) -> None:
+    first = answers(await handler([register(0), register(0, "again"), register(1)]))
+    second = answers(await handler([register(2)]))
+    numbers = [one.problem.number for one in (*first, *second) if isinstance(one, ProblemEvent)]
+    assert list(dict.fromkeys(numbers)) == ["SV-2022-0001", "SV-2022-0002", "SV-2022-0003"]
+    assert [one.code for one in first if isinstance(one, Refused)] == ["already_registered"]
+
+
+async def test_a_batch_that_comes_again_writes_nothing_and_publishes_the_same(
+    handler: CommandHandler, ledger: MemoryLedger
+) -> None:
+    batch = [register(0), acknowledge(0), acknowledge(0), register(1)]
+    first = await handler(batch)
+    await handler([command("later", do.Progress(actor=do.Actor(unit="water"), note="half done"))])
+    held = len(await ledger.history(derived_id("problem", 0)))
+    fresh = CommandHandler(ledger, small_library(), SystemClock())
+    assert await handler(batch) == first
+    assert await fresh(batch) == first
+    assert len(await ledger.history(derived_id("problem", 0))) == held
+
+
+async def test_a_refusal_stands_even_if_it_would_be_granted_now(handler: CommandHandler, ledger: MemoryLedger) -> None:
+    early = acknowledge(0)
+    refused = answers(await handler([early]))
+    assert isinstance(refused[0], Refused)
+    await handler([register(0)])
+    again = answers(await CommandHandler(ledger, small_library(), SystemClock())([early]))
+    assert again == refused
+
+
+async def test_a_member_whose_memory_is_stale_starts_over_from_the_ledger(ledger: MemoryLedger) -> None:
+    zombie = CommandHandler(ledger, small_library(), SystemClock())
+    owner = CommandHandler(ledger, small_library(), SystemClock())
+    await zombie([register(0)])
+    await owner([acknowledge(0)])
+    late = answers(await zombie([command("other", do.Progress(actor=do.Actor(unit="water"), note="half done"))]))
+    assert isinstance(late[0], ProblemEvent)
+    assert (late[0].event.version, late[0].event.change.kind) == (4, "progressed")
+
+
+async def test_two_members_share_one_register_without_gaps(ledger: MemoryLedger) -> None:
+    one = CommandHandler(ledger, small_library(), SystemClock())
+    other = CommandHandler(ledger, small_library(), SystemClock())
+    given = []
+    for number, member in enumerate([one, other, one, one, other]):
+        given += [a.problem.number for a in answers(await member([register(number)])) if isinstance(a, ProblemEvent)]
+    assert sorted(set(given)) == [f"SV-2022-{n:04d}" for n in range(1, 6)]
+
+
+async def test_every_event_carries_the_hash_over_its_predecessor(handler: CommandHandler, ledger: MemoryLedger) -> None:
+    published = answers(await handler([register(0), acknowledge(0)]))
+    head = GENESIS
+    for one, entry in zip(published, await ledger.history(derived_id("problem", 0)), strict=True):
+        assert isinstance(one, ProblemEvent)
+        assert one.previous == head
+        assert one.hash == chained(head, canonical(one.event)) == entry.hash
+        assert entry.body == canonical(one.event)
+        head = one.hash
+
+
+async def test_an_action_counts_from_when_the_broker_appended_it(handler: CommandHandler) -> None:
+    backdated = register(0)
+    message = backdated.message
+    late = Delivery(message, backdated.topic, 0, 0, AT + timedelta(days=2))
+    event = answers(await handler([late]))[0]
+    assert isinstance(event, ProblemEvent)
+    assert event.event.at == AT + timedelta(days=2)
+
+
+@pytest.mark.parametrize(
+    ("delivery", "code"),
+    [
+        (command("x", do.Acknowledge(actor=do.Actor(unit="water")), key="elsewhere"), "wrong_key"),
+        (acknowledge(7), "unknown_problem"),
+    ],
+)
+async def test_what_cannot_be_decided_is_answered_with_its_reason(
+    handler: CommandHandler, delivery: Delivery[do.Command], code: str
+) -> None:
+    (answer,) = answers(await handler([delivery]))
+    assert isinstance(answer, Refused)
+    assert answer.code == code
+
+
+async def test_a_jurisdiction_without_a_pack_is_refused_with_its_report(handler: CommandHandler) -> None:
+    delivery = register(0)
+    message = delivery.message
+    abroad = Message(message.id, message.source, message.subject, message.time, "atlantis", message.key, message.data)
+    (answer,) = answers(await handler([Delivery(abroad, "t", 0, 0, AT)]))
+    assert isinstance(answer, Refused)
+    assert answer.code == "unknown_jurisdiction"
+    assert answer.filed == message.data.filed  # type: ignore[attr-defined]
