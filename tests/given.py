@@ -38,7 +38,12 @@ def small_rules() -> Rules:
 
 def report(**changed: Any) -> Report:
     """A report that the small pack takes, with some fields changed."""
-    fields: dict[str, Any] = {"jurisdiction": "smallville", "channel": "hotline", "title": "foul water", "category": "river"}
+    fields: dict[str, Any] = {
+        "jurisdiction": "smallville",
+        "channel": "hotline",
+        "title": "foul water",
+        "category": "river",
+    }
     return Report(**{**fields, **changed})
 
 
@@ -61,7 +66,10 @@ class Case:
             Status.DISPATCHED: [],
             Status.UNDERWAY: [(do.Acknowledge, "water", {})],
             Status.VERIFYING: [(do.Complete, "water", {"outcome": "rectified"})],
-            Status.VERIFIED: [(do.Complete, "water", {"outcome": "rectified"}), (do.Verify, "office", {"passed": True})],
+            Status.VERIFIED: [
+                (do.Complete, "water", {"outcome": "rectified"}),
+                (do.Verify, "office", {"passed": True}),
+            ],
         }
         way[Status.STRUCK_OFF] = [*way[Status.VERIFIED], (do.StrikeOff, "office", {})]
         seal = {"uri": "file:///photo.jpg", "sha256": "0" * 64}
@@ -90,7 +98,9 @@ class Case:
 
     def register(self, filed: Report) -> Decided | Refusal:
         engine = do.Actor(unit=do.ENGINE, person="intake")
-        return self.apply(do.Register(actor=engine, filed=Filed(source="tests", id="1", received_at=self.now, report=filed)))
+        return self.apply(
+            do.Register(actor=engine, filed=Filed(source="tests", id="1", received_at=self.now, report=filed))
+        )
 
     def registered(self, filed: Report) -> Decided:
         outcome = self.register(filed)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from duban.messages import commands as do
 from duban.messages.events import GENESIS, canonical, chained
 from duban.problem import NEXT, OPEN, Event, Problem
 from duban_router.domain import Decided, after
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from tests.given import Case, report, small_rules
 
 START = datetime(2022, 4, 6, 2, tzinfo=UTC)

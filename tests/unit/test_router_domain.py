@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from duban.calendar import Within
 from duban.messages import commands as do
 from duban.messages.report import Evidence
 from duban.policy import Rules
 from duban.problem import NEXT, OPEN, Stage, Status
 from duban_router.domain import PERMITTED, Decided, Refusal
-
 from tests.given import Case, report
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city
@@ -55,9 +55,15 @@ def test_a_report_without_a_category_takes_the_default_one(case: Case) -> None:
 
 @pytest.mark.parametrize(
     ("changed", "code"),
-    [({"category": "fire"}, "unknown_category"), ({"channel": "pigeon"}, "unknown_channel"), ({"area": "moon"}, "unknown_area")],
+    [
+        ({"category": "fire"}, "unknown_category"),
+        ({"channel": "pigeon"}, "unknown_channel"),
+        ({"area": "moon"}, "unknown_area"),
+    ],
 )
-def test_a_report_that_the_pack_does_not_know_is_refused_by_name(case: Case, changed: dict[str, str], code: str) -> None:
+def test_a_report_that_the_pack_does_not_know_is_refused_by_name(
+    case: Case, changed: dict[str, str], code: str
+) -> None:
     assert refused(case.register(report(**changed))) == code
 
 
@@ -188,7 +194,9 @@ def test_a_reminder_that_would_come_before_its_clock_started_is_left_out(case: C
 
 
 @pytest.mark.parametrize("status", [*Status])
-@pytest.mark.parametrize("command", [c for c in PERMITTED if c not in (do.Register, do.Escalate, do.Recompute, do.Attach)])
+@pytest.mark.parametrize(
+    "command", [c for c in PERMITTED if c not in (do.Register, do.Escalate, do.Recompute, do.Attach)]
+)
 def test_only_moves_of_the_table_are_legal(status: Status, command: type[do.Command]) -> None:
     case = Case.in_status(status, NOW)
     legal = {kind for (at, kind) in NEXT if at is status}

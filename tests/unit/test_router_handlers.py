@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from duban.clock import SystemClock
 from duban.io.delivering import Delivery
 from duban.messages import commands as do
@@ -13,7 +14,6 @@ from duban.messages.events import GENESIS, PROBLEMS, ProblemEvent, Refused, cano
 from duban.messages.report import Filed
 from duban_router.handlers import CommandHandler
 from duban_router.memory import MemoryLedger
-
 from tests.given import report, small_library
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)

@@ -37,15 +37,18 @@ async def durability(settings: Settings, topics: Iterable[str]) -> str:
     await admin.start()
     try:
         described = await admin.describe_topics(names)
-        replicas = min(
-            (len(part["replicas"]) for topic in described for part in topic["partitions"]), default=0
-        )
+        replicas = min((len(part["replicas"]) for topic in described for part in topic["partitions"]), default=0)
         if replicas <= 1:
             return "single broker: accepted means written by that broker"
         configs = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
         in_sync = min(
-            (int(entry[1]) for reply in configs for item in reply.resources for entry in item[4]
-             if entry[0] == "min.insync.replicas"),
+            (
+                int(entry[1])
+                for reply in configs
+                for item in reply.resources
+                for entry in item[4]
+                if entry[0] == "min.insync.replicas"
+            ),
             default=1,
         )
         return f"acks=all, replication factor {replicas}, min.insync.replicas {in_sync}"

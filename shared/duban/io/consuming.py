@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import TopicPartition
 
-from duban.errors import Undecodable
+from duban.errors import Unavailable, Undecodable
 from duban.io.broker import connection
 from duban.io.dead_letters import DeadLetter, dead_letter
-from duban.io.delivering import Delivery, delivery
+from duban.io.delivering import Delivery, Rejected, delivery
 from duban.io.faults import crash_point
 from duban.io.isolating import Isolation
 from duban.io.metrics import BATCH_SECONDS, DEAD_LETTERS, LAG, PARTITIONS, REBALANCES, RECORDS, RETRIES
@@ -34,14 +35,15 @@ Fetched: TypeAlias = dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
 OnPartitions: TypeAlias = Callable[[frozenset[tuple[str, int]]], Awaitable[None]]
 _log = structlog.get_logger(__name__)
 
-_POLL_SECONDS = 1.0
+_POLL_MS = 1000
+_FETCH_TRIES = 12
 
 
 class Handler(Protocol):
     """What a service does with a batch: everything in one transaction, nothing if it raises."""
 
-    async def __call__(self, batch: Sequence[Delivery[Any]], /) -> Sequence[Record]:
-        """The records to publish, in order. Order holds within a partition; a batch may mix partitions."""
+    async def __call__(self, batch: Sequence[Delivery[Any]], /) -> Sequence[Record | Rejected]:
+        """The records to publish, in order, and the deliveries to be laid aside. Order holds within a partition; a batch may mix partitions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,8 @@ class Source:
     handle: Handler
 
 
-class _LetGo(Exception):  # noqa: N818 - a signal, no error
-    """The batch in hand is dropped without commit: it belongs to another member now, or comes again at the next start."""
+class _LetGo(Unavailable):
+    """The batch in hand is dropped without commit: it is another member's now, or comes again at the next start."""
 
 
 @dataclass(slots=True)
@@ -62,14 +64,14 @@ class _Work:
     """A source with its isolation, whose count of faults in a row spans batches."""
 
     source: Source
-    isolation: Isolation[Delivery[Any], Record] = field(repr=False)
+    isolation: Isolation[Delivery[Any], Record | Rejected] = field(repr=False)
 
 
 class Runner:
     """One member of a consumer group, working on one batch at a time.
 
-    ``run`` returns after ``stop``, with the batch in hand finished and committed. ``on_assigned`` and ``on_revoked`` are
-    awaited with the partitions while none of them is being worked on.
+    ``run`` returns after ``stop``, with the batch in hand finished and committed. ``on_assigned`` and ``on_revoked``
+    are awaited with the partitions while none of them is being worked on.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Runner:
             _Work(source, Isolation(self._guarded(source.handle), settings.max_dead_in_a_row)) for source in sources
         ]
         self._stopping = asyncio.Event()
+        self._ours = asyncio.Event()
         self._letting_go = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -97,12 +100,13 @@ class Runner:
         self._broken: Exception | None = None
         self._waiting_for: str | None = None
         self._held: frozenset[TopicPartition] = frozenset()
+        self._done: dict[TopicPartition, int] = {}
         self._consumer: AIOKafkaConsumer | None = None
 
     @property
     def ready(self) -> bool:
         """Whether partitions are assigned (perhaps none), and no dependency is being waited for."""
-        return self._consumer is not None and self._waiting_for is None and not self._letting_go.is_set()
+        return self._ours.is_set() and self._waiting_for is None and not self._stopping.is_set()
 
     @property
     def waiting_for(self) -> str | None:
@@ -121,13 +125,16 @@ class Runner:
             Exception: what a callback for partitions raised, or what no waiting can cure.
         """
         consumer = await until_available("broker", self._join)
+        stopping = asyncio.create_task(self._stopping.wait())
         try:
             while not self._stopping.is_set():
-                await self._one_step(consumer)
+                self._step = asyncio.create_task(self._take_one(consumer))
+                await asyncio.wait({self._step, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                self._raise_if_broken()
+            await self._finish_step()
         finally:
-            await self._end_step()
-            self._consumer = None
-            await consumer.stop()
+            stopping.cancel()
+            await self._leave(consumer)
 
     async def _join(self) -> AIOKafkaConsumer:
         settings = self._settings
@@ -152,52 +159,60 @@ class Runner:
         self._consumer = consumer
         return consumer
 
-    async def _one_step(self, consumer: AIOKafkaConsumer) -> None:
-        self._step = asyncio.create_task(self._take_one(consumer))
-        stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({self._step, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if not self._step.done():
-            return
-        if not self._step.cancelled():
-            self._step.result()
+    def _raise_if_broken(self) -> None:
         if self._broken is not None:
             raise self._broken
+        if self._step is not None and self._step.done() and not self._step.cancelled():
+            self._step.result()
 
-    async def _end_step(self) -> None:
-        """Let the step finish if it has a batch in hand, within the drain time-out; else cancel it."""
-        step = self._step
-        if step is None or step.done():
-            return
-        if not self._idle.is_set():
-            self._stop_waiting()
-            await asyncio.wait({step}, timeout=self._settings.drain_timeout)
-        if not step.done():
-            step.cancel()
-            await asyncio.wait({step})
-        if not step.cancelled():
-            step.result()
+    async def _finish_step(self) -> None:
+        """A batch in hand may finish, within the drain time-out; one that waits for a dependency is dropped at once."""
+        if self._step is not None and not self._idle.is_set():
+            self._letting_go.set()
+            await asyncio.wait({self._step}, timeout=self._settings.drain_timeout)
+            self._raise_if_broken()
 
-    def _stop_waiting(self) -> None:
-        """A batch that waits for a dependency is dropped at once; a batch that moves may finish."""
-        self._letting_go.set()
+    async def _leave(self, consumer: AIOKafkaConsumer) -> None:
+        if self._step is not None and not self._step.done():
+            self._step.cancel()
+            await asyncio.wait({self._step})
+        self._ours.clear()
+        await self._tell(self._on_revoked, self._held)
+        self._consumer, self._held = None, frozenset()
+        try:
+            async with asyncio.timeout(self._settings.publish_timeout):
+                await consumer.stop()
+        except (TimeoutError, KafkaError) as error:
+            _log.warning("group not left", group=self.group, error=repr(error))
 
     async def _take_one(self, consumer: AIOKafkaConsumer) -> None:
-        fetched: Fetched = await consumer.getmany(
-            timeout_ms=int(_POLL_SECONDS * 1000), max_records=self._settings.batch_size
-        )
+        fetched = await self._fetch(consumer)
+        # No await between the records' arrival and this line: a rebalance sees the batch in hand or no batch at all.
         if not fetched:
             return
-        # No await between the records' arrival and this line: a rebalance sees the batch in hand or no batch at all.
         self._idle.clear()
         try:
+            await self._ours.wait()  # records may come before ``on_assigned`` is through
             with BATCH_SECONDS.labels(self.group).time():
                 await self._work_on(consumer, fetched)
         except _LetGo:
             _log.info("batch let go", group=self.group, records=sum(map(len, fetched.values())))
         finally:
             self._waiting_for = None
+            consumer.resume(*consumer.paused())
             self._idle.set()
+
+    async def _fetch(self, consumer: AIOKafkaConsumer) -> Fetched:
+        for delay in islice(backoff(), _FETCH_TRIES):
+            try:
+                found: Fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.batch_size)
+            except KafkaError as error:
+                # aiokafka goes on by itself after most of these; when it does not, the process must start anew.
+                _log.warning("fetch failed", group=self.group, error=repr(error))
+                await asyncio.sleep(delay)
+            else:
+                return found
+        raise Unavailable(f"{self.group}: {_FETCH_TRIES} fetches in a row failed; the log says why")
 
     async def _work_on(self, consumer: AIOKafkaConsumer, fetched: Fetched) -> None:
         results: list[Record | DeadLetter] = []
@@ -210,7 +225,7 @@ class Runner:
         crash_point("after_publish")
         await self._commit(consumer, fetched)
         crash_point("after_offsets")
-        self._measure_lag(consumer)
+        self._measure_lag(consumer, fetched)
 
     async def _handle(self, work: _Work, fetched: Fetched) -> list[Record | DeadLetter]:
         """What to publish for ``fetched``: the handler's records, and a dead letter for each message that got none."""
@@ -225,7 +240,7 @@ class Runner:
                     letters.append(self._dead(record, error, error.code, attempts=1, retryable=False))
             undecodable = len(letters) - before
             RECORDS.labels(self.group, place.topic, "undecodable").inc(undecodable)
-            RECORDS.labels(self.group, place.topic, "taken").inc(len(records) - undecodable)
+            RECORDS.labels(self.group, place.topic, "decoded").inc(len(records) - undecodable)
         results, faults = await work.isolation.run(batch)
         for fault in faults:
             record = _record_of(fault.item, fetched)
@@ -243,13 +258,14 @@ class Runner:
         )  # fmt: skip
         return dead_letter(record, self.group, error, code=code, attempts=attempts, retryable=retryable)
 
-    def _guarded(self, handle: Handler) -> Callable[[Sequence[Delivery[Any]]], Awaitable[Sequence[Record]]]:
-        """``handle``, waiting for its dependencies, and at fault if a record that it gives is too large for any topic."""
+    def _guarded(self, handle: Handler) -> Callable[[Sequence[Delivery[Any]]], Awaitable[Sequence[Record | Rejected]]]:
+        """``handle``, waiting for its dependencies, and at fault if a record that it gives is too large."""
 
-        async def guarded(batch: Sequence[Delivery[Any]]) -> Sequence[Record]:
+        async def guarded(batch: Sequence[Delivery[Any]]) -> Sequence[Record | Rejected]:
             results = await self._patiently(lambda: handle(batch))
             for record in results:
-                self._publisher.check(record)
+                if not isinstance(record, Rejected):
+                    self._publisher.check(record)
             return results
 
         return guarded
@@ -283,12 +299,11 @@ class Runner:
         else:
             raise _LetGo
         if (consumer := self._consumer) is not None:
-            # A member that does not poll is put out of the group after ``max_poll_interval``; paused, a poll brings
-            # nothing. Without a time-out it does not yield either, so it cannot wait for the rebalance that waits for us.
-            held = consumer.assignment()
-            consumer.pause(*held)
-            await consumer.getmany(timeout_ms=0)
-            consumer.resume(*held)
+            # A member that does not poll is put out of the group after ``max_poll_interval``. Paused, a poll brings
+            # nothing; without a time-out it does not yield, so it cannot wait for the rebalance that waits for us.
+            consumer.pause(*consumer.assignment())
+            with suppress(KafkaError):
+                await consumer.getmany(timeout_ms=0)
 
     async def _commit(self, consumer: AIOKafkaConsumer, fetched: Fetched) -> None:
         offsets = {place: records[-1].offset + 1 for place, records in fetched.items()}
@@ -303,12 +318,13 @@ class Runner:
             # Handled and published, but no longer ours: the next owner does it again, and finds the ids taken.
             _log.info("offsets refused", group=self.group, error=str(error))
 
-    def _measure_lag(self, consumer: AIOKafkaConsumer) -> None:
+    def _measure_lag(self, consumer: AIOKafkaConsumer, fetched: Fetched) -> None:
+        self._done.update((place, records[-1].offset + 1) for place, records in fetched.items())
         lags: dict[str, int] = {}
-        for place in self._held:
-            position, end = consumer.last_stable_offset(place), consumer.highwater(place)
-            if end is not None and position is not None:
-                lags[place.topic] = lags.get(place.topic, 0)
+        for place, done in self._done.items():
+            end = consumer.highwater(place) if place in self._held else None
+            if end is not None:
+                lags[place.topic] = lags.get(place.topic, 0) + max(0, end - done)
         for topic, lag in lags.items():
             LAG.labels(self.group, topic).set(lag)
 
@@ -316,7 +332,9 @@ class Runner:
         self._held = places
         PARTITIONS.labels(self.group).set(len(places))
         await self._tell(self._on_assigned, places)
-        self._letting_go.clear()
+        if not self._stopping.is_set():
+            self._letting_go.clear()
+        self._ours.set()
 
     async def _revoked(self, places: frozenset[TopicPartition]) -> None:
         """Runs inside aiokafka's rejoin: partitions are given up when this returns."""
@@ -330,7 +348,9 @@ class Runner:
             if self._step is not None:
                 self._step.cancel()
                 await self._idle.wait()
+        self._ours.clear()
         self._held = frozenset()
+        self._done.clear()
         PARTITIONS.labels(self.group).set(0)
         await self._tell(self._on_revoked, places)
 
@@ -346,7 +366,7 @@ class Runner:
                 self._step.cancel()
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+class _Listener(ConsumerRebalanceListener):
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from aiokafka import ConsumerRecord
 
@@ -24,6 +24,18 @@ class Delivery(Generic[D]):
     partition: int
     offset: int
     appended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A handler's answer for a delivery that it understood and must not carry out: it goes to the dead letters.
+
+    ``code`` is a short stable word, ``reason`` says what, where and what to do.
+    """
+
+    delivery: Delivery[Any]
+    code: str
+    reason: str
 
 
 def delivery(record: ConsumerRecord[bytes, bytes], types: Mapping[str, type[D]]) -> Delivery[D]:

@@ -7,7 +7,9 @@ from prometheus_client import Counter, Gauge, Histogram
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 RECORDS = Counter(
-    "duban_records_total", "Records taken from a topic: handled, undecodable, fault", ["group", "topic", "outcome"]
+    "duban_records_total",
+    "Records taken from a topic: decoded, undecodable, or a fault (decoded, yet it broke the code)",
+    ["group", "topic", "outcome"],
 )
 BATCH_SECONDS = Histogram(
     "duban_batch_seconds", "From a batch in hand to its offsets committed", ["group"], buckets=_SECONDS
@@ -16,6 +18,8 @@ PUBLISH_SECONDS = Histogram("duban_publish_seconds", "From records in hand to th
 PUBLISHED = Counter("duban_published_records_total", "Records acknowledged by the broker", ["topic"])
 DEAD_LETTERS = Counter("duban_dead_letters_total", "Records set aside as dead letters", ["group", "topic", "code"])
 RETRIES = Counter("duban_retries_total", "Tries repeated because a dependency was away", ["dependency"])
-LAG = Gauge("duban_lag_records", "Records between what is handled and the end of the held partitions", ["group", "topic"])
+LAG = Gauge(
+    "duban_lag_records", "Records between what is handled and the end of the held partitions", ["group", "topic"]
+)
 PARTITIONS = Gauge("duban_assigned_partitions", "Partitions that this member holds", ["group"])
 REBALANCES = Counter("duban_rebalances_total", "Times that partitions were taken away", ["group"])

@@ -11,11 +11,11 @@ from typing import Protocol
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
-    InvalidTopicError,
     KafkaError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     RecordTooLargeError,
+    UnknownTopicOrPartitionError,
 )
 from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -25,7 +25,7 @@ from duban.errors import DubanError, Unavailable
 from duban.io.broker import connection
 from duban.io.metrics import PUBLISH_SECONDS, PUBLISHED
 from duban.io.settings import Settings
-from duban.io.waiting import until_available
+from duban.io.waiting import is_unavailable, until_available
 
 _log = structlog.get_logger(__name__)
 
@@ -116,6 +116,10 @@ class Publisher:
                     await self._deliver(producer, await self._batches(producer, records))
             except TimeoutError as error:
                 raise Unavailable(f"no acks within {self._settings.publish_timeout} s") from error
+            except KafkaError as error:
+                if not is_unavailable(error):
+                    raise
+                raise Unavailable(f"{type(error).__name__}: {error}") from error
         for topic, count in Counter(record.topic for record in records).items():
             PUBLISHED.labels(topic).inc(count)
 
@@ -181,8 +185,6 @@ class Publisher:
             raise RecordTooLarge(
                 f"{place.topic}: the broker refused a batch as too large; raise the topic's max.message.bytes"
             ) from error
-        if isinstance(error, KafkaError) and not isinstance(error, InvalidTopicError):
-            raise Unavailable(f"{place.topic}[{place.partition}]: {type(error).__name__} {error}") from error
         raise error
 
     def _abandon(self, ack: asyncio.Future[object]) -> None:
@@ -200,14 +202,12 @@ class Publisher:
 async def _partitions(producer: AIOKafkaProducer, topic: str) -> Sequence[int]:
     try:
         return list(await producer.partitions_for(topic))
-    except InvalidTopicError:
-        raise
-    except KafkaError as error:
+    except UnknownTopicOrPartitionError as error:
         raise Unavailable(f"topic {topic} is not there: {type(error).__name__}; create it") from error
 
 
 def _append(batch: BatchBuilder, record: Publishable) -> bool:
-    return batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers) is not None
+    return batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers)) is not None
 
 
 def _size(record: Publishable) -> int:

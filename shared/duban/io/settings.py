@@ -19,7 +19,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    kafka: str = Field("127.0.0.1:29092", min_length=1, description="Bootstrap servers, `host:port` separated by commas")
+    kafka: str = Field(
+        "127.0.0.1:29092", min_length=1, description="Bootstrap servers, `host:port` separated by commas"
+    )
     kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="How to speak to the brokers"
     )
@@ -28,7 +30,9 @@ class Settings(BaseSettings):
     )
     kafka_user: str | None = Field(None, description="The service's own principal, where SASL is on")
     kafka_password: SecretStr | None = Field(None, description="The password of that principal")
-    kafka_ca: Path | None = Field(None, description="PEM file of the authority that signs the brokers; empty: the system's")
+    kafka_ca: Path | None = Field(
+        None, description="PEM file of the authority that signs the brokers; empty: the system's"
+    )
     database: SecretStr = Field(
         SecretStr("postgresql://postgres@127.0.0.1:29432/postgres"),
         description="PostgreSQL of this service, as a URL",
@@ -38,7 +42,9 @@ class Settings(BaseSettings):
         "system", description="`system`, or `driven` by the ticks on `duban.clock.v1` (demo, acceptance, replay)"
     )
     group_suffix: str = Field(
-        "", pattern=r"^[a-z0-9-]*$", description="Appended to the consumer group, for a second installation on one broker"
+        "",
+        pattern=r"^[a-z0-9-]*$",
+        description="Appended to the consumer group, for a second installation on one broker",
     )
     batch_size: int = Field(500, ge=1, le=10_000, description="Most records in one batch, which is one transaction")
     compression: Literal["none", "lz4"] = Field("none", description="How published records are compressed")
@@ -47,15 +53,23 @@ class Settings(BaseSettings):
     )
     publish_timeout: float = Field(10.0, gt=0, description="Seconds to wait for the brokers' acks before backing off")
     drain_timeout: float = Field(
-        25.0, gt=0, description="Seconds that a batch in hand may take to finish when partitions move or the service stops"
+        25.0,
+        gt=0,
+        description="Seconds that a batch in hand may take to finish when partitions move or the service stops",
     )
-    session_timeout: float = Field(10.0, gt=0, description="Seconds without a heartbeat after which a member is given up")
+    session_timeout: float = Field(
+        10.0, gt=0, description="Seconds without a heartbeat after which a member is given up"
+    )
     max_dead_in_a_row: int = Field(
         100, ge=1, description="Messages in a row that may break the code before the service stops instead of going on"
     )
     health_host: str = Field("127.0.0.1", description="Address of `/healthz`, `/readyz` and `/metrics`")
-    health_port: int | None = Field(None, ge=0, le=65535, description="Port of the same; empty: the service's own default")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe line that is written")
+    health_port: int | None = Field(
+        None, ge=0, le=65535, description="Port of the same; empty: the service's own default"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe line that is written"
+    )
     log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or colours for people")
 
     @classmethod

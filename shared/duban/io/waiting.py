@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import asyncpg
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError, InvalidTopicError, KafkaError
 
 from duban.errors import Unavailable
 from duban.io.metrics import RETRIES
@@ -23,16 +23,19 @@ _PASSING_CLASSES = ("08", "28", "3D", "53", "57", "58")
 #: Single states that pass: serialization failure, deadlock, read-only (a standby before its promotion), lock timeout.
 _PASSING_STATES = ("40001", "40P01", "25006", "55P03")
 
+#: What the broker would answer next time, too.
+_NOT_PASSING = (CommitFailedError, IllegalStateError, InvalidTopicError)
+
 
 def dependency(error: BaseException) -> str | None:
-    """The dependency whose absence ``error`` reports (``database``, ``broker``, ``other``), or None if it is a fault."""
+    """The dependency whose absence ``error`` means (``database``, ``broker``, ``other``), or None if it is a fault."""
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return "database" if state in _PASSING_STATES or state.startswith(_PASSING_CLASSES) else None
     if isinstance(error, asyncpg.InterfaceError):
         return "database" if _lost(error) else None
     if isinstance(error, KafkaError):
-        return "broker"
+        return None if isinstance(error, _NOT_PASSING) else "broker"
     if isinstance(error, Unavailable):
         cause = error.__cause__
         return (dependency(cause) if cause is not None else None) or "other"
@@ -49,11 +52,11 @@ def is_unavailable(error: BaseException) -> bool:
 def _lost(error: asyncpg.InterfaceError) -> bool:
     """asyncpg reports a lost connection and a wrong argument with one class; only the words tell them apart."""
     words = str(error)
-    return "connection" in words and "closed" in words or "released back to the pool" in words or "closing" in words
+    return ("connection" in words and "closed" in words) or "released back to the pool" in words or "closing" in words
 
 
 def backoff(first: float = 0.1, most: float = 5.0) -> Iterator[float]:
-    """Seconds to wait: doubling from ``first`` to ``most``, each with jitter, so that members do not come back at once."""
+    """Seconds to wait: doubling from ``first`` to ``most``, with jitter, so that members do not come back at once."""
     delay = first
     while True:
         yield delay * random.uniform(0.5, 1.0)  # noqa: S311

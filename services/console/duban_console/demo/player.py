@@ -1,0 +1,131 @@
+"""The player: moves the driven clock from one event of the story to the next, and waits for quiet in between.
+
+Quiet means that every group has committed everything there is. A service commits only after it has published what came
+of a batch, so offsets that are read first and ends that are read afterwards can agree only if nothing is left to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from duban.errors import DubanError, Unavailable
+from duban.io.broker import connection
+from duban.io.publishing import Publisher
+from duban.io.settings import Settings
+from duban.messages.envelope import Message, Payload, derived_id, encode
+from duban.messages.notices import Tick
+from duban_console.demo.feed import Feed
+
+#: Every group and the topics it must have finished.
+GROUPS = {
+    "duban-intake": ("duban.reports.v1", "duban.problems.v1"),
+    "duban-router": ("duban.commands.v1",),
+    "duban-escalation": ("duban.problems.v1", "duban.clock.v1"),
+    "duban-deliverer": ("duban.notices.v1",),
+}
+SOURCE = "duban/player"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What somebody does at ``at``: ``messages`` is asked then, so that it may look at how things stand.
+
+    Scenes of one instant are played together, unless their ``order`` puts one after another.
+    """
+
+    at: datetime
+    messages: Callable[[Feed], Sequence[Message[Payload]]]
+    order: int = 0
+
+
+class Player:
+    """Plays scenes on the stack in the settings; ``on_step`` is called after each step, for a display."""
+
+    def __init__(self, settings: Settings, feed: Feed, on_step: Callable[[datetime], None]) -> None:
+        self._settings = settings
+        self._feed = feed
+        self._on_step = on_step
+        self._publisher = Publisher(settings, "duban-player")
+        self._admin = AIOKafkaAdminClient(**connection(settings, "duban-player"))
+        self._consumer = AIOKafkaConsumer(**connection(settings, "duban-player"), group_id=None)
+        self._places: list[TopicPartition] = []
+        self.steps = 0
+
+    async def __aenter__(self) -> Self:
+        await self._publisher.start()
+        await self._admin.start()
+        await self._consumer.start()
+        topics = {topic for group in GROUPS.values() for topic in group} | set(await self._consumer.topics())
+        described = await self._admin.describe_topics(sorted(topic for topic in topics if topic.startswith("duban.")))
+        self._places = [
+            TopicPartition(topic["topic"], partition["partition"])
+            for topic in described
+            for partition in topic["partitions"]
+        ]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._consumer.stop()
+        await self._admin.close()
+        await self._publisher.stop()
+
+    async def play(self, scenes: Sequence[Scene], until: datetime) -> None:
+        """Play ``scenes`` in order; deadlines that fall due between them lapse at their very instant."""
+        ordered = sorted(scenes, key=lambda scene: (scene.at, scene.order))
+        for (at, _), together in groupby(ordered, key=lambda scene: (scene.at, scene.order)):
+            await self._lapse(before=at)
+            messages = [message for scene in together for message in scene.messages(self._feed)]
+            await self._publisher.publish([encode(message) for message in messages])
+            await self._settle(at)
+        await self._lapse(before=until)
+        await self._tick(until)
+
+    async def _lapse(self, before: datetime) -> None:
+        """Stop the clock at every deadline before that instant; what is done at the very instant of a deadline meets it."""
+        last = None
+        while (due_at := self._feed.next_due_at) is not None and due_at < before:
+            if due_at == last:
+                raise DubanError(f"what was due at {due_at.isoformat()} was not fired, and nothing is left to do")
+            last = due_at
+            await self._tick(due_at)
+
+    async def _tick(self, at: datetime) -> None:
+        tick = Message(str(derived_id("tick", at)), SOURCE, "clock", at, "", "clock", Tick(at=at))
+        await self._publisher.publish([encode(tick)])
+        await self._settle(at)
+
+    async def _settle(self, at: datetime) -> None:
+        ends = await self.quiet()
+        await self._feed.read_up_to(ends)
+        self.steps += 1
+        self._on_step(at)
+
+    async def quiet(self, within: float = 60.0) -> dict[TopicPartition, int]:
+        """Wait until no group has anything left to do; the ends of all topics then.
+
+        Raises:
+            Unavailable: when that takes longer than ``within`` seconds; the lagging groups are named.
+        """
+        deadline = asyncio.get_running_loop().time() + within
+        while True:
+            committed = await asyncio.gather(*(self._admin.list_consumer_group_offsets(group) for group in GROUPS))
+            ends: dict[TopicPartition, int] = await self._consumer.end_offsets(self._places)
+            behind = [
+                f"{group} on {place.topic}/{place.partition}"
+                for (group, topics), offsets in zip(GROUPS.items(), committed, strict=True)
+                for place, end in ends.items()
+                if place.topic in topics and end > 0 and (place not in offsets or offsets[place].offset < end)
+            ]
+            if not behind:
+                return ends
+            if asyncio.get_running_loop().time() > deadline:
+                raise Unavailable(f"not quiet within {within:.0f} s: {', '.join(behind)}")
+            await asyncio.sleep(0.002)

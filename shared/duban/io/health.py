@@ -1,0 +1,93 @@
+"""``/healthz``, ``/readyz`` and ``/metrics`` on a port of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from http import HTTPStatus
+from typing import TypeAlias
+
+import orjson
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+Check: TypeAlias = Callable[[], bool | Awaitable[bool]]
+Fact: TypeAlias = Callable[[], str]
+_Answer: TypeAlias = tuple[HTTPStatus, str, bytes]
+
+_CHECK_SECONDS = 3.0
+_REQUEST_SECONDS = 5.0
+
+
+class Health:
+    """Answers probes: alive if the loop turns, ready if every check says so.
+
+    Checks and facts are registered by name before or after ``start``; a check that raises or hangs counts as false.
+    """
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._checks: dict[str, Check] = {}
+        self._facts: dict[str, Fact] = {}
+        self._server: asyncio.Server | None = None
+
+    def check(self, name: str, check: Check) -> None:
+        """Let ``/readyz`` depend on ``check``."""
+        self._checks[name] = check
+
+    def fact(self, name: str, fact: Fact) -> None:
+        """Let ``/readyz`` say ``fact`` beside the checks, such as which durability is in force."""
+        self._facts[name] = fact
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; the port, which the system chooses when ``port`` is 0."""
+        self._server = await asyncio.start_server(self._serve, host, port)
+        bound: int = self._server.sockets[0].getsockname()[1]
+        return bound
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    async def ready(self) -> dict[str, bool]:
+        """Every check by name, asked now and all at once."""
+        answers = await asyncio.gather(*(_asked(check) for check in self._checks.values()))
+        return dict(zip(self._checks, answers, strict=True))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            async with asyncio.timeout(_REQUEST_SECONDS):
+                head = await reader.readuntil(b"\r\n\r\n")
+                path = [*head.split(b" ", 2), b"", b""][1].split(b"?")[0].decode("latin-1")
+                status, kind, body = await self._answer(path)
+                writer.write(
+                    f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: {kind}\r\n"
+                    f"content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode()
+                    + body
+                )
+                await writer.drain()
+        writer.close()
+
+    async def _answer(self, path: str) -> _Answer:
+        if path == "/healthz":
+            return HTTPStatus.OK, "application/json", orjson.dumps({"alive": True, "service": self._service})
+        if path == "/readyz":
+            checks = await self.ready()
+            facts = {name: fact() for name, fact in self._facts.items()}
+            ready = all(checks.values())
+            body = orjson.dumps({"ready": ready, "service": self._service, "checks": checks, **facts})
+            return HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body
+        if path == "/metrics":
+            return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest()
+        return HTTPStatus.NOT_FOUND, "text/plain", b"try /healthz, /readyz or /metrics\n"
+
+
+async def _asked(check: Check) -> bool:
+    try:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            answer = check()
+            return answer if isinstance(answer, bool) else await answer
+    except Exception:
+        return False

@@ -1,0 +1,47 @@
+"""PostgreSQL: one pool per process, every connection looking at the schema of its service first."""
+
+from __future__ import annotations
+
+import re
+
+import asyncpg
+
+from duban.errors import SettingsError
+from duban.io.settings import Settings
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+async def connect_pool(settings: Settings, schema: str) -> asyncpg.Pool[asyncpg.Record]:
+    """A pool of connections whose ``search_path`` is ``schema``, named after it in ``pg_stat_activity``."""
+    checked(schema)
+    pool = await asyncpg.create_pool(
+        settings.database.get_secret_value(),
+        min_size=1,
+        max_size=settings.pool_size,
+        timeout=10.0,
+        server_settings={
+            "application_name": f"duban-{schema}",
+            "search_path": schema,
+            "timezone": "UTC",
+            # A process that froze in a transaction must not hold its rows for ever.
+            "idle_in_transaction_session_timeout": "60s",
+        },
+    )
+    assert pool is not None
+    return pool
+
+
+async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:
+    """Whether the database answers now."""
+    try:
+        return bool(await pool.fetchval("select true", timeout=2.0))
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        return False
+
+
+def checked(schema: str) -> str:
+    """``schema``, if it can stand in SQL unquoted."""
+    if not _NAME.fullmatch(schema):
+        raise SettingsError(f"schema {schema!r}: use small letters, digits and underscores, beginning with a letter")
+    return schema

@@ -1,0 +1,216 @@
+"""The composition that every service's ``__main__`` calls: connect, wire, run until told to stop, end in order.
+
+class RouterSettings(Settings): ...
+
+async def compose(shell: Shell[RouterSettings]) -> None:
+    shell.run(shell.runner("duban-router", [Source(...)]))
+
+if __name__ == "__main__":
+    run_service("router", RouterSettings, compose, schema="router", migrations="duban_router.migrations")
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Generic, NoReturn, Protocol, TypeVar
+
+import asyncpg
+import structlog
+import uvloop
+
+from duban.errors import DubanError
+from duban.io import broker, logs, postgres
+from duban.io.consuming import OnPartitions, Runner, Source
+from duban.io.health import Health
+from duban.io.migrations import migrate
+from duban.io.publishing import Publisher
+from duban.io.settings import Settings
+from duban.io.waiting import is_unavailable, until_available
+
+S = TypeVar("S", bound=Settings)
+_log = structlog.get_logger(__name__)
+
+
+class Part(Protocol):
+    """Something that runs until it is stopped: a runner, a sweep, a deliverer, an HTTP server."""
+
+    async def run(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class Shell(Generic[S]):
+    """What a service is wired from; ``pool`` is there only if the service named its schema."""
+
+    def __init__(
+        self, service: str, settings: S, publisher: Publisher, health: Health, pool: asyncpg.Pool[asyncpg.Record] | None
+    ) -> None:
+        self.service = service
+        self.settings = settings
+        self.publisher = publisher
+        self.health = health
+        self._pool = pool
+        self._parts: list[Part] = []
+        self._background: list[Callable[[], Awaitable[None]]] = []
+        self._stopping = asyncio.Event()
+
+    @property
+    def pool(self) -> asyncpg.Pool[asyncpg.Record]:
+        """The database of the service."""
+        if self._pool is None:
+            raise DubanError(f"{self.service} has no database: give run_service its schema and migrations")
+        return self._pool
+
+    def runner(
+        self,
+        group: str,
+        sources: Sequence[Source],
+        on_assigned: OnPartitions | None = None,
+        on_revoked: OnPartitions | None = None,
+    ) -> Runner:
+        """A runner over ``sources`` that is run with the service and that ``/readyz`` watches."""
+        found = Runner(self.settings, group, sources, self.publisher, on_assigned, on_revoked)
+        self.health.check(f"assigned {found.group}", lambda: found.ready)
+        self.run(found)
+        return found
+
+    def run(self, part: Part) -> None:
+        """Run ``part`` with the service, and stop it with the service."""
+        self._parts.append(part)
+
+    def follow(self, follow: Callable[[], Awaitable[None]]) -> None:
+        """Await ``follow`` beside the parts, as for a Tail; it is cancelled at the end, after they have finished."""
+        self._background.append(follow)
+
+    def stop(self) -> None:
+        """Begin an orderly end."""
+        self._stopping.set()
+
+    async def _live(self) -> None:
+        """Run everything until ``stop`` or the first failure, which is raised after the other parts have finished."""
+        parts = [asyncio.create_task(_awaited(part.run)) for part in self._parts]
+        background = [asyncio.create_task(_awaited(follow)) for follow in self._background]
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({*parts, *background, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            self._stopping.set()
+            for part in self._parts:
+                part.stop()
+            outcomes = await asyncio.gather(*parts, return_exceptions=True)
+            outcomes += [task.exception() for task in background if task.done() and not task.cancelled()]
+            failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+            if failures:
+                raise failures[0]
+        finally:
+            for task in (*parts, *background, stopping):
+                task.cancel()
+            await asyncio.wait({*parts, *background, stopping})
+
+
+async def _awaited(action: Callable[[], Awaitable[None]]) -> None:
+    await action()
+
+
+async def serve(
+    service: str,
+    settings: S,
+    compose: Callable[[Shell[S]], Awaitable[None]],
+    *,
+    schema: str | None = None,
+    migrations: str | None = None,
+    health_port: int = 0,
+    topics: Sequence[str] = (),
+) -> None:
+    """Run a service in the current loop until SIGTERM, SIGINT or ``Shell.stop``; see ``run_service``.
+
+    The health port opens first, so that a service which waits for its database says so.
+    """
+    health = Health(service)
+    port = settings.health_port if settings.health_port is not None else health_port
+    async with AsyncExitStack() as stack:
+        bound = await health.start(settings.health_host, port)
+        stack.push_async_callback(health.stop)
+        _log.info("starting", health=f"http://{settings.health_host}:{bound}")
+        begun = asyncio.create_task(_begin(stack, service, settings, health, schema, migrations, topics))
+        health.check("started", lambda: begun.done() and not begun.cancelled() and begun.exception() is None)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, begun.cancel)
+            stack.callback(loop.remove_signal_handler, number)
+        try:
+            shell: Shell[S] = await begun
+        except asyncio.CancelledError:
+            _log.info("stopped before it began")
+            return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, shell.stop)
+        health.check("not draining", lambda: not shell._stopping.is_set())
+        await compose(shell)
+        _log.info("running", parts=len(shell._parts))
+        await shell._live()
+        _log.info("stopped")
+
+
+async def _begin(
+    stack: AsyncExitStack, service: str, settings: S, health: Health, schema: str | None, migrations: str | None,
+    topics: Sequence[str],
+) -> Shell[S]:  # fmt: skip
+    pool = None
+    if schema is not None:
+        if migrations is not None:
+            url = settings.database.get_secret_value()
+            await until_available("database", partial(migrate, url, schema, migrations))
+        pool = await until_available("database", partial(postgres.connect_pool, settings, schema))
+        stack.push_async_callback(_closed, pool)
+        health.check("database", partial(postgres.answers, pool))
+    publisher = Publisher(settings, f"duban-{service}")
+    await publisher.start()
+    stack.push_async_callback(publisher.stop)
+    health.check("broker", publisher.reachable)
+    if topics:
+        words = await until_available("broker", partial(broker.durability, settings, topics))
+        health.fact("durability", lambda: words)
+    return Shell(service, settings, publisher, health, pool)
+
+
+async def _closed(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    try:
+        await asyncio.wait_for(pool.close(), 5.0)
+    except TimeoutError:
+        pool.terminate()
+
+
+def run_service(
+    service: str,
+    settings_type: type[S],
+    compose: Callable[[Shell[S]], Awaitable[None]],
+    *,
+    schema: str | None = None,
+    migrations: str | None = None,
+    health_port: int = 0,
+    topics: Sequence[str] = (),
+) -> NoReturn:
+    """Run ``service`` as this process, and end the process: 0 after an orderly stop, 1 after a failure that it logs.
+
+    ``compose`` wires handlers to the shell it is given. ``schema`` and ``migrations`` (a package of SQL files) bring a
+    database, ``topics`` are those whose durability ``/readyz`` states.
+    """
+    try:
+        settings = settings_type.load()
+        logs.configure(service, settings.log_level, settings.log_format)
+        uvloop.run(
+            serve(
+                service, settings, compose, schema=schema, migrations=migrations, health_port=health_port, topics=topics
+            )
+        )
+    except DubanError as error:
+        _log.critical("ended", error=f"{type(error).__name__}: {error}", passing=is_unavailable(error))
+        sys.exit(1)
+    except Exception:
+        _log.critical("ended", exc_info=True)
+        sys.exit(1)
+    sys.exit(0)

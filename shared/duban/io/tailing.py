@@ -1,0 +1,97 @@
+"""A topic from its beginning, without a group: every process reads all of it, then follows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from duban.errors import Undecodable
+from duban.io.broker import connection
+from duban.io.delivering import Delivery, delivery
+from duban.io.settings import Settings
+from duban.io.waiting import until_available
+from duban.messages.envelope import Payload
+
+D = TypeVar("D", bound=Payload)
+_log = structlog.get_logger(__name__)
+
+_POLL_MS = 500
+
+
+class Tail(Generic[D]):
+    """Follows topics from the first record on: packs, ticks of the clock, ``duban tail``.
+
+    Either iterate over it, or give ``run`` a callback. A record that cannot be decoded is logged and passed over:
+    without a group there is nobody to keep a dead letter for.
+    """
+
+    def __init__(self, settings: Settings, topics: Sequence[str], types: Mapping[str, type[D]]) -> None:
+        self._settings = settings
+        self._topics = tuple(topics)
+        self._types = types
+        self._caught_up = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether everything that was in the topics when reading began has been taken."""
+        return self._caught_up.is_set()
+
+    async def caught_up(self) -> None:
+        """Return when everything that was in the topics when reading began has been taken."""
+        await self._caught_up.wait()
+
+    def stop(self) -> None:
+        """End the iteration at the next record or within the poll time-out."""
+        self._stopping.set()
+
+    async def run(self, take: Callable[[Delivery[D]], Awaitable[None]]) -> None:
+        """Await ``take`` for every record, in order per partition, until ``stop``."""
+        async for delivered in self:
+            await take(delivered)
+
+    async def __aiter__(self) -> AsyncIterator[Delivery[D]]:
+        consumer = await until_available("broker", self._start)
+        try:
+            ends: dict[TopicPartition, int] = await consumer.end_offsets(sorted(consumer.assignment()))
+            while not self._stopping.is_set():
+                if not self._caught_up.is_set() and await _reached(consumer, ends):
+                    self._caught_up.set()
+                fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.batch_size)
+                for records in fetched.values():
+                    for record in records:
+                        try:
+                            yield delivery(record, self._types)
+                        except Undecodable as error:
+                            _log.warning(
+                                "record passed over", topic=record.topic, offset=record.offset, error=str(error)
+                            )
+        finally:
+            await consumer.stop()
+
+    async def _start(self) -> AIOKafkaConsumer:
+        consumer = AIOKafkaConsumer(
+            *self._topics,
+            **connection(self._settings, "duban-tail"),
+            group_id=None,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+        )
+        try:
+            await consumer.start()
+        except BaseException:
+            await consumer.stop()
+            raise
+        return consumer
+
+
+async def _reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
+    for place, end in ends.items():
+        if end > 0 and await consumer.position(place) < end:
+            return False
+    return True

@@ -1,0 +1,236 @@
+"""The contracts: what is on the topics, byte for byte, and the documents made from the models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jsonschema
+import pytest
+from cloudevents.core.bindings.kafka import KafkaMessage, from_binary, from_structured
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+from pydantic import BaseModel
+
+from duban.errors import Undecodable
+from duban.messages import changes as c
+from duban.messages import commands as do
+from duban.messages.__main__ import documents
+from duban.messages.catalogue import CHANNELS, TYPES
+from duban.messages.envelope import Message, Payload, decode, derived_id, encode, structured
+from duban.messages.events import GENESIS, KINDS, ProblemEvent, Refused, canonical, chained
+from duban.messages.notices import Notice, Tick
+from duban.messages.report import Evidence, Filed, Location, Report, Reporter
+from duban.policy import PolicyPack, PublishedCalendar, load_calendar, load_pack
+from duban.problem import Deadline, Event, Mark, Problem, Status, Taken
+from tests.given import ROOT, SMALL
+
+GOLDEN = Path(__file__).with_name("golden")
+AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
+OFFICE, WATER, ENGINE = do.Actor(unit="office"), do.Actor(unit="water", person="Li"), do.Actor(unit=do.ENGINE)
+SEAL = Evidence(uri="file:///photo.jpg", sha256="0" * 64, title="the pipe")
+REPORT = Report(
+    jurisdiction="smallville", channel="hotline", title="河水发臭", text="foul water", category="river", area="north",
+    location=Location(latitude=31.46, longitude=104.74), enterprise="Works 7", observed_at=AT,
+    reporter=Reporter(identity="named", handle="r-17"), evidence=(SEAL,), attributes={"district": "7"},
+)  # fmt: skip
+FILED = Filed(source="hotline", id="42", received_at=AT, report=REPORT)
+ID = derived_id("problem", "golden")
+PLAN = do.RectificationPlan(person="Li", target="clean water", measures=("dig", "seal"), due_at=AT)
+LAPSE = {"obligation": "rectify", "generation": 1, "level": 2, "due_at": AT}
+TAKEN = {**LAPSE, "measure": "bulletin", "lapse_at": AT, "to": ("water", "office")}
+PROBLEM = Problem(
+    id=ID, jurisdiction="smallville", pack="small@1", number="SV-2022-0001", status=Status.UNDERWAY, version=7,
+    title="河水发臭", category="river", channel="hotline", area="north", location=REPORT.location, enterprise="Works 7",
+    lead_unit="water", co_units=("north",), clause="art. 1", plan=PLAN, outcome="rectified", reports=2, handbacks=1,
+    marks={"registered": Mark(at=AT, version=1)}, taken={"rectify": Taken(generation=1, level=1)}, lapses={"rectify": 1},
+    deadlines=(Deadline(**LAPSE, measure="bulletin", owner="water", lapse_at=AT, provisional=True),),
+)  # fmt: skip
+CHANGES: tuple[c.Change, ...] = (
+    c.Registered(number="SV-2022-0001", pack="small@1", category="river", filed=FILED),
+    c.Attached(filed=FILED),
+    c.Rejected(),
+    c.Dispatched(lead_unit="water", co_units=("north",), clause="art. 1"),
+    c.Acknowledged(),
+    c.HandedBack(unit="water", clause="art. 2", evidence=(SEAL,)),
+    c.Planned(plan=PLAN),
+    c.Progressed(note="half done", evidence=(SEAL,)),
+    c.Completed(outcome="rectified", evidence=(SEAL,)),
+    c.Verified(evidence=(SEAL,)),
+    c.SentBack(evidence=(SEAL,)),
+    c.StruckOff(),
+    c.Reopened(),
+    c.Reminded(**TAKEN),
+    c.Escalated(**TAKEN),
+    c.Recomputed(),
+)
+
+
+def happened(change: c.Change) -> ProblemEvent:
+    event = Event(problem_id=ID, version=7, at=AT, actor=WATER, reason="because", command="c-1", change=change)
+    return ProblemEvent(event=event, previous=GENESIS, hash=chained(GENESIS, canonical(event)), problem=PROBLEM)
+
+
+def payloads() -> Iterator[Payload]:
+    yield REPORT
+    yield do.Register(actor=ENGINE, filed=FILED)
+    yield do.Attach(actor=ENGINE, filed=FILED)
+    yield do.Reject(actor=OFFICE, reason="nothing there")
+    yield do.Dispatch(actor=OFFICE, lead_unit="water", co_units=("north",), clause="art. 1")
+    yield do.Acknowledge(actor=WATER)
+    yield do.HandBack(actor=WATER, reason="not ours", clause="art. 2", evidence=(SEAL,))
+    yield do.Plan(actor=WATER, plan=PLAN)
+    yield do.Progress(actor=WATER, note="half done", evidence=(SEAL,))
+    yield do.Complete(actor=WATER, outcome="rectified", evidence=(SEAL,))
+    yield do.Verify(actor=OFFICE, passed=False, reason="still foul", evidence=(SEAL,))
+    yield do.StrikeOff(actor=OFFICE)
+    yield do.Reopen(actor=OFFICE, reason="it is back")
+    yield do.Escalate(actor=ENGINE, **LAPSE)
+    yield do.Recompute(actor=ENGINE)
+    yield from map(happened, CHANGES)
+    yield Refused(
+        command="c-1", command_type=do.Register.TYPE, actor=ENGINE, at=AT, code="unknown_area", reason="no such area",
+        status=Status.UNDERWAY, version=7, filed=FILED,
+    )  # fmt: skip
+    yield Notice(
+        recipient="water", measure="bulletin", measure_kind="bulletin", level=2, obligation="rectify", problem_id=ID,
+        number="SV-2022-0001", problem_title="河水发臭", owner="water", lapse_at=AT, public=True, text="late", issued_at=AT,
+    )  # fmt: skip
+    yield Tick(at=AT)
+    yield load_pack(SMALL.read_text("utf-8"), SMALL.name)
+    boston = ROOT / "deploy/calendars/boston.yaml"
+    yield PublishedCalendar(notice=load_calendar(boston.read_text("utf-8"), boston.name))
+
+
+MESSAGES = {
+    payload.ce_type: Message(
+        f"id of {payload.ce_type}", "duban/tests", str(ID), AT, "smallville", str(ID), payload, cause="its cause"
+    )
+    for payload in payloads()
+}
+EACH = pytest.mark.parametrize("name", MESSAGES)
+
+
+def test_every_type_has_an_example() -> None:
+    assert set(MESSAGES) == set(TYPES)
+
+
+@EACH
+def test_what_was_written_once_is_read_for_ever(name: str) -> None:
+    golden = (GOLDEN / f"{name}.json").read_bytes()
+    headers = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+    assert decode(str(ID).encode(), golden, headers, TYPES) == MESSAGES[name]
+
+
+@EACH
+def test_what_is_written_has_not_changed(name: str) -> None:
+    assert structured(MESSAGES[name]) == json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
+
+
+@EACH
+def test_binary_mode_brings_back_the_message(name: str) -> None:
+    record = encode(MESSAGES[name])
+    assert decode(record.key, record.value, record.headers, TYPES) == MESSAGES[name]
+
+
+@EACH
+def test_another_implementation_of_cloudevents_agrees(name: str) -> None:
+    message = MESSAGES[name]
+    record = encode(message)
+    theirs = from_binary(KafkaMessage(dict(record.headers), record.key, record.value), JSONFormat(), CloudEvent)
+    assert (theirs.get_id(), theirs.get_source(), theirs.get_type()) == (message.id, message.source, name)
+    assert (theirs.get_subject(), theirs.get_time()) == (message.subject, message.time)
+    assert theirs.get_data() == structured(message)["data"]
+
+
+@EACH
+def test_what_is_written_meets_its_schema(name: str) -> None:
+    model = TYPES[name].__name__
+    schema = json.loads((ROOT / f"shared/duban/contracts/{model}.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(structured(MESSAGES[name])["data"])
+
+
+def test_the_committed_documents_are_those_that_the_models_give() -> None:
+    for path, text in documents():
+        assert path.read_text("utf-8") == text, f"{path.name} is stale: run python -m duban.messages"
+
+
+def test_every_kind_of_change_is_a_type_and_every_type_has_a_topic() -> None:
+    assert {f"duban.problem.{kind}" for kind in KINDS} < set(TYPES)
+    assert {model.TOPIC for model in TYPES.values()} == {channel.topic for channel in CHANNELS}
+
+
+def test_every_field_of_every_message_is_in_an_example() -> None:
+    """Packs are left out: they have a language of their own, and tests of their own."""
+    filled: dict[str, bool] = {}
+    for message in MESSAGES.values():
+        for model in _models(message.data):
+            for name in type(model).model_fields:
+                field = f"{type(model).__name__}.{name}"
+                filled[field] = filled.get(field, False) or getattr(model, name) is not None
+    assert [field for field, is_filled in filled.items() if not is_filled] == []
+
+
+def _models(value: object) -> Iterator[BaseModel]:
+    if isinstance(value, PolicyPack | PublishedCalendar):
+        return
+    if isinstance(value, BaseModel):
+        yield value
+        for name in type(value).model_fields:
+            yield from _models(getattr(value, name))
+    elif isinstance(value, tuple | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _models(item)
+
+
+GOOD = encode(MESSAGES["duban.report.submitted"])
+
+
+def changed(**headers: bytes | None) -> list[tuple[str, bytes]]:
+    found: dict[str, bytes | None] = {**dict(GOOD.headers), **headers}
+    return [(name, value) for name, value in found.items() if value is not None]
+
+
+@pytest.mark.parametrize(
+    ("value", "headers", "code", "says"),
+    [
+        (None, changed(), "empty", "no value"),
+        (b"{", changed(), "invalid", "JSON"),
+        (b"{}", changed(), "invalid", "jurisdiction"),
+        (GOOD.value[:-1] + b',"colour":"red"}', changed(), "invalid", "colour"),
+        (GOOD.value, changed(ce_specversion=None), "not_cloudevent", "ce_specversion"),
+        (GOOD.value, changed(ce_id=None), "invalid", "no id"),
+        (GOOD.value, changed(ce_type=b"duban.report.shouted"), "unknown_type", "duban.report.shouted"),
+        (GOOD.value, changed(ce_time=b"yesterday"), "invalid", "datetime"),
+        (GOOD.value, changed(ce_source=b"\xff"), "invalid", "ce_source"),
+        (b"{", [("content-type", b"application/cloudevents+json")], "not_json", "expected"),
+        (b"[]", [("content-type", b"application/cloudevents+json")], "not_json", "object"),
+        (b'{"specversion":1}', [("content-type", b"application/cloudevents+json")], "invalid", "specversion"),
+        (GOOD.value.replace(b"foul water", b"nul \\u0000"), changed(), "invalid", "text"),
+        (GOOD.value.replace(b"foul water", b"half \\ud83d"), changed(), "invalid", "JSON"),
+        (b"[" * 100_000, changed(), "invalid", "recursion"),
+    ],
+)
+def test_bytes_that_are_no_message_say_what_is_wrong(
+    value: bytes | None, headers: list[tuple[str, bytes]], code: str, says: str
+) -> None:
+    with pytest.raises(Undecodable) as caught:
+        decode(GOOD.key, value, headers, TYPES)
+    assert caught.value.code == code
+    assert says in caught.value.detail
+
+
+def test_structured_mode_is_read_by_the_other_implementation_too() -> None:
+    message = MESSAGES["duban.report.submitted"]
+    value = json.dumps(structured(message)).encode()
+    headers = {"content-type": b"application/cloudevents+json"}
+    assert from_structured(KafkaMessage(headers, GOOD.key, value), JSONFormat(), CloudEvent).get_id() == message.id
+
+
+if __name__ == "__main__":  # writes the golden files anew, for a change of the contract that is meant
+    GOLDEN.mkdir(exist_ok=True)
+    for name, message in MESSAGES.items():
+        text = json.dumps(structured(message), ensure_ascii=False, indent=2) + "\n"
+        (GOLDEN / f"{name}.json").write_text(text, "utf-8")
