@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from duban.policy.pack import Obligation
@@ -13,17 +13,26 @@ from duban.problem import Deadline, Mark, Problem
 def due(problem: Problem, rules: Rules) -> tuple[Deadline, ...]:
     """The next deadline of every obligation that runs against ``problem``, soonest first.
 
-    Acting moves the state, and with it what is due; nothing is cancelled by hand.
+    Acting moves the state, and with it what is due; nothing is cancelled by hand. A deadline that the state carries
+    already is kept while its clock has not been set going anew: counting working time is most of the cost. (After a
+    new holiday notice, ``Recompute`` clears them first.)
     """
-    return tuple(sorted(_running(problem, rules), key=lambda deadline: (deadline.due_at, deadline.obligation)))
+    carried = {deadline.obligation: deadline for deadline in problem.deadlines}
+    return tuple(sorted(_running(problem, rules, carried), key=lambda deadline: (deadline.due_at, deadline.obligation)))
 
 
-def _running(problem: Problem, rules: Rules) -> Iterator[Deadline]:
+def _running(problem: Problem, rules: Rules, carried: Mapping[str, Deadline]) -> Iterator[Deadline]:
     for obligation in rules.obligations_of(problem):
         if problem.status in obligation.running:
             since = _latest(problem, obligation)
             if since is not None:
-                yield from _next_rung(problem, obligation, since, rules)
+                climbed = _climbed(problem, obligation, since)
+                kept = carried.get(obligation.id)
+                if kept and obligation.within and kept.generation == since.version and kept.level > climbed:
+                    owner = rules.unit_of(problem, obligation.owner)
+                    yield kept if kept.owner == owner else kept.model_copy(update={"owner": owner})
+                else:
+                    yield from _next_rung(problem, obligation, since, climbed, rules)
 
 
 def _latest(problem: Problem, obligation: Obligation) -> Mark | None:
@@ -32,13 +41,17 @@ def _latest(problem: Problem, obligation: Obligation) -> Mark | None:
     return max(marks, key=lambda mark: mark.version, default=None)
 
 
-def _next_rung(problem: Problem, obligation: Obligation, since: Mark, rules: Rules) -> Iterator[Deadline]:
-    """The first rung that has not been taken in this generation; none when the ladder is climbed to its end."""
+def _climbed(problem: Problem, obligation: Obligation, since: Mark) -> int:
+    """The highest level taken in this generation; 0 at its beginning."""
+    taken = problem.taken.get(obligation.id)
+    return taken.level if taken and taken.generation == since.version else 0
+
+
+def _next_rung(problem: Problem, obligation: Obligation, since: Mark, climbed: int, rules: Rules) -> Iterator[Deadline]:
+    """The first rung above ``climbed``; none when the ladder has been climbed to its end."""
     lapse_at = _lapse_at(problem, obligation, since, rules)
     if lapse_at is None:
         return
-    taken = problem.taken.get(obligation.id)
-    climbed = taken.level if taken and taken.generation == since.version else 0
     for level, rung in enumerate(rules.ladders[obligation.ladder].rungs[climbed:], start=climbed + 1):
         due_at = lapse_at
         if rung.before is not None:

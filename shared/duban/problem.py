@@ -196,20 +196,14 @@ def _effect(problem: Problem, change: c.Change) -> dict[str, Any]:
             return {"outcome": change.outcome}
         case c.SentBack() | c.Reopened():
             return {"outcome": None}
+        case c.Recomputed():
+            return {"deadlines": ()}
         case c.Reminded():
             return {"taken": _climbed(problem, change)}
         case c.Escalated():
             lapses = {**problem.lapses, change.obligation: problem.lapses.get(change.obligation, 0) + 1}
             return {"taken": _climbed(problem, change), "lapses": lapses}
-        case (
-            c.Registered()
-            | c.Rejected()
-            | c.Acknowledged()
-            | c.Progressed()
-            | c.Verified()
-            | c.StruckOff()
-            | c.Recomputed()
-        ):
+        case c.Registered() | c.Rejected() | c.Acknowledged() | c.Progressed() | c.Verified() | c.StruckOff():
             return {}
         case _:
             assert_never(change)

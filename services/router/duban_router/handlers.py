@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Protocol
 from uuid import UUID
@@ -12,8 +12,8 @@ from duban.clock import Clock
 from duban.errors import Unavailable
 from duban.io.delivering import Delivery
 from duban.messages import commands as do
-from duban.messages.envelope import Message, Payload, Record, derived_id, encode
-from duban.messages.events import GENESIS, ProblemEvent, Refused, canonical, chained
+from duban.messages.envelope import Message, Payload, Record, derived_id, encode, wrapped
+from duban.messages.events import GENESIS, ProblemEvent, Refused, canonical, chained, event_json
 from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban.problem import Event, Problem
@@ -33,9 +33,10 @@ class Conflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A problem as the ledger holds it, with the hash of its latest event."""
+    """A problem as the ledger holds it, with its JSON and the hash of its latest event."""
 
     problem: Problem
+    state: bytes
     head: str
 
 
@@ -142,10 +143,10 @@ class _Turn:
         self._serials_before: dict[tuple[str, int], int] = {}
 
     async def take(self, batch: Sequence[Delivery[do.Command]]) -> list[Record]:
-        ids = {problem_id for one in batch if (problem_id := _problem_id(one.message)) is not None}
-        await self._handler.recall(ids)
+        ids = [_problem_id(one.message) for one in batch]
+        await self._handler.recall({one for one in ids if one is not None})
         records: list[Record] = []
-        for delivery in batch:
+        for delivery, problem_id in zip(batch, ids, strict=True):
             message = delivery.message
             key = _key(message)
             if key in self._fresh:
@@ -154,7 +155,7 @@ class _Turn:
                 records += await self._again(message, self._decided[key])
             else:
                 at = self._clock.instant(delivery.appended_at, message.time)
-                self._fresh[key] = await self._decide(message, key, at)
+                self._fresh[key] = await self._decide(message, problem_id, key, at)
                 records += self._fresh[key]
         if self._writing.outcomes:
             await self._ledger.write(self._writing, self._serials_before)
@@ -162,8 +163,9 @@ class _Turn:
         self._handler._serials |= self._writing.serials
         return records
 
-    async def _decide(self, message: Message[do.Command], key: UUID, at: datetime) -> list[Record]:
-        problem_id = _problem_id(message)
+    async def _decide(
+        self, message: Message[do.Command], problem_id: UUID | None, key: UUID, at: datetime
+    ) -> list[Record]:
         if problem_id is None:
             return self._refuse(message, key, at, None, Refusal("no_problem_id", f"{message.subject} is no problem id"))
         if message.key != message.subject:
@@ -204,12 +206,12 @@ class _Turn:
         for event, problem in done.steps:
             body = canonical(event)
             entry = Entry(event, body, head, chained(head, body))
+            state = json_of(problem)
             self._writing.entries.append(entry)
-            records.append(_record(message, entry, problem))
+            records.append(_record(message, entry, problem, state))
             head = entry.hash
-        problem = done.problem
         versions = range(done.steps[0][0].version, problem.version + 1)
-        self._writing.standings[problem.id] = Standing(problem, head)
+        self._writing.standings[problem.id] = Standing(problem, state, head)
         self._writing.outcomes.append(Outcome(key, message.id, problem.id, versions))
         return records
 
@@ -245,7 +247,7 @@ class _Turn:
                 raise Unavailable("the pack of this problem has not arrived on duban.packs.v1")
             problem = after(problem, entry.event, rules)
             if entry.event.version in outcome.versions:
-                records.append(_record(message, entry, problem))
+                records.append(_record(message, entry, problem, json_of(problem)))
         return records
 
 
@@ -261,26 +263,24 @@ def _key(message: Message[do.Command]) -> UUID:
     return derived_id(message.source, message.id)
 
 
-def _record(message: Message[do.Command], entry: Entry, problem: Problem) -> Record:
+def json_of(problem: Problem) -> bytes:
+    """The state as the ledger keeps it and as it stands on the topic."""
+    return problem.__pydantic_serializer__.to_json(problem, exclude_none=True)
+
+
+def _record(message: Message[do.Command], entry: Entry, problem: Problem, state: bytes) -> Record:
     event = entry.event
-    data = ProblemEvent(event=event, previous=entry.previous, hash=entry.hash, problem=problem)
-    return _published(message, derived_id(event.problem_id, event.version), event.at, data, problem.jurisdiction)
+    data = ProblemEvent.model_construct(event=event, previous=entry.previous, hash=entry.hash, problem=problem)
+    id_ = derived_id(event.problem_id, event.version)
+    answer = replace(_answering(message, id_, event.at, data), jurisdiction=problem.jurisdiction)
+    return wrapped(answer, event_json(entry.body, entry.previous, entry.hash, state))
 
 
 def _answer(message: Message[do.Command], refused: Refused) -> Record:
-    return _published(message, derived_id("refused", _key(message)), refused.at, refused, message.jurisdiction)
+    return encode(_answering(message, derived_id("refused", _key(message)), refused.at, refused))
 
 
-def _published(message: Message[do.Command], id_: UUID, at: datetime, data: Payload, jurisdiction: str) -> Record:
-    return encode(
-        Message(
-            id=str(id_),
-            source=SOURCE,
-            subject=message.subject,
-            time=at,
-            jurisdiction=jurisdiction,
-            key=message.subject,
-            data=data,
-            cause=message.id,
-        )
-    )
+def _answering(message: Message[do.Command], id_: UUID, at: datetime, data: Payload) -> Message[Payload]:
+    """What the router says of the command ``message``."""
+    place = message.jurisdiction
+    return Message(str(id_), SOURCE, message.subject, at, place, message.subject, data, cause=message.id)

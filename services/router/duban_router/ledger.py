@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -13,7 +14,7 @@ from duban.problem import Event, Problem
 from duban_router.handlers import Conflict, Entry, Outcome, Standing, Writing
 
 SCHEMA = "router"
-Connection = PoolConnectionProxy[asyncpg.Record]
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 _STANDINGS = "select id, head, state from router.problems where id = any($1::uuid[])"
 _OUTCOMES = """
@@ -54,12 +55,12 @@ _WRITE = """
 class PostgresLedger:
     """The ledger behind :class:`duban_router.handlers.CommandHandler`, in the schema ``router``."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
 
     async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
         rows = await self._pool.fetch(_STANDINGS, ids)
-        return {row["id"]: Standing(Problem.model_validate_json(row["state"]), row["head"]) for row in rows}
+        return {row["id"]: _standing(row) for row in rows}
 
     async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
         rows = await self._pool.fetch(_OUTCOMES, keys)
@@ -139,8 +140,13 @@ def _problems(writing: Writing) -> tuple[list[object], ...]:
         [one.deadlines[0].due_at if one.deadlines else None for one in problems],
         [sum(one.lapses.values()) for one in problems],
         [one.head for one in standings],
-        [one.model_dump_json(exclude_none=True) for one in problems],
+        [one.state.decode() for one in standings],
     )
+
+
+def _standing(row: asyncpg.Record) -> Standing:
+    state = row["state"].encode()
+    return Standing(Problem.model_validate_json(state), state, row["head"])
 
 
 def _outcome(row: asyncpg.Record) -> Outcome:

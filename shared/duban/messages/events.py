@@ -64,6 +64,14 @@ class Refused(Payload):
     filed: Filed | None = None
 
 
+def event_json(body: bytes, previous: str, hash_: str, problem: bytes) -> bytes:
+    """The JSON of a :class:`ProblemEvent`, put together from parts that are JSON already.
+
+    The event stands in it with the very bytes that its hash covers.
+    """
+    return b'{"event":%b,"previous":"%b","hash":"%b","problem":%b}' % (body, previous.encode(), hash_.encode(), problem)
+
+
 #: Every kind of change, as in the CloudEvents type ``duban.problem.<kind>``.
 KINDS: tuple[str, ...] = tuple(kind.model_fields["kind"].default for kind in get_args(get_args(Change)[0]))
 
