@@ -3,7 +3,9 @@
     settings      what a service is told by its environment
     broker        how to reach Kafka, and how durable its topics are
     publishing    records to topics, in order, acknowledged            (Publisher)
-    consuming     batches from topics, at least once, offsets last     (Runner, Source, Delivery)
+    consuming     batches from topics, at least once, offsets last     (Runner, Source)
+    working       what is published for a batch: decode, hand over, set aside (Handler)
+    delivering    a decoded message with where it came from (Delivery, Rejected)
     isolating     one message that breaks the code, found and set aside
     dead_letters  what could not be handled, byte for byte, with the reason
     tailing       a topic from its beginning, without a group          (Tail)

@@ -9,6 +9,7 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from duban.errors import Unavailable
 from duban.io.settings import Settings
 
 
@@ -31,26 +32,26 @@ def connection(settings: Settings, client_id: str) -> dict[str, Any]:
 
 
 async def durability(settings: Settings, topics: Iterable[str]) -> str:
-    """What an ack means for ``topics``: the weakest replication among them, in words for ``/readyz``."""
+    """What an ack means for ``topics``: the weakest replication among them, in words for ``/readyz``.
+
+    Raises:
+        Unavailable: naming a topic that is not there (yet).
+    """
     names = sorted(topics)
     admin = AIOKafkaAdminClient(**connection(settings, "duban-durability"))
     await admin.start()
     try:
-        described = await admin.describe_topics(names)
-        replicas = min((len(part["replicas"]) for topic in described for part in topic["partitions"]), default=0)
-        if replicas <= 1:
+        replicas = []
+        for topic in await admin.describe_topics(names):
+            if topic["error_code"]:
+                raise Unavailable(f"topic {topic['topic']} is not there; create it")
+            replicas += [len(partition["replicas"]) for partition in topic["partitions"]]
+        if min(replicas, default=1) == 1:
             return "single broker: accepted means written by that broker"
-        configs = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
-        in_sync = min(
-            (
-                int(entry[1])
-                for reply in configs
-                for item in reply.resources
-                for entry in item[4]
-                if entry[0] == "min.insync.replicas"
-            ),
-            default=1,
-        )
-        return f"acks=all, replication factor {replicas}, min.insync.replicas {in_sync}"
+        wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        replies: list[Any] = await admin.describe_configs(wanted)
+        entries = [entry for reply in replies for resource in reply.resources for entry in resource[4]]
+        in_sync = min((int(entry[1]) for entry in entries if entry[0] == "min.insync.replicas"), default=1)
+        return f"acks=all, replication factor {min(replicas)}, min.insync.replicas {in_sync}"
     finally:
         await admin.close()

@@ -6,32 +6,31 @@ Whatever dies in between, the batch comes again: at least once, never less. Hand
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, KafkaTimeoutError
 from aiokafka.structs import TopicPartition
 
-from duban.errors import Unavailable, Undecodable
+from duban.errors import Unavailable
 from duban.io.broker import connection
-from duban.io.dead_letters import DeadLetter, dead_letter
-from duban.io.delivering import Delivery, Rejected, delivery
+from duban.io.dead_letters import DeadLetter
+from duban.io.delivering import Delivery, Rejected
 from duban.io.faults import crash_point
-from duban.io.isolating import Isolation
-from duban.io.metrics import BATCH_SECONDS, DEAD_LETTERS, LAG, PARTITIONS, REBALANCES, RECORDS, RETRIES
+from duban.io.metrics import BATCH_SECONDS, LAG, PARTITIONS, REBALANCES, RETRIES
 from duban.io.publishing import Publisher
 from duban.io.settings import Settings
 from duban.io.waiting import backoff, dependency, until_available
-from duban.messages.envelope import Payload, Record
+from duban.io.working import Answers, Fetched, Handle, Handler, Source, Work
+from duban.messages.envelope import Record
+
+__all__ = ["Delivery", "Handler", "OnPartitions", "Rejected", "Runner", "Source"]
 
 T = TypeVar("T")
-D_in = TypeVar("D_in", bound=Payload, contravariant=True)
-Fetched: TypeAlias = dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
 OnPartitions: TypeAlias = Callable[[frozenset[tuple[str, int]]], Awaitable[None]]
 _log = structlog.get_logger(__name__)
 
@@ -39,32 +38,8 @@ _POLL_MS = 1000
 _FETCH_TRIES = 12
 
 
-class Handler(Protocol):
-    """What a service does with a batch: everything in one transaction, nothing if it raises."""
-
-    async def __call__(self, batch: Sequence[Delivery[Any]], /) -> Sequence[Record | Rejected]:
-        """The records to publish, in order, and the deliveries to be laid aside. Order holds within a partition; a batch may mix partitions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Topics that one handler serves, and the CloudEvents types that are welcome on them."""
-
-    topics: tuple[str, ...]
-    types: Mapping[str, type[Payload]]
-    handle: Handler
-
-
 class _LetGo(Unavailable):
     """The batch in hand is dropped without commit: it is another member's now, or comes again at the next start."""
-
-
-@dataclass(slots=True)
-class _Work:
-    """A source with its isolation, whose count of faults in a row spans batches."""
-
-    source: Source
-    isolation: Isolation[Delivery[Any], Record | Rejected] = field(repr=False)
 
 
 class Runner:
@@ -89,7 +64,7 @@ class Runner:
         self._on_assigned = on_assigned
         self._on_revoked = on_revoked
         self._works = [
-            _Work(source, Isolation(self._guarded(source.handle), settings.max_dead_in_a_row)) for source in sources
+            Work(self.group, source, self._guarded(source.handle), settings.max_dead_in_a_row) for source in sources
         ]
         self._stopping = asyncio.Event()
         self._ours = asyncio.Event()
@@ -217,9 +192,7 @@ class Runner:
     async def _work_on(self, consumer: AIOKafkaConsumer, fetched: Fetched) -> None:
         results: list[Record | DeadLetter] = []
         for work in self._works:
-            mine = {place: records for place, records in fetched.items() if place.topic in work.source.topics}
-            if mine:
-                results += await self._handle(work, mine)
+            results += await work.on(fetched)
         crash_point("after_handle")
         await self._patiently(lambda: self._publisher.publish(results))
         crash_point("after_publish")
@@ -227,41 +200,10 @@ class Runner:
         crash_point("after_offsets")
         self._measure_lag(consumer, fetched)
 
-    async def _handle(self, work: _Work, fetched: Fetched) -> list[Record | DeadLetter]:
-        """What to publish for ``fetched``: the handler's records, and a dead letter for each message that got none."""
-        letters: list[DeadLetter] = []
-        batch: list[Delivery[Any]] = []
-        for place, records in fetched.items():
-            before = len(letters)
-            for record in records:
-                try:
-                    batch.append(delivery(record, work.source.types))
-                except Undecodable as error:
-                    letters.append(self._dead(record, error, error.code, attempts=1, retryable=False))
-            undecodable = len(letters) - before
-            RECORDS.labels(self.group, place.topic, "undecodable").inc(undecodable)
-            RECORDS.labels(self.group, place.topic, "decoded").inc(len(records) - undecodable)
-        results, faults = await work.isolation.run(batch)
-        for fault in faults:
-            record = _record_of(fault.item, fetched)
-            RECORDS.labels(self.group, record.topic, "fault").inc()
-            letters.append(self._dead(record, fault.error, "fault", attempts=fault.attempts, retryable=True))
-        return [*results, *letters]
-
-    def _dead(
-        self, record: ConsumerRecord[bytes, bytes], error: Exception, code: str, *, attempts: int, retryable: bool
-    ) -> DeadLetter:
-        DEAD_LETTERS.labels(self.group, record.topic, code).inc()
-        _log.error(
-            "dead letter", group=self.group, topic=record.topic, partition=record.partition, offset=record.offset,
-            code=code, error=f"{type(error).__name__}: {error}"[:500],
-        )  # fmt: skip
-        return dead_letter(record, self.group, error, code=code, attempts=attempts, retryable=retryable)
-
-    def _guarded(self, handle: Handler) -> Callable[[Sequence[Delivery[Any]]], Awaitable[Sequence[Record | Rejected]]]:
+    def _guarded(self, handle: Handler) -> Handle:
         """``handle``, waiting for its dependencies, and at fault if a record that it gives is too large."""
 
-        async def guarded(batch: Sequence[Delivery[Any]]) -> Sequence[Record | Rejected]:
+        async def guarded(batch: Sequence[Delivery[Any]]) -> Answers:
             results = await self._patiently(lambda: handle(batch))
             for record in results:
                 if not isinstance(record, Rejected):
@@ -309,8 +251,11 @@ class Runner:
         offsets = {place: records[-1].offset + 1 for place, records in fetched.items()}
 
         async def commit() -> None:
-            async with asyncio.timeout(self._settings.publish_timeout):
-                await consumer.commit(offsets)
+            try:
+                async with asyncio.timeout(self._settings.publish_timeout):
+                    await consumer.commit(offsets)
+            except TimeoutError:
+                raise Unavailable("offsets not committed in time") from KafkaTimeoutError()
 
         try:
             await self._patiently(commit)
@@ -338,6 +283,7 @@ class Runner:
 
     async def _revoked(self, places: frozenset[TopicPartition]) -> None:
         """Runs inside aiokafka's rejoin: partitions are given up when this returns."""
+        self._ours.clear()
         self._letting_go.set()
         if places:
             REBALANCES.labels(self.group).inc()
@@ -348,7 +294,6 @@ class Runner:
             if self._step is not None:
                 self._step.cancel()
                 await self._idle.wait()
-        self._ours.clear()
         self._held = frozenset()
         self._done.clear()
         PARTITIONS.labels(self.group).set(0)
@@ -375,8 +320,3 @@ class _Listener(ConsumerRebalanceListener):
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         await self._runner._assigned(frozenset(assigned))
-
-
-def _record_of(delivered: Delivery[Any], fetched: Fetched) -> ConsumerRecord[bytes, bytes]:
-    records = fetched[TopicPartition(delivered.topic, delivered.partition)]
-    return next(record for record in records if record.offset == delivered.offset)

@@ -11,6 +11,25 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 #: Libraries whose INFO tells nobody anything.
 _QUIET = ("aiokafka", "asyncio", "httpx", "uvicorn.access")
+#: A client that cannot reach its broker says so many times a second; each kind of line is written once in so many.
+_REPEAT_SECONDS = 5.0
+
+
+class _Calm(logging.Filter):
+    """Lets a line of aiokafka pass only if none of its kind passed just now."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("aiokafka"):
+            return True
+        kind = (record.name, str(record.msg))
+        if record.created - self._passed.get(kind, 0.0) < _REPEAT_SECONDS:
+            return False
+        self._passed[kind] = record.created
+        return True
 
 
 def configure(service: str, level: str = "INFO", form: Literal["json", "console"] = "json") -> None:
@@ -33,6 +52,7 @@ def configure(service: str, level: str = "INFO", form: Literal["json", "console"
         else [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
     )
     handler = logging.StreamHandler(sys.stdout)
+    handler.addFilter(_Calm())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],

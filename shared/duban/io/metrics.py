@@ -6,11 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
-RECORDS = Counter(
-    "duban_records_total",
-    "Records taken from a topic: decoded, undecodable, or a fault (decoded, yet it broke the code)",
-    ["group", "topic", "outcome"],
-)
+RECORDS = Counter("duban_records_total", "Records taken from a topic", ["group", "topic"])
 BATCH_SECONDS = Histogram(
     "duban_batch_seconds", "From a batch in hand to its offsets committed", ["group"], buckets=_SECONDS
 )

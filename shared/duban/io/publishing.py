@@ -6,12 +6,13 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     KafkaError,
+    KafkaTimeoutError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     RecordTooLargeError,
@@ -31,6 +32,9 @@ _log = structlog.get_logger(__name__)
 
 #: The brokers take 1 MiB a batch unless told otherwise; a batch of smaller records stays well below.
 _BATCH_BYTES = 768 * 1024
+#: Up to so many records go one by one.
+_FEW = 8
+_Ack: TypeAlias = "asyncio.Future[object]"
 _REFUSED = (MessageSizeTooLargeError, RecordTooLargeError, RecordListTooLargeError)
 
 
@@ -68,7 +72,8 @@ class Publisher:
         self._settings = settings
         self._client_id = client_id
         self._producer: AIOKafkaProducer | None = None
-        self._abandoned: set[asyncio.Future[object]] = set()
+        self._abandoned: set[_Ack] = set()
+        self._turns: dict[TopicPartition, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._renewing = asyncio.Lock()
 
     async def start(self) -> None:
@@ -113,9 +118,9 @@ class Publisher:
                 async with asyncio.timeout(self._settings.publish_timeout):
                     await self._settle()
                     producer = await self._connected()
-                    await self._deliver(producer, await self._batches(producer, records))
-            except TimeoutError as error:
-                raise Unavailable(f"no acks within {self._settings.publish_timeout} s") from error
+                    await self._deliver(producer, records)
+            except TimeoutError:
+                raise Unavailable(f"no acks within {self._settings.publish_timeout} s") from KafkaTimeoutError()
             except KafkaError as error:
                 if not is_unavailable(error):
                     raise
@@ -143,51 +148,60 @@ class Publisher:
                 self._producer = producer
             return self._producer
 
-    async def _batches(
-        self, producer: AIOKafkaProducer, records: Sequence[Publishable]
-    ) -> dict[TopicPartition, list[BatchBuilder]]:
-        """``records`` as full batches per partition, each in the order given."""
-        counts = {topic: len(await _partitions(producer, topic)) for topic in {record.topic for record in records}}
-        batches: dict[TopicPartition, list[BatchBuilder]] = defaultdict(list)
-        for record in records:
-            place = TopicPartition(record.topic, partition_of(record.key or b"", counts[record.topic]))
-            opened = batches[place]
-            if not opened or not _append(opened[-1], record):
-                opened.append(producer.create_batch())
-                _append(opened[-1], record)
-        return batches
+    async def _deliver(self, producer: AIOKafkaProducer, records: Sequence[Publishable]) -> None:
+        places = await _places(producer, records, self._settings.publish_timeout / 2)
+        # Whole batches cost half of what single records do; but single records of many callers share a batch.
+        singly = len(records) <= _FEW and all(record.value is not None for record in records)
+        send = self._singly if singly else self._batched
+        waits = [send(producer, *pair) for pair in _by_partition(places, records).items()]
+        for outcome in await asyncio.gather(*waits, return_exceptions=True):
+            if outcome is not None:
+                await self._give_up(producer, outcome)
 
-    async def _deliver(self, producer: AIOKafkaProducer, batches: dict[TopicPartition, list[BatchBuilder]]) -> None:
-        async def one_partition(place: TopicPartition, opened: list[BatchBuilder]) -> None:
-            for batch in opened:
+    async def _singly(self, producer: AIOKafkaProducer, place: TopicPartition, records: Sequence[Publishable]) -> None:
+        """Send ``records`` into batches that they share with those of other callers."""
+        acks: list[_Ack] = []
+        try:
+            for record in records:
+                headers = list(record.headers)
+                acks.append(
+                    await producer.send(place.topic, record.value, record.key, place.partition, headers=headers)
+                )
+            await asyncio.gather(*map(asyncio.shield, acks))
+        except BaseException:
+            for ack in acks:
+                self._abandon(ack)
+            raise
+
+    async def _batched(self, producer: AIOKafkaProducer, place: TopicPartition, records: Sequence[Publishable]) -> None:
+        """Send ``records`` in as few batches as hold them, one after the other."""
+        async with self._turns[place]:
+            left = iter(records)
+            record = next(left, None)
+            while record is not None:
+                batch = producer.create_batch()
+                while record is not None and _append(batch, record):
+                    record = next(left, None)
                 batch.close()  # nobody else's records in our batch
-                ack = await producer.send_batch(batch, place.topic, partition=place.partition)
+                ack: _Ack = await producer.send_batch(batch, place.topic, partition=place.partition)
                 try:
                     await asyncio.shield(ack)
                 except asyncio.CancelledError:
                     self._abandon(ack)
                     raise
 
-        places = list(batches)
-        outcomes = await asyncio.gather(
-            *(one_partition(place, batches[place]) for place in places), return_exceptions=True
-        )
-        failed = [(place, error) for place, error in zip(places, outcomes, strict=True) if error is not None]
-        if failed:
-            await self._give_up(producer, *failed[0])
-
-    async def _give_up(self, producer: AIOKafkaProducer, place: TopicPartition, error: BaseException) -> None:
+    async def _give_up(self, producer: AIOKafkaProducer, error: BaseException) -> None:
         """A batch that the producer gave up leaves a gap in its sequence numbers, so the producer goes too."""
         if self._producer is producer:
             self._producer = None
             await _stopped(producer, self._settings.publish_timeout)
         if isinstance(error, _REFUSED):
             raise RecordTooLarge(
-                f"{place.topic}: the broker refused a batch as too large; raise the topic's max.message.bytes"
+                "the broker refused a batch as too large; raise the topic's max.message.bytes"
             ) from error
         raise error
 
-    def _abandon(self, ack: asyncio.Future[object]) -> None:
+    def _abandon(self, ack: _Ack) -> None:
         """Remember a batch that nobody waits for any more, but that the producer still tries to deliver."""
         self._abandoned.add(ack)
         ack.add_done_callback(self._abandoned.discard)
@@ -199,11 +213,28 @@ class Publisher:
             await asyncio.wait(set(self._abandoned))
 
 
-async def _partitions(producer: AIOKafkaProducer, topic: str) -> Sequence[int]:
+async def _places(producer: AIOKafkaProducer, records: Sequence[Publishable], seconds: float) -> list[TopicPartition]:
+    """The partition of each record, in the same order."""
+    counts = {topic: await _partitions(producer, topic, seconds) for topic in {record.topic for record in records}}
+    return [TopicPartition(record.topic, partition_of(record.key or b"", counts[record.topic])) for record in records]
+
+
+def _by_partition(
+    places: Sequence[TopicPartition], records: Sequence[Publishable]
+) -> dict[TopicPartition, list[Publishable]]:
+    found: dict[TopicPartition, list[Publishable]] = defaultdict(list)
+    for place, record in zip(places, records, strict=True):
+        found[place].append(record)
+    return found
+
+
+async def _partitions(producer: AIOKafkaProducer, topic: str, seconds: float) -> int:
     try:
-        return list(await producer.partitions_for(topic))
-    except UnknownTopicOrPartitionError as error:
-        raise Unavailable(f"topic {topic} is not there: {type(error).__name__}; create it") from error
+        async with asyncio.timeout(seconds):
+            return len(await producer.partitions_for(topic))
+    except (TimeoutError, UnknownTopicOrPartitionError):
+        error = UnknownTopicOrPartitionError(topic)
+        raise Unavailable(f"topic {topic} is not there: create it, or wait for the broker") from error
 
 
 def _append(batch: BatchBuilder, record: Publishable) -> bool:

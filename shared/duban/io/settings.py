@@ -47,7 +47,7 @@ class Settings(BaseSettings):
         description="Appended to the consumer group, for a second installation on one broker",
     )
     batch_size: int = Field(500, ge=1, le=10_000, description="Most records in one batch, which is one transaction")
-    compression: Literal["none", "lz4"] = Field("none", description="How published records are compressed")
+    compression: Literal["none", "lz4"] = Field("lz4", description="How published records are compressed")
     max_record_bytes: int = Field(
         1_000_000, ge=1_000, description="Largest record that may be published; the topic must take as much"
     )

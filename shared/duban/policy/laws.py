@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from string import Formatter
 
-from duban.policy.pack import RELATIVE, TERRITORIAL, TEXT_FIELDS, PolicyPack
+from duban.calendar import Within
+from duban.policy.pack import RELATIVE, TERRITORIAL, TEXT_FIELDS, PolicyPack, Responsibility, Rung
 
 #: Where in the pack, and what is wrong there.
 Breach = tuple[str, str]
+
+_AMOUNTS = ("minutes", "hours", "days", "working_days", "working_hours")
 
 
 def breaches(pack: PolicyPack) -> Iterator[Breach]:
@@ -36,9 +39,7 @@ def units_are_known(pack: PolicyPack) -> Iterator[Breach]:
         named += [(f"responsibility_list.{i}.co.{j}", unit) for j, unit in enumerate(line.co)]
     named += [(f"always_responsible.{i}", unit) for i, unit in enumerate(pack.always_responsible)]
     for path, unit in named:
-        if unit not in units and not (
-            unit == TERRITORIAL and not path.startswith(("office", "fallback", "units", "areas"))
-        ):
+        if unit not in units and unit != TERRITORIAL:
             yield path, f"{unit} is not among the units"
 
 
@@ -66,15 +67,22 @@ def _unknown(path: str, named: Iterable[str], known: set[str], section: str) -> 
             yield f"{path}.{index}", f"{name} is not among the {section}"
 
 
-def areas_form_a_tree(pack: PolicyPack) -> Iterator[Breach]:
-    parents = {area.id: area.parent for area in pack.areas}
-    for index, area in enumerate(pack.areas):
-        seen, at = {area.id}, area.parent
-        while at is not None and at not in seen:
-            seen.add(at)
-            at = parents.get(at)
-        if at is not None:
-            yield f"areas.{index}.parent", f"{area.id} lies inside itself"
+def parents_form_trees(pack: PolicyPack) -> Iterator[Breach]:
+    for section in ("units", "areas"):
+        parents = {entry.id: entry.parent for entry in getattr(pack, section)}
+        for index, start in enumerate(parents):
+            if start in _above(start, parents):
+                yield f"{section}.{index}.parent", f"{start} lies inside itself"
+
+
+def _above(start: str, parents: Mapping[str, str | None]) -> set[str]:
+    """What ``start`` lies in, step by step; itself among it where the way leads back."""
+    seen: set[str] = set()
+    at = parents.get(start)
+    while at is not None and at not in seen:
+        seen.add(at)
+        at = parents.get(at)
+    return seen
 
 
 def territory_has_a_unit(pack: PolicyPack) -> Iterator[Breach]:
@@ -90,18 +98,25 @@ def territory_has_a_unit(pack: PolicyPack) -> Iterator[Breach]:
 
 
 def each_line_can_match(pack: PolicyPack) -> Iterator[Breach]:
-    lines = pack.responsibility_list
-    for later in range(len(lines)):
-        for earlier in range(later):
-            if all(
-                not (wide := getattr(lines[earlier], what)) or set(getattr(lines[later], what) or ("*",)) <= set(wide)
-                for what in ("categories", "areas", "channels")
-            ):
-                yield (
-                    f"responsibility_list.{later}",
-                    f"never matches: responsibility_list.{earlier} takes all of it first",
-                )
+    parents = {area.id: area.parent for area in pack.areas}
+    around = {area: _above(area, parents) for area in parents}
+    for later, line in enumerate(pack.responsibility_list):
+        for earlier, wide in enumerate(pack.responsibility_list[:later]):
+            if _takes_all_of(wide, line, around):
+                law = f"never matches: responsibility_list.{earlier} takes all of it first"
+                yield f"responsibility_list.{later}", law
                 break
+
+
+def _takes_all_of(wide: Responsibility, line: Responsibility, around: Mapping[str, set[str]]) -> bool:
+    if wide.lead == TERRITORIAL and not wide.areas:
+        return False  # it passes on what has no area
+    inside = all(not set(wide.areas).isdisjoint({area, *around.get(area, ())}) for area in line.areas)
+    return (
+        (not wide.categories or (bool(line.categories) and set(line.categories) <= set(wide.categories)))
+        and (not wide.channels or (bool(line.channels) and set(line.channels) <= set(wide.channels)))
+        and (not wide.areas or (bool(line.areas) and inside))
+    )
 
 
 def ladders_climb(pack: PolicyPack) -> Iterator[Breach]:
@@ -119,12 +134,27 @@ def ladders_climb(pack: PolicyPack) -> Iterator[Breach]:
                 yield f"{path}.after", "the first rung of the lapse takes effect at the lapse itself: leave `after` out"
             if lapsed and rung.after is None:
                 yield path, "a later rung needs `after`, or it would be taken together with the one before it"
+            if j and not _follows(rung, ladder.rungs[j - 1]):
+                yield path, "is not later than the rung before it"
             lapsed = lapsed or rung.before is None
             for k, recipient in enumerate(rung.to):
                 if recipient not in units and recipient not in RELATIVE:
                     yield f"{path}.to.{k}", f"{recipient} is neither a unit nor one of {', '.join(RELATIVE)}"
         if not lapsed:
             yield f"ladders.{i}", "has no rung at the lapse: what lapses would never escalate"
+
+
+def _follows(rung: Rung, last: Rung) -> bool:
+    """Whether a rung comes later than the one before it, as far as their durations can be compared."""
+    if rung.before and last.before:
+        return _compare(last.before, rung.before)
+    return not (rung.after and last.after) or _compare(rung.after, last.after)
+
+
+def _compare(longer: Within, shorter: Within) -> bool:
+    """Whether ``longer`` is longer; durations of different kinds cannot be told apart without a calendar."""
+    pairs = ((getattr(longer, kind), getattr(shorter, kind)) for kind in _AMOUNTS)
+    return all(more > less for more, less in pairs if more is not None and less is not None)
 
 
 def obligations_have_ladders(pack: PolicyPack) -> Iterator[Breach]:
@@ -136,28 +166,33 @@ def obligations_have_ladders(pack: PolicyPack) -> Iterator[Breach]:
 
 def texts_can_be_filled(pack: PolicyPack) -> Iterator[Breach]:
     for index, measure in enumerate(pack.measures):
-        yield from _fields(f"measures.{index}.text", measure.text, TEXT_FIELDS)
-    yield from _fields("number", pack.number, ("year", "serial"))
-    if "serial" not in pack.number:
+        yield from _fields(f"measures.{index}.text", measure.text, dict.fromkeys(TEXT_FIELDS, "some words"))
+    faults = list(_fields("number", pack.number, {"year": 2000, "serial": 1}))
+    yield from faults
+    if not faults and pack.number.format(year=2000, serial=1) == pack.number.format(year=2000, serial=2):
         yield "number", "names no {serial}: all problems would get the same number"
+    if not faults and pack.number.format(year=2000, serial=1) == pack.number.format(year=2001, serial=1):
+        yield "number", "names no {year}: serials begin anew each year, and numbers would repeat"
 
 
-def _fields(path: str, template: str, known: tuple[str, ...]) -> Iterator[Breach]:
+def _fields(path: str, template: str, known: Mapping[str, object]) -> Iterator[Breach]:
     try:
         named = [field for _, field, _, _ in Formatter().parse(template) if field is not None]
-    except ValueError as error:
+        strange = [field for field in named if field not in known]
+        if not strange:
+            template.format(**known)
+    except (ValueError, LookupError) as error:
         yield path, f"is no template: {error}"
         return
-    for field in named:
-        if field not in known:
-            yield path, f"mentions {{{field}}}; it may mention {', '.join(known)}"
+    for field in strange:
+        yield path, f"mentions {{{field}}}; it may mention {', '.join(known)}"
 
 
 LAWS: tuple[Callable[[PolicyPack], Iterator[Breach]], ...] = (
     ids_are_unique,
     units_are_known,
     areas_and_categories_are_known,
-    areas_form_a_tree,
+    parents_form_trees,
     territory_has_a_unit,
     each_line_can_match,
     ladders_climb,

@@ -61,10 +61,13 @@ def _scenes(report: Message[Report], row: dict[str, str]) -> Iterator[Scene]:
     problem = own_problem(report.source, report.id)
     yield Scene(opened_at, lambda _: [replace(report, time=opened_at)])
     yield Scene(opened_at, lambda feed: _given_on(feed, problem, row["QUEUE"], opened_at), order=1)
+    if row["TARGET_DT"]:
+        target_at = _instant(row["TARGET_DT"])
+        yield Scene(opened_at, lambda feed: _set_by_hand(feed, problem, target_at, opened_at), order=2)
     if row["CLOSED_DT"]:
         closed_at = _instant(row["CLOSED_DT"])
         outcome = row["CLOSURE_REASON"] or "No reason given"
-        yield Scene(closed_at, lambda feed: [_completed(feed, problem, outcome, closed_at)], order=2)
+        yield Scene(closed_at, lambda feed: [_completed(feed, problem, outcome, closed_at)], order=3)
 
 
 def _instant(local: str) -> datetime:
@@ -81,6 +84,16 @@ def _given_on(feed: Feed, problem: UUID, queue: str, at: datetime) -> list[Messa
         return [_command(problem, dispatch, at)]
     back = do.HandBack(actor=do.Actor(unit=lead), reason="the department sent the case back")
     return [_command(problem, back, at), _command(problem, dispatch, at)]
+
+
+def _set_by_hand(feed: Feed, problem: UUID, target_at: datetime, at: datetime) -> list[Message[Payload]]:
+    """Where no rule of the city gives a target, somebody set it: the unit's plan with its date."""
+    lead = feed.problems[problem].lead_unit
+    if feed.problems[problem].deadlines or lead is None:
+        return []
+    unit = do.Actor(unit=lead)
+    plan = do.RectificationPlan(person=lead, target="as set by the city", measures=("as usual",), due_at=target_at)
+    return [_command(problem, do.Acknowledge(actor=unit), at), _command(problem, do.Plan(actor=unit, plan=plan), at)]
 
 
 def _completed(feed: Feed, problem: UUID, outcome: str, at: datetime) -> Message[Payload]:

@@ -7,7 +7,7 @@ of a batch, so offsets that are read first and ends that are read afterwards can
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -47,9 +47,9 @@ class Scene:
 
 
 class Player:
-    """Plays scenes on the stack in the settings; ``on_step`` is called after each step, for a display."""
+    """Plays scenes on the stack in the settings; ``on_step`` hears of the instant and the scenes played so far."""
 
-    def __init__(self, settings: Settings, feed: Feed, on_step: Callable[[datetime], None]) -> None:
+    def __init__(self, settings: Settings, feed: Feed, on_step: Callable[[datetime, int], None]) -> None:
         self._settings = settings
         self._feed = feed
         self._on_step = on_step
@@ -57,7 +57,7 @@ class Player:
         self._admin = AIOKafkaAdminClient(**connection(settings, "duban-player"))
         self._consumer = AIOKafkaConsumer(**connection(settings, "duban-player"), group_id=None)
         self._places: list[TopicPartition] = []
-        self.steps = 0
+        self._played = 0
 
     async def __aenter__(self) -> Self:
         await self._publisher.start()
@@ -82,22 +82,25 @@ class Player:
         ordered = sorted(scenes, key=lambda scene: (scene.at, scene.order))
         for (at, _), together in groupby(ordered, key=lambda scene: (scene.at, scene.order)):
             await self._lapse(before=at)
-            messages = [message for scene in together for message in scene.messages(self._feed)]
+            playing = list(together)
+            messages = [message for scene in playing for message in scene.messages(self._feed)]
             await self._publisher.publish([encode(message) for message in messages])
+            self._played += len(playing)
             await self._settle(at)
         await self._lapse(before=until)
-        await self._tick(until)
+        await self.tick(until)
 
     async def _lapse(self, before: datetime) -> None:
-        """Stop the clock at every deadline before that instant; what is done at the very instant of a deadline meets it."""
+        """Stop the clock at every deadline before that instant; what is done at the instant itself still meets it."""
         last = None
         while (due_at := self._feed.next_due_at) is not None and due_at < before:
             if due_at == last:
                 raise DubanError(f"what was due at {due_at.isoformat()} was not fired, and nothing is left to do")
             last = due_at
-            await self._tick(due_at)
+            await self.tick(due_at)
 
-    async def _tick(self, at: datetime) -> None:
+    async def tick(self, at: datetime) -> None:
+        """Move the clock to ``at``, and wait until everything that follows is done."""
         tick = Message(str(derived_id("tick", at)), SOURCE, "clock", at, "", "clock", Tick(at=at))
         await self._publisher.publish([encode(tick)])
         await self._settle(at)
@@ -105,24 +108,23 @@ class Player:
     async def _settle(self, at: datetime) -> None:
         ends = await self.quiet()
         await self._feed.read_up_to(ends)
-        self.steps += 1
-        self._on_step(at)
+        self._on_step(at, self._played)
 
-    async def quiet(self, within: float = 60.0) -> dict[TopicPartition, int]:
-        """Wait until no group has anything left to do; the ends of all topics then.
+    async def quiet(self, within: float = 60.0, groups: Collection[str] = tuple(GROUPS)) -> dict[TopicPartition, int]:
+        """Wait until none of ``groups`` has anything left to do; the ends of all topics then.
 
         Raises:
             Unavailable: when that takes longer than ``within`` seconds; the lagging groups are named.
         """
         deadline = asyncio.get_running_loop().time() + within
         while True:
-            committed = await asyncio.gather(*(self._admin.list_consumer_group_offsets(group) for group in GROUPS))
+            committed = await asyncio.gather(*(self._admin.list_consumer_group_offsets(group) for group in groups))
             ends: dict[TopicPartition, int] = await self._consumer.end_offsets(self._places)
             behind = [
                 f"{group} on {place.topic}/{place.partition}"
-                for (group, topics), offsets in zip(GROUPS.items(), committed, strict=True)
+                for group, offsets in zip(groups, committed, strict=True)
                 for place, end in ends.items()
-                if place.topic in topics and end > 0 and (place not in offsets or offsets[place].offset < end)
+                if place.topic in GROUPS[group] and end > 0 and (place not in offsets or offsets[place].offset < end)
             ]
             if not behind:
                 return ends

@@ -1,0 +1,208 @@
+"""Broker and database together in one folder, for development, the demo and the tests.
+
+    async with Stack(folder) as stack:      # or: with running_stack(folder) as stack
+        stack.kafka, stack.database         # "127.0.0.1:29092", "postgresql://…"
+
+``DUBAN_KAFKA`` and ``DUBAN_DATABASE`` in the environment name servers that run elsewhere; then the one so named is used
+and none is started in its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Self
+
+from duban_local import kafka, postgres
+from duban_local.children import Say, StackError
+from duban_local.kafka import Broker
+from duban_local.postgres import Database
+
+KAFKA_VARIABLE = "DUBAN_KAFKA"
+DATABASE_VARIABLE = "DUBAN_DATABASE"
+
+#: Where the stack lives unless told otherwise: beside the code, out of version control.
+FOLDER = Path(__file__).resolve().parents[3] / ".duban"
+
+
+def silent(part: str, line: str) -> None:
+    """Say nothing."""
+
+
+class Stack:
+    """The two servers; data stay in ``folder`` from run to run unless ``fresh`` asks for new ones.
+
+    A port of ``None`` means the one in ``DUBAN_KAFKA_PORT`` or ``DUBAN_DATABASE_PORT``, else the default; 0 a free one.
+    ``broker`` and ``server`` are the parts themselves (``None``: one that runs elsewhere), with ``start`` and ``stop``.
+    """
+
+    def __init__(
+        self,
+        folder: Path = FOLDER,
+        *,
+        kafka_port: int | None = None,
+        database_port: int | None = None,
+        fresh: bool = False,
+        say: Say = silent,
+    ) -> None:
+        self.folder = folder.resolve()
+        self._fresh = fresh
+        self._say = say
+        self._lock: TextIOWrapper | None = None
+        logs = self.folder / "logs"
+        self.broker: Broker | None = None
+        self.server: Database | None = None
+        if not os.environ.get(KAFKA_VARIABLE):
+            port = _port(kafka_port, kafka.PORT_VARIABLE, kafka.DEFAULT_PORT)
+            self.broker = Broker(self.folder / "kafka", port, log=logs / "kafka.log", say=say)
+        if not os.environ.get(DATABASE_VARIABLE):
+            port = _port(database_port, postgres.PORT_VARIABLE, postgres.DEFAULT_PORT)
+            self.server = Database(self.folder / "postgres", port, log=logs / "postgres.log", say=say)
+
+    @property
+    def kafka(self) -> str:
+        """Bootstrap servers, ``host:port``."""
+        return self.broker.address if self.broker else os.environ[KAFKA_VARIABLE]
+
+    @property
+    def database(self) -> str:
+        """The URL of the database to begin with, ``postgresql://…``."""
+        return self.server.url if self.server else os.environ[DATABASE_VARIABLE]
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process id of each part that was started here."""
+        parts = (self.broker, self.server)
+        return {part.child.name: part.child.pid for part in parts if part is not None and part.child is not None}
+
+    async def start(self) -> None:
+        """Return when both serve.
+
+        Raises:
+            StackError: when a stack runs in the folder already, a port is taken, or a part cannot start.
+        """
+        self._lock = _claim(self.folder)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._start_broker())
+                both.create_task(self._start_server())
+        except BaseExceptionGroup as failures:
+            await self.stop()
+            raise failures.exceptions[0] from None
+        except BaseException:
+            await self.stop()
+            raise
+        _write(self._lock, {"pid": os.getpid(), "kafka": self.kafka, "database": self.database})
+
+    async def stop(self) -> None:
+        """Stop what was started here: the broker, then the database; harmless when nothing runs."""
+        for name, part in (("kafka", self.broker), ("postgres", self.server)):
+            if part is not None and part.child is not None:
+                await part.stop()
+                self._say(name, "stopped")
+        if self._lock is not None:
+            _write(self._lock, {})
+            self._lock.close()
+            self._lock = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def _start_broker(self) -> None:
+        if self.broker is None:
+            self._say("kafka", f"using {self.kafka} ({KAFKA_VARIABLE})")
+            return
+        self.broker.clear(fresh=self._fresh)
+        await self.broker.start()
+        self._say("kafka", f"serves at {self.kafka}")
+
+    async def _start_server(self) -> None:
+        if self.server is None:
+            self._say("postgres", f"using the one in {DATABASE_VARIABLE}")
+            return
+        self.server.clear(fresh=self._fresh)
+        await self.server.start()
+        self._say("postgres", f"serves at {self.database}")
+
+
+@contextmanager
+def running_stack(
+    folder: Path, *, kafka_port: int = 0, database_port: int = 0, fresh: bool = False, say: Say = silent
+) -> Iterator[Stack]:
+    """A running ``Stack`` for code that is not async, such as a fixture that lasts a whole test run."""
+    stack = Stack(folder, kafka_port=kafka_port, database_port=database_port, fresh=fresh, say=say)
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(stack.start())
+        try:
+            yield stack
+        finally:
+            runner.run(stack.stop())
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A stack that another process runs."""
+
+    pid: int
+    kafka: str
+    database: str
+
+
+def find_running(folder: Path = FOLDER) -> Running | None:
+    """The stack that serves in ``folder`` now, or ``None``."""
+    place = folder / "stack.json"
+    if not place.exists():
+        return None
+    with place.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            told = json.loads(lock.read() or "{}")
+            return Running(**told) if "kafka" in told else None
+    return None
+
+
+def _claim(folder: Path) -> TextIOWrapper:
+    """The folder's lock, which the kernel drops when we die, whatever we die of."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / "stack.json").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        told = json.loads(lock.read() or "{}")
+        lock.close()
+        raise StackError(
+            f"a stack runs in {folder} already (process {told.get('pid', 'unknown, starting')}). "
+            f"Use it by setting {KAFKA_VARIABLE}={told.get('kafka', 'host:port')} and "
+            f"{DATABASE_VARIABLE}={told.get('database', 'postgresql://…')}, stop it, or use another folder."
+        ) from None
+    _write(lock, {"pid": os.getpid()})
+    return lock
+
+
+def _write(lock: TextIOWrapper, told: dict[str, object]) -> None:
+    lock.seek(0)
+    lock.truncate()
+    json.dump(told, lock)
+    lock.flush()
+
+
+def _port(given: int | None, variable: str, default: int) -> int:
+    if given is not None:
+        return given
+    named = os.environ.get(variable, str(default))
+    if not named.isdigit() or int(named) > 65535:
+        raise StackError(f"{variable}={named} is no port: give a number from 0 (a free one) to 65535")
+    return int(named)

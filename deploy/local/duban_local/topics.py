@@ -1,0 +1,215 @@
+"""The topics that ``deploy/topics.yaml`` declares, and how a broker is brought to have them so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import for_code
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from duban_local.children import StackError, until
+
+DECLARATION = Path(__file__).resolve().parents[2] / "topics.yaml"
+
+Partitions = Annotated[int, Field(ge=1, le=10_000)]
+
+#: Kafka's word for "set on this topic", as against inherited from the broker or built in.
+_SET_ON_TOPIC = 1
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class Defaults(_Declared):
+    """What a topic is when it does not say otherwise."""
+
+    partitions: Partitions
+    config: dict[str, str] = {}
+
+
+class Entry(_Declared):
+    """What one topic says of itself."""
+
+    partitions: Partitions | None = None
+    config: dict[str, str] = {}
+
+
+class Declaration(_Declared):
+    """The file as it is written."""
+
+    defaults: Defaults
+    topics: Annotated[dict[Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,249}$")], Entry], Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it should be, defaults filled in."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was done to one topic, or would be; ``detail`` is for people."""
+
+    topic: str
+    action: Literal["create", "alter"]
+    detail: str
+
+
+def declared(path: Path = DECLARATION) -> list[Topic]:
+    """The topics in ``path``, in its order.
+
+    Raises:
+        StackError: naming file, place and fault.
+    """
+    try:
+        found = Declaration.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError) as error:
+        raise StackError(f"{path}: {error}") from None
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, one['loc'])) or '(root)'}: {one['msg']}" for one in error.errors())
+        raise StackError(f"{path}: {'; '.join(faults)}") from None
+    usual = found.defaults
+    return [
+        Topic(name, entry.partitions or usual.partitions, {**usual.config, **entry.config})
+        for name, entry in found.topics.items()
+    ]
+
+
+async def apply(
+    bootstrap: str,
+    topics: Iterable[Topic] | None = None,
+    *,
+    dry_run: bool = False,
+    replication: int = 1,
+    partitions: int | None = None,
+    **client: Any,
+) -> list[Change]:
+    """Bring the broker to have ``topics`` (default: all declared); return what that changed, nothing the second time.
+
+    ``partitions`` replaces the count of every topic that declares more than one. ``client`` goes to the Kafka client
+    (TLS, SASL). Settings that are not declared stay as they are. With ``dry_run`` nothing is touched.
+
+    Raises:
+        StackError: when a topic has another partition count than declared (nothing is touched then), or the broker
+            refuses a change.
+    """
+    wanted = [_resized(topic, partitions) for topic in (declared() if topics is None else topics)]
+    async with _Admin(bootstrap, client) as admin:
+        counts = await admin.partition_counts()
+        _refuse_resizing(wanted, counts)
+        missing = [topic for topic in wanted if topic.name not in counts]
+        present = [topic for topic in wanted if topic.name in counts]
+        configs = await admin.configs([topic.name for topic in present])
+        altered = [topic for topic in present if _differences(topic, configs[topic.name])]
+        changes = [_creation(topic, replication) for topic in missing]
+        changes += [Change(topic.name, "alter", _differences(topic, configs[topic.name])) for topic in altered]
+        if not dry_run:
+            await admin.create(missing, replication)
+            await admin.alter({topic.name: {**configs[topic.name], **topic.config} for topic in altered})
+        return changes
+
+
+def _resized(topic: Topic, partitions: int | None) -> Topic:
+    if partitions is None or topic.partitions == 1:
+        return topic
+    return Topic(topic.name, partitions, topic.config)
+
+
+def _refuse_resizing(wanted: Iterable[Topic], counts: Mapping[str, int]) -> None:
+    for topic in wanted:
+        count = counts.get(topic.name, topic.partitions)
+        if count != topic.partitions:
+            raise StackError(
+                f"{topic.name} has {count} partitions, {topic.partitions} are wanted: the count is fixed for life, for "
+                "keys would move and the order of a problem's commands with them. Ask for the old count, "
+                "or move to a topic with the next version number."
+            )
+
+
+def _differences(topic: Topic, config: Mapping[str, str]) -> str:
+    changed = (
+        f"{name}: {config.get(name, 'unset')} → {value}"
+        for name, value in topic.config.items()
+        if config.get(name) != value
+    )
+    return ", ".join(changed)
+
+
+def _creation(topic: Topic, replication: int) -> Change:
+    settings = ", ".join(f"{name}={value}" for name, value in topic.config.items())
+    return Change(topic.name, "create", f"partitions={topic.partitions}, replication={replication}, {settings}")
+
+
+class _Admin:
+    """The broker's administration in terms of topics."""
+
+    def __init__(self, bootstrap: str, client: Mapping[str, Any]) -> None:
+        self._client: Any = AIOKafkaAdminClient(bootstrap_servers=bootstrap.split(","), **client)
+
+    async def __aenter__(self) -> Self:
+        await self._client.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+    async def partition_counts(self) -> dict[str, int]:
+        return {one["topic"]: len(one["partitions"]) for one in await self._client.describe_topics()}
+
+    async def configs(self, names: list[str]) -> dict[str, dict[str, str]]:
+        """What is set on each topic itself."""
+        if not names:
+            return {}
+        replies = await self._client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, one) for one in names])
+        found: dict[str, dict[str, str]] = {}
+        for reply in replies:
+            for code, message, _, name, entries in reply.resources:
+                _raise_for(code, message, name)
+                found[name] = {entry[0]: entry[1] for entry in entries if entry[3] == _SET_ON_TOPIC}
+        return found
+
+    async def create(self, topics: list[Topic], replication: int) -> None:
+        """Return when every partition has a leader."""
+        if not topics:
+            return
+        new = [NewTopic(one.name, one.partitions, replication, topic_configs=dict(one.config)) for one in topics]
+        for name, code, *message in (await self._client.create_topics(new)).topic_errors:
+            _raise_for(code, message[0] if message else "", name)
+        names = [topic.name for topic in topics]
+        await until(lambda: self._led(names), f"not every partition of {', '.join(names)} got a leader")
+
+    async def _led(self, names: list[str]) -> bool:
+        described = await self._client.describe_topics(names)
+        return all(
+            one["error_code"] == 0 and all(part["leader"] >= 0 for part in one["partitions"]) for one in described
+        )
+
+    async def alter(self, configs: Mapping[str, Mapping[str, str]]) -> None:
+        """Set each topic's whole configuration (what is not named falls back to the broker's), return when it shows."""
+        if not configs:
+            return
+        asked = [ConfigResource(ConfigResourceType.TOPIC, name, dict(config)) for name, config in configs.items()]
+        for reply in await self._client.alter_configs(asked):
+            for code, message, _, name in reply.resources:
+                _raise_for(code, message, name)
+
+        async def shown() -> bool:
+            return await self.configs(list(configs)) == configs
+
+        await until(shown, f"the new settings of {', '.join(configs)} did not show")
+
+
+def _raise_for(code: int, message: str | None, topic: str) -> None:
+    if code:
+        raise StackError(f"{topic}: the broker refused: {message or for_code(code).__name__}")

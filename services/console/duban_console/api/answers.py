@@ -1,0 +1,132 @@
+"""What the API answers: one shape for every fault, and the shapes of problems, histories and outcomes as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from duban.messages.changes import Change
+from duban.messages.commands import Actor
+from duban.messages.events import Refused
+from duban.problem import Problem
+from duban_console.chain import Line
+from duban_console.reading import History, Outcome
+
+SOURCE = "duban/api"
+
+
+class Fault(BaseModel):
+    """What is wrong: a short stable word, the field where there is one, and a sentence with what to do."""
+
+    code: str
+    field: str | None = None
+    message: str
+
+
+class Faulty(BaseModel):
+    """The body of every answer that is not a success."""
+
+    error: Fault
+
+
+class ApiFault(Exception):
+    """An answer that is not a success, on its way to the client."""
+
+    def __init__(
+        self, status: int, code: str, message: str, field: str | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.fault = Fault(code=code, field=field or None, message=message)
+        self.headers = headers
+
+
+class Accepted(BaseModel):
+    """The broker has the command; the router decides it in its turn."""
+
+    command: str
+    source: str = SOURCE
+    status: str = "accepted"
+    status_url: str
+
+
+class EventLine(BaseModel):
+    """One event of a history, with the hashes that chain it to the one before."""
+
+    version: int
+    at: AwareDatetime
+    actor: Actor
+    reason: str
+    command: str
+    change: Change
+    previous: str
+    hash: str
+
+
+class Decision(BaseModel):
+    """What came of a command: carried out with its events and the state that the problem has now, or refused."""
+
+    command: str
+    source: str
+    status: str = Field(description="`done` or `refused`")
+    problem_id: str
+    events: list[EventLine] = []
+    refused: Refused | None = None
+    problem: Problem | None = None
+
+
+class Told(BaseModel):
+    """A problem's whole history. ``first_broken_version`` says where the chain of hashes breaks, if it does."""
+
+    problem_id: str
+    verified: bool
+    first_broken_version: int | None = None
+    events: list[EventLine]
+
+
+class Problems(BaseModel):
+    """A page of problems; pass ``cursor`` on for the next one, null on the last page."""
+
+    problems: list[Problem]
+    cursor: str | None = None
+
+
+def event_line(line: Line) -> EventLine:
+    event = line.event
+    return EventLine(
+        version=line.version,
+        at=event.at,
+        actor=event.actor,
+        reason=event.reason,
+        command=event.command,
+        change=event.change,
+        previous=line.previous,
+        hash=line.hash,
+    )
+
+
+def told(problem_id: str, history: History) -> Told:
+    return Told(
+        problem_id=problem_id,
+        verified=history.first_broken is None,
+        first_broken_version=history.first_broken,
+        events=[event_line(line) for line in history.lines],
+    )
+
+
+def decision(source: str, outcome: Outcome, problem: Problem | None) -> Decision:
+    return Decision(
+        command=outcome.command,
+        source=source,
+        status="refused" if outcome.refused else "done",
+        problem_id=str(outcome.problem_id),
+        events=[event_line(line) for line in outcome.lines],
+        refused=outcome.refused,
+        problem=problem,
+    )
+
+
+def as_json(answer: BaseModel) -> dict[str, Any]:
+    """``answer`` as JSON data, absent fields left out."""
+    return answer.model_dump(mode="json", exclude_none=True)

@@ -1,0 +1,171 @@
+"""The routes of the API, over what they are given: the ledger's views, a publisher and a clock."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+from uuid import UUID, uuid4
+
+from fastapi import Body, FastAPI, Header, Query
+from fastapi.responses import JSONResponse
+
+from duban.clock import Clock
+from duban.io.publishing import Publisher
+from duban.messages.envelope import encode
+from duban.problem import Problem, Stage, Status
+from duban_console.acting import Action, CommandId, action_message, command_of
+from duban_console.api.answers import (
+    SOURCE,
+    Accepted,
+    ApiFault,
+    Decision,
+    Faulty,
+    Problems,
+    Told,
+    as_json,
+    decision,
+    told,
+)
+from duban_console.api.faults import answer_faults, limit_bodies
+from duban_console.reading import BadCursor, Filters, Outcome, Reading
+
+_MOST_WAIT: Final = 30.0
+_FAULTS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"model": Faulty} for status in (400, 404, 409, 413, 415, 503)
+}
+
+
+def create_app(reading: Reading, publisher: Publisher, clock: Clock, max_body: int) -> FastAPI:
+    """The API over the ledger's views and the topic of commands."""
+    app = FastAPI(title="Duban: the API for actions", version="1", description=__doc__ or "", responses=_FAULTS)
+    answer_faults(app)
+    limit_bodies(app, max_body)
+    _actions(app, reading, publisher, clock)
+    _commands(app, reading)
+    _problems(app, reading, clock)
+    return app
+
+
+def _actions(app: FastAPI, reading: Reading, publisher: Publisher, clock: Clock) -> None:
+    @app.post(
+        "/v1/problems/{problem_id}/actions", status_code=202, response_model=Accepted | Decision, tags=["actions"]
+    )
+    async def act(
+        problem_id: UUID,
+        action: Annotated[Action, Body()],
+        wait: Annotated[float, Query(ge=0, le=_MOST_WAIT, description="Seconds to wait for the outcome")] = 0,
+        idempotency_key: Annotated[
+            CommandId | None, Header(description="The command's id, if the body has none")
+        ] = None,
+    ) -> JSONResponse:
+        """Send an action; the same id sent again is the same action, and has the same outcome."""
+        command, chosen = command_of(action)
+        id_ = _command_id(chosen, idempotency_key)
+        problem = await _found(reading, problem_id)
+        message = action_message(
+            command,
+            id_=id_,
+            problem_id=problem_id,
+            jurisdiction=problem.jurisdiction,
+            source=SOURCE,
+            at=clock.now(),
+        )
+        record = encode(message)
+        publisher.check(record)
+        await publisher.publish([record])
+        outcome = await reading.awaited(SOURCE, id_, wait) if wait else None
+        if outcome is None:
+            url = f"/v1/commands/{SOURCE}/{id_}"
+            accepted = Accepted(command=id_, status_url=url)
+            return JSONResponse(as_json(accepted), 202, headers={"Location": url})
+        return await _decided(reading, SOURCE, outcome, problem_id)
+
+
+def _command_id(chosen: str | None, header: str | None) -> str:
+    """The id of the command: its sender's choice, else a new one."""
+    if chosen and header and chosen != header:
+        raise ApiFault(400, "invalid", "the header Idempotency-Key says another id than the body; send one", "id")
+    return chosen or header or str(uuid4())
+
+
+async def _decided(reading: Reading, source: str, outcome: Outcome, asked: UUID | None = None) -> JSONResponse:
+    """The outcome as an answer: 200 when it was carried out, 409 when it was refused."""
+    if asked is not None and outcome.problem_id != asked:
+        raise ApiFault(
+            409, "id_taken", f"the id {outcome.command} belongs to a command for problem {outcome.problem_id}", "id"
+        )
+    problem = await reading.problem(outcome.problem_id)
+    answer = as_json(decision(source, outcome, problem))
+    if outcome.refused is None:
+        return JSONResponse(answer, 200)
+    return JSONResponse({"error": {"code": outcome.refused.code, "message": outcome.refused.reason}, **answer}, 409)
+
+
+def _commands(app: FastAPI, reading: Reading) -> None:
+    @app.get("/v1/commands/{id_}", response_model=Decision, tags=["commands"])
+    async def own_command(id_: str) -> JSONResponse:
+        """What came of a command that this API sent."""
+        return await looked_up(SOURCE, id_)
+
+    @app.get("/v1/commands/{source:path}/{id_}", response_model=Decision, tags=["commands"])
+    async def command(source: str, id_: str) -> JSONResponse:
+        """What came of a command, whoever sent it; 200 also for a refusal, which is an outcome like any other."""
+        return await looked_up(source, id_)
+
+    async def looked_up(source: str, id_: str) -> JSONResponse:
+        if "\0" in source + id_:
+            raise ApiFault(400, "invalid", "an id carries no NUL", "id")
+        outcome = await reading.outcome(source, id_)
+        if outcome is None:
+            raise ApiFault(
+                404, "unknown_command", f"{source} has sent no command {id_}, or the router has not decided it yet"
+            )
+        problem = await reading.problem(outcome.problem_id)
+        return JSONResponse(as_json(decision(source, outcome, problem)))
+
+
+def _problems(app: FastAPI, reading: Reading, clock: Clock) -> None:
+    @app.get("/v1/problems", response_model=Problems, tags=["problems"])
+    async def problems(
+        jurisdiction: str | None = None,
+        status: Status | None = None,
+        stage: Stage | None = None,
+        lead_unit: str | None = None,
+        category: str | None = None,
+        overdue: Annotated[bool, Query(description="Only open problems with a time limit that has passed")] = False,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        cursor: str | None = None,
+    ) -> JSONResponse:
+        """Problems in the order of their registration."""
+        filters = Filters(jurisdiction, status, stage, lead_unit, category, clock.now() if overdue else None)
+        for name in ("jurisdiction", "lead_unit", "category"):
+            if "\0" in (getattr(filters, name) or ""):
+                raise ApiFault(400, "invalid", "a filter carries no NUL", name)
+        try:
+            page = await reading.page(filters, limit, cursor)
+        except BadCursor as error:
+            raise ApiFault(400, "invalid", str(error), "cursor") from None
+        return JSONResponse(as_json(Problems(problems=page.problems, cursor=page.cursor)))
+
+    @app.get("/v1/problems/{problem_id}", response_model=Problem, tags=["problems"])
+    async def problem(problem_id: UUID) -> JSONResponse:
+        """A problem as it stands after its latest event, with what is due."""
+        return JSONResponse(as_json(await _found(reading, problem_id)))
+
+    @app.get("/v1/problems/{problem_id}/history", response_model=Told, tags=["problems"])
+    async def history(problem_id: UUID) -> JSONResponse:
+        """Every event with who, when and why; `verified` says whether the chain of hashes recomputes."""
+        found = await reading.history(problem_id)
+        if found is None:
+            raise _unknown(problem_id)
+        return JSONResponse(as_json(told(str(problem_id), found)))
+
+
+async def _found(reading: Reading, problem_id: UUID) -> Problem:
+    problem = await reading.problem(problem_id)
+    if problem is None:
+        raise _unknown(problem_id)
+    return problem
+
+
+def _unknown(problem_id: UUID) -> ApiFault:
+    return ApiFault(404, "unknown_problem", f"no problem {problem_id} stands in the ledger", "id")

@@ -1,0 +1,57 @@
+"""The ``duban`` command: data on stdout, all else on stderr, exit codes that a script can rely on.
+
+0 ok · 1 failure · 2 usage · 3 not found · 4 refused or in conflict · 5 a dependency is away
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.resources import files
+
+import typer
+
+from duban_console.cli.acts import act
+from duban_console.cli.checks import check, test
+from duban_console.cli.dead_letters import dlq_app
+from duban_console.cli.policies import pack_app
+from duban_console.cli.problems import problem_app
+from duban_console.cli.reports import report_app
+from duban_console.cli.streams import lag, tail, topics_app
+from duban_console.cli.up import up
+
+
+def _has_main(package: str) -> bool:
+    return files("duban_console").joinpath(package, "main.py").is_file()
+
+
+app = typer.Typer(
+    name="duban",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Duban (督办): every reported problem from discovery to strike-off, by deadline.
+
+    Kafka and PostgreSQL are those in DUBAN_KAFKA and DUBAN_DATABASE, else those that `duban up` runs here.
+
+    Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 refused or in conflict, 5 a dependency is away.""",
+)
+
+app.command()(up)
+for _name in ("demo", "bench"):
+    if _has_main(_name):
+        app.command(_name)(getattr(import_module(f"duban_console.{_name}.main"), _name))
+app.command()(act)
+app.add_typer(problem_app, name="problem")
+app.add_typer(report_app, name="report")
+app.command()(tail)
+app.command()(lag)
+app.add_typer(dlq_app, name="dlq")
+app.add_typer(pack_app, name="pack")
+app.add_typer(topics_app, name="topics")
+app.command()(check)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test)
+
+
+def main() -> None:
+    """The entry point of the script ``duban``."""
+    app(prog_name="duban")

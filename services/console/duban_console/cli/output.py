@@ -1,0 +1,96 @@
+"""What every command shares: data on stdout, the rest on stderr, and exit codes that a script can rely on."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from enum import IntEnum
+from typing import Annotated, Any, NoReturn, ParamSpec
+
+import orjson
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from duban.errors import DubanError, PackError, SettingsError, Unavailable
+from duban.io.waiting import is_unavailable
+from duban_console.acting import InvalidAction
+from duban_console.packs import Conflict
+from duban_local.children import StackError
+
+P = ParamSpec("P")
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document a line, for programs.")]
+
+
+class Code(IntEnum):
+    """How a command ends."""
+
+    OK = 0
+    FAILURE = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    CONFLICT = 4  #: refused, or in contradiction to what stands
+    UNAVAILABLE = 5  #: Kafka, the database or a service is away
+
+
+def out() -> Console:
+    """Where data go. Made anew each time: whoever runs the command may have put another stream in place."""
+    return Console(soft_wrap=True, highlight=False)
+
+
+def err() -> Console:
+    """Where everything else goes."""
+    return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def write_json(data: Any) -> None:
+    """One line of JSON on stdout."""
+    sys.stdout.write(orjson.dumps(data, default=str).decode() + "\n")
+    sys.stdout.flush()
+
+
+def fail(code: Code, message: str) -> NoReturn:
+    """Say what is wrong and end with ``code``."""
+    err().print(f"[red]✗[/] {escape(message)}")
+    raise typer.Exit(code)
+
+
+def command(action: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """An async function as a command; every error of ours ends it with its code and one line."""
+
+    @functools.wraps(action)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        # An interrupted look at something is no failure: what was asked for has been shown.
+        with suppress(KeyboardInterrupt, BrokenPipeError):
+            try:
+                asyncio.run(action(*args, **kwargs))
+            except Exception as error:
+                fail(code_of(error), words_of(error))
+
+    run.__signature__ = inspect.signature(action, eval_str=True)  # type: ignore[attr-defined]
+    return run
+
+
+def code_of(error: Exception) -> Code:
+    """The exit code for ``error``; one that is none of ours is raised again."""
+    if isinstance(error, Unavailable | StackError):
+        return Code.UNAVAILABLE
+    if isinstance(error, Conflict):
+        return Code.CONFLICT
+    if isinstance(error, InvalidAction | SettingsError):
+        return Code.USAGE
+    if isinstance(error, PackError | DubanError):
+        return Code.FAILURE
+    if is_unavailable(error):
+        return Code.UNAVAILABLE
+    raise error
+
+
+def words_of(error: Exception) -> str:
+    """``error`` in one line for people."""
+    return str(error) if isinstance(error, DubanError) else f"{type(error).__name__}: {error}"

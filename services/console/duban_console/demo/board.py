@@ -1,0 +1,55 @@
+"""The live table: problems by stage, what lapsed, what was told to whom."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from rich.console import Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from duban.problem import Stage
+from duban_console.demo.feed import Feed
+
+ZONES = {"boston": ZoneInfo("America/New_York"), "mianyang": ZoneInfo("Asia/Shanghai")}
+
+
+def board(feed: Feed, at: datetime | None, done: float) -> Group:
+    """The state of ``feed`` at the story's instant ``at``; ``done`` is the share played, 0 to 1."""
+    return Group(_head(at, done), _stages(feed), _told(feed))
+
+
+def _head(at: datetime | None, done: float) -> Text:
+    filled = round(30 * done)
+    clock = f"{at:%Y-%m-%d %H:%M} UTC" if at else "starting"
+    return Text.assemble(
+        (" clock ", "reverse"), f" {clock}   ", ("█" * filled, "green"), "░" * (30 - filled), f" {done:.0%}"
+    )
+
+
+def _stages(feed: Feed) -> Table:
+    table = Table("city", *[stage.value for stage in Stage], "lapsed", expand=True, title="problems by stage")
+    stages: dict[str, Counter[Stage]] = {}
+    lapsed: Counter[str] = Counter()
+    for problem in feed.problems.values():
+        stages.setdefault(problem.jurisdiction, Counter())[problem.stage] += 1
+        lapsed[problem.jurisdiction] += problem.id in feed.lapsed
+    for city, counted in sorted(stages.items()):
+        table.add_row(city, *[str(counted[stage] or "·") for stage in Stage], str(lapsed[city] or "·"))
+    table.caption = f"{len(feed.attached)} reports attached, {len(feed.refused_reports)} refused"
+    return table
+
+
+def _told(feed: Feed) -> Panel:
+    lines = Text(no_wrap=True, overflow="ellipsis")
+    for notice in feed.notices:
+        problem = feed.problems.get(notice.problem_id)
+        zone = ZONES.get(problem.jurisdiction if problem else "", UTC)
+        lines.append(f"{notice.issued_at.astimezone(zone):%m-%d %H:%M} ", style="dim")
+        lines.append(f"{notice.measure:<20} ", style="bold")
+        lines.append(f"→ {notice.recipient}: {' '.join(notice.text.split())}\n")
+    counted = "  ".join(f"{kind} {number}" for kind, number in feed.told.most_common())
+    return Panel(lines, title="told", subtitle=counted or None, height=len(feed.notices) + 2 if feed.notices else 3)

@@ -1,0 +1,54 @@
+"""How far each consumer group is behind the end of what it reads."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aiokafka.structs import TopicPartition
+
+from duban.io.settings import Settings
+from duban_console.taking import administering, looking
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """One partition that a group has committed to: ``lag`` records lie between ``committed`` and ``end``."""
+
+    group: str
+    topic: str
+    partition: int
+    committed: int
+    end: int
+
+    @property
+    def lag(self) -> int:
+        return max(0, self.end - self.committed)
+
+
+async def lags(settings: Settings) -> list[Lag]:
+    """The lag of every group in every partition that it has committed an offset for, ordered by name."""
+    committed: dict[str, dict[TopicPartition, int]] = defaultdict(dict)
+    async with administering(settings) as admin:
+        for group in sorted({listed[0] for listed in await admin.list_consumer_groups()}):
+            for place, said in (await admin.list_consumer_group_offsets(group)).items():
+                if said.offset >= 0:
+                    committed[group][place] = said.offset
+    ends = await ends_of(settings, {place for places in committed.values() for place in places})
+    return [
+        Lag(group, place.topic, place.partition, offset, ends[place])
+        for group, places in committed.items()
+        for place, offset in sorted(places.items())
+        if place in ends
+    ]
+
+
+async def ends_of(settings: Settings, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    """The offset after the last record of each of ``places`` that still exists."""
+    wanted = set(places)
+    async with looking(settings) as consumer:
+        known = await consumer.topics()
+        there = [place for place in sorted(wanted) if place.topic in known]
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(there) if there else {}
+        return ends

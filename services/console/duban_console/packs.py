@@ -1,0 +1,147 @@
+"""Policy packs and calendars: checked as files, told apart from what is published, and published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+from duban.calendar import CalendarNotice
+from duban.errors import CalendarError, DubanError, PackError
+from duban.io.delivering import delivery
+from duban.io.publishing import Publisher
+from duban.io.settings import Settings
+from duban.messages.envelope import Message, Record, derived_id, encode
+from duban.policy import PACKS, PolicyPack, PublishedCalendar, Rules, load_calendar, load_pack
+from duban_console.taking import records
+
+SOURCE = "duban/console"
+Published = PolicyPack | PublishedCalendar
+
+
+class Conflict(DubanError):
+    """What is to be published contradicts what is published already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What publishing a file does: its ``key`` on the topic, and whether it is there already."""
+
+    key: str
+    action: Literal["publish", "unchanged"]
+    file: str
+
+
+def key_of(published: Published) -> str:
+    """The Kafka key: every version of a pack is kept, a calendar takes the place of its older version."""
+    return published.ref if isinstance(published, PolicyPack) else f"calendar:{published.notice.id}"
+
+
+def load(path: Path) -> Published:
+    """The pack or the calendar in the file; a mapping with ``years`` is a calendar.
+
+    Raises:
+        PackError: naming file, place and the law that is broken.
+    """
+    try:
+        text = path.read_text("utf-8")
+        shape = yaml.safe_load(text)
+    except yaml.YAMLError:
+        shape = None  # the loader below says where
+    except (OSError, UnicodeDecodeError) as error:
+        raise PackError(str(path), "", f"cannot be read: {error}") from None
+    if isinstance(shape, dict) and "years" in shape:
+        return PublishedCalendar(notice=load_calendar(text, str(path)))
+    return load_pack(text, str(path))
+
+
+def check_together(loaded: Iterable[tuple[Path, Published]], known: Iterable[CalendarNotice]) -> list[str]:
+    """Compile every pack on its calendar, among ``loaded`` or ``known``; the calendars that are in neither.
+
+    Raises:
+        PackError: a pack that its calendar cannot carry.
+    """
+    loaded = list(loaded)
+    notices = {notice.id: notice for notice in known}
+    notices |= {one.notice.id: one.notice for _, one in loaded if isinstance(one, PublishedCalendar)}
+    missing: list[str] = []
+    for path, one in loaded:
+        if isinstance(one, PolicyPack):
+            notice = notices.get(one.time.calendar)
+            if notice is None:
+                missing.append(one.time.calendar)
+                continue
+            try:
+                Rules.compile(one, notice)
+            except CalendarError as error:
+                raise PackError(str(path), "time", str(error)) from None
+    return sorted(set(missing))
+
+
+async def published(settings: Settings) -> dict[str, Published]:
+    """What stands on ``duban.packs.v1``, the newest of each key."""
+    found: dict[str, Published] = {}
+    async for record in records(settings, [PolicyPack.TOPIC]):
+        if record.value is not None:
+            message = delivery(record, PACKS).message
+            found[message.key] = message.data
+    return found
+
+
+async def publish(
+    settings: Settings, publisher: Publisher, paths: Sequence[Path], at: datetime, *, dry_run: bool = False
+) -> list[Change]:
+    """Publish the files that are not published yet, all or none; what was done with each.
+
+    Raises:
+        PackError: a file that is no pack and no calendar, or breaks a law.
+        Conflict: a pack or calendar changed without a new version, or a pack whose calendar is not published.
+    """
+    loaded = [(path, load(path)) for path in paths]
+    standing = await published(settings)
+    notices = [one.notice for one in standing.values() if isinstance(one, PublishedCalendar)]
+    missing = check_together(loaded, notices)
+    if missing:
+        raise Conflict(f"the calendar {missing[0]} is not published: publish its file too")
+    changes = [_change(path, one, standing.get(key_of(one))) for path, one in loaded]
+    new = [one for (_, one), change in zip(loaded, changes, strict=True) if change.action == "publish"]
+    # Calendars first: no pack is ever read before the calendar that it counts by.
+    new.sort(key=lambda one: isinstance(one, PolicyPack))
+    if not dry_run:
+        await publisher.publish([_record(one, at) for one in new])
+    return changes
+
+
+def _change(path: Path, one: Published, standing: Published | None) -> Change:
+    if standing == one:
+        return Change(key_of(one), "unchanged", str(path))
+    if standing is not None:
+        if isinstance(one, PolicyPack):
+            raise Conflict(f"{path}: {one.ref} is published already and differs; give the changed pack a new version")
+        assert isinstance(standing, PublishedCalendar)
+        if one.notice.version <= standing.notice.version:
+            raise Conflict(
+                f"{path}: calendar {one.notice.id} is published as version {standing.notice.version}; "
+                "give the changed calendar a higher one"
+            )
+    return Change(key_of(one), "publish", str(path))
+
+
+def _record(one: Published, at: datetime) -> Record:
+    key = key_of(one)
+    version = one.version if isinstance(one, PolicyPack) else one.notice.version
+    return encode(
+        Message(
+            id=str(derived_id("published", key, version)),
+            source=SOURCE,
+            subject=key,
+            time=at,
+            jurisdiction=one.jurisdiction if isinstance(one, PolicyPack) else "",
+            key=key,
+            data=one,
+        )
+    )

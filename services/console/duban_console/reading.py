@@ -1,0 +1,194 @@
+"""Problems, histories and outcomes, from the views that the router publishes of its ledger (台账)."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from duban.errors import Unavailable
+from duban.io.waiting import is_unavailable
+from duban.messages.envelope import derived_id
+from duban.messages.events import Refused
+from duban.problem import Problem
+from duban_console.chain import Line, first_broken
+
+_STATE = "select state from router.published_problems where id = $1"
+_BY_NUMBER = "select id from router.published_problems where number = $1"
+_HISTORY = "select version, body, previous, hash from router.published_events where problem_id = $1 order by version"
+_HEAD = "select head from router.published_problems where id = $1"
+_OUTCOME = """
+    select command, problem_id, first_version, last_version, refused from router.published_outcomes where key = $1
+"""
+#: Rows follow (registered_at, id), which never change: a page neither skips nor repeats what was there at its start.
+#: Every filter is optional. Overdue: open, and a time limit that still runs has passed.
+_PAGE = """
+    select id, number, registered_at, state from router.published_problems
+    where ($1::text is null or jurisdiction = $1)
+      and ($2::text is null or status = $2)
+      and ($3::text is null or stage = $3)
+      and ($4::text is null or lead_unit = $4)
+      and ($5::text is null or category = $5)
+      and ($6::timestamptz is null or stage not in ('closed', 'rejected') and exists (
+            select from jsonb_array_elements(state::jsonb -> 'deadlines') as one
+            where (one ->> 'lapse_at')::timestamptz < $6))
+      and ($7::timestamptz is null or (registered_at, id) > ($7, $8::uuid))
+    order by registered_at, id
+    limit $9
+"""
+#: A ledger that no router has migrated yet: not there, but coming.
+_NOT_YET = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
+
+
+class BadCursor(ValueError):
+    """A cursor that no page of ours has given out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which problems are wanted; what is None does not matter. ``overdue_at``: overdue at that instant."""
+
+    jurisdiction: str | None = None
+    status: str | None = None
+    stage: str | None = None
+    lead_unit: str | None = None
+    category: str | None = None
+    overdue_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Problems in the order in which they were registered; ``cursor`` leads on, and is None on the last page."""
+
+    problems: list[Problem]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Every event of a problem, and the version at which its chain of hashes breaks, if it does."""
+
+    lines: list[Line]
+    first_broken: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a command: its events in order, or why it was refused."""
+
+    command: str
+    problem_id: UUID
+    lines: list[Line]
+    refused: Refused | None
+
+
+class Reading:
+    """Questions to the ledger. Every method raises :class:`Unavailable` while the ledger cannot be asked."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def problem(self, problem_id: UUID) -> Problem | None:
+        """The problem as it stands."""
+        async with _asking():
+            state = await self._pool.fetchval(_STATE, problem_id)
+        return Problem.model_validate_json(state) if state else None
+
+    async def numbered(self, number: str) -> list[UUID]:
+        """The problems that bear ``number``: at most one in each jurisdiction."""
+        async with _asking():
+            return [row["id"] for row in await self._pool.fetch(_BY_NUMBER, number)]
+
+    async def history(self, problem_id: UUID) -> History | None:
+        """Every event of the problem, with its chain of hashes recomputed."""
+        # One snapshot: an event that arrives between the two questions would look like a break.
+        async with (
+            _asking(),
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            head = await connection.fetchval(_HEAD, problem_id)
+            rows = await connection.fetch(_HISTORY, problem_id)
+        if head is None:
+            return None
+        lines = _lines(rows)
+        return History(lines, first_broken(lines, head))
+
+    async def outcome(self, source: str, command: str) -> Outcome | None:
+        """What came of the command that ``source`` sent with this id; None while it is undecided, or was never sent."""
+        async with _asking():
+            row = await self._pool.fetchrow(_OUTCOME, derived_id(source, command))
+            if row is None:
+                return None
+            versions = range(row["first_version"], row["last_version"] + 1)
+            events = await self._pool.fetch(_HISTORY, row["problem_id"]) if versions else []
+        lines = [line for line in _lines(events) if line.version in versions]
+        refused = Refused.model_validate_json(row["refused"]) if row["refused"] else None
+        return Outcome(row["command"], row["problem_id"], lines, refused)
+
+    async def awaited(self, source: str, command: str, seconds: float) -> Outcome | None:
+        """The outcome as soon as it stands in the ledger; None when ``seconds`` pass without it."""
+        loop = asyncio.get_running_loop()
+        until, pause = loop.time() + seconds, 0.01
+        while True:
+            found = await self.outcome(source, command)
+            left = until - loop.time()
+            if found is not None or left <= 0:
+                return found
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * 1.5, 0.25)
+
+    async def page(self, filters: Filters, limit: int, cursor: str | None = None) -> Page:
+        """At most ``limit`` problems that pass ``filters``, after ``cursor``.
+
+        Raises:
+            BadCursor: ``cursor`` is none of ours.
+        """
+        after = _decoded(cursor) if cursor else (None, None)
+        async with _asking():
+            rows = await self._pool.fetch(
+                _PAGE, filters.jurisdiction, filters.status, filters.stage, filters.lead_unit, filters.category,
+                filters.overdue_at, *after, limit + 1,
+            )  # fmt: skip
+        problems = [Problem.model_validate_json(row["state"]) for row in rows[:limit]]
+        more = len(rows) > limit
+        return Page(problems, _encoded(rows[limit - 1]) if more else None)
+
+
+@asynccontextmanager
+async def _asking() -> AsyncIterator[None]:
+    """Turn what asyncpg raises while the ledger is away into :class:`Unavailable`."""
+    try:
+        yield
+    except _NOT_YET as error:
+        raise Unavailable("the ledger is not there yet: start the router once, it lays out its tables") from error
+    except Exception as error:
+        if is_unavailable(error):
+            raise Unavailable(f"the database cannot be asked: {type(error).__name__}: {error}") from error
+        raise
+
+
+def _lines(rows: list[asyncpg.Record]) -> list[Line]:
+    return [Line(row["version"], row["body"].encode(), row["previous"], row["hash"]) for row in rows]
+
+
+def _encoded(row: Any) -> str:
+    return urlsafe_b64encode(f"{row['registered_at'].isoformat()}|{row['id']}".encode()).decode().rstrip("=")
+
+
+def _decoded(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        at, _, problem_id = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition("|")
+        instant = datetime.fromisoformat(at)
+        if instant.tzinfo is None:
+            raise ValueError("a cursor carries an aware instant")
+        return instant, UUID(problem_id)
+    except ValueError:
+        raise BadCursor("the cursor is none that a page has given out; begin again without one") from None

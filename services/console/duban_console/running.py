@@ -1,0 +1,241 @@
+"""The whole engine on one machine: broker, database, topics, packs and services, started and stopped in order.
+
+    async with running() as system:                      # a temporary folder and free ports, gone afterwards
+        system.kafka, system.database, system.urls["api"]
+        await system.kill("router")                      # as a crash would; the supervisor starts it again
+        await system.ready("router")
+
+``duban up``, the demo, the fault tests and the benchmarks all begin here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import Final, Literal
+
+from pydantic import SecretStr
+
+from duban.io.publishing import Publisher
+from duban.io.settings import Settings
+from duban_console import packs
+from duban_local import topics
+from duban_local.children import LOOPBACK, Say, StackError, free_port, until
+from duban_local.stack import FOLDER, Stack, silent
+from duban_local.supervisor import Service, Supervisor, answers
+
+ROOT: Final = FOLDER.parent
+STORY_BEGINS: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_NOTE = "engine.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """How a service is run: its module, its health port, and the port on which it serves, if any, with its variable."""
+
+    module: str
+    health_port: int
+    port: int | None = None
+    variable: str | None = None
+
+
+#: In the order in which they are started, which is against the stream: whoever reads is there before who writes.
+SERVICES: Final[dict[str, Process]] = {
+    "escalation": Process("duban_escalation", 8303),
+    "router": Process("duban_router", 8302),
+    "intake": Process("duban_intake", 8301),
+    "gateway": Process("duban_intake.gateway", 8311, 8310, "DUBAN_GATEWAY_PORT"),
+    "api": Process("duban_console.api", 8321, 8320, "DUBAN_API_PORT"),
+}
+
+
+def deployed_packs() -> list[Path]:
+    """The packs and calendars that come with the engine."""
+    return sorted([*ROOT.glob("deploy/packs/*.yaml"), *ROOT.glob("deploy/calendars/*.yaml")])
+
+
+@dataclass(slots=True)
+class System:
+    """The running engine. ``urls``: what people call (``gateway``, ``api``); ``health``: that of each service."""
+
+    stack: Stack
+    supervisor: Supervisor
+    settings: Settings
+    urls: dict[str, str] = field(default_factory=dict)
+    health: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def kafka(self) -> str:
+        """Bootstrap servers, ``host:port``."""
+        return self.stack.kafka
+
+    @property
+    def database(self) -> str:
+        """The URL of the database, ``postgresql://…``."""
+        return self.stack.database
+
+    @property
+    def folder(self) -> Path:
+        """Where data and logs lie; ``folder / "logs" / "<service>.log"``."""
+        return self.stack.folder
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process id of every part that runs now, broker and database too."""
+        return {**self.stack.pids, **self.supervisor.pids}
+
+    async def ready(self, name: str, within: float = 60.0) -> None:
+        """Return when the service ``name`` answers ready."""
+        await until(lambda: answers(f"{self.health[name]}/readyz"), f"{name} was not ready", within)
+
+    async def kill(self, name: str) -> int:
+        """Kill a service as a crash would; it is started again by itself. Returns the pid that died."""
+        return await self.supervisor.kill(name)
+
+    async def restart(self, name: str, within: float = 60.0) -> int:
+        """Let a service finish what it has in hand and start it again; its new pid, once it answers ready."""
+        before = self.supervisor.pids[name]
+        os.kill(before, signal.SIGTERM)
+
+        async def another() -> bool:
+            return self.supervisor.pids.get(name, before) != before
+
+        await until(another, f"{name} did not start again", within)
+        await self.ready(name, within)
+        return self.supervisor.pids[name]
+
+
+@asynccontextmanager
+async def running(
+    folder: Path | None = None,
+    *,
+    services: Iterable[str] = tuple(SERVICES),
+    fresh: bool = False,
+    clock: Literal["system", "driven"] = "system",
+    env: Mapping[str, Mapping[str, str]] | None = None,
+    publish: Sequence[Path] | None = None,
+    partitions: int | None = None,
+    say: Say = silent,
+) -> AsyncIterator[System]:
+    """The engine, once every service is ready; stopped in reverse order at the end.
+
+    ``folder``: where data and logs stay, on the usual ports; None means a temporary folder on free ports, removed at
+    the end. ``services``: which of :data:`SERVICES` run. ``env``: variables for a service by its name, or for all
+    under ``"*"``. ``publish``: packs and calendars, by default those in ``deploy``. ``partitions``: instead of the
+    declared count. ``say(part, line)`` hears of the progress.
+
+    Raises:
+        StackError: a part cannot run; says which, why, and what to do.
+    """
+    temporary = folder is None
+    with _temporary() if folder is None else nullcontext(folder) as place:
+        ports = {"kafka_port": 0, "database_port": 0} if temporary else {}
+        stack = Stack(place, fresh=fresh, say=say, **ports)
+        async with _engine(stack, services, clock, env or {}, publish, partitions, say, free=temporary) as system:
+            yield system
+
+
+@contextmanager
+def _temporary() -> Iterator[Path]:
+    """A folder that is gone afterwards, unless a part could not run: then the logs in it say why."""
+    place = Path(mkdtemp(prefix="duban-"))
+    try:
+        yield place
+    except StackError:
+        raise
+    except BaseException:
+        rmtree(place)
+        raise
+    else:
+        rmtree(place)
+
+
+@asynccontextmanager
+async def _engine(
+    stack: Stack,
+    services: Iterable[str],
+    clock: Literal["system", "driven"],
+    env: Mapping[str, Mapping[str, str]],
+    publish: Sequence[Path] | None,
+    partitions: int | None,
+    say: Say,
+    *,
+    free: bool,
+) -> AsyncIterator[System]:
+    wanted = _ordered(services)
+    async with stack:
+        settings = Settings(kafka=stack.kafka, database=SecretStr(stack.database), clock=clock)
+        changes = await topics.apply(stack.kafka, partitions=partitions)
+        say("topics", f"{len(changes)} created or altered, the others stand as declared")
+        await _publish(settings, deployed_packs() if publish is None else publish, say)
+        system = System(stack, Supervisor([], stack.folder / "logs", say=say), settings)
+        planned = [_service(name, system, env, free=free) for name in wanted]
+        system.supervisor = Supervisor(planned, stack.folder / "logs", say=say)
+        async with system.supervisor:
+            _leave_note(system)
+            try:
+                yield system
+            finally:
+                (stack.folder / _NOTE).unlink(missing_ok=True)
+
+
+def _ordered(services: Iterable[str]) -> list[str]:
+    asked = set(services)
+    unknown = sorted(asked - SERVICES.keys())
+    if unknown:
+        raise StackError(f"there is no service {unknown[0]}; there are {', '.join(SERVICES)}")
+    return [name for name in SERVICES if name in asked]
+
+
+async def _publish(settings: Settings, files: Sequence[Path], say: Say) -> None:
+    publisher = Publisher(settings, "duban-console")
+    await publisher.start()
+    try:
+        at = datetime.now(UTC) if settings.clock == "system" else STORY_BEGINS
+        for change in await packs.publish(settings, publisher, files, at):
+            say("packs", f"{change.key} {'published' if change.action == 'publish' else 'stands as it is'}")
+    finally:
+        await publisher.stop()
+
+
+def _service(name: str, system: System, env: Mapping[str, Mapping[str, str]], *, free: bool) -> Service:
+    """How ``name`` is run; what it will be called at is written down in ``system``."""
+    process = SERVICES[name]
+    overrides = {**env.get("*", {}), **env.get(name, {})}
+    variables = {
+        "DUBAN_KAFKA": system.kafka,
+        "DUBAN_DATABASE": system.database,
+        "DUBAN_CLOCK": system.settings.clock,
+        "DUBAN_HEALTH_PORT": str(free_port() if free else process.health_port),
+    }
+    if process.variable:
+        usual = os.environ.get(process.variable, str(process.port))
+        variables[process.variable] = str(free_port()) if free else usual
+    variables |= overrides
+    system.health[name] = f"http://{LOOPBACK}:{variables['DUBAN_HEALTH_PORT']}"
+    if process.variable:
+        system.urls[name] = f"http://{LOOPBACK}:{variables[process.variable]}"
+    argv = [sys.executable, "-m", process.module]
+    return Service(name, argv, variables, ready=f"{system.health[name]}/readyz")
+
+
+def _leave_note(system: System) -> None:
+    """For a second terminal: on which clock the engine runs, and where it is called."""
+    note = {"clock": system.settings.clock, "urls": system.urls, "health": system.health}
+    (system.folder / _NOTE).write_text(json.dumps(note))
+
+
+def note_of(folder: Path) -> dict[str, object]:
+    """What the engine that runs in ``folder`` has written down of itself; empty when only the stack runs."""
+    place = folder / _NOTE
+    found: dict[str, object] = json.loads(place.read_text()) if place.exists() else {}
+    return found

@@ -1,0 +1,94 @@
+"""Records as they lie in their topics, byte for byte, without a group: for looking, never for handling."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.structs import TopicPartition
+
+from duban.errors import Unavailable
+from duban.io.broker import connection
+from duban.io.settings import Settings
+from duban.io.waiting import is_unavailable
+
+Raw = ConsumerRecord[bytes, bytes]
+_POLL_MS = 250
+
+
+@asynccontextmanager
+async def administering(settings: Settings) -> AsyncIterator[Any]:
+    """Kafka's admin client; :class:`Unavailable` when no broker answers."""
+    admin = AIOKafkaAdminClient(**connection(settings, "duban-console"))
+    try:
+        try:
+            await admin.start()
+        except Exception as error:
+            raise away(error, settings) from error
+        yield admin
+    finally:
+        await admin.close()
+
+
+@asynccontextmanager
+async def looking(settings: Settings, **more: Any) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of no group and, yet, of no topic; :class:`Unavailable` when no broker answers."""
+    consumer = AIOKafkaConsumer(**connection(settings, "duban-console"), enable_auto_commit=False, **more)
+    try:
+        try:
+            await consumer.start()
+        except Exception as error:
+            raise away(error, settings) from error
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+def away(error: Exception, settings: Settings) -> Exception:
+    """What to raise for ``error``: words for people when the broker cannot be reached, else the error itself."""
+    if is_unavailable(error):
+        return Unavailable(f"Kafka does not answer at {settings.kafka} (DUBAN_KAFKA): {type(error).__name__}: {error}")
+    return error
+
+
+async def topics_of(settings: Settings) -> set[str]:
+    """Every topic on the broker, its own internal ones left out."""
+    async with administering(settings) as admin:
+        return {name for name in await admin.list_topics() if not name.startswith("__")}
+
+
+async def records(
+    settings: Settings, topics: Sequence[str], *, from_beginning: bool = True, follow: bool = False
+) -> AsyncIterator[Raw]:
+    """The records of ``topics``, in order within a partition, to their present end; with ``follow``, without end."""
+    places = await _places(settings, topics)
+    if not places:
+        return
+    async with looking(settings) as consumer:
+        consumer.assign(places)
+        ends = await consumer.end_offsets(places)
+        positions = await consumer.beginning_offsets(places) if from_beginning else dict(ends)
+        for place, position in positions.items():
+            consumer.seek(place, position)
+        while follow or await _before(consumer, ends):
+            for taken in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
+                for record in taken:
+                    yield record
+
+
+async def _before(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
+    """Whether something lies before ``ends`` that has not been taken."""
+    for place, end in ends.items():
+        if await consumer.position(place) < end:
+            return True
+    return False
+
+
+async def _places(settings: Settings, topics: Sequence[str]) -> list[TopicPartition]:
+    """Every partition of ``topics``; a topic that does not exist has none."""
+    async with administering(settings) as admin:
+        described = await admin.describe_topics(list(topics)) if topics else []
+    return [TopicPartition(one["topic"], part["partition"]) for one in described for part in one["partitions"]]

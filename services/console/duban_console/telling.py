@@ -1,0 +1,96 @@
+"""Records as people and programs read them, also such as are no messages of ours. Pure."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from aiokafka import ConsumerRecord
+from rich.markup import escape
+
+Raw = ConsumerRecord[bytes, bytes]
+
+
+def unpacked(record: Raw) -> dict[str, Any]:
+    """``record`` as one JSON object: the attributes of its CloudEvent, its data, its other headers, its place."""
+    headers = dict(record.headers)
+    structured = _json(record.value) if _is_structured(headers) else None
+    if isinstance(structured, dict):
+        event = structured
+    else:
+        event = {name[3:]: shown(value) for name, value in record.headers if name.startswith("ce_")}
+        event["data"] = _data(record.value)
+    others = {name: shown(value) for name, value in record.headers if not name.startswith("ce_")}
+    return {
+        **event,
+        "key": shown(record.key),
+        "headers": others,
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "appended_at": _appended(record).isoformat(),
+    }
+
+
+def one_line(record: Raw) -> str:
+    """``record`` in one line with rich's markup: when, what, about what, and what matters of its data."""
+    event = unpacked(record)
+    data = event["data"] if isinstance(event.get("data"), dict) else {}
+    kind = str(event.get("type", "?")).removeprefix("duban.")
+    code = event["headers"].get("duban.dlq.code")
+    said = f"{code}: {event['headers'].get('__streams.errors.message', '')}" if code else _said(data)
+    at = str(event.get("time") or event["appended_at"])[:19]
+    subject = data.get("problem", {}).get("number") or event.get("subject") or event.get("key") or ""
+    place = f"{record.partition}/{record.offset}"
+    return (
+        f"[dim]{escape(at)} {place:>8}[/] [bold]{escape(kind)}[/] {escape(str(subject))} "
+        f"[dim]{escape(str(event.get('jurisdiction', '')))}[/] {escape(said)}"
+    )
+
+
+#: What is worth a word, in this order, whichever payload carries it.
+_WORDS = ("lead_unit", "outcome", "note", "obligation", "measure", "level", "recipient", "code", "title", "text", "at")
+
+
+def _said(data: Mapping[str, Any]) -> str:
+    """The few fields that tell the kinds of payload apart, with who acted and why."""
+    event = data.get("event", data)
+    change = event.get("change", event)
+    parts = [f"{name} {change[name]}" for name in _WORDS if isinstance(change.get(name), str | int)]
+    actor = event.get("actor")
+    who = f"by {actor.get('unit')}" if isinstance(actor, dict) else ""
+    why = f"({event['reason']})" if event.get("reason") else ""
+    return " ".join(filter(None, (*(part[:80] for part in parts[:4]), who, why)))
+
+
+def shown(raw: bytes | None) -> str | None:
+    """Bytes as text; what is no text as ``base64:…``."""
+    if raw is None:
+        return None
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return "base64:" + base64.b64encode(raw).decode()
+
+
+def _appended(record: Raw) -> datetime:
+    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+
+
+def _is_structured(headers: Mapping[str, bytes | None]) -> bool:
+    return (headers.get("content-type") or b"").lower().startswith(b"application/cloudevents")
+
+
+def _data(value: bytes | None) -> Any:
+    found = _json(value)
+    return shown(value) if found is None else found
+
+
+def _json(value: bytes | None) -> Any:
+    try:
+        return orjson.loads(value) if value is not None else None
+    except orjson.JSONDecodeError:
+        return None

@@ -1,0 +1,93 @@
+"""Run escalation: ``python -m duban_escalation``."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from duban.clock import DrivenClock, SystemClock
+from duban.io.consuming import Source
+from duban.io.delivering import Delivery
+from duban.io.packs import clock_of, follow_packs
+from duban.io.service import Shell, run_service
+from duban.io.tailing import Tail
+from duban.messages.commands import Escalate
+from duban.messages.events import PROBLEMS, ProblemEvent
+from duban.messages.notices import NOTICES, TICKS, Notice, Tick
+from duban_escalation.handlers import ProblemHandler, TickHandler
+from duban_escalation.notices.deliveries import PostgresDeliveries
+from duban_escalation.notices.handler import NoticeHandler
+from duban_escalation.notices.journal import Channel, Journal
+from duban_escalation.notices.signing import Signer
+from duban_escalation.notices.webhook import Webhook, client
+from duban_escalation.settings import EscalationSettings
+from duban_escalation.store import SCHEMA, PostgresDeadlines
+from duban_escalation.sweep import Sweeper
+
+HEALTH_PORT = 8303
+GROUP = "duban-escalation"
+DELIVERER = "duban-deliverer"
+
+
+async def compose(shell: Shell[EscalationSettings]) -> None:
+    """Two runners: one keeps the deadlines and, on a driven clock, hears its ticks; the other delivers notices."""
+    library = await follow_packs(shell)
+    clock = clock_of(shell.settings)
+    deadlines = PostgresDeadlines(shell.pool)
+    sweeper = Sweeper(deadlines, shell.publisher, clock, shell.settings.sweep_page)
+    sources = [Source((ProblemEvent.TOPIC,), PROBLEMS, ProblemHandler(deadlines, library, clock, sweeper))]
+    if isinstance(clock, DrivenClock):
+        # One runner for both, so that "no lag" means "nothing left to do". Ticks alone move time, so nothing sweeps.
+        await restore(clock, shell.settings)
+        sources.append(Source((Tick.TOPIC,), TICKS, TickHandler(deadlines, clock, lambda: sweeper.partitions)))
+    else:
+        shell.run(sweeper)
+    shell.runner(GROUP, sources, on_assigned=sweeper.assigned, on_revoked=sweeper.revoked)
+    deliveries = PostgresDeliveries(shell.pool, SystemClock())
+    handler = NoticeHandler(channel(shell.settings), deliveries, shell.settings.webhook_concurrency)
+    shell.runner(DELIVERER, [Source((Notice.TOPIC,), NOTICES, handler)])
+
+
+async def restore(clock: DrivenClock, settings: EscalationSettings) -> None:
+    """Set ``clock`` to the latest tick there is."""
+    tail: Tail[Tick] = Tail(settings, [Tick.TOPIC], TICKS)
+
+    async def take(delivered: Delivery[Tick]) -> None:
+        clock.tick(delivered.message.data.at)
+
+    reading = asyncio.create_task(tail.run(take))
+    caught_up = asyncio.create_task(tail.caught_up())
+    await asyncio.wait({reading, caught_up}, return_when=asyncio.FIRST_COMPLETED)
+    tail.stop()
+    caught_up.cancel()
+    await reading
+
+
+def channel(settings: EscalationSettings) -> Channel:
+    """The way that notices go: the webhook where one is set, else the log."""
+    journal = Journal(settings.notices_file)
+    if settings.webhook_url is None or settings.webhook_secret is None:
+        return journal
+    http = client(
+        allow_private=settings.webhook_allow_private,
+        timeout=settings.webhook_timeout,
+        connections=settings.webhook_concurrency,
+    )
+    # Signatures carry the machine's time whatever the story's clock shows: receivers refuse what seems old.
+    signer = Signer.of(settings.webhook_secret.get_secret_value())
+    return Webhook(http, str(settings.webhook_url), signer, SystemClock(), journal)
+
+
+main = partial(
+    run_service,
+    "escalation",
+    EscalationSettings,
+    compose,
+    schema=SCHEMA,
+    migrations="duban_escalation.migrations",
+    health_port=HEALTH_PORT,
+    topics=(ProblemEvent.TOPIC, Escalate.TOPIC, Notice.TOPIC),
+)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""From batches of events and ticks to what is published: commands for what is due, notices for what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, Protocol
+from uuid import UUID
+
+from duban.clock import Clock, DrivenClock
+from duban.errors import Unavailable
+from duban.io.delivering import Delivery
+from duban.messages.changes import Escalated, Reminded
+from duban.messages.commands import Escalate
+from duban.messages.envelope import Record, encode
+from duban.messages.events import ProblemEvent, Refused
+from duban.messages.notices import Tick
+from duban.policy.library import Library
+from duban.problem import OPEN, Problem
+from duban_escalation.domain import (
+    START,
+    Armed,
+    MeasureTaken,
+    Position,
+    armed,
+    escalate,
+    fired_anew,
+    measure_taken,
+    notices_for,
+)
+from duban_escalation.metrics import DELAY, FIRED
+
+#: After every deadline.
+FAR: Final = datetime.max.replace(tzinfo=UTC)
+_PAGE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is held of a problem: the newest version taken in, and the deadlines armed with it."""
+
+    version: int
+    armed: tuple[Armed, ...]
+
+
+@dataclass(slots=True)
+class Writing:
+    """What one batch changes: the newest version of each problem with its deadlines, and the acts."""
+
+    heads: dict[UUID, int] = field(default_factory=dict)
+    armed: list[Armed] = field(default_factory=list)
+    measures: list[MeasureTaken] = field(default_factory=list)
+    closed: list[tuple[UUID, int, datetime]] = field(default_factory=list)
+
+
+class Deadlines(Protocol):
+    """The deadlines as handlers and sweep need them; one ``write`` is one transaction."""
+
+    async def write(self, writing: Writing) -> None:
+        """Replace the deadlines of each problem whose version is newer than the one held; record measures once."""
+
+    async def standing(self, problem_ids: Collection[UUID]) -> Mapping[UUID, Standing]:
+        """What is held of these problems, those that are known."""
+
+    async def rearm(self, changed: Mapping[UUID, Armed]) -> None:
+        """Give deadlines their new command and instant, by the command they have had; one that has changed is left."""
+
+    async def due(self, after: Position, until: datetime, partitions: Collection[int], limit: int) -> list[Armed]:
+        """The first ``limit`` of ``partitions`` beyond ``after`` that fire at ``until`` or before, in order."""
+
+    async def next_at(self, after: Position, partitions: Collection[int]) -> datetime | None:
+        """When the first deadline beyond ``after`` fires."""
+
+
+class Sweep(Protocol):
+    """The sweep as the handler sees it: how far it has looked, and that there is something new to look at."""
+
+    @property
+    def reach(self) -> datetime:
+        """Up to where it has read, or is reading now: what is armed at or before this instant it may have missed."""
+
+    def arms(self, fire_at: datetime) -> None:
+        """Something is armed that fires at ``fire_at``: look again by then."""
+
+
+class ProblemHandler:
+    """Keeps the deadlines as the events say, and fires at once what was armed too late for the sweep to see."""
+
+    def __init__(self, deadlines: Deadlines, library: Library, clock: Clock, sweep: Sweep) -> None:
+        self._deadlines = deadlines
+        self._library = library
+        self._clock = clock
+        self._sweep = sweep
+
+    async def __call__(self, batch: Sequence[Delivery[ProblemEvent | Refused]]) -> list[Record]:
+        """Take in ``batch``; the notices that it causes, and the commands of what is due already."""
+        writing, notices = Writing(), list[Record]()
+        newest: dict[UUID, tuple[Problem, int]] = {}
+        refusals: list[tuple[UUID, Refused]] = []
+        for one in batch:
+            data = one.message.data
+            if isinstance(data, ProblemEvent):
+                notices += self._take(data, writing)
+                known = newest.get(data.problem.id)
+                if known is None or known[0].version < data.problem.version:
+                    newest[data.problem.id] = (data.problem, one.partition)
+            elif data.command_type == Escalate.TYPE:
+                refusals.append((UUID(one.message.subject), data))
+        for problem, partition in newest.values():
+            writing.heads[problem.id] = problem.version
+            writing.armed += armed(problem, partition)
+        await self._deadlines.write(writing)
+        anew = await self._fire_anew(refusals)
+        return [*notices, *await self._overdue([*writing.armed, *anew])]
+
+    def _take(self, event: ProblemEvent, writing: Writing) -> list[Record]:
+        """Note the measure that ``event`` took, and that the problem was closed; the notices of the measure."""
+        if event.problem.status not in OPEN:
+            writing.closed.append((event.problem.id, event.event.version, event.event.at))
+        if not isinstance(event.event.change, Reminded | Escalated):
+            return []
+        rules = self._library.rules(event.problem.pack)
+        if rules is None:
+            raise Unavailable(
+                f"the pack {event.problem.pack} has not arrived on duban.packs.v1, or its calendar has not"
+            )
+        writing.measures += filter(None, [measure_taken(event, rules)])
+        return [encode(notice) for notice in notices_for(event, rules)]
+
+    async def _fire_anew(self, refusals: Sequence[tuple[UUID, Refused]]) -> Collection[Armed]:
+        """Rearm what was refused though it still stands, to be sent under a new command id."""
+        if not refusals:
+            return ()
+        standing = await self._deadlines.standing({problem_id for problem_id, _ in refusals})
+        now = self._clock.now()
+        changed: dict[UUID, Armed] = {}
+        for problem_id, refused in refusals:
+            held = standing.get(problem_id, Standing(0, ()))
+            for one in held.armed:
+                again = fired_anew(one, refused, held.version, now) if str(one.command) == refused.command else None
+                if again is not None:
+                    changed[one.command] = again
+        await self._deadlines.rearm(changed)
+        return changed.values()
+
+    async def _overdue(self, suspects: Sequence[Armed]) -> list[Record]:
+        """The commands of those among ``suspects`` that the sweep may have passed; it learns of the rest.
+
+        Read after the transaction: a sweep that began before it has a reach that is known here, a later one sees it.
+        """
+        now = self._clock.now()
+        until = max(now, self._sweep.reach)
+        late = {one.problem_id for one in suspects if one.fire_at <= until}
+        self._sweep.arms(min((one.fire_at for one in suspects if one.fire_at > until), default=FAR))
+        if not late:
+            return []
+        held = (await self._deadlines.standing(late)).values()
+        due = sorted((one for each in held for one in each.armed if one.fire_at <= until), key=lambda one: one.position)
+        observe(due, now)
+        return fire(due, now)
+
+
+class TickHandler:
+    """Moves the driven clock and fires everything that is due by then, before the tick counts as handled."""
+
+    def __init__(self, deadlines: Deadlines, clock: DrivenClock, partitions: Callable[[], Collection[int]]) -> None:
+        self._deadlines = deadlines
+        self._clock = clock
+        self._partitions = partitions
+
+    async def __call__(self, batch: Sequence[Delivery[Tick]]) -> list[Record]:
+        """The commands of what is due at each tick of ``batch``."""
+        records: list[Record] = []
+        after = START
+        for one in batch:
+            self._clock.tick(one.message.data.at)
+            now = self._clock.now()
+            while due := await self._deadlines.due(after, now, self._partitions(), _PAGE):
+                observe(due, now)
+                records += fire(due, now)
+                after = due[-1].position
+        return records
+
+
+def fire(due: Sequence[Armed], now: datetime) -> list[Record]:
+    """The commands of ``due``, as records."""
+    return [encode(escalate(one, now)) for one in due]
+
+
+def observe(due: Sequence[Armed], now: datetime) -> None:
+    """Measure how late ``due`` is on its way."""
+    FIRED.inc(len(due))
+    for one in due:
+        DELAY.observe(max(0.0, (now - one.due_at).total_seconds()))

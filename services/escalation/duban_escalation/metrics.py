@@ -1,0 +1,15 @@
+"""What escalation measures of itself."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Histogram
+
+DELAY = Histogram(
+    "duban_escalation_delay_seconds",
+    "From the instant a deadline falls due to the ack of its Escalate, or to the batch it goes out with",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0),
+)
+FIRED = Counter("duban_escalations_fired_total", "Escalate commands sent, each repetition counted")
+NOTICES = Counter(
+    "duban_notices_total", "Notices by what became of them: posted, logged, repeated, refused", ["outcome"]
+)

@@ -1,0 +1,46 @@
+"""Which notices have gone out: in PostgreSQL, and in memory for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from duban.clock import Clock
+from duban_escalation.notices.journal import Outcome
+
+_KNOWN: Final = "select notice_id from escalation.deliveries where notice_id = any($1::uuid[])"
+_RECORD: Final = """
+    insert into escalation.deliveries (notice_id, at, outcome)
+    select notice_id, $1, outcome from unnest($2::uuid[], $3::text[]) as gone (notice_id, outcome)
+    on conflict (notice_id) do nothing
+"""
+
+
+class PostgresDeliveries:
+    """The deliveries behind :class:`duban_escalation.notices.handler.NoticeHandler`, in the schema ``escalation``."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    async def known(self, ids: Collection[UUID]) -> set[UUID]:
+        return {row["notice_id"] for row in await self._pool.fetch(_KNOWN, list(ids))}
+
+    async def record(self, outcomes: Mapping[UUID, Outcome]) -> None:
+        await self._pool.execute(_RECORD, self._clock.now(), list(outcomes), list(outcomes.values()))
+
+
+class MemoryDeliveries:
+    """The same in a dictionary."""
+
+    def __init__(self) -> None:
+        self.gone: dict[UUID, Outcome] = {}
+
+    async def known(self, ids: Collection[UUID]) -> set[UUID]:
+        return {one for one in ids if one in self.gone}
+
+    async def record(self, outcomes: Mapping[UUID, Outcome]) -> None:
+        self.gone = {**outcomes, **self.gone}

@@ -1,0 +1,52 @@
+"""Where a notice can go, and the simplest such place: the log of the service, and a file if one is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
+
+import orjson
+import structlog
+
+from duban.messages.envelope import Message, structured
+from duban.messages.notices import Notice
+
+#: What became of a notice that is done with.
+Outcome: TypeAlias = Literal["posted", "logged"]
+
+_log = structlog.get_logger(__name__)
+
+
+class Channel(Protocol):
+    """A way to people or systems."""
+
+    async def send(self, notice: Message[Notice]) -> Outcome:
+        """See ``notice`` off; raises Unavailable if it has to be tried again."""
+
+
+class Journal:
+    """Writes each notice as a line ``notice.issued`` of the log, and as a CloudEvent to ``file``, one a line."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file
+
+    async def send(self, notice: Message[Notice]) -> Outcome:
+        data = notice.data
+        _log.info(
+            "notice.issued",
+            notice=notice.id,
+            problem=notice.subject,
+            jurisdiction=notice.jurisdiction,
+            number=data.number,
+            recipient=data.recipient,
+            measure=data.measure,
+            level=data.level,
+            text=data.text,
+        )
+        if self._file is not None:
+            self._append(self._file, orjson.dumps(structured(notice)) + b"\n")
+        return "logged"
+
+    def _append(self, file: Path, line: bytes) -> None:
+        with file.open("ab") as lines:
+            lines.write(line)

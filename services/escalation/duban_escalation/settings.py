@@ -1,0 +1,39 @@
+"""What escalation is told by its environment, beside the settings that all services share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, HttpUrl, SecretStr, ValidationInfo, field_validator
+
+from duban.io.settings import Settings
+from duban_escalation.notices.signing import Signer
+
+
+class EscalationSettings(Settings):
+    """The settings of the sweep and of the deliverer."""
+
+    sweep_page: int = Field(1000, ge=1, le=10_000, description="Most deadlines that are fired in one publish")
+    webhook_url: HttpUrl | None = Field(None, description="Where notices are posted; empty: they go to the log")
+    webhook_secret: SecretStr | None = Field(
+        None,
+        validate_default=True,
+        description="`whsec_…` that signs them; several, separated by spaces, while a secret is being changed",
+    )
+    webhook_allow_private: bool = Field(
+        False, description="Whether the receiver may have a private or loopback address"
+    )
+    webhook_timeout: float = Field(15.0, gt=0, description="Seconds that the receiver has to answer")
+    webhook_concurrency: int = Field(16, ge=1, le=256, description="Most notices under way to the receiver at once")
+    notices_file: Path | None = Field(
+        None, description="JSON-lines file that notices are appended to where there is no receiver"
+    )
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _signs(cls, secret: SecretStr | None, fields: ValidationInfo) -> SecretStr | None:
+        if secret is not None:
+            Signer.of(secret.get_secret_value())
+        elif fields.data.get("webhook_url") is not None:
+            raise ValueError("DUBAN_WEBHOOK_URL needs it: notices are never posted unsigned")
+        return secret

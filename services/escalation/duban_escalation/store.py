@@ -1,0 +1,170 @@
+"""The deadlines in PostgreSQL: one transaction a batch, rows written as arrays, nothing where nothing differs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from duban_escalation.domain import Armed, Position
+from duban_escalation.handlers import Standing, Writing
+
+SCHEMA: Final = "escalation"
+
+_COLUMNS = "problem_id, obligation, generation, level, due_at, fire_at, command, partition, jurisdiction"
+
+#: Only problems whose version is newer count ("news"); of those, what is no longer due goes, and what differs is set.
+_WRITE: Final = f"""
+    with news as (
+        insert into escalation.heads as held (problem_id, version)
+        select * from unnest($1::uuid[], $2::int[])
+        on conflict (problem_id) do update set version = excluded.version where held.version < excluded.version
+        returning problem_id
+    ), wanted as materialized (
+        select * from unnest($3::uuid[], $4::text[], $5::int[], $6::int[], $7::timestamptz[], $8::timestamptz[],
+            $9::uuid[], $10::int[], $11::text[]) as wanted ({_COLUMNS})
+        where problem_id in (select problem_id from news)
+    ), gone as (
+        delete from escalation.deadlines as held
+        where problem_id = any($1::uuid[]) and problem_id in (select problem_id from news)
+            and (problem_id, obligation) not in (select problem_id, obligation from wanted)
+    )
+    insert into escalation.deadlines as held ({_COLUMNS})
+    select {_COLUMNS} from wanted
+    on conflict (problem_id, obligation) do update set
+        generation = excluded.generation, level = excluded.level, due_at = excluded.due_at, fire_at = excluded.fire_at,
+        command = excluded.command, partition = excluded.partition, jurisdiction = excluded.jurisdiction
+    where (held.generation, held.level, held.due_at, held.partition, held.jurisdiction) is distinct from
+        (excluded.generation, excluded.level, excluded.due_at, excluded.partition, excluded.jurisdiction)
+"""  # noqa: S608 - constant
+
+_MEASURES: Final = """
+    insert into escalation.measures_taken (problem_id, version, kind, measure, owner, level, obligation, at, public,
+        board, standing, number, jurisdiction)
+    select * from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[],
+        $8::timestamptz[], $9::boolean[], $10::text[], $11::boolean[], $12::text[], $13::text[])
+    on conflict (problem_id, version) do nothing
+"""
+
+#: A measure that stands until the problem is closed ends with the first closing that follows it.
+_CLOSED: Final = """
+    update escalation.measures_taken as held set ended_at = closed.at
+    from unnest($1::uuid[], $2::int[], $3::timestamptz[]) as closed (problem_id, version, at)
+    where held.problem_id = closed.problem_id and held.version < closed.version
+        and held.standing and held.ended_at is null
+"""
+_STANDING: Final = f"""
+    select {_COLUMNS}, version from escalation.heads left join escalation.deadlines using (problem_id)
+    where problem_id = any($1::uuid[]) order by problem_id, obligation
+"""  # noqa: S608 - constant
+_REARM: Final = """
+    update escalation.deadlines as held set command = changed.command, fire_at = changed.fire_at
+    from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::timestamptz[])
+        as changed (problem_id, obligation, previous, command, fire_at)
+    where held.problem_id = changed.problem_id and held.obligation = changed.obligation
+        and held.command = changed.previous
+"""
+
+#: Bounded from below as well: behind the watermark lie the index entries of rows that are gone.
+DUE: Final = f"""
+    select {_COLUMNS} from escalation.deadlines
+    where (fire_at, problem_id, obligation) > ($1, $2, $3) and fire_at <= $4 and partition = any($5::int[])
+    order by fire_at, problem_id, obligation limit $6
+"""  # noqa: S608 - constant
+NEXT: Final = """
+    select fire_at from escalation.deadlines
+    where (fire_at, problem_id, obligation) > ($1, $2, $3) and partition = any($4::int[])
+    order by fire_at, problem_id, obligation limit 1
+"""
+#: Until a table has been analysed the planner may prefer to sort all that is due, for every page anew.
+ALONG_THE_INDEX: Final = "set local enable_sort = off"
+
+
+class PostgresDeadlines:
+    """The deadlines behind :class:`duban_escalation.handlers.ProblemHandler`, in the schema ``escalation``."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    async def write(self, writing: Writing) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            if writing.heads:
+                heads = sorted(writing.heads.items())  # members that meet on rows take them in one order
+                columns = _columns(sorted(writing.armed, key=lambda one: (one.problem_id, one.obligation)))
+                await connection.execute(_WRITE, [one for one, _ in heads], [version for _, version in heads], *columns)
+            if writing.measures:
+                await connection.execute(_MEASURES, *_measures(writing))
+            if writing.closed:
+                await connection.execute(_CLOSED, *(list(column) for column in zip(*writing.closed, strict=True)))
+
+    async def standing(self, problem_ids: Collection[UUID]) -> dict[UUID, Standing]:
+        versions: dict[UUID, int] = {}
+        held: defaultdict[UUID, list[Armed]] = defaultdict(list)
+        for row in await self._pool.fetch(_STANDING, list(problem_ids)):
+            versions[row["problem_id"]] = row["version"]
+            if row["obligation"] is not None:
+                held[row["problem_id"]].append(Armed(*row[:-1]))
+        return {one: Standing(version, tuple(held[one])) for one, version in versions.items()}
+
+    async def rearm(self, changed: Mapping[UUID, Armed]) -> None:
+        if changed:
+            new = changed.values()
+            await self._pool.execute(
+                _REARM,
+                [one.problem_id for one in new],
+                [one.obligation for one in new],
+                list(changed),
+                [one.command for one in new],
+                [one.fire_at for one in new],
+            )
+
+    async def due(self, after: Position, until: datetime, partitions: Collection[int], limit: int) -> list[Armed]:
+        rows = await self._along(DUE, after, until, list(partitions), limit)
+        return [Armed(*row) for row in rows]
+
+    async def next_at(self, after: Position, partitions: Collection[int]) -> datetime | None:
+        rows = await self._along(NEXT, after, list(partitions))
+        return rows[0]["fire_at"] if rows else None
+
+    async def _along(self, query: str, after: Position, *more: object) -> list[asyncpg.Record]:
+        """The rows of ``query`` beyond ``after``, read in the order of the index."""
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+            await connection.execute(ALONG_THE_INDEX)
+            return await connection.fetch(query, after.fire_at, after.problem_id, after.obligation, *more)
+
+
+def _columns(armed: Collection[Armed]) -> tuple[list[object], ...]:
+    return (
+        [one.problem_id for one in armed],
+        [one.obligation for one in armed],
+        [one.generation for one in armed],
+        [one.level for one in armed],
+        [one.due_at for one in armed],
+        [one.fire_at for one in armed],
+        [one.command for one in armed],
+        [one.partition for one in armed],
+        [one.jurisdiction for one in armed],
+    )
+
+
+def _measures(writing: Writing) -> tuple[list[object], ...]:
+    taken = writing.measures
+    return (
+        [one.problem_id for one in taken],
+        [one.version for one in taken],
+        [one.kind for one in taken],
+        [one.measure for one in taken],
+        [one.owner for one in taken],
+        [one.level for one in taken],
+        [one.obligation for one in taken],
+        [one.at for one in taken],
+        [one.public for one in taken],
+        [one.effect.board for one in taken],
+        [one.effect.standing for one in taken],
+        [one.number for one in taken],
+        [one.jurisdiction for one in taken],
+    )

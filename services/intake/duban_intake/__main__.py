@@ -1,0 +1,43 @@
+"""The intake service: ``python -m duban_intake``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from duban.io.consuming import Source
+from duban.io.packs import clock_of, follow_packs
+from duban.io.service import Shell, run_service
+from duban.io.settings import Settings
+from duban.messages.commands import Command
+from duban.messages.events import ProblemEvent
+from duban.messages.report import Report
+from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
+from duban_intake.store import SCHEMA, PostgresStore
+
+GROUP: Final = "duban-intake"
+
+
+async def compose(shell: Shell[Settings]) -> None:
+    """Wire the handlers to the topics, once the packs published so far are known."""
+    library = await follow_packs(shell)
+    store = PostgresStore(shell.pool)
+    reports = ReportHandler(store, library, clock_of(shell.settings))
+    shell.runner(
+        GROUP,
+        [
+            Source((Report.TOPIC,), {Report.TYPE: Report}, reports),
+            Source((ProblemEvent.TOPIC,), ANSWERS, AnswerHandler(store, library)),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    run_service(
+        "intake",
+        Settings,
+        compose,
+        schema=SCHEMA,
+        migrations="duban_intake.migrations",
+        health_port=8301,
+        topics=[Report.TOPIC, Command.TOPIC],
+    )

@@ -1,0 +1,268 @@
+"""What becomes of a report: refused with a reason, attached to the problem it repeats, or its own problem. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Final
+from uuid import UUID
+
+import orjson
+
+from duban.messages.commands import ENGINE, Actor, Attach, Register
+from duban.messages.envelope import Message, derived_id
+from duban.messages.events import Refused
+from duban.messages.report import Filed, Report
+from duban.policy.library import Library
+from duban.policy.rules import Rules
+from duban.problem import Problem
+from duban_intake.nearness import Grid, Place
+
+SOURCE: Final = "duban/intake"
+#: Under which intake acts towards the router.
+ACTOR: Final = Actor(unit=ENGINE, person="intake")
+#: Longest source and id of a report.
+MOST_CHARACTERS: Final = 300
+
+
+class Outcome(StrEnum):
+    """What became of a report."""
+
+    ACCEPTED = "accepted"  #: it opened a problem of its own
+    ATTACHED = "attached"  #: it repeats an open problem and was filed under it
+    REFUSED = "refused"  #: no problem came of it; the receipt says why
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a report was not admitted: a short stable word, and a sentence that says what, where and what to do."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A report as it came: ``key`` is its identity and the id of the problem it opens, ``digest`` that of its body."""
+
+    source: str
+    id: str
+    key: UUID
+    digest: bytes
+    at: datetime
+    report: Report
+
+    @classmethod
+    def of(cls, message: Message[Report], at: datetime) -> Arrival:
+        """The report in ``message``, counted at ``at``."""
+        key = own_problem(message.source, message.id)
+        return cls(message.source, message.id, key, digest(message.data), at.astimezone(UTC), message.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a producer is told. ``problem_id`` is None exactly when intake itself refused the report."""
+
+    source: str
+    id: str
+    key: UUID
+    digest: bytes
+    received_at: datetime
+    outcome: Outcome
+    problem_id: UUID | None = None
+    code: str | None = None
+    reason: str | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether it stands when the report comes again; what policy refused may pass under a later pack."""
+        return self.problem_id is not None
+
+
+def own_problem(source: str, report_id: str) -> UUID:
+    """The id of the problem that a report opens, if it opens one."""
+    return derived_id("problem", source, report_id)
+
+
+def digest(report: Report) -> bytes:
+    """The SHA-256 of the report as canonical JSON: keys sorted, no white space, fields at their defaults left out."""
+    body = report.model_dump(mode="json", exclude_defaults=True)
+    return sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+def submitted(source: str, report_id: str, report: Report, at: datetime) -> Message[Report]:
+    """The message that carries ``report`` to intake, stated at ``at``; its key keeps repetitions in order."""
+    return Message(report_id, source, report_id, at, report.jurisdiction, f"{source}/{report_id}", report)
+
+
+def unusable_identity(source: str, report_id: str) -> Refusal | None:
+    """Why no receipt can be written under this source and id, if so."""
+    for name, text in (("source", source), ("id", report_id)):
+        if not 0 < len(text) <= MOST_CHARACTERS or not text.isprintable():
+            say = f"{name}: 1 to {MOST_CHARACTERS} printable characters are taken; choose another and send again"
+            return Refusal("invalid_identity", say)
+    return None
+
+
+def inadmissible(report: Report, library: Library) -> Refusal | None:
+    """Why the policy of the report's jurisdiction does not take it, if it does not."""
+    rules = library.current(report.jurisdiction)
+    if rules is None:
+        known = _some(library.jurisdictions)
+        say = f"jurisdiction: no pack is published for {report.jurisdiction}; publish one, or use one of: {known}"
+        return Refusal("unknown_jurisdiction", say)
+    for field, name, known_names in (
+        ("channel", report.channel, rules.channels),
+        ("category", report.category, rules.categories),
+        ("area", report.area, rules.areas),
+    ):
+        if name is not None and name not in known_names:
+            say = f"{field}: {rules.pack.ref} has no {field} {name}; use one of: {_some(known_names)}"
+            return Refusal(f"unknown_{field}", say)
+    return None
+
+
+def other_body(arrival: Arrival, first: Receipt) -> Refusal | None:
+    """Why a report is refused under an id that is taken, if its body is not the one that took it."""
+    if arrival.digest == first.digest:
+        return None
+    say = f"id: {arrival.source} has used {arrival.id} for another report; that one stands. Send this under a new id"
+    return Refusal("other_body", say)
+
+
+class Neighbourhood:
+    """The places of open problems around the reports of one batch, those opened in the batch among them."""
+
+    def __init__(self, places: Iterable[Place]) -> None:
+        self._cells: defaultdict[int, dict[UUID, Place]] = defaultdict(dict)
+        self.changed: dict[UUID, Place] = {}
+        for place in places:
+            self._cells[place.cell][place.problem_id] = place
+
+    def nearest(self, arrival: Arrival, rules: Rules) -> Place | None:
+        """The open problem that the report repeats: of several the nearest."""
+        location, category = arrival.report.location, category_of(arrival.report, rules)
+        near = rules.nearness(category)
+        if location is None or near is None:
+            return None
+        cells = Grid(arrival.report.jurisdiction, category, near.metres).around(location)
+        found = [
+            (metres, place.problem_id, place)
+            for cell in cells
+            if cell in self._cells
+            for place in self._cells[cell].values()
+            if (place.jurisdiction, place.category) == (arrival.report.jurisdiction, category)
+            and (metres := place.metres_to(location, arrival.at, near)) is not None
+        ]
+        return min(found)[2] if found else None
+
+    def put(self, place: Place) -> None:
+        """Add ``place``, or take it as it is now."""
+        self._cells[place.cell][place.problem_id] = self.changed[place.problem_id] = place
+
+
+def take(arrival: Arrival, library: Library, around: Neighbourhood) -> Receipt:
+    """The receipt of a report that is decided for the first time; ``around`` learns what it changes."""
+    refusal = inadmissible(arrival.report, library)
+    if refusal is not None:
+        return _receipt(arrival, Outcome.REFUSED, None, refusal)
+    rules = library.current(arrival.report.jurisdiction)
+    assert rules is not None
+    place = around.nearest(arrival, rules)
+    if place is not None:
+        around.put(replace(place, latest_at=max(place.latest_at, arrival.at)))
+        return _receipt(arrival, Outcome.ATTACHED, place.problem_id)
+    opened = place_of(arrival.key, arrival.report, arrival.at, rules)
+    if opened is not None:
+        around.put(opened)
+    return _receipt(arrival, Outcome.ACCEPTED, arrival.key)
+
+
+def search(arrivals: Iterable[Arrival], library: Library) -> tuple[set[int], datetime]:
+    """The cells in which problems may lie that ``arrivals`` repeat, and the instant before which none would do."""
+    cells: set[int] = set()
+    since_at = datetime.max.replace(tzinfo=UTC)
+    for arrival in arrivals:
+        report, rules = arrival.report, library.current(arrival.report.jurisdiction)
+        if report.location is None or rules is None or (category := category_of(report, rules)) not in rules.categories:
+            continue
+        near = rules.nearness(category)
+        if near is not None:
+            cells.update(Grid(report.jurisdiction, category, near.metres).around(report.location))
+            since_at = min(since_at, arrival.at - timedelta(hours=near.hours))
+    return cells, since_at
+
+
+def place_of(problem_id: UUID, told: Report | Problem, at: datetime, rules: Rules) -> Place | None:
+    """The place of a problem; None where nobody says where it is, or each report of its kind stands for itself."""
+    category = category_of(told, rules)
+    near = rules.nearness(category) if category in rules.categories else None
+    if told.location is None or near is None:
+        return None
+    cell = Grid(told.jurisdiction, category, near.metres).cell(told.location)
+    return Place(problem_id, told.jurisdiction, category, told.location, cell, at)
+
+
+def category_of(told: Report | Problem, rules: Rules) -> str:
+    """The category; a report that names none gets the pack's default."""
+    return told.category or rules.pack.default_category
+
+
+def command(receipt: Receipt, report: Report) -> Message[Register | Attach] | None:
+    """The command that follows from a receipt: the same receipt gives the same command. None for a refused report."""
+    if receipt.problem_id is None:
+        return None
+    filed = Filed(source=receipt.source, id=receipt.id, received_at=receipt.received_at, report=report)
+    wanted = Attach if receipt.outcome is Outcome.ATTACHED else Register
+    return Message(
+        id=command_id(receipt.source, receipt.id, wanted),
+        source=SOURCE,
+        subject=str(receipt.problem_id),
+        time=receipt.received_at,
+        jurisdiction=report.jurisdiction,
+        key=str(receipt.problem_id),
+        data=wanted(actor=ACTOR, filed=filed),
+        cause=receipt.id,
+    )
+
+
+def rerouted(refused: Refused) -> Receipt | None:
+    """What becomes of a report whose command the router refused; None where nothing does.
+
+    A report that could not be attached gets a problem of its own; one that could not be registered is refused.
+    """
+    filed = refused.filed
+    if filed is None or refused.actor != ACTOR:
+        return None
+    key = own_problem(filed.source, filed.id)
+    decided = Receipt(
+        filed.source, filed.id, key, digest(filed.report), filed.received_at.astimezone(UTC), Outcome.ACCEPTED, key
+    )
+    if refused.command == command_id(filed.source, filed.id, Attach):
+        return decided
+    if refused.command == command_id(filed.source, filed.id, Register) and refused.code != "already_registered":
+        return replace(decided, outcome=Outcome.REFUSED, code=refused.code, reason=refused.reason)
+    return None
+
+
+def command_id(source: str, report_id: str, wanted: type[Register] | type[Attach]) -> str:
+    """The id of the command that intake sends for a report."""
+    return str(derived_id(source, report_id, wanted.TYPE))
+
+
+def _receipt(arrival: Arrival, outcome: Outcome, problem_id: UUID | None, refusal: Refusal | None = None) -> Receipt:
+    code, reason = (refusal.code, refusal.reason) if refusal else (None, None)
+    return Receipt(
+        arrival.source, arrival.id, arrival.key, arrival.digest, arrival.at, outcome, problem_id, code, reason
+    )
+
+
+def _some(names: Collection[str], most: int = 12) -> str:
+    """The first of ``names`` in order, for a sentence."""
+    listed = sorted(names)
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more if listed else "(none)"

@@ -1,0 +1,10 @@
+"""The gateway: reports over HTTP, answered once the broker has them. ``python -m duban_intake.gateway`` runs it.
+
+consumes  HTTP: plain JSON, CloudEvents in binary and in structured mode; ticks of a driven clock
+produces  ``duban.reports.v1``
+reads     the receipts of intake, for those who ask what became of a report
+
+    reading   from the bytes of a request to the message, or to a fault that names the field
+    batching  requests that arrive together reach the broker together
+    app       the routes
+"""

@@ -1,0 +1,212 @@
+"""From a batch of reports to commands: load receipts and places, decide in memory, write once, then publish."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, Final, Protocol
+from uuid import UUID
+
+from pydantic import ConfigDict
+
+from duban.clock import Clock
+from duban.io.delivering import Delivery, Rejected
+from duban.messages.envelope import Payload, Record, encode
+from duban.messages.events import PROBLEMS, ProblemEvent, Refused
+from duban.messages.report import Report
+from duban.policy.library import Library
+from duban.problem import OPEN, Problem
+from duban_intake.domain import (
+    Arrival,
+    Neighbourhood,
+    Outcome,
+    Receipt,
+    Refusal,
+    command,
+    other_body,
+    place_of,
+    rerouted,
+    search,
+    take,
+    unusable_identity,
+)
+from duban_intake.nearness import Place
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedArrival:
+    """A report under an id that another report has taken."""
+
+    arrival: Arrival
+    why: Refusal
+
+
+@dataclass(slots=True)
+class Writing:
+    """What one batch changes. ``revises``: receipts that were final are written anew, as the router answered them."""
+
+    receipts: dict[UUID, Receipt] = field(default_factory=dict)
+    refusals: list[RefusedArrival] = field(default_factory=list)
+    places: dict[UUID, Place] = field(default_factory=dict)
+    closed: set[UUID] = field(default_factory=set)
+    revises: bool = False
+
+
+class Turn(Protocol):
+    """One transaction: everything in it is written, or nothing."""
+
+    async def receipts(self, keys: Collection[UUID]) -> dict[UUID, Receipt]:
+        """The receipts that were given under ``keys``."""
+
+    async def places(self, cells: Collection[int], since_at: datetime) -> list[Place]:
+        """The open problems in ``cells`` whose latest report is not older than ``since_at``."""
+
+    async def write(self, writing: Writing) -> None:
+        """Remove the places that closed, then add what there is.
+
+        Raises:
+            Unavailable: a receipt was given meanwhile; nothing is written, and the same batch may be tried again.
+        """
+
+
+class Store(Protocol):
+    """What intake remembers."""
+
+    def turn(self, jurisdictions: Collection[str]) -> AbstractAsyncContextManager[Turn]:
+        """A transaction during which nobody else decides for ``jurisdictions``."""
+
+    async def receipt(self, key: UUID) -> Receipt | None:
+        """The receipt under ``key``, for the producer that asks."""
+
+
+class ReportHandler:
+    """Gives every report of a batch its receipt, and the command that follows from it."""
+
+    def __init__(self, store: Store, library: Library, clock: Clock) -> None:
+        self._store = store
+        self._library = library
+        self._clock = clock
+
+    async def __call__(self, batch: Sequence[Delivery[Report]]) -> list[Record | Rejected]:
+        """The commands, in the order of the reports; what was refused goes to the dead letters, with the reason."""
+        unusable, arrived = self._sorted(batch)
+        jurisdictions = {arrival.report.jurisdiction for _, arrival in arrived}
+        async with self._store.turn(jurisdictions) as turn:
+            known = await turn.receipts({arrival.key for _, arrival in arrived})
+            fresh = [arrival for _, arrival in arrived if not ((one := known.get(arrival.key)) and one.final)]
+            around = Neighbourhood(await turn.places(*search(fresh, self._library)))
+            writing = Writing(places=around.changed)
+            decided = [
+                (delivery, arrival, self._decide(arrival, known, around, writing)) for delivery, arrival in arrived
+            ]
+            await turn.write(writing)
+        return [*unusable, *(_answer(delivery, arrival, receipt) for delivery, arrival, receipt in decided)]
+
+    def _sorted(
+        self, batch: Sequence[Delivery[Report]]
+    ) -> tuple[list[Rejected], list[tuple[Delivery[Report], Arrival]]]:
+        """Those that no receipt can be written for, and the others."""
+        unusable, arrived = [], []
+        for delivery in batch:
+            message = delivery.message
+            why = unusable_identity(message.source, message.id)
+            if why is not None:
+                unusable.append(Rejected(delivery, why.code, why.reason))
+            else:
+                at = self._clock.instant(delivery.appended_at, message.time)
+                arrived.append((delivery, Arrival.of(message, at)))
+        return unusable, arrived
+
+    def _decide(
+        self, arrival: Arrival, known: dict[UUID, Receipt], around: Neighbourhood, writing: Writing
+    ) -> Receipt | Refusal:
+        """The receipt that stands or is given now; a refusal where another body holds the id."""
+        first = known.get(arrival.key)
+        if first is not None:
+            why = other_body(arrival, first)
+            if why is not None:
+                writing.refusals.append(RefusedArrival(arrival, why))
+                return why
+            if first.final:
+                return first
+        given = known[arrival.key] = writing.receipts[arrival.key] = take(arrival, self._library, around)
+        return given
+
+
+def _answer(delivery: Delivery[Report], arrival: Arrival, decided: Receipt | Refusal) -> Record | Rejected:
+    if isinstance(decided, Refusal):
+        return Rejected(delivery, decided.code, decided.reason)
+    follows = command(decided, arrival.report)
+    if follows is None:
+        return Rejected(delivery, decided.code or "", decided.reason or "")
+    return encode(follows)
+
+
+class Unheeded(Payload):
+    """An event that changes nothing for intake; it is not looked into."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    TOPIC: ClassVar[str] = ProblemEvent.TOPIC
+
+
+#: What intake wants from ``duban.problems.v1``: refusals, and the events that close a problem or open it again.
+ANSWERS: Final[dict[str, type[Payload]]] = {
+    **dict.fromkeys(PROBLEMS, Unheeded),
+    Refused.TYPE: Refused,
+    **{f"duban.problem.{kind}": ProblemEvent for kind in ("rejected", "struck_off", "reopened")},
+}
+
+
+class AnswerHandler:
+    """Learns from the router which problems take no more reports, and finds another way for what it refused."""
+
+    def __init__(self, store: Store, library: Library) -> None:
+        self._store = store
+        self._library = library
+
+    async def __call__(self, batch: Sequence[Delivery[Payload]]) -> list[Record]:
+        """A Register for each report that could not be attached."""
+        heard = [one.message.data for one in batch if isinstance(one.message.data, ProblemEvent | Refused)]
+        writing = Writing(revises=True)
+        records: list[Record] = []
+        jurisdictions: set[str] = set()
+        for data in heard:
+            if isinstance(data, ProblemEvent):
+                jurisdictions.add(data.problem.jurisdiction)
+                self._moved(data, writing)
+            elif data.filed is not None and (receipt := rerouted(data)) is not None:
+                jurisdictions.add(data.filed.report.jurisdiction)
+                records += self._reroute(receipt, data.filed.report, writing)
+        if jurisdictions:
+            async with self._store.turn(jurisdictions) as turn:
+                await turn.write(writing)
+        return records
+
+    def _moved(self, data: ProblemEvent, writing: Writing) -> None:
+        problem = data.problem
+        if problem.status not in OPEN:
+            writing.places.pop(problem.id, None)
+            writing.closed.add(problem.id)
+        elif (place := self._place(problem.id, problem, _latest_report_at(problem))) is not None:
+            writing.places[problem.id] = place
+
+    def _reroute(self, receipt: Receipt, report: Report, writing: Writing) -> list[Record]:
+        writing.receipts[receipt.key] = receipt
+        if receipt.outcome is Outcome.REFUSED:
+            writing.places.pop(receipt.key, None)
+            writing.closed.add(receipt.key)
+            return []
+        if (place := self._place(receipt.key, report, receipt.received_at)) is not None:
+            writing.places[receipt.key] = place
+        follows = command(receipt, report)
+        return [encode(follows)] if follows else []
+
+    def _place(self, problem_id: UUID, told: Report | Problem, at: datetime) -> Place | None:
+        rules = self._library.current(told.jurisdiction)
+        return place_of(problem_id, told, at, rules) if rules else None
+
+
+def _latest_report_at(problem: Problem) -> datetime:
+    return max(problem.marks[kind].at for kind in ("registered", "reported", "attached") if kind in problem.marks)

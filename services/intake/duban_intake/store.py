@@ -1,0 +1,154 @@
+"""Receipts and places in PostgreSQL: one transaction a batch, rows read and written as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Final, TypeAlias
+from uuid import UUID
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from duban.errors import Unavailable
+from duban.messages.report import Location
+from duban_intake.domain import Outcome, Receipt
+from duban_intake.handlers import Writing
+from duban_intake.nearness import Place
+
+SCHEMA: Final = "intake"
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+
+#: Members that work on one jurisdiction take turns, or two neighbours in two of their batches would miss each other.
+_TURN = "select pg_advisory_xact_lock(hashtextextended('duban intake ' || one, 0)) from unnest($1::text[]) as one"
+_RECEIPTS = """
+    select source, id, key, digest, received_at, outcome, problem_id, code, reason
+    from intake.receipts where key = any($1::uuid[])
+"""
+_PLACES = """
+    select problem_id, jurisdiction, category, latitude, longitude, cell, latest_at
+    from intake.places where cell = any($1::bigint[]) and latest_at >= $2
+"""
+#: A receipt is final unless it is a refusal that is decided again, or the router's answer changes it.
+_WRITE_RECEIPTS = """
+    with written as (
+        insert into intake.receipts as held
+            (source, id, key, digest, received_at, outcome, problem_id, code, reason)
+        select * from unnest($1::text[], $2::text[], $3::uuid[], $4::bytea[], $5::timestamptz[], $6::text[],
+            $7::uuid[], $8::text[], $9::text[])
+        on conflict (key) do update set
+            received_at = excluded.received_at, outcome = excluded.outcome, problem_id = excluded.problem_id,
+            code = excluded.code, reason = excluded.reason
+        where held.digest = excluded.digest and (held.problem_id is null or $10)
+        returning 1
+    )
+    select count(*) from written
+"""
+_WRITE_REFUSALS = """
+    insert into intake.refusals (key, digest, refused_at, code, reason)
+    select * from unnest($1::uuid[], $2::bytea[], $3::timestamptz[], $4::text[], $5::text[])
+    on conflict (key, digest) do nothing
+"""
+_WRITE_PLACES = """
+    insert into intake.places (problem_id, jurisdiction, category, latitude, longitude, cell, latest_at)
+    select * from unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::float8[], $6::bigint[],
+        $7::timestamptz[])
+    on conflict (problem_id) do update set
+        cell = excluded.cell, latest_at = greatest(places.latest_at, excluded.latest_at)
+"""
+_REMOVE_PLACES = "delete from intake.places where problem_id = any($1::uuid[])"
+
+
+class PostgresStore:
+    """The store behind the handlers, in the schema ``intake``."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    async def receipt(self, key: UUID) -> Receipt | None:
+        row = await self._pool.fetchrow(_RECEIPTS, [key])
+        return _receipt(row) if row else None
+
+    @asynccontextmanager
+    async def turn(self, jurisdictions: Collection[str]) -> AsyncIterator[PostgresTurn]:
+        async with self._pool.acquire() as connection, connection.transaction():
+            # In order: two members that want the same jurisdictions never wait for each other in a circle.
+            await connection.execute(_TURN, sorted(set(jurisdictions)))
+            yield PostgresTurn(connection)
+
+
+class PostgresTurn:
+    """One transaction, while nobody else decides for the same jurisdictions."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def receipts(self, keys: Collection[UUID]) -> dict[UUID, Receipt]:
+        rows = await self._connection.fetch(_RECEIPTS, list(keys))
+        return {row["key"]: _receipt(row) for row in rows}
+
+    async def places(self, cells: Collection[int], since_at: datetime) -> list[Place]:
+        rows = await self._connection.fetch(_PLACES, list(cells), since_at) if cells else []
+        return [
+            Place(
+                row["problem_id"],
+                row["jurisdiction"],
+                row["category"],
+                Location.model_construct(latitude=row["latitude"], longitude=row["longitude"]),
+                row["cell"],
+                row["latest_at"],
+            )
+            for row in rows
+        ]
+
+    async def write(self, writing: Writing) -> None:
+        if writing.receipts:
+            receipts = list(writing.receipts.values())
+            written = await self._connection.fetchval(_WRITE_RECEIPTS, *_columns(receipts), writing.revises)
+            if written != len(receipts) and not writing.revises:
+                raise Unavailable("another member gave one of these reports its receipt; the batch is decided again")
+        if writing.refusals:
+            await self._connection.execute(
+                _WRITE_REFUSALS,
+                [one.arrival.key for one in writing.refusals],
+                [one.arrival.digest for one in writing.refusals],
+                [one.arrival.at for one in writing.refusals],
+                [one.why.code for one in writing.refusals],
+                [one.why.reason for one in writing.refusals],
+            )
+        if writing.closed:
+            await self._connection.execute(_REMOVE_PLACES, list(writing.closed))
+        if writing.places:
+            await self._connection.execute(_WRITE_PLACES, *_place_columns(list(writing.places.values())))
+
+
+def _receipt(row: asyncpg.Record) -> Receipt:
+    source, id_, key, digest, received_at, outcome, problem_id, code, reason = row
+    return Receipt(source, id_, key, digest, received_at, Outcome(outcome), problem_id, code, reason)
+
+
+def _columns(receipts: Sequence[Receipt]) -> tuple[list[object], ...]:
+    return (
+        [one.source for one in receipts],
+        [one.id for one in receipts],
+        [one.key for one in receipts],
+        [one.digest for one in receipts],
+        [one.received_at for one in receipts],
+        [one.outcome for one in receipts],
+        [one.problem_id for one in receipts],
+        [one.code for one in receipts],
+        [one.reason for one in receipts],
+    )
+
+
+def _place_columns(places: Sequence[Place]) -> tuple[list[object], ...]:
+    return (
+        [one.problem_id for one in places],
+        [one.jurisdiction for one in places],
+        [one.category for one in places],
+        [one.location.latitude for one in places],
+        [one.location.longitude for one in places],
+        [one.cell for one in places],
+        [one.latest_at for one in places],
+    )

@@ -1,0 +1,104 @@
+"""From fetched bytes to what is published for them: decode, hand over, set aside what got no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import structlog
+from aiokafka import ConsumerRecord
+from aiokafka.structs import TopicPartition
+
+from duban.errors import DubanError, Undecodable
+from duban.io.dead_letters import DeadLetter, dead_letter
+from duban.io.delivering import Delivery, Rejected, delivery
+from duban.io.isolating import Isolation
+from duban.io.metrics import DEAD_LETTERS, RECORDS
+from duban.messages.envelope import Payload, Record
+
+Fetched: TypeAlias = dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
+Answers: TypeAlias = Sequence[Record | Rejected]
+Handle: TypeAlias = Callable[[Sequence[Delivery[Any]]], Awaitable[Answers]]
+_log = structlog.get_logger(__name__)
+
+
+class Handler(Protocol):
+    """What a service does with a batch: everything in one transaction, nothing if it raises."""
+
+    async def __call__(self, batch: Sequence[Delivery[Any]], /) -> Answers:
+        """The records to publish, in order, and the deliveries to lay aside; a batch may mix partitions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Topics that one handler serves, and the CloudEvents types that are welcome on them."""
+
+    topics: tuple[str, ...]
+    types: Mapping[str, type[Payload]]
+    handle: Handler
+
+
+class Work:
+    """The work on one source for one group; its count of faults in a row spans batches."""
+
+    def __init__(self, group: str, source: Source, handle: Handle, most_in_a_row: int) -> None:
+        self.source = source
+        self._group = group
+        self._isolation = Isolation(handle, most_in_a_row)
+
+    async def on(self, fetched: Fetched) -> list[Record | DeadLetter]:
+        """What to publish for the records of this source among ``fetched``: the handler's records, then dead letters.
+
+        Raises:
+            HandlerBroken: when too many messages in a row break the handler.
+            Unavailable: when the handler's dependency is away (or whatever else of that kind the handler raised).
+        """
+        mine = {place: records for place, records in fetched.items() if place.topic in self.source.topics}
+        if not mine:
+            return []
+        batch, letters = self._decoded(mine)
+        answers, faults = await self._isolation.run(batch)
+        results: list[Record | DeadLetter] = []
+        for answer in answers:
+            if isinstance(answer, Rejected):
+                error = DubanError(answer.reason)
+                letters.append(self._dead(_record_of(answer.delivery, mine), error, answer.code, 1, retryable=True))
+            else:
+                results.append(answer)
+        for fault in faults:
+            record = _record_of(fault.item, mine)
+            letters.append(self._dead(record, fault.error, "fault", fault.attempts, retryable=True))
+        return [*results, *letters]
+
+    def _decoded(self, fetched: Fetched) -> tuple[list[Delivery[Any]], list[DeadLetter]]:
+        batch: list[Delivery[Any]] = []
+        letters: list[DeadLetter] = []
+        for place, records in fetched.items():
+            RECORDS.labels(self._group, place.topic).inc(len(records))
+            for record in records:
+                try:
+                    batch.append(delivery(record, self.source.types))
+                except Undecodable as error:
+                    letters.append(self._dead(record, error, error.code, 1, retryable=False))
+        return batch, letters
+
+    def _dead(
+        self, record: ConsumerRecord[bytes, bytes], error: Exception, code: str, attempts: int, *, retryable: bool
+    ) -> DeadLetter:
+        DEAD_LETTERS.labels(self._group, record.topic, code).inc()
+        _log.error(
+            "dead letter",
+            group=self._group,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            code=code,
+            error=f"{type(error).__name__}: {error}"[:500],
+        )
+        return dead_letter(record, self._group, error, code=code, attempts=attempts, retryable=retryable)
+
+
+def _record_of(delivered: Delivery[Any], fetched: Fetched) -> ConsumerRecord[bytes, bytes]:
+    records = fetched[TopicPartition(delivered.topic, delivered.partition)]
+    return next(record for record in records if record.offset == delivered.offset)

@@ -1,0 +1,147 @@
+"""How fast deadlines are armed, met and fired, over a real PostgreSQL: W4 without the broker.
+
+Events go through the handler as decoded messages; commands are encoded and counted, not sent. ``python -m
+tests.bench.bench_deadlines postgresql://… 1000000`` prints the figures; the database named must be empty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from statistics import median, quantiles
+from uuid import UUID
+
+import asyncpg
+import orjson
+from pydantic import SecretStr
+
+from duban.clock import DrivenClock
+from duban.io.delivering import Delivery
+from duban.io.migrations import migrate
+from duban.io.postgres import connect_pool
+from duban.messages import changes as c
+from duban.messages.commands import Actor
+from duban.messages.envelope import Message, Record
+from duban.messages.events import GENESIS, ProblemEvent
+from duban.policy.library import Library
+from duban.problem import Deadline, Event, Problem, Status
+from duban_escalation.domain import START, Position
+from duban_escalation.handlers import ProblemHandler
+from duban_escalation.settings import EscalationSettings
+from duban_escalation.store import SCHEMA, PostgresDeadlines
+from duban_escalation.sweep import Sweeper
+
+BATCH = 500
+PARTITIONS = 4
+BEGIN_AT = datetime(2030, 1, 1, tzinfo=UTC)
+LAPSE_AT = BEGIN_AT + timedelta(days=30)
+SPAN = timedelta(seconds=10)
+
+_TEMPLATE = Problem(
+    id=UUID(int=1), jurisdiction="bench", pack="bench@1", number="1", status=Status.DISPATCHED, version=1, title="b",
+    category="bench", channel="bench",
+)  # fmt: skip
+
+
+class Counting:
+    """Takes records as a publisher does, and counts them."""
+
+    def __init__(self) -> None:
+        self.records = 0
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        self.records += len(records)
+
+
+async def measure(database_url: str, armed: int) -> dict[str, float]:
+    """Arm ``armed`` deadlines, meet nine in ten early, let the others lapse within ten seconds; rates a second."""
+    settings = EscalationSettings(database=SecretStr(database_url))
+    await migrate(database_url, SCHEMA, "duban_escalation.migrations")
+    pool = await connect_pool(settings, SCHEMA)
+    try:
+        return await _measure(pool, database_url, armed)
+    finally:
+        await pool.close()
+
+
+async def _measure(pool: asyncpg.Pool[asyncpg.Record], database_url: str, armed: int) -> dict[str, float]:
+    store, counting, clock = PostgresDeadlines(pool), Counting(), DrivenClock(BEGIN_AT)
+    sweeper = Sweeper(store, counting, clock)
+    await sweeper.assigned(frozenset((ProblemEvent.TOPIC, number) for number in range(PARTITIONS)))
+    handler = ProblemHandler(store, Library(), clock, sweeper)
+    lapsing = range(0, armed, 10)
+    met = [number for number in range(armed) if number % 10]
+    found: dict[str, float] = {"armed": armed, "lapsing": len(lapsing)}
+
+    found["arm_per_second"] = await _handle(handler, range(armed), armed, version=1)
+    found["meet_per_second"] = await _handle(handler, met, armed, version=2)
+    found["poll_nothing_due_ms"] = median(await _polls(store, clock, START))
+    clock.tick(LAPSE_AT + SPAN)
+    begun = time.perf_counter()
+    while await sweeper.step():
+        pass
+    assert counting.records == len(lapsing), f"{counting.records} fired of {len(lapsing)}"
+    found["fire_per_second"] = len(lapsing) / (time.perf_counter() - begun)
+
+    holder = await asyncpg.connect(database_url)  # an old snapshot, so that vacuum takes nothing away
+    await holder.execute("begin isolation level repeatable read; select 1 from escalation.heads limit 1")
+    await _handle(handler, lapsing, armed, version=2)
+    behind = await _polls(store, clock, sweeper.watermark)
+    found["poll_behind_dead_rows_ms"] = median(behind)
+    found["poll_behind_dead_rows_p99_ms"] = quantiles(behind, n=100)[-1]
+    await holder.close()
+    found["peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found["bytes_per_deadline"] = await pool.fetchval("select pg_total_relation_size('escalation.deadlines')") / armed
+    return {name: round(value, 3) for name, value in found.items()}
+
+
+async def _handle(handler: ProblemHandler, numbers: Sequence[int], armed: int, version: int) -> float:
+    """Deadlines a second through the handler; making the messages is not counted."""
+    spent = 0.0
+    for batch in _batches(numbers, armed, version):
+        begun = time.perf_counter()
+        await handler(batch)
+        spent += time.perf_counter() - begun
+    return len(numbers) / spent
+
+
+def _batches(numbers: Sequence[int], armed: int, version: int) -> Iterator[list[Delivery[ProblemEvent]]]:
+    for start in range(0, len(numbers), BATCH):
+        yield [_delivery(number, armed, version) for number in numbers[start : start + BATCH]]
+
+
+def _delivery(number: int, armed: int, version: int) -> Delivery[ProblemEvent]:
+    # Ids are spread like derived ones, so the index is written all over, as in life.
+    id_ = UUID(int=number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128)
+    due_at = LAPSE_AT + SPAN * (number / armed)
+    deadline = Deadline.model_construct(
+        obligation="acknowledge", generation=1, level=1, measure="m", owner="u", due_at=due_at, lapse_at=due_at
+    )
+    update = {"id": id_, "version": version, "deadlines": (deadline,) if version == 1 else ()}
+    change = c.Dispatched(lead_unit="u") if version == 1 else c.Acknowledged()
+    event = Event.model_construct(
+        problem_id=id_, version=version, at=BEGIN_AT, actor=Actor(unit="u"), command="c", change=change
+    )
+    problem = _TEMPLATE.model_copy(update=update)
+    data = ProblemEvent.model_construct(event=event, previous=GENESIS, hash=GENESIS, problem=problem)
+    message = Message(str(number), "bench", str(id_), BEGIN_AT, "bench", str(id_), data)
+    return Delivery(message, ProblemEvent.TOPIC, number % PARTITIONS, number, BEGIN_AT)
+
+
+async def _polls(store: PostgresDeadlines, clock: DrivenClock, position: Position) -> list[float]:
+    """Milliseconds of polls that find nothing beyond ``position``."""
+    spent = []
+    for _ in range(200):
+        begun = time.perf_counter()
+        assert not await store.due(position, clock.now(), range(PARTITIONS), 1000)
+        spent.append((time.perf_counter() - begun) * 1000)
+    return spent
+
+
+if __name__ == "__main__":
+    figures = asyncio.run(measure(sys.argv[1], int(sys.argv[2])))
+    print(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode())

@@ -1,0 +1,94 @@
+"""Fixtures over the real broker and database, started once a run; each test gets its own topics and database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Where the broker (``host:port``) and the database (URL of a superuser) of this run are."""
+
+    kafka: str
+    database: str
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The embedded stack, or the one that DUBAN_KAFKA and DUBAN_DATABASE name together."""
+    kafka, database = os.environ.get("DUBAN_KAFKA"), os.environ.get("DUBAN_DATABASE")
+    if kafka and database:
+        yield Stack(kafka, database)
+        return
+    from duban_local.stack import running_stack
+
+    with running_stack(tmp_path_factory.mktemp("stack")) as found:
+        yield Stack(found.kafka, found.database)
+
+
+@pytest.fixture
+async def database(stack: Stack) -> AsyncIterator[str]:
+    """The URL of a database of this test's own, empty."""
+    name = f"test_{uuid4().hex[:12]}"
+    admin = await asyncpg.connect(stack.database)
+    try:
+        await admin.execute(f"create database {name}")
+        yield f"{stack.database.rpartition('/')[0]}/{name}"
+        await admin.execute(f"drop database {name} with (force)")
+    finally:
+        await admin.close()
+
+
+@pytest.fixture
+async def topic(stack: Stack) -> AsyncIterator[Callable[..., Awaitable[str]]]:
+    """A function ``await topic("commands", 3, **{"max.message.bytes": "2000"})`` that creates a topic of its own.
+
+    With ``exact=True`` the topic has the name given.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
+    await admin.start()
+    made: list[str] = []
+
+    async def make(name: str, partitions: int = 1, *, exact: bool = False, **config: str) -> str:
+        unique = name if exact else f"test.{name}.{next(_numbers)}.{uuid4().hex[:8]}"
+        configs: dict[str, Any] = {"message.timestamp.type": "LogAppendTime", **config}
+        await admin.create_topics([NewTopic(unique, partitions, 1, topic_configs=configs)])
+        made.append(unique)
+        return unique
+
+    try:
+        yield make
+    finally:
+        if made:
+            await admin.delete_topics(made)
+        await admin.close()
+
+
+async def eventually(holds: Callable[[], bool | Awaitable[bool]], within: float = 30.0) -> None:
+    """Return as soon as ``holds`` does; fail if it still does not ``within`` seconds."""
+    until = time.monotonic() + within
+    while True:
+        found = holds()
+        if found if isinstance(found, bool) else await found:
+            return
+        if time.monotonic() > until:
+            pytest.fail(f"not within {within} s")
+        await asyncio.sleep(0.02)
+
+
+@pytest.fixture(name="eventually")
+def _eventually() -> Callable[..., Awaitable[None]]:
+    return eventually

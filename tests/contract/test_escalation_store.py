@@ -1,0 +1,201 @@
+"""One contract for the deadlines, in memory and in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from duban.io.migrations import migrate
+from duban.io.postgres import connect_pool
+from duban.messages.envelope import derived_id
+from duban.policy.pack import MeasureKind
+from duban_escalation.domain import START, Armed, MeasureTaken, Position
+from duban_escalation.handlers import Deadlines, Writing
+from duban_escalation.memory import MemoryDeadlines
+from duban_escalation.settings import EscalationSettings
+from duban_escalation.store import ALONG_THE_INDEX, DUE, NEXT, SCHEMA, PostgresDeadlines
+
+pytestmark = pytest.mark.stack
+
+AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+OURS = frozenset({0, 1})
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[asyncpg.Pool[asyncpg.Record]]:
+    await migrate(database, SCHEMA, "duban_escalation.migrations")
+    pool = await connect_pool(EscalationSettings(database=SecretStr(database)), SCHEMA)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def store(request: pytest.FixtureRequest) -> Deadlines:
+    if request.param == "memory":
+        return MemoryDeadlines()
+    return PostgresDeadlines(request.getfixturevalue("pool"))
+
+
+def problem(name: object) -> UUID:
+    return derived_id("problem", name)
+
+
+def deadline(
+    name: object, at: datetime = AT, obligation: str = "acknowledge", level: int = 1, partition: int = 0
+) -> Armed:
+    command = derived_id("escalate", name, obligation, level)
+    return Armed(problem(name), obligation, 2, level, at, at, command, partition, "smallville")
+
+
+def writing(version: int, *armed: Armed, empty: tuple[object, ...] = ()) -> Writing:
+    """What a batch writes: each problem named at ``version``, those in ``empty`` with nothing to wait for."""
+    names = {one.problem_id for one in armed} | {problem(name) for name in empty}
+    return Writing(heads=dict.fromkeys(names, version), armed=list(armed))
+
+
+async def all_of(store: Deadlines, until: datetime = AT + timedelta(days=9999), page: int = 1000) -> list[Armed]:
+    found: list[Armed] = []
+    after = START
+    while due := await store.due(after, until, OURS, page):
+        found += due
+        after = due[-1].position
+    return found
+
+
+@pytest.mark.parametrize(("ahead", "fires"), [(-TICK, True), (0 * TICK, True), (TICK, False)])
+async def test_a_deadline_is_due_at_its_instant_not_before(store: Deadlines, ahead: timedelta, fires: bool) -> None:
+    await store.write(writing(1, one := deadline("a", AT + ahead)))
+    assert await all_of(store, until=AT) == ([one] if fires else [])
+
+
+async def test_thousands_that_share_an_instant_are_each_read_once_across_pages(store: Deadlines) -> None:
+    same = [deadline(number, partition=number % 2) for number in range(2500)]
+    twins = [deadline(number, obligation="rectify", partition=number % 2) for number in range(2500)]
+    await store.write(writing(1, *same, *twins))
+    found = await all_of(store, page=333)
+    assert found == sorted(same + twins, key=lambda one: one.position)
+    assert len(found) == 5000
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_an_older_or_repeated_version_changes_nothing(store: Deadlines, version: int) -> None:
+    await store.write(writing(2, held := deadline("a")))
+    await store.write(writing(version, deadline("a", AT + TICK), deadline("a", obligation="rectify")))
+    await store.write(writing(version, empty=("a",)))
+    assert await all_of(store) == [held]
+
+
+async def test_a_newer_version_replaces_all_of_a_problem_and_nothing_else(store: Deadlines) -> None:
+    other = deadline("b", AT + 2 * TICK)
+    await store.write(writing(1, deadline("a"), deadline("a", obligation="rectify"), other))
+    new, late = deadline("a", AT + TICK, "rectify", level=2), deadline("a", AT, "report")
+    await store.write(writing(2, new, late))
+    assert await all_of(store) == [late, new, other]
+    await store.write(writing(3, empty=("a",)))
+    assert await all_of(store) == [other]
+
+
+async def test_what_runs_on_keeps_the_command_it_was_given(store: Deadlines) -> None:
+    await store.write(writing(1, first := deadline("a")))
+    again = replace(first, command=derived_id("again", first.command), fire_at=AT + timedelta(seconds=1))
+    await store.rearm({first.command: again})
+    await store.write(writing(2, first))
+    assert await all_of(store) == [again]
+    await store.write(writing(3, climbed := deadline("a", level=2)))
+    assert await all_of(store) == [climbed]
+
+
+async def test_a_command_that_was_replaced_already_is_left_alone(store: Deadlines) -> None:
+    await store.write(writing(1, first := deadline("a")))
+    await store.rearm({derived_id("some other command"): replace(first, fire_at=AT + TICK)})
+    assert await all_of(store) == [first]
+
+
+async def test_a_member_reads_its_own_partitions_only(store: Deadlines) -> None:
+    await store.write(writing(1, deadline("theirs", partition=7), ours := deadline("ours", AT + TICK, partition=1)))
+    assert await all_of(store) == [ours]
+    assert await store.next_at(START, OURS) == ours.fire_at
+    assert await store.next_at(START, {3}) is None
+
+
+async def test_the_next_instant_is_that_of_the_first_beyond_the_watermark(store: Deadlines) -> None:
+    await store.write(writing(1, first := deadline("a"), second := deadline("b", AT + TICK)))
+    assert await store.next_at(START, OURS) == first.fire_at
+    assert await store.next_at(first.position, OURS) == second.fire_at
+    assert await store.next_at(second.position, OURS) is None
+
+
+async def test_standing_tells_the_version_and_what_is_armed(store: Deadlines) -> None:
+    two = [deadline("a"), deadline("a", AT + TICK, "rectify")]
+    await store.write(writing(4, *two, empty=("closed",)))
+    found = await store.standing({problem("a"), problem("closed"), problem("never seen")})
+    assert {key: (one.version, list(one.armed)) for key, one in found.items()} == {
+        problem("a"): (4, two),
+        problem("closed"): (4, []),
+    }
+
+
+def taken(version: int, kind: MeasureKind, public: bool = False) -> MeasureTaken:
+    place = ("SV-1", "smallville")
+    return MeasureTaken(problem("a"), version, kind, kind.value, "water", 1, "rectify", AT, public, *place)
+
+
+async def published(store: Deadlines) -> list[tuple[int, str, str | None, datetime | None]]:
+    if isinstance(store, MemoryDeadlines):
+        held = await store.published_measures()
+        return [(one.version, one.kind.value, one.effect.board, ended_at) for one, ended_at in held]
+    assert isinstance(store, PostgresDeadlines)
+    sql = "select version, kind, board, ended_at from escalation.published_measures order by version"
+    return [tuple(row) for row in await store._pool.fetch(sql)]
+
+
+async def test_a_measure_is_recorded_once_and_boards_show_what_stands_on_them(store: Deadlines) -> None:
+    acts = [
+        taken(3, MeasureKind.REMINDER),
+        taken(4, MeasureKind.EXPOSURE),
+        taken(5, MeasureKind.LISTED_SUPERVISION),
+        taken(6, MeasureKind.BULLETIN, public=True),
+    ]
+    for _ in range(2):
+        await store.write(Writing(measures=acts))
+    assert await published(store) == [
+        (4, "exposure", "exposure", None),
+        (5, "listed_supervision", "supervision", None),
+        (6, "bulletin", None, None),
+    ]
+
+
+async def test_listed_supervision_ends_when_its_problem_is_closed_and_only_once(store: Deadlines) -> None:
+    listed = [taken(version, MeasureKind.LISTED_SUPERVISION) for version in (5, 9)]
+    await store.write(Writing(measures=listed, closed=[(problem("a"), 7, AT)]))
+    assert await published(store) == [
+        (5, "listed_supervision", "supervision", AT),
+        (9, "listed_supervision", "supervision", None),
+    ]
+    await store.write(Writing(closed=[(problem("a"), 8, AT + TICK)]))
+    assert (await published(store))[0][3] == AT
+
+
+async def test_polls_go_along_the_index_from_where_they_were(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    store = PostgresDeadlines(pool)
+    await store.write(writing(1, *(deadline(number, AT + number * TICK) for number in range(20_000))))
+    position: Position = deadline(9_000, AT + 9_000 * TICK).position
+    place = (position.fire_at, position.problem_id, position.obligation)
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(ALONG_THE_INDEX)
+        for analysed in (False, True):
+            if analysed:
+                await connection.execute("analyze escalation.deadlines")
+            for sql, more in ((DUE, (AT + timedelta(days=1), [0], 100)), (NEXT, ([0],))):
+                rows = await connection.fetch(f"explain (costs off) {sql}", *place, *more)
+                plan = "\n".join(row[0] for row in rows)
+                assert "Index Scan using deadlines_by_time" in plan, plan
+                assert "(ROW(fire_at, problem_id, obligation) > ROW(" in plan.partition("Index Cond:")[2], plan
+                assert "Sort" not in plan, plan

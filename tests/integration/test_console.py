@@ -1,0 +1,427 @@
+"""The console on the real broker, database and router: what people and systems see when they act and look."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from duban.io.publishing import Publisher
+from duban.messages import commands as do
+from duban.messages.envelope import Message, Record, encode
+from duban.messages.report import Filed, Report
+from duban_console.cli import app
+from duban_console.running import System, running
+from duban_console.taking import records
+from tests.given import ROOT, SMALL
+
+DLQ = "duban.commands.v1.duban-router.dlq"
+Run = Callable[..., Awaitable[Result]]
+
+
+@dataclass(frozen=True)
+class Given:
+    """A running engine, and a publisher to lead it into any state."""
+
+    system: System
+    publisher: Publisher
+
+    @property
+    def database(self) -> str:
+        return self.system.database
+
+    async def registered(self, title: str = "Black water", category: str = "river") -> UUID:
+        """A problem in the ledger, dispatched to its unit."""
+        problem_id = uuid4()
+        report = Report(jurisdiction="smallville", channel="hotline", title=title, category=category, area="north-town")
+        filed = Filed(source="test", id=str(problem_id), received_at=datetime.now(UTC), report=report)
+        command = do.Register(actor=do.Actor(unit=do.ENGINE), filed=filed)
+        key = str(problem_id)
+        message = Message(f"register {key}", "test", key, datetime.now(UTC), "smallville", key, command)
+        await self.publisher.publish([encode(message)])
+        await self.until(problem_id)
+        return problem_id
+
+    async def until(self, problem_id: UUID, **wanted: Any) -> dict[str, Any]:
+        """The problem, as soon as it stands as wanted."""
+        async with asyncio.timeout(30):
+            while True:
+                answer = await self.get(f"/v1/problems/{problem_id}")
+                if answer.status_code == 200 and wanted.items() <= answer.json().items():
+                    found: dict[str, Any] = answer.json()
+                    return found
+                await asyncio.sleep(0.02)
+
+    async def get(self, path: str, **query: Any) -> httpx.Response:
+        async with httpx.AsyncClient(base_url=self.system.urls["api"]) as client:
+            return await client.get(path, params=query)
+
+    async def act(self, problem_id: object, body: Any, *, wait: float = 20, **headers: str) -> httpx.Response:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        named = {"content-type": "application/json"} | {n.replace("_", "-").lower(): v for n, v in headers.items()}
+        async with httpx.AsyncClient(base_url=self.system.urls["api"], timeout=60) as client:
+            path = f"/v1/problems/{problem_id}/actions"
+            return await client.post(path, params={"wait": wait} if wait else {}, content=content, headers=named)
+
+
+@pytest.fixture(scope="module")
+async def given() -> AsyncIterator[Given]:
+    packs = [SMALL, ROOT / "deploy/calendars/cn.yaml"]
+    async with running(services=["router", "api"], publish=packs) as system:
+        publisher = Publisher(system.settings, "test")
+        await publisher.start()
+        try:
+            yield Given(system, publisher)
+        finally:
+            await publisher.stop()
+
+
+@pytest.fixture
+def duban(given: Given, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command, on the engine of this module."""
+    monkeypatch.setenv("DUBAN_KAFKA", given.system.kafka)
+    monkeypatch.setenv("DUBAN_DATABASE", given.system.database)
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def run(*arguments: object, code: int = 0, stdin: str | None = None) -> Result:
+        result = await asyncio.to_thread(CliRunner().invoke, app, [str(one) for one in arguments], input=stdin)
+        assert result.exit_code == code, f"{result.exit_code}\n{result.stdout}\n{result.stderr}\n{result.exception!r}"
+        return result
+
+    return run
+
+
+def lines(result: Result) -> list[Any]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+ACKNOWLEDGE = {"action": "acknowledge", "actor": {"unit": "water", "person": "Li"}, "reason": "ours"}
+
+
+class TestActions:
+    async def test_an_action_is_accepted_once_the_broker_has_it_and_its_outcome_is_found_under_its_id(
+        self, given: Given
+    ) -> None:
+        problem_id = await given.registered()
+        answer = await given.act(problem_id, {**ACKNOWLEDGE, "id": f"a-{problem_id}"}, wait=0)
+        assert answer.status_code == 202
+        assert answer.json()["command"] == f"a-{problem_id}"
+        await given.until(problem_id, status="underway")
+        outcome = await given.get(answer.json()["status_url"])
+        assert outcome.json()["status"] == "done"
+        assert outcome.json()["events"][0]["reason"] == "ours"
+        assert (await given.get(f"/v1/commands/a-{problem_id}")).json() == outcome.json()
+
+    async def test_who_waits_gets_the_events_and_the_state(self, given: Given) -> None:
+        problem_id = await given.registered()
+        answer = await given.act(problem_id, ACKNOWLEDGE)
+        assert answer.status_code == 200
+        assert [event["change"]["kind"] for event in answer.json()["events"]] == ["acknowledged"]
+        assert answer.json()["problem"]["status"] == "underway"
+
+    async def test_who_waits_for_a_refused_action_gets_its_code_and_reason(self, given: Given) -> None:
+        problem_id = await given.registered()
+        answer = await given.act(problem_id, {**ACKNOWLEDGE, "actor": {"unit": "south"}})
+        assert answer.status_code == 409
+        assert answer.json()["error"]["code"] == "not_permitted"
+        assert "south" in answer.json()["error"]["message"]
+
+    async def test_the_same_id_is_the_same_action(self, given: Given) -> None:
+        problem_id = await given.registered()
+        key = f"key-{problem_id}"
+        first = await given.act(problem_id, ACKNOWLEDGE, Idempotency_Key=key)
+        again = await given.act(problem_id, ACKNOWLEDGE, Idempotency_Key=key)
+        assert (first.status_code, again.status_code) == (200, 200)
+        assert again.json()["events"] == first.json()["events"]
+        history = (await given.get(f"/v1/problems/{problem_id}/history")).json()
+        assert [event["change"]["kind"] for event in history["events"]].count("acknowledged") == 1
+
+    async def test_an_id_that_another_problem_has_taken_is_a_conflict(self, given: Given) -> None:
+        one, other = await given.registered(), await given.registered()
+        await given.act(one, ACKNOWLEDGE, Idempotency_Key=f"taken-{one}")
+        answer = await given.act(other, ACKNOWLEDGE, Idempotency_Key=f"taken-{one}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "id_taken")
+
+    @pytest.mark.parametrize(
+        ("body", "code", "field"),
+        [
+            (b"{", "not_json", None),
+            (b"[]", "invalid", None),
+            ({"action": "acknowledge"}, "invalid", "actor"),
+            ({"actor": {"unit": "water"}}, "invalid", "action"),
+            ({"action": "attach", "actor": {"unit": "water"}}, "invalid", "action"),
+            ({"action": "escalate", "actor": {"unit": "duban"}}, "invalid", "action"),
+            ({**ACKNOWLEDGE, "actor": {"unit": ""}}, "invalid", "actor.unit"),
+            ({**ACKNOWLEDGE, "reason": "a\0b"}, "invalid", "reason"),
+            ({**ACKNOWLEDGE, "speed": 9}, "invalid", "speed"),
+            ({**ACKNOWLEDGE, "id": "no blanks"}, "invalid", "id"),
+            ({**ACKNOWLEDGE, "action": "complete"}, "invalid", "outcome"),
+            (
+                {
+                    **ACKNOWLEDGE,
+                    "action": "plan",
+                    "plan": {"person": "Li", "target": "x", "measures": [], "due_at": "2030-01-01T00:00:00Z"},
+                },
+                "invalid",
+                "plan.measures",
+            ),
+        ],
+    )
+    async def test_a_faulty_action_is_answered_with_the_field(
+        self, given: Given, body: Any, code: str, field: str | None
+    ) -> None:
+        answer = await given.act(await given.registered(), body)
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["error"]["code"] == code
+        assert answer.json()["error"].get("field") == field
+
+    async def test_a_body_that_is_not_said_to_be_json_is_not_read(self, given: Given) -> None:
+        problem_id = await given.registered()
+        for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+            answer = await given.act(problem_id, ACKNOWLEDGE, Content_Type=kind)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_type")
+        assert (await given.get(f"/v1/problems/{problem_id}")).json()["status"] == "dispatched"
+
+    async def test_two_ids_that_differ_are_refused(self, given: Given) -> None:
+        answer = await given.act(await given.registered(), {**ACKNOWLEDGE, "id": "one"}, Idempotency_Key="two")
+        assert (answer.status_code, answer.json()["error"]["field"]) == (400, "id")
+
+    async def test_an_unknown_problem_and_an_unknown_command_are_not_found(self, given: Given) -> None:
+        assert (await given.act(uuid4(), ACKNOWLEDGE)).status_code == 404
+        assert (await given.get(f"/v1/problems/{uuid4()}")).json()["error"]["code"] == "unknown_problem"
+        assert (await given.get(f"/v1/problems/{uuid4()}/history")).status_code == 404
+        assert (await given.get("/v1/commands/duban/cli/nobody")).json()["error"]["code"] == "unknown_command"
+
+    async def test_a_body_beyond_the_limit_is_turned_away_whether_or_not_it_says_its_length(self, given: Given) -> None:
+        problem_id = await given.registered()
+        large = {**ACKNOWLEDGE, "reason": "x" * 1_100_000}
+        assert (await given.act(problem_id, large)).status_code == 413
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for _ in range(20):
+                yield b"x" * 65_536
+
+        async with httpx.AsyncClient(base_url=given.system.urls["api"]) as client:
+            answer = await client.post(
+                f"/v1/problems/{problem_id}/actions", content=chunks(), headers={"content-type": "application/json"}
+            )
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+
+
+class TestProblems:
+    async def test_pages_hold_every_problem_once_in_the_order_of_registration(self, given: Given) -> None:
+        made = [await given.registered("page", "noise") for _ in range(5)]
+        found: list[str] = []
+        query: dict[str, Any] = {"category": "noise", "limit": 2}
+        while True:
+            page = (await given.get("/v1/problems", **query)).json()
+            found += [one["id"] for one in page["problems"]]
+            if "cursor" not in page:
+                break
+            query["cursor"] = page["cursor"]
+        assert found == [str(one) for one in made]
+
+    async def test_filters_leave_out_what_does_not_pass(self, given: Given) -> None:
+        waiting, underway = await given.registered(), await given.registered()
+        await given.act(underway, ACKNOWLEDGE)
+        page = (await given.get("/v1/problems", status="underway", lead_unit="water", limit=500)).json()
+        ids = {one["id"] for one in page["problems"]}
+        assert str(underway) in ids
+        assert str(waiting) not in ids
+        assert not (await given.get("/v1/problems", jurisdiction="nowhere")).json()["problems"]
+
+    async def test_overdue_are_the_open_ones_past_a_running_limit(self, given: Given) -> None:
+        late, in_time = await given.registered(), await given.registered()
+        connection = await asyncpg.connect(given.database)
+        state = json.loads(await connection.fetchval("select state from router.problems where id = $1", late))
+        for deadline in state["deadlines"]:
+            deadline["lapse_at"] = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+        await connection.execute("update router.problems set state = $2 where id = $1", late, json.dumps(state))
+        await connection.close()
+        page = (await given.get("/v1/problems", overdue="true", limit=500)).json()
+        ids = {one["id"] for one in page["problems"]}
+        assert str(late) in ids
+        assert str(in_time) not in ids
+
+    @pytest.mark.parametrize(
+        ("query", "field"),
+        [({"cursor": "bogus"}, "cursor"), ({"status": "sleeping"}, "status"), ({"limit": 0}, "limit"),
+         ({"category": "a\0"}, "category")],
+    )  # fmt: skip
+    async def test_a_faulty_query_is_answered_with_its_field(
+        self, given: Given, query: dict[str, Any], field: str
+    ) -> None:
+        answer = await given.get("/v1/problems", **query)
+        assert (answer.status_code, answer.json()["error"]["field"]) == (400, field)
+
+    async def test_a_history_that_was_tampered_with_says_where(self, given: Given, duban: Run) -> None:
+        problem_id = await given.registered()
+        await given.act(problem_id, ACKNOWLEDGE)
+        whole = (await given.get(f"/v1/problems/{problem_id}/history")).json()
+        assert (whole["verified"], len(whole["events"])) == (True, 3)
+        connection = await asyncpg.connect(given.database)
+        await connection.execute(
+            "update router.events set body = replace(body, 'water', 'north') where problem_id = $1 and version = 2",
+            problem_id,
+        )
+        await connection.close()
+        broken = (await given.get(f"/v1/problems/{problem_id}/history")).json()
+        assert (broken["verified"], broken["first_broken_version"]) == (False, 2)
+        shown = await duban("problem", "show", problem_id, "--json", code=1)
+        assert json.loads(shown.stdout)["first_broken_version"] == 2
+
+
+class TestCommand:
+    async def test_act_goes_to_the_router_and_says_what_came_of_it(self, given: Given, duban: Run) -> None:
+        problem_id = await given.registered()
+        number = (await given.until(problem_id))["number"]
+        done = await duban("act", number, "acknowledge", "--unit", "water", "--reason", "ours", "--json")
+        assert lines(done)[0]["events"][0]["change"]["kind"] == "acknowledged"
+        plan = {"person": "Li", "target": "clear", "measures": ["dredge"], "due_at": "2030-01-01T00:00:00Z"}
+        await duban("act", problem_id, "plan", "--unit", "water", "--data", json.dumps({"plan": plan}))
+        refused = await duban("act", problem_id, "acknowledge", "--unit", "south", "--json", code=4)
+        assert lines(refused)[0]["refused"]["code"] == "not_permitted"
+        await duban("act", problem_id, "complete", "--unit", "water", "--outcome", "rectified")
+        await duban("act", problem_id, "verify", "--unit", "office", "--passed")
+        shown = await duban("problem", "show", number)
+        assert "ours" in shown.stdout
+        assert "rectified" in shown.stdout
+        assert "hashes recomputed" in shown.stdout
+
+    async def test_a_faulty_act_is_usage_and_an_unknown_problem_not_found(self, given: Given, duban: Run) -> None:
+        problem_id = await given.registered()
+        wrong = await duban("act", problem_id, "complete", "--unit", "water", code=2)
+        assert "outcome" in wrong.stderr
+        await duban("act", problem_id, "acknowledge", "--unit", "water", "--data", "{", code=2)
+        await duban("act", "SV-1999-0001", "acknowledge", "--unit", "water", code=3)
+        await duban("problem", "show", "SV-1999-0001", code=3)
+
+    async def test_tail_shows_what_concerns_a_problem(self, given: Given, duban: Run) -> None:
+        problem_id = await given.registered()
+        shown = await duban("tail", "problems", "--no-follow", "--problem", problem_id, "--json")
+        assert [one["type"] for one in lines(shown)] == ["duban.problem.registered", "duban.problem.dispatched"]
+        plain = await duban("tail", "commands", "--from-beginning", "--problem", problem_id, "-n", 1)
+        assert "command.register" in plain.stdout
+        await duban("tail", "duban.nothing.v1", code=3)
+
+    async def test_lag_is_what_lies_between_the_committed_offset_and_the_end(self, given: Given, duban: Run) -> None:
+        await given.registered()
+        router = [one for one in lines(await duban("lag", "--json")) if one["group"] == "duban-router"]
+        assert router
+        assert all(one["lag"] == one["end"] - one["committed"] for one in router)
+
+    async def test_topics_that_stand_as_declared_are_left_alone(self, duban: Run) -> None:
+        assert lines(await duban("topics", "apply", "--json")) == []
+        listed = {one["topic"]: one for one in lines(await duban("topics", "ls", "--json"))}
+        assert listed["duban.commands.v1"]["partitions"] == 4
+
+    async def test_sent_reports_lie_in_their_topic_under_their_identity(
+        self, given: Given, duban: Run, tmp_path: Path
+    ) -> None:
+        body = {"jurisdiction": "smallville", "channel": "hotline", "title": "Smoke", "category": "other"}
+        event = {
+            "specversion": "1.0", "id": "e-1", "source": "city/app", "type": "duban.report.submitted", "data": body,
+        }  # fmt: skip
+        file = tmp_path / "reports.json"
+        file.write_text(json.dumps([body, event]))
+        first, second = lines(await duban("report", "send", file, "--json"))
+        assert (second["source"], second["id"]) == ("city/app", "e-1")
+        again = lines(await duban("report", "send", "-", "--json", stdin=json.dumps(body)))
+        assert again[0]["id"] == first["id"]
+        tailed = lines(await duban("tail", "reports", "--no-follow", "--json"))
+        assert {one["id"] for one in tailed} == {first["id"], "e-1"}
+        bad = await duban("report", "send", "-", code=1, stdin=json.dumps({**body, "title": ""}))
+        assert "title" in bad.stderr
+
+    async def test_an_import_sends_every_good_row_and_names_every_bad_one(self, duban: Run, tmp_path: Path) -> None:
+        rows = tmp_path / "rows.csv"
+        rows.write_text("number,what\n7001,Smoke\n7002,\n7003,Noise\n")
+        mapping = tmp_path / "mapping.yaml"
+        mapping.write_text(
+            "source: city/csv\nid: number\ncolumns: {title: what}\n"
+            "constants: {jurisdiction: smallville, channel: hotline}\n"
+        )
+        dry = await duban("report", "import", rows, "--mapping", mapping, "--dry-run", "--json", code=1)
+        assert lines(dry)[-1] == {"file": str(rows), "good": 2, "bad": 1, "sent": 0}
+        wet = await duban("report", "import", rows, "--mapping", mapping, "--json", code=1)
+        assert lines(wet)[-1]["sent"] == 2
+        assert lines(wet)[0]["line"] == 3
+        tailed = lines(await duban("tail", "reports", "--no-follow", "--json"))
+        assert {one["id"] for one in tailed if one["source"] == "city/csv"} == {"7001", "7003"}
+
+    async def test_a_broker_that_is_away_is_said_to_be_away(self, duban: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DUBAN_KAFKA", "127.0.0.1:1")
+        away = await duban("lag", code=5)
+        assert "DUBAN_KAFKA" in away.stderr
+        monkeypatch.setenv("DUBAN_DATABASE", "postgresql://postgres@127.0.0.1:1/postgres")
+        assert "DUBAN_DATABASE" in (await duban("problem", "ls", code=5)).stderr
+
+
+class TestPacks:
+    async def test_a_pack_that_stands_is_left_alone_and_a_changed_one_needs_a_new_version(
+        self, duban: Run, tmp_path: Path
+    ) -> None:
+        same = lines(await duban("pack", "publish", SMALL, "--json"))
+        assert [one["action"] for one in same] == ["unchanged"]
+        changed = tmp_path / "small.yaml"
+        changed.write_text(SMALL.read_text("utf-8").replace("at_most: 2", "at_most: 3"))
+        assert "new version" in (await duban("pack", "publish", changed, code=4)).stderr
+        changed.write_text(changed.read_text("utf-8").replace("\nversion: 1", "\nversion: 2"))
+        assert lines(await duban("pack", "publish", changed, "--json"))[0]["key"] == "small@2"
+        assert {"small@1", "small@2", "calendar:cn"} <= {
+            one["key"] for one in lines(await duban("pack", "ls", "--json"))
+        }
+
+    async def test_one_bad_file_keeps_all_from_being_published(self, duban: Run, tmp_path: Path) -> None:
+        bad, good = tmp_path / "bad.yaml", tmp_path / "good.yaml"
+        text = SMALL.read_text("utf-8").replace("\nversion: 1", "\nversion: 9")
+        good.write_text(text)
+        bad.write_text(text.replace("id: small", "id: other").replace("lead: water", "lead: fire"))
+        assert "bad.yaml" in (await duban("pack", "publish", good, bad, code=1)).stderr
+        assert "small@9" not in {one["key"] for one in lines(await duban("pack", "ls", "--json"))}
+
+
+class TestDeadLetters:
+    async def test_a_replayed_letter_is_byte_for_byte_what_came_without_its_error_headers(
+        self, given: Given, duban: Run, eventually: Callable[..., Awaitable[None]]
+    ) -> None:
+        key, value = b"\xffkey", b'{"not": "ours"\x00\xfe'
+        headers = (("ce_type", b"duban.command.verify"), ("trace", b"\x00\x01"))
+        await given.publisher.publish([Record("duban.commands.v1", key, value, headers)])
+
+        async def dead() -> bool:
+            return bool([one async for one in records(given.system.settings, [DLQ]) if one.key == key])
+
+        await eventually(dead)
+        letter = next(
+            one for one in lines(await duban("dlq", "show", DLQ, "--json")) if one["key"] == "base64:/2tleQ=="
+        )
+        assert letter["reason"]["topic"] == "duban.commands.v1"
+        counted = next(one for one in lines(await duban("dlq", "ls", "--json")) if one["topic"] == DLQ)
+        assert counted["codes"][letter["reason"]["code"]] >= 1
+
+        say = ("--offset", letter["offset"], "--by", "li", "--reason", "mended")
+        await duban("dlq", "replay", DLQ, *say, "--dry-run")
+        [before] = [one async for one in records(given.system.settings, ["duban.commands.v1"]) if one.key == key]
+        [replayed] = lines(await duban("dlq", "replay", DLQ, *say, "--json"))
+        _, back = [one async for one in records(given.system.settings, ["duban.commands.v1"]) if one.key == key]
+        assert (back.key, back.value, back.partition) == (key, value, before.partition)
+        said = (("id", replayed["replay"]), ("by", "li"), ("reason", "mended"))
+        assert back.headers == (*headers, *((f"duban.replay.{name}", text.encode()) for name, text in said))
+
+    async def test_what_is_not_there_is_not_found(self, duban: Run) -> None:
+        await duban("dlq", "show", DLQ, "--offset", 999, code=3)
+        await duban("dlq", "show", "duban.nothing.dlq", code=3)
+        await duban("dlq", "show", "duban.commands.v1", code=2)
+        await duban("dlq", "replay", DLQ, "--by", "li", "--reason", "x", code=2)

@@ -1,0 +1,104 @@
+"""Migrations over a real database: once, in order, and never another content under the same number."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from duban.errors import MigrationError, SettingsError
+from duban.io.migrations import migrate
+from duban.io.postgres import answers, connect_pool
+from duban.io.settings import Settings
+
+pytestmark = pytest.mark.stack
+Package = Callable[..., str]
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Iterator[Package]:
+    """A function ``package(a="create …")`` that makes an importable package of numbered files, in the order given."""
+    made: list[Path] = []
+
+    def make(**files: str) -> str:
+        folder = tmp_path / f"sql_{uuid4().hex}"
+        folder.mkdir()
+        (folder / "__init__.py").touch()
+        for number, (name, sql) in enumerate(files.items(), 1):
+            (folder / f"{number:04}_{name}.sql").write_text(sql)
+        made.append(folder)
+        return folder.name
+
+    sys.path.insert(0, str(tmp_path))
+    yield make
+    sys.path.remove(str(tmp_path))
+
+
+async def column(database: str, sql: str) -> list[object]:
+    connection = await asyncpg.connect(database)
+    try:
+        return [row[0] for row in await connection.fetch(sql)]
+    finally:
+        await connection.close()
+
+
+async def test_each_file_is_applied_once_and_in_order(database: str, package: Package) -> None:
+    first = package(tables="create table t (n int)", rows="insert into t values (1); insert into t values (2)")
+    assert [migration.name for migration in await migrate(database, "router", first)] == ["tables", "rows"]
+    assert await migrate(database, "router", first) == []
+    assert await column(database, "select n from router.t order by n") == [1, 2]
+    assert await column(database, "select number from router.migrations order by 1") == [1, 2]
+
+
+async def test_an_applied_file_that_changed_is_refused_and_nothing_is_applied(database: str, package: Package) -> None:
+    await migrate(database, "router", package(tables="create table t (n int)"))
+    with pytest.raises(MigrationError, match=r"router: 0001_tables\.sql has changed since it was applied"):
+        await migrate(database, "router", package(tables="create table t (n bigint)", more="create table u ()"))
+    assert await column(database, "select number from router.migrations") == [1]
+
+
+async def test_a_database_ahead_is_left_alone(database: str, package: Package) -> None:
+    await migrate(database, "router", package(tables="create table t (n int)", more="create table u ()"))
+    assert await migrate(database, "router", package(tables="create table t (n int)")) == []
+
+
+async def test_a_file_that_fails_leaves_nothing_behind(database: str, package: Package) -> None:
+    broken = package(tables="create table t (n int); create tabel u ()")
+    with pytest.raises(MigrationError, match=r"0001_tables\.sql: .*tabel"):
+        await migrate(database, "router", broken)
+    assert await column(database, "select number from router.migrations") == []
+    assert await column(database, "select 1 from pg_tables where tablename = 't'") == []
+
+
+async def test_members_that_start_together_apply_once(database: str, package: Package) -> None:
+    name = package(tables="create table t (n int)", rows="insert into t values (1)")
+    done = await asyncio.gather(*(migrate(database, "router", name) for _ in range(5)))
+    assert sorted(len(applied) for applied in done) == [0, 0, 0, 0, 2]
+    assert await column(database, "select n from router.t") == [1]
+
+
+async def test_numbers_have_no_gap(database: str, package: Package, tmp_path: Path) -> None:
+    name = package(a="select 1")
+    (tmp_path / name / "0003_c.sql").write_text("select 3")
+    with pytest.raises(MigrationError, match=r"without a gap or a double, not \[1, 3\]"):
+        await migrate(database, "router", name)
+
+
+async def test_a_pool_looks_at_the_schema_of_its_service(database: str, package: Package) -> None:
+    await migrate(database, "router", package(tables="create table t (n int); insert into t values (7)"))
+    pool = await connect_pool(Settings(database=database), "router")
+    assert await pool.fetchval("select n from t") == 7
+    assert await pool.fetchval("select current_setting('application_name')") == "duban-router"
+    assert await answers(pool)
+    await pool.close()
+    assert not await answers(pool)
+
+
+async def test_a_schema_that_would_have_to_be_quoted_is_refused() -> None:
+    with pytest.raises(SettingsError, match="small letters"):
+        await connect_pool(Settings(), 'x"; drop table t; --')

@@ -1,0 +1,179 @@
+"""The laws of escalation's core: what a due deadline says, what a measure does, what a notice says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from uuid import UUID
+
+import pytest
+
+from duban.messages.commands import Escalate
+from duban.messages.envelope import decode, derived_id, encode
+from duban.messages.events import GENESIS, ProblemEvent, Refused
+from duban.policy.pack import Measure, MeasureKind, Text
+from duban.policy.rules import Rules
+from duban.problem import Status
+from duban_escalation.domain import Armed, armed, effect, escalate, fired_anew, measure_taken, notices_for
+from duban_router.domain import Decided
+from tests.given import Case, small_rules
+
+AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
+
+
+def escalated(case: Case, obligation: str = "acknowledge") -> ProblemEvent:
+    """The event of the next rung of ``obligation``, taken at its instant."""
+    deadline = case.deadline(obligation)
+    case.now = max(case.now, deadline.due_at)
+    outcome = case.escalate(deadline)
+    assert isinstance(outcome, Decided)
+    event, problem = outcome.steps[-1]
+    return ProblemEvent(event=event, previous=GENESIS, hash=GENESIS, problem=problem)
+
+
+def rules_with(**changed: object) -> Rules:
+    """The small pack with every measure changed."""
+    rules = small_rules()
+    measures = tuple(one.model_copy(update=changed) for one in rules.pack.measures)
+    return Rules(rules.pack.model_copy(update={"measures": measures}), rules.calendar)
+
+
+def test_every_deadline_of_the_state_is_armed_at_its_instant_under_a_derived_command() -> None:
+    problem = Case.in_status(Status.DISPATCHED, AT).problem
+    held = list(armed(problem, 3))
+    assert [one.obligation for one in held] == [one.obligation for one in problem.deadlines]
+    for one in held:
+        assert one.fire_at == one.due_at
+        assert one.command == derived_id("escalate", problem.id, one.obligation, one.generation, one.level)
+        assert (one.partition, one.jurisdiction) == (3, "smallville")
+
+
+def test_an_escalate_says_what_the_router_needs_and_is_ordered_with_its_problem() -> None:
+    problem = Case.in_status(Status.DISPATCHED, AT).problem
+    deadline = next(armed(problem, 0))
+    message = escalate(deadline, AT)
+    assert message.key == message.subject == str(problem.id)
+    assert (message.id, message.time, message.cause) == (str(deadline.command), AT, None)
+    record = encode(message)
+    assert decode(record.key, record.value, record.headers, {Escalate.TYPE: Escalate}) == message
+    assert message.data.actor.unit == "duban"
+
+
+def test_the_router_grants_what_is_fired_and_the_ladder_is_climbed_rung_by_rung() -> None:
+    case = Case.in_status(Status.DISPATCHED, AT)
+    measures = [escalated(case).event.change for _ in range(3)]
+    assert [one.measure for one in measures] == ["reminder", "bulletin", "interview"]  # type: ignore[union-attr]
+    assert "acknowledge" not in [one.obligation for one in armed(case.problem, 0)]
+
+
+def test_each_recipient_gets_one_notice_with_an_id_that_follows_from_the_event() -> None:
+    case = Case.in_status(Status.DISPATCHED, AT)
+    escalated(case)
+    event = escalated(case)
+    notices = notices_for(event, case.rules)
+    assert [one.key for one in notices] == [one.data.recipient for one in notices] == ["water", "office"]
+    assert [one.id for one in notices] == [
+        str(derived_id("notice", case.problem.id, event.event.version, unit)) for unit in ("water", "office")
+    ]
+    assert notices == notices_for(event, case.rules)
+    assert {one.time for one in notices} == {one.data.issued_at for one in notices} == {event.event.at}
+    assert notices[0].cause == str(derived_id(case.problem.id, event.event.version))
+    assert notices[0].data.text == "Water bureau is late with SV-2022-0001 (foul water)"
+
+
+def test_texts_show_instants_in_the_local_time_of_the_pack() -> None:
+    case = Case.in_status(Status.DISPATCHED, AT)
+    event = escalated(case)
+    lapse_at = event.event.change.lapse_at  # type: ignore[union-attr]
+    local = (lapse_at + timedelta(hours=8)).strftime("%Y-%m-%d %H:%M")
+    (notice,) = notices_for(event, case.rules)
+    assert notice.data.text == f"SV-2022-0001: Acknowledge is due on {local}"
+
+
+def test_texts_call_things_by_their_chinese_titles_where_there_are_any() -> None:
+    case = Case.in_status(Status.DISPATCHED, AT)
+    event = escalated(case)
+    rules = rules_with(text="{measure}|{category}|{lapse_date}", title=Text(en="Reminder", zh="提醒"))
+    day = event.event.change.lapse_at.date().isoformat()  # type: ignore[union-attr]
+    assert notices_for(event, rules)[0].data.text == f"提醒|River|{day}"
+
+
+def test_a_public_measure_is_told_to_the_public_as_well() -> None:
+    case = Case.in_status(Status.DISPATCHED, AT)
+    event = escalated(case)
+    assert [one.key for one in notices_for(event, case.rules)] == ["water"]
+    public = notices_for(event, rules_with(public=True))
+    assert [one.key for one in public] == ["water", "public"]
+    assert all(one.data.public for one in public)
+
+
+@pytest.mark.parametrize("status", [Status.DISPATCHED, Status.UNDERWAY, Status.STRUCK_OFF])
+def test_other_events_tell_nobody_and_record_nothing(status: Status) -> None:
+    case = Case.in_status(status, AT)
+    event = ProblemEvent(event=case.events[-1], previous=GENESIS, hash=GENESIS, problem=case.problem)
+    assert notices_for(event, case.rules) == []
+    assert measure_taken(event, case.rules) is None
+
+
+def test_a_measure_is_recorded_against_the_owner_of_the_obligation() -> None:
+    case = Case.in_status(Status.DISPATCHED, AT)
+    event = escalated(case)
+    taken = measure_taken(event, case.rules)
+    assert taken is not None
+    assert (taken.kind, taken.owner, taken.level, taken.at) == (MeasureKind.REMINDER, "water", 1, event.event.at)
+
+
+def test_every_kind_of_measure_has_an_effect_and_only_two_stand_on_a_board() -> None:
+    boards = {kind: effect(kind).board for kind in MeasureKind}
+    assert {kind for kind, board in boards.items() if board} == {MeasureKind.EXPOSURE, MeasureKind.LISTED_SUPERVISION}
+    assert [kind for kind in MeasureKind if effect(kind).standing] == [MeasureKind.LISTED_SUPERVISION]
+    assert Measure.model_fields["kind"].annotation is MeasureKind
+
+
+def held(command: UUID | None = None) -> Armed:
+    id_ = derived_id("problem")
+    return Armed(id_, "rectify", 2, 1, AT, AT, command or derived_id("c"), 0, "smallville")
+
+
+def refused(code: str, at: datetime = AT, version: int = 3) -> Refused:
+    actor = escalate(held(), AT).data.actor
+    return Refused(
+        command="c", command_type=Escalate.TYPE, actor=actor, at=at, code=code, reason="because", version=version
+    )
+
+
+def test_what_came_too_early_by_the_brokers_clock_fires_again_when_that_clock_has_come_round() -> None:
+    now = AT + timedelta(milliseconds=1)
+    behind = timedelta(milliseconds=250)
+    again = fired_anew(held(), refused("not_due", AT - behind), 3, now)
+    assert again == replace(held(), command=derived_id("again", held().command), fire_at=now + behind)
+
+
+@pytest.mark.parametrize("behind", [timedelta(0), timedelta(hours=-1), timedelta(hours=1)])
+def test_it_waits_at_least_a_little_and_never_longer_than_a_minute(behind: timedelta) -> None:
+    again = fired_anew(held(), refused("not_due", AT - behind), 3, AT)
+    assert again is not None
+    assert timedelta(milliseconds=1) <= again.fire_at - AT <= timedelta(minutes=1)
+
+
+def test_what_stands_again_after_it_had_moved_on_fires_under_a_new_id() -> None:
+    assert fired_anew(held(), refused("moved_on", version=3), 3, AT) is None
+    again = fired_anew(held(), refused("moved_on", version=3), 5, AT + timedelta(seconds=1))
+    assert again is not None
+    assert (again.command, again.fire_at) == (derived_id("again", held().command), AT + timedelta(seconds=1))
+
+
+def test_each_new_attempt_has_an_id_of_its_own() -> None:
+    ids = [held().command]
+    for _ in range(4):
+        again = fired_anew(held(ids[-1]), refused("not_due"), 3, AT)
+        assert again is not None
+        ids.append(again.command)
+    assert all(one != other for one, other in pairwise(ids))
+    assert len(set(ids)) == 5
+
+
+@pytest.mark.parametrize("code", ["unknown_problem", "not_permitted", "illegal_move"])
+def test_any_other_refusal_is_final(code: str) -> None:
+    assert fired_anew(held(), refused(code), 9, AT) is None

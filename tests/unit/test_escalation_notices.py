@@ -1,0 +1,251 @@
+"""The laws of the deliverer: what is signed how, what the receiver's answers mean, who is told once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+import standardwebhooks
+
+from duban.clock import DrivenClock
+from duban.errors import SettingsError, Unavailable
+from duban.io.delivering import Delivery
+from duban.messages.envelope import Message, derived_id
+from duban.messages.notices import Notice
+from duban_escalation.notices.deliveries import MemoryDeliveries
+from duban_escalation.notices.guarding import Guard, is_public
+from duban_escalation.notices.handler import NoticeHandler
+from duban_escalation.notices.journal import Channel, Journal, Outcome
+from duban_escalation.notices.signing import Signer
+from duban_escalation.notices.webhook import NoticeRefused, Webhook
+from duban_escalation.settings import EscalationSettings
+
+AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+OTHER = "whsec_" + b64encode(bytes(range(32))).decode()
+
+
+def notice(name: object, recipient: str = "water") -> Message[Notice]:
+    problem_id = derived_id("problem", name)
+    data = Notice(
+        recipient=recipient, measure="bulletin", measure_kind="bulletin", level=2, obligation="acknowledge",
+        problem_id=problem_id, number="SV-1", problem_title="河水", owner="water", lapse_at=AT, issued_at=AT, text="迟",
+    )  # fmt: skip
+    id_ = str(derived_id("notice", name, recipient))
+    return Message(id_, "duban/escalation", str(problem_id), AT, "smallville", recipient, data)
+
+
+def batch(*notices: Message[Notice]) -> list[Delivery[Notice]]:
+    return [Delivery(one, Notice.TOPIC, 0, number, AT) for number, one in enumerate(notices)]
+
+
+class Receiver:
+    """A receiver inside the process: it gives the answers it is told to, one per request, then 204."""
+
+    def __init__(self, *answers: int) -> None:
+        self.answers = list(answers)
+        self.requests: list[httpx.Request] = []
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        return httpx.Response(self.answers.pop(0) if self.answers else 204, headers={"location": "http://10.0.0.1/"})
+
+    @property
+    def ids(self) -> list[str]:
+        return [one.headers["webhook-id"] for one in self.requests]
+
+
+def webhook(receiver: Callable[..., object], secrets: str = SECRET, instead: Channel | None = None) -> Webhook:
+    http = httpx.AsyncClient(transport=httpx.MockTransport(receiver))  # type: ignore[arg-type]
+    clock = DrivenClock(datetime.now(UTC))
+    return Webhook(http, "https://receiver.example/notices", Signer.of(secrets), clock, instead or Journal())
+
+
+def test_the_known_vector_of_standard_webhooks_is_reproduced() -> None:
+    at = datetime.fromtimestamp(1614265330, UTC)
+    headers = Signer.of(SECRET).headers("msg_p5jXN8AQM9LWM0D4loKWxJek", at, b'{"test": 2432232314}')
+    assert headers == {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+
+
+@pytest.mark.parametrize("secret", [SECRET, OTHER])
+async def test_while_secrets_change_receivers_verify_with_either(secret: str) -> None:
+    receiver = Receiver()
+    assert await webhook(receiver, f"{SECRET} {OTHER}").send(sent := notice(1)) == "posted"
+    (request,) = receiver.requests
+    body = standardwebhooks.Webhook(secret).verify(request.content, dict(request.headers))
+    assert body["type"] == "duban.notice.issued"
+    assert body["timestamp"] == AT.isoformat()
+    assert body["data"]["text"] == "迟"
+    assert request.headers["webhook-id"] == sent.id
+
+
+async def test_a_body_that_was_tampered_with_does_not_verify() -> None:
+    receiver = Receiver()
+    await webhook(receiver).send(notice(1))
+    (request,) = receiver.requests
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        standardwebhooks.Webhook(SECRET).verify(request.content.replace(b"SV-1", b"SV-2"), dict(request.headers))
+
+
+@pytest.mark.parametrize("secrets", ["", SECRET.removeprefix("whsec_"), "whsec_short", "whsec_%%%", f"{SECRET} whsec_"])
+def test_a_secret_that_signs_nothing_is_refused_without_being_repeated(secrets: str) -> None:
+    with pytest.raises(ValueError, match="secret") as refused:
+        Signer.of(secrets)
+    assert not any(part in str(refused.value) for part in secrets.split() if part != "whsec_")
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
+async def test_a_receiver_that_cannot_now_is_asked_again(status: int) -> None:
+    hook = webhook(receiver := Receiver(status))
+    with pytest.raises(Unavailable, match=str(status)):
+        await hook.send(notice(1))
+    assert await hook.send(notice(1)) == "posted"
+    assert len(set(receiver.ids)) == 1
+
+
+@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError])
+async def test_a_receiver_that_is_away_is_asked_again(error: type[httpx.TransportError]) -> None:
+    async def away(request: httpx.Request) -> httpx.Response:
+        raise error("nobody there")
+
+    with pytest.raises(Unavailable, match=error.__name__):
+        await webhook(away).send(notice(1))
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 404, 413])
+async def test_any_other_answer_refuses_the_notice_and_redirections_are_not_followed(status: int) -> None:
+    hook = webhook(receiver := Receiver(status))
+    with pytest.raises(NoticeRefused, match=str(status)) as refused:
+        await hook.send(sent := notice(1))
+    assert (refused.value.notice, refused.value.status) == (sent.id, status)
+    assert len(receiver.requests) == 1
+
+
+async def test_a_receiver_that_is_gone_is_never_asked_again_and_its_notices_are_logged(tmp_path: Path) -> None:
+    hook = webhook(receiver := Receiver(410), instead=Journal(tmp_path / "notices.jsonl"))
+    assert [await hook.send(notice(number)) for number in range(3)] == ["logged"] * 3
+    assert len(receiver.requests) == 1
+    lines = (tmp_path / "notices.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [notice(number).id for number in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True), ("2606:4700::1111", True), ("127.0.0.1", False), ("10.1.2.3", False), ("0.0.0.0", False),
+        ("169.254.169.254", False), ("100.64.0.1", False), ("224.0.0.1", False), ("::1", False), ("fe80::1", False),
+        ("fd00::1", False), ("::ffff:127.0.0.1", False), ("64:ff9b::7f00:1", False), ("2002:7f00:1::", False),
+    ],
+)  # fmt: skip
+def test_only_addresses_of_the_open_internet_are_public(address: str, public: bool) -> None:
+    assert is_public(address) is public
+
+
+async def test_a_name_with_one_private_address_is_not_called() -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["8.8.8.8", "10.0.0.1"]
+
+    guard = Guard(httpx.MockTransport(receiver := Receiver()), resolve)
+    async with httpx.AsyncClient(transport=guard) as http:
+        with pytest.raises(Unavailable, match=r"10\.0\.0\.1.*DUBAN_WEBHOOK_ALLOW_PRIVATE"):
+            await http.post("https://receiver.example/")
+    assert receiver.requests == []
+
+
+async def test_the_address_that_was_checked_is_the_one_that_is_called() -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["8.8.8.8"]
+
+    guard = Guard(httpx.MockTransport(receiver := Receiver()), resolve)
+    async with httpx.AsyncClient(transport=guard) as http:
+        await http.post("https://receiver.example/notices")
+    (request,) = receiver.requests
+    assert (request.url.host, request.headers["host"]) == ("8.8.8.8", "receiver.example")
+    assert request.extensions["sni_hostname"] == "receiver.example"
+
+
+class Scripted:
+    """A channel that refuses, or is away for, the notices it is told to."""
+
+    def __init__(self) -> None:
+        self.away: set[str] = set()
+        self.unwanted: set[str] = set()
+        self.tried: list[str] = []
+        self.under_way: Counter[str] = Counter()
+        self.most = 0
+
+    async def send(self, notice: Message[Notice]) -> Outcome:
+        self.tried.append(notice.id)
+        self.under_way[notice.data.recipient] += 1
+        self.most = max(self.most, self.under_way.total())
+        assert self.under_way[notice.data.recipient] == 1
+        try:
+            await asyncio.sleep(0)  # gives way to the others
+            if notice.id in self.away:
+                raise Unavailable("away")
+            if notice.id in self.unwanted:
+                raise NoticeRefused(notice.id, 404)
+        finally:
+            self.under_way[notice.data.recipient] -= 1
+        return "posted"
+
+
+async def test_a_notice_that_comes_again_is_not_sent_again() -> None:
+    handler = NoticeHandler(channel := Scripted(), MemoryDeliveries())
+    for _ in range(2):
+        assert await handler(batch(notice(1), notice(2), notice(1))) == []
+    assert channel.tried == [notice(1).id, notice(2).id]
+
+
+async def test_order_holds_per_recipient_and_a_receiver_that_is_away_loses_nothing() -> None:
+    handler = NoticeHandler(channel := Scripted(), deliveries := MemoryDeliveries())
+    first, second, third, other = notice(1), notice(2), notice(3), notice(4, "office")
+    channel.away = {second.id}
+    with pytest.raises(Unavailable):
+        await handler(batch(first, second, third, other))
+    assert third.id not in channel.tried
+    channel.away, channel.tried = set(), []
+    await handler(batch(first, second, third, other))
+    assert channel.tried == [second.id, third.id]
+    assert len(deliveries.gone) == 4
+
+
+async def test_what_nobody_will_have_is_set_aside_alone_and_sent_only_once() -> None:
+    handler = NoticeHandler(channel := Scripted(), deliveries := MemoryDeliveries())
+    notices = [notice(number) for number in range(4)]
+    channel.unwanted = {notices[2].id}
+    for part in (notices, notices[2:], notices[2:3]):
+        with pytest.raises(NoticeRefused, match="404"):
+            await handler(batch(*part))
+    assert await handler(batch(notices[3])) == []
+    assert sorted(channel.tried) == sorted(one.id for one in notices)
+    assert len(deliveries.gone) == 3
+
+
+async def test_no_more_notices_are_under_way_than_allowed() -> None:
+    handler = NoticeHandler(channel := Scripted(), MemoryDeliveries(), concurrency=3)
+    await handler(batch(*(notice(number, f"unit {number}") for number in range(50))))
+    assert len(channel.tried) == 50
+    assert 1 < channel.most <= 3
+
+
+def test_a_webhook_without_a_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DUBAN_WEBHOOK_URL", "https://receiver.example/")
+    with pytest.raises(SettingsError, match=r"DUBAN_WEBHOOK_SECRET: .*never posted unsigned"):
+        EscalationSettings.load()
+    monkeypatch.setenv("DUBAN_WEBHOOK_SECRET", "whsec_short")
+    with pytest.raises(SettingsError, match=r"DUBAN_WEBHOOK_SECRET: .*24 to 64 bytes"):
+        EscalationSettings.load()
+    monkeypatch.setenv("DUBAN_WEBHOOK_SECRET", f"{SECRET} {OTHER}")
+    assert EscalationSettings.load().webhook_url is not None

@@ -1,0 +1,46 @@
+"""A dead letter is the record as it came, with the reason beside it."""
+
+from __future__ import annotations
+
+from aiokafka import ConsumerRecord
+
+from duban.io.dead_letters import dead_letter
+
+
+def record(key: bytes | None, value: bytes | None) -> ConsumerRecord:
+    headers = (("ce_id", b"1"), ("odd", None))
+    return ConsumerRecord("duban.commands.v1", 3, 42, 0, 1, key, value, None, -1, -1, headers)
+
+
+def test_bytes_and_headers_are_kept_and_the_reason_is_added() -> None:
+    came = record(b"\xff\x00k", b"\xfe{")
+    letter = dead_letter(came, "duban-router", ValueError("bad\ud800"), code="fault", attempts=3, retryable=True)
+    assert (letter.topic, letter.key, letter.value) == ("duban.commands.v1.duban-router.dlq", came.key, came.value)
+    assert letter.headers[:2] == came.headers
+    reasons = dict(letter.headers[2:])
+    assert reasons["__streams.errors.exception"] == b"builtins.ValueError"
+    assert reasons["__streams.errors.topic"] == b"duban.commands.v1"
+    assert (reasons["__streams.errors.partition"], reasons["__streams.errors.offset"]) == (b"3", b"42")
+    assert (reasons["duban.dlq.code"], reasons["duban.dlq.attempts"]) == (b"fault", b"3")
+    assert reasons["duban.dlq.retryable"] == b"true"
+
+
+def test_a_record_without_key_and_value_stays_without() -> None:
+    letter = dead_letter(record(None, None), "g", ValueError(), code="empty", attempts=1, retryable=False)
+    assert (letter.key, letter.value) == (None, None)
+
+
+def test_a_long_stack_trace_keeps_its_end() -> None:
+    def deeper(left: int) -> None:
+        if not left:
+            raise ValueError("the end" + "." * 5000)
+        deeper(left - 1)
+
+    try:
+        deeper(50)
+    except ValueError as error:
+        letter = dead_letter(record(b"k", b"v"), "g", error, code="fault", attempts=1, retryable=True)
+    trace = dict(letter.headers)["__streams.errors.stacktrace"]
+    assert trace is not None
+    assert len(trace) <= 4096
+    assert trace.rstrip().endswith(b"...")

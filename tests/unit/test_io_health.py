@@ -1,0 +1,65 @@
+"""Probes: alive if the loop turns, ready if every check says so."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from duban.io.health import Health
+
+
+@pytest.fixture
+async def health() -> AsyncIterator[Health]:
+    found = Health("router")
+    yield found
+    await found.stop()
+
+
+async def get(health: Health, path: str) -> httpx.Response:
+    port = await health.start("127.0.0.1", 0)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return await client.get(f"http://127.0.0.1:{port}{path}")
+
+
+async def test_ready_when_every_check_holds(health: Health) -> None:
+    async def broker() -> bool:
+        return True
+
+    health.check("broker", broker)
+    health.check("assigned", lambda: True)
+    health.fact("durability", lambda: "single broker")
+    answer = await get(health, "/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "ready": True,
+        "service": "router",
+        "checks": {"broker": True, "assigned": True},
+        "durability": "single broker",
+    }
+
+
+async def test_not_ready_when_a_check_fails_or_raises(health: Health) -> None:
+    health.check("good", lambda: True)
+    health.check("raises", lambda: 1 / 0 > 1)
+    answer = await get(health, "/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"] == {"good": True, "raises": False}
+
+
+async def test_alive_though_not_ready(health: Health) -> None:
+    health.check("never", lambda: False)
+    assert (await get(health, "/healthz?probe=1")).status_code == 200
+
+
+async def test_metrics_are_in_the_format_of_prometheus(health: Health) -> None:
+    answer = await get(health, "/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert "# TYPE duban_records_total counter" in answer.text
+
+
+async def test_another_path_says_which_there_are(health: Health) -> None:
+    answer = await get(health, "/nothing")
+    assert answer.status_code == 404
+    assert "/readyz" in answer.text

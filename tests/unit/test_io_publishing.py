@@ -1,0 +1,32 @@
+"""Keys meet the partitions that Java clients choose."""
+
+from __future__ import annotations
+
+import pytest
+
+from duban.io.publishing import Publisher, RecordTooLarge, partition_of
+from duban.io.settings import Settings
+from duban.messages.envelope import Record
+
+#: org.apache.kafka.common.utils.UtilsTest#testMurmur2
+JAVA = {
+    b"21": -973932308,
+    b"foobar": -790332482,
+    b"a-little-bit-long-string": -985981536,
+    b"a-little-bit-longer-string": -1486304829,
+    b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971,
+    b"abc": 479470107,
+}
+
+
+@pytest.mark.parametrize("key", JAVA, ids=bytes.decode)
+@pytest.mark.parametrize("partitions", [1, 6, 64])
+def test_a_key_goes_where_java_sends_it(key: bytes, partitions: int) -> None:
+    assert partition_of(key, partitions) == (JAVA[key] & 0x7FFFFFFF) % partitions
+
+
+def test_a_record_beyond_the_limit_is_named() -> None:
+    publisher = Publisher(Settings(max_record_bytes=2000))
+    publisher.check(Record("t", b"k", b"x" * 1900, ()))
+    with pytest.raises(RecordTooLarge, match=r"2001 bytes for t, key b'k': the limit is 2000"):
+        publisher.check(Record("t", b"k", b"x" * 2000, ()))

@@ -1,0 +1,74 @@
+"""What means "wait" and what means "wrong"."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import asyncpg
+import pytest
+from aiokafka import errors as kafka
+
+from duban.errors import Unavailable, Undecodable
+from duban.io.waiting import backoff, dependency, until_available
+
+AWAY = [
+    asyncpg.ConnectionDoesNotExistError("gone"),
+    asyncpg.AdminShutdownError("terminating"),
+    asyncpg.CannotConnectNowError("starting up"),
+    asyncpg.TooManyConnectionsError("full"),
+    asyncpg.DiskFullError("full"),
+    asyncpg.DeadlockDetectedError("deadlock"),
+    asyncpg.SerializationError("again"),
+    asyncpg.ReadOnlySQLTransactionError("standby"),
+    asyncpg.InterfaceError("connection is closed"),
+]
+WRONG = [
+    asyncpg.UniqueViolationError("twice"),
+    asyncpg.UndefinedTableError("no table"),
+    asyncpg.InterfaceError("the server expects 1 argument"),
+    kafka.CommitFailedError("rebalanced"),
+    Undecodable("invalid", "no"),
+    ValueError("no"),
+]
+
+
+@pytest.mark.parametrize("error", AWAY, ids=lambda error: type(error).__name__)
+def test_a_database_that_cannot_answer_is_waited_for(error: Exception) -> None:
+    assert dependency(error) == "database"
+
+
+@pytest.mark.parametrize("error", WRONG, ids=lambda error: type(error).__name__)
+def test_a_wrong_message_is_not_waited_for(error: Exception) -> None:
+    assert dependency(error) is None
+
+
+def test_unavailable_names_the_dependency_that_caused_it() -> None:
+    error = Unavailable("no acks")
+    error.__cause__ = kafka.KafkaConnectionError("refused")
+    assert dependency(error) == "broker"
+    assert dependency(Unavailable("no receiver")) == "other"
+    assert dependency(ConnectionRefusedError()) == "other"
+
+
+def test_back_off_doubles_to_its_most_and_every_delay_is_jittered() -> None:
+    for delay, whole in zip(islice(backoff(0.1, 5.0), 9), [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0], strict=True):
+        assert whole / 2 <= delay <= whole
+
+
+async def test_until_available_returns_what_comes_after_the_dependency_does() -> None:
+    answers = iter([Unavailable("not yet"), None])
+
+    async def action() -> str:
+        if (error := next(answers)) is not None:
+            raise error
+        return "here"
+
+    assert await until_available("broker", action) == "here"
+
+
+async def test_until_available_lets_a_fault_through() -> None:
+    async def action() -> None:
+        raise ValueError("wrong")
+
+    with pytest.raises(ValueError, match="wrong"):
+        await until_available("broker", action)

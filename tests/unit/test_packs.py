@@ -1,0 +1,131 @@
+"""Every pack that ships is whole, and every way to break one is refused with file, place and law."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from inspect import getsource
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+import pytest
+import yaml
+
+from duban.calendar import within
+from duban.errors import PackError
+from duban.policy import PolicyPack, Rules, load_calendar, load_pack, loading, pack
+from duban.policy.laws import LAWS, breaches
+
+ROOT: Final = Path(__file__).parents[2]
+SMALL: Final = ROOT / "tests/data/packs/small.yaml"
+BAD: Final = sorted((ROOT / "tests/data/packs/bad").glob("*.yaml"))
+SHIPPED: Final = sorted((ROOT / "deploy/packs").glob("*.yaml"))
+SOME_DAY: Final = datetime(2015, 6, 10, 14, tzinfo=UTC)
+LAWS_BY_NAME: Final = {law.__name__: law for law in LAWS}
+
+
+@dataclass(frozen=True)
+class Bad:
+    """The small pack with one passage replaced: the law that this breaks, and the error that must say so."""
+
+    breaks: str
+    text: str
+    error: str
+
+    @classmethod
+    def read(cls, path: Path) -> Bad:
+        told = yaml.safe_load(path.read_text("utf-8"))
+        small = SMALL.read_text("utf-8")
+        assert small.count(told["replace"]) == 1, f"{path.name}: `replace` stands {small.count(told['replace'])} times"
+        return cls(told["breaks"], small.replace(told["replace"], told["by"]), told["error"])
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+def test_a_bad_pack_is_refused_with_file_place_and_law(path: Path) -> None:
+    bad = Bad.read(path)
+    with pytest.raises(PackError) as refused:
+        load_pack(bad.text, path.name)
+    assert str(refused.value) == f"{path.name}: {bad.error}"
+    assert refused.value.file == path.name
+
+
+@pytest.mark.parametrize("path", [path for path in BAD if Bad.read(path).breaks in LAWS_BY_NAME], ids=lambda p: p.stem)
+def test_the_law_that_a_bad_pack_names_is_the_only_one_it_breaks(path: Path) -> None:
+    bad = Bad.read(path)
+    formed = PolicyPack.model_validate(yaml.safe_load(bad.text))
+    found = list(LAWS_BY_NAME[bad.breaks](formed))
+    assert f"{found[0][0]}: {found[0][1]}" == bad.error
+    assert found == list(breaches(formed))
+
+
+def test_every_law_has_a_bad_pack() -> None:
+    broken = {Bad.read(path).breaks for path in BAD}
+    by_form = {name for module in (pack, within) for name in _refusing(module)}
+    assert (set(LAWS_BY_NAME) | by_form) - broken == set()
+
+
+def test_every_breach_of_a_law_has_a_bad_pack() -> None:
+    errors = [Bad.read(path).error for path in BAD]
+    for law, fixed in _sayings():
+        assert any(fixed in error for error in errors), f"{law}: no bad pack shows {fixed!r}"
+
+
+def test_the_small_pack_is_whole() -> None:
+    assert load_pack(SMALL.read_text("utf-8"), SMALL.name).ref == "small@1"
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_pack_is_whole_and_its_calendar_carries_it(path: Path) -> None:
+    shipped = load_pack(path.read_text("utf-8"), path.name)
+    assert shipped.id == path.stem
+    calendar = ROOT / f"deploy/calendars/{shipped.time.calendar}.yaml"
+    rules = Rules.compile(shipped, load_calendar(calendar.read_text("utf-8"), calendar.name))
+    for ladder in shipped.ladders:
+        for rung in ladder.rungs:
+            for duration in filter(None, (rung.before, rung.after)):
+                assert rules.calendar.add(SOME_DAY, duration) > SOME_DAY
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_pack_leaves_nothing_unused(path: Path) -> None:
+    shipped = load_pack(path.read_text("utf-8"), path.name)
+    assert {ladder.id for ladder in shipped.ladders} == {one.ladder for one in shipped.obligations}
+    taken = {rung.measure for ladder in shipped.ladders for rung in ladder.rungs}
+    assert {measure.id for measure in shipped.measures} == taken
+
+
+def test_every_category_of_mianyang_has_one_receipt_one_progress_call_and_one_limit() -> None:
+    path = ROOT / "deploy/packs/mianyang-2022.yaml"
+    shipped = load_pack(path.read_text("utf-8"), path.name)
+    for kind in ("acknowledge", "progress-call", "rectify"):
+        held = [name for one in shipped.obligations if one.id.startswith(kind) for name in one.categories]
+        assert sorted(held) == sorted(category.id for category in shipped.categories), kind
+
+
+def test_mianyang_marks_every_duration_as_practice() -> None:
+    path = ROOT / "deploy/packs/mianyang-2022.yaml"
+    shipped = load_pack(path.read_text("utf-8"), path.name)
+    assert {one.basis for one in (*shipped.obligations, *shipped.ladders, shipped.time)} == {"practice"}
+
+
+def _refusing(module: ModuleType) -> Iterator[str]:
+    """The validators of a module that raise an error of their own."""
+    for node in ast.walk(ast.parse(getsource(module))):
+        if isinstance(node, ast.FunctionDef) and any(isinstance(part, ast.Raise) for part in ast.walk(node)):
+            yield node.name.strip("_")
+
+
+def _sayings() -> Iterator[tuple[str, str]]:
+    """The longest fixed part of every sentence that a law can say."""
+    tree = ast.parse(Path(str(loading.__file__)).with_name("laws.py").read_text("utf-8"))
+    for function in tree.body:
+        for node in ast.walk(function):
+            if isinstance(node, ast.Yield) and isinstance(node.value, ast.Tuple):
+                said = node.value.elts[1]
+                parts = said.values if isinstance(said, ast.JoinedStr) else [said]
+                fixed = [str(part.value) for part in parts if isinstance(part, ast.Constant)]
+                if fixed and isinstance(function, ast.FunctionDef):
+                    yield function.name, max(fixed, key=len)

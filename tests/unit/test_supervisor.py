@@ -1,0 +1,115 @@
+"""Service processes under the supervisor: small real ones, no stack."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from duban_local.children import StackError, free_port, last_line, until
+from duban_local.supervisor import Service, Supervisor
+
+_SERVER = (
+    "import http.server, sys\n"
+    "class Ready(http.server.BaseHTTPRequestHandler):\n"
+    "    def do_GET(self): self.send_response(200); self.end_headers()\n"
+    "    def log_message(self, *_): pass\n"
+    "print('serving', flush=True)\n"
+    "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Ready).serve_forever()\n"
+)
+#: Says so when it is asked to stop, or refuses to.
+_ASKED = (
+    "import signal, sys\n"
+    "signal.signal(signal.SIGTERM, lambda *_: {action})\n"
+    "print('up', flush=True)\n"
+    "while True: signal.pause()\n"
+)
+
+
+def _server(name: str) -> Service:
+    port = free_port()
+    return Service(name, [sys.executable, "-c", _SERVER, str(port)], ready=f"http://127.0.0.1:{port}/readyz")
+
+
+def _asked(name: str, action: str) -> Service:
+    return Service(name, [sys.executable, "-c", _ASKED.replace("{action}", action)])
+
+
+class Said(list[tuple[str, str]]):
+    def __call__(self, part: str, line: str) -> None:
+        self.append((part, line))
+
+
+@pytest.fixture
+def said() -> Said:
+    return Said()
+
+
+async def test_services_are_ready_when_they_answer_and_gone_after_stop(tmp_path: Path, said: Said) -> None:
+    async with Supervisor([_server("router"), _server("intake")], tmp_path, say=said) as supervisor:
+        pids = supervisor.pids
+        assert set(pids) == {"router", "intake"}
+        assert {part for part, line in said if line.startswith("ready")} == {"router", "intake"}
+    for pid in pids.values():
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    assert [part for part, line in said if line == "stopped"] == ["intake", "router"], "in reverse"
+    assert (tmp_path / "router.log").read_text() == "serving\n"
+
+
+async def test_a_service_that_is_killed_is_started_again_and_ready_again(tmp_path: Path, said: Said) -> None:
+    async with Supervisor([_server("router")], tmp_path, say=said) as supervisor:
+        killed = await supervisor.kill("router")
+        assert killed not in supervisor.pids.values()
+
+        async def back() -> bool:
+            return "router" in supervisor.pids
+
+        await until(back, "not started again", within=10)
+        await supervisor.wait_ready()
+        assert supervisor.pids["router"] != killed
+        assert supervisor.restarts == {"router": 1}
+    assert ("router", "ended with -9 (serving); starts again in 1 s") in said
+
+
+async def test_a_service_that_never_gets_ready_is_named_with_its_last_words(tmp_path: Path, said: Said) -> None:
+    exits = [sys.executable, "-c", "raise SystemExit('no database named')"]
+    broken = Service("router", exits, ready=f"http://127.0.0.1:{free_port()}/readyz")
+    supervisor = Supervisor([broken], tmp_path, say=said)
+    supervisor.start()
+    try:
+        with pytest.raises(StackError, match=r"router was not ready within 0\.5 s; last it wrote: no database named"):
+            await supervisor.wait_ready(within=0.5)
+    finally:
+        await supervisor.stop()
+
+
+async def test_stopping_asks_first(tmp_path: Path, said: Said) -> None:
+    async with Supervisor([_asked("router", "sys.exit(print('asked'))")], tmp_path, say=said):
+        await _up(tmp_path / "router.log")
+    assert (tmp_path / "router.log").read_text() == "up\nasked\n"
+
+
+async def test_a_service_that_will_not_stop_is_killed_after_the_grace(tmp_path: Path, said: Said) -> None:
+    async with Supervisor([_asked("router", "print('no')")], tmp_path, say=said, grace=0.2) as supervisor:
+        await _up(tmp_path / "router.log")
+        pid = supervisor.pids["router"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_a_service_is_told_its_environment(tmp_path: Path, said: Said) -> None:
+    shows = Service("router", [sys.executable, "-c", "import os; print(os.environ['TOLD'])"], env={"TOLD": "督办"})
+    supervisor = Supervisor([shows], tmp_path, say=said)
+    supervisor.start()
+    await _up(tmp_path / "router.log", "督办")
+    await supervisor.stop()
+
+
+async def _up(log: Path, line: str = "up") -> None:
+    async def written() -> bool:
+        return line in last_line(log)
+
+    await until(written, f"{line} was not written", within=10)
