@@ -6,6 +6,8 @@ DubanError
 ├── CalendarError    a calendar or a duration cannot be used
 ├── SettingsError    a setting is missing or unusable
 ├── MigrationError   a schema does not match the migrations that the code carries
+├── RecordTooLarge   a record that no topic would take
+├── HandlerBroken    so many messages in a row broke the code that the code must be at fault
 └── Unavailable      a dependency is away: wait and try again, nothing is wrong with the message
 """
 
@@ -48,6 +50,14 @@ class SettingsError(DubanError):
 
 class MigrationError(DubanError):
     """A database schema that does not match the migrations of this release."""
+
+
+class RecordTooLarge(DubanError):
+    """A record that no topic would take, with its topic, key, size and the limit."""
+
+
+class HandlerBroken(DubanError):
+    """So many messages in a row broke the code that the code must be at fault: stop, do not pour the topic away."""
 
 
 class Unavailable(DubanError):

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from duban.errors import Unavailable
+from duban.errors import RecordTooLarge, Unavailable
 from duban.io.broker import durability
-from duban.io.publishing import Publisher, RecordTooLarge
+from duban.io.publishing import Publisher
 from duban.io.settings import Settings
 from duban.io.waiting import dependency
 from duban.messages.envelope import Record

@@ -21,10 +21,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from duban.errors import Unavailable
+from duban.errors import HandlerBroken, Unavailable
 from duban.io.consuming import Delivery, Handler, Rejected, Runner, Source
 from duban.io.dead_letters import dead_letter_topic
-from duban.io.isolating import HandlerBroken
 from duban.io.postgres import connect_pool
 from duban.io.publishing import Publisher
 from duban.io.settings import Settings

@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from duban.calendar import Calendar, CalendarNotice, Counting, Within, WorkingHours
-from duban.errors import CalendarError
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+
+from duban.calendar import Calendar, CalendarNotice, Counting, Within, WorkingHours
+from duban.errors import CalendarError
 
 CALENDARS: Final = Path(__file__).parents[2] / "deploy/calendars"
 MICROSECOND: Final = timedelta(microseconds=1)

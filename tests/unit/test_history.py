@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from duban.deadlines import due
 from duban.messages import commands as do
 from duban.messages.events import GENESIS, canonical, chained
 from duban.problem import NEXT, OPEN, Event, Problem
@@ -97,6 +98,13 @@ def test_what_is_open_has_an_overall_limit_until_its_ladder_ends(steps: list[obj
     ended = taken is not None and (taken.generation, taken.level) == (mark.version, 3)
     running = any(one.obligation == "rectify" for one in problem.deadlines)
     assert running == (problem.status in obligation.running and not ended)
+
+
+@settings(max_examples=150, deadline=None)
+@given(STEPS)
+def test_what_is_due_is_a_function_of_the_state_alone(steps: list[object]) -> None:
+    problem = play(steps).problem  # type: ignore[arg-type]
+    assert due(problem.model_copy(update={"deadlines": ()}), small_rules()) == problem.deadlines
 
 
 @settings(max_examples=100, deadline=None)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duban.errors import Unavailable
-from duban.io.isolating import HandlerBroken, Isolation
+from duban.errors import HandlerBroken, Unavailable
+from duban.io.isolating import Isolation
 
 
 class Doubling:

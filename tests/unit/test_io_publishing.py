@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from duban.io.publishing import Publisher, RecordTooLarge, partition_of
+from duban.errors import RecordTooLarge
+from duban.io.publishing import Publisher, partition_of
 from duban.io.settings import Settings
 from duban.messages.envelope import Record
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aiokafka.structs import TopicPartition
 
 from duban.io.settings import Settings
-from duban_console.taking import administering, looking
+from duban_console.taking import administering, looking, topics_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,9 @@ async def lags(settings: Settings) -> list[Lag]:
 async def ends_of(settings: Settings, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
     """The offset after the last record of each of ``places`` that still exists."""
     wanted = set(places)
-    async with looking(settings) as consumer:
-        known = await consumer.topics()
-        there = [place for place in sorted(wanted) if place.topic in known]
-        ends: dict[TopicPartition, int] = await consumer.end_offsets(there) if there else {}
+    there = {place.topic for place in wanted} & await topics_of(settings)
+    if not there:
+        return {}
+    async with looking(settings, there) as consumer:
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(sorted(wanted & consumer.assignment()))
         return ends

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -34,9 +34,15 @@ async def administering(settings: Settings) -> AsyncIterator[Any]:
 
 
 @asynccontextmanager
-async def looking(settings: Settings, **more: Any) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer of no group and, yet, of no topic; :class:`Unavailable` when no broker answers."""
-    consumer = AIOKafkaConsumer(**connection(settings, "duban-console"), enable_auto_commit=False, **more)
+async def looking(settings: Settings, topics: Iterable[str]) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of no group on all of ``topics``, which exist; :class:`Unavailable` when no broker answers."""
+    consumer = AIOKafkaConsumer(
+        *topics,
+        **connection(settings, "duban-console"),
+        group_id=None,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
     try:
         try:
             await consumer.start()
@@ -64,15 +70,14 @@ async def records(
     settings: Settings, topics: Sequence[str], *, from_beginning: bool = True, follow: bool = False
 ) -> AsyncIterator[Raw]:
     """The records of ``topics``, in order within a partition, to their present end; with ``follow``, without end."""
-    places = await _places(settings, topics)
-    if not places:
+    there = sorted(set(topics) & await topics_of(settings))
+    if not there:
         return
-    async with looking(settings) as consumer:
-        consumer.assign(places)
-        ends = await consumer.end_offsets(places)
-        positions = await consumer.beginning_offsets(places) if from_beginning else dict(ends)
-        for place, position in positions.items():
-            consumer.seek(place, position)
+    async with looking(settings, there) as consumer:
+        ends = await consumer.end_offsets(sorted(consumer.assignment()))
+        if not from_beginning:
+            for place, end in ends.items():
+                consumer.seek(place, end)
         while follow or await _before(consumer, ends):
             for taken in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
                 for record in taken:
@@ -85,10 +90,3 @@ async def _before(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
         if await consumer.position(place) < end:
             return True
     return False
-
-
-async def _places(settings: Settings, topics: Sequence[str]) -> list[TopicPartition]:
-    """Every partition of ``topics``; a topic that does not exist has none."""
-    async with administering(settings) as admin:
-        described = await admin.describe_topics(list(topics)) if topics else []
-    return [TopicPartition(one["topic"], part["partition"]) for one in described for part in one["partitions"]]

@@ -93,9 +93,10 @@ class PostgresDeadlines:
     async def write(self, writing: Writing) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             if writing.heads:
-                heads = sorted(writing.heads.items())  # members that meet on rows take them in one order
-                columns = _columns(sorted(writing.armed, key=lambda one: (one.problem_id, one.obligation)))
-                await connection.execute(_WRITE, [one for one, _ in heads], [version for _, version in heads], *columns)
+                # Members that meet on problems lock them in one order; with the head comes the right to its deadlines.
+                heads = sorted(writing.heads.items(), key=lambda head: head[0].int)
+                problems, versions = [one for one, _ in heads], [version for _, version in heads]
+                await connection.execute(_WRITE, problems, versions, *_columns(writing.armed))
             if writing.measures:
                 await connection.execute(_MEASURES, *_measures(writing))
             if writing.closed:

@@ -6,15 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from duban.errors import DubanError
+from duban.errors import HandlerBroken
 from duban.io.waiting import is_unavailable
 
 I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
-
-
-class HandlerBroken(DubanError):
-    """So many messages in a row broke the code that the code must be at fault: stop, do not pour the topic away."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import TopicPartition
 
-from duban.errors import DubanError, Unavailable
+from duban.errors import RecordTooLarge, Unavailable
 from duban.io.broker import connection
 from duban.io.metrics import PUBLISH_SECONDS, PUBLISHED
 from duban.io.settings import Settings
@@ -49,10 +49,6 @@ class Publishable(Protocol):
     def value(self) -> bytes | None: ...
     @property
     def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
-
-
-class RecordTooLarge(DubanError):
-    """A record that no topic would take, with its topic, key, size and the limit."""
 
 
 @lru_cache(maxsize=65_536)

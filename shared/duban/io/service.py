@@ -12,6 +12,7 @@ if __name__ == "__main__":
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -199,6 +200,8 @@ def run_service(
     ``compose`` wires handlers to the shell it is given. ``schema`` and ``migrations`` (a package of SQL files) bring a
     database, ``topics`` are those whose durability ``/readyz`` states.
     """
+    # States and rows live long and hold no cycles: the default thresholds made the router 25 % slower for nothing.
+    gc.set_threshold(100_000, 20, 100)
     try:
         settings = settings_type.load()
         logs.configure(service, settings.log_level, settings.log_format)

@@ -11,8 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from duban.errors import Unavailable
-from duban.io.publishing import RecordTooLarge
+from duban.errors import RecordTooLarge, Unavailable
 from duban.io.waiting import is_unavailable
 from duban_console.acting import field_of
 from duban_console.api.answers import ApiFault, Fault, Faulty, as_json

@@ -21,7 +21,7 @@ from duban.io.waiting import is_unavailable
 from duban.messages.notices import TICKS, Tick
 from duban_console.reading import Reading
 from duban_console.running import note_of
-from duban_console.taking import administering, records
+from duban_console.taking import records, topics_of
 from duban_local.stack import DATABASE_VARIABLE, FOLDER, KAFKA_VARIABLE, find_running
 
 #: Where ``duban up`` keeps data and logs, if not in the checkout.
@@ -52,8 +52,7 @@ def settings() -> Settings:
 @asynccontextmanager
 async def publishing(known: Settings) -> AsyncIterator[Publisher]:
     """A publisher; a broker that is away is told at once instead of being waited for."""
-    async with administering(known):
-        pass
+    await topics_of(known)
     publisher = Publisher(known, "duban-cli")
     await publisher.start()
     try:

@@ -53,7 +53,7 @@ async def import_(
     rules = load_mapping(mapping.read_text("utf-8"), str(mapping))
     sent = bad = 0
     async with publishing(known) if known else nullcontext() as publisher:
-        at = await present(known) if known else None
+        at = await present(known) if known else datetime.now(UTC)
         with file.open("rb") as raw, TextIOWrapper(raw, "utf-8-sig", newline="") as rows, _bar(file) as bar:
             task = bar.add_task(file.name, total=file.stat().st_size, sent=0, bad=0)
             for some in _some(read_reports(rows, rules, at), _BATCH):

@@ -106,8 +106,7 @@ async def apply(
     Example: duban topics apply --dry-run
     """
     known = settings()
-    async with administering(known):
-        pass
+    await topics_of(known)
     client = connection(known, "duban-cli")
     bootstrap = client.pop("bootstrap_servers")
     changes = await topics.apply(

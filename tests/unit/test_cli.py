@@ -1,0 +1,85 @@
+"""The command as a newcomer meets it: every command explains itself with an example, usage errors are told apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from duban_console.cli import app
+from tests.given import ROOT, SMALL
+
+
+def commands(command: object, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command below ``command`` by its words."""
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield words
+        return
+    for name, one in inner.items():
+        yield from commands(one, (*words, name))
+
+
+ALL = list(commands(get_command(app)))
+
+
+def test_the_commands_are_those_that_the_handbook_names() -> None:
+    assert set(ALL) - {("demo",), ("bench",)} == {
+        ("up",), ("act",), ("tail",), ("lag",), ("check",), ("test",), ("report", "import"), ("report", "send"),
+        ("dlq", "ls"), ("dlq", "show"), ("dlq", "replay"), ("problem", "show"), ("problem", "ls"),
+        ("pack", "lint"), ("pack", "publish"), ("pack", "ls"), ("topics", "apply"), ("topics", "ls"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_every_command_explains_itself_with_an_example(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, [*words, "--help"])
+    assert result.exit_code == 0
+    assert f"Example: duban {' '.join(words)}" in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize("arguments", [["fly"], ["act"], ["dlq", "replay"], ["tail", "problems", "-n", "0"]])
+def test_what_cannot_be_understood_is_usage(arguments: list[str]) -> None:
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_without_an_engine_the_command_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("DUBAN_KAFKA", raising=False)
+    monkeypatch.delenv("DUBAN_DATABASE", raising=False)
+    monkeypatch.setenv("DUBAN_FOLDER", str(tmp_path))
+    result = CliRunner().invoke(app, ["lag"])
+    assert (result.exit_code, result.stdout) == (5, "")
+    assert "duban up" in result.stderr
+    assert "DUBAN_KAFKA" in result.stderr
+
+
+def test_an_unusable_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DUBAN_BATCH_SIZE", "many")
+    result = CliRunner().invoke(app, ["lag"])
+    assert result.exit_code == 2
+    assert "DUBAN_BATCH_SIZE" in result.stderr
+
+
+def test_a_good_pack_passes_and_a_bad_one_is_named_with_the_law_it_breaks(tmp_path: Path) -> None:
+    calendar = ROOT / "deploy/calendars/cn.yaml"
+    good = CliRunner().invoke(app, ["pack", "lint", str(SMALL), str(calendar), "--json"])
+    assert (good.exit_code, [json.loads(line)["ok"] for line in good.stdout.splitlines()]) == (0, [True, True])
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(SMALL.read_text("utf-8").replace("lead: water", "lead: fire"))
+    told = CliRunner().invoke(app, ["pack", "lint", str(bad), "--json"])
+    assert told.exit_code == 1
+    [line] = [json.loads(line) for line in told.stdout.splitlines()]
+    assert line["file"] == str(bad)
+    assert "fire" in line["law"]
+
+
+def test_colour_is_left_out_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    result = CliRunner().invoke(app, ["pack", "lint", str(SMALL)])
+    assert "\x1b[3" not in result.stdout
