@@ -81,6 +81,12 @@ class Case:
         assert case.problem.status is status
         return case
 
+    def change_obligation(self, id_: str, **fields: object) -> None:
+        """Play under the small pack with one obligation changed."""
+        pack = self.rules.pack
+        changed = tuple(one.model_copy(update=fields) if one.id == id_ else one for one in pack.obligations)
+        self.rules = Rules(pack.model_copy(update={"obligations": changed}), self.rules.calendar)
+
     @property
     def problem(self) -> Problem:
         assert self.standing is not None

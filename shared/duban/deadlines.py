@@ -25,10 +25,10 @@ def _running(problem: Problem, rules: Rules, carried: Mapping[str, Deadline]) ->
     for obligation in rules.obligations_of(problem):
         if problem.status in obligation.running:
             since = _latest(problem, obligation)
-            if since is not None:
+            if since is not None and not _met(problem, obligation, since):
                 climbed = _climbed(problem, obligation, since)
                 kept = carried.get(obligation.id)
-                if kept and obligation.within and kept.generation == since.version and kept.level > climbed:
+                if kept and _still_holds(kept, problem, obligation, since, climbed):
                     owner = rules.unit_of(problem, obligation.owner)
                     yield kept if kept.owner == owner else kept.model_copy(update={"owner": owner})
                 else:
@@ -39,6 +39,23 @@ def _latest(problem: Problem, obligation: Obligation) -> Mark | None:
     """When the clock of ``obligation`` was last set going."""
     marks = [problem.marks[kind] for kind in obligation.since if kind in problem.marks]
     return max(marks, key=lambda mark: mark.version, default=None)
+
+
+def _met(problem: Problem, obligation: Obligation, since: Mark) -> bool:
+    """Whether something has happened since then that meets the obligation."""
+    return any(kind in problem.marks and problem.marks[kind].version > since.version for kind in obligation.met_by)
+
+
+def _still_holds(kept: Deadline, problem: Problem, obligation: Obligation, since: Mark, climbed: int) -> bool:
+    """Whether a deadline that the state carries need not be counted again."""
+    if obligation.within is None or kept.generation != since.version or kept.level <= climbed:
+        return False
+    return not (kept.due_at < kept.lapse_at <= _now_in(problem))
+
+
+def _now_in(problem: Problem) -> datetime:
+    """The instant of the latest event: the state knows no later one."""
+    return max(problem.marks.values(), key=lambda mark: mark.version).at
 
 
 def _climbed(problem: Problem, obligation: Obligation, since: Mark) -> int:
@@ -56,8 +73,8 @@ def _next_rung(problem: Problem, obligation: Obligation, since: Mark, climbed: i
         due_at = lapse_at
         if rung.before is not None:
             due_at = rules.calendar.subtract(lapse_at, rung.before)
-            if due_at <= since.at:  # a reminder before the clock even started would tell nobody anything
-                continue
+            if due_at <= since.at or lapse_at <= _now_in(problem):
+                continue  # a reminder before the clock even started, or after the lapse, would tell nobody anything
         elif rung.after is not None:
             due_at = rules.calendar.add(lapse_at, rung.after)
         yield Deadline(

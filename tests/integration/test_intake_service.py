@@ -390,6 +390,16 @@ async def test_without_a_broker_the_answer_is_503_in_bounded_time_and_says_when_
         assert int(answer.headers["retry-after"]) > 0
 
 
+async def test_without_a_database_the_receipts_are_503_and_reports_are_still_taken(lane: Lane, source: str) -> None:
+    async with gateway(lane.world.publisher, lane.pool, lane.reports) as client:
+        await lane.pool.close()
+        accepted = await client.post("/v1/reports", json=body(source))
+        assert accepted.status_code == 202
+        answer = await client.get(accepted.json()["status_url"])
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+
+
 async def test_a_record_larger_than_any_topic_takes_is_413(lane: Lane, source: str) -> None:
     small = Publisher(Settings(kafka=lane.world.kafka, max_record_bytes=1_000), "tests")
     async with gateway(small, lane.pool, lane.reports) as client:

@@ -9,7 +9,6 @@ import pytest
 from duban.calendar import Within
 from duban.messages import commands as do
 from duban.messages.report import Evidence
-from duban.policy import Rules
 from duban.problem import NEXT, OPEN, Stage, Status
 from duban_router.domain import PERMITTED, Decided, Refusal
 from tests.given import Case, report
@@ -185,12 +184,31 @@ def test_a_recurring_obligation_falls_due_again_after_each_fulfilment(case: Case
 
 
 def test_a_reminder_that_would_come_before_its_clock_started_is_left_out(case: Case) -> None:
-    short = case.rules.obligations["acknowledge"].model_copy(update={"within": Within(working_hours=4)})
-    others = tuple(one for one in case.rules.pack.obligations if one.id != "acknowledge")
-    case.rules = Rules(case.rules.pack.model_copy(update={"obligations": (short, *others)}), case.rules.calendar)
+    case.change_obligation("acknowledge", within=Within(working_hours=4))
     case.registered(report(category="river"))
     assert (case.deadline("acknowledge").level, case.deadline("acknowledge").measure) == (2, "bulletin")
     assert case.deadline("acknowledge").due_at == case.deadline("acknowledge").lapse_at
+
+
+def test_an_obligation_with_a_meeting_event_is_met_by_it_inside_its_status(case: Case) -> None:
+    wanted = {"met_by": ("planned",), "since": ("acknowledged",)}
+    case.change_obligation("progress", **wanted)
+    case.registered(report(category="river"))
+    case.done(do.Acknowledge, "water")
+    case.deadline("progress")
+    case.done(do.Plan, "water", plan={"person": "Li", "target": "clean", "measures": ["dig"], "due_at": NOW})
+    assert "progress" not in {one.obligation for one in case.problem.deadlines}
+
+
+def test_no_reminder_follows_a_limit_that_ran_out_while_the_work_was_reviewed(case: Case) -> None:
+    case.registered(report(category="river"))
+    case.done(do.Acknowledge, "water")
+    limit = case.deadline("rectify")
+    assert limit.measure == "reminder"
+    case.done(do.Complete, "water", outcome="rectified")
+    case.now = limit.lapse_at
+    case.done(do.Verify, "office", passed=False, reason="still foul")
+    assert (case.deadline("rectify").measure, case.deadline("rectify").due_at) == ("bulletin", limit.lapse_at)
 
 
 @pytest.mark.parametrize("status", [*Status])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -68,7 +68,7 @@ async def topics_of(settings: Settings) -> set[str]:
 
 async def records(
     settings: Settings, topics: Sequence[str], *, from_beginning: bool = True, follow: bool = False
-) -> AsyncIterator[Raw]:
+) -> AsyncGenerator[Raw, None]:
     """The records of ``topics``, in order within a partition, to their present end; with ``follow``, without end."""
     there = sorted(set(topics) & await topics_of(settings))
     if not there:

@@ -232,6 +232,8 @@ def _recipients(problem: Problem, deadline: Deadline, named: tuple[str, ...], ru
     for one in named:
         if one == "@co":
             found |= dict.fromkeys(problem.co_units)
+        elif one == "@superior":
+            found[rules.units[deadline.owner].parent or rules.pack.office] = None
         else:
             found[deadline.owner if one == "@owner" else rules.unit_of(problem, one) if one[0] == "@" else one] = None
     return found

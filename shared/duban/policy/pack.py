@@ -143,8 +143,8 @@ class Measure(Founded):
     public: bool = False
 
 
-#: In ``to``: the owner of the obligation, the lead unit, the co-units, the office.
-RELATIVE = ("@owner", "@lead", "@co", "@office")
+#: In ``to``: the owner of the obligation, the unit above it, the lead unit, the co-units, the office.
+RELATIVE = ("@owner", "@superior", "@lead", "@co", "@office")
 
 
 class Rung(Part):
@@ -188,12 +188,14 @@ class Obligation(Founded):
 
     ``since`` names the events that set the clock going; the latest of them counts, so an obligation that names its
     own fulfilment (``[dispatched, progressed]``) falls due again and again. ``within`` is the time limit; ``until:
-    plan_due`` takes the date of the filed plan instead. Without ``categories`` or ``channels`` it holds for all.
+    plan_due`` takes the date of the filed plan instead. It is met by leaving the statuses in which it runs, or by one
+    of the events in ``met_by``. Without ``categories`` or ``channels`` it holds for all.
     """
 
     id: Id
     title: Text
     owner: Literal["@lead", "@office"]
+    met_by: Annotated[tuple[str, ...], AfterValidator(_known_events)] = ()
     running: Annotated[tuple[Status, ...], Field(min_length=1), AfterValidator(_open_statuses)]
     since: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_known_events)]
     within: Within | None = None

@@ -24,6 +24,9 @@ from duban_local.children import StackError
 
 P = ParamSpec("P")
 
+#: Columns of a table that no terminal bounds, as in a pipe.
+_WIDE = 240
+
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document a line, for programs.")]
 
 
@@ -40,7 +43,7 @@ class Code(IntEnum):
 
 def out() -> Console:
     """Where data go. Made anew each time: whoever runs the command may have put another stream in place."""
-    return Console(soft_wrap=True, highlight=False)
+    return Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 
 
 def err() -> Console:

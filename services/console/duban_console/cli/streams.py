@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Annotated, Any
 
 import typer
@@ -49,13 +50,15 @@ async def tail(
     if topic != "dlq" and wanted[0] not in there:
         fail(Code.NOT_FOUND, f"there is no topic {wanted[0]}; `duban topics ls` lists them")
     shown = 0
-    async for record in records(known, wanted, from_beginning=from_beginning or no_follow, follow=not no_follow):
-        if problem is not None and problem not in _about(record):
-            continue
-        write_json(unpacked(record)) if as_json else out().print(one_line(record))
-        shown += 1
-        if shown == count:
-            return
+    found = records(known, wanted, from_beginning=from_beginning or no_follow, follow=not no_follow)
+    async with aclosing(found):
+        async for record in found:
+            if problem is not None and problem not in _about(record):
+                continue
+            write_json(unpacked(record)) if as_json else out().print(one_line(record))
+            shown += 1
+            if shown == count:
+                return
 
 
 def _about(record: Raw) -> set[str]:

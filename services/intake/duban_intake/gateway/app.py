@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from duban.clock import Clock
+from duban.errors import Unavailable
 from duban.errors import RecordTooLarge
 from duban.io.waiting import is_unavailable
 from duban.messages.envelope import Record, encode
@@ -128,7 +129,7 @@ def create_app(
     async def became(source: str, id: str, request: Request) -> Became:  # noqa: A002 the name in the contract
         """What became of a report: accepted, attached to a problem it repeats, or refused with the reason."""
         source, id = _named(request)  # noqa: A001
-        found = await receipts.receipt(own_problem(source, id))
+        found = await _asked(receipts, own_problem(source, id))
         if found is None:
             say = f"no receipt for {id} of {source}: intake has not come to it yet, or it was never sent"
             raise Fault(404, "unknown_report", say)
@@ -182,15 +183,23 @@ def _answer_faults(app: FastAPI) -> None:
         code = {404: "unknown_path", 405: "wrong_method"}.get(error.status_code, "invalid")
         return _faulty(error.status_code, code, f"{error.detail}; the paths stand in /docs")
 
-    @app.middleware("http")
-    async def away(request: Request, proceed: Callable[[Request], Awaitable[Any]]) -> Any:
-        try:
-            return await proceed(request)
-        except Exception as error:
-            if is_unavailable(error):
-                return _faulty(503, "unavailable", f"{error}; send the same again")
-            _log.error("request failed", exc_info=error)
-            return _faulty(500, "internal", "the request broke the gateway; its log says how")
+    @app.exception_handler(Unavailable)
+    async def away(_: Request, error: Unavailable) -> JSONResponse:
+        return _faulty(503, "unavailable", f"{error}; send the same again")
+
+    @app.exception_handler(Exception)
+    async def other(_: Request, error: Exception) -> JSONResponse:
+        _log.error("request failed", exc_info=error)
+        return _faulty(500, "internal", "the request broke the gateway; its log says how")
+
+
+async def _asked(receipts: Asked, key: UUID) -> Receipt | None:
+    try:
+        return await receipts.receipt(key)
+    except Exception as error:
+        if is_unavailable(error):
+            raise Unavailable("the receipts cannot be read now") from error
+        raise
 
 
 def _faulty(status: int, code: str, message: str, field: str | None = None) -> JSONResponse:
