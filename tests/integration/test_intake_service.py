@@ -47,7 +47,7 @@ from duban_intake.store import SCHEMA, PostgresStore
 from duban_local import topics
 from duban_local.kafka import Broker
 from duban_local.stack import silent
-from tests.conftest import eventually
+from tests.conftest import Stack, eventually
 from tests.given import ROOT, SMALL, report, small_library
 
 pytestmark = pytest.mark.stack
@@ -390,14 +390,32 @@ async def test_without_a_broker_the_answer_is_503_in_bounded_time_and_says_when_
         assert int(answer.headers["retry-after"]) > 0
 
 
-async def test_without_a_database_the_receipts_are_503_and_reports_are_still_taken(lane: Lane, source: str) -> None:
-    async with gateway(lane.world.publisher, lane.pool, lane.reports) as client:
-        await lane.pool.close()
-        accepted = await client.post("/v1/reports", json=body(source))
-        assert accepted.status_code == 202
-        answer = await client.get(accepted.json()["status_url"])
-        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
-        assert int(answer.headers["retry-after"]) > 0
+async def test_without_a_database_the_receipts_are_503_and_reports_are_still_taken(
+    lane: Lane, source: str, stack: Stack, database: str
+) -> None:
+    name = database.rpartition("/")[2]
+    admin = await asyncpg.connect(stack.database)
+
+    async def away_with_it() -> bool:
+        await admin.fetch("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1", name)
+        try:
+            await admin.execute(f"alter database {name} rename to {name}_away")
+        except asyncpg.ObjectInUseError:
+            return False
+        return True
+
+    try:
+        async with gateway(lane.world.publisher, lane.pool, lane.reports) as client:
+            await eventually(away_with_it)
+            accepted = await client.post("/v1/reports", json=body(source))
+            assert accepted.status_code == 202
+            away = await client.get(accepted.json()["status_url"])
+            await admin.execute(f"alter database {name}_away rename to {name}")
+            assert (away.status_code, away.json()["error"]["code"]) == (503, "unavailable")
+            assert int(away.headers["retry-after"]) > 0
+            assert (await client.get(accepted.json()["status_url"])).status_code == 404
+    finally:
+        await admin.close()
 
 
 async def test_a_record_larger_than_any_topic_takes_is_413(lane: Lane, source: str) -> None:

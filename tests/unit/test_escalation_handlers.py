@@ -317,11 +317,24 @@ def tick(at: datetime) -> Delivery[Tick]:
     return Delivery(message, Tick.TOPIC, 0, 0, at)
 
 
+class Asked(MemoryDeadlines):
+    """Deadlines that tell when the sweep has asked how long it may sleep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+
+    async def next_at(self, after: Position, partitions: Collection[int]) -> datetime | None:
+        self.asked.set()
+        return await super().next_at(after, partitions)
+
+
 async def test_the_sweep_wakes_for_what_is_armed_earlier_and_ends_when_it_is_stopped() -> None:
-    deadlines, sent, clock = MemoryDeadlines(), Sent(broken=1), SystemClock()
-    sweeper = Sweeper(deadlines, sent, clock)
+    deadlines, sent, clock = Asked(), Sent(broken=1), SystemClock()
+    sweeper = Sweeper(deadlines, sent, clock, longest_sleep=timedelta(hours=1))
     await sweeper.assigned(PLACES)
     running = asyncio.create_task(sweeper.run())
+    await deadlines.asked.wait()
     handler = ProblemHandler(deadlines, small_library(), clock, sweeper)
     case = Case.in_status(Status.DISPATCHED, clock.now())
     soon = clock.now() + timedelta(milliseconds=50)
@@ -335,3 +348,26 @@ async def test_the_sweep_wakes_for_what_is_armed_earlier_and_ends_when_it_is_sto
     sweeper.stop()
     async with asyncio.timeout(5):
         await running
+
+
+async def test_what_is_armed_behind_the_sweep_by_a_clock_that_lags_fires_with_its_batch(world: World) -> None:
+    case = Case.in_status(Status.DISPATCHED, AT)
+    await world.sweep(case.deadline("acknowledge").due_at)
+    lagging = ProblemHandler(world.deadlines, small_library(), DrivenClock(AT), world.sweeper)
+    assert commands(await lagging(events(case))) == ["acknowledge 1"]
+
+
+async def test_partitions_that_come_anew_while_a_page_is_sent_are_read_from_the_beginning(world: World) -> None:
+    class Rebalancing(Sent):
+        async def publish(self, records: Sequence[Record]) -> None:
+            await super().publish(records)
+            await sweeper.assigned(PLACES)
+
+    sweeper = Sweeper(world.deadlines, sent := Rebalancing(), world.clock)
+    await sweeper.assigned(PLACES)
+    case = Case.in_status(Status.DISPATCHED, AT)
+    await world.handler(events(case))
+    world.clock.tick(case.deadline("acknowledge").due_at)
+    for _ in range(2):
+        await sweeper.step()
+    assert commands(sent.records) == ["acknowledge 1", "acknowledge 1"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence, Set
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from duban.clock import Clock
@@ -20,8 +20,8 @@ from duban.messages.events import ProblemEvent
 from duban_escalation.domain import START, Position
 from duban_escalation.handlers import FAR, Deadlines, fire, observe
 
-#: Longest sleep: how late a deadline can be that another program armed.
-_LONGEST_SECONDS: Final = 1.0
+#: How late a deadline can be that another program armed.
+_LONGEST_SLEEP: Final = timedelta(seconds=1)
 
 
 class Publishes(Protocol):
@@ -33,11 +33,19 @@ class Publishes(Protocol):
 class Sweeper:
     """Fires the deadlines of the partitions that this member holds, each as soon as it is due."""
 
-    def __init__(self, deadlines: Deadlines, publisher: Publishes, clock: Clock, page: int = 1000) -> None:
+    def __init__(
+        self,
+        deadlines: Deadlines,
+        publisher: Publishes,
+        clock: Clock,
+        page: int = 1000,
+        longest_sleep: timedelta = _LONGEST_SLEEP,
+    ) -> None:
         self._deadlines = deadlines
         self._publisher = publisher
         self._clock = clock
         self._page = page
+        self._longest_sleep = longest_sleep
         self._partitions: frozenset[int] = frozenset()
         self._watermark = START
         self._reach = START.fire_at
@@ -117,10 +125,8 @@ class Sweeper:
         self._awake.clear()
         self._sleeping_until = FAR  # whatever is armed while we ask for the next one wakes us
         next_at = await self._deadlines.next_at(self._watermark, self._partitions) if self._partitions else None
-        now = self._clock.now()
-        seconds = _LONGEST_SECONDS if next_at is None else min(_LONGEST_SECONDS, (next_at - now).total_seconds())
-        if seconds <= 0:
-            return
-        self._sleeping_until = next_at or FAR
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._awake.wait(), seconds)
+        sleep = self._longest_sleep if next_at is None else min(self._longest_sleep, next_at - self._clock.now())
+        if sleep > timedelta(0):
+            self._sleeping_until = next_at or FAR
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._awake.wait(), sleep.total_seconds())

@@ -158,7 +158,7 @@ class Neighbourhood:
             if (place.jurisdiction, place.category) == (arrival.report.jurisdiction, category)
             and (metres := place.metres_to(location, arrival.at, near)) is not None
         ]
-        return min(found)[2] if found else None
+        return min(found, key=lambda one: one[:2])[2] if found else None
 
     def put(self, place: Place) -> None:
         """Add ``place``, or take it as it is now."""

@@ -34,7 +34,7 @@ class Settings(BaseSettings):
         None, description="PEM file of the authority that signs the brokers; empty: the system's"
     )
     database: SecretStr = Field(
-        SecretStr("postgresql://postgres@127.0.0.1:29432/postgres"),
+        SecretStr("postgresql://postgres@127.0.0.1:25432/postgres"),
         description="PostgreSQL of this service, as a URL",
     )
     pool_size: int = Field(4, ge=1, le=100, description="Database connections that one process may hold")
@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     batch_size: int = Field(500, ge=1, le=10_000, description="Most records in one batch, which is one transaction")
     compression: Literal["none", "lz4"] = Field("lz4", description="How published records are compressed")
     max_record_bytes: int = Field(
-        1_000_000, ge=1_000, description="Largest record that may be published; the topic must take as much"
+        2_000_000, ge=1_000, description="Largest record that may be published; the topic must take as much"
     )
     publish_timeout: float = Field(10.0, gt=0, description="Seconds to wait for the brokers' acks before backing off")
     drain_timeout: float = Field(

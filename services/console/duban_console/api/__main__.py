@@ -78,10 +78,12 @@ class Http:
 async def compose(shell: Shell[ApiSettings]) -> None:
     """Wire the API: the ledger's views, the topic of commands, the clock."""
     settings = shell.settings
+    http: Http | None = None
+    # Registered before anything is waited for: the API is not ready while its clock still catches up.
+    shell.health.check("http", lambda: http is not None and http.listening)
     clock = await _clock(shell)
     app = create_app(Reading(shell.pool), shell.publisher, clock, settings.max_record_bytes)
     http = Http(app, settings.api_port, settings.drain_timeout)
-    shell.health.check("http", lambda: http.listening)
     shell.run(http)
     _log.info("api", url=f"http://127.0.0.1:{settings.api_port}")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import os
 import sys
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from enum import IntEnum
 from typing import Annotated, Any, NoReturn, ParamSpec
 
@@ -24,6 +24,8 @@ from duban_local.children import StackError
 
 P = ParamSpec("P")
 
+#: As a shell says it of a program that Ctrl-C ended.
+_INTERRUPTED = 130
 #: Columns of a table that no terminal bounds, as in a pipe.
 _WIDE = 240
 
@@ -68,12 +70,15 @@ def command(action: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]
 
     @functools.wraps(action)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        # An interrupted look at something is no failure: what was asked for has been shown.
-        with suppress(KeyboardInterrupt, BrokenPipeError):
-            try:
-                asyncio.run(action(*args, **kwargs))
-            except Exception as error:
-                fail(code_of(error), words_of(error))
+        try:
+            asyncio.run(action(*args, **kwargs))
+        except KeyboardInterrupt:
+            raise typer.Exit(_INTERRUPTED) from None
+        except BrokenPipeError:
+            # Whoever read has seen enough; what is left in the buffer must not be flushed into the closed pipe.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except Exception as error:
+            fail(code_of(error), words_of(error))
 
     run.__signature__ = inspect.signature(action, eval_str=True)  # type: ignore[attr-defined]
     return run

@@ -14,8 +14,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from duban.clock import Clock
-from duban.errors import Unavailable
-from duban.errors import RecordTooLarge
+from duban.errors import RecordTooLarge, Unavailable
 from duban.io.waiting import is_unavailable
 from duban.messages.envelope import Record, encode
 from duban_intake.domain import Outcome, Receipt, own_problem
