@@ -8,6 +8,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -27,7 +29,7 @@ class Stack:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack() -> Iterator[Stack]:
     """The embedded stack, or the one that DUBAN_KAFKA and DUBAN_DATABASE name together."""
     kafka, database = os.environ.get("DUBAN_KAFKA"), os.environ.get("DUBAN_DATABASE")
     if kafka and database:
@@ -35,7 +37,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         return
     from duban_local.stack import running_stack
 
-    with running_stack(tmp_path_factory.mktemp("stack")) as found:
+    # Not below pytest's own folder: each session closes that to other users, and the database runs as one.
+    with TemporaryDirectory(prefix="duban-tests-") as folder, running_stack(Path(folder)) as found:
         yield Stack(found.kafka, found.database)
 
 

@@ -45,7 +45,8 @@ PROBLEM = Problem(
     id=ID, jurisdiction="smallville", pack="small@1", number="SV-2022-0001", status=Status.UNDERWAY, version=7,
     title="河水发臭", category="river", channel="hotline", area="north", location=REPORT.location, enterprise="Works 7",
     lead_unit="water", co_units=("north",), clause="art. 1", plan=PLAN, outcome="rectified", reports=2, handbacks=1,
-    marks={"registered": Mark(at=AT, version=1)}, taken={"rectify": Taken(generation=1, level=1)}, lapses={"rectify": 1},
+    marks={"registered": Mark(at=AT, version=1)}, taken={"rectify": Taken(generation=1, level=1)},
+    lapses={"rectify": 1},
     deadlines=(Deadline(**LAPSE, measure="bulletin", owner="water", lapse_at=AT, provisional=True),),
 )  # fmt: skip
 CHANGES: tuple[c.Change, ...] = (
@@ -88,7 +89,7 @@ def payloads() -> Iterator[Payload]:
     yield do.StrikeOff(actor=OFFICE)
     yield do.Reopen(actor=OFFICE, reason="it is back")
     yield do.Escalate(actor=ENGINE, **LAPSE)
-    yield do.Recompute(actor=ENGINE)
+    yield do.Recompute(actor=ENGINE, calendar="cn", version=2)
     yield from map(happened, CHANGES)
     yield Refused(
         command="c-1", command_type=do.Register.TYPE, actor=ENGINE, at=AT, code="unknown_area", reason="no such area",
@@ -96,7 +97,8 @@ def payloads() -> Iterator[Payload]:
     )  # fmt: skip
     yield Notice(
         recipient="water", measure="bulletin", measure_kind="bulletin", level=2, obligation="rectify", problem_id=ID,
-        number="SV-2022-0001", problem_title="河水发臭", owner="water", lapse_at=AT, public=True, text="late", issued_at=AT,
+        number="SV-2022-0001", problem_title="河水发臭", owner="water", lapse_at=AT, public=True, text="late",
+        issued_at=AT,
     )  # fmt: skip
     yield Tick(at=AT)
     yield load_pack(SMALL.read_text("utf-8"), SMALL.name)

@@ -360,6 +360,16 @@ class TestCommand:
         tailed = lines(await duban("tail", "reports", "--no-follow", "--json"))
         assert {one["id"] for one in tailed if one["source"] == "city/csv"} == {"7001", "7003"}
 
+    async def test_a_file_in_another_encoding_is_refused_with_the_byte(self, duban: Run, tmp_path: Path) -> None:
+        rows, mapping = tmp_path / "rows.csv", tmp_path / "mapping.yaml"
+        rows.write_bytes("number,what\n1,烟\n".encode("gb18030"))
+        mapping.write_text(
+            "source: city/csv\nid: number\ncolumns: {title: what}\n"
+            "constants: {jurisdiction: smallville, channel: hotline}\n"
+        )
+        told = await duban("report", "import", rows, "--mapping", mapping, "--dry-run", code=1)
+        assert "UTF-8" in told.stderr
+
     async def test_a_broker_that_is_away_is_said_to_be_away(self, duban: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DUBAN_KAFKA", "127.0.0.1:1")
         away = await duban("lag", code=5)

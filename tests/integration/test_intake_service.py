@@ -396,21 +396,17 @@ async def test_without_a_database_the_receipts_are_503_and_reports_are_still_tak
     name = database.rpartition("/")[2]
     admin = await asyncpg.connect(stack.database)
 
-    async def away_with_it() -> bool:
-        await admin.fetch("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1", name)
-        try:
-            await admin.execute(f"alter database {name} rename to {name}_away")
-        except asyncpg.ObjectInUseError:
-            return False
-        return True
-
     try:
         async with gateway(lane.world.publisher, lane.pool, lane.reports) as client:
-            await eventually(away_with_it)
+            # The pool connects again at once, so the door is shut before its connections are cut.
+            await admin.execute(f"alter database {name} allow_connections false")
+            await admin.fetch("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1", name)
+            await admin.execute(f"alter database {name} rename to {name}_away")
             accepted = await client.post("/v1/reports", json=body(source))
             assert accepted.status_code == 202
             away = await client.get(accepted.json()["status_url"])
             await admin.execute(f"alter database {name}_away rename to {name}")
+            await admin.execute(f"alter database {name} allow_connections true")
             assert (away.status_code, away.json()["error"]["code"]) == (503, "unavailable")
             assert int(away.headers["retry-after"]) > 0
             assert (await client.get(accepted.json()["status_url"])).status_code == 404

@@ -22,12 +22,13 @@ FIELDS: dict[str, dict[str, Any]] = {
     "progress": {"note": "half way"},
     "complete": {"outcome": "rectified"},
     "verify": {"passed": True},
+    "recompute": {"calendar": "cn", "version": 2},
 }
 
 
 def test_the_engines_own_commands_are_no_actions() -> None:
     assert do.COMMANDS.keys() - {model.TYPE for model in ACTIONS.values()} == {
-        do.Register.TYPE, do.Attach.TYPE, do.Escalate.TYPE,
+        do.Register.TYPE, do.Attach.TYPE, do.Escalate.TYPE, do.Recompute.TYPE,
     }  # fmt: skip
 
 

@@ -31,7 +31,7 @@ MOVES = st.sampled_from(
         (do.StrikeOff, {}),
         (do.Reopen, {"reason": "it is back"}),
         (do.Reject, {"reason": "nothing there"}),
-        (do.Recompute, {}),
+        (do.Recompute, {"calendar": "cn", "version": 1}),
         ("lapse", {}),
         ("stale", {}),
     ]

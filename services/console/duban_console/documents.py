@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from duban.io.settings import Settings, settings_table
 from duban.messages.catalogue import message_table
@@ -36,11 +37,16 @@ def _moves() -> Iterator[str]:
     assert all((status, kind) in NEXT for status in OPEN for kind in _ANYWHERE)
 
 
+def settings_of_all() -> str:
+    """Every setting of every process."""
+    return settings_table(Settings, GatewaySettings, EscalationSettings, ApiSettings)
+
+
 #: The blocks of the README by name.
-BLOCKS = {
+BLOCKS: dict[str, Callable[[], str]] = {
     "messages": message_table,
     "states": state_diagram,
-    "settings": lambda: settings_table(Settings, GatewaySettings, EscalationSettings, ApiSettings),
+    "settings": settings_of_all,
 }
 
 
@@ -48,10 +54,14 @@ def renewed(text: str) -> str:
     """``text`` with each block between ``<!-- name -->`` and ``<!-- /name -->`` as the code has it now."""
     for name, block in BLOCKS.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text, found = pattern.subn(lambda match, made=block(): match[1] + made + match[2], text)
+        text, found = pattern.subn(partial(_between, block()), text)
         if found != 1:
             raise ValueError(f"the block {name} stands {found} times in the text, not once")
     return text
+
+
+def _between(made: str, match: re.Match[str]) -> str:
+    return match[1] + made + match[2]
 
 
 if __name__ == "__main__":

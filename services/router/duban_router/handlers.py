@@ -191,6 +191,9 @@ class _Turn:
         rules = self._library.rules(standing.problem.pack)
         if rules is None:
             raise Unavailable(f"the pack {standing.problem.pack} has not arrived on duban.packs.v1")
+        wanted, notice = message.data, rules.calendar.notice
+        if isinstance(wanted, do.Recompute) and wanted.calendar == notice.id and wanted.version > notice.version:
+            raise Unavailable(f"version {wanted.version} of the calendar {notice.id} has not arrived on duban.packs.v1")
         return rules
 
     async def _next_serial(self, register: tuple[str, int]) -> int:

@@ -83,7 +83,7 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             faults = error.errors(include_url=False, include_context=False, include_input=False)
-            lines = [f"{variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in faults]
+            lines = [f"{variable(str((fault['loc'] or ('…',))[0]))}: {fault['msg']}" for fault in faults]
             raise SettingsError("; ".join(lines)) from None
 
 

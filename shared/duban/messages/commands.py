@@ -144,9 +144,12 @@ class Escalate(Command):
 
 
 class Recompute(Command):
-    """Evaluate the deadlines again, because the calendar was published anew."""
+    """Evaluate the deadlines again, because the calendar was published anew, in this version."""
 
     TYPE: ClassVar[str] = "duban.command.recompute"
+
+    calendar: Name
+    version: int = Field(ge=1)
 
 
 #: Every command by its CloudEvents type.

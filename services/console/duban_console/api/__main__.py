@@ -29,6 +29,7 @@ class ApiSettings(Settings):
     """What the API is told by its environment."""
 
     api_port: int = Field(8320, ge=0, le=65535, description="Port of the API for actions, on 127.0.0.1")
+    max_body: int = Field(1024 * 1024, ge=1024, description="Largest body of a request that is read, in bytes")
 
 
 class _Server(uvicorn.Server):
@@ -82,7 +83,7 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     # Registered before anything is waited for: the API is not ready while its clock still catches up.
     shell.health.check("http", lambda: http is not None and http.listening)
     clock = await _clock(shell)
-    app = create_app(Reading(shell.pool), shell.publisher, clock, settings.max_record_bytes)
+    app = create_app(Reading(shell.pool), shell.publisher, clock, settings.max_body)
     http = Http(app, settings.api_port, settings.drain_timeout)
     shell.run(http)
     _log.info("api", url=f"http://127.0.0.1:{settings.api_port}")

@@ -120,4 +120,4 @@ class _Limited:
 
     @property
     def _words(self) -> str:
-        return f"the body is larger than {self._most} bytes; send less, or raise DUBAN_MAX_RECORD_BYTES"
+        return f"the body is larger than {self._most} bytes; send less, or raise DUBAN_MAX_BODY"

@@ -16,6 +16,7 @@ from duban.io.publishing import Publisher
 from duban.messages.envelope import Record
 from duban_console.bench import load
 from duban_console.bench.costs import costs, folder_bytes
+from duban_console.bench.deadlines import measure
 from duban_console.bench.limits import batched_insert, kafka_hop
 from duban_console.demo.feed import Feed
 from duban_console.demo.player import Player
@@ -166,8 +167,6 @@ async def _drained(system: System, group: str, records: list[Record], count: int
 
 async def deadlines(armed: int, say: Say) -> Figures:
     """W4: arm, meet 90 %, let the rest lapse; then a herd in one second."""
-    from duban_console.bench.deadlines import measure
-
     async with running(services=(), say=say) as system:
         session = await asyncpg.connect(system.database)
         await session.execute("create database bench_deadlines")

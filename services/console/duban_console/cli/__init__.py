@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.resources import files
-
 import typer
 
+from duban_console.bench.main import bench
 from duban_console.cli.acts import act
 from duban_console.cli.checks import check, test
 from duban_console.cli.dead_letters import dlq_app
@@ -18,11 +16,7 @@ from duban_console.cli.problems import problem_app
 from duban_console.cli.reports import report_app
 from duban_console.cli.streams import lag, tail, topics_app
 from duban_console.cli.up import up
-
-
-def _has_main(package: str) -> bool:
-    return files("duban_console").joinpath(package, "main.py").is_file()
-
+from duban_console.demo.main import demo
 
 app = typer.Typer(
     name="duban",
@@ -37,9 +31,8 @@ app = typer.Typer(
 )
 
 app.command()(up)
-for _name in ("demo", "bench"):
-    if _has_main(_name):
-        app.command(_name)(getattr(import_module(f"duban_console.{_name}.main"), _name))
+app.command()(demo)
+app.command()(bench)
 app.command()(act)
 app.add_typer(problem_app, name="problem")
 app.add_typer(report_app, name="report")

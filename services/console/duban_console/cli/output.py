@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from duban.errors import DubanError, PackError, SettingsError, Unavailable
+from duban.errors import DubanError, SettingsError, Unavailable
 from duban.io.waiting import is_unavailable
 from duban_console.acting import InvalidAction
 from duban_console.packs import Conflict
@@ -92,7 +92,7 @@ def code_of(error: Exception) -> Code:
         return Code.CONFLICT
     if isinstance(error, InvalidAction | SettingsError):
         return Code.USAGE
-    if isinstance(error, PackError | DubanError):
+    if isinstance(error, DubanError | UnicodeDecodeError):
         return Code.FAILURE
     if is_unavailable(error):
         return Code.UNAVAILABLE
@@ -101,4 +101,6 @@ def code_of(error: Exception) -> Code:
 
 def words_of(error: Exception) -> str:
     """``error`` in one line for people."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"the file is not in UTF-8: byte {error.object[error.start]:#04x} at {error.start}; convert it first"
     return str(error) if isinstance(error, DubanError) else f"{type(error).__name__}: {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +12,13 @@ from rich.table import Table
 
 from duban.calendar import CalendarNotice
 from duban.errors import PackError
+from duban.io.publishing import Publisher
+from duban.io.settings import Settings
 from duban.policy import PolicyPack, PublishedCalendar
 from duban_console import packs
 from duban_console.cli.output import AsJson, Code, command, err, fail, out, write_json
-from duban_console.cli.reaching import present, publishing, settings
+from duban_console.cli.reaching import asking, present, publishing, settings
+from duban_console.recomputing import recompute
 
 pack_app = typer.Typer(no_args_is_help=True, help="Policy packs and holiday calendars: check, publish, list.")
 
@@ -81,12 +85,16 @@ async def publish(
     """Publish packs and calendars to every service: all of the files, or none.
 
     A bad file is refused with 1; a pack that changed under an unchanged version with 4. What stands already stays.
+    After a new version of a calendar, the deadlines of every open problem that counts by it are evaluated again.
 
     Example: duban pack publish deploy/packs/mianyang.yaml deploy/calendars/cn.yaml
     """
     known = settings()
     async with publishing(known) as publisher:
-        changes = await packs.publish(known, publisher, files, await present(known), dry_run=dry_run)
+        at = await present(known)
+        changes = await packs.publish(known, publisher, files, at, dry_run=dry_run)
+        renewed = {change.key for change in changes if change.action == "publish" and not dry_run}
+        await _recompute(known, publisher, renewed, at)
     for change in changes:
         if as_json:
             write_json({"key": change.key, "action": change.action, "file": change.file, "dry_run": dry_run})
@@ -95,6 +103,17 @@ async def publish(
                 "stands as it is" if change.action == "unchanged" else "would be published" if dry_run else "published"
             )
             out().print(f"{escape(change.key)} {word}")
+
+
+async def _recompute(known: Settings, publisher: Publisher, renewed: set[str], at: datetime) -> None:
+    """Have the deadlines that count by one of the calendars ``renewed`` evaluated again."""
+    standing = await packs.published(known)
+    notices = [standing[key] for key in renewed if isinstance(standing.get(key), PublishedCalendar)]
+    for one in notices:
+        assert isinstance(one, PublishedCalendar)
+        async with asking(known) as reading:
+            sent = await recompute(reading, publisher, one.notice, standing, at)
+        err().print(f"the deadlines of {sent} open problems are evaluated again")
 
 
 @pack_app.command("ls")

@@ -1,14 +1,11 @@
 """How fast deadlines are armed, met and fired, over a real PostgreSQL: W4 without the broker.
 
-Events go through the handler as decoded messages; commands are encoded and counted, not sent. ``python -m
-tests.bench.bench_deadlines postgresql://… 1000000`` prints the figures; the database named must be empty.
+Events go through the handler as decoded messages; commands are encoded and counted, not sent.
 """
 
 from __future__ import annotations
 
-import asyncio
 import resource
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,7 +13,6 @@ from statistics import median, quantiles
 from uuid import UUID
 
 import asyncpg
-import orjson
 from pydantic import SecretStr
 
 from duban.clock import DrivenClock
@@ -140,8 +136,3 @@ async def _polls(store: PostgresDeadlines, clock: DrivenClock, position: Positio
         assert not await store.due(position, clock.now(), range(PARTITIONS), 1000)
         spent.append((time.perf_counter() - begun) * 1000)
     return spent
-
-
-if __name__ == "__main__":
-    figures = asyncio.run(measure(sys.argv[1], int(sys.argv[2])))
-    print(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode())
