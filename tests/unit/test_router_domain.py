@@ -219,9 +219,18 @@ def test_no_reminder_follows_a_limit_that_ran_out_while_the_work_was_reviewed(ca
 def test_only_moves_of_the_table_are_legal(status: Status, command: type[do.Command]) -> None:
     case = Case.in_status(status, NOW)
     legal = {kind for (at, kind) in NEXT if at is status}
-    kinds = {do.Reject: "rejected", do.Dispatch: "dispatched", do.Acknowledge: "acknowledged",
-             do.HandBack: "handed_back", do.Plan: "planned", do.Progress: "progressed", do.Complete: "completed", do.Verify: "verified",
-             do.StrikeOff: "struck_off", do.Reopen: "reopened"}  # fmt: skip
+    kinds = {
+        do.Reject: "rejected",
+        do.Dispatch: "dispatched",
+        do.Acknowledge: "acknowledged",
+        do.HandBack: "handed_back",
+        do.Plan: "planned",
+        do.Progress: "progressed",
+        do.Complete: "completed",
+        do.Verify: "verified",
+        do.StrikeOff: "struck_off",
+        do.Reopen: "reopened",
+    }
     details = {**DETAILS.get(command, {}), "reason": "for a reason"}
     if command is do.Plan:
         details["plan"] = {"person": "Li", "target": "clean", "measures": ["dig"], "due_at": NOW}

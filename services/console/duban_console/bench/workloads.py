@@ -74,8 +74,8 @@ async def _send(publisher: Publisher, records: Iterable[Record]) -> None:
 async def lifecycles(problems: int, say: Say) -> Figures:
     """W1: every report becomes a problem, is handled, in part after one or two lapses, and struck off."""
     services = ("escalation", "router", "intake")
-    async with _system(services, say) as system, Feed(system.settings) as feed:
-        async with Player(system.settings, feed, lambda at, played: None) as player:
+    async with _system(services, say) as system:
+        async with Player(system.settings, Feed(system.settings), lambda at, played: None) as player:
             publisher = Publisher(system.settings, "duban-bench")
             await publisher.start()
             sets = _shares(problems)
@@ -155,8 +155,7 @@ async def _drained(system: System, group: str, records: list[Record], count: int
     """From the first record sent to the last offset committed by ``group``; the sender's time is in it."""
     publisher = Publisher(system.settings, "duban-bench")
     await publisher.start()
-    feed = Feed(system.settings)
-    async with feed, Player(system.settings, feed, lambda at, played: None) as player:
+    async with Player(system.settings, Feed(system.settings), lambda at, played: None) as player:
         measured = _Measured(system, count)
         await _send(publisher, records)
         await player.quiet(within=300.0, groups=[group])

@@ -86,9 +86,9 @@ class Player:
             messages = [message for scene in playing for message in scene.messages(self._feed)]
             await self._publisher.publish([encode(message) for message in messages])
             self._played += len(playing)
-            await self._settle(at)
+            await self._take_in(await self.quiet(), at)
         await self._lapse(before=until)
-        await self.tick(until)
+        await self._take_in(await self.tick(until), until)
 
     async def _lapse(self, before: datetime) -> None:
         """Stop the clock at every deadline before that instant; what is done at the instant itself still meets it."""
@@ -97,16 +97,15 @@ class Player:
             if due_at == last:
                 raise DubanError(f"what was due at {due_at.isoformat()} was not fired, and nothing is left to do")
             last = due_at
-            await self.tick(due_at)
+            await self._take_in(await self.tick(due_at), due_at)
 
-    async def tick(self, at: datetime) -> None:
-        """Move the clock to ``at``, and wait until everything that follows is done."""
+    async def tick(self, at: datetime) -> dict[TopicPartition, int]:
+        """Move the clock to ``at``, and wait until everything that follows is done; the ends of all topics then."""
         tick = Message(str(derived_id("tick", at)), SOURCE, "clock", at, "", "clock", Tick(at=at))
         await self._publisher.publish([encode(tick)])
-        await self._settle(at)
+        return await self.quiet()
 
-    async def _settle(self, at: datetime) -> None:
-        ends = await self.quiet()
+    async def _take_in(self, ends: dict[TopicPartition, int], at: datetime) -> None:
         await self._feed.read_up_to(ends)
         self._on_step(at, self._played)
 
@@ -117,6 +116,7 @@ class Player:
             Unavailable: when that takes longer than ``within`` seconds; the lagging groups are named.
         """
         deadline = asyncio.get_running_loop().time() + within
+        pause = 0.001
         while True:
             committed = await asyncio.gather(*(self._admin.list_consumer_group_offsets(group) for group in groups))
             ends: dict[TopicPartition, int] = await self._consumer.end_offsets(self._places)
@@ -130,4 +130,5 @@ class Player:
                 return ends
             if asyncio.get_running_loop().time() > deadline:
                 raise Unavailable(f"not quiet within {within:.0f} s: {', '.join(behind)}")
-            await asyncio.sleep(0.002)
+            pause = min(pause * 1.5, 0.05)
+            await asyncio.sleep(pause)
