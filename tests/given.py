@@ -10,14 +10,21 @@ from typing import Any
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.report import Filed, Report
-from duban.policy import PublishedCalendar, Rules, load_calendar, load_pack
+from duban.policy import PolicyPack, PublishedCalendar, Rules, load_calendar, load_pack
+from duban.policy.laws import breaches
 from duban.policy.library import Library
 from duban.problem import Deadline, Event, Problem, Status
 from duban_router.domain import Decided, Refusal, decide
 
 ROOT = Path(__file__).parents[1]
 SMALL = ROOT / "tests/data/packs/small.yaml"
-LEAD_OF = {do.Reject: "office", do.Dispatch: "office", do.Verify: "office", do.StrikeOff: "office", do.Reopen: "office"}
+OFFICE = (
+    do.Reject, do.Dispatch, do.Verify, do.StrikeOff, do.Reopen, do.Review, do.Pause, do.Resume, do.Flag, do.Unflag,
+    do.Sponsor, do.Check, do.LookBack, do.Rate, do.DecidePlan, do.DecideExtension, do.Recompute, do.Approve,
+)  # fmt: skip
+INTAKE = do.Actor(unit=do.ENGINE, person="intake")
+#: A piece of evidence, as commands carry it.
+SEAL = {"uri": "file:///photo.jpg", "sha256": "0" * 64}
 
 
 @cache
@@ -36,6 +43,19 @@ def small_rules() -> Rules:
     return rules
 
 
+def rules_with(**sections: object) -> Rules:
+    """The small pack with some sections changed; it must still be whole."""
+    pack = PolicyPack.model_validate({**small_rules().pack.model_dump(exclude_none=True), **sections})
+    assert not list(breaches(pack))
+    return Rules(pack, small_rules().calendar)
+
+
+def entries(section: str, **changed: dict[str, object]) -> list[dict[str, object]]:
+    """A section of the small pack with the entries named (``-`` written ``_``) changed in some fields."""
+    found = [one.model_dump(exclude_none=True) for one in getattr(small_rules().pack, section)]
+    return [{**one, **changed.get(one["id"].replace("-", "_"), {})} for one in found]
+
+
 def report(**changed: Any) -> Report:
     """A report that the small pack takes, with some fields changed."""
     fields: dict[str, Any] = {
@@ -48,20 +68,20 @@ def report(**changed: Any) -> Report:
 
 
 class Case:
-    """One problem under the small pack, and the time it is."""
+    """One problem under the small pack (with some ``sections`` changed), and the time it is."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, **sections: object) -> None:
         self.now = now
-        self.rules = small_rules()
+        self.rules = rules_with(**sections) if sections else small_rules()
         self.id = str(derived_id("case"))
         self.standing: Problem | None = None
         self.events: list[Event] = []
         self._serial = 0
 
     @classmethod
-    def in_status(cls, status: Status, now: datetime) -> Case:
-        case = cls(now)
-        case.registered(report(category="river"))
+    def in_status(cls, status: Status, now: datetime, **sections: object) -> Case:
+        case = cls(now, **sections)
+        case.registered(report(category="river", area="north"))
         way: dict[Status, list[tuple[type[do.Command], str, dict[str, Any]]]] = {
             Status.DISPATCHED: [],
             Status.UNDERWAY: [(do.Acknowledge, "water", {})],
@@ -71,9 +91,10 @@ class Case:
                 (do.Verify, "office", {"passed": True}),
             ],
         }
-        way[Status.STRUCK_OFF] = [*way[Status.VERIFIED], (do.StrikeOff, "office", {})]
-        seal = {"uri": "file:///photo.jpg", "sha256": "0" * 64}
-        back = {"reason": "not ours", "clause": "art. 2", "evidence": [seal]}
+        checks = [(do.Check, "office", {"check": one, "evidence": [SEAL]}) for one in ("clear", "satisfied")]
+        way[Status.PAUSED] = [*way[Status.UNDERWAY], (do.Pause, "office", {"ground": "court", "reason": "a case"})]
+        way[Status.STRUCK_OFF] = [*way[Status.VERIFIED], *checks, (do.StrikeOff, "office", {})]
+        back = {"reason": "not ours", "clause": "art. 2", "evidence": [SEAL]}
         way[Status.REGISTERED] = [(do.HandBack, "water", back)]
         way[Status.REJECTED] = [*way[Status.REGISTERED], (do.Reject, "office", {"reason": "nothing there"})]
         for command, unit, details in way[status]:
@@ -93,7 +114,13 @@ class Case:
         return self.standing
 
     def unit_for(self, command: type[do.Command]) -> str:
-        return LEAD_OF.get(command) or self.problem.lead_unit or "water"
+        """A unit that may send ``command`` to the problem as it stands."""
+        if command in OFFICE:
+            return "office"
+        if command is do.FinishPart:
+            return next(iter(self.problem.co_units), "north")
+        absent = "office" if command in (do.Refer, do.Reply) else "water"
+        return self.problem.lead_unit or absent
 
     def advance(self, **by: float) -> None:
         self.now += timedelta(**by)
@@ -102,21 +129,26 @@ class Case:
         self._serial += 1
         return Message(f"command {self._serial}", "tests", self.id, self.now, "smallville", self.id, data)
 
-    def register(self, filed: Report) -> Decided | Refusal:
-        engine = do.Actor(unit=do.ENGINE, person="intake")
-        return self.apply(
-            do.Register(actor=engine, filed=Filed(source="tests", id="1", received_at=self.now, report=filed))
-        )
+    def register(self, filed: Report, id_: str = "1") -> Decided | Refusal:
+        return self.apply(do.Register(actor=INTAKE, filed=self._filed(filed, id_)))
+
+    def attached(self, filed: Report, id_: str) -> Decided:
+        outcome = self.apply(do.Attach(actor=INTAKE, filed=self._filed(filed, id_)))
+        assert isinstance(outcome, Decided), outcome
+        return outcome
+
+    def _filed(self, filed: Report, id_: str) -> Filed:
+        return Filed(source="tests", id=id_, received_at=self.now, report=filed)
 
     def registered(self, filed: Report) -> Decided:
         outcome = self.register(filed)
         assert isinstance(outcome, Decided), outcome
         return outcome
 
-    def act(self, command: type[do.Command], unit: str, **details: Any) -> Decided | Refusal:
+    def act(self, command: type[do.Command], unit: str, /, **details: Any) -> Decided | Refusal:
         return self.apply(command.model_validate({"actor": {"unit": unit}, **details}))
 
-    def done(self, command: type[do.Command], unit: str, **details: Any) -> Decided:
+    def done(self, command: type[do.Command], unit: str, /, **details: Any) -> Decided:
         outcome = self.act(command, unit, **details)
         assert isinstance(outcome, Decided), outcome
         return outcome
@@ -124,6 +156,20 @@ class Case:
     def escalate(self, deadline: Deadline) -> Decided | Refusal:
         named = {"obligation": deadline.obligation, "generation": deadline.generation, "level": deadline.level}
         return self.act(do.Escalate, do.ENGINE, due_at=deadline.due_at, **named)
+
+    def lapse(self, obligation: str) -> Decided:
+        """Let the next deadline of ``obligation`` come, and take what its ladder says."""
+        deadline = self.deadline(obligation)
+        self.now = max(self.now, deadline.due_at)
+        outcome = self.escalate(deadline)
+        assert isinstance(outcome, Decided), outcome
+        return outcome
+
+    def signed(self) -> Case:
+        """With every check of the gate signed."""
+        for check in self.rules.pack.gate.checks if self.rules.pack.gate else ():
+            self.done(do.Check, "office", check=check.id, evidence=[SEAL])
+        return self
 
     def apply(self, data: do.Command) -> Decided | Refusal:
         outcome = decide(self.standing, self.message(data), self.rules, self.now, serial=1)
@@ -133,4 +179,8 @@ class Case:
         return outcome
 
     def deadline(self, obligation: str) -> Deadline:
-        return next(one for one in self.problem.deadlines if one.obligation == obligation)
+        return self.deadlines[obligation]
+
+    @property
+    def deadlines(self) -> dict[str, Deadline]:
+        return {one.obligation: one for one in self.problem.deadlines}

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from duban.policy.pack import Obligation
+from duban import duties
+from duban.calendar import Counting, Within
+from duban.policy.ladder import Obligation
 from duban.policy.rules import Rules
-from duban.problem import Deadline, Mark, Problem
+from duban.problem import Deadline, Kind, Mark, Problem
 
 
 def due(problem: Problem, rules: Rules) -> tuple[Deadline, ...]:
     """The next deadline of every obligation that runs against ``problem``, soonest first.
 
     Acting moves the state, and with it what is due; nothing is cancelled by hand. A deadline that the state carries
-    already is kept while its clock has not been set going anew: counting working time is most of the cost. (After a
-    new holiday notice, ``Recompute`` clears them first.)
+    already is kept while its clock has not been set going anew: counting working time is most of the cost. (An
+    extension, a pause and a new holiday notice clear them first.)
     """
     carried = {deadline.obligation: deadline for deadline in problem.deadlines}
     return tuple(sorted(_running(problem, rules, carried), key=lambda deadline: (deadline.due_at, deadline.obligation)))
@@ -23,16 +25,27 @@ def due(problem: Problem, rules: Rules) -> tuple[Deadline, ...]:
 
 def _running(problem: Problem, rules: Rules, carried: Mapping[str, Deadline]) -> Iterator[Deadline]:
     for obligation in rules.obligations_of(problem):
-        if problem.status in obligation.running:
-            since = _latest(problem, obligation)
-            if since is not None and not _met(problem, obligation, since):
-                climbed = _climbed(problem, obligation, since)
-                kept = carried.get(obligation.id)
-                if kept and _still_holds(kept, problem, obligation, since, climbed):
-                    owner = rules.unit_of(problem, obligation.owner)
-                    yield kept if kept.owner == owner else kept.model_copy(update={"owner": owner})
-                else:
-                    yield from _next_rung(problem, obligation, since, climbed, rules)
+        if problem.status not in obligation.running or not _concerns(problem, obligation):
+            continue
+        since = _latest(problem, obligation)
+        if since is None or _met(problem, obligation, since):
+            continue
+        for name, owner in _owners(problem, obligation, rules):
+            climbed = _climbed(problem, name, since)
+            kept = carried.get(name)
+            if kept and _still_holds(kept, problem, obligation, since, climbed):
+                yield kept if kept.owner == owner else kept.model_copy(update={"owner": owner})
+            else:
+                yield from _next_rung(problem, obligation, since, climbed, rules, name, owner)
+
+
+def _concerns(problem: Problem, obligation: Obligation) -> bool:
+    """Whether the problem bears a flag, and has a plan of a kind, that the obligation asks for."""
+    if obligation.flags and set(obligation.flags).isdisjoint(problem.flags):
+        return False
+    return not obligation.rectification or (
+        problem.plan is not None and problem.plan.rectification in obligation.rectification
+    )
 
 
 def _latest(problem: Problem, obligation: Obligation) -> Mark | None:
@@ -46,9 +59,19 @@ def _met(problem: Problem, obligation: Obligation, since: Mark) -> bool:
     return any(kind in problem.marks and problem.marks[kind].version > since.version for kind in obligation.met_by)
 
 
+def _owners(problem: Problem, obligation: Obligation, rules: Rules) -> Iterator[tuple[str, str]]:
+    """Whose it is, with the name of the deadline: one, or one for each co-unit whose part is not finished."""
+    if obligation.owner == "@co":
+        for unit in problem.co_units:
+            if unit not in problem.parts_finished:
+                yield f"{obligation.id}/{unit}", unit
+    else:
+        yield obligation.id, rules.unit_of(problem, obligation.owner)
+
+
 def _still_holds(kept: Deadline, problem: Problem, obligation: Obligation, since: Mark, climbed: int) -> bool:
     """Whether a deadline that the state carries need not be counted again."""
-    if obligation.within is None or kept.generation != since.version or kept.level <= climbed:
+    if obligation.until is not None or kept.generation != since.version or kept.level <= climbed:
         return False
     return not (kept.due_at < kept.lapse_at <= _now_in(problem))
 
@@ -58,31 +81,37 @@ def _now_in(problem: Problem) -> datetime:
     return max(problem.marks.values(), key=lambda mark: mark.version).at
 
 
-def _climbed(problem: Problem, obligation: Obligation, since: Mark) -> int:
+def _climbed(problem: Problem, name: str, since: Mark) -> int:
     """The highest level taken in this generation; 0 at its beginning."""
-    taken = problem.taken.get(obligation.id)
+    taken = problem.taken.get(name)
     return taken.level if taken and taken.generation == since.version else 0
 
 
-def _next_rung(problem: Problem, obligation: Obligation, since: Mark, climbed: int, rules: Rules) -> Iterator[Deadline]:
+def _next_rung(
+    problem: Problem, obligation: Obligation, since: Mark, climbed: int, rules: Rules, name: str, owner: str
+) -> Iterator[Deadline]:
     """The first rung above ``climbed``; none when the ladder has been climbed to its end."""
     lapse_at = _lapse_at(problem, obligation, since, rules)
     if lapse_at is None:
         return
-    for level, rung in enumerate(rules.ladders[obligation.ladder].rungs[climbed:], start=climbed + 1):
+    rungs = rules.ladders[obligation.ladder].rungs
+    lowest = _raised(problem, rungs_before_lapse=sum(rung.before is not None for rung in rungs), rungs=len(rungs))
+    for level, rung in enumerate(rungs[climbed:], start=climbed + 1):
         due_at = lapse_at
         if rung.before is not None:
             due_at = rules.calendar.subtract(lapse_at, rung.before)
             if due_at <= since.at or lapse_at <= _now_in(problem):
                 continue  # a reminder before the clock even started, or after the lapse, would tell nobody anything
-        elif rung.after is not None:
+        elif level < lowest:
+            continue
+        elif rung.after is not None and level > lowest:
             due_at = rules.calendar.add(lapse_at, rung.after)
         yield Deadline(
-            obligation=obligation.id,
+            obligation=name,
             generation=since.version,
             level=level,
             measure=rung.measure,
-            owner=rules.unit_of(problem, obligation.owner),
+            owner=owner,
             due_at=due_at,
             lapse_at=lapse_at,
             provisional=any(
@@ -94,7 +123,42 @@ def _next_rung(problem: Problem, obligation: Obligation, since: Mark, climbed: i
         return
 
 
+def _raised(problem: Problem, rungs_before_lapse: int, rungs: int) -> int:
+    """The level with which the lapse begins: the first after the reminders, higher after a rebound."""
+    return min(rungs_before_lapse + 1 + problem.raised, rungs)
+
+
 def _lapse_at(problem: Problem, obligation: Obligation, since: Mark, rules: Rules) -> datetime | None:
-    if obligation.within is not None:
-        return rules.calendar.add(since.at, obligation.within)
-    return problem.plan.due_at if problem.plan else None
+    """The end of the time limit, with the extensions granted and the pauses taken since it began to run."""
+    if problem.kind is Kind.DUTY:
+        return duties.lapse_at(rules.duties[problem.category], since.at, rules)
+    if obligation.within is None:
+        return _planned(problem, obligation)
+    lapse_at = rules.calendar.add(since.at, obligation.within)
+    extension = rules.pack.extension
+    if extension is not None and obligation.id in problem.extended:
+        for _ in range(problem.extended[obligation.id]):
+            lapse_at = rules.calendar.add(lapse_at, extension.by)
+    for pause in problem.pauses:
+        if pause.to_at > since.at:
+            lapse_at = _moved(lapse_at, max(pause.from_at, since.at), pause.to_at, obligation.within, rules)
+    return lapse_at
+
+
+def _planned(problem: Problem, obligation: Obligation) -> datetime | None:
+    """The date that the plan itself names: its end, or its next milestone."""
+    if problem.plan is None:
+        return None
+    if obligation.until == "plan_due":
+        return problem.plan.due_at
+    left = problem.plan.milestones[problem.milestones_reached :]
+    return left[0].due_at if left else None
+
+
+def _moved(lapse_at: datetime, from_at: datetime, to_at: datetime, within: Within, rules: Rules) -> datetime:
+    """``lapse_at`` moved by the time that the clock stood: working time where working time counts, else wall time."""
+    counts_work = within.working_days is not None or within.working_hours is not None
+    if not counts_work and not (within.days is not None and rules.calendar.counting is Counting.WHOLE_DAYS):
+        return lapse_at + (to_at - from_at)
+    stood = rules.calendar.working_seconds(from_at, to_at)
+    return rules.calendar.add(lapse_at, Within(working_hours=stood / 3600)) if stood > 0 else lapse_at

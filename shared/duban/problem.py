@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, assert_never
 from uuid import UUID
@@ -29,6 +30,7 @@ class Status(StrEnum):
     REGISTERED = "registered"  #: in the ledger, without a unit: enters new or handed back, leaves by dispatch or reject
     DISPATCHED = "dispatched"  #: given to a lead unit, which has not acknowledged yet
     UNDERWAY = "underway"  #: acknowledged, sent back or reopened: the lead unit is at work
+    PAUSED = "paused"  #: the clock stands still, on a listed ground
     VERIFYING = "verifying"  #: completed by the unit, waits for a reviewer
     VERIFIED = "verified"  #: passed by a reviewer, waits for strike-off
     STRUCK_OFF = "struck_off"  #: off the ledger; only a reopening leads back
@@ -39,17 +41,39 @@ STAGE: Final = {
     Status.REGISTERED: Stage.DISCOVERY,
     Status.DISPATCHED: Stage.TRANSFER,
     Status.UNDERWAY: Stage.DISPOSAL,
+    Status.PAUSED: Stage.DISPOSAL,
     Status.VERIFYING: Stage.DISPOSAL,
     Status.VERIFIED: Stage.DISPOSAL,
     Status.STRUCK_OFF: Stage.CLOSED,
     Status.REJECTED: Stage.REJECTED,
 }
 
+
+class Kind(StrEnum):
+    """What the record is: a problem, or a duty that the calendar opened."""
+
+    PROBLEM = "problem"
+    DUTY = "duty"
+
+
 OPEN: Final = frozenset(status for status, stage in STAGE.items() if stage not in (Stage.CLOSED, Stage.REJECTED))
+
+#: What leaves an open problem in its status.
+IN_ANY_OPEN: Final = (
+    "attached", "reminded", "escalated", "measured", "approved", "recomputed", "flagged", "unflagged", "sponsored",
+    "referred", "received", "replied", "rated",
+)  # fmt: skip
+#: What leaves a closed problem closed.
+AFTER_STRIKE_OFF: Final = (
+    "reminded", "escalated", "measured", "approved", "recomputed", "received", "replied", "rated", "looked_back",
+)  # fmt: skip
+#: What leaves a rejected problem rejected.
+AFTER_REJECTION: Final = ("measured", "approved", "replied", "rated")
 
 #: (status, what happened) → next status. A pair that is absent is illegal; no status yet is None.
 NEXT: Final[dict[tuple[Status | None, str], Status]] = {
     (None, "registered"): Status.REGISTERED,
+    (None, "opened"): Status.UNDERWAY,
     (Status.REGISTERED, "dispatched"): Status.DISPATCHED,
     (Status.REGISTERED, "rejected"): Status.REJECTED,
     (Status.DISPATCHED, "dispatched"): Status.DISPATCHED,
@@ -58,23 +82,67 @@ NEXT: Final[dict[tuple[Status | None, str], Status]] = {
     (Status.DISPATCHED, "completed"): Status.VERIFYING,
     (Status.UNDERWAY, "handed_back"): Status.REGISTERED,
     (Status.UNDERWAY, "planned"): Status.UNDERWAY,
-    (Status.UNDERWAY, "progressed"): Status.UNDERWAY,
+    **{
+        (Status.UNDERWAY, kind): Status.UNDERWAY
+        for kind in (
+            "plan_proposed",
+            "plan_refused",
+            "milestone_reached",
+            "reviewed",
+            "progressed",
+            "part_finished",
+            "extension_asked",
+            "extended",
+            "extension_denied",
+        )
+    },
+    (Status.DISPATCHED, "part_finished"): Status.DISPATCHED,
+    (Status.UNDERWAY, "paused"): Status.PAUSED,
+    (Status.PAUSED, "resumed"): Status.UNDERWAY,
+    (Status.UNDERWAY, "rejected"): Status.REJECTED,
     (Status.UNDERWAY, "completed"): Status.VERIFYING,
     (Status.VERIFYING, "verified"): Status.VERIFIED,
     (Status.VERIFYING, "sent_back"): Status.UNDERWAY,
     (Status.VERIFYING, "struck_off"): Status.STRUCK_OFF,
+    (Status.VERIFYING, "checked"): Status.VERIFYING,
+    (Status.VERIFIED, "checked"): Status.VERIFIED,
     (Status.VERIFIED, "struck_off"): Status.STRUCK_OFF,
+    (Status.STRUCK_OFF, "rebounded"): Status.UNDERWAY,
     (Status.STRUCK_OFF, "reopened"): Status.UNDERWAY,
     (Status.REJECTED, "reopened"): Status.REGISTERED,
-    **{(status, kind): status for status in OPEN for kind in ("attached", "reminded", "escalated", "recomputed")},
+    **{(status, kind): status for status in OPEN for kind in IN_ANY_OPEN},
+    **{(Status.STRUCK_OFF, kind): Status.STRUCK_OFF for kind in AFTER_STRIKE_OFF},
+    **{(Status.REJECTED, kind): Status.REJECTED for kind in AFTER_REJECTION},
 }
 
 
 class Mark(Part):
-    """When a kind of event last happened to the problem, and as which version."""
+    """When a kind of event last happened to the problem, as which version, and how often so far."""
 
     at: AwareDatetime
     version: int
+    times: int = 1
+
+
+class Span(Part):
+    """A stretch of time in which the clock stood still."""
+
+    from_at: AwareDatetime
+    to_at: AwareDatetime
+
+
+class ReportRef(Part):
+    """A report by its source and id."""
+
+    source: str
+    id: str
+
+
+class Waiting(Part):
+    """A measure that was taken and waits for approval."""
+
+    measure: str
+    to: tuple[str, ...]
 
 
 class Taken(Part):
@@ -105,6 +173,7 @@ class Problem(Part):
     """A registered problem (问题) as it stands after its latest event."""
 
     id: UUID
+    kind: Kind = Kind.PROBLEM
     jurisdiction: str
     pack: str
     number: str
@@ -120,13 +189,34 @@ class Problem(Part):
     co_units: tuple[str, ...] = ()
     clause: str = ""
     plan: RectificationPlan | None = None
+    proposed_plan: RectificationPlan | None = None
+    milestones_reached: int = 0
     outcome: str | None = None
     reports: int = 1
+    unanswered: tuple[ReportRef, ...] = ()
+    satisfied: int = 0
+    dissatisfied: int = 0
     handbacks: int = 0
+    flags: tuple[str, ...] = ()
+    sponsor: str | None = None
+    pair: str | None = None
+    parts_finished: tuple[str, ...] = ()
+    referrals: dict[str, bool] = Field(default_factory=dict)
+    extension_asked: str | None = None
+    extended: dict[str, int] = Field(default_factory=dict)
+    pauses: tuple[Span, ...] = ()
+    checks: dict[str, str] = Field(default_factory=dict)
+    raised: int = 0
+    awaiting_approval: dict[int, Waiting] = Field(default_factory=dict)
     marks: dict[str, Mark] = Field(default_factory=dict)
     taken: dict[str, Taken] = Field(default_factory=dict)
     lapses: dict[str, int] = Field(default_factory=dict)
     deadlines: tuple[Deadline, ...] = ()
+
+    @property
+    def begun_at(self) -> datetime:
+        """When the record began: registered, or opened by the calendar."""
+        return (self.marks.get("registered") or self.marks["opened"]).at
 
     @property
     def stage(self) -> Stage:
@@ -154,15 +244,36 @@ def evolve(problem: Problem | None, event: Event) -> Problem:
     """
     change = event.change
     status = NEXT[problem.status if problem else None, change.kind]
-    mark = Mark(at=event.at, version=event.version)
     if isinstance(change, c.Registered):
-        return _registered(event, change, status, mark)
+        return _registered(event, change, status)
+    if isinstance(change, c.Opened):
+        return _opened(event, change, status)
     assert problem is not None
+    before = problem.marks.get(change.kind)
+    mark = Mark(at=event.at, version=event.version, times=before.times + 1 if before else 1)
     update: dict[str, Any] = {"status": status, "version": event.version, "marks": {**problem.marks, change.kind: mark}}
-    return problem.model_copy(update={**update, **_effect(problem, change)})
+    return problem.model_copy(update={**update, **_effect(problem, event)})
 
 
-def _registered(event: Event, change: c.Registered, status: Status, mark: Mark) -> Problem:
+def _opened(event: Event, change: c.Opened, status: Status) -> Problem:
+    return Problem(
+        id=event.problem_id,
+        kind=Kind.DUTY,
+        jurisdiction=change.jurisdiction,
+        pack=change.pack,
+        number=change.number,
+        status=status,
+        version=event.version,
+        title=change.title,
+        category=change.duty,
+        channel="calendar",
+        lead_unit=change.unit,
+        reports=0,
+        marks={"opened": Mark(at=change.opens_at, version=event.version)},
+    )
+
+
+def _registered(event: Event, change: c.Registered, status: Status) -> Problem:
     report = change.filed.report
     return Problem(
         id=event.problem_id,
@@ -177,36 +288,108 @@ def _registered(event: Event, change: c.Registered, status: Status, mark: Mark) 
         area=report.area,
         location=report.location,
         enterprise=report.enterprise,
-        marks={"registered": mark, "reported": Mark(at=change.filed.received_at, version=event.version)},
+        unanswered=(ReportRef(source=change.filed.source, id=change.filed.id),),
+        marks={
+            "registered": Mark(at=event.at, version=event.version),
+            "reported": Mark(at=change.filed.received_at, version=event.version),
+        },
     )
 
 
-def _effect(problem: Problem, change: c.Change) -> dict[str, Any]:
-    """The fields that ``change`` sets beyond status, version and mark."""
+def _effect(problem: Problem, event: Event) -> dict[str, Any]:  # noqa: C901 one line a kind, all on one screen
+    """The fields that ``event`` sets beyond status, version and mark."""
+    change = event.change
     match change:
-        case c.Dispatched():
-            return {"lead_unit": change.lead_unit, "co_units": change.co_units, "clause": change.clause}
-        case c.HandedBack():
-            return {"lead_unit": None, "co_units": (), "handbacks": problem.handbacks + 1}
         case c.Attached():
-            return {"reports": problem.reports + 1}
+            ref = ReportRef(source=change.filed.source, id=change.filed.id)
+            return {"reports": problem.reports + 1, "unanswered": (*problem.unanswered, ref)}
+        case c.Dispatched():
+            return {"lead_unit": change.lead_unit, "co_units": change.co_units, "clause": change.clause, **_BEGUN_ANEW}
+        case c.HandedBack():
+            return {"lead_unit": None, "co_units": (), "handbacks": problem.handbacks + 1, **_BEGUN_ANEW}
         case c.Planned():
-            return {"plan": change.plan}
+            return {"plan": change.plan, "proposed_plan": None, "milestones_reached": 0}
+        case c.PlanProposed():
+            return {"proposed_plan": change.plan}
+        case c.PlanRefused():
+            return {"proposed_plan": None}
+        case c.MilestoneReached():
+            return {"milestones_reached": problem.milestones_reached + 1}
+        case c.PartFinished():
+            return {"parts_finished": (*problem.parts_finished, change.unit)}
+        case c.ExtensionAsked():
+            return {"extension_asked": change.obligation}
+        case c.Extended():
+            granted = problem.extended.get(change.obligation, 0) + 1
+            extended = {**problem.extended, change.obligation: granted}
+            return {"extension_asked": None, "extended": extended, "deadlines": ()}
+        case c.ExtensionDenied():
+            return {"extension_asked": None}
+        case c.Resumed():
+            span = Span(from_at=problem.marks["paused"].at, to_at=event.at)
+            return {"pauses": (*problem.pauses, span), "deadlines": ()}
+        case c.Flagged():
+            joined = dict.fromkeys((*problem.co_units, *change.co_units))
+            return {"flags": tuple(dict.fromkeys((*problem.flags, change.flag))), "co_units": tuple(joined)}
+        case c.Unflagged():
+            return {"flags": tuple(flag for flag in problem.flags if flag != change.flag)}
+        case c.Sponsored():
+            return {"sponsor": change.sponsor, "pair": change.pair}
+        case c.Referred():
+            return {"referrals": {**problem.referrals, change.to: False}}
+        case c.Received():
+            return {"referrals": {**problem.referrals, change.unit: True}}
+        case c.Replied():
+            ref = ReportRef(source=change.source, id=change.id)
+            return {"unanswered": tuple(one for one in problem.unanswered if one != ref)}
+        case c.Rated():
+            return {"satisfied": problem.satisfied + change.satisfied,
+                    "dissatisfied": problem.dissatisfied + (not change.satisfied)}  # fmt: skip
         case c.Completed():
             return {"outcome": change.outcome}
+        case c.Checked():
+            return {"checks": {**problem.checks, change.check: change.unit}}
         case c.SentBack() | c.Reopened():
-            return {"outcome": None}
+            return {"outcome": None, "checks": {}}
+        case c.Rebounded():
+            return {"outcome": None, "checks": {}, "raised": problem.raised + change.raised, "deadlines": ()}
         case c.Recomputed():
             return {"deadlines": ()}
         case c.Reminded():
             return {"taken": _climbed(problem, change)}
         case c.Escalated():
             lapses = {**problem.lapses, change.obligation: problem.lapses.get(change.obligation, 0) + 1}
-            return {"taken": _climbed(problem, change), "lapses": lapses}
-        case c.Registered() | c.Rejected() | c.Acknowledged() | c.Progressed() | c.Verified() | c.StruckOff():
+            return {"taken": _climbed(problem, change), "lapses": lapses, **_held(problem, event.version, change)}
+        case c.Measured():
+            return _held(problem, event.version, change)
+        case c.Approved():
+            waiting = {version: one for version, one in problem.awaiting_approval.items() if version != change.version}
+            return {"awaiting_approval": waiting}
+        case (
+            c.Registered() | c.Opened() | c.Rejected() | c.Acknowledged() | c.Reviewed() | c.Progressed() | c.Paused()
+            | c.Verified() | c.StruckOff() | c.LookedBack()
+        ):  # fmt: skip
             return {}
         case _:
             assert_never(change)
+
+
+#: What a new handler begins without.
+_BEGUN_ANEW: Final[dict[str, Any]] = {
+    "plan": None,
+    "proposed_plan": None,
+    "milestones_reached": 0,
+    "parts_finished": (),
+    "extension_asked": None,
+}
+
+
+def _held(problem: Problem, version: int, change: c.Escalated | c.Measured) -> dict[str, Any]:
+    """A measure that needs approval waits under the version of the event that took it."""
+    if change.approval is None:
+        return {}
+    waiting = Waiting(measure=change.measure, to=change.to)
+    return {"awaiting_approval": {**problem.awaiting_approval, version: waiting}}
 
 
 def _climbed(problem: Problem, change: c.Reminded | c.Escalated) -> dict[str, Taken]:

@@ -72,7 +72,8 @@ def test_a_problem_put_right_in_time_is_struck_off_without_a_measure_my_00(city:
     city.advance(working_days=1)
     city.act(case, "strike_off", by=OFFICE)
     city.advance(working_days=60)
-    expect(case, status="struck_off", stage=Stage.CLOSED, escalated=(), reminded=(), deadlines=())
+    expect(case, status="struck_off", stage=Stage.CLOSED, escalated=(), reminded=())
+    assert [one.obligation for one in case.problem.deadlines] == ["look-back"]
 
 
 def test_handed_back_with_sealed_evidence_it_is_rerouted_while_the_limit_runs_on_my_08b(city: City) -> None:

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from heapq import heappop, heappush
 from itertools import count
 from pathlib import Path
@@ -21,9 +22,10 @@ from zoneinfo import ZoneInfo
 
 from duban.calendar import Within
 from duban.clock import DrivenClock
+from duban.duties import Opening, openings
 from duban.io.delivering import Delivery
 from duban.messages.changes import Escalated, Reminded
-from duban.messages.commands import COMMANDS, Command
+from duban.messages.commands import COMMANDS, ENGINE, Actor, Command, Open
 from duban.messages.envelope import Message, decode
 from duban.messages.events import PROBLEMS, ProblemEvent, Refused
 from duban.messages.report import Location, Report
@@ -94,6 +96,7 @@ class City:
         self._waiting: list[tuple[Position, int, Armed]] = []
         self._turn = count()
         self.cases: defaultdict[UUID, list[Case]] = defaultdict(list)
+        self._duties: defaultdict[tuple[str, str], list[Case]] = defaultdict(list)
 
     @classmethod
     def of(cls, pack: str, at: str) -> City:
@@ -169,10 +172,31 @@ class City:
         self._lapse(until)
 
     def run(self, to: datetime) -> None:
-        """Let time pass up to an instant; what falls due at that very instant may still be met."""
+        """Let time pass up to an instant, opening duties; what falls due at that very instant may still be met."""
+        for opening in openings(self.rules, self._clock.now(), to):
+            self._pass(opening.opens_at)
+            self._open(opening)
+        self._pass(to)
+
+    def _pass(self, to: datetime) -> None:
         while self._waiting and self._waiting[0][0].fire_at < to:
             self._lapse(self._waiting[0][0].fire_at)
         self._clock.tick(to)
+
+    def _open(self, opening: Opening) -> None:
+        """The calendar opens a duty: a record of its own, which its unit completes."""
+        jurisdiction, now = self.rules.pack.jurisdiction, self._clock.now()
+        id_ = opening.problem_id(jurisdiction)
+        case = Case(UUID(id_), Receipt("calendar", id_, UUID(id_), b"", now, Outcome.ACCEPTED, UUID(id_)))
+        self.cases[case.id].append(case)
+        self._duties[opening.duty, opening.unit].append(case)
+        data = Open(actor=Actor(unit=ENGINE), duty=opening.duty, unit=opening.unit, opens_at=opening.opens_at)
+        answer = self.send(Message(f"open {id_}", "timeline", id_, now, jurisdiction, id_, data))
+        assert not isinstance(answer, Refused), answer.reason
+
+    def duties(self, duty: str, unit: str) -> list[Case]:
+        """Every opening of ``duty`` for ``unit`` so far, in order."""
+        return self._duties[duty, unit]
 
     def _lapse(self, until: datetime) -> None:
         while self._waiting and self._waiting[0][0].fire_at <= until:
@@ -217,6 +241,7 @@ class City:
             self._places.pop(problem.id, None)
 
 
+@cache
 def rules_of(pack: str) -> Rules:
     """The rules of ``deploy/packs/<pack>.yaml`` on its calendar."""
     file = DEPLOY / "packs" / f"{pack}.yaml"

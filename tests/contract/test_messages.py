@@ -24,12 +24,13 @@ from duban.messages.events import GENESIS, KINDS, ProblemEvent, Refused, canonic
 from duban.messages.notices import Notice, Tick
 from duban.messages.report import Evidence, Filed, Location, Report, Reporter
 from duban.policy import PolicyPack, PublishedCalendar, load_calendar, load_pack
-from duban.problem import Deadline, Event, Mark, Problem, Status, Taken
+from duban.problem import Deadline, Event, Kind, Mark, Problem, ReportRef, Span, Status, Taken, Waiting
 from tests.given import ROOT, SMALL
 
 GOLDEN = Path(__file__).with_name("golden")
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
 OFFICE, WATER, ENGINE = do.Actor(unit="office"), do.Actor(unit="water", person="Li"), do.Actor(unit=do.ENGINE)
+NORTH = do.Actor(unit="north")
 SEAL = Evidence(uri="file:///photo.jpg", sha256="0" * 64, title="the pipe")
 REPORT = Report(
     jurisdiction="smallville", channel="hotline", title="河水发臭", text="foul water", category="river", area="north",
@@ -39,6 +40,11 @@ REPORT = Report(
 FILED = Filed(source="hotline", id="42", received_at=AT, report=REPORT)
 ID = derived_id("problem", "golden")
 PLAN = do.RectificationPlan(person="Li", target="clean water", measures=("dig", "seal"), due_at=AT)
+LATER = datetime(2022, 4, 11, 3, tzinfo=UTC)
+PHASED = do.RectificationPlan(
+    person="Li", target="clean water", measures=("dig", "seal"), due_at=LATER, rectification=do.Rectification.PHASED,
+    milestones=(do.Milestone(title="dug", due_at=AT), do.Milestone(title="sealed", due_at=LATER)),
+)  # fmt: skip
 LAPSE = {"obligation": "rectify", "generation": 1, "level": 2, "due_at": AT}
 TAKEN = {**LAPSE, "measure": "bulletin", "lapse_at": AT, "to": ("water", "office")}
 PROBLEM = Problem(
@@ -48,6 +54,22 @@ PROBLEM = Problem(
     marks={"registered": Mark(at=AT, version=1)}, taken={"rectify": Taken(generation=1, level=1)},
     lapses={"rectify": 1},
     deadlines=(Deadline(**LAPSE, measure="bulletin", owner="water", lapse_at=AT, provisional=True),),
+)  # fmt: skip
+#: The same with every field of the language in use.
+FULL = PROBLEM.model_copy(update={
+    "plan": PHASED, "proposed_plan": PLAN, "milestones_reached": 1,
+    "unanswered": (ReportRef(source="hotline", id="42"),),
+    "satisfied": 2, "dissatisfied": 1, "flags": ("hard", "listed"), "sponsor": "mayor", "pair": "south",
+    "parts_finished": ("north",), "referrals": {"police": True, "court": False}, "extension_asked": "rectify",
+    "extended": {"rectify": 1}, "pauses": (Span(from_at=AT, to_at=LATER),), "checks": {"clear": "office"}, "raised": 1,
+    "marks": {**PROBLEM.marks, "sent_back": Mark(at=AT, version=5, times=2)},
+    "awaiting_approval": {6: Waiting(measure="listing", to=("water", "office"))},
+})  # fmt: skip
+#: A duty that the calendar opened.
+DUTY = Problem(
+    id=ID, kind=Kind.DUTY, jurisdiction="smallville", pack="small@1", number="daily-report/north/2022-04-11",
+    status=Status.UNDERWAY, version=1, title="Report of the day before", category="daily-report", channel="calendar",
+    lead_unit="north", reports=0, marks={"opened": Mark(at=AT, version=1)},
 )  # fmt: skip
 CHANGES: tuple[c.Change, ...] = (
     c.Registered(number="SV-2022-0001", pack="small@1", category="river", filed=FILED),
@@ -64,14 +86,42 @@ CHANGES: tuple[c.Change, ...] = (
     c.StruckOff(),
     c.Reopened(),
     c.Reminded(**TAKEN),
-    c.Escalated(**TAKEN),
+    c.Escalated(**TAKEN, approval="office"),
     c.Recomputed(),
+    c.PlanProposed(plan=PHASED),
+    c.PlanRefused(),
+    c.MilestoneReached(title="dug", evidence=(SEAL,)),
+    c.Reviewed(evidence=(SEAL,)),
+    c.PartFinished(unit="north", evidence=(SEAL,)),
+    c.ExtensionAsked(obligation="rectify"),
+    c.Extended(obligation="rectify"),
+    c.ExtensionDenied(obligation="rectify"),
+    c.Paused(ground="weather"),
+    c.Resumed(),
+    c.Flagged(flag="hard", co_units=("south",)),
+    c.Unflagged(flag="hard"),
+    c.Sponsored(sponsor="mayor", pair="south"),
+    c.Referred(to="police", ground="a crime", evidence=(SEAL,)),
+    c.Received(unit="police"),
+    c.Replied(source="hotline", id="42", text="it is clean again"),
+    c.Rated(satisfied=True),
+    c.Checked(check="clear", unit="office", evidence=(SEAL,)),
+    c.LookedBack(truthful=True, timely=True, effective=False, evidence=(SEAL,)),
+    c.Rebounded(raised=1),
+    c.Approved(version=6, measure="listing", to=("water", "office")),
 )
+WAITING = c.Measured(ground="rebound", measure="listing", to=("water", "office"), approval="office")
+OPENED = c.Opened(
+    jurisdiction="smallville", number=DUTY.number, pack="small@1", duty="daily-report", title=DUTY.title, unit="north",
+    opens_at=AT,
+)  # fmt: skip
 
 
-def happened(change: c.Change) -> ProblemEvent:
-    event = Event(problem_id=ID, version=7, at=AT, actor=WATER, reason="because", command="c-1", change=change)
-    return ProblemEvent(event=event, previous=GENESIS, hash=chained(GENESIS, canonical(event)), problem=PROBLEM)
+def happened(change: c.Change, problem: Problem = PROBLEM) -> ProblemEvent:
+    event = Event(
+        problem_id=ID, version=problem.version, at=AT, actor=WATER, reason="because", command="c-1", change=change
+    )
+    return ProblemEvent(event=event, previous=GENESIS, hash=chained(GENESIS, canonical(event)), problem=problem)
 
 
 def payloads() -> Iterator[Payload]:
@@ -90,7 +140,29 @@ def payloads() -> Iterator[Payload]:
     yield do.Reopen(actor=OFFICE, reason="it is back")
     yield do.Escalate(actor=ENGINE, **LAPSE)
     yield do.Recompute(actor=ENGINE, calendar="cn", version=2)
+    yield do.Open(actor=ENGINE, duty="daily-report", unit="north", opens_at=AT)
+    yield do.DecidePlan(actor=OFFICE, approved=True)
+    yield do.ReachMilestone(actor=WATER, evidence=(SEAL,))
+    yield do.Review(actor=OFFICE, evidence=(SEAL,))
+    yield do.FinishPart(actor=NORTH, evidence=(SEAL,))
+    yield do.AskExtension(actor=WATER, reason="rain", obligation="rectify")
+    yield do.DecideExtension(actor=OFFICE, granted=True)
+    yield do.Pause(actor=OFFICE, reason="floods", ground="weather")
+    yield do.Resume(actor=OFFICE)
+    yield do.Flag(actor=OFFICE, flag="hard", co_units=("south",))
+    yield do.Unflag(actor=OFFICE, reason="delisted", flag="hard")
+    yield do.Sponsor(actor=OFFICE, sponsor="mayor", pair="south")
+    yield do.Refer(actor=WATER, to="police", ground="a crime", evidence=(SEAL,))
+    yield do.Receive(actor=do.Actor(unit="police"))
+    yield do.Reply(actor=WATER, source="hotline", id="42", text="it is clean again")
+    yield do.Rate(actor=OFFICE, satisfied=True)
+    yield do.Check(actor=OFFICE, check="clear", evidence=(SEAL,))
+    yield do.LookBack(actor=OFFICE, reason="foul again", truthful=True, timely=True, effective=True, rebound=True,
+                      evidence=(SEAL,))  # fmt: skip
+    yield do.Approve(actor=OFFICE, version=6)
     yield from map(happened, CHANGES)
+    yield happened(WAITING, FULL)
+    yield happened(OPENED, DUTY)
     yield Refused(
         command="c-1", command_type=do.Register.TYPE, actor=ENGINE, at=AT, code="unknown_area", reason="no such area",
         status=Status.UNDERWAY, version=7, filed=FILED,

@@ -30,6 +30,7 @@ ALL = list(commands(get_command(app)))
 def test_the_commands_are_those_that_the_handbook_names() -> None:
     assert set(ALL) == {
         ("up",), ("demo",), ("bench",), ("act",), ("tail",), ("lag",), ("check",), ("test",),
+        ("simulate",), ("replay",), ("bulletin",), ("pack", "explain"), ("pack", "diff"),
         ("report", "import"), ("report", "send"),
         ("dlq", "ls"), ("dlq", "show"), ("dlq", "replay"), ("problem", "show"), ("problem", "ls"),
         ("pack", "lint"), ("pack", "publish"), ("pack", "ls"), ("topics", "apply"), ("topics", "ls"),

@@ -22,13 +22,25 @@ FIELDS: dict[str, dict[str, Any]] = {
     "progress": {"note": "half way"},
     "complete": {"outcome": "rectified"},
     "verify": {"passed": True},
-    "recompute": {"calendar": "cn", "version": 2},
+    "decide_plan": {"approved": True},
+    "ask_extension": {"obligation": "rectify"},
+    "decide_extension": {"granted": True},
+    "pause": {"ground": "court"},
+    "flag": {"flag": "hard"},
+    "unflag": {"flag": "hard"},
+    "sponsor": {"sponsor": "mayor", "pair": "institute"},
+    "refer": {"to": "police", "evidence": [{"uri": "s3://a", "sha256": "0" * 64}]},
+    "reply": {"source": "hotline", "id": "1", "text": "done"},
+    "rate": {"satisfied": True},
+    "check": {"check": "clear"},
+    "look_back": {"truthful": True, "timely": True, "effective": False},
+    "approve": {"version": 3},
 }
 
 
 def test_the_engines_own_commands_are_no_actions() -> None:
     assert do.COMMANDS.keys() - {model.TYPE for model in ACTIONS.values()} == {
-        do.Register.TYPE, do.Attach.TYPE, do.Escalate.TYPE, do.Recompute.TYPE,
+        do.Register.TYPE, do.Attach.TYPE, do.Open.TYPE, do.Escalate.TYPE, do.Recompute.TYPE,
     }  # fmt: skip
 
 

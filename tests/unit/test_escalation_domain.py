@@ -12,7 +12,8 @@ import pytest
 from duban.messages.commands import Escalate
 from duban.messages.envelope import decode, derived_id, encode
 from duban.messages.events import GENESIS, ProblemEvent, Refused
-from duban.policy.pack import Measure, MeasureKind, Text
+from duban.policy.entry import Text
+from duban.policy.ladder import Measure, MeasureKind
 from duban.policy.rules import Rules
 from duban.problem import Status
 from duban_escalation.domain import Armed, armed, effect, escalate, fired_anew, measure_taken, notices_for
@@ -124,9 +125,10 @@ def test_a_measure_is_recorded_against_the_owner_of_the_obligation() -> None:
     assert (taken.kind, taken.owner, taken.level, taken.at) == (MeasureKind.REMINDER, "water", 1, event.event.at)
 
 
-def test_every_kind_of_measure_has_an_effect_and_only_two_stand_on_a_board() -> None:
+def test_every_kind_of_measure_has_an_effect_and_few_stand_on_a_board() -> None:
     boards = {kind: effect(kind).board for kind in MeasureKind}
-    assert {kind for kind, board in boards.items() if board} == {MeasureKind.EXPOSURE, MeasureKind.LISTED_SUPERVISION}
+    standing = {MeasureKind.EXPOSURE, MeasureKind.LISTED_SUPERVISION, MeasureKind.CARD, MeasureKind.CREDIT}
+    assert {kind for kind, board in boards.items() if board} == standing
     assert [kind for kind in MeasureKind if effect(kind).standing] == [MeasureKind.LISTED_SUPERVISION]
     assert Measure.model_fields["kind"].annotation is MeasureKind
 

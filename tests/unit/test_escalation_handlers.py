@@ -20,7 +20,8 @@ from duban.policy.library import Library
 from duban.problem import Status
 from duban_escalation.domain import Armed, Position
 from duban_escalation.handlers import ProblemHandler, TickHandler
-from duban_escalation.memory import MemoryDeadlines
+from duban_escalation.memory import MemoryDeadlines, MemorySchedules
+from duban_escalation.opening import Opener
 from duban_escalation.sweep import Sweeper
 from duban_router.domain import Decided, Refusal
 from tests.given import Case, small_library
@@ -300,7 +301,8 @@ async def test_a_pack_that_has_not_arrived_is_waited_for_before_anything_is_writ
 
 async def test_a_tick_moves_the_clock_and_brings_all_that_is_due_by_then() -> None:
     world = await World().begin()
-    ticks = TickHandler(world.deadlines, world.clock, lambda: world.sweeper.partitions)
+    opener = Opener(MemorySchedules(), Library())
+    ticks = TickHandler(world.deadlines, opener, world.clock, lambda: world.sweeper.partitions)
     case = Case.in_status(Status.DISPATCHED, AT)
     await world.handler(events(case))
     due_at = case.deadline("acknowledge").due_at

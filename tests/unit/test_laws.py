@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from duban.policy import PolicyPack
 from duban.policy.laws import breaches
-from tests.given import SMALL
+from tests.given import small_rules
+
+SECTIONS = small_rules().pack.model_dump(exclude_none=True)
 
 
 def law_abiding(**changed: Any) -> bool:
     """Whether the small pack with some sections changed breaks no law."""
-    return not list(breaches(PolicyPack.model_validate({**yaml.safe_load(SMALL.read_text("utf-8")), **changed})))
+    return not list(breaches(PolicyPack.model_validate({**SECTIONS, **changed})))
 
 
 def lines(*told: dict[str, Any]) -> list[dict[str, Any]]:
@@ -23,7 +24,7 @@ def lines(*told: dict[str, Any]) -> list[dict[str, Any]]:
 
 def ladder(*rungs: dict[str, Any]) -> list[dict[str, Any]]:
     told = [{"measure": "bulletin", "to": ["@owner"], **rung} for rung in rungs]
-    return [{"id": "standard", "basis": "practice", "rungs": told}]
+    return [{"id": id_, "basis": "practice", "rungs": told} for id_ in ("standard", "late-report")]
 
 
 def test_the_same_id_may_stand_in_two_sections() -> None:
@@ -99,3 +100,24 @@ def test_a_number_may_have_any_words_around_year_and_serial(number: str) -> None
 @pytest.mark.parametrize("number", ["{year} serial", "{serial}", "{}", "{year}{serial}{0}", "{serial:{year}.{year}q}"])
 def test_a_number_that_could_not_tell_problems_apart_is_refused(number: str) -> None:
     assert not law_abiding(number=number)
+
+
+@pytest.mark.parametrize("by", [["@office"], ["@sponsor"], ["police"], ["county"], ["@sponsor", "water"]])
+def test_a_check_and_a_look_back_may_be_left_to_a_unit_a_role_the_office_or_the_sponsor(by: list[str]) -> None:
+    check = {"id": "clear", "title": {"en": "Clear"}, "by": by, "clause": "art. 8"}
+    assert law_abiding(gate={"checks": [check], "clause": "art. 8"}, look_back={**SECTIONS["look_back"], "by": by})
+
+
+@pytest.mark.parametrize(
+    ("on", "allowed"),
+    [("registered", True), ("handed_back", True), ("looked_back", True), ("flagged", True), ("approved", True),
+     ("reminded", False), ("escalated", False), ("measured", False)],
+)  # fmt: skip
+def test_a_measure_may_be_set_off_by_what_people_do_and_not_by_another_measure(on: str, allowed: bool) -> None:
+    trigger = {"id": "one", "on": on, "measure": "interview", "to": ["@lead"], "clause": "art. 9"}
+    assert law_abiding(triggers=[trigger]) == allowed
+
+
+def test_a_dated_duty_may_open_and_lapse_on_one_day() -> None:
+    day = SECTIONS["duties"][2]["schedule"]["date"]
+    assert law_abiding(duties=[{**SECTIONS["duties"][2], "due_on": day}])

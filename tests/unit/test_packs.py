@@ -5,18 +5,22 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
+from importlib import import_module
 from inspect import getsource
 from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType
 from typing import Final
 
 import pytest
 import yaml
 
+from duban import policy
 from duban.calendar import within
+from duban.duties import openings
 from duban.errors import PackError
-from duban.policy import PolicyPack, Rules, load_calendar, load_pack, loading, pack
+from duban.policy import PolicyPack, Rules, laws, load_calendar, load_pack, loading
 from duban.policy.laws import LAWS, breaches
 
 ROOT: Final = Path(__file__).parents[2]
@@ -24,6 +28,12 @@ SMALL: Final = ROOT / "tests/data/packs/small.yaml"
 BAD: Final = sorted((ROOT / "tests/data/packs/bad").glob("*.yaml"))
 SHIPPED: Final = sorted((ROOT / "deploy/packs").glob("*.yaml"))
 SOME_DAY: Final = datetime(2015, 6, 10, 14, tzinfo=UTC)
+#: The modules whose validators say what form a pack has; the assessment has tests of its own.
+FORMS: Final = [
+    within,
+    *(import_module(f"duban.policy.{one.name}") for one in iter_modules(policy.__path__)
+      if not one.ispkg and one.name not in ("assessment", "laws", "library", "loading", "rules")),
+]  # fmt: skip
 LAWS_BY_NAME: Final = {law.__name__: law for law in LAWS}
 
 
@@ -55,7 +65,7 @@ def test_a_bad_pack_is_refused_with_file_place_and_law(path: Path) -> None:
 @pytest.mark.parametrize("path", [path for path in BAD if Bad.read(path).breaks in LAWS_BY_NAME], ids=lambda p: p.stem)
 def test_the_law_that_a_bad_pack_names_is_the_only_one_it_breaks(path: Path) -> None:
     bad = Bad.read(path)
-    formed = PolicyPack.model_validate(yaml.safe_load(bad.text))
+    formed = loading._load(PolicyPack, bad.text, path.name)  # the form alone: the laws are asked one by one
     found = list(LAWS_BY_NAME[bad.breaks](formed))
     assert f"{found[0][0]}: {found[0][1]}" == bad.error
     assert found == list(breaches(formed))
@@ -63,14 +73,20 @@ def test_the_law_that_a_bad_pack_names_is_the_only_one_it_breaks(path: Path) -> 
 
 def test_every_law_has_a_bad_pack() -> None:
     broken = {Bad.read(path).breaks for path in BAD}
-    by_form = {name for module in (pack, within) for name in _refusing(module)}
+    by_form = {name for module in FORMS for name in _refusing(module)}
     assert (set(LAWS_BY_NAME) | by_form) - broken == set()
 
 
-def test_every_breach_of_a_law_has_a_bad_pack() -> None:
+@pytest.mark.parametrize("module", [laws, *FORMS], ids=lambda module: module.__name__)
+def test_every_sentence_of_a_law_has_a_bad_pack(module: ModuleType) -> None:
     errors = [Bad.read(path).error for path in BAD]
-    for law, fixed in _sayings():
-        assert any(fixed in error for error in errors), f"{law}: no bad pack shows {fixed!r}"
+    for law, fixed in _sayings(module):
+        assert any(all(part in error for part in fixed) for error in errors), f"{law}: no bad pack shows {fixed}"
+
+
+def test_the_sentences_of_the_laws_are_found() -> None:
+    assert len(list(_sayings(laws))) >= 30
+    assert sum(len(list(_sayings(module))) for module in FORMS) > 10
 
 
 def test_the_small_pack_is_whole() -> None:
@@ -87,14 +103,18 @@ def test_a_shipped_pack_is_whole_and_its_calendar_carries_it(path: Path) -> None
         for rung in ladder.rungs:
             for duration in filter(None, (rung.before, rung.after)):
                 assert rules.calendar.add(SOME_DAY, duration) > SOME_DAY
+    begin = datetime.combine(shipped.effective_from or SOME_DAY, time(), UTC)
+    assert all(one.lapse_at > one.opens_at for one in openings(rules, begin, begin + timedelta(days=400)))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_shipped_pack_leaves_nothing_unused(path: Path) -> None:
     shipped = load_pack(path.read_text("utf-8"), path.name)
-    assert {ladder.id for ladder in shipped.ladders} == {one.ladder for one in shipped.obligations}
+    climbed = {one.ladder for one in shipped.obligations} | {one.ladder for one in shipped.duties}
+    assert {ladder.id for ladder in shipped.ladders} == climbed
     taken = {rung.measure for ladder in shipped.ladders for rung in ladder.rungs}
-    assert {measure.id for measure in shipped.measures} == taken
+    assert {measure.id for measure in shipped.measures} == taken | {trigger.measure for trigger in shipped.triggers}
+    assert {window.id for window in shipped.windows} == {one.schedule.during for one in shipped.duties} - {None}
 
 
 def test_every_category_of_mianyang_has_one_receipt_one_progress_call_and_one_limit() -> None:
@@ -118,14 +138,23 @@ def _refusing(module: ModuleType) -> Iterator[str]:
             yield node.name.strip("_")
 
 
-def _sayings() -> Iterator[tuple[str, str]]:
-    """The longest fixed part of every sentence that a law can say."""
-    tree = ast.parse(Path(str(loading.__file__)).with_name("laws.py").read_text("utf-8"))
-    for function in tree.body:
-        for node in ast.walk(function):
-            if isinstance(node, ast.Yield) and isinstance(node.value, ast.Tuple):
-                said = node.value.elts[1]
+def _sayings(module: ModuleType) -> Iterator[tuple[str, list[str]]]:
+    """The fixed parts of every sentence that a module can say against a pack, with the name of the law."""
+    for function in ast.walk(ast.parse(getsource(module))):
+        if isinstance(function, ast.FunctionDef):
+            for node in ast.walk(function):
+                said = _said(node)
                 parts = said.values if isinstance(said, ast.JoinedStr) else [said]
                 fixed = [str(part.value) for part in parts if isinstance(part, ast.Constant)]
-                if fixed and isinstance(function, ast.FunctionDef):
-                    yield function.name, max(fixed, key=len)
+                if fixed:
+                    yield function.name.strip("_"), fixed
+
+
+def _said(node: ast.AST) -> ast.expr | None:
+    """The sentence in ``yield path, sentence`` or in ``raise ValueError(sentence)``."""
+    match node:
+        case ast.Yield(value=ast.Tuple(elts=[_, said])):
+            return said
+        case ast.Raise(exc=ast.Call(args=[said, *_])):
+            return said
+    return None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
+import json
 from functools import cache
 
 import pytest
-import yaml
 
-from duban.policy import PolicyPack, Rules
+from duban.policy import PolicyPack, Rules, load_pack
 from duban.policy.laws import breaches
 from duban_router.responsibility import Assignment, assign
 from tests.acceptance.timeline import rules_of
@@ -23,9 +23,9 @@ def assigned(rules: Rules, category: str, **said: object) -> Assignment:
 
 def small_with(*lines: dict[str, object], always: tuple[str, ...] = ()) -> Rules:
     """The small pack with another responsibility list, which breaks no law."""
-    told = yaml.safe_load(SMALL.read_text("utf-8"))
+    told = load_pack(SMALL.read_text("utf-8"), SMALL.name).model_dump(mode="json", exclude_none=True)
     told |= {"responsibility_list": [{"clause": "art. 1", **line} for line in lines], "always_responsible": always}
-    pack = PolicyPack.model_validate(told)
+    pack = PolicyPack.model_validate_json(json.dumps(told))
     assert list(breaches(pack)) == []
     return Rules(pack, small_rules().calendar)
 

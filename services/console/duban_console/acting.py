@@ -16,7 +16,7 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message
 
 #: Commands that only the services themselves send; no action leads to them.
-_ENGINE_ONLY = (do.Register, do.Attach, do.Escalate, do.Recompute)
+_ENGINE_ONLY = (do.Register, do.Attach, do.Open, do.Escalate, do.Recompute)
 
 #: Every action by its name, which is the last word of its CloudEvents type.
 ACTIONS: Final[dict[str, type[do.Command]]] = {

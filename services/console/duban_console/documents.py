@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from duban.io.settings import Settings, settings_table
 from duban.messages.catalogue import message_table
-from duban.problem import NEXT, OPEN, STAGE, Stage, Status
+from duban.problem import AFTER_STRIKE_OFF, IN_ANY_OPEN, NEXT, STAGE, Stage, Status
 from duban_console.api.__main__ import ApiSettings
 from duban_console.running import ROOT
 from duban_escalation.settings import EscalationSettings
 from duban_intake.gateway.__main__ import GatewaySettings
 
 README = ROOT / "README.md"
-_ANYWHERE = ("attached", "reminded", "escalated", "recomputed")
 
 
 def state_diagram() -> str:
@@ -30,11 +29,18 @@ def _moves() -> Iterator[str]:
             yield f"    state {stage} {{"
             yield from (f"        {status}" for status in inside)
             yield "    }"
+    arrows: dict[tuple[str, str], list[str]] = {}
     for (before, kind), after in NEXT.items():
-        if kind not in _ANYWHERE:
-            yield f"    {before or '[*]'} --> {after}: {kind}"
-    yield f"    note right of {Status.UNDERWAY}: in every open status a problem can be {', '.join(_ANYWHERE)}"
-    assert all((status, kind) in NEXT for status in OPEN for kind in _ANYWHERE)
+        if kind not in IN_ANY_OPEN and not (before is after is Status.STRUCK_OFF):
+            arrows.setdefault((before or "[*]", after), []).append(kind.replace("_", " "))
+    for (start, end), kinds in arrows.items():
+        yield f"    {start} --> {end}: {' · '.join(kinds)}"
+    yield f"    note right of {Status.UNDERWAY}: in every open status: {_words(IN_ANY_OPEN)}"
+    yield f"    note right of {Status.STRUCK_OFF}: after strike-off: {_words(AFTER_STRIKE_OFF)}"
+
+
+def _words(kinds: Sequence[str]) -> str:
+    return ", ".join(kind.replace("_", " ") for kind in kinds)
 
 
 def settings_of_all() -> str:

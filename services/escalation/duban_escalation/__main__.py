@@ -20,8 +20,9 @@ from duban_escalation.notices.handler import NoticeHandler
 from duban_escalation.notices.journal import Channel, Journal
 from duban_escalation.notices.signing import Signer
 from duban_escalation.notices.webhook import Webhook, client
+from duban_escalation.opening import Opener, OpeningLoop
 from duban_escalation.settings import EscalationSettings
-from duban_escalation.store import SCHEMA, PostgresDeadlines
+from duban_escalation.store import SCHEMA, PostgresDeadlines, PostgresSchedules
 from duban_escalation.sweep import Sweeper
 
 HEALTH_PORT = 8303
@@ -35,13 +36,16 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
     clock = clock_of(shell.settings)
     deadlines = PostgresDeadlines(shell.pool)
     sweeper = Sweeper(deadlines, shell.publisher, clock, shell.settings.sweep_page)
+    opener = Opener(PostgresSchedules(shell.pool), library)
     sources = [Source((ProblemEvent.TOPIC,), PROBLEMS, ProblemHandler(deadlines, library, clock, sweeper))]
     if isinstance(clock, DrivenClock):
         # One runner for both, so that "no lag" means "nothing left to do". Ticks alone move time, so nothing sweeps.
         await restore(clock, shell.settings)
-        sources.append(Source((Tick.TOPIC,), TICKS, TickHandler(deadlines, clock, lambda: sweeper.partitions)))
+        ticks = TickHandler(deadlines, opener, clock, lambda: sweeper.partitions)
+        sources.append(Source((Tick.TOPIC,), TICKS, ticks))
     else:
         shell.run(sweeper)
+        shell.run(OpeningLoop(opener, shell.publisher, clock))
     shell.runner(GROUP, sources, on_assigned=sweeper.assigned, on_revoked=sweeper.revoked)
     deliveries = PostgresDeliveries(shell.pool, SystemClock())
     handler = NoticeHandler(channel(shell.settings), deliveries, shell.settings.webhook_concurrency)

@@ -11,7 +11,6 @@ from uuid import UUID
 from duban.clock import Clock, DrivenClock
 from duban.errors import Unavailable
 from duban.io.delivering import Delivery
-from duban.messages.changes import Escalated, Reminded
 from duban.messages.commands import Escalate
 from duban.messages.envelope import Record, encode
 from duban.messages.events import ProblemEvent, Refused
@@ -20,6 +19,7 @@ from duban.policy.library import Library
 from duban.problem import OPEN, Problem
 from duban_escalation.domain import (
     START,
+    TAKING,
     Armed,
     MeasureTaken,
     Position,
@@ -84,6 +84,16 @@ class Sweep(Protocol):
         """Something is armed that fires at ``fire_at``: look again by then."""
 
 
+class Opens(Protocol):
+    """What opens duties, as the handler of ticks sees it."""
+
+    async def due(self, now: datetime) -> list[Record]:
+        """The commands for everything that has opened up to ``now``."""
+
+    async def opened(self, until: datetime) -> None:
+        """What ``due`` gave for ``until`` is on the topic."""
+
+
 class ProblemHandler:
     """Keeps the deadlines as the events say, and fires at once what was armed too late for the sweep to see."""
 
@@ -118,7 +128,7 @@ class ProblemHandler:
         """Note the measure that ``event`` took, and that the problem was closed; the notices of the measure."""
         if event.problem.status not in OPEN:
             writing.closed.append((event.problem.id, event.event.version, event.event.at))
-        if not isinstance(event.event.change, Reminded | Escalated):
+        if not isinstance(event.event.change, TAKING):
             return []
         rules = self._library.rules(event.problem.pack)
         if rules is None:
@@ -164,13 +174,21 @@ class ProblemHandler:
 class TickHandler:
     """Moves the driven clock and fires everything that is due by then, before the tick counts as handled."""
 
-    def __init__(self, deadlines: Deadlines, clock: DrivenClock, partitions: Callable[[], Collection[int]]) -> None:
+    def __init__(
+        self, deadlines: Deadlines, opener: Opens, clock: DrivenClock, partitions: Callable[[], Collection[int]]
+    ) -> None:
         self._deadlines = deadlines
+        self._opener = opener
         self._clock = clock
         self._partitions = partitions
+        self._last: tuple[int, datetime] | None = None
 
     async def __call__(self, batch: Sequence[Delivery[Tick]]) -> list[Record]:
-        """The commands of what is due at each tick of ``batch``."""
+        """The commands of what opens and of what is due at each tick of ``batch``."""
+        if self._last is not None and batch[0].offset > self._last[0]:
+            await self._opener.opened(
+                self._last[1]
+            )  # a later tick comes only after what the last one gave is published
         records: list[Record] = []
         after = START
         for one in batch:
@@ -180,6 +198,8 @@ class TickHandler:
                 observe(due, now)
                 records += fire(due, now)
                 after = due[-1].position
+        records += await self._opener.due(self._clock.now())
+        self._last = (batch[-1].offset, self._clock.now())
         return records
 
 

@@ -61,3 +61,17 @@ class MemoryDeadlines:
     def _waiting(self, after: Position, partitions: Collection[int]) -> list[Armed]:
         found = (one for one in self._armed.values() if one.position > after and one.partition in partitions)
         return sorted(found, key=lambda one: one.position)
+
+
+class MemorySchedules:
+    """Up to when duties have been opened, in a dictionary."""
+
+    def __init__(self) -> None:
+        self._reached: dict[str, datetime] = {}
+
+    async def opened_until(self) -> dict[str, datetime]:
+        return dict(self._reached)
+
+    async def set_opened_until(self, reached: Mapping[str, datetime]) -> None:
+        for jurisdiction, at in reached.items():
+            self._reached[jurisdiction] = max(at, self._reached.get(jurisdiction, at))

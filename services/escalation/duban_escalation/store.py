@@ -82,6 +82,12 @@ NEXT: Final = """
 """
 #: Until a table has been analysed the planner may prefer to sort all that is due, for every page anew.
 ALONG_THE_INDEX: Final = "set local enable_sort = off"
+_REACHED: Final = """
+    insert into escalation.schedules as held (jurisdiction, opened_until)
+    select * from unnest($1::text[], $2::timestamptz[])
+    on conflict (jurisdiction) do update set opened_until = excluded.opened_until
+    where held.opened_until < excluded.opened_until
+"""
 
 
 class PostgresDeadlines:
@@ -169,3 +175,17 @@ def _measures(writing: Writing) -> tuple[list[object], ...]:
         [one.number for one in taken],
         [one.jurisdiction for one in taken],
     )
+
+
+class PostgresSchedules:
+    """Up to when duties have been opened, behind :class:`duban_escalation.opening.Opener`."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    async def opened_until(self) -> dict[str, datetime]:
+        rows = await self._pool.fetch("select jurisdiction, opened_until from escalation.schedules")
+        return {row["jurisdiction"]: row["opened_until"] for row in rows}
+
+    async def set_opened_until(self, reached: Mapping[str, datetime]) -> None:
+        await self._pool.execute(_REACHED, list(reached), list(reached.values()))

@@ -6,14 +6,12 @@ from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Final, Protocol
+from typing import Final, Protocol
 from uuid import UUID
-
-from pydantic import ConfigDict
 
 from duban.clock import Clock
 from duban.io.delivering import Delivery, Rejected
-from duban.messages.envelope import Payload, Record, encode
+from duban.messages.envelope import Payload, Record, Unheeded, encode
 from duban.messages.events import PROBLEMS, ProblemEvent, Refused
 from duban.messages.report import Report
 from duban.policy.library import Library
@@ -142,13 +140,6 @@ def _answer(delivery: Delivery[Report], arrival: Arrival, decided: Receipt | Ref
     if follows is None:
         return Rejected(delivery, decided.code or "", decided.reason or "")
     return encode(follows)
-
-
-class Unheeded(Payload):
-    """An event that changes nothing for intake; it is not looked into."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-    TOPIC: ClassVar[str] = ProblemEvent.TOPIC
 
 
 #: What intake wants from ``duban.problems.v1``: refusals, and the events that close a problem or open it again.

@@ -1,7 +1,12 @@
-"""What the router decides: a command on a problem gives events, or a refusal with its reason. Pure."""
+"""What the router decides: a command on a problem gives events, or a refusal with its reason. Pure.
+
+This module holds the frame: who may send what, which moves are legal, what follows from an event by itself.
+:mod:`duban_router.handling` holds what each command asks beyond that.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,16 +18,10 @@ from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message
 from duban.policy.rules import Rules
-from duban.problem import NEXT, OPEN, Deadline, Event, Problem, Status, evolve
-from duban_router.responsibility import assign
+from duban.problem import NEXT, OPEN, Event, Kind, Problem, evolve
+from duban_router.handling import Refusal, act, opened, recipients, registered
 
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a command was not carried out: a short stable word, and a sentence for people."""
-
-    code: str
-    reason: str
+__all__ = ["PERMITTED", "Decided", "Refusal", "after", "decide"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +36,51 @@ class Decided:
         return self.steps[-1][1]
 
 
+_OFFICE: Final = frozenset({"office"})
+_LEAD: Final = frozenset({"lead"})
+_ENGINE: Final = frozenset({"engine"})
+#: Where the pack itself says who: the command is decided by its rule.
+_ANYONE: Final = frozenset({"anyone"})
+
 #: Who may send a command: units in one of these roles towards the problem.
 PERMITTED: Final[dict[type[do.Command], frozenset[str]]] = {
-    do.Register: frozenset({"engine"}),
-    do.Attach: frozenset({"engine"}),
+    do.Register: _ENGINE,
+    do.Attach: _ENGINE,
+    do.Open: _ENGINE,
+    do.Escalate: _ENGINE,
     do.Reject: frozenset({"office", "desk"}),
     do.Dispatch: frozenset({"office", "desk"}),
-    do.Acknowledge: frozenset({"lead"}),
-    do.HandBack: frozenset({"lead"}),
-    do.Plan: frozenset({"lead"}),
+    do.Acknowledge: _LEAD,
+    do.HandBack: _LEAD,
+    do.Plan: _LEAD,
+    do.ReachMilestone: _LEAD,
+    do.AskExtension: _LEAD,
+    do.Complete: _LEAD,
     do.Progress: frozenset({"lead", "co"}),
-    do.Complete: frozenset({"lead"}),
-    do.Verify: frozenset({"office"}),
-    do.StrikeOff: frozenset({"office"}),
-    do.Reopen: frozenset({"office"}),
-    do.Escalate: frozenset({"engine"}),
+    do.FinishPart: frozenset({"co"}),
+    do.DecidePlan: _OFFICE,
+    do.DecideExtension: _OFFICE,
+    do.Review: _OFFICE,
+    do.Pause: _OFFICE,
+    do.Resume: _OFFICE,
+    do.Flag: _OFFICE,
+    do.Unflag: _OFFICE,
+    do.Sponsor: _OFFICE,
+    do.Verify: _OFFICE,
+    do.StrikeOff: _OFFICE,
+    do.Reopen: _OFFICE,
+    do.Refer: frozenset({"office", "lead"}),
+    do.Reply: frozenset({"office", "lead"}),
+    do.Rate: frozenset({"office", "engine"}),
     do.Recompute: frozenset({"engine", "office"}),
+    do.Receive: _ANYONE,
+    do.Check: _ANYONE,
+    do.LookBack: _ANYONE,
+    do.Approve: _ANYONE,
 }
+
+#: What would put off a duty of the calendar, or pass it on.
+_NOT_OF_DUTIES: Final = (do.HandBack, do.Plan, do.Pause, do.AskExtension)
 
 
 def decide(
@@ -67,9 +94,13 @@ def decide(
     refusal = _inadmissible(problem, wanted, rules)
     if refusal:
         return refusal
-    outcome = (
-        _register(wanted, rules, now, serial) if isinstance(wanted, do.Register) else _act(problem, wanted, rules, now)
-    )
+    if isinstance(wanted, do.Register):
+        outcome = registered(wanted, rules, now, serial)
+    elif isinstance(wanted, do.Open):
+        outcome = opened(wanted, rules, now)
+    else:
+        assert problem is not None
+        outcome = act(problem, wanted, rules, now)
     if isinstance(outcome, Refusal):
         return outcome
     return _apply(problem, command, outcome, rules, now)
@@ -77,10 +108,13 @@ def decide(
 
 def _inadmissible(problem: Problem | None, command: do.Command, rules: Rules) -> Refusal | None:
     """The reasons that do not depend on what exactly is wanted: no such problem, or not for this unit to do."""
-    if problem is None and not isinstance(command, do.Register):
+    begins = isinstance(command, do.Register | do.Open)
+    if problem is None and not begins:
         return Refusal("unknown_problem", "no problem with this id stands in the ledger")
-    if problem is not None and isinstance(command, do.Register):
+    if problem is not None and begins:
         return Refusal("already_registered", f"the problem stands in the ledger already, as {problem.number}")
+    if problem is not None and problem.kind is Kind.DUTY and isinstance(command, _NOT_OF_DUTIES):
+        return Refusal("is_a_duty", f"{problem.number} is a duty: it is submitted, not handed back, planned or paused")
     wanted = PERMITTED[type(command)]
     if wanted.isdisjoint(_roles(command.actor.unit, problem, rules)):
         return Refusal("not_permitted", f"{command.actor.unit} may not do this; it is for: {', '.join(sorted(wanted))}")
@@ -88,6 +122,7 @@ def _inadmissible(problem: Problem | None, command: do.Command, rules: Rules) ->
 
 
 def _roles(unit: str, problem: Problem | None, rules: Rules) -> Iterator[str]:
+    yield "anyone"
     if unit == do.ENGINE:
         yield "engine"
     if unit == rules.pack.office:
@@ -100,151 +135,14 @@ def _roles(unit: str, problem: Problem | None, rules: Rules) -> Iterator[str]:
         yield "co"
 
 
-def _register(command: do.Register, rules: Rules, now: datetime, serial: int) -> list[c.Change] | Refusal:
-    filed = command.filed
-    category = filed.report.category or rules.pack.default_category
-    for known, name, what in (
-        (rules.categories, category, "category"),
-        (rules.channels, filed.report.channel, "channel"),
-        (rules.areas, filed.report.area, "area"),
-    ):
-        if name is not None and name not in known:
-            return Refusal(f"unknown_{what}", f"{rules.pack.ref} has no {what} {name}")
-    number = rules.number(now.astimezone(rules.zone).year, serial)
-    found = assign(filed.report, category, rules)
-    return [
-        c.Registered(number=number, pack=rules.pack.ref, category=category, filed=filed),
-        c.Dispatched(lead_unit=found.lead_unit, co_units=found.co_units, clause=found.clause),
-    ]
-
-
-def _act(problem: Problem | None, command: do.Command, rules: Rules, now: datetime) -> list[c.Change] | Refusal:
-    """The changes that ``command`` makes to a problem that stands in the ledger."""
-    assert problem is not None
-    match command:
-        case do.Attach():
-            return [c.Attached(filed=command.filed)]
-        case do.Dispatch():
-            return _dispatch(command, rules)
-        case do.Acknowledge():
-            return [c.Acknowledged()]
-        case do.HandBack():
-            return _hand_back(problem, command, rules)
-        case do.Plan():
-            return [c.Planned(plan=command.plan)]
-        case do.Progress():
-            return [c.Progressed(note=command.note, evidence=command.evidence)]
-        case do.Complete():
-            return _complete(command, rules)
-        case do.Verify():
-            return _verify(problem, command, rules)
-        case do.StrikeOff():
-            return _strike_off(problem, rules)
-        case do.Reject():
-            return [c.Rejected()] if command.reason else _missing_reason("a rejection")
-        case do.Reopen():
-            return [c.Reopened()] if command.reason else _missing_reason("a reopening")
-        case do.Escalate():
-            return _escalate(problem, command, rules, now)
-        case do.Recompute():
-            return [c.Recomputed()]
-        case _:
-            raise TypeError(f"{type(command).__name__} has no rule")
-
-
-def _missing_reason(what: str) -> Refusal:
-    return Refusal("missing_reason", f"{what} needs a reason")
-
-
-def _dispatch(command: do.Dispatch, rules: Rules) -> list[c.Change] | Refusal:
-    for unit in (command.lead_unit, *command.co_units):
-        if unit not in rules.units:
-            return Refusal("unknown_unit", f"{unit} is not among the units of {rules.pack.ref}")
-    return [c.Dispatched(lead_unit=command.lead_unit, co_units=command.co_units, clause=command.clause)]
-
-
-def _hand_back(problem: Problem, command: do.HandBack, rules: Rules) -> list[c.Change] | Refusal:
-    rule = rules.pack.hand_back
-    if not command.reason:
-        return _missing_reason("a hand-back")
-    if rule.evidence and not command.evidence:
-        return Refusal("missing_evidence", "a hand-back needs sealed evidence")
-    if rule.clause_cited and not command.clause:
-        return Refusal("missing_clause", "a hand-back cites the clause by which another unit is responsible")
-    if problem.handbacks >= rule.at_most:
-        return Refusal(
-            "too_many_handbacks", f"handed back {problem.handbacks} times already; the office has ruled finally"
-        )
-    return [c.HandedBack(unit=command.actor.unit, clause=command.clause, evidence=command.evidence)]
-
-
-def _complete(command: do.Complete, rules: Rules) -> list[c.Change] | Refusal:
-    closing = rules.pack.closing
-    if command.outcome not in closing.outcomes:
-        return Refusal("unknown_outcome", f"{command.outcome} is not among {', '.join(closing.outcomes)}")
-    done: list[c.Change] = [c.Completed(outcome=command.outcome, evidence=command.evidence)]
-    if not closing.verify and closing.strike_off == "automatic":
-        done.append(c.StruckOff())
-    return done
-
-
-def _verify(problem: Problem, command: do.Verify, rules: Rules) -> list[c.Change] | Refusal:
-    if command.actor.unit == problem.lead_unit:
-        return Refusal("reviewer_is_handler", "who handled the problem cannot review it")
-    if not command.passed:
-        return [c.SentBack(evidence=command.evidence)] if command.reason else _missing_reason("sending back")
-    passed: list[c.Change] = [c.Verified(evidence=command.evidence)]
-    if rules.pack.closing.strike_off == "automatic":
-        passed.append(c.StruckOff())
-    return passed
-
-
-def _strike_off(problem: Problem, rules: Rules) -> list[c.Change] | Refusal:
-    if problem.status is Status.VERIFYING and rules.pack.closing.verify:
-        return Refusal("not_verified", "the work has not been verified yet")
-    return [c.StruckOff()]
-
-
-def _escalate(problem: Problem, command: do.Escalate, rules: Rules, now: datetime) -> list[c.Change] | Refusal:
-    deadline = next((one for one in problem.deadlines if one.obligation == command.obligation), None)
-    if deadline is None or (deadline.generation, deadline.level) != (command.generation, command.level):
-        return Refusal("moved_on", f"{command.obligation} is no longer due at this level: the problem has moved on")
-    if deadline.due_at > now:
-        return Refusal("not_due", f"{command.obligation} is due at {deadline.due_at.isoformat()}, not before")
-    rung = rules.ladders[rules.obligations[deadline.obligation].ladder].rungs[deadline.level - 1]
-    kind = c.Escalated if rung.before is None else c.Reminded
-    return [
-        kind(
-            obligation=deadline.obligation,
-            generation=deadline.generation,
-            level=deadline.level,
-            measure=deadline.measure,
-            due_at=deadline.due_at,
-            lapse_at=deadline.lapse_at,
-            to=tuple(_recipients(problem, deadline, rung.to, rules)),
-        )
-    ]
-
-
-def _recipients(problem: Problem, deadline: Deadline, named: tuple[str, ...], rules: Rules) -> dict[str, None]:
-    """The units that ``named`` means, each once, in order."""
-    found: dict[str, None] = {}
-    for one in named:
-        if one == "@co":
-            found |= dict.fromkeys(problem.co_units)
-        elif one == "@superior":
-            found[rules.units[deadline.owner].parent or rules.pack.office] = None
-        else:
-            found[deadline.owner if one == "@owner" else rules.unit_of(problem, one) if one[0] == "@" else one] = None
-    return found
-
-
 def _apply(
     problem: Problem | None, command: Message[do.Command], changes: list[c.Change], rules: Rules, now: datetime
 ) -> Decided | Refusal:
-    """Fold ``changes`` onto the problem, each a legal move, and evaluate what is due after each of them."""
+    """Fold ``changes`` onto the problem, each a legal move, with what follows from each by itself."""
     steps: list[tuple[Event, Problem]] = []
-    for change in changes:
+    waiting = deque(changes)
+    while waiting:
+        change = waiting.popleft()
         status = problem.status if problem else None
         if (status, change.kind) not in NEXT:
             where = "closed" if status not in OPEN else status
@@ -260,6 +158,7 @@ def _apply(
         )
         problem = after(problem, event, rules)
         steps.append((event, problem))
+        waiting.extend(_consequences(problem, change, rules))
     return Decided(tuple(steps))
 
 
@@ -267,3 +166,27 @@ def after(problem: Problem | None, event: Event, rules: Rules) -> Problem:
     """The state after ``event`` with what is due in it: what the ledger holds and the topic carries."""
     changed = evolve(problem, event)
     return changed.model_copy(update={"deadlines": due(changed, rules)})
+
+
+def _consequences(problem: Problem, change: c.Change, rules: Rules) -> Iterator[c.Change]:
+    """What follows from ``change`` by itself: the flag of a measure once it holds, and the measures it triggers."""
+    if isinstance(change, c.Approved) or (isinstance(change, c.Escalated | c.Measured) and change.approval is None):
+        flag = rules.measures[change.measure].flag
+        if flag is not None and flag not in problem.flags and problem.status in OPEN:
+            yield c.Flagged(flag=flag)
+    if problem.kind is Kind.DUTY:
+        return
+    for trigger in rules.triggers_on(change.kind):
+        if (
+            problem.marks[change.kind].times >= trigger.times
+            and (not trigger.categories or problem.category in trigger.categories)
+            and (not trigger.flags or not set(trigger.flags).isdisjoint(problem.flags))
+            and (not isinstance(change, c.Flagged) or not trigger.flags or change.flag in trigger.flags)
+        ):
+            owner = problem.lead_unit or rules.pack.office
+            yield c.Measured(
+                ground=trigger.id,
+                measure=trigger.measure,
+                to=tuple(recipients(problem, owner, trigger.to, rules)),
+                approval=rules.measures[trigger.measure].approval,
+            )

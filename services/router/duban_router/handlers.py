@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 from uuid import UUID
@@ -12,7 +12,7 @@ from duban.clock import Clock
 from duban.errors import Unavailable
 from duban.io.delivering import Delivery
 from duban.messages import commands as do
-from duban.messages.envelope import Message, Payload, Record, derived_id, encode, wrapped
+from duban.messages.envelope import Message, Record, derived_id, encode, record
 from duban.messages.events import GENESIS, ProblemEvent, Refused, canonical, chained, event_json
 from duban.policy.library import Library
 from duban.policy.rules import Rules
@@ -118,9 +118,16 @@ class CommandHandler:
             except Conflict as conflict:
                 self._serials.clear()
                 if conflict.stale == "ledger":
-                    self.forget()
+                    self._forget_those_of(batch)
                     decided = await self._ledger.outcomes([_key(one.message) for one in batch])
         raise Unavailable("the ledger kept changing under this batch")
+
+    def _forget_those_of(self, batch: Sequence[Delivery[do.Command]]) -> None:
+        """Drop what this batch rests on: other states stay, or every command that comes again would cost them all."""
+        for one in batch:
+            problem_id = _problem_id(one.message)
+            if problem_id is not None:
+                self._known.pop(problem_id, None)
 
     async def recall(self, ids: set[UUID]) -> None:
         """Bring the states of ``ids`` into memory."""
@@ -272,18 +279,22 @@ def json_of(problem: Problem) -> bytes:
 
 
 def _record(message: Message[do.Command], entry: Entry, problem: Problem, state: bytes) -> Record:
+    """The :class:`ProblemEvent` of ``entry``, put together from JSON that is there already."""
     event = entry.event
-    data = ProblemEvent.model_construct(event=event, previous=entry.previous, hash=entry.hash, problem=problem)
-    id_ = derived_id(event.problem_id, event.version)
-    answer = replace(_answering(message, id_, event.at, data), jurisdiction=problem.jurisdiction)
-    return wrapped(answer, event_json(entry.body, entry.previous, entry.hash, state))
+    return record(
+        ProblemEvent.TOPIC,
+        f"duban.problem.{event.change.kind}",
+        event_json(entry.body, entry.previous, entry.hash, state),
+        id_=str(derived_id(event.problem_id, event.version)),
+        source=SOURCE,
+        subject=message.subject,
+        time=event.at,
+        jurisdiction=problem.jurisdiction,
+        key=message.subject,
+        cause=message.id,
+    )
 
 
 def _answer(message: Message[do.Command], refused: Refused) -> Record:
-    return encode(_answering(message, derived_id("refused", _key(message)), refused.at, refused))
-
-
-def _answering(message: Message[do.Command], id_: UUID, at: datetime, data: Payload) -> Message[Payload]:
-    """What the router says of the command ``message``."""
-    place = message.jurisdiction
-    return Message(str(id_), SOURCE, message.subject, at, place, message.subject, data, cause=message.id)
+    id_, subject = str(derived_id("refused", _key(message))), message.subject
+    return encode(Message(id_, SOURCE, subject, refused.at, message.jurisdiction, subject, refused, cause=message.id))

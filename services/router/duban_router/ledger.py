@@ -132,7 +132,7 @@ def _problems(writing: Writing) -> tuple[list[object], ...]:
         [one.version for one in problems],
         [one.jurisdiction for one in problems],
         [one.number for one in problems],
-        [one.marks["registered"].at for one in problems],
+        [one.begun_at for one in problems],
         [one.stage for one in problems],
         [one.status for one in problems],
         [one.category for one in problems],

@@ -101,6 +101,11 @@ class Calendar:
         """Whether ``at`` lies in a working span."""
         return self._span(self._covered(at))[1]
 
+    def is_working_day(self, day: date) -> bool:
+        """Whether the place works on ``day``, local date."""
+        at = bisect_left(self._days, day.toordinal())
+        return at < len(self._days) and self._days[at] == day.toordinal()
+
     def __repr__(self) -> str:
         return f"<Calendar {self.notice.id} v{self.notice.version} {self.counting}>"
 

@@ -45,7 +45,7 @@ def delivery(record: ConsumerRecord[bytes, bytes], types: Mapping[str, type[D]])
         Undecodable: and nothing else, whatever the bytes are.
     """
     try:
-        message = decode(record.key, record.value, [(name, value or b"") for name, value in record.headers], types)
+        message = decode(record.key, record.value, record.headers, types)
     except Undecodable:
         raise
     except Exception as error:  # bytes from outside may break what we decode with, too

@@ -238,8 +238,10 @@ def _append(batch: BatchBuilder, record: Publishable) -> bool:
 
 
 def _size(record: Publishable) -> int:
-    headers = sum(len(name) + len(value or b"") + 4 for name, value in record.headers)
-    return len(record.key or b"") + len(record.value or b"") + headers
+    size = len(record.key or b"") + len(record.value or b"")
+    for name, value in record.headers:
+        size += len(name) + len(value or b"") + 4
+    return size
 
 
 async def _stopped(producer: AIOKafkaProducer, seconds: float) -> None:

@@ -15,7 +15,7 @@ from duban.io.dead_letters import DeadLetter, dead_letter
 from duban.io.delivering import Delivery, Rejected, delivery
 from duban.io.isolating import Isolation
 from duban.io.metrics import DEAD_LETTERS, RECORDS
-from duban.messages.envelope import Payload, Record
+from duban.messages.envelope import Payload, Record, Unheeded
 
 Fetched: TypeAlias = dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
 Answers: TypeAlias = Sequence[Record | Rejected]
@@ -32,7 +32,10 @@ class Handler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Topics that one handler serves, and the CloudEvents types that are welcome on them."""
+    """Topics that one handler serves, and the CloudEvents types that are welcome on them.
+
+    Types that stand for :class:`Unheeded` are passed over undecoded; decoding is most of what a reader costs.
+    """
 
     topics: tuple[str, ...]
     types: Mapping[str, type[Payload]]
@@ -45,6 +48,7 @@ class Work:
     def __init__(self, group: str, source: Source, handle: Handle, most_in_a_row: int) -> None:
         self.source = source
         self._group = group
+        self._unheeded = {name.encode() for name, model in source.types.items() if model is Unheeded}
         self._isolation = Isolation(handle, most_in_a_row)
 
     async def on(self, fetched: Fetched) -> list[Record | DeadLetter]:
@@ -77,6 +81,8 @@ class Work:
         for place, records in fetched.items():
             RECORDS.labels(self._group, place.topic).inc(len(records))
             for record in records:
+                if self._unheeded and dict(record.headers).get("ce_type") in self._unheeded:
+                    continue
                 try:
                     batch.append(delivery(record, self.source.types))
                 except Undecodable as error:

@@ -64,6 +64,192 @@ class Planned(Part):
     plan: RectificationPlan
 
 
+class PlanProposed(Part):
+    """A change of the filed plan was asked for; the filed one holds until it is approved."""
+
+    kind: Literal["plan_proposed"] = "plan_proposed"
+    plan: RectificationPlan
+
+
+class PlanRefused(Part):
+    """The change of the plan was refused; the filed one holds."""
+
+    kind: Literal["plan_refused"] = "plan_refused"
+
+
+class MilestoneReached(Part):
+    """The next milestone of the plan was reached."""
+
+    kind: Literal["milestone_reached"] = "milestone_reached"
+    title: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Reviewed(Part):
+    """A long-term rectification was reviewed and goes on."""
+
+    kind: Literal["reviewed"] = "reviewed"
+    evidence: tuple[Evidence, ...] = ()
+
+
+class PartFinished(Part):
+    """A co-unit has done its part."""
+
+    kind: Literal["part_finished"] = "part_finished"
+    unit: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+class ExtensionAsked(Part):
+    """More time was asked for on one obligation."""
+
+    kind: Literal["extension_asked"] = "extension_asked"
+    obligation: str
+
+
+class Extended(Part):
+    """The extension was granted; the limit moves, and the extension is counted."""
+
+    kind: Literal["extended"] = "extended"
+    obligation: str
+
+
+class ExtensionDenied(Part):
+    """The extension was denied; the limit stands."""
+
+    kind: Literal["extension_denied"] = "extension_denied"
+    obligation: str
+
+
+class Paused(Part):
+    """The clock stands still, on the ground named."""
+
+    kind: Literal["paused"] = "paused"
+    ground: str
+
+
+class Resumed(Part):
+    """The clock runs on; limits move by the time it stood."""
+
+    kind: Literal["resumed"] = "resumed"
+
+
+class Flagged(Part):
+    """The problem was marked, and units were joined to it."""
+
+    kind: Literal["flagged"] = "flagged"
+    flag: str
+    co_units: tuple[str, ...] = ()
+
+
+class Unflagged(Part):
+    """A mark was taken off."""
+
+    kind: Literal["unflagged"] = "unflagged"
+    flag: str
+
+
+class Sponsored(Part):
+    """A leader took the problem, and a unit was paired with its handler."""
+
+    kind: Literal["sponsored"] = "sponsored"
+    sponsor: str
+    pair: str | None = None
+
+
+class Referred(Part):
+    """The problem was referred to another body, which owes a receipt."""
+
+    kind: Literal["referred"] = "referred"
+    to: str
+    ground: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Received(Part):
+    """The body that it was referred to has it."""
+
+    kind: Literal["received"] = "received"
+    unit: str
+
+
+class Replied(Part):
+    """A reporter was told what became of the report."""
+
+    kind: Literal["replied"] = "replied"
+    source: str
+    id: str
+    text: str
+
+
+class Rated(Part):
+    """A reporter's satisfaction was recorded."""
+
+    kind: Literal["rated"] = "rated"
+    satisfied: bool
+
+
+class Checked(Part):
+    """A check of the strike-off gate was signed."""
+
+    kind: Literal["checked"] = "checked"
+    check: str
+    unit: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+class LookedBack(Part):
+    """The look-back was made, with its verdicts."""
+
+    kind: Literal["looked_back"] = "looked_back"
+    truthful: bool
+    timely: bool
+    effective: bool
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Rebounded(Part):
+    """The problem has come back after strike-off; its ladders begin higher by ``raised`` rungs."""
+
+    kind: Literal["rebounded"] = "rebounded"
+    raised: int
+
+
+class Measured(Part):
+    """A measure was taken at once because of what happened, not because of a deadline; ``ground`` is the rule.
+
+    Where ``approval`` names a unit, nobody else is told before that unit has approved.
+    """
+
+    kind: Literal["measured"] = "measured"
+    ground: str
+    measure: str
+    to: tuple[str, ...]
+    approval: str | None = None
+
+
+class Approved(Part):
+    """A measure that had waited for approval was released; ``version`` is the event that took it."""
+
+    kind: Literal["approved"] = "approved"
+    version: int
+    measure: str
+    to: tuple[str, ...]
+
+
+class Opened(Part):
+    """The calendar opened a duty for a unit, for the period that begins then."""
+
+    kind: Literal["opened"] = "opened"
+    jurisdiction: str
+    number: str
+    pack: str
+    duty: str
+    title: str
+    unit: str
+    opens_at: AwareDatetime
+
+
 class Progressed(Part):
     """The unit said how far it is."""
 
@@ -120,7 +306,10 @@ class Reminded(Part):
 
 
 class Escalated(Part):
-    """A deadline has lapsed and a measure of the ladder was taken against its owner."""
+    """A deadline has lapsed and a measure of the ladder was taken against its owner.
+
+    Where ``approval`` names a unit, nobody else is told before that unit has approved.
+    """
 
     kind: Literal["escalated"] = "escalated"
     obligation: str
@@ -130,6 +319,7 @@ class Escalated(Part):
     due_at: AwareDatetime
     lapse_at: AwareDatetime
     to: tuple[str, ...]
+    approval: str | None = None
 
 
 class Recomputed(Part):
@@ -139,7 +329,10 @@ class Recomputed(Part):
 
 
 Change = Annotated[
-    Registered | Attached | Rejected | Dispatched | Acknowledged | HandedBack | Planned | Progressed | Completed
-    | Verified | SentBack | StruckOff | Reopened | Reminded | Escalated | Recomputed,
+    Registered | Attached | Opened | Rejected | Dispatched | Acknowledged | HandedBack | Planned | PlanProposed
+    | PlanRefused | MilestoneReached | Reviewed | Progressed | PartFinished | ExtensionAsked | Extended
+    | ExtensionDenied | Paused | Resumed | Flagged | Unflagged | Sponsored | Referred | Received | Completed
+    | Verified | SentBack | Checked | StruckOff | Replied | Rated | LookedBack | Rebounded | Reopened | Reminded
+    | Escalated | Measured | Approved | Recomputed,
     Field(discriminator="kind"),
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from pydantic import AwareDatetime, Field
@@ -76,21 +77,199 @@ class HandBack(Command):
     evidence: tuple[Evidence, ...] = ()
 
 
+class Rectification(StrEnum):
+    """The kinds of rectification (立行立改, 阶段整改, 长期坚持)."""
+
+    IMMEDIATE = "immediate"  #: one date
+    PHASED = "phased"  #: milestones, each with its own date
+    LONGTERM = "longterm"  #: reviewed again and again until strike-off
+
+
+class Milestone(Part):
+    """A stage of a plan (阶段性目标), and until when it is reached."""
+
+    title: Prose
+    due_at: AwareDatetime
+
+
 class RectificationPlan(Part):
-    """How the unit will put it right: who, to what target, by which measures, until when."""
+    """How the unit will put it right: who, to what target, by which measures, until when, in which stages."""
 
     person: Name
     target: Prose
     measures: tuple[Prose, ...] = Field(min_length=1)
     due_at: AwareDatetime
+    rectification: Rectification = Rectification.IMMEDIATE
+    milestones: tuple[Milestone, ...] = ()
 
 
 class Plan(Command):
-    """The lead unit files its rectification plan."""
+    """The lead unit files its rectification plan (备案), or asks to change the one that is filed."""
 
     TYPE: ClassVar[str] = "duban.command.plan"
 
     plan: RectificationPlan
+
+
+class DecidePlan(Command):
+    """The office approves the change of a plan that the unit asked for, or refuses it."""
+
+    TYPE: ClassVar[str] = "duban.command.decide_plan"
+
+    approved: bool
+
+
+class ReachMilestone(Command):
+    """The lead unit has reached the next milestone of its plan."""
+
+    TYPE: ClassVar[str] = "duban.command.reach_milestone"
+
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Review(Command):
+    """The office has reviewed a long-term rectification, which goes on."""
+
+    TYPE: ClassVar[str] = "duban.command.review"
+
+    evidence: tuple[Evidence, ...] = ()
+
+
+class FinishPart(Command):
+    """A co-unit has done its part."""
+
+    TYPE: ClassVar[str] = "duban.command.finish_part"
+
+    evidence: tuple[Evidence, ...] = ()
+
+
+class AskExtension(Command):
+    """The lead unit asks for more time on one obligation."""
+
+    TYPE: ClassVar[str] = "duban.command.ask_extension"
+
+    obligation: Name
+
+
+class DecideExtension(Command):
+    """The office grants the extension that was asked for, or denies it."""
+
+    TYPE: ClassVar[str] = "duban.command.decide_extension"
+
+    granted: bool
+
+
+class Pause(Command):
+    """The office stops the clock, on a ground that the pack lists."""
+
+    TYPE: ClassVar[str] = "duban.command.pause"
+
+    ground: Name
+
+
+class Resume(Command):
+    """The office lets the clock run on."""
+
+    TYPE: ClassVar[str] = "duban.command.resume"
+
+
+class Flag(Command):
+    """The office marks the problem (hard, major, sudden, criminal …), and names units that join in handling it."""
+
+    TYPE: ClassVar[str] = "duban.command.flag"
+
+    flag: Name
+    co_units: tuple[Name, ...] = ()
+
+
+class Unflag(Command):
+    """The office takes a mark off again, as when a problem is delisted."""
+
+    TYPE: ClassVar[str] = "duban.command.unflag"
+
+    flag: Name
+
+
+class Sponsor(Command):
+    """The office names the leader who takes the problem (领导包案), and the unit paired with the handler (结对)."""
+
+    TYPE: ClassVar[str] = "duban.command.sponsor"
+
+    sponsor: Name
+    pair: Name | None = None
+
+
+class Refer(Command):
+    """The problem is referred (移送) to another body: police, procuratorate, court, discipline."""
+
+    TYPE: ClassVar[str] = "duban.command.refer"
+
+    to: Name
+    ground: Prose = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Receive(Command):
+    """The body that a problem was referred to confirms receipt."""
+
+    TYPE: ClassVar[str] = "duban.command.receive"
+
+
+class Reply(Command):
+    """A reporter is told what became of the report."""
+
+    TYPE: ClassVar[str] = "duban.command.reply"
+
+    source: str = Field(min_length=1, max_length=300)
+    id: str = Field(min_length=1, max_length=300)
+    text: Annotated[Prose, Field(min_length=1)]
+
+
+class Rate(Command):
+    """A reporter's satisfaction with the outcome is recorded."""
+
+    TYPE: ClassVar[str] = "duban.command.rate"
+
+    satisfied: bool
+
+
+class Check(Command):
+    """One check of the strike-off gate is signed, with its evidence."""
+
+    TYPE: ClassVar[str] = "duban.command.check"
+
+    check: Name
+    evidence: tuple[Evidence, ...] = ()
+
+
+class LookBack(Command):
+    """What the look-back (回头看) found: truthful, timely, effective, and whether the problem has come back (反弹)."""
+
+    TYPE: ClassVar[str] = "duban.command.look_back"
+
+    truthful: bool
+    timely: bool
+    effective: bool
+    rebound: bool = False
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Approve(Command):
+    """A measure that needs approval is released: the measure that the event ``version`` took."""
+
+    TYPE: ClassVar[str] = "duban.command.approve"
+
+    version: int = Field(ge=1)
+
+
+class Open(Command):
+    """The calendar opens a duty: a unit owes something for a period."""
+
+    TYPE: ClassVar[str] = "duban.command.open"
+
+    duty: Name
+    unit: Name
+    opens_at: AwareDatetime
 
 
 class Progress(Command):
@@ -156,7 +335,8 @@ class Recompute(Command):
 COMMANDS: dict[str, type[Command]] = {
     model.TYPE: model
     for model in (
-        Register, Attach, Reject, Dispatch, Acknowledge, HandBack, Plan, Progress,
-        Complete, Verify, StrikeOff, Reopen, Escalate, Recompute,
+        Register, Attach, Open, Reject, Dispatch, Acknowledge, HandBack, Plan, DecidePlan, ReachMilestone, Review,
+        Progress, FinishPart, AskExtension, DecideExtension, Pause, Resume, Flag, Unflag, Sponsor, Refer, Receive,
+        Complete, Verify, Check, StrikeOff, Reply, Rate, LookBack, Reopen, Approve, Escalate, Recompute,
     )
 }  # fmt: skip

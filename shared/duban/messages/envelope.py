@@ -20,7 +20,7 @@ from duban.errors import Undecodable
 #: Every id in the system is derived from its cause inside this namespace.
 NAMESPACE = UUID("6f1b0a5e-0d7e-5c1b-9a37-2f6d7562616e")
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 def derived_id(*causes: object) -> UUID:
@@ -44,6 +44,12 @@ class Payload(BaseModel):
     def ce_type(self) -> str:
         """The CloudEvents type under which this payload travels."""
         return self.TYPE
+
+
+class Unheeded(Payload):
+    """Stands for the payload of a message that is welcome and changes nothing for its reader: nobody looks into it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 D = TypeVar("D", bound=Payload, covariant=True)
@@ -79,28 +85,48 @@ class Record:
 _JSON = b"application/json"
 _STRUCTURED = b"application/cloudevents+json"
 _TIME = TypeAdapter(AwareDatetime)
+#: The attributes that a message is read from, with their headers; others are nobody's concern here.
+_HEADERS = tuple(
+    (name, f"ce_{name}")
+    for name in ("specversion", "id", "source", "type", "subject", "time", "jurisdiction", "causationid")
+)
 
 
 def encode(message: Message[Payload]) -> Record:
     """The binary-mode record of ``message``: attributes as ``ce_`` headers, the payload as the value."""
-    return wrapped(message, message.data.__pydantic_serializer__.to_json(message.data, exclude_none=True))
+    data = message.data
+    return record(
+        data.TOPIC,
+        data.ce_type,
+        data.__pydantic_serializer__.to_json(data, exclude_none=True),
+        id_=message.id,
+        source=message.source,
+        subject=message.subject,
+        time=message.time,
+        jurisdiction=message.jurisdiction,
+        key=message.key,
+        cause=message.cause,
+    )
 
 
-def wrapped(message: Message[Payload], value: bytes) -> Record:
-    """The record of ``message`` around the JSON of its payload, for a writer that has these bytes already."""
+def record(
+    topic: str, ce_type: str, value: bytes, *, id_: str, source: str, subject: str, time: datetime, jurisdiction: str,
+    key: str, cause: str | None,
+) -> Record:  # fmt: skip
+    """The binary-mode record of a message whose payload is JSON already; the names are those of :class:`Message`."""
     headers = [
         ("ce_specversion", b"1.0"),
-        ("ce_id", message.id.encode()),
-        ("ce_source", message.source.encode()),
-        ("ce_type", message.data.ce_type.encode()),
-        ("ce_subject", message.subject.encode()),
-        ("ce_time", message.time.astimezone(UTC).isoformat().encode()),
-        ("ce_jurisdiction", message.jurisdiction.encode()),
+        ("ce_id", id_.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", ce_type.encode()),
+        ("ce_subject", subject.encode()),
+        ("ce_time", time.astimezone(UTC).isoformat().encode()),
+        ("ce_jurisdiction", jurisdiction.encode()),
         ("content-type", _JSON),
     ]
-    if message.cause is not None:
-        headers.append(("ce_causationid", message.cause.encode()))
-    return Record(message.data.TOPIC, message.key.encode(), value, tuple(headers))
+    if cause is not None:
+        headers.append(("ce_causationid", cause.encode()))
+    return Record(topic, key.encode(), value, tuple(headers))
 
 
 def decode(key: bytes | None, value: bytes | None, headers: Headers, types: Mapping[str, type[D]]) -> Message[D]:
@@ -112,10 +138,10 @@ def decode(key: bytes | None, value: bytes | None, headers: Headers, types: Mapp
     if value is None:
         raise Undecodable("empty", "the record has no value")
     found = dict(headers)
-    if found.get("content-type", b"").lower().startswith(b"application/cloudevents"):
+    if (found.get("content-type") or b"").lower().startswith(b"application/cloudevents"):
         attributes, data = _structured(value)
     else:
-        attributes = {name[3:]: _text(name, raw) for name, raw in found.items() if name.startswith("ce_")}
+        attributes = {name: _text(header, found[header] or b"") for name, header in _HEADERS if header in found}
         data = value
     return _message(key, attributes, data, types)
 

@@ -20,7 +20,9 @@ GENESIS = "0" * 64
 
 def canonical(event: Event) -> bytes:
     """The bytes that the hash of ``event`` covers: JSON in UTF-8, keys sorted, no white space, no absent fields."""
-    return orjson.dumps(event.model_dump(mode="json", exclude_none=True), option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(
+        event.__pydantic_serializer__.to_python(event, mode="json", exclude_none=True), option=orjson.OPT_SORT_KEYS
+    )
 
 
 def chained(previous: str, body: bytes) -> str:

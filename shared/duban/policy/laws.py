@@ -6,11 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from string import Formatter
 
 from duban.calendar import Within
-from duban.policy.pack import RELATIVE, TERRITORIAL, TEXT_FIELDS, PolicyPack, Responsibility, Rung
+from duban.messages.events import KINDS
+from duban.policy.assessment import strangers
+from duban.policy.ladder import RELATIVE, TEXT_FIELDS, Rung
+from duban.policy.organisation import TERRITORIAL, Responsibility
+from duban.policy.pack import PolicyPack
 
 #: Where in the pack, and what is wrong there.
 Breach = tuple[str, str]
 
+_SECTIONS = (
+    "units", "channels", "areas", "categories", "measures", "ladders", "obligations", "flags", "triggers", "windows",
+    "duties",
+)  # fmt: skip
 _AMOUNTS = ("minutes", "hours", "days", "working_days", "working_hours")
 
 
@@ -21,7 +29,7 @@ def breaches(pack: PolicyPack) -> Iterator[Breach]:
 
 
 def ids_are_unique(pack: PolicyPack) -> Iterator[Breach]:
-    for section in ("units", "channels", "areas", "categories", "measures", "ladders", "obligations"):
+    for section in _SECTIONS:
         seen: dict[str, int] = {}
         for index, entry in enumerate(getattr(pack, section)):
             if entry.id in seen:
@@ -137,11 +145,15 @@ def ladders_climb(pack: PolicyPack) -> Iterator[Breach]:
             if j and not _follows(rung, ladder.rungs[j - 1]):
                 yield path, "is not later than the rung before it"
             lapsed = lapsed or rung.before is None
-            for k, recipient in enumerate(rung.to):
-                if recipient not in units and recipient not in RELATIVE:
-                    yield f"{path}.to.{k}", f"{recipient} is neither a unit nor one of {', '.join(RELATIVE)}"
+            yield from _unreachable(f"{path}.to", rung.to, units)
         if not lapsed:
             yield f"ladders.{i}", "has no rung at the lapse: what lapses would never escalate"
+
+
+def _unreachable(path: str, named: Iterable[str], units: set[str]) -> Iterator[Breach]:
+    for index, recipient in enumerate(named):
+        if recipient not in units and recipient not in RELATIVE:
+            yield f"{path}.{index}", f"{recipient} is neither a unit nor one of {', '.join(RELATIVE)}"
 
 
 def _follows(rung: Rung, last: Rung) -> bool:
@@ -162,6 +174,99 @@ def obligations_have_ladders(pack: PolicyPack) -> Iterator[Breach]:
     for index, obligation in enumerate(pack.obligations):
         if obligation.ladder not in ladders:
             yield f"obligations.{index}.ladder", f"{obligation.ladder} is not among the ladders"
+
+
+def marks_are_known(pack: PolicyPack) -> Iterator[Breach]:
+    flags = {flag.id for flag in pack.flags}
+    named: list[tuple[str, tuple[str, ...]]] = []
+    named += [(f"measures.{i}.flag", (one.flag,)) for i, one in enumerate(pack.measures) if one.flag]
+    named += [(f"obligations.{i}.flags", one.flags) for i, one in enumerate(pack.obligations)]
+    named += [(f"triggers.{i}.flags", one.flags) for i, one in enumerate(pack.triggers)]
+    named += [(f"gate.blocks.{i}.flag", (one.flag,)) for i, one in enumerate(pack.gate.blocks if pack.gate else ())]
+    for path, marks in named:
+        for mark in marks:
+            if mark not in flags:
+                yield path, f"{mark} is not among the flags"
+    categories, channels = {one.id for one in pack.categories}, {one.id for one in pack.channels}
+    for i, flag in enumerate(pack.flags):
+        yield from _unknown(f"flags.{i}.categories", flag.categories, categories, "categories")
+        yield from _unknown(f"flags.{i}.channels", flag.channels, channels, "channels")
+
+
+def approvers_and_issuers_are_units(pack: PolicyPack) -> Iterator[Breach]:
+    units = {unit.id for unit in pack.units}
+    for i, measure in enumerate(pack.measures):
+        if measure.approval is not None and measure.approval not in units:
+            yield f"measures.{i}.approval", f"{measure.approval} is not among the units"
+        yield from _unknown(f"measures.{i}.issuers", measure.issuers, units, "units")
+
+
+def gate_can_be_opened(pack: PolicyPack) -> Iterator[Breach]:
+    if pack.gate is None:
+        return
+    signers = {unit.id for unit in pack.units} | {role for unit in pack.units for role in unit.roles}
+    categories = {one.id for one in pack.categories}
+    for i, check in enumerate(pack.gate.checks):
+        yield from _signers(f"gate.checks.{i}.by", check.by, signers)
+        yield from _unknown(f"gate.checks.{i}.categories", check.categories, categories, "categories")
+    for i, block in enumerate(pack.gate.blocks):
+        if block.needs not in KINDS:
+            yield f"gate.blocks.{i}.needs", f"{block.needs} is no event"
+
+
+def look_back_has_somebody(pack: PolicyPack) -> Iterator[Breach]:
+    if pack.look_back is not None:
+        signers = {unit.id for unit in pack.units} | {role for unit in pack.units for role in unit.roles}
+        yield from _signers("look_back.by", pack.look_back.by, signers)
+
+
+def _signers(path: str, named: Iterable[str], known: set[str]) -> Iterator[Breach]:
+    for index, one in enumerate(named):
+        if one not in known and one not in ("@office", "@sponsor"):
+            yield f"{path}.{index}", f"{one} is neither a unit nor a role of one, nor @office or @sponsor"
+
+
+def triggers_can_fire(pack: PolicyPack) -> Iterator[Breach]:
+    measures, units = {one.id for one in pack.measures}, {one.id for one in pack.units}
+    categories = {one.id for one in pack.categories}
+    for i, trigger in enumerate(pack.triggers):
+        if trigger.on not in KINDS or trigger.on in ("measured", "escalated", "reminded"):
+            yield f"triggers.{i}.on", f"{trigger.on} is no event that sets off a measure"
+        if trigger.measure not in measures:
+            yield f"triggers.{i}.measure", f"{trigger.measure} is not among the measures"
+        yield from _unreachable(f"triggers.{i}.to", trigger.to, units)
+        yield from _unknown(f"triggers.{i}.categories", trigger.categories, categories, "categories")
+
+
+def extensions_concern_obligations(pack: PolicyPack) -> Iterator[Breach]:
+    if pack.extension is not None:
+        obligations = {one.id for one in pack.obligations if one.within is not None}
+        yield from _unknown(
+            "extension.obligations", pack.extension.obligations, obligations, "obligations with a limit"
+        )
+
+
+def duties_are_owed(pack: PolicyPack) -> Iterator[Breach]:
+    units, ladders = {one.id for one in pack.units}, {one.id for one in pack.ladders}
+    roles, windows = {role for unit in pack.units for role in unit.roles}, {one.id for one in pack.windows}
+    obligations = {one.id for one in pack.obligations}
+    for i, duty in enumerate(pack.duties):
+        yield from _unknown(f"duties.{i}.units", duty.units, units, "units")
+        yield from _unknown(f"duties.{i}.roles", duty.roles, roles, "roles of the units")
+        if duty.id in obligations:
+            yield f"duties.{i}.id", f"{duty.id} is the id of an obligation already"
+        if duty.ladder not in ladders:
+            yield f"duties.{i}.ladder", f"{duty.ladder} is not among the ladders"
+        if duty.schedule.during is not None and duty.schedule.during not in windows:
+            yield f"duties.{i}.schedule.during", f"{duty.schedule.during} is not among the windows"
+        if duty.due_on and duty.schedule.date and duty.due_on < duty.schedule.date:
+            yield f"duties.{i}.due_on", "lies before the day on which the duty opens"
+
+
+def bulletins_name_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
+    units, categories = [one.id for one in pack.units], [one.id for one in pack.categories]
+    channels = [one.id for one in pack.channels]
+    yield from strangers(pack.assessment, pack.bulletins, units=units, categories=categories, channels=channels)
 
 
 def texts_can_be_filled(pack: PolicyPack) -> Iterator[Breach]:
@@ -197,5 +302,13 @@ LAWS: tuple[Callable[[PolicyPack], Iterator[Breach]], ...] = (
     each_line_can_match,
     ladders_climb,
     obligations_have_ladders,
+    marks_are_known,
+    approvers_and_issuers_are_units,
+    gate_can_be_opened,
+    look_back_has_somebody,
+    triggers_can_fire,
+    extensions_concern_obligations,
+    duties_are_owed,
+    bulletins_name_what_is_known,
     texts_can_be_filled,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 import yaml
@@ -13,6 +14,7 @@ from duban.policy.laws import breaches
 from duban.policy.pack import PolicyPack
 
 M = TypeVar("M", bound=BaseModel)
+_BOOL = "tag:yaml.org,2002:bool"
 
 
 def load_pack(text: str, file: str) -> PolicyPack:
@@ -46,7 +48,10 @@ def _load(model: type[M], text: str, file: str) -> M:
 
 
 class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """A safe loader that refuses a key that stands twice in one mapping; YAML would silently keep the last."""
+    """A safe loader that refuses a key that stands twice in one mapping; YAML would silently keep the last.
+
+    Only ``true`` and ``false`` are truth values, as in YAML 1.2: ``on`` is a word.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         seen = set()
@@ -57,3 +62,10 @@ class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
             seen.add(key)
         found: dict[object, object] = super().construct_mapping(node, deep)
         return found
+
+
+_UniqueKeys.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOL]
+    for first, resolvers in _UniqueKeys.yaml_implicit_resolvers.items()
+}
+_UniqueKeys.add_implicit_resolver(_BOOL, re.compile("^(?:true|false)$"), list("tf"))

@@ -8,8 +8,12 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from duban.calendar import Calendar, CalendarNotice
-from duban.policy.pack import Area, Category, Ladder, Measure, Nearness, Obligation, PolicyPack, Unit
-from duban.problem import Problem
+from duban.policy.duty import Duty, Window
+from duban.policy.handling import FlagRule
+from duban.policy.ladder import Ladder, Measure, Obligation, Trigger
+from duban.policy.organisation import Area, Category, Nearness, Unit
+from duban.policy.pack import PolicyPack
+from duban.problem import Kind, Problem, Status
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class Rules:
 
     def obligations_of(self, problem: Problem) -> tuple[Obligation, ...]:
         """The obligations that concern problems of this category and channel, in the order of the pack."""
+        if problem.kind is Kind.DUTY:
+            return (self.duty_obligations[problem.category],)
         kind = (problem.category, problem.channel)
         found = self._obligations_by_kind.get(kind)
         if found is None:
@@ -73,6 +79,53 @@ class Rules:
             )
             self._obligations_by_kind[kind] = found
         return found
+
+    @cached_property
+    def duty_obligations(self) -> dict[str, Obligation]:
+        """What a duty comes to once it is open: its unit owes it from the opening on, with the duty's own ladder."""
+        return {
+            duty.id: Obligation.model_construct(
+                id=duty.id, title=duty.title, owner="@lead", running=(Status.UNDERWAY,), since=("opened",), met_by=(),
+                within=duty.within, until=None, categories=(), channels=(), flags=(), rectification=(),
+                ladder=duty.ladder, clause=duty.clause, basis=duty.basis,
+            )
+            for duty in self.pack.duties
+        }  # fmt: skip
+
+    def obligation(self, name: str) -> Obligation:
+        """The obligation behind the name of a deadline, which for a co-unit's part ends in ``/unit``."""
+        id_ = name.partition("/")[0]
+        return self.obligations.get(id_) or self.duty_obligations[id_]
+
+    @cached_property
+    def duties(self) -> dict[str, Duty]:
+        return {duty.id: duty for duty in self.pack.duties}
+
+    @cached_property
+    def windows(self) -> dict[str, Window]:
+        return {window.id: window for window in self.pack.windows}
+
+    def owing(self, duty: Duty) -> tuple[str, ...]:
+        """The units that owe ``duty``, each for itself: those named, and those with one of its roles."""
+        with_role = (unit.id for unit in self.pack.units if not set(duty.roles).isdisjoint(unit.roles))
+        return tuple(dict.fromkeys((*duty.units, *with_role)))
+
+    @cached_property
+    def flags(self) -> dict[str, FlagRule]:
+        return {flag.id: flag for flag in self.pack.flags}
+
+    def flags_at_registration(self, category: str, channel: str) -> tuple[str, ...]:
+        """The marks that a new problem of this category and channel bears from the start."""
+        return tuple(flag.id for flag in self.pack.flags if category in flag.categories or channel in flag.channels)
+
+    def triggers_on(self, kind: str) -> tuple[Trigger, ...]:
+        """The triggers that the event ``kind`` may set off."""
+        return self._triggers.get(kind, ())
+
+    @cached_property
+    def _triggers(self) -> dict[str, tuple[Trigger, ...]]:
+        kinds = {trigger.on for trigger in self.pack.triggers}
+        return {kind: tuple(one for one in self.pack.triggers if one.on == kind) for kind in kinds}
 
     def lineage(self, area: str | None) -> Iterator[Area]:
         """``area`` and the areas around it, from the inside out."""

@@ -9,11 +9,13 @@ import typer
 
 from duban_console.bench.main import bench
 from duban_console.cli.acts import act
+from duban_console.cli.bulletins import bulletin
 from duban_console.cli.checks import check, test
 from duban_console.cli.dead_letters import dlq_app
 from duban_console.cli.policies import pack_app
 from duban_console.cli.problems import problem_app
 from duban_console.cli.reports import report_app
+from duban_console.cli.simulations import replay, simulate
 from duban_console.cli.streams import lag, tail, topics_app
 from duban_console.cli.up import up
 from duban_console.demo.main import demo
@@ -35,12 +37,15 @@ app.command()(demo)
 app.command()(bench)
 app.command()(act)
 app.add_typer(problem_app, name="problem")
+app.command()(bulletin)
 app.add_typer(report_app, name="report")
 app.command()(tail)
 app.command()(lag)
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(pack_app, name="pack")
 app.add_typer(topics_app, name="topics")
+app.command()(simulate)
+app.command()(replay)
 app.command()(check)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test)
 

@@ -7,7 +7,7 @@ import json as jsonlib
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import structlog
@@ -24,6 +24,13 @@ from duban_console.demo.summary import Summary, faults, read_ledger, summarise
 from duban_console.running import ROOT, System, running
 
 _DEMO = ROOT / "deploy/demo"
+#: The policies of the two stories; the other packs have calendars of their own, for years that the clock runs through.
+_POLICIES = [
+    ROOT / "deploy/packs/boston-311.yaml",
+    ROOT / "deploy/packs/mianyang-2022.yaml",
+    ROOT / "deploy/calendars/boston.yaml",
+    ROOT / "deploy/calendars/cn.yaml",
+]
 
 
 def demo(
@@ -55,7 +62,7 @@ async def _demo(console: Console, quiet: bool) -> tuple[Summary, list[str]]:
     east = boston.load(_DEMO / "boston-2015.csv", _DEMO / "boston-mapping.yaml")
     west = mianyang.load(_DEMO / "mianyang.yaml")
     say = lambda part, line: console.print(f"[bold]{part:<12}[/] {line}")  # noqa: E731
-    async with running(clock="driven", say=say) as system, Feed(system.settings) as feed:
+    async with running(clock="driven", publish=_POLICIES, say=say) as system, Feed(system.settings) as feed:
         console.print(f"[bold]{'playing':<12}[/] {east.reports} Boston requests, then {west.reports} Mianyang reports")
         await _play(system, feed, east, west, console, quiet)
         ledger = await read_ledger(system.database)
@@ -70,7 +77,7 @@ async def _play(
         show = _shower(live, feed, len(east.scenes) + len(west.scenes), quiet)
         async with Player(system.settings, feed, show) as player:
             await player.play(east.scenes, boston.UNTIL)
-            await player.play(west.scenes, west.until)
+            await player.play(west.scenes, west.until, every=timedelta(days=1))
 
 
 def _shower(live: Live, feed: Feed, scenes: int, quiet: bool) -> Callable[[datetime, int], None]:

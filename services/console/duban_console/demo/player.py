@@ -7,9 +7,10 @@ of a batch, so offsets that are read first and ends that are read afterwards can
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import Self
 
@@ -77,8 +78,13 @@ class Player:
         await self._admin.close()
         await self._publisher.stop()
 
-    async def play(self, scenes: Sequence[Scene], until: datetime) -> None:
-        """Play ``scenes`` in order; deadlines that fall due between them lapse at their very instant."""
+    async def play(self, scenes: Sequence[Scene], until: datetime, every: timedelta | None = None) -> None:
+        """Play ``scenes`` in order; deadlines that fall due between them lapse at their very instant.
+
+        The clock stops ``every`` so often besides, where a calendar opens duties between the scenes.
+        """
+        if every is not None:
+            scenes = [*scenes, *self._stops(min(scene.at for scene in scenes), until, every)]
         ordered = sorted(scenes, key=lambda scene: (scene.at, scene.order))
         for (at, _), together in groupby(ordered, key=lambda scene: (scene.at, scene.order)):
             await self._lapse(before=at)
@@ -89,6 +95,12 @@ class Player:
             await self._take_in(await self.quiet(), at)
         await self._lapse(before=until)
         await self._take_in(await self.tick(until), until)
+
+    def _stops(self, begins_at: datetime, until: datetime, every: timedelta) -> Iterator[Scene]:
+        at = begins_at
+        while at < until:
+            yield Scene(at, partial(_tick, at), order=-1)
+            at += every
 
     async def _lapse(self, before: datetime) -> None:
         """Stop the clock at every deadline before that instant; what is done at the instant itself still meets it."""
@@ -101,8 +113,7 @@ class Player:
 
     async def tick(self, at: datetime) -> dict[TopicPartition, int]:
         """Move the clock to ``at``, and wait until everything that follows is done; the ends of all topics then."""
-        tick = Message(str(derived_id("tick", at)), SOURCE, "clock", at, "", "clock", Tick(at=at))
-        await self._publisher.publish([encode(tick)])
+        await self._publisher.publish([encode(one) for one in _tick(at)])
         return await self.quiet()
 
     async def _take_in(self, ends: dict[TopicPartition, int], at: datetime) -> None:
@@ -132,3 +143,8 @@ class Player:
                 raise Unavailable(f"not quiet within {within:.0f} s: {', '.join(behind)}")
             pause = min(pause * 1.5, 0.05)
             await asyncio.sleep(pause)
+
+
+def _tick(at: datetime, feed: Feed | None = None) -> list[Message[Payload]]:
+    """The message that moves the clock to ``at``; ``feed`` is there for the form of a scene."""
+    return [Message(str(derived_id("tick", at)), SOURCE, "clock", at, "", "clock", Tick(at=at))]

@@ -42,6 +42,7 @@ class Ledger:
     lapsed: dict[UUID, datetime]
     attached: int
     struck_off: int
+    duties: int
     events: int
     broken: list[UUID]
 
@@ -59,6 +60,7 @@ async def read_ledger(database: str) -> Ledger:
         await connection.close()
     heads: dict[UUID, str] = {}
     lapsed: dict[UUID, datetime] = {}
+    duties = {row["problem_id"] for row in events if row["kind"] == "opened"}
     broken = []
     for row in events:
         head = heads.get(row["problem_id"], GENESIS)
@@ -68,10 +70,11 @@ async def read_ledger(database: str) -> Ledger:
         if row["kind"] == "escalated":
             lapsed.setdefault(row["problem_id"], row["at"])
     return Ledger(
-        registered={row["id"]: row["jurisdiction"] for row in problems},
+        registered={row["id"]: row["jurisdiction"] for row in problems if row["id"] not in duties},
         lapsed=lapsed,
         attached=sum(row["kind"] == "attached" for row in events),
-        struck_off=sum(row["status"] == "struck_off" for row in problems),
+        struck_off=sum(row["status"] == "struck_off" and row["id"] not in duties for row in problems),
+        duties=len(duties),
         events=len(events),
         broken=broken,
     )

@@ -1,0 +1,54 @@
+"""Which bulletin is meant: one that the pack has, or the usual one of its kind. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from duban.policy import PolicyPack
+from duban.policy.assessment import Assessment, Bulletin, BulletinKind, Period
+from duban.policy.entry import Text
+
+#: What a kind is called, and how often it is compiled, where the pack is silent.
+_USUAL: Final = {
+    BulletinKind.BULLETIN: (
+        Period.WEEKLY,
+        Text(en="State of rectification, {first} to {last}", zh="整改情况通报（{first}至{last}）"),
+    ),
+    BulletinKind.ACCOUNT: (Period.MONTHLY, Text(en="Account, {first} to {last}", zh="交账清单（{first}至{last}）")),
+    BulletinKind.EXPOSURE: (Period.MONTHLY, Text(en="Exposure, {first} to {last}", zh="曝光清单（{first}至{last}）")),
+    BulletinKind.LEDGER: (
+        Period.MONTHLY,
+        Text(en="Ledger, {first} to {last}", zh="问题清单、责任清单、任务清单（{first}至{last}）"),
+    ),
+    BulletinKind.SCORES: (Period.YEARLY, Text(en="Scores, {first} to {last}", zh="考核得分（{first}至{last}）")),
+}
+
+
+def offered(pack: PolicyPack) -> tuple[Assessment | None, tuple[Bulletin, ...]]:
+    """The assessment and the bulletins of ``pack``."""
+    return pack.assessment, pack.bulletins
+
+
+def chosen(pack: PolicyPack, name: str) -> Bulletin:
+    """The bulletin of ``pack`` with the id ``name``, else the only one of that kind, else the usual one of that kind.
+
+    Raises:
+        LookupError: there is none, or more than one, and which there are.
+    """
+    assessment, bulletins = offered(pack)
+    found = [one for one in bulletins if one.id == name] or [one for one in bulletins if one.kind == name]
+    if len(found) > 1:
+        raise LookupError(f"{pack.ref} has {len(found)} bulletins of kind {name}: {', '.join(one.id for one in found)}")
+    if found:
+        return found[0]
+    if name not in {kind.value for kind in BulletinKind}:
+        known = [*(one.id for one in bulletins), *BulletinKind]
+        raise LookupError(f"{pack.ref} has no bulletin {name}; there are {', '.join(dict.fromkeys(known))}")
+    kind = BulletinKind(name)
+    if kind is BulletinKind.SCORES and assessment is None:
+        raise LookupError(f"{pack.ref} has no `assessment`: nothing says how units are scored")
+    period, title = _USUAL[kind]
+    # What the pack does not provide for is shown to nobody by itself.
+    return Bulletin(
+        id=name, kind=kind, title=title, period=period, recipients=(pack.office,), needs_approval=True, basis="practice"
+    )

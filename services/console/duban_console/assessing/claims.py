@@ -1,0 +1,242 @@
+"""Who owed what until when, and whether it was met in time, so that no hand-back, extension or pause polishes it. Pure.
+
+The laws of the count:
+
+- Each holder has a clock of its own: the full limit, from the moment it was first given the problem. It stands still
+  while the problem is in other hands, and it is not set back when the problem returns.
+- Who hands a problem back in time is neither on time nor late; who hands it back too late was late.
+- The limit is the one first set. Met only within an extended limit, or thanks to a pause, is a verdict of its own.
+- Work that a reviewer sends back was not done: the clock runs on from where it stood.
+- A plan filed anew does not move the date of the first.
+- What has no limit gets no verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from duban import duties
+from duban.messages.changes import Escalated, Extended
+from duban.policy import Rules
+from duban.policy.ladder import Obligation
+from duban.problem import Event, Kind, Mark, Problem, Status
+
+#: What takes an obligation from its holder without meeting it; to dispatch or to reject is what an office may owe.
+WITHDRAWING: Final = frozenset({"handed_back", "dispatched", "rejected", "flagged", "unflagged"})
+_OF_THE_OFFICE: Final = frozenset({"dispatched", "rejected"})
+
+
+class Outcome(StrEnum):
+    """How an obligation ended for its holder."""
+
+    ON_TIME = "on_time"
+    EXTENDED = "extended"  #: beyond the limit first set; the ledger granted more and recorded no lapse
+    LATE = "late"
+
+
+@dataclass(slots=True)
+class Turn:
+    """One obligation in the hands of one unit, from the first receipt to the last departure."""
+
+    obligation: str
+    unit: str
+    generation: int
+    began_at: datetime
+    limit_at: datetime | None
+    left_at: datetime | None = None
+    met: bool = False
+    overrun_at: datetime | None = None
+    granted: bool = False
+    lapsed_at: datetime | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.left_at is not None
+
+    def leave(self, at: datetime, *, met: bool) -> None:
+        """The obligation is met, or goes out of the unit's hands."""
+        self.left_at, self.met = at, met
+        self.overrun_at = self._overrun(at)
+
+    def resume(self, at: datetime, generation: int) -> None:
+        """It is in the unit's hands again; the time that others had it is not the unit's."""
+        if self.left_at is not None and self.limit_at is not None and self.overrun_at is None:
+            self.limit_at += at - self.left_at
+        self.left_at, self.met, self.generation = None, False, generation
+
+    def _overrun(self, at: datetime) -> datetime | None:
+        """When the limit as first set was passed, if it was by ``at``."""
+        passed = self.limit_at is not None and at > self.limit_at
+        return self.overrun_at or (self.limit_at if passed else None)
+
+    def verdict(self, as_of: datetime) -> Verdict | None:
+        """What is certain by ``as_of``; None while the limit runs, and for what was withdrawn in time."""
+        if self.limit_at is None:
+            return None
+        overrun_at = self._overrun(self.left_at or as_of)
+        if overrun_at is not None:
+            if self.granted and self.lapsed_at is None:
+                outcome, judged_at = Outcome.EXTENDED, overrun_at
+            else:
+                # Extended and then lapsed: late since the day when what was granted ended, not before.
+                granted_until = self.lapsed_at if self.granted else None
+                outcome, judged_at = Outcome.LATE, max(overrun_at, granted_until or overrun_at)
+        elif self.met and self.left_at is not None:
+            outcome, judged_at = Outcome.ON_TIME, self.left_at
+        else:
+            return None
+        met_at = self.left_at if self.met else None
+        return Verdict(
+            self.obligation, self.unit, outcome, self.began_at, self.limit_at, judged_at, met_at, not self.ended
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How ``obligation`` ended for ``unit``, certain since ``judged_at``; ``owing``: it is still unmet in its hands."""
+
+    obligation: str
+    unit: str
+    outcome: Outcome
+    began_at: datetime
+    limit_at: datetime
+    judged_at: datetime
+    met_at: datetime | None
+    owing: bool
+
+    @property
+    def at_the_last_moment(self) -> bool:
+        """Whether it was met in the last tenth of its time."""
+        if self.outcome is not Outcome.ON_TIME or self.met_at is None:
+            return False
+        return self.limit_at - self.met_at < (self.limit_at - self.began_at) / 10
+
+
+@dataclass(slots=True)
+class Claims:
+    """Every obligation that ran against one problem; :meth:`follow` it event by event."""
+
+    rules: Rules
+    _turns: dict[tuple[str, str], Turn] = field(default_factory=dict)
+    _past: list[Turn] = field(default_factory=list)
+
+    def follow(self, event: Event, problem: Problem) -> None:
+        """``problem`` is the state after ``event``."""
+        if problem.status is Status.PAUSED:
+            self._note(event)
+            return
+        running = dict(self._running(problem))
+        for key, turn in self._turns.items():
+            now = running.get(key)
+            if not turn.ended and (now is None or _renewed(turn, *now, event)):
+                turn.leave(event.at, met=self._meets(turn, event, problem))
+        for key, (obligation, since) in running.items():
+            self._hold(key, obligation, since, event, problem)
+        self._note(event)
+
+    def verdicts(self, as_of: datetime) -> list[Verdict]:
+        """Every verdict that is certain by ``as_of``."""
+        found = (turn.verdict(as_of) for turn in (*self._past, *self._turns.values()))
+        return [one for one in found if one is not None]
+
+    @property
+    def limited(self) -> frozenset[str]:
+        """The units that had a limit on anything."""
+        return frozenset(turn.unit for turn in (*self._past, *self._turns.values()) if turn.limit_at is not None)
+
+    @property
+    def open(self) -> list[Turn]:
+        """What is owed at the end, the soonest limit first."""
+        return sorted(
+            (turn for turn in self._turns.values() if not turn.ended and turn.limit_at is not None),
+            key=lambda turn: (turn.limit_at, turn.obligation, turn.unit),
+        )
+
+    def _running(self, problem: Problem) -> Iterator[tuple[tuple[str, str], tuple[Obligation, Mark]]]:
+        for obligation in self.rules.obligations_of(problem):
+            if problem.status in obligation.running and _concerns(problem, obligation):
+                marks = [problem.marks[kind] for kind in obligation.since if kind in problem.marks]
+                since = max(marks, key=lambda mark: mark.version, default=None)
+                if since is not None and not _met(problem, obligation, since):
+                    for unit in self._owners(problem, obligation):
+                        yield (obligation.id, unit), (obligation, since)
+
+    def _owners(self, problem: Problem, obligation: Obligation) -> tuple[str, ...]:
+        if obligation.owner == "@co":
+            return tuple(unit for unit in problem.co_units if unit not in problem.parts_finished)
+        return (self.rules.unit_of(problem, obligation.owner),)
+
+    def _hold(self, key: tuple[str, str], obligation: Obligation, since: Mark, event: Event, problem: Problem) -> None:
+        turn = self._turns.get(key)
+        if turn is None or (turn.met and turn.generation != since.version):
+            if turn is not None:
+                self._past.append(turn)
+            # Given to the unit now; the clock of the calendar's own duties began when they opened.
+            began_at = since.at if since.version == event.version else event.at
+            limit_at = self._limit(obligation, began_at, problem)
+            self._turns[key] = Turn(obligation.id, key[1], since.version, began_at, limit_at)
+        elif turn.ended:
+            turn.resume(event.at, since.version)
+        else:
+            turn.generation = since.version
+
+    def _limit(self, obligation: Obligation, began_at: datetime, problem: Problem) -> datetime | None:
+        if problem.kind is Kind.DUTY:
+            return duties.lapse_at(self.rules.duties[problem.category], began_at, self.rules)
+        if obligation.within is not None:
+            return self.rules.calendar.add(began_at, obligation.within)
+        if problem.plan is None:
+            return None
+        if obligation.until == "milestone_due":
+            left = problem.plan.milestones[problem.milestones_reached :]
+            return left[0].due_at if left else None
+        return problem.plan.due_at
+
+    def _meets(self, turn: Turn, event: Event, problem: Problem) -> bool:
+        """Whether ``event``, with which the obligation left the unit's hands, was its fulfilment."""
+        kind = event.change.kind
+        if kind in _OF_THE_OFFICE:
+            return self.rules.obligation(turn.obligation).owner == "@office"
+        return kind not in WITHDRAWING and (kind != "part_finished" or turn.unit in problem.parts_finished)
+
+    def _note(self, event: Event) -> None:
+        """What the ledger says of limits that were moved, and of such as have lapsed."""
+        change = event.change
+        for turn in self._turns.values():
+            if turn.ended:
+                continue
+            named = isinstance(change, Extended | Escalated) and _is_named(turn, change.obligation)
+            if change.kind == "paused" or (named and change.kind == "extended"):
+                turn.granted = True
+            if named and isinstance(change, Escalated):
+                turn.lapsed_at = turn.lapsed_at or change.lapse_at
+
+
+def _renewed(turn: Turn, obligation: Obligation, since: Mark, event: Event) -> bool:
+    """Whether the clock was set going anew because what was owed has been done; a plan filed anew is not doing it."""
+    replanned = obligation.until is not None and event.change.kind == "planned"
+    return since.version != turn.generation and not replanned
+
+
+def _is_named(turn: Turn, name: str) -> bool:
+    """Whether a deadline of this name is the turn's: the id of an obligation, with ``/unit`` for a co-unit's part."""
+    id_, _, unit = name.partition("/")
+    return id_ == turn.obligation and unit in ("", turn.unit)
+
+
+def _concerns(problem: Problem, obligation: Obligation) -> bool:
+    """Whether the problem bears a flag, and has a plan of a kind, that the obligation asks for."""
+    if obligation.flags and set(obligation.flags).isdisjoint(problem.flags):
+        return False
+    return not obligation.rectification or (
+        problem.plan is not None and problem.plan.rectification in obligation.rectification
+    )
+
+
+def _met(problem: Problem, obligation: Obligation, since: Mark) -> bool:
+    """Whether something has happened since then that meets the obligation."""
+    return any(kind in problem.marks and problem.marks[kind].version > since.version for kind in obligation.met_by)

@@ -1,0 +1,122 @@
+"""One problem's events, followed up to ``as_of``: verdicts, who held it when, and what was done. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+
+from duban.messages import changes as c
+from duban.policy import Rules
+from duban.problem import OPEN, Event, Problem, Status, evolve
+from duban_console.assessing.claims import Claims, Turn, Verdict
+
+#: The rules of a pack by its reference, ``id@version``.
+RulesOf = Callable[[str], Rules]
+#: In these the lead unit has the problem; in the other open ones it lies with the office.
+_AT_THE_LEAD = frozenset({Status.DISPATCHED, Status.UNDERWAY, Status.PAUSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The problem lay in the hands of ``unit``; ``to_at`` is None while it still does."""
+
+    unit: str
+    from_at: datetime
+    to_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """An event and the lead unit it is told of: that which had the problem, or gets it."""
+
+    event: Event
+    unit: str | None
+
+
+@dataclass(slots=True)
+class History:
+    """A problem as it stood at ``as_of``, and all that counts of how it came there."""
+
+    problem: Problem
+    rules: Rules
+    deeds: list[Deed] = field(default_factory=list)
+    holdings: list[Holding] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    open: list[Turn] = field(default_factory=list)
+    limited: frozenset[str] = frozenset()
+
+    @property
+    def first(self) -> c.Registered | None:
+        """The registration with the first report; None for what the calendar opened."""
+        change = self.deeds[0].event.change
+        return change if isinstance(change, c.Registered) else None
+
+    def word_of(self, unit: str) -> str:
+        """What the unit said last: a note, or the reason of anything that it did; empty if it never said why."""
+        for deed in reversed(self.deeds):
+            event = deed.event
+            if event.actor.unit == unit:
+                said = event.change.note if isinstance(event.change, c.Progressed) else event.reason
+                if said:
+                    return said
+        return ""
+
+
+def histories(events: Iterable[Event], rules_of: RulesOf, jurisdiction: str, as_of: datetime) -> Iterator[History]:
+    """The history of each problem of ``jurisdiction`` before ``as_of``: what happened then or later is not there.
+
+    ``events`` come problem by problem, in order.
+    """
+    for _, some in groupby(events, key=lambda event: event.problem_id):
+        past = [event for event in some if event.at < as_of]
+        if past and _jurisdiction(past[0]) == jurisdiction:
+            yield follow(past, rules_of, as_of)
+
+
+def _jurisdiction(first: Event) -> str | None:
+    """Where the problem belongs that begins with ``first``; None if it does not begin there."""
+    match first.change:
+        case c.Registered():
+            return first.change.filed.report.jurisdiction
+        case c.Opened():
+            return first.change.jurisdiction
+        case _:
+            return None
+
+
+def follow(events: list[Event], rules_of: RulesOf, as_of: datetime) -> History:
+    """The history that ``events`` of one problem make; the first of them registers or opens it."""
+    problem = evolve(None, events[0])
+    rules = rules_of(problem.pack)
+    claims, history = Claims(rules), History(problem, rules)
+    holder: tuple[str, datetime] | None = None
+    for event in events:
+        before = problem
+        if event.version > 1:
+            problem = evolve(problem, event)
+        claims.follow(event, problem)
+        history.deeds.append(Deed(event, _told_of(event, before, problem)))
+        unit = _holder(problem, rules)
+        if holder is not None and holder[0] != unit:
+            if holder[1] < event.at:  # registered and dispatched at once, it has lain nowhere
+                history.holdings.append(Holding(*holder, event.at))
+            holder = None
+        if holder is None and unit is not None:
+            holder = (unit, event.at)
+    if holder is not None:
+        history.holdings.append(Holding(*holder, None))
+    history.problem = problem
+    history.verdicts, history.open, history.limited = claims.verdicts(as_of), claims.open, claims.limited
+    return history
+
+
+def _told_of(event: Event, before: Problem, after: Problem) -> str | None:
+    return event.change.unit if isinstance(event.change, c.HandedBack) else after.lead_unit or before.lead_unit
+
+
+def _holder(problem: Problem, rules: Rules) -> str | None:
+    if problem.status not in OPEN:
+        return None
+    return (problem.lead_unit if problem.status in _AT_THE_LEAD else None) or rules.pack.office

@@ -1,0 +1,122 @@
+"""Counts → the values of indicators, their points, and the score. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from duban.policy import Rules
+from duban.policy.assessment import Assessment, Indicator, IndicatorKind
+from duban_console.assessing.claims import Outcome
+from duban_console.assessing.tallies import Tally, Times
+
+_K = IndicatorKind
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What an assessment makes of one unit; ``values`` and ``points`` by indicator, None where nothing was measured.
+
+    ``total`` is the points for every hundred of the weight that could be measured.
+    """
+
+    values: dict[str, float | None]
+    points: dict[str, float | None]
+    measured: int
+    total: float | None
+
+
+def on_time_rate(tally: Tally) -> float | None:
+    """The share of judged obligations that were met within the limit as first set, in per cent."""
+    return _share(tally.outcomes[Outcome.ON_TIME], len(tally.judged))
+
+
+def kept_rate(tally: Tally) -> float | None:
+    """As :func:`on_time_rate`, within the limit as extended or paused."""
+    return _share(len(tally.judged) - tally.outcomes[Outcome.LATE], len(tally.judged))
+
+
+def _typical(times: Times) -> float | None:
+    """The median. What still waits counts with the time that it has waited, once that is longer than what has ended
+    took: leaving the hard cases lying makes nobody quick."""
+    middle = median(times.ended) if times.ended else 0.0
+    counted = [*times.ended, *(one for one in times.waiting if one > middle)]
+    return median(counted) if counted else None
+
+
+def _rebound_rate(tally: Tally) -> float | None:
+    return _share(len(tally.rebounded), len(tally.struck_off | tally.rebounded))
+
+
+def _last_moment_rate(tally: Tally) -> float | None:
+    met = [one for one in tally.judged.values() if one.outcome is Outcome.ON_TIME]
+    return _share(sum(one.at_the_last_moment for one in met), len(met))
+
+
+def _copied_note_rate(tally: Tally) -> float | None:
+    problems = Counter(note for _, note in set(tally.notes))
+    return _share(sum(problems[note] > 1 for _, note in tally.notes), len(tally.notes))
+
+
+def _share(part: int, whole: int) -> float | None:
+    return 100 * part / whole if whole else None
+
+
+#: How each kind is measured; coverage alone needs to know the areas.
+_MEASURES: Final[dict[IndicatorKind, Callable[[Tally], float | None]]] = {
+    _K.TIME_TO_FIND: lambda tally: _typical(tally.find),
+    _K.TIME_TO_RESPOND: lambda tally: _typical(tally.respond),
+    _K.TIME_TO_RESOLVE: lambda tally: _typical(tally.resolve),
+    _K.ON_TIME_RATE: on_time_rate,
+    _K.KEPT_RATE: kept_rate,
+    _K.SATISFACTION: lambda tally: _share(sum(tally.ratings), len(tally.ratings)),
+    _K.FEEDBACK_RATE: lambda tally: _share(len(tally.answered), len(tally.closed)),
+    _K.FOUND_BY_OTHERS_FIRST: lambda tally: _share(len(tally.found_by_others), len(tally.in_territory)),
+    _K.REBOUND_RATE: _rebound_rate,
+    _K.SENT_BACK_RATE: lambda tally: _share(
+        tally.deeds["sent_back"], max(tally.deeds["completed"], tally.deeds["sent_back"])
+    ),
+    _K.HAND_BACK_RATE: lambda tally: _share(
+        tally.deeds["handed_back"], max(tally.deeds["dispatched"], tally.deeds["handed_back"])
+    ),
+    _K.LAST_MOMENT_RATE: _last_moment_rate,
+    _K.COPIED_NOTE_RATE: _copied_note_rate,
+}
+
+
+def measured(indicator: Indicator, unit: str | None, tally: Tally, rules: Rules) -> float | None:
+    """The value of ``indicator`` for ``unit``, to a tenth; None where there was nothing to measure."""
+    if indicator.kind is _K.COVERAGE:
+        mine = {area for area in rules.areas if rules.territorial_unit(area) == unit}
+        value = _share(len(tally.areas_heard & mine), len(mine))
+    else:
+        value = _MEASURES[indicator.kind](tally)
+    return None if value is None else round(value, 1)
+
+
+def points(indicator: Indicator, value: float) -> float:
+    """The points for ``value``: the whole weight at ``full_at``, none at ``zero_at``, in proportion between."""
+    share = (value - indicator.zero_at) / (indicator.full_at - indicator.zero_at)
+    return round(indicator.weight * min(1.0, max(0.0, share)), 2)
+
+
+def score(assessment: Assessment, unit: str | None, tally: Tally, rules: Rules) -> Score:
+    """What ``assessment`` makes of the tally of ``unit``."""
+    values = {one.id: measured(one, unit, tally, rules) for one in assessment.indicators}
+    earned = {
+        one.id: None if (value := values[one.id]) is None else points(one, value) for one in assessment.indicators
+    }
+    weight = sum(one.weight for one in assessment.indicators if values[one.id] is not None)
+    sum_ = sum(one for one in earned.values() if one is not None)
+    return Score(values, earned, weight, round(100 * sum_ / weight, 1) if weight else None)
+
+
+def ranks(scores: Mapping[str, Score], least_measured: int) -> dict[str, int]:
+    """The place of each unit of whom enough could be measured, 1 for the best; equal scores share a place."""
+    totals = {
+        unit: one.total for unit, one in scores.items() if one.total is not None and one.measured >= least_measured
+    }
+    return {unit: 1 + sum(other > total for other in totals.values()) for unit, total in totals.items()}

@@ -1,0 +1,56 @@
+"""A sheet as bytes: JSON for programs, CSV for spreadsheets. The same sheet always gives the same bytes. Pure."""
+
+from __future__ import annotations
+
+import csv
+from codecs import BOM_UTF8
+from io import StringIO
+from typing import Any
+
+import orjson
+
+from duban_console.assessing.compiling import Sheet, Value
+
+#: A spreadsheet would run a cell that begins so as a formula, and reporters write the titles.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def as_data(sheet: Sheet) -> dict[str, Any]:
+    """The sheet as JSON data; instants are in UTC, days are local."""
+    bulletin, window = sheet.bulletin, sheet.window
+    rests_on = {"clause": bulletin.clause} if bulletin.clause else {"basis": bulletin.basis}
+    return {
+        "bulletin": bulletin.id,
+        "kind": bulletin.kind,
+        "title": sheet.title,
+        **rests_on,
+        "pack": sheet.pack,
+        "calendar": sheet.calendar,
+        "period": {"name": window.period, "first": window.first, "last": window.last, "start_at": window.start_at},
+        "as_of": window.as_of,
+        "needs_approval": bulletin.needs_approval,
+        "recipients": sheet.recipients,
+        "columns": [{"key": key, "title": title} for key, title in sheet.columns],
+        "rows": sheet.rows,
+    }
+
+
+def to_json(sheet: Sheet) -> bytes:
+    """One JSON document in one line."""
+    return orjson.dumps(as_data(sheet), option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+
+
+def to_csv(sheet: Sheet, *, bom: bool = False) -> bytes:
+    """The headings and a line a row, as RFC 4180 has it, in UTF-8; Excel needs the ``bom`` to see that it is."""
+    text = StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(_cell(heading) for _, heading in sheet.columns)
+    writer.writerows([_cell(row[key]) for key, _ in sheet.columns] for row in sheet.rows)
+    return (BOM_UTF8 if bom else b"") + text.getvalue().encode()
+
+
+def _cell(value: Value) -> str:
+    if value is None:
+        return ""
+    text = str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text

@@ -1,0 +1,83 @@
+"""Where the events come from: the ledger's published view, or a file of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import orjson
+from pydantic import ValidationError
+
+from duban.errors import Unavailable, Undecodable
+from duban.io.postgres import connect_pool
+from duban.io.settings import Settings
+from duban.io.waiting import is_unavailable
+from duban.messages.envelope import first_fault
+from duban.problem import Event
+
+_BEFORE: Final = """
+    select body from router.published_events as one
+    join router.published_problems as problem on problem.id = one.problem_id
+    where problem.jurisdiction = $1 and one.at < $2
+    order by one.problem_id, one.version
+"""
+_NOT_YET = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
+
+
+async def from_ledger(settings: Settings, jurisdiction: str, before: datetime) -> Iterator[Event]:
+    """The events of ``jurisdiction`` before an instant, problem by problem, in order; parsed as they are taken.
+
+    Raises:
+        Unavailable: the ledger cannot be asked.
+    """
+    try:
+        pool = await connect_pool(settings, "console")
+        try:
+            rows = await pool.fetch(_BEFORE, jurisdiction, before)
+        finally:
+            await pool.close()
+    except _NOT_YET as error:
+        raise Unavailable("the ledger is not there yet: start the router once, it lays out its tables") from error
+    except Exception as error:
+        if is_unavailable(error):
+            raise Unavailable(f"the database cannot be asked: {type(error).__name__}: {error}") from error
+        raise
+    return (Event.model_validate_json(row["body"]) for row in rows)
+
+
+def from_file(path: Path) -> list[Event]:
+    """The events in a file of JSON lines, problem by problem, in order, each once.
+
+    A line is an event as the ledger holds it, or a record of ``duban.problems.v1`` as ``duban tail --json`` shows it;
+    refusals are passed over.
+
+    Raises:
+        Undecodable: naming the line.
+    """
+    found: dict[tuple[UUID, int], Event] = {}
+    with closing(path.open("rb")) as lines:
+        for event in _events(path, lines):
+            found[event.problem_id, event.version] = event
+    return [found[key] for key in sorted(found)]
+
+
+def _events(path: Path, lines: Iterable[bytes]) -> Iterator[Event]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            body: Any = orjson.loads(line)
+            for wrapping in ("data", "event"):
+                body = body[wrapping] if isinstance(body, dict) and wrapping in body else body
+            if isinstance(body, dict) and "code" in body and "change" not in body:
+                continue
+            yield Event.model_validate_json(orjson.dumps(body))
+        except orjson.JSONDecodeError as error:
+            raise Undecodable("not_json", f"{path}, line {number}: {error}") from None
+        except ValidationError as error:
+            raise Undecodable("invalid", f"{path}, line {number} is no event: {first_fault(error)}") from None

@@ -1,0 +1,228 @@
+"""All histories, counted by unit within a window; beside the units stands the whole, under ``None``. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from duban.messages import changes as c
+from duban.policy import Rules
+from duban.policy.ladder import MeasureKind
+from duban.problem import Kind, Stage, Status
+from duban_console.assessing.claims import Outcome, Verdict
+from duban_console.assessing.histories import Deed, History
+from duban_console.assessing.periods import Window
+
+_HOUR = 3600
+_DONE = frozenset({Status.VERIFYING, Status.VERIFIED, Status.STRUCK_OFF})
+
+
+@dataclass(slots=True)
+class Times:
+    """Durations in hours: of what has ended in the window, and of what still waits at its end."""
+
+    ended: list[float] = field(default_factory=list)
+    waiting: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What counts of one unit; ``judged`` holds one verdict for each obligation of each problem, the worst."""
+
+    received: set[UUID] = field(default_factory=set)
+    open: set[UUID] = field(default_factory=set)
+    completed: set[UUID] = field(default_factory=set)
+    struck_off: set[UUID] = field(default_factory=set)
+    rebounded: set[UUID] = field(default_factory=set)
+    no_deadline: set[UUID] = field(default_factory=set)
+    judged: dict[tuple[UUID, str, str], Verdict] = field(default_factory=dict)
+    overdue: dict[tuple[UUID, str, str], tuple[History, Verdict]] = field(default_factory=dict)
+    deeds: Counter[str] = field(default_factory=Counter)
+    held_hours: float = 0
+    find: Times = field(default_factory=Times)
+    respond: Times = field(default_factory=Times)
+    resolve: Times = field(default_factory=Times)
+    ratings: list[bool] = field(default_factory=list)
+    closed: set[UUID] = field(default_factory=set)
+    answered: set[UUID] = field(default_factory=set)
+    in_territory: set[UUID] = field(default_factory=set)
+    found_by_others: set[UUID] = field(default_factory=set)
+    areas_heard: set[str] = field(default_factory=set)
+    notes: list[tuple[UUID, str]] = field(default_factory=list)
+
+    @property
+    def outcomes(self) -> Counter[Outcome]:
+        """How many obligations ended how."""
+        return Counter(one.outcome for one in self.judged.values())
+
+
+Tallies = dict[str | None, Tally]
+
+
+def tallied(found: Iterable[History], window: Window, rules: Rules, own_channels: frozenset[str]) -> Tallies:
+    """What each unit did and left undone within ``window``; only units that occur are there, and the whole."""
+    tallies: Tallies = defaultdict(Tally)
+    tallies[None] = Tally()
+    for history in found:
+        _obligations(tallies, history, window)
+        if history.problem.kind is Kind.PROBLEM:
+            _problems(tallies, history, window)
+            _holdings(tallies, history, window)
+            _responses(tallies, history, window)
+            _territory(tallies, history, window, rules, own_channels)
+        for deed in history.deeds:
+            if deed.event.at in window:
+                _deed(tallies, history, deed)
+        for _, unit in (one for one in exposures(history) if one[0] in window):
+            for tally in _books(tallies, unit):
+                tally.deeds["exposed"] += 1
+    return dict(tallies)
+
+
+def _books(tallies: Tallies, unit: str | None) -> Iterator[Tally]:
+    if unit is not None:
+        yield tallies[unit]
+    yield tallies[None]
+
+
+def _obligations(tallies: Tallies, history: History, window: Window) -> None:
+    severity = list(Outcome)
+    for one in history.verdicts:
+        key = (history.problem.id, one.obligation, one.unit)
+        for tally in _books(tallies, one.unit):
+            if one.judged_at in window:
+                known = tally.judged.get(key)
+                if known is None or severity.index(one.outcome) >= severity.index(known.outcome):
+                    tally.judged[key] = one
+            if one.owing and one.outcome is Outcome.LATE:
+                tally.overdue[key] = (history, one)
+
+
+def _problems(tallies: Tallies, history: History, window: Window) -> None:
+    """Which problems were given, completed, closed and reopened."""
+    problem = history.problem
+    for deed in history.deeds:
+        if deed.event.at not in window:
+            continue
+        for tally in _books(tallies, deed.unit):
+            match deed.event.change:
+                case c.Dispatched():
+                    tally.received.add(problem.id)
+                case c.Completed() if problem.status in _DONE:
+                    tally.completed.add(problem.id)
+                    if deed.unit not in history.limited:
+                        tally.no_deadline.add(problem.id)
+                case c.StruckOff():
+                    tally.struck_off.add(problem.id)
+                case c.Reopened() | c.Rebounded():
+                    tally.rebounded.add(problem.id)
+    closed = [one for one in history.deeds if isinstance(one.event.change, c.StruckOff | c.Rejected)]
+    if problem.stage in (Stage.CLOSED, Stage.REJECTED) and closed[-1].event.at in window:
+        for tally in _books(tallies, closed[-1].unit):
+            tally.closed.add(problem.id)
+            if not problem.unanswered:
+                tally.answered.add(problem.id)
+
+
+def _holdings(tallies: Tallies, history: History, window: Window) -> None:
+    """How long the problem lay with whom: within the window, and in all until it was completed."""
+    whole: dict[str, float] = defaultdict(float)
+    for one in history.holdings:
+        to_at = one.to_at or window.as_of
+        whole[one.unit] += _hours(history, one.from_at, to_at)
+        for tally in _books(tallies, one.unit):
+            tally.held_hours += _hours(history, max(one.from_at, window.start_at), to_at)
+            if one.to_at is None:
+                tally.open.add(history.problem.id)
+    problem = history.problem
+    completed = [deed for deed in history.deeds if isinstance(deed.event.change, c.Completed)]
+    begun_at = history.deeds[0].event.at
+    if problem.status in _DONE and completed and completed[-1].unit is not None:
+        if completed[-1].event.at in window:
+            tallies[completed[-1].unit].resolve.ended.append(whole[completed[-1].unit])
+            tallies[None].resolve.ended.append(_hours(history, begun_at, completed[-1].event.at))
+    elif problem.lead_unit is not None and problem.stage not in (Stage.CLOSED, Stage.REJECTED):
+        tallies[problem.lead_unit].resolve.waiting.append(whole[problem.lead_unit])
+        tallies[None].resolve.waiting.append(_hours(history, begun_at, window.as_of))
+
+
+def _responses(tallies: Tallies, history: History, window: Window) -> None:
+    """From each receipt to the acknowledgement; a hand-back is no answer."""
+    given: tuple[str, datetime] | None = None
+    for deed in history.deeds:
+        event = deed.event
+        match event.change:
+            case c.Dispatched():
+                unit = event.change.lead_unit
+                given = given if given is not None and given[0] == unit else (unit, event.at)
+            case c.Acknowledged() | c.Completed():
+                if given is not None and event.at in window:
+                    tallies[given[0]].respond.ended.append(_hours(history, given[1], event.at))
+                    tallies[None].respond.ended.append(_hours(history, history.deeds[0].event.at, event.at))
+                given = None
+            case c.HandedBack():
+                given = None
+    if given is not None and history.problem.status is Status.DISPATCHED:
+        tallies[given[0]].respond.waiting.append(_hours(history, given[1], window.as_of))
+        tallies[None].respond.waiting.append(_hours(history, history.deeds[0].event.at, window.as_of))
+
+
+def _territory(tallies: Tallies, history: History, window: Window, rules: Rules, own: frozenset[str]) -> None:
+    """Who found what is in whose territory."""
+    for deed in history.deeds:
+        if not isinstance(deed.event.change, c.Registered | c.Attached) or deed.event.at not in window:
+            continue
+        filed = deed.event.change.filed
+        report = filed.report
+        unit = rules.territorial_unit(report.area) if report.area in rules.areas else None
+        for tally in _books(tallies, unit):
+            if report.channel in own and report.area is not None and unit is not None:
+                tally.areas_heard.add(report.area)
+            if isinstance(deed.event.change, c.Registered):
+                tally.in_territory.add(history.problem.id)
+                if report.channel not in own:
+                    tally.found_by_others.add(history.problem.id)
+                if report.observed_at is not None:
+                    tally.find.ended.append(max(0.0, (filed.received_at - report.observed_at).total_seconds() / _HOUR))
+
+
+def _deed(tallies: Tallies, history: History, deed: Deed) -> None:
+    change = deed.event.change
+    unit = deed.unit
+    if isinstance(change, c.Escalated):
+        # The unit that owed it: a co-unit for its part, the office for what is its own, else the lead.
+        _, _, co_unit = change.obligation.partition("/")
+        of_office = history.rules.obligation(change.obligation).owner == "@office"
+        unit = history.rules.pack.office if of_office else co_unit or unit
+    for tally in _books(tallies, unit):
+        tally.deeds[change.kind] += 1
+        if isinstance(change, c.Rated):
+            tally.ratings.append(change.satisfied)
+    if isinstance(change, c.Progressed):
+        for tally in _books(tallies, deed.event.actor.unit):
+            tally.notes.append((history.problem.id, " ".join(change.note.split())))
+
+
+def exposures(history: History) -> Iterator[tuple[datetime, str | None]]:
+    """When the problem was exposed, and which unit with it; what waits for approval has not been."""
+    waiting: dict[int, str | None] = {}
+    for deed in history.deeds:
+        change, at = deed.event.change, deed.event.at
+        if isinstance(change, c.Escalated | c.Measured):
+            measure = history.rules.measures.get(change.measure)
+            if measure is not None and measure.kind is MeasureKind.EXPOSURE:
+                if change.approval is None:
+                    yield at, deed.unit
+                else:
+                    waiting[deed.event.version] = deed.unit
+        elif isinstance(change, c.Approved) and change.version in waiting:
+            yield at, waiting[change.version]
+
+
+def _hours(history: History, from_at: datetime, to_at: datetime) -> float:
+    if to_at <= from_at:
+        return 0.0
+    return history.rules.calendar.working_seconds(from_at, to_at) / _HOUR

@@ -1,0 +1,11 @@
+"""A pack for people: told in sentences, and set beside another one. Pure; text and structures only.
+
+- :func:`explained`: the whole pack as Markdown, in English or Chinese.
+- :func:`differences`: what changed between two packs, entry by entry.
+"""
+
+from duban_console.explaining.differing import Difference, differences, in_words, section_name
+from duban_console.explaining.telling import explained
+from duban_console.explaining.words import Language
+
+__all__ = ["Difference", "Language", "differences", "explained", "in_words", "section_name"]

@@ -1,0 +1,159 @@
+"""Any field of a pack in words, from its shape alone: so that a new section is told on the day it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date
+from enum import Enum
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from duban.calendar import Within
+from duban.policy.entry import Text
+from duban_console.explaining.words import EVENTS, Language, Words
+
+#: What the head of an entry says already.
+_HEAD: Final = ("id", "title", "clause", "basis", "ids")
+
+#: The Chinese names of fields; English ones are read off the identifier.
+_FIELDS: Final[dict[str, str]] = {
+    "version": "版本", "id": "标识", "at": "时刻", "date": "日期", "effective_from": "施行日期",
+    "jurisdiction": "适用地区", "document": "文件", "time": "工作时间", "number": "编号",
+    "office": "办公室", "units": "单位", "channels": "渠道", "areas": "区域", "categories": "类别",
+    "default_category": "默认类别", "near": "合并条件", "responsibility_list": "责任清单", "fallback": "兜底单位",
+    "always_responsible": "始终负责", "hand_back": "退单", "closing": "销号", "measures": "措施",
+    "ladders": "升级阶梯", "obligations": "时限", "parent": "上级", "unit": "单位", "lead": "主办", "co": "协办",
+    "to": "告知", "by": "由", "title": "名称", "text": "文书", "running": "计时状态", "since": "起算",
+    "within": "期限", "until": "期限", "met_by": "履行方式", "ladder": "升级阶梯", "owner": "责任方",
+    "measure": "措施", "before": "提前", "after": "逾期", "rungs": "阶梯", "liaison": "联络员",
+    "deputy": "分管负责人", "staff": "联络员", "roles": "角色", "outside": "体系外", "tier": "网格层级",
+    "cell": "五定", "duty": "职责", "person": "责任人", "task": "任务", "assessment": "考核", "extension": "延期",
+    "pause": "暂停计时", "grounds": "事由", "at_most": "最多次数", "flags": "标记", "gate": "销号条件",
+    "checks": "核验", "blocks": "限制", "look_back": "回头看", "raise_by": "起始级别提高", "triggers": "触发措施",
+    "windows": "时段", "periods": "起止", "duties": "定期任务", "schedule": "安排", "every": "周期", "on": "时点",
+    "during": "仅限时段", "due_on": "截止日", "public": "公开", "approval": "审批", "flag": "标记",
+    "issuers": "联合签发", "referrals": "移送", "lists": "清单", "rewards": "奖励", "bulletins": "通报",
+    "grid": "网格", "kind": "种类", "clause": "条款", "basis": "依据", "outcomes": "办理结果", "verify": "须核查",
+    "strike_off": "销号方式", "evidence": "须附证据", "clause_cited": "须引条款", "calendar": "日历",
+    "hours": "工作时段", "counting": "计算方式", "metres": "距离(米)", "times": "次数", "needs": "须先",
+    "says": "说明", "parts": "分工办理", "plan_changes": "方案变更", "rectification": "整改类型", "ids": "对照编号",
+}  # fmt: skip
+
+
+#: The Chinese of closed sets of words.
+_VALUES: Final[dict[str, str]] = {
+    "day": "每日", "working_day": "每个工作日", "week": "每周", "month": "每月", "quarter": "每季度", "year": "每年",
+    "once": "一次", "filed": "报送即生效", "by_approval": "须经批准", "each_co_unit": "各协办单位分别办结",
+    "practice": "惯例", "by_office": "由办公室", "automatic": "自动", "never": "不合并",
+}  # fmt: skip
+#: Fields whose values are events.
+_EVENTS: Final = frozenset({"on", "needs", "since", "met_by"})
+
+
+def field_name(name: str, words: Words) -> str:
+    """A field's name for people."""
+    plain = name.replace("_", " ")
+    return _FIELDS.get(name, plain) if words.language is Language.ZH else plain
+
+
+def value_in_words(value: Any, words: Words) -> str:
+    """A value of any shape in one line."""
+    if isinstance(value, Text):
+        return words.text(value)
+    if isinstance(value, Within):
+        return words.duration(value)
+    if isinstance(value, BaseModel):
+        fields = _given(value, ())
+        return words.say("; ", "；").join(
+            f"{field_name(name, words)}{words.say(': ', '：')}{_field_value(name, inner, words)}"
+            for name, inner in fields
+        )
+    if isinstance(value, bool):
+        return words.yes(value)
+    if isinstance(value, Enum):
+        return words.say(str(value.value), _VALUES.get(value.value, str(value.value)))
+    if isinstance(value, date):
+        return words.day(value)
+    if isinstance(value, str):
+        return words.say(words.unit(value), _VALUES.get(value) or words.unit(value))
+    if isinstance(value, Mapping):
+        colon = words.say(": ", "：")
+        return words.say("; ", "；").join(f"{key}{colon}{value_in_words(inner, words)}" for key, inner in value.items())
+    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(one, date) for one in value):
+        return words.say(" to ", "至").join(words.day(day) for day in value)
+    if isinstance(value, Collection):
+        return words.listed(value_in_words(inner, words) for inner in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def section_in_words(value: Any, words: Words) -> Iterator[str]:
+    """A whole section that nothing better is known about: a bullet an entry, or a bullet a field."""
+    if isinstance(value, BaseModel):
+        told = words.founded(value)
+        for name, inner in _given(value, _HEAD):
+            yield from _field(name, inner, words)
+        if told:
+            yield f"- {told}"
+    elif isinstance(value, Collection) and not isinstance(value, str):
+        for entry in value:
+            yield from _entry(entry, words)
+    else:
+        yield f"- {value_in_words(value, words)}"
+
+
+def _field(name: str, value: Any, words: Words) -> Iterator[str]:
+    """A field; the entries in it, where it is a list of entries, each on a line of its own."""
+    called = field_name(name, words) + words.say(":", "：")
+    if isinstance(value, tuple) and value and all(isinstance(one, BaseModel) for one in value):
+        yield f"- {called}"
+        for entry in value:
+            yield from (f"  {line}" for line in _entry(entry, words))
+    else:
+        yield f"- {called}{words.say(' ', '')}{_field_value(name, value, words)}"
+
+
+def _field_value(name: str, value: Any, words: Words) -> str:
+    """A field's value; events by their own words, entries of the pack by their titles."""
+    many = value if isinstance(value, tuple) else (value,)
+    if name in _EVENTS:
+        return words.listed(words.event(one) if one in EVENTS else value_in_words(one, words) for one in many)
+    titles = words.entries.get(name, {})
+    if any(isinstance(one, str) and one in titles for one in many):
+        return words.names(many, titles)
+    return value_in_words(value, words)
+
+
+def _entry(entry: Any, words: Words) -> Iterator[str]:
+    if not isinstance(entry, BaseModel):
+        yield f"- {value_in_words(entry, words)}"
+        return
+    rest = others(entry, _HEAD, words)
+    head = [f"**{called(entry, words)}**"] if called(entry, words) else []
+    parts = words.say("; ", "；").join(rest)
+    colon = words.say(": ", "：") if head and parts else ""
+    yield f"- {''.join(head)}{colon}{parts} {words.founded(entry)}".rstrip()
+
+
+def called(entry: Any, words: Words) -> str:
+    """What an entry is called: its title, else its id."""
+    title = getattr(entry, "title", None)
+    return words.text(title) if isinstance(title, Text) else str(getattr(entry, "id", ""))
+
+
+def others(entry: BaseModel, known: Collection[str], words: Words) -> list[str]:
+    """The fields of ``entry`` that are set and not ``known``, each as ``name: value``."""
+    colon = words.say(": ", "：")
+    return [
+        f"{field_name(name, words)}{colon}{_field_value(name, value, words)}" for name, value in _given(entry, known)
+    ]
+
+
+def _given(entry: BaseModel, known: Collection[str]) -> list[tuple[str, Any]]:
+    """The fields that say something: set, and neither the default nor ``known``."""
+    fields = type(entry).model_fields
+    return [
+        (name, value)
+        for name, value in entry
+        if name not in known and value is not None and value != () and value != fields[name].default
+    ]

@@ -1,0 +1,111 @@
+"""Obligations in sentences: who must do what, by when, and what follows if not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from duban.policy.ladder import Ladder, Obligation, Rung
+from duban.policy.pack import PolicyPack
+from duban_console.explaining.generic import others
+from duban_console.explaining.words import Words
+
+_TOLD = (
+    "id", "title", "clause", "basis", "ids", "owner", "met_by", "running", "since", "within", "until", "categories",
+    "channels", "ladder",
+)  # fmt: skip
+
+
+def obligations(pack: PolicyPack, words: Words) -> Iterator[str]:
+    """Each obligation as a heading, a sentence, for what it holds, and its ladder."""
+    ladders = {ladder.id: ladder for ladder in pack.ladders}
+    measures = {measure.id: words.text(measure.title) for measure in pack.measures}
+    for index, one in enumerate(pack.obligations):
+        if index:
+            yield ""
+        founded = words.founded(one)
+        yield f"### {_capital(words.text(one.title))} (`{one.id}`)"
+        yield ""
+        yield f"{_sentence(one, words)}{_met(one, words)}{words.say(' ', '') + founded if founded else ''}"
+        yield ""
+        yield from _scope(pack, one, words)
+        yield from _consequences(ladders[one.ladder], measures, words)
+
+
+def _sentence(one: Obligation, words: Words) -> str:
+    owner = words.unit(one.owner)
+    title = words.text(one.title)
+    act = title[0].lower() + title[1:]
+    since = words.listed((words.event(kind) for kind in one.since), ("or", "或"))
+    many = words.say(", whichever came last", "（以最后发生者为准）") if len(one.since) > 1 else ""
+    status = words.listed((words.status(status.value) for status in one.running), ("or", "或"))
+    if one.within is None:
+        until = words.until(one.until or "")
+        said = words.say(
+            f"{_capital(owner)} must {act} {until}, while the problem is {status}",
+            f"{owner}须{until}{act}（问题处于“{status}”期间）",
+        )
+    elif one.within.at is not None:
+        due = words.duration(one.within)
+        said = words.say(
+            f"{_capital(owner)} must {act} by {due} after {since}{many}, while the problem is {status}",
+            f"{owner}须在{since}{many}后的{due}前{act}（问题处于“{status}”期间）",
+        )
+    else:
+        due = words.duration(one.within)
+        said = words.say(
+            f"{_capital(owner)} must {act} within {due} of {since}{many}, while the problem is {status}",
+            f"{owner}须在{since}{many}后{due}内{act}（问题处于“{status}”期间）",
+        )
+    return said + words.say(".", "。")
+
+
+def _met(one: Obligation, words: Words) -> str:
+    if not one.met_by:
+        return ""
+    met = words.listed((words.event(kind) for kind in one.met_by), ("or", "或"))
+    return words.say(f" It is met by {met}.", f"以{met}为履行。")
+
+
+def _scope(pack: PolicyPack, one: Obligation, words: Words) -> Iterator[str]:
+    for section, chosen, label in (
+        ("categories", one.categories, ("Holds for", "适用类别")),
+        ("channels", one.channels, ("Reported by", "适用渠道")),
+    ):
+        if chosen:
+            entries = getattr(pack, section)
+            titles = {entry.id: words.text(entry.title) for entry in entries}
+            left = [entry.id for entry in entries if entry.id not in chosen]
+            named = words.names(chosen, titles)
+            if not left:
+                named = words.say("all", "全部")
+            elif len(left) <= len(chosen) // 4:
+                rest = words.names(left, titles)
+                named = words.say(f"all but {rest}", f"除{rest}以外的全部")
+            yield f"- {words.say(*label)}{words.say(': ', '：')}{named}"
+    for more in others(one, _TOLD, words):
+        yield f"- {_capital(more)}"
+
+
+def _consequences(ladder: Ladder, measures: dict[str, str], words: Words) -> Iterator[str]:
+    for rung in ladder.rungs:
+        measure = measures[rung.measure]
+        to = words.listed(words.unit(unit) for unit in rung.to)
+        more = "".join(words.say("; ", "；") + one for one in others(rung, ("measure", "before", "after", "to"), words))
+        yield words.say(
+            f"- {_when(rung, words)}: {measure}, to {to}{more}.", f"- {_when(rung, words)}：{measure}，告知{to}{more}。"
+        )
+    tail = words.founded(ladder)
+    if tail:
+        yield words.say(f"- This ladder (`{ladder.id}`): {tail}", f"- 升级阶梯 `{ladder.id}`：{tail}")
+
+
+def _when(rung: Rung, words: Words) -> str:
+    if rung.before is not None:
+        return words.say(f"{words.duration(rung.before)} before", f"届满前{words.duration(rung.before)}")
+    if rung.after is not None:
+        return words.say(f"{words.duration(rung.after)} after the lapse", f"逾期{words.duration(rung.after)}")
+    return words.say("At the lapse", "届满未办")
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

@@ -1,0 +1,284 @@
+"""A whole pack as Markdown: what it is, who is who, who answers for what, what is due when and what follows if not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from duban.policy.entry import Founded
+from duban.policy.organisation import Nearness, Responsibility
+from duban.policy.pack import PolicyPack
+from duban_console.explaining.generic import called, field_name, others, section_in_words
+from duban_console.explaining.owing import obligations
+from duban_console.explaining.words import COUNTING, WEEKDAYS, Language, Words
+
+Lines = Iterator[str]
+
+
+def explained(pack: PolicyPack, language: Language = Language.EN) -> str:
+    """``pack`` as a person would read it, in Markdown; a section that is not known here is told by its shape."""
+    words = Words(language)
+    words.titles = {unit.id: words.text(unit.title) for unit in pack.units}
+    for field, section in _REFERRING.items():
+        words.entries[field] = {one.id: words.text(one.title) for one in getattr(pack, section)}
+    parts = [_head(pack, words)]
+    for heading, tell in _CHAPTERS:
+        parts.append(_chapter(words.say(*heading), tell(pack, words)))
+    for section in _unknown(pack):
+        name = field_name(section, words)
+        parts.append(_chapter(name[0].upper() + name[1:], section_in_words(getattr(pack, section), words)))
+    bases = words.say("What rests on the document, and what on practice", "何者有据，何者为惯例")
+    parts.append(_chapter(bases, _bases(pack, words)))
+    return "\n\n".join("\n".join(part).rstrip() for part in parts) + "\n"
+
+
+def _chapter(heading: str, lines: Iterable[str]) -> list[str]:
+    return [f"## {heading}", "", *lines]
+
+
+def _unknown(pack: PolicyPack) -> list[str]:
+    """The sections that are filled and not told by a chapter of their own."""
+    fields = type(pack).model_fields
+    return [
+        name
+        for name, value in pack
+        if name not in _KNOWN and value is not None and value != () and value != fields[name].default
+    ]
+
+
+def _head(pack: PolicyPack, words: Words) -> list[str]:
+    number = pack.number.format(year=2026, serial=1)
+    return [
+        f"# {words.text(pack.title)}",
+        "",
+        words.say(
+            f"Policy pack `{pack.id}`, version {pack.version}, for `{pack.jurisdiction}`. Document: {pack.document}",
+            f"政策包 `{pack.id}`，第{pack.version}版，适用于 `{pack.jurisdiction}`。文件：{pack.document}",
+        ),
+        "",
+        words.say(
+            f"{words.unit(pack.office)} keeps the ledger; a problem gets a number such as {number}.",
+            f"{words.unit(pack.office)}管理台账，问题编号如“{number}”。",
+        ),
+    ]
+
+
+def _time(pack: PolicyPack, words: Words) -> Lines:
+    time = pack.time
+    spans = words.listed(f"{one.start}–{one.end}" for one in time.hours.intervals)
+    days = _weekdays(time.hours.weekdays, words)
+    yield (
+        words.say(
+            f"Working time is {spans} on {days}, less the holidays of the calendar `{time.calendar}`. ",
+            f"工作时间为{days}{spans}，节假日与调休按日历 `{time.calendar}` 。",
+        )
+        + words.say(*COUNTING[time.counting])
+        + _tail(time, words)
+    )
+
+
+def _weekdays(days: Sequence[str], words: Words) -> str:
+    """``Mon to Fri`` where they follow one another."""
+    told = [words.say(*WEEKDAYS[day]) for day in days]
+    places = [list(WEEKDAYS).index(day) for day in days]
+    if len(days) > 2 and places == list(range(places[0], places[0] + len(days))):
+        return words.say(f"{told[0]} to {told[-1]}", f"{told[0]}至{told[-1]}")
+    return words.listed(told)
+
+
+def _units(pack: PolicyPack, words: Words) -> Lines:
+    areas = {area.id: words.text(area.title) for area in pack.areas}
+    for unit in pack.units:
+        said = []
+        if unit.id == pack.office:
+            said.append(words.say("keeps the ledger", "管理台账"))
+        if unit.id == pack.fallback.unit:
+            said.append(words.say("takes what nobody else does", "兜底接收"))
+        if unit.parent:
+            said.append(words.say(f"under {words.unit(unit.parent)}", f"隶属{words.unit(unit.parent)}"))
+        mine = [areas[area.id] for area in pack.areas if area.unit == unit.id]
+        if mine:
+            said.append(words.say("answers for ", "负责区域：") + words.listed(mine))
+        said += others(unit, ("id", "title", "parent", "clause", "basis", "ids"), words)
+        yield _bullet(called(unit, words), said, unit, words)
+
+
+def _areas(pack: PolicyPack, words: Words) -> Lines:
+    titles = {area.id: words.text(area.title) for area in pack.areas}
+    if not titles:
+        yield words.say("The pack names no areas.", "本政策包未划分区域。")
+    for area in pack.areas:
+        said = [words.say(f"in {titles[area.parent]}", f"位于{titles[area.parent]}")] if area.parent else []
+        said += others(area, ("id", "title", "parent"), words)
+        yield _bullet(called(area, words), said, area, words)
+
+
+def _channels(pack: PolicyPack, words: Words) -> Lines:
+    for channel in pack.channels:
+        said = others(channel, ("id", "title", "clause", "basis", "ids"), words)
+        yield _bullet(called(channel, words), said, channel, words)
+
+
+def _categories(pack: PolicyPack, words: Words) -> Lines:
+    yield words.say("Two reports of one category: ", "同一类别的两条线索：") + _near(pack.near, words)
+    yield ""
+    for category in pack.categories:
+        said = [_near(category.near, words)] if category.near else []
+        if category.id == pack.default_category:
+            said.append(words.say("for reports that name no category", "线索未注明类别时归入此类"))
+        said += others(category, ("id", "title", "near", "clause", "basis", "ids"), words)
+        yield _bullet(called(category, words), said, category, words)
+
+
+def _near(near: Nearness | str, words: Words) -> str:
+    if not isinstance(near, Nearness):
+        return words.say("each stands for itself", "不合并，各自立案")
+    return words.say(
+        f"within {near.metres:g} m and {near.hours:g} h they are one problem",
+        f"相距{near.metres:g}米以内、相隔{near.hours:g}小时以内的，合并为一个问题",
+    )
+
+
+def _list(pack: PolicyPack, words: Words) -> Lines:
+    yield words.say("The first line that fits takes the report.", "自上而下，首个相符的条目承接。")
+    yield ""
+    for index, line in enumerate(pack.responsibility_list, start=1):
+        what = _scope(pack, line, words)
+        lead = words.unit(line.lead)
+        said = words.say(f"{what}: {lead} leads", f"{what}：{lead}主办")
+        if line.co:
+            helping = words.listed(words.unit(unit) for unit in line.co)
+            said += words.say(f", with {helping}", f"，{helping}协办")
+        known = ("categories", "areas", "channels", "lead", "co", "clause", "basis", "ids")
+        said += "".join(words.say("; ", "；") + more for more in others(line, known, words))
+        yield f"{index}. {said}{words.say('.', '。')}{_tail(line, words)}"
+    yield ""
+    if pack.always_responsible:
+        always = words.listed(words.unit(unit) for unit in pack.always_responsible)
+        yield words.say(f"Always responsible as well: {always}.", f"以下始终负责，不再列出：{always}。")
+        yield ""
+    desk = words.unit(pack.fallback.unit)
+    said = words.say(f"What no line takes goes to {desk}.", f"无条目相符的，由{desk}承接。")
+    yield said + _tail(pack.fallback, words)
+
+
+def _scope(pack: PolicyPack, line: Responsibility, words: Words) -> str:
+    parts = []
+    if line.categories:
+        parts.append(words.names(line.categories, {one.id: words.text(one.title) for one in pack.categories}))
+    if line.areas:
+        named = words.names(line.areas, {one.id: words.text(one.title) for one in pack.areas})
+        parts.append(words.say(f"in {named}", f"位于{named}的"))
+    if line.channels:
+        named = words.names(line.channels, {one.id: words.text(one.title) for one in pack.channels})
+        parts.append(words.say(f"reported by {named}", f"经{named}反映的"))
+    return words.say(" ", "，").join(parts) or words.say("Everything", "全部问题")
+
+
+def _life(pack: PolicyPack, words: Words) -> Lines:
+    needs = [words.say("sealed evidence", "固化的证据")] if pack.hand_back.evidence else []
+    needs += [words.say("the clause it rests on", "所依据的条款")] if pack.hand_back.clause_cited else []
+    with_ = words.listed(needs) or words.say("no more than a reason", "说明理由")
+    most = pack.hand_back.at_most
+    yield words.say(
+        f"- A unit hands back what is not its own with {with_}, at most {most} times for one problem.",
+        f"- 非本单位职责的，可退单，须有{with_}；同一问题最多退{most}次。",
+    ) + _tail(pack.hand_back, words)
+    closing = pack.closing
+    check = (
+        ("is verified by somebody else", "须经他人核查") if closing.verify else ("needs no verification", "无须核查")
+    )
+    end = ("the office strikes it off", "由办公室销号")
+    if closing.strike_off == "automatic":
+        end = ("it is struck off by itself", "自动销号")
+    outcomes = words.listed(closing.outcomes, ("or", "或"))
+    yield words.say(
+        f"- Completed work {check[0]}; then {end[0]}. Its outcome is one of: {outcomes}.",
+        f"- 办结后{check[1]}，{end[1]}。办理结果为：{outcomes}。",
+    ) + _tail(closing, words)
+    known = ("clause", "basis", "ids", "evidence", "clause_cited", "at_most", "verify", "strike_off", "outcomes")
+    for more in (*others(pack.hand_back, known, words), *others(closing, known, words)):
+        yield f"- {more}"
+
+
+def _measures(pack: PolicyPack, words: Words) -> Lines:
+    for measure in pack.measures:
+        said = [words.say("made public", "向社会公开")] if measure.public else []
+        said += others(measure, ("id", "kind", "title", "text", "public", "clause", "basis", "ids"), words)
+        yield _bullet(called(measure, words), said, measure, words)
+        yield ""
+        yield from (f"  > {line}" for line in measure.text.splitlines())
+        yield ""
+
+
+def _bases(pack: PolicyPack, words: Words) -> Lines:
+    by_clause: dict[str, list[str]] = {}
+    practice: dict[str, list[str]] = {}
+    for section, value in pack:
+        for name, entry in _founded(section, value, words):
+            if entry.clause:
+                by_clause.setdefault(entry.clause, []).append(name)
+            elif entry.basis:
+                practice.setdefault(section, []).append(name)
+    colon = words.say(": ", "：")
+    for clause, names in by_clause.items():
+        yield f"- {clause}{colon}{words.listed(dict.fromkeys(names))}"
+    silent = sum(map(len, practice.values()))
+    total = silent + sum(map(len, by_clause.values()))
+    yield "" if by_clause else words.say("Nothing cites a clause.", "全部条目均未引条款。")
+    yield words.say(
+        f"{silent} of {total} entries are practice, where the document is silent.",
+        f"{total}项中有{silent}项为惯例（文件未作规定）。",
+    )
+    yield ""
+    for section, names in practice.items():
+        yield f"- {field_name(section, words)}{colon}{words.listed(dict.fromkeys(names))}"
+
+
+def _founded(field: str, value: Any, words: Words) -> Iterator[tuple[str, Founded]]:
+    """Every entry in ``value`` that rests on something, by what it is called, and those inside it."""
+    name = field_name(field, words)
+    for place, entry in enumerate(value if isinstance(value, tuple) else (value,), start=1):
+        if isinstance(entry, Founded):
+            line = words.say(f"{name} line {place}", f"{name}第{place}项") if isinstance(value, tuple) else name
+            yield called(entry, words) or line, entry
+        if isinstance(entry, BaseModel):
+            for inner, inside in entry:
+                yield from _founded(inner, inside, words)
+
+
+def _bullet(name: str, said: list[str], entry: Any, words: Words) -> str:
+    colon = words.say(": ", "：") if said else ""
+    return f"- **{name}**{colon}{words.say('; ', '；').join(said)}{_tail(entry, words)}"
+
+
+def _tail(entry: Any, words: Words) -> str:
+    founded = words.founded(entry)
+    return words.say(f" {founded}", founded) if founded else ""
+
+
+#: Fields that refer to entries, and the sections where those stand.
+_REFERRING: Final = {
+    "measure": "measures", "categories": "categories", "channels": "channels", "areas": "areas", "flag": "flags",
+    "flags": "flags", "during": "windows",
+}  # fmt: skip
+#: The chapters in the order of a first reading.
+_CHAPTERS: Final[tuple[tuple[tuple[str, str], Callable[[PolicyPack, Words], Lines]], ...]] = (
+    (("Who is who", "单位"), _units),
+    (("Areas", "区域"), _areas),
+    (("How time counts", "时间如何计算"), _time),
+    (("By which way reports come in", "线索渠道"), _channels),
+    (("Categories", "问题类别"), _categories),
+    (("Who answers for what", "责任清单"), _list),
+    (("Handing back and closing", "退单与销号"), _life),
+    (("What is due when, and what follows if not", "时限与逾期后果"), obligations),
+    (("The measures and their words", "措施与文书"), _measures),
+)  # fmt: skip
+#: The sections that those chapters tell.
+_KNOWN: Final = frozenset(
+    {"id", "version", "jurisdiction", "title", "document", "time", "number", "office", "units", "channels", "areas",
+     "categories", "default_category", "near", "responsibility_list", "always_responsible", "fallback", "hand_back",
+     "closing", "measures", "ladders", "obligations"}
+)  # fmt: skip

@@ -1,0 +1,188 @@
+"""The words in which a pack is told: durations, statuses, events and roles, in English and Chinese."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from enum import StrEnum
+from typing import Any, Final
+
+from duban.calendar import Counting, Within
+from duban.policy.entry import Text
+
+
+class Language(StrEnum):
+    """In which language a pack is told."""
+
+    EN = "en"
+    ZH = "zh"
+
+
+#: English, Chinese.
+Phrase = tuple[str, str]
+
+STATUSES: Final[dict[str, Phrase]] = {
+    "registered": ("waiting for a unit", "待交办"),
+    "dispatched": ("given to a unit", "已交办待签收"),
+    "underway": ("at work", "办理中"),
+    "paused": ("paused", "暂停计时"),
+    "verifying": ("waiting for verification", "待核查"),
+    "verified": ("waiting for strike-off", "待销号"),
+    "struck_off": ("struck off", "已销号"),
+    "rejected": ("rejected", "不予受理"),
+}
+
+EVENTS: Final[dict[str, Phrase]] = {
+    "registered": ("registration", "登记"),
+    "opened": ("its opening", "开启"),
+    "attached": ("a further report", "并入线索"),
+    "rejected": ("rejection", "不予受理"),
+    "dispatched": ("dispatch", "交办"),
+    "acknowledged": ("acknowledgement", "签收"),
+    "handed_back": ("hand-back", "退单"),
+    "planned": ("filing of the plan", "报送整改方案"),
+    "plan_proposed": ("a proposed change of the plan", "申请变更方案"),
+    "plan_refused": ("refusal of a changed plan", "方案变更未获批"),
+    "milestone_reached": ("a milestone reached", "节点完成"),
+    "reviewed": ("a review", "评估"),
+    "progressed": ("a word on progress", "报送进展"),
+    "part_finished": ("a co-unit's part finished", "协办单位办结"),
+    "extension_asked": ("a request for more time", "申请延期"),
+    "extended": ("an extension", "批准延期"),
+    "extension_denied": ("a denied extension", "延期未获批"),
+    "paused": ("a pause", "暂停"),
+    "resumed": ("the end of a pause", "恢复计时"),
+    "completed": ("completion", "办结"),
+    "verified": ("verification", "核查通过"),
+    "sent_back": ("being sent back", "退回重办"),
+    "checked": ("a signed check", "核验签字"),
+    "struck_off": ("strike-off", "销号"),
+    "looked_back": ("a look back", "回头看"),
+    "rebounded": ("a rebound", "反弹"),
+    "reopened": ("reopening", "重新立案"),
+    "reminded": ("a reminder", "提示"),
+    "escalated": ("an escalation", "升级"),
+    "replied": ("a reply", "回复"),
+    "rated": ("a rating", "评价"),
+    "flagged": ("a mark being set", "加标"),
+    "unflagged": ("a mark being taken off", "去标"),
+    "sponsored": ("sponsorship by a leader", "领导包案"),
+    "referred": ("referral", "移送"),
+    "received": ("receipt", "接收"),
+    "measured": ("a measure", "采取措施"),
+    "approved": ("approval", "批准"),
+    "recomputed": ("a new reckoning", "重新计时"),
+}
+
+ROLES: Final[dict[str, Phrase]] = {
+    "@owner": ("the unit that owes it", "责任单位"),
+    "@superior": ("the unit above it", "其上级单位"),
+    "@lead": ("the lead unit", "主办单位"),
+    "@co": ("the co-units", "协办单位"),
+    "@office": ("the office", "办公室"),
+    "@sponsor": ("the leader who sponsors it", "包案领导"),
+    "@territorial": ("the unit of the area", "属地单位"),
+}
+
+_UNTIL: Final[dict[str, Phrase]] = {
+    "plan_due": ("by the date of the filed plan", "按整改方案确定的日期"),
+    "milestone_due": ("by the date of the plan's next milestone", "按整改方案下一节点的日期"),
+}
+
+_DURATIONS: Final[dict[str, tuple[str, str, str]]] = {
+    "minutes": ("minute", "minutes", "分钟"),
+    "hours": ("hour", "hours", "小时"),
+    "days": ("day", "days", "日"),
+    "working_days": ("working day", "working days", "个工作日"),
+    "working_hours": ("working hour", "working hours", "个工作小时"),
+}
+
+COUNTING: Final[dict[Counting, Phrase]] = {
+    Counting.WHOLE_DAYS: (
+        "By whole days: the day of the event does not count, and a period ends at the close of its last working day.",
+        "按整日计算：开始当日不计入，期间于最后一个工作日下班时届满。",
+    ),
+    Counting.ELAPSED: (
+        "From the moment itself: n days later at the same time of day; outside working hours, from the next opening.",
+        "自行为发生之时起算，至若干日后同一时刻；非工作时间发生的，自下一上班时刻起算。",
+    ),
+}
+
+WEEKDAYS: Final[dict[str, Phrase]] = {
+    "mon": ("Mon", "周一"),
+    "tue": ("Tue", "周二"),
+    "wed": ("Wed", "周三"),
+    "thu": ("Thu", "周四"),
+    "fri": ("Fri", "周五"),
+    "sat": ("Sat", "周六"),
+    "sun": ("Sun", "周日"),
+}
+
+
+class Words:
+    """One language; with ``titles`` units are named by them, with ``entries`` what a field of that name refers to."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self.titles: dict[str, str] = {}
+        self.entries: dict[str, dict[str, str]] = {}
+
+    def say(self, en: str, zh: str) -> str:
+        """The one or the other."""
+        return zh if self.language is Language.ZH else en
+
+    def text(self, text: Text) -> str:
+        """The pack's own words; English where it has no Chinese."""
+        return (text.zh or text.en) if self.language is Language.ZH else text.en
+
+    def status(self, status: str) -> str:
+        return self.say(*STATUSES.get(status, (status.replace("_", " "), status)))
+
+    def event(self, kind: str) -> str:
+        return self.say(*EVENTS.get(kind, (kind.replace("_", " "), kind)))
+
+    def unit(self, unit: str) -> str:
+        """A unit by its title, or a role."""
+        return self.say(*ROLES[unit]) if unit in ROLES else self.titles.get(unit, unit)
+
+    def names(self, ids: Iterable[str], titles: dict[str, str]) -> str:
+        """Entries by their titles, as a list in words."""
+        return self.listed(titles.get(one, one) for one in ids)
+
+    def listed(self, parts: Iterable[str], last: Phrase = ("and", "、")) -> str:
+        """``a, b and c``; with ``last`` as ("or", "或") a choice."""
+        known = list(parts)
+        if len(known) < 2:
+            return "".join(known)
+        join = self.say(f" {last[0]} ", last[1])
+        return self.say(", ", "、").join(known[:-1]) + join + known[-1]
+
+    def duration(self, within: Within) -> str:
+        """``3 working days``, ``3个工作日``."""
+        if within.at is not None:
+            if within.in_days == 0:
+                return self.say(f"{within.at} the same day", f"当日{within.at}")
+            if within.in_days == 1:
+                return self.say(f"{within.at} the next day", f"次日{within.at}")
+            return self.say(f"{within.at} on day {within.in_days}", f"第{within.in_days}日{within.at}")
+        for kind, (one, many, zh) in _DURATIONS.items():
+            amount = getattr(within, kind)
+            if amount is not None:
+                return self.say(f"{amount:g} {one if amount == 1 else many}", f"{amount:g}{zh}")
+        raise AssertionError(f"{within} is of no kind")
+
+    def until(self, until: str) -> str:
+        return self.say(*_UNTIL.get(until, (f"by {until.replace('_', ' ')}", until)))
+
+    def founded(self, entry: Any) -> str:
+        """What an entry rests on, in brackets; empty where it need not rest on anything."""
+        clause = getattr(entry, "clause", None)
+        if clause is None:
+            return self.say("[practice]", "〔惯例〕") if getattr(entry, "basis", None) else ""
+        return f"[{clause}]" if self.language is Language.EN else f"〔{clause}〕"
+
+    def yes(self, value: bool) -> str:
+        return self.say("yes", "是") if value else self.say("no", "否")
+
+    def day(self, day: date) -> str:
+        return self.say(day.isoformat(), f"{day.year}年{day.month}月{day.day}日")

@@ -1,0 +1,184 @@
+"""What came of a city's reports, counted as it happens: stages, lapses, measures, and who was on time. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from duban.messages import changes as c
+from duban.messages.commands import Attach, Command, Register
+from duban.messages.envelope import Message
+from duban.policy import Rules
+from duban.problem import Deadline, Event, Problem
+from duban_intake.domain import Arrival
+from duban_intake.domain import Refusal as IntakeRefusal
+from duban_router.domain import Refusal
+
+Measure = c.Reminded | c.Escalated | c.Measured | c.Approved
+
+
+@dataclass(slots=True)
+class Punctuality:
+    """How often a unit met what it owed: every obligation of every problem, each time its clock was set going.
+
+    ``in_time`` and ``lapsed`` make up what was met or fell due; what still runs is in neither. ``handed_back`` stands
+    beside them: who hands a problem back in time has answered in time.
+    """
+
+    in_time: int = 0
+    lapsed: int = 0
+    handed_back: int = 0
+
+    @property
+    def rate(self) -> float | None:
+        """The share that was met in time; None where nothing was owed."""
+        owed = self.in_time + self.lapsed
+        return self.in_time / owed if owed else None
+
+    def json(self) -> dict[str, Any]:
+        """By name; the rate to four places."""
+        rate = None if self.rate is None else round(self.rate, 4)
+        return {"in_time": self.in_time, "lapsed": self.lapsed, "on_time_rate": rate, "handed_back": self.handed_back}
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """An obligation that was not met by ``at``, the end of its limit, and who owed it."""
+
+    obligation: str
+    at: datetime
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedAct:
+    """Something that people did and the pack does not let them do."""
+
+    at: datetime
+    problem_id: UUID
+    action: str
+    unit: str
+    code: str
+    reason: str
+
+
+class Figures:
+    """A witness that counts. ``rules`` tells which measures are public; without them no notices are counted."""
+
+    def __init__(self, rules: Rules | None = None) -> None:
+        self._rules = rules
+        self.problems: dict[UUID, Problem] = {}
+        self.lapses: dict[UUID, list[Lapse]] = {}
+        self.refused_acts: list[RefusedAct] = []
+        self.reports = self.repeated = self.attached = self.events = 0
+        self.refused_reports: Counter[str] = Counter()
+        self.rungs: Counter[tuple[str, int, str]] = Counter()
+        self.notices: Counter[str] = Counter()
+        self.units: defaultdict[str, Punctuality] = defaultdict(Punctuality)
+        self.obligations: defaultdict[str, Punctuality] = defaultdict(Punctuality)
+        self._late: dict[tuple[UUID, str], int] = {}
+
+    # As a witness
+
+    def happened(self, before: Problem | None, event: Event, problem: Problem) -> None:
+        """Count an event, and what it met or missed."""
+        change = event.change
+        self.events += 1
+        self.problems[problem.id] = problem
+        if isinstance(change, c.Registered | c.Attached):
+            self.reports += 1
+            self.attached += isinstance(change, c.Attached)
+        elif isinstance(change, c.HandedBack):
+            self.units[change.unit].handed_back += 1
+        elif isinstance(change, Measure):
+            self._told(change)
+        if before is not None and before.deadlines:
+            self._settle(before.deadlines, event, problem)
+
+    def repeats(self, arrival: Arrival) -> None:
+        """Count a report that had come before."""
+        self.repeated += 1
+
+    def turned_away(self, arrival: Arrival, why: IntakeRefusal) -> None:
+        """Count a report that intake refused."""
+        self.reports += 1
+        self.refused_reports[why.code] += 1
+
+    def refused(self, wanted: Message[Command], why: Refusal) -> None:
+        """Count a report that the router refused, or note the act."""
+        if isinstance(wanted.data, Register):
+            self.reports += 1
+            self.refused_reports[why.code] += 1
+        elif not isinstance(wanted.data, Attach):
+            self.refuse(wanted, why.code, why.reason)
+
+    def refuse(self, wanted: Message[Command], code: str, reason: str) -> None:
+        """Note an act that came to nothing."""
+        action, unit = wanted.data.TYPE.rpartition(".")[2], wanted.data.actor.unit
+        self.refused_acts.append(RefusedAct(wanted.time, UUID(wanted.subject), action, unit, code, reason))
+
+    def _told(self, change: Measure) -> None:
+        if isinstance(change, c.Reminded | c.Escalated):
+            self.rungs[_duty_in(change.obligation), change.level, change.measure] += 1
+        if self._rules is not None:
+            waits = isinstance(change, c.Escalated | c.Measured) and change.approval is not None
+            told = 1 if waits else len(set(change.to)) + self._rules.measures[change.measure].public
+            self.notices[change.measure] += told
+
+    def _settle(self, running: tuple[Deadline, ...], event: Event, problem: Problem) -> None:
+        """Count those of the deadlines ``running`` that the event missed or met."""
+        change = event.change
+        for one in running:
+            key = (problem.id, one.obligation)
+            if isinstance(change, c.Reminded | c.Escalated) and change.obligation == one.obligation:
+                if isinstance(change, c.Escalated) and self._late.get(key) != one.generation:
+                    self._count(one, problem.id, in_time=False)
+            elif self._late.get(key) != one.generation and not isinstance(change, c.Paused):
+                next_ = next((other for other in problem.deadlines if other.obligation == one.obligation), None)
+                if next_ is None or (next_.generation != one.generation and next_.owner == one.owner):
+                    self._count(one, problem.id, in_time=event.at <= one.lapse_at)
+
+    def _count(self, one: Deadline, problem_id: UUID, *, in_time: bool) -> None:
+        for counted in (self.units[one.owner], self.obligations[_duty_in(one.obligation)]):
+            counted.in_time += in_time
+            counted.lapsed += not in_time
+        if not in_time:
+            self._late[problem_id, one.obligation] = one.generation
+            self.lapses.setdefault(problem_id, []).append(Lapse(one.obligation, one.lapse_at, one.owner))
+
+    # As a result
+
+    def json(self) -> dict[str, Any]:
+        """Every figure by name, in an order that is always the same."""
+        stages = Counter(problem.stage.value for problem in self.problems.values())
+        return {
+            "reports": self.reports,
+            "repeated": self.repeated,
+            "refused": {"total": self.refused_reports.total(), "by_code": _sorted(self.refused_reports)},
+            "attached": self.attached,
+            "problems": {"total": len(self.problems), "by_stage": _sorted(stages)},
+            "events": self.events,
+            "lapsed_problems": len(self.lapses),
+            "obligations": {name: one.json() for name, one in sorted(self.obligations.items())},
+            "measures": [dict(row) for row in self._measures()],
+            "notices": _sorted(self.notices),
+            "units": {name: one.json() for name, one in sorted(self.units.items())},
+            "refused_acts": _sorted(Counter(one.code for one in self.refused_acts)),
+        }
+
+    def _measures(self) -> Iterator[dict[str, Any]]:
+        for (obligation, level, measure), taken in sorted(self.rungs.items()):
+            yield {"obligation": obligation, "level": level, "measure": measure, "taken": taken}
+
+
+def _duty_in(obligation: str) -> str:
+    """The obligation without the unit that owes it, where several units owe it each for itself."""
+    return obligation.partition("/")[0]
+
+
+def _sorted(counted: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counted.items()))

@@ -1,0 +1,47 @@
+"""Everything that happens, one JSON object a line: for people with ``jq``, and for comparing two runs. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+
+import orjson
+
+from duban.messages.commands import Command
+from duban.messages.envelope import Message
+from duban.problem import Event, Problem
+from duban_intake.domain import Arrival
+from duban_intake.domain import Refusal as IntakeRefusal
+from duban_router.domain import Refusal
+
+
+class Timeline:
+    """A witness that writes to ``file`` what it is told, in the order of time."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def happened(self, before: Problem | None, event: Event, problem: Problem) -> None:
+        """A line for an event: what, to which problem, by whom, and how the problem stands after it."""
+        change = event.change.model_dump(mode="json", exclude_defaults=True, exclude={"filed"})
+        filed = getattr(event.change, "filed", None)
+        report = {"source": filed.source, "report": filed.id} if filed else {}
+        told = {"at": event.at, "what": event.change.kind, "problem": problem.id, "number": problem.number}
+        self._write({**told, "by": event.actor.unit, "status": problem.status, **report, **change})
+
+    def repeats(self, arrival: Arrival) -> None:
+        """A line for a report that had come before."""
+        self._write({"at": arrival.at, "what": "report_repeated", "source": arrival.source, "report": arrival.id})
+
+    def turned_away(self, arrival: Arrival, why: IntakeRefusal) -> None:
+        """A line for a report that was refused."""
+        about = {"source": arrival.source, "report": arrival.id, "code": why.code, "reason": why.reason}
+        self._write({"at": arrival.at, "what": "report_refused", **about})
+
+    def refused(self, wanted: Message[Command], why: Refusal) -> None:
+        """A line for an act that was refused."""
+        action, unit = wanted.data.TYPE.rpartition(".")[2], wanted.data.actor.unit
+        about = {"problem": wanted.subject, "action": action, "by": unit, "code": why.code, "reason": why.reason}
+        self._write({"at": wanted.time, "what": "refused", **about})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))

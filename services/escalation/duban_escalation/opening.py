@@ -1,0 +1,87 @@
+"""What the calendar opens: the duties of every pack, each once, as commands to the router.
+
+How far it has come is written down only after the commands are on the topic, so a crash opens again what is open
+already, under the same ids, and the router answers the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Final, Protocol
+
+from duban.clock import Clock
+from duban.io.waiting import until_available
+from duban.messages.envelope import Record, encode
+from duban.policy.library import Library
+from duban.policy.rules import Rules
+from duban_escalation.domain import opened_by
+from duban_escalation.sweep import Publishes
+
+#: A duty counts from its opening however late the command comes, so a coarse look is enough.
+_SECONDS_BETWEEN: Final = 15.0
+
+
+class Schedules(Protocol):
+    """Up to when the duties of each jurisdiction have been opened."""
+
+    async def opened_until(self) -> dict[str, datetime]:
+        """By jurisdiction; one whose pack has never been looked at is absent."""
+
+    async def set_opened_until(self, reached: Mapping[str, datetime]) -> None:
+        """Write down how far each jurisdiction has come; never back."""
+
+
+class Opener:
+    """Opens duties as they fall due, for every jurisdiction that has a pack."""
+
+    def __init__(self, schedules: Schedules, library: Library) -> None:
+        self._schedules = schedules
+        self._library = library
+
+    async def due(self, now: datetime) -> list[Record]:
+        """The commands for everything that has opened up to ``now`` and is not written down as opened."""
+        reached = await self._schedules.opened_until()
+        return [
+            encode(message)
+            for rules in self._with_duties()
+            for message in opened_by(rules, reached.get(rules.pack.jurisdiction), now)
+        ]
+
+    async def opened(self, until: datetime) -> None:
+        """What ``due`` gave for ``until`` is on the topic: begin after it from now on, in a later life too."""
+        await self._schedules.set_opened_until({rules.pack.jurisdiction: until for rules in self._with_duties()})
+
+    def _with_duties(self) -> list[Rules]:
+        found = (self._library.current(jurisdiction) for jurisdiction in self._library.jurisdictions)
+        return [rules for rules in found if rules is not None and rules.pack.duties]
+
+
+class OpeningLoop:
+    """Runs an opener on the machine's clock."""
+
+    def __init__(self, opener: Opener, publisher: Publishes, clock: Clock) -> None:
+        self._opener = opener
+        self._publisher = publisher
+        self._clock = clock
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """End ``run`` after the look in hand."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Look again and again, until ``stop``; what is away is waited for."""
+        while not self._stopping.is_set():
+            await until_available("opening", self._look)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _SECONDS_BETWEEN)
+
+    async def _look(self) -> None:
+        now = self._clock.now()
+        records = await self._opener.due(now)
+        if records:
+            await self._publisher.publish(records)
+        await self._opener.opened(now)

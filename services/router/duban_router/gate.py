@@ -1,0 +1,92 @@
+"""What stands before strike-off (销号), and the look-back (回头看) after it. Pure.
+
+Each question is answered with None, or with a short stable word and a sentence for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from duban.messages import changes as c
+from duban.messages import commands as do
+from duban.policy.handling import GateCheck
+from duban.policy.rules import Rules
+from duban.problem import Problem
+
+Why = tuple[str, str]
+
+
+def shut(problem: Problem, rules: Rules) -> Why | None:
+    """Why the gate is shut: checks that nobody has signed, or something that must have happened before."""
+    gate = rules.pack.gate
+    if gate is None:
+        return None
+    missing = [check.title.zh or check.title.en for check in _checks(problem, rules) if check.id not in problem.checks]
+    if missing:
+        return "gate_shut", f"not signed yet: {', '.join(missing)}"
+    for block in gate.blocks:
+        if block.flag in problem.flags and block.needs not in problem.marks:
+            return "gate_shut", block.says.zh or block.says.en
+    return None
+
+
+def may_sign(problem: Problem, command: do.Check, rules: Rules) -> Why | None:
+    """Why the unit may not sign this check: no such check, not its to sign, its own work, or no evidence."""
+    check = next((one for one in _checks(problem, rules) if one.id == command.check), None)
+    if check is None:
+        return "unknown_check", f"{command.check} is no check of this problem under {rules.pack.ref}"
+    if not _is_one_of(command.actor.unit, problem, check.by, rules):
+        return "not_permitted", f"{check.id} is signed by {', '.join(check.by)}"
+    if _handled(command.actor.unit, problem):
+        return "reviewer_is_handler", "who handled the problem cannot sign its strike-off"
+    if not command.evidence:
+        return "missing_evidence", f"{check.id} is signed with its evidence"
+    return None
+
+
+def may_look_back(problem: Problem, command: do.LookBack, rules: Rules) -> Why | None:
+    """Why the unit may not look back: the pack knows no look-back, it is not its to make, or its own work."""
+    rule = rules.pack.look_back
+    if rule is None:
+        return "no_look_back", f"{rules.pack.ref} knows no look-back"
+    if not _is_one_of(command.actor.unit, problem, rule.by, rules):
+        return "not_permitted", f"the look-back is made by {', '.join(rule.by)}"
+    if _handled(command.actor.unit, problem):
+        return "reviewer_is_handler", "who handled the problem cannot look back at it"
+    failed = command.rebound or not (command.truthful and command.timely and command.effective)
+    if failed and not command.reason:
+        return "missing_reason", "a look-back that finds fault says what it found"
+    return None
+
+
+def looked_back(command: do.LookBack, rules: Rules) -> list[c.Change]:
+    """The verdicts; a rebound, or work that was not truthful or not effective, takes the problem up again."""
+    assert rules.pack.look_back is not None
+    found: list[c.Change] = [
+        c.LookedBack(
+            truthful=command.truthful, timely=command.timely, effective=command.effective, evidence=command.evidence
+        )
+    ]
+    if command.rebound or not command.truthful or not command.effective:
+        found.append(c.Rebounded(raised=rules.pack.look_back.raise_by))
+    return found
+
+
+def _checks(problem: Problem, rules: Rules) -> list[GateCheck]:
+    gate = rules.pack.gate
+    return [one for one in gate.checks if not one.categories or problem.category in one.categories] if gate else []
+
+
+def _handled(unit: str, problem: Problem) -> bool:
+    return unit == problem.lead_unit or unit in problem.co_units
+
+
+def _is_one_of(unit: str, problem: Problem, named: Iterable[str], rules: Rules) -> bool:
+    """Whether ``unit`` is named: by its id, by one of its roles, as the office, or as the sponsor."""
+    known = rules.units.get(unit)
+    means = {unit, *(known.roles if known else ())}
+    if unit == rules.pack.office:
+        means.add("@office")
+    if problem.sponsor is not None and unit == problem.sponsor:
+        means.add("@sponsor")
+    return not means.isdisjoint(named)

@@ -1,0 +1,352 @@
+"""What each command asks for beyond the right to send it, and which changes it makes. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from duban.messages import changes as c
+from duban.messages import commands as do
+from duban.policy.rules import Rules
+from duban.problem import Deadline, Kind, Problem, ReportRef, Status
+from duban_router import gate
+from duban_router.responsibility import assign
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a command was not carried out: a short stable word, and a sentence for people."""
+
+    code: str
+    reason: str
+
+
+Changes = list[c.Change] | Refusal
+
+
+def registered(command: do.Register, rules: Rules, now: datetime, serial: int) -> Changes:
+    """A new problem: numbered, dispatched by the responsibility list, and marked where the pack says so."""
+    filed = command.filed
+    category = filed.report.category or rules.pack.default_category
+    for known, name, what in (
+        (rules.categories, category, "category"),
+        (rules.channels, filed.report.channel, "channel"),
+        (rules.areas, filed.report.area, "area"),
+    ):
+        if name is not None and name not in known:
+            return Refusal(f"unknown_{what}", f"{rules.pack.ref} has no {what} {name}")
+    number = rules.number(now.astimezone(rules.zone).year, serial)
+    found = assign(filed.report, category, rules)
+    changes: list[c.Change] = [
+        c.Registered(number=number, pack=rules.pack.ref, category=category, filed=filed),
+        c.Dispatched(lead_unit=found.lead_unit, co_units=found.co_units, clause=found.clause),
+    ]
+    return changes + [c.Flagged(flag=flag) for flag in rules.flags_at_registration(category, filed.report.channel)]
+
+
+def opened(command: do.Open, rules: Rules, now: datetime) -> Changes:
+    """A duty that the calendar opens: its number says which, whose, and for which period."""
+    duty = rules.duties.get(command.duty)
+    if duty is None:
+        return Refusal("unknown_duty", f"{rules.pack.ref} has no duty {command.duty}")
+    if command.unit not in rules.owing(duty):
+        return Refusal("unknown_unit", f"{command.unit} does not owe {duty.id} under {rules.pack.ref}")
+    if command.opens_at > now:
+        return Refusal("not_due", f"{duty.id} opens at {command.opens_at.isoformat()}, not before")
+    day = command.opens_at.astimezone(rules.zone).date()
+    return [
+        c.Opened(
+            jurisdiction=rules.pack.jurisdiction,
+            number=f"{duty.id}/{command.unit}/{day.isoformat()}",
+            pack=rules.pack.ref,
+            duty=duty.id,
+            title=duty.title.zh or duty.title.en,
+            unit=command.unit,
+            opens_at=command.opens_at,
+        )
+    ]
+
+
+def act(problem: Problem, command: do.Command, rules: Rules, now: datetime) -> Changes:  # noqa: C901 one line a command
+    """The changes that ``command`` makes to a problem that stands in the ledger."""
+    match command:
+        case do.Attach():
+            return [c.Attached(filed=command.filed)]
+        case do.Dispatch():
+            return _dispatch(command, rules)
+        case do.Acknowledge():
+            return [c.Acknowledged()]
+        case do.HandBack():
+            return _hand_back(problem, command, rules)
+        case do.Plan():
+            return _plan(problem, command, rules)
+        case do.DecidePlan():
+            return _decide_plan(problem, command)
+        case do.ReachMilestone():
+            return _reach_milestone(problem, command)
+        case do.Review():
+            return [c.Reviewed(evidence=command.evidence)]
+        case do.Progress():
+            return [c.Progressed(note=command.note, evidence=command.evidence)]
+        case do.FinishPart():
+            return _finish_part(problem, command)
+        case do.AskExtension():
+            return _ask_extension(problem, command, rules)
+        case do.DecideExtension():
+            return _decide_extension(problem, command)
+        case do.Pause():
+            return _pause(problem, command, rules)
+        case do.Resume():
+            return [c.Resumed()]
+        case do.Flag():
+            return _flag(problem, command, rules)
+        case do.Unflag():
+            return _unflag(problem, command)
+        case do.Sponsor():
+            return [c.Sponsored(sponsor=command.sponsor, pair=command.pair)]
+        case do.Refer():
+            return _refer(problem, command, rules)
+        case do.Receive():
+            return _receive(problem, command)
+        case do.Complete():
+            return _complete(problem, command, rules)
+        case do.Verify():
+            return _verify(problem, command, rules)
+        case do.Check():
+            return _refused(gate.may_sign(problem, command, rules)) or [
+                c.Checked(check=command.check, unit=command.actor.unit, evidence=command.evidence)
+            ]
+        case do.StrikeOff():
+            return _strike_off(problem, rules)
+        case do.Reject():
+            return [c.Rejected()] if command.reason else _missing_reason("a rejection")
+        case do.Reply():
+            return _reply(problem, command)
+        case do.Rate():
+            return [c.Rated(satisfied=command.satisfied)]
+        case do.LookBack():
+            return _refused(gate.may_look_back(problem, command, rules)) or gate.looked_back(command, rules)
+        case do.Reopen():
+            return [c.Reopened()] if command.reason else _missing_reason("a reopening")
+        case do.Approve():
+            return _approve(problem, command, rules)
+        case do.Escalate():
+            return _escalate(problem, command, rules, now)
+        case do.Recompute():
+            return [c.Recomputed()]
+        case _:
+            raise TypeError(f"{type(command).__name__} has no rule")
+
+
+def _missing_reason(what: str) -> Refusal:
+    return Refusal("missing_reason", f"{what} needs a reason")
+
+
+def _refused(why: tuple[str, str] | None) -> Refusal | None:
+    return Refusal(*why) if why else None
+
+
+def _dispatch(command: do.Dispatch, rules: Rules) -> Changes:
+    return _unknown_unit((command.lead_unit, *command.co_units), rules) or [
+        c.Dispatched(lead_unit=command.lead_unit, co_units=command.co_units, clause=command.clause)
+    ]
+
+
+def _unknown_unit(units: tuple[str, ...], rules: Rules) -> Refusal | None:
+    for unit in units:
+        if unit not in rules.units:
+            return Refusal("unknown_unit", f"{unit} is not among the units of {rules.pack.ref}")
+    return None
+
+
+def _hand_back(problem: Problem, command: do.HandBack, rules: Rules) -> Changes:
+    rule = rules.pack.hand_back
+    if not command.reason:
+        return _missing_reason("a hand-back")
+    if rule.evidence and not command.evidence:
+        return Refusal("missing_evidence", "a hand-back needs sealed evidence")
+    if rule.clause_cited and not command.clause:
+        return Refusal("missing_clause", "a hand-back cites the clause by which another unit is responsible")
+    if problem.handbacks >= rule.at_most:
+        return Refusal("too_many_handbacks", f"handed back {problem.handbacks} times already; the office has ruled")
+    return [c.HandedBack(unit=command.actor.unit, clause=command.clause, evidence=command.evidence)]
+
+
+def _plan(problem: Problem, command: do.Plan, rules: Rules) -> Changes:
+    if problem.plan is None or rules.pack.plan_changes == "filed":
+        return [c.Planned(plan=command.plan)]
+    return [c.PlanProposed(plan=command.plan)] if command.reason else _missing_reason("the change of a filed plan")
+
+
+def _decide_plan(problem: Problem, command: do.DecidePlan) -> Changes:
+    if problem.proposed_plan is None:
+        return Refusal("nothing_asked", "no change of the plan was asked for")
+    return [c.Planned(plan=problem.proposed_plan) if command.approved else c.PlanRefused()]
+
+
+def _reach_milestone(problem: Problem, command: do.ReachMilestone) -> Changes:
+    milestones = problem.plan.milestones if problem.plan else ()
+    if problem.milestones_reached >= len(milestones):
+        return Refusal("no_milestone", "the plan has no further milestone")
+    return [c.MilestoneReached(title=milestones[problem.milestones_reached].title, evidence=command.evidence)]
+
+
+def _finish_part(problem: Problem, command: do.FinishPart) -> Changes:
+    if command.actor.unit in problem.parts_finished:
+        return Refusal("part_finished", f"{command.actor.unit} has finished its part already")
+    return [c.PartFinished(unit=command.actor.unit, evidence=command.evidence)]
+
+
+def _ask_extension(problem: Problem, command: do.AskExtension, rules: Rules) -> Changes:
+    rule = rules.pack.extension
+    if rule is None or command.obligation not in rule.obligations:
+        return Refusal("no_extension", f"{rules.pack.ref} grants no extension of {command.obligation}")
+    if not command.reason:
+        return _missing_reason("an extension")
+    if problem.extended.get(command.obligation, 0) >= rule.at_most:
+        return Refusal("too_many_extensions", f"{command.obligation} was extended {rule.at_most} times already")
+    return [c.ExtensionAsked(obligation=command.obligation)]
+
+
+def _decide_extension(problem: Problem, command: do.DecideExtension) -> Changes:
+    if problem.extension_asked is None:
+        return Refusal("nothing_asked", "no extension was asked for")
+    if not command.granted:
+        return [c.ExtensionDenied(obligation=problem.extension_asked)]
+    return [c.Extended(obligation=problem.extension_asked)]
+
+
+def _pause(problem: Problem, command: do.Pause, rules: Rules) -> Changes:
+    rule = rules.pack.pause
+    if rule is None or command.ground not in rule.grounds:
+        return Refusal("no_ground", f"{command.ground} is no ground on which {rules.pack.ref} stops the clock")
+    if len(problem.pauses) >= rule.at_most:
+        return Refusal("too_many_pauses", f"the clock was stopped {rule.at_most} times already")
+    return [c.Paused(ground=command.ground)] if command.reason else _missing_reason("a pause")
+
+
+def _flag(problem: Problem, command: do.Flag, rules: Rules) -> Changes:
+    if command.flag not in rules.flags:
+        return Refusal("unknown_flag", f"{rules.pack.ref} has no mark {command.flag}")
+    if command.flag in problem.flags and not command.co_units:
+        return Refusal("flagged", f"the problem bears the mark {command.flag} already")
+    return _unknown_unit(command.co_units, rules) or [c.Flagged(flag=command.flag, co_units=command.co_units)]
+
+
+def _unflag(problem: Problem, command: do.Unflag) -> Changes:
+    if command.flag not in problem.flags:
+        return Refusal("not_flagged", f"the problem does not bear the mark {command.flag}")
+    return [c.Unflagged(flag=command.flag)] if command.reason else _missing_reason("taking a mark off")
+
+
+def _refer(problem: Problem, command: do.Refer, rules: Rules) -> Changes:
+    if command.to in problem.referrals:
+        return Refusal("referred", f"the problem was referred to {command.to} already")
+    if not command.evidence:
+        return Refusal("missing_evidence", "a referral goes with its evidence")
+    return _unknown_unit((command.to,), rules) or [
+        c.Referred(to=command.to, ground=command.ground, evidence=command.evidence)
+    ]
+
+
+def _receive(problem: Problem, command: do.Receive) -> Changes:
+    unit = command.actor.unit
+    if problem.referrals.get(unit) is not False:
+        return Refusal("not_referred", f"no referral to {unit} waits for its receipt")
+    return [c.Received(unit=unit)]
+
+
+def _complete(problem: Problem, command: do.Complete, rules: Rules) -> Changes:
+    if problem.kind is Kind.DUTY:
+        return [c.Completed(outcome=command.outcome, evidence=command.evidence), c.StruckOff()]
+    closing = rules.pack.closing
+    if command.outcome not in closing.outcomes:
+        return Refusal("unknown_outcome", f"{command.outcome} is not among {', '.join(closing.outcomes)}")
+    unfinished = [unit for unit in problem.co_units if unit not in problem.parts_finished]
+    if rules.pack.parts == "each_co_unit" and unfinished:
+        return Refusal("parts_unfinished", f"the whole is complete when each part is; missing: {', '.join(unfinished)}")
+    done: list[c.Change] = [c.Completed(outcome=command.outcome, evidence=command.evidence)]
+    if not closing.verify and closing.strike_off == "automatic" and gate.shut(problem, rules) is None:
+        done.append(c.StruckOff())
+    return done
+
+
+def _verify(problem: Problem, command: do.Verify, rules: Rules) -> Changes:
+    if command.actor.unit == problem.lead_unit:
+        return Refusal("reviewer_is_handler", "who handled the problem cannot review it")
+    if not command.passed:
+        return [c.SentBack(evidence=command.evidence)] if command.reason else _missing_reason("sending back")
+    passed: list[c.Change] = [c.Verified(evidence=command.evidence)]
+    if rules.pack.closing.strike_off == "automatic":
+        shut = gate.shut(problem, rules)
+        if shut is None:
+            passed.append(c.StruckOff())
+    return passed
+
+
+def _strike_off(problem: Problem, rules: Rules) -> Changes:
+    if problem.status is Status.VERIFYING and rules.pack.closing.verify:
+        return Refusal("not_verified", "the work has not been verified yet")
+    return _refused(gate.shut(problem, rules)) or [c.StruckOff()]
+
+
+def _reply(problem: Problem, command: do.Reply) -> Changes:
+    if ReportRef(source=command.source, id=command.id) not in problem.unanswered:
+        return Refusal("no_reply_owed", f"no reply is owed to the report {command.source} {command.id}")
+    return [c.Replied(source=command.source, id=command.id, text=command.text)]
+
+
+def _approve(problem: Problem, command: do.Approve, rules: Rules) -> Changes:
+    waiting = problem.awaiting_approval.get(command.version)
+    if waiting is None:
+        return Refusal("nothing_asked", f"no measure of version {command.version} waits for approval")
+    approver = rules.measures[waiting.measure].approval
+    if command.actor.unit != approver:
+        return Refusal("not_permitted", f"{waiting.measure} is approved by {approver}")
+    return [c.Approved(version=command.version, measure=waiting.measure, to=waiting.to)]
+
+
+def _escalate(problem: Problem, command: do.Escalate, rules: Rules, now: datetime) -> Changes:
+    deadline = next((one for one in problem.deadlines if one.obligation == command.obligation), None)
+    if deadline is None or (deadline.generation, deadline.level) != (command.generation, command.level):
+        return Refusal("moved_on", f"{command.obligation} is no longer due at this level: the problem has moved on")
+    if deadline.due_at > now:
+        return Refusal("not_due", f"{command.obligation} is due at {deadline.due_at.isoformat()}, not before")
+    return [_climbed(problem, deadline, rules)]
+
+
+def _climbed(problem: Problem, deadline: Deadline, rules: Rules) -> c.Change:
+    """The step of the ladder that ``deadline`` takes: a reminder before the lapse, a measure from the lapse on."""
+    rung = rules.ladders[rules.obligation(deadline.obligation).ladder].rungs[deadline.level - 1]
+    what = {
+        "obligation": deadline.obligation,
+        "generation": deadline.generation,
+        "level": deadline.level,
+        "measure": deadline.measure,
+        "due_at": deadline.due_at,
+        "lapse_at": deadline.lapse_at,
+        "to": tuple(recipients(problem, deadline.owner, rung.to, rules)),
+    }
+    if rung.before is not None:
+        return c.Reminded.model_validate(what)
+    return c.Escalated.model_validate({**what, "approval": rules.measures[deadline.measure].approval})
+
+
+def recipients(problem: Problem, owner: str, named: tuple[str, ...], rules: Rules) -> dict[str, None]:
+    """The units that ``named`` means, each once, in order."""
+    found: dict[str, None] = {}
+    for one in named:
+        match one:
+            case "@owner":
+                found[owner] = None
+            case "@superior":
+                found[rules.units[owner].parent or rules.pack.office] = None
+            case "@co":
+                found |= dict.fromkeys(problem.co_units)
+            case "@sponsor":
+                found[problem.sponsor or rules.pack.office] = None
+            case "@lead" | "@office":
+                found[rules.unit_of(problem, one)] = None
+            case _:
+                found[one] = None
+    return found

@@ -1,0 +1,68 @@
+"""What a careful reader would ask about a pack that breaks no law: gaps, shadows, what never comes to pass. Pure.
+
+Durations of different kinds are compared as the engine would count them: on the pack's calendar, from moments all
+through the latest year that has a notice. What cannot be decided so is not said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from duban.calendar import Calendar
+from duban.policy.advice.owing import (
+    categories_without_a_limit,
+    founded_on_practice,
+    obligations_that_never_run,
+    rungs_cut_off,
+    statuses_nobody_watches,
+)
+from duban.policy.advice.routing import areas_without_a_unit, gaps, overlaps
+from duban.policy.advice.saying import Advice
+from duban.policy.advice.timing import (
+    Times,
+    limits_beyond_the_calendar,
+    limits_longer_than_the_overall_one,
+    reminders_that_never_come,
+    rungs_out_of_order,
+)
+from duban.policy.advice.using import liaisons, never_used, superiors
+from duban.policy.pack import PolicyPack
+
+__all__ = ["Advice", "advice"]
+
+
+def advice(pack: PolicyPack, calendar: Calendar | None) -> list[Advice]:
+    """What there is to say about a pack that breaks no law, warnings first, else in the order of the file.
+
+    Without a ``calendar`` durations are not compared.
+    """
+    found = [one for adviser in ADVISERS for one in adviser(pack)]
+    if calendar is not None:
+        found += [one for timekeeper in TIMEKEEPERS for one in timekeeper(pack, Times(calendar))]
+    places = list(type(pack).model_fields)
+    order = {path: index for index, path in enumerate(places)}
+    return sorted(found, key=lambda one: (one.severity == "note", order.get(one.path.split(".")[0], len(order))))
+
+
+#: What the entries say together.
+ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
+    gaps,
+    overlaps,
+    areas_without_a_unit,
+    never_used,
+    liaisons,
+    superiors,
+    categories_without_a_limit,
+    statuses_nobody_watches,
+    obligations_that_never_run,
+    rungs_cut_off,
+    founded_on_practice,
+)
+#: What shows when the durations are counted.
+TIMEKEEPERS: Final[tuple[Callable[[PolicyPack, Times], Iterator[Advice]], ...]] = (
+    limits_beyond_the_calendar,
+    reminders_that_never_come,
+    rungs_out_of_order,
+    limits_longer_than_the_overall_one,
+)

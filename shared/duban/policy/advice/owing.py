@@ -1,0 +1,104 @@
+"""What is owed: work without a limit, statuses nobody watches, obligations and rungs that never come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from duban.policy.advice.saying import Advice, some
+from duban.policy.ladder import Obligation
+from duban.policy.pack import PolicyPack
+from duban.problem import NEXT, Status
+
+
+def categories_without_a_limit(pack: PolicyPack) -> Iterator[Advice]:
+    """Categories for which the work itself may take for ever."""
+    limits = [one for one in pack.obligations if _limits_the_work(one)]
+    for index, category in enumerate(pack.categories):
+        mine = [one for one in limits if not one.categories or category.id in one.categories]
+        heard = {channel for one in mine for channel in one.channels}
+        if any(not one.channels for one in mine):
+            continue
+        unheard = [channel.id for channel in pack.channels if channel.id not in heard]
+        if unheard:
+            way = f" from {some(unheard)}" if heard else ""
+            words = f"no obligation of the lead sets a limit to the work on {category.id}{way}"
+            yield Advice("category_without_limit", f"categories.{index}", words)
+
+
+def _limits_the_work(one: Obligation) -> bool:
+    """Whether it ends the work some day: a call for progress starts anew with each answer."""
+    always = not (one.flags or one.rectification or one.met_by or "progressed" in one.since)
+    return always and one.within is not None and one.owner == "@lead" and Status.UNDERWAY in one.running
+
+
+def statuses_nobody_watches(pack: PolicyPack) -> Iterator[Advice]:
+    """Statuses in which a problem may lie for ever, because nothing is owed there."""
+    waited = {Status.DISPATCHED, Status.UNDERWAY, Status.VERIFYING, Status.VERIFIED} - _passed_through(pack)
+    watched = {status for one in pack.obligations for status in one.running}
+    for status in Status:
+        if status in waited - watched:
+            words = f"no obligation runs while a problem is {status.value}: it may lie there for ever"
+            yield Advice("status_unwatched", "obligations", words)
+
+
+def obligations_that_never_run(pack: PolicyPack) -> Iterator[Advice]:
+    passed = _passed_through(pack)
+    possible = {kind for (status, kind) in NEXT if status not in passed or kind == "struck_off"}
+    for index, one in enumerate(pack.obligations):
+        path = f"obligations.{index}"
+        lands = {end for (_, kind), end in NEXT.items() if kind in one.since and kind in possible}
+        if not (_reachable(lands) & (set(one.running) - passed)):
+            words = f"never runs: {pack.closing.strike_off} closing leads past {some(one.running)}"
+            if set(one.running) - passed:
+                words = f"never runs: after {some(one.since)} no problem gets to {some(one.running)}"
+            yield Advice("never_runs", path, words)
+        for kind in one.met_by:
+            if kind in one.since:
+                words = f"{kind} sets the clock going anew, so it never meets the obligation: name it in one place"
+                yield Advice("met_by_restarts", f"{path}.met_by", words)
+            elif kind not in possible:
+                yield Advice("met_by_never", f"{path}.met_by", f"{kind} never happens with this closing")
+
+
+def _passed_through(pack: PolicyPack) -> set[Status]:
+    """The statuses that the pack's closing leads past in the same breath."""
+    if pack.closing.strike_off != "automatic" or pack.gate is not None:
+        return set()
+    return {Status.VERIFIED} if pack.closing.verify else {Status.VERIFIED, Status.VERIFYING}
+
+
+def _reachable(starts: Iterable[Status]) -> set[Status]:
+    found, ahead = set(starts), list(starts)
+    while ahead:
+        at = ahead.pop()
+        new = {end for (start, _), end in NEXT.items() if start is at} - found
+        found |= new
+        ahead += new
+    return found
+
+
+def rungs_cut_off(pack: PolicyPack) -> Iterator[Advice]:
+    """Rungs that never come, because an earlier rung of the same ladder meets the obligation or restarts its clock."""
+    ladders = {ladder.id: ladder for ladder in pack.ladders}
+    for index, one in enumerate(pack.obligations):
+        rungs = ladders[one.ladder].rungs
+        ends = {*one.since, *one.met_by}
+        cut = next(
+            (at for at, rung in enumerate(rungs) if ("reminded" if rung.before else "escalated") in ends),
+            len(rungs) - 1,
+        )
+        if cut < len(rungs) - 1:
+            words = (
+                f"the rungs after {rungs[cut].measure} never come: taking it meets the obligation or restarts its clock"
+            )
+            yield Advice("rung_unreachable", f"obligations.{index}.ladder", words)
+
+
+def founded_on_practice(pack: PolicyPack) -> Iterator[Advice]:
+    """How much of the pack is practice, section by section."""
+    for section in type(pack).model_fields:
+        value = getattr(pack, section)
+        entries = [entry for entry in (value if isinstance(value, tuple) else (value,)) if hasattr(entry, "basis")]
+        practice = sum(entry.basis == "practice" for entry in entries)
+        if practice:
+            yield Advice("practice", section, f"{practice} of {len(entries)} rest on practice, not on a clause", "note")

@@ -1,0 +1,96 @@
+"""Who answers for what: gaps in the responsibility list, lines in the shadow of others, areas without a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from duban.policy.advice.saying import Advice, some
+from duban.policy.advice.using import leaves
+from duban.policy.organisation import TERRITORIAL, Responsibility
+from duban.policy.pack import PolicyPack
+
+
+def gaps(pack: PolicyPack) -> Iterator[Advice]:
+    """Categories of which some reports, or all, are taken by no line and go to the fallback desk."""
+    areas: list[str | None] = [None, *(area.id for area in pack.areas)]
+    around = _lineages(pack)
+    for index, category in enumerate(pack.categories):
+        if category.id == pack.default_category:
+            continue  # what nobody could classify belongs to the desk
+        lines = [line for line in pack.responsibility_list if not line.categories or category.id in line.categories]
+        by_areas: dict[tuple[str | None, ...], list[str]] = {}
+        for channel in pack.channels:
+            heard = [line for line in lines if not line.channels or channel.id in line.channels]
+            open_ = tuple(area for area in areas if not any(_takes(line, area, around) for line in heard))
+            by_areas.setdefault(open_, []).append(channel.id)
+        for open_, channels in by_areas.items():
+            if open_:
+                where = "" if len(open_) == len(areas) else f" {_where(open_)}"
+                way = "" if len(channels) == len(pack.channels) else f" by {some(channels)}"
+                words = f"no line takes {category.id}{where}{way}: it goes to the fallback desk, {pack.fallback.unit}"
+                yield Advice("gap", f"categories.{index}", words, "note" if open_ == (None,) else "warning")
+
+
+def _where(areas: tuple[str | None, ...]) -> str:
+    named = [area for area in areas if area is not None]
+    parts = [f"in {some(named)}"] if named else []
+    return " or ".join([*parts, *(["without an area"] if None in areas else [])])
+
+
+def _takes(line: Responsibility, area: str | None, around: dict[str, list[str]]) -> bool:
+    """Whether the line takes what lies in ``area``; a territorial lead passes on what has no area."""
+    if area is None:
+        return not line.areas and line.lead != TERRITORIAL
+    return not line.areas or not set(line.areas).isdisjoint(around[area])
+
+
+def _lineages(pack: PolicyPack) -> dict[str, list[str]]:
+    """Each area with those it lies in, itself first."""
+    parents = {area.id: area.parent for area in pack.areas}
+    found: dict[str, list[str]] = {}
+    for area in parents:
+        lineage, at = [area], parents[area]
+        while at is not None and at not in lineage:
+            lineage.append(at)
+            at = parents.get(at)
+        found[area] = lineage
+    return found
+
+
+def overlaps(pack: PolicyPack) -> Iterator[Advice]:
+    """Lines that an earlier line takes something from; an exception before its rule is meant so."""
+    around = _lineages(pack)
+    everything = ({one.id for one in pack.categories}, set(around), {one.id for one in pack.channels})
+    taken = [_extent(line, everything, around) for line in pack.responsibility_list]
+    for later, mine in enumerate(taken):
+        said, meant = [], True
+        for earlier, theirs in enumerate(taken[:later]):
+            shared = [ours & other for ours, other in zip(mine, theirs, strict=True)]
+            if shared[0] and shared[2] and (shared[1] or not around):
+                said.append(f"responsibility_list.{earlier} ({_scope(shared, everything)})")
+                meant = meant and all(other <= ours for ours, other in zip(mine, theirs, strict=True))
+        if said:
+            words = f"earlier lines take part of it first: {some(said, most=3)}"
+            yield Advice("overlap", f"responsibility_list.{later}", words, "note" if meant else "warning")
+
+
+def _extent(line: Responsibility, everything: tuple[set[str], ...], around: dict[str, list[str]]) -> list[set[str]]:
+    inside = {area for area, lineage in around.items() if not line.areas or not set(line.areas).isdisjoint(lineage)}
+    return [set(line.categories) or everything[0], inside, set(line.channels) or everything[2]]
+
+
+def _scope(shared: list[set[str]], everything: tuple[set[str], ...]) -> str:
+    parts = [some(sorted(part)) for part, whole in zip(shared, everything, strict=True) if part != whole]
+    return " × ".join(parts) or "everything"
+
+
+def areas_without_a_unit(pack: PolicyPack) -> Iterator[Advice]:
+    units = {area.id: area.unit for area in pack.areas}
+    if not any(units.values()):
+        return
+    for index, (area, lineage) in enumerate(_lineages(pack).items()):
+        if not any(units.get(one) for one in lineage):
+            yield Advice("area_without_unit", f"areas.{index}", f"no unit answers for {area} or around it")
+    if not any(value == TERRITORIAL for _, _, value in leaves(pack)):
+        words = f"areas have units, but {TERRITORIAL} is used nowhere: no unit is given anything for its area"
+        yield Advice("territory_unused", "areas", words)

@@ -1,0 +1,118 @@
+"""What shows only when durations are counted: on the pack's calendar, from moments all through a year."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime, timedelta
+
+from duban.calendar import Calendar, Within
+from duban.errors import CalendarError
+from duban.policy.advice.saying import Advice, Severity
+from duban.policy.ladder import Obligation
+from duban.policy.pack import PolicyPack
+
+
+class Times:
+    """Durations side by side, from moments all through a year."""
+
+    def __init__(self, calendar: Calendar) -> None:
+        self.calendar = calendar
+        year = max(calendar.notice.years, default=2025)
+        first = datetime(year, 1, 1, tzinfo=UTC)
+        hours = (0, 3, 7, 11, 16, 20)  # by day and by night in every time zone
+        self.moments = [first + timedelta(days=day, hours=hour) for day in range(0, 363, 3) for hour in hours]
+        self._ends: dict[Within, list[datetime | None]] = {}
+
+    def ends(self, within: Within) -> list[datetime | None]:
+        """When ``within`` ends, from each moment; None beyond the calendar's years."""
+        found = self._ends.get(within)
+        if found is None:
+            found = self._ends[within] = [self._end(moment, within) for moment in self.moments]
+        return found
+
+    def _end(self, moment: datetime, within: Within) -> datetime | None:
+        try:
+            return self.calendar.add(moment, within)
+        except CalendarError:
+            return None
+
+    def share_longer(self, one: Within, other: Within, *, or_equal: bool = False) -> float:
+        """From how many of the moments ``one`` ends after ``other``, from 0 to 1."""
+        pairs = [(a, b) for a, b in zip(self.ends(one), self.ends(other), strict=True) if a and b]
+        return sum(a > b or (or_equal and a == b) for a, b in pairs) / len(pairs) if pairs else 0.0
+
+    def share_silent(self, within: Within, before: Within) -> float:
+        """From how many of the moments a reminder falls before the clock even starts, from 0 to 1."""
+        known = [(start, end) for start, end in zip(self.moments, self.ends(within), strict=True) if end]
+        silent = sum(self.calendar.subtract(end, before) <= start for start, end in known)
+        return silent / len(known) if known else 0.0
+
+
+def limits_beyond_the_calendar(pack: PolicyPack, times: Times) -> Iterator[Advice]:
+    for index, one in enumerate(pack.obligations):
+        if one.within is not None and None in times.ends(one.within):
+            words = "ends beyond the years that the calendar covers: such a limit cannot be counted"
+            yield Advice("limit_beyond_calendar", f"obligations.{index}.within", words)
+
+
+def reminders_that_never_come(pack: PolicyPack, times: Times) -> Iterator[Advice]:
+    ladders = {ladder.id: (index, ladder) for index, ladder in enumerate(pack.ladders)}
+    for one in pack.obligations:
+        at, ladder = ladders[one.ladder]
+        for level, rung in enumerate(ladder.rungs):
+            if rung.before is None or one.within is None:
+                continue
+            silent = times.share_silent(one.within, rung.before)
+            path = f"ladders.{at}.rungs.{level}.before"
+            if silent == 1:
+                words = f"never comes for {one.id}: it falls before the clock even starts"
+                yield Advice("reminder_never", path, words)
+            elif silent > 0:
+                often = f"from {silent:.0%} of the year's moments"
+                words = f"does not come for {one.id} {often}: it falls before the clock starts"
+                yield Advice("reminder_sometimes", path, words, "note")
+
+
+def rungs_out_of_order(pack: PolicyPack, times: Times) -> Iterator[Advice]:
+    """Rungs that are due no later than the one before them, once their durations are counted on the calendar."""
+    for at, ladder in enumerate(pack.ladders):
+        for level, (first, then) in enumerate(zip(ladder.rungs, ladder.rungs[1:], strict=False), start=1):
+            path = f"ladders.{at}.rungs.{level}"
+            share = 0.0
+            if first.before and then.before:
+                share = times.share_longer(then.before, first.before, or_equal=True)
+            elif first.after and then.after:
+                share = times.share_longer(first.after, then.after, or_equal=True)
+            if share > 0:
+                often = "always" if share == 1 else f"from {share:.0%} of the year's moments"
+                words = f"is due no later than the rung before it, {often}: the two are taken together"
+                yield Advice("rungs_out_of_order", path, words)
+
+
+def limits_longer_than_the_overall_one(pack: PolicyPack, times: Times) -> Iterator[Advice]:
+    for index, one in enumerate(pack.obligations):
+        for whole in pack.obligations:
+            if whole is one or one.within is None or whole.within is None or not _contains(whole, one):
+                continue
+            share = times.share_longer(one.within, whole.within)
+            if share > 0:
+                often = "" if share == 1 else f", from {share:.0%} of the year's moments"
+                words = f"is longer than the overall limit {whole.id}, which has lapsed by then where both hold{often}"
+                severity: Severity = "warning" if share >= 0.5 else "note"
+                yield Advice("longer_than_overall", f"obligations.{index}.within", words, severity)
+
+
+def _contains(whole: Obligation, one: Obligation) -> bool:
+    """Whether ``whole`` runs all the while that ``one`` does, for the same problems, from no later a start."""
+    return (
+        set(whole.since) <= {"registered", "reopened", "reported"}
+        and "registered" in whole.since
+        and not (whole.met_by or whole.flags or whole.rectification)
+        and set(one.running) <= set(whole.running)
+        and _meet(whole.categories, one.categories)
+        and _meet(whole.channels, one.channels)
+    )
+
+
+def _meet(some: Collection[str], others: Collection[str]) -> bool:
+    return not some or not others or not set(some).isdisjoint(others)

@@ -1,0 +1,86 @@
+"""What is there and never used, and what is missing on units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from duban.policy.advice.saying import Advice
+from duban.policy.organisation import TERRITORIAL
+from duban.policy.pack import PolicyPack
+
+#: Keys whose values are never the id of a unit, a measure or a ladder.
+_OTHER_NAMES: Final = frozenset(
+    {"id", "ids", "title", "text", "clause", "basis", "kind", "categories", "category", "areas", "area", "channels",
+     "channel", "default_category", "running", "since", "met_by", "outcomes", "en", "zh", "document"}
+)  # fmt: skip
+#: The sections in which every field's meaning is known here; in others, any mention counts as a use.
+_KNOWN: Final = frozenset(
+    {"time", "office", "units", "channels", "areas", "categories", "responsibility_list", "always_responsible",
+     "fallback", "hand_back", "closing", "measures", "ladders", "obligations"}
+)  # fmt: skip
+
+
+def leaves(pack: PolicyPack) -> Iterator[tuple[str, str, str]]:
+    """Every text in the pack that may name something: its section, its key, and itself."""
+    for section, value in pack.model_dump(mode="json", exclude_none=True).items():
+        yield from ((section, key, leaf) for key, leaf in _texts(section, value))
+
+
+def _texts(key: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name not in _OTHER_NAMES:
+                yield key, name
+                yield from _texts(name, inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(key, inner)
+
+
+def never_used(pack: PolicyPack) -> Iterator[Advice]:
+    """Units, measures and ladders that nothing refers to."""
+    named = list(leaves(pack))
+    units = {leaf for section, key, leaf in named if section != "areas" and (section, key) != ("units", "roles")}
+    units |= {area.unit for area in pack.areas if area.unit}
+    for index, unit in enumerate(pack.units):
+        if unit.id not in units and units.isdisjoint(unit.roles):
+            words = f"nothing refers to {unit.id}: it can be given no problem and told of none"
+            yield Advice("unit_unused", f"units.{index}", words)
+    for section, key in (("measures", "measure"), ("ladders", "ladder")):
+        used = {leaf for found, field, leaf in named if key in field or found not in _KNOWN}
+        for index, entry in enumerate(getattr(pack, section)):
+            if entry.id not in used:
+                yield Advice(f"{key}_unused", f"{section}.{index}", f"nothing uses the {key} {entry.id}")
+
+
+def liaisons(pack: PolicyPack) -> Iterator[Advice]:
+    """Units that can be given problems, and name nobody to speak to."""
+    given = _can_lead(pack)
+    silent = [i for i, unit in enumerate(pack.units) if unit.id in given and unit.liaison is None]
+    if len(silent) == len(given):
+        yield Advice("no_liaison", "units", "no unit names a liaison: notices can be addressed to units only", "note")
+        return
+    for index in silent:
+        words = f"{pack.units[index].id} can be given problems, but names no liaison"
+        yield Advice("no_liaison", f"units.{index}", words)
+
+
+def _can_lead(pack: PolicyPack) -> set[str]:
+    """The units that a problem may be given to."""
+    named = {unit for line in pack.responsibility_list for unit in (line.lead, *line.co)} | set(pack.always_responsible)
+    territory = {area.unit for area in pack.areas if area.unit} if TERRITORIAL in named else set()
+    return (named | territory | {pack.office, pack.fallback.unit}) & {unit.id for unit in pack.units}
+
+
+def superiors(pack: PolicyPack) -> Iterator[Advice]:
+    """Rungs that are told to the unit above, where no owner has one."""
+    if any(unit.parent for unit in pack.units):
+        return
+    for i, ladder in enumerate(pack.ladders):
+        for j, rung in enumerate(ladder.rungs):
+            if "@superior" in rung.to:
+                words = "tells @superior, but no unit has a parent: nobody stands above any owner"
+                yield Advice("no_superior", f"ladders.{i}.rungs.{j}.to", words)

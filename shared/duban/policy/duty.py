@@ -1,0 +1,84 @@
+"""What the calendar opens by itself: duties, their schedules and windows. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from enum import StrEnum
+
+from pydantic import Field, model_validator
+
+from duban.calendar import Within
+from duban.calendar.within import ClockTime
+from duban.policy.entry import Founded, Id, Name, Part, Text
+
+
+class Window(Founded):
+    """Stretches of days in which some duties are owed, such as an inspection; both days included."""
+
+    id: Id
+    title: Text
+    periods: tuple[tuple[dt.date, dt.date], ...] = Field(min_length=1)
+
+
+class Every(StrEnum):
+    """How often a duty is opened."""
+
+    DAY = "day"
+    WORKING_DAY = "working_day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+    ONCE = "once"
+
+
+class Schedule(Part):
+    """When a duty is opened, local time: ``on`` is the weekday (1 to 7), the day of the month, or the month-day.
+
+    ``once`` opens on the day ``date``. ``during`` names a window outside which nothing is opened.
+    """
+
+    every: Every
+    on: int | str | None = None
+    at: ClockTime = "00:00"
+    date: dt.date | None = None
+    during: Id | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Schedule:
+        if (self.every is Every.ONCE) != (self.date is not None):
+            raise ValueError("`date` goes with `every: once`, and only with it")
+        if self.every is Every.WEEK and self.on not in range(1, 8):
+            raise ValueError("`every: week` needs `on`, the weekday from 1 (Monday) to 7")
+        if self.every in (Every.MONTH, Every.QUARTER) and self.on not in range(1, 29):
+            raise ValueError(f"`every: {self.every}` needs `on`, the day of its first month from 1 to 28")
+        if self.every is Every.YEAR and not re.fullmatch(r"(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])", str(self.on)):
+            raise ValueError('`every: year` needs `on`, the day as "MM-DD", from "01-01" to "12-28"')
+        return self
+
+
+class Duty(Founded):
+    """Something that units owe by the calendar: a report, a check, a bulletin, a dated task.
+
+    Each of ``units`` (or each unit with one of ``roles``) owes it for itself. It is due ``within`` a time of its
+    opening, or at the end of the day ``due_on``; what is missing climbs ``ladder``. ``public`` ones are published.
+    """
+
+    id: Id
+    title: Text
+    units: tuple[Name, ...] = ()
+    roles: tuple[Id, ...] = ()
+    schedule: Schedule
+    within: Within | None = None
+    due_on: dt.date | None = None
+    ladder: Id
+    public: bool = False
+
+    @model_validator(mode="after")
+    def _complete(self) -> Duty:
+        if (self.within is None) == (self.due_on is None):
+            raise ValueError("needs exactly one of `within` and `due_on`; there is no default duration")
+        if not self.units and not self.roles:
+            raise ValueError("names neither `units` nor `roles`: nobody would owe it")
+        return self

@@ -1,0 +1,36 @@
+"""What the entries of a pack are made of: their ids, their texts for people, and what each of them rests on. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from duban.messages.report import Name, Part
+
+#: An identifier in a pack: lower case, digits and dashes for what we name ourselves, the city's own spelling elsewhere.
+Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
+
+
+class Text(Part):
+    """A text for people: English always, Chinese as in the document where there is one."""
+
+    en: str = Field(min_length=1)
+    zh: str | None = None
+
+
+class Founded(Part):
+    """An entry that rests on something: a clause of the document, or practice."""
+
+    clause: str | None = None
+    basis: Literal["practice"] | None = None
+    ids: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _rests_on_something(self) -> Founded:
+        if (self.clause is None) == (self.basis is None):
+            raise ValueError("names either its clause or `basis: practice`")
+        return self
+
+
+__all__ = ["Founded", "Id", "Name", "Part", "Text"]

@@ -1,0 +1,81 @@
+"""How a problem is handled and closed: hand-back, more time, pauses, marks, the gate, the look-back. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from duban.calendar import Within
+from duban.policy.entry import Founded, Id, Name, Text
+
+
+class HandBackRule(Founded):
+    """What a hand-back needs, and how often a problem may come back before the office rules finally."""
+
+    evidence: bool
+    clause_cited: bool
+    at_most: int = Field(ge=1)
+
+
+class Extension(Founded):
+    """More time: for which obligations, by how much at a time, how often."""
+
+    obligations: tuple[Id, ...] = Field(min_length=1)
+    by: Within
+    at_most: int = Field(ge=1)
+
+
+class PauseRule(Founded):
+    """When the clock may stand still: on which grounds, how often."""
+
+    grounds: tuple[Name, ...] = Field(min_length=1)
+    at_most: int = Field(ge=1)
+
+
+class FlagRule(Founded):
+    """A mark that a problem can bear; at registration it is set where ``categories`` or ``channels`` say so."""
+
+    id: Id
+    title: Text
+    categories: tuple[Name, ...] = ()
+    channels: tuple[Name, ...] = ()
+
+
+class GateCheck(Founded):
+    """A check that must be signed before strike-off, by one of ``by``; without ``categories`` it holds for all."""
+
+    id: Id
+    title: Text
+    by: tuple[str, ...] = Field(min_length=1)
+    categories: tuple[Name, ...] = ()
+
+
+class GateBlock(Founded):
+    """A problem with ``flag`` is not struck off before the event ``needs`` has happened."""
+
+    flag: Id
+    needs: str
+    says: Text
+
+
+class Gate(Founded):
+    """What stands before strike-off (销号): checks with evidence and a signer who is not the handler, and blocks."""
+
+    checks: tuple[GateCheck, ...] = ()
+    blocks: tuple[GateBlock, ...] = ()
+
+
+class LookBackRule(Founded):
+    """Who looks back after strike-off, and by how many rungs the ladders begin higher when a problem has come back."""
+
+    by: tuple[str, ...] = Field(min_length=1)
+    raise_by: int = Field(ge=0)
+
+
+class Closing(Founded):
+    """How a completed problem leaves the ledger: whether it is verified, and who strikes it off."""
+
+    verify: bool
+    strike_off: Literal["by_office", "automatic"]
+    outcomes: tuple[Name, ...] = Field(min_length=1)

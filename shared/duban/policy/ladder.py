@@ -1,0 +1,138 @@
+"""What is owed until when, and what follows if not: obligations, ladders, measures, triggers. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from duban.calendar import Within
+from duban.messages.commands import Rectification
+from duban.messages.events import KINDS
+from duban.policy.entry import Founded, Id, Name, Part, Text
+from duban.problem import Status
+
+
+class MeasureKind(StrEnum):
+    """The kinds of measures that the engine can carry out."""
+
+    REMINDER = "reminder"
+    PAGE = "page"
+    BULLETIN = "bulletin"
+    INTERVIEW = "interview"
+    EXPOSURE = "exposure"
+    CARD = "card"
+    RECTIFY_ORDER = "rectify_order"
+    SUPERVISION = "supervision"
+    LISTED_SUPERVISION = "listed_supervision"
+    SPECIAL_INSPECTION = "special_inspection"
+    REFERRAL = "referral"
+    CREDIT = "credit"
+    ASSISTANCE = "assistance"
+    ACCOUNTABILITY = "accountability"
+
+
+#: What the text of a measure may mention.
+TEXT_FIELDS = ("number", "title", "unit", "obligation", "lapse", "lapse_date", "measure", "category")
+
+
+class Measure(Founded):
+    """An act with a legal name that the ladder takes; ``text`` is what its notice says, in the words of the city.
+
+    Its effects: it is ``public``; it waits for the ``approval`` of a unit; it sets a ``flag`` on the problem (what runs
+    only while the flag is set, runs from then on); ``issuers`` sign it together.
+    """
+
+    id: Id
+    kind: MeasureKind
+    title: Text
+    text: str = Field(min_length=1)
+    public: bool = False
+    approval: Name | None = None
+    flag: Id | None = None
+    issuers: tuple[Name, ...] = ()
+
+
+#: In ``to``: the owner of the obligation, the unit above it, the lead unit, the co-units, the office.
+RELATIVE = ("@owner", "@superior", "@lead", "@co", "@office", "@sponsor")
+
+
+class Rung(Part):
+    """A step of a ladder: ``before`` the lapse (a reminder) or ``after`` it, the measure, and who is told."""
+
+    measure: Id
+    before: Within | None = None
+    after: Within | None = None
+    to: tuple[str, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _not_both(self) -> Rung:
+        if self.before is not None and self.after is not None:
+            raise ValueError("has both `before` and `after`; a rung is taken before the lapse or after it")
+        return self
+
+
+class Ladder(Founded):
+    """The measures that follow one another while an obligation stays unmet; level 1 is the first rung."""
+
+    id: Id
+    rungs: tuple[Rung, ...] = Field(min_length=1)
+
+
+class Trigger(Founded):
+    """A measure that is taken at once when something happens: on the event ``on``, from its ``times``-th time on."""
+
+    id: Id
+    on: str
+    times: int = Field(default=1, ge=1)
+    categories: tuple[Name, ...] = ()
+    flags: tuple[Id, ...] = ()
+    measure: Id
+    to: tuple[str, ...] = Field(min_length=1)
+
+
+def _known_events(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ValueError(f"{kind} is no event; the events are {', '.join(KINDS)}")
+    return kinds
+
+
+def _open_statuses(statuses: tuple[Status, ...]) -> tuple[Status, ...]:
+    for status in statuses:
+        if status is Status.REJECTED:
+            raise ValueError("no deadline runs in a problem that was rejected")
+    return statuses
+
+
+class Obligation(Founded):
+    """What somebody owes while a problem is in certain statuses: since which event, for how long, with which ladder.
+
+    ``since`` names the events that set the clock going; the latest of them counts, so an obligation that names its
+    own fulfilment (``[dispatched, progressed]``) falls due again and again. ``within`` is the time limit; ``until``
+    takes the date of the filed plan, or of its next milestone, instead. It is met by leaving the statuses in which it
+    runs, or by one of the events in ``met_by``. Without ``categories`` or ``channels`` it holds for all; with ``flags``
+    only while the problem bears one of them, with ``rectification`` only under such a plan. What ``@co`` owns, each
+    co-unit owes for its own part.
+    """
+
+    id: Id
+    title: Text
+    owner: Literal["@lead", "@co", "@office"]
+    met_by: Annotated[tuple[str, ...], AfterValidator(_known_events)] = ()
+    running: Annotated[tuple[Status, ...], Field(min_length=1), AfterValidator(_open_statuses)]
+    since: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_known_events)]
+    within: Within | None = None
+    until: Literal["plan_due", "milestone_due"] | None = None
+    categories: tuple[Name, ...] = ()
+    channels: tuple[Name, ...] = ()
+    flags: tuple[Id, ...] = ()
+    rectification: tuple[Rectification, ...] = ()
+    ladder: Id
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Obligation:
+        if (self.within is None) == (self.until is None):
+            raise ValueError("needs exactly one of `within` and `until`; there is no default duration")
+        return self

@@ -1,0 +1,160 @@
+"""Bulletins over the real ledger: what the router wrote, read from its published views and compiled by the command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+from click.testing import Result
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from duban.clock import SystemClock
+from duban.io.delivering import Delivery
+from duban.io.migrations import migrate
+from duban.io.postgres import connect_pool
+from duban.io.settings import Settings
+from duban.messages import commands as do
+from duban.messages.envelope import Message, derived_id
+from duban.messages.report import Filed
+from duban_console.assessing.sources import from_ledger
+from duban_console.cli import app
+from duban_router.handlers import CommandHandler
+from duban_router.ledger import SCHEMA, PostgresLedger
+from tests.conftest import Stack
+from tests.given import ROOT, SMALL, report, small_library
+
+pytestmark = pytest.mark.stack
+
+AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
+DAY = timedelta(days=1)
+Run = Callable[..., Awaitable[Result]]
+
+
+@dataclass
+class City:
+    """A ledger that the router's handler writes, command by command, at instants of our own."""
+
+    handler: CommandHandler
+    settings: Settings
+    serial: int = 0
+
+    async def send(self, name: str, at: datetime, *commands: do.Command) -> None:
+        key = str(derived_id("bulletins", name))
+        for command in commands:
+            self.serial += 1
+            message = Message(str(self.serial), "tests", key, at, "smallville", key, command)
+            await self.handler([Delivery(message, "duban.commands.v1", 0, self.serial, at)])
+
+    async def register(self, name: str, at: datetime) -> None:
+        filed = Filed(source="tests", id=name, received_at=at, report=report(title=name, area="north"))
+        await self.send(name, at, do.Register(actor=do.Actor(unit=do.ENGINE), filed=filed))
+
+
+@pytest.fixture
+async def city(database: str, stack: Stack) -> AsyncIterator[City]:
+    await migrate(database, SCHEMA, "duban_router.migrations")
+    settings = Settings(kafka=stack.kafka, database=SecretStr(database))
+    pool: asyncpg.Pool[asyncpg.Record] = await connect_pool(settings, SCHEMA)
+    try:
+        city = City(CommandHandler(PostgresLedger(pool), small_library(), SystemClock()), settings)
+        water = do.Actor(unit="water", person="Li")
+        await city.register("=1+1", AT)
+        await city.send(
+            "=1+1", AT + DAY / 24, do.Acknowledge(actor=water), do.Complete(actor=water, outcome="rectified")
+        )
+        await city.register("foul water", AT + 2 * DAY)
+        await city.send("foul water", AT + 6 * DAY, do.Acknowledge(actor=water, reason="the pumps are being mended"))
+        yield city
+    finally:
+        await pool.close()
+
+
+@pytest.fixture
+def duban(city: City, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """The command on that ledger, with the pack and its calendar as files."""
+    monkeypatch.setenv("DUBAN_KAFKA", city.settings.kafka)
+    monkeypatch.setenv("DUBAN_DATABASE", city.settings.database.get_secret_value())
+    monkeypatch.setenv("NO_COLOR", "1")
+    for folder, file in (("packs", SMALL), ("calendars", ROOT / "deploy/calendars/cn.yaml")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / file.name).write_bytes(file.read_bytes())
+    pack = tmp_path / "packs" / SMALL.name
+
+    async def run(kind: str, as_of: str, *options: object, code: int = 0) -> Result:
+        arguments = ["bulletin", str(pack), kind, "--as-of", as_of, *map(str, options)]
+        result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+        assert result.exit_code == code, f"{result.exit_code}\n{result.stdout}\n{result.stderr}\n{result.exception!r}"
+        return result
+
+    return run
+
+
+async def test_the_ledger_gives_a_bulletin_by_unit(city: City, duban: Run) -> None:
+    found = json.loads((await duban("bulletin", "2022-04-20", "--format", "json", "--period", "monthly")).stdout)
+    assert (found["pack"], found["as_of"], found["period"]["first"]) == (
+        "small@1",
+        "2022-04-20T16:00:00Z",
+        "2022-04-01",
+    )
+    water = next(one for one in found["rows"] if one["unit_id"] == "water")
+    # On time: acknowledge, rectify and progress of the first. Late: acknowledge and progress of the second.
+    assert (water["unit"], water["received"], water["on_time"], water["late"]) == ("Water bureau", 2, 3, 2)
+    assert found["rows"][-1]["unit"] == "合计"
+
+
+async def test_the_same_as_of_gives_the_same_bytes_for_ever(city: City, duban: Run) -> None:
+    async def bytes_of(kind: str) -> tuple[bytes, bytes]:
+        as_json = await duban(kind, "2022-04-20", "--format", "json")
+        return as_json.stdout_bytes, (await duban(kind, "2022-04-20", "--format", "csv", "--bom")).stdout_bytes
+
+    kinds = ("bulletin", "account", "exposure", "ledger")
+    before = {kind: await bytes_of(kind) for kind in kinds}
+    await city.register("later", AT + 15 * DAY)
+    await city.send("foul water", AT + 16 * DAY, do.Complete(actor=do.Actor(unit="water"), outcome="rectified"))
+    assert {kind: await bytes_of(kind) for kind in kinds} == before
+    assert (await bytes_of("ledger"))[1].startswith(b"\xef\xbb\xbf")
+    assert b"later" in (await duban("ledger", "2022-04-22", "--format", "csv")).stdout_bytes
+
+
+async def test_the_account_tells_the_units_own_reason_and_no_cell_is_a_formula(city: City, duban: Run) -> None:
+    account = (await duban("account", "2022-04-25", "--format", "csv", "--lang", "en")).stdout
+    assert "SV-2022-0002: the pumps are being mended" in account
+    ledger = (await duban("ledger", "2022-04-25", "--format", "csv", "--lang", "en")).stdout
+    assert ",'=1+1," in ledger
+
+
+async def test_a_file_of_events_gives_the_bytes_that_the_ledger_gives(city: City, duban: Run, tmp_path: Path) -> None:
+    told = await from_ledger(city.settings, "smallville", AT + 100 * DAY)
+    lines = [event.model_dump_json(exclude_none=True) for event in told]
+    path = tmp_path / "events.jsonl"
+    path.write_text("\n".join(reversed(lines)), "utf-8")
+    for kind in ("bulletin", "ledger"):
+        from_file = await duban(kind, "2022-04-20", "--format", "json", "--events", path)
+        assert from_file.stdout_bytes == (await duban(kind, "2022-04-20", "--format", "json")).stdout_bytes
+
+
+async def test_people_see_a_table_and_that_it_is_a_draft(city: City, duban: Run) -> None:
+    shown = await duban("account", "2022-04-20")
+    assert "交账清单（2022-04-01至2022-04-20）" in shown.stdout
+    assert "draft" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "as_of", "code", "words"),
+    [
+        ("bulletin", "2999-01-01", 2, "has not passed yet"),
+        ("bulletin", "soon", 2, "write 2022-04-30"),
+        ("gossip", "2022-04-20", 3, "has no bulletin gossip; there are"),
+    ],
+)
+async def test_what_cannot_be_compiled_is_refused_with_words(
+    city: City, duban: Run, kind: str, as_of: str, code: int, words: str
+) -> None:
+    assert words in (await duban(kind, as_of, code=code)).stderr

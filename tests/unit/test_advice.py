@@ -1,0 +1,231 @@
+"""What breaks no law and is still said: each piece of advice from one change to a pack that draws none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from duban.calendar import Calendar
+from duban.policy import PolicyPack, Rules, load_calendar, load_pack
+from duban.policy.advice import Advice, advice
+from duban.policy.laws import breaches
+
+ROOT: Final = Path(__file__).parents[2]
+EXAMPLE: Final = ROOT / "docs/example-pack.yaml"
+NOTICE: Final = load_calendar((ROOT / "deploy/calendars/cn.yaml").read_text("utf-8"), "cn.yaml")
+
+#: What is changed in the example (a passage, and what stands in its place), and what must be said of it then.
+SLIPS: Final[dict[str, tuple[str, str, str, str]]] = {
+    "a category that no line takes": (
+        "{categories: [waste], lead",
+        "{categories: [waste], areas: [xiayou], lead",
+        "gap",
+        (
+            "categories.2: no line takes waste in shangyou, old-ferry or without an area: "
+            "it goes to the fallback desk, environment-office"
+        ),
+    ),
+    "a category that no line takes from one channel": (
+        "{categories: [smoke], lead",
+        "{categories: [smoke], channels: [hotline], lead",
+        "gap",
+        "categories.1: no line takes smoke by patrol: it goes to the fallback desk, environment-office",
+    ),
+    "a line partly in the shadow of another": (
+        "  - {categories: [smoke], lead: ecology",
+        "  - {channels: [patrol], lead: ecology, basis: practice}\n  - {categories: [smoke], lead: ecology",
+        "overlap",
+        "responsibility_list.1: earlier lines take part of it first: responsibility_list.0 (river × patrol)",
+    ),
+    "areas that mean nothing": (
+        'lead: "@territorial", clause: 第八条}\nalways_responsible: ["@territorial"]',
+        "lead: shangyou, clause: 第八条}",
+        "territory_unused",
+        "areas: areas have units, but @territorial is used nowhere: no unit is given anything for its area",
+    ),
+    "a unit nobody refers to": (
+        "\nchannels:\n",
+        "  - {id: parks, title: {en: Parks}, basis: practice}\n\nchannels:\n",
+        "unit_unused",
+        "units.5: nothing refers to parks: it can be given no problem and told of none",
+    ),
+    "a unit without a liaison": (
+        "    liaison: {deputy: Deputy director, staff: River section}\n",
+        "",
+        "no_liaison",
+        "units.2: water can be given problems, but names no liaison",
+    ),
+    "a measure never used": (
+        "\nladders:\n",
+        "  - {id: exposure, kind: exposure, title: {en: Exposure}, text: late, basis: practice}\n\nladders:\n",
+        "measure_unused",
+        "measures.3: nothing uses the measure exposure",
+    ),
+    "a ladder never used": (
+        "\nobligations:\n",
+        "  - {id: quick, basis: practice, rungs: [{measure: bulletin, to: [water]}]}\n\nobligations:\n",
+        "ladder_unused",
+        "ladders.1: nothing uses the ladder quick",
+    ),
+    "a status nobody watches": (
+        "running: [verified]\n    since: [verified]",
+        "running: [verifying]\n    since: [completed]",
+        "status_unwatched",
+        "obligations: no obligation runs while a problem is verified: it may lie there for ever",
+    ),
+    "an obligation that closing leads past": (
+        "strike_off: by_office",
+        "strike_off: automatic",
+        "never_runs",
+        "obligations.7: never runs: automatic closing leads past verified",
+    ),
+    "met by what restarts the clock": (
+        "met_by: [planned]",
+        "met_by: [acknowledged]",
+        "met_by_restarts",
+        (
+            "obligations.3.met_by: acknowledged sets the clock going anew, so it never meets the obligation: "
+            "name it in one place"
+        ),
+    ),
+    "another obligation that closing leads past": (
+        "closing: {verify: true, strike_off: by_office",
+        "closing: {verify: false, strike_off: automatic",
+        "never_runs",
+        "obligations.6: never runs: automatic closing leads past verifying",
+    ),
+    "rungs that an earlier rung cuts off": (
+        "met_by: [planned]",
+        "met_by: [planned, escalated]",
+        "rung_unreachable",
+        (
+            "obligations.3.ladder: the rungs after bulletin never come: "
+            "taking it meets the obligation or restarts its clock"
+        ),
+    ),
+    "a superior where there is none": (
+        "    parent: environment-office\n",
+        "",
+        "no_superior",
+        "ladders.0.rungs.2.to: tells @superior, but no unit has a parent: nobody stands above any owner",
+    ),
+    "a reminder before the clock starts": (
+        "before: {working_hours: 2}",
+        "before: {days: 100}",
+        "reminder_never",
+        "ladders.0.rungs.0.before: never comes for acknowledge: it falls before the clock even starts",
+    ),
+    "rungs in the wrong order": (
+        '      - {measure: interview, after: {working_days: 3}, to: ["@owner", "@superior"]}',
+        (
+            '      - {measure: interview, after: {working_days: 3}, to: ["@owner", "@superior"]}\n'
+            '      - {measure: bulletin, after: {hours: 20}, to: ["@superior"]}'
+        ),
+        "rungs_out_of_order",
+        "ladders.0.rungs.3: is due no later than the rung before it, always: the two are taken together",
+    ),
+    "a limit longer than the overall one": (
+        "within: {working_days: 3}\n    met_by",
+        "within: {days: 60}\n    met_by",
+        "longer_than_overall",
+        "obligations.3.within: is longer than the overall limit rectify, which has lapsed by then where both hold",
+    ),
+    "a limit beyond the calendar": (
+        "within: {working_days: 15}",
+        "within: {working_days: 9999}",
+        "limit_beyond_calendar",
+        "obligations.2.within: ends beyond the years that the calendar covers: such a limit cannot be counted",
+    ),
+}
+
+
+def pack_of(text: str) -> PolicyPack:
+    pack = PolicyPack.model_validate(yaml.safe_load(text))
+    assert list(breaches(pack)) == []
+    return pack
+
+
+def calendar_of(pack: PolicyPack) -> Calendar:
+    return Rules.compile(pack, NOTICE).calendar
+
+
+def changed(passage: str, by: str) -> PolicyPack:
+    text = EXAMPLE.read_text("utf-8")
+    assert passage in text
+    return pack_of(text.replace(passage, by))
+
+
+def said(found: list[Advice]) -> dict[str, list[str]]:
+    """The warnings by their code."""
+    warnings = [one for one in found if one.severity == "warning"]
+    return {one.code: [f"{x.path}: {x.words}" for x in warnings if x.code == one.code] for one in warnings}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_is_named_with_its_place(slip: str) -> None:
+    passage, by, code, words = SLIPS[slip]
+    pack = changed(passage, by)
+    assert words in said(advice(pack, calendar_of(pack))).get(code, [])
+
+
+def test_the_example_of_the_guide_draws_no_warning_and_says_how_much_is_practice() -> None:
+    pack = load_pack(EXAMPLE.read_text("utf-8"), EXAMPLE.name)
+    found = advice(pack, calendar_of(pack))
+    assert said(found) == {}
+    assert ("practice", "categories", "2 of 4 rest on practice, not on a clause") in {
+        (one.code, one.path, one.words) for one in found
+    }
+
+
+def test_warnings_come_before_notes() -> None:
+    pack = changed("met_by: [planned]", "met_by: [acknowledged]")
+    severities = [one.severity for one in advice(pack, calendar_of(pack))]
+    assert severities == sorted(severities, reverse=True)
+    assert set(severities) == {"warning", "note"}
+
+
+def test_without_a_calendar_no_durations_are_compared() -> None:
+    pack = changed("before: {working_hours: 2}", "before: {days: 100}")
+    assert "reminder_never" in said(advice(pack, calendar_of(pack)))
+    assert "reminder_never" not in said(advice(pack, None))
+
+
+def test_an_exception_before_its_rule_is_only_noted() -> None:
+    pack = changed(
+        "  - {categories: [smoke], lead: ecology",
+        "  - {categories: [smoke], channels: [patrol], lead: water, basis: practice}\n"
+        "  - {categories: [smoke], lead: ecology",
+    )
+    [overlap] = [one for one in advice(pack, None) if one.code == "overlap"]
+    assert (overlap.severity, overlap.path) == ("note", "responsibility_list.2")
+
+
+def test_a_category_that_nobody_must_ever_finish_is_named() -> None:
+    pack = changed(
+        "since: [registered, reopened]\n    within: {working_days: 15}",
+        "since: [registered, reopened]\n    categories: [river]\n    within: {working_days: 15}",
+    )
+    without_plan = pack.model_copy(update={"obligations": tuple(x for x in pack.obligations if x.id != "file-plan")})
+    found = said(advice(without_plan, None))["category_without_limit"]
+    assert [line.split(":")[0] for line in found] == ["categories.1", "categories.2", "categories.3"]
+
+
+def test_limits_of_different_kinds_are_compared_on_the_calendar() -> None:
+    """A working day is longer than 30 hours from some moments only, and the share of the year is told."""
+    pack = changed("within: {working_days: 15}", "within: {hours: 30}")
+    found = [one for one in advice(pack, calendar_of(pack)) if one.code == "longer_than_overall"]
+    [line] = [one.words for one in found if one.path.startswith("obligations.0")]
+    assert "of the year's moments" in line
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "deploy/packs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_pack_can_be_advised_and_every_place_exists(path: Path) -> None:
+    pack = load_pack(path.read_text("utf-8"), path.name)
+    calendar = load_calendar((ROOT / f"deploy/calendars/{pack.time.calendar}.yaml").read_text("utf-8"), "calendar")
+    for one in advice(pack, Rules.compile(pack, calendar).calendar):
+        at: Any = pack
+        for part in one.path.split("."):
+            at = at[int(part)] if part.isdigit() else getattr(at, part)

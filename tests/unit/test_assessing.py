@@ -1,0 +1,516 @@
+"""The laws of assessment: what counts as on time, what no manoeuvre polishes, and what bulletins say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from duban.messages import changes as c
+from duban.messages import commands as do
+from duban.messages.envelope import derived_id
+from duban.policy import Rules
+from duban.policy.assessment import Assessment, Bulletin
+from duban.policy.ladder import MeasureKind, Obligation
+from duban.problem import Event
+from duban_console.assessing.choosing import chosen
+from duban_console.assessing.claims import Outcome, Verdict
+from duban_console.assessing.compiling import Sheet, compiled
+from duban_console.assessing.histories import follow, histories
+from duban_console.assessing.sheets import to_csv, to_json
+from duban_router.domain import Decided, Refusal, decide
+from tests.given import Case, report, small_rules
+
+AT = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 local
+LIMIT = datetime(2022, 4, 20, 2, tzinfo=UTC)  # ten working days later
+TICK = timedelta(microseconds=1)
+SEAL = {"uri": "file:///photo.jpg", "sha256": "0" * 64}
+KEEP_PLAN = {
+    "id": "keep-plan", "title": {"en": "Keep the plan"}, "owner": "@lead", "running": ["underway"],
+    "since": ["planned"], "until": "plan_due", "categories": ["river"], "ladder": "standard", "basis": "practice",
+}  # fmt: skip
+
+
+@cache
+def rules() -> Rules:
+    """The small pack with four obligations for the river, none for noise, and exposure in place of the interview."""
+    small = small_rules()
+    kept = [one for one in small.pack.obligations if one.id in ("acknowledge", "rectify", "progress")]
+    river = [one.model_copy(update={"categories": ("river",)}) for one in kept]
+    exposed = [
+        one.model_copy(update={"kind": MeasureKind.EXPOSURE}) if one.id == "interview" else one
+        for one in small.pack.measures
+    ]
+    changed: dict[str, Any] = {
+        "obligations": (*river, Obligation.model_validate(KEEP_PLAN)), "measures": tuple(exposed), "gate": None,
+        "triggers": (), "plan_changes": "filed",
+    }  # fmt: skip
+    return Rules(small.pack.model_copy(update=changed), small.calendar)
+
+
+class Story(Case):
+    """A problem under the rules above, whose deadlines escalate by themselves as time goes on."""
+
+    def __init__(self, number: int = 0, **changed: Any) -> None:
+        super().__init__(AT)
+        self.id, self.serial = str(derived_id("case", number)), number or 1
+        self.rules = rules()
+        self.registered(report(**{"area": "north", **changed}))
+
+    def apply(self, data: do.Command) -> Decided | Refusal:
+        if not isinstance(data, do.Register):
+            return super().apply(data)
+        outcome = decide(None, self.message(data), self.rules, self.now, self.serial)
+        assert isinstance(outcome, Decided)
+        self.standing, self.events = outcome.problem, [event for event, _ in outcome.steps]
+        return outcome
+
+    def until(self, at: datetime) -> Story:
+        """Time goes on to ``at``; whatever falls due until then is taken."""
+        while self.problem.deadlines and min(one.due_at for one in self.problem.deadlines) <= at:
+            soonest = min(self.problem.deadlines, key=lambda one: one.due_at)
+            self.now = max(self.now, soonest.due_at)
+            assert not hasattr(self.escalate(soonest), "code")
+        self.now = at
+        return self
+
+    def acknowledged(self, unit: str = "water") -> Story:
+        self.done(do.Acknowledge, unit)
+        return self
+
+    def completed(self, unit: str = "water") -> Story:
+        self.done(do.Complete, unit, outcome="rectified")
+        return self
+
+    def handed_back(self, unit: str = "water") -> Story:
+        self.done(do.HandBack, unit, reason="not ours", clause="art. 2", evidence=[SEAL])
+        return self
+
+    def dispatched(self, unit: str) -> Story:
+        self.done(do.Dispatch, "office", lead_unit=unit, clause="art. 1")
+        return self
+
+    def happened(self, change: c.Change) -> Story:
+        """Add what the ledger says, without asking whether it may."""
+        actor = do.Actor(unit="office")
+        last = self.events[-1]
+        event = Event(
+            problem_id=last.problem_id, version=last.version + 1, at=self.now, actor=actor, command="x", change=change
+        )
+        self.events.append(event)
+        return self
+
+    def verdicts(self, as_of: datetime) -> list[Verdict]:
+        past = [event for event in self.events if event.at < as_of]
+        return follow(past, lambda _: self.rules, as_of).verdicts
+
+    def outcome(self, obligation: str, unit: str, as_of: datetime) -> Outcome | None:
+        found = [one.outcome for one in self.verdicts(as_of) if (one.obligation, one.unit) == (obligation, unit)]
+        assert len(found) <= 1
+        return found[0] if found else None
+
+
+def bulletin(kind: str, **changed: Any) -> Bulletin:
+    fields = {"id": kind, "kind": kind, "title": {"en": "From {first} to {last}"}, "period": "monthly"}
+    return Bulletin.model_validate({**fields, "recipients": ["@units"], "basis": "practice", **changed})
+
+
+def sheet(stories: Iterable[Case], asked: Bulletin, as_of: datetime, assessment: Assessment | None = None) -> Sheet:
+    events = sorted((event for one in stories for event in one.events), key=lambda one: (one.problem_id, one.version))
+    found = histories(events, lambda _: rules(), "smallville", as_of)
+    return compiled(asked, assessment, found, rules(), as_of, language="en")
+
+
+def row(compiled_: Sheet, unit: str | None) -> dict[str, Any]:
+    return next(one for one in compiled_.rows if one["unit_id"] == unit)
+
+
+class TestOnTime:
+    @pytest.mark.parametrize(
+        ("off", "outcome"), [(-TICK, Outcome.ON_TIME), (0 * TICK, Outcome.ON_TIME), (TICK, Outcome.LATE)]
+    )
+    def test_what_is_done_at_the_limit_is_on_time_and_a_microsecond_later_late(
+        self, off: timedelta, outcome: Outcome
+    ) -> None:
+        story = Story().acknowledged()
+        story.now = LIMIT + off
+        assert story.completed().outcome("rectify", "water", LIMIT + timedelta(days=1)) is outcome
+
+    @pytest.mark.parametrize(("off", "outcome"), [(0 * TICK, None), (TICK, Outcome.LATE)])
+    def test_what_is_not_done_is_late_once_the_limit_has_passed_and_nothing_before(
+        self, off: timedelta, outcome: Outcome | None
+    ) -> None:
+        assert Story().outcome("rectify", "water", LIMIT + off) is outcome
+
+    def test_work_that_is_sent_back_was_not_done(self) -> None:
+        story = Story().acknowledged().completed()
+        story.advance(minutes=5)
+        story.done(do.Verify, "office", passed=False, reason="still foul")
+        story.until(LIMIT + timedelta(days=1))
+        assert story.outcome("rectify", "water", story.now) is Outcome.LATE
+
+    def test_the_time_that_a_reviewer_takes_is_not_the_handlers(self) -> None:
+        story = Story().acknowledged().completed()
+        story.advance(days=30)
+        story.done(do.Verify, "office", passed=False, reason="still foul")
+        story.advance(hours=1)
+        assert story.completed().outcome("rectify", "water", story.now + TICK) is Outcome.ON_TIME
+
+    def test_a_plan_filed_anew_does_not_move_the_first_date(self) -> None:
+        story = Story().acknowledged()
+        plan = {"person": "Li", "target": "clean", "measures": ["dig"]}
+        story.done(do.Plan, "water", plan={**plan, "due_at": AT + timedelta(days=2)})
+        story.advance(days=1)
+        story.done(do.Plan, "water", plan={**plan, "due_at": AT + timedelta(days=40)})
+        story.advance(days=2)
+        assert story.completed().outcome("keep-plan", "water", story.now + TICK) is Outcome.LATE
+
+    def test_many_notes_make_one_obligation(self) -> None:
+        story = Story().acknowledged()
+        for number in range(20):
+            story.advance(hours=1)
+            story.done(do.Progress, "water", note=f"step {number}")
+        found = row(sheet([story], bulletin("bulletin", columns=[{"column": "due"}]), AT + timedelta(days=3)), "water")
+        assert found["due"] == 2  # acknowledge and progress
+
+    def test_one_late_note_is_not_made_good_by_many_in_time(self) -> None:
+        story = Story().acknowledged().until(AT + timedelta(days=8))
+        for number in range(5):
+            story.done(do.Progress, "water", note=f"step {number}")
+            story.advance(hours=1)
+        found = row(sheet([story], bulletin("bulletin"), story.now), "water")
+        assert (found["due"], found["on_time"], found["late"], found["overdue"]) == (2, 1, 1, 0)
+
+    def test_what_has_no_deadline_is_neither_on_time_nor_late(self) -> None:
+        story = Story(category="noise").acknowledged("north").completed("north")
+        columns = [{"column": one} for one in ("completed", "on_time", "late", "no_deadline", "on_time_rate")]
+        found = row(sheet([story], bulletin("bulletin", columns=columns), AT + timedelta(days=1)), "north")
+        assert found == {
+            "unit_id": "north", "completed": 1, "on_time": 0, "late": 0, "no_deadline": 1, "on_time_rate": None,
+        }  # fmt: skip
+
+
+class TestHandBacks:
+    def test_a_hand_back_gives_no_new_clock_to_whom_the_problem_returns(self) -> None:
+        honest = Story().acknowledged()
+        honest.now = LIMIT + timedelta(hours=2)
+        honest.completed()
+        bouncing = Story().acknowledged()
+        bouncing.now = LIMIT - timedelta(minutes=10)
+        bouncing.handed_back()
+        bouncing.advance(minutes=1)
+        bouncing.dispatched("water").acknowledged()
+        bouncing.now = LIMIT + timedelta(hours=2)
+        bouncing.completed()
+        as_of = LIMIT + timedelta(days=1)
+        assert honest.outcome("rectify", "water", as_of) is bouncing.outcome("rectify", "water", as_of) is Outcome.LATE
+
+    def test_an_acknowledgement_is_owed_since_the_first_receipt(self) -> None:
+        story = Story()
+        story.advance(hours=20)
+        story.handed_back().dispatched("water")
+        story.advance(hours=5)
+        assert story.outcome("acknowledge", "water", story.now) is Outcome.LATE
+        assert story.acknowledged().outcome("acknowledge", "water", story.now + TICK) is Outcome.LATE
+
+    def test_who_hands_back_in_time_is_neither_on_time_nor_late(self) -> None:
+        story = Story()
+        story.advance(hours=2)
+        story.handed_back()
+        assert story.verdicts(AT + timedelta(days=60))[0].unit == "office"
+        assert {one.unit for one in story.verdicts(AT + timedelta(days=60))} == {"office"}
+
+    def test_who_hands_back_too_late_was_late(self) -> None:
+        story = Story()
+        story.until(AT + timedelta(days=3))
+        story.handed_back().dispatched("north")
+        assert story.outcome("acknowledge", "water", story.now + TICK) is Outcome.LATE
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        held=st.integers(1, 30 * 24 * 60),
+        lying=st.integers(0, 600),
+        again=st.booleans(),
+        needed=st.integers(1, 12 * 60),
+    )
+    def test_ping_pong_lowers_nobody_elses_rate_and_does_not_raise_ones_own(
+        self, held: int, lying: int, again: bool, needed: int
+    ) -> None:
+        story = Story()
+        story.acknowledged()
+        story.advance(minutes=held)
+        if again:
+            story.handed_back().dispatched("water").acknowledged()
+        story.handed_back()
+        story.advance(minutes=lying)
+        story.dispatched("north").acknowledged("north")
+        story.advance(minutes=needed)
+        story.completed("north")
+        as_of = story.now + TICK
+        assert story.outcome("rectify", "north", as_of) is Outcome.ON_TIME
+        assert story.outcome("rectify", "office", as_of) is None
+        late = AT + timedelta(minutes=held) > LIMIT
+        assert story.outcome("rectify", "water", as_of) is (Outcome.LATE if late else None)
+
+    def test_hand_backs_stand_beside_the_rate_and_each_holder_is_charged_its_own_time(self) -> None:
+        story = Story().acknowledged()
+        story.advance(hours=2)
+        story.handed_back().dispatched("north")
+        story.advance(hours=4)  # an hour of them is the midday break
+        columns = [{"column": one} for one in ("hand_backs", "held_hours", "open")]
+        found = sheet([story], bulletin("bulletin", columns=columns), story.now)
+        assert row(found, "water") == {"unit_id": "water", "hand_backs": 1, "held_hours": 2.0, "open": 0}
+        assert row(found, "north") == {"unit_id": "north", "hand_backs": 0, "held_hours": 3.0, "open": 1}
+
+
+class TestGrace:
+    def story(self) -> Story:
+        story = Story().acknowledged()
+        story.now = LIMIT - timedelta(days=1)
+        return story.happened(c.Extended(obligation="rectify"))
+
+    def test_an_extension_is_a_verdict_of_its_own_and_does_not_polish_the_rate(self) -> None:
+        story = self.story()
+        story.now = LIMIT + timedelta(days=1)
+        columns = [
+            {"column": one} for one in ("on_time", "extended", "late", "on_time_rate", "kept_rate", "extensions")
+        ]
+        story.happened(c.Completed(outcome="rectified"))
+        found = row(sheet([story], bulletin("bulletin", columns=columns), LIMIT + timedelta(days=2)), "water")
+        assert (found["extended"], found["extensions"]) == (1, 1)
+        # In the same month it acknowledged on time; of the progress that it owed it said nothing in time.
+        assert (found["on_time"], found["late"]) == (1, 1)
+        assert (found["on_time_rate"], found["kept_rate"]) == (33.3, 66.7)
+
+    def test_what_lapses_in_spite_of_its_extension_is_late_from_then_on(self) -> None:
+        story = self.story()
+        lapse_at = LIMIT + timedelta(days=7)
+        assert story.outcome("rectify", "water", lapse_at) is Outcome.EXTENDED
+        story.now = lapse_at
+        escalated = {"obligation": "rectify", "generation": 1, "level": 2, "measure": "bulletin", "to": ("water",)}
+        story.happened(c.Escalated(due_at=lapse_at, lapse_at=lapse_at, **escalated))
+        found = [one for one in story.verdicts(lapse_at + TICK) if one.obligation == "rectify"]
+        assert [(one.outcome, one.judged_at) for one in found] == [(Outcome.LATE, lapse_at)]
+
+    def test_a_pause_does_not_polish_the_rate_either(self) -> None:
+        story = Story().acknowledged()
+        story.happened(c.Paused(ground="weather"))
+        story.now = LIMIT + timedelta(days=1)
+        story.happened(c.Resumed()).happened(c.Completed(outcome="rectified"))
+        assert story.outcome("rectify", "water", story.now + TICK) is Outcome.EXTENDED
+
+
+class TestOthers:
+    def test_a_part_is_owed_by_its_co_unit_alone(self) -> None:
+        story = Story()
+        part = next(one for one in small_rules().pack.obligations if one.id == "part")
+        story.rules = Rules(rules().pack.model_copy(update={"obligations": (part,)}), rules().calendar)
+        story.acknowledged()
+        story.now = LIMIT - timedelta(days=4)
+        story.done(do.FinishPart, "north")
+        assert story.outcome("part", "north", LIMIT) is Outcome.ON_TIME
+        assert story.outcome("part", "water", LIMIT) is None
+
+    def test_a_duty_counts_as_owed_but_not_as_a_problem(self) -> None:
+        account = Story()
+        opened = c.Opened(
+            jurisdiction="smallville", number="D-1", pack="small@1", duty="monthly-account", title="Monthly account",
+            unit="water", opens_at=AT,
+        )  # fmt: skip
+        account.events = [
+            Event(
+                problem_id=derived_id("duty"),
+                version=1,
+                at=AT,
+                actor=do.Actor(unit="duban"),
+                command="1",
+                change=opened,
+            )
+        ]
+        found = row(sheet([account], bulletin("bulletin"), AT + timedelta(days=9)), "water")
+        assert (found["due"], found["late"], found["overdue"]) == (1, 1, 1)
+        assert (found["received"], found["open"], found["held_hours"]) == (0, 0, 0.0)
+        assert sheet([account], bulletin("ledger"), AT + timedelta(days=9)).rows == ()
+
+
+class TestAsOf:
+    def stories(self) -> list[Story]:
+        first = Story(1).acknowledged()
+        first.until(LIMIT + timedelta(days=9)).completed()
+        second = Story(2)
+        second.advance(hours=1)
+        second.handed_back().dispatched("south").acknowledged("south")
+        second.until(AT + timedelta(days=9)).completed("south")
+        third = Story(3, category="noise").acknowledged("north")
+        return [first, second, third]
+
+    @settings(max_examples=40, deadline=None)
+    @given(hours=st.integers(1, 40 * 24), kind=st.sampled_from(["bulletin", "account", "exposure", "ledger"]))
+    def test_a_bulletin_has_the_same_bytes_whatever_happened_later(self, hours: int, kind: str) -> None:
+        stories, as_of = self.stories(), AT + timedelta(hours=hours)
+        whole = sheet(stories, bulletin(kind), as_of)
+        for story in stories:
+            story.events = [event for event in story.events if event.at < as_of]
+        known = sheet(stories, bulletin(kind), as_of)
+        assert to_json(whole) == to_json(known)
+        assert to_csv(whole) == to_csv(known)
+
+
+class TestSheets:
+    def test_the_account_says_what_was_due_done_and_overdue_and_why_or_that_nobody_said(self) -> None:
+        told = Story(1).acknowledged()
+        told.advance(days=1)
+        told.done(do.Progress, "water", note="the pipe has not been delivered")
+        told.until(LIMIT + timedelta(days=1))
+        silent = Story(2)
+        silent.until(LIMIT + timedelta(days=1))
+        found = row(sheet([told, silent], bulletin("account"), told.now), "water")
+        # Of each: acknowledge, rectify; of the first also progress, once in time and once not.
+        assert (found["due"], found["done"], found["overdue"]) == (5, 1, 4)
+        assert found["reasons"] == "SV-2022-0002: no reason given; SV-2022-0001: the pipe has not been delivered"
+
+    def test_the_exposure_list_has_what_was_exposed_and_what_is_overdue_by_long(self) -> None:
+        late = Story(1, title="late").acknowledged()
+        late.until(LIMIT + timedelta(hours=1))  # a bulletin, but no exposure yet
+        asked = bulletin("exposure", only={"overdue_by": {"working_days": 1}})
+        day_later = late.now + timedelta(days=1)
+        overdue = sheet([late], asked, day_later)
+        assert [one["title"] for one in overdue.rows] == ["late"]
+        quick = Story(2, title="quick").acknowledged()
+        quick.advance(hours=1)
+        assert sheet([quick], asked, quick.now).rows == ()
+
+    def test_what_was_exposed_stays_on_the_list_of_its_month_when_it_is_done(self) -> None:
+        story = Story()
+        story.until(AT + timedelta(days=6)).completed()
+        asked = bulletin("exposure", columns=[{"column": "number"}, {"column": "exposed_on"}])
+        assert [one["exposed_on"] for one in sheet([story], asked, story.now + TICK).rows] == ["2022-04-11"]
+        assert sheet([story], asked, story.now + timedelta(days=30)).rows == ()
+
+    def test_an_exposure_that_waits_for_approval_is_on_no_list(self) -> None:
+        story = Story(category="noise")
+        waiting = c.Measured(ground="rebound", measure="interview", to=("north",), approval="office")
+        story.happened(waiting)
+        assert sheet([story], bulletin("exposure"), story.now + TICK).rows == ()
+        story.advance(hours=1)
+        story.happened(c.Approved(version=story.events[-1].version, measure="interview", to=("north",)))
+        assert len(sheet([story], bulletin("exposure"), story.now + TICK).rows) == 1
+
+    def test_the_ledger_goes_by_class_in_the_order_of_the_pack(self) -> None:
+        noise, river = Story(1, category="noise", title="noise"), Story(2, title="river")
+        found = sheet([noise, river], bulletin("ledger"), AT + timedelta(hours=1))
+        assert [one["title"] for one in found.rows] == ["river", "noise"]
+        assert (found.rows[0]["clause"], found.rows[0]["due_on"]) == ("art. 1", "2022-04-07")
+
+    def test_only_what_is_asked_for_counts(self) -> None:
+        stories = [Story(1), Story(2, category="noise")]
+        found = sheet(stories, bulletin("ledger", only={"categories": ["noise"]}), AT + timedelta(hours=1))
+        assert [one["category"] for one in found.rows] == ["Noise"]
+        assert sheet(stories, bulletin("ledger", only={"stages": ["closed"]}), AT + timedelta(hours=1)).rows == ()
+
+    def test_units_is_everybody_who_stands_in_it(self) -> None:
+        found = sheet([Story(1), Story(2, category="noise")], bulletin("bulletin"), AT + timedelta(hours=1))
+        assert found.recipients == ("water", "north")
+
+    def test_a_cell_of_a_csv_is_never_a_formula(self) -> None:
+        found = sheet([Story(title="=1+1")], bulletin("ledger", columns=[{"column": "title"}]), AT + timedelta(hours=1))
+        assert to_csv(found) == b"Problem\r\n'=1+1\r\n"
+        assert to_csv(found, bom=True).startswith(b"\xef\xbb\xbfProblem")
+
+    def test_a_pack_without_bulletins_gets_the_usual_ones_as_drafts(self) -> None:
+        usual = chosen(rules().pack, "account")
+        assert usual.needs_approval
+        assert sheet([Story()], usual, AT + timedelta(hours=1)).title == "Account, 2022-04-01 to 2022-04-06"
+        with pytest.raises(LookupError, match="has no bulletin nothing"):
+            chosen(rules().pack, "nothing")
+
+
+def assessment(*indicators: tuple[str, int, float, float], **changed: Any) -> Assessment:
+    made = [
+        {"id": kind.replace("_", "-"), "kind": kind, "title": {"en": kind}, "weight": weight, "full_at": full_at,
+         "zero_at": zero_at, "basis": "practice"}
+        for kind, weight, full_at, zero_at in indicators
+    ]  # fmt: skip
+    return Assessment.model_validate({"indicators": made, "own_channels": ["patrol"], "basis": "practice", **changed})
+
+
+class TestScores:
+    def test_points_lie_in_proportion_between_the_marks_and_units_are_ranked(self) -> None:
+        good = Story(1).acknowledged().completed()
+        bad = Story(2)
+        bad.advance(hours=1)
+        bad.handed_back().dispatched("south")
+        bad.until(AT + timedelta(days=30))
+        columns = [{"column": "rank"}, {"column": "score"}, {"column": "measured"}]
+        asked = bulletin("scores", columns=columns, period="yearly")
+        by = assessment(("on_time_rate", 60, 100, 50), ("hand_back_rate", 40, 0, 100))
+        found = sheet([good, bad], asked, bad.now, by)
+        assert [key for key, _ in found.columns] == [
+            "rank", "on-time-rate", "on-time-rate.points", "hand-back-rate", "hand-back-rate.points", "score",
+            "measured",
+        ]  # fmt: skip
+        # One of two problems given to water came back: 20 of 40 points. South was late with all, and returned nothing.
+        assert (row(found, "water")["hand-back-rate.points"], row(found, "water")["score"]) == (20.0, 80.0)
+        assert (row(found, "south")["score"], row(found, "south")["rank"]) == (40.0, 2)
+
+    def test_what_cannot_be_measured_gives_neither_points_nor_none(self) -> None:
+        by = assessment(("satisfaction", 30, 100, 0), ("on_time_rate", 70, 100, 50), units=["water", "south"])
+        found = sheet([Story().acknowledged()], bulletin("scores"), AT + timedelta(hours=1), by)
+        assert (row(found, "water")["score"], row(found, "water")["measured"]) == (100.0, 70)
+        assert (row(found, "south")["score"], row(found, "south")["rank"]) == (None, None)
+
+    def test_who_could_hardly_be_measured_has_no_rank(self) -> None:
+        by = assessment(("satisfaction", 60, 100, 0), ("on_time_rate", 40, 100, 50))
+        found = sheet([Story().acknowledged()], bulletin("scores"), AT + timedelta(hours=1), by)
+        assert (row(found, "water")["score"], row(found, "water")["rank"]) == (100.0, None)
+
+    def test_a_territory_is_charged_what_others_found_first(self) -> None:
+        stories = [Story(1), Story(2, channel="patrol", area="north-town"), Story(3, channel="patrol", area="south")]
+        by = assessment(("found_by_others_first", 60, 0, 100), ("coverage", 40, 100, 0), units=["north", "south"])
+        found = sheet(stories, bulletin("scores"), AT + timedelta(hours=1), by)
+        north, south = row(found, "north"), row(found, "south")
+        assert (north["found-by-others-first"], north["coverage"]) == (50.0, 50.0)
+        assert (south["found-by-others-first"], south["coverage"]) == (0.0, 100.0)
+
+    def test_leaving_the_hard_cases_lying_makes_nobody_quick(self) -> None:
+        quick = [Story(number).acknowledged() for number in range(1, 3)]
+        lying = [Story(number) for number in range(3, 8)]
+        by = assessment(("time_to_respond", 100, 1, 8))
+        as_of = AT + timedelta(hours=6)
+        assert row(sheet(quick, bulletin("scores"), as_of, by), "water")["time-to-respond"] == 0.0
+        assert row(sheet([*quick, *lying], bulletin("scores"), as_of, by), "water")["time-to-respond"] == 5.0
+
+    def test_the_measured_kinds(self) -> None:
+        story = Story(1).acknowledged()
+        story.done(do.Progress, "water", note="we are  at it")
+        twin = Story(2).acknowledged()
+        twin.done(do.Progress, "water", note="we are at it")
+        story.completed().done(do.Verify, "office", passed=False, reason="still foul")
+        story.now = LIMIT - timedelta(minutes=1)
+        story.completed()
+        for change in (c.Rated(satisfied=True), c.Rated(satisfied=False), c.StruckOff()):
+            story.happened(change)
+        twin.completed().happened(c.StruckOff()).happened(c.Rebounded(raised=0))
+        kinds = ("satisfaction", "rebound_rate", "sent_back_rate", "copied_note_rate", "last_moment_rate")
+        less = [(kind, 20, 0, 100) for kind in kinds[1:]]
+        by = assessment(("satisfaction", 20, 100, 0), *less)
+        found = row(sheet([story, twin], bulletin("scores"), story.now + TICK, by), "water")
+        assert [found[kind.replace("_", "-")] for kind in kinds] == [50.0, 50.0, 33.3, 100.0, 33.3]
+
+    def test_the_time_to_find_is_that_of_the_territory(self) -> None:
+        story = Story(observed_at=AT - timedelta(hours=3))
+        found = sheet([story], bulletin("scores"), AT + TICK, assessment(("time_to_find", 100, 1, 9)))
+        assert (row(found, "north")["time-to-find"], row(found, "water")["time-to-find"]) == (3.0, None)
+
+    def test_a_reporter_who_was_answered_has_had_feedback(self) -> None:
+        answered, forgotten = Story(1).acknowledged().completed(), Story(2).acknowledged().completed()
+        for one in (answered, forgotten):
+            one.happened(c.StruckOff())
+        answered.happened(c.Replied(source="tests", id="1", text="done"))
+        found = sheet([answered, forgotten], bulletin("scores"), AT + TICK, assessment(("feedback_rate", 100, 100, 0)))
+        assert row(found, "water")["feedback-rate"] == 50.0

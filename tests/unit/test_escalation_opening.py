@@ -1,0 +1,58 @@
+"""The laws of what the calendar opens, over the schedules in memory."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from duban.clock import DrivenClock
+from duban.io.delivering import Delivery
+from duban.messages.commands import COMMANDS, Open
+from duban.messages.envelope import Message, Record, decode
+from duban.messages.notices import Tick
+from duban_escalation.handlers import TickHandler
+from duban_escalation.memory import MemoryDeadlines, MemorySchedules
+from duban_escalation.opening import Opener
+from tests.given import small_library
+
+BEFORE = datetime(2022, 4, 10, 8, tzinfo=UTC)  # the day before the inspection of the small city, 16:00 there
+
+
+def opened(records: list[Record]) -> list[tuple[str, str]]:
+    found = [decode(one.key, one.value, one.headers, COMMANDS).data for one in records]
+    return [(one.duty, one.unit) for one in found if isinstance(one, Open)]
+
+
+async def test_a_pack_is_first_looked_at_without_its_lapsed_duties() -> None:
+    first = await Opener(MemorySchedules(), small_library()).due(BEFORE)
+    assert opened(first) == [("plan-of-wells", "water")]  # the monthly accounts have lapsed, the plan is still ahead
+
+
+async def test_each_opening_is_sent_once_when_it_is_confirmed() -> None:
+    opener = Opener(MemorySchedules(), small_library())
+    await opener.opened(BEFORE)
+    day = BEFORE + timedelta(hours=9)
+    first = await opener.due(day)
+    assert opened(first) == [("daily-report", "north"), ("daily-report", "south")]
+    await opener.opened(day)
+    assert await opener.due(day) == []
+
+
+async def test_what_was_not_confirmed_is_opened_again_under_the_same_ids() -> None:
+    opener = Opener(MemorySchedules(), small_library())
+    await opener.opened(BEFORE)
+    first = await opener.due(BEFORE + timedelta(hours=9))
+    assert await opener.due(BEFORE + timedelta(hours=9)) == first
+
+
+async def test_a_tick_that_comes_again_confirms_nothing() -> None:
+    schedules, clock = MemorySchedules(), DrivenClock()
+    ticks = TickHandler(MemoryDeadlines(), Opener(schedules, small_library()), clock, lambda: (0,))
+    first = await ticks([tick(BEFORE, 0)])
+    assert await ticks([tick(BEFORE, 0)]) == first
+    assert await schedules.opened_until() == {}
+    await ticks([tick(BEFORE + timedelta(hours=1), 1)])
+    assert await schedules.opened_until() == {"smallville": BEFORE}
+
+
+def tick(at: datetime, offset: int) -> Delivery[Tick]:
+    return Delivery(Message("t", "tests", "clock", at, "", "clock", Tick(at=at)), Tick.TOPIC, 0, offset, at)

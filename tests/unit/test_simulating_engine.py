@@ -1,0 +1,228 @@
+"""The city on virtual time: it decides what the services decide, and lets each deadline lapse at its very instant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from duban.messages import commands as do
+from duban.messages.changes import Escalated, Reminded
+from duban.messages.commands import Command
+from duban.messages.envelope import Message
+from duban.messages.events import GENESIS, ProblemEvent
+from duban.messages.report import Evidence, Location, Report
+from duban.problem import Event, Problem, Status
+from duban_console.demo.story import Reported, Story, load_story
+from duban_console.simulating.engine import Engine
+from duban_console.simulating.figures import Figures
+from duban_escalation.domain import notices_for, opened_by
+from duban_intake.domain import Arrival, Outcome, Receipt, submitted
+from duban_intake.domain import Refusal as IntakeRefusal
+from duban_router.domain import Decided, Refusal
+from tests.acceptance.timeline import City, rules_of
+from tests.given import ROOT, report, small_rules
+
+WATER, OFFICE = do.Actor(unit="water"), do.Actor(unit="office")
+SEAL = Evidence(uri="file:///photo.jpg", sha256="0" * 64)
+MONDAY = datetime(2024, 3, 4, 1, 0, tzinfo=UTC)  # nine in the morning in Smallville
+
+
+class Heard:
+    """A witness that remembers everything."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[Problem | None, Event, Problem]] = []
+        self.turned: list[str] = []
+        self.again: list[str] = []
+        self.refusals: list[str] = []
+
+    def happened(self, before: Problem | None, event: Event, problem: Problem) -> None:
+        self.steps.append((before, event, problem))
+
+    def repeats(self, arrival: Arrival) -> None:
+        self.again.append(arrival.id)
+
+    def turned_away(self, arrival: Arrival, why: IntakeRefusal) -> None:
+        self.turned.append(why.code)
+
+    def refused(self, wanted: Message[Command], why: Refusal) -> None:
+        self.refusals.append(why.code)
+
+    @property
+    def kinds(self) -> list[str]:
+        return [event.change.kind for _, event, _ in self.steps]
+
+
+class Small:
+    """Smallville on virtual time."""
+
+    def __init__(self) -> None:
+        self.heard = Heard()
+        self.engine = Engine(small_rules(), [self.heard])
+
+    def reported(self, id_: str = "1", at: datetime = MONDAY, **said: Any) -> UUID:
+        receipt = self.engine.submit(submitted("tests", id_, report(**said), at))
+        assert isinstance(receipt, Receipt)
+        assert receipt.problem_id is not None
+        return receipt.problem_id
+
+    def struck_off(self, problem_id: UUID, at: datetime) -> None:
+        for data in (
+            do.Complete(actor=WATER, outcome="rectified"),
+            do.Verify(actor=OFFICE, passed=True),
+            do.Check(actor=OFFICE, check="clear", evidence=(SEAL,)),
+            do.Check(actor=OFFICE, check="satisfied", evidence=(SEAL,)),
+            do.StrikeOff(actor=OFFICE),
+        ):
+            assert isinstance(self.act(problem_id, at, data), Decided)
+        assert self.engine.problems[problem_id].status is Status.STRUCK_OFF
+
+    def act(self, problem_id: UUID, at: datetime, data: Command) -> Decided | Refusal:
+        subject = str(problem_id)
+        return self.engine.send(Message(f"{data.TYPE} {at}", "tests", subject, at, "smallville", subject, data))
+
+
+@pytest.fixture(scope="module")
+def story() -> Story:
+    file = ROOT / "deploy/demo/mianyang.yaml"
+    return load_story(file.read_text("utf-8"), file.name)
+
+
+def test_a_story_ends_on_virtual_time_as_it_does_with_the_services_handlers(story: Story) -> None:
+    rules = rules_of("mianyang-2022")
+    city, engine = City(rules, story.begins_at), Engine(rules)
+    opened = [replace(one, time=one.data.opens_at) for one in opened_by(rules, story.begins_at, story.ends_at)]
+    for message in sorted([*opened, *(entry.message for entry in story.entries)], key=lambda one: one.time):
+        city.run(message.time)
+        if isinstance(message.data, Report):
+            city.submit(message)
+            engine.submit(message)
+        elif isinstance(message.data, do.Open):
+            engine.send(message)  # the timeline opens duties itself
+        else:
+            city.send(message)
+            engine.send(message)
+    city.advance(to=f"{story.ends:%Y-%m-%d %H:%M}")
+    engine.finish(story.ends_at)
+    wanted = {case.problem.id: case.problem for cases in city.cases.values() for case in cases if case.problem}
+    assert len(wanted) > 20
+    assert any(problem.lapses for problem in wanted.values())
+    assert engine.problems == wanted
+
+
+def test_as_many_notices_are_counted_as_would_be_issued(story: Story) -> None:
+    rules = rules_of("mianyang-2022")
+    heard, figures = Heard(), Figures(rules)
+    engine = Engine(rules, [heard, figures])
+    for entry in story.entries:
+        engine.submit(entry.message) if isinstance(entry, Reported) else engine.send(entry.message)
+    engine.finish(story.ends_at)
+    issued = [
+        notice.data.measure
+        for _, event, problem in heard.steps
+        for notice in notices_for(ProblemEvent(event=event, previous=GENESIS, hash=GENESIS, problem=problem), rules)
+    ]
+    assert figures.json()["notices"] == {name: issued.count(name) for name in sorted(set(issued))}
+    assert len(set(issued)) > 3
+
+
+def test_what_is_done_at_the_instant_of_a_deadline_still_meets_it() -> None:
+    small = Small()
+    problem_id = small.reported()
+    limit = next(one for one in small.engine.problems[problem_id].deadlines if one.obligation == "acknowledge")
+    small.act(problem_id, limit.lapse_at, do.Acknowledge(actor=WATER))
+    assert "acknowledge" not in small.engine.problems[problem_id].lapses
+
+
+def test_a_moment_after_the_deadline_is_too_late() -> None:
+    small = Small()
+    problem_id = small.reported()
+    limit = next(one for one in small.engine.problems[problem_id].deadlines if one.obligation == "acknowledge")
+    late = limit.lapse_at + timedelta(microseconds=1)
+    small.act(problem_id, late, do.Acknowledge(actor=WATER))
+    assert small.engine.problems[problem_id].lapses == {"acknowledge": 1}
+
+
+def test_every_measure_is_taken_at_the_instant_at_which_it_is_due() -> None:
+    small = Small()
+    small.reported()
+    small.engine.finish(MONDAY + timedelta(days=60))
+    taken = [event for _, event, _ in small.heard.steps if isinstance(event.change, Escalated | Reminded)]
+    assert len(taken) == 6, "two obligations, three rungs each"
+    assert [event.at for event in taken] == sorted(
+        event.change.due_at for event in taken if isinstance(event.change, Escalated | Reminded)
+    )
+    assert small.engine.next_due_at is None
+
+
+def test_time_stops_where_it_is_told_to() -> None:
+    small = Small()
+    problem_id = small.reported()
+    first = small.engine.problems[problem_id].deadlines[0]
+    small.engine.run(first.due_at)
+    assert small.heard.kinds == ["registered", "dispatched"]
+    small.engine.finish(first.due_at)
+    assert small.heard.kinds == ["registered", "dispatched", "reminded"]
+
+
+HERE = Location(latitude=31.0, longitude=104.0)
+
+
+def test_a_report_near_an_open_problem_is_attached_to_it() -> None:
+    small = Small()
+    first = small.reported("1", location=HERE)
+    assert small.reported("2", MONDAY + timedelta(hours=1), location=HERE) == first
+    assert small.engine.problems[first].reports == 2
+
+
+def test_a_report_near_a_closed_problem_opens_its_own_until_that_is_reopened() -> None:
+    small = Small()
+    first = small.reported("1", location=HERE)
+    at = MONDAY + timedelta(minutes=1)
+    small.struck_off(first, at)
+    second = small.reported("2", at, location=HERE)
+    assert second != first
+    small.act(first, at, do.Reopen(actor=OFFICE, reason="it is back"))
+    assert small.engine.problems[first].status is Status.UNDERWAY
+    small.struck_off(second, at)
+    assert small.reported("3", at, location=HERE) == first
+
+
+def test_a_report_that_can_no_longer_be_attached_opens_its_own_problem() -> None:
+    small = Small()
+    first = small.reported("1", location=HERE)
+    sent = small.engine.submit(submitted("tests", "2", report(location=HERE), MONDAY))
+    assert isinstance(sent, Receipt)
+    assert sent.outcome is Outcome.ATTACHED
+    attach = next(event.change for _, event, _ in small.heard.steps if event.change.kind == "attached")
+    at = MONDAY + timedelta(minutes=1)
+    small.struck_off(first, at)
+    filed = attach.filed.model_copy(update={"id": "3"})
+    done = small.act(first, at, do.Attach(actor=do.Actor(unit=do.ENGINE), filed=filed))
+    assert isinstance(done, Decided)
+    assert done.problem.id != first
+    assert done.problem.number == "SV-2024-0002"
+
+
+def test_a_report_counts_once_and_its_id_is_taken() -> None:
+    small = Small()
+    small.reported("1")
+    small.reported("1")
+    changed = small.engine.submit(submitted("tests", "1", report(title="another"), MONDAY))
+    assert isinstance(changed, IntakeRefusal)
+    assert (small.heard.again, small.heard.turned) == (["1"], ["other_body"])
+    assert len(small.engine.problems) == 1
+
+
+def test_numbers_begin_anew_with_the_local_year() -> None:
+    small = Small()
+    new_year = datetime(2024, 12, 31, 16, 0, tzinfo=UTC)  # midnight in Smallville
+    numbers = [
+        small.engine.problems[small.reported(str(n), at)].number
+        for n, at in enumerate([MONDAY, MONDAY, new_year - timedelta(seconds=1), new_year])
+    ]
+    assert numbers == ["SV-2024-0001", "SV-2024-0002", "SV-2024-0003", "SV-2025-0001"]

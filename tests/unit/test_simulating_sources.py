@@ -1,0 +1,141 @@
+"""Reports, acts and closings from files: what is right becomes a message or an act, what is wrong is named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import pytest
+
+from duban.messages import commands as do
+from duban.messages.envelope import Message, structured
+from duban.messages.report import Report
+from duban_console.simulating.sources import Act, Closing, SourceError, identities, json_reports, read_acts
+from duban_intake.domain import own_problem, submitted
+from duban_intake.importing import BadRow, Mapping
+from tests.given import report, small_rules
+
+AT = datetime(2024, 3, 4, 1, 0, tzinfo=UTC)
+ZONE = small_rules().zone
+HEADER = "report,at,action,unit,outcome,plan,passed\n"
+
+
+def acts(*rows: str, known: Iterable[tuple[str, str]] = (("tests", "1"),)) -> list[Act | BadRow]:
+    messages = [submitted(source, id_, report(), AT) for source, id_ in known]
+    return list(read_acts([HEADER, *(f"{row}\n" for row in rows)], identities(messages), ZONE))
+
+
+def test_an_act_is_local_time_where_it_names_no_offset() -> None:
+    (here,) = acts("1,2024-03-04T10:00,acknowledge,@lead,,,")
+    (there,) = acts("1,2024-03-04T02:00+00:00,acknowledge,@lead,,,")
+    assert here == there
+    assert isinstance(here, Act)
+    assert (here.key, here.unit, here.at) == (own_problem("tests", "1"), "@lead", datetime(2024, 3, 4, 2, tzinfo=UTC))
+
+
+def test_the_other_columns_are_the_fields_of_the_action() -> None:
+    plan = json.dumps({"person": "Li", "target": "clean", "measures": ["dig"], "due_at": "2024-03-20T09:00:00Z"})
+    quoted = plan.replace('"', '""')
+    complete, planned, verified = acts(
+        "1,2024-03-04T10:00,complete,water,rectified,,",
+        f'1,2024-03-04T10:00,plan,@lead,,"{quoted}",',
+        "1,2024-03-04T10:00,verify,@office,,,true",
+    )
+    assert isinstance(complete, Act)
+    assert complete.command == do.Complete(actor=do.Actor(unit="water"), outcome="rectified")
+    assert isinstance(planned, Act)
+    assert isinstance(planned.command, do.Plan)
+    assert planned.command.plan.due_at == datetime(2024, 3, 20, 9, tzinfo=UTC)
+    assert isinstance(verified, Act)
+    assert isinstance(verified.command, do.Verify)
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("2,2024-03-04T10:00,acknowledge,@lead,,,", "no report 2"),
+        ("1,yesterday,acknowledge,@lead,,,", "yesterday"),
+        ("1,2024-03-04T10:00,escalate,@lead,,,", "escalate is no action"),
+        ("1,2024-03-04T10:00,complete,@lead,,,", "outcome"),
+        ("1,2024-03-04T10:00,acknowledge,@lead,rectified,,", "outcome"),
+    ],
+)
+def test_an_act_that_cannot_be_is_named(row: str, says: str) -> None:
+    (fault,) = acts(row)
+    assert isinstance(fault, BadRow)
+    assert fault.line == 2
+    assert says in fault.reason
+
+
+def test_an_id_of_two_sources_needs_the_source() -> None:
+    (fault,) = acts("1,2024-03-04T10:00,acknowledge,@lead,,,", known=[("a", "1"), ("b", "1")])
+    assert isinstance(fault, BadRow)
+    assert "a, b" in fault.reason
+
+
+def test_acts_without_their_columns_are_no_acts() -> None:
+    with pytest.raises(SourceError, match="action"):
+        list(read_acts(["report,at,unit\n"], {}, ZONE))
+
+
+def test_reports_are_read_as_events_and_as_they_are() -> None:
+    event = structured(submitted("tests", "1", report(), AT)) | {"topic": "duban.reports.v1", "offset": 3}
+    bare = report(observed_at=AT).model_dump(mode="json", exclude_defaults=True)
+    first, second = json_reports([json.dumps(event).encode(), b"\n", json.dumps(bare).encode()])
+    assert isinstance(first, Message)
+    assert (first.source, first.id, first.time, first.data) == ("tests", "1", AT, report())
+    assert isinstance(second, Message)
+    assert (second.source, second.time, second.data) == ("duban/cli", AT, report(observed_at=AT))
+
+
+@pytest.mark.parametrize(
+    "line", [b"{", b"[]", b'{"title": "x"}', json.dumps(report().model_dump(mode="json")).encode()]
+)
+def test_a_line_that_is_no_dated_report_is_named(line: bytes) -> None:
+    (fault,) = json_reports([line])
+    assert isinstance(fault, BadRow)
+    assert fault.line == 1
+
+
+COLUMNS = Mapping.model_validate(
+    {
+        "source": "city",
+        "id": "id",
+        "columns": {"title": "title", "observed_at": "opened"},
+        "constants": {"jurisdiction": "smallville", "channel": "hotline"},
+        "observed_at": {"format": "%d.%m.%Y %H:%M", "timezone": "Asia/Shanghai"},
+    }
+)
+ROWS = [
+    "id,title,opened,closed,how\n",
+    "1,a,04.03.2024 09:00,05.03.2024 09:00,unfounded\n",
+    "2,b,04.03.2024 09:00,,\n",
+    "3,c,04.03.2024 09:00,06.03.2024 09:00,\n",
+    "4,d,04.03.2024 09:00,soon,\n",
+]
+
+
+def test_a_closing_is_everything_that_closes_a_problem_under_the_pack() -> None:
+    found = list(Closing("closed", "how", "rectified").read(ROWS, COLUMNS, small_rules()))
+    played = [one for one in found if isinstance(one, Act)]
+    first, third = own_problem("city", "1"), own_problem("city", "3")
+    steps = ["complete", "check", "check", "verify", "strike_off"]
+    assert [(one.key, one.command.TYPE.rpartition(".")[2]) for one in played] == [
+        *((first, step) for step in steps), *((third, step) for step in steps)
+    ]  # fmt: skip
+    assert {one.at for one in played if one.key == first} == {datetime(2024, 3, 5, 1, tzinfo=UTC)}
+    outcomes = [one.command.outcome for one in played if isinstance(one.command, do.Complete)]
+    assert outcomes == ["unfounded", "rectified"]
+    (fault,) = (one for one in found if isinstance(one, BadRow))
+    assert (fault.line, fault.field) == (5, "closed")
+
+
+def test_a_closing_column_that_is_not_there_is_named() -> None:
+    with pytest.raises(SourceError, match="done"):
+        list(Closing("done", None, "rectified").read(ROWS, COLUMNS, small_rules()))
+
+
+def test_a_report_of_the_file_is_the_report_of_its_acts() -> None:
+    known = identities([submitted("city", "7", Report(jurisdiction="x", channel="y", title="z"), AT)])
+    assert known == {"7": {"city"}}
