@@ -106,6 +106,7 @@ NEXT: Final[dict[tuple[Status | None, str], Status]] = {
     (Status.VERIFYING, "struck_off"): Status.STRUCK_OFF,
     (Status.VERIFYING, "checked"): Status.VERIFYING,
     (Status.VERIFIED, "checked"): Status.VERIFIED,
+    (Status.VERIFIED, "sent_back"): Status.UNDERWAY,
     (Status.VERIFIED, "struck_off"): Status.STRUCK_OFF,
     (Status.STRUCK_OFF, "rebounded"): Status.UNDERWAY,
     (Status.STRUCK_OFF, "reopened"): Status.UNDERWAY,
@@ -251,7 +252,10 @@ def evolve(problem: Problem | None, event: Event) -> Problem:
     assert problem is not None
     before = problem.marks.get(change.kind)
     mark = Mark(at=event.at, version=event.version, times=before.times + 1 if before else 1)
-    update: dict[str, Any] = {"status": status, "version": event.version, "marks": {**problem.marks, change.kind: mark}}
+    marks = {**problem.marks, change.kind: mark}
+    if isinstance(change, c.Flagged):
+        marks[f"flagged:{change.flag}"] = mark
+    update: dict[str, Any] = {"status": status, "version": event.version, "marks": marks}
     return problem.model_copy(update={**update, **_effect(problem, event)})
 
 

@@ -372,8 +372,8 @@ def test_an_expert_of_the_pool_takes_part_in_the_strike_off_review_ly_25(city: C
     expect(strike_off(city, underway(city, "noise", area="lanshan")), status="struck_off")
 
 
-def test_more_time_is_granted_once_by_the_office_ly_01a(city: City) -> None:
-    """LY-01a: practice beside the document: ten working days more, asked for with a reason, once."""
+def test_more_time_is_granted_once_by_the_office(city: City) -> None:
+    """In no document, but in practice: ten working days more, asked for with a reason, once."""
     case = underway(city, "noise", area="matou-town")
     city.refuses(case, "ask_extension", by="matou-town", because="missing_reason", obligation="rectify")
     city.act(case, "ask_extension", by="matou-town", obligation="rectify", reason="设备订货周期长")

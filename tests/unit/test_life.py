@@ -277,8 +277,19 @@ def test_a_limit_that_began_after_a_pause_is_not_moved_by_it() -> None:
     case.done(do.Pause, "office", ground="weather", reason="floods")
     case.advance(days=3)
     case.done(do.Resume, "office")
+    case.advance(hours=5)
     case.done(do.Progress, "water", note="dry again")
     assert case.deadline("progress").lapse_at == case.now + 7 * DAY
+
+
+def test_a_limit_that_began_inside_a_pause_is_moved_by_the_rest_of_it() -> None:
+    case = underway()
+    case.done(do.Pause, "office", ground="weather", reason="floods")
+    case.advance(days=3)
+    case.done(do.Flag, "office", flag="listed")
+    case.advance(days=2)
+    case.done(do.Resume, "office")
+    assert case.deadline("weekly-while-listed").lapse_at == case.now + 7 * DAY
 
 
 def test_a_pause_needs_a_listed_ground_and_a_reason_and_pauses_are_capped() -> None:

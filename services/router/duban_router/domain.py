@@ -17,6 +17,7 @@ from duban.deadlines import due
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message
+from duban.policy.ladder import Trigger
 from duban.policy.rules import Rules
 from duban.problem import NEXT, OPEN, Event, Kind, Problem, evolve
 from duban_router.handling import Refusal, act, opened, recipients, registered
@@ -169,20 +170,20 @@ def after(problem: Problem | None, event: Event, rules: Rules) -> Problem:
 
 
 def _consequences(problem: Problem, change: c.Change, rules: Rules) -> Iterator[c.Change]:
-    """What follows from ``change`` by itself: the flag of a measure once it holds, and the measures it triggers."""
-    if isinstance(change, c.Approved) or (isinstance(change, c.Escalated | c.Measured) and change.approval is None):
+    """What follows from ``change`` by itself: the flag of a measure, and the measures that it triggers.
+
+    A measure that waits for approval puts its flag on when it is approved; what is closed bears no new flag.
+    """
+    if isinstance(change, c.Escalated | c.Measured | c.Approved):
         flag = rules.measures[change.measure].flag
-        if flag is not None and flag not in problem.flags and problem.status in OPEN:
+        waits = not isinstance(change, c.Approved) and change.approval is not None
+        if flag is not None and flag not in problem.flags and not waits and problem.status in OPEN:
             yield c.Flagged(flag=flag)
+        return
     if problem.kind is Kind.DUTY:
         return
     for trigger in rules.triggers_on(change.kind):
-        if (
-            problem.marks[change.kind].times >= trigger.times
-            and (not trigger.categories or problem.category in trigger.categories)
-            and (not trigger.flags or not set(trigger.flags).isdisjoint(problem.flags))
-            and (not isinstance(change, c.Flagged) or not trigger.flags or change.flag in trigger.flags)
-        ):
+        if _sets_off(trigger, problem, change):
             owner = problem.lead_unit or rules.pack.office
             yield c.Measured(
                 ground=trigger.id,
@@ -190,3 +191,15 @@ def _consequences(problem: Problem, change: c.Change, rules: Rules) -> Iterator[
                 to=tuple(recipients(problem, owner, trigger.to, rules)),
                 approval=rules.measures[trigger.measure].approval,
             )
+
+
+def _sets_off(trigger: Trigger, problem: Problem, change: c.Change) -> bool:
+    """Whether ``change``, which has just happened to ``problem``, sets off ``trigger``."""
+    times = problem.marks[change.kind].times
+    return (
+        (times == trigger.times if trigger.once else times >= trigger.times)
+        and (not trigger.categories or problem.category in trigger.categories)
+        and (not trigger.outcomes or problem.outcome in trigger.outcomes)
+        and (not trigger.flags or not set(trigger.flags).isdisjoint(problem.flags))
+        and (not isinstance(change, c.Flagged) or not trigger.flags or change.flag in trigger.flags)
+    )

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from duban.messages import changes as c
 from duban.messages import commands as do
-from duban.policy.handling import GateCheck
+from duban.policy.handling import GateBlock, GateCheck
 from duban.policy.rules import Rules
 from duban.problem import Problem
 
@@ -25,9 +25,17 @@ def shut(problem: Problem, rules: Rules) -> Why | None:
     if missing:
         return "gate_shut", f"not signed yet: {', '.join(missing)}"
     for block in gate.blocks:
-        if block.flag in problem.flags and block.needs not in problem.marks:
+        if _blocks(block, problem):
             return "gate_shut", block.says.zh or block.says.en
     return None
+
+
+def _blocks(block: GateBlock, problem: Problem) -> bool:
+    if block.flag not in problem.flags or (block.outcomes and problem.outcome not in block.outcomes):
+        return False
+    if block.by:
+        return not any(problem.referrals.get(unit) for unit in block.by)
+    return block.needs not in problem.marks
 
 
 def may_sign(problem: Problem, command: do.Check, rules: Rules) -> Why | None:

@@ -52,10 +52,15 @@ class GateCheck(Founded):
 
 
 class GateBlock(Founded):
-    """A problem with ``flag`` is not struck off before the event ``needs`` has happened."""
+    """A problem with ``flag`` is not struck off before the event ``needs`` has happened.
+
+    ``by``: a receipt counts only from one of these units. ``outcomes``: only these outcomes are blocked.
+    """
 
     flag: Id
     needs: str
+    by: tuple[Name, ...] = ()
+    outcomes: tuple[Name, ...] = ()
     says: Text
 
 

@@ -81,11 +81,16 @@ class Ladder(Founded):
 
 
 class Trigger(Founded):
-    """A measure that is taken at once when something happens: on the event ``on``, from its ``times``-th time on."""
+    """A measure that is taken at once when something happens: on the event ``on``, from its ``times``-th time on.
+
+    With ``once`` only that very time; with ``outcomes`` only for problems with one of these outcomes.
+    """
 
     id: Id
     on: str
     times: int = Field(default=1, ge=1)
+    once: bool = False
+    outcomes: tuple[Name, ...] = ()
     categories: tuple[Name, ...] = ()
     flags: tuple[Id, ...] = ()
     measure: Id
@@ -94,7 +99,7 @@ class Trigger(Founded):
 
 def _known_events(kinds: tuple[str, ...]) -> tuple[str, ...]:
     for kind in kinds:
-        if kind not in KINDS:
+        if kind.partition(":")[0] not in KINDS or (":" in kind and not kind.startswith("flagged:")):
             raise ValueError(f"{kind} is no event; the events are {', '.join(KINDS)}")
     return kinds
 

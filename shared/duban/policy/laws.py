@@ -182,6 +182,10 @@ def marks_are_known(pack: PolicyPack) -> Iterator[Breach]:
     named += [(f"measures.{i}.flag", (one.flag,)) for i, one in enumerate(pack.measures) if one.flag]
     named += [(f"obligations.{i}.flags", one.flags) for i, one in enumerate(pack.obligations)]
     named += [(f"triggers.{i}.flags", one.flags) for i, one in enumerate(pack.triggers)]
+    for i, one in enumerate(pack.obligations):
+        for field, kinds in (("since", one.since), ("met_by", one.met_by)):
+            marked = tuple(kind.partition(":")[2] for kind in kinds if ":" in kind)
+            named += [(f"obligations.{i}.{field}", marked)]
     named += [(f"gate.blocks.{i}.flag", (one.flag,)) for i, one in enumerate(pack.gate.blocks if pack.gate else ())]
     for path, marks in named:
         for mark in marks:
@@ -212,6 +216,8 @@ def gate_can_be_opened(pack: PolicyPack) -> Iterator[Breach]:
     for i, block in enumerate(pack.gate.blocks):
         if block.needs not in KINDS:
             yield f"gate.blocks.{i}.needs", f"{block.needs} is no event"
+        yield from _unknown(f"gate.blocks.{i}.by", block.by, {unit.id for unit in pack.units}, "units")
+        yield from _unknown(f"gate.blocks.{i}.outcomes", block.outcomes, set(pack.closing.outcomes), "outcomes")
 
 
 def look_back_has_somebody(pack: PolicyPack) -> Iterator[Breach]:
@@ -236,6 +242,7 @@ def triggers_can_fire(pack: PolicyPack) -> Iterator[Breach]:
             yield f"triggers.{i}.measure", f"{trigger.measure} is not among the measures"
         yield from _unreachable(f"triggers.{i}.to", trigger.to, units)
         yield from _unknown(f"triggers.{i}.categories", trigger.categories, categories, "categories")
+        yield from _unknown(f"triggers.{i}.outcomes", trigger.outcomes, set(pack.closing.outcomes), "outcomes")
 
 
 def extensions_concern_obligations(pack: PolicyPack) -> Iterator[Breach]:
