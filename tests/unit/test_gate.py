@@ -214,3 +214,36 @@ def test_a_rebound_sets_off_its_measure() -> None:
     assert kinds(looked) == ["looked_back", "rebounded", "measured"]
     waiting = case.problem.awaiting_approval[looked.steps[-1][0].version]
     assert (waiting.measure, waiting.to) == ("listing", ("water", "office"))
+
+
+def criminal(**block: object) -> Case:
+    """A completed problem that bears the criminal mark, under a block that says more."""
+    told = {"flag": "criminal", "needs": "received", "says": {"en": "not settled by a fine"}, "clause": "art. 7"}
+    case = verified(gate={"checks": [], "blocks": [{**told, **block}], "clause": "art. 8"})
+    case.done(do.Flag, "office", flag="criminal")
+    return case
+
+
+def test_a_receipt_from_another_body_does_not_lift_the_block_that_names_one() -> None:
+    case = criminal(by=["police"])
+    for body in ("south", "police"):
+        assert refused(case.act(do.StrikeOff, "office")) == "gate_shut"
+        case.done(do.Refer, "office", to=body, evidence=[SEAL])
+        case.done(do.Receive, body)
+    case.done(do.StrikeOff, "office")
+
+
+@pytest.mark.parametrize(("outcome", "shut"), [("rectified", True), ("unfounded", False)])
+def test_a_block_that_names_outcomes_leaves_the_others_alone(outcome: str, shut: bool) -> None:
+    case = criminal(outcomes=[outcome if shut else "rectified"])
+    if not shut:
+        case.done(do.Verify, "office", passed=False, reason="there was nothing")
+        case.done(do.Complete, "water", outcome=outcome)
+        case.done(do.Verify, "office", passed=True)
+    assert isinstance(case.act(do.StrikeOff, "office"), Refusal) == shut
+
+
+def test_verified_work_can_still_be_sent_back() -> None:
+    case = verified()
+    case.done(do.Verify, "office", passed=False, reason="the plan is missing")
+    assert case.problem.status is Status.UNDERWAY

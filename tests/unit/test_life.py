@@ -603,3 +603,30 @@ def test_a_duty_cannot_be_handed_back_or_put_off() -> None:
     for command, details in moves.items():
         assert isinstance(case.act(command, case.unit_for(command), **details), Refusal), command
     assert case.deadlines == lapse
+
+
+def test_a_clock_that_a_mark_sets_going_is_not_set_again_by_another_mark() -> None:
+    case = Case.in_status(Status.UNDERWAY, NOW)
+    case.change_obligation("weekly-while-listed", since=("flagged:hard",), flags=("hard",))
+    case.done(do.Flag, "office", flag="hard")
+    first = case.deadline("weekly-while-listed")
+    case.advance(days=2)
+    case.done(do.Flag, "office", flag="criminal")
+    assert case.deadline("weekly-while-listed") == first
+
+
+def test_a_trigger_that_fires_once_is_silent_the_next_time() -> None:
+    case = Case.in_status(Status.VERIFYING, NOW, triggers=entries("triggers", failed_review={"times": 1, "once": True}))
+    told = []
+    for _ in range(2):
+        told += [e.change.kind for e, _ in case.done(do.Verify, "office", passed=False, reason="still foul").steps]
+        case.done(do.Complete, "water", outcome="rectified")
+    assert told == ["sent_back", "measured", "sent_back"]
+
+
+def test_a_trigger_with_outcomes_waits_for_one_of_them() -> None:
+    only = entries("triggers", failed_review={"on": "completed", "times": 1, "outcomes": ["unfounded"]})
+    for outcome, fires in (("rectified", False), ("unfounded", True)):
+        case = Case.in_status(Status.UNDERWAY, NOW, triggers=only)
+        kinds = [event.change.kind for event, _ in case.done(do.Complete, "water", outcome=outcome).steps]
+        assert ("measured" in kinds) == fires

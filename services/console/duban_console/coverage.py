@@ -158,20 +158,19 @@ def _places(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
 
 # The page
 
+_HEAD: Final = """\
+# What the documents demand, and where it is shown
+
+Made by `python -m duban_console.coverage` from tests/data/demands.yaml, the packs and the tests, and compared with
+them by every run of the tests. **Shown**: a test plays it. **Shown in part**: a test plays some of it, and what is
+missing is said. **Open**: no test plays it, and what is missing is said. **Out of reach**: nothing of it is for
+software to do; where that is true of a part only, the table says so.
+"""
+
 
 def page(coverage: Coverage) -> str:
     """docs/coverage.md: the totals, then one table a document."""
-    return "\n".join([*_head(), *_totals(coverage), *_documents(coverage)]) + "\n"
-
-
-def _head() -> Iterator[str]:
-    yield "# What the documents demand, and where it is shown"
-    yield ""
-    yield "Made by `python -m duban_console.coverage` from tests/data/demands.yaml, the packs and the tests, and checked"
-    yield "with every run of the tests. **Shown**: a test plays it. **Shown in part**: a test plays some of it, and what is"
-    yield "missing is said. **Open**: no test plays it, and what is missing is said. **Out of reach**: an act that is not for"
-    yield "software to do."
-    yield ""
+    return "\n".join([_HEAD, *_totals(coverage), *_documents(coverage)]) + "\n"
 
 
 def _totals(coverage: Coverage) -> Iterator[str]:
@@ -194,7 +193,12 @@ def _documents(coverage: Coverage) -> Iterator[str]:
         for one in sorted(demands, key=lambda demand: demand.id):
             places = [place.removeprefix(f"{name} ") for place in coverage.packs.get(one.id, ())]
             cells = [one.id, one.clause, one.demand, _named(places), "<br>".join(_shown(coverage, one))]
-            yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+            yield _row(cells)
+
+
+def _row(cells: Sequence[str]) -> str:
+    escaped = (cell.replace("|", r"\|") for cell in cells)
+    return f"| {' | '.join(escaped)} |"
 
 
 def _shown(coverage: Coverage, demand: Demand) -> Iterator[str]:
