@@ -141,6 +141,7 @@ def _apply(
 ) -> Decided | Refusal:
     """Fold ``changes`` onto the problem, each a legal move, with what follows from each by itself."""
     steps: list[tuple[Event, Problem]] = []
+    problem_id = problem.id if problem else UUID(command.subject)
     waiting = deque(changes)
     while waiting:
         change = waiting.popleft()
@@ -149,7 +150,7 @@ def _apply(
             where = "closed" if status not in OPEN else status
             return Refusal("illegal_move", f"a problem that is {where} cannot be {change.kind.replace('_', ' ')}")
         event = Event(
-            problem_id=UUID(command.subject),
+            problem_id=problem_id,
             version=problem.version + 1 if problem else 1,
             at=now,
             actor=command.data.actor,

@@ -170,4 +170,6 @@ async def deadlines(armed: int, say: Say) -> Figures:
         session = await asyncpg.connect(system.database)
         await session.execute("create database bench_deadlines")
         await session.close()
-        return {**await measure(f"{system.database.rpartition('/')[0]}/bench_deadlines", armed), "armed": armed}
+        figures = await measure(f"{system.database.rpartition('/')[0]}/bench_deadlines", armed)
+        limit = await batched_insert(system.database, 50_000, 100)
+        return {**figures, "armed": armed, "limits": {"postgres": limit}}
