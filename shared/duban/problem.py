@@ -353,10 +353,13 @@ def _effect(problem: Problem, event: Event) -> dict[str, Any]:  # noqa: C901 one
             return {"outcome": change.outcome}
         case c.Checked():
             return {"checks": {**problem.checks, change.check: change.unit}}
-        case c.SentBack() | c.Reopened():
+        case c.SentBack():
             return {"outcome": None, "checks": {}}
+        case c.Reopened():
+            return {"outcome": None, "checks": {}, "extended": {}}
         case c.Rebounded():
-            return {"outcome": None, "checks": {}, "raised": problem.raised + change.raised, "deadlines": ()}
+            again = {"outcome": None, "checks": {}, "extended": {}, "deadlines": ()}
+            return {**again, "raised": problem.raised + change.raised}
         case c.Recomputed():
             return {"deadlines": ()}
         case c.Reminded():

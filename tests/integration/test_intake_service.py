@@ -31,6 +31,7 @@ from duban.io.consuming import Handler, Runner, Source
 from duban.io.delivering import Delivery, Rejected
 from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
+from duban.io.http import Http
 from duban.io.publishing import Publisher
 from duban.io.settings import Settings
 from duban.messages.commands import COMMANDS, Attach, Command, Register
@@ -39,7 +40,7 @@ from duban.messages.events import Refused
 from duban.messages.report import Report
 from duban.policy import PublishedCalendar, load_calendar, load_pack
 from duban_intake.domain import Outcome, own_problem, submitted
-from duban_intake.gateway.__main__ import GatewaySettings, Http
+from duban_intake.gateway.__main__ import GatewaySettings
 from duban_intake.gateway.app import EXAMPLE, create_app
 from duban_intake.gateway.batching import Batching
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
@@ -282,7 +283,7 @@ async def gateway(
 
     batching = Batching(publish, settings.gateway_patience)
     app = create_app(batching.put, publisher.check, PostgresStore(pool), SystemClock(), settings.max_body)
-    http = Http(app, settings, batching)
+    http = Http(app, settings.gateway_port, "DUBAN_GATEWAY_PORT", settings.drain_timeout, beside=batching)
     running = asyncio.create_task(http.run())
     try:
         await eventually(lambda: http.listening)

@@ -630,3 +630,21 @@ def test_a_trigger_with_outcomes_waits_for_one_of_them() -> None:
         case = Case.in_status(Status.UNDERWAY, NOW, triggers=only)
         kinds = [event.change.kind for event, _ in case.done(do.Complete, "water", outcome=outcome).steps]
         assert ("measured" in kinds) == fires
+
+
+def test_an_extension_belongs_to_the_clock_that_it_was_granted_for() -> None:
+    case = Case.in_status(Status.UNDERWAY, NOW)
+    limit = case.deadline("rectify").lapse_at
+    case.done(do.AskExtension, "water", obligation="rectify", reason="frost")
+    case.done(do.DecideExtension, "office", granted=True)
+    assert case.deadline("rectify").lapse_at > limit
+    case.done(do.Complete, "water", outcome="rectified")
+    case.done(do.Verify, "office", passed=True)
+    case.signed()
+    case.done(do.StrikeOff, "office")
+    case.done(do.Reopen, "office", reason="it is back")
+    assert case.problem.extended == {}
+    assert (
+        case.deadline("rectify").lapse_at == limit
+    )  # all of it happened at one instant, so the new limit is the first
+    assert case.problem.marks["extended"].times == 1

@@ -8,7 +8,7 @@ from functools import partial
 from duban.clock import DrivenClock, SystemClock
 from duban.io.consuming import Source
 from duban.io.delivering import Delivery
-from duban.io.packs import clock_of, follow_packs
+from duban.io.following import clock_of, follow_packs
 from duban.io.service import Shell, run_service
 from duban.io.tailing import Tail
 from duban.messages.commands import Escalate

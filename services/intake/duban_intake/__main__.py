@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from duban.io.consuming import Source
-from duban.io.packs import clock_of, follow_packs
+from duban.io.following import clock_of, follow_packs
 from duban.io.service import Shell, run_service
 from duban.io.settings import Settings
 from duban.messages.commands import Command

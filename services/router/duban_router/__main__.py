@@ -6,7 +6,7 @@ from collections.abc import Set
 from functools import partial
 
 from duban.io.consuming import Source
-from duban.io.packs import clock_of, follow_packs
+from duban.io.following import clock_of, follow_packs
 from duban.io.service import Shell, run_service
 from duban.io.settings import Settings
 from duban.messages.commands import COMMANDS, Command

@@ -9,6 +9,8 @@
     isolating     one message that breaks the code, found and set aside
     dead_letters  what could not be handled, byte for byte, with the reason
     tailing       a topic from its beginning, without a group          (Tail)
+    following     packs and the driven clock, kept up to date while a service runs
+    http          an HTTP server as a part of a service
     waiting       back-off, and which errors mean "wait" instead of "wrong"
     postgres      pools; migrations: numbered SQL files
     logs, metrics, health, faults

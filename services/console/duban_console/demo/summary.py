@@ -42,7 +42,6 @@ class Ledger:
     lapsed: dict[UUID, datetime]
     attached: int
     struck_off: int
-    duties: int
     events: int
     broken: list[UUID]
 
@@ -74,7 +73,6 @@ async def read_ledger(database: str) -> Ledger:
         lapsed=lapsed,
         attached=sum(row["kind"] == "attached" for row in events),
         struck_off=sum(row["status"] == "struck_off" and row["id"] not in duties for row in problems),
-        duties=len(duties),
         events=len(events),
         broken=broken,
     )

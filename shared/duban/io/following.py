@@ -1,0 +1,66 @@
+"""What a process follows while it runs: the packs that are published, and the clock where it is driven."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from duban.clock import Clock, DrivenClock, SystemClock
+from duban.io.delivering import Delivery
+from duban.io.service import Shell
+from duban.io.settings import Settings
+from duban.io.tailing import Tail
+from duban.messages.envelope import Payload
+from duban.messages.notices import TICKS, Tick
+from duban.policy import PACKS, PolicyPack, PublishedCalendar
+from duban.policy.library import Library
+
+D = TypeVar("D", bound=Payload)
+
+
+async def follow(shell: Shell[Any], tail: Tail[D], take: Callable[[Delivery[D]], Awaitable[None]]) -> None:
+    """Have ``take`` hear everything on ``tail``; returns when it has heard what was there already."""
+    following = asyncio.create_task(tail.run(take))
+    caught_up = asyncio.create_task(tail.caught_up())
+    await asyncio.wait({following, caught_up}, return_when=asyncio.FIRST_COMPLETED)
+    if following.done():
+        caught_up.cancel()
+        following.result()
+
+    async def go_on() -> None:
+        await following
+
+    shell.follow(go_on)
+
+
+async def follow_packs(shell: Shell[Any]) -> Library:
+    """The library of all packs published so far; it goes on taking in what is published while the service runs."""
+    library = Library()
+    tail: Tail[PolicyPack | PublishedCalendar] = Tail(shell.settings, [PolicyPack.TOPIC], PACKS)
+
+    async def take(delivered: Delivery[PolicyPack | PublishedCalendar]) -> None:
+        library.add(delivered.message.data)
+
+    await follow(shell, tail, take)
+    shell.health.check("packs", lambda: bool(library.refs))
+    return library
+
+
+def clock_of(settings: Settings) -> Clock:
+    """The clock that the settings name; a driven one stands at its beginning until ticks move it."""
+    return DrivenClock() if settings.clock == "driven" else SystemClock()
+
+
+async def follow_clock(shell: Shell[Any]) -> Clock:
+    """The clock that the settings name; a driven one shows its last tick, and moves with those to come."""
+    clock = clock_of(shell.settings)
+    if isinstance(clock, DrivenClock):
+        driven: DrivenClock = clock
+        tail: Tail[Tick] = Tail(shell.settings, [Tick.TOPIC], TICKS)
+
+        async def take(delivered: Delivery[Tick]) -> None:
+            driven.tick(delivered.message.data.at)
+
+        await follow(shell, tail, take)
+    return clock

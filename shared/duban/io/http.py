@@ -1,0 +1,79 @@
+"""An HTTP server as a part of a service: it starts and stops with the service, and listens on loopback only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import uvicorn
+
+from duban.errors import SettingsError
+
+HOST = "127.0.0.1"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own: the shell stops it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Beside(Protocol):
+    """What requests in hand still need: it is stopped after the last of them."""
+
+    async def run(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class Http:
+    """Serves ``app``; ``stop`` lets requests in hand finish, then what runs ``beside``.
+
+    ``variable`` names the setting of the port, for whoever finds it taken.
+    """
+
+    def __init__(self, app: Any, port: int, variable: str, drain_timeout: float, beside: Beside | None = None) -> None:
+        self._port = port
+        self._variable = variable
+        self._beside = beside
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                host=HOST,
+                port=port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=int(drain_timeout),
+            )
+        )
+
+    @property
+    def listening(self) -> bool:
+        """Whether connections are accepted."""
+        return self._server.started and not self._server.should_exit
+
+    async def run(self) -> None:
+        """Serve until ``stop``.
+
+        Raises:
+            SettingsError: the port is taken.
+        """
+        beside = asyncio.create_task(self._beside.run()) if self._beside else None
+        try:
+            await self._server.serve()
+        except SystemExit:
+            raise SettingsError(
+                f"cannot listen on {HOST}:{self._port}: stop what uses that port, or set {self._variable} to another"
+            ) from None
+        finally:
+            if self._beside and beside:
+                self._beside.stop()
+                await beside
+
+    def stop(self) -> None:
+        """Accept nothing more."""
+        self._server.should_exit = True

@@ -1,0 +1,154 @@
+"""Mianyang 2022, part 二(一): by which ways problems are found. Each test names the ids of what it shows.
+
+In 2022 April 6 is a Wednesday; April 30 to May 4 is off, April 24 and May 7 are worked.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from duban.problem import Kind
+from duban_console.demo.story import sealed
+from tests.acceptance.timeline import City, expect, local
+
+OFFICE = "pollution-office"
+SEALED = [sealed("巡查记录")]
+
+
+@pytest.fixture
+def city() -> City:
+    """Mianyang on Wednesday, April 6, 2022, at nine."""
+    return City.of("mianyang-2022", at="2022-04-06 09:00")
+
+
+@pytest.mark.parametrize("channel", ["self-check", "covert-check"])
+def test_what_a_sector_finds_by_itself_or_covertly_is_a_problem_my_01a(city: City, channel: str) -> None:
+    expect(city.report("mining", "采坑未复绿", area="pingwu", channel=channel), lead_unit="natural-resources")
+
+
+@pytest.mark.parametrize(
+    ("channel", "category"), [("grid-patrol", "straw-burning"), ("river-patrol", "river-occupation")]
+)
+def test_patrols_report_what_they_find_with_its_position_my_01b(city: City, channel: str, category: str) -> None:
+    first = city.report(category, "巡查发现", area="luxi", channel=channel, at=(31.2960, 105.0490))
+    again = city.report(category, "再次发现", area="luxi", channel=channel, at=(31.2962, 105.0491))
+    expect(first, status="dispatched", channel=channel, reports=2)
+    assert again.id == first.id
+    assert first.problem is not None
+    assert "santai" in (first.problem.lead_unit, *first.problem.co_units)
+
+
+def test_each_county_and_park_accounts_for_its_patrols_every_month_my_01b(city: City) -> None:
+    city.advance(to="2022-04-22 17:00")
+    counties = [unit.id for unit in city.rules.pack.units if "county" in unit.roles]
+    assert len(counties) == 14
+    done, *silent = (city.duties("patrol-plan", unit)[0] for unit in counties)
+    for one in silent:
+        expect(one, kind=Kind.DUTY, reminded=("patrol-plan",), escalated=("bulletin",))
+    city.act(done, "complete", by=counties[0], outcome="rectified", evidence=SEALED)
+    expect(done, status="struck_off")
+
+
+@pytest.mark.parametrize(
+    "channel", ["mayor-hotline", "duty-line", "report-platform", "leaders-mailbox", "letter", "visit"]
+)
+def test_every_way_to_complain_leads_into_one_register_my_02a(city: City, channel: str) -> None:
+    city.advance(to="2022-04-09 23:30")  # a Saturday night
+    city.report("road-dust", "道路扬尘", area="fucheng", channel="mayor-hotline")
+    case = city.report("catering-fumes", "油烟扰民", area="youxian", channel=channel)
+    expect(case, number="绵污防督〔2022〕2号", channel=channel, lead_unit="urban-management", status="dispatched")
+
+
+@pytest.mark.parametrize("channel", ["deputy-proposal", "deputy-visit"])
+def test_what_deputies_raise_is_supervised_like_any_problem_my_03(city: City, channel: str) -> None:
+    case = city.report(None, "建议治理凯江沿线", area="santai", channel=channel)
+    expect(case, lead_unit="ecology", co_units=("performance", "peoples-congress", "cppcc", "santai"), clause="二(一)3")
+    known = city.report("livestock", "建议整治养殖场", area="santai", channel=channel)
+    expect(known, lead_unit="agriculture")
+
+
+@pytest.mark.parametrize("channel", ["volunteer", "association"])
+def test_volunteers_and_associations_hand_in_what_they_found_my_04(city: City, channel: str) -> None:
+    expect(city.report("soil", "群众集中反映", area="anzhou", channel=channel), lead_unit="ecology", channel=channel)
+
+
+def test_volunteers_are_trained_every_year_or_it_is_told_of_my_04(city: City) -> None:
+    city.advance(to="2023-11-01 09:00")
+    held, missed = (city.duties("volunteer-training", unit)[0] for unit in ("ecology", "education"))
+    city.act(held, "complete", by="ecology", outcome="rectified", evidence=SEALED)
+    city.advance(to="2024-01-02 17:00")  # 365 days end on a holiday
+    expect(held, status="struck_off", escalated=())
+    expect(missed, kind=Kind.DUTY, escalated=("bulletin",))
+    assert len(city.duties("volunteer-training", "education")) == 2
+
+
+@pytest.mark.parametrize("channel", ["media", "miniapp"])
+def test_media_and_mini_programs_gather_leads_my_05a(city: City, channel: str) -> None:
+    expect(
+        city.report("urban-sewage", "沟渠黑臭", area="xiaojian", channel=channel), lead_unit="housing", channel=channel
+    )
+
+
+def test_the_list_to_be_exposed_is_owed_every_month_and_waits_for_a_yes_my_05b(city: City) -> None:
+    city.advance(to="2022-06-30 09:00")
+    assert len(city.duties("exposure-list", "ecology")) == 3
+    assert city.rules.duties["exposure-list"].public
+    (drafted,) = [one for one in city.rules.pack.bulletins if one.id == "exposure"]
+    assert (drafted.period, drafted.needs_approval, drafted.recipients) == ("monthly", True, ("publicity",))
+
+
+@pytest.mark.parametrize("channel", ["auto-monitoring", "power-use", "video"])
+def test_what_monitors_see_goes_to_the_bureau_whatever_it_is_my_06a(city: City, channel: str) -> None:
+    expect(city.report("industrial-wastewater", "COD超标", area="jingkai", channel=channel), lead_unit="ecology")
+    expect(city.report("construction-dust", "抓拍扬尘", area="jingkai", channel=channel), lead_unit="ecology")
+
+
+@pytest.mark.parametrize(
+    ("duty", "at"),
+    [
+        ("monitors-of-key-polluters", "2023-01-01 00:00"),
+        ("monitors-of-industry", "2024-01-01 00:00"),
+        ("component-station", "2023-01-01 00:00"),
+    ],
+)
+def test_devices_are_there_by_their_date_or_it_is_told_of_my_06a_my_06b(duty: str, at: str) -> None:
+    city = City.of("mianyang-2022", at="2022-03-31 17:00")
+    city.run(local(at))
+    (owed,) = city.duties(duty, "ecology")
+    expect(owed, status="underway", escalated=())
+    city.advance(to=at)
+    expect(owed, lapsed={duty}, escalated=("bulletin",))
+
+
+def test_the_office_tells_all_units_every_month_how_rectification_stands_my_10a(city: City) -> None:
+    city.advance(to="2022-06-10 17:00")
+    may, june = city.duties("rectification-bulletin", OFFICE)
+    expect(june, escalated=("bulletin",))
+    assert may.taken_after_lapse[-1].to == (OFFICE, "supervision-office")
+    (told,) = [one for one in city.rules.pack.bulletins if one.id == "state"]
+    assert (told.period, told.recipients, told.needs_approval) == ("monthly", ("@units", "supervision-office"), False)
+
+
+def test_a_hard_problem_is_marked_and_more_units_join_my_10b(city: City) -> None:
+    case = city.report("urban-sewage", "沟渠黑臭", area="xiaojian")
+    city.refuses(case, "flag", by="housing", because="not_permitted", flag="hard")
+    city.act(case, "flag", by=OFFICE, flag="hard", co_units=["water", "finance"])
+    expect(case, flags=("hard",), co_units=("youxian", "water", "finance"))
+
+
+def test_a_leader_and_a_partner_take_a_prominent_problem_my_13a(city: City) -> None:
+    case = city.report("solid-waste", "历史遗留渣场", area="anzhou")
+    city.act(case, "sponsor", by=OFFICE, sponsor="副市长", pair="industry")
+    expect(case, sponsor="副市长", pair="industry")
+
+
+def test_a_look_back_says_whether_rectification_was_true_in_time_and_effective_my_01a(city: City) -> None:
+    case = city.report("road-dust", "道路扬尘", area="fucheng")
+    city.act(case, "acknowledge", by="urban-management")
+    city.act(case, "complete", by="urban-management", outcome="rectified")
+    city.act(case, "verify", by=OFFICE, passed=True)
+    city.act(case, "strike_off", by=OFFICE)
+    found = {"truthful": True, "timely": True, "effective": False, "reason": "车辆仍带泥上路"}
+    city.refuses(case, "look_back", by="urban-management", because="not_permitted", **found)
+    city.act(case, "look_back", by="ecology", evidence=SEALED, **found)
+    expect(case, status="underway", raised=1)
