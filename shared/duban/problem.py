@@ -358,7 +358,7 @@ def _effect(problem: Problem, event: Event) -> dict[str, Any]:  # noqa: C901 one
         case c.Reopened():
             return {"outcome": None, "checks": {}, "extended": {}}
         case c.Rebounded():
-            again = {"outcome": None, "checks": {}, "extended": {}, "deadlines": ()}
+            again: dict[str, Any] = {"outcome": None, "checks": {}, "extended": {}, "deadlines": ()}
             return {**again, "raised": problem.raised + change.raised}
         case c.Recomputed():
             return {"deadlines": ()}

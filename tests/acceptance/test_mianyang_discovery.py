@@ -26,6 +26,15 @@ def test_what_a_sector_finds_by_itself_or_covertly_is_a_problem_my_01a(city: Cit
     expect(city.report("mining", "采坑未复绿", area="pingwu", channel=channel), lead_unit="natural-resources")
 
 
+def test_each_line_department_checks_its_sector_every_quarter_my_01a(city: City) -> None:
+    city.advance(to="2022-08-05 09:00")
+    departments = [unit.id for unit in city.rules.pack.units if "line-department" in unit.roles]
+    assert len(departments) == 10
+    for unit in departments:
+        (july,) = city.duties("self-check", unit)
+        expect(july, kind=Kind.DUTY, lead_unit=unit, reminded=("self-check",), escalated=("bulletin",))
+
+
 @pytest.mark.parametrize(
     ("channel", "category"), [("grid-patrol", "straw-burning"), ("river-patrol", "river-occupation")]
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import json
 import os
 import pwd
 import shutil
@@ -80,8 +81,13 @@ class Child:
         await self.ended()
 
     def last_line(self) -> str:
-        """The last line of its log, for messages; empty when it wrote none."""
-        return last_line(self.log)
+        """What it said last, for messages: the error in a JSON line, else the line; empty when it wrote none."""
+        line = last_line(self.log)
+        try:
+            told = json.loads(line)
+        except ValueError:
+            return line
+        return str(told.get("error") or told.get("event") or line) if isinstance(told, dict) else line
 
 
 def spawn(

@@ -137,7 +137,8 @@ async def serve(
         stack.push_async_callback(health.stop)
         _log.info("starting", health=f"http://{settings.health_host}:{bound}")
         begun = asyncio.create_task(_begin(stack, service, settings, health, schema, migrations, topics))
-        health.check("started", lambda: begun.done() and not begun.cancelled() and begun.exception() is None)
+        composed = asyncio.Event()
+        health.check("started", composed.is_set)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, begun.cancel)
@@ -151,6 +152,7 @@ async def serve(
             loop.add_signal_handler(number, shell.stop)
         health.check("not draining", lambda: not shell._stopping.is_set())
         await compose(shell)
+        composed.set()
         _log.info("running", parts=len(shell._parts))
         await shell._live()
         _log.info("stopped")
