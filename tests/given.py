@@ -10,10 +10,11 @@ from typing import Any
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.report import Filed, Report
+from duban.moves import Status
 from duban.policy import PolicyPack, PublishedCalendar, Rules, load_calendar, load_pack
 from duban.policy.laws import breaches
 from duban.policy.library import Library
-from duban.problem import Deadline, Event, Problem, Status
+from duban.problem import Deadline, Event, Problem
 from duban_router.domain import Decided, Refusal, decide
 
 ROOT = Path(__file__).parents[1]

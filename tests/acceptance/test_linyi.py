@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from duban.messages.changes import Measured
-from duban.problem import Kind
+from duban.moves import Kind
 from duban_console.demo.story import sealed
 from tests.acceptance.timeline import Case, City, expect, local, rules_of
 

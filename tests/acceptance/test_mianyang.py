@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-from duban.problem import Stage
+from duban.moves import Stage
 from duban_console.demo.story import Expected, Reported, Story, Told, load_story, sealed
 from tests.acceptance.timeline import DEPLOY, Case, City, expect, local, rules_of
 

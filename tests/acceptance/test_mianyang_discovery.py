@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from duban.problem import Kind
+from duban.moves import Kind
 from duban_console.demo.story import sealed
 from tests.acceptance.timeline import City, expect, local
 

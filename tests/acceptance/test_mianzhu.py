@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from duban.calendar import Within
 from duban.messages.changes import Approved, Measured
-from duban.problem import Kind
+from duban.moves import Kind
 from duban_console.demo.story import sealed
 from tests.acceptance.timeline import Case, City, expect, local, rules_of
 

@@ -29,9 +29,10 @@ from duban.messages.commands import COMMANDS, ENGINE, Actor, Command, Open
 from duban.messages.envelope import Message, decode
 from duban.messages.events import PROBLEMS, ProblemEvent, Refused
 from duban.messages.report import Location, Report
+from duban.moves import OPEN
 from duban.policy import PublishedCalendar, Rules, load_calendar, load_pack
 from duban.policy.library import Library
-from duban.problem import OPEN, Event, Problem
+from duban.problem import Event, Problem
 from duban_escalation.domain import Armed, Position, armed, escalate
 from duban_intake.domain import Arrival, Neighbourhood, Outcome, Receipt, command, other_body, submitted, take
 from duban_intake.nearness import Place

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from duban.errors import Undecodable
 from duban.messages.events import canonical
+from duban.moves import Stage, Status
 from duban.policy.assessment import (
     FITTING,
     MORE_IS_BETTER,
@@ -26,7 +27,6 @@ from duban.policy.assessment import (
     Period,
     strangers,
 )
-from duban.problem import Stage, Status
 from duban_console.assessing.indicators import measured
 from duban_console.assessing.periods import as_of, window
 from duban_console.assessing.sources import from_file

@@ -12,10 +12,10 @@ import pytest
 from duban.messages.commands import Escalate
 from duban.messages.envelope import decode, derived_id, encode
 from duban.messages.events import GENESIS, ProblemEvent, Refused
+from duban.moves import Status
 from duban.policy.entry import Text
 from duban.policy.ladder import Measure, MeasureKind
 from duban.policy.rules import Rules
-from duban.problem import Status
 from duban_escalation.domain import Armed, armed, effect, escalate, fired_anew, measure_taken, notices_for
 from duban_router.domain import Decided
 from tests.given import Case, small_rules

@@ -16,8 +16,8 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message, Record, decode
 from duban.messages.events import GENESIS, ProblemEvent, Refused
 from duban.messages.notices import NOTICES, Notice, Tick
+from duban.moves import Status
 from duban.policy.library import Library
-from duban.problem import Status
 from duban_escalation.domain import Armed, Position
 from duban_escalation.handlers import ProblemHandler, TickHandler
 from duban_escalation.memory import MemoryDeadlines, MemorySchedules

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from duban.messages import commands as do
-from duban.problem import Status
+from duban.moves import Status
 from duban_router.domain import Decided, Refusal
 from tests.given import SEAL, Case, entries
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from duban.deadlines import due
 from duban.messages import commands as do
 from duban.messages.events import GENESIS, canonical, chained
-from duban.problem import NEXT, Event, Mark, Problem, Status
+from duban.moves import NEXT, Status
+from duban.problem import Event, Mark, Problem
 from duban_router.domain import Decided, after
 from tests.given import SEAL, Case, report, small_rules
 

@@ -14,9 +14,9 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message, Payload, Record, decode, derived_id, encode
 from duban.messages.events import GENESIS, ProblemEvent, Refused
 from duban.messages.report import Filed, Report
+from duban.moves import Status
 from duban.policy import load_pack
 from duban.policy.library import Library
-from duban.problem import Status
 from duban_intake.domain import ACTOR, Outcome, own_problem, submitted
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
 from duban_intake.memory import MemoryStore

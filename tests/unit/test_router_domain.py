@@ -9,7 +9,7 @@ import pytest
 from duban.calendar import Within
 from duban.messages import commands as do
 from duban.messages.report import Evidence
-from duban.problem import NEXT, OPEN, Stage, Status
+from duban.moves import NEXT, OPEN, Stage, Status
 from duban_router.domain import PERMITTED, Decided, Refusal
 from tests.given import Case, report
 

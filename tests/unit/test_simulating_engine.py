@@ -15,7 +15,8 @@ from duban.messages.commands import Command
 from duban.messages.envelope import Message
 from duban.messages.events import GENESIS, ProblemEvent
 from duban.messages.report import Evidence, Location, Report
-from duban.problem import Event, Problem, Status
+from duban.moves import Status
+from duban.problem import Event, Problem
 from duban_console.demo.story import Reported, Story, load_story
 from duban_console.simulating.engine import Engine
 from duban_console.simulating.figures import Figures

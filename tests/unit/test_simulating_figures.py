@@ -10,7 +10,7 @@ import pytest
 from duban.messages import commands as do
 from duban.messages.envelope import Message
 from duban.messages.report import Evidence
-from duban.problem import Status
+from duban.moves import Status
 from duban_console.simulating.engine import Engine
 from duban_console.simulating.figures import Figures, Punctuality
 from duban_intake.domain import Receipt, submitted

@@ -8,7 +8,7 @@ from functools import partial
 
 from duban.io.settings import Settings, settings_table
 from duban.messages.catalogue import message_table
-from duban.problem import AFTER_STRIKE_OFF, IN_ANY_OPEN, NEXT, STAGE, Stage, Status
+from duban.moves import AFTER_STRIKE_OFF, IN_ANY_OPEN, NEXT, STAGE, Stage, Status
 from duban_console.api.__main__ import ApiSettings
 from duban_console.running import ROOT
 from duban_escalation.settings import EscalationSettings

@@ -8,8 +8,9 @@ from duban.calendar import CalendarNotice
 from duban.io.publishing import Publisher
 from duban.messages.commands import ENGINE, Actor, Recompute
 from duban.messages.envelope import Message, Record, derived_id, encode
+from duban.moves import OPEN
 from duban.policy import PolicyPack
-from duban.problem import OPEN, Problem
+from duban.problem import Problem
 from duban_console.packs import SOURCE, Published
 from duban_console.reading import Filters, Reading
 

@@ -15,8 +15,9 @@ from duban.messages.commands import Escalate
 from duban.messages.envelope import Record, encode
 from duban.messages.events import ProblemEvent, Refused
 from duban.messages.notices import Tick
+from duban.moves import OPEN
 from duban.policy.library import Library
-from duban.problem import OPEN, Problem
+from duban.problem import Problem
 from duban_escalation.domain import (
     START,
     TAKING,

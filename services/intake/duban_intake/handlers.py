@@ -14,8 +14,9 @@ from duban.io.delivering import Delivery, Rejected
 from duban.messages.envelope import Payload, Record, Unheeded, encode
 from duban.messages.events import PROBLEMS, ProblemEvent, Refused
 from duban.messages.report import Report
+from duban.moves import OPEN
 from duban.policy.library import Library
-from duban.problem import OPEN, Problem
+from duban.problem import Problem
 from duban_intake.domain import (
     Arrival,
     Neighbourhood,

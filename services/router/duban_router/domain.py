@@ -17,9 +17,10 @@ from duban.deadlines import due
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message
+from duban.moves import NEXT, OPEN, Kind
 from duban.policy.ladder import Trigger
 from duban.policy.rules import Rules
-from duban.problem import NEXT, OPEN, Event, Kind, Problem, evolve
+from duban.problem import Event, Problem, evolve
 from duban_router.handling import Refusal, act, opened, recipients, registered
 
 __all__ = ["PERMITTED", "Decided", "Refusal", "after", "decide"]

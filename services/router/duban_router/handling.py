@@ -7,8 +7,9 @@ from datetime import datetime
 
 from duban.messages import changes as c
 from duban.messages import commands as do
+from duban.moves import Kind, Status
 from duban.policy.rules import Rules
-from duban.problem import Deadline, Kind, Problem, ReportRef, Status
+from duban.problem import Deadline, Problem, ReportRef
 from duban_router import gate
 from duban_router.responsibility import assign
 

@@ -12,7 +12,8 @@ from duban.messages.changes import Change
 from duban.messages.commands import Actor
 from duban.messages.envelope import Payload
 from duban.messages.report import Filed
-from duban.problem import Event, Problem, Status
+from duban.moves import Status
+from duban.problem import Event, Problem
 
 #: The predecessor of the first event of every problem.
 GENESIS = "0" * 64

@@ -13,8 +13,8 @@ from typing import Final
 from pydantic import Field, model_validator
 
 from duban.calendar import Within
+from duban.moves import Stage
 from duban.policy.entry import Founded, Id, Name, Part, Text
-from duban.problem import Stage
 
 
 class IndicatorKind(StrEnum):

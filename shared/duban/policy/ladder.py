@@ -10,8 +10,8 @@ from pydantic import AfterValidator, Field, model_validator
 from duban.calendar import Within
 from duban.messages.commands import Rectification
 from duban.messages.events import KINDS
+from duban.moves import Status
 from duban.policy.entry import Founded, Id, Name, Part, Text
-from duban.problem import Status
 
 
 class MeasureKind(StrEnum):

@@ -8,12 +8,13 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from duban.calendar import Calendar, CalendarNotice
+from duban.moves import Kind, Status
 from duban.policy.duty import Duty, Window
 from duban.policy.handling import FlagRule
 from duban.policy.ladder import Ladder, Measure, Obligation, Trigger
 from duban.policy.organisation import Area, Category, Nearness, Unit
 from duban.policy.pack import PolicyPack
-from duban.problem import Kind, Problem, Status
+from duban.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse
 from duban.clock import Clock
 from duban.io.publishing import Publisher
 from duban.messages.envelope import encode
-from duban.problem import Problem, Stage, Status
+from duban.moves import Stage, Status
+from duban.problem import Problem
 from duban_console.acting import Action, CommandId, action_message, command_of
 from duban_console.api.answers import (
     SOURCE,

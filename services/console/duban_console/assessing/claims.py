@@ -21,9 +21,10 @@ from typing import Final
 
 from duban import duties
 from duban.messages.changes import Escalated, Extended
+from duban.moves import Kind, Status
 from duban.policy import Rules
 from duban.policy.ladder import Obligation
-from duban.problem import Event, Kind, Mark, Problem, Status
+from duban.problem import Event, Mark, Problem
 
 #: What takes an obligation from its holder without meeting it; to dispatch or to reject is what an office may owe.
 WITHDRAWING: Final = frozenset({"handed_back", "dispatched", "rejected", "flagged", "unflagged"})

@@ -8,8 +8,9 @@ from datetime import datetime
 from itertools import groupby
 
 from duban.messages import changes as c
+from duban.moves import OPEN, Status
 from duban.policy import Rules
-from duban.problem import OPEN, Event, Problem, Status, evolve
+from duban.problem import Event, Problem, evolve
 from duban_console.assessing.claims import Claims, Turn, Verdict
 
 #: The rules of a pack by its reference, ``id@version``.

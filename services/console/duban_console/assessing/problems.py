@@ -8,9 +8,9 @@ from typing import Any
 
 from duban.deadlines import due
 from duban.messages import changes as c
+from duban.moves import Kind, Stage
 from duban.policy import Rules
 from duban.policy.assessment import Bulletin, BulletinKind, Column, Selection
-from duban.problem import Kind, Stage
 from duban_console.assessing.claims import Outcome, Verdict
 from duban_console.assessing.histories import History
 from duban_console.assessing.periods import Window

@@ -23,8 +23,9 @@ from duban.messages import changes as c
 from duban.messages.commands import Actor
 from duban.messages.envelope import Message, Record
 from duban.messages.events import GENESIS, ProblemEvent
+from duban.moves import Status
 from duban.policy.library import Library
-from duban.problem import Deadline, Event, Problem, Status
+from duban.problem import Deadline, Event, Problem
 from duban_escalation.domain import START, Position
 from duban_escalation.handlers import ProblemHandler
 from duban_escalation.settings import EscalationSettings

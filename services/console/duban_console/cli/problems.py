@@ -10,7 +10,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from duban.problem import Event, Problem, Stage, Status
+from duban.moves import Stage, Status
+from duban.problem import Event, Problem
 from duban_console.api.answers import as_json as jsonable
 from duban_console.api.answers import told
 from duban_console.cli.output import AsJson, Code, command, err, fail, out, write_json

@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from duban.problem import Stage
+from duban.moves import Stage
 from duban_console.demo.feed import Feed
 
 ZONES = {"boston": ZoneInfo("America/New_York"), "mianyang": ZoneInfo("Asia/Shanghai")}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from duban.problem import Status
+from duban.moves import Status
 from duban_console.demo.feed import Feed
 from duban_console.demo.player import Scene
 from duban_console.demo.story import Acted, Entry, Story, Told, load_story

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from duban.moves import NEXT, Status
 from duban.policy.advice.saying import Advice, some
 from duban.policy.ladder import Obligation
 from duban.policy.pack import PolicyPack
-from duban.problem import NEXT, Status
 
 
 def categories_without_a_limit(pack: PolicyPack) -> Iterator[Advice]:
