@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from duban.moves import Stage
+from duban.moves import Kind, Stage
 from duban_console.demo.feed import Feed
 
 ZONES = {"boston": ZoneInfo("America/New_York"), "mianyang": ZoneInfo("Asia/Shanghai")}
@@ -34,12 +34,19 @@ def _stages(feed: Feed) -> Table:
     table = Table("city", *[stage.value for stage in Stage], "lapsed", expand=True, title="problems by stage")
     stages: dict[str, Counter[Stage]] = {}
     lapsed: Counter[str] = Counter()
+    duties = [one for one in feed.problems.values() if one.kind is Kind.DUTY]
     for problem in feed.problems.values():
+        if problem.kind is Kind.DUTY:
+            continue
         stages.setdefault(problem.jurisdiction, Counter())[problem.stage] += 1
         lapsed[problem.jurisdiction] += problem.id in feed.lapsed
     for city, counted in sorted(stages.items()):
         table.add_row(city, *[str(counted[stage] or "·") for stage in Stage], str(lapsed[city] or "·"))
-    table.caption = f"{len(feed.attached)} reports attached, {len(feed.refused_reports)} refused"
+    lapsed_duties = sum(one.id in feed.lapsed for one in duties)
+    table.caption = (
+        f"{len(feed.attached)} reports attached, {len(feed.refused_reports)} refused; "
+        f"{len(duties)} duties opened by the calendar, {lapsed_duties} lapsed"
+    )
     return table
 
 

@@ -33,6 +33,8 @@ GROUPS = {
     "duban-deliverer": ("duban.notices.v1",),
 }
 SOURCE = "duban/player"
+#: The order of a scene that only moves the clock: before what people do at that instant.
+_STOP = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Player:
             playing = list(together)
             messages = [message for scene in playing for message in scene.messages(self._feed)]
             await self._publisher.publish([encode(message) for message in messages])
-            self._played += len(playing)
+            self._played += sum(scene.order != _STOP for scene in playing)
             await self._take_in(await self.quiet(), at)
         await self._lapse(before=until)
         await self._take_in(await self.tick(until), until)
@@ -99,7 +101,7 @@ class Player:
     def _stops(self, begins_at: datetime, until: datetime, every: timedelta) -> Iterator[Scene]:
         at = begins_at
         while at < until:
-            yield Scene(at, partial(_tick, at), order=-1)
+            yield Scene(at, partial(_tick, at), order=_STOP)
             at += every
 
     async def _lapse(self, before: datetime) -> None:
