@@ -25,19 +25,23 @@ def due(problem: Problem, rules: Rules) -> tuple[Deadline, ...]:
 
 
 def _running(problem: Problem, rules: Rules, carried: Mapping[str, Deadline]) -> Iterator[Deadline]:
+    for obligation, since, name, owner in owed(problem, rules):
+        climbed = _climbed(problem, name, since)
+        kept = carried.get(name)
+        if kept and _still_holds(kept, problem, obligation, since, climbed):
+            yield kept if kept.owner == owner else kept.model_copy(update={"owner": owner})
+        else:
+            yield from _next_rung(problem, obligation, since, climbed, rules, name, owner)
+
+
+def owed(problem: Problem, rules: Rules) -> Iterator[tuple[Obligation, Mark, str, str]]:
+    """Every obligation that runs now: since when, the name of its deadline, and the unit whose it is."""
     for obligation in rules.obligations_of(problem):
-        if problem.status not in obligation.running or not _concerns(problem, obligation):
-            continue
-        since = _latest(problem, obligation)
-        if since is None or _met(problem, obligation, since):
-            continue
-        for name, owner in _owners(problem, obligation, rules):
-            climbed = _climbed(problem, name, since)
-            kept = carried.get(name)
-            if kept and _still_holds(kept, problem, obligation, since, climbed):
-                yield kept if kept.owner == owner else kept.model_copy(update={"owner": owner})
-            else:
-                yield from _next_rung(problem, obligation, since, climbed, rules, name, owner)
+        if problem.status in obligation.running and _concerns(problem, obligation):
+            since = _latest(problem, obligation)
+            if since is not None and not _met(problem, obligation, since):
+                for name, owner in _owners(problem, obligation, rules):
+                    yield obligation, since, name, owner
 
 
 def _concerns(problem: Problem, obligation: Obligation) -> bool:
@@ -134,7 +138,7 @@ def _lapse_at(problem: Problem, obligation: Obligation, since: Mark, rules: Rule
     if problem.kind is Kind.DUTY:
         return duties.lapse_at(rules.duties[problem.category], since.at, rules)
     if obligation.within is None:
-        return _planned(problem, obligation)
+        return planned_date(problem, obligation)
     lapse_at = rules.calendar.add(since.at, obligation.within)
     extension = rules.pack.extension
     if extension is not None and obligation.id in problem.extended:
@@ -146,8 +150,8 @@ def _lapse_at(problem: Problem, obligation: Obligation, since: Mark, rules: Rule
     return lapse_at
 
 
-def _planned(problem: Problem, obligation: Obligation) -> datetime | None:
-    """The date that the plan itself names: its end, or its next milestone."""
+def planned_date(problem: Problem, obligation: Obligation) -> datetime | None:
+    """The date that the plan itself names: its end, or its next milestone; None without one."""
     if problem.plan is None:
         return None
     if obligation.until == "plan_due":

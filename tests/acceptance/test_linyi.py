@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from duban.messages.changes import Measured
 from duban.moves import Kind
 from duban_console.demo.story import sealed
-from tests.acceptance.timeline import Case, City, expect, local, rules_of
+from tests.acceptance.timeline import Case, City, expect, lead, local, measured, runs
 
 OFFICE = "committee-office"
 SEALED = [sealed("现场核查记录")]
@@ -35,13 +34,6 @@ def programme() -> City:
     return city
 
 
-def lead(case: Case) -> str:
-    """The unit that leads the problem now."""
-    assert case.problem is not None
-    assert case.problem.lead_unit is not None
-    return case.problem.lead_unit
-
-
 def underway(city: City, category: str = "water", **said: Any) -> Case:
     """A problem that its lead unit has acknowledged at once."""
     case = city.report(category, "河水发黑", **said)
@@ -55,18 +47,6 @@ def strike_off(city: City, case: Case, *also: str) -> Case:
     for check in ("rectified", *also):
         city.act(case, "check", by=OFFICE, check=check, evidence=SEALED)
     return city.act(case, "strike_off", by=OFFICE)
-
-
-def measured(case: Case) -> list[Measured]:
-    """The measures that were taken at once, not because of a deadline."""
-    return [event.change for event in case.events if isinstance(event.change, Measured)]
-
-
-def runs(case: Case, obligation: str) -> str:
-    """The local time at which ``obligation`` lapses."""
-    assert case.problem is not None
-    (found,) = (one for one in case.problem.deadlines if one.obligation == obligation)
-    return f"{found.lapse_at.astimezone(rules_of('linyi-2021').zone):%Y-%m-%d %H:%M}"
 
 
 # The programme of dated tasks

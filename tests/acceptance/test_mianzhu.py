@@ -12,10 +12,10 @@ import pytest
 from pydantic import ValidationError
 
 from duban.calendar import Within
-from duban.messages.changes import Approved, Measured
+from duban.messages.changes import Approved
 from duban.moves import Kind
 from duban_console.demo.story import sealed
-from tests.acceptance.timeline import Case, City, expect, local, rules_of
+from tests.acceptance.timeline import Case, City, expect, lead, local, measured, runs
 
 OFFICE = "rectification-office"
 SEALED = [sealed("现场核查记录")]
@@ -35,13 +35,6 @@ def task(city: City, item: str) -> Case:
     title = city.rules.categories[f"task-{item}"].title.zh
     assert title is not None
     return city.report(f"task-{item}", title, channel="central-inspection")
-
-
-def lead(case: Case) -> str:
-    """The unit that leads the problem now."""
-    assert case.problem is not None
-    assert case.problem.lead_unit is not None
-    return case.problem.lead_unit
 
 
 def underway(city: City, item: str = "6-3") -> Case:
@@ -76,18 +69,6 @@ def strike_off(city: City, case: Case, outcome: str = "rectified", **checks: str
     city.act(case, "verify", by=OFFICE, passed=True)
     sign(city, case, CHECKS | checks)
     return city.act(case, "strike_off", by=OFFICE)
-
-
-def measured(case: Case) -> list[Measured]:
-    """The measures that were taken at once, not because of a deadline."""
-    return [event.change for event in case.events if isinstance(event.change, Measured)]
-
-
-def runs(case: Case, obligation: str) -> str:
-    """The local time at which ``obligation`` lapses."""
-    assert case.problem is not None
-    (found,) = (one for one in case.problem.deadlines if one.obligation == obligation)
-    return f"{found.lapse_at.astimezone(rules_of('mianzhu-2018').zone):%Y-%m-%d %H:%M}"
 
 
 # The list: 31 sub-measures with their lead and responsible units

@@ -24,7 +24,7 @@ from duban.calendar import Within
 from duban.clock import DrivenClock
 from duban.duties import Opening, openings
 from duban.io.delivering import Delivery
-from duban.messages.changes import Escalated, Reminded
+from duban.messages.changes import Escalated, Measured, Reminded
 from duban.messages.commands import COMMANDS, ENGINE, Actor, Command, Open
 from duban.messages.envelope import Message, decode
 from duban.messages.events import PROBLEMS, ProblemEvent, Refused
@@ -272,3 +272,23 @@ def _at_once(coroutine: Coroutine[Any, Any, T]) -> T:
         return result
     coroutine.close()
     raise AssertionError("the handler waited for something")
+
+
+def lead(case: Case) -> str:
+    """The unit that leads the problem now."""
+    assert case.problem is not None
+    assert case.problem.lead_unit is not None
+    return case.problem.lead_unit
+
+
+def measured(case: Case) -> list[Measured]:
+    """The measures that were taken at once, not because of a deadline."""
+    return [event.change for event in case.events if isinstance(event.change, Measured)]
+
+
+def runs(case: Case, obligation: str) -> str:
+    """The local time at which ``obligation`` lapses."""
+    assert case.problem is not None
+    (found,) = (one for one in case.problem.deadlines if one.obligation == obligation)
+    zone = rules_of(case.problem.pack.partition("@")[0]).zone
+    return f"{found.lapse_at.astimezone(zone):%Y-%m-%d %H:%M}"

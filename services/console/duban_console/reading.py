@@ -97,20 +97,20 @@ class Reading:
 
     async def problem(self, problem_id: UUID) -> Problem | None:
         """The problem as it stands."""
-        async with _asking():
+        async with asking():
             state = await self._pool.fetchval(_STATE, problem_id)
         return Problem.model_validate_json(state) if state else None
 
     async def numbered(self, number: str) -> list[UUID]:
         """The problems that bear ``number``: at most one in each jurisdiction."""
-        async with _asking():
+        async with asking():
             return [row["id"] for row in await self._pool.fetch(_BY_NUMBER, number)]
 
     async def history(self, problem_id: UUID) -> History | None:
         """Every event of the problem, with its chain of hashes recomputed."""
         # One snapshot: an event that arrives between the two questions would look like a break.
         async with (
-            _asking(),
+            asking(),
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
@@ -123,7 +123,7 @@ class Reading:
 
     async def outcome(self, source: str, command: str) -> Outcome | None:
         """What came of the command that ``source`` sent with this id; None while it is undecided, or was never sent."""
-        async with _asking():
+        async with asking():
             row = await self._pool.fetchrow(_OUTCOME, derived_id(source, command))
             if row is None:
                 return None
@@ -152,7 +152,7 @@ class Reading:
             BadCursor: ``cursor`` is none of ours.
         """
         after = _decoded(cursor) if cursor else (None, None)
-        async with _asking():
+        async with asking():
             rows = await self._pool.fetch(
                 _PAGE, filters.jurisdiction, filters.status, filters.stage, filters.lead_unit, filters.category,
                 filters.overdue_at, *after, limit + 1,
@@ -163,7 +163,7 @@ class Reading:
 
 
 @asynccontextmanager
-async def _asking() -> AsyncIterator[None]:
+async def asking() -> AsyncIterator[None]:
     """Turn what asyncpg raises while the ledger is away into :class:`Unavailable`."""
     try:
         yield

@@ -9,7 +9,7 @@ from typing import Any
 
 from duban.messages.commands import COMMANDS
 from duban.messages.envelope import Payload
-from duban.messages.events import PROBLEMS, ProblemEvent, Refused
+from duban.messages.events import PROBLEMS, ProblemEvent
 from duban.messages.notices import NOTICES, TICKS
 from duban.messages.report import Report
 from duban.policy.pack import PACKS
@@ -133,6 +133,3 @@ def _rows() -> Iterator[str]:
                 continue
             shown = "duban.problem.*" if model is ProblemEvent else name
             yield f"| `{channel.topic}` | `{shown}` | {summary(model)} |"
-
-
-__all__ = ["CHANNELS", "REPORTS", "TYPES", "Channel", "Refused", "asyncapi", "message_table", "schemas", "summary"]

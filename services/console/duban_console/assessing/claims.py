@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import Final
 
 from duban import duties
+from duban.deadlines import owed, planned_date
 from duban.messages.changes import Escalated, Extended
 from duban.moves import Kind, Status
 from duban.policy import Rules
@@ -158,18 +159,8 @@ class Claims:
         )
 
     def _running(self, problem: Problem) -> Iterator[tuple[tuple[str, str], tuple[Obligation, Mark]]]:
-        for obligation in self.rules.obligations_of(problem):
-            if problem.status in obligation.running and _concerns(problem, obligation):
-                marks = [problem.marks[kind] for kind in obligation.since if kind in problem.marks]
-                since = max(marks, key=lambda mark: mark.version, default=None)
-                if since is not None and not _met(problem, obligation, since):
-                    for unit in self._owners(problem, obligation):
-                        yield (obligation.id, unit), (obligation, since)
-
-    def _owners(self, problem: Problem, obligation: Obligation) -> tuple[str, ...]:
-        if obligation.owner == "@co":
-            return tuple(unit for unit in problem.co_units if unit not in problem.parts_finished)
-        return (self.rules.unit_of(problem, obligation.owner),)
+        for obligation, since, _, unit in owed(problem, self.rules):
+            yield (obligation.id, unit), (obligation, since)
 
     def _hold(self, key: tuple[str, str], obligation: Obligation, since: Mark, event: Event, problem: Problem) -> None:
         turn = self._turns.get(key)
@@ -190,12 +181,7 @@ class Claims:
             return duties.lapse_at(self.rules.duties[problem.category], began_at, self.rules)
         if obligation.within is not None:
             return self.rules.calendar.add(began_at, obligation.within)
-        if problem.plan is None:
-            return None
-        if obligation.until == "milestone_due":
-            left = problem.plan.milestones[problem.milestones_reached :]
-            return left[0].due_at if left else None
-        return problem.plan.due_at
+        return planned_date(problem, obligation)
 
     def _meets(self, turn: Turn, event: Event, problem: Problem) -> bool:
         """Whether ``event``, with which the obligation left the unit's hands, was its fulfilment."""
@@ -227,17 +213,3 @@ def _is_named(turn: Turn, name: str) -> bool:
     """Whether a deadline of this name is the turn's: the id of an obligation, with ``/unit`` for a co-unit's part."""
     id_, _, unit = name.partition("/")
     return id_ == turn.obligation and unit in ("", turn.unit)
-
-
-def _concerns(problem: Problem, obligation: Obligation) -> bool:
-    """Whether the problem bears a flag, and has a plan of a kind, that the obligation asks for."""
-    if obligation.flags and set(obligation.flags).isdisjoint(problem.flags):
-        return False
-    return not obligation.rectification or (
-        problem.plan is not None and problem.plan.rectification in obligation.rectification
-    )
-
-
-def _met(problem: Problem, obligation: Obligation, since: Mark) -> bool:
-    """Whether something has happened since then that meets the obligation."""
-    return any(kind in problem.marks and problem.marks[kind].version > since.version for kind in obligation.met_by)

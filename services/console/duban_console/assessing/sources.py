@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-import asyncpg
 import orjson
 from pydantic import ValidationError
 
-from duban.errors import Unavailable, Undecodable
+from duban.errors import Undecodable
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
-from duban.io.waiting import is_unavailable
 from duban.messages.envelope import first_fault
 from duban.problem import Event
+from duban_console.reading import asking
 
 _BEFORE: Final = """
     select body from router.published_events as one
@@ -26,7 +25,6 @@ _BEFORE: Final = """
     where problem.jurisdiction = $1 and one.at < $2
     order by one.problem_id, one.version
 """
-_NOT_YET = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
 
 
 async def from_ledger(settings: Settings, jurisdiction: str, before: datetime) -> Iterator[Event]:
@@ -35,18 +33,12 @@ async def from_ledger(settings: Settings, jurisdiction: str, before: datetime) -
     Raises:
         Unavailable: the ledger cannot be asked.
     """
-    try:
+    async with asking():
         pool = await connect_pool(settings, "console")
         try:
             rows = await pool.fetch(_BEFORE, jurisdiction, before)
         finally:
             await pool.close()
-    except _NOT_YET as error:
-        raise Unavailable("the ledger is not there yet: start the router once, it lays out its tables") from error
-    except Exception as error:
-        if is_unavailable(error):
-            raise Unavailable(f"the database cannot be asked: {type(error).__name__}: {error}") from error
-        raise
     return (Event.model_validate_json(row["body"]) for row in rows)
 
 

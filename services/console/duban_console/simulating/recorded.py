@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 
-from duban.errors import Unavailable
 from duban.io.delivering import delivery
 from duban.io.settings import Settings
-from duban.io.waiting import is_unavailable
 from duban.messages.events import PROBLEMS, ProblemEvent
 from duban.policy.library import Library
 from duban.problem import Event
 from duban_console import packs
+from duban_console.reading import asking
 from duban_console.simulating.history import Step, folded
 from duban_console.taking import records
 
@@ -23,8 +22,6 @@ _EVENTS = """
     order by problem_id, version
 """
 _PREFETCH = 2000
-#: A ledger that no router has migrated yet.
-_NOT_YET = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
 
 
 async def from_ledger(settings: Settings, jurisdiction: str) -> list[Step]:
@@ -37,14 +34,8 @@ async def from_ledger(settings: Settings, jurisdiction: str) -> list[Step]:
     library = Library()
     for one in (await packs.published(settings)).values():
         library.add(one)
-    try:
+    async with asking():
         bodies = [body async for body in _bodies(settings, jurisdiction)]
-    except _NOT_YET as error:
-        raise Unavailable("the ledger is not there yet: start the router once, it lays out its tables") from error
-    except Exception as error:
-        if is_unavailable(error):
-            raise Unavailable(f"the database cannot be asked: {type(error).__name__}: {error}") from error
-        raise
     return list(folded(map(Event.model_validate_json, bodies), library))
 
 
