@@ -10,7 +10,8 @@ from typing import Any
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.report import Filed, Report
-from duban.moves import Status
+from duban.messages.handle import handle_of
+from duban.moves import OF_OTHERS, Status
 from duban.policy import PolicyPack, PublishedCalendar, Rules, load_calendar, load_pack
 from duban.policy.laws import breaches
 from duban.policy.library import Library
@@ -24,6 +25,8 @@ OFFICE = (
     do.Sponsor, do.Check, do.LookBack, do.Rate, do.DecidePlan, do.DecideExtension, do.Recompute, do.Approve,
 )  # fmt: skip
 INTAKE = do.Actor(unit=do.ENGINE, person="intake")
+#: The code that a reporter was given.
+CODE = "7K3M-9XQ2-TR5A-0WZD"
 #: A piece of evidence, as commands carry it.
 SEAL = {"uri": "file:///photo.jpg", "sha256": "0" * 64}
 
@@ -82,6 +85,8 @@ class Case:
     @classmethod
     def in_status(cls, status: Status, now: datetime, **sections: object) -> Case:
         case = cls(now, **sections)
+        if status in OF_OTHERS:
+            return case._of_others(status)
         case.registered(report(category="river", area="north"))
         way: dict[Status, list[tuple[type[do.Command], str, dict[str, Any]]]] = {
             Status.DISPATCHED: [],
@@ -103,6 +108,30 @@ class Case:
         assert case.problem.status is status
         return case
 
+    def _of_others(self, status: Status) -> Case:
+        """An entry on the blacklist, or a reward, in ``status``."""
+        cause = do.Cause(problem_id=derived_id("cause"), number="SV-2022-0001", version=7)
+        engine = {"actor": {"unit": do.ENGINE}, "cause": cause}
+        answer, decision = (do.Appeal, "office", {"text": "not us"}), (do.DecideAppeal, "water", {"reason": "so it is"})
+        handle = handle_of(CODE)
+        way: dict[Status, list[tuple[type[do.Command], str, dict[str, Any]]]] = {
+            Status.NOTICED: [],
+            Status.CONTESTED: [answer],
+            Status.LISTED: [answer, (*decision[:2], {"upheld": False, **decision[2]})],
+            Status.DELISTED: [answer, (*decision[:2], {"upheld": True, **decision[2]})],
+            Status.OWED: [],
+            Status.AWARDED: [(do.Award, "office", {"amount": 3000})],
+            Status.SETTLED: [(do.Decline, "office", {"reason": "an official's own duty"})],
+        }
+        listing = status in (Status.NOTICED, Status.CONTESTED, Status.LISTED, Status.DELISTED)
+        begins = {"list": "blacklist", "of": "Acme", "ground": "repeated"} if listing else {"reward": "tip"}
+        model = do.PutOnList if listing else do.Reward
+        self.apply(model.model_validate({**engine, **begins, **({} if listing else {"handle": handle})}))
+        for command, unit, details in way[status]:
+            self.done(command, unit, **details)
+        assert self.problem.status is status
+        return self
+
     def change_obligation(self, id_: str, **fields: object) -> None:
         """Play under the small pack with one obligation changed."""
         pack = self.rules.pack
@@ -118,6 +147,8 @@ class Case:
         """A unit that may send ``command`` to the problem as it stands."""
         if command in OFFICE:
             return "office"
+        if command in (do.Collect, do.DecideAppeal):
+            return "water"
         if command is do.FinishPart:
             return next(iter(self.problem.co_units), "north")
         absent = "office" if command in (do.Refer, do.Reply) else "water"
@@ -172,8 +203,8 @@ class Case:
             self.done(do.Check, "office", check=check.id, evidence=[SEAL])
         return self
 
-    def apply(self, data: do.Command) -> Decided | Refusal:
-        outcome = decide(self.standing, self.message(data), self.rules, self.now, serial=1)
+    def apply(self, data: do.Command, drawn: int = 0) -> Decided | Refusal:
+        outcome = decide(self.standing, self.message(data), self.rules, self.now, drawn)
         if isinstance(outcome, Decided):
             self.standing = outcome.problem
             self.events += [event for event, _ in outcome.steps]

@@ -9,7 +9,7 @@ from duban import duties
 from duban.calendar import Counting, Within
 from duban.moves import Kind
 from duban.policy.ladder import Obligation
-from duban.policy.rules import Rules
+from duban.policy.rules import Passing, Rules
 from duban.problem import Deadline, Mark, Problem
 
 
@@ -38,10 +38,20 @@ def owed(problem: Problem, rules: Rules) -> Iterator[tuple[Obligation, Mark, str
     """Every obligation that runs now: since when, the name of its deadline, and the unit whose it is."""
     for obligation in rules.obligations_of(problem):
         if problem.status in obligation.running and _concerns(problem, obligation):
+            if obligation.owner == "@referred":
+                yield from _receipts(problem, obligation)
+                continue
             since = _latest(problem, obligation)
             if since is not None and not _met(problem, obligation, since):
                 for name, owner in _owners(problem, obligation, rules):
                     yield obligation, since, name, owner
+
+
+def _receipts(problem: Problem, obligation: Obligation) -> Iterator[tuple[Obligation, Mark, str, str]]:
+    """What each body owes that the problem was referred to, until it has confirmed its own receipt."""
+    for body, received in problem.referrals.items():
+        if not received:
+            yield obligation, problem.marks[f"referred:{body}"], f"{obligation.id}/{body}", body
 
 
 def _concerns(problem: Problem, obligation: Obligation) -> bool:
@@ -60,8 +70,11 @@ def _latest(problem: Problem, obligation: Obligation) -> Mark | None:
 
 
 def _met(problem: Problem, obligation: Obligation, since: Mark) -> bool:
-    """Whether something has happened since then that meets the obligation."""
-    return any(kind in problem.marks and problem.marks[kind].version > since.version for kind in obligation.met_by)
+    """Whether something has happened since then that meets the obligation; replies do once no report is unanswered."""
+    if "replied" in obligation.met_by and not problem.unanswered:
+        return True
+    done = (problem.marks[kind] for kind in obligation.met_by if kind in problem.marks and kind != "replied")
+    return any(mark.version > since.version for mark in done)
 
 
 def _owners(problem: Problem, obligation: Obligation, rules: Rules) -> Iterator[tuple[str, str]]:
@@ -98,6 +111,13 @@ def _next_rung(
     """The first rung above ``climbed``; none when the ladder has been climbed to its end."""
     lapse_at = _lapse_at(problem, obligation, since, rules)
     if lapse_at is None:
+        return
+    if isinstance(obligation, Passing):
+        if climbed == 0:
+            yield Deadline(
+                obligation=name, generation=since.version, level=1, measure=obligation.then, owner=owner,
+                due_at=lapse_at, lapse_at=lapse_at,
+            )  # fmt: skip
         return
     rungs = rules.ladders[obligation.ladder].rungs
     lowest = _raised(problem, rungs_before_lapse=sum(rung.before is not None for rung in rungs), rungs=len(rungs))

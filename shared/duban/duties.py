@@ -36,6 +36,7 @@ def openings(rules: Rules, after: datetime, until: datetime) -> Iterator[Opening
     found = [
         Opening(opens_at, duty.id, unit, lapse_at(duty, opens_at, rules))
         for duty in rules.pack.duties
+        if duty.schedule.every is not Every.NEVER
         for opens_at in _instants(duty.schedule, rules, after, until)
         for unit in rules.owing(duty)
     ]
@@ -90,6 +91,8 @@ def _falls_on(schedule: Schedule, day: date, rules: Rules) -> bool:
             return f"{day:%m-%d}" == schedule.on
         case Every.ONCE:
             return day == schedule.date
+        case Every.NEVER:
+            return False
 
 
 def _inside(day: date, schedule: Schedule, rules: Rules) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 
 class Kind(StrEnum):
-    """What the record is: a problem, or a duty that the calendar opened."""
+    """What the record is: a problem, or what the calendar or a measure has opened."""
 
     PROBLEM = "problem"
-    DUTY = "duty"
+    DUTY = "duty"  #: something that a unit owes, for a period or because of a problem
+    LISTING = "listing"  #: an entry on a list: a blacklist (黑名单), cards (红黄牌), credit records
+    REWARD = "reward"  #: what is owed to whoever reported (举报奖励)
 
 
 class Stage(StrEnum):
@@ -35,6 +37,15 @@ class Status(StrEnum):
     STRUCK_OFF = "struck_off"  #: off the ledger; only a reopening leads back
     REJECTED = "rejected"  #: closed without handling; only a reopening leads back
 
+    NOTICED = "noticed"  #: a listing that its subject has been told of, and may still answer before it counts
+    CONTESTED = "contested"  #: answered in that time: it does not count before the appeal is decided
+    LISTED = "listed"  #: on the list
+    DELISTED = "delisted"  #: off the list: its term is over, it has made good, or its appeal was upheld
+
+    OWED = "owed"  #: a reward whose amount is not fixed yet
+    AWARDED = "awarded"  #: its amount is fixed, it waits to be collected
+    SETTLED = "settled"  #: collected, declined, or forfeited
+
 
 STAGE: Final = {
     Status.REGISTERED: Stage.DISCOVERY,
@@ -45,31 +56,53 @@ STAGE: Final = {
     Status.VERIFIED: Stage.DISPOSAL,
     Status.STRUCK_OFF: Stage.CLOSED,
     Status.REJECTED: Stage.REJECTED,
+    Status.NOTICED: Stage.TRANSFER,
+    Status.CONTESTED: Stage.TRANSFER,
+    Status.LISTED: Stage.DISPOSAL,
+    Status.DELISTED: Stage.CLOSED,
+    Status.OWED: Stage.TRANSFER,
+    Status.AWARDED: Stage.DISPOSAL,
+    Status.SETTLED: Stage.CLOSED,
 }
 
 
 OPEN: Final = frozenset(status for status, stage in STAGE.items() if stage not in (Stage.CLOSED, Stage.REJECTED))
 
+#: What only entries on lists and rewards can be.
+OF_OTHERS: Final = frozenset({
+    Status.NOTICED, Status.CONTESTED, Status.LISTED, Status.DELISTED, Status.OWED, Status.AWARDED, Status.SETTLED,
+})  # fmt: skip
+
+
+#: The ladder and its measures, which leave every record where it is.
+_LADDER: Final = ("reminded", "escalated", "measured", "approved", "withheld", "recomputed")
+
 
 #: What leaves an open problem in its status.
 IN_ANY_OPEN: Final = (
-    "attached", "reminded", "escalated", "measured", "approved", "recomputed", "flagged", "unflagged", "sponsored",
-    "referred", "received", "replied", "rated",
+    *_LADDER, "attached", "flagged", "unflagged", "sponsored", "referred", "received", "replied", "rated",
 )  # fmt: skip
 
 
 #: What leaves a closed problem closed.
-AFTER_STRIKE_OFF: Final = (
-    "reminded", "escalated", "measured", "approved", "recomputed", "received", "replied", "rated", "looked_back",
-)  # fmt: skip
+AFTER_STRIKE_OFF: Final = (*_LADDER, "received", "replied", "rated", "looked_back")
 
 
 #: What leaves a rejected problem rejected.
-AFTER_REJECTION: Final = ("measured", "approved", "replied", "rated")
+AFTER_REJECTION: Final = (*_LADDER, "replied", "rated")
 
 
-#: (status, what happened) → next status. A pair that is absent is illegal; no status yet is None.
-NEXT: Final[dict[tuple[Status | None, str], Status]] = {
+#: What leaves a problem underway.
+_AT_WORK: Final = (
+    "plan_proposed", "plan_refused", "milestone_reached", "reviewed", "progressed", "part_finished", "extension_asked",
+    "extended", "extension_denied",
+)  # fmt: skip
+
+
+Moves: TypeAlias = dict[tuple[Status | None, str], Status]
+
+#: The life of a problem, and of a duty: (status, what happened) → next status; no status yet is None.
+_PROBLEM: Final[Moves] = {
     (None, "registered"): Status.REGISTERED,
     (None, "opened"): Status.UNDERWAY,
     (Status.REGISTERED, "dispatched"): Status.DISPATCHED,
@@ -80,20 +113,7 @@ NEXT: Final[dict[tuple[Status | None, str], Status]] = {
     (Status.DISPATCHED, "completed"): Status.VERIFYING,
     (Status.UNDERWAY, "handed_back"): Status.REGISTERED,
     (Status.UNDERWAY, "planned"): Status.UNDERWAY,
-    **{
-        (Status.UNDERWAY, kind): Status.UNDERWAY
-        for kind in (
-            "plan_proposed",
-            "plan_refused",
-            "milestone_reached",
-            "reviewed",
-            "progressed",
-            "part_finished",
-            "extension_asked",
-            "extended",
-            "extension_denied",
-        )
-    },
+    **{(Status.UNDERWAY, kind): Status.UNDERWAY for kind in _AT_WORK},
     (Status.DISPATCHED, "part_finished"): Status.DISPATCHED,
     (Status.UNDERWAY, "paused"): Status.PAUSED,
     (Status.PAUSED, "resumed"): Status.UNDERWAY,
@@ -109,7 +129,43 @@ NEXT: Final[dict[tuple[Status | None, str], Status]] = {
     (Status.STRUCK_OFF, "rebounded"): Status.UNDERWAY,
     (Status.STRUCK_OFF, "reopened"): Status.UNDERWAY,
     (Status.REJECTED, "reopened"): Status.REGISTERED,
-    **{(status, kind): status for status in OPEN for kind in IN_ANY_OPEN},
+    **{(status, kind): status for status in OPEN - OF_OTHERS for kind in IN_ANY_OPEN},
     **{(Status.STRUCK_OFF, kind): Status.STRUCK_OFF for kind in AFTER_STRIKE_OFF},
     **{(Status.REJECTED, kind): Status.REJECTED for kind in AFTER_REJECTION},
+}
+
+
+#: The life of an entry on a list.
+_LISTING: Final[Moves] = {
+    (None, "noticed"): Status.NOTICED,
+    (Status.NOTICED, "listed"): Status.LISTED,
+    (Status.NOTICED, "appealed"): Status.CONTESTED,
+    (Status.CONTESTED, "appeal_upheld"): Status.DELISTED,
+    (Status.CONTESTED, "appeal_dismissed"): Status.NOTICED,
+    (Status.LISTED, "appealed"): Status.LISTED,
+    (Status.LISTED, "appeal_upheld"): Status.DELISTED,
+    (Status.LISTED, "appeal_dismissed"): Status.LISTED,
+    (Status.LISTED, "exited"): Status.DELISTED,
+    (Status.LISTED, "expired"): Status.DELISTED,
+}
+
+
+#: The life of a reward.
+_REWARD: Final[Moves] = {
+    (None, "reward_owed"): Status.OWED,
+    (Status.OWED, "awarded"): Status.AWARDED,
+    (Status.OWED, "declined"): Status.SETTLED,
+    (Status.AWARDED, "collected"): Status.SETTLED,
+    (Status.AWARDED, "expired"): Status.SETTLED,
+}
+
+#: What can happen to a problem or a duty.
+HAPPENS: Final = frozenset(kind for _, kind in _PROBLEM)
+
+#: Every legal move of every kind of record. A pair that is absent is illegal.
+NEXT: Final[Moves] = {
+    **_PROBLEM,
+    **_LISTING,
+    **_REWARD,
+    **{(status, kind): status for status in OPEN & OF_OTHERS for kind in _LADDER},
 }

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from duban.messages import changes as c
-from duban.messages.commands import Actor, RectificationPlan
+from duban.messages.commands import Actor, Cause, RectificationPlan
 from duban.messages.report import Location, Part
 from duban.moves import NEXT, STAGE, Kind, Stage, Status
 
@@ -67,8 +67,27 @@ class Deadline(Part):
     provisional: bool = False
 
 
+class Listing(Part):
+    """What an entry on a list says: ``of`` whom, on what ground, what it bars from, and why it was made."""
+
+    of: str
+    ground: str
+    bars: tuple[str, ...] = ()
+    public: bool = False
+    cause: Cause | None = None
+
+
+class Reward(Part):
+    """What is owed for which report, to a handle or a worker, and how much once that is fixed."""
+
+    cause: Cause
+    handle: str | None = None
+    worker: str | None = None
+    amount: int | None = None
+
+
 class Problem(Part):
-    """A registered problem (问题) as it stands after its latest event."""
+    """A registered problem (问题) as it stands after its latest event; other records have the same form."""
 
     id: UUID
     kind: Kind = Kind.PROBLEM
@@ -83,6 +102,9 @@ class Problem(Part):
     area: str | None = None
     location: Location | None = None
     enterprise: str | None = None
+    handle: str | None = None
+    listing: Listing | None = None
+    reward: Reward | None = None
     lead_unit: str | None = None
     co_units: tuple[str, ...] = ()
     clause: str = ""
@@ -113,13 +135,24 @@ class Problem(Part):
 
     @property
     def begun_at(self) -> datetime:
-        """When the record began: registered, or opened by the calendar."""
-        return (self.marks.get("registered") or self.marks["opened"]).at
+        """When the record began."""
+        return next(self.marks[kind] for kind in BEGINNINGS if kind in self.marks).at
+
+    @property
+    def subject(self) -> str | None:
+        """Who an entry on a list is of, or whose a reward is: what people look it up by."""
+        if self.listing is not None:
+            return self.listing.of
+        return (self.reward.handle or self.reward.worker) if self.reward is not None else None
 
     @property
     def stage(self) -> Stage:
         """The stage that the status belongs to."""
         return STAGE[self.status]
+
+
+#: The events with which a record begins.
+BEGINNINGS: Final = ("registered", "opened", "noticed", "reward_owed")
 
 
 class Event(Part):
@@ -142,35 +175,52 @@ def evolve(problem: Problem | None, event: Event) -> Problem:
     """
     change = event.change
     status = NEXT[problem.status if problem else None, change.kind]
-    if isinstance(change, c.Registered):
-        return _registered(event, change, status)
-    if isinstance(change, c.Opened):
-        return _opened(event, change, status)
-    assert problem is not None
+    if problem is None:
+        return _begun(event, change, status)
     before = problem.marks.get(change.kind)
     mark = Mark(at=event.at, version=event.version, times=before.times + 1 if before else 1)
     marks = {**problem.marks, change.kind: mark}
     if isinstance(change, c.Flagged):
         marks[f"flagged:{change.flag}"] = mark
+    elif isinstance(change, c.Referred):
+        marks[f"referred:{change.to}"] = mark
     update: dict[str, Any] = {"status": status, "version": event.version, "marks": marks}
     return problem.model_copy(update={**update, **_effect(problem, event)})
 
 
-def _opened(event: Event, change: c.Opened, status: Status) -> Problem:
+def _begun(event: Event, change: c.Change, status: Status) -> Problem:
+    """The record with which ``change`` begins."""
+    if isinstance(change, c.Registered):
+        return _registered(event, change, status)
+    at, begins = event.at, dict[str, Any]()
+    match change:
+        case c.Opened():
+            at = change.opens_at
+            channel = "measure" if change.cause else "calendar"
+            begins = {"kind": Kind.DUTY, "category": change.duty, "channel": channel, "lead_unit": change.unit}
+        case c.Noticed():
+            listing = Listing(
+                of=change.of, ground=change.ground, bars=change.bars, public=change.public, cause=change.cause
+            )
+            begins = {"kind": Kind.LISTING, "category": change.list, "channel": "list", "lead_unit": change.keeper,
+                      "listing": listing}  # fmt: skip
+        case c.RewardOwed():
+            reward = Reward(cause=change.cause, handle=change.handle, worker=change.worker)
+            begins = {"kind": Kind.REWARD, "category": change.reward, "channel": "reward",
+                      "lead_unit": change.fixed_by, "reward": reward}  # fmt: skip
+        case _:
+            raise KeyError(f"no record begins with {change.kind}")
     return Problem(
         id=event.problem_id,
-        kind=Kind.DUTY,
         jurisdiction=change.jurisdiction,
         pack=change.pack,
         number=change.number,
         status=status,
         version=event.version,
         title=change.title,
-        category=change.duty,
-        channel="calendar",
-        lead_unit=change.unit,
         reports=0,
-        marks={"opened": Mark(at=change.opens_at, version=event.version)},
+        marks={change.kind: Mark(at=at, version=event.version)},
+        **begins,
     )
 
 
@@ -189,6 +239,7 @@ def _registered(event: Event, change: c.Registered, status: Status) -> Problem:
         area=report.area,
         location=report.location,
         enterprise=report.enterprise,
+        handle=report.reporter.handle,
         unanswered=(ReportRef(source=change.filed.source, id=change.filed.id),),
         marks={
             "registered": Mark(at=event.at, version=event.version),
@@ -209,7 +260,7 @@ def _effect(problem: Problem, event: Event) -> dict[str, Any]:  # noqa: C901 one
         case c.HandedBack():
             return {"lead_unit": None, "co_units": (), "handbacks": problem.handbacks + 1, **_BEGUN_ANEW}
         case c.Planned():
-            return {"plan": change.plan, "proposed_plan": None, "milestones_reached": 0}
+            return {"plan": change.plan, "proposed_plan": None, "milestones_reached": _still_reached(problem, change)}
         case c.PlanProposed():
             return {"proposed_plan": change.plan}
         case c.PlanRefused():
@@ -266,12 +317,16 @@ def _effect(problem: Problem, event: Event) -> dict[str, Any]:  # noqa: C901 one
             return {"taken": _climbed(problem, change), "lapses": lapses, **_held(problem, event.version, change)}
         case c.Measured():
             return _held(problem, event.version, change)
-        case c.Approved():
+        case c.Awarded():
+            assert problem.reward is not None
+            return {"reward": problem.reward.model_copy(update={"amount": change.amount})}
+        case c.Approved() | c.Withheld():
             waiting = {version: one for version, one in problem.awaiting_approval.items() if version != change.version}
             return {"awaiting_approval": waiting}
         case (
             c.Registered() | c.Opened() | c.Rejected() | c.Acknowledged() | c.Reviewed() | c.Progressed() | c.Paused()
-            | c.Verified() | c.StruckOff() | c.LookedBack()
+            | c.Verified() | c.StruckOff() | c.LookedBack() | c.Noticed() | c.Listed() | c.Appealed() | c.AppealUpheld()
+            | c.AppealDismissed() | c.Exited() | c.Expired() | c.RewardOwed() | c.Declined() | c.Collected()
         ):  # fmt: skip
             return {}
         case _:
@@ -286,6 +341,19 @@ _BEGUN_ANEW: Final[dict[str, Any]] = {
     "parts_finished": (),
     "extension_asked": None,
 }
+
+
+def _still_reached(problem: Problem, change: c.Planned) -> int:
+    """How many stages of the new plan had been reached under the old one: the same ones, in the same order."""
+    if problem.plan is None:
+        return 0
+    reached = problem.plan.milestones[: problem.milestones_reached]
+    same = 0
+    for old, new in zip(reached, change.plan.milestones, strict=False):
+        if old.title != new.title:
+            break
+        same += 1
+    return same
 
 
 def _held(problem: Problem, version: int, change: c.Escalated | c.Measured) -> dict[str, Any]:

@@ -29,11 +29,12 @@ from duban.messages.commands import COMMANDS, ENGINE, Actor, Command, Open
 from duban.messages.envelope import Message, decode
 from duban.messages.events import PROBLEMS, ProblemEvent, Refused
 from duban.messages.report import Location, Report
-from duban.moves import OPEN
+from duban.moves import OPEN, Kind
 from duban.policy import PublishedCalendar, Rules, load_calendar, load_pack
 from duban.policy.library import Library
 from duban.problem import Event, Problem
 from duban_escalation.domain import Armed, Position, armed, escalate
+from duban_escalation.lists_and_rewards import opened_because
 from duban_intake.domain import Arrival, Neighbourhood, Outcome, Receipt, command, other_body, submitted, take
 from duban_intake.nearness import Place
 from duban_router.handlers import CommandHandler
@@ -98,6 +99,7 @@ class City:
         self._turn = count()
         self.cases: defaultdict[UUID, list[Case]] = defaultdict(list)
         self._duties: defaultdict[tuple[str, str], list[Case]] = defaultdict(list)
+        self._opened: defaultdict[UUID, list[Case]] = defaultdict(list)
 
     @classmethod
     def of(cls, pack: str, at: str) -> City:
@@ -226,7 +228,24 @@ class City:
         last = answers[-1]
         if isinstance(last, ProblemEvent):
             self._await(last.problem)
+        for answer in answers:
+            if isinstance(answer, ProblemEvent):
+                self._open_because(answer)
         return last
+
+    def _open_because(self, answer: ProblemEvent) -> None:
+        """What a measure opens: a duty, an entry on a list, a reward; each a record of its own."""
+        for message in opened_because(answer.event, answer.problem, self.rules):
+            id_, now = UUID(message.subject), self._clock.now()
+            case = Case(id_, Receipt("measure", message.id, id_, b"", now, Outcome.ACCEPTED, id_))
+            self.cases[id_].append(case)
+            self._opened[answer.problem.id].append(case)
+            self.send(message)
+
+    def opened(self, case: Case, kind: Kind | None = None) -> list[Case]:
+        """The records that the measures of a problem have opened so far, in order; only of ``kind`` where named."""
+        found = [one for one in self._opened[case.id] if one.problem is not None]
+        return [one for one in found if kind is None or (one.problem and one.problem.kind is kind)]
 
     def _take(self, case: Case, answer: ProblemEvent | Refused) -> None:
         if isinstance(answer, Refused):

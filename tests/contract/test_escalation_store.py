@@ -15,8 +15,9 @@ from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.messages.envelope import derived_id
 from duban.policy.ladder import MeasureKind
-from duban_escalation.domain import START, Armed, MeasureTaken, Position
+from duban_escalation.domain import START, Armed, Position
 from duban_escalation.handlers import Deadlines, Writing
+from duban_escalation.measures import MeasureTaken
 from duban_escalation.memory import MemoryDeadlines
 from duban_escalation.settings import EscalationSettings
 from duban_escalation.store import ALONG_THE_INDEX, DUE, NEXT, SCHEMA, PostgresDeadlines

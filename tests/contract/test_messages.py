@@ -25,7 +25,7 @@ from duban.messages.notices import Notice, Tick
 from duban.messages.report import Evidence, Filed, Location, Report, Reporter
 from duban.moves import Kind, Status
 from duban.policy import PolicyPack, PublishedCalendar, load_calendar, load_pack
-from duban.problem import Deadline, Event, Mark, Problem, ReportRef, Span, Taken, Waiting
+from duban.problem import Deadline, Event, Listing, Mark, Problem, ReportRef, Reward, Span, Taken, Waiting
 from tests.given import ROOT, SMALL
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -50,6 +50,7 @@ LAPSE = {"obligation": "rectify", "generation": 1, "level": 2, "due_at": AT}
 TAKEN = {**LAPSE, "measure": "bulletin", "lapse_at": AT, "to": ("water", "office")}
 PROBLEM = Problem(
     id=ID, jurisdiction="smallville", pack="small@1", number="SV-2022-0001", status=Status.UNDERWAY, version=7,
+    handle="r-9",
     title="河水发臭", category="river", channel="hotline", area="north", location=REPORT.location, enterprise="Works 7",
     lead_unit="water", co_units=("north",), clause="art. 1", plan=PLAN, outcome="rectified", reports=2, handbacks=1,
     marks={"registered": Mark(at=AT, version=1)}, taken={"rectify": Taken(generation=1, level=1)},
@@ -71,6 +72,20 @@ DUTY = Problem(
     id=ID, kind=Kind.DUTY, jurisdiction="smallville", pack="small@1", number="daily-report/north/2022-04-11",
     status=Status.UNDERWAY, version=1, title="Report of the day before", category="daily-report", channel="calendar",
     lead_unit="north", reports=0, marks={"opened": Mark(at=AT, version=1)},
+)  # fmt: skip
+CAUSE = do.Cause(problem_id=ID, number="SV-2022-0001", version=7)
+#: An entry on a list, and a reward.
+ENTRY = Problem(
+    id=ID, kind=Kind.LISTING, jurisdiction="smallville", pack="small@1", number="blacklist/SV-2022-0001/7",
+    status=Status.NOTICED, version=1, title="Blacklist", category="blacklist", channel="list", lead_unit="office",
+    reports=0, listing=Listing(of="Works 7", ground="repeated", bars=("new projects",), public=True, cause=CAUSE),
+    marks={"noticed": Mark(at=AT, version=1)},
+)  # fmt: skip
+REWARD = Problem(
+    id=ID, kind=Kind.REWARD, jurisdiction="smallville", pack="small@1", number="tip/SV-2022-0001",
+    status=Status.AWARDED, version=2, title="Reward for a report", category="tip", channel="reward",
+    lead_unit="office", reports=0, reward=Reward(cause=CAUSE, handle="r-9", worker="Zhao", amount=3000),
+    marks={"reward_owed": Mark(at=AT, version=1), "awarded": Mark(at=AT, version=2)},
 )  # fmt: skip
 CHANGES: tuple[c.Change, ...] = (
     c.Registered(number="SV-2022-0001", pack="small@1", category="river", filed=FILED),
@@ -110,11 +125,34 @@ CHANGES: tuple[c.Change, ...] = (
     c.LookedBack(truthful=True, timely=True, effective=False, evidence=(SEAL,)),
     c.Rebounded(raised=1),
     c.Approved(version=6, measure="listing", to=("water", "office")),
+    c.Withheld(version=6, measure="listing"),
 )
 WAITING = c.Measured(ground="rebound", measure="listing", to=("water", "office"), approval="office")
 OPENED = c.Opened(
     jurisdiction="smallville", number=DUTY.number, pack="small@1", duty="daily-report", title=DUTY.title, unit="north",
-    opens_at=AT,
+    opens_at=AT, cause=CAUSE,
+)  # fmt: skip
+OF_ENTRIES: tuple[c.Change, ...] = (
+    c.Noticed(
+        jurisdiction="smallville", number=ENTRY.number, pack="small@1", list="blacklist", title="Blacklist",
+        keeper="office", of="Works 7", ground="repeated", bars=("new projects",), public=True, cause=CAUSE,
+        evidence=(SEAL,),
+    ),
+    c.Listed(),
+    c.Appealed(text="not us", evidence=(SEAL,)),
+    c.AppealUpheld(),
+    c.AppealDismissed(),
+    c.Exited(evidence=(SEAL,)),
+    c.Expired(),
+)  # fmt: skip
+OF_REWARDS: tuple[c.Change, ...] = (
+    c.RewardOwed(
+        jurisdiction="smallville", number=REWARD.number, pack="small@1", reward="tip", title=REWARD.title,
+        fixed_by="office", cause=CAUSE, handle="r-9", worker="Zhao",
+    ),
+    c.Awarded(amount=3000),
+    c.Declined(),
+    c.Collected(unit="water"),
 )  # fmt: skip
 
 
@@ -141,7 +179,16 @@ def payloads() -> Iterator[Payload]:
     yield do.Reopen(actor=OFFICE, reason="it is back")
     yield do.Escalate(actor=ENGINE, **LAPSE)
     yield do.Recompute(actor=ENGINE, calendar="cn", version=2)
-    yield do.Open(actor=ENGINE, duty="daily-report", unit="north", opens_at=AT)
+    yield do.Open(actor=ENGINE, duty="daily-report", unit="north", opens_at=AT, cause=CAUSE)
+    yield do.Withhold(actor=OFFICE, reason="an honest mistake", version=6)
+    yield do.PutOnList(actor=OFFICE, list="blacklist", of="Works 7", ground="repeated", cause=CAUSE, evidence=(SEAL,))
+    yield do.Appeal(actor=OFFICE, text="not us", evidence=(SEAL,))
+    yield do.DecideAppeal(actor=WATER, reason="it was them", upheld=False)
+    yield do.TakeOffList(actor=OFFICE, reason="all is repaired", evidence=(SEAL,))
+    yield do.Reward(actor=ENGINE, reward="tip", cause=CAUSE, handle="r-9", worker="Zhao")
+    yield do.Award(actor=OFFICE, amount=3000)
+    yield do.Decline(actor=OFFICE, reason="an official's own duty")
+    yield do.Collect(actor=WATER, code="7K3M-9XQ2-TR5A-0WZD")
     yield do.DecidePlan(actor=OFFICE, approved=True)
     yield do.ReachMilestone(actor=WATER, evidence=(SEAL,))
     yield do.Review(actor=OFFICE, evidence=(SEAL,))
@@ -164,6 +211,10 @@ def payloads() -> Iterator[Payload]:
     yield from map(happened, CHANGES)
     yield happened(WAITING, FULL)
     yield happened(OPENED, DUTY)
+    for change in OF_ENTRIES:
+        yield happened(change, ENTRY)
+    for change in OF_REWARDS:
+        yield happened(change, REWARD)
     yield Refused(
         command="c-1", command_type=do.Register.TYPE, actor=ENGINE, at=AT, code="unknown_area", reason="no such area",
         status=Status.UNDERWAY, version=7, filed=FILED,

@@ -357,7 +357,7 @@ def test_an_instant_without_a_zone_is_refused(within: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ("{}", "give exactly one of minutes, hours, days, working_days, working_hours, at; here: none"),
+        ("{}", "give exactly one of minutes, hours, days, years, working_days, working_hours, at; here: none"),
         ("{hours: 1, days: 1}", "here: hours, days"),
         ("{hours: 0}", "greater than 0"),
         ("{working_days: 1.5}", "valid integer"),

@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from duban.calendar import Calendar
 from duban.duties import Opening, openings
 from duban.policy import Rules, load_calendar
-from tests.given import ROOT, rules_with, small_rules
+from tests.given import ROOT, entries, rules_with, small_rules
 
 CHINA, BOSTON = ZoneInfo("Asia/Shanghai"), ZoneInfo("America/New_York")
 YEAR = datetime(2022, 1, 1, tzinfo=CHINA)
 US = timedelta(microseconds=1)
+#: The duty that a measure of the small pack opens, and no calendar.
+CALLED = entries("duties")[-1]
 
 
 def owing(schedule: dict[str, Any], **changed: Any) -> Rules:
@@ -29,7 +31,7 @@ def owing(schedule: dict[str, Any], **changed: Any) -> Rules:
         "ladder": "late-report", "basis": "practice",
     }  # fmt: skip
     sections = {name: changed.pop(name) for name in ("effective_from", "windows") if name in changed}
-    return rules_with(duties=[{**duty, **changed}], **sections)
+    return rules_with(duties=[{**duty, **changed}, CALLED], **sections)
 
 
 @cache
@@ -123,7 +125,8 @@ MANY = {
 
 def many() -> Rules:
     duty = small_rules().pack.duties[1].model_dump(exclude_none=True)
-    return rules_with(duties=[{**duty, "id": id_, "schedule": schedule} for id_, schedule in MANY.items()])
+    duties = [{**duty, "id": id_, "schedule": schedule} for id_, schedule in MANY.items()]
+    return rules_with(duties=[*duties, CALLED])
 
 
 @pytest.mark.parametrize("rules", [many(), in_boston(many())], ids=["china", "boston"])

@@ -16,7 +16,8 @@ from duban.moves import Status
 from duban.policy.entry import Text
 from duban.policy.ladder import Measure, MeasureKind
 from duban.policy.rules import Rules
-from duban_escalation.domain import Armed, armed, effect, escalate, fired_anew, measure_taken, notices_for
+from duban_escalation.domain import Armed, armed, escalate, fired_anew
+from duban_escalation.measures import effect, measure_taken, notices_for
 from duban_router.domain import Decided
 from tests.given import Case, small_rules
 

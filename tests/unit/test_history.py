@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from duban.deadlines import due
 from duban.messages import commands as do
 from duban.messages.events import GENESIS, canonical, chained
-from duban.moves import NEXT, Status
+from duban.moves import NEXT, OF_OTHERS, OPEN, Status
 from duban.problem import Event, Mark, Problem
 from duban_router.domain import Decided, after
-from tests.given import SEAL, Case, report, small_rules
+from tests.given import CODE, SEAL, Case, report, small_rules
 
 START = datetime(2022, 4, 6, 2, tzinfo=UTC)
 PLAN = {"person": "Li", "target": "clean", "measures": ["dig"], "due_at": START}
@@ -85,8 +85,9 @@ def play(start: Status, steps: list[Step]) -> Case:
         elif move == "receive":
             case.act(do.Receive, "police")
         elif move == "approve":
-            for version in case.problem.awaiting_approval:
-                case.done(do.Approve, "office", version=version)
+            for version, held in case.problem.awaiting_approval.items():
+                approver = str(case.rules.measures[held.measure].approval)
+                case.done(do.Approve if seconds % 3 else do.Withhold, approver, version=version, **REASON)
         elif move == "close":
             case.act(do.Complete, str(case.problem.lead_unit), outcome="rectified")
             case.act(do.Verify, "office", passed=True)
@@ -100,9 +101,33 @@ def play(start: Status, steps: list[Step]) -> Case:
 
 HISTORIES = st.builds(play, STARTS, STEPS)
 
+#: The same for entries on lists and for rewards.
+MOVES_OF_OTHERS = st.sampled_from(
+    [
+        (do.Appeal, {"text": "not us"}),
+        (do.DecideAppeal, {"upheld": False, **REASON}),
+        (do.DecideAppeal, {"upheld": True, **REASON}),
+        (do.TakeOffList, {"evidence": [SEAL], **REASON}),
+        (do.Award, {"amount": 3000}),
+        (do.Award, {"amount": 7}),
+        (do.Decline, REASON),
+        (do.Collect, {"code": CODE}),
+        (do.Collect, {"code": "1"}),
+        (do.Complete, {"outcome": "rectified"}),
+        (do.Recompute, {"calendar": "cn", "version": 1}),
+        ("lapse", {}),
+        ("early", {}),
+        ("stale", {}),
+    ]
+)
+OTHERS = st.sampled_from(sorted(OPEN & OF_OTHERS))
+ALL_HISTORIES = HISTORIES | st.builds(
+    play, OTHERS, st.lists(st.tuples(MOVES_OF_OTHERS, st.integers(0, 72 * 3600), WHO), max_size=20)
+)
+
 
 @settings(max_examples=150, deadline=None)
-@given(HISTORIES)
+@given(ALL_HISTORIES)
 def test_any_history_replays_to_the_same_state(case: Case) -> None:
     state: Problem | None = None
     for event in case.events:
@@ -112,7 +137,7 @@ def test_any_history_replays_to_the_same_state(case: Case) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(HISTORIES)
+@given(ALL_HISTORIES)
 def test_versions_follow_one_another_and_every_step_is_in_the_table(case: Case) -> None:
     status = None
     for version, event in enumerate(case.events, start=1):
@@ -121,7 +146,7 @@ def test_versions_follow_one_another_and_every_step_is_in_the_table(case: Case) 
 
 
 @settings(max_examples=150, deadline=None)
-@given(HISTORIES)
+@given(ALL_HISTORIES)
 def test_nothing_escalates_early_twice_or_after_the_problem_moved_on(case: Case) -> None:
     taken = [event for event in case.events if event.change.kind in ("reminded", "escalated")]
     keys = [(e.change.obligation, e.change.generation, e.change.level) for e in taken]  # type: ignore[union-attr]
@@ -180,7 +205,7 @@ def _since(problem: Problem) -> Mark:
 
 
 @settings(max_examples=150, deadline=None)
-@given(HISTORIES)
+@given(ALL_HISTORIES)
 def test_what_is_due_is_a_function_of_the_state_alone(case: Case) -> None:
     problem = case.problem
     assert due(problem.model_copy(update={"deadlines": ()}), small_rules()) == problem.deadlines

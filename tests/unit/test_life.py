@@ -10,7 +10,7 @@ from duban.duties import lapse_at, openings
 from duban.messages import commands as do
 from duban.messages.events import GENESIS, ProblemEvent, canonical, chained
 from duban.moves import Kind, Status
-from duban_escalation.domain import PUBLIC, measure_taken, notices_for
+from duban_escalation.measures import PUBLIC, measure_taken, notices_for
 from duban_router.domain import Decided, Refusal
 from tests.given import SEAL, Case, entries, report
 

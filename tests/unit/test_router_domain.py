@@ -9,9 +9,9 @@ import pytest
 from duban.calendar import Within
 from duban.messages import commands as do
 from duban.messages.report import Evidence
-from duban.moves import NEXT, OPEN, Stage, Status
+from duban.moves import NEXT, OF_OTHERS, OPEN, Stage, Status
 from duban_router.domain import PERMITTED, Decided, Refusal
-from tests.given import Case, report
+from tests.given import CODE, Case, report
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city
 SEALED = (Evidence(uri="file:///photo.jpg", sha256="0" * 64),)
@@ -102,6 +102,12 @@ DETAILS: dict[type[do.Command], dict[str, object]] = {
     do.Check: {"check": "clear", "evidence": SEALED},
     do.LookBack: {"truthful": True, "timely": True, "effective": True},
     do.Approve: {"version": 1},
+    do.Withhold: {"version": 1},
+    do.Appeal: {"text": "not us"},
+    do.DecideAppeal: {"upheld": True},
+    do.TakeOffList: {"evidence": SEALED},
+    do.Award: {"amount": 3000},
+    do.Collect: {"code": CODE},
 }
 
 
@@ -251,6 +257,10 @@ PLAIN: dict[type[do.Command], str] = {
     do.LookBack: "looked_back",
     do.Reopen: "reopened",
     do.Recompute: "recomputed",
+    do.TakeOffList: "exited",
+    do.Award: "awarded",
+    do.Decline: "declined",
+    do.Collect: "collected",
 }
 #: Commands that answer something asked before: they have laws of their own below.
 ANSWERS: set[type[do.Command]] = {
@@ -260,11 +270,14 @@ ANSWERS: set[type[do.Command]] = {
     do.Unflag,
     do.Receive,
     do.Approve,
+    do.Withhold,
+    do.Appeal,
+    do.DecideAppeal,
 }
 
 
 def test_every_command_is_in_one_of_the_tables() -> None:
-    engine = {do.Register, do.Open, do.Attach, do.Escalate}
+    engine = {do.Register, do.Open, do.Attach, do.Escalate, do.PutOnList, do.Reward}
     assert set(PERMITTED) == set(do.COMMANDS.values()) == {*PLAIN, *ANSWERS, *engine}
 
 
@@ -284,11 +297,12 @@ def test_only_the_units_named_may_act(case: Case) -> None:
     commands = ANSWERS.union(PLAIN)
     for command in commands:
         outcome = case.act(command, "south", **{"reason": "r", **DETAILS.get(command, {})})
-        assert refused(outcome) in ("not_permitted", "not_referred", "nothing_asked"), command
+        assert refused(outcome) in ("not_permitted", "not_referred", "nothing_asked", "is_a_problem"), command
 
 
 def test_every_open_status_has_a_way_out_and_closed_ones_only_reopen() -> None:
     for status in Status:
         kinds = {kind for (at, kind) in NEXT if at is status}
-        assert ("reopened" in kinds) == (status not in OPEN)
-        assert ("attached" in kinds) == (status in OPEN)
+        assert ("reopened" in kinds) == (status not in OPEN | OF_OTHERS)
+        assert ("attached" in kinds) == (status in OPEN - OF_OTHERS)
+        assert bool(kinds) == (status in OPEN or status not in OF_OTHERS)

@@ -20,7 +20,8 @@ from duban.problem import Event, Problem
 from duban_console.demo.story import Reported, Story, load_story
 from duban_console.simulating.engine import Engine
 from duban_console.simulating.figures import Figures
-from duban_escalation.domain import notices_for, opened_by
+from duban_escalation.domain import opened_by
+from duban_escalation.measures import notices_for
 from duban_intake.domain import Arrival, Outcome, Receipt, submitted
 from duban_intake.domain import Refusal as IntakeRefusal
 from duban_router.domain import Decided, Refusal

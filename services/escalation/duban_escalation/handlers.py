@@ -18,18 +18,9 @@ from duban.messages.notices import Tick
 from duban.moves import OPEN
 from duban.policy.library import Library
 from duban.problem import Problem
-from duban_escalation.domain import (
-    START,
-    TAKING,
-    Armed,
-    MeasureTaken,
-    Position,
-    armed,
-    escalate,
-    fired_anew,
-    measure_taken,
-    notices_for,
-)
+from duban_escalation.domain import START, Armed, Position, armed, escalate, fired_anew
+from duban_escalation.lists_and_rewards import TOLD, opened_because, told
+from duban_escalation.measures import TAKING, MeasureTaken, measure_taken, notices_for
 from duban_escalation.metrics import DELAY, FIRED
 
 #: After every deadline.
@@ -126,10 +117,10 @@ class ProblemHandler:
         return [*notices, *await self._overdue([*writing.armed, *anew])]
 
     def _take(self, event: ProblemEvent, writing: Writing) -> list[Record]:
-        """Note the measure that ``event`` took, and that the problem was closed; the notices of the measure."""
+        """Note the measure that ``event`` took, and that the problem was closed; what it tells, and what it opens."""
         if event.problem.status not in OPEN:
             writing.closed.append((event.problem.id, event.event.version, event.event.at))
-        if not isinstance(event.event.change, TAKING):
+        if not isinstance(event.event.change, (*TAKING, *TOLD)):
             return []
         rules = self._library.rules(event.problem.pack)
         if rules is None:
@@ -137,7 +128,9 @@ class ProblemHandler:
                 f"the pack {event.problem.pack} has not arrived on duban.packs.v1, or its calendar has not"
             )
         writing.measures += filter(None, [measure_taken(event, rules)])
-        return [encode(notice) for notice in notices_for(event, rules)]
+        notices = [*notices_for(event, rules), *told(event.event, event.problem, rules)]
+        opened = opened_because(event.event, event.problem, rules)
+        return [*map(encode, notices), *map(encode, opened)]
 
     async def _fire_anew(self, refusals: Sequence[tuple[UUID, Refused]]) -> Collection[Armed]:
         """Rearm what was refused though it still stands, to be sent under a new command id."""

@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from duban_escalation.domain import Armed, MeasureTaken, Position
+from duban_escalation.domain import Armed, Position
 from duban_escalation.handlers import Standing, Writing
+from duban_escalation.measures import MeasureTaken
 
 
 class MemoryDeadlines:

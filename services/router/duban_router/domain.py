@@ -21,7 +21,9 @@ from duban.moves import NEXT, OPEN, Kind
 from duban.policy.ladder import Trigger
 from duban.policy.rules import Rules
 from duban.problem import Event, Problem, evolve
-from duban_router.handling import Refusal, act, opened, recipients, registered
+from duban_router import lists_and_rewards
+from duban_router.handling import act, opened, recipients, registered
+from duban_router.refusal import Changes, Refusal
 
 __all__ = ["PERMITTED", "Decided", "Refusal", "after", "decide"]
 
@@ -79,44 +81,80 @@ PERMITTED: Final[dict[type[do.Command], frozenset[str]]] = {
     do.Check: _ANYONE,
     do.LookBack: _ANYONE,
     do.Approve: _ANYONE,
+    do.Withhold: _ANYONE,
+    do.PutOnList: _ANYONE,
+    do.Appeal: _ANYONE,
+    do.DecideAppeal: _ANYONE,
+    do.TakeOffList: _LEAD,
+    do.Reward: _ENGINE,
+    do.Award: _LEAD,
+    do.Decline: _LEAD,
+    do.Collect: _ANYONE,
 }
 
-#: What would put off a duty of the calendar, or pass it on.
-_NOT_OF_DUTIES: Final = (do.HandBack, do.Plan, do.Pause, do.AskExtension)
+#: The name of the register of numbers; every other name is that of a budget.
+REGISTER: Final = "register"
+
+#: The commands with which a record begins.
+BEGINNING: Final = (do.Register, do.Open, do.PutOnList, do.Reward)
 
 
 def decide(
-    problem: Problem | None, command: Message[do.Command], rules: Rules, now: datetime, serial: int = 0
+    problem: Problem | None, command: Message[do.Command], rules: Rules, now: datetime, drawn: int = 0
 ) -> Decided | Refusal:
     """What ``command`` does to ``problem`` at ``now``: events, or a refusal.
 
-    ``serial`` is the next free number of the register; it is used when the command registers a problem.
+    ``drawn`` is how much was drawn before from what the command :func:`draws_on`.
     """
     wanted = command.data
     refusal = _inadmissible(problem, wanted, rules)
     if refusal:
         return refusal
-    if isinstance(wanted, do.Register):
-        outcome = registered(wanted, rules, now, serial)
-    elif isinstance(wanted, do.Open):
-        outcome = opened(wanted, rules, now)
+    if problem is None:
+        outcome = _begun(wanted, UUID(command.subject), rules, now, drawn)
     else:
-        assert problem is not None
-        outcome = act(problem, wanted, rules, now)
+        outcome = act(problem, wanted, rules, now, drawn)
     if isinstance(outcome, Refusal):
         return outcome
     return _apply(problem, command, outcome, rules, now)
 
 
+def _begun(wanted: do.Command, id_: UUID, rules: Rules, now: datetime, drawn: int) -> Changes:
+    match wanted:
+        case do.Register():
+            return registered(wanted, rules, now, drawn)
+        case do.Open():
+            return opened(wanted, rules, now)
+        case do.PutOnList():
+            return lists_and_rewards.put_on_list(wanted, id_, rules, now)
+        case do.Reward():
+            return lists_and_rewards.reward_owed(wanted, rules)
+        case _:
+            raise TypeError(f"nothing begins with {type(wanted).__name__}")
+
+
+def draws_on(problem: Problem | None, command: do.Command, rules: Rules) -> str | None:
+    """What ``command`` draws on, by name within its jurisdiction and year: the register of numbers, or a budget."""
+    if isinstance(command, do.Register):
+        return REGISTER
+    return lists_and_rewards.budget_of(problem, command, rules)
+
+
+def draws(command: do.Command) -> int:
+    """How much ``command`` draws on that: an amount of money, or one number."""
+    return command.amount if isinstance(command, do.Award) else 1
+
+
 def _inadmissible(problem: Problem | None, command: do.Command, rules: Rules) -> Refusal | None:
     """The reasons that do not depend on what exactly is wanted: no such problem, or not for this unit to do."""
-    begins = isinstance(command, do.Register | do.Open)
+    begins = isinstance(command, BEGINNING)
     if problem is None and not begins:
         return Refusal("unknown_problem", "no problem with this id stands in the ledger")
     if problem is not None and begins:
         return Refusal("already_registered", f"the problem stands in the ledger already, as {problem.number}")
-    if problem is not None and problem.kind is Kind.DUTY and isinstance(command, _NOT_OF_DUTIES):
-        return Refusal("is_a_duty", f"{problem.number} is a duty: it is submitted, not handed back, planned or paused")
+    foreign = lists_and_rewards.foreign(problem, command) if problem is not None else None
+    if foreign is not None:
+        return foreign
     wanted = PERMITTED[type(command)]
     if wanted.isdisjoint(_roles(command.actor.unit, problem, rules)):
         return Refusal("not_permitted", f"{command.actor.unit} may not do this; it is for: {', '.join(sorted(wanted))}")
@@ -146,6 +184,8 @@ def _apply(
     waiting = deque(changes)
     while waiting:
         change = waiting.popleft()
+        if problem is not None and isinstance(change, c.Flagged) and steps and change.flag in problem.flags:
+            continue  # two measures of one event may set the same mark
         status = problem.status if problem else None
         if (status, change.kind) not in NEXT:
             where = "closed" if status not in OPEN else status
@@ -179,10 +219,10 @@ def _consequences(problem: Problem, change: c.Change, rules: Rules) -> Iterator[
     if isinstance(change, c.Escalated | c.Measured | c.Approved):
         flag = rules.measures[change.measure].flag
         waits = not isinstance(change, c.Approved) and change.approval is not None
-        if flag is not None and flag not in problem.flags and not waits and problem.status in OPEN:
+        if flag is not None and flag not in problem.flags and not waits and (problem.status, "flagged") in NEXT:
             yield c.Flagged(flag=flag)
         return
-    if problem.kind is Kind.DUTY:
+    if problem.kind is not Kind.PROBLEM:
         return
     for trigger in rules.triggers_on(change.kind):
         if _sets_off(trigger, problem, change):
@@ -201,6 +241,7 @@ def _sets_off(trigger: Trigger, problem: Problem, change: c.Change) -> bool:
     return (
         (times == trigger.times if trigger.once else times >= trigger.times)
         and (not trigger.categories or problem.category in trigger.categories)
+        and (not trigger.channels or problem.channel in trigger.channels)
         and (not trigger.outcomes or problem.outcome in trigger.outcomes)
         and (not trigger.flags or not set(trigger.flags).isdisjoint(problem.flags))
         and (not isinstance(change, c.Flagged) or not trigger.flags or change.flag in trigger.flags)

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.moves import Kind, Status
-from duban.policy.rules import Rules
-from duban.problem import Deadline, Problem, ReportRef
-from duban_router import gate
+from duban.policy.rules import Passing, Rules
+from duban.problem import Deadline, Problem, ReportRef, Waiting
+from duban_router import gate, lists_and_rewards
+from duban_router.refusal import Changes, Refusal, missing_reason
 from duban_router.responsibility import assign
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a command was not carried out: a short stable word, and a sentence for people."""
-
-    code: str
-    reason: str
-
-
-Changes = list[c.Change] | Refusal
-
-
-def registered(command: do.Register, rules: Rules, now: datetime, serial: int) -> Changes:
+def registered(command: do.Register, rules: Rules, now: datetime, numbered: int) -> Changes:
     """A new problem: numbered, dispatched by the responsibility list, and marked where the pack says so."""
     filed = command.filed
     category = filed.report.category or rules.pack.default_category
@@ -36,7 +25,7 @@ def registered(command: do.Register, rules: Rules, now: datetime, serial: int) -
     ):
         if name is not None and name not in known:
             return Refusal(f"unknown_{what}", f"{rules.pack.ref} has no {what} {name}")
-    number = rules.number(now.astimezone(rules.zone).year, serial)
+    number = rules.number(now.astimezone(rules.zone).year, numbered + 1)
     found = assign(filed.report, category, rules)
     changes: list[c.Change] = [
         c.Registered(number=number, pack=rules.pack.ref, category=category, filed=filed),
@@ -46,11 +35,11 @@ def registered(command: do.Register, rules: Rules, now: datetime, serial: int) -
 
 
 def opened(command: do.Open, rules: Rules, now: datetime) -> Changes:
-    """A duty that the calendar opens: its number says which, whose, and for which period."""
+    """A duty that the calendar or a measure opens: its number says which, whose, and for which period or problem."""
     duty = rules.duties.get(command.duty)
     if duty is None:
         return Refusal("unknown_duty", f"{rules.pack.ref} has no duty {command.duty}")
-    if command.unit not in rules.owing(duty):
+    if command.unit not in (rules.owing(duty) if command.cause is None else rules.units):
         return Refusal("unknown_unit", f"{command.unit} does not owe {duty.id} under {rules.pack.ref}")
     if command.opens_at > now:
         return Refusal("not_due", f"{duty.id} opens at {command.opens_at.isoformat()}, not before")
@@ -58,17 +47,18 @@ def opened(command: do.Open, rules: Rules, now: datetime) -> Changes:
     return [
         c.Opened(
             jurisdiction=rules.pack.jurisdiction,
-            number=f"{duty.id}/{command.unit}/{day.isoformat()}",
+            number=f"{duty.id}/{command.unit}/{command.cause.ref if command.cause else day.isoformat()}",
             pack=rules.pack.ref,
             duty=duty.id,
             title=duty.title.zh or duty.title.en,
             unit=command.unit,
             opens_at=command.opens_at,
+            cause=command.cause,
         )
     ]
 
 
-def act(problem: Problem, command: do.Command, rules: Rules, now: datetime) -> Changes:  # noqa: C901 one line a command
+def act(problem: Problem, command: do.Command, rules: Rules, now: datetime, drawn: int) -> Changes:  # noqa: C901 one line a command
     """The changes that ``command`` makes to a problem that stands in the ledger."""
     match command:
         case do.Attach():
@@ -120,7 +110,7 @@ def act(problem: Problem, command: do.Command, rules: Rules, now: datetime) -> C
         case do.StrikeOff():
             return _strike_off(problem, rules)
         case do.Reject():
-            return [c.Rejected()] if command.reason else _missing_reason("a rejection")
+            return [c.Rejected()] if command.reason else missing_reason("a rejection")
         case do.Reply():
             return _reply(problem, command)
         case do.Rate():
@@ -128,19 +118,29 @@ def act(problem: Problem, command: do.Command, rules: Rules, now: datetime) -> C
         case do.LookBack():
             return _refused(gate.may_look_back(problem, command, rules)) or gate.looked_back(command, rules)
         case do.Reopen():
-            return [c.Reopened()] if command.reason else _missing_reason("a reopening")
+            return [c.Reopened()] if command.reason else missing_reason("a reopening")
         case do.Approve():
             return _approve(problem, command, rules)
+        case do.Withhold():
+            return _withhold(problem, command, rules)
+        case do.Appeal():
+            return lists_and_rewards.appeal(problem, command, rules)
+        case do.DecideAppeal():
+            return lists_and_rewards.decide_appeal(problem, command, rules)
+        case do.TakeOffList():
+            return lists_and_rewards.take_off_list(command)
+        case do.Award():
+            return lists_and_rewards.award(problem, command, rules, drawn)
+        case do.Decline():
+            return [c.Declined()] if command.reason else missing_reason("declining a reward")
+        case do.Collect():
+            return lists_and_rewards.collect(problem, command, rules)
         case do.Escalate():
             return _escalate(problem, command, rules, now)
         case do.Recompute():
             return [c.Recomputed()]
         case _:
             raise TypeError(f"{type(command).__name__} has no rule")
-
-
-def _missing_reason(what: str) -> Refusal:
-    return Refusal("missing_reason", f"{what} needs a reason")
 
 
 def _refused(why: tuple[str, str] | None) -> Refusal | None:
@@ -163,7 +163,7 @@ def _unknown_unit(units: tuple[str, ...], rules: Rules) -> Refusal | None:
 def _hand_back(problem: Problem, command: do.HandBack, rules: Rules) -> Changes:
     rule = rules.pack.hand_back
     if not command.reason:
-        return _missing_reason("a hand-back")
+        return missing_reason("a hand-back")
     if rule.evidence and not command.evidence:
         return Refusal("missing_evidence", "a hand-back needs sealed evidence")
     if rule.clause_cited and not command.clause:
@@ -176,7 +176,7 @@ def _hand_back(problem: Problem, command: do.HandBack, rules: Rules) -> Changes:
 def _plan(problem: Problem, command: do.Plan, rules: Rules) -> Changes:
     if problem.plan is None or rules.pack.plan_changes == "filed":
         return [c.Planned(plan=command.plan)]
-    return [c.PlanProposed(plan=command.plan)] if command.reason else _missing_reason("the change of a filed plan")
+    return [c.PlanProposed(plan=command.plan)] if command.reason else missing_reason("the change of a filed plan")
 
 
 def _decide_plan(problem: Problem, command: do.DecidePlan) -> Changes:
@@ -203,7 +203,7 @@ def _ask_extension(problem: Problem, command: do.AskExtension, rules: Rules) -> 
     if rule is None or command.obligation not in rule.obligations:
         return Refusal("no_extension", f"{rules.pack.ref} grants no extension of {command.obligation}")
     if not command.reason:
-        return _missing_reason("an extension")
+        return missing_reason("an extension")
     if problem.extended.get(command.obligation, 0) >= rule.at_most:
         return Refusal("too_many_extensions", f"{command.obligation} was extended {rule.at_most} times already")
     return [c.ExtensionAsked(obligation=command.obligation)]
@@ -223,7 +223,7 @@ def _pause(problem: Problem, command: do.Pause, rules: Rules) -> Changes:
         return Refusal("no_ground", f"{command.ground} is no ground on which {rules.pack.ref} stops the clock")
     if len(problem.pauses) >= rule.at_most:
         return Refusal("too_many_pauses", f"the clock was stopped {rule.at_most} times already")
-    return [c.Paused(ground=command.ground)] if command.reason else _missing_reason("a pause")
+    return [c.Paused(ground=command.ground)] if command.reason else missing_reason("a pause")
 
 
 def _flag(problem: Problem, command: do.Flag, rules: Rules) -> Changes:
@@ -237,7 +237,7 @@ def _flag(problem: Problem, command: do.Flag, rules: Rules) -> Changes:
 def _unflag(problem: Problem, command: do.Unflag) -> Changes:
     if command.flag not in problem.flags:
         return Refusal("not_flagged", f"the problem does not bear the mark {command.flag}")
-    return [c.Unflagged(flag=command.flag)] if command.reason else _missing_reason("taking a mark off")
+    return [c.Unflagged(flag=command.flag)] if command.reason else missing_reason("taking a mark off")
 
 
 def _refer(problem: Problem, command: do.Refer, rules: Rules) -> Changes:
@@ -276,7 +276,7 @@ def _verify(problem: Problem, command: do.Verify, rules: Rules) -> Changes:
     if command.actor.unit == problem.lead_unit:
         return Refusal("reviewer_is_handler", "who handled the problem cannot review it")
     if not command.passed:
-        return [c.SentBack(evidence=command.evidence)] if command.reason else _missing_reason("sending back")
+        return [c.SentBack(evidence=command.evidence)] if command.reason else missing_reason("sending back")
     passed: list[c.Change] = [c.Verified(evidence=command.evidence)]
     if rules.pack.closing.strike_off == "automatic":
         shut = gate.shut(problem, rules)
@@ -297,14 +297,31 @@ def _reply(problem: Problem, command: do.Reply) -> Changes:
     return [c.Replied(source=command.source, id=command.id, text=command.text)]
 
 
-def _approve(problem: Problem, command: do.Approve, rules: Rules) -> Changes:
+def _waiting(problem: Problem, command: do.Approve | do.Withhold, rules: Rules) -> Waiting | Refusal:
+    """The measure that waits for the word of this unit."""
     waiting = problem.awaiting_approval.get(command.version)
     if waiting is None:
         return Refusal("nothing_asked", f"no measure of version {command.version} waits for approval")
     approver = rules.measures[waiting.measure].approval
     if command.actor.unit != approver:
         return Refusal("not_permitted", f"{waiting.measure} is approved by {approver}")
+    return waiting
+
+
+def _approve(problem: Problem, command: do.Approve, rules: Rules) -> Changes:
+    waiting = _waiting(problem, command, rules)
+    if isinstance(waiting, Refusal):
+        return waiting
     return [c.Approved(version=command.version, measure=waiting.measure, to=waiting.to)]
+
+
+def _withhold(problem: Problem, command: do.Withhold, rules: Rules) -> Changes:
+    waiting = _waiting(problem, command, rules)
+    if isinstance(waiting, Refusal):
+        return waiting
+    if not command.reason:
+        return missing_reason("withholding a measure")
+    return [c.Withheld(version=command.version, measure=waiting.measure)]
 
 
 def _escalate(problem: Problem, command: do.Escalate, rules: Rules, now: datetime) -> Changes:
@@ -317,8 +334,14 @@ def _escalate(problem: Problem, command: do.Escalate, rules: Rules, now: datetim
 
 
 def _climbed(problem: Problem, deadline: Deadline, rules: Rules) -> c.Change:
-    """The step of the ladder that ``deadline`` takes: a reminder before the lapse, a measure from the lapse on."""
-    rung = rules.ladders[rules.obligation(deadline.obligation).ladder].rungs[deadline.level - 1]
+    """The step of the ladder that ``deadline`` takes: a reminder before the lapse, a measure from the lapse on.
+
+    Where nobody owes anything, what has passed is itself the change.
+    """
+    obligation = rules.obligation(deadline.obligation)
+    if isinstance(obligation, Passing):
+        return c.Listed() if obligation.then == "listed" else c.Expired()
+    rung = rules.ladders[obligation.ladder].rungs[deadline.level - 1]
     what = {
         "obligation": deadline.obligation,
         "generation": deadline.generation,

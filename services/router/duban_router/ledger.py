@@ -22,9 +22,9 @@ _OUTCOMES = """
     from router.outcomes where key = any($1::uuid[])
 """
 _HISTORY = "select body, previous, hash from router.events where problem_id = $1 order by version"
-_SERIAL = "select last from router.registers where jurisdiction = $1 and year = $2"
+_DRAWN = "select last from router.registers where jurisdiction = $1 and year = $2"
 
-#: Moves a register on from the number it was read at; nothing happens when somebody else has moved it meanwhile.
+#: Moves a register on from what it was read at; nothing happens when somebody else has moved it meanwhile.
 _ADVANCE = """
     insert into router.registers as held (jurisdiction, year, last) values ($1, $2, $4)
     on conflict (jurisdiction, year) do update set last = excluded.last where held.last = $3
@@ -43,9 +43,10 @@ _WRITE = """
     )
     insert into router.problems
         (id, version, jurisdiction, number, registered_at, stage, status,
-         category, lead_unit, due_at, lapses, head, state)
+         category, lead_unit, due_at, lapses, head, state, subject)
     select * from unnest($14::uuid[], $15::int[], $16::text[], $17::text[], $18::timestamptz[],
-        $19::text[], $20::text[], $21::text[], $22::text[], $23::timestamptz[], $24::int[], $25::text[], $26::text[])
+        $19::text[], $20::text[], $21::text[], $22::text[], $23::timestamptz[], $24::int[], $25::text[], $26::text[],
+        $27::text[])
     on conflict (id) do update set
         version = excluded.version, stage = excluded.stage, status = excluded.status, lead_unit = excluded.lead_unit,
         due_at = excluded.due_at, lapses = excluded.lapses, head = excluded.head, state = excluded.state
@@ -70,16 +71,16 @@ class PostgresLedger:
         rows = await self._pool.fetch(_HISTORY, problem_id)
         return [Entry(Event.model_validate_json(r["body"]), r["body"].encode(), r["previous"], r["hash"]) for r in rows]
 
-    async def serial(self, jurisdiction: str, year: int) -> int:
-        last: int | None = await self._pool.fetchval(_SERIAL, jurisdiction, year)
+    async def drawn(self, register: str, year: int) -> int:
+        last: int | None = await self._pool.fetchval(_DRAWN, register, year)
         return last or 0
 
-    async def write(self, writing: Writing, serials_before: dict[tuple[str, int], int]) -> None:
+    async def write(self, writing: Writing, drawn_before: dict[tuple[str, int], int]) -> None:
         async with self._pool.acquire() as connection:
             try:
                 async with connection.transaction():
-                    for register, last in writing.serials.items():
-                        await _advance(connection, register, serials_before[register], last)
+                    for register, last in writing.drawn.items():
+                        await _advance(connection, register, drawn_before[register], last)
                     await _check(connection, writing.rests_on)
                     await connection.execute(_WRITE, *_entries(writing), *_answers(writing), *_problems(writing))
             except asyncpg.UniqueViolationError:
@@ -141,6 +142,7 @@ def _problems(writing: Writing) -> tuple[list[object], ...]:
         [sum(one.lapses.values()) for one in problems],
         [one.head for one in standings],
         [one.state.decode() for one in standings],
+        [one.subject for one in problems],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -60,6 +61,8 @@ class Calendar:
             return self._working_time_after(start_at, round(within.working_hours * _HOUR))
         if within.days is not None:
             return self._days_after(start_at, within.days)
+        if within.years is not None:
+            return self._days_after(start_at, self._days_of(start_at, within.years))
         if within.at is not None:
             due_at = self._time_of_day(start_at, within.in_days, within.at)
             return due_at if due_at > start_at else self._time_of_day(start_at, 1, within.at)
@@ -78,6 +81,8 @@ class Calendar:
             return self._working_time_before(end_at, round(within.working_hours * _HOUR))
         if within.days is not None:
             return self._days_before(end_at, within.days)
+        if within.years is not None:
+            return self._days_before(end_at, -self._days_of(end_at, -within.years))
         if within.at is not None:
             begin_at = self._time_of_day(end_at, -within.in_days, within.at)
             return begin_at if begin_at < end_at else self._time_of_day(end_at, -1, within.at)
@@ -137,6 +142,12 @@ class Calendar:
             return self._closing(bisect_right(self._days, self._today(at) - count) - 1)
         return _utc(self._local(at).replace(tzinfo=None) - timedelta(days=count), self._zone)
 
+    def _days_of(self, at: datetime, years: int) -> int:
+        """The days from ``at`` to the same day ``years`` later, or the 28th where that year has no 29th of February."""
+        day = self._local(at).date()
+        last = monthrange(day.year + years, day.month)[1]
+        return (day.replace(year=day.year + years, day=min(day.day, last)) - day).days
+
     def _same_time(self, at: datetime, day: int) -> datetime:
         local = self._local(at).replace(tzinfo=None)
         return _utc(local + timedelta(days=self._read(self._days, day) - local.toordinal()), self._zone)
@@ -173,7 +184,7 @@ class Calendar:
     # The edges
 
     def _asks_notice(self, within: Within) -> bool:
-        by_day = within.days is not None and self.counting is Counting.WHOLE_DAYS
+        by_day = (within.days or within.years) is not None and self.counting is Counting.WHOLE_DAYS
         return by_day or within.working_days is not None or within.working_hours is not None
 
     def _local(self, at: datetime) -> datetime:

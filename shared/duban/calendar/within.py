@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 _CLOCK_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d|24:00")
-_KINDS = ("minutes", "hours", "days", "working_days", "working_hours", "at")
+_KINDS = ("minutes", "hours", "days", "years", "working_days", "working_hours", "at")
 _MOST_DAYS = 10_000  # some 27 years: more is a slip of the pen
 
 
@@ -55,6 +55,8 @@ class Within(BaseModel):
     """Wall time: runs on through nights and holidays."""
     days: Annotated[int, Field(gt=0, le=_MOST_DAYS)] | None = None
     """Calendar days on the local clock: the hour stays the same across a clock change."""
+    years: Annotated[int, Field(gt=0, le=_MOST_DAYS // 365)] | None = None
+    """Whole years: to the same day of a later year, or the last of its month, and counted on as days are."""
     working_days: Annotated[int, Field(gt=0, le=_MOST_DAYS)] | None = None
     working_hours: Annotated[float, Field(gt=0, allow_inf_nan=False, le=_MOST_DAYS * 24)] | None = None
     """Counts only inside the working hours."""

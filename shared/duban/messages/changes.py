@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from duban.messages.commands import RectificationPlan
+from duban.messages.commands import Cause, RectificationPlan
 from duban.messages.report import Evidence, Filed, Part
 
 
@@ -237,8 +237,16 @@ class Approved(Part):
     to: tuple[str, ...]
 
 
+class Withheld(Part):
+    """A measure that had waited for approval was not released; ``version`` is the event that took it."""
+
+    kind: Literal["withheld"] = "withheld"
+    version: int
+    measure: str
+
+
 class Opened(Part):
-    """The calendar opened a duty for a unit, for the period that begins then."""
+    """A duty was opened for a unit: for the period that begins then, or because of a problem."""
 
     kind: Literal["opened"] = "opened"
     jurisdiction: str
@@ -248,6 +256,99 @@ class Opened(Part):
     title: str
     unit: str
     opens_at: AwareDatetime
+    cause: Cause | None = None
+
+
+class Noticed(Part):
+    """Somebody was told that it is to stand on a list: on which, kept by whom, on what ground, and what that bars."""
+
+    kind: Literal["noticed"] = "noticed"
+    jurisdiction: str
+    number: str
+    pack: str
+    list: str
+    title: str
+    keeper: str
+    of: str
+    ground: str
+    bars: tuple[str, ...] = ()
+    public: bool = False
+    cause: Cause | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Listed(Part):
+    """It stands on the list from now on."""
+
+    kind: Literal["listed"] = "listed"
+
+
+class Appealed(Part):
+    """It has answered, and awaits a decision."""
+
+    kind: Literal["appealed"] = "appealed"
+    text: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+class AppealUpheld(Part):
+    """The appeal was right: the entry is off the list."""
+
+    kind: Literal["appeal_upheld"] = "appeal_upheld"
+
+
+class AppealDismissed(Part):
+    """The appeal was not right: the entry stands."""
+
+    kind: Literal["appeal_dismissed"] = "appeal_dismissed"
+
+
+class Exited(Part):
+    """It has made good and is off the list before the end of the term."""
+
+    kind: Literal["exited"] = "exited"
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Expired(Part):
+    """The term of an entry is over, or nobody has collected a reward in time."""
+
+    kind: Literal["expired"] = "expired"
+
+
+class RewardOwed(Part):
+    """A report proved true, and a reward is owed for it: in which class, to whom, and which unit fixes it."""
+
+    kind: Literal["reward_owed"] = "reward_owed"
+    jurisdiction: str
+    number: str
+    pack: str
+    reward: str
+    title: str
+    fixed_by: str
+    cause: Cause
+    handle: str | None = None
+    worker: str | None = None
+
+
+class Awarded(Part):
+    """The amount of the reward is fixed, in whole units of the pack's currency."""
+
+    kind: Literal["awarded"] = "awarded"
+    amount: int
+
+
+class Declined(Part):
+    """The reward is not granted."""
+
+    kind: Literal["declined"] = "declined"
+
+
+class Collected(Part):
+    """The reward was paid out, by this unit."""
+
+    kind: Literal["collected"] = "collected"
+    unit: str
 
 
 class Progressed(Part):
@@ -333,6 +434,7 @@ Change = Annotated[
     | PlanRefused | MilestoneReached | Reviewed | Progressed | PartFinished | ExtensionAsked | Extended
     | ExtensionDenied | Paused | Resumed | Flagged | Unflagged | Sponsored | Referred | Received | Completed
     | Verified | SentBack | Checked | StruckOff | Replied | Rated | LookedBack | Rebounded | Reopened | Reminded
-    | Escalated | Measured | Approved | Recomputed,
+    | Escalated | Measured | Approved | Withheld | Recomputed | Noticed | Listed | Appealed | AppealUpheld
+    | AppealDismissed | Exited | Expired | RewardOwed | Awarded | Declined | Collected,
     Field(discriminator="kind"),
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Annotated, ClassVar
+from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
@@ -19,6 +20,19 @@ class Actor(Part):
 
     unit: Name
     person: Name | None = None
+
+
+class Cause(Part):
+    """The event of a problem that opens another record: a measure that was taken."""
+
+    problem_id: UUID
+    number: str
+    version: int = Field(ge=1)
+
+    @property
+    def ref(self) -> str:
+        """The event in one word: the number of the problem and the version."""
+        return f"{self.number}/{self.version}"
 
 
 class Command(Payload):
@@ -262,14 +276,96 @@ class Approve(Command):
     version: int = Field(ge=1)
 
 
+class Withhold(Command):
+    """A measure that needs approval is not released, with the reason: an honest mistake is borne with (容错纠错)."""
+
+    TYPE: ClassVar[str] = "duban.command.withhold"
+
+    version: int = Field(ge=1)
+
+
 class Open(Command):
-    """The calendar opens a duty: a unit owes something for a period."""
+    """A duty is opened, by the calendar for a period or by a measure because of a problem: a unit owes something."""
 
     TYPE: ClassVar[str] = "duban.command.open"
 
     duty: Name
     unit: Name
     opens_at: AwareDatetime
+    cause: Cause | None = None
+
+
+class PutOnList(Command):
+    """An enterprise or a unit is put on a list of the pack, on one of its grounds; told first where it may answer.
+
+    A measure does so because of a problem, its ``cause``; the keeper of the list may do so with evidence.
+    """
+
+    TYPE: ClassVar[str] = "duban.command.put_on_list"
+
+    list: Name
+    of: Name
+    ground: Name
+    cause: Cause | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Appeal(Command):
+    """Whoever stands on a list answers (申诉); the keeper, or the unit that decides, enters it."""
+
+    TYPE: ClassVar[str] = "duban.command.appeal"
+
+    text: Annotated[Prose, Field(min_length=1)]
+    evidence: tuple[Evidence, ...] = ()
+
+
+class DecideAppeal(Command):
+    """The unit that hears appeals upholds one, which takes the entry off the list, or dismisses it."""
+
+    TYPE: ClassVar[str] = "duban.command.decide_appeal"
+
+    upheld: bool
+
+
+class TakeOffList(Command):
+    """The keeper takes an entry off the list before its term is over (退出), on proof that all is made good."""
+
+    TYPE: ClassVar[str] = "duban.command.take_off_list"
+
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Reward(Command):
+    """A reward is owed as a report proved true: to the reporter, known by a handle, or to the worker of the cell."""
+
+    TYPE: ClassVar[str] = "duban.command.reward"
+
+    reward: Name
+    cause: Cause
+    handle: str | None = Field(default=None, max_length=120)
+    worker: str | None = Field(default=None, max_length=120)
+
+
+class Award(Command):
+    """The amount of a reward is fixed, inside the range of its class and what is left of its budget."""
+
+    TYPE: ClassVar[str] = "duban.command.award"
+
+    amount: int = Field(ge=1)
+
+
+class Decline(Command):
+    """A reward is not granted, with the reason."""
+
+    TYPE: ClassVar[str] = "duban.command.decline"
+
+
+class Collect(Command):
+    """A reward is paid out: to whoever shows the ``code`` of the report, without asking for a name."""
+
+    TYPE: ClassVar[str] = "duban.command.collect"
+
+    code: str | None = Field(default=None, max_length=60)
 
 
 class Progress(Command):
@@ -337,6 +433,7 @@ COMMANDS: dict[str, type[Command]] = {
     for model in (
         Register, Attach, Open, Reject, Dispatch, Acknowledge, HandBack, Plan, DecidePlan, ReachMilestone, Review,
         Progress, FinishPart, AskExtension, DecideExtension, Pause, Resume, Flag, Unflag, Sponsor, Refer, Receive,
-        Complete, Verify, Check, StrikeOff, Reply, Rate, LookBack, Reopen, Approve, Escalate, Recompute,
+        Complete, Verify, Check, StrikeOff, Reply, Rate, LookBack, Reopen, Approve, Withhold, PutOnList,
+        Appeal, DecideAppeal, TakeOffList, Reward, Award, Decline, Collect, Escalate, Recompute,
     )
 }  # fmt: skip

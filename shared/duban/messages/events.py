@@ -12,7 +12,7 @@ from duban.messages.changes import Change
 from duban.messages.commands import Actor
 from duban.messages.envelope import Payload
 from duban.messages.report import Filed
-from duban.moves import Status
+from duban.moves import HAPPENS, Status
 from duban.problem import Event, Problem
 
 #: The predecessor of the first event of every problem.
@@ -77,6 +77,9 @@ def event_json(body: bytes, previous: str, hash_: str, problem: bytes) -> bytes:
 
 #: Every kind of change, as in the CloudEvents type ``duban.problem.<kind>``.
 KINDS: tuple[str, ...] = tuple(kind.model_fields["kind"].default for kind in get_args(get_args(Change)[0]))
+
+#: Those that can happen to a problem: what a policy may speak of.
+OF_PROBLEMS: tuple[str, ...] = tuple(kind for kind in KINDS if kind in HAPPENS)
 
 #: What stands on ``duban.problems.v1``, by CloudEvents type.
 PROBLEMS: dict[str, type[ProblemEvent] | type[Refused]] = {

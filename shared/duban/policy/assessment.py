@@ -1,6 +1,7 @@
 """What a pack says of assessment (考核) and bulletins (通报): indicators with weights, and reports with columns. Pure.
 
-What each indicator and each column measures is written beside its name here; :mod:`duban_console.assessing` counts it.
+What each indicator measures is written beside its name here, what each column does in :mod:`duban.policy.columns`;
+:mod:`duban_console.assessing` counts it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pydantic import Field, model_validator
 
 from duban.calendar import Within
 from duban.moves import Stage
+from duban.policy.columns import FITTING, USUAL, BulletinKind, Column
 from duban.policy.entry import Founded, Id, Name, Part, Text
 
 
@@ -29,6 +31,7 @@ class IndicatorKind(StrEnum):
     FEEDBACK_RATE = "feedback_rate"  #: closed problems whose reporter was answered
     FOUND_BY_OTHERS_FIRST = "found_by_others_first"  #: problems of the territory that came by others' channels
     COVERAGE = "coverage"  #: areas of the territory from which an own channel reported anything
+    DUTY_RATE = "duty_rate"  #: duties of the calendar submitted in time: patrol accounts, inspections, progress calls
     REBOUND_RATE = "rebound_rate"  #: problems struck off that were taken up again
     SENT_BACK_RATE = "sent_back_rate"  #: completions that a reviewer did not pass
     HAND_BACK_RATE = "hand_back_rate"  #: problems given to the unit that it handed back
@@ -45,15 +48,20 @@ MORE_IS_BETTER: Final = frozenset(
         IndicatorKind.SATISFACTION,
         IndicatorKind.FEEDBACK_RATE,
         IndicatorKind.COVERAGE,
+        IndicatorKind.DUTY_RATE,
     }
 )
 
 
 class Indicator(Founded):
-    """One thing that is assessed: full marks at ``full_at`` and beyond, none at ``zero_at``, in proportion between."""
+    """One thing that is assessed: full marks at ``full_at`` and beyond, none at ``zero_at``, in proportion between.
+
+    Of ``duty_rate``, ``duties`` says which duties count; without it, all that the unit owes.
+    """
 
     id: Id
     kind: IndicatorKind
+    duties: tuple[Id, ...] = ()
     title: Text
     weight: int = Field(gt=0, le=100)
     full_at: float = Field(ge=0, allow_inf_nan=False)
@@ -66,6 +74,8 @@ class Indicator(Founded):
         more = self.kind in MORE_IS_BETTER
         if (self.full_at > self.zero_at) != more or self.full_at == self.zero_at:
             raise ValueError(f"of {self.kind}, {'more' if more else 'less'} is better: full_at must be on that side")
+        if self.duties and self.kind is not IndicatorKind.DUTY_RATE:
+            raise ValueError(f"{self.kind} does not count duties; leave `duties` out")
         return self
 
 
@@ -73,13 +83,15 @@ class Assessment(Founded):
     """How units are scored: indicators whose weights sum to 100.
 
     ``own_channels`` are those by which an area finds its own problems; what comes by any other was found by others
-    first. ``units`` are the assessed, in the order of the document; without it, whoever had something to do. A unit of
-    whom less weight than ``least_measured`` could be measured has a score, but no rank.
+    first. The assessed are ``units``, in the order of the document, and every unit with one of ``roles``; without
+    either, whoever had something to do. A unit of whom less weight than ``least_measured`` could be measured has a
+    score, but no rank.
     """
 
     indicators: tuple[Indicator, ...] = Field(min_length=1)
     own_channels: tuple[Name, ...] = ()
     units: tuple[Name, ...] = ()
+    roles: tuple[Id, ...] = ()
     least_measured: int = Field(default=50, ge=1, le=100)
 
     @model_validator(mode="after")
@@ -105,102 +117,6 @@ class Period(StrEnum):
     MONTHLY = "monthly"
     QUARTERLY = "quarterly"
     YEARLY = "yearly"
-
-
-class BulletinKind(StrEnum):
-    """What a bulletin is made of, row by row."""
-
-    BULLETIN = "bulletin"  #: 通报: how far each unit is with its rectification
-    ACCOUNT = "account"  #: 月交账: what each unit owed, what is done, what is overdue, and why
-    EXPOSURE = "exposure"  #: 曝光: problems that were exposed in the period, or are overdue
-    LEDGER = "ledger"  #: 清单: every problem with its duty and its task, by class
-    SCORES = "scores"  #: 考核: each unit's indicators, points and rank
-
-
-class Column(StrEnum):
-    """What can stand in a column."""
-
-    # A unit
-    UNIT = "unit"
-    RECEIVED = "received"  #: problems given to the unit in the period
-    OPEN = "open"  #: problems in its hands at the end of the period
-    COMPLETED = "completed"
-    STRUCK_OFF = "struck_off"
-    DUE = "due"  #: obligations decided in the period: met, or lapsed
-    DONE = "done"  #: of those, met by the end of it, however late
-    ON_TIME = "on_time"  #: met within the limit as first set
-    EXTENDED = "extended"  #: beyond the first limit, but within one that was extended or paused
-    LATE = "late"
-    OVERDUE = "overdue"  #: obligations beyond their limit and unmet at the end of the period
-    NO_DEADLINE = "no_deadline"  #: problems completed without any limit; never on time, never late
-    ON_TIME_RATE = "on_time_rate"
-    KEPT_RATE = "kept_rate"
-    HAND_BACKS = "hand_backs"
-    EXTENSIONS = "extensions"
-    PAUSES = "pauses"
-    SENT_BACK = "sent_back"
-    REBOUNDS = "rebounds"
-    ESCALATIONS = "escalations"  #: measures of a ladder taken for a lapse
-    EXPOSURES = "exposures"
-    HELD_HOURS = "held_hours"  #: working hours for which problems lay in the unit's hands
-    REASONS = "reasons"  #: for each overdue problem, the unit's latest word; that there is none is told too
-    # A unit's score; every indicator has columns of its own beside these
-    SCORE = "score"  #: points for every hundred of weight that could be measured
-    MEASURED = "measured"  #: how much of the weight could be measured
-    RANK = "rank"
-    # A problem
-    NUMBER = "number"
-    TITLE = "title"
-    CATEGORY = "category"
-    AREA = "area"
-    CHANNEL = "channel"
-    ENTERPRISE = "enterprise"
-    STAGE = "stage"
-    STATUS = "status"
-    CO_UNITS = "co_units"
-    CLAUSE = "clause"
-    REGISTERED_ON = "registered_on"
-    OBLIGATION = "obligation"  #: the one that is overdue longest; else the one that falls due next
-    DUE_ON = "due_on"
-    DAYS_LATE = "days_late"
-    TARGET = "target"  #: of the filed plan
-    MEASURES = "measures"  #: of the filed plan
-    PERSON = "person"  #: who answers for the filed plan
-    MEASURE = "measure"  #: the highest measure that has been taken
-    EXPOSED_ON = "exposed_on"  #: for the last time
-    REASON = "reason"  #: the unit's latest word
-
-
-_C = Column
-_OF_UNITS: Final = frozenset(list(Column)[: list(Column).index(_C.SCORE)])
-_OF_SCORES: Final = _OF_UNITS | {_C.SCORE, _C.MEASURED, _C.RANK}
-_OF_PROBLEMS: Final = frozenset(list(Column)[list(Column).index(_C.NUMBER) :]) | {_C.UNIT}
-
-#: Which columns a kind can have; the first of a bulletin that names none are in :data:`USUAL`.
-FITTING: Final = {
-    BulletinKind.BULLETIN: _OF_UNITS,
-    BulletinKind.ACCOUNT: _OF_UNITS,
-    BulletinKind.SCORES: _OF_SCORES,
-    BulletinKind.EXPOSURE: _OF_PROBLEMS,
-    BulletinKind.LEDGER: _OF_PROBLEMS,
-}
-USUAL: Final[dict[BulletinKind, tuple[Column, ...]]] = {
-    BulletinKind.BULLETIN: (
-        _C.UNIT, _C.RECEIVED, _C.COMPLETED, _C.OPEN, _C.DUE, _C.ON_TIME, _C.EXTENDED, _C.LATE, _C.ON_TIME_RATE,
-        _C.OVERDUE, _C.HAND_BACKS, _C.EXTENSIONS, _C.PAUSES, _C.SENT_BACK, _C.REBOUNDS, _C.HELD_HOURS,
-    ),
-    BulletinKind.ACCOUNT: (
-        _C.UNIT, _C.DUE, _C.DONE, _C.OVERDUE, _C.HAND_BACKS, _C.EXTENSIONS, _C.PAUSES, _C.REASONS,
-    ),
-    BulletinKind.EXPOSURE: (
-        _C.NUMBER, _C.TITLE, _C.CATEGORY, _C.AREA, _C.UNIT, _C.OBLIGATION, _C.DUE_ON, _C.DAYS_LATE, _C.EXPOSED_ON,
-    ),
-    BulletinKind.LEDGER: (
-        _C.CATEGORY, _C.NUMBER, _C.TITLE, _C.AREA, _C.REGISTERED_ON, _C.UNIT, _C.CO_UNITS, _C.CLAUSE, _C.PERSON,
-        _C.TARGET, _C.MEASURES, _C.STATUS, _C.OBLIGATION, _C.DUE_ON, _C.DAYS_LATE,
-    ),
-    BulletinKind.SCORES: (_C.RANK, _C.UNIT, _C.SCORE, _C.MEASURED, _C.HAND_BACKS, _C.EXTENSIONS, _C.PAUSES),
-}  # fmt: skip
 
 
 class Heading(Part):
@@ -281,16 +197,24 @@ def strangers(
     units: Iterable[str],
     categories: Iterable[str],
     channels: Iterable[str],
+    duties: Iterable[str],
+    roles: Iterable[str],
 ) -> Iterator[tuple[str, str]]:
     """Every name that the rest of the pack does not know: where it stands, and what is wrong there.
 
     A repeated id, and scores without an assessment, are told too.
     """
-    known = {"units": {*units, "@units"}, "categories": {*categories}, "channels": {*channels}}
+    known = {
+        "units": {*units, "@units"}, "categories": {*categories}, "channels": {*channels}, "duties": {*duties},
+        "roles of the units": {*roles},
+    }  # fmt: skip
     named: list[tuple[str, str, Iterable[str]]] = []
     if assessment is not None:
         named += [("assessment.units", "units", assessment.units)]
+        named += [("assessment.roles", "roles of the units", assessment.roles)]
         named += [("assessment.own_channels", "channels", assessment.own_channels)]
+        for i, indicator in enumerate(assessment.indicators):
+            named += [(f"assessment.indicators.{i}.duties", "duties", indicator.duties)]
     for i, one in enumerate(bulletins):
         named += [(f"bulletins.{i}.recipients", "units", one.recipients)]
         named += [(f"bulletins.{i}.only.categories", "categories", one.only.categories)]

@@ -31,12 +31,14 @@ class Every(StrEnum):
     QUARTER = "quarter"
     YEAR = "year"
     ONCE = "once"
+    NEVER = "never"  #: only a measure opens it
 
 
 class Schedule(Part):
     """When a duty is opened, local time: ``on`` is the weekday (1 to 7), the day of the month, or the month-day.
 
-    ``once`` opens on the day ``date``. ``during`` names a window outside which nothing is opened.
+    ``once`` opens on the day ``date``, ``never`` only when a measure says so. ``during`` names a window outside which
+    nothing is opened.
     """
 
     every: Every
@@ -61,7 +63,8 @@ class Schedule(Part):
 class Duty(Founded):
     """Something that units owe by the calendar: a report, a check, a bulletin, a dated task.
 
-    Each of ``units`` (or each unit with one of ``roles``) owes it for itself. It is due ``within`` a time of its
+    Each of ``units`` (or each unit with one of ``roles``) owes it for itself; what a measure opens is owed by whoever
+    the measure is told to. It is due ``within`` a time of its
     opening, or at the end of the day ``due_on``; what is missing climbs ``ladder``. ``public`` ones are published.
     """
 
@@ -79,6 +82,9 @@ class Duty(Founded):
     def _complete(self) -> Duty:
         if (self.within is None) == (self.due_on is None):
             raise ValueError("needs exactly one of `within` and `due_on`; there is no default duration")
-        if not self.units and not self.roles:
+        opened_by_measure = self.schedule.every is Every.NEVER
+        if opened_by_measure and (self.units or self.roles or self.due_on):
+            raise ValueError("`every: never`: whoever the measure is told to owes it, `within` a time of that")
+        if not opened_by_measure and not self.units and not self.roles:
             raise ValueError("names neither `units` nor `roles`: nobody would owe it")
         return self

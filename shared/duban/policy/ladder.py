@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from duban.calendar import Within
 from duban.messages.commands import Rectification
-from duban.messages.events import KINDS
-from duban.moves import Status
+from duban.messages.events import OF_PROBLEMS
+from duban.moves import OF_OTHERS, Status
 from duban.policy.entry import Founded, Id, Name, Part, Text
 
 
@@ -41,7 +41,8 @@ class Measure(Founded):
     """An act with a legal name that the ladder takes; ``text`` is what its notice says, in the words of the city.
 
     Its effects: it is ``public``; it waits for the ``approval`` of a unit; it sets a ``flag`` on the problem (what runs
-    only while the flag is set, runs from then on); ``issuers`` sign it together.
+    only while the flag is set, runs from then on); ``issuers`` sign it together; it ``opens`` a record of its own: an
+    entry on a list, on one of that list's grounds, a reward, or a duty of everybody whom the measure is told to.
     """
 
     id: Id
@@ -52,6 +53,8 @@ class Measure(Founded):
     approval: Name | None = None
     flag: Id | None = None
     issuers: tuple[Name, ...] = ()
+    opens: Id | None = None
+    ground: Id | None = None
 
 
 #: In ``to``: the owner of the obligation, the unit above it, the lead unit, the co-units, the office.
@@ -83,7 +86,8 @@ class Ladder(Founded):
 class Trigger(Founded):
     """A measure that is taken at once when something happens: on the event ``on``, from its ``times``-th time on.
 
-    With ``once`` only that very time; with ``outcomes`` only for problems with one of these outcomes.
+    With ``once`` only that very time; with ``outcomes``, ``categories``, ``channels`` or ``flags`` only for problems
+    with one of these.
     """
 
     id: Id
@@ -92,6 +96,7 @@ class Trigger(Founded):
     once: bool = False
     outcomes: tuple[Name, ...] = ()
     categories: tuple[Name, ...] = ()
+    channels: tuple[Name, ...] = ()
     flags: tuple[Id, ...] = ()
     measure: Id
     to: tuple[str, ...] = Field(min_length=1)
@@ -99,15 +104,15 @@ class Trigger(Founded):
 
 def _known_events(kinds: tuple[str, ...]) -> tuple[str, ...]:
     for kind in kinds:
-        if kind.partition(":")[0] not in KINDS or (":" in kind and not kind.startswith("flagged:")):
-            raise ValueError(f"{kind} is no event; the events are {', '.join(KINDS)}")
+        if kind.partition(":")[0] not in OF_PROBLEMS or (":" in kind and not kind.startswith("flagged:")):
+            raise ValueError(f"{kind} is no event; the events are {', '.join(OF_PROBLEMS)}")
     return kinds
 
 
-def _open_statuses(statuses: tuple[Status, ...]) -> tuple[Status, ...]:
+def _of_problems(statuses: tuple[Status, ...]) -> tuple[Status, ...]:
     for status in statuses:
-        if status is Status.REJECTED:
-            raise ValueError("no deadline runs in a problem that was rejected")
+        if status in OF_OTHERS:
+            raise ValueError(f"a problem is never {status}; entries on lists and rewards bring limits of their own")
     return statuses
 
 
@@ -117,16 +122,17 @@ class Obligation(Founded):
     ``since`` names the events that set the clock going; the latest of them counts, so an obligation that names its
     own fulfilment (``[dispatched, progressed]``) falls due again and again. ``within`` is the time limit; ``until``
     takes the date of the filed plan, or of its next milestone, instead. It is met by leaving the statuses in which it
-    runs, or by one of the events in ``met_by``. Without ``categories`` or ``channels`` it holds for all; with ``flags``
+    runs, or by one of the events in ``met_by``; ``replied`` meets it when no report is unanswered. Without ``categories`` or ``channels`` it holds for all; with ``flags``
     only while the problem bears one of them, with ``rectification`` only under such a plan. What ``@co`` owns, each
-    co-unit owes for its own part.
+    co-unit owes for its own part; what ``@referred`` owns, each body that the problem was referred to owes until its
+    own receipt, counted from its own referral.
     """
 
     id: Id
     title: Text
-    owner: Literal["@lead", "@co", "@office"]
+    owner: Literal["@lead", "@co", "@office", "@referred"]
     met_by: Annotated[tuple[str, ...], AfterValidator(_known_events)] = ()
-    running: Annotated[tuple[Status, ...], Field(min_length=1), AfterValidator(_open_statuses)]
+    running: Annotated[tuple[Status, ...], Field(min_length=1), AfterValidator(_of_problems)]
     since: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_known_events)]
     within: Within | None = None
     until: Literal["plan_due", "milestone_due"] | None = None

@@ -6,20 +6,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from string import Formatter
 
 from duban.calendar import Within
-from duban.messages.events import KINDS
+from duban.messages.events import OF_PROBLEMS
 from duban.policy.assessment import strangers
 from duban.policy.ladder import RELATIVE, TEXT_FIELDS, Rung
+from duban.policy.listing import LISTING_FIELDS
+from duban.policy.opening import LAWS as OPENING
 from duban.policy.organisation import TERRITORIAL, Responsibility
 from duban.policy.pack import PolicyPack
+from duban.policy.target import strangers as strangers_to_targets
 
 #: Where in the pack, and what is wrong there.
 Breach = tuple[str, str]
 
 _SECTIONS = (
     "units", "channels", "areas", "categories", "measures", "ladders", "obligations", "flags", "triggers", "windows",
-    "duties",
+    "duties", "lists", "rewards",
 )  # fmt: skip
-_AMOUNTS = ("minutes", "hours", "days", "working_days", "working_hours")
+_AMOUNTS = ("minutes", "hours", "days", "years", "working_days", "working_hours")
 
 
 def breaches(pack: PolicyPack) -> Iterator[Breach]:
@@ -208,13 +211,17 @@ def approvers_and_issuers_are_units(pack: PolicyPack) -> Iterator[Breach]:
 def gate_can_be_opened(pack: PolicyPack) -> Iterator[Breach]:
     if pack.gate is None:
         return
+    ids = [check.id for check in pack.gate.checks]
+    for i, id_ in enumerate(ids):
+        if id_ in ids[:i]:
+            yield f"gate.checks.{i}", f"the id {id_} stands at gate.checks.{ids.index(id_)} already"
     signers = {unit.id for unit in pack.units} | {role for unit in pack.units for role in unit.roles}
     categories = {one.id for one in pack.categories}
     for i, check in enumerate(pack.gate.checks):
         yield from _signers(f"gate.checks.{i}.by", check.by, signers)
         yield from _unknown(f"gate.checks.{i}.categories", check.categories, categories, "categories")
     for i, block in enumerate(pack.gate.blocks):
-        if block.needs not in KINDS:
+        if block.needs not in OF_PROBLEMS:
             yield f"gate.blocks.{i}.needs", f"{block.needs} is no event"
         yield from _unknown(f"gate.blocks.{i}.by", block.by, {unit.id for unit in pack.units}, "units")
         yield from _unknown(f"gate.blocks.{i}.outcomes", block.outcomes, set(pack.closing.outcomes), "outcomes")
@@ -236,12 +243,13 @@ def triggers_can_fire(pack: PolicyPack) -> Iterator[Breach]:
     measures, units = {one.id for one in pack.measures}, {one.id for one in pack.units}
     categories = {one.id for one in pack.categories}
     for i, trigger in enumerate(pack.triggers):
-        if trigger.on not in KINDS or trigger.on in ("measured", "escalated", "reminded"):
+        if trigger.on not in OF_PROBLEMS or trigger.on in ("measured", "escalated", "reminded"):
             yield f"triggers.{i}.on", f"{trigger.on} is no event that sets off a measure"
         if trigger.measure not in measures:
             yield f"triggers.{i}.measure", f"{trigger.measure} is not among the measures"
         yield from _unreachable(f"triggers.{i}.to", trigger.to, units)
         yield from _unknown(f"triggers.{i}.categories", trigger.categories, categories, "categories")
+        yield from _unknown(f"triggers.{i}.channels", trigger.channels, {one.id for one in pack.channels}, "channels")
         yield from _unknown(f"triggers.{i}.outcomes", trigger.outcomes, set(pack.closing.outcomes), "outcomes")
 
 
@@ -272,13 +280,27 @@ def duties_are_owed(pack: PolicyPack) -> Iterator[Breach]:
 
 def bulletins_name_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
     units, categories = [one.id for one in pack.units], [one.id for one in pack.categories]
-    channels = [one.id for one in pack.channels]
-    yield from strangers(pack.assessment, pack.bulletins, units=units, categories=categories, channels=channels)
+    yield from strangers(
+        pack.assessment,
+        pack.bulletins,
+        units=units,
+        categories=categories,
+        channels=[one.id for one in pack.channels],
+        duties=[one.id for one in pack.duties],
+        roles=[role for one in pack.units for role in one.roles],
+    )
+
+
+def targets_name_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
+    yield from strangers_to_targets(pack.targets, pack.bulletins, units=[one.id for one in pack.units])
 
 
 def texts_can_be_filled(pack: PolicyPack) -> Iterator[Breach]:
     for index, measure in enumerate(pack.measures):
         yield from _fields(f"measures.{index}.text", measure.text, dict.fromkeys(TEXT_FIELDS, "some words"))
+    for index, kept in enumerate(pack.lists):
+        for name, text in kept.texts:
+            yield from _fields(f"lists.{index}.texts.{name}", text, dict.fromkeys(LISTING_FIELDS, "some words"))
     faults = list(_fields("number", pack.number, {"year": 2000, "serial": 1}))
     yield from faults
     if not faults and pack.number.format(year=2000, serial=1) == pack.number.format(year=2000, serial=2):
@@ -317,5 +339,7 @@ LAWS: tuple[Callable[[PolicyPack], Iterator[Breach]], ...] = (
     extensions_concern_obligations,
     duties_are_owed,
     bulletins_name_what_is_known,
+    targets_name_what_is_known,
+    *OPENING,
     texts_can_be_filled,
 )

@@ -18,7 +18,9 @@ from duban.policy.duty import Duty, Window
 from duban.policy.entry import Founded, Id, Name, Text
 from duban.policy.handling import Closing, Extension, FlagRule, Gate, HandBackRule, LookBackRule, PauseRule
 from duban.policy.ladder import Ladder, Measure, Obligation, Trigger
+from duban.policy.listing import ListRule, RewardRule
 from duban.policy.organisation import Area, Category, Channel, Fallback, Nearness, Responsibility, Unit
+from duban.policy.target import Target
 
 
 class WorkingTime(Founded):
@@ -68,8 +70,11 @@ class PolicyPack(Payload):
     triggers: tuple[Trigger, ...] = ()
     windows: tuple[Window, ...] = ()
     duties: tuple[Duty, ...] = ()
+    lists: tuple[ListRule, ...] = ()
+    rewards: tuple[RewardRule, ...] = ()
     assessment: Assessment | None = None
     bulletins: tuple[Bulletin, ...] = ()
+    targets: tuple[Target, ...] = ()
 
     @property
     def ref(self) -> str:

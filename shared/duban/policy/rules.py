@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from duban.calendar import Calendar, CalendarNotice
@@ -12,9 +13,16 @@ from duban.moves import Kind, Status
 from duban.policy.duty import Duty, Window
 from duban.policy.handling import FlagRule
 from duban.policy.ladder import Ladder, Measure, Obligation, Trigger
+from duban.policy.listing import ListRule, RewardRule
 from duban.policy.organisation import Area, Category, Nearness, Unit
 from duban.policy.pack import PolicyPack
 from duban.problem import Problem
+
+
+class Passing(Obligation):
+    """What nobody owes: when its time is over, the record moves on by itself, to what ``then`` says."""
+
+    then: Literal["listed", "expired"]
 
 
 @dataclass(frozen=True)
@@ -67,8 +75,8 @@ class Rules:
 
     def obligations_of(self, problem: Problem) -> tuple[Obligation, ...]:
         """The obligations that concern problems of this category and channel, in the order of the pack."""
-        if problem.kind is Kind.DUTY:
-            return (self.duty_obligations[problem.category],)
+        if problem.kind is not Kind.PROBLEM:
+            return self._obligations_of_others[problem.category]
         kind = (problem.category, problem.channel)
         found = self._obligations_by_kind.get(kind)
         if found is None:
@@ -82,21 +90,30 @@ class Rules:
         return found
 
     @cached_property
-    def duty_obligations(self) -> dict[str, Obligation]:
-        """What a duty comes to once it is open: its unit owes it from the opening on, with the duty's own ladder."""
+    def _obligations_of_others(self) -> dict[str, tuple[Obligation, ...]]:
+        """What is owed, or passes, in duties, entries on lists and rewards, by what the pack calls them."""
         return {
-            duty.id: Obligation.model_construct(
-                id=duty.id, title=duty.title, owner="@lead", running=(Status.UNDERWAY,), since=("opened",), met_by=(),
-                within=duty.within, until=None, categories=(), channels=(), flags=(), rectification=(),
-                ladder=duty.ladder, clause=duty.clause, basis=duty.basis,
-            )
-            for duty in self.pack.duties
-        }  # fmt: skip
+            **{duty.id: (_of_duty(duty),) for duty in self.pack.duties},
+            **{kept.id: tuple(_of_list(kept)) for kept in self.pack.lists},
+            **{paid.id: tuple(_of_reward(paid)) for paid in self.pack.rewards},
+        }
+
+    @cached_property
+    def _others(self) -> dict[str, Obligation]:
+        return {one.id: one for some in self._obligations_of_others.values() for one in some}
 
     def obligation(self, name: str) -> Obligation:
-        """The obligation behind the name of a deadline, which for a co-unit's part ends in ``/unit``."""
+        """The obligation behind the name of a deadline, which for one unit's part of it ends in ``/unit``."""
         id_ = name.partition("/")[0]
-        return self.obligations.get(id_) or self.duty_obligations[id_]
+        return self.obligations.get(id_) or self._others[id_]
+
+    @cached_property
+    def lists(self) -> dict[str, ListRule]:
+        return {kept.id: kept for kept in self.pack.lists}
+
+    @cached_property
+    def rewards(self) -> dict[str, RewardRule]:
+        return {paid.id: paid for paid in self.pack.rewards}
 
     @cached_property
     def duties(self) -> dict[str, Duty]:
@@ -148,5 +165,52 @@ class Rules:
         return self.pack.number.format(year=year, serial=serial)
 
     def unit_of(self, problem: Problem, role: str) -> str:
-        """The unit that ``role`` (``@lead``, ``@office``) means; the office stands in for a lead that is absent."""
-        return (problem.lead_unit or self.pack.office) if role == "@lead" else self.pack.office
+        """The unit that ``role`` means: ``@lead``, ``@office`` or itself; the office stands in for an absent lead."""
+        if role == "@lead":
+            return problem.lead_unit or self.pack.office
+        return self.pack.office if role == "@office" else role
+
+
+def _of_duty(duty: Duty) -> Obligation:
+    """A duty once it is open: its unit owes it from the opening on, with the duty's own ladder."""
+    return _made(duty, duty.id, running=(Status.UNDERWAY,), since=("opened",), within=duty.within, ladder=duty.ladder)
+
+
+def _of_list(kept: ListRule) -> Iterator[Obligation]:
+    """An entry counts when its notice is over, passes with its term, and an appeal wants a decision in time."""
+    if kept.notice is not None:
+        running, since = (Status.NOTICED,), ("noticed",)
+        yield _passing(kept, f"{kept.id}:notice", running=running, since=since, within=kept.notice, then="listed")
+    if kept.term is not None:
+        running, since = (Status.LISTED,), ("listed",)
+        yield _passing(kept, f"{kept.id}:term", running=running, since=since, within=kept.term, then="expired")
+    if kept.appeal is not None:
+        yield _made(
+            kept, f"{kept.id}:appeal", owner=kept.appeal.to, running=(Status.CONTESTED, Status.LISTED),
+            since=("appealed",), met_by=("appeal_dismissed",), within=kept.appeal.within, ladder=kept.appeal.ladder,
+        )  # fmt: skip
+
+
+def _of_reward(paid: RewardRule) -> Iterator[Obligation]:
+    """The amount is fixed in time, and what nobody collects in time is forfeited."""
+    running, since = (Status.OWED,), ("reward_owed",)
+    yield _made(paid, f"{paid.id}:amount", running=running, since=since, within=paid.fixed_within, ladder=paid.ladder)
+    running, since = (Status.AWARDED,), ("awarded",)
+    within = paid.collect_within
+    yield _passing(paid, f"{paid.id}:collect", running=running, since=since, within=within, then="expired")
+
+
+_NOTHING_MORE: dict[str, Any] = {
+    "owner": "@lead", "met_by": (), "within": None, "until": None, "categories": (), "channels": (), "flags": (),
+    "rectification": (), "ladder": "",
+}  # fmt: skip
+
+
+def _made(entry: Duty | ListRule | RewardRule, id_: str, **said: Any) -> Obligation:
+    rests_on = {"id": id_, "title": entry.title, "clause": entry.clause, "basis": entry.basis}
+    return Obligation.model_construct(**{**_NOTHING_MORE, **rests_on, **said})
+
+
+def _passing(entry: ListRule | RewardRule, id_: str, **said: Any) -> Passing:
+    rests_on = {"id": id_, "title": entry.title, "clause": entry.clause, "basis": entry.basis}
+    return Passing.model_construct(**{**_NOTHING_MORE, **rests_on, **said})

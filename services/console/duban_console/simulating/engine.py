@@ -23,6 +23,7 @@ from duban.policy import PublishedCalendar, Rules
 from duban.policy.library import Library
 from duban.problem import Deadline, Event, Problem
 from duban_escalation.domain import Armed, escalate
+from duban_escalation.lists_and_rewards import opened_because
 from duban_intake.domain import (
     Arrival,
     Neighbourhood,
@@ -36,7 +37,7 @@ from duban_intake.domain import (
     take,
 )
 from duban_intake.nearness import Place
-from duban_router.domain import Decided, decide
+from duban_router.domain import Decided, decide, draws, draws_on
 from duban_router.domain import Refusal as RouterRefusal
 
 
@@ -71,7 +72,8 @@ class Engine:
         self._library.add(rules.pack)
         self._library.add(PublishedCalendar(notice=rules.calendar.notice))
         self._places = _Places()
-        self._serials: Counter[int] = Counter()
+        self._drawn: Counter[tuple[str, int]] = Counter()
+        self._opens = any(measure.opens for measure in rules.pack.measures)
         self._awaited: list[tuple[datetime, int, str, int, UUID, Deadline]] = []
         self._turn = count()
 
@@ -148,18 +150,16 @@ class Engine:
 
     def _decide(self, problem_id: UUID, message: Message[do.Command]) -> Decided | RouterRefusal:
         before = self.problems.get(problem_id)
-        serial, year = 0, 0
-        registers = before is None and isinstance(message.data, do.Register)
-        if registers:
-            year = message.time.astimezone(self.rules.zone).year
-            serial = self._serials[year] + 1
-        done = decide(before, message, self.rules, message.time, serial)
+        name = draws_on(before, message.data, self.rules)
+        register = (name, message.time.astimezone(self.rules.zone).year) if name else None
+        drawn = self._drawn[register] if register else 0
+        done = decide(before, message, self.rules, message.time, drawn)
         if isinstance(done, RouterRefusal):
             for witness in self._witnesses:
                 witness.refused(message, done)
             return done
-        if registers:
-            self._serials[year] = serial
+        if register:
+            self._drawn[register] = drawn + draws(message.data)
         self._take(before, done)
         return done
 
@@ -174,6 +174,9 @@ class Engine:
         self._await(before, last)
         if before is not None and (before.status in OPEN) != (last.status in OPEN):
             self._places.moved(last, self.rules)
+        for event, problem in done.steps if self._opens else ():
+            for message in opened_because(event, problem, self.rules):
+                self._decide(UUID(message.subject), message)
 
     def _await(self, before: Problem | None, problem: Problem) -> None:
         known = before.deadlines if before else ()

@@ -1,0 +1,87 @@
+"""The laws of what measures open: entries on lists, rewards, and duties that no calendar opens. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from duban.policy.duty import Every
+from duban.policy.ladder import Measure
+from duban.policy.listing import ListRule
+from duban.policy.pack import PolicyPack
+
+#: The events by which a report has proved true.
+PROVED = ("verified", "struck_off")
+
+
+def opened_names_are_told_apart(pack: PolicyPack) -> Iterator[tuple[str, str]]:
+    taken = {duty.id: f"duties.{i}" for i, duty in enumerate(pack.duties)}
+    for section in ("lists", "rewards"):
+        for i, one in enumerate(getattr(pack, section)):
+            if one.id in taken:
+                yield f"{section}.{i}.id", f"the id {one.id} stands at {taken[one.id]} already: `opens` names both"
+            taken.setdefault(one.id, f"{section}.{i}")
+
+
+def lists_and_rewards_have_somebody(pack: PolicyPack) -> Iterator[tuple[str, str]]:
+    named: list[tuple[str, str]] = []
+    climbed: list[tuple[str, str]] = []
+    for i, one in enumerate(pack.lists):
+        named.append((f"lists.{i}.keeper", one.keeper))
+        if one.appeal is not None:
+            named.append((f"lists.{i}.appeal.to", one.appeal.to))
+            climbed.append((f"lists.{i}.appeal.ladder", one.appeal.ladder))
+            if one.appeal.to == one.keeper:
+                yield f"lists.{i}.appeal.to", "keeps the list itself; an appeal is decided by somebody else"
+    for i, paid in enumerate(pack.rewards):
+        named += [(f"rewards.{i}.by", paid.by), (f"rewards.{i}.pays", paid.pays)]
+        climbed.append((f"rewards.{i}.ladder", paid.ladder))
+    yield from _strangers(named, {unit.id for unit in pack.units}, "units")
+    yield from _strangers(climbed, {ladder.id for ladder in pack.ladders}, "ladders")
+
+
+def _strangers(named: Iterable[tuple[str, str]], known: set[str], section: str) -> Iterator[tuple[str, str]]:
+    for path, name in named:
+        if name not in known:
+            yield path, f"{name} is not among the {section}"
+
+
+def measures_open_something(pack: PolicyPack) -> Iterator[tuple[str, str]]:
+    lists = {one.id: one for one in pack.lists}
+    called = {duty.id for duty in pack.duties if duty.schedule.every is Every.NEVER}
+    known = {*lists, *called, *(one.id for one in pack.rewards)}
+    for i, measure in enumerate(pack.measures):
+        if measure.opens is not None and measure.opens not in known:
+            yield f"measures.{i}.opens", f"{measure.opens} is no list, no reward, and no duty with `every: never`"
+        else:
+            yield from _ground(f"measures.{i}", measure, lists.get(measure.opens or ""))
+
+
+def _ground(path: str, measure: Measure, opened: ListRule | None) -> Iterator[tuple[str, str]]:
+    if opened is None:
+        if measure.ground is not None:
+            yield f"{path}.ground", "goes with `opens` and a list, and only with it"
+    elif measure.ground not in {ground.id for ground in opened.grounds}:
+        yield f"{path}.ground", f"{measure.ground or 'none'} is not among the grounds of the list {opened.id}"
+
+
+def what_is_opened_is_opened_rightly(pack: PolicyPack) -> Iterator[tuple[str, str]]:
+    opening = {one.id: one.opens for one in pack.measures if one.opens}
+    rewards = {one.id for one in pack.rewards}
+    for i, duty in enumerate(pack.duties):
+        if duty.schedule.every is Every.NEVER and duty.id not in opening.values():
+            yield f"duties.{i}.schedule", "no measure opens it: it would never be owed"
+    for i, trigger in enumerate(pack.triggers):
+        if opening.get(trigger.measure) in rewards and trigger.on not in PROVED:
+            yield f"triggers.{i}.on", f"a reward is owed once the report has proved true: on {' or '.join(PROVED)}"
+    for i, ladder in enumerate(pack.ladders):
+        for j, rung in enumerate(ladder.rungs):
+            if opening.get(rung.measure) in rewards:
+                yield f"ladders.{i}.rungs.{j}.measure", "a lapse earns nobody a reward: let a trigger take this measure"
+
+
+LAWS = (
+    opened_names_are_told_apart,
+    lists_and_rewards_have_somebody,
+    measures_open_something,
+    what_is_opened_is_opened_rightly,
+)

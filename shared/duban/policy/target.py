@@ -1,0 +1,66 @@
+"""What a pack says of the environment itself: the values that its indicators shall reach, by when, and whose they are.
+
+Pure. :mod:`duban_console.assessing.targets` holds readings against them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+
+from pydantic import Field, model_validator
+
+from duban.policy.assessment import Bulletin
+from duban.policy.columns import BulletinKind
+from duban.policy.entry import Founded, Id, Name, Text
+
+
+class Target(Founded):
+    """A value that an indicator shall come to: ``at_least`` or ``at_most`` so much, in the unit ``measured_in``.
+
+    It is to be reached ``by`` the end of a day; without one it is to be held all the time. ``lead`` answers for it,
+    and the units in ``co`` with it.
+    """
+
+    id: Id
+    title: Text
+    measured_in: str = Field(min_length=1, max_length=40)
+    at_least: float | None = Field(default=None, allow_inf_nan=False)
+    at_most: float | None = Field(default=None, allow_inf_nan=False)
+    by: dt.date | None = None
+    lead: Name
+    co: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Target:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("needs exactly one of `at_least` and `at_most`")
+        return self
+
+    def gap(self, reading: float) -> float:
+        """By how much ``reading`` misses the target, to a thousandth; zero where it is reached."""
+        missing = self.at_least - reading if self.at_least is not None else reading - (self.at_most or 0.0)
+        return round(max(0.0, missing), 3)
+
+
+def strangers(
+    targets: tuple[Target, ...], bulletins: tuple[Bulletin, ...] = (), *, units: Iterable[str]
+) -> Iterator[tuple[str, str]]:
+    """Every unit that the rest of the pack does not know: where it stands, and what is wrong there.
+
+    A repeated id, and a bulletin of targets where there are none, are told too.
+    """
+    known = {*units}
+    for i, one in enumerate(targets):
+        if one.id in {other.id for other in targets[:i]}:
+            yield f"targets.{i}.id", f"the id {one.id} stands twice"
+        named = [("lead", one.lead), *((f"co.{j}", unit) for j, unit in enumerate(one.co))]
+        for path, unit in named:
+            if unit not in known:
+                yield f"targets.{i}.{path}", f"{unit} is not among the units"
+    for i, bulletin in enumerate(bulletins):
+        if bulletin.kind is BulletinKind.TARGETS and not targets:
+            yield f"bulletins.{i}.kind", "there is nothing to hold readings against without `targets`"
+
+
+__all__ = ["Target", "strangers"]
