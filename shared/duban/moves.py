@@ -162,6 +162,9 @@ _REWARD: Final[Moves] = {
 #: What can happen to a problem or a duty.
 HAPPENS: Final = frozenset(kind for _, kind in _PROBLEM)
 
+#: What closes a problem, and what opens it again.
+TURNS: Final = frozenset(kind for (at, kind), to in _PROBLEM.items() if at is not None and (at in OPEN) != (to in OPEN))
+
 #: Every legal move of every kind of record. A pair that is absent is illegal.
 NEXT: Final[Moves] = {
     **_PROBLEM,

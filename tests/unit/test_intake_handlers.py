@@ -261,6 +261,11 @@ async def test_a_closed_problem_takes_no_more_reports_until_it_is_reopened(
     assert third.key == own(1)
 
 
+def test_whatever_closes_a_problem_or_opens_it_again_is_heeded() -> None:
+    heeded = {name.rpartition(".")[2] for name, model in ANSWERS.items() if model is ProblemEvent}
+    assert heeded == {"rejected", "struck_off", "reopened", "rebounded"}
+
+
 async def test_a_report_that_the_router_would_not_attach_gets_a_problem_of_its_own(
     handler: ReportHandler, answers: AnswerHandler, store: MemoryStore
 ) -> None:

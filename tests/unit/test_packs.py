@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from importlib import import_module
 from inspect import getsource
+from itertools import product
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
@@ -119,17 +120,19 @@ def test_a_shipped_pack_leaves_nothing_unused(path: Path) -> None:
     assert {reward.id for reward in shipped.rewards} <= {measure.opens for measure in shipped.measures}
 
 
-def test_every_category_of_mianyang_has_one_receipt_one_progress_call_and_one_limit() -> None:
+def test_every_problem_of_mianyang_has_one_receipt_one_progress_call_and_one_limit() -> None:
     path = ROOT / "deploy/packs/mianyang-2022.yaml"
     shipped = load_pack(path.read_text("utf-8"), path.name)
-    for kind in ("acknowledge", "progress-call", "rectify"):
-        held = [
-            name
-            for one in shipped.obligations
-            if one.id.startswith(kind) and not one.channels
-            for name in one.categories
-        ]
-        assert sorted(held) == sorted(category.id for category in shipped.categories), kind
+    for category, channel in product(shipped.categories, shipped.channels):
+        for kind in ("acknowledge", "progress-call", "rectify"):
+            held = [
+                one.id
+                for one in shipped.obligations
+                if one.id.startswith(kind)
+                and category.id in (one.categories or (category.id,))
+                and channel.id in (one.channels or (channel.id,))
+            ]
+            assert len(held) == 1, (category.id, channel.id, held)
 
 
 def test_mianyang_marks_every_duration_as_practice() -> None:

@@ -144,3 +144,23 @@ async def test_a_jurisdiction_without_a_pack_is_refused_with_its_report(handler:
     assert isinstance(answer, Refused)
     assert answer.code == "unknown_jurisdiction"
     assert answer.filed == message.data.filed  # type: ignore[attr-defined]
+
+
+def owe(number: int) -> Delivery[do.Command]:
+    cause = do.Cause(problem_id=derived_id("cause"), number=f"SV-2022-{number:04}", version=4)
+    data = do.Reward(actor=do.Actor(unit=do.ENGINE), reward="tip", cause=cause, handle=f"reporter {number}")
+    return command(f"owe {number}", data, number)
+
+
+def award(number: int, amount: int) -> Delivery[do.Command]:
+    return command(f"award {number}", do.Award(actor=do.Actor(unit="office"), amount=amount), number)
+
+
+async def test_two_members_together_award_no_more_than_the_budget(ledger: MemoryLedger) -> None:
+    one, other = (CommandHandler(ledger, small_library(), SystemClock()) for _ in range(2))
+    await one([owe(number) for number in range(4)])
+    await other([award(0, 1_000)])  # it knows from now on how much was drawn
+    await one([award(1, 30_000)])
+    told = answers(await other([award(2, 19_001), award(3, 19_000)]))
+    assert [one.code if isinstance(one, Refused) else one.problem.status for one in told] == ["over_budget", "awarded"]
+    assert await ledger.drawn("smallville/budget/tip", 2022) == 50_000

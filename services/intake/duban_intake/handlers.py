@@ -14,7 +14,7 @@ from duban.io.delivering import Delivery, Rejected
 from duban.messages.envelope import Payload, Record, Unheeded, encode
 from duban.messages.events import PROBLEMS, ProblemEvent, Refused
 from duban.messages.report import Report
-from duban.moves import OPEN
+from duban.moves import OPEN, TURNS
 from duban.policy.library import Library
 from duban.problem import Problem
 from duban_intake.domain import (
@@ -147,7 +147,7 @@ def _answer(delivery: Delivery[Report], arrival: Arrival, decided: Receipt | Ref
 ANSWERS: Final[dict[str, type[Payload]]] = {
     **dict.fromkeys(PROBLEMS, Unheeded),
     Refused.TYPE: Refused,
-    **{f"duban.problem.{kind}": ProblemEvent for kind in ("rejected", "struck_off", "reopened")},
+    **{f"duban.problem.{kind}": ProblemEvent for kind in TURNS},
 }
 
 

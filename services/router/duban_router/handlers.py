@@ -267,7 +267,7 @@ def _register(name: str | None, rules: Rules, at: datetime) -> tuple[str, int] |
     if name is None:
         return None
     jurisdiction, year = rules.pack.jurisdiction, at.astimezone(rules.zone).year
-    return (jurisdiction if name == REGISTER else f"{jurisdiction}/{name}", year)
+    return (jurisdiction if name == REGISTER else f"{jurisdiction}/budget/{name}", year)
 
 
 def _problem_id(message: Message[do.Command]) -> UUID | None:

@@ -44,7 +44,7 @@ class Target(Founded):
 
 
 def strangers(
-    targets: tuple[Target, ...], bulletins: tuple[Bulletin, ...] = (), *, units: Iterable[str]
+    targets: tuple[Target, ...], bulletins: tuple[Bulletin, ...], *, units: Iterable[str]
 ) -> Iterator[tuple[str, str]]:
     """Every unit that the rest of the pack does not know: where it stands, and what is wrong there.
 

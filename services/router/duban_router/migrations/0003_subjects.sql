@@ -7,4 +7,4 @@ create or replace view published_problems as
         state, subject
     from problems;
 
-comment on table registers is 'Numbers given out, by jurisdiction; money awarded, by jurisdiction/reward';
+comment on table registers is 'Numbers given out, by jurisdiction; money awarded, by jurisdiction/budget/reward';

@@ -1,0 +1,133 @@
+"""One suite over the ledgers of the router: in memory and in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from duban.clock import SystemClock
+from duban.io.delivering import Delivery
+from duban.io.migrations import migrate
+from duban.io.postgres import connect_pool
+from duban.io.settings import Settings
+from duban.messages import commands as do
+from duban.messages.envelope import Message, decode, derived_id
+from duban.messages.events import PROBLEMS, ProblemEvent, Refused
+from duban.messages.report import Filed
+from duban_router.handlers import CommandHandler, Conflict, Ledger, Writing
+from duban_router.ledger import SCHEMA, PostgresLedger
+from duban_router.memory import MemoryLedger
+from tests.given import report, small_library
+
+AT = datetime(2022, 4, 6, 2, 0, 0, 123456, tzinfo=UTC)
+ENGINE, OFFICE, WATER = (do.Actor(unit=unit) for unit in (do.ENGINE, "office", "water"))
+CAUSE = do.Cause(problem_id=derived_id("cause"), number="SV-2022-0001", version=4)
+
+
+@pytest.fixture
+async def postgres_ledger(database: str) -> AsyncIterator[Ledger]:
+    await migrate(database, SCHEMA, "duban_router.migrations")
+    pool = await connect_pool(Settings(database=SecretStr(database)), SCHEMA)
+    yield PostgresLedger(pool)
+    await pool.close()
+
+
+@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.stack)])
+def ledger(request: pytest.FixtureRequest) -> Ledger:
+    found: Ledger = MemoryLedger() if request.param == "memory" else request.getfixturevalue("postgres_ledger")
+    return found
+
+
+@dataclass
+class Member:
+    """A router of its own on the ledger."""
+
+    ledger: Ledger
+
+    def __post_init__(self) -> None:
+        self.handler = CommandHandler(self.ledger, small_library(), SystemClock())
+
+    async def __call__(self, *wanted: tuple[str, str, do.Command]) -> list[ProblemEvent | Refused]:
+        batch: list[Delivery[Any]] = []
+        for offset, (id_, name, data) in enumerate(wanted):
+            subject = str(derived_id(name))
+            message = Message(id_, "tests", subject, AT, "smallville", subject, data)
+            batch.append(Delivery(message, "duban.commands.v1", 0, offset, AT))
+        return [decode(one.key, one.value, one.headers, PROBLEMS).data for one in await self.handler(batch)]
+
+
+def registers(name: str) -> tuple[str, str, do.Command]:
+    filed = Filed(source="tests", id=name, received_at=AT, report=report(area="north"))
+    return f"register {name}", name, do.Register(actor=ENGINE, filed=filed)
+
+
+def codes(told: list[ProblemEvent | Refused]) -> list[str]:
+    return [one.code if isinstance(one, Refused) else one.event.change.kind for one in told]
+
+
+async def test_a_history_comes_back_as_it_was_written(ledger: Ledger) -> None:
+    told = await Member(ledger)(registers("one"), ("ack", "one", do.Acknowledge(actor=WATER)))
+    history = await ledger.history(derived_id("one"))
+    assert [(one.event, one.previous, one.hash) for one in history] == [
+        (one.event, one.previous, one.hash) for one in told if isinstance(one, ProblemEvent)
+    ]
+    standing = (await ledger.standings([derived_id("one"), UUID(int=9)]))[derived_id("one")]
+    assert (standing.problem.version, standing.head) == (3, history[-1].hash)
+
+
+async def test_another_member_decides_on_what_the_first_has_written(ledger: Ledger) -> None:
+    one, other = Member(ledger), Member(ledger)
+    await one(registers("one"))
+    assert codes(await other(registers("two"), ("ack", "one", do.Acknowledge(actor=WATER)))) == [
+        "registered",
+        "dispatched",
+        "acknowledged",
+    ]
+    assert codes(await one(("again", "one", do.Acknowledge(actor=WATER)))) == ["illegal_move"]
+    assert await ledger.drawn("smallville", 2022) == 2
+
+
+async def test_what_rests_on_a_stale_state_is_not_written(ledger: Ledger) -> None:
+    await Member(ledger)(registers("one"))
+    with pytest.raises(Conflict) as stale:
+        await ledger.write(Writing(rests_on={derived_id("one"): 7}), {})
+    assert stale.value.stale == "ledger"
+    with pytest.raises(Conflict) as moved:
+        await ledger.write(Writing(drawn={("smallville", 2022): 5}), {("smallville", 2022): 3})
+    assert moved.value.stale == "register"
+    assert await ledger.drawn("smallville", 2022) == 1
+
+
+async def test_no_two_members_award_more_than_a_budget_together(ledger: Ledger) -> None:
+    one, other = Member(ledger), Member(ledger)
+    owed = {
+        name: do.Reward(actor=ENGINE, reward="tip", cause=CAUSE.model_copy(update={"number": name}), handle=name)
+        for name in ("a", "b", "c")
+    }
+    await one(*((f"owe {name}", name, data) for name, data in owed.items()))
+    assert codes(await other(("award a", "a", do.Award(actor=OFFICE, amount=20_000)))) == ["awarded"]
+    assert codes(await one(("award b", "b", do.Award(actor=OFFICE, amount=30_000)))) == ["awarded"]
+    assert codes(await other(("award c", "c", do.Award(actor=OFFICE, amount=1_000)))) == ["over_budget"]
+    assert await ledger.drawn("smallville/budget/tip", 2022) == 50_000
+
+
+@pytest.mark.stack
+async def test_an_entry_on_a_list_is_found_by_its_subject(postgres_ledger: Ledger, database: str) -> None:
+    puts = do.PutOnList(actor=ENGINE, list="blacklist", of="绵阳示例电镀有限公司", ground="repeated", cause=CAUSE)
+    await Member(postgres_ledger)(("put", "entry", puts), registers("one"))
+    connection = await asyncpg.connect(database)
+    try:
+        rows = await connection.fetch("select number, subject from router.published_problems order by number")
+    finally:
+        await connection.close()
+    assert [tuple(row) for row in rows] == [
+        ("SV-2022-0001", None),
+        ("blacklist/SV-2022-0001/4", "绵阳示例电镀有限公司"),
+    ]
