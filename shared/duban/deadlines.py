@@ -9,7 +9,7 @@ from duban import duties
 from duban.calendar import Counting, Within
 from duban.moves import Kind
 from duban.policy.ladder import Obligation
-from duban.policy.rules import Passing, Rules
+from duban.policy.rules import Rules
 from duban.problem import Deadline, Mark, Problem
 
 
@@ -31,13 +31,15 @@ def _running(problem: Problem, rules: Rules, carried: Mapping[str, Deadline]) ->
         if kept and _still_holds(kept, problem, obligation, since, climbed):
             yield kept if kept.owner == owner else kept.model_copy(update={"owner": owner})
         else:
-            yield from _next_rung(problem, obligation, since, climbed, rules, name, owner)
+            same = kept is not None and kept.generation == since.version and obligation.until is None
+            known = kept.lapse_at if kept is not None and same else None
+            yield from _next_rung(problem, obligation, since, climbed, rules, name, owner, known)
 
 
 def owed(problem: Problem, rules: Rules) -> Iterator[tuple[Obligation, Mark, str, str]]:
     """Every obligation that runs now: since when, the name of its deadline, and the unit whose it is."""
     for obligation in rules.obligations_of(problem):
-        if problem.status in obligation.running and _concerns(problem, obligation):
+        if _concerns(problem, obligation):
             if obligation.owner == "@referred":
                 yield from _receipts(problem, obligation)
                 continue
@@ -106,26 +108,21 @@ def _climbed(problem: Problem, name: str, since: Mark) -> int:
 
 
 def _next_rung(
-    problem: Problem, obligation: Obligation, since: Mark, climbed: int, rules: Rules, name: str, owner: str
-) -> Iterator[Deadline]:
-    """The first rung above ``climbed``; none when the ladder has been climbed to its end."""
-    lapse_at = _lapse_at(problem, obligation, since, rules)
+    problem: Problem, obligation: Obligation, since: Mark, climbed: int, rules: Rules, name: str, owner: str,
+    known: datetime | None,
+) -> Iterator[Deadline]:  # fmt: skip
+    """The first rung above ``climbed``, with the lapse where it is ``known``; none at the end of the ladder."""
+    rungs = rules.rungs_of(obligation)
+    if climbed >= len(rungs):
+        return
+    lapse_at = known or _lapse_at(problem, obligation, since, rules)
     if lapse_at is None:
         return
-    if isinstance(obligation, Passing):
-        if climbed == 0:
-            yield Deadline(
-                obligation=name, generation=since.version, level=1, measure=obligation.then, owner=owner,
-                due_at=lapse_at, lapse_at=lapse_at,
-            )  # fmt: skip
-        return
-    rungs = rules.ladders[obligation.ladder].rungs
     lowest = _raised(problem, rungs_before_lapse=sum(rung.before is not None for rung in rungs), rungs=len(rungs))
     for level, rung in enumerate(rungs[climbed:], start=climbed + 1):
         due_at = lapse_at
         if rung.before is not None:
-            due_at = rules.calendar.subtract(lapse_at, rung.before)
-            if due_at <= since.at or lapse_at <= _now_in(problem):
+            if lapse_at <= _now_in(problem) or (due_at := rules.calendar.subtract(lapse_at, rung.before)) <= since.at:
                 continue  # a reminder before the clock even started, or after the lapse, would tell nobody anything
         elif level < lowest:
             continue

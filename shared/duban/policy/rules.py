@@ -12,7 +12,7 @@ from duban.calendar import Calendar, CalendarNotice
 from duban.moves import Kind, Status
 from duban.policy.duty import Duty, Window
 from duban.policy.handling import FlagRule
-from duban.policy.ladder import Ladder, Measure, Obligation, Trigger
+from duban.policy.ladder import Ladder, Measure, Obligation, Rung, Trigger
 from duban.policy.listing import ListRule, RewardRule
 from duban.policy.organisation import Area, Category, Nearness, Unit
 from duban.policy.pack import PolicyPack
@@ -70,24 +70,32 @@ class Rules:
         return {obligation.id: obligation for obligation in self.pack.obligations}
 
     @cached_property
-    def _obligations_by_kind(self) -> dict[tuple[str, str], tuple[Obligation, ...]]:
+    def _obligations_by_kind(self) -> dict[tuple[Kind, str, str, Status], tuple[Obligation, ...]]:
         return {}
 
     def obligations_of(self, problem: Problem) -> tuple[Obligation, ...]:
-        """The obligations that concern problems of this category and channel, in the order of the pack."""
-        if problem.kind is not Kind.PROBLEM:
-            return self._obligations_of_others[problem.category]
-        kind = (problem.category, problem.channel)
+        """The obligations that run in this status for such a record, in the order of the pack."""
+        kind = (problem.kind, problem.category, problem.channel, problem.status)
         found = self._obligations_by_kind.get(kind)
         if found is None:
-            found = tuple(
-                one
-                for one in self.pack.obligations
-                if (not one.categories or problem.category in one.categories)
-                and (not one.channels or problem.channel in one.channels)
-            )
-            self._obligations_by_kind[kind] = found
+            found = self._obligations_by_kind[kind] = tuple(self._running(problem))
         return found
+
+    def _running(self, problem: Problem) -> Iterator[Obligation]:
+        of_others = problem.kind is not Kind.PROBLEM
+        for one in self._obligations_of_others[problem.category] if of_others else self.pack.obligations:
+            if (
+                problem.status in one.running
+                and (not one.categories or problem.category in one.categories)
+                and (not one.channels or problem.channel in one.channels)
+            ):
+                yield one
+
+    def rungs_of(self, obligation: Obligation) -> tuple[Rung, ...]:
+        """The ladder of ``obligation``; what passes by itself has the one rung to what it then is."""
+        if isinstance(obligation, Passing):
+            return (Rung.model_construct(measure=obligation.then, to=()),)
+        return self.ladders[obligation.ladder].rungs
 
     @cached_property
     def _obligations_of_others(self) -> dict[str, tuple[Obligation, ...]]:

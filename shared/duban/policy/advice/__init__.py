@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from duban.calendar import Calendar
+from duban.policy.advice.opening import lists, opened_by_nothing, rewards
 from duban.policy.advice.owing import (
     categories_without_a_limit,
     founded_on_practice,
@@ -57,6 +58,9 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
     statuses_nobody_watches,
     obligations_that_never_run,
     rungs_cut_off,
+    opened_by_nothing,
+    lists,
+    rewards,
     founded_on_practice,
 )
 #: What shows when the durations are counted.
