@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -52,8 +53,8 @@ class City:
             message = Message(str(self.serial), "tests", key, at, "smallville", key, command)
             await self.handler([Delivery(message, "duban.commands.v1", 0, self.serial, at)])
 
-    async def register(self, name: str, at: datetime) -> None:
-        filed = Filed(source="tests", id=name, received_at=at, report=report(title=name, area="north"))
+    async def register(self, name: str, at: datetime, **said: Any) -> None:
+        filed = Filed(source="tests", id=name, received_at=at, report=report(title=name, area="north", **said))
         await self.send(name, at, do.Register(actor=do.Actor(unit=do.ENGINE), filed=filed))
 
 
@@ -114,7 +115,7 @@ async def test_the_same_as_of_gives_the_same_bytes_for_ever(city: City, duban: R
         as_json = await duban(kind, "2022-04-20", "--format", "json")
         return as_json.stdout_bytes, (await duban(kind, "2022-04-20", "--format", "csv", "--bom")).stdout_bytes
 
-    kinds = ("bulletin", "account", "exposure", "ledger")
+    kinds = ("bulletin", "account", "exposure", "ledger", "problems", "responsibilities", "tasks", "wall-chart")
     before = {kind: await bytes_of(kind) for kind in kinds}
     await city.register("later", AT + 15 * DAY)
     await city.send("foul water", AT + 16 * DAY, do.Complete(actor=do.Actor(unit="water"), outcome="rectified"))
@@ -140,6 +141,22 @@ async def test_a_file_of_events_gives_the_bytes_that_the_ledger_gives(city: City
         assert from_file.stdout_bytes == (await duban(kind, "2022-04-20", "--format", "json")).stdout_bytes
 
 
+async def test_the_lists_are_compiled_from_the_ledger(city: City, duban: Run) -> None:
+    tasks = (await duban("tasks", "2022-04-20", "--format", "csv", "--lang", "en")).stdout.splitlines()
+    assert [line.split(",")[0] for line in tasks] == ["Number", "SV-2022-0002", "SV-2022-0001"]
+    told = (await duban("responsibilities", "2022-04-20", "--format", "json", "--lang", "en")).stdout
+    water = next(row for row in json.loads(told)["rows"] if row["unit_id"] == "water")
+    assert water["leads"] == "SV-2022-0001; SV-2022-0002"
+
+
+async def test_what_is_open_and_lies_somewhere_is_put_on_a_map(city: City, duban: Run) -> None:
+    place = {"latitude": 31.5, "longitude": 104.7}
+    await city.register("by the bridge", AT + 3 * DAY, location=place)
+    found = json.loads((await duban("problems", "2022-04-20", "--format", "geojson", "--lang", "en")).stdout)
+    (feature,) = found["features"]
+    assert (feature["geometry"]["coordinates"], feature["properties"]["Problem"]) == ([104.7, 31.5], "by the bridge")
+
+
 async def test_people_see_a_table_and_that_it_is_a_draft(city: City, duban: Run) -> None:
     shown = await duban("account", "2022-04-20")
     assert "交账清单（2022-04-01至2022-04-20）" in shown.stdout
@@ -152,6 +169,8 @@ async def test_people_see_a_table_and_that_it_is_a_draft(city: City, duban: Run)
         ("bulletin", "2999-01-01", 2, "has not passed yet"),
         ("bulletin", "soon", 2, "write 2022-04-30"),
         ("gossip", "2022-04-20", 3, "has no bulletin gossip; there are"),
+        ("targets", "2022-04-20", 3, "has no `targets`"),
+        ("scores", "2022-04-20", 3, "has no `assessment`"),
     ],
 )
 async def test_what_cannot_be_compiled_is_refused_with_words(

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
+from base64 import b64encode
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -45,6 +46,8 @@ from duban_intake.gateway.app import EXAMPLE, create_app
 from duban_intake.gateway.batching import Batching
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
 from duban_intake.store import SCHEMA, PostgresStore
+from duban_intake.vault.desk import Vault
+from duban_intake.vault.store import PostgresVault
 from duban_local import topics
 from duban_local.kafka import Broker
 from duban_local.stack import silent
@@ -282,7 +285,8 @@ async def gateway(
         await publisher.publish([replace(one, topic=topic) for one in records])
 
     batching = Batching(publish, settings.gateway_patience)
-    app = create_app(batching.put, publisher.check, PostgresStore(pool), SystemClock(), settings.max_body)
+    vault = Vault(PostgresVault(pool), SystemClock(), settings.vault_rules())
+    app = create_app(batching.put, publisher.check, PostgresStore(pool), SystemClock(), settings.max_body, vault)
     http = Http(app, settings.gateway_port, "DUBAN_GATEWAY_PORT", settings.drain_timeout, beside=batching)
     running = asyncio.create_task(http.run())
     try:
@@ -391,28 +395,78 @@ async def test_without_a_broker_the_answer_is_503_in_bounded_time_and_says_when_
         assert int(answer.headers["retry-after"]) > 0
 
 
+@asynccontextmanager
+async def away(stack: Stack, database: str) -> AsyncIterator[None]:
+    """The database is gone from under every connection, and there again afterwards."""
+    name = database.rpartition("/")[2]
+    admin = await asyncpg.connect(stack.database)
+    try:
+        # The pool connects again at once, so the door is shut before its connections are cut.
+        await admin.execute(f"alter database {name} allow_connections false")
+        await admin.fetch("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1", name)
+        await admin.execute(f"alter database {name} rename to {name}_away")
+        try:
+            yield
+        finally:
+            await admin.execute(f"alter database {name}_away rename to {name}")
+            await admin.execute(f"alter database {name} allow_connections true")
+    finally:
+        await admin.close()
+
+
 async def test_without_a_database_the_receipts_are_503_and_reports_are_still_taken(
     lane: Lane, source: str, stack: Stack, database: str
 ) -> None:
-    name = database.rpartition("/")[2]
-    admin = await asyncpg.connect(stack.database)
-
-    try:
-        async with gateway(lane.world.publisher, lane.pool, lane.reports) as client:
-            # The pool connects again at once, so the door is shut before its connections are cut.
-            await admin.execute(f"alter database {name} allow_connections false")
-            await admin.fetch("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1", name)
-            await admin.execute(f"alter database {name} rename to {name}_away")
+    async with gateway(lane.world.publisher, lane.pool, lane.reports) as client:
+        async with away(stack, database):
             accepted = await client.post("/v1/reports", json=body(source))
             assert accepted.status_code == 202
-            away = await client.get(accepted.json()["status_url"])
-            await admin.execute(f"alter database {name}_away rename to {name}")
-            await admin.execute(f"alter database {name} allow_connections true")
-            assert (away.status_code, away.json()["error"]["code"]) == (503, "unavailable")
-            assert int(away.headers["retry-after"]) > 0
-            assert (await client.get(accepted.json()["status_url"])).status_code == 404
-    finally:
-        await admin.close()
+            asked = await client.get(accepted.json()["status_url"])
+        assert (asked.status_code, asked.json()["error"]["code"]) == (503, "unavailable")
+        assert int(asked.headers["retry-after"]) > 0
+        assert (await client.get(accepted.json()["status_url"])).status_code == 404
+
+
+CONTACT = {"phone": "13800138000"}
+
+
+async def test_without_a_vault_key_a_contact_is_refused_with_what_to_set_and_reports_go_on(
+    lane: Lane, source: str
+) -> None:
+    async with gateway(lane.world.publisher, lane.pool, lane.reports) as client:
+        refused = await client.post("/v1/reports", json=body(source, "1", contact=CONTACT, secret="correct horse"))
+        assert (refused.status_code, refused.json()["error"]["code"]) == (501, "no_vault_key")
+        assert "DUBAN_VAULT_KEY" in refused.text
+        assert await lane.world.records(lane.reports) == []
+        accepted = await client.post("/v1/reports", json=body(source, "1"))
+        assert (accepted.status_code, "code" in accepted.json()) == (202, False)
+    [record] = await lane.world.records(lane.reports)
+    assert decode(record.key, record.value, record.headers, {Report.TYPE: Report}).data == report()
+
+
+async def test_a_contact_that_cannot_be_sealed_keeps_its_report_back_and_one_without_goes_on(
+    lane: Lane, source: str, stack: Stack, database: str
+) -> None:
+    key = SecretStr(b64encode(b"k" * 32).decode())
+    async with gateway(lane.world.publisher, lane.pool, lane.reports, vault_key=key) as client:
+        async with away(stack, database):
+            refused = await client.post("/v1/reports", json=body(source, "1", contact=CONTACT, secret="correct horse"))
+            accepted = await client.post("/v1/reports", json=body(source, "2", secret="correct horse"))
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
+        assert (accepted.status_code, len(accepted.json()["code"])) == (202, 19)
+    assert len(await lane.world.records(lane.reports)) == 1
+
+
+async def test_a_contact_is_sealed_before_its_report_is_published(lane: Lane, source: str) -> None:
+    nowhere = Publisher(Settings(kafka=f"127.0.0.1:{free_port()}"), "tests")
+    key = SecretStr(b64encode(b"k" * 32).decode())
+    given = body(source, "1", contact=CONTACT, secret="correct horse")
+    async with gateway(nowhere, lane.pool, lane.reports, vault_key=key, gateway_patience=0.5) as client:
+        assert (await client.post("/v1/reports", json=given)).status_code == 503
+    assert await lane.pool.fetchval("select count(*) from intake.vault_contacts where source = $1", source) == 1
+    async with gateway(lane.world.publisher, lane.pool, lane.reports, vault_key=key) as client:
+        assert (await client.post("/v1/reports", json=given)).status_code == 202
+    assert await lane.pool.fetchval("select count(*) from intake.vault_contacts where source = $1", source) == 1
 
 
 async def test_a_record_larger_than_any_topic_takes_is_413(lane: Lane, source: str) -> None:

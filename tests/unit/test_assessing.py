@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ from duban_console.assessing.choosing import chosen
 from duban_console.assessing.claims import Outcome, Verdict
 from duban_console.assessing.compiling import Sheet, compiled
 from duban_console.assessing.histories import follow, histories
-from duban_console.assessing.sheets import to_csv, to_json
+from duban_console.assessing.sheets import to_csv, to_geojson, to_json
 from duban_router.domain import Decided, Refusal, decide
 from tests.given import Case, report, small_rules
 
@@ -30,6 +31,9 @@ AT = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 local
 LIMIT = datetime(2022, 4, 20, 2, tzinfo=UTC)  # ten working days later
 TICK = timedelta(microseconds=1)
 SEAL = {"uri": "file:///photo.jpg", "sha256": "0" * 64}
+DAY = timedelta(hours=14)  # to the end of the local day
+KINDS = ["bulletin", "account", "exposure", "ledger", "problems", "responsibilities", "tasks", "wall-chart"]
+COUNTED = [{"column": "duties"}, {"column": "duties_on_time"}]
 KEEP_PLAN = {
     "id": "keep-plan", "title": {"en": "Keep the plan"}, "owner": "@lead", "running": ["underway"],
     "since": ["planned"], "until": "plan_due", "categories": ["river"], "ladder": "standard", "basis": "practice",
@@ -62,10 +66,10 @@ class Story(Case):
         self.rules = rules()
         self.registered(report(**{"area": "north", **changed}))
 
-    def apply(self, data: do.Command) -> Decided | Refusal:
+    def apply(self, data: do.Command, drawn: int = 0) -> Decided | Refusal:
         if not isinstance(data, do.Register):
-            return super().apply(data)
-        outcome = decide(None, self.message(data), self.rules, self.now, self.serial)
+            return super().apply(data, drawn)
+        outcome = decide(None, self.message(data), self.rules, self.now, drawn=self.serial - 1)
         assert isinstance(outcome, Decided)
         self.standing, self.events = outcome.problem, [event for event, _ in outcome.steps]
         return outcome
@@ -338,6 +342,181 @@ class TestOthers:
         assert sheet([account], bulletin("ledger"), AT + timedelta(days=9)).rows == ()
 
 
+class TestDuties:
+    def opened(self, number: int, unit: str = "water", duty: str = "monthly-account", **changed: Any) -> Story:
+        """A duty of the calendar, opened on April 6 and due a few working days later."""
+        opens_at = changed.get("opens_at", AT)
+        change = c.Opened(
+            jurisdiction="smallville", number=f"D-{number}", pack="small@1", duty=duty, title=duty, unit=unit,
+            opens_at=opens_at,
+        )  # fmt: skip
+        story = Story(number)
+        first = story.events[0].model_copy(
+            update={"problem_id": derived_id("duty", number), "version": 1, "at": opens_at, "change": change}
+        )
+        story.events, story.now = [first], opens_at
+        return story
+
+    def handed_in(self, story: Story, after: timedelta) -> Story:
+        story.now += after
+        return story.happened(c.Completed(outcome="done"))
+
+    def test_the_rate_of_duties_is_what_was_submitted_in_time_of_what_was_due(self) -> None:
+        duties = [
+            self.handed_in(self.opened(1), timedelta(hours=1)),
+            self.handed_in(self.opened(2), timedelta(days=20)),
+        ]
+        duties += [self.opened(3), self.opened(4, unit="north")]
+        problem = Story(5).acknowledged()
+        by = assessment(("duty_rate", 100, 100, 0))
+        found = sheet([*duties, problem], bulletin("scores"), AT + timedelta(days=24), by)
+        assert row(found, "water")["duty-rate"] == 33.3
+        assert row(found, "north")["duty-rate"] == 0.0
+        counted = sheet([*duties, problem], bulletin("bulletin", columns=COUNTED), AT + timedelta(days=24))
+        assert (row(counted, "water")["duties"], row(counted, "water")["duties_on_time"]) == (3, 1)
+
+    def test_what_is_not_due_yet_counts_for_nobody(self) -> None:
+        by = assessment(("duty_rate", 100, 100, 0))
+        found = sheet([self.opened(1)], bulletin("scores"), AT + timedelta(hours=1), by)
+        assert (row(found, "water")["duty-rate"], row(found, "water")["score"]) == (None, None)
+        counted = sheet([self.opened(1)], bulletin("bulletin", columns=COUNTED), AT + timedelta(hours=1))
+        assert row(counted, None)["duties"] == 0
+
+    def test_only_the_duties_named_count(self) -> None:
+        duties = [self.handed_in(self.opened(1), timedelta(hours=1)), self.opened(2, duty="daily-report")]
+        both = assessment(("duty_rate", 100, 100, 0))
+        one = Assessment.model_validate(
+            {**both.model_dump(exclude_none=True),
+             "indicators": [{**both.indicators[0].model_dump(exclude_none=True), "duties": ["monthly-account"]}]}
+        )  # fmt: skip
+        as_of = AT + timedelta(days=20)
+        assert row(sheet(duties, bulletin("scores"), as_of, both), "water")["duty-rate"] == 50.0
+        assert row(sheet(duties, bulletin("scores"), as_of, one), "water")["duty-rate"] == 100.0
+
+    def test_what_is_only_handed_in_does_not_dilute_what_is_sent_back(self) -> None:
+        story = Story(1).acknowledged().completed()
+        story.done(do.Verify, "office", passed=False, reason="still foul")
+        duties = [self.handed_in(self.opened(number), timedelta(hours=1)) for number in range(2, 6)]
+        by = assessment(("sent_back_rate", 100, 0, 100))
+        found = sheet([story, *duties], bulletin("scores"), AT + timedelta(days=1), by)
+        assert row(found, "water")["sent-back-rate"] == 100.0
+
+
+class TestLists:
+    PLAN: ClassVar = {"person": "Li", "target": "clean", "measures": ["dig", "plant"]}
+
+    def planned(self, number: int, days: int, *milestones: int, **changed: Any) -> Story:
+        stages = [{"title": f"stage {day}", "due_at": AT + timedelta(days=day)} for day in milestones]
+        story = Story(number, **changed).acknowledged()
+        story.done(do.Plan, "water", plan={**self.PLAN, "due_at": AT + timedelta(days=days), "milestones": stages})
+        return story
+
+    def standing(self, story: Story, as_of: datetime) -> tuple[Any, Any]:
+        asked = bulletin("wall-chart", columns=[{"column": "standing"}, {"column": "days_behind"}])
+        (found,) = sheet([story], asked, as_of).rows
+        return found["standing"], found["days_behind"]
+
+    @pytest.mark.parametrize(
+        ("off", "found"), [(0 * TICK, ("on the way", None)), (TICK, ("behind by 1 d", 1)), (DAY, ("behind by 1 d", 1))]
+    )
+    def test_a_plan_is_behind_once_its_date_has_passed(self, off: timedelta, found: tuple[str, int | None]) -> None:
+        assert self.standing(self.planned(1, 3), AT + timedelta(days=3) + off) == found
+
+    def test_the_earliest_date_that_was_missed_counts(self) -> None:
+        story = self.planned(1, 30, 2, 4)
+        assert self.standing(story, AT + timedelta(days=7)) == ("behind by 5 d", 5)
+        story.advance(days=5)
+        story.done(do.ReachMilestone, "water", evidence=[SEAL])
+        assert self.standing(story, AT + timedelta(days=7)) == ("behind by 3 d", 3)
+        story.done(do.ReachMilestone, "water", evidence=[SEAL])
+        assert self.standing(story, AT + timedelta(days=7)) == ("on the way", None)
+
+    def test_what_is_completed_is_done_and_what_is_sent_back_is_not(self) -> None:
+        story = self.planned(1, 3)
+        story.advance(days=4)
+        story.completed()
+        assert self.standing(story, story.now + TICK) == ("done", None)
+        story.done(do.Verify, "office", passed=False, reason="still foul")
+        assert self.standing(story, story.now + TICK) == ("behind by 1 d", 1)
+
+    def test_what_rests_is_not_behind(self) -> None:
+        story = self.planned(1, 3).happened(c.Paused(ground="weather"))
+        assert self.standing(story, AT + timedelta(days=9)) == ("paused", None)
+
+    def test_a_plan_filed_anew_begins_nothing_anew_and_one_of_another_unit_does(self) -> None:
+        story = self.planned(1, 30)
+        asked = bulletin("wall-chart", columns=[{"column": "planned_from"}, {"column": "planned_to"}])
+        story.advance(days=2)
+        story.done(do.Plan, "water", plan={**self.PLAN, "due_at": AT + timedelta(days=40)})
+        (found,) = sheet([story], asked, story.now + TICK).rows
+        assert (found["planned_from"], found["planned_to"]) == ("2022-04-06", "2022-05-16")
+        story.handed_back().dispatched("north").acknowledged("north")
+        story.advance(days=1)
+        story.done(do.Plan, "north", plan={**self.PLAN, "due_at": AT + timedelta(days=20)})
+        (found,) = sheet([story], asked, story.now + TICK).rows
+        assert (found["planned_from"], found["planned_to"]) == ("2022-04-09", "2022-04-26")
+
+    def test_the_chart_goes_by_date_and_has_only_what_is_planned(self) -> None:
+        stories = [self.planned(1, 30), self.planned(2, 10), Story(3)]
+        asked = bulletin("wall-chart", columns=[{"column": "number"}])
+        found = sheet(stories, asked, AT + timedelta(days=1))
+        assert [one["number"] for one in found.rows] == ["SV-2022-0002", "SV-2022-0001"]
+
+    def test_tasks_are_what_is_open_the_nearest_limit_first_and_what_has_none_last(self) -> None:
+        unlimited, late, fresh = Story(1, category="noise"), Story(2), Story(3)
+        unlimited.acknowledged("north")
+        late.acknowledged()
+        fresh.advance(days=1)
+        closed = Story(4).acknowledged().completed().happened(c.StruckOff())
+        asked = bulletin("tasks", columns=[{"column": one} for one in ("number", "obligation", "owner", "due_on")])
+        found = sheet([unlimited, late, fresh, closed], asked, AT + timedelta(days=1))
+        assert [tuple(one.values())[1:] for one in found.rows] == [
+            ("SV-2022-0003", "Acknowledge", "Water bureau", "2022-04-07"),
+            ("SV-2022-0002", "Say how far it is", "Water bureau", "2022-04-13"),
+            ("SV-2022-0001", None, None, None),
+        ]
+
+    def test_problems_are_what_was_open_in_the_period(self) -> None:
+        stories = [Story(1), Story(2).acknowledged().completed().happened(c.StruckOff())]
+        asked = bulletin("problems", columns=[{"column": "number"}, {"column": "status"}])
+        told = [tuple(one.values())[1:] for one in sheet(stories, asked, AT + timedelta(days=1)).rows]
+        assert told == [("SV-2022-0001", "dispatched"), ("SV-2022-0002", "struck off")]
+        assert len(sheet(stories, asked, AT + timedelta(days=30)).rows) == 1
+
+    def test_a_unit_answers_for_what_it_leads_and_joins_and_the_office_for_what_waits(self) -> None:
+        led, joined, waiting = self.planned(1, 9), Story(2, category="noise"), Story(3)
+        led.done(do.Sponsor, "office", sponsor="the mayor")
+        waiting.handed_back()
+        found = sheet([led, joined, waiting], bulletin("responsibilities"), AT + timedelta(hours=1))
+        water = row(found, "water")
+        assert (water["leads"], water["joins"]) == ("SV-2022-0001", "SV-2022-0002")
+        assert (water["clause"], water["sponsor"], water["person"]) == ("art. 1; art. 2", "the mayor", "Li")
+        assert row(found, "office")["leads"] == "SV-2022-0003"
+        # North joins what lies in its territory, and leads the noise of it.
+        assert (row(found, "north")["leads"], row(found, "north")["joins"]) == ("SV-2022-0002", "SV-2022-0001")
+        assert [one["unit_id"] for one in found.rows] == ["office", "water", "north"]
+
+    def test_nobody_answers_any_more_for_what_left_the_ledger_before_the_period(self) -> None:
+        closed = Story(1).acknowledged().completed().happened(c.StruckOff())
+        assert row(sheet([closed], bulletin("responsibilities"), AT + DAY), "water")["leads"] == "SV-2022-0001"
+        assert sheet([closed], bulletin("responsibilities"), AT + timedelta(days=30)).rows == ()
+
+    def test_what_is_open_and_lies_somewhere_is_on_the_map(self) -> None:
+        place = {"latitude": 31.5, "longitude": 104.7}
+        stories = [
+            Story(1, location=place), Story(2), Story(3, location=place).acknowledged().completed(),
+        ]  # fmt: skip
+        stories[2].happened(c.StruckOff())
+        asked = bulletin("problems", columns=[{"column": "number", "title": {"en": "No."}}])
+        found = orjson.loads(to_geojson(sheet(stories, asked, AT + timedelta(hours=1))))
+        assert found["features"] == [
+            {"type": "Feature", "geometry": {"type": "Point", "coordinates": [104.7, 31.5]},
+             "properties": {"No.": "SV-2022-0001"}}
+        ]  # fmt: skip
+        units = orjson.loads(to_geojson(sheet(stories, bulletin("bulletin"), AT + timedelta(hours=1))))
+        assert units["features"] == []
+
+
 class TestAsOf:
     def stories(self) -> list[Story]:
         first = Story(1).acknowledged()
@@ -350,7 +529,7 @@ class TestAsOf:
         return [first, second, third]
 
     @settings(max_examples=40, deadline=None)
-    @given(hours=st.integers(1, 40 * 24), kind=st.sampled_from(["bulletin", "account", "exposure", "ledger"]))
+    @given(hours=st.integers(1, 40 * 24), kind=st.sampled_from(KINDS))
     def test_a_bulletin_has_the_same_bytes_whatever_happened_later(self, hours: int, kind: str) -> None:
         stories, as_of = self.stories(), AT + timedelta(hours=hours)
         whole = sheet(stories, bulletin(kind), as_of)
@@ -468,6 +647,11 @@ class TestScores:
         by = assessment(("satisfaction", 60, 100, 0), ("on_time_rate", 40, 100, 50))
         found = sheet([Story().acknowledged()], bulletin("scores"), AT + timedelta(hours=1), by)
         assert (row(found, "water")["score"], row(found, "water")["rank"]) == (100.0, None)
+
+    def test_whoever_has_a_role_is_assessed_beside_those_who_are_named(self) -> None:
+        by = assessment(("on_time_rate", 100, 100, 50), units=["water", "north"], roles=["county"])
+        found = sheet([Story().acknowledged()], bulletin("scores"), AT + timedelta(hours=1), by)
+        assert [one["unit_id"] for one in found.rows] == ["water", "north", "south"]
 
     def test_a_territory_is_charged_what_others_found_first(self) -> None:
         stories = [Story(1), Story(2, channel="patrol", area="north-town"), Story(3, channel="patrol", area="south")]

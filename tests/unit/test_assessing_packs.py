@@ -57,6 +57,7 @@ BULLETIN = {
         ({"indicators": [{**INDICATOR, "weight": 50}] * 2}, "punctual stands twice"),
         ({"indicators": [{**INDICATOR, "clause": None}]}, "clause or `basis: practice`"),
         ({"indicators": [{**INDICATOR, "kind": "coverage"}]}, "names no own_channels"),
+        ({"indicators": [{**INDICATOR, "duties": ["account"]}]}, "does not count duties"),
     ],
 )
 def test_an_assessment_that_measures_nothing_sensible_is_refused(changed: dict[str, Any], fault: str) -> None:
@@ -68,6 +69,9 @@ def test_an_assessment_that_measures_nothing_sensible_is_refused(changed: dict[s
     ("changed", "fault"),
     [
         ({"columns": [{"column": "number"}]}, "has no column number"),
+        ({"kind": "responsibilities", "columns": [{"column": "status"}]}, "has no column status"),
+        ({"kind": "problems", "columns": [{"column": "leads"}]}, "has no column leads"),
+        ({"kind": "targets", "columns": [{"column": "title"}]}, "has no column title"),
         ({"columns": [{"column": "late"}, {"column": "late"}]}, "late stands twice"),
         ({"title": {"en": "Week {week}"}}, "mentions {week}; it may mention year"),
         ({"title": {"en": "ok", "zh": "{"}}, "is no template"),
@@ -83,15 +87,24 @@ def test_a_bulletin_that_cannot_be_written_is_refused(changed: dict[str, Any], f
 def test_a_name_that_the_pack_does_not_know_is_told_with_its_place() -> None:
     odd = {**BULLETIN, "kind": "scores", "only": {"categories": ["river", "moon"]}, "recipients": ["@units", "nobody"]}
     bulletins = (Bulletin.model_validate(BULLETIN), Bulletin.model_validate(odd))
-    known: dict[str, Any] = {"units": ["water"], "categories": ["river"], "channels": ["patrol"]}
+    known: dict[str, Any] = {
+        "units": ["water"],
+        "categories": ["river"],
+        "channels": ["patrol"],
+        "duties": ["account"],
+        "roles": ["county"],
+    }
     assert list(strangers(None, bulletins, **known)) == [
         ("bulletins.1.kind", "there are no scores without an `assessment`"),
         ("bulletins.1.id", "the id weekly stands twice"),
         ("bulletins.1.recipients.1", "nobody is not among the units"),
         ("bulletins.1.only.categories.1", "moon is not among the categories"),
     ]
-    by = Assessment.model_validate({"indicators": [INDICATOR], "clause": "x", "own_channels": ["x"], "units": ["x"]})
-    assert [path for path, _ in strangers(by, (), **known)] == ["assessment.units.0", "assessment.own_channels.0"]
+    counted = {**INDICATOR, "kind": "duty_rate", "duties": ["account", "x"]}
+    told = {"indicators": [counted], "clause": "x", "own_channels": ["x"], "units": ["x"], "roles": ["county", "x"]}
+    assert [path for path, _ in strangers(Assessment.model_validate(told), (), **known)] == [
+        "assessment.units.0", "assessment.roles.1", "assessment.own_channels.0", "assessment.indicators.0.duties.1",
+    ]  # fmt: skip
 
 
 def test_every_column_and_status_has_its_words_and_every_kind_its_columns() -> None:

@@ -13,7 +13,7 @@ from pydantic import Field, create_model
 
 from duban.messages.events import KINDS
 from duban.moves import Status
-from duban.policy import PolicyPack, load_pack
+from duban.policy import PolicyPack, load_pack, loading
 from duban.policy.entry import Founded, Text
 from duban.policy.ladder import RELATIVE
 from duban.policy.laws import breaches
@@ -26,7 +26,9 @@ EXAMPLE: Final = ROOT / "docs/example-pack.yaml"
 GUIDE: Final = ROOT / "docs/writing-a-pack.md"
 #: The words of a measure before and after, as they are told where only the Chinese differs.
 WORDS: Final = ("Reminder / 提醒", "Reminder / 提示")
-PACKS: Final = [EXAMPLE, *sorted((ROOT / "deploy/packs").glob("*.yaml"))]
+#: The pack that uses every part of the language.
+SMALL: Final = ROOT / "tests/data/packs/small.yaml"
+PACKS: Final = [EXAMPLE, SMALL, *sorted((ROOT / "deploy/packs").glob("*.yaml"))]
 
 
 def example(*changes: tuple[str, str]) -> PolicyPack:
@@ -118,6 +120,136 @@ def test_every_event_status_and_role_has_its_words() -> None:
     assert {*RELATIVE, TERRITORIAL} - set(ROLES) == set()
 
 
+def small(*changes: tuple[str, str]) -> PolicyPack:
+    """The small pack, which uses every part of the language, with some passages replaced."""
+    text = SMALL.read_text("utf-8")
+    for passage, by in changes:
+        assert passage in text
+        text = text.replace(passage, by)
+    return load_pack(text, SMALL.name)
+
+
+def chapter(heading: str, pack: PolicyPack, language: Language = Language.EN) -> list[str]:
+    """The lines of one chapter or section, without empty ones."""
+    told = explained(pack, language).split(f"{heading}\n")[1]
+    return [line for line in re.split(r"\n##+ ", told)[0].splitlines() if line]
+
+
+def test_a_list_is_told_from_the_ground_to_the_exit() -> None:
+    assert chapter("### Blacklist (`blacklist`)", small()) == [
+        "Enterprises stand on it; kept by The office. [art. 14]",
+        (
+            "- Ground: broke the law again and again: by the measure Blacklisting, or by its keeper, with evidence. "
+            "[art. 14]"
+        ),
+        "- Whoever is to stand on it is told first and may answer within 5 days; then it counts.",
+        (
+            "- It ends by itself after 2 years; "
+            "the keeper takes it off before, on proof that all is made good."
+        ),
+        "- It bars from new projects and subsidies.",
+        "- It is public.",
+        (
+            "- An appeal is decided by Water bureau within 3 working days; "
+            "what has not counted yet, does not count before. [practice]"
+        ),
+        "  - At the lapse: Bulletin, to the unit that owes it and the unit above it.",
+        "  - This ladder (`late-report`): [practice]",
+        "  > Notice before: {of} is to stand on the {list} ({ground}) and may answer until {until}",
+        "  > On listing: {of} stands on the {list} until {until_date}, barred from {bars}",
+        "  > Off: {of} is off the {list}",
+    ]  # fmt: skip
+
+
+def test_a_list_without_rights_says_so() -> None:
+    told = chapter("### Credit record (`record`)", small())
+    assert "- It counts at once, without notice before." in told
+    assert "- It has no term: the keeper takes it off, on proof that all is made good." in told
+    assert "- Nobody hears an appeal." in told
+
+
+def test_a_list_is_told_in_chinese() -> None:
+    told = chapter("### Blacklist (`blacklist`)", small(), Language.ZH)
+    assert "- 列入前先行告知，可在5日内申诉；期满未申诉的，列入生效。" in told
+    assert "- 列入满2年自动移出；证明已全面整改的，由管理单位提前移出。" in told
+    assert "- 申诉由Water bureau在3个工作日内作出决定；尚未生效的，决定前不生效。〔惯例〕" in told
+
+
+def test_a_reward_is_told_with_its_range_its_budget_and_who_pays() -> None:
+    assert chapter("### Reward for a report (`tip`)", small()) == [
+        "1,000 to 30,000 CNY for the reporter; at most 50,000 CNY in one year. [art. 16]",
+        "- Due by the measure Reward.",
+        "- The office fixes the amount within 5 working days, or declines it with a reason.",
+        "  - At the lapse: Bulletin, to the unit that owes it and the unit above it.",
+        "  - This ladder (`late-report`): [practice]",
+        (
+            "- Water bureau pays it to whoever shows the code of the report; "
+            "what is not collected within 90 days is forfeited."
+        ),
+    ]  # fmt: skip
+    unbounded = chapter("### Reward for a report (`tip`)", small(("    budget: 50000\n", "    to: worker\n")))
+    assert "1,000 to 30,000 CNY for the worker of the cell; no budget bounds it. [art. 16]" in unbounded
+    assert "pays it to the worker of the cell" in unbounded[-1]
+
+
+def test_a_measure_says_what_it_opens_and_who_may_withhold_it() -> None:
+    told = chapter("## The measures and their words", small())
+    assert "- **Called to explain**: whoever is told owes: Explain oneself [practice]" in told
+    assert "- **Reward**: makes a reward due: Reward for a report [art. 16]" in told
+    assert (
+        "- **Breach**: waits for the approval of Police, which may withhold it with a reason; "
+        "puts the unit that it is taken against on the list Credit record: broke its word [art. 15]"
+    ) in told
+
+
+def test_a_duty_that_no_calendar_opens_names_the_measure_that_does() -> None:
+    told = chapter("## Duties", small())
+    assert told[-1].startswith(
+        "- **Explain oneself**: owed by whoever is told of the measure: Called to explain; within"
+    )
+
+
+def test_a_receipt_is_owed_by_each_body_for_itself() -> None:
+    receipt = '    title: {en: Confirm receipt of a referral}\n    owner: "@office"'
+    [said, *_] = chapter("(`receipt`)", small((receipt, receipt.replace("@office", "@referred"))))
+    assert said.startswith("Each body that it is referred to must confirm receipt of a referral within 3 working days")
+    assert "Each counts from its own referral, and its own receipt meets it." in said
+
+
+def test_a_trigger_names_the_channels_it_listens_to() -> None:
+    assert any("channels: Hotline" in line for line in chapter("## Triggers", small()) if "crime-proved" in line)
+
+
+@pytest.mark.parametrize(
+    ("passage", "by", "change"),
+    [
+        (
+            "term: {years: 2}",
+            "term: {years: 3}",
+            Difference("lists", "blacklist", "term", "changed", "2 years", "3 years"),
+        ),
+        ("budget: 50000", "budget: 60000", Difference("rewards", "tip", "budget", "changed", "50000", "60000")),
+        ("opens: tip, ", "", Difference("measures", "tip-off", "opens", "removed", "tip", None)),
+        ("    notice: {days: 5}\n", "", Difference("lists", "blacklist", "notice", "removed", "5 days", None)),
+        (
+            "appeal: {to: water, within: {working_days: 3}",
+            "appeal: {to: water, within: {working_days: 5}",
+            Difference("lists", "blacklist", "appeal.within", "changed", "3 working days", "5 working days"),
+        ),
+        (
+            "      - {id: breach, title: {en: broke its word}, clause: \"art. 15\"}\n",
+            (
+                "      - {id: breach, title: {en: broke its word}, clause: \"art. 15\"}\n"
+                "      - {id: lie, title: {en: lied}, basis: practice}\n"
+            ),
+            Difference("lists", "record", "grounds.lie", "added", None, "title: lied"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_change_of_a_list_or_a_reward_is_told_like_any_other(passage: str, by: str, change: Difference) -> None:
+    assert differences(small(), small((passage, by))) == [change]
+
+
 def test_a_pack_does_not_differ_from_itself() -> None:
     assert differences(example(), example()) == []
 
@@ -191,16 +323,40 @@ def test_differences_stand_in_the_order_of_the_sections() -> None:
 
 def test_the_snippets_of_the_guide_are_the_example_in_its_order() -> None:
     example_text = EXAMPLE.read_text("utf-8")
-    snippets = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+    snippets = re.findall(r"```yaml\n(.*?)```", _guide()[0], re.DOTALL)
     places = [example_text.find(snippet) for snippet in snippets]
     assert -1 not in places
     assert places == sorted(places)
 
 
 def test_the_guide_shows_every_section_of_the_example() -> None:
-    snippets = "".join(re.findall(r"```yaml\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL))
+    snippets = "".join(re.findall(r"```yaml\n(.*?)```", _guide()[0], re.DOTALL))
     shown = set(re.findall(r"^([a-z_]+):", snippets, re.MULTILINE))
     assert shown == set(yaml.safe_load(EXAMPLE.read_text("utf-8")))
+
+
+def _guide() -> tuple[str, str]:
+    """The guide without its ninth chapter, and that chapter."""
+    before, ninth, after = re.split(r"(?m)^## (?:9|10) ", GUIDE.read_text("utf-8"))
+    return before + after, ninth
+
+
+def test_what_else_a_pack_may_say_is_whole_with_the_example() -> None:
+    """Each snippet of the ninth chapter is added to the example, entry by entry, and breaks no law."""
+    pack = yaml.safe_load(EXAMPLE.read_text("utf-8"))
+    for snippet in re.findall(r"```yaml\n(.*?)```", _guide()[1], re.DOTALL):
+        for section, said in yaml.load(snippet, loading._UniqueKeys).items():
+            pack[section] = [*pack.get(section, []), *said] if isinstance(said, list) else said
+        assert not list(breaches(PolicyPack.model_validate(pack))), snippet
+    optional = {name for name, field in PolicyPack.model_fields.items() if not field.is_required()}
+    assert optional - set(pack) <= {
+        "always_responsible",
+        "effective_from",
+        "parts",
+        "plan_changes",
+        "targets",
+        "windows",
+    }
 
 
 def test_every_link_of_the_guide_leads_somewhere() -> None:

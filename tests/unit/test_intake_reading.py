@@ -37,23 +37,23 @@ def lowered(message: HTTPMessage) -> dict[str, str]:
 
 
 def test_a_plain_report_is_stated_at_the_time_of_the_gateway_unless_it_says_when() -> None:
-    message = read({"content-type": "application/json; charset=utf-8"}, plain(), NOW)
+    message = read({"content-type": "application/json; charset=utf-8"}, plain(), NOW).message
     assert (message.source, message.id, message.jurisdiction, message.time) == ("city/hotline", "1", "smallville", NOW)
     assert message.data == Report.model_validate(REPORT)
     at = datetime(2026, 2, 1, tzinfo=UTC)
-    assert read({"content-type": JSON}, plain(time=at.isoformat()), NOW).time == at
+    assert read({"content-type": JSON}, plain(time=at.isoformat()), NOW).message.time == at
 
 
 @pytest.mark.parametrize("write", [to_binary_event, lambda event: to_structured_event(event, JSONFormat())])
 def test_a_cloudevent_as_others_write_it_gives_the_same_report_in_either_mode(write: Any) -> None:
     sent: HTTPMessage = write(EVENT)
-    message = read(lowered(sent), sent.body, datetime(2030, 1, 1, tzinfo=UTC))
+    message = read(lowered(sent), sent.body, datetime(2030, 1, 1, tzinfo=UTC)).message
     assert (message.source, message.id, message.time) == ("city/热线", "编号 1", NOW)
     assert message.data == Report.model_validate(REPORT)
 
 
 def test_the_example_in_the_documentation_is_taken() -> None:
-    assert read({"content-type": JSON}, json.dumps(EXAMPLE).encode(), NOW).data.category == "river"
+    assert read({"content-type": JSON}, json.dumps(EXAMPLE).encode(), NOW).message.data.category == "river"
 
 
 @pytest.mark.parametrize(

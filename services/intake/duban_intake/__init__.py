@@ -4,7 +4,7 @@ consumes  ``duban.reports.v1``   reports (线索), one receipt each, whatever ha
           ``duban.problems.v1``  closed and reopened problems (where a report may be attached), commands refused
 produces  ``duban.commands.v1``  Register for a new problem, Attach for a near-duplicate of an open one
           ``duban.reports.v1``   the gateway, a process of its own, puts there what comes over HTTP
-owns      the schema ``intake``: receipts, refusals, the places of open problems
+owns      the schema ``intake``: receipts, refusals, the places of open problems; the vault of who reported
 
     domain     whether a report is admitted, what becomes of it, which command follows; pure
     nearness   when two reports are one problem: distance, and the grid that finds neighbours; pure
@@ -12,4 +12,5 @@ owns      the schema ``intake``: receipts, refusals, the places of open problems
     store      PostgreSQL; memory: the same in dictionaries
     importing  reports from a CSV file, by a mapping; pure
     gateway    reports over HTTP, accepted once the broker has them
+    vault      who reported, sealed apart from the report, opened by two custodians together
 """

@@ -164,6 +164,6 @@ def collect(problem: Problem, command: do.Collect, rules: Rules) -> Changes:
 
 def _shows(code: str | None, handle: str) -> bool:
     try:
-        return code is not None and compare_digest(handle_of(code), handle)
+        return code is not None and compare_digest(handle_of(code).encode(), handle.encode())
     except ValueError:
         return False

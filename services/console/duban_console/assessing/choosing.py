@@ -18,8 +18,16 @@ _USUAL: Final = {
     BulletinKind.EXPOSURE: (Period.MONTHLY, Text(en="Exposure, {first} to {last}", zh="曝光清单（{first}至{last}）")),
     BulletinKind.LEDGER: (
         Period.MONTHLY,
-        Text(en="Ledger, {first} to {last}", zh="问题清单、责任清单、任务清单（{first}至{last}）"),
+        Text(en="Ledger, {first} to {last}", zh="问题台账（{first}至{last}）"),
     ),
+    BulletinKind.PROBLEMS: (Period.YEARLY, Text(en="Problems, as of {last}", zh="问题清单（截至{last}）")),
+    BulletinKind.RESPONSIBILITIES: (
+        Period.YEARLY,
+        Text(en="Responsibilities, as of {last}", zh="责任清单（截至{last}）"),
+    ),
+    BulletinKind.TASKS: (Period.YEARLY, Text(en="Tasks, as of {last}", zh="任务清单（截至{last}）")),
+    BulletinKind.WALL_CHART: (Period.YEARLY, Text(en="Wall chart, as of {last}", zh="整改作战图（截至{last}）")),
+    BulletinKind.TARGETS: (Period.YEARLY, Text(en="Targets, as of {last}", zh="目标完成情况（截至{last}）")),
     BulletinKind.SCORES: (Period.YEARLY, Text(en="Scores, {first} to {last}", zh="考核得分（{first}至{last}）")),
 }
 
@@ -47,6 +55,8 @@ def chosen(pack: PolicyPack, name: str) -> Bulletin:
     kind = BulletinKind(name)
     if kind is BulletinKind.SCORES and assessment is None:
         raise LookupError(f"{pack.ref} has no `assessment`: nothing says how units are scored")
+    if kind is BulletinKind.TARGETS and not pack.targets:
+        raise LookupError(f"{pack.ref} has no `targets`: there is nothing to hold readings against")
     period, title = _USUAL[kind]
     # What the pack does not provide for is shown to nobody by itself.
     return Bulletin(

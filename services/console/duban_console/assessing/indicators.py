@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
@@ -30,7 +30,11 @@ class Score:
 
 
 def on_time_rate(tally: Tally) -> float | None:
-    """The share of judged obligations that were met within the limit as first set, in per cent."""
+    """The share of judged obligations that were met within the limit as first set, in per cent.
+
+    Each obligation of a holder counts once. A simulation's figure of the same name is another one: it counts every
+    time that a clock was set going, by the limit then in force, so that extensions and bouncing are in it.
+    """
     return _share(tally.outcomes[Outcome.ON_TIME], len(tally.judged))
 
 
@@ -61,11 +65,17 @@ def _copied_note_rate(tally: Tally) -> float | None:
     return _share(sum(problems[note] > 1 for _, note in tally.notes), len(tally.notes))
 
 
+def duty_rate(tally: Tally, named: Sequence[str] = ()) -> float | None:
+    """The share of the duties that were due, or of those ``named``, that were submitted in time, in per cent."""
+    due = [tally.judged[claim] for claim in tally.duties if not named or claim[1] in named]
+    return _share(sum(one.outcome is Outcome.ON_TIME for one in due), len(due))
+
+
 def _share(part: int, whole: int) -> float | None:
     return 100 * part / whole if whole else None
 
 
-#: How each kind is measured; coverage alone needs to know the areas.
+#: How each kind is measured; coverage needs to know the areas too, and a rate of duties which ones are meant.
 _MEASURES: Final[dict[IndicatorKind, Callable[[Tally], float | None]]] = {
     _K.TIME_TO_FIND: lambda tally: _typical(tally.find),
     _K.TIME_TO_RESPOND: lambda tally: _typical(tally.respond),
@@ -92,6 +102,8 @@ def measured(indicator: Indicator, unit: str | None, tally: Tally, rules: Rules)
     if indicator.kind is _K.COVERAGE:
         mine = {area for area in rules.areas if rules.territorial_unit(area) == unit}
         value = _share(len(tally.areas_heard & mine), len(mine))
+    elif indicator.kind is _K.DUTY_RATE:
+        value = duty_rate(tally, indicator.duties)
     else:
         value = _MEASURES[indicator.kind](tally)
     return None if value is None else round(value, 1)

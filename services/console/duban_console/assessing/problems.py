@@ -1,23 +1,27 @@
-"""Rows that are problems: the ledger by class, and the list for exposure. Pure."""
+"""Rows that are problems: the ledger by class, lists, the wall chart, and the list for exposure. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from math import inf
+from typing import Any, Final, NamedTuple
 
 from duban.deadlines import due
 from duban.messages import changes as c
 from duban.moves import Kind, Stage
 from duban.policy import Rules
-from duban.policy.assessment import Bulletin, BulletinKind, Column, Selection
+from duban.policy.assessment import FITTING, Bulletin, BulletinKind, Column, Selection
 from duban_console.assessing.claims import Outcome, Verdict
 from duban_console.assessing.histories import History
 from duban_console.assessing.periods import Window
+from duban_console.assessing.planning import days_behind, milestones, planned_from, standing
 from duban_console.assessing.tallies import exposures
 from duban_console.assessing.words import WORDS, Language, listed, said
 
 _C = Column
+#: The kinds whose rows are problems.
+OF_PROBLEMS: Final = frozenset(kind for kind, columns in FITTING.items() if Column.NUMBER in columns)
 
 
 def is_wanted(history: History, bulletin: Bulletin, as_of: datetime) -> bool:
@@ -44,29 +48,60 @@ def _overdue(history: History, only: Selection, as_of: datetime) -> list[Verdict
 def problem_rows(
     kind: BulletinKind, found: Iterable[History], only: Selection, window: Window, rules: Rules, language: Language
 ) -> list[dict[str, Any]]:
-    """A row a problem. Ledger: whatever was open within the window, by class. Exposure: exposed or overdue."""
-    listed = []
+    """A row a problem of those that belong in a list of this ``kind``, in its order.
+
+    Ledger and problems: whatever was open within the window, by class. Tasks: what is open at its end, the nearest
+    deadline first. Wall chart: what was open and has a plan, by the date of the plan. Exposure: exposed or overdue.
+    """
+    chosen = []
     for history in found:
         if history.problem.kind is not Kind.PROBLEM:
             continue
         exposed = [at for at, _ in exposures(history)]
         overdue = _overdue(history, only, window.as_of)
-        exposed_now = any(at in window for at in exposed)
-        if (exposed_now or overdue) if kind is BulletinKind.EXPOSURE else _was_open(history, window):
-            listed.append((history, exposed, overdue))
-    order = {category: index for index, category in enumerate(rules.categories)}
-    listed.sort(
-        key=lambda one: (
-            order.get(one[0].problem.category, len(order)) if kind is BulletinKind.LEDGER else 0,
-            one[0].deeds[0].event.at,
-            one[0].problem.number,
-        )
-    )
-    return [_row(*one, window, rules, language) for one in listed]
+        if _belongs(kind, history, window, exposed, overdue):
+            chosen.append((_place_in(kind, history, overdue, rules), history, exposed, overdue))
+    chosen.sort(key=lambda one: (one[0], one[1].deeds[0].event.at, one[1].problem.number))
+    return [_row(*one[1:], window, rules, language) for one in chosen]
 
 
-def _was_open(history: History, window: Window) -> bool:
-    if history.problem.stage not in (Stage.CLOSED, Stage.REJECTED):
+def _belongs(
+    kind: BulletinKind, history: History, window: Window, exposed: list[datetime], overdue: list[Verdict]
+) -> bool:
+    match kind:
+        case BulletinKind.EXPOSURE:
+            return bool(overdue) or any(at in window for at in exposed)
+        case BulletinKind.TASKS:
+            return _is_open(history)
+        case BulletinKind.WALL_CHART:
+            return history.problem.plan is not None and was_open(history, window)
+        case _:
+            return was_open(history, window)
+
+
+def _place_in(kind: BulletinKind, history: History, overdue: list[Verdict], rules: Rules) -> float:
+    """What the rows of a kind are sorted by, before the time at which they began."""
+    problem = history.problem
+    match kind:
+        case BulletinKind.EXPOSURE:
+            return 0
+        case BulletinKind.TASKS:
+            due_at = _task(history, overdue).due_at
+            return due_at.timestamp() if due_at else inf
+        case BulletinKind.WALL_CHART:
+            return problem.plan.due_at.timestamp() if problem.plan else inf
+        case _:
+            order = list(rules.categories)
+            return order.index(problem.category) if problem.category in rules.categories else len(order)
+
+
+def _is_open(history: History) -> bool:
+    return history.problem.stage not in (Stage.CLOSED, Stage.REJECTED)
+
+
+def was_open(history: History, window: Window) -> bool:
+    """Whether the problem was open at any time within ``window``."""
+    if _is_open(history):
         return True
     return any(d.event.at in window for d in history.deeds if isinstance(d.event.change, c.StruckOff | c.Rejected))
 
@@ -76,17 +111,22 @@ def _row(
 ) -> dict[str, Any]:
     problem, plan = history.problem, history.problem.plan
     unit = (overdue[0].unit if overdue else problem.lead_unit) or rules.pack.office
-    obligation, due_at = _task(history, overdue)
+    task = _task(history, overdue)
+
+    def day_of(at: datetime) -> date:
+        return at.astimezone(rules.zone).date()
 
     def day(at: datetime | None) -> str | None:
-        return at.astimezone(rules.zone).date().isoformat() if at is not None else None
+        return day_of(at).isoformat() if at is not None else None
 
     def named(id_: str | None, among: Any) -> str | None:
         return said(among[id_].title, language) if id_ in among else id_
 
     late = overdue[0].judged_at if overdue else None
+    behind = days_behind(problem, window, day_of)
     return {
         "unit_id": unit,
+        "place": problem.location if _is_open(history) else None,
         _C.UNIT: named(unit, rules.units),
         _C.NUMBER: problem.number,
         _C.TITLE: problem.title,
@@ -99,25 +139,40 @@ def _row(
         _C.CO_UNITS: listed([str(named(one, rules.units)) for one in problem.co_units], language),
         _C.CLAUSE: problem.clause or None,
         _C.REGISTERED_ON: day(history.deeds[0].event.at),
-        _C.OBLIGATION: said(history.rules.obligation(obligation).title, language) if obligation else None,
-        _C.DUE_ON: day(due_at),
-        _C.DAYS_LATE: (window.last - late.astimezone(rules.zone).date()).days if late else None,
+        _C.OBLIGATION: said(history.rules.obligation(task.obligation).title, language) if task.obligation else None,
+        _C.OWNER: named(task.owner, rules.units),
+        _C.DUE_ON: day(task.due_at),
+        _C.DAYS_LATE: (window.last - day_of(late)).days if late else None,
+        _C.SPONSOR: problem.sponsor,
         _C.TARGET: plan.target if plan else None,
         _C.MEASURES: listed(plan.measures, language) if plan else None,
         _C.PERSON: plan.person if plan else None,
+        _C.MILESTONES: milestones(problem, day_of, language),
+        _C.PLANNED_FROM: day(planned_from(history)) if plan else None,
+        _C.PLANNED_TO: day(plan.due_at) if plan else None,
+        _C.STANDING: standing(problem, behind, language),
+        _C.DAYS_BEHIND: behind,
         _C.MEASURE: named(_measure(history), history.rules.measures),
         _C.EXPOSED_ON: day(exposed[-1] if exposed else None),
         _C.REASON: history.word_of(unit) or None,
     }
 
 
-def _task(history: History, overdue: list[Verdict]) -> tuple[str | None, datetime | None]:
-    """What is owed, and until when: overdue the longest, else due next by the limits as they stand now."""
+class _Task(NamedTuple):
+    """What is owed, by whom, and until when; nothing where nothing has a limit."""
+
+    obligation: str | None = None
+    owner: str | None = None
+    due_at: datetime | None = None
+
+
+def _task(history: History, overdue: list[Verdict]) -> _Task:
+    """What is overdue the longest, else what falls due next by the limits as they stand now."""
     if overdue:
-        return overdue[0].obligation, overdue[0].limit_at
-    standing = history.problem.model_copy(update={"deadlines": ()})
-    soonest = min(due(standing, history.rules), key=lambda one: (one.lapse_at, one.obligation), default=None)
-    return (soonest.obligation, soonest.lapse_at) if soonest else (None, None)
+        return _Task(overdue[0].obligation, overdue[0].unit, overdue[0].limit_at)
+    anew = history.problem.model_copy(update={"deadlines": ()})
+    soonest = min(due(anew, history.rules), key=lambda one: (one.lapse_at, one.obligation), default=None)
+    return _Task(soonest.obligation, soonest.owner, soonest.lapse_at) if soonest else _Task()
 
 
 def _measure(history: History) -> str | None:

@@ -1,4 +1,4 @@
-"""A sheet as bytes: JSON for programs, CSV for spreadsheets. The same sheet always gives the same bytes. Pure."""
+"""A sheet as bytes: JSON for programs, CSV for spreadsheets, GeoJSON for maps; the same sheet, the same bytes. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from duban_console.assessing.compiling import Sheet, Value
+from duban_console.assessing.compiling import Sheet
+from duban_console.assessing.units import Value
 
 #: A spreadsheet would run a cell that begins so as a formula, and reporters write the titles.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -38,6 +39,21 @@ def as_data(sheet: Sheet) -> dict[str, Any]:
 def to_json(sheet: Sheet) -> bytes:
     """One JSON document in one line."""
     return orjson.dumps(as_data(sheet), option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+
+
+def to_geojson(sheet: Sheet) -> bytes:
+    """The rows that lie somewhere as a feature collection (RFC 7946), with the cells by their headings, in one line."""
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": [place.longitude, place.latitude]},
+            "properties": {heading: row[key] for key, heading in sheet.columns},
+        }
+        for row, place in zip(sheet.rows, sheet.places, strict=True)
+        if place is not None
+    ]
+    found = {"type": "FeatureCollection", "title": sheet.title, "as_of": sheet.window.as_of, "features": features}
+    return orjson.dumps(found, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 
 
 def to_csv(sheet: Sheet, *, bom: bool = False) -> bytes:

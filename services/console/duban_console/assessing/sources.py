@@ -1,10 +1,12 @@
-"""Where the events come from: the ledger's published view, or a file of them."""
+"""Where events come from: the ledger's published view, or a file of them; and readings: a CSV file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import csv
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
-from datetime import datetime
+from datetime import date, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -17,8 +19,11 @@ from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
 from duban.messages.envelope import first_fault
 from duban.problem import Event
+from duban_console.assessing.targets import Reading
 from duban_console.reading import asking
 
+#: The columns of a file of readings.
+_READING: Final = ("target", "read_on", "value")
 _BEFORE: Final = """
     select body from router.published_events as one
     join router.published_problems as problem on problem.id = one.problem_id
@@ -73,3 +78,40 @@ def _events(path: Path, lines: Iterable[bytes]) -> Iterator[Event]:
             raise Undecodable("not_json", f"{path}, line {number}: {error}") from None
         except ValidationError as error:
             raise Undecodable("invalid", f"{path}, line {number} is no event: {first_fault(error)}") from None
+
+
+def from_readings(path: Path, targets: Collection[str]) -> list[Reading]:
+    """The readings in a CSV file in UTF-8 with the columns ``target``, ``read_on`` (2019-12-31) and ``value``.
+
+    ``targets`` are the ids that there are; the value is in the unit that the target is measured in.
+
+    Raises:
+        Undecodable: naming the line, and what is wrong there.
+    """
+    found: dict[tuple[str, date], Reading] = {}
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        rows = csv.reader(lines)
+        if tuple(next(rows, ())) != _READING:
+            raise Undecodable("invalid", f"{path}, line 1: the columns must be {','.join(_READING)}")
+        for row in rows:
+            if row:
+                try:
+                    one = _reading(row, targets)
+                    if (one.target, one.read_on) in found:
+                        raise ValueError(f"{one.target} was read on {one.read_on} already")
+                except ValueError as error:
+                    raise Undecodable("invalid", f"{path}, line {rows.line_num}: {error}") from None
+                found[one.target, one.read_on] = one
+    return list(found.values())
+
+
+def _reading(row: list[str], targets: Collection[str]) -> Reading:
+    if len(row) != len(_READING):
+        raise ValueError(f"has {len(row)} cells, not {len(_READING)}")
+    target, read_on, value = (cell.strip() for cell in row)
+    if target not in targets:
+        raise ValueError(f"{target} is not among the targets: {', '.join(targets)}")
+    number = float(value)
+    if not isfinite(number):
+        raise ValueError(f"{value} is no number")
+    return Reading(target, date.fromisoformat(read_on), number)

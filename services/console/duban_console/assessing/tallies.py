@@ -20,6 +20,10 @@ _HOUR = 3600
 _DONE = frozenset({Status.VERIFYING, Status.VERIFIED, Status.STRUCK_OFF})
 
 
+#: A problem, an obligation that runs in it, and the unit that owes it.
+Claim = tuple[UUID, str, str]
+
+
 @dataclass(slots=True)
 class Times:
     """Durations in hours: of what has ended in the window, and of what still waits at its end."""
@@ -30,7 +34,10 @@ class Times:
 
 @dataclass(slots=True)
 class Tally:
-    """What counts of one unit; ``judged`` holds one verdict for each obligation of each problem, the worst."""
+    """What counts of one unit; ``judged`` holds one verdict for each obligation of each problem, the worst.
+
+    ``duties`` are those of the verdicts that are about duties of the calendar.
+    """
 
     received: set[UUID] = field(default_factory=set)
     open: set[UUID] = field(default_factory=set)
@@ -38,8 +45,9 @@ class Tally:
     struck_off: set[UUID] = field(default_factory=set)
     rebounded: set[UUID] = field(default_factory=set)
     no_deadline: set[UUID] = field(default_factory=set)
-    judged: dict[tuple[UUID, str, str], Verdict] = field(default_factory=dict)
-    overdue: dict[tuple[UUID, str, str], tuple[History, Verdict]] = field(default_factory=dict)
+    judged: dict[Claim, Verdict] = field(default_factory=dict)
+    duties: set[Claim] = field(default_factory=set)
+    overdue: dict[Claim, tuple[History, Verdict]] = field(default_factory=dict)
     deeds: Counter[str] = field(default_factory=Counter)
     held_hours: float = 0
     find: Times = field(default_factory=Times)
@@ -97,6 +105,8 @@ def _obligations(tallies: Tallies, history: History, window: Window) -> None:
                 known = tally.judged.get(key)
                 if known is None or severity.index(one.outcome) >= severity.index(known.outcome):
                     tally.judged[key] = one
+                if history.problem.kind is Kind.DUTY:
+                    tally.duties.add(key)
             if one.owing and one.outcome is Outcome.LATE:
                 tally.overdue[key] = (history, one)
 
@@ -197,6 +207,8 @@ def _deed(tallies: Tallies, history: History, deed: Deed) -> None:
         _, _, co_unit = change.obligation.partition("/")
         of_office = history.rules.obligation(change.obligation).owner == "@office"
         unit = history.rules.pack.office if of_office else co_unit or unit
+    elif isinstance(change, c.Completed) and history.problem.kind is Kind.DUTY:
+        return  # what is only handed in nobody sends back: among the completions it would dilute the rate
     for tally in _books(tallies, unit):
         tally.deeds[change.kind] += 1
         if isinstance(change, c.Rated):

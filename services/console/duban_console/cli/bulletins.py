@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.markup import escape
@@ -18,7 +18,7 @@ from rich.table import Table
 from duban.errors import PackError
 from duban.io.settings import Settings
 from duban.policy import PolicyPack, Rules
-from duban.policy.assessment import Bulletin, Period
+from duban.policy.assessment import Bulletin, BulletinKind, Period
 from duban.policy.library import Library
 from duban.problem import Event
 from duban_console import packs
@@ -26,8 +26,9 @@ from duban_console.assessing.choosing import chosen, offered
 from duban_console.assessing.compiling import Sheet, compiled
 from duban_console.assessing.histories import histories
 from duban_console.assessing.periods import as_of as instant
-from duban_console.assessing.sheets import to_csv, to_json
-from duban_console.assessing.sources import from_file, from_ledger
+from duban_console.assessing.sheets import to_csv, to_geojson, to_json
+from duban_console.assessing.sources import from_file, from_ledger, from_readings
+from duban_console.assessing.targets import Reading
 from duban_console.assessing.words import Language
 from duban_console.cli.output import Code, command, err, fail, out
 from duban_console.cli.reaching import present, settings
@@ -39,6 +40,10 @@ class Format(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
+    GEOJSON = "geojson"
+
+
+_AS_JSON: Final[dict[Format, Callable[[Sheet], bytes]]] = {Format.JSON: to_json, Format.GEOJSON: to_geojson}
 
 
 class Tongue(StrEnum):
@@ -51,15 +56,23 @@ class Tongue(StrEnum):
 @command
 async def bulletin(
     pack: Annotated[str, typer.Argument(help="A pack that is published (its id, id@version or city), or its file.")],
-    kind: Annotated[str, typer.Argument(help="The id of one of its bulletins, or bulletin, account, exposure, …")],
+    kind: Annotated[str, typer.Argument(help=f"The id of one of its bulletins, or {', '.join(BulletinKind)}.")],
     as_of: Annotated[
         str, typer.Option("--as-of", help="The end of this local day, or a local time, YYYY-MM-DDTHH:MM.")
     ],
     period: Annotated[Period | None, typer.Option(help="Another period than that of the pack.")] = None,
-    form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TABLE,
+    form: Annotated[
+        Format, typer.Option("--format", help="How it is written; as geojson, what is open and lies somewhere.")
+    ] = (Format.TABLE),
     events: Annotated[
         Path | None,
         typer.Option(help="Events from a file of JSON lines, not from the ledger.", dir_okay=False, exists=True),
+    ] = None,
+    readings: Annotated[
+        Path | None,
+        typer.Option(
+            help="For targets: a CSV file with the columns target,read_on,value.", dir_okay=False, exists=True
+        ),
     ] = None,
     bom: Annotated[
         bool, typer.Option("--bom", help="Begin the CSV with a byte order mark, as Excel needs it.")
@@ -68,27 +81,52 @@ async def bulletin(
         Tongue | None, typer.Option("--lang", help="Chinese where the pack has it, if not said.")
     ] = None,
 ) -> None:
-    """Compile a bulletin (通报), an account (月交账), an exposure list (曝光), the ledger by class, or scores (考核).
+    """Compile a bulletin (通报), an account (月交账), lists (清单), a wall chart (挂图作战), or scores (考核).
 
     It is about the period in which the day lies, up to its end. Later events do not matter: under the same pack and
     calendar, whose versions it names, it has the same bytes for ever. Where a pack has grown, name it as id@version.
+    On time is what was done within the limit as first set, once for each unit and obligation; `duban simulate` counts
+    by the limits in force, each time anew, and shows another rate.
 
     Example: duban bulletin mianyang account --as-of 2022-04-30 --format csv --bom > account.csv
+
+    Example: duban bulletin mianzhu wall-chart --as-of 2018-08-31
+
+    Example: duban bulletin mianzhu tasks --as-of 2018-08-31 --format geojson > tasks.geojson
+
+    Example: duban bulletin deploy/packs/mianzhu-2018.yaml targets --as-of 2019-12-31 --readings readings.csv
     """
-    known = settings() if events is None else None
+    known = None if events or (readings and _is_file(pack)) else settings()
     library, rules = await _rules(pack, known)
     until_at = _instant(as_of, rules)
     if known is not None and until_at > await present(known):
         fail(Code.USAGE, f"{as_of} has not passed yet: what is compiled now would not be the same again")
     asked = _asked(rules.pack, kind)
-    told: Iterable[Event] = (
-        from_file(events) if events else await from_ledger(settings(), rules.pack.jurisdiction, until_at)
-    )
+    read = _readings(asked, readings, rules.pack)
+    told = () if asked.kind is BulletinKind.TARGETS else await _told(events, rules.pack, until_at)
     found = histories(told, partial(_cited, library), rules.pack.jurisdiction, until_at)
     tongue: Language = language.value if language else ("zh" if asked.title.zh else "en")
     assessment = offered(rules.pack)[0]
-    sheet = compiled(asked, assessment, found, rules, until_at, period=period, language=tongue)
+    sheet = compiled(asked, assessment, found, rules, until_at, period=period, language=tongue, readings=read)
     _write(sheet, form, bom=bom)
+
+
+def _is_file(pack: str) -> bool:
+    """Whether the pack stands in a file: with all else from files, no broker and no ledger is asked."""
+    return Path(pack).is_file()
+
+
+async def _told(events: Path | None, pack: PolicyPack, until_at: datetime) -> Iterable[Event]:
+    return from_file(events) if events else await from_ledger(settings(), pack.jurisdiction, until_at)
+
+
+def _readings(asked: Bulletin, path: Path | None, pack: PolicyPack) -> list[Reading]:
+    """The readings that a bulletin of targets needs, and no other can use."""
+    if asked.kind is BulletinKind.TARGETS and path is None:
+        fail(Code.USAGE, "targets are held against readings: name a CSV file with --readings (target,read_on,value)")
+    if asked.kind is not BulletinKind.TARGETS and path is not None:
+        fail(Code.USAGE, f"{asked.id} is a bulletin of kind {asked.kind}; only targets are held against --readings")
+    return from_readings(path, [one.id for one in pack.targets]) if path else []
 
 
 async def _rules(named: str, known: Settings | None) -> tuple[Library, Rules]:
@@ -165,5 +203,5 @@ def _write(sheet: Sheet, form: Format, *, bom: bool) -> None:
         out().print(table)
         return
     sys.stdout.flush()
-    sys.stdout.buffer.write(to_json(sheet) if form is Format.JSON else to_csv(sheet, bom=bom))
+    sys.stdout.buffer.write(to_csv(sheet, bom=bom) if form is Format.CSV else _AS_JSON[form](sheet))
     sys.stdout.flush()

@@ -1,28 +1,36 @@
-"""The routes of the gateway."""
+"""The routes of the gateway: reports in, what became of them; the vault's routes come beside them."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol
+from dataclasses import replace
+from typing import Final, Protocol
 from urllib.parse import quote, unquote
 from uuid import UUID
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, Field
-from starlette.exceptions import HTTPException
 
 from duban.clock import Clock
-from duban.errors import RecordTooLarge, Unavailable
-from duban.io.waiting import is_unavailable
-from duban.messages.envelope import Record, encode
-from duban_intake.domain import Outcome, Receipt, own_problem
-from duban_intake.gateway.reading import JSON, STRUCTURED, Fault, Submission, read
+from duban.messages.envelope import Message, Record, encode
+from duban.messages.handle import handle_of
+from duban.messages.report import Report
+from duban_intake.domain import Outcome, Receipt, digest, own_problem
+from duban_intake.gateway.answering import FAULTS, Faulty, answer_faults, body_of, reached
+from duban_intake.gateway.custody import add_custody
+from duban_intake.gateway.reading import JSON, STRUCTURED, Fault, Handed, Submission, read
+from duban_intake.vault.contact import Bound
+from duban_intake.vault.desk import Vault
+from duban_intake.vault.sealing import Keyring
 
-_log = structlog.get_logger(__name__)
 _PATH: Final = "/v1/reports"
-_RETRY: Final = {"Retry-After": "5"}
+_FAULTS: Final = {
+    **FAULTS,
+    409: {"model": Faulty, "description": "The contact contradicts the one that came with this report"},
+    410: {"model": Faulty, "description": "The contact of this report has been destroyed"},
+    501: {"model": Faulty, "description": "Contacts are not taken: no vault key is set"},
+}
 
 EXAMPLE: Final = {
     "source": "example-city/hotline",
@@ -50,6 +58,9 @@ class Accepted(BaseModel):
     problem_id: UUID
     status: str = "accepted"
     status_url: str = Field(description="Where to ask what became of the report")
+    code: str | None = Field(
+        None, description="The reporter's receipt: it shows that the report is theirs. Kept nowhere; tell it them now"
+    )
 
 
 class Became(BaseModel):
@@ -64,26 +75,6 @@ class Became(BaseModel):
     reason: str | None = None
 
 
-class What(BaseModel):
-    """A short stable word, the field where there is one, and a sentence with what to do."""
-
-    code: str
-    field: str | None = None
-    message: str
-
-
-class Faulty(BaseModel):
-    """The body of every answer that is not a success."""
-
-    error: What
-
-
-_FAULTS: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"model": Faulty, "description": "The report cannot be read; the field is named"},
-    413: {"model": Faulty, "description": "The body is too large"},
-    415: {"model": Faulty, "description": "The content type is not taken"},
-    503: {"model": Faulty, "description": "The broker is away; send the same report again"},
-}
 _BODIES: Final = {
     "requestBody": {
         "required": True,
@@ -103,17 +94,23 @@ def create_app(
     receipts: Asked,
     clock: Clock,
     max_body: int,
+    vault: Vault,
 ) -> FastAPI:
     """The application: ``put`` returns when the broker has a record, ``check`` raises RecordTooLarge."""
     app = FastAPI(title="Duban intake", version="1", description="Reports over HTTP.")
-    _answer_faults(app)
+    answer_faults(app)
 
     @app.post(_PATH, status_code=202, response_model=Accepted, responses=_FAULTS, openapi_extra=_BODIES)
     async def submit(request: Request) -> JSONResponse:
         """Hand in a report. The same source and id may be sent again at any time; the report counts once."""
-        message = read(request.headers, await _body(request, max_body), clock.now())
+        handed = read(request.headers, await body_of(request, max_body), clock.now())
+        message, code = claimed(handed, vault.keyring)
         record = encode(message)
         check(record)
+        if handed.contact is not None:
+            # Sealed before the report goes out: a report that is known to have a contact has it.
+            bound = Bound(message.source, message.id, message.jurisdiction, digest(message.data))
+            await reached(vault.keep(bound, handed.contact), "the contact cannot be sealed now; nothing was taken")
         await put(record)
         url = f"{_PATH}/{quote(message.source, safe='')}/{quote(message.id, safe='')}"
         accepted = Accepted(
@@ -121,14 +118,15 @@ def create_app(
             id=message.id,
             problem_id=own_problem(message.source, message.id),
             status_url=str(request.base_url).rstrip("/") + url,
+            code=code,
         )
-        return JSONResponse(accepted.model_dump(mode="json"), 202, headers={"Location": url})
+        return JSONResponse(accepted.model_dump(mode="json", exclude_none=True), 202, headers={"Location": url})
 
-    @app.get(_PATH + "/{source:path}/{id}", responses={404: {"model": Faulty}, 503: _FAULTS[503]})
+    @app.get(_PATH + "/{source:path}/{id}", responses={404: {"model": Faulty}, 503: FAULTS[503]})
     async def became(source: str, id: str, request: Request) -> Became:  # noqa: A002 the name in the contract
         """What became of a report: accepted, attached to a problem it repeats, or refused with the reason."""
         source, id = _named(request)  # noqa: A001
-        found = await _asked(receipts, own_problem(source, id))
+        found = await reached(receipts.receipt(own_problem(source, id)), "the receipts cannot be read now")
         if found is None:
             say = f"no receipt for {id} of {source}: intake has not come to it yet, or it was never sent"
             raise Fault(404, "unknown_report", say)
@@ -142,7 +140,18 @@ def create_app(
             reason=found.reason,
         )
 
+    add_custody(app, vault, max_body)
     return app
+
+
+def claimed(handed: Handed, keyring: Keyring | None) -> tuple[Message[Report], str | None]:
+    """The report under the handle of a claim code, and the code; as it is without secret or key, or with a handle."""
+    message = handed.message
+    if keyring is None or handed.told is None or message.data.reporter.handle is not None:
+        return message, None
+    code = keyring.code(message.source, message.id, handed.told)
+    reporter = message.data.reporter.model_copy(update={"handle": handle_of(code)})
+    return replace(message, data=message.data.model_copy(update={"reporter": reporter})), code
 
 
 def _named(request: Request) -> tuple[str, str]:
@@ -150,57 +159,3 @@ def _named(request: Request) -> tuple[str, str]:
     sent = request.scope["raw_path"].decode("latin-1").partition(f"{_PATH}/")[2]
     source, _, report_id = sent.rpartition("/")
     return unquote(source), unquote(report_id)
-
-
-async def _body(request: Request, most: int) -> bytes:
-    """The body, read no further than ``most`` bytes, whatever its length is said to be."""
-    say = f"the body is larger than {most} bytes; send evidence as links, with its SHA-256"
-    said = request.headers.get("content-length", "")
-    if said.isdigit() and int(said) > most:
-        raise Fault(413, "too_large", say)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise Fault(413, "too_large", say)
-    return bytes(body)
-
-
-def _answer_faults(app: FastAPI) -> None:
-    """One shape for every answer that is not a success."""
-
-    @app.exception_handler(Fault)
-    async def ours(_: Request, fault: Fault) -> JSONResponse:
-        return _faulty(fault.status, fault.code, str(fault), fault.field)
-
-    @app.exception_handler(RecordTooLarge)
-    async def too_large(_: Request, error: RecordTooLarge) -> JSONResponse:
-        return _faulty(413, "too_large", str(error))
-
-    @app.exception_handler(HTTPException)
-    async def routed(_: Request, error: HTTPException) -> JSONResponse:
-        code = {404: "unknown_path", 405: "wrong_method"}.get(error.status_code, "invalid")
-        return _faulty(error.status_code, code, f"{error.detail}; the paths stand in /docs")
-
-    @app.exception_handler(Unavailable)
-    async def away(_: Request, error: Unavailable) -> JSONResponse:
-        return _faulty(503, "unavailable", f"{error}; send the same again")
-
-    @app.exception_handler(Exception)
-    async def other(_: Request, error: Exception) -> JSONResponse:
-        _log.error("request failed", exc_info=error)
-        return _faulty(500, "internal", "the request broke the gateway; its log says how")
-
-
-async def _asked(receipts: Asked, key: UUID) -> Receipt | None:
-    try:
-        return await receipts.receipt(key)
-    except Exception as error:
-        if is_unavailable(error):
-            raise Unavailable("the receipts cannot be read now") from error
-        raise
-
-
-def _faulty(status: int, code: str, message: str, field: str | None = None) -> JSONResponse:
-    body = Faulty(error=What(code=code, field=field, message=message)).model_dump(exclude_none=True)
-    return JSONResponse(body, status, headers=_RETRY if status == 503 else None)

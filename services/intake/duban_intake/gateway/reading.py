@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from hashlib import sha256
+from typing import Annotated, Any, Final, Self, TypeAlias
 from urllib.parse import unquote
 
-from pydantic import AwareDatetime, Field, ValidationError
+import orjson
+from pydantic import AwareDatetime, Field, SecretStr, ValidationError, model_validator
 
 from duban.errors import Undecodable
 from duban.messages.envelope import Message, decode
 from duban.messages.report import Report
 from duban_intake.domain import MOST_CHARACTERS, submitted, unusable_identity
+from duban_intake.vault.contact import Contact
 
 JSON: Final = "application/json"
 STRUCTURED: Final = "application/cloudevents+json"
@@ -24,7 +30,7 @@ _Identity = Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
 #: What to do about a fault of validation, by pydantic's name for it.
 _ADVICE: Final = {
     "missing": "add it",
-    "extra_forbidden": "no such field: remove it, or put it under attributes",
+    "extra_forbidden": "no such field: remove it, or put it under attributes; who reported goes under contact only",
     "timezone_aware": "give the time zone, as in 2026-03-01T08:00:00+08:00",
     "string_too_long": "shorten it",
     "too_long": "shorten it",
@@ -32,12 +38,42 @@ _ADVICE: Final = {
 }
 
 
-class Submission(Report):
+#: Fields beside the report, which go no further than the vault.
+_CONFIDED: Final = ("contact", "secret")
+
+
+class Confided(Report):
+    """A report with what its reporter confides to the gateway alone."""
+
+    contact: Contact | None = Field(None, description="Who reported; sealed into the vault, and never published")
+    secret: SecretStr | None = Field(
+        None,
+        min_length=8,
+        max_length=200,
+        description="Known to the sender alone and never published. The claim code follows from it, so nobody who only "
+        "sees the report can ask for its code, or try out who reported, by sending it again",
+    )
+
+    @model_validator(mode="after")
+    def _is_kept_apart(self) -> Self:
+        if self.contact is not None and self.secret is None:
+            raise ValueError(
+                "a contact goes with a secret of the sender's own (at least 8 characters, another for each report), "
+                "or whoever sees the report could try out who sent it"
+            )
+        return self
+
+
+class Submission(Confided):
     """A report as plain JSON: its fields, with the id and the source that make it unique for ever."""
 
     source: _Identity = Field(description="Who sends: a name or URI that no other producer uses")
     id: _Identity = Field(description="The report's id at its source; the same id sent again is the same report")
     time: AwareDatetime | None = Field(None, description="When the source sent it; it counts from when it is accepted")
+
+
+#: Source, id, the time that was stated, and the report with what was confided.
+_Given: TypeAlias = tuple[str, str, datetime, Confided]
 
 
 class Fault(Exception):
@@ -50,8 +86,20 @@ class Fault(Exception):
         self.field = field
 
 
-def read(headers: Mapping[str, str], body: bytes, now: datetime) -> Message[Report]:
-    """The report in a request; ``headers`` by lower-case name. A report that states no time is stated at ``now``.
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A request taken apart: the report as it may travel, the contact, and the SHA-256 of all that was said.
+
+    ``told`` is None where no secret was sent: what anybody can say again makes no claim code.
+    """
+
+    message: Message[Report]
+    contact: Contact | None
+    told: bytes | None = field(repr=False)
+
+
+def read(headers: Mapping[str, str], body: bytes, now: datetime) -> Handed:
+    """What a request hands in; ``headers`` by lower-case name. A report that states no time is stated at ``now``.
 
     Raises:
         Fault: 400 or 415.
@@ -61,45 +109,83 @@ def read(headers: Mapping[str, str], body: bytes, now: datetime) -> Message[Repo
         say = f"content-type {kind or '(none)'} is not taken; send {JSON}, or {STRUCTURED} for a structured CloudEvent"
         raise Fault(415, "unsupported_type", say, "content-type")
     is_event = kind == STRUCTURED or any(name.startswith("ce-") for name in headers)
-    message = _event(headers, kind, body) if is_event else _plain(body)
-    refusal = unusable_identity(message.source, message.id)
+    source, report_id, stated_at, given = _event(headers, kind, body) if is_event else _plain(body)
+    refusal = unusable_identity(source, report_id)
     if refusal is not None:
-        field, _, what = refusal.reason.partition(": ")
-        raise Fault(400, refusal.code, what, field)
-    at = now if message.time == _NEVER else message.time
-    return submitted(message.source, message.id, message.data, at)
+        where, _, what = refusal.reason.partition(": ")
+        raise Fault(400, refusal.code, what, where)
+    report = Report.model_construct(**{name: getattr(given, name) for name in Report.model_fields})
+    at = now if stated_at == _NEVER else stated_at
+    return Handed(submitted(source, report_id, report, at), given.contact, _told(report, given))
 
 
-def _plain(body: bytes) -> Message[Report]:
+def _told(report: Report, given: Confided) -> bytes | None:
+    """The SHA-256 of the report and what was confided with it: of the content, not of its spelling."""
+    if given.secret is None:
+        return None
+    said = report.model_dump(mode="json", exclude_defaults=True)
+    contact = given.contact.model_dump(exclude_none=True) if given.contact else None
+    return sha256(orjson.dumps([said, contact, given.secret.get_secret_value()], option=orjson.OPT_SORT_KEYS)).digest()
+
+
+def _plain(body: bytes) -> _Given:
     try:
         given = Submission.model_validate_json(body)
     except ValidationError as error:
-        raise _malformed(error) from None
-    report = Report.model_construct(**{name: getattr(given, name) for name in Report.model_fields})
-    return submitted(given.source, given.id, report, given.time or _NEVER)
+        raise malformed(error) from None
+    return given.source, given.id, given.time or _NEVER, given
 
 
-def _malformed(error: ValidationError) -> Fault:
-    """The first fault of a body, with what to do about it."""
+def malformed(error: ValidationError) -> Fault:
+    """The first fault of a body, with what to do about it and without what was sent."""
     fault: Any = error.errors(include_url=False, include_input=False)[0]
     if fault["type"] == "json_invalid":
         return Fault(400, "not_json", f"the body is no JSON: {fault['ctx']['error']}; send one JSON object in UTF-8")
-    field = ".".join(map(str, fault["loc"])) or None
+    where = _field(".".join(map(str, fault["loc"]))) or None
     advice = _ADVICE.get(fault["type"])
-    return Fault(400, "invalid", f"{fault['msg']}; {advice}" if advice else f"{fault['msg']}; correct it", field)
+    return Fault(400, "invalid", f"{fault['msg']}; {advice}" if advice else f"{fault['msg']}; correct it", where)
 
 
-def _event(headers: Mapping[str, str], kind: str, body: bytes) -> Message[Report]:
+def _field(path: str) -> str:
+    """``path`` as it may be told: inside what was confided, only names of our own, for a sender may mix up the rest."""
+    top, _, inner = path.partition(".")
+    if top not in _CONFIDED:
+        return path
+    return path if inner in Contact.model_fields else top
+
+
+def _event(headers: Mapping[str, str], kind: str, body: bytes) -> _Given:
     """A CloudEvent; over HTTP the values of ``ce-`` headers are percent-encoded."""
     attributes = [
         (f"ce_{name[3:]}", unquote(value).encode(errors="replace"))
         for name, value in headers.items()
         if name.startswith("ce-")
     ]
+    _not_beside_the_data({name for name, _ in attributes}, kind, body)
     try:
-        return decode(None, body, [*attributes, ("content-type", kind.encode())], {Report.TYPE: Report})
+        event = decode(None, body, [*attributes, ("content-type", kind.encode())], {Report.TYPE: Confided})
     except Undecodable as error:
-        place = _PLACE.match(error.detail) if error.code == "invalid" else None
-        if place is None:
-            raise Fault(400, error.code, f"{error.detail}; correct it and send again") from None
-        raise Fault(400, error.code, f"{place['what']}; correct it and send again", place["field"]) from None
+        raise _undecodable(error) from None
+    return event.source, event.id, event.time, event.data
+
+
+def _not_beside_the_data(attributes: AbstractSet[str], kind: str, body: bytes) -> None:
+    """Refuse what was confided as an attribute of the CloudEvent, where it would be passed over in silence."""
+    given = set(attributes)
+    if kind == STRUCTURED:
+        with suppress(orjson.JSONDecodeError):
+            event = orjson.loads(body)
+            given |= {f"ce_{name}" for name in event} if isinstance(event, dict) else set()
+    for name in _CONFIDED:
+        if f"ce_{name}" in given:
+            raise Fault(400, "invalid", "is no attribute of a CloudEvent here; put it into the data", name)
+
+
+def _undecodable(error: Undecodable) -> Fault:
+    place = _PLACE.match(error.detail) if error.code == "invalid" else None
+    if place is not None:
+        return Fault(400, error.code, f"{place['what']}; correct it and send again", _field(place["field"]))
+    confided = next((name for name in _CONFIDED if error.detail.startswith(f"{name}.")), None)
+    if confided is not None:
+        return Fault(400, error.code, "has a field that is not known; correct it and send again", confided)
+    return Fault(400, error.code, f"{error.detail}; correct it and send again")

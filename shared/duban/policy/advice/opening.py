@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from duban.policy.advice.saying import Advice
+from duban.policy.advice.saying import Advice, Severity
+from duban.policy.listing import ListRule
 from duban.policy.pack import PolicyPack
 
 
@@ -23,15 +24,22 @@ def opened_by_nothing(pack: PolicyPack) -> Iterator[Advice]:
 def lists(pack: PolicyPack) -> Iterator[Advice]:
     """Lists on which one stands unheard, is named before one could answer, or stays for ever."""
     for index, kept in enumerate(pack.lists):
+        path, severity = f"lists.{index}", _severity(pack, kept)
         if kept.appeal is None:
             words = f"nobody hears an appeal against {kept.id}: whoever stands on it has no protection of rights"
-            yield Advice("list_without_appeal", f"lists.{index}", words)
+            yield Advice("list_without_appeal", path, words, severity)
         if kept.public and kept.notice is None:
             words = f"{kept.id} is public, and gives no `notice`: a name is out before its bearer could answer"
-            yield Advice("list_without_notice", f"lists.{index}", words)
+            yield Advice("list_without_notice", path, words, severity)
         if kept.term is None:
             words = f"{kept.id} has no `term`: one stands on it until {kept.keeper} takes one off"
-            yield Advice("list_without_term", f"lists.{index}", words, "note")
+            yield Advice("list_without_term", path, words, "note")
+
+
+def _severity(pack: PolicyPack, kept: ListRule) -> Severity:
+    """Rights weigh where an enterprise is burdened: a list of praise, or one of public bodies, may do without."""
+    burdens = bool(kept.bars) or any(measure.opens == kept.id for measure in pack.measures)
+    return "warning" if burdens and kept.of == "enterprise" else "note"
 
 
 def rewards(pack: PolicyPack) -> Iterator[Advice]:

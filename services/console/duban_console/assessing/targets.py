@@ -1,0 +1,62 @@
+"""Rows that are targets: what each indicator shall come to, beside the latest reading of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from duban.policy import Rules
+from duban.policy.assessment import Column
+from duban.policy.target import Target
+from duban_console.assessing.periods import Window
+from duban_console.assessing.words import WORDS, Language, listed, said
+
+_C = Column
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the indicator of ``target`` came to on a local day, in the unit that the target is measured in."""
+
+    target: str
+    read_on: date
+    value: float
+
+
+def target_rows(readings: Iterable[Reading], window: Window, rules: Rules, language: Language) -> list[dict[str, Any]]:
+    """A row a target, in the order of the pack, with the last reading of its indicator by the end of ``window``."""
+    latest: dict[str, Reading] = {}
+    for one in sorted(readings, key=lambda one: one.read_on):
+        if one.read_on <= window.last:
+            latest[one.target] = one
+    return [_row(target, latest.get(target.id), rules, language) for target in rules.pack.targets]
+
+
+def _row(target: Target, reading: Reading | None, rules: Rules, language: Language) -> dict[str, Any]:
+    gap = target.gap(reading.value) if reading else None
+    return {
+        "unit_id": target.lead,
+        _C.UNIT: said(rules.units[target.lead].title, language),
+        _C.CO_UNITS: listed([said(rules.units[one].title, language) for one in target.co], language),
+        _C.CLAUSE: target.clause,
+        _C.INDICATOR: said(target.title, language),
+        _C.BOUND: _bound(target),
+        _C.MEASURED_IN: target.measured_in,
+        _C.REACH_BY: target.by.isoformat() if target.by else None,
+        _C.READING: reading.value if reading else None,
+        _C.READ_ON: reading.read_on.isoformat() if reading else None,
+        _C.REACHED: _reached(gap, language),
+        _C.GAP: gap,
+    }
+
+
+def _bound(target: Target) -> str:
+    return f"≥ {target.at_least:.10g}" if target.at_least is not None else f"≤ {target.at_most:.10g}"
+
+
+def _reached(gap: float | None, language: Language) -> str:
+    if gap is None:
+        return said(WORDS["not_read"], language)
+    return said(WORDS["missed"], language).format(gap=f"{gap:.10g}") if gap else said(WORDS["reached"], language)

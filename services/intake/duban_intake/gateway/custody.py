@@ -1,0 +1,197 @@
+"""The routes of the vault: ask, approve or refuse, open, forget, and the log of all that.
+
+No authentication exists yet: who calls says who they are, and the gateway listens on the loopback address only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, TypeVar
+from uuid import UUID
+
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from duban_intake.domain import MOST_CHARACTERS
+from duban_intake.gateway.answering import FAULTS, Faulty, body_of, reached
+from duban_intake.gateway.reading import JSON, Fault, malformed
+from duban_intake.vault.chain import Line, Verdict
+from duban_intake.vault.contact import Contact
+from duban_intake.vault.custody import Kind
+from duban_intake.vault.desk import Vault
+
+B = TypeVar("B", bound=BaseModel)
+_PATH: Final = "/v1/vault"
+_AWAY: Final = "the vault cannot be reached now"
+_NEVER_KEPT: Final = {"Cache-Control": "no-store"}
+
+_Who = Annotated[str, Field(min_length=1, max_length=120, description="The custodian who acts")]
+_Identity = Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
+_Reason = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
+
+
+class _Said(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class About(_Said):
+    """A report, who wants something of the vault about it, and why."""
+
+    source: _Identity
+    id: _Identity
+    by: _Who
+    reason: _Reason
+
+
+class By(_Said):
+    """Who acts."""
+
+    by: _Who
+
+
+class Because(_Said):
+    """Who acts, and why."""
+
+    by: _Who
+    reason: _Reason
+
+
+class Logged(BaseModel):
+    """One line of the log."""
+
+    number: int
+    kind: Kind
+    at: AwareDatetime
+    by: str
+    source: str
+    id: str
+    ask: UUID | None
+    reason: str
+    previous: str
+    hash: str
+
+
+class Opened(BaseModel):
+    """The line of the log, and what was sealed."""
+
+    logged: Logged
+    contact: Contact
+
+
+class Log(BaseModel):
+    """Every line of the log, in order."""
+
+    lines: list[Logged]
+
+
+class Verified(BaseModel):
+    """Whether the log is whole; note ``head`` elsewhere, and give it the next time."""
+
+    whole: bool
+    lines: int
+    head: str
+    broken: int | None = Field(description="The first line that is wrong")
+    reason: str | None
+
+
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    **FAULTS,
+    **{status: {"model": Faulty} for status in (403, 404, 409, 410, 501)},
+}
+
+
+def add_custody(app: FastAPI, vault: Vault, max_body: int) -> None:
+    """Add the routes of ``vault`` to ``app``."""
+
+    async def said(request: Request, body: type[B]) -> B:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        # A page in a browser may send forms to this machine without asking first, but nothing that says it is JSON.
+        if kind != JSON:
+            raise Fault(415, "unsupported_type", f"content-type {kind or '(none)'} is not taken; send {JSON}")
+        try:
+            return body.model_validate_json(await body_of(request, max_body))
+        except ValidationError as error:
+            raise malformed(error) from None
+
+    @app.post(f"{_PATH}/asks", status_code=201, response_model=Logged, **_described(About))
+    async def ask(request: Request) -> JSONResponse:
+        """Ask to open the contact of a report; another custodian has to approve."""
+        of = await said(request, About)
+        return _answer(201, _logged(await reached(vault.ask(of.source, of.id, of.by, of.reason), _AWAY)))
+
+    @app.post(_PATH + "/asks/{ask}/approval", status_code=201, response_model=Logged, **_described(By))
+    async def approve(ask: str, request: Request) -> JSONResponse:
+        """Agree to an ask; never who asked."""
+        of = await said(request, By)
+        return _answer(201, _logged(await reached(vault.approve(_id(ask), of.by), _AWAY)))
+
+    @app.post(_PATH + "/asks/{ask}/refusal", status_code=201, response_model=Logged, **_described(Because))
+    async def refuse(ask: str, request: Request) -> JSONResponse:
+        """End an ask before it is opened."""
+        of = await said(request, Because)
+        return _answer(201, _logged(await reached(vault.refuse(_id(ask), of.by, of.reason), _AWAY)))
+
+    @app.post(_PATH + "/asks/{ask}/opening", status_code=201, response_model=Opened, **_described(By))
+    async def open_(ask: str, request: Request) -> JSONResponse:
+        """The contact, once, to who asked, while the approval holds."""
+        of = await said(request, By)
+        line, contact = await reached(vault.open(_id(ask), of.by), _AWAY)
+        return _answer(201, Opened(logged=_logged(line), contact=contact))
+
+    @app.post(f"{_PATH}/forgotten", status_code=201, response_model=Logged, **_described(About))
+    async def forget(request: Request) -> JSONResponse:
+        """Destroy the data key of a report's contact, for ever; the log stays."""
+        of = await said(request, About)
+        return _answer(201, _logged(await reached(vault.forget(of.source, of.id, of.by, of.reason), _AWAY)))
+
+    @app.get(f"{_PATH}/log", responses={503: FAULTS[503]}, tags=["vault"])
+    async def log() -> Log:
+        """Who asked, approved, refused, opened and forgot what."""
+        return Log(lines=[_logged(line) for line in await reached(vault.log(), _AWAY)])
+
+    @app.get(f"{_PATH}/verification", responses={503: FAULTS[503]}, tags=["vault"])
+    async def verify(
+        head: Annotated[list[str] | None, Query(description="A head noted earlier")] = None,
+    ) -> Verified:
+        """Whether the log is whole."""
+        return _verified(await reached(vault.verify(head or ()), _AWAY))
+
+
+def _described(body: type[BaseModel]) -> Mapping[str, Any]:
+    """What the documentation says of a route that reads ``body``."""
+    content = {"content": {JSON: {"schema": body.model_json_schema()}}, "required": True}
+    return {"responses": _ANSWERS, "tags": ["vault"], "openapi_extra": {"requestBody": content}}
+
+
+def _id(ask: str) -> UUID:
+    try:
+        return UUID(ask)
+    except ValueError:
+        raise Fault(404, "unknown_ask", "asks are known by a UUID; `duban vault log` lists them") from None
+
+
+def _logged(line: Line) -> Logged:
+    act = line.act
+    return Logged(
+        number=line.number,
+        kind=act.kind,
+        at=act.at,
+        by=act.by,
+        source=act.source,
+        id=act.id,
+        ask=act.ask,
+        reason=act.reason,
+        previous=line.previous,
+        hash=line.hash,
+    )
+
+
+def _verified(found: Verdict) -> Verified:
+    return Verified(
+        whole=found.broken is None, lines=found.lines, head=found.head, broken=found.broken, reason=found.reason
+    )
+
+
+def _answer(status: int, answer: BaseModel) -> JSONResponse:
+    return JSONResponse(answer.model_dump(mode="json", exclude_none=True), status, headers=_NEVER_KEPT)

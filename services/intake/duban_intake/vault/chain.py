@@ -1,0 +1,97 @@
+"""The log of the vault as a chain: each line's hash covers its bytes and the hash before it. Pure.
+
+Whoever may write the table and recompute every hash can tell another story; so note the head elsewhere and hand it to
+the check (the gateway's own log has each head, too). Lines that were cut off at the end show only so.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import orjson
+
+from duban.messages.events import GENESIS, chained
+from duban_intake.vault.custody import Act, Kind, illegal
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line as it stands in the log: its number, the very bytes that its hash covers, the hash before and after."""
+
+    number: int
+    body: bytes
+    previous: str
+    hash: str
+
+    @property
+    def act(self) -> Act:
+        """What the bytes say."""
+        said = orjson.loads(self.body)
+        ask = UUID(said["ask"]) if said["ask"] else None
+        at = datetime.fromisoformat(said["at"])
+        return Act(Kind(said["kind"]), at, said["by"], said["source"], said["id"], ask, said["reason"])
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the log is whole: its length, its head, and else the first line that is wrong and why."""
+
+    lines: int
+    head: str
+    broken: int | None = None
+    reason: str | None = None
+
+
+def following(last: Line | None, act: Act) -> Line:
+    """The line for ``act`` after ``last``."""
+    number, previous = (last.number + 1, last.hash) if last else (1, GENESIS)
+    said = {
+        "number": number,
+        "kind": act.kind,
+        "at": act.at.astimezone(UTC).isoformat(),
+        "by": act.by,
+        "source": act.source,
+        "id": act.id,
+        "ask": act.ask,
+        "reason": act.reason,
+    }
+    body = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+    return Line(number, body, previous, chained(previous, body))
+
+
+def verdict(lines: Sequence[Line], noted: Iterable[str] = ()) -> Verdict:
+    """Whether ``lines`` are the log that was written, every step legal, and each head ``noted`` earlier still in it."""
+    previous = GENESIS
+    under: defaultdict[UUID | None, list[Act]] = defaultdict(list)
+    for number, line in enumerate(lines, start=1):
+        why = _wrong(line, number, previous, under)
+        if why is not None:
+            return Verdict(len(lines), previous, number, why)
+        under[line.act.ask].append(line.act)
+        previous = line.hash
+    known = {GENESIS, *(line.hash for line in lines)}
+    lost = next((one for one in noted if one.lower() not in known), None)
+    if lost is not None:
+        say = f"no line has the hash {lost} that was noted earlier; the log was cut off or written anew"
+        return Verdict(len(lines), previous, len(lines) + 1, say)
+    return Verdict(len(lines), previous)
+
+
+def _wrong(line: Line, number: int, previous: str, under: Mapping[UUID | None, Sequence[Act]]) -> str | None:
+    if line.number != number:
+        return f"line {number} is missing"
+    if line.previous != previous:
+        return "it does not follow on the line before it"
+    if chained(previous, line.body) != line.hash:
+        return "its bytes are not those that were hashed"
+    try:
+        act = line.act
+    except (ValueError, KeyError, TypeError):
+        return "it is no line that the vault writes"
+    # The limit is a setting and may have been another then; who, and in which order, may not.
+    refusal = illegal(act, under.get(act.ask, []), None)
+    return refusal.reason if refusal else None

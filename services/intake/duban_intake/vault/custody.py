@@ -1,0 +1,78 @@
+"""Who may do what after what: one custodian asks, another approves, the first opens, once and in time. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from duban_intake.domain import Refusal
+
+
+class Kind(StrEnum):
+    """What a custodian did."""
+
+    ASKED = "asked"  #: wants to know who reported, and says why
+    APPROVED = "approved"  #: another custodian agrees
+    REFUSED = "refused"  #: any custodian ends the ask, before it is opened
+    OPENED = "opened"  #: the one who asked has seen the contact
+    FORGOTTEN = "forgotten"  #: the data key of the report is destroyed
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One line of the log: what ``by`` did about the report (``source``, ``id``), under which ask, and why."""
+
+    kind: Kind
+    at: datetime
+    by: str
+    source: str
+    id: str
+    ask: UUID | None = None
+    reason: str = ""
+
+
+def illegal(act: Act, before: Sequence[Act], limit: timedelta | None) -> Refusal | None:
+    """Why ``act`` may not follow on ``before``, all that was done under the same ask, if it may not.
+
+    ``limit``: how long an approval holds; None for ever.
+    """
+    if act.kind in (Kind.ASKED, Kind.FORGOTTEN):
+        return None
+    done = {one.kind: one for one in before}
+    asked, approved = done.get(Kind.ASKED), done.get(Kind.APPROVED)
+    if asked is None:
+        return Refusal("unknown_ask", f"there is no ask {act.ask}; `duban vault log` lists them")
+    for kind in (Kind.REFUSED, Kind.OPENED):
+        if kind in done:
+            return Refusal(f"already_{kind}", f"the ask {act.ask} was {kind} by {done[kind].by}; ask anew")
+    if act.kind is Kind.APPROVED:
+        return _not_approved(act, asked, approved)
+    return _not_opened(act, asked, approved, limit) if act.kind is Kind.OPENED else None
+
+
+def _not_approved(act: Act, asked: Act, approved: Act | None) -> Refusal | None:
+    if folded(act.by) == folded(asked.by):
+        return Refusal("same_person", f"{asked.by} asked and cannot approve it; another custodian must")
+    if approved is not None:
+        return Refusal("already_approved", f"the ask {act.ask} was approved by {approved.by}; it may be opened")
+    return None
+
+
+def _not_opened(act: Act, asked: Act, approved: Act | None, limit: timedelta | None) -> Refusal | None:
+    if approved is None:
+        return Refusal("not_approved", f"the ask {act.ask} is not approved; a custodian other than {asked.by} must")
+    if folded(act.by) != folded(asked.by):
+        return Refusal("other_person", f"{asked.by} asked, and only who asked may open")
+    if limit is not None and act.at > approved.at + limit:
+        hours = f"{limit.total_seconds() / 3600:g}"
+        return Refusal("too_late", f"the approval of {approved.at.isoformat()} held for {hours} hours; ask anew")
+    return None
+
+
+def folded(name: str) -> str:
+    """``name`` as one person: capitals, width and outer white space make no difference."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()

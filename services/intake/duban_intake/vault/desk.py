@@ -1,0 +1,238 @@
+"""The vault as the gateway uses it: contacts go in with a report and come out by two custodians together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, NoReturn, Protocol
+from uuid import UUID, uuid4
+
+import structlog
+
+from duban.clock import Clock
+from duban.errors import DubanError
+from duban_intake.domain import Refusal, own_problem
+from duban_intake.vault.chain import Line, Verdict, verdict
+from duban_intake.vault.contact import Bound, Contact
+from duban_intake.vault.custody import Act, Kind, folded, illegal
+from duban_intake.vault.sealing import Keyring, Sealed
+
+_log = structlog.get_logger(__name__)
+
+NO_KEY: Final = Refusal(
+    "no_vault_key",
+    "this gateway keeps no contacts: set DUBAN_VAULT_KEY (`openssl rand -base64 32` makes one), or send the report "
+    "without contact",
+)
+_NO_CUSTODIANS: Final = Refusal(
+    "no_custodians",
+    "nobody may use the vault: name at least two custodians in DUBAN_VAULT_CUSTODIANS, parted by commas",
+)
+
+
+class VaultRefused(DubanError):
+    """What the vault does not do: ``code``, a short stable word, and a sentence with what to do."""
+
+    def __init__(self, why: Refusal) -> None:
+        super().__init__(why.reason)
+        self.code = why.code
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A row of the vault; ``sealed`` is None when the contact has been forgotten."""
+
+    bound: Bound
+    kept_at: datetime
+    sealed: Sealed | None
+    forgotten_at: datetime | None = None
+
+    @property
+    def key(self) -> UUID:
+        """The identity of its report."""
+        return own_problem(self.bound.source, self.bound.id)
+
+
+class Session(Protocol):
+    """One transaction on the log, while nobody else writes there: everything in it stands, or nothing."""
+
+    async def held(self, key: UUID) -> Held | None:
+        """The row of the report ``key``."""
+
+    async def accepted(self, key: UUID) -> bytes | None:
+        """The digest of the report that intake has given a receipt under ``key``; None before it has."""
+
+    async def history(self, ask: UUID) -> list[Act]:
+        """What was done under ``ask``, in order."""
+
+    async def append(self, act: Act) -> Line:
+        """Write ``act`` at the end of the log."""
+
+    async def forget(self, key: UUID, at: datetime) -> None:
+        """Destroy what is sealed of ``key``; the row stays."""
+
+
+class Store(Protocol):
+    """What the vault remembers."""
+
+    async def keep(self, held: Held) -> Held:
+        """Write ``held`` unless its report has a row; the row that stands."""
+
+    async def log(self) -> list[Line]:
+        """The log, in order."""
+
+    def session(self) -> AbstractAsyncContextManager[Session]:
+        """A transaction on the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the environment says: the keys, who may ask and approve, and how long an approval holds."""
+
+    keyring: Keyring | None = None
+    custodians: frozenset[str] = frozenset()
+    limit: timedelta = timedelta(hours=24)
+
+
+class Vault:
+    """Keeps contacts and opens them; each step raises VaultRefused where it may not be taken."""
+
+    def __init__(self, store: Store, clock: Clock, rules: Rules) -> None:
+        self._store = store
+        self._clock = clock
+        self._rules = rules
+
+    @property
+    def keyring(self) -> Keyring | None:
+        """The keys; None where the vault is not set up."""
+        return self._rules.keyring
+
+    async def keep(self, bound: Bound, contact: Contact) -> None:
+        """Seal the contact of the report ``bound``; the same again changes nothing."""
+        keyring = self._keys()
+        stands = await self._store.keep(Held(bound, self._clock.now(), keyring.seal(contact, bound)))
+        if stands.sealed is None:
+            _refuse("forgotten", "the contact of this report has been destroyed and is not taken again; leave it out")
+        if stands.bound != bound:
+            say = (
+                f"{bound.id} of {bound.source} has come with another body, contact or secret, and that one stands; "
+                "send it as it was, or under a new id"
+            )
+            _refuse("other_body", say)
+        if not keyring.same(contact, stands.sealed, bound):
+            _refuse("other_contact", "this report has come with another contact; that one stands. Send it as it was")
+
+    async def ask(self, source: str, report_id: str, by: str, reason: str) -> Line:
+        """Ask to open the contact of a report; the line of the log names the ask."""
+        act = Act(Kind.ASKED, self._clock.now(), self._custodian(by), source, report_id, uuid4(), reason)
+        async with self._store.session() as session:
+            await self._sealed(session, source, report_id)
+            line = await session.append(act)
+        return _told(line)
+
+    async def approve(self, ask: UUID, by: str) -> Line:
+        """Agree to an ask; never who asked."""
+        return await self._decide(Kind.APPROVED, ask, by, "")
+
+    async def refuse(self, ask: UUID, by: str, reason: str) -> Line:
+        """End an ask, which may have been approved but not opened."""
+        return await self._decide(Kind.REFUSED, ask, by, reason)
+
+    async def open(self, ask: UUID, by: str) -> tuple[Line, Contact]:
+        """The contact, once, to who asked; in the log before anybody sees it. What does not open is not logged."""
+        by, keyring = self._custodian(by), self._keys()
+        async with self._store.session() as session:
+            act = await self._next(session, Kind.OPENED, ask, by, "")
+            bound, sealed = await self._sealed(session, act.source, act.id)
+            contact = keyring.unseal(sealed, bound)
+            line = await session.append(act)
+        return _told(line), contact
+
+    async def forget(self, source: str, report_id: str, by: str, reason: str) -> Line:
+        """Destroy the data key of a report's contact: nobody opens it again, whatever keys they hold."""
+        act = Act(Kind.FORGOTTEN, self._clock.now(), self._custodian(by), source, report_id, None, reason)
+        key = own_problem(source, report_id)
+        async with self._store.session() as session:
+            held = await session.held(key)
+            if held is None:
+                _refuse("no_contact", f"the vault holds no contact for {report_id} of {source}")
+            if held.sealed is None:
+                _refuse("forgotten", f"the contact for {report_id} of {source} has been destroyed already")
+            await session.forget(key, act.at)
+            line = await session.append(act)
+        return _told(line)
+
+    async def log(self) -> list[Line]:
+        """Every line of the log, in order."""
+        return await self._store.log()
+
+    async def verify(self, noted: Iterable[str] = ()) -> Verdict:
+        """Whether the log is whole, and holds each head that was ``noted`` earlier."""
+        return verdict(await self._store.log(), noted)
+
+    async def _decide(self, kind: Kind, ask: UUID, by: str, reason: str) -> Line:
+        by = self._custodian(by)
+        async with self._store.session() as session:
+            line = await session.append(await self._next(session, kind, ask, by, reason))
+        return _told(line)
+
+    async def _next(self, session: Session, kind: Kind, ask: UUID, by: str, reason: str) -> Act:
+        """The act that follows under ``ask``."""
+        before = await session.history(ask)
+        source, report_id = (before[0].source, before[0].id) if before else ("", "")
+        act = Act(kind, self._clock.now(), by, source, report_id, ask, reason)
+        why = illegal(act, before, self._rules.limit)
+        if why is not None:
+            raise VaultRefused(why)
+        return act
+
+    async def _sealed(self, session: Session, source: str, report_id: str) -> tuple[Bound, Sealed]:
+        """What is sealed for a report, and what it must be bound to."""
+        key = own_problem(source, report_id)
+        held, accepted = await session.held(key), await session.accepted(key)
+        # A contact that came with another body under the same id belongs to a report that intake refused.
+        if held is None or accepted not in (None, held.bound.digest):
+            _refuse("no_contact", f"the vault holds no contact for {report_id} of {source}")
+        if held.sealed is None:
+            _refuse("forgotten", f"the contact for {report_id} of {source} has been destroyed")
+        return Bound(source, report_id, held.bound.jurisdiction, held.bound.digest), held.sealed
+
+    def _custodian(self, by: str) -> str:
+        """The custodian of that name, as the settings write it."""
+        if not self._rules.custodians:
+            raise VaultRefused(_NO_CUSTODIANS)
+        known = {folded(name): name for name in self._rules.custodians}.get(folded(by))
+        if known is None:
+            _refuse("no_custodian", "by: is no custodian; those in DUBAN_VAULT_CUSTODIANS may use the vault")
+        return known
+
+    def _keys(self) -> Keyring:
+        if self._rules.keyring is None:
+            raise VaultRefused(NO_KEY)
+        return self._rules.keyring
+
+
+def _refuse(code: str, reason: str) -> NoReturn:
+    raise VaultRefused(Refusal(code, reason))
+
+
+def _told(line: Line) -> Line:
+    """``line``, once the service's own log has its hash: a head that lies elsewhere than the table."""
+    _log.info("vault", number=line.number, kind=line.act.kind, head=line.hash)
+    return line
+
+
+def custodians(names: str) -> frozenset[str]:
+    """The custodians in ``names``, parted by commas.
+
+    Raises:
+        ValueError: a single one, who could never be approved, or one person twice.
+    """
+    found: Sequence[str] = [one.strip() for one in names.split(",") if one.strip()]
+    if len({folded(one) for one in found}) < len(found):
+        raise ValueError("the same name stands there twice, capitals or width apart; name each custodian once")
+    if len(found) == 1:
+        raise ValueError("one custodian could approve nobody; name at least two, parted by commas")
+    return frozenset(found)

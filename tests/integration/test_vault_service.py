@@ -1,0 +1,322 @@
+"""The vault on the real broker, database and gateway: who reported leaves no trace, and two custodians open it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+from duban.messages.envelope import decode
+from duban.messages.handle import handle_of
+from duban.messages.report import Report
+from duban_console.cli import app
+from duban_console.running import System, running
+from duban_console.taking import Raw, records, topics_of
+from duban_intake.domain import own_problem
+from tests.given import ROOT, SMALL
+
+pytestmark = pytest.mark.stack
+
+CONTACT = {
+    "name": "王小明明",
+    "phone": "+86-13800138000",
+    "email": "xiaoming@insider.example",
+    "other": "六点以后打电话",
+}
+SECRET = "a word that nobody guesses"
+KEY = b64encode(b"\x17" * 32).decode()
+Run = Callable[..., Awaitable[Result]]
+
+
+@pytest.fixture(scope="module")
+async def system() -> AsyncIterator[System]:
+    env = {
+        # All that is written stays readable, so that a search of the disk finds what is there.
+        "*": {"DUBAN_LOG_LEVEL": "DEBUG", "DUBAN_COMPRESSION": "none"},
+        "gateway": {"DUBAN_VAULT_KEY": KEY, "DUBAN_VAULT_CUSTODIANS": "li, wang, zhao"},
+    }
+    publish = [SMALL, ROOT / "deploy/calendars/cn.yaml"]
+    async with running(services=["router", "intake", "gateway"], publish=publish, env=env) as found:
+        yield found
+
+
+@pytest.fixture
+async def client(system: System) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=system.urls["gateway"], timeout=20) as client:
+        yield client
+
+
+@pytest.fixture
+def duban(system: System, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command, against this gateway; fails unless it ends with ``code``."""
+    monkeypatch.setenv("DUBAN_GATEWAY", system.urls["gateway"])
+
+    async def run(*arguments: object, code: int = 0) -> Result:
+        result = await asyncio.to_thread(CliRunner().invoke, app, ["vault", *map(str, arguments)])
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+def body(id_: str, **changed: Any) -> dict[str, Any]:
+    report = {
+        "jurisdiction": "smallville",
+        "channel": "hotline",
+        "title": "黑臭水体",
+        "category": "river",
+        "area": "north-town",
+    }
+    return {"source": "热线/insiders", "id": id_, "secret": SECRET, **report, **changed}
+
+
+def one(result: Result) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+async def everything(system: System) -> list[Raw]:
+    """Every record of every topic, dead letters too."""
+    return [record async for record in records(system.settings, sorted(await topics_of(system.settings)))]
+
+
+async def sent(system: System, id_: str) -> list[Report]:
+    """The reports published under ``id_``."""
+    found = [one async for one in records(system.settings, [Report.TOPIC])]
+    messages = [decode(one.key, one.value, one.headers, {Report.TYPE: Report}) for one in found]
+    return [message.data for message in messages if message.id == id_]
+
+
+def plain(record: Raw) -> bytes:
+    return b"\n".join([record.key or b"", record.value or b"", *(v or b"" for _, v in record.headers)])
+
+
+@dataclass(frozen=True)
+class Traces:
+    """Every byte that the engine wrote: records, logs, and the files of the broker and of the database."""
+
+    places: dict[str, bytes]
+
+    def of(self, text: str) -> set[str]:
+        """Where ``text`` stands, as it is or escaped."""
+        forms = {text.encode(), json.dumps(text)[1:-1].encode(), text.encode("utf-16-le")}
+        return {place for place, written in self.places.items() if any(form in written for form in forms)}
+
+
+async def traces(system: System) -> Traces:
+    database = await asyncpg.connect(system.database)
+    await database.execute("checkpoint")
+    await database.close()
+    files = {str(file): file.read_bytes() for file in system.folder.rglob("*") if file.is_file()}
+    topics: dict[str, bytes] = {}
+    for record in await everything(system):
+        topics[record.topic] = topics.get(record.topic, b"") + plain(record)
+    return Traces(files | topics)
+
+
+async def test_who_reported_leaves_no_trace_anywhere_but_sealed_my_02b_my_02d(
+    system: System,
+    client: httpx.AsyncClient,
+    duban: Run,
+    eventually: Callable[..., Awaitable[None]],
+) -> None:
+    good = body("trace-1", title="a title to be found 4711", contact=CONTACT)
+    answers = [
+        await client.post("/v1/reports", json=good),
+        # The same again; another contact; another body; refused by policy; faults inside and beside the contact.
+        await client.post("/v1/reports", json=good),
+        await client.post("/v1/reports", json={**good, "contact": {**CONTACT, "name": "王小"}}),
+        await client.post("/v1/reports", json={**good, "title": "another"}),
+        await client.post("/v1/reports", json=body("trace-2", area="moon 4711", contact=CONTACT)),
+        await client.post("/v1/reports", json=body("trace-3", contact={**CONTACT, "fax": CONTACT["phone"]})),
+        await client.post("/v1/reports", json=body("trace-4", contact={CONTACT["name"]: CONTACT["phone"]})),
+        await client.post("/v1/reports", json=body("trace-5", contact={**CONTACT, "email": CONTACT["name"]})),
+        await client.post("/v1/reports", json=body("trace-6", contact=CONTACT, title=7)),
+        await client.post("/v1/reports", content=json.dumps(body("trace-7", contact=CONTACT)).encode()[:-1],
+                          headers={"content-type": "application/json"}),
+        await client.post("/v1/reports", content=json.dumps(body("trace-8", contact=CONTACT)).encode(),
+                          headers={"content-type": f"text/{CONTACT['phone']}"}),
+    ]  # fmt: skip
+    # The content type is the sender's own word about the body; it is told back, so the last answer is let out below.
+    assert [one.status_code for one in answers] == [202, 202, 409, 409, 202, 400, 400, 400, 400, 400, 415]
+
+    async def handled() -> bool:
+        status = [await client.get(answers[n].json()["status_url"]) for n in (0, 4)]
+        return [one.json().get("outcome") for one in status] == ["accepted", "refused"]
+
+    await eventually(handled)
+    ask = one(await duban("ask", "热线/insiders", "trace-1", "--by", "li", "--reason", "reward", "--json"))["ask"]
+    await duban("approve", ask, "--by", "wang")
+    shown = one(await duban("open", ask, "--by", "li", "--json"))
+    assert shown["contact"] == CONTACT
+
+    async def dead() -> bool:
+        return any(b"moon 4711" in plain(one) for one in await everything(system) if one.topic.endswith(".dlq"))
+
+    await eventually(dead)
+    found = await traces(system)
+    # The search finds what is there: in the records, in the broker's files, in the database's.
+    assert Report.TOPIC in found.of("a title to be found 4711")
+    assert any(b"moon 4711" in written for place, written in found.places.items() if place.endswith(".dlq"))
+    assert any(place.endswith(".log") and "kafka" in place for place in found.of("a title to be found 4711"))
+    assert any("base/" in place for place in found.of("trace-1"))
+    for line in ('"kind": "opened"', '"code": "other_body"'):
+        assert any(place.endswith("gateway.log") for place in found.of(line))
+    for confided in (*CONTACT.values(), SECRET, "13800138000"):
+        assert found.of(confided) == set()
+        assert not any(confided in one.text or json.dumps(confided)[1:-1] in one.text for one in answers[:-1])
+    code = answers[0].json()["code"]
+    assert found.of(code) == found.of(code.replace("-", "")) == set()
+
+
+async def test_the_same_request_is_given_the_same_code_and_the_report_holds_its_handle(
+    system: System, client: httpx.AsyncClient
+) -> None:
+    first, again = [(await client.post("/v1/reports", json=body("code-1"))).json() for _ in range(2)]
+    assert first == again
+    assert len(first["code"].replace("-", "")) == 16
+    handles = {report.reporter.handle for report in await sent(system, "code-1")}
+    assert handles == {handle_of(first["code"].lower().replace("-", " ").replace("0", "o").replace("1", "l"))}
+    other = (await client.post("/v1/reports", json=body("code-1", title="another body"))).json()
+    assert other["code"] != first["code"]
+
+
+async def test_who_only_sees_a_published_report_cannot_ask_for_its_code(
+    system: System, client: httpx.AsyncClient
+) -> None:
+    code = (await client.post("/v1/reports", json=body("secret-1"))).json()["code"]
+    [seen] = await sent(system, "secret-1")
+    copied = seen.model_copy(update={"reporter": seen.reporter.model_copy(update={"handle": None})})
+    again = {"source": "热线/insiders", "id": "secret-1", **copied.model_dump(mode="json", exclude_defaults=True)}
+    assert "code" not in (await client.post("/v1/reports", json=again)).json()
+    guessed = (await client.post("/v1/reports", json={**again, "secret": "a mere guess"})).json()["code"]
+    assert guessed != code
+
+
+async def test_a_handle_of_its_own_stands(system: System, client: httpx.AsyncClient) -> None:
+    answer = (await client.post("/v1/reports", json=body("own-1", reporter={"handle": "ours"}))).json()
+    assert "code" not in answer
+    assert [report.reporter.handle for report in await sent(system, "own-1")] == ["ours"]
+
+
+async def test_the_command_leads_through_the_custody_and_ends_with_honest_codes_my_02d(
+    client: httpx.AsyncClient, duban: Run
+) -> None:
+    id_ = f"custody-{uuid4().hex[:8]}"
+    assert (await client.post("/v1/reports", json=body(id_, contact=CONTACT))).status_code == 202
+    about = ("热线/insiders", id_)
+    said = ("--reason", "the reward is due")
+    assert "no custodian" in (await duban("ask", *about, "--by", "sun", *said, code=4)).stderr
+    assert "no contact" in (await duban("ask", "热线/insiders", "nobody", "--by", "li", *said, code=3)).stderr
+    await duban("ask", *about, "--by", "li", code=2)
+    ask = one(await duban("ask", *about, "--by", "li", *said, "--json"))["ask"]
+    assert "not approved" in (await duban("open", ask, "--by", "li", code=4)).stderr
+    assert "cannot approve" in (await duban("approve", ask, "--by", "Li", code=4)).stderr
+    await duban("approve", ask, "--by", "wang")
+    assert "only who asked" in (await duban("open", ask, "--by", "wang", code=4)).stderr
+    shown = await duban("open", ask, "--by", "li")
+    assert f"phone: {CONTACT['phone']}" in shown.stdout
+    assert "opened by li" in (await duban("open", ask, "--by", "li", code=4)).stderr
+
+    other = one(await duban("ask", *about, "--by", "zhao", *said, "--json"))["ask"]
+    await duban("refuse", other, "--by", "wang", "--reason", "no ground")
+    assert "refused by wang" in (await duban("approve", other, "--by", "li", code=4)).stderr
+    await duban("approve", uuid4(), "--by", "li", code=3)
+    await duban("approve", "../log", "--by", "li", code=3)
+
+    await duban("forget", *about, "--by", "li", "--reason", "the reporter asks for it")
+    assert "destroyed" in (await duban("ask", *about, "--by", "li", *said, code=4)).stderr
+    again = await client.post("/v1/reports", json=body(id_, contact=CONTACT))
+    assert (again.status_code, again.json()["error"]["code"]) == (410, "forgotten")
+
+    log = [json.loads(line) for line in (await duban("log", "--json")).stdout.splitlines()]
+    assert [(line["kind"], line["by"]) for line in log if line["id"] == id_] == [
+        ("asked", "li"), ("approved", "wang"), ("opened", "li"),
+        ("asked", "zhao"), ("refused", "wang"), ("forgotten", "li"),
+    ]  # fmt: skip
+    assert "the reward is due" in (await duban("log")).stdout
+
+
+async def test_the_check_of_the_log_finds_a_line_that_was_changed_behind_its_back_my_02d(
+    system: System, client: httpx.AsyncClient, duban: Run
+) -> None:
+    await client.post("/v1/reports", json=body("verify-1", contact=CONTACT))
+    await duban("ask", "热线/insiders", "verify-1", "--by", "li", "--reason", "the first ground")
+    head = one(await duban("verify", "--json"))["head"]
+    assert (await duban("verify", "--head", head)).stdout.strip() == head
+    assert "noted earlier" in (await duban("verify", "--head", "f" * 64, code=1)).stderr
+    database = await asyncpg.connect(system.database)
+    try:
+        [line] = await database.fetch("select number, body from intake.vault_log order by number desc limit 1")
+        for text in (line["body"].replace("the first ground", "another ground"), line["body"]):
+            async with database.transaction():
+                await database.execute("set local session_replication_role = replica")
+                await database.execute("update intake.vault_log set body = $2 where number = $1", line["number"], text)
+            changed = text != line["body"]
+            found = one(await duban("verify", "--json", code=1 if changed else 0))
+            assert (found["whole"], found.get("broken")) == (not changed, line["number"] if changed else None)
+    finally:
+        await database.close()
+
+
+async def test_the_gateway_takes_the_vaults_requests_only_as_strict_json(client: httpx.AsyncClient) -> None:
+    async def fault(path: str, **sent: Any) -> tuple[int, str, str | None]:
+        answer = await client.post(f"/v1/vault/{path}", **sent)
+        error = answer.json()["error"]
+        assert error["message"]
+        return answer.status_code, error["code"], error.get("field")
+
+    asked = {"source": "s", "id": "1", "by": "li", "reason": "x"}
+    assert await fault("asks", data=asked) == (415, "unsupported_type", None)
+    assert await fault("asks", json={**asked, "reason": ""}) == (400, "invalid", "reason")
+    assert await fault("asks", json={**asked, "reason": "\x00"}) == (400, "invalid", "reason")
+    assert await fault("asks", json={**asked, "and": 1}) == (400, "invalid", "and")
+    assert await fault("asks", json={"by": "li"}) == (400, "invalid", "source")
+    assert await fault("asks", json={**asked, "source": "\x00"}) == (404, "no_contact", None)
+    assert await fault("asks", content=b"[", headers={"content-type": "application/json"}) == (400, "not_json", None)
+    assert await fault("asks/7/approval", json={"by": "li"}) == (404, "unknown_ask", None)
+    assert await fault("asks", json={**asked, "reason": "x" * (1024 * 1024)}) == (413, "too_large", None)
+
+
+async def test_a_gateway_that_is_not_there_is_unavailable_and_the_variable_is_named(
+    duban: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DUBAN_GATEWAY", "http://127.0.0.1:9")
+    assert "DUBAN_GATEWAY" in (await duban("log", code=5)).stderr
+
+
+async def test_the_problem_of_a_named_report_stands_in_the_ledger_under_the_handle_alone(
+    system: System, client: httpx.AsyncClient, eventually: Callable[..., Awaitable[None]]
+) -> None:
+    given = body("ledger-1", contact=CONTACT, reporter={"identity": "insider"})
+    code = (await client.post("/v1/reports", json=given)).json()["code"]
+    database = await asyncpg.connect(system.database)
+    try:
+
+        async def state() -> str | None:
+            found: str | None = await database.fetchval(
+                "select state from router.problems where id = $1", own_problem("热线/insiders", "ledger-1")
+            )
+            return found
+
+        async def there() -> bool:
+            return await state() is not None
+
+        await eventually(there)
+        events = await database.fetch(
+            "select body from router.events where problem_id = $1", own_problem("热线/insiders", "ledger-1")
+        )
+    finally:
+        await database.close()
+    told = "".join(row["body"] for row in events)
+    assert handle_of(code) in told
+    assert '"insider"' in told
