@@ -112,6 +112,7 @@ class Problem(Part):
     proposed_plan: RectificationPlan | None = None
     milestones_reached: int = 0
     outcome: str | None = None
+    items: tuple[str, ...] = ()
     reports: int = 1
     unanswered: tuple[ReportRef, ...] = ()
     satisfied: int = 0
@@ -184,6 +185,8 @@ def evolve(problem: Problem | None, event: Event) -> Problem:
         marks[f"flagged:{change.flag}"] = mark
     elif isinstance(change, c.Referred):
         marks[f"referred:{change.to}"] = mark
+    elif isinstance(change, c.Received):
+        marks[f"received:{change.unit}"] = mark
     update: dict[str, Any] = {"status": status, "version": event.version, "marks": marks}
     return problem.model_copy(update={**update, **_effect(problem, event)})
 
@@ -252,6 +255,11 @@ def _effect(problem: Problem, event: Event) -> dict[str, Any]:  # noqa: C901 one
     """The fields that ``event`` sets beyond status, version and mark."""
     change = event.change
     match change:
+        case c.Reminded():
+            return {"taken": _climbed(problem, change)}
+        case c.Escalated():
+            lapses = {**problem.lapses, change.obligation: problem.lapses.get(change.obligation, 0) + 1}
+            return {"taken": _climbed(problem, change), "lapses": lapses, **_held(problem, event.version, change)}
         case c.Attached():
             ref = ReportRef(source=change.filed.source, id=change.filed.id)
             return {"reports": problem.reports + 1, "unanswered": (*problem.unanswered, ref)}
@@ -298,23 +306,20 @@ def _effect(problem: Problem, event: Event) -> dict[str, Any]:  # noqa: C901 one
             return {"satisfied": problem.satisfied + change.satisfied,
                     "dissatisfied": problem.dissatisfied + (not change.satisfied)}  # fmt: skip
         case c.Completed():
-            return {"outcome": change.outcome}
+            return {"outcome": change.outcome, "items": change.items}
         case c.Checked():
             return {"checks": {**problem.checks, change.check: change.unit}}
         case c.SentBack():
-            return {"outcome": None, "checks": {}}
+            return {"outcome": None, "items": (), "checks": {}}
         case c.Reopened():
-            return {"outcome": None, "checks": {}, "extended": {}}
+            return {"outcome": None, "items": (), "checks": {}, "extended": {}}
         case c.Rebounded():
-            again: dict[str, Any] = {"outcome": None, "checks": {}, "extended": {}, "deadlines": ()}
+            again: dict[str, Any] = {
+                "outcome": None, "items": (), "checks": {}, "extended": {}, "deadlines": (),
+            }  # fmt: skip
             return {**again, "raised": problem.raised + change.raised}
         case c.Recomputed():
             return {"deadlines": ()}
-        case c.Reminded():
-            return {"taken": _climbed(problem, change)}
-        case c.Escalated():
-            lapses = {**problem.lapses, change.obligation: problem.lapses.get(change.obligation, 0) + 1}
-            return {"taken": _climbed(problem, change), "lapses": lapses, **_held(problem, event.version, change)}
         case c.Measured():
             return _held(problem, event.version, change)
         case c.Awarded():

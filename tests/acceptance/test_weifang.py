@@ -13,9 +13,10 @@ import yaml
 
 from duban.errors import PackError
 from duban.messages.changes import Approved, Measured
+from duban.moves import Kind
 from duban.policy import load_pack
 from duban_console.demo.story import sealed
-from tests.acceptance.timeline import DEPLOY, Case, City, expect, local, rules_of
+from tests.acceptance.timeline import DEPLOY, Case, City, expect, lead, local, rules_of
 
 OFFICE = "office"
 PACK = DEPLOY / "packs" / "weifang-2017.yaml"
@@ -182,17 +183,24 @@ def test_each_place_is_answered_for_down_to_the_town_wf_06(city: City) -> None:
 
 
 def test_obstruction_calls_out_both_rosters_at_once_wf_07(city: City) -> None:
-    """WF-07: 分工协作、联合出动; a roster that does not answer is called again after half an hour, day or night."""
+    """WF-07: 分工协作、联合出动; a roster that has not reported in after half an hour is called again, day or night."""
     city.advance(to="2017-08-12 23:00")
     case = city.report("obstruction", "阻挠现场检查", area="luocheng", channel="grid")
     expect(case, lead_unit="ecology", co_units=("police", "joint-office", "shouguang"), flags=("listed", "emergency"))
     (call,) = [event.change for event in case.events if isinstance(event.change, Measured)]
     assert (call.measure, call.to) == ("page", ("ecology", "police", "joint-office"))
-    city.advance(minutes=30)
-    expect(case, escalated=("page",), lapsed={"turn-out"})
-    city.act(case, "acknowledge", by="ecology")
-    city.advance(hours=3)
-    expect(case, escalated=("page",))
+    crews = {lead(one): one for one in city.opened(case, Kind.DUTY)}
+    assert set(crews) == set(call.to)
+    city.advance(minutes=20)
+    for unit in ("ecology", "police"):
+        city.act(crews[unit], "complete", by=unit, outcome="on-site", evidence=SEALED)
+    city.refuses(crews["joint-office"], "complete", by="police", because="not_permitted", outcome="on-site")
+    city.advance(minutes=10)
+    expect(crews["police"], escalated=(), status="struck_off")
+    expect(crews["joint-office"], escalated=("page-again",), lapsed={"turn-out"})
+    city.advance(hours=1)
+    expect(crews["joint-office"], escalated=("page-again", "bulletin"))
+    expect(case, escalated=())
 
 
 def test_a_major_accident_calls_out_both_rosters_wf_07(city: City) -> None:
@@ -261,10 +269,11 @@ def test_a_referral_without_receipt_escalates_wf_08_wf_12(city: City) -> None:
     case = planned(city)
     city.act(case, "refer", by=OFFICE, to="police", evidence=SEALED)
     city.advance(to="2017-08-14 17:00")
-    expect(case, escalated=("bulletin",), lapsed={"confirm-referral"})
+    expect(case, escalated=("receipt-call",), lapsed={"confirm-referral/police"})
+    assert case.taken_after_lapse[0].to == ("police", OFFICE)
     city.act(case, "receive", by="police")
     assert case.problem is not None
-    assert "confirm-referral" not in {one.obligation for one in case.problem.deadlines}
+    assert "confirm-referral/police" not in {one.obligation for one in case.problem.deadlines}
 
 
 # Typical cases (六(四))

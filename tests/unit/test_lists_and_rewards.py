@@ -10,11 +10,13 @@ import pytest
 
 from duban.messages import commands as do
 from duban.messages.envelope import Message
+from duban.messages.events import GENESIS, ProblemEvent
 from duban.messages.handle import handle_of
 from duban.messages.report import Identity, Reporter
 from duban.moves import Kind, Status
+from duban.problem import Event
 from duban_escalation.lists_and_rewards import opened_because, told
-from duban_escalation.measures import PUBLIC
+from duban_escalation.measures import PUBLIC, measure_taken
 from duban_router.domain import Decided, Refusal, draws, draws_on
 from tests.given import CODE, SEAL, Case, entries, report, rules_with
 
@@ -53,6 +55,10 @@ def record(message: Message[do.Command], now: datetime = NOW) -> Case:
     case.id = message.subject
     assert isinstance(case.apply(message.data), Decided)
     return case
+
+
+def happened(case: Case, event: Event) -> ProblemEvent:
+    return ProblemEvent(event=event, previous=GENESIS, hash=GENESIS, problem=case.problem)
 
 
 # What opens what
@@ -394,3 +400,26 @@ def test_the_small_pack_with_a_budget_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="does not reach for one reward"):
         rules_with(rewards=entries("rewards", tip={"budget": 10}))
     assert isinstance(Case.in_status(Status.OWED, NOW).problem.id, UUID)
+
+
+def test_a_measure_that_opens_an_entry_stands_on_no_board_before_its_subject_was_heard() -> None:
+    case = crime()
+    case.done(do.Complete, "water", outcome="rectified")
+    case.done(do.Verify, "office", passed=True)
+    taken = [measure_taken(happened(case, event), case.rules) for event in case.events]
+    (reward,) = filter(None, taken)
+    assert (reward.measure, reward.kind, reward.effect.board) == ("tip-off", "credit", None)
+
+
+def test_a_clock_may_wait_for_one_body_alone() -> None:
+    receipt = entries("obligations", receipt={"since": ["referred:police"], "met_by": ["received:police"]})
+    case = Case(NOW, obligations=receipt)
+    case.registered(report(area="north"))
+    case.done(do.Acknowledge, "water")
+    case.done(do.Refer, "office", to="south", evidence=[SEAL])
+    assert "receipt" not in case.deadlines
+    case.done(do.Refer, "office", to="police", evidence=[SEAL])
+    case.done(do.Receive, "south")
+    assert "receipt" in case.deadlines
+    case.done(do.Receive, "police")
+    assert "receipt" not in case.deadlines

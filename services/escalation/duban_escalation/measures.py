@@ -56,7 +56,10 @@ def effect(kind: MeasureKind) -> Effect:
 
 @dataclass(frozen=True, slots=True)
 class MeasureTaken:
-    """An act of the ladder as the record of measures holds it; ``version`` is that of the problem's event."""
+    """An act of the ladder as the record of measures holds it; ``version`` is that of the problem's event.
+
+    Where it ``opens`` an entry on a list, that entry is what is published, not the measure.
+    """
 
     problem_id: UUID
     version: int
@@ -69,11 +72,12 @@ class MeasureTaken:
     public: bool
     number: str
     jurisdiction: str
+    opens: bool = False
 
     @property
     def effect(self) -> Effect:
         """What follows from its kind."""
-        return effect(self.kind)
+        return Effect() if self.opens else effect(self.kind)
 
 
 Taking: TypeAlias = Reminded | Escalated | Measured | Approved
@@ -124,6 +128,7 @@ def measure_taken(event: ProblemEvent, rules: Rules) -> MeasureTaken | None:
         public=measure.public,
         number=problem.number,
         jurisdiction=problem.jurisdiction,
+        opens=measure.opens is not None,
     )
 
 

@@ -208,7 +208,8 @@ def _apply(
 def after(problem: Problem | None, event: Event, rules: Rules) -> Problem:
     """The state after ``event`` with what is due in it: what the ledger holds and the topic carries."""
     changed = evolve(problem, event)
-    return changed.model_copy(update={"deadlines": due(changed, rules)})
+    deadlines = due(changed, rules)
+    return changed if deadlines == changed.deadlines else changed.model_copy(update={"deadlines": deadlines})
 
 
 def _consequences(problem: Problem, change: c.Change, rules: Rules) -> Iterator[c.Change]:

@@ -102,9 +102,14 @@ class Trigger(Founded):
     to: tuple[str, ...] = Field(min_length=1)
 
 
+#: The events that may be told apart by what they are of: ``flagged:hard``, ``referred:police``, ``received:police``.
+OF_SOMETHING = ("flagged", "referred", "received")
+
+
 def _known_events(kinds: tuple[str, ...]) -> tuple[str, ...]:
     for kind in kinds:
-        if kind.partition(":")[0] not in OF_PROBLEMS or (":" in kind and not kind.startswith("flagged:")):
+        event, _, of = kind.partition(":")
+        if event not in OF_PROBLEMS or (of and event not in OF_SOMETHING) or kind.endswith(":"):
             raise ValueError(f"{kind} is no event; the events are {', '.join(OF_PROBLEMS)}")
     return kinds
 

@@ -8,6 +8,7 @@ from string import Formatter
 from duban.calendar import Within
 from duban.messages.events import OF_PROBLEMS
 from duban.policy.assessment import strangers
+from duban.policy.citing import LAWS as CITING
 from duban.policy.ladder import RELATIVE, TEXT_FIELDS, Rung
 from duban.policy.listing import LISTING_FIELDS
 from duban.policy.opening import LAWS as OPENING
@@ -20,7 +21,7 @@ Breach = tuple[str, str]
 
 _SECTIONS = (
     "units", "channels", "areas", "categories", "measures", "ladders", "obligations", "flags", "triggers", "windows",
-    "duties", "lists", "rewards",
+    "duties", "lists", "rewards", "draws",
 )  # fmt: skip
 _AMOUNTS = ("minutes", "hours", "days", "years", "working_days", "working_hours")
 
@@ -187,8 +188,10 @@ def marks_are_known(pack: PolicyPack) -> Iterator[Breach]:
     named += [(f"triggers.{i}.flags", one.flags) for i, one in enumerate(pack.triggers)]
     for i, one in enumerate(pack.obligations):
         for field, kinds in (("since", one.since), ("met_by", one.met_by)):
-            marked = tuple(kind.partition(":")[2] for kind in kinds if ":" in kind)
+            marked = tuple(kind.partition(":")[2] for kind in kinds if kind.startswith("flagged:"))
             named += [(f"obligations.{i}.{field}", marked)]
+            bodies = (kind.partition(":")[2] for kind in kinds if kind.startswith(("referred:", "received:")))
+            yield from _unknown(f"obligations.{i}.{field}", bodies, {unit.id for unit in pack.units}, "units")
     named += [(f"gate.blocks.{i}.flag", (one.flag,)) for i, one in enumerate(pack.gate.blocks if pack.gate else ())]
     for path, marks in named:
         for mark in marks:
@@ -341,5 +344,6 @@ LAWS: tuple[Callable[[PolicyPack], Iterator[Breach]], ...] = (
     bulletins_name_what_is_known,
     targets_name_what_is_known,
     *OPENING,
+    *CITING,
     texts_can_be_filled,
 )
