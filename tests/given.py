@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ def small_library() -> Library:
 
 
 def small_rules() -> Rules:
-    rules = small_library().current("smallville")
+    rules = small_library().current("smallville", datetime.now(UTC))
     assert rules is not None
     return rules
 
@@ -110,7 +110,7 @@ class Case:
 
     def _of_others(self, status: Status) -> Case:
         """An entry on the blacklist, or a reward, in ``status``."""
-        cause = do.Cause(problem_id=derived_id("cause"), number="SV-2022-0001", version=7)
+        cause = do.Cause(problem_id=derived_id("cause"), number="SV-2022-0001", version=7, pack="small@1")
         engine = {"actor": {"unit": do.ENGINE}, "cause": cause}
         answer, decision = (do.Appeal, "office", {"text": "not us"}), (do.DecideAppeal, "water", {"reason": "so it is"})
         handle = handle_of(CODE)

@@ -37,10 +37,14 @@ class ReportRef(Part):
 
 
 class Waiting(Part):
-    """A measure that was taken and waits for approval."""
+    """A measure that was taken and waits for approval, with the ground on which it was: whose, and which."""
 
     measure: str
     to: tuple[str, ...]
+    ground: str = ""
+    level: int = 0
+    owner: str = ""
+    lapse_at: AwareDatetime | None = None
 
 
 class Taken(Part):
@@ -312,12 +316,9 @@ def _effect(problem: Problem, event: Event) -> dict[str, Any]:  # noqa: C901 one
         case c.SentBack():
             return {"outcome": None, "items": (), "checks": {}}
         case c.Reopened():
-            return {"outcome": None, "items": (), "checks": {}, "extended": {}}
+            return dict(_TAKEN_UP_AGAIN)
         case c.Rebounded():
-            again: dict[str, Any] = {
-                "outcome": None, "items": (), "checks": {}, "extended": {}, "deadlines": (),
-            }  # fmt: skip
-            return {**again, "raised": problem.raised + change.raised}
+            return {**_TAKEN_UP_AGAIN, "deadlines": (), "raised": problem.raised + change.raised}
         case c.Recomputed():
             return {"deadlines": ()}
         case c.Measured():
@@ -338,14 +339,12 @@ def _effect(problem: Problem, event: Event) -> dict[str, Any]:  # noqa: C901 one
             assert_never(change)
 
 
+#: What binds nobody any more once the work begins anew: the dates of the old plan.
+_WITHOUT_PLAN: Final[dict[str, Any]] = {"plan": None, "proposed_plan": None, "milestones_reached": 0}
 #: What a new handler begins without.
-_BEGUN_ANEW: Final[dict[str, Any]] = {
-    "plan": None,
-    "proposed_plan": None,
-    "milestones_reached": 0,
-    "parts_finished": (),
-    "extension_asked": None,
-}
+_BEGUN_ANEW: Final[dict[str, Any]] = {**_WITHOUT_PLAN, "parts_finished": (), "extension_asked": None}
+#: What a problem that was closed begins again without.
+_TAKEN_UP_AGAIN: Final[dict[str, Any]] = {**_WITHOUT_PLAN, "outcome": None, "items": (), "checks": {}, "extended": {}}
 
 
 def _still_reached(problem: Problem, change: c.Planned) -> int:
@@ -365,7 +364,12 @@ def _held(problem: Problem, version: int, change: c.Escalated | c.Measured) -> d
     """A measure that needs approval waits under the version of the event that took it."""
     if change.approval is None:
         return {}
-    waiting = Waiting(measure=change.measure, to=change.to)
+    waiting = Waiting(measure=change.measure, to=change.to, owner=change.owner)
+    if isinstance(change, c.Escalated):
+        ground = {"ground": change.obligation, "level": change.level, "lapse_at": change.lapse_at}
+    else:
+        ground = {"ground": change.ground}
+    waiting = waiting.model_copy(update=ground)
     return {"awaiting_approval": {**problem.awaiting_approval, version: waiting}}
 
 

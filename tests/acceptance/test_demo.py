@@ -23,5 +23,7 @@ def test_the_demo_adds_up() -> None:
     summary = json.loads(ran.stdout.splitlines()[-1])
     assert summary["reports"] == summary["refused"] + summary["attached"] + summary["registered"]
     assert summary["escalated"] == summary["expected_escalated"] > 0
+    assert summary["cities"] == ["boston", "mianyang"]
+    assert summary["duties_lapsed"] == summary["expected_duties_lapsed"] == 3
     assert summary["lost"] == 0
     assert summary["elapsed_s"] < 180

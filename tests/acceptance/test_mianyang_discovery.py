@@ -9,7 +9,7 @@ import pytest
 
 from duban.moves import Kind
 from duban_console.demo.story import sealed
-from tests.acceptance.timeline import City, expect, local
+from tests.acceptance.timeline import City, expect, local, measured, runs
 
 OFFICE = "pollution-office"
 SEALED = [sealed("巡查记录")]
@@ -161,3 +161,64 @@ def test_a_look_back_says_whether_rectification_was_true_in_time_and_effective_m
     city.refuses(case, "look_back", by="urban-management", because="not_permitted", **found)
     city.act(case, "look_back", by="ecology", evidence=SEALED, **found)
     expect(case, status="underway", raised=1)
+
+
+# The roster, the grid, and what happens at no fixed time
+
+
+def test_who_answers_the_24_hour_line_is_handed_in_every_day_feast_days_too_my_02a(city: City) -> None:
+    """MY-02a: 24小时应急值守热线: without a name by nine the desk is called, and then told of."""
+    city.advance(to="2022-05-02 10:00")
+    rosters = city.duties("duty-roster", "ecology")
+    assert len(rosters) == 26, "one a day from April 7, Labour Day included"
+    expect(rosters[-1], kind=Kind.DUTY, escalated=("roster-call", "bulletin"))
+    city.advance(to="2022-05-03 08:30")
+    (*_, today) = city.duties("duty-roster", "ecology")
+    city.act(today, "complete", by="ecology", outcome="submitted")
+    city.advance(to="2022-05-03 23:00")
+    expect(today, escalated=(), lapsed=set())
+
+
+def test_the_grid_has_four_levels_down_to_the_village_my_14(city: City) -> None:
+    """MY-14: 市、县、乡、村四级: what lies in a village is answered for by its county."""
+    areas = city.rules.areas
+    assert {area.tier for area in areas.values()} == {1, 2, 3, 4}
+    assert [area.tier for area in city.rules.lineage("lianfeng")] == [4, 3, 2, 1]
+    assert all(area.tier == (areas[area.parent].tier or 0) + 1 for area in areas.values() if area.parent)
+    assert areas["lianfeng"].cell is not None
+    expect(city.report("straw-burning", "焚烧秸秆", area="lianfeng", channel="grid-patrol"), lead_unit="anzhou")
+
+
+def test_an_area_that_misses_major_pollution_is_followed_up_and_assisted_my_14(city: City) -> None:
+    """MY-14: 未能及时发现…跟踪问效和定点帮扶: found first by others; looked at every thirty days."""
+    missed = city.report("major", "废油渗坑", area="zhongba", channel="media")
+    (assisted,) = measured(missed)
+    assert assisted.measure == "assistance"
+    assert {"jiangyou", "supervision-office"} <= set(assisted.to)
+    expect(missed, flags=("assisted",))
+    city.act(missed, "acknowledge", by="ecology")
+    assert runs(missed, "follow-up") == "2022-05-06 17:00"
+    city.act(missed, "review", by=OFFICE, evidence=SEALED)
+    city.advance(to="2022-05-06 17:00")
+    assert "follow-up" in missed.lapsed
+
+
+@pytest.mark.parametrize(("category", "channel"), [("major", "grid-patrol"), ("road-dust", "media")])
+def test_what_it_finds_itself_or_is_not_major_brings_no_assistance_my_14(
+    city: City, category: str, channel: str
+) -> None:
+    """MY-14: the measure is for what is both major and missed."""
+    case = city.report(category, "渗坑", area="zhongba", channel=channel)
+    expect(case, flags=())
+    assert measured(case) == []
+
+
+def test_the_media_verify_on_some_day_of_each_quarter_or_it_is_told_of_my_13b(city: City) -> None:
+    """MY-13b: 不定期: the day is free within the quarter; that it comes at all is not."""
+    city.advance(to="2022-08-02 09:00")
+    (verified,) = city.duties("media-verification", "supervision-office")
+    city.act(verified, "complete", by="supervision-office", outcome="submitted", evidence=SEALED)
+    city.advance(to="2023-01-01 09:00")
+    _, missed = city.duties("media-verification", "supervision-office")[:2]
+    expect(verified, escalated=(), status="struck_off")
+    expect(missed, kind=Kind.DUTY, status="underway", lapsed={"media-verification"})

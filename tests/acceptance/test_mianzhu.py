@@ -314,6 +314,48 @@ def test_who_reported_is_told_the_outcome_mz_06_mz_22(city: City) -> None:
     expect(silent, lapsed={"reply"}, escalated=("bulletin",))
 
 
+def test_each_of_those_who_reported_gets_an_answer_of_their_own_mz_06_mz_22(city: City) -> None:
+    """MZ-06, MZ-22: 事事有回音: two reported the same; while one is without an answer, the reply is still owed."""
+    both, one = (complained(city, report_id=f"{place} 1", at=(31 + place / 10, 104.2)) for place in (1, 2))
+    for place, case in ((1, both), (2, one)):
+        city.report("noise-fumes", "又是油烟", channel="complaint", report_id=f"{place} 2", at=(31 + place / 10, 104.2))
+        strike_off(city, case)
+    for case, id_ in ((both, "1 1"), (both, "1 2"), (one, "2 1")):
+        city.act(case, "reply", by="urban-management", source="timeline", id=id_, text="已责令整改。")
+    city.advance(working_days=3)
+    expect(both, lapsed=set(), unanswered=())
+    expect(one, lapsed={"reply"}, escalated=("bulletin",))
+
+
+def test_who_is_not_taken_up_is_told_why_mz_06_mz_22(city: City) -> None:
+    """MZ-06, MZ-22: 事事有回音: a rejected report owes its reporter the reason within three working days, too."""
+    told, untold = (city.report(None, "邻里停车纠纷", channel="petition", report_id=id_) for id_ in "12")
+    for case in (told, untold):
+        city.act(case, "acknowledge", by=OFFICE)
+        city.act(case, "reject", by=OFFICE, reason="不属于生态环境问题")
+    city.act(told, "reply", by=OFFICE, source="timeline", id="1", text="不属于生态环境问题，请向社区反映。")
+    city.advance(working_days=3)
+    expect(told, status="rejected", unanswered=(), lapsed=set())
+    expect(untold, status="rejected", lapsed={"reply-why-not"}, escalated=("bulletin",))
+    assert untold.taken_after_lapse[0].to == (OFFICE, "leading-group")
+
+
+def test_what_people_report_again_is_urged_by_the_petitions_bureau_mz_22(city: City) -> None:
+    """MZ-22: 督促整改和回复: the second report of the same urges once; two reports, two replies."""
+    place = (31.343, 104.201)
+    case = city.report("noise-fumes", "油烟扰民", channel="petition", at=place)
+    assert measured(case) == []
+    for title in ("又是油烟", "还是油烟"):
+        city.report("noise-fumes", title, channel="complaint", at=place)
+    (urged,) = measured(case)
+    assert (urged.ground, urged.to) == ("reported-again", ("urban-management", "petitions"))
+    assert case.problem is not None
+    assert len(case.problem.unanswered) == 3
+    seen = city.report("noise-fumes", "监测超标", channel="monitoring", at=(31.5, 104.2))
+    city.report("noise-fumes", "监测又超标", channel="monitoring", at=(31.5, 104.2))
+    assert measured(seen) == []
+
+
 # Look-back
 
 
@@ -436,7 +478,7 @@ def test_a_city_leader_takes_each_key_task_mz_12(city: City) -> None:
 
 
 def test_covert_checks_find_problems_and_hard_ones_get_a_special_inspection_mz_13(city: City) -> None:
-    """MZ-13: 专项督察、暗查暗访: a duty each month; what is found is a problem like any other."""
+    """MZ-13: 专项督察、暗查暗访: a duty each month; what is found is a problem, and a hard one is inspected in time."""
     city.advance(to="2018-07-10 10:00")
     (duty,) = city.duties("covert-check", "performance")
     found = city.report("industrial-air", "夜间偷排", channel="covert-check")
@@ -444,9 +486,14 @@ def test_covert_checks_find_problems_and_hard_ones_get_a_special_inspection_mz_1
     expect(found, lead_unit="ecology", status="dispatched")
     assert runs(found, "rectify") == "2018-08-07 17:00"
     city.act(found, "flag", by=OFFICE, flag="hard", co_units=["market"])
-    (taken,) = measured(found)
-    assert (taken.measure, taken.to) == ("special-inspection", ("ecology", "performance"))
+    taken = [(one.measure, one.to) for one in measured(found)]
+    assert taken == [("special-inspection", ("ecology",)), ("inspection-order", ("performance",))]
     expect(found, flags=("hard",), co_units=("industry", "market"))
+    (ordered,) = city.opened(found, Kind.DUTY)
+    expect(ordered, lead_unit="performance", title="开展专项督察并报告督察情况")
+    assert runs(ordered, "special-inspection-report") == "2018-07-31 17:00"
+    city.advance(to="2018-07-31 17:00")
+    expect(ordered, escalated=("duty-bulletin",))
 
 
 def test_what_lags_is_met_with_the_means_in_their_order_mz_14(city: City) -> None:
@@ -508,13 +555,13 @@ def test_perfunctory_work_is_a_ground_by_itself_mz_17(city: City) -> None:
 
 
 def test_a_criminal_case_is_struck_off_only_when_the_receipt_is_there_mz_18(city: City) -> None:
-    """MZ-18: 案件移交的无缝衔接: referred within five working days, and the missing receipt escalates."""
+    """MZ-18: 案件移交的无缝衔接: referred within five working days; who confirms no receipt is asked again."""
     case = complained(city, "crime", channel="joint-enforcement")
     expect(case, flags=("criminal",), lead_unit="ecology", co_units=("police",))
     assert runs(case, "refer") == "2018-07-11 17:00"
     city.act(case, "refer", by="ecology", to="procuratorate", ground="非法倾倒危险废物", evidence=SEALED)
     city.advance(working_days=3)
-    expect(case, lapsed={"receipt"}, escalated=("bulletin",))
+    expect(case, lapsed={"receipt/procuratorate"}, escalated=("referral-enquiry",))
     city.act(case, "complete", by="ecology", outcome="rectified")
     city.act(case, "verify", by=OFFICE, passed=True)
     sign(city, case, CHECKS)
@@ -522,7 +569,22 @@ def test_a_criminal_case_is_struck_off_only_when_the_receipt_is_there_mz_18(city
     city.refuses(case, "receive", by="court", because="not_referred")
     city.act(case, "receive", by="procuratorate")
     city.act(case, "strike_off", by=OFFICE)
-    expect(case, status="struck_off", referrals={"procuratorate": True}, lapsed={"receipt"})
+    expect(case, status="struck_off", referrals={"procuratorate": True}, lapsed={"receipt/procuratorate"})
+
+
+def test_each_body_owes_the_receipt_for_what_was_referred_to_it_mz_18(city: City) -> None:
+    """MZ-18: 环保、公安、检察和法院联动: two referrals, two receipts; one body's receipt is not the other's."""
+    case = complained(city, "crime", channel="joint-enforcement")
+    city.act(case, "refer", by="ecology", to="police", ground="非法倾倒危险废物", evidence=SEALED)
+    city.advance(to="2018-07-05 10:00")
+    city.act(case, "refer", by="ecology", to="procuratorate", ground="公益诉讼线索", evidence=SEALED)
+    assert runs(case, "receipt/police") == "2018-07-09 17:00"
+    assert runs(case, "receipt/procuratorate") == "2018-07-10 17:00"
+    city.act(case, "receive", by="procuratorate")
+    city.advance(to="2018-07-11 17:00")
+    expect(case, lapsed={"receipt/police"}, escalated=("referral-enquiry", "referral-coordination"))
+    asked, coordinated = case.taken_after_lapse
+    assert (asked.to, coordinated.to) == (("police", OFFICE), ("police", "political-legal"))
 
 
 def test_clues_are_transferred_at_fixed_times_mz_18(city: City) -> None:

@@ -41,7 +41,7 @@ def plan(due_at: str) -> dict[str, Any]:
 
 def planned(city: City, due_at: str = "2017-08-31 17:00", **said: Any) -> Case:
     """A problem of Yangkou whose county has acknowledged it and filed its plan."""
-    case = city.report("air", "化工异味", area="yangkou", **said)
+    case = city.report("air", "化工异味", area="yangkou", **{"enterprise": "寿光某化工厂", **said})
     city.act(case, "acknowledge", by="shouguang")
     return city.act(case, "plan", by="shouguang", plan=plan(due_at))
 

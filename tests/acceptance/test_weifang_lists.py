@@ -129,9 +129,10 @@ def test_an_appeal_that_nobody_decides_is_told_of_wf_09(city: City) -> None:
 
 
 def test_where_no_enterprise_is_named_nobody_holds_a_card_wf_09(city: City) -> None:
-    """WF-09: the measures of the problem are the same; the card waits for a name."""
+    """WF-09: the other measures are the same; nobody is proposed for a card."""
     case = typical(city, enterprise=None)
-    assert "yellow-card" in measured(case)
+    assert "joint-punishment" in measured(case)
+    assert "yellow-card" not in measured(case)
     assert cards(city, case) == []
 
 

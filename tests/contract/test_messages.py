@@ -47,7 +47,7 @@ PHASED = do.RectificationPlan(
     milestones=(do.Milestone(title="dug", due_at=AT), do.Milestone(title="sealed", due_at=LATER)),
 )  # fmt: skip
 LAPSE = {"obligation": "rectify", "generation": 1, "level": 2, "due_at": AT}
-TAKEN = {**LAPSE, "measure": "bulletin", "lapse_at": AT, "to": ("water", "office")}
+TAKEN = {**LAPSE, "measure": "bulletin", "lapse_at": AT, "to": ("water", "office"), "owner": "water"}
 PROBLEM = Problem(
     id=ID, jurisdiction="smallville", pack="small@1", number="SV-2022-0001", status=Status.UNDERWAY, version=7,
     handle="r-9",
@@ -62,10 +62,13 @@ FULL = PROBLEM.model_copy(update={
     "plan": PHASED, "proposed_plan": PLAN, "milestones_reached": 1,
     "unanswered": (ReportRef(source="hotline", id="42"),),
     "satisfied": 2, "dissatisfied": 1, "flags": ("hard", "listed"), "sponsor": "mayor", "pair": "south",
-    "parts_finished": ("north",), "referrals": {"police": True, "court": False}, "extension_asked": "rectify",
-    "extended": {"rectify": 1}, "pauses": (Span(from_at=AT, to_at=LATER),), "checks": {"clear": "office"}, "raised": 1,
+    "items": ("EN-01",), "parts_finished": ("north",), "referrals": {"police": True, "court": False},
+    "extension_asked": "rectify", "extended": {"rectify": 1}, "pauses": (Span(from_at=AT, to_at=LATER),),
+    "checks": {"clear": "office"}, "raised": 1,
     "marks": {**PROBLEM.marks, "sent_back": Mark(at=AT, version=5, times=2)},
-    "awaiting_approval": {6: Waiting(measure="listing", to=("water", "office"))},
+    "awaiting_approval": {6: Waiting(
+        measure="listing", to=("water", "office"), ground="rectify", level=2, owner="water", lapse_at=AT
+    )},
 })  # fmt: skip
 #: A duty that the calendar opened.
 DUTY = Problem(
@@ -73,7 +76,7 @@ DUTY = Problem(
     status=Status.UNDERWAY, version=1, title="Report of the day before", category="daily-report", channel="calendar",
     lead_unit="north", reports=0, marks={"opened": Mark(at=AT, version=1)},
 )  # fmt: skip
-CAUSE = do.Cause(problem_id=ID, number="SV-2022-0001", version=7)
+CAUSE = do.Cause(problem_id=ID, number="SV-2022-0001", version=7, pack="small@1")
 #: An entry on a list, and a reward.
 ENTRY = Problem(
     id=ID, kind=Kind.LISTING, jurisdiction="smallville", pack="small@1", number="blacklist/SV-2022-0001/7",
@@ -96,7 +99,7 @@ CHANGES: tuple[c.Change, ...] = (
     c.HandedBack(unit="water", clause="art. 2", evidence=(SEAL,)),
     c.Planned(plan=PLAN),
     c.Progressed(note="half done", evidence=(SEAL,)),
-    c.Completed(outcome="rectified", evidence=(SEAL,)),
+    c.Completed(outcome="rectified", evidence=(SEAL,), items=("EN-01",)),
     c.Verified(evidence=(SEAL,)),
     c.SentBack(evidence=(SEAL,)),
     c.StruckOff(),
@@ -124,10 +127,13 @@ CHANGES: tuple[c.Change, ...] = (
     c.Checked(check="clear", unit="office", evidence=(SEAL,)),
     c.LookedBack(truthful=True, timely=True, effective=False, evidence=(SEAL,)),
     c.Rebounded(raised=1),
-    c.Approved(version=6, measure="listing", to=("water", "office")),
+    c.Approved(
+        version=6, measure="listing", to=("water", "office"), ground="rectify", level=2, owner="water", lapse_at=AT
+    ),
     c.Withheld(version=6, measure="listing"),
 )
-WAITING = c.Measured(ground="rebound", measure="listing", to=("water", "office"), approval="office")
+WAITING = c.Measured(ground="rebound", measure="listing", to=("water", "office"), owner="water",
+                     approval="office")  # fmt: skip
 OPENED = c.Opened(
     jurisdiction="smallville", number=DUTY.number, pack="small@1", duty="daily-report", title=DUTY.title, unit="north",
     opens_at=AT, cause=CAUSE,
@@ -173,7 +179,7 @@ def payloads() -> Iterator[Payload]:
     yield do.HandBack(actor=WATER, reason="not ours", clause="art. 2", evidence=(SEAL,))
     yield do.Plan(actor=WATER, plan=PLAN)
     yield do.Progress(actor=WATER, note="half done", evidence=(SEAL,))
-    yield do.Complete(actor=WATER, outcome="rectified", evidence=(SEAL,))
+    yield do.Complete(actor=WATER, outcome="rectified", evidence=(SEAL,), items=("EN-01",))
     yield do.Verify(actor=OFFICE, passed=False, reason="still foul", evidence=(SEAL,))
     yield do.StrikeOff(actor=OFFICE)
     yield do.Reopen(actor=OFFICE, reason="it is back")

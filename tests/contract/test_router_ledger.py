@@ -28,7 +28,7 @@ from tests.given import report, small_library
 
 AT = datetime(2022, 4, 6, 2, 0, 0, 123456, tzinfo=UTC)
 ENGINE, OFFICE, WATER = (do.Actor(unit=unit) for unit in (do.ENGINE, "office", "water"))
-CAUSE = do.Cause(problem_id=derived_id("cause"), number="SV-2022-0001", version=4)
+CAUSE = do.Cause(problem_id=derived_id("cause"), number="SV-2022-0001", version=4, pack="small@1")
 
 
 @pytest.fixture

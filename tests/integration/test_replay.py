@@ -127,7 +127,7 @@ async def test_ledger_topic_and_file_tell_the_same_history(duban: Run, tmp_path:
 async def test_acts_follow_the_lead_and_what_is_refused_is_told(duban: Run, tmp_path: Path) -> None:
     def elsewhere(pack: dict[str, Any]) -> None:
         pack["responsibility_list"][0]["lead"] = "south"
-        pack["closing"]["outcomes"] = ["unfounded"]
+        pack["closing"] |= {"outcomes": ["unfounded"], "item_for": []}
 
     pack = other_pack(tmp_path, elsewhere)
     found = await replayed(duban, "--pack", pack, "--from-ledger", *CALENDAR)

@@ -229,3 +229,61 @@ def test_every_shipped_pack_can_be_advised_and_every_place_exists(path: Path) ->
         at: Any = pack
         for part in one.path.split("."):
             at = at[int(part)] if part.isdigit() else getattr(at, part)
+
+
+SMALL: Final = ROOT / "tests/data/packs/small.yaml"
+
+
+def advised(passage: str, by: str) -> set[tuple[str, str, str]]:
+    """Code, path and severity of what is said of the small pack once a passage is replaced, and was not before."""
+    text = SMALL.read_text("utf-8")
+    assert passage in text
+    before, after = (load_pack(one, SMALL.name) for one in (text, text.replace(passage, by)))
+    return _found(after) - _found(before)
+
+
+def _found(pack: PolicyPack) -> set[tuple[str, str, str]]:
+    return {(one.code, one.path, one.severity) for one in advice(pack, None)}
+
+
+@pytest.mark.parametrize(
+    ("passage", "by", "said"),
+    [
+        (
+            "    appeal: {to: water, within: {working_days: 3}, ladder: late-report, basis: practice}\n",
+            "",
+            ("list_without_appeal", "lists.0", "warning"),
+        ),
+        ("    notice: {days: 5}\n", "", ("list_without_notice", "lists.0", "warning")),
+        ("    term: {years: 2}\n", "", ("list_without_term", "lists.0", "note")),
+        ("opens: blacklist, ground: repeated, ", "", ("list_by_hand", "lists.0", "note")),
+        ("opens: tip, ", "", ("reward_unused", "rewards.0", "warning")),
+        ("    budget: 50000\n", "", ("reward_without_budget", "rewards.0", "note")),
+        (
+            "    budget: 50000\n",
+            "    to: worker\n    budget: 50000\n",
+            ("reward_without_worker", "rewards.0", "warning"),
+        ),
+    ],
+)
+def test_what_measures_open_is_looked_at(passage: str, by: str, said: tuple[str, str, str]) -> None:
+    assert advised(passage, by) == {said}
+
+
+def test_a_list_that_burdens_no_enterprise_may_do_without_an_appeal() -> None:
+    found = {(x.code, x.path): x.severity for x in advice(load_pack(SMALL.read_text("utf-8"), SMALL.name), None)}
+    assert found["list_without_appeal", "lists.1"] == "note"
+    assert ("list_without_appeal", "lists.0") not in found
+
+
+def test_a_list_of_praise_may_do_without_an_appeal() -> None:
+    """It bars from nothing, and no measure opens it: the keeper writes it."""
+    text = SMALL.read_text("utf-8")
+    for passage, by in (
+        ("opens: blacklist, ground: repeated, ", ""),
+        ("    bars: [{en: new projects}, {en: subsidies}]\n", ""),
+        ("    appeal: {to: water, within: {working_days: 3}, ladder: late-report, basis: practice}\n", ""),
+    ):
+        assert passage in text
+        text = text.replace(passage, by)
+    assert ("list_without_appeal", "lists.0", "note") in _found(load_pack(text, SMALL.name))

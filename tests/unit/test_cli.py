@@ -30,8 +30,11 @@ ALL = list(commands(get_command(app)))
 def test_the_commands_are_those_that_the_handbook_names() -> None:
     assert set(ALL) == {
         ("up",), ("demo",), ("bench",), ("act",), ("tail",), ("lag",), ("check",), ("test",),
-        ("simulate",), ("replay",), ("bulletin",), ("pack", "explain"), ("pack", "diff"),
+        ("simulate",), ("replay",), ("bulletin",), ("draw",), ("pack", "explain"), ("pack", "diff"),
         ("report", "import"), ("report", "send"),
+        ("listing", "check"), ("listing", "ls"), ("listing", "put"), ("reward", "status"), ("reward", "ls"),
+        ("vault", "ask"), ("vault", "approve"), ("vault", "refuse"), ("vault", "open"), ("vault", "log"),
+        ("vault", "verify"), ("vault", "forget"),
         ("dlq", "ls"), ("dlq", "show"), ("dlq", "replay"), ("problem", "show"), ("problem", "ls"),
         ("pack", "lint"), ("pack", "publish"), ("pack", "ls"), ("topics", "apply"), ("topics", "ls"),
     }  # fmt: skip
@@ -85,3 +88,10 @@ def test_colour_is_left_out_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("FORCE_COLOR", "1")
     result = CliRunner().invoke(app, ["pack", "lint", str(SMALL)])
     assert "\x1b[3" not in result.stdout
+
+
+def test_a_mistyped_code_is_told_without_being_repeated() -> None:
+    result = CliRunner().invoke(app, ["reward", "status"], input="7K3M-9XQ2-TR5A\n")
+    assert result.exit_code == 2
+    assert "16 letters and digits" in result.stderr
+    assert "7K3M" not in result.output

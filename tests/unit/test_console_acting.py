@@ -10,7 +10,7 @@ import pytest
 
 from duban.messages import commands as do
 from duban.messages.envelope import decode, encode
-from duban_console.acting import ACTIONS, InvalidAction, action_message, parsed
+from duban_console.acting import ACTIONS, InvalidAction, action_message, new_entry, parsed, plain_name
 
 ACTOR = {"unit": "water", "person": "Li"}
 FIELDS: dict[str, dict[str, Any]] = {
@@ -35,12 +35,23 @@ FIELDS: dict[str, dict[str, Any]] = {
     "check": {"check": "clear"},
     "look_back": {"truthful": True, "timely": True, "effective": False},
     "approve": {"version": 3},
+    "withhold": {"version": 3},
+    "appeal": {"text": "not us"},
+    "decide_appeal": {"upheld": True},
+    "take_off_list": {"evidence": [{"uri": "s3://a", "sha256": "0" * 64}]},
+    "award": {"amount": 3000},
+    "collect": {"code": "7K3M-9XQ2-TR5A-0WZD"},
 }
+ENTRY: dict[str, Any] = {
+    "list": "blacklist", "of": "Acme", "ground": "repeated", "jurisdiction": "x", "actor": ACTOR,
+    "evidence": [{"uri": "s3://a", "sha256": "0" * 64}],
+}  # fmt: skip
 
 
-def test_the_engines_own_commands_are_no_actions() -> None:
+def test_what_the_engine_does_and_what_begins_a_record_is_no_action() -> None:
     assert do.COMMANDS.keys() - {model.TYPE for model in ACTIONS.values()} == {
-        do.Register.TYPE, do.Attach.TYPE, do.Open.TYPE, do.Escalate.TYPE, do.Recompute.TYPE,
+        do.Register.TYPE, do.Attach.TYPE, do.Open.TYPE, do.Reward.TYPE, do.Escalate.TYPE, do.Recompute.TYPE,
+        do.PutOnList.TYPE,
     }  # fmt: skip
 
 
@@ -73,4 +84,46 @@ def test_every_action_becomes_its_command_and_arrives_as_it_was_sent(action: str
 def test_a_faulty_action_names_its_field(body: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidAction) as caught:
         parsed(body)
+    assert caught.value.field == field
+
+
+def test_an_entry_by_hand_becomes_its_command_and_carries_no_cause() -> None:
+    entry = new_entry({**ENTRY, "reason": "again", "id": "e-1"})
+    assert (type(entry.command), entry.command.cause, entry.command.reason) == (do.PutOnList, None, "again")
+    assert set(entry.command.model_dump()) == set(do.PutOnList.model_fields)
+
+
+def test_the_same_id_is_the_same_entry_within_a_jurisdiction() -> None:
+    one, again, elsewhere = (
+        new_entry(ENTRY),
+        new_entry({**ENTRY, "of": "Other"}),
+        new_entry({**ENTRY, "jurisdiction": "y"}),
+    )
+    assert one.record_id("a") == again.record_id("a")
+    assert len({one.record_id("a"), one.record_id("b"), elsewhere.record_id("a")}) == 3
+
+
+@pytest.mark.parametrize("written", ["Acme 1", " Acme 1　", "Ａｃｍｅ　１", "Acme\u00a01 "])
+def test_a_name_is_entered_as_it_is_looked_up(written: str) -> None:
+    assert new_entry({**ENTRY, "of": written}).command.of == plain_name(written) == "Acme 1"
+
+
+def test_names_that_differ_in_case_or_inside_are_others() -> None:
+    assert len({plain_name(one) for one in ("Acme 1", "ACME 1", "Acme1", "Acme  1")}) == 4
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({"actor": {"unit": do.ENGINE}}, "actor"),
+        ({"cause": {"problem_id": str(uuid4()), "number": "SV-1", "version": 1}}, "cause"),
+        ({"of": " "}, "of"),
+        ({"jurisdiction": None}, "jurisdiction"),
+        ({"ground": ""}, "ground"),
+        ({"id": "no blanks"}, "id"),
+    ],
+)
+def test_a_faulty_entry_names_its_field(said: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidAction) as caught:
+        new_entry({**ENTRY, **said})
     assert caught.value.field == field

@@ -7,8 +7,9 @@ import re
 import pytest
 import typer
 
+from duban.moves import NEXT, OF_OTHERS, Status
 from duban_console.cli import app
-from duban_console.documents import README, renewed
+from duban_console.documents import README, renewed, state_diagram
 from duban_console.running import ROOT, SERVICES
 from duban_local import topics
 
@@ -18,6 +19,22 @@ CHINESE = (ROOT / "README.zh-CN.md").read_text("utf-8")
 
 def test_the_tables_and_the_diagram_are_those_of_the_code() -> None:
     assert renewed(TEXT) == TEXT, "the README is stale: run python -m duban_console.documents"
+
+
+def test_each_kind_of_record_has_a_diagram_of_its_own_with_every_one_of_its_moves() -> None:
+    problems, listings, rewards = re.findall(r"```mermaid\n(.*?)```", state_diagram(), re.DOTALL)
+    words = [set(re.findall(r"\w+", one.partition("note right")[0])) for one in (problems, listings, rewards)]
+    mine = [
+        {status.value for status in Status if status not in OF_OTHERS},
+        {"noticed", "contested", "listed", "delisted"},
+        {"owed", "awarded", "settled"},
+    ]
+    for inside, known in zip(words, mine, strict=True):
+        assert {status.value for status in Status} & inside - {"awarded", "noticed", "listed"} <= known
+        assert known <= inside
+    shown = problems + listings + rewards
+    for _, kind in NEXT:
+        assert kind.replace("_", " ") in shown, kind
 
 
 @pytest.mark.parametrize("text", [TEXT, CHINESE], ids=["English", "Chinese"])

@@ -20,8 +20,8 @@ from tests.given import ROOT, entries, rules_with, small_rules
 CHINA, BOSTON = ZoneInfo("Asia/Shanghai"), ZoneInfo("America/New_York")
 YEAR = datetime(2022, 1, 1, tzinfo=CHINA)
 US = timedelta(microseconds=1)
-#: The duty that a measure of the small pack opens, and no calendar.
-CALLED = entries("duties")[-1]
+#: The duties of the small pack that a measure or a draw opens, and no calendar.
+CALLED = [duty for duty in entries("duties") if duty["schedule"]["every"] == "never"]
 
 
 def owing(schedule: dict[str, Any], **changed: Any) -> Rules:
@@ -31,7 +31,7 @@ def owing(schedule: dict[str, Any], **changed: Any) -> Rules:
         "ladder": "late-report", "basis": "practice",
     }  # fmt: skip
     sections = {name: changed.pop(name) for name in ("effective_from", "windows") if name in changed}
-    return rules_with(duties=[{**duty, **changed}, CALLED], **sections)
+    return rules_with(duties=[{**duty, **changed}, *CALLED], **sections)
 
 
 @cache
@@ -126,7 +126,7 @@ MANY = {
 def many() -> Rules:
     duty = small_rules().pack.duties[1].model_dump(exclude_none=True)
     duties = [{**duty, "id": id_, "schedule": schedule} for id_, schedule in MANY.items()]
-    return rules_with(duties=[*duties, CALLED])
+    return rules_with(duties=[*duties, *CALLED])
 
 
 @pytest.mark.parametrize("rules", [many(), in_boston(many())], ids=["china", "boston"])

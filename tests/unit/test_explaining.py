@@ -161,6 +161,12 @@ def test_a_list_is_told_from_the_ground_to_the_exit() -> None:
     ]  # fmt: skip
 
 
+def test_a_notice_of_several_lines_stays_in_its_quotation() -> None:
+    text = 'listed: "{of} is on record ({number})"'
+    told = chapter("### Credit record (`record`)", small((text, 'listed: "Record\\n{of}\\n{number}"')))
+    assert "  > On listing: Record\n  > {of}\n  > {number}" in "\n".join(told)
+
+
 def test_a_list_without_rights_says_so() -> None:
     told = chapter("### Credit record (`record`)", small())
     assert "- It counts at once, without notice before." in told
@@ -202,11 +208,29 @@ def test_a_measure_says_what_it_opens_and_who_may_withhold_it() -> None:
     ) in told
 
 
-def test_a_duty_that_no_calendar_opens_names_the_measure_that_does() -> None:
-    told = chapter("## Duties", small())
-    assert told[-1].startswith(
-        "- **Explain oneself**: owed by whoever is told of the measure: Called to explain; within"
-    )
+def test_a_duty_that_no_calendar_opens_names_the_measure_or_the_draw_that_does() -> None:
+    told = "\n".join(chapter("## Duties", small()))
+    assert "- **Explain oneself**: owed by whoever is told of the measure: Called to explain; within: " in told
+    assert "- **Check on the spot**: owed for each problem of the draw: Spot checks of what was struck off; w" in told
+
+
+def test_a_draw_says_among_which_problems_how_many_and_whom_it_spares() -> None:
+    assert chapter("## Random draws", small()) == [
+        (
+            "- **Spot checks of what was struck off**: 25% of the problems that are struck off are drawn at random; "
+            "for each, The office owes: Check on the spot; "
+            "whoever stands on Exemplary enterprises is spared, unless reported by Hotline; "
+            "categories: River and Noise; channels: Hotline and Patrol [art. 18]"
+        ),
+    ]  # fmt: skip
+    spared = chapter("### Exemplary enterprises (`exemplary`)", small())
+    assert "- It spares from: Spot checks of what was struck off." in spared
+
+
+def test_the_items_that_a_completion_cites_are_listed() -> None:
+    told = chapter("## Handing back and closing", small())
+    assert "- It may cite items of the catalogue of enforcement; one with the outcome penalized must:" in told
+    assert "  - EN-01 Discharge without a permit [art. 17]" in told
 
 
 def test_a_receipt_is_owed_by_each_body_for_itself() -> None:

@@ -120,4 +120,4 @@ def test_a_measure_may_be_set_off_by_what_people_do_and_not_by_another_measure(o
 
 def test_a_dated_duty_may_open_and_lapse_on_one_day() -> None:
     day = SECTIONS["duties"][2]["schedule"]["date"]
-    assert law_abiding(duties=[{**SECTIONS["duties"][2], "due_on": day}, SECTIONS["duties"][3]])
+    assert law_abiding(duties=[{**SECTIONS["duties"][2], "due_on": day}, *SECTIONS["duties"][3:]])

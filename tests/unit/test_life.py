@@ -426,7 +426,7 @@ def test_a_trigger_takes_its_measure_from_the_nth_time_on() -> None:
     assert [sent_back(case) for _ in range(2)] == [["sent_back", "measured"]] * 2
     measured = case.events[-1].change
     assert measured.model_dump(exclude_none=True) == {
-        "kind": "measured", "ground": "failed-review", "measure": "interview", "to": ("water",),
+        "kind": "measured", "ground": "failed-review", "measure": "interview", "to": ("water",), "owner": "water",
     }  # fmt: skip
 
 

@@ -139,7 +139,7 @@ def test_whoever_left_no_handle_cannot_be_rewarded() -> None:
     case.done(do.Verify, "office", passed=True)
     assert not opened(case)
     nobody = Case(NOW)
-    cause = do.Cause(problem_id=case.problem.id, number="SV-2022-0001", version=3)
+    cause = do.Cause(problem_id=case.problem.id, number="SV-2022-0001", version=3, pack="small@1")
     assert code(nobody.act(do.Reward, do.ENGINE, reward="tip", cause=cause)) == "nobody_to_reward"
 
 

@@ -147,7 +147,7 @@ async def test_a_jurisdiction_without_a_pack_is_refused_with_its_report(handler:
 
 
 def owe(number: int) -> Delivery[do.Command]:
-    cause = do.Cause(problem_id=derived_id("cause"), number=f"SV-2022-{number:04}", version=4)
+    cause = do.Cause(problem_id=derived_id("cause"), number=f"SV-2022-{number:04}", version=4, pack="small@1")
     data = do.Reward(actor=do.Actor(unit=do.ENGINE), reward="tip", cause=cause, handle=f"reporter {number}")
     return command(f"owe {number}", data, number)
 

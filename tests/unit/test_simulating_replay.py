@@ -158,7 +158,7 @@ def test_the_acts_of_the_lead_then_are_those_of_the_lead_now() -> None:
 
 def test_acts_that_the_new_pack_refuses_are_listed_with_their_reason() -> None:
     def fewer(pack: dict[str, Any]) -> None:
-        pack["closing"]["outcomes"] = ["unfounded"]
+        pack["closing"] |= {"outcomes": ["unfounded"], "item_for": []}
 
     found = played(small((2, do.Complete(actor=WATER, outcome="rectified"))), changed(fewer))
     (refused,) = found.after.refused_acts

@@ -6,12 +6,20 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote
+from uuid import UUID
 
 import pytest
 import yaml
 
-from duban.messages.commands import HandBack, Plan
-from duban_console.demo.story import Acted, Reported, Story, StoryError, load_story, sealed
+from duban.duties import openings
+from duban.messages.commands import HandBack, Plan, Reply
+from duban.messages.handle import handle_of
+from duban.messages.report import Report
+from duban_console.demo.cities import named, routine_of
+from duban_console.demo.seen import Seen
+from duban_console.demo.story import Acted, Opened, Reported, Story, StoryError, load_story, sealed
+from duban_intake.domain import own_problem
+from tests.acceptance.timeline import rules_of
 
 DUST: dict[str, Any] = {
     "at": "2022-04-06 09:12",
@@ -25,10 +33,20 @@ DUST: dict[str, Any] = {
 }
 
 
-def loaded(*reports: dict[str, Any]) -> Story:
+PATROL: dict[str, Any] = {
+    "duty": "patrol-plan",
+    "unit": "fucheng",
+    "opens": "2022-04-10 08:30",
+    "acts": [{"at": "2022-04-12 10:00", "action": "complete", "by": "fucheng", "outcome": "submitted"}],
+    "expect": {"outcome": "submitted"},
+}
+
+
+def loaded(*reports: dict[str, Any], **sections: Any) -> Story:
     head = {"jurisdiction": "mianyang", "timezone": "Asia/Shanghai"}
     times = {"begins": "2022-04-06 08:00", "ends": "2022-04-30 18:00"}
-    return load_story(yaml.safe_dump({**head, **times, "reports": reports}, allow_unicode=True), "story.yaml")
+    said = {**head, **times, "reports": reports, **sections}
+    return load_story(yaml.safe_dump(said, allow_unicode=True), "story.yaml")
 
 
 def with_act(**act: Any) -> dict[str, Any]:
@@ -40,7 +58,7 @@ def test_entries_stand_in_the_order_of_time_in_utc() -> None:
     entries = loaded(DUST, later).entries
     assert [(type(entry), entry.told.id) for entry in entries] == [(Reported, "1"), (Reported, "2"), (Acted, "1")]
     assert entries[0].at == entries[0].message.time == datetime(2022, 4, 6, 1, 12, tzinfo=UTC)
-    assert entries[2].message.key == str(entries[0].told.problem_id)
+    assert entries[2].message.key == str(own_problem("hotline", "1"))
 
 
 def test_each_act_has_an_id_of_its_own_and_the_same_in_every_reading() -> None:
@@ -69,10 +87,96 @@ def test_the_date_of_a_plan_is_local_time_too() -> None:
     assert command.plan.due_at == datetime(2022, 4, 20, 9, tzinfo=UTC)
 
 
+def test_the_stages_of_a_plan_are_in_local_time_too() -> None:
+    plan = {"person": "王", "target": "覆盖", "measures": ["覆盖"], "due_at": "2022-04-20 17:00"}
+    staged = {**plan, "rectification": "phased", "milestones": [{"title": "一半", "due_at": "2022-04-14 17:00"}]}
+    command = loaded(with_act(action="plan", plan=staged)).entries[1].message.data
+    assert isinstance(command, Plan)
+    assert [one.due_at for one in command.plan.milestones] == [datetime(2022, 4, 14, 9, tzinfo=UTC)]
+
+
+def test_a_reply_answers_the_report_it_stands_under_unless_it_names_another() -> None:
+    own = loaded(with_act(action="reply", text="已覆盖")).entries[1].message.data
+    other = loaded(with_act(action="reply", text="已覆盖", source="miniapp", id="7")).entries[1].message.data
+    assert isinstance(own, Reply)
+    assert isinstance(other, Reply)
+    assert [(one.source, one.id) for one in (own, other)] == [("hotline", "1"), ("miniapp", "7")]
+
+
+def test_a_report_carries_the_handle_of_its_code_and_never_the_code() -> None:
+    report = loaded({**DUST, "code": "7K3M-Q0ZD-5XWN-2HRT"}).entries[0].message.data
+    assert isinstance(report, Report)
+    assert report.reporter.handle == handle_of("7k3m q0zd 5xwn 2hrt")
+    assert "7K3M" not in report.model_dump_json()
+
+
+def test_a_duty_has_the_id_under_which_the_calendar_opens_it() -> None:
+    rules = rules_of("mianyang-2022")
+    story = loaded(duties=[PATROL])
+    (entry,) = story.entries
+    opened = {one.problem_id("mianyang") for one in openings(rules, story.begins_at, story.ends_at)}
+    assert isinstance(entry, Acted)
+    assert entry.message.subject in opened
+
+
+def test_an_approval_names_the_version_under_which_its_measure_waits() -> None:
+    """So does a record that a measure opens: both are found when they are played, in what has been seen by then."""
+    story = named("weifang")
+    seen = story.rehearsed()
+    approvals = [one for one in story.entries if isinstance(one, Acted) and one.act.action == "approve"]
+    assert len(approvals) > 3
+    assert {one.message.id for one in approvals} & set(seen.refusals) == {
+        one.message.id for one in approvals if one.act.refused
+    }
+    (entry, *_) = (one for one in story.entries if isinstance(one, Acted) and isinstance(one.told, Opened))
+    assert isinstance(entry.told, Opened)
+    found = seen.opened_because(entry.problem_id, entry.told.record, entry.told.of)
+    assert found is not None
+    assert entry.now(seen).subject == str(found)
+    assert entry.now(Seen()).subject == str(UUID(int=0))
+
+
+def test_what_is_routine_is_submitted_unless_it_is_told_apart() -> None:
+    rules = rules_of("mianyang-2022")
+    routine = [{"duties": ["patrol-plan"], "units": ["fucheng", "youxian"], "after": {"hours": 2}}]
+    story = loaded(duties=[PATROL], routine=routine)
+    (entry,) = routine_of(story, rules)
+    assert entry.at == datetime(2022, 4, 10, 2, 30, tzinfo=UTC)
+    assert entry.message.subject == str(
+        next(one for one in openings(rules, story.begins_at, story.ends_at) if one.unit == "youxian").problem_id(
+            "mianyang"
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("sections", "error"),
+    [
+        pytest.param({"duties": []}, "tells of no report and of no duty", id="nothing"),
+        pytest.param({"duties": [PATROL, PATROL]}, "a duty stands twice", id="a duty twice"),
+        pytest.param({"duties": [{**PATROL, "opens": "2022-04-20 08:30"}]}, "the opening of the duty", id="too early"),
+        pytest.param(
+            {"opened": [{"because": "9", "record": "x", "expect": {"outcome": "open"}}]},
+            "no such report opened a problem",
+            id="because of nothing",
+        ),
+        pytest.param({"routine": [{"duties": ["patrol-plan"]}]}, "exactly one of `after` and `at`", id="no time"),
+        pytest.param({"timezone": "Asia/Mianyang"}, "Asia/Mianyang", id="no timezone"),
+    ],
+)
+def test_what_does_not_hang_together_says_where(sections: dict[str, Any], error: str) -> None:
+    with pytest.raises(StoryError) as refused:
+        loaded(**{"duties": [PATROL], **sections})
+    assert str(refused.value).startswith("story.yaml: ")
+    assert error in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("report", "error"),
     [
         pytest.param(with_act(action="forget"), "reports.0.acts.0: Value error, forget is no action", id="no action"),
+        pytest.param(with_act(action="approve"), "approve names the `measure`", id="approves nothing"),
+        pytest.param({**DUST, "code": "7K3M"}, "a claim code has 16", id="half a code"),
         pytest.param(with_act(action="progress"), "1: progress at 2022-04-07 10:00:00: note", id="a field is missing"),
         pytest.param(with_act(action="acknowledge", note="x"), "note: Extra inputs", id="a field too many"),
         pytest.param({**DUST, "at": "2022-04-06T09:12:00Z"}, "leave the offset out", id="a time with an offset"),

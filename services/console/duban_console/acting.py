@@ -7,20 +7,24 @@ from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Final, Literal, cast
+from unicodedata import normalize
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter, ValidationError, create_model
+from pydantic import Field, TypeAdapter, ValidationError, create_model, field_validator
 
 from duban.errors import DubanError
 from duban.messages import commands as do
-from duban.messages.envelope import Message
+from duban.messages.envelope import Message, derived_id
+from duban.messages.report import Name
 
 #: Commands that only the services themselves send; no action leads to them.
-_ENGINE_ONLY = (do.Register, do.Attach, do.Open, do.Escalate, do.Recompute)
+_ENGINE_ONLY = (do.Register, do.Attach, do.Open, do.Reward, do.Escalate, do.Recompute)
+#: Commands with which people begin a record: no actions on one, each has a door of its own.
+_BEGINNING = (do.PutOnList,)
 
 #: Every action by its name, which is the last word of its CloudEvents type.
 ACTIONS: Final[dict[str, type[do.Command]]] = {
-    type_.rpartition(".")[2]: model for type_, model in do.COMMANDS.items() if model not in _ENGINE_ONLY
+    type_.rpartition(".")[2]: model for type_, model in do.COMMANDS.items() if model not in (*_ENGINE_ONLY, *_BEGINNING)
 }
 
 #: What may serve as the id of a command, chosen by whoever sends it: sent again, it is the same command.
@@ -67,6 +71,53 @@ def command_of(form: do.Command) -> tuple[do.Command, str | None]:
     said = cast(Any, form)
     model = ACTIONS[said.action]
     return model(**{name: getattr(form, name) for name in model.model_fields}), said.id
+
+
+class NewEntry(do.PutOnList):
+    """An entry on a list, as its keeper writes it: where, and the id that makes the same entry again the same one."""
+
+    jurisdiction: Name
+    id: CommandId | None = None
+    #: What a measure has caused, the engine enters by itself.
+    cause: Literal[None] = None
+
+    @field_validator("of", mode="before")
+    @classmethod
+    def _as_it_is_looked_up(cls, of: Any) -> Any:
+        return plain_name(of) if isinstance(of, str) else of
+
+    @field_validator("actor")
+    @classmethod
+    def _of_people(cls, actor: do.Actor) -> do.Actor:
+        if actor.unit == do.ENGINE:
+            raise ValueError(f"{do.ENGINE} enters what its measures lead to; by hand it is the keeper of the list")
+        return actor
+
+    @property
+    def command(self) -> do.PutOnList:
+        """The command for the router."""
+        return do.PutOnList(**{name: getattr(self, name) for name in do.PutOnList.model_fields})
+
+    def record_id(self, chosen: str) -> UUID:
+        """The id of the entry that follows from the id ``chosen``, whichever door it comes through."""
+        return derived_id("listing by hand", self.jurisdiction, chosen)
+
+
+def plain_name(name: str) -> str:
+    """A name as entries are looked up by it: NFKC, without white space around it; else letter by letter."""
+    return normalize("NFKC", name).strip()
+
+
+def new_entry(body: Mapping[str, Any]) -> NewEntry:
+    """The entry in ``body``.
+
+    Raises:
+        InvalidAction: naming the first field that is wrong.
+    """
+    try:
+        return NewEntry.model_validate(dict(body))
+    except ValidationError as error:
+        raise invalid(error) from None
 
 
 def invalid(error: ValidationError) -> InvalidAction:

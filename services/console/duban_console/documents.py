@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from duban.io.settings import Settings, settings_table
 from duban.messages.catalogue import message_table
-from duban.moves import AFTER_STRIKE_OFF, IN_ANY_OPEN, NEXT, STAGE, Stage, Status
+from duban.moves import AFTER_REJECTION, AFTER_STRIKE_OFF, IN_ANY_OPEN, NEXT, STAGE, Stage, Status
 from duban_console.api.__main__ import ApiSettings
 from duban_console.running import ROOT
 from duban_escalation.settings import EscalationSettings
@@ -18,25 +18,56 @@ README = ROOT / "README.md"
 
 
 def state_diagram() -> str:
-    """The legal moves as a mermaid diagram, one arrow a transition."""
-    return "```mermaid\nstateDiagram-v2\n" + "\n".join(_moves()) + "\n```\n"
+    """The legal moves as mermaid diagrams, one arrow a transition: of problems, of entries on lists, of rewards."""
+    listing = _life(
+        "An entry on a list, from the notice to the end of its term. Whoever answers in time, does not stand on it "
+        "before the appeal is decided:",
+        _arrows(_reached("noticed")),
+    )
+    reward = _life(
+        "A reward, owed once a report has proved true, and forfeited if nobody collects it:",
+        _arrows(_reached("reward_owed")),
+    )
+    return f"{_diagram(_of_problems())}\n{listing}\n{reward}"
 
 
-def _moves() -> Iterator[str]:
-    for stage in Stage:
-        inside = [status for status in Status if STAGE[status] is stage]
-        if stage in (Stage.DISCOVERY, Stage.TRANSFER, Stage.DISPOSAL):
-            yield f"    state {stage} {{"
-            yield from (f"        {status}" for status in inside)
-            yield "    }"
+def _life(said: str, lines: Iterable[str]) -> str:
+    return f"{said}\n\n{_diagram(lines)}"
+
+
+def _diagram(lines: Iterable[str]) -> str:
+    return "```mermaid\nstateDiagram-v2\n" + "\n".join(lines) + "\n```\n"
+
+
+def _reached(*beginnings: str) -> frozenset[Status]:
+    """Every status of the records that begin with one of the events ``beginnings``."""
+    found = {NEXT[None, kind] for kind in beginnings}
+    while new := {end for (start, _), end in NEXT.items() if start in found} - found:
+        found |= new
+    return frozenset(found)
+
+
+def _of_problems() -> Iterator[str]:
+    mine = _reached("registered", "opened")
+    for stage in (Stage.DISCOVERY, Stage.TRANSFER, Stage.DISPOSAL):
+        yield f"    state {stage} {{"
+        yield from (f"        {status}" for status in Status if status in mine and STAGE[status] is stage)
+        yield "    }"
+    yield from _arrows(mine)
+    yield f"    note right of {Status.UNDERWAY}: in every open status: {_words(IN_ANY_OPEN)}"
+    yield f"    note right of {Status.STRUCK_OFF}: after strike-off: {_words(AFTER_STRIKE_OFF)}"
+    yield f"    note right of {Status.REJECTED}: after rejection: {_words(AFTER_REJECTION)}"
+
+
+def _arrows(mine: frozenset[Status]) -> Iterator[str]:
+    """The moves between the statuses ``mine``, less those that the notes name."""
     arrows: dict[tuple[str, str], list[str]] = {}
     for (before, kind), after in NEXT.items():
-        if kind not in IN_ANY_OPEN and not (before is after is Status.STRUCK_OFF):
+        noted = kind in IN_ANY_OPEN or (before is after is Status.STRUCK_OFF)
+        if after in mine and not noted:
             arrows.setdefault((before or "[*]", after), []).append(kind.replace("_", " "))
     for (start, end), kinds in arrows.items():
         yield f"    {start} --> {end}: {' · '.join(kinds)}"
-    yield f"    note right of {Status.UNDERWAY}: in every open status: {_words(IN_ANY_OPEN)}"
-    yield f"    note right of {Status.STRUCK_OFF}: after strike-off: {_words(AFTER_STRIKE_OFF)}"
 
 
 def _words(kinds: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Problems, histories and outcomes, from the views that the router publishes of its ledger (台账)."""
+"""Problems and other records, histories and outcomes, from the views that the router publishes of its ledger (台账)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from duban.errors import Unavailable
 from duban.io.waiting import is_unavailable
 from duban.messages.envelope import derived_id
 from duban.messages.events import Refused
+from duban.moves import Kind, Status
 from duban.problem import Problem
 from duban_console.chain import Line, first_broken
 
@@ -32,19 +33,29 @@ _OUTCOME = """
 _PAGE = """
     select id, number, registered_at, state from router.published_problems
     where ($1::text is null or jurisdiction = $1)
-      and ($2::text is null or status = $2)
+      and ($2::text[] is null or status = any($2))
       and ($3::text is null or stage = $3)
       and ($4::text is null or lead_unit = $4)
       and ($5::text is null or category = $5)
       and ($6::timestamptz is null or stage not in ('closed', 'rejected') and exists (
             select from jsonb_array_elements(state::jsonb -> 'deadlines') as one
             where (one ->> 'lapse_at')::timestamptz < $6))
-      and ($7::timestamptz is null or (registered_at, id) > ($7, $8::uuid))
+      and ($7::text is null or coalesce(state::jsonb ->> 'kind', 'problem') = $7)
+      and ($8::timestamptz is null or (registered_at, id) > ($8, $9::uuid))
     order by registered_at, id
-    limit $9
+    limit $10
 """
-#: A ledger that no router has migrated yet: not there, but coming.
-_NOT_YET = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
+#: Names are compared as :func:`duban_console.acting.plain_name` makes them; the index holds only what has a subject.
+LISTINGS = """
+    select state from router.published_problems
+    where subject is not null and btrim(normalize(subject, nfkc)) = $1
+      and ($2::text is null or jurisdiction = $2)
+      and ($3::text is null or category = $3)
+    order by registered_at, id
+"""
+OF_SUBJECT = "select state from router.published_problems where subject = $1 order by registered_at, id"
+#: A ledger that no router of today has migrated yet: not there, but coming.
+_NOT_YET = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidSchemaNameError)
 
 
 class BadCursor(ValueError):
@@ -53,14 +64,15 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which problems are wanted; what is None does not matter. ``overdue_at``: overdue at that instant."""
+    """Which records are wanted; what is None or empty does not matter. ``overdue_at``: overdue at that instant."""
 
     jurisdiction: str | None = None
-    status: str | None = None
+    statuses: tuple[Status, ...] = ()
     stage: str | None = None
     lead_unit: str | None = None
     category: str | None = None
     overdue_at: datetime | None = None
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +166,24 @@ class Reading:
         after = _decoded(cursor) if cursor else (None, None)
         async with asking():
             rows = await self._pool.fetch(
-                _PAGE, filters.jurisdiction, filters.status, filters.stage, filters.lead_unit, filters.category,
-                filters.overdue_at, *after, limit + 1,
+                _PAGE, filters.jurisdiction, list(filters.statuses) or None, filters.stage, filters.lead_unit,
+                filters.category, filters.overdue_at, filters.kind, *after, limit + 1,
             )  # fmt: skip
         problems = [Problem.model_validate_json(row["state"]) for row in rows[:limit]]
         more = len(rows) > limit
         return Page(problems, _encoded(rows[limit - 1]) if more else None)
+
+    async def listings(self, of: str, jurisdiction: str | None = None, list_: str | None = None) -> list[Problem]:
+        """Every entry of ``of`` (as :func:`plain_name` makes it) on any list, or on ``list_``, the oldest first."""
+        async with asking():
+            rows = await self._pool.fetch(LISTINGS, of, jurisdiction, list_)
+        return _of_kind(Kind.LISTING, rows)
+
+    async def rewards(self, handle: str) -> list[Problem]:
+        """The rewards that are owed to whoever holds ``handle``, the oldest first."""
+        async with asking():
+            rows = await self._pool.fetch(OF_SUBJECT, handle)
+        return _of_kind(Kind.REWARD, rows)
 
 
 @asynccontextmanager
@@ -173,6 +197,11 @@ async def asking() -> AsyncIterator[None]:
         if is_unavailable(error):
             raise Unavailable(f"the database cannot be asked: {type(error).__name__}: {error}") from error
         raise
+
+
+def _of_kind(kind: Kind, rows: list[asyncpg.Record]) -> list[Problem]:
+    found = (Problem.model_validate_json(row["state"]) for row in rows)
+    return [one for one in found if one.kind is kind]
 
 
 def _lines(rows: list[asyncpg.Record]) -> list[Line]:

@@ -35,7 +35,7 @@ def opened_because(event: Event, problem: Problem, rules: Rules) -> Iterator[Mes
     measure = rules.measures[change.measure]
     if measure.opens is None:
         return
-    cause = do.Cause(problem_id=problem.id, number=problem.number, version=event.version)
+    cause = do.Cause(problem_id=problem.id, number=problem.number, version=event.version, pack=problem.pack)
     if measure.opens in rules.duties:
         for unit in change.to:
             yield _opens(measure.opens, unit, cause, event.at, problem)
@@ -65,11 +65,8 @@ def _lists(
 def _rewards(
     reward: str, cause: do.Cause, at: datetime, problem: Problem, rules: Rules
 ) -> Iterator[Message[do.Command]]:
-    """One reward of a class for each problem: to whoever reported it first, or to whoever looks after the cell."""
-    worker = None
-    if rules.rewards[reward].to == "worker":
-        worker = next((area.cell.person for area in rules.lineage(problem.area) if area.cell), None)
-    handle = problem.handle if rules.rewards[reward].to == "reporter" else None
+    """One reward of a class for each problem."""
+    handle, worker = rules.rewarded(problem, reward)
     if handle or worker:
         data = do.Reward(actor=ENGINE, reward=reward, cause=cause, handle=handle, worker=worker)
         yield _command(derived_id("reward", problem.id, reward), data, at, problem)

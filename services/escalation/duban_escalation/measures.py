@@ -98,16 +98,20 @@ class Ground:
 
 
 def ground_of(event: Event, problem: Problem, rules: Rules) -> Ground:
-    """The ground of the measure that ``event`` takes."""
+    """The ground of the measure that ``event`` takes, or releases."""
     change = event.change
     assert isinstance(change, TAKING)
+    level, lapse_at = 0, event.at
     if isinstance(change, Reminded | Escalated):
-        obligation = rules.obligation(change.obligation)
-        owner = change.obligation.partition("/")[2] or rules.unit_of(problem, obligation.owner)
-        return Ground(change.obligation, named(obligation.title), change.level, owner, change.lapse_at)
-    name = change.ground if isinstance(change, Measured) else "approved"
-    title = named(rules.measures[change.measure].title)
-    return Ground(name, title, 0, problem.lead_unit or rules.pack.office, event.at)
+        name, level, lapse_at = change.obligation, change.level, change.lapse_at
+    elif isinstance(change, Approved):
+        name, level, lapse_at = change.ground or "approved", change.level, change.lapse_at or event.at
+    else:
+        name = change.ground
+    lapsed = level > 0
+    title = rules.obligation(name).title if lapsed else rules.measures[change.measure].title
+    owner = change.owner or name.partition("/")[2] or problem.lead_unit or rules.pack.office
+    return Ground(name, named(title), level, owner, lapse_at)
 
 
 def measure_taken(event: ProblemEvent, rules: Rules) -> MeasureTaken | None:

@@ -46,16 +46,16 @@ class Opener:
         reached = await self._schedules.opened_until()
         return [
             encode(message)
-            for rules in self._with_duties()
+            for rules in self._with_duties(now)
             for message in opened_by(rules, reached.get(rules.pack.jurisdiction), now)
         ]
 
     async def opened(self, until: datetime) -> None:
         """What ``due`` gave for ``until`` is on the topic: begin after it from now on, in a later life too."""
-        await self._schedules.set_opened_until({rules.pack.jurisdiction: until for rules in self._with_duties()})
+        await self._schedules.set_opened_until({rules.pack.jurisdiction: until for rules in self._with_duties(until)})
 
-    def _with_duties(self) -> list[Rules]:
-        found = (self._library.current(jurisdiction) for jurisdiction in self._library.jurisdictions)
+    def _with_duties(self, now: datetime) -> list[Rules]:
+        found = (self._library.current(jurisdiction, now) for jurisdiction in self._library.jurisdictions)
         return [rules for rules in found if rules is not None and rules.pack.duties]
 
 

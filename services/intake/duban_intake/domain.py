@@ -108,9 +108,9 @@ def unusable_identity(source: str, report_id: str) -> Refusal | None:
     return None
 
 
-def inadmissible(report: Report, library: Library) -> Refusal | None:
-    """Why the policy of the report's jurisdiction does not take it, if it does not."""
-    rules = library.current(report.jurisdiction)
+def inadmissible(report: Report, library: Library, at: datetime) -> Refusal | None:
+    """Why the policy that holds in the report's jurisdiction at ``at`` does not take it, if it does not."""
+    rules = library.current(report.jurisdiction, at)
     if rules is None:
         known = _some(library.jurisdictions)
         say = f"jurisdiction: no pack is published for {report.jurisdiction}; publish one, or use one of: {known}"
@@ -167,10 +167,10 @@ class Neighbourhood:
 
 def take(arrival: Arrival, library: Library, around: Neighbourhood) -> Receipt:
     """The receipt of a report that is decided for the first time; ``around`` learns what it changes."""
-    refusal = inadmissible(arrival.report, library)
+    refusal = inadmissible(arrival.report, library, arrival.at)
     if refusal is not None:
         return _receipt(arrival, Outcome.REFUSED, None, refusal)
-    rules = library.current(arrival.report.jurisdiction)
+    rules = library.current(arrival.report.jurisdiction, arrival.at)
     assert rules is not None
     place = around.nearest(arrival, rules)
     if place is not None:
@@ -187,7 +187,7 @@ def search(arrivals: Iterable[Arrival], library: Library) -> tuple[set[int], dat
     cells: set[int] = set()
     since_at = datetime.max.replace(tzinfo=UTC)
     for arrival in arrivals:
-        report, rules = arrival.report, library.current(arrival.report.jurisdiction)
+        report, rules = arrival.report, library.current(arrival.report.jurisdiction, arrival.at)
         if report.location is None or rules is None or (category := category_of(report, rules)) not in rules.categories:
             continue
         near = rules.nearness(category)

@@ -196,7 +196,7 @@ class AnswerHandler:
         return [encode(follows)] if follows else []
 
     def _place(self, problem_id: UUID, told: Report | Problem, at: datetime) -> Place | None:
-        rules = self._library.current(told.jurisdiction)
+        rules = self._library.current(told.jurisdiction, at)
         return place_of(problem_id, told, at, rules) if rules else None
 
 

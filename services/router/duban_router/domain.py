@@ -226,12 +226,13 @@ def _consequences(problem: Problem, change: c.Change, rules: Rules) -> Iterator[
     if problem.kind is not Kind.PROBLEM:
         return
     for trigger in rules.triggers_on(change.kind):
-        if _sets_off(trigger, problem, change):
+        if _sets_off(trigger, problem, change) and _concerns_somebody(trigger, problem, rules):
             owner = problem.lead_unit or rules.pack.office
             yield c.Measured(
                 ground=trigger.id,
                 measure=trigger.measure,
                 to=tuple(recipients(problem, owner, trigger.to, rules)),
+                owner=owner,
                 approval=rules.measures[trigger.measure].approval,
             )
 
@@ -247,3 +248,11 @@ def _sets_off(trigger: Trigger, problem: Problem, change: c.Change) -> bool:
         and (not trigger.flags or not set(trigger.flags).isdisjoint(problem.flags))
         and (not isinstance(change, c.Flagged) or not trigger.flags or change.flag in trigger.flags)
     )
+
+
+def _concerns_somebody(trigger: Trigger, problem: Problem, rules: Rules) -> bool:
+    """Whether there is somebody to stand on the list, or to be rewarded, where the measure opens that."""
+    opens = rules.measures[trigger.measure].opens
+    if opens in rules.rewards:
+        return any(rules.rewarded(problem, opens))
+    return opens not in rules.lists or rules.lists[opens].of == "unit" or problem.enterprise is not None

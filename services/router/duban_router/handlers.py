@@ -179,7 +179,7 @@ class _Turn:
             misplaced = Refusal("wrong_key", "the Kafka key of a command is its problem id, or the order is lost")
             return self._refuse(message, key, at, None, misplaced)
         standing = self._writing.standings.get(problem_id) or self._handler._known.get(problem_id)
-        rules = self._rules(message, standing)
+        rules = self._rules(message, standing, at)
         if rules is None:
             missing = Refusal("unknown_jurisdiction", f"no pack is published for {message.jurisdiction or 'nowhere'}")
             return self._refuse(message, key, at, standing, missing)
@@ -193,12 +193,14 @@ class _Turn:
             self._writing.drawn[register] = drawn + draws(message.data)
         return self._grant(message, key, standing, outcome)
 
-    def _rules(self, message: Message[do.Command], standing: Standing | None) -> Rules | None:
-        if standing is None:
-            return self._library.current(message.jurisdiction)
-        rules = self._library.rules(standing.problem.pack)
+    def _rules(self, message: Message[do.Command], standing: Standing | None, at: datetime) -> Rules | None:
+        opened_by = message.data.cause if isinstance(message.data, do.Open | do.PutOnList | do.Reward) else None
+        ref = standing.problem.pack if standing else opened_by.pack if opened_by else None
+        if ref is None:
+            return self._library.current(message.jurisdiction, at)
+        rules = self._library.rules(ref)
         if rules is None:
-            raise Unavailable(f"the pack {standing.problem.pack} has not arrived on duban.packs.v1")
+            raise Unavailable(f"the pack {ref} has not arrived on duban.packs.v1")
         wanted, notice = message.data, rules.calendar.notice
         if isinstance(wanted, do.Recompute) and wanted.calendar == notice.id and wanted.version > notice.version:
             raise Unavailable(f"version {wanted.version} of the calendar {notice.id} has not arrived on duban.packs.v1")

@@ -7,6 +7,7 @@ from datetime import datetime
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.moves import Kind, Status
+from duban.policy.handling import Closing
 from duban.policy.rules import Passing, Rules
 from duban.problem import Deadline, Problem, ReportRef, Waiting
 from duban_router import gate, lists_and_rewards
@@ -61,6 +62,8 @@ def opened(command: do.Open, rules: Rules, now: datetime) -> Changes:
 def act(problem: Problem, command: do.Command, rules: Rules, now: datetime, drawn: int) -> Changes:  # noqa: C901 one line a command
     """The changes that ``command`` makes to a problem that stands in the ledger."""
     match command:
+        case do.Escalate():
+            return _escalate(problem, command, rules, now)
         case do.Attach():
             return [c.Attached(filed=command.filed)]
         case do.Dispatch():
@@ -135,8 +138,6 @@ def act(problem: Problem, command: do.Command, rules: Rules, now: datetime, draw
             return [c.Declined()] if command.reason else missing_reason("declining a reward")
         case do.Collect():
             return lists_and_rewards.collect(problem, command, rules)
-        case do.Escalate():
-            return _escalate(problem, command, rules, now)
         case do.Recompute():
             return [c.Recomputed()]
         case _:
@@ -263,13 +264,29 @@ def _complete(problem: Problem, command: do.Complete, rules: Rules) -> Changes:
     closing = rules.pack.closing
     if command.outcome not in closing.outcomes:
         return Refusal("unknown_outcome", f"{command.outcome} is not among {', '.join(closing.outcomes)}")
+    miscited = _miscited(command, closing)
+    if miscited is not None:
+        return miscited
     unfinished = [unit for unit in problem.co_units if unit not in problem.parts_finished]
     if rules.pack.parts == "each_co_unit" and unfinished:
         return Refusal("parts_unfinished", f"the whole is complete when each part is; missing: {', '.join(unfinished)}")
-    done: list[c.Change] = [c.Completed(outcome=command.outcome, evidence=command.evidence)]
+    done: list[c.Change] = [
+        c.Completed(outcome=command.outcome, evidence=command.evidence, items=tuple(dict.fromkeys(command.items)))
+    ]
     if not closing.verify and closing.strike_off == "automatic" and gate.shut(problem, rules) is None:
         done.append(c.StruckOff())
     return done
+
+
+def _miscited(command: do.Complete, closing: Closing) -> Refusal | None:
+    """Why the items that the completion cites, or does not cite, are not those that it may or must."""
+    codes = {item.code for item in closing.items}
+    for code in command.items:
+        if code not in codes:
+            return Refusal("unknown_item", f"{code} is no item of the catalogue that the pack carries")
+    if command.outcome in closing.item_for and not command.items:
+        return Refusal("missing_item", f"a problem that ends as {command.outcome} cites the item of the catalogue")
+    return None
 
 
 def _verify(problem: Problem, command: do.Verify, rules: Rules) -> Changes:
@@ -312,7 +329,7 @@ def _approve(problem: Problem, command: do.Approve, rules: Rules) -> Changes:
     waiting = _waiting(problem, command, rules)
     if isinstance(waiting, Refusal):
         return waiting
-    return [c.Approved(version=command.version, measure=waiting.measure, to=waiting.to)]
+    return [c.Approved(version=command.version, **dict(waiting))]
 
 
 def _withhold(problem: Problem, command: do.Withhold, rules: Rules) -> Changes:
@@ -350,6 +367,7 @@ def _climbed(problem: Problem, deadline: Deadline, rules: Rules) -> c.Change:
         "due_at": deadline.due_at,
         "lapse_at": deadline.lapse_at,
         "to": tuple(recipients(problem, deadline.owner, rung.to, rules)),
+        "owner": deadline.owner,
     }
     if rung.before is not None:
         return c.Reminded.model_validate(what)
@@ -367,6 +385,8 @@ def recipients(problem: Problem, owner: str, named: tuple[str, ...], rules: Rule
                 found[rules.units[owner].parent or rules.pack.office] = None
             case "@co":
                 found |= dict.fromkeys(problem.co_units)
+            case "@territorial":
+                found[rules.territorial_unit(problem.area) or rules.pack.office] = None
             case "@sponsor":
                 found[problem.sponsor or rules.pack.office] = None
             case "@lead" | "@office":

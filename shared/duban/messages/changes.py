@@ -225,16 +225,21 @@ class Measured(Part):
     ground: str
     measure: str
     to: tuple[str, ...]
+    owner: str = ""
     approval: str | None = None
 
 
 class Approved(Part):
-    """A measure that had waited for approval was released; ``version`` is the event that took it."""
+    """A measure that had waited for approval was released; ``version`` is the event that took it, on what ground."""
 
     kind: Literal["approved"] = "approved"
     version: int
     measure: str
     to: tuple[str, ...]
+    ground: str = ""
+    level: int = 0
+    owner: str = ""
+    lapse_at: AwareDatetime | None = None
 
 
 class Withheld(Part):
@@ -360,11 +365,12 @@ class Progressed(Part):
 
 
 class Completed(Part):
-    """The unit has put it right."""
+    """The unit has put it right, citing these items of the catalogue of enforcement."""
 
     kind: Literal["completed"] = "completed"
     outcome: str
     evidence: tuple[Evidence, ...] = ()
+    items: tuple[str, ...] = ()
 
 
 class Verified(Part):
@@ -404,6 +410,7 @@ class Reminded(Part):
     due_at: AwareDatetime
     lapse_at: AwareDatetime
     to: tuple[str, ...]
+    owner: str = ""
 
 
 class Escalated(Part):
@@ -420,6 +427,7 @@ class Escalated(Part):
     due_at: AwareDatetime
     lapse_at: AwareDatetime
     to: tuple[str, ...]
+    owner: str = ""
     approval: str | None = None
 
 

@@ -23,11 +23,12 @@ class Actor(Part):
 
 
 class Cause(Part):
-    """The event of a problem that opens another record: a measure that was taken."""
+    """The event of a problem that opens another record: a measure that was taken, under the pack of that problem."""
 
     problem_id: UUID
     number: str
     version: int = Field(ge=1)
+    pack: str
 
     @property
     def ref(self) -> str:
@@ -378,12 +379,13 @@ class Progress(Command):
 
 
 class Complete(Command):
-    """The lead unit has put it right, with the outcome."""
+    """The lead unit has put it right, with the outcome, and the items of the catalogue that it cites by their codes."""
 
     TYPE: ClassVar[str] = "duban.command.complete"
 
     outcome: Name
     evidence: tuple[Evidence, ...] = ()
+    items: tuple[Name, ...] = ()
 
 
 class Verify(Command):

@@ -31,7 +31,7 @@ class Every(StrEnum):
     QUARTER = "quarter"
     YEAR = "year"
     ONCE = "once"
-    NEVER = "never"  #: only a measure opens it
+    NEVER = "never"  #: only a measure or a draw opens it
 
 
 class Schedule(Part):
@@ -64,7 +64,7 @@ class Duty(Founded):
     """Something that units owe by the calendar: a report, a check, a bulletin, a dated task.
 
     Each of ``units`` (or each unit with one of ``roles``) owes it for itself; what a measure opens is owed by whoever
-    the measure is told to. It is due ``within`` a time of its
+    the measure is told to, what a draw opens by the unit that checks. It is due ``within`` a time of its
     opening, or at the end of the day ``due_on``; what is missing climbs ``ladder``. ``public`` ones are published.
     """
 

@@ -78,9 +78,21 @@ class LookBackRule(Founded):
     raise_by: int = Field(ge=0)
 
 
+class Item(Founded):
+    """An item of the catalogue of enforcement (执法事项目录): its ``code`` is what a completed problem cites."""
+
+    code: Name
+    title: Text
+
+
 class Closing(Founded):
-    """How a completed problem leaves the ledger: whether it is verified, and who strikes it off."""
+    """How a completed problem leaves the ledger: whether it is verified, and who strikes it off.
+
+    A completion may cite ``items`` by their codes; one with an outcome of ``item_for`` must cite at least one.
+    """
 
     verify: bool
     strike_off: Literal["by_office", "automatic"]
     outcomes: tuple[Name, ...] = Field(min_length=1)
+    items: tuple[Item, ...] = ()
+    item_for: tuple[Name, ...] = ()

@@ -57,8 +57,9 @@ class Measure(Founded):
     ground: Id | None = None
 
 
-#: In ``to``: the owner of the obligation, the unit above it, the lead unit, the co-units, the office.
-RELATIVE = ("@owner", "@superior", "@lead", "@co", "@office", "@sponsor")
+#: In ``to``: the owner of the obligation, the unit above it, the lead unit, the co-units, the office, the sponsor, and
+#: the unit that answers for the area; the office stands in for one that is absent.
+RELATIVE = ("@owner", "@superior", "@lead", "@co", "@office", "@sponsor", "@territorial")
 
 
 class Rung(Part):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from duban.calendar import CalendarNotice
 from duban.policy.pack import PolicyPack, PublishedCalendar
 from duban.policy.rules import Rules
 
 
 class Library:
-    """The packs by reference and the newest of each jurisdiction; rules are compiled when they are first asked for."""
+    """The packs by reference and by jurisdiction; rules are compiled when they are first asked for."""
 
     def __init__(self) -> None:
         self._packs: dict[str, PolicyPack] = {}
-        self._newest: dict[str, PolicyPack] = {}
+        self._of: dict[str, list[PolicyPack]] = {}
         self._notices: dict[str, CalendarNotice] = {}
         self._rules: dict[str, Rules] = {}
 
@@ -26,9 +28,10 @@ class Library:
     def _add_pack(self, pack: PolicyPack) -> None:
         self._packs[pack.ref] = pack
         self._rules.pop(pack.ref, None)
-        newest = self._newest.get(pack.jurisdiction)
-        if newest is None or pack.id != newest.id or pack.version >= newest.version:
-            self._newest[pack.jurisdiction] = pack
+        known = [one for one in self._of.get(pack.jurisdiction, ()) if one.ref != pack.ref]
+        later = (at for at, one in enumerate(known) if one.id == pack.id and one.version > pack.version)
+        known.insert(next(later, len(known)), pack)
+        self._of[pack.jurisdiction] = known
 
     def _add_calendar(self, notice: CalendarNotice) -> None:
         known = self._notices.get(notice.id)
@@ -44,12 +47,19 @@ class Library:
     @property
     def jurisdictions(self) -> list[str]:
         """Every jurisdiction that has a pack."""
-        return sorted(self._newest)
+        return sorted(self._of)
 
-    def current(self, jurisdiction: str) -> Rules | None:
-        """The rules under which new problems of ``jurisdiction`` begin; None where no usable pack is published."""
-        pack = self._newest.get(jurisdiction)
-        return self.rules(pack.ref) if pack else None
+    def current(self, jurisdiction: str, at: datetime) -> Rules | None:
+        """The rules under which problems of ``jurisdiction`` begin at ``at``; None where no usable pack is published.
+
+        They are those of the newest pack that holds by then; before the first one holds, those of the first.
+        """
+        packs = self._of.get(jurisdiction, [])
+        for pack in reversed(packs):
+            rules = self.rules(pack.ref)
+            if pack.effective_from is None or rules is None or at.astimezone(rules.zone).date() >= pack.effective_from:
+                return rules
+        return self.rules(packs[0].ref) if packs else None
 
     def rules(self, ref: str) -> Rules | None:
         """The rules of the pack ``id@version``; None until both the pack and its calendar are here."""

@@ -1,4 +1,4 @@
-"""The laws of what measures open: entries on lists, rewards, and duties that no calendar opens. Pure."""
+"""The laws of what measures and draws open: entries on lists, rewards, and duties that no calendar opens. Pure."""
 
 from __future__ import annotations
 
@@ -66,10 +66,11 @@ def _ground(path: str, measure: Measure, opened: ListRule | None) -> Iterator[tu
 
 def what_is_opened_is_opened_rightly(pack: PolicyPack) -> Iterator[tuple[str, str]]:
     opening = {one.id: one.opens for one in pack.measures if one.opens}
+    opened = {*opening.values(), *(one.opens for one in pack.draws)}
     rewards = {one.id for one in pack.rewards}
     for i, duty in enumerate(pack.duties):
-        if duty.schedule.every is Every.NEVER and duty.id not in opening.values():
-            yield f"duties.{i}.schedule", "no measure opens it: it would never be owed"
+        if duty.schedule.every is Every.NEVER and duty.id not in opened:
+            yield f"duties.{i}.schedule", "no measure and no draw opens it: it would never be owed"
     for i, trigger in enumerate(pack.triggers):
         if opening.get(trigger.measure) in rewards and trigger.on not in PROVED:
             yield f"triggers.{i}.on", f"a reward is owed once the report has proved true: on {' or '.join(PROVED)}"
@@ -79,9 +80,30 @@ def what_is_opened_is_opened_rightly(pack: PolicyPack) -> Iterator[tuple[str, st
                 yield f"ladders.{i}.rungs.{j}.measure", "a lapse earns nobody a reward: let a trigger take this measure"
 
 
+def draws_lead_to_a_check(pack: PolicyPack) -> Iterator[tuple[str, str]]:
+    units, channels = {one.id for one in pack.units}, {one.id for one in pack.channels}
+    called = {duty.id for duty in pack.duties if duty.schedule.every is Every.NEVER}
+    sparing = {one.id for one in pack.lists if one.of == "enterprise"}
+    categories = {one.id for one in pack.categories}
+    for i, draw in enumerate(pack.draws):
+        if draw.opens not in called:
+            yield f"draws.{i}.opens", f"{draw.opens} is no duty with `every: never`"
+        if draw.spares is not None and draw.spares not in sparing:
+            yield f"draws.{i}.spares", f"{draw.spares} is no list of enterprises"
+        yield from _strangers([(f"draws.{i}.by", draw.by)], units, "units")
+        for field, names, known in (
+            ("categories", draw.categories, categories),
+            ("channels", draw.channels, channels),
+            ("never_spares", draw.never_spares, channels),
+        ):
+            named = [(f"draws.{i}.{field}.{j}", name) for j, name in enumerate(names)]
+            yield from _strangers(named, known, "categories" if field == "categories" else "channels")
+
+
 LAWS = (
     opened_names_are_told_apart,
     lists_and_rewards_have_somebody,
     measures_open_something,
     what_is_opened_is_opened_rightly,
+    draws_lead_to_a_check,
 )

@@ -14,6 +14,7 @@ from pydantic import Field
 from duban.calendar import CalendarNotice, Counting, WorkingHours
 from duban.messages.envelope import Payload
 from duban.policy.assessment import Assessment, Bulletin
+from duban.policy.drawing import DrawRule
 from duban.policy.duty import Duty, Window
 from duban.policy.entry import Founded, Id, Name, Text
 from duban.policy.handling import Closing, Extension, FlagRule, Gate, HandBackRule, LookBackRule, PauseRule
@@ -72,6 +73,7 @@ class PolicyPack(Payload):
     duties: tuple[Duty, ...] = ()
     lists: tuple[ListRule, ...] = ()
     rewards: tuple[RewardRule, ...] = ()
+    draws: tuple[DrawRule, ...] = ()
     assessment: Assessment | None = None
     bulletins: tuple[Bulletin, ...] = ()
     targets: tuple[Target, ...] = ()

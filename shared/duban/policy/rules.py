@@ -163,6 +163,12 @@ class Rules:
         """The unit that answers for ``area``: its own, or that of the nearest area around it."""
         return next((place.unit for place in self.lineage(area) if place.unit), None)
 
+    def rewarded(self, problem: Problem, reward: str) -> tuple[str | None, str | None]:
+        """Who is rewarded: whoever reported it first, by a handle, or the person of the cell; often nobody."""
+        if self.rewards[reward].to == "reporter":
+            return problem.handle, None
+        return None, next((area.cell.person for area in self.lineage(problem.area) if area.cell), None)
+
     def nearness(self, category: str) -> Nearness | None:
         """When two reports of ``category`` are one problem; None where each report stands for itself."""
         near = self.categories[category].near or self.pack.near

@@ -5,11 +5,12 @@ from __future__ import annotations
 import structlog
 from pydantic import Field
 
-from duban.io.following import follow_clock
+from duban.io.following import follow_clock, follow_packs
 from duban.io.http import Http
 from duban.io.service import Shell, run_service
 from duban.io.settings import Settings
 from duban.messages.commands import Command
+from duban.policy import PolicyPack
 from duban_console.api.app import create_app
 from duban_console.reading import Reading
 
@@ -24,17 +25,18 @@ class ApiSettings(Settings):
 
 
 async def compose(shell: Shell[ApiSettings]) -> None:
-    """Wire the API: the ledger's views, the topic of commands, the clock."""
+    """Wire the API: the ledger's views, the topic of commands, the packs, the clock."""
     settings = shell.settings
     http: Http | None = None
     # Registered before anything is waited for: the API is not ready while its clock still catches up.
     shell.health.check("http", lambda: http is not None and http.listening)
     clock = await follow_clock(shell)
-    app = create_app(Reading(shell.pool), shell.publisher, clock, settings.max_body)
+    library = await follow_packs(shell)
+    app = create_app(Reading(shell.pool), shell.publisher, clock, library, settings.max_body)
     http = Http(app, settings.api_port, "DUBAN_API_PORT", settings.drain_timeout)
     shell.run(http)
     _log.info("api", url=f"http://127.0.0.1:{settings.api_port}")
 
 
 if __name__ == "__main__":
-    run_service("api", ApiSettings, compose, schema="api", health_port=8321, topics=(Command.TOPIC,))
+    run_service("api", ApiSettings, compose, schema="api", health_port=8321, topics=(Command.TOPIC, PolicyPack.TOPIC))

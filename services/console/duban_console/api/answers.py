@@ -48,6 +48,7 @@ class Accepted(BaseModel):
     command: str
     source: str = SOURCE
     status: str = "accepted"
+    problem_id: str
     status_url: str
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from fastapi import Body, FastAPI, Header, Query
+from fastapi import Body, FastAPI, Query
 from fastapi.responses import JSONResponse
 
 from duban.clock import Clock
 from duban.io.publishing import Publisher
-from duban.messages.envelope import encode
-from duban.moves import Stage, Status
+from duban.moves import Kind, Stage, Status
+from duban.policy.library import Library
 from duban.problem import Problem
-from duban_console.acting import Action, CommandId, action_message, command_of
+from duban_console.acting import Action, action_message, command_of
 from duban_console.api.answers import (
     SOURCE,
     Accepted,
@@ -27,22 +27,26 @@ from duban_console.api.answers import (
     told,
 )
 from duban_console.api.faults import answer_faults, limit_bodies
-from duban_console.reading import BadCursor, Filters, Outcome, Reading
+from duban_console.api.listings import serve_listings
+from duban_console.api.rewards import serve_rewards
+from duban_console.api.sending import IdempotencyKey, Wait, command_id, sent
+from duban_console.reading import BadCursor, Filters, Reading
 
-_MOST_WAIT: Final = 30.0
 _FAULTS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": Faulty} for status in (400, 404, 409, 413, 415, 503)
 }
 
 
-def create_app(reading: Reading, publisher: Publisher, clock: Clock, max_body: int) -> FastAPI:
-    """The API over the ledger's views and the topic of commands."""
+def create_app(reading: Reading, publisher: Publisher, clock: Clock, library: Library, max_body: int) -> FastAPI:
+    """The API over the ledger's views, the topic of commands and the packs."""
     app = FastAPI(title="Duban: the API for actions", version="1", description=__doc__ or "", responses=_FAULTS)
     answer_faults(app)
     limit_bodies(app, max_body)
     _actions(app, reading, publisher, clock)
     _commands(app, reading)
     _problems(app, reading, clock)
+    serve_listings(app, reading, publisher, clock)
+    serve_rewards(app, reading, library)
     return app
 
 
@@ -53,14 +57,12 @@ def _actions(app: FastAPI, reading: Reading, publisher: Publisher, clock: Clock)
     async def act(
         problem_id: UUID,
         action: Annotated[Action, Body()],
-        wait: Annotated[float, Query(ge=0, le=_MOST_WAIT, description="Seconds to wait for the outcome")] = 0,
-        idempotency_key: Annotated[
-            CommandId | None, Header(description="The command's id, if the body has none")
-        ] = None,
+        wait: Wait = 0,
+        idempotency_key: IdempotencyKey = None,
     ) -> JSONResponse:
         """Send an action; the same id sent again is the same action, and has the same outcome."""
         command, chosen = command_of(action)
-        id_ = _command_id(chosen, idempotency_key)
+        id_ = command_id(chosen, idempotency_key)
         problem = await _found(reading, problem_id)
         message = action_message(
             command,
@@ -70,35 +72,7 @@ def _actions(app: FastAPI, reading: Reading, publisher: Publisher, clock: Clock)
             source=SOURCE,
             at=clock.now(),
         )
-        record = encode(message)
-        publisher.check(record)
-        await publisher.publish([record])
-        outcome = await reading.awaited(SOURCE, id_, wait) if wait else None
-        if outcome is None:
-            url = f"/v1/commands/{SOURCE}/{id_}"
-            accepted = Accepted(command=id_, status_url=url)
-            return JSONResponse(as_json(accepted), 202, headers={"Location": url})
-        return await _decided(reading, SOURCE, outcome, problem_id)
-
-
-def _command_id(chosen: str | None, header: str | None) -> str:
-    """The id of the command: its sender's choice, else a new one."""
-    if chosen and header and chosen != header:
-        raise ApiFault(400, "invalid", "the header Idempotency-Key says another id than the body; send one", "id")
-    return chosen or header or str(uuid4())
-
-
-async def _decided(reading: Reading, source: str, outcome: Outcome, asked: UUID | None = None) -> JSONResponse:
-    """The outcome as an answer: 200 when it was carried out, 409 when it was refused."""
-    if asked is not None and outcome.problem_id != asked:
-        raise ApiFault(
-            409, "id_taken", f"the id {outcome.command} belongs to a command for problem {outcome.problem_id}", "id"
-        )
-    problem = await reading.problem(outcome.problem_id)
-    answer = as_json(decision(source, outcome, problem))
-    if outcome.refused is None:
-        return JSONResponse(answer, 200)
-    return JSONResponse({"error": {"code": outcome.refused.code, "message": outcome.refused.reason}, **answer}, 409)
+        return await sent(message, reading, publisher, wait)
 
 
 def _commands(app: FastAPI, reading: Reading) -> None:
@@ -132,12 +106,14 @@ def _problems(app: FastAPI, reading: Reading, clock: Clock) -> None:
         stage: Stage | None = None,
         lead_unit: str | None = None,
         category: str | None = None,
+        kind: Annotated[Kind | None, Query(description="Only problems, duties, listings or rewards")] = None,
         overdue: Annotated[bool, Query(description="Only open problems with a time limit that has passed")] = False,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         cursor: str | None = None,
     ) -> JSONResponse:
-        """Problems in the order of their registration."""
-        filters = Filters(jurisdiction, status, stage, lead_unit, category, clock.now() if overdue else None)
+        """Problems, and what the calendar and measures have opened beside them, in the order of their beginning."""
+        statuses, overdue_at = (status,) if status else (), clock.now() if overdue else None
+        filters = Filters(jurisdiction, statuses, stage, lead_unit, category, overdue_at, kind)
         for name in ("jurisdiction", "lead_unit", "category"):
             if "\0" in (getattr(filters, name) or ""):
                 raise ApiFault(400, "invalid", "a filter carries no NUL", name)

@@ -1,6 +1,7 @@
 """The ``duban`` command: data on stdout, all else on stderr, exit codes that a script can rely on.
 
 0 ok · 1 failure · 2 usage · 3 not found · 4 refused or in conflict · 5 a dependency is away
+6 (of ``duban listing check`` alone) the name stands on a list
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from duban_console.cli.acts import act
 from duban_console.cli.bulletins import bulletin
 from duban_console.cli.checks import check, test
 from duban_console.cli.dead_letters import dlq_app
+from duban_console.cli.draws import draw
+from duban_console.cli.listings import listing_app
 from duban_console.cli.policies import pack_app
 from duban_console.cli.problems import problem_app
 from duban_console.cli.reports import report_app
+from duban_console.cli.rewards import reward_app
 from duban_console.cli.simulations import replay, simulate
 from duban_console.cli.streams import lag, tail, topics_app
 from duban_console.cli.up import up
+from duban_console.cli.vault import vault_app
 from duban_console.demo.main import demo
 
 app = typer.Typer(
@@ -29,7 +34,8 @@ app = typer.Typer(
 
     Kafka and PostgreSQL are those in DUBAN_KAFKA and DUBAN_DATABASE, else those that `duban up` runs here.
 
-    Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 refused or in conflict, 5 a dependency is away.""",
+    Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 refused or in conflict, 5 a dependency is away.
+    `duban listing check` alone ends with 6 when the name stands on a list.""",
 )
 
 app.command()(up)
@@ -37,11 +43,15 @@ app.command()(demo)
 app.command()(bench)
 app.command()(act)
 app.add_typer(problem_app, name="problem")
+app.add_typer(listing_app, name="listing")
+app.add_typer(reward_app, name="reward")
 app.command()(bulletin)
+app.command()(draw)
 app.add_typer(report_app, name="report")
 app.command()(tail)
 app.command()(lag)
 app.add_typer(dlq_app, name="dlq")
+app.add_typer(vault_app, name="vault")
 app.add_typer(pack_app, name="pack")
 app.add_typer(topics_app, name="topics")
 app.command()(simulate)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from typing import Annotated, Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import typer
 from rich.markup import escape
 
+from duban.io.settings import Settings
 from duban.messages.commands import Command
-from duban.messages.envelope import encode
+from duban.messages.envelope import Message, encode
 from duban_console.acting import ACTIONS, InvalidAction, action_message, parsed
+from duban_console.cli.giving import EvidenceFiles, read_code, sealed
 from duban_console.cli.output import AsJson, Code, command, err, fail, out, write_json
 from duban_console.cli.problems import found_problem
 from duban_console.cli.reaching import asking, present, publishing, settings
-from duban_console.reading import Outcome
+from duban_console.reading import Outcome, Reading
 
 SOURCE = "duban/cli"
 _HELP = f"One of: {', '.join(ACTIONS)}."
@@ -34,6 +36,10 @@ async def act(
     lead_unit: Annotated[str | None, typer.Option(help="dispatch: the unit that leads.")] = None,
     co_unit: Annotated[list[str] | None, typer.Option(help="dispatch: a unit that helps; repeatable.")] = None,
     passed: Annotated[bool | None, typer.Option("--passed/--sent-back", help="verify: the verdict.")] = None,
+    evidence: EvidenceFiles = None,
+    code_file: Annotated[
+        str | None, typer.Option(help="collect: the file with the code of the report; - asks, or reads stdin.")
+    ] = None,
     data: Annotated[str, typer.Option(help="Any further fields of the command, as a JSON object.")] = "{}",
     id_: Annotated[str | None, typer.Option("--id", help="Its id; the same id again is the same action.")] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the outcome.")] = 5.0,
@@ -45,26 +51,34 @@ async def act(
     """
     given = {
         "outcome": outcome, "note": note, "clause": clause, "lead_unit": lead_unit, "co_units": co_unit or None,
-        "passed": passed, "id": id_,
+        "passed": passed, "id": id_, "evidence": sealed(evidence) if evidence else None,
+        "code": read_code(code_file) if code_file else None,
     }  # fmt: skip
     actor = {"unit": unit, **({"person": person} if person else {})}
     said = {name: value for name, value in given.items() if value is not None}
-    wanted, chosen = parsed({**_fields(data), **said, "action": action, "actor": actor, "reason": reason})
+    wanted, chosen = parsed({**fields_of(data), **said, "action": action, "actor": actor, "reason": reason})
     known = settings()
     async with asking(known) as reading:
         standing = await found_problem(reading, problem)
-        message_id = chosen or str(uuid4())
         message = action_message(
-            wanted, id_=message_id, problem_id=standing.id, jurisdiction=standing.jurisdiction, source=SOURCE,
-            at=await present(known),
+            wanted, id_=chosen or str(uuid4()), problem_id=standing.id, jurisdiction=standing.jurisdiction,
+            source=SOURCE, at=await present(known),
         )  # fmt: skip
-        async with publishing(known) as publisher:
-            await publisher.publish([encode(message)])
-        decided = await reading.awaited(SOURCE, message_id, wait) if wait else None
-    _tell(decided, message_id, wanted, standing.id, wait, as_json)
+        decided = await sent(message, known, reading, wait)
+    tell(decided, message, wait, as_json)
 
 
-def _fields(data: str) -> dict[str, Any]:
+async def sent(message: Message[Command], known: Settings, reading: Reading, wait: float) -> Outcome | None:
+    """Send ``message``; what came of it, if that stands in the ledger within ``wait`` seconds."""
+    async with publishing(known) as publisher:
+        record = encode(message)
+        publisher.check(record)
+        await publisher.publish([record])
+    return await reading.awaited(SOURCE, message.id, wait) if wait else None
+
+
+def fields_of(data: str) -> dict[str, Any]:
+    """The further fields of a command, from ``--data``."""
     try:
         fields = json.loads(data)
     except json.JSONDecodeError as error:
@@ -74,12 +88,10 @@ def _fields(data: str) -> dict[str, Any]:
     return fields
 
 
-def _tell(
-    decided: Outcome | None, message_id: str, wanted: Command, problem_id: UUID, wait: float, as_json: bool
-) -> None:
+def tell(decided: Outcome | None, message: Message[Command], wait: float, as_json: bool) -> None:
     """Say what came of the command, and end with the code for it."""
-    name = type(wanted).__name__
-    if decided is not None and decided.problem_id != problem_id:
+    name, message_id = type(message.data).__name__, message.id
+    if decided is not None and str(decided.problem_id) != message.subject:
         fail(Code.CONFLICT, f"the id {message_id} belongs to a command for problem {decided.problem_id}")
     if decided is None:
         if as_json:

@@ -41,6 +41,7 @@ class Code(IntEnum):
     NOT_FOUND = 3
     CONFLICT = 4  #: refused, or in contradiction to what stands
     UNAVAILABLE = 5  #: Kafka, the database or a service is away
+    LISTED = 6  #: of `duban listing check` alone: the name stands on a list
 
 
 def out() -> Console:

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from duban.moves import Stage, Status
+from duban.moves import Kind, Stage, Status
 from duban.problem import Event, Problem
 from duban_console.api.answers import as_json as jsonable
 from duban_console.api.answers import told
@@ -65,10 +65,11 @@ async def show(
 def _print(problem: Problem, history: History) -> None:
     console = out()
     console.print(f"[bold]{escape(problem.number)}[/]  {escape(problem.title)}")
-    console.print(
-        f"{problem.stage} · {problem.status} · {escape(problem.category)} · "
-        f"lead {escape(problem.lead_unit or '–')} · {escape(problem.jurisdiction)} · pack {escape(problem.pack)}"
-    )
+    lead = f"{_LEAD.get(problem.kind, 'lead')} {problem.lead_unit or '–'}"
+    head = (problem.stage, problem.status, problem.category, lead, problem.jurisdiction, f"pack {problem.pack}")
+    console.print(escape(" · ".join(head)))
+    if problem.listing is not None or problem.reward is not None:
+        console.print(escape(_beside(problem)))
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("#", "at", "what", "who", "why"):
         table.add_column(title, overflow="fold")
@@ -86,6 +87,28 @@ def _print(problem: Problem, history: History) -> None:
         console.print(f"[green]✓[/] chain of {len(history.lines)} hashes recomputed")
 
 
+#: What the lead unit of a record is, where it leads nothing.
+_LEAD = {Kind.DUTY: "owed by", Kind.LISTING: "kept by", Kind.REWARD: "fixed by"}
+
+
+def _beside(record: Problem) -> str:
+    """What an entry on a list, or a reward, is about; never whose a reward is."""
+    cause = None
+    if record.listing is not None:
+        cause, barred = (
+            record.listing.cause,
+            f"barred from {', '.join(record.listing.bars)}" * bool(record.listing.bars),
+        )
+        said = [f"{record.listing.of} on the ground {record.listing.ground}", barred, "public" * record.listing.public]
+    else:
+        assert record.reward is not None
+        cause, amount = record.reward.cause, record.reward.amount
+        said = [f"amount {amount}" if amount else "no amount yet", "to the worker" * bool(record.reward.worker)]
+    if cause is not None:
+        said.append(f"because of {cause.number} (version {cause.version})")
+    return " · ".join(filter(None, said))
+
+
 def _at(instant: datetime) -> str:
     return instant.strftime("%Y-%m-%d %H:%M:%SZ")
 
@@ -95,18 +118,23 @@ def _who(event: Event) -> str:
     return escape(f"{actor.unit} ({actor.person})" if actor.person else actor.unit)
 
 
-#: What of a change is worth a line of a table; the report itself is not.
-_TELLING = ("number", "lead_unit", "co_units", "clause", "outcome", "note", "obligation", "level", "measure", "to")
+#: What of a change is worth a line of a table; the report itself is not, nor to whom a reward is owed.
+_TELLING = (
+    "number", "lead_unit", "co_units", "clause", "outcome", "items", "note", "obligation", "level", "list", "of",
+    "ground", "bars", "reward", "amount", "measure", "to", "unit", "cause", "text",
+)  # fmt: skip
 
 
 def _what(event: Event) -> str:
     change: dict[str, Any] = event.change.model_dump(mode="json", exclude_defaults=True)
-    told_ = (
-        ", ".join(value) if isinstance(value := change[name], list) else str(value)
-        for name in _TELLING
-        if name in change
-    )
+    told_ = (_worded(name, change[name]) for name in _TELLING if name in change)
     return escape(" · ".join([event.change.kind, *told_]))
+
+
+def _worded(name: str, value: Any) -> str:
+    if name == "cause":
+        return f"because of {value['number']} (version {value['version']})"
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 @problem_app.command("ls")
@@ -117,6 +145,7 @@ async def ls(
     stage: Annotated[Stage | None, typer.Option(help="Only in this stage.")] = None,
     lead_unit: Annotated[str | None, typer.Option(help="Only led by this unit.")] = None,
     category: Annotated[str | None, typer.Option(help="Only of this category.")] = None,
+    kind: Annotated[Kind | None, typer.Option(help="Only problems, duties, entries on lists or rewards.")] = None,
     overdue: Annotated[
         bool, typer.Option("--overdue", help="Only open ones with a time limit that has passed.")
     ] = False,
@@ -124,7 +153,7 @@ async def ls(
     cursor: Annotated[str | None, typer.Option(help="Go on where an earlier page ended.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Problems in the order of their registration.
+    """Problems, and what the calendar and measures have opened beside them, in the order of their beginning.
 
     Example: duban problem ls --jurisdiction boston --overdue
     """
@@ -132,7 +161,8 @@ async def ls(
     at = await present(known) if overdue else None
     async with asking(known) as reading:
         try:
-            page = await reading.page(Filters(jurisdiction, status, stage, lead_unit, category, at), limit, cursor)
+            filters = Filters(jurisdiction, (status,) if status else (), stage, lead_unit, category, at, kind)
+            page = await reading.page(filters, limit, cursor)
         except BadCursor as error:
             fail(Code.USAGE, str(error))
     if as_json:
@@ -144,7 +174,8 @@ async def ls(
             table.add_column(title, overflow="fold")
         for one in page.problems:
             due = _at(one.deadlines[0].due_at) if one.deadlines else "–"
-            table.add_row(*map(escape, (one.number, one.status, one.lead_unit or "–", one.category, due, one.title)))
+            title = " · ".join(filter(None, (one.title, one.listing.of if one.listing else None)))
+            table.add_row(*map(escape, (one.number, one.status, one.lead_unit or "–", one.category, due, title)))
         out().print(table)
     if page.cursor:
         err().print(f"more: --cursor {page.cursor}")

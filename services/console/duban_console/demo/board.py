@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -14,12 +15,13 @@ from rich.text import Text
 from duban.moves import Kind, Stage
 from duban_console.demo.feed import Feed
 
-ZONES = {"boston": ZoneInfo("America/New_York"), "mianyang": ZoneInfo("Asia/Shanghai")}
 
+def board(feed: Feed, at: datetime | None, done: float, zones: Mapping[str, ZoneInfo]) -> Group:
+    """The state of ``feed`` at the story's instant ``at``; ``done`` is the share played, 0 to 1.
 
-def board(feed: Feed, at: datetime | None, done: float) -> Group:
-    """The state of ``feed`` at the story's instant ``at``; ``done`` is the share played, 0 to 1."""
-    return Group(_head(at, done), _stages(feed), _told(feed))
+    What was told is shown in the local time of its city, by ``zones``.
+    """
+    return Group(_head(at, done), _stages(feed), _told(feed, zones))
 
 
 def _head(at: datetime | None, done: float) -> Text:
@@ -34,27 +36,28 @@ def _stages(feed: Feed) -> Table:
     table = Table("city", *[stage.value for stage in Stage], "lapsed", expand=True, title="problems by stage")
     stages: dict[str, Counter[Stage]] = {}
     lapsed: Counter[str] = Counter()
-    duties = [one for one in feed.problems.values() if one.kind is Kind.DUTY]
+    kinds = Counter(one.kind for one in feed.problems.values())
     for problem in feed.problems.values():
-        if problem.kind is Kind.DUTY:
+        if problem.kind is not Kind.PROBLEM:
             continue
         stages.setdefault(problem.jurisdiction, Counter())[problem.stage] += 1
         lapsed[problem.jurisdiction] += problem.id in feed.lapsed
     for city, counted in sorted(stages.items()):
         table.add_row(city, *[str(counted[stage] or "·") for stage in Stage], str(lapsed[city] or "·"))
-    lapsed_duties = sum(one.id in feed.lapsed for one in duties)
+    lapsed_duties = sum(feed.problems[one].kind is Kind.DUTY for one in feed.lapsed)
     table.caption = (
         f"{len(feed.attached)} reports attached, {len(feed.refused_reports)} refused; "
-        f"{len(duties)} duties opened by the calendar, {lapsed_duties} lapsed"
+        f"{kinds[Kind.DUTY]} duties, {lapsed_duties} lapsed; "
+        f"{kinds[Kind.LISTING]} entries on lists, {kinds[Kind.REWARD]} rewards"
     )
     return table
 
 
-def _told(feed: Feed) -> Panel:
+def _told(feed: Feed, zones: Mapping[str, ZoneInfo]) -> Panel:
     lines = Text(no_wrap=True, overflow="ellipsis")
     for notice in feed.notices:
         problem = feed.problems.get(notice.problem_id)
-        zone = ZONES.get(problem.jurisdiction if problem else "", UTC)
+        zone = zones.get(problem.jurisdiction if problem else "", UTC)
         lines.append(f"{notice.issued_at.astimezone(zone):%m-%d %H:%M} ", style="dim")
         lines.append(f"{notice.measure:<20} ", style="bold")
         lines.append(f"→ {notice.recipient}: {' '.join(notice.text.split())}\n")

@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter, deque
 from datetime import datetime
 from typing import Self
-from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -14,26 +13,21 @@ from duban.errors import Undecodable
 from duban.io.broker import connection
 from duban.io.delivering import delivery
 from duban.io.settings import Settings
-from duban.messages.changes import Attached, Escalated
 from duban.messages.events import PROBLEMS, ProblemEvent, Refused
 from duban.messages.notices import NOTICES, Notice
-from duban.problem import Problem
+from duban_console.demo.seen import Seen
 
 REFUSED_REPORTS = "duban.reports.v1.duban-intake.dlq"
 TOPICS = (ProblemEvent.TOPIC, Notice.TOPIC, REFUSED_REPORTS)
 
 
-class Feed:
+class Feed(Seen):
     """Reads problems, notices and refused reports from where it was opened, and remembers how things stand."""
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__()
         self._settings = settings
         self._consumer: AIOKafkaConsumer | None = None
-        self.problems: dict[UUID, Problem] = {}
-        self.lapsed: dict[UUID, Counter[str]] = {}
-        self.attached: dict[tuple[str, str], UUID] = {}
-        self.refused: list[Refused] = []
-        self.refused_reports: dict[str, str] = {}
         self.notices: deque[Notice] = deque(maxlen=8)
         self.told: Counter[str] = Counter()
 
@@ -64,31 +58,20 @@ class Feed:
     def _take(self, record: object) -> None:
         if record.topic == REFUSED_REPORTS:  # type: ignore[attr-defined]
             headers = {name: value.decode(errors="replace") for name, value in record.headers}  # type: ignore[attr-defined]
-            self.refused_reports[headers.get("ce_id", "?")] = headers.get("duban.dlq.code", "?")
+            name = headers.get("ce_source", "?"), headers.get("ce_id", "?")
+            self.refused_reports[name] = headers.get("duban.dlq.code", "?")
             return
         try:
             data = delivery(record, {**PROBLEMS, **NOTICES}).message.data  # type: ignore[arg-type]
         except Undecodable:
             return
         if isinstance(data, ProblemEvent):
-            self._happened(data)
+            self.take(data.event, data.problem)
         elif isinstance(data, Refused):
-            self.refused.append(data)
+            self.refusals[data.command] = data.code
         elif isinstance(data, Notice):
             self.notices.append(data)
             self.told[data.measure_kind] += 1
-
-    def _happened(self, data: ProblemEvent) -> None:
-        problem = data.problem
-        known = self.problems.get(problem.id)
-        if known is not None and known.version >= problem.version:
-            return
-        self.problems[problem.id] = problem
-        change = data.event.change
-        if isinstance(change, Escalated):
-            self.lapsed.setdefault(problem.id, Counter())[change.obligation] += 1
-        elif isinstance(change, Attached):
-            self.attached[change.filed.source, change.filed.id] = problem.id
 
     @property
     def next_due_at(self) -> datetime | None:

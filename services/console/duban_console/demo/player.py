@@ -7,9 +7,10 @@ of a batch, so offsets that are read first and ends that are read afterwards can
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from itertools import groupby
 from typing import Self
@@ -33,8 +34,8 @@ GROUPS = {
     "duban-deliverer": ("duban.notices.v1",),
 }
 SOURCE = "duban/player"
-#: The order of a scene that only moves the clock: before what people do at that instant.
-_STOP = -1
+#: The order of a scene that only moves the clock: after what people do at that instant.
+_STOP = sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +81,12 @@ class Player:
         await self._admin.close()
         await self._publisher.stop()
 
-    async def play(self, scenes: Sequence[Scene], until: datetime, every: timedelta | None = None) -> None:
+    async def play(self, scenes: Sequence[Scene], until: datetime, stops: Iterable[datetime] = ()) -> None:
         """Play ``scenes`` in order; deadlines that fall due between them lapse at their very instant.
 
-        The clock stops ``every`` so often besides, where a calendar opens duties between the scenes.
+        The clock moves to each of ``stops`` besides, so that the calendar opens its duties at their very instant.
         """
-        if every is not None:
-            scenes = [*scenes, *self._stops(min(scene.at for scene in scenes), until, every)]
+        scenes = [*scenes, *(Scene(at, partial(_tick, at), order=_STOP) for at in stops)]
         ordered = sorted(scenes, key=lambda scene: (scene.at, scene.order))
         for (at, _), together in groupby(ordered, key=lambda scene: (scene.at, scene.order)):
             await self._lapse(before=at)
@@ -97,12 +97,6 @@ class Player:
             await self._take_in(await self.quiet(), at)
         await self._lapse(before=until)
         await self._take_in(await self.tick(until), until)
-
-    def _stops(self, begins_at: datetime, until: datetime, every: timedelta) -> Iterator[Scene]:
-        at = begins_at
-        while at < until:
-            yield Scene(at, partial(_tick, at), order=_STOP)
-            at += every
 
     async def _lapse(self, before: datetime) -> None:
         """Stop the clock at every deadline before that instant; what is done at the instant itself still meets it."""

@@ -1,4 +1,4 @@
-"""A story: dated reports, what is done about each, and what must become of it. Data for the demo and the tests.
+"""A story: dated reports and duties, what is done about each, and what must become of it. Data for demo and tests.
 
 Times in the file are wall-clock times of the city; everything that leaves this module is UTC.
 """
@@ -6,120 +6,36 @@ Times in the file are wall-clock times of the city; everything that leaves this 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
-from hashlib import sha256
 from itertools import chain
-from typing import Annotated, Any, Literal
-from urllib.parse import quote
 from uuid import UUID
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, ValidationError, model_validator
 
+from duban.duties import Opening
 from duban.errors import DubanError
-from duban.messages.commands import COMMANDS, Command
+from duban.messages.commands import COMMANDS, Approve, Command, Withhold
 from duban.messages.envelope import Message, first_fault
-from duban.messages.report import Identity, Location, Name, Part, Report, Reporter
-from duban_intake.domain import own_problem, submitted
+from duban.messages.handle import handle_of
+from duban.messages.report import Name, Part, Report, Reporter
+from duban_console.demo.seen import Seen
+from duban_console.demo.told import Act, Expected, LocalTime, Opened, Owed, Routine, Told, said_by, sealed, utc
+from duban_intake.domain import submitted
+
+__all__ = [
+    "Act", "Acted", "Entry", "Expected", "Opened", "Owed", "Reported", "Story", "StoryError", "Told", "load_story",
+    "sealed",
+]  # fmt: skip
 
 SOURCE = "duban/story"
 
 
 class StoryError(DubanError):
     """A story that cannot be played: the file, and what is wrong where in it."""
-
-
-def _unzoned(at: datetime) -> datetime:
-    if at.tzinfo is not None:
-        raise ValueError("is a wall-clock time of the story's timezone; leave the offset out")
-    return at
-
-
-def _point(value: object) -> object:
-    return dict(zip(("latitude", "longitude"), value, strict=True)) if isinstance(value, list) else value
-
-
-#: A wall-clock time of the city, such as ``2022-04-06 09:12``.
-LocalTime = Annotated[datetime, AfterValidator(_unzoned)]
-#: ``[latitude, longitude]``.
-Point = Annotated[Location, BeforeValidator(_point)]
-
-
-class Act(Part):
-    """What a unit does about a problem. Fields beyond these are the command's own.
-
-    ``evidence`` is a list of statements: each is sealed as a data URI with its SHA-256. ``refused`` is the code with
-    which the router must refuse the act.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    at: LocalTime
-    action: str
-    by: Name
-    refused: str | None = None
-
-    @model_validator(mode="after")
-    def _known(self) -> Act:
-        if f"duban.command.{self.action}" not in COMMANDS:
-            raise ValueError(f"{self.action} is no action; they are {', '.join(t.split('.')[-1] for t in COMMANDS)}")
-        return self
-
-
-class Expected(Part):
-    """What must have become of a report when the story ends.
-
-    ``lapsed`` names the obligations that were missed; ``measures``, where given, all that were taken, in order.
-    """
-
-    outcome: Literal["struck_off", "rejected", "open", "attached", "refused"]
-    lapsed: tuple[str, ...] = ()
-    measures: tuple[str, ...] | None = None
-    to: str | None = Field(default=None, description="the id of the report that it is attached to")
-    code: str | None = Field(default=None, description="the code with which it is refused")
-
-    @model_validator(mode="after")
-    def _complete(self) -> Expected:
-        if (self.outcome == "attached") != (self.to is not None):
-            raise ValueError("`to` goes with the outcome attached, and only with it")
-        if (self.outcome == "refused") != (self.code is not None):
-            raise ValueError("`code` goes with the outcome refused, and only with it")
-        return self
-
-
-class Told(Part):
-    """A report as the story tells it, with the acts that follow and the end that is expected."""
-
-    at: LocalTime
-    source: str = Field(min_length=1)
-    id: str = Field(min_length=1)
-    channel: Name
-    title: str
-    text: str = ""
-    category: Name | None = None
-    area: Name | None = None
-    location: Point | None = None
-    enterprise: Name | None = None
-    reporter: Identity = Identity.ANONYMOUS
-    acts: tuple[Act, ...] = ()
-    expect: Expected
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Told:
-        times = [self.at, *(act.at for act in self.acts)]
-        if times != sorted(times):
-            raise ValueError("its acts must stand in the order of time, after the report itself")
-        if self.acts and self.expect.outcome in ("attached", "refused"):
-            raise ValueError(f"a report that is {self.expect.outcome} has no acts of its own")
-        return self
-
-    @property
-    def problem_id(self) -> UUID:
-        """The id of the problem that the report opens, if it opens one."""
-        return own_problem(self.source, self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,30 +49,63 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Acted:
-    """An entry of the story: somebody acts on the problem that ``told`` opened."""
+    """An entry of the story: somebody acts on what ``told`` is about: the problem of a report, a duty, a record.
+
+    A record that a measure opens has its id from the event that took the measure: :meth:`now` finds it. Until then
+    the message is to the problem that it is because of.
+    """
 
     at: datetime
-    told: Told
+    told: Told | Owed | Opened
     act: Act
     message: Message[Command]
+
+    @property
+    def problem_id(self) -> UUID:
+        """What is acted on."""
+        return UUID(self.message.subject)
+
+    def now(self, seen: Seen) -> Message[Command]:
+        """The message as things stand in ``seen``: to the record that was opened, of the version that waits."""
+        message, about = self.message, self.problem_id
+        if isinstance(self.told, Opened):
+            about = seen.opened_because(about, self.told.record, self.told.of) or UUID(int=0)
+            message = replace(message, subject=str(about), key=str(about))
+        if isinstance(message.data, Approve | Withhold) and about in seen.problems:
+            measure = (self.act.model_extra or {})["measure"]
+            waiting = seen.problems[about].awaiting_approval.items()
+            version = next((version for version, one in waiting if one.measure == measure), message.data.version)
+            message = replace(message, data=message.data.model_copy(update={"version": version}))
+        return message
 
 
 Entry = Reported | Acted
 
 
 class Story(Part):
-    """Reports and acts of one city between ``begins`` and ``ends``; what is expected holds at the end."""
+    """Reports, duties and acts of one city between ``begins`` and ``ends``; what is expected holds at the end.
+
+    ``pack`` and ``calendar`` are files, from where the story lies; without a calendar it is the one that comes with
+    the engine under the name that the pack gives.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
 
     jurisdiction: Name
     timezone: str
+    pack: str | None = None
+    calendar: str | None = None
     begins: LocalTime
     ends: LocalTime
-    reports: tuple[Told, ...] = Field(min_length=1)
+    reports: tuple[Told, ...] = ()
+    duties: tuple[Owed, ...] = ()
+    opened: tuple[Opened, ...] = ()
+    routine: tuple[Routine, ...] = ()
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Story:
+        if not self.reports and not self.duties:
+            raise ValueError("tells of no report and of no duty")
         opened: dict[str, datetime] = {}
         for told in sorted(self.reports, key=lambda one: one.at):
             if told.id in opened and told.expect.outcome != "refused":
@@ -165,67 +114,97 @@ class Story(Part):
                 raise ValueError(f"{told.id} is attached to {told.expect.to}, which no earlier report opened")
             if told.expect.outcome not in ("attached", "refused"):
                 opened[told.id] = told.at
-            for at in (told.at, *(act.at for act in told.acts)):
-                if not self.begins <= at <= self.ends:
-                    raise ValueError(f"{told.id}: {at} lies outside the story, {self.begins} to {self.ends}")
+            self._lies_within(told.id, [told.at, *(act.at for act in told.acts)])
+        for owed in self.duties:
+            self._lies_within(owed.id, [act.at for act in owed.acts])
+        for record in self.opened:
+            if record.because not in opened:
+                raise ValueError(f"{record.id}: no such report opened a problem")
+            self._lies_within(record.id, [act.at for act in record.acts])
+        if len({owed.id for owed in self.duties}) < len(self.duties):
+            raise ValueError("a duty stands twice: the same unit, on the same day")
         return self
+
+    def _lies_within(self, what: str, times: list[datetime]) -> None:
+        for at in times:
+            if not self.begins <= at <= self.ends:
+                raise ValueError(f"{what}: {at} lies outside the story, {self.begins} to {self.ends}")
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
 
     @property
     def begins_at(self) -> datetime:
         """Where the clock starts."""
-        return self._utc(self.begins)
+        return utc(self.begins, self.zone)
 
     @property
     def ends_at(self) -> datetime:
         """Where the clock stops, and what is expected holds."""
-        return self._utc(self.ends)
+        return utc(self.ends, self.zone)
+
+    def duty_id(self, owed: Owed) -> UUID:
+        """The id of the record that the calendar opens for ``owed``."""
+        opens_at = utc(owed.opens, self.zone)
+        return UUID(Opening(opens_at, owed.duty, owed.unit, opens_at).problem_id(self.jurisdiction))
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
-        """Everything that people do, in the order of time; at one instant in the order of the file.
+        """Everything that is told of what people do, in the order of time; at one instant in the order of the file.
 
-        What they do at the very instant of a deadline still meets it.
+        What they do at the very instant of a deadline still meets it. What is done as a matter of ``routine`` needs
+        the pack and comes from :func:`duban_console.demo.cities.routine_of`.
         """
-        return tuple(sorted(chain.from_iterable(map(self._entries, self.reports)), key=lambda entry: entry.at))
+        told = chain(
+            map(self._of_report, self.reports), map(self._of_duty, self.duties), map(self._of_record, self.opened)
+        )
+        return tuple(sorted(chain.from_iterable(told), key=lambda entry: entry.at))
 
-    def _entries(self, told: Told) -> Iterator[Entry]:
-        at = self._utc(told.at)
+    def _of_report(self, told: Told) -> Iterator[Entry]:
+        at = utc(told.at, self.zone)
         yield Reported(at, told, submitted(told.source, told.id, self._report(told), at))
         for index, act in enumerate(told.acts, start=1):
-            yield Acted(self._utc(act.at), told, act, self._message(told, act, index))
+            yield self.acted(told, act, told.problem_id, f"{told.source}/{told.id}/{index}")
+
+    def _of_duty(self, owed: Owed) -> Iterator[Entry]:
+        for index, act in enumerate(owed.acts, start=1):
+            yield self.acted(owed, act, self.duty_id(owed), f"{owed.id}/{index}")
+
+    def _of_record(self, record: Opened) -> Iterator[Entry]:
+        for index, act in enumerate(record.acts, start=1):
+            yield self.acted(record, act, self.cause_of(record), f"{record.id}/{index}")
+
+    def cause_of(self, record: Opened) -> UUID:
+        """The id of the problem whose measure opens ``record``."""
+        return next(one.problem_id for one in self.reports if one.id == record.because)
 
     def _report(self, told: Told) -> Report:
-        said = told.model_dump(exclude={"at", "source", "id", "reporter", "acts", "expect"}, exclude_none=True)
-        return Report(jurisdiction=self.jurisdiction, reporter=Reporter(identity=told.reporter), **said)
+        said = told.model_dump(exclude={"at", "source", "id", "reporter", "code", "acts", "expect"}, exclude_none=True)
+        reporter = Reporter(identity=told.reporter, handle=handle_of(told.code) if told.code else None)
+        return Report(jurisdiction=self.jurisdiction, reporter=reporter, **said)
 
-    def _message(self, told: Told, act: Act, index: int) -> Message[Command]:
+    def acted(self, told: Told | Owed | Opened, act: Act, problem_id: UUID, message_id: str) -> Acted:
+        """The entry for ``act``.
+
+        Raises:
+            ValueError: the act lacks what its command needs.
+        """
         try:
-            command = self._command(act)
+            command = self._command(told, act)
         except (ValidationError, ValueError, KeyError, TypeError) as error:
             fault = first_fault(error) if isinstance(error, ValidationError) else str(error)
             raise ValueError(f"{told.id}: {act.action} at {act.at}: {fault}") from None
-        id_, subject = f"{told.source}/{told.id}/{index}", str(told.problem_id)
-        return Message(id_, SOURCE, subject, self._utc(act.at), self.jurisdiction, subject, command)
+        at, subject = utc(act.at, self.zone), str(problem_id)
+        return Acted(at, told, act, Message(message_id, SOURCE, subject, at, self.jurisdiction, subject, command))
 
-    def _command(self, act: Act) -> Command:
-        model = COMMANDS[f"duban.command.{act.action}"]
-        said = dict(act.model_extra or {})
-        if "evidence" in said:
-            said["evidence"] = [sealed(statement) for statement in said["evidence"]]
-        if "plan" in said:
-            due_at = datetime.fromisoformat(str(said["plan"]["due_at"]))
-            said["plan"] = {**said["plan"], "due_at": self._utc(_unzoned(due_at))}
-        return model.model_validate({"actor": {"unit": act.by}, **said})
-
-    def _utc(self, at: datetime) -> datetime:
-        return at.replace(tzinfo=ZoneInfo(self.timezone)).astimezone(UTC)
-
-
-def sealed(statement: str) -> dict[str, Any]:
-    """The statement itself as sealed evidence: a data URI that holds it, and the SHA-256 of its bytes."""
-    body = statement.encode()
-    uri = f"data:text/plain;charset=utf-8,{quote(body)}"
-    return {"uri": uri, "sha256": sha256(body).hexdigest(), "title": statement}
+    def _command(self, told: Told | Owed | Opened, act: Act) -> Command:
+        said = said_by(act, self.zone)
+        if act.action == "reply" and isinstance(told, Told):
+            said = {"source": told.source, "id": told.id, **said}
+        if act.action in ("approve", "withhold"):
+            said["version"] = 1  # which one it is, shows when it is played
+        return COMMANDS[f"duban.command.{act.action}"].model_validate({"actor": {"unit": act.by}, **said})
 
 
 def load_story(text: str, file: str) -> Story:
@@ -241,6 +220,6 @@ def load_story(text: str, file: str) -> Story:
         raise StoryError(f"{file}: is no YAML: {error}") from None
     except ValidationError as error:
         raise StoryError(f"{file}: {first_fault(error)}") from None
-    except ValueError as error:
+    except (ValueError, ZoneInfoNotFoundError) as error:
         raise StoryError(f"{file}: {error}") from None
     return story

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,15 +10,23 @@ from uuid import UUID
 import asyncpg
 
 from duban.messages.events import GENESIS, chained
+from duban.moves import Kind
+from duban_console.demo.boston import JURISDICTION as BOSTON
 from duban_console.demo.boston import UNTIL, Boston
+from duban_console.demo.cities import City
+from duban_console.demo.faults import differences, otherwise
 from duban_console.demo.feed import Feed
-from duban_console.demo.mianyang import Mianyang
+from duban_console.demo.rehearsal import Rehearsal
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What the demo prints as its last line; ``escalated`` counts problems with a lapsed deadline, not measures."""
+    """What the demo prints as its last line; ``escalated`` counts problems with a lapsed deadline, not measures.
 
+    ``duties`` are those that the calendar opened; how many lapse is compared with what the core gives on virtual time.
+    """
+
+    cities: tuple[str, ...]
     reports: int
     refused: int
     attached: int
@@ -26,6 +34,9 @@ class Summary:
     escalated: int
     expected_escalated: int
     struck_off: int
+    duties: int
+    duties_lapsed: int
+    expected_duties_lapsed: int
     lost: int
     elapsed_s: float
 
@@ -35,10 +46,46 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class Programme:
+    """What is played on one system: the Boston requests, a city's story, or first the one and then the other."""
+
+    boston: Boston | None = None
+    city: City | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The cities, in the order in which they are played."""
+        return (*([BOSTON] if self.boston else []), *([self.city.name] if self.city else []))
+
+    @property
+    def reports(self) -> int:
+        """How many reports are sent, refused ones included."""
+        return (self.boston.reports if self.boston else 0) + (len(self.city.story.reports) if self.city else 0)
+
+    @property
+    def untils(self) -> Mapping[str, datetime]:
+        """When each city's story ends."""
+        return {BOSTON: UNTIL, **({self.city.name: self.city.until} if self.city else {})}
+
+    def expected_late(self) -> int:
+        """How many problems must miss a deadline: by the city's own data, and by what the story tells."""
+        told = [one for one in self.city.story.reports if one.expect.lapsed] if self.city else []
+        return (len(self.boston.overdue) if self.boston else 0) + len(told)
+
+    def rehearsed(self) -> Rehearsal | None:
+        """The city's story as the pure core plays it; its calendar was last looked at when Boston's ended."""
+        return self.city.rehearsed(UNTIL if self.boston else None) if self.city else None
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
-    """What stands in the ledger, read through its published views; ``lapsed`` says when a problem first did."""
+    """What stands in the ledger, read through its published views; ``lapsed`` says when a problem or duty first did.
+
+    ``registered`` are the problems and ``duties`` what units owe besides, both with their city.
+    """
 
     registered: dict[UUID, str]
+    duties: dict[UUID, str]
     lapsed: dict[UUID, datetime]
     attached: int
     struck_off: int
@@ -59,38 +106,50 @@ async def read_ledger(database: str) -> Ledger:
         await connection.close()
     heads: dict[UUID, str] = {}
     lapsed: dict[UUID, datetime] = {}
-    duties = {row["problem_id"] for row in events if row["kind"] == "opened"}
+    begun: dict[UUID, str] = {}
     broken = []
     for row in events:
         head = heads.get(row["problem_id"], GENESIS)
         if row["previous"] != head or row["hash"] != chained(head, row["body"].encode()):
             broken.append(row["problem_id"])
         heads[row["problem_id"]] = row["hash"]
+        begun.setdefault(row["problem_id"], row["kind"])
         if row["kind"] == "escalated":
             lapsed.setdefault(row["problem_id"], row["at"])
+    registered, duties = (
+        {row["id"]: row["jurisdiction"] for row in problems if begun.get(row["id"]) == kind}
+        for kind in ("registered", "opened")
+    )
     return Ledger(
-        registered={row["id"]: row["jurisdiction"] for row in problems if row["id"] not in duties},
+        registered=registered,
+        duties=duties,
         lapsed=lapsed,
         attached=sum(row["kind"] == "attached" for row in events),
-        struck_off=sum(row["status"] == "struck_off" and row["id"] not in duties for row in problems),
+        struck_off=sum(row["status"] == "struck_off" and row["id"] in registered for row in problems),
         events=len(events),
         broken=broken,
     )
 
 
-def summarise(boston: Boston, mianyang: Mianyang, feed: Feed, ledger: Ledger, elapsed_s: float) -> Summary:
-    """The figures of both stories together."""
-    reports = boston.reports + mianyang.reports
+def summarise(
+    programme: Programme, rehearsed: Rehearsal | None, feed: Feed, ledger: Ledger, elapsed_s: float
+) -> Summary:
+    """The figures of what was played."""
     refused = len(feed.refused_reports)
+    duties = [one for one in rehearsed.problems.values() if one.kind is Kind.DUTY] if rehearsed else []
     return Summary(
-        reports=reports,
+        cities=programme.names,
+        reports=programme.reports,
         refused=refused,
         attached=ledger.attached,
         registered=len(ledger.registered),
-        escalated=len(late_in(ledger, "boston", UNTIL)) + len(late_in(ledger, "mianyang", mianyang.until)),
-        expected_escalated=len(boston.overdue) + len(mianyang.lapsing),
+        escalated=sum(len(late_in(ledger, city, until)) for city, until in programme.untils.items()),
+        expected_escalated=programme.expected_late(),
         struck_off=ledger.struck_off,
-        lost=reports - refused - ledger.attached - len(ledger.registered),
+        duties=len(ledger.duties),
+        duties_lapsed=len(ledger.lapsed.keys() & ledger.duties.keys()),
+        expected_duties_lapsed=sum(bool(one.lapses) for one in duties),
+        lost=programme.reports - refused - ledger.attached - len(ledger.registered),
         elapsed_s=round(elapsed_s, 1),
     )
 
@@ -100,22 +159,31 @@ def late_in(ledger: Ledger, city: str, until: datetime) -> set[UUID]:
     return {one for one, at in ledger.lapsed.items() if ledger.registered.get(one) == city and at <= until}
 
 
-def faults(summary: Summary, boston: Boston, mianyang: Mianyang, feed: Feed, ledger: Ledger) -> Iterator[str]:
+def faults(
+    summary: Summary, programme: Programme, rehearsed: Rehearsal | None, feed: Feed, ledger: Ledger
+) -> Iterator[str]:
     """Everything that does not add up, in words."""
     if summary.lost:
         yield f"{summary.lost} accepted reports are not in the ledger"
-    of_boston = late_in(ledger, "boston", UNTIL)
-    for what, problems in (("lapsed, but not in the city's data", of_boston - boston.overdue),
-                           ("late in the city's data, but did not lapse", boston.overdue - of_boston)):  # fmt: skip
-        if problems:
-            yield f"{len(problems)} Boston problems {what}: {', '.join(sorted(map(str, problems))[:5])}"
-    yield from mianyang.faults(feed)
-    unexpected = [one for one in feed.refused if one.code not in _expected_codes(mianyang)]
+    if programme.boston:
+        yield from _of_boston(programme.boston, ledger)
+    told: set[str] = set()
+    if programme.city and rehearsed:
+        yield from otherwise(programme.city, feed)
+        yield from differences(feed, rehearsed, programme.city.name)
+        told = {entry.message.id for entry in programme.city.entries}
+    if summary.duties_lapsed != summary.expected_duties_lapsed:
+        yield f"{summary.duties_lapsed} duties lapsed, {summary.expected_duties_lapsed} on virtual time"
+    unexpected = [code for command, code in feed.refusals.items() if command not in told]
     if unexpected:
-        yield f"{len(unexpected)} commands were refused, first: {unexpected[0].code}: {unexpected[0].reason}"
+        yield f"{len(unexpected)} commands were refused, first: {unexpected[0]}"
     if ledger.broken:
         yield f"the hash chain of {len(ledger.broken)} problems is broken, first: {ledger.broken[0]}"
 
 
-def _expected_codes(mianyang: Mianyang) -> set[str]:
-    return {act.refused for told in mianyang.story.reports for act in told.acts if act.refused}
+def _of_boston(boston: Boston, ledger: Ledger) -> Iterator[str]:
+    late = late_in(ledger, BOSTON, UNTIL)
+    for what, problems in (("lapsed, but not in the city's data", late - boston.overdue),
+                           ("late in the city's data, but did not lapse", boston.overdue - late)):  # fmt: skip
+        if problems:
+            yield f"{len(problems)} Boston problems {what}: {', '.join(sorted(map(str, problems))[:5])}"

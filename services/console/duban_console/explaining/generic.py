@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from duban.calendar import Within
+from duban.policy.duty import Every
 from duban.policy.entry import Text
 from duban_console.explaining.words import EVENTS, Language, Words
 
@@ -29,7 +30,7 @@ _FIELDS: Final[dict[str, str]] = {
     "measure": "措施", "before": "提前", "after": "逾期", "rungs": "阶梯", "liaison": "联络员",
     "deputy": "分管负责人", "staff": "联络员", "roles": "角色", "outside": "体系外", "tier": "网格层级",
     "cell": "五定", "duty": "职责", "person": "责任人", "task": "任务", "assessment": "考核", "extension": "延期",
-    "pause": "暂停计时", "grounds": "事由", "at_most": "最多次数", "flags": "标记", "gate": "销号条件",
+    "pause": "暂停计时", "grounds": "事由", "at_most": "最多", "flags": "标记", "gate": "销号条件",
     "checks": "核验", "blocks": "限制", "look_back": "回头看", "raise_by": "起始级别提高", "triggers": "触发措施",
     "windows": "时段", "periods": "起止", "duties": "定期任务", "schedule": "安排", "every": "周期", "on": "时点",
     "during": "仅限时段", "due_on": "截止日", "public": "公开", "approval": "审批", "flag": "标记",
@@ -38,6 +39,12 @@ _FIELDS: Final[dict[str, str]] = {
     "strike_off": "销号方式", "evidence": "须附证据", "clause_cited": "须引条款", "calendar": "日历",
     "hours": "工作时段", "counting": "计算方式", "metres": "距离(米)", "times": "次数", "needs": "须先",
     "says": "说明", "parts": "分工办理", "plan_changes": "方案变更", "rectification": "整改类型", "ids": "对照编号",
+    "of": "列入对象", "keeper": "管理单位", "ground": "事由", "notice": "告知期", "term": "列入期限", "appeal": "申诉",
+    "bars": "限制事项", "texts": "文书", "noticed": "列入前告知", "listed": "列入文书", "delisted": "移出文书",
+    "opens": "开启", "at_least": "最少", "currency": "币种", "budget": "年度预算", "fixed_within": "核定期限",
+    "pays": "发放单位", "collect_within": "领取期限",
+    "draws": "随机抽查", "statuses": "问题状态", "share": "比例(%)", "spares": "不抽取名单",
+    "never_spares": "仍须抽取的渠道", "items": "执法事项", "item_for": "须引用事项的结果", "code": "编码",
 }  # fmt: skip
 
 
@@ -45,7 +52,8 @@ _FIELDS: Final[dict[str, str]] = {
 _VALUES: Final[dict[str, str]] = {
     "day": "每日", "working_day": "每个工作日", "week": "每周", "month": "每月", "quarter": "每季度", "year": "每年",
     "once": "一次", "filed": "报送即生效", "by_approval": "须经批准", "each_co_unit": "各协办单位分别办结",
-    "practice": "惯例", "by_office": "由办公室", "automatic": "自动", "never": "不合并",
+    "practice": "惯例", "by_office": "由办公室", "automatic": "自动", "never": "不合并", "enterprise": "企业",
+    "reporter": "举报人", "worker": "网格责任人",
 }  # fmt: skip
 #: Fields whose values are events.
 _EVENTS: Final = frozenset({"on", "needs", "since", "met_by"})
@@ -71,6 +79,8 @@ def value_in_words(value: Any, words: Words) -> str:
         )
     if isinstance(value, bool):
         return words.yes(value)
+    if value is Every.NEVER:
+        return words.say("only when a measure or a draw opens it", "仅由措施或抽查开启")
     if isinstance(value, Enum):
         return words.say(str(value.value), _VALUES.get(value.value, str(value.value)))
     if isinstance(value, date):

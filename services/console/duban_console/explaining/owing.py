@@ -28,7 +28,7 @@ def obligations(pack: PolicyPack, words: Words) -> Iterator[str]:
         yield f"{_sentence(one, words)}{_met(one, words)}{words.say(' ', '') + founded if founded else ''}"
         yield ""
         yield from _scope(pack, one, words)
-        yield from _consequences(ladders[one.ladder], measures, words)
+        yield from consequences(ladders[one.ladder], measures, words)
 
 
 def _sentence(one: Obligation, words: Words) -> str:
@@ -60,6 +60,11 @@ def _sentence(one: Obligation, words: Words) -> str:
 
 
 def _met(one: Obligation, words: Words) -> str:
+    if one.owner == "@referred":
+        return words.say(
+            " Each counts from its own referral, and its own receipt meets it.",
+            "自各自移送时起分别计算，以各自接收为履行。",
+        )
     if not one.met_by:
         return ""
     met = words.listed((words.event(kind) for kind in one.met_by), ("or", "或"))
@@ -86,7 +91,8 @@ def _scope(pack: PolicyPack, one: Obligation, words: Words) -> Iterator[str]:
         yield f"- {_capital(more)}"
 
 
-def _consequences(ladder: Ladder, measures: dict[str, str], words: Words) -> Iterator[str]:
+def consequences(ladder: Ladder, measures: dict[str, str], words: Words) -> Iterator[str]:
+    """The rungs of ``ladder`` in their order; ``measures`` are titles by id."""
     for rung in ladder.rungs:
         measure = measures[rung.measure]
         to = words.listed(words.unit(unit) for unit in rung.to)

@@ -11,6 +11,7 @@ from duban.policy.entry import Founded
 from duban.policy.organisation import Nearness, Responsibility
 from duban.policy.pack import PolicyPack
 from duban_console.explaining.generic import called, field_name, others, section_in_words
+from duban_console.explaining.opening import draws, duties, lists, opened_by, rewards
 from duban_console.explaining.owing import obligations
 from duban_console.explaining.words import COUNTING, WEEKDAYS, Language, Words
 
@@ -27,6 +28,10 @@ def explained(pack: PolicyPack, language: Language = Language.EN) -> str:
     for heading, tell in _CHAPTERS:
         parts.append(_chapter(words.say(*heading), tell(pack, words)))
     for section in _unknown(pack):
+        if section in _TOLD_BY:
+            heading, tell = _TOLD_BY[section]
+            parts.append(_chapter(words.say(*heading), tell(pack, words)))
+            continue
         name = field_name(section, words)
         parts.append(_chapter(name[0].upper() + name[1:], section_in_words(getattr(pack, section), words)))
     bases = words.say("What rests on the document, and what on practice", "何者有据，何者为惯例")
@@ -198,7 +203,15 @@ def _life(pack: PolicyPack, words: Words) -> Lines:
         f"- Completed work {check[0]}; then {end[0]}. Its outcome is one of: {outcomes}.",
         f"- 办结后{check[1]}，{end[1]}。办理结果为：{outcomes}。",
     ) + _tail(closing, words)
-    known = ("clause", "basis", "ids", "evidence", "clause_cited", "at_most", "verify", "strike_off", "outcomes")
+    if closing.items:
+        must = words.listed(closing.item_for, ("or", "或"))
+        word = words.say(f"; one with the outcome {must} must", f"；结果为{must}的必须引用") if must else ""
+        yield words.say(
+            f"- It may cite items of the catalogue of enforcement{word}:", f"- 可引用执法事项目录中的事项{word}："
+        )
+        yield from (f"  - {item.code} {words.text(item.title)}{_tail(item, words)}" for item in closing.items)
+    known = ("clause", "basis", "ids", "evidence", "clause_cited", "at_most", "verify", "strike_off", "outcomes",
+             "items", "item_for")  # fmt: skip
     for more in (*others(pack.hand_back, known, words), *others(closing, known, words)):
         yield f"- {more}"
 
@@ -206,7 +219,15 @@ def _life(pack: PolicyPack, words: Words) -> Lines:
 def _measures(pack: PolicyPack, words: Words) -> Lines:
     for measure in pack.measures:
         said = [words.say("made public", "向社会公开")] if measure.public else []
-        said += others(measure, ("id", "kind", "title", "text", "public", "clause", "basis", "ids"), words)
+        if measure.approval is not None:
+            by = words.unit(measure.approval)
+            said.append(
+                words.say(f"waits for the approval of {by}, which may withhold it with a reason",
+                          f"须经{by}批准；说明理由的，可不予批准")
+            )  # fmt: skip
+        said += opened_by(pack, measure, words)
+        known = ("id", "kind", "title", "text", "public", "approval", "opens", "ground", "clause", "basis", "ids")
+        said += others(measure, known, words)
         yield _bullet(called(measure, words), said, measure, words)
         yield ""
         yield from (f"  > {line}" for line in measure.text.splitlines())
@@ -276,6 +297,13 @@ _CHAPTERS: Final[tuple[tuple[tuple[str, str], Callable[[PolicyPack, Words], Line
     (("What is due when, and what follows if not", "时限与逾期后果"), obligations),
     (("The measures and their words", "措施与文书"), _measures),
 )  # fmt: skip
+#: How a section is told that stands among the others, where there is a better way than by its shape.
+_TOLD_BY: Final[dict[str, tuple[tuple[str, str], Callable[[PolicyPack, Words], Lines]]]] = {
+    "duties": (("Duties", "定期任务"), duties),
+    "lists": (("Who stands on which list", "名单与信用记录"), lists),
+    "rewards": (("Rewards", "举报奖励"), rewards),
+    "draws": (("Random draws", "随机抽查"), draws),
+}
 #: The sections that those chapters tell.
 _KNOWN: Final = frozenset(
     {"id", "version", "jurisdiction", "title", "document", "time", "number", "office", "units", "channels", "areas",

@@ -30,6 +30,13 @@ STATUSES: Final[dict[str, Phrase]] = {
     "verified": ("waiting for strike-off", "待销号"),
     "struck_off": ("struck off", "已销号"),
     "rejected": ("rejected", "不予受理"),
+    "noticed": ("told that it is to be listed", "拟列入，可申诉"),
+    "contested": ("contested before it counts", "申诉待决，暂不生效"),
+    "listed": ("on the list", "已列入"),
+    "delisted": ("off the list", "已移出"),
+    "owed": ("owed, its amount not fixed yet", "待核定金额"),
+    "awarded": ("awarded, waiting to be collected", "待领取"),
+    "settled": ("settled", "已了结"),
 }
 
 EVENTS: Final[dict[str, Phrase]] = {
@@ -71,7 +78,19 @@ EVENTS: Final[dict[str, Phrase]] = {
     "received": ("receipt", "接收"),
     "measured": ("a measure", "采取措施"),
     "approved": ("approval", "批准"),
+    "withheld": ("approval withheld", "不予批准"),
     "recomputed": ("a new reckoning", "重新计时"),
+    "noticed": ("notice of a listing", "拟列入告知"),
+    "listed": ("listing", "列入"),
+    "appealed": ("an appeal", "申诉"),
+    "appeal_upheld": ("an appeal upheld", "申诉成立"),
+    "appeal_dismissed": ("an appeal dismissed", "申诉不成立"),
+    "exited": ("an early exit", "提前移出"),
+    "expired": ("the end of its term", "期限届满"),
+    "reward_owed": ("a reward becoming due", "应予奖励"),
+    "awarded": ("an award", "核定金额"),
+    "declined": ("a reward declined", "不予奖励"),
+    "collected": ("collection of a reward", "领取奖励"),
 }
 
 ROLES: Final[dict[str, Phrase]] = {
@@ -80,6 +99,7 @@ ROLES: Final[dict[str, Phrase]] = {
     "@lead": ("the lead unit", "主办单位"),
     "@co": ("the co-units", "协办单位"),
     "@office": ("the office", "办公室"),
+    "@referred": ("each body that it is referred to", "各受移送单位"),
     "@sponsor": ("the leader who sponsors it", "包案领导"),
     "@territorial": ("the unit of the area", "属地单位"),
 }
@@ -93,6 +113,7 @@ _DURATIONS: Final[dict[str, tuple[str, str, str]]] = {
     "minutes": ("minute", "minutes", "分钟"),
     "hours": ("hour", "hours", "小时"),
     "days": ("day", "days", "日"),
+    "years": ("year", "years", "年"),
     "working_days": ("working day", "working days", "个工作日"),
     "working_hours": ("working hour", "working hours", "个工作小时"),
 }

@@ -171,18 +171,19 @@ class Engine:
             last = problem
         assert last is not None
         self.problems[last.id] = last
-        self._await(before, last)
+        self._await(before, last, done.steps[-1][0].at)
         if before is not None and (before.status in OPEN) != (last.status in OPEN):
             self._places.moved(last, self.rules)
         for event, problem in done.steps if self._opens else ():
             for message in opened_because(event, problem, self.rules):
                 self._decide(UUID(message.subject), message)
 
-    def _await(self, before: Problem | None, problem: Problem) -> None:
+    def _await(self, before: Problem | None, problem: Problem, now: datetime) -> None:
+        """Wait for what is newly due; what is overdue already when its clock begins falls due at once, not before."""
         known = before.deadlines if before else ()
         for one in problem.deadlines:
             if not any(one is other for other in known):
-                entry = (one.due_at, problem.id.int, one.obligation, next(self._turn), problem.id, one)
+                entry = (max(one.due_at, now), problem.id.int, one.obligation, next(self._turn), problem.id, one)
                 heappush(self._awaited, entry)
 
 

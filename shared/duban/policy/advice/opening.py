@@ -39,7 +39,8 @@ def lists(pack: PolicyPack) -> Iterator[Advice]:
 def _severity(pack: PolicyPack, kept: ListRule) -> Severity:
     """Rights weigh where an enterprise is burdened: a list of praise, or one of public bodies, may do without."""
     burdens = bool(kept.bars) or any(measure.opens == kept.id for measure in pack.measures)
-    return "warning" if burdens and kept.of == "enterprise" else "note"
+    spares = any(draw.spares == kept.id for draw in pack.draws)
+    return "warning" if burdens and not spares and kept.of == "enterprise" else "note"
 
 
 def rewards(pack: PolicyPack) -> Iterator[Advice]:

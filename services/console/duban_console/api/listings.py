@@ -1,0 +1,59 @@
+"""The routes of entries on lists: put somebody on one, and ask whether somebody stands on one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Body, FastAPI, Query
+from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime
+
+from duban.clock import Clock
+from duban.io.publishing import Publisher
+from duban_console.acting import NewEntry, action_message, plain_name
+from duban_console.api.answers import SOURCE, Accepted, ApiFault, Decision, as_json
+from duban_console.api.sending import IdempotencyKey, Wait, command_id, sent
+from duban_console.listings import Listed, listed
+from duban_console.reading import Reading
+
+_OF = "The name, letter by letter after NFKC and without white space around it"
+_AT = "As of this instant, with its offset; now without it"
+_ALL = "Also entries that do not count yet, and those that have ended"
+
+
+def serve_listings(app: FastAPI, reading: Reading, publisher: Publisher, clock: Clock) -> None:
+    """Add the routes to ``app``."""
+
+    @app.get("/v1/listings", response_model=Listed, tags=["listings"])
+    async def listings(
+        of: Annotated[str, Query(min_length=1, max_length=120, description=_OF)],
+        jurisdiction: str | None = None,
+        list_: Annotated[str | None, Query(alias="list", description="Only this list, by its id in the pack")] = None,
+        at: Annotated[AwareDatetime | None, Query(description=_AT)] = None,
+        everything: Annotated[bool, Query(alias="all", description=_ALL)] = False,
+    ) -> JSONResponse:
+        """Whether somebody stands on a list, and on what ground; `listed` only looks at what is in force."""
+        for name, value in (("of", of), ("jurisdiction", jurisdiction), ("list", list_)):
+            if "\0" in (value or ""):
+                raise ApiFault(400, "invalid", "a name carries no NUL", name)
+        name = plain_name(of)
+        if not name:
+            raise ApiFault(400, "invalid", "the name is nothing but white space", "of")
+        found = await reading.listings(name, jurisdiction, list_)
+        return JSONResponse(as_json(listed(name, found, at or clock.now(), everything=everything)))
+
+    @app.post("/v1/listings", status_code=202, response_model=Accepted | Decision, tags=["listings"])
+    async def put(
+        entry: Annotated[NewEntry, Body()], wait: Wait = 0, idempotency_key: IdempotencyKey = None
+    ) -> JSONResponse:
+        """Put somebody on a list, by hand of its keeper and with evidence; the same id again is the same entry."""
+        id_ = command_id(entry.id, idempotency_key)
+        message = action_message(
+            entry.command,
+            id_=id_,
+            problem_id=entry.record_id(id_),
+            jurisdiction=entry.jurisdiction,
+            source=SOURCE,
+            at=clock.now(),
+        )
+        return await sent(message, reading, publisher, wait)

@@ -1,0 +1,59 @@
+"""The route of rewards: whoever has the code of a report asks what became of the reward for it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Body, FastAPI
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from duban.messages.handle import handle_of
+from duban.policy.library import Library
+from duban.problem import Problem
+from duban_console.api.answers import ApiFault, as_json
+from duban_console.reading import Reading
+from duban_console.rewards import RewardTold, reward_told
+
+
+class Code(BaseModel):
+    """The code that the reporter was told; in a body, so that it stands in no address and no log."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    code: str = Field(max_length=60)
+
+
+class Rewards(BaseModel):
+    """Every reward for the report of the code."""
+
+    rewards: list[RewardTold]
+
+
+def serve_rewards(app: FastAPI, reading: Reading, library: Library) -> None:
+    """Add the route to ``app``."""
+
+    @app.post("/v1/rewards/lookup", response_model=Rewards, tags=["rewards"])
+    async def lookup(asked: Annotated[Code, Body()]) -> JSONResponse:
+        """The rewards for the report of the code: how much, until when, and which unit pays; never to whom."""
+        try:
+            handle = handle_of(asked.code)
+        except ValueError as error:
+            raise ApiFault(400, "invalid", str(error), "code") from None
+        found = [await told(one) for one in await reading.rewards(handle)]
+        if not found:
+            raise ApiFault(404, "unknown_reward", "no reward is known under this code")
+        return JSONResponse(as_json(Rewards(rewards=found)))
+
+    async def told(record: Problem) -> RewardTold:
+        rules = library.rules(record.pack)
+        return reward_told(record, rules.pack if rules else None, await why_declined(reading, record))
+
+
+async def why_declined(reading: Reading, record: Problem) -> str | None:
+    """The reason why a reward was declined; None where it was not."""
+    if "declined" not in record.marks:
+        return None
+    history = await reading.history(record.id)
+    lines = history.lines if history else []
+    return next((line.event.reason for line in lines if line.event.change.kind == "declined"), None)

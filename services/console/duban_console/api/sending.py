@@ -1,0 +1,53 @@
+"""A command on its way to the router, and what came of it as an answer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+from uuid import UUID, uuid4
+
+from fastapi import Header, Query
+from fastapi.responses import JSONResponse
+
+from duban.io.publishing import Publisher
+from duban.messages.commands import Command
+from duban.messages.envelope import Message, encode
+from duban_console.acting import CommandId
+from duban_console.api.answers import SOURCE, Accepted, ApiFault, as_json, decision
+from duban_console.reading import Outcome, Reading
+
+_MOST_WAIT: Final = 30.0
+Wait = Annotated[float, Query(ge=0, le=_MOST_WAIT, description="Seconds to wait for the outcome")]
+IdempotencyKey = Annotated[CommandId | None, Header(description="The command's id, if the body has none")]
+
+
+def command_id(chosen: str | None, header: str | None) -> str:
+    """The id of the command: its sender's choice, else a new one."""
+    if chosen and header and chosen != header:
+        raise ApiFault(400, "invalid", "the header Idempotency-Key says another id than the body; send one", "id")
+    return chosen or header or str(uuid4())
+
+
+async def sent(message: Message[Command], reading: Reading, publisher: Publisher, wait: float) -> JSONResponse:
+    """Send ``message``: 202 once the broker has it; its outcome if that stands within ``wait`` seconds."""
+    record = encode(message)
+    publisher.check(record)
+    await publisher.publish([record])
+    outcome = await reading.awaited(SOURCE, message.id, wait) if wait else None
+    if outcome is None:
+        url = f"/v1/commands/{SOURCE}/{message.id}"
+        accepted = Accepted(command=message.id, problem_id=message.subject, status_url=url)
+        return JSONResponse(as_json(accepted), 202, headers={"Location": url})
+    return await _decided(reading, outcome, UUID(message.subject))
+
+
+async def _decided(reading: Reading, outcome: Outcome, asked: UUID) -> JSONResponse:
+    """The outcome as an answer: 200 when it was carried out, 409 when it was refused."""
+    if outcome.problem_id != asked:
+        raise ApiFault(
+            409, "id_taken", f"the id {outcome.command} belongs to a command for problem {outcome.problem_id}", "id"
+        )
+    problem = await reading.problem(outcome.problem_id)
+    answer = as_json(decision(SOURCE, outcome, problem))
+    if outcome.refused is None:
+        return JSONResponse(answer, 200)
+    return JSONResponse({"error": {"code": outcome.refused.code, "message": outcome.refused.reason}, **answer}, 409)
