@@ -57,7 +57,7 @@ def test_the_office_compiles_the_week_for_the_city_wf_17(city: City) -> None:
     # The office itself compiled nothing for the province, three nights long.
     assert (row_of(sheet, OFFICE)["duties"], row_of(sheet, OFFICE)["duties_on_time"]) == (3, 0)
     assert row_of(sheet, None)["duties"] == 4 * REPORTING + 3
-    assert sheet.recipients == ("leading-group", "government")
+    assert sheet.recipients == ("party-committee", "government")
 
 
 def test_what_is_made_known_waits_for_the_office_to_say_when_wf_17(city: City) -> None:
