@@ -9,8 +9,8 @@ from typing import Any
 
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
-from duban.messages.report import Filed, Report
 from duban.messages.handle import handle_of
+from duban.messages.report import Filed, Report
 from duban.moves import OF_OTHERS, Status
 from duban.policy import PolicyPack, PublishedCalendar, Rules, load_calendar, load_pack
 from duban.policy.laws import breaches

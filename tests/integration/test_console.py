@@ -41,10 +41,11 @@ class Given:
     def database(self) -> str:
         return self.system.database
 
-    async def registered(self, title: str = "Black water", category: str = "river") -> UUID:
+    async def registered(self, title: str = "Black water", category: str = "river", **said: Any) -> UUID:
         """A problem in the ledger, dispatched to its unit."""
         problem_id = uuid4()
-        report = Report(jurisdiction="smallville", channel="hotline", title=title, category=category, area="north-town")
+        fields = {"jurisdiction": "smallville", "channel": "hotline", "area": "north-town", **said}
+        report = Report(title=title, category=category, **fields)
         filed = Filed(source="test", id=str(problem_id), received_at=datetime.now(UTC), report=report)
         command = do.Register(actor=do.Actor(unit=do.ENGINE), filed=filed)
         key = str(problem_id)
@@ -241,6 +242,18 @@ class TestProblems:
         assert str(waiting) not in ids
         assert not (await given.get("/v1/problems", jurisdiction="nowhere")).json()["problems"]
 
+    async def test_what_concerns_one_enterprise_channel_or_sponsor_is_found(self, given: Given, duban: Run) -> None:
+        """LY-05: what an enterprise was reported for; MY-13a: what a leader has taken."""
+        mine = await given.registered(enterprise="城东电镀厂", channel="patrol")
+        other = await given.registered()
+        await given.act(mine, {"action": "sponsor", "actor": {"unit": "office"}, "sponsor": "副市长"})
+        for query in ({"enterprise": "城东电镀厂"}, {"channel": "patrol", "kind": "problem"}, {"sponsor": "副市长"}):
+            ids = {one["id"] for one in (await given.get("/v1/problems", limit=500, **query)).json()["problems"]}
+            assert str(mine) in ids
+            assert str(other) not in ids
+        shown = lines(await duban("problem", "ls", "--enterprise", "城东电镀厂", "--sponsor", "副市长", "--json"))
+        assert [one["id"] for one in shown] == [str(mine)]
+
     async def test_overdue_are_the_open_ones_past_a_running_limit(self, given: Given) -> None:
         late, in_time = await given.registered(), await given.registered()
         connection = await asyncpg.connect(given.database)
@@ -314,6 +327,15 @@ class TestCommand:
         plain = await duban("tail", "commands", "--from-beginning", "--problem", problem_id, "-n", 1)
         assert "command.register" in plain.stdout
         await duban("tail", "duban.nothing.v1", code=3)
+
+    async def test_tail_shows_no_code_with_which_a_reward_is_collected(self, given: Given, duban: Run) -> None:
+        problem_id = await given.registered()
+        collect = {"action": "collect", "actor": {"unit": "water"}, "code": "7K3M-9XQ2-TR5A-0WZD"}
+        assert (await given.act(problem_id, collect)).status_code == 409
+        for form in ((), ("--json",)):
+            shown = await duban("tail", "commands", "--no-follow", "--from-beginning", "--problem", problem_id, *form)
+            assert "collect" in shown.stdout
+            assert "9XQ2" not in shown.stdout
 
     async def test_lag_is_what_lies_between_the_committed_offset_and_the_end(self, given: Given, duban: Run) -> None:
         await given.registered()

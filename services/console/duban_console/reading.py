@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -40,7 +41,7 @@ _PAGE = """
       and ($6::timestamptz is null or stage not in ('closed', 'rejected') and exists (
             select from jsonb_array_elements(state::jsonb -> 'deadlines') as one
             where (one ->> 'lapse_at')::timestamptz < $6))
-      and ($7::text is null or coalesce(state::jsonb ->> 'kind', 'problem') = $7)
+      and ($7::jsonb is null or state::jsonb @> $7)
       and ($8::timestamptz is null or (registered_at, id) > ($8, $9::uuid))
     order by registered_at, id
     limit $10
@@ -73,6 +74,15 @@ class Filters:
     category: str | None = None
     overdue_at: datetime | None = None
     kind: Kind | None = None
+    channel: str | None = None
+    enterprise: str | None = None
+    sponsor: str | None = None
+
+    def state(self) -> str | None:
+        """What the state of a record must hold, as JSON."""
+        named = {name: getattr(self, name) for name in ("kind", "channel", "enterprise", "sponsor")}
+        wanted = {name: value for name, value in named.items() if value is not None}
+        return json.dumps(wanted) if wanted else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +177,7 @@ class Reading:
         async with asking():
             rows = await self._pool.fetch(
                 _PAGE, filters.jurisdiction, list(filters.statuses) or None, filters.stage, filters.lead_unit,
-                filters.category, filters.overdue_at, filters.kind, *after, limit + 1,
+                filters.category, filters.overdue_at, filters.state(), *after, limit + 1,
             )  # fmt: skip
         problems = [Problem.model_validate_json(row["state"]) for row in rows[:limit]]
         more = len(rows) > limit

@@ -11,7 +11,11 @@ import orjson
 from aiokafka import ConsumerRecord
 from rich.markup import escape
 
+from duban.messages.commands import Collect
+
 Raw = ConsumerRecord[bytes, bytes]
+#: Stands for the code with which a reward is collected: it is money in the hands of whoever reads it.
+_HIDDEN = "(not shown)"
 
 
 def unpacked(record: Raw) -> dict[str, Any]:
@@ -23,6 +27,8 @@ def unpacked(record: Raw) -> dict[str, Any]:
     else:
         event = {name[3:]: shown(value) for name, value in record.headers if name.startswith("ce_")}
         event["data"] = _data(record.value)
+    if event.get("type") == Collect.TYPE and isinstance(event.get("data"), dict):
+        event["data"] = {**event["data"], "code": _HIDDEN}
     others = {name: shown(value) for name, value in record.headers if not name.startswith("ce_")}
     return {
         **event,

@@ -128,10 +128,10 @@ class Obligation(Founded):
     ``since`` names the events that set the clock going; the latest of them counts, so an obligation that names its
     own fulfilment (``[dispatched, progressed]``) falls due again and again. ``within`` is the time limit; ``until``
     takes the date of the filed plan, or of its next milestone, instead. It is met by leaving the statuses in which it
-    runs, or by one of the events in ``met_by``; ``replied`` meets it when no report is unanswered. Without ``categories`` or ``channels`` it holds for all; with ``flags``
-    only while the problem bears one of them, with ``rectification`` only under such a plan. What ``@co`` owns, each
-    co-unit owes for its own part; what ``@referred`` owns, each body that the problem was referred to owes until its
-    own receipt, counted from its own referral.
+    runs, or by one of the events in ``met_by``; ``replied`` meets it when no report is unanswered. Without
+    ``categories`` or ``channels`` it holds for all; with ``flags`` only while the problem bears one of them, with
+    ``rectification`` only under such a plan. What ``@co`` owns, each co-unit owes for its own part; what ``@referred``
+    owns, each body that the problem was referred to owes until its own receipt, counted from its own referral.
     """
 
     id: Id

@@ -107,14 +107,19 @@ def _problems(app: FastAPI, reading: Reading, clock: Clock) -> None:
         lead_unit: str | None = None,
         category: str | None = None,
         kind: Annotated[Kind | None, Query(description="Only problems, duties, listings or rewards")] = None,
+        channel: str | None = None,
+        enterprise: Annotated[str | None, Query(description="Only what this enterprise was reported for")] = None,
+        sponsor: Annotated[str | None, Query(description="Only what this leader has taken")] = None,
         overdue: Annotated[bool, Query(description="Only open problems with a time limit that has passed")] = False,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         cursor: str | None = None,
     ) -> JSONResponse:
         """Problems, and what the calendar and measures have opened beside them, in the order of their beginning."""
         statuses, overdue_at = (status,) if status else (), clock.now() if overdue else None
-        filters = Filters(jurisdiction, statuses, stage, lead_unit, category, overdue_at, kind)
-        for name in ("jurisdiction", "lead_unit", "category"):
+        filters = Filters(
+            jurisdiction, statuses, stage, lead_unit, category, overdue_at, kind, channel, enterprise, sponsor
+        )
+        for name in ("jurisdiction", "lead_unit", "category", "channel", "enterprise", "sponsor"):
             if "\0" in (getattr(filters, name) or ""):
                 raise ApiFault(400, "invalid", "a filter carries no NUL", name)
         try:

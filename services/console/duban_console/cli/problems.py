@@ -146,6 +146,9 @@ async def ls(
     lead_unit: Annotated[str | None, typer.Option(help="Only led by this unit.")] = None,
     category: Annotated[str | None, typer.Option(help="Only of this category.")] = None,
     kind: Annotated[Kind | None, typer.Option(help="Only problems, duties, entries on lists or rewards.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Only what came in by this channel.")] = None,
+    enterprise: Annotated[str | None, typer.Option(help="Only what this enterprise was reported for.")] = None,
+    sponsor: Annotated[str | None, typer.Option(help="Only what this leader has taken.")] = None,
     overdue: Annotated[
         bool, typer.Option("--overdue", help="Only open ones with a time limit that has passed.")
     ] = False,
@@ -161,7 +164,10 @@ async def ls(
     at = await present(known) if overdue else None
     async with asking(known) as reading:
         try:
-            filters = Filters(jurisdiction, (status,) if status else (), stage, lead_unit, category, at, kind)
+            statuses = (status,) if status else ()
+            filters = Filters(
+                jurisdiction, statuses, stage, lead_unit, category, at, kind, channel, enterprise, sponsor
+            )
             page = await reading.page(filters, limit, cursor)
         except BadCursor as error:
             fail(Code.USAGE, str(error))
