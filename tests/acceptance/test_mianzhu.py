@@ -446,6 +446,7 @@ def test_television_and_newspaper_report_every_week_of_the_rectification_mz_23(c
     """MZ-23: 每周不少于3分钟, 每周不少于1次: shown with its proof by Sunday midnight, while the rectification runs."""
     city.advance(to="2018-07-15 23:00")
     (report,), (column,) = city.duties("television-report", "television"), city.duties("newspaper-column", "newspaper")
+    city.refuses(report, "complete", by="television", because="missing_evidence", outcome="aired")
     city.act(report, "complete", by="television", outcome="aired", evidence=[sealed("节目单：专题报道3分40秒")])
     city.advance(to="2018-07-16 00:00")
     expect(report, status="struck_off", escalated=())

@@ -260,6 +260,10 @@ def _receive(problem: Problem, command: do.Receive) -> Changes:
 
 def _complete(problem: Problem, command: do.Complete, rules: Rules) -> Changes:
     if problem.kind is Kind.DUTY:
+        if rules.duties[problem.category].proof and not command.evidence:
+            return Refusal(
+                "missing_evidence", f"{problem.category} is submitted with its proof: what is empty is not done"
+            )
         return [c.Completed(outcome=command.outcome, evidence=command.evidence), c.StruckOff()]
     closing = rules.pack.closing
     if command.outcome not in closing.outcomes:

@@ -64,8 +64,9 @@ class Duty(Founded):
     """Something that units owe by the calendar: a report, a check, a bulletin, a dated task.
 
     Each of ``units`` (or each unit with one of ``roles``) owes it for itself; what a measure opens is owed by whoever
-    the measure is told to, what a draw opens by the unit that checks. It is due ``within`` a time of its
-    opening, or at the end of the day ``due_on``; what is missing climbs ``ladder``. ``public`` ones are published.
+    the measure is told to, what a draw opens by the unit that checks. It is due ``within`` a time of its opening, or at
+    the end of the day ``due_on``; what is missing climbs ``ladder``. ``public`` ones are published; those with
+    ``proof`` are submitted with evidence, or not at all.
     """
 
     id: Id
@@ -77,6 +78,7 @@ class Duty(Founded):
     due_on: dt.date | None = None
     ladder: Id
     public: bool = False
+    proof: bool = False
 
     @model_validator(mode="after")
     def _complete(self) -> Duty:

@@ -122,7 +122,7 @@ def routine_of(story: Story, rules: Rules) -> Iterator[Entry]:
             continue
         at = _submits_at(routine, opened, rules)
         if story.begins_at <= at <= story.ends_at:
-            yield _submitted(story, opened, UUID(id_), at)
+            yield _submitted(story, opened, UUID(id_), at, routine)
 
 
 def _submits_at(routine: Routine, opened: Open, rules: Rules) -> datetime:
@@ -132,9 +132,10 @@ def _submits_at(routine: Routine, opened: Open, rules: Rules) -> datetime:
     return rules.calendar.add(opened.opens_at, routine.after)
 
 
-def _submitted(story: Story, opened: Open, id_: UUID, at: datetime) -> Entry:
+def _submitted(story: Story, opened: Open, id_: UUID, at: datetime, routine: Routine) -> Entry:
     local, opens = (one.astimezone(story.zone).replace(tzinfo=None) for one in (at, opened.opens_at))
-    act = Act.model_validate({"at": local, "action": "complete", "by": opened.unit, "outcome": "submitted"})
+    said = {"outcome": "submitted", "evidence": routine.evidence}
+    act = Act.model_validate({"at": local, "action": "complete", "by": opened.unit, **said})
     ends = Ended(outcome="submitted")
     owed = Owed(duty=opened.duty, unit=opened.unit, opens=opens, acts=(act,), expect=ends)
     return story.acted(owed, act, id_, f"{owed.id}/routine")

@@ -163,12 +163,16 @@ class Opened(Part):
 
 
 class Routine(Part):
-    """What ``units``, or all who owe it, submit unless it is told apart: so long ``after`` each opening, or ``at``."""
+    """What ``units``, or all who owe it, submit unless it is told apart: so long ``after`` each opening, or ``at``.
+
+    ``evidence`` is a list of statements, as in an act.
+    """
 
     duties: tuple[Name, ...] = Field(min_length=1)
     units: tuple[Name, ...] = ()
     after: Within | None = None
     at: LocalTime | None = None
+    evidence: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _one_time(self) -> Routine:

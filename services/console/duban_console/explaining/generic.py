@@ -33,7 +33,7 @@ _FIELDS: Final[dict[str, str]] = {
     "pause": "暂停计时", "grounds": "事由", "at_most": "最多", "flags": "标记", "gate": "销号条件",
     "checks": "核验", "blocks": "限制", "look_back": "回头看", "raise_by": "起始级别提高", "triggers": "触发措施",
     "windows": "时段", "periods": "起止", "duties": "定期任务", "schedule": "安排", "every": "周期", "on": "时点",
-    "during": "仅限时段", "due_on": "截止日", "public": "公开", "approval": "审批", "flag": "标记",
+    "during": "仅限时段", "due_on": "截止日", "public": "公开", "proof": "须附证明", "approval": "审批", "flag": "标记",
     "issuers": "联合签发", "referrals": "移送", "lists": "清单", "rewards": "奖励", "bulletins": "通报",
     "grid": "网格", "kind": "种类", "clause": "条款", "basis": "依据", "outcomes": "办理结果", "verify": "须核查",
     "strike_off": "销号方式", "evidence": "须附证据", "clause_cited": "须引条款", "calendar": "日历",
