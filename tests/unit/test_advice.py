@@ -287,3 +287,13 @@ def test_a_list_of_praise_may_do_without_an_appeal() -> None:
         assert passage in text
         text = text.replace(passage, by)
     assert ("list_without_appeal", "lists.0", "note") in _found(load_pack(text, SMALL.name))
+
+
+def test_a_clock_that_one_mark_or_one_body_sets_going_does_run() -> None:
+    since = load_pack(SMALL.read_text("utf-8").replace("since: [referred]", 'since: ["referred:police"]'), SMALL.name)
+    marked = load_pack(
+        SMALL.read_text("utf-8").replace("since: [flagged, progressed]", 'since: ["flagged:listed", progressed]'),
+        SMALL.name,
+    )
+    for pack in (since, marked):
+        assert "never_runs" not in {one.code for one in advice(pack, None)}

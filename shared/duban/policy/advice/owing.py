@@ -46,7 +46,8 @@ def obligations_that_never_run(pack: PolicyPack) -> Iterator[Advice]:
     possible = {kind for (status, kind) in NEXT if status not in passed or kind == "struck_off"}
     for index, one in enumerate(pack.obligations):
         path = f"obligations.{index}"
-        lands = {end for (_, kind), end in NEXT.items() if kind in one.since and kind in possible}
+        since = {kind.partition(":")[0] for kind in one.since}
+        lands = {end for (_, kind), end in NEXT.items() if kind in since and kind in possible}
         if not (_reachable(lands) & (set(one.running) - passed)):
             words = f"never runs: {pack.closing.strike_off} closing leads past {some(one.running)}"
             if set(one.running) - passed:
@@ -56,7 +57,7 @@ def obligations_that_never_run(pack: PolicyPack) -> Iterator[Advice]:
             if kind in one.since:
                 words = f"{kind} sets the clock going anew, so it never meets the obligation: name it in one place"
                 yield Advice("met_by_restarts", f"{path}.met_by", words)
-            elif kind not in possible:
+            elif kind.partition(":")[0] not in possible:
                 yield Advice("met_by_never", f"{path}.met_by", f"{kind} never happens with this closing")
 
 
