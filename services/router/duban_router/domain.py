@@ -22,7 +22,8 @@ from duban.policy.ladder import Trigger
 from duban.policy.rules import Rules
 from duban.problem import Event, Problem, evolve
 from duban_router import lists_and_rewards
-from duban_router.handling import act, opened, recipients, registered
+from duban_router.climbing import recipients
+from duban_router.handling import act, opened, registered
 from duban_router.refusal import Changes, Refusal
 
 __all__ = ["PERMITTED", "Decided", "Refusal", "after", "decide"]

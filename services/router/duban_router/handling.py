@@ -6,12 +6,10 @@ from datetime import datetime
 
 from duban.messages import changes as c
 from duban.messages import commands as do
-from duban.moves import Kind, Status
-from duban.policy.handling import Closing
-from duban.policy.rules import Passing, Rules
-from duban.problem import Deadline, Problem, ReportRef, Waiting
-from duban_router import gate, lists_and_rewards
-from duban_router.refusal import Changes, Refusal, missing_reason
+from duban.policy.rules import Rules
+from duban.problem import Problem, ReportRef
+from duban_router import climbing, closing, gate, lists_and_rewards
+from duban_router.refusal import Changes, Refusal, missing_reason, refused
 from duban_router.responsibility import assign
 
 
@@ -63,7 +61,7 @@ def act(problem: Problem, command: do.Command, rules: Rules, now: datetime, draw
     """The changes that ``command`` makes to a problem that stands in the ledger."""
     match command:
         case do.Escalate():
-            return _escalate(problem, command, rules, now)
+            return climbing.escalate(problem, command, rules, now)
         case do.Attach():
             return [c.Attached(filed=command.filed)]
         case do.Dispatch():
@@ -103,15 +101,15 @@ def act(problem: Problem, command: do.Command, rules: Rules, now: datetime, draw
         case do.Receive():
             return _receive(problem, command)
         case do.Complete():
-            return _complete(problem, command, rules)
+            return closing.complete(problem, command, rules)
         case do.Verify():
-            return _verify(problem, command, rules)
+            return closing.verify(problem, command, rules)
         case do.Check():
-            return _refused(gate.may_sign(problem, command, rules)) or [
+            return refused(gate.may_sign(problem, command, rules)) or [
                 c.Checked(check=command.check, unit=command.actor.unit, evidence=command.evidence)
             ]
         case do.StrikeOff():
-            return _strike_off(problem, rules)
+            return closing.strike_off(problem, rules)
         case do.Reject():
             return [c.Rejected()] if command.reason else missing_reason("a rejection")
         case do.Reply():
@@ -119,13 +117,13 @@ def act(problem: Problem, command: do.Command, rules: Rules, now: datetime, draw
         case do.Rate():
             return [c.Rated(satisfied=command.satisfied)]
         case do.LookBack():
-            return _refused(gate.may_look_back(problem, command, rules)) or gate.looked_back(command, rules)
+            return refused(gate.may_look_back(problem, command, rules)) or gate.looked_back(command, rules)
         case do.Reopen():
             return [c.Reopened()] if command.reason else missing_reason("a reopening")
         case do.Approve():
-            return _approve(problem, command, rules)
+            return climbing.approve(problem, command, rules)
         case do.Withhold():
-            return _withhold(problem, command, rules)
+            return climbing.withhold(problem, command, rules)
         case do.Appeal():
             return lists_and_rewards.appeal(problem, command, rules)
         case do.DecideAppeal():
@@ -142,10 +140,6 @@ def act(problem: Problem, command: do.Command, rules: Rules, now: datetime, draw
             return [c.Recomputed()]
         case _:
             raise TypeError(f"{type(command).__name__} has no rule")
-
-
-def _refused(why: tuple[str, str] | None) -> Refusal | None:
-    return Refusal(*why) if why else None
 
 
 def _dispatch(command: do.Dispatch, rules: Rules) -> Changes:
@@ -258,143 +252,7 @@ def _receive(problem: Problem, command: do.Receive) -> Changes:
     return [c.Received(unit=unit)]
 
 
-def _complete(problem: Problem, command: do.Complete, rules: Rules) -> Changes:
-    if problem.kind is Kind.DUTY:
-        if rules.duties[problem.category].proof and not command.evidence:
-            return Refusal(
-                "missing_evidence", f"{problem.category} is submitted with its proof: what is empty is not done"
-            )
-        return [c.Completed(outcome=command.outcome, evidence=command.evidence), c.StruckOff()]
-    closing = rules.pack.closing
-    if command.outcome not in closing.outcomes:
-        return Refusal("unknown_outcome", f"{command.outcome} is not among {', '.join(closing.outcomes)}")
-    miscited = _miscited(command, closing)
-    if miscited is not None:
-        return miscited
-    unfinished = [unit for unit in problem.co_units if unit not in problem.parts_finished]
-    if rules.pack.parts == "each_co_unit" and unfinished:
-        return Refusal("parts_unfinished", f"the whole is complete when each part is; missing: {', '.join(unfinished)}")
-    done: list[c.Change] = [
-        c.Completed(outcome=command.outcome, evidence=command.evidence, items=tuple(dict.fromkeys(command.items)))
-    ]
-    if not closing.verify and closing.strike_off == "automatic" and gate.shut(problem, rules) is None:
-        done.append(c.StruckOff())
-    return done
-
-
-def _miscited(command: do.Complete, closing: Closing) -> Refusal | None:
-    """Why the items that the completion cites, or does not cite, are not those that it may or must."""
-    codes = {item.code for item in closing.items}
-    for code in command.items:
-        if code not in codes:
-            return Refusal("unknown_item", f"{code} is no item of the catalogue that the pack carries")
-    if command.outcome in closing.item_for and not command.items:
-        return Refusal("missing_item", f"a problem that ends as {command.outcome} cites the item of the catalogue")
-    return None
-
-
-def _verify(problem: Problem, command: do.Verify, rules: Rules) -> Changes:
-    if command.actor.unit == problem.lead_unit:
-        return Refusal("reviewer_is_handler", "who handled the problem cannot review it")
-    if not command.passed:
-        return [c.SentBack(evidence=command.evidence)] if command.reason else missing_reason("sending back")
-    passed: list[c.Change] = [c.Verified(evidence=command.evidence)]
-    if rules.pack.closing.strike_off == "automatic":
-        shut = gate.shut(problem, rules)
-        if shut is None:
-            passed.append(c.StruckOff())
-    return passed
-
-
-def _strike_off(problem: Problem, rules: Rules) -> Changes:
-    if problem.status is Status.VERIFYING and rules.pack.closing.verify:
-        return Refusal("not_verified", "the work has not been verified yet")
-    return _refused(gate.shut(problem, rules)) or [c.StruckOff()]
-
-
 def _reply(problem: Problem, command: do.Reply) -> Changes:
     if ReportRef(source=command.source, id=command.id) not in problem.unanswered:
         return Refusal("no_reply_owed", f"no reply is owed to the report {command.source} {command.id}")
     return [c.Replied(source=command.source, id=command.id, text=command.text)]
-
-
-def _waiting(problem: Problem, command: do.Approve | do.Withhold, rules: Rules) -> Waiting | Refusal:
-    """The measure that waits for the word of this unit."""
-    waiting = problem.awaiting_approval.get(command.version)
-    if waiting is None:
-        return Refusal("nothing_asked", f"no measure of version {command.version} waits for approval")
-    approver = rules.measures[waiting.measure].approval
-    if command.actor.unit != approver:
-        return Refusal("not_permitted", f"{waiting.measure} is approved by {approver}")
-    return waiting
-
-
-def _approve(problem: Problem, command: do.Approve, rules: Rules) -> Changes:
-    waiting = _waiting(problem, command, rules)
-    if isinstance(waiting, Refusal):
-        return waiting
-    return [c.Approved(version=command.version, **dict(waiting))]
-
-
-def _withhold(problem: Problem, command: do.Withhold, rules: Rules) -> Changes:
-    waiting = _waiting(problem, command, rules)
-    if isinstance(waiting, Refusal):
-        return waiting
-    if not command.reason:
-        return missing_reason("withholding a measure")
-    return [c.Withheld(version=command.version, measure=waiting.measure)]
-
-
-def _escalate(problem: Problem, command: do.Escalate, rules: Rules, now: datetime) -> Changes:
-    deadline = next((one for one in problem.deadlines if one.obligation == command.obligation), None)
-    if deadline is None or (deadline.generation, deadline.level) != (command.generation, command.level):
-        return Refusal("moved_on", f"{command.obligation} is no longer due at this level: the problem has moved on")
-    if deadline.due_at > now:
-        return Refusal("not_due", f"{command.obligation} is due at {deadline.due_at.isoformat()}, not before")
-    return [_climbed(problem, deadline, rules)]
-
-
-def _climbed(problem: Problem, deadline: Deadline, rules: Rules) -> c.Change:
-    """The step of the ladder that ``deadline`` takes: a reminder before the lapse, a measure from the lapse on.
-
-    Where nobody owes anything, what has passed is itself the change.
-    """
-    obligation = rules.obligation(deadline.obligation)
-    if isinstance(obligation, Passing):
-        return c.Listed() if obligation.then == "listed" else c.Expired()
-    rung = rules.ladders[obligation.ladder].rungs[deadline.level - 1]
-    what = {
-        "obligation": deadline.obligation,
-        "generation": deadline.generation,
-        "level": deadline.level,
-        "measure": deadline.measure,
-        "due_at": deadline.due_at,
-        "lapse_at": deadline.lapse_at,
-        "to": tuple(recipients(problem, deadline.owner, rung.to, rules)),
-        "owner": deadline.owner,
-    }
-    if rung.before is not None:
-        return c.Reminded.model_validate(what)
-    return c.Escalated.model_validate({**what, "approval": rules.measures[deadline.measure].approval})
-
-
-def recipients(problem: Problem, owner: str, named: tuple[str, ...], rules: Rules) -> dict[str, None]:
-    """The units that ``named`` means, each once, in order."""
-    found: dict[str, None] = {}
-    for one in named:
-        match one:
-            case "@owner":
-                found[owner] = None
-            case "@superior":
-                found[rules.units[owner].parent or rules.pack.office] = None
-            case "@co":
-                found |= dict.fromkeys(problem.co_units)
-            case "@territorial":
-                found[rules.territorial_unit(problem.area) or rules.pack.office] = None
-            case "@sponsor":
-                found[problem.sponsor or rules.pack.office] = None
-            case "@lead" | "@office":
-                found[rules.unit_of(problem, one)] = None
-            case _:
-                found[one] = None
-    return found

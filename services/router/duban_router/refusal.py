@@ -22,3 +22,8 @@ Changes = list[c.Change] | Refusal
 def missing_reason(what: str) -> Refusal:
     """``what`` is not done without saying why."""
     return Refusal("missing_reason", f"{what} needs a reason")
+
+
+def refused(why: tuple[str, str] | None) -> Refusal | None:
+    """The refusal for ``why``: its word and its sentence; None where nothing speaks against it."""
+    return Refusal(*why) if why else None

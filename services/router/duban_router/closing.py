@@ -1,0 +1,69 @@
+"""How work ends: completed, verified, struck off; and duties, which are submitted. Pure."""
+
+from __future__ import annotations
+
+from duban.messages import changes as c
+from duban.messages import commands as do
+from duban.moves import Kind, Status
+from duban.policy.handling import Closing
+from duban.policy.rules import Rules
+from duban.problem import Problem
+from duban_router import gate
+from duban_router.refusal import Changes, Refusal, missing_reason, refused
+
+
+def complete(problem: Problem, command: do.Complete, rules: Rules) -> Changes:
+    """The unit has put it right, with an outcome and the items that it cites; a duty is submitted."""
+    if problem.kind is Kind.DUTY:
+        if rules.duties[problem.category].proof and not command.evidence:
+            return Refusal(
+                "missing_evidence", f"{problem.category} is submitted with its proof: what is empty is not done"
+            )
+        return [c.Completed(outcome=command.outcome, evidence=command.evidence), c.StruckOff()]
+    closing = rules.pack.closing
+    if command.outcome not in closing.outcomes:
+        return Refusal("unknown_outcome", f"{command.outcome} is not among {', '.join(closing.outcomes)}")
+    miscited = _miscited(command, closing)
+    if miscited is not None:
+        return miscited
+    unfinished = [unit for unit in problem.co_units if unit not in problem.parts_finished]
+    if rules.pack.parts == "each_co_unit" and unfinished:
+        return Refusal("parts_unfinished", f"the whole is complete when each part is; missing: {', '.join(unfinished)}")
+    done: list[c.Change] = [
+        c.Completed(outcome=command.outcome, evidence=command.evidence, items=tuple(dict.fromkeys(command.items)))
+    ]
+    if not closing.verify and closing.strike_off == "automatic" and gate.shut(problem, rules) is None:
+        done.append(c.StruckOff())
+    return done
+
+
+def _miscited(command: do.Complete, closing: Closing) -> Refusal | None:
+    """Why the items that the completion cites, or does not cite, are not those that it may or must."""
+    codes = {item.code for item in closing.items}
+    for code in command.items:
+        if code not in codes:
+            return Refusal("unknown_item", f"{code} is no item of the catalogue that the pack carries")
+    if command.outcome in closing.item_for and not command.items:
+        return Refusal("missing_item", f"a problem that ends as {command.outcome} cites the item of the catalogue")
+    return None
+
+
+def verify(problem: Problem, command: do.Verify, rules: Rules) -> Changes:
+    """A reviewer passes the work, or sends it back."""
+    if command.actor.unit == problem.lead_unit:
+        return Refusal("reviewer_is_handler", "who handled the problem cannot review it")
+    if not command.passed:
+        return [c.SentBack(evidence=command.evidence)] if command.reason else missing_reason("sending back")
+    passed: list[c.Change] = [c.Verified(evidence=command.evidence)]
+    if rules.pack.closing.strike_off == "automatic":
+        shut = gate.shut(problem, rules)
+        if shut is None:
+            passed.append(c.StruckOff())
+    return passed
+
+
+def strike_off(problem: Problem, rules: Rules) -> Changes:
+    """The problem leaves the ledger, when its gate is open."""
+    if problem.status is Status.VERIFYING and rules.pack.closing.verify:
+        return Refusal("not_verified", "the work has not been verified yet")
+    return refused(gate.shut(problem, rules)) or [c.StruckOff()]
