@@ -14,20 +14,17 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
 
 from duban.io.publishing import Publisher
 from duban.messages import commands as do
 from duban.messages.envelope import Message, Record, encode
 from duban.messages.report import Filed, Report
-from duban_console.cli import app
 from duban_console.running import System, running
 from duban_console.taking import records
+from tests.commanding import Run, command_on, lines
 from tests.given import ROOT, SMALL
 
 DLQ = "duban.commands.v1.duban-router.dlq"
-Run = Callable[..., Awaitable[Result]]
 
 
 @dataclass(frozen=True)
@@ -91,20 +88,7 @@ async def given() -> AsyncIterator[Given]:
 @pytest.fixture
 def duban(given: Given, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The command, on the engine of this module."""
-    monkeypatch.setenv("DUBAN_KAFKA", given.system.kafka)
-    monkeypatch.setenv("DUBAN_DATABASE", given.system.database)
-    monkeypatch.setenv("NO_COLOR", "1")
-
-    async def run(*arguments: object, code: int = 0, stdin: str | None = None) -> Result:
-        result = await asyncio.to_thread(CliRunner().invoke, app, [str(one) for one in arguments], input=stdin)
-        assert result.exit_code == code, f"{result.exit_code}\n{result.stdout}\n{result.stderr}\n{result.exception!r}"
-        return result
-
-    return run
-
-
-def lines(result: Result) -> list[Any]:
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    return command_on(given.system, monkeypatch)
 
 
 ACKNOWLEDGE = {"action": "acknowledge", "actor": {"unit": "water", "person": "Li"}, "reason": "ours"}

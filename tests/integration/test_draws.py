@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,8 +15,6 @@ from uuid import UUID, uuid4
 
 import pytest
 import yaml
-from click.testing import Result
-from typer.testing import CliRunner
 
 from duban.io.publishing import Publisher
 from duban.messages import commands as do
@@ -26,11 +24,11 @@ from duban.messages.report import Filed
 from duban.moves import Kind, Status
 from duban.policy import loading
 from duban.problem import Problem
-from duban_console.cli import app
 from duban_console.cli.reaching import asking
 from duban_console.drawing import SOURCE, command_id, rank
 from duban_console.reading import Filters
 from duban_console.running import System, running
+from tests.commanding import Run, command_on
 from tests.given import ROOT, SEAL, SMALL, report, small_rules
 
 pytestmark = pytest.mark.stack
@@ -39,7 +37,6 @@ pytestmark = pytest.mark.stack
 BEGINS = datetime(2022, 4, 6, 2, tzinfo=UTC)
 SEED = "02 08 11 18 26 33"
 DRAW = ("draw", "smallville", "spot-checks")
-Run = Callable[..., Awaitable[Result]]
 
 
 @dataclass
@@ -106,17 +103,7 @@ async def town() -> AsyncIterator[Town]:
 @pytest.fixture
 def duban(town: Town, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The command, on the engine of this module."""
-    monkeypatch.setenv("DUBAN_KAFKA", town.system.kafka)
-    monkeypatch.setenv("DUBAN_DATABASE", town.system.database)
-    monkeypatch.setenv("DUBAN_CLOCK", "driven")
-    monkeypatch.setenv("NO_COLOR", "1")
-
-    async def run(*arguments: object, code: int = 0) -> Result:
-        result = await asyncio.to_thread(CliRunner().invoke, app, [str(one) for one in arguments])
-        assert result.exit_code == code, f"{result.exit_code}\n{result.stdout}\n{result.stderr}\n{result.exception!r}"
-        return result
-
-    return run
+    return command_on(town.system, monkeypatch, DUBAN_CLOCK="driven")
 
 
 async def drawn(duban: Run, *options: str, seed: str = SEED, code: int = 0) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +14,6 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
 
 from duban.io.publishing import Publisher
 from duban.messages import commands as do
@@ -23,16 +21,15 @@ from duban.messages.envelope import Message, Payload, encode
 from duban.messages.handle import handle_of
 from duban.messages.notices import Tick
 from duban.messages.report import Filed, Identity, Report, Reporter
-from duban_console.cli import app
 from duban_console.reading import LISTINGS, OF_SUBJECT
 from duban_console.running import System, running
+from tests.commanding import Run, command_on, lines
 from tests.given import CODE, ROOT, SEAL, SMALL
 
 #: A Wednesday, 10:00 in the small city.
 BEGINS = datetime(2022, 4, 6, 2, tzinfo=UTC)
 #: A code that was given for another report, and one that nobody was ever given.
 OTHER_CODE, NO_CODE = "0000-0000-0000-0001", "0000-0000-0000-0002"
-Run = Callable[..., Awaitable[Result]]
 
 
 @dataclass
@@ -134,21 +131,7 @@ async def town() -> AsyncIterator[Town]:
 @pytest.fixture
 def duban(town: Town, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The command, on the engine of this module."""
-    monkeypatch.setenv("DUBAN_KAFKA", town.system.kafka)
-    monkeypatch.setenv("DUBAN_DATABASE", town.system.database)
-    monkeypatch.setenv("DUBAN_CLOCK", "driven")
-    monkeypatch.setenv("NO_COLOR", "1")
-
-    async def run(*arguments: object, code: int = 0, stdin: str | None = None) -> Result:
-        result = await asyncio.to_thread(CliRunner().invoke, app, [str(one) for one in arguments], input=stdin)
-        assert result.exit_code == code, f"{result.exit_code}\n{result.stdout}\n{result.stderr}\n{result.exception!r}"
-        return result
-
-    return run
-
-
-def lines(result: Result) -> list[Any]:
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    return command_on(town.system, monkeypatch, DUBAN_CLOCK="driven")
 
 
 async def put_to_rights(town: Town, problem: UUID) -> None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from duban.policy import load_pack
-from duban_console.cli import app
 from duban_console.demo.feed import Feed
 from duban_console.demo.player import Player, Scene
 from duban_console.demo.story import Acted, Entry, load_story
 from duban_console.running import System, running
+from tests.commanding import Run, command_on
 from tests.given import ROOT, SMALL
 
 #: One report too late, one handed back and dispatched again, one that repeats another, one refused act.
@@ -47,8 +45,6 @@ reports:
     expect: {outcome: open}
 """  # noqa: E501
 
-Run = Callable[..., Awaitable[Result]]
-
 
 def _scene(entry: Entry, place: int) -> Scene:
     return Scene(entry.at, lambda _: [entry.message], place if isinstance(entry, Acted) else 0)
@@ -69,16 +65,7 @@ async def played() -> AsyncIterator[System]:
 @pytest.fixture
 def duban(played: System, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The command, on the engine of this module."""
-    monkeypatch.setenv("DUBAN_KAFKA", played.kafka)
-    monkeypatch.setenv("DUBAN_DATABASE", played.database)
-    monkeypatch.setenv("DUBAN_CLOCK", "driven")
-
-    async def run(*arguments: object, code: int = 0) -> Result:
-        result = await asyncio.to_thread(CliRunner().invoke, app, [str(one) for one in arguments])
-        assert result.exit_code == code, f"{result.exit_code}\n{result.stdout}\n{result.stderr}\n{result.exception!r}"
-        return result
-
-    return run
+    return command_on(played, monkeypatch, DUBAN_CLOCK="driven")
 
 
 async def replayed(duban: Run, *arguments: object) -> dict[str, Any]:
