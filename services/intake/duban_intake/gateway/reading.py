@@ -143,7 +143,8 @@ def malformed(error: ValidationError) -> Fault:
         return Fault(400, "not_json", f"the body is no JSON: {fault['ctx']['error']}; send one JSON object in UTF-8")
     where = _field(".".join(map(str, fault["loc"]))) or None
     advice = _ADVICE.get(fault["type"])
-    return Fault(400, "invalid", f"{fault['msg']}; {advice}" if advice else f"{fault['msg']}; correct it", where)
+    said = fault["msg"].removeprefix("Value error, ")
+    return Fault(400, "invalid", f"{said}; {advice or 'correct it'}", where)
 
 
 def _field(path: str) -> str:
