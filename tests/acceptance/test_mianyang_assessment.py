@@ -8,21 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from duban.policy.assessment import Assessment
 from tests.acceptance.sheets import points_of, row_of, sheet_of
 from tests.acceptance.timeline import Case, City, lead
 
 OFFICE = "pollution-office"
-#: Patrols beside the problems: how a city would weigh them.
-PATROLS = Assessment.model_validate({
-    "indicators": [
-        {"id": "punctual", "kind": "on_time_rate", "title": {"en": "On time"}, "weight": 60, "full_at": 100,
-         "zero_at": 60, "basis": "practice"},
-        {"id": "patrolled", "kind": "duty_rate", "duties": ["patrol-plan"], "title": {"en": "Patrols accounted for"},
-         "weight": 40, "full_at": 100, "zero_at": 0, "basis": "practice"},
-    ],
-    "roles": ["county"], "basis": "practice",
-})  # fmt: skip
 
 
 @pytest.fixture
@@ -58,42 +47,44 @@ def test_response_timeliness_and_satisfaction_are_scored_my_02e(city: City) -> N
     for satisfied in (True, True, False):
         city.act(slow, "rate", by=OFFICE, satisfied=satisfied)
     sheet = sheet_of(city, "scores", "2022-04-30")
-    # Neither has a territory, so that "others first" (10) is not measured: points for every hundred of 90.
+    # Neither has a territory, so that "others first" (10) is not measured: points for every
+    # hundred of 80: nor does either owe an account of patrols (10).
     assert points_of(sheet, "housing") == {
         "respond": 15.0,  # 2 hours; all points up to 4
         "punctual": 25.0,  # acknowledged, progress, rectified, replied: 4 of 4
         "public-satisfaction": 20.0,
         "feedback": 10.0,
-        "rebound": 10.0,
-        "hand-backs": 10.0,
+        "rebound": 5.0,
+        "hand-backs": 5.0,
     }
     assert points_of(sheet, "urban-management") == {
         "respond": 5.0,  # 7 + 5 = 12 hours: (16 - 12) / 12 of 15
         "punctual": 9.38,  # rectified by April 20, 17:00, it was not: 3 of 4 are 75 %, (75 - 60) / 40 of 25
         "public-satisfaction": 3.83,  # 2 of 3: (66.7 - 60) / 35 of 20
         "feedback": 10.0,
-        "rebound": 10.0,
-        "hand-backs": 10.0,
+        "rebound": 5.0,
+        "hand-backs": 5.0,
     }
     placed = {unit: (row_of(sheet, unit)["rank"], row_of(sheet, unit)["score"], row_of(sheet, unit)["measured"])
               for unit in ("housing", "urban-management")}  # fmt: skip
-    # 90 of 90, and 48.21 of 90.
-    assert placed == {"housing": (1, 100.0, 90), "urban-management": (2, 53.6, 90)}
+    # 80 of 80, and 38.21 of 80.
+    assert placed == {"housing": (1, 100.0, 80), "urban-management": (2, 47.8, 80)}
     # Of the office that only verifies and strikes off, a quarter of the weight is measured: a score, but no rank.
     assert (row_of(sheet, OFFICE)["rank"], row_of(sheet, OFFICE)["measured"]) == (None, 25)
 
 
 def test_patrols_that_nobody_accounts_for_cost_points_my_01b(city: City) -> None:
-    """MY-01b: 网格员巡查管理制度, 河(湖)长定期巡查: a county owes the account each month, from the 10th."""
-    for day in ("2022-04-15 10:00", "2022-05-16 10:00"):
+    """MY-01b: 网格员巡查管理制度, 河(湖)长定期巡查: a county owes the account each month, and 10 points hang on it."""
+    for day in ("2022-04-15 10:00", "2022-05-16 10:00", "2022-06-15 10:00", "2022-07-15 10:00", "2022-08-15 10:00"):
         city.advance(to=day)
-        city.act(city.duties("patrol-plan", "fucheng")[-1], "complete", by="fucheng", outcome="rectified")
-        if day.startswith("2022-04"):
-            city.act(city.duties("patrol-plan", "youxian")[-1], "complete", by="youxian", outcome="rectified")
-    city.advance(to="2022-06-01 09:00")
-    # Too late is not in time.
-    city.act(city.duties("patrol-plan", "youxian")[-1], "complete", by="youxian", outcome="rectified")
-    sheet = sheet_of(city, "scores", "2022-06-01", assessment=PATROLS)
-    assert [row_of(sheet, unit)["patrolled"] for unit in ("fucheng", "youxian", "santai")] == [100.0, 50.0, 0.0]
-    assert [row_of(sheet, unit)["patrolled.points"] for unit in ("fucheng", "youxian", "santai")] == [40.0, 20.0, 0.0]
-    assert (row_of(sheet, "fucheng")["rank"], row_of(sheet, "youxian")["rank"]) == (1, 2)
+        accounting = ("fucheng",) if day.startswith("2022-05") else ("fucheng", "youxian")
+        for unit in accounting:
+            city.act(city.duties("patrol-plan", unit)[-1], "complete", by=unit, outcome="submitted")
+    city.advance(to="2022-09-01 09:00")
+    # Too late is not in time: four of five are 80 %, (80 - 60) / 40 of 10.
+    city.act(city.duties("patrol-plan", "youxian")[1], "complete", by="youxian", outcome="submitted")
+    sheet = sheet_of(city, "scores", "2022-09-01")
+    counties = ("fucheng", "youxian", "santai")
+    assert [row_of(sheet, unit)["patrols"] for unit in counties] == [100.0, 80.0, 0.0]
+    assert [row_of(sheet, unit)["patrols.points"] for unit in counties] == [10.0, 5.0, 0.0]
+    assert row_of(sheet, "housing")["patrols"] is None

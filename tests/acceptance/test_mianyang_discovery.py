@@ -81,6 +81,36 @@ def test_volunteers_and_associations_hand_in_what_they_found_my_04(city: City, c
     expect(city.report("soil", "群众集中反映", area="anzhou", channel=channel), lead_unit="ecology", channel=channel)
 
 
+def test_an_association_hands_in_the_demands_of_many_and_each_gets_an_answer_my_04(city: City) -> None:
+    """MY-04: 将公众个体诉求通过环保社会组织集中反馈: each demand is a report; near ones are one problem."""
+    city.advance(to="2022-04-06 10:00")
+    bundle = {
+        id_: city.report("livestock", title, report_id=id_, area="luxi", channel="association", at=at)
+        for id_, title, at in (
+            ("诉求1", "东侧住户：养鸭场臭气", (31.0961, 105.0940)),
+            ("诉求2", "西侧住户：养鸭场臭气", (31.0965, 105.0947)),
+            ("诉求3", "三组住户：粪水入沟", (31.1200, 105.1300)),
+        )
+    }
+    farm, ditch = bundle["诉求1"], bundle["诉求3"]
+    assert bundle["诉求2"].id == farm.id != ditch.id
+    expect(farm, reports=2, channel="association", lead_unit="agriculture")
+    expect(ditch, reports=1)
+    for case in (farm, ditch):
+        city.act(case, "acknowledge", by="agriculture")
+        city.act(case, "complete", by="agriculture", outcome="rectified")
+        city.act(case, "verify", by=OFFICE, passed=True)
+        city.act(case, "strike_off", by=OFFICE)
+    for case, id_ in ((farm, "诉求1"), (ditch, "诉求3")):
+        city.act(case, "reply", by="agriculture", source="timeline", id=id_, text="已整改，请协会转告。")
+    assert runs(farm, "reply") == "2022-04-11 17:00"
+    city.advance(to="2022-04-11 17:00")
+    expect(ditch, lapsed=set(), unanswered=())
+    expect(farm, lapsed={"reply"}, escalated=("bulletin",))
+    city.act(farm, "reply", by="agriculture", source="timeline", id="诉求2", text="已整改，请协会转告。")
+    expect(farm, unanswered=())
+
+
 def test_volunteers_are_trained_every_year_or_it_is_told_of_my_04(city: City) -> None:
     city.advance(to="2023-11-01 09:00")
     held, missed = (city.duties("volunteer-training", unit)[0] for unit in ("ecology", "education"))
@@ -138,19 +168,6 @@ def test_the_office_tells_all_units_every_month_how_rectification_stands_my_10a(
     assert (told.period, told.recipients, told.needs_approval) == ("monthly", ("@units", "supervision-office"), False)
 
 
-def test_a_hard_problem_is_marked_and_more_units_join_my_10b(city: City) -> None:
-    case = city.report("urban-sewage", "沟渠黑臭", area="xiaojian")
-    city.refuses(case, "flag", by="housing", because="not_permitted", flag="hard")
-    city.act(case, "flag", by=OFFICE, flag="hard", co_units=["water", "finance"])
-    expect(case, flags=("hard",), co_units=("youxian", "water", "finance"))
-
-
-def test_a_leader_and_a_partner_take_a_prominent_problem_my_13a(city: City) -> None:
-    case = city.report("solid-waste", "历史遗留渣场", area="anzhou")
-    city.act(case, "sponsor", by=OFFICE, sponsor="副市长", pair="industry")
-    expect(case, sponsor="副市长", pair="industry")
-
-
 def test_a_look_back_says_whether_rectification_was_true_in_time_and_effective_my_01a(city: City) -> None:
     case = city.report("road-dust", "道路扬尘", area="fucheng")
     city.act(case, "acknowledge", by="urban-management")
@@ -194,7 +211,9 @@ def test_an_area_that_misses_major_pollution_is_followed_up_and_assisted_my_14(c
     missed = city.report("major", "废油渗坑", area="zhongba", channel="media")
     (assisted,) = measured(missed)
     assert assisted.measure == "assistance"
-    assert {"jiangyou", "supervision-office"} <= set(assisted.to)
+    # To who leads it and to the area that missed it, not to police, procuratorate and court, who join in the problem.
+    assert assisted.to == ("ecology", "jiangyou", "supervision-office")
+    expect(missed, co_units=("police", "procuratorate", "court", "jiangyou"))
     expect(missed, flags=("assisted",))
     city.act(missed, "acknowledge", by="ecology")
     assert runs(missed, "follow-up") == "2022-05-06 17:00"

@@ -386,3 +386,10 @@ def test_what_else_a_pack_may_say_is_whole_with_the_example() -> None:
 def test_every_link_of_the_guide_leads_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", GUIDE.read_text("utf-8")):
         assert (GUIDE.parent / target).exists(), target
+
+
+def test_a_clock_of_one_mark_or_one_body_is_told_by_its_name() -> None:
+    told = explained(small(("since: [flagged, progressed]", 'since: ["flagged:listed"]')))
+    assert "within 7 days of a mark being set (Under listed supervision)" in told
+    told = explained(small(("since: [referred]", 'since: ["referred:police"]')))
+    assert "(Police)" in told

@@ -120,8 +120,8 @@ def _who(event: Event) -> str:
 
 #: What of a change is worth a line of a table; the report itself is not, nor to whom a reward is owed.
 _TELLING = (
-    "number", "lead_unit", "co_units", "clause", "outcome", "items", "flag", "note", "obligation", "level", "list", "of",
-    "ground", "bars", "reward", "amount", "measure", "to", "unit", "cause", "text",
+    "number", "lead_unit", "co_units", "clause", "outcome", "items", "flag", "note", "obligation", "level", "list",
+    "of", "ground", "bars", "reward", "amount", "measure", "to", "unit", "cause", "text",
 )  # fmt: skip
 
 

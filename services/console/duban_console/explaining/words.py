@@ -160,7 +160,11 @@ class Words:
         return self.say(*STATUSES.get(status, (status.replace("_", " "), status)))
 
     def event(self, kind: str) -> str:
-        return self.say(*EVENTS.get(kind, (kind.replace("_", " "), kind)))
+        """An event; of which mark or body it is, where the pack says so."""
+        known, _, of = kind.partition(":")
+        said = self.say(*EVENTS.get(known, (known.replace("_", " "), known)))
+        name = self.entries.get("flag", {}).get(of) or self.unit(of)
+        return self.say(f"{said} ({name})", f"{said}（{name}）") if of else said
 
     def unit(self, unit: str) -> str:
         """A unit by its title, or a role."""

@@ -162,12 +162,18 @@ def facts_of(steps: Iterable[Step]) -> Facts:
         commands[event.problem_id] = event.command
         if again:
             _amend(found, event)
-        elif kind in _BEHIND and (event.actor.unit != ENGINE or kind in _TAKEN_IN):
+        elif kind in _BEHIND and (event.actor.unit != ENGINE or _came_in(event)):
             by_lead = before is not None and event.actor.unit == before.lead_unit
             found.facts.append(Fact(event.at, _message(step, by_lead=by_lead), by_lead))
         else:
             found.left_out[kind] += 1
     return found
+
+
+def _came_in(event: Event) -> bool:
+    """Whether it came from outside in the engine's name: what a measure opens, the new pack opens by itself, or not."""
+    cause = getattr(event.change, "cause", None)
+    return event.change.kind in _TAKEN_IN and (cause is None or event.actor.person == "draw")
 
 
 def _amend(found: Facts, event: Event) -> None:
