@@ -148,7 +148,13 @@ def test_step_four_waits_for_the_leading_group_wf_04(city: City) -> None:
     assert case.problem is not None
     assert case.problem.awaiting_approval == {}
     assert any(isinstance(event.change, Approved) for event in case.events)
+    (inspection,) = city.opened(case, Kind.DUTY)
+    expect(inspection, category="special-inspection-report", lead_unit=OFFICE)
+    city.advance(to="2017-09-15 16:00")
+    city.refuses(inspection, "complete", by=OFFICE, because="missing_evidence", outcome="inspected")
+    city.act(inspection, "complete", by=OFFICE, outcome="inspected", evidence=SEALED)
     city.advance(to="2017-09-15 17:00")
+    expect(inspection, status="struck_off", escalated=())
     assert case.escalated[:3] == ("interview", "special-inspection", "accountability")
     city.act(case, "approve", by="leading-group", version=awaiting(case, "accountability"))
 

@@ -210,7 +210,7 @@ def test_a_measure_says_what_it_opens_and_who_may_withhold_it() -> None:
 
 def test_a_duty_that_no_calendar_opens_names_the_measure_or_the_draw_that_does() -> None:
     told = "\n".join(chapter("## Duties", small()))
-    assert "- **Explain oneself**: owed by whoever is told of the measure: Called to explain; within: " in told
+    assert "- **Explain oneself**: owed by whom the measure names, or tells: Called to explain; within: " in told
     assert "- **Check on the spot**: owed for each problem of the draw: Spot checks of what was struck off; w" in told
 
 
@@ -386,6 +386,13 @@ def test_what_else_a_pack_may_say_is_whole_with_the_example() -> None:
 def test_every_link_of_the_guide_leads_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", GUIDE.read_text("utf-8")):
         assert (GUIDE.parent / target).exists(), target
+
+
+def test_whom_a_measure_names_owes_the_duty_that_it_opens() -> None:
+    told = chapter(
+        "## The measures and their words", small(("opens: explanation", "opens: explanation, owed_by: [water]"))
+    )
+    assert "- **Called to explain**: Water bureau owes: Explain oneself [practice]" in told
 
 
 def test_a_clock_of_one_mark_or_one_body_is_told_by_its_name() -> None:

@@ -37,7 +37,7 @@ def opened_because(event: Event, problem: Problem, rules: Rules) -> Iterator[Mes
         return
     cause = do.Cause(problem_id=problem.id, number=problem.number, version=event.version, pack=problem.pack)
     if measure.opens in rules.duties:
-        for unit in change.to:
+        for unit in measure.owed_by or change.to:
             yield _opens(measure.opens, unit, cause, event.at, problem)
     elif measure.opens in rules.lists:
         yield from _lists(measure, rules.lists[measure.opens], cause, event, problem, rules)

@@ -42,7 +42,8 @@ class Measure(Founded):
 
     Its effects: it is ``public``; it waits for the ``approval`` of a unit; it sets a ``flag`` on the problem (what runs
     only while the flag is set, runs from then on); ``issuers`` sign it together; it ``opens`` a record of its own: an
-    entry on a list, on one of that list's grounds, a reward, or a duty of everybody whom the measure is told to.
+    entry on a list, on one of that list's grounds, a reward, or a duty of everybody whom the measure is told to, or of
+    those alone whom ``owed_by`` names.
     """
 
     id: Id
@@ -55,6 +56,7 @@ class Measure(Founded):
     issuers: tuple[Name, ...] = ()
     opens: Id | None = None
     ground: Id | None = None
+    owed_by: tuple[Name, ...] = ()
 
 
 #: In ``to``: the owner of the obligation, the unit above it, the lead unit, the co-units, the office, the sponsor, and

@@ -54,6 +54,13 @@ def measures_open_something(pack: PolicyPack) -> Iterator[tuple[str, str]]:
             yield f"measures.{i}.opens", f"{measure.opens} is no list, no reward, and no duty with `every: never`"
         else:
             yield from _ground(f"measures.{i}", measure, lists.get(measure.opens or ""))
+        if measure.owed_by and measure.opens not in called:
+            yield f"measures.{i}.owed_by", "goes with `opens` and a duty, and only with it"
+        yield from _strangers(
+            ((f"measures.{i}.owed_by.{j}", unit) for j, unit in enumerate(measure.owed_by)),
+            {unit.id for unit in pack.units},
+            "units",
+        )
 
 
 def _ground(path: str, measure: Measure, opened: ListRule | None) -> Iterator[tuple[str, str]]:

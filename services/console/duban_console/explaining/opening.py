@@ -32,6 +32,9 @@ def opened_by(pack: PolicyPack, measure: Measure, words: Words) -> list[str]:
             title = words.text(paid.title)
             return [words.say(f"makes a reward due: {title}", f"应予奖励：{title}")]
     title = next(words.text(one.title) for one in pack.duties if one.id == measure.opens)
+    if measure.owed_by:
+        units = words.listed(words.unit(unit) for unit in measure.owed_by)
+        return [words.say(f"{units} owes: {title}", f"{units}须履行：{title}")]
     return [words.say(f"whoever is told owes: {title}", f"被告知者须履行：{title}")]
 
 
@@ -68,7 +71,9 @@ def _called(pack: PolicyPack, duty: str, words: Words) -> Lines:
     """By which measures and draws a duty is opened that no calendar opens."""
     by = _openers(pack, duty, words)
     if by:
-        yield words.say(f"owed by whoever is told of the measure: {by}", f"由措施开启，被告知者须履行：{by}")
+        yield words.say(
+            f"owed by whom the measure names, or tells: {by}", f"由措施开启，由其指定者或被告知者履行：{by}"
+        )
     drawn = words.listed((words.text(one.title) for one in pack.draws if one.opens == duty), ("or", "或"))
     if drawn:
         yield words.say(f"owed for each problem of the draw: {drawn}", f"抽中的每个问题均须履行：{drawn}")

@@ -226,7 +226,20 @@ def _measures(pack: PolicyPack, words: Words) -> Lines:
                           f"须经{by}批准；说明理由的，可不予批准")
             )  # fmt: skip
         said += opened_by(pack, measure, words)
-        known = ("id", "kind", "title", "text", "public", "approval", "opens", "ground", "clause", "basis", "ids")
+        known = (
+            "id",
+            "kind",
+            "title",
+            "text",
+            "public",
+            "approval",
+            "opens",
+            "ground",
+            "owed_by",
+            "clause",
+            "basis",
+            "ids",
+        )
         said += others(measure, known, words)
         yield _bullet(called(measure, words), said, measure, words)
         yield ""
