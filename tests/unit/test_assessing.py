@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import derived_id
+from duban.moves import Status
 from duban.policy import Rules
 from duban.policy.assessment import Assessment, Bulletin
 from duban.policy.ladder import MeasureKind, Obligation
@@ -698,3 +699,13 @@ class TestScores:
         answered.happened(c.Replied(source="tests", id="1", text="done"))
         found = sheet([answered, forgotten], bulletin("scores"), AT + TICK, assessment(("feedback_rate", 100, 100, 0)))
         assert row(found, "water")["feedback-rate"] == 50.0
+
+
+def test_who_decides_an_appeal_is_judged_and_a_notice_or_a_term_judges_nobody() -> None:
+    quiet = Case.in_status(Status.NOTICED, AT)
+    quiet.lapse("blacklist:notice")
+    quiet.lapse("blacklist:term")
+    assert follow(quiet.events, lambda _: quiet.rules, quiet.now).verdicts == []
+    decided = Case.in_status(Status.LISTED, AT)
+    (verdict,) = follow(decided.events, lambda _: decided.rules, decided.now).verdicts
+    assert (verdict.obligation, verdict.unit, verdict.outcome) == ("blacklist:appeal", "water", Outcome.ON_TIME)

@@ -120,3 +120,17 @@ def test_reports_are_counted_by_what_became_of_them(small: Small) -> None:
     assert (found["reports"], found["repeated"]) == (3, 1)
     assert found["refused"] == {"total": 1, "by_code": {"unknown_channel": 1}}
     assert found["problems"] == {"total": 2, "by_stage": {"transfer": 2}}
+
+
+def test_a_notice_and_a_term_that_pass_are_nobodys_merit_and_an_entry_is_no_problem(small: Small) -> None:
+    before = {unit: one.json() for unit, one in small.figures.units.items()}
+    subject = str(UUID(int=7))
+    puts = do.PutOnList(actor=OFFICE, list="blacklist", of="Acme", ground="repeated", evidence=(SEAL,))
+    small.engine.send(Message("put", "tests", subject, MONDAY, "smallville", subject, puts))
+    small.engine.run(MONDAY + timedelta(days=5, minutes=1))
+    assert small.engine.problems[UUID(int=7)].status is Status.LISTED
+    found = small.figures.json()
+    assert (found["problems"]["total"], found["beside"]) == (1, {"total": 1, "by_kind": {"listing": 1}})
+    after = {unit: one.json() for unit, one in small.figures.units.items()}
+    assert after.get("office") == before.get("office")
+    assert not any(":" in name for name in found["obligations"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from duban.calendar import Calendar, CalendarNotice
@@ -18,11 +18,19 @@ from duban.policy.organisation import Area, Category, Nearness, Unit
 from duban.policy.pack import PolicyPack
 from duban.problem import Problem
 
+#: How the names of such deadlines end; no id of a pack has a colon in it.
+_PASSING: Final = (":notice", ":term", ":collect")
+
 
 class Passing(Obligation):
     """What nobody owes: when its time is over, the record moves on by itself, to what ``then`` says."""
 
     then: Literal["listed", "expired"]
+
+
+def passes(deadline: str) -> bool:
+    """Whether a deadline of this name is one that nobody owes."""
+    return deadline.endswith(_PASSING)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from duban.messages.changes import Escalated, Extended
 from duban.moves import Kind, Status
 from duban.policy import Rules
 from duban.policy.ladder import Obligation
+from duban.policy.rules import Passing
 from duban.problem import Event, Mark, Problem
 
 #: What takes an obligation from its holder without meeting it; to dispatch or to reject is what an office may owe.
@@ -160,7 +161,8 @@ class Claims:
 
     def _running(self, problem: Problem) -> Iterator[tuple[tuple[str, str], tuple[Obligation, Mark]]]:
         for obligation, since, _, unit in owed(problem, self.rules):
-            yield (obligation.id, unit), (obligation, since)
+            if not isinstance(obligation, Passing):
+                yield (obligation.id, unit), (obligation, since)
 
     def _hold(self, key: tuple[str, str], obligation: Obligation, since: Mark, event: Event, problem: Problem) -> None:
         turn = self._turns.get(key)

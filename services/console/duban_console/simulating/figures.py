@@ -12,7 +12,9 @@ from uuid import UUID
 from duban.messages import changes as c
 from duban.messages.commands import Attach, Command, Register
 from duban.messages.envelope import Message
+from duban.moves import Kind
 from duban.policy import Rules
+from duban.policy.rules import passes
 from duban.problem import Deadline, Event, Problem
 from duban_intake.domain import Arrival
 from duban_intake.domain import Refusal as IntakeRefusal
@@ -133,6 +135,8 @@ class Figures:
         """Count those of the deadlines ``running`` that the event missed or met."""
         change = event.change
         for one in running:
+            if passes(one.obligation):
+                continue
             key = (problem.id, one.obligation)
             if isinstance(change, c.Reminded | c.Escalated) and change.obligation == one.obligation:
                 if isinstance(change, c.Escalated) and self._late.get(key) != one.generation:
@@ -154,21 +158,32 @@ class Figures:
 
     def json(self) -> dict[str, Any]:
         """Every figure by name, in an order that is always the same."""
-        stages = Counter(problem.stage.value for problem in self.problems.values())
+        stages = Counter(problem.stage.value for problem in self.of_kind(Kind.PROBLEM))
+        beside = Counter(one.kind.value for one in self.problems.values() if one.kind is not Kind.PROBLEM)
         return {
             "reports": self.reports,
             "repeated": self.repeated,
             "refused": {"total": self.refused_reports.total(), "by_code": _sorted(self.refused_reports)},
             "attached": self.attached,
-            "problems": {"total": len(self.problems), "by_stage": _sorted(stages)},
+            "problems": {"total": stages.total(), "by_stage": _sorted(stages)},
+            "beside": {"total": beside.total(), "by_kind": _sorted(beside)},
             "events": self.events,
-            "lapsed_problems": len(self.lapses),
+            "lapsed_problems": self.lapsed,
             "obligations": {name: one.json() for name, one in sorted(self.obligations.items())},
             "measures": [dict(row) for row in self._measures()],
             "notices": _sorted(self.notices),
             "units": {name: one.json() for name, one in sorted(self.units.items())},
             "refused_acts": _sorted(Counter(one.code for one in self.refused_acts)),
         }
+
+    def of_kind(self, kind: Kind) -> list[Problem]:
+        """The records of one kind, as they stand."""
+        return [one for one in self.problems.values() if one.kind is kind]
+
+    @property
+    def lapsed(self) -> int:
+        """How many problems have missed a limit."""
+        return sum(self.problems[one].kind is Kind.PROBLEM for one in self.lapses)
 
     def _measures(self) -> Iterator[dict[str, Any]]:
         for (obligation, level, measure), taken in sorted(self.rungs.items()):

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from duban.moves import Kind
 from duban_console.simulating.figures import Figures, Lapse, Punctuality
 from duban_console.simulating.replaying import Comparison
 
@@ -23,6 +24,8 @@ def show(figures: Figures, pack: str, console: Console) -> None:
         f"{found['reports']} reports: {_total(refused['total'], 'refused', refused['by_code'])}, "
         f"{found['attached']} attached, {_total(problems['total'], 'problems', problems['by_stage'])}"
     )
+    if found["beside"]["total"]:
+        console.print(f"beside them {_total(found['beside']['total'], 'records', found['beside']['by_kind'])}")
     console.print(f"{found['lapsed_problems']} problems have missed a limit")
     _refused_acts(figures, console)
     measures = [(one["obligation"], one["measure"], one["level"], one["taken"]) for one in found["measures"]]
@@ -36,8 +39,8 @@ def show_comparison(found: Comparison, console: Console) -> None:
     """What another pack makes of the same facts, beside what was."""
     before, after = found.before, found.after
     sides = [
-        ("problems", len(before.problems), len(after.problems)),
-        ("problems that missed a limit", len(before.lapses), len(after.lapses)),
+        ("problems", len(before.of_kind(Kind.PROBLEM)), len(after.of_kind(Kind.PROBLEM))),
+        ("problems that missed a limit", before.lapsed, after.lapsed),
         ("reports refused", "", after.refused_reports.total()),
         ("acts refused", "", len(after.refused_acts)),
     ]
