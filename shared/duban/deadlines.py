@@ -31,8 +31,8 @@ def _running(problem: Problem, rules: Rules, carried: Mapping[str, Deadline]) ->
         if kept and _still_holds(kept, problem, obligation, since, climbed):
             yield kept if kept.owner == owner else kept.model_copy(update={"owner": owner})
         else:
-            same = kept is not None and kept.generation == since.version and obligation.until is None
-            known = kept.lapse_at if kept is not None and same else None
+            same_clock = kept and kept.generation == since.version and obligation.until is None
+            known = kept.lapse_at if kept and same_clock else None
             yield from _next_rung(problem, obligation, since, climbed, rules, name, owner, known)
 
 

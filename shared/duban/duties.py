@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
 
 from duban.calendar import Within
+from duban.messages.commands import Cause
 from duban.messages.envelope import derived_id
 from duban.policy.duty import Duty, Every, Schedule, Window
 from duban.policy.rules import Rules
@@ -26,6 +28,11 @@ class Opening:
     def problem_id(self, jurisdiction: str) -> str:
         """The id of the record that it opens; the same opening has the same id in every process and replay."""
         return str(derived_id("duty", jurisdiction, self.duty, self.unit, self.opens_at.isoformat()))
+
+
+def called_id(cause: Cause, duty: str, unit: str) -> UUID:
+    """The id of the record in which ``unit`` owes a duty that no calendar opens, because of an event of a problem."""
+    return derived_id("duty", cause.problem_id, cause.version, duty, unit)
 
 
 def openings(rules: Rules, after: datetime, until: datetime) -> Iterator[Opening]:

@@ -364,12 +364,13 @@ def _held(problem: Problem, version: int, change: c.Escalated | c.Measured) -> d
     """A measure that needs approval waits under the version of the event that took it."""
     if change.approval is None:
         return {}
-    waiting = Waiting(measure=change.measure, to=change.to, owner=change.owner)
     if isinstance(change, c.Escalated):
-        ground = {"ground": change.obligation, "level": change.level, "lapse_at": change.lapse_at}
+        waiting = Waiting(
+            measure=change.measure, to=change.to, owner=change.owner,
+            ground=change.obligation, level=change.level, lapse_at=change.lapse_at,
+        )  # fmt: skip
     else:
-        ground = {"ground": change.ground}
-    waiting = waiting.model_copy(update=ground)
+        waiting = Waiting(measure=change.measure, to=change.to, owner=change.owner, ground=change.ground)
     return {"awaiting_approval": {**problem.awaiting_approval, version: waiting}}
 
 

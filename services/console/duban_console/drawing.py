@@ -17,6 +17,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel
 
 from duban.deadlines import due
+from duban.duties import called_id
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
@@ -201,6 +202,6 @@ def openings(found: Draw, rule: DrawRule, jurisdiction: str, now: datetime) -> I
         )  # fmt: skip
         yield action_message(
             command, id_=command_id(rule, jurisdiction, found.seed, lot.id),
-            problem_id=derived_id("duty", lot.id, lot.version, rule.opens, rule.by), jurisdiction=jurisdiction,
+            problem_id=called_id(cause, rule.opens, rule.by), jurisdiction=jurisdiction,
             source=SOURCE, at=now,
         )  # fmt: skip

@@ -26,6 +26,8 @@ from duban_escalation.metrics import DELAY, FIRED
 #: After every deadline.
 FAR: Final = datetime.max.replace(tzinfo=UTC)
 _PAGE: Final = 1000
+#: The events that tell somebody something, or open something.
+_HEEDED: Final = (*TAKING, *TOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class ProblemHandler:
         """Note the measure that ``event`` took, and that the problem was closed; what it tells, and what it opens."""
         if event.problem.status not in OPEN:
             writing.closed.append((event.problem.id, event.event.version, event.event.at))
-        if not isinstance(event.event.change, (*TAKING, *TOLD)):
+        if not isinstance(event.event.change, _HEEDED):
             return []
         rules = self._library.rules(event.problem.pack)
         if rules is None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from duban.duties import called_id
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
@@ -15,7 +16,7 @@ from duban.policy.ladder import Measure
 from duban.policy.listing import ListRule
 from duban.policy.rules import Rules
 from duban.problem import Event, Problem
-from duban_escalation.measures import ENGINE, PUBLIC, SOURCE, TAKING, ground_of, named, waits
+from duban_escalation.measures import ENGINE, PUBLIC, SOURCE, TAKING, ground_of, waits
 
 #: What is told of entries on lists and of rewards.
 TOLD: Final = (
@@ -46,8 +47,8 @@ def opened_because(event: Event, problem: Problem, rules: Rules) -> Iterator[Mes
 
 
 def _opens(duty: str, unit: str, cause: do.Cause, at: datetime, problem: Problem) -> Message[do.Command]:
-    id_ = derived_id("duty", problem.id, cause.version, duty, unit)
-    return _command(id_, do.Open(actor=ENGINE, duty=duty, unit=unit, opens_at=at, cause=cause), at, problem)
+    data = do.Open(actor=ENGINE, duty=duty, unit=unit, opens_at=at, cause=cause)
+    return _command(called_id(cause, duty, unit), data, at, problem)
 
 
 def _lists(
@@ -114,8 +115,8 @@ def _filled(text: str, problem: Problem, rules: Rules) -> str:
     return text.format(
         number=problem.number,
         list=problem.title,
-        of=named(rules.units[listing.of].title) if listing.of in rules.units else listing.of,
-        ground=named(ground),
+        of=rules.units[listing.of].title.native if listing.of in rules.units else listing.of,
+        ground=ground.native,
         bars="、".join(listing.bars) or "–",
         until=f"{until:%Y-%m-%d %H:%M}" if until else "–",
         until_date=f"{until:%Y-%m-%d}" if until else "–",

@@ -12,7 +12,6 @@ from duban.messages.changes import Approved, Escalated, Measured, Reminded
 from duban.messages.envelope import Message, derived_id
 from duban.messages.events import ProblemEvent
 from duban.messages.notices import Notice
-from duban.policy.entry import Text
 from duban.policy.ladder import MeasureKind
 from duban.policy.rules import Rules
 from duban.problem import Event, Problem
@@ -111,7 +110,7 @@ def ground_of(event: Event, problem: Problem, rules: Rules) -> Ground:
     lapsed = level > 0
     title = rules.obligation(name).title if lapsed else rules.measures[change.measure].title
     owner = change.owner or name.partition("/")[2] or problem.lead_unit or rules.pack.office
-    return Ground(name, named(title), level, owner, lapse_at)
+    return Ground(name, title.native, level, owner, lapse_at)
 
 
 def measure_taken(event: ProblemEvent, rules: Rules) -> MeasureTaken | None:
@@ -193,15 +192,10 @@ def _text(problem: Problem, change: Taking, ground: Ground, rules: Rules) -> str
     return measure.text.format(
         number=problem.number,
         title=problem.title,
-        unit=named(rules.units[ground.owner].title),
+        unit=rules.units[ground.owner].title.native,
         obligation=ground.title,
         lapse=f"{lapse:%Y-%m-%d %H:%M}",
         lapse_date=f"{lapse:%Y-%m-%d}",
-        measure=named(measure.title),
-        category=named(category.title) if category else problem.title,
+        measure=measure.title.native,
+        category=category.title.native if category else problem.title,
     )
-
-
-def named(title: Text) -> str:
-    """The title as people of the city read it."""
-    return title.zh or title.en

@@ -58,7 +58,7 @@ def _climbed(problem: Problem, deadline: Deadline, rules: Rules) -> c.Change:
     obligation = rules.obligation(deadline.obligation)
     if isinstance(obligation, Passing):
         return c.Listed() if obligation.then == "listed" else c.Expired()
-    rung = rules.ladders[obligation.ladder].rungs[deadline.level - 1]
+    rung = rules.rungs_of(obligation)[deadline.level - 1]
     what = {
         "obligation": deadline.obligation,
         "generation": deadline.generation,

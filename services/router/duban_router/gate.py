@@ -21,12 +21,12 @@ def shut(problem: Problem, rules: Rules) -> Why | None:
     gate = rules.pack.gate
     if gate is None:
         return None
-    missing = [check.title.zh or check.title.en for check in _checks(problem, rules) if check.id not in problem.checks]
+    missing = [check.title.native for check in _checks(problem, rules) if check.id not in problem.checks]
     if missing:
         return "gate_shut", f"not signed yet: {', '.join(missing)}"
     for block in gate.blocks:
         if _blocks(block, problem):
-            return "gate_shut", block.says.zh or block.says.en
+            return "gate_shut", block.says.native
     return None
 
 

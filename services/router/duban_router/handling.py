@@ -49,7 +49,7 @@ def opened(command: do.Open, rules: Rules, now: datetime) -> Changes:
             number=f"{duty.id}/{command.unit}/{command.cause.ref if command.cause else day.isoformat()}",
             pack=rules.pack.ref,
             duty=duty.id,
-            title=duty.title.zh or duty.title.en,
+            title=duty.title.native,
             unit=command.unit,
             opens_at=command.opens_at,
             cause=command.cause,

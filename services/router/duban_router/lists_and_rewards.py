@@ -17,6 +17,7 @@ from duban_router.refusal import Changes, Refusal, missing_reason
 #: The commands that make sense for one kind of record only; the ladder's own are for all.
 OF_LISTINGS = frozenset({do.Appeal, do.DecideAppeal, do.TakeOffList})
 OF_REWARDS = frozenset({do.Award, do.Decline, do.Collect})
+_OF_OTHERS = OF_LISTINGS | OF_REWARDS
 _OF_ALL = frozenset({do.Escalate, do.Recompute, do.Approve, do.Withhold})
 #: What would put off a duty, or pass it on.
 _NOT_OF_DUTIES = frozenset({do.HandBack, do.Plan, do.Pause, do.AskExtension})
@@ -37,7 +38,7 @@ def foreign(problem: Problem, command: do.Command) -> Refusal | None:
         case Kind.DUTY if wanted in _NOT_OF_DUTIES:
             why = "it is submitted, not handed back, planned or paused"
             return Refusal("is_a_duty", f"{problem.number} is a duty: {why}")
-        case Kind.PROBLEM | Kind.DUTY if wanted in OF_LISTINGS | OF_REWARDS:
+        case Kind.PROBLEM | Kind.DUTY if wanted in _OF_OTHERS:
             return Refusal("is_a_problem", f"{problem.number} is neither an entry on a list nor a reward")
     return None
 
@@ -63,11 +64,11 @@ def put_on_list(command: do.PutOnList, id_: UUID, rules: Rules, now: datetime) -
             number=f"{kept.id}/{command.cause.ref if command.cause else f'{day}/{str(id_)[:8]}'}",
             pack=rules.pack.ref,
             list=kept.id,
-            title=kept.title.zh or kept.title.en,
+            title=kept.title.native,
             keeper=kept.keeper,
             of=command.of,
             ground=command.ground,
-            bars=tuple(bar.zh or bar.en for bar in kept.bars),
+            bars=tuple(bar.native for bar in kept.bars),
             public=kept.public,
             cause=command.cause,
             evidence=command.evidence,
@@ -123,7 +124,7 @@ def reward_owed(command: do.Reward, rules: Rules) -> Changes:
             number=f"{paid.id}/{command.cause.number}",
             pack=rules.pack.ref,
             reward=paid.id,
-            title=paid.title.zh or paid.title.en,
+            title=paid.title.native,
             fixed_by=paid.by,
             cause=command.cause,
             handle=command.handle,

@@ -18,6 +18,11 @@ class Text(Part):
     en: str = Field(min_length=1)
     zh: str | None = None
 
+    @property
+    def native(self) -> str:
+        """The words of the city: Chinese where there are any, as ledgers and notices say it."""
+        return self.zh or self.en
+
 
 class Founded(Part):
     """An entry that rests on something: a clause of the document, or practice."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +19,7 @@ from duban.policy.library import Library
 from duban_console import drawing, packs
 from duban_console.api.answers import as_json as jsonable
 from duban_console.assessing.sources import from_ledger
-from duban_console.cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_console.cli.output import AsJson, Code, command, err, fail, instant_in, out, write_json
 from duban_console.cli.reaching import asking, present, publishing, settings
 from duban_console.drawing import SOURCE, Draw
 from duban_console.reading import Outcome
@@ -62,7 +62,7 @@ async def draw(
         fail(Code.USAGE, f"--seed: needs 1 to {_LONGEST} characters that nobody knew before")
     known = settings()
     now = await present(known)
-    at = _instant(as_of) if as_of else now
+    at = instant_in("--as-of", as_of) if as_of else now
     if at > now:
         fail(Code.USAGE, f"--as-of: {as_of} has not passed yet: what is drawn now would not be the same again")
     library, rules = await _rules(pack, known)
@@ -78,16 +78,6 @@ async def draw(
     checks = {lot.number: _said(message, outcome) for lot, message, outcome in told}
     _show(found, checks, as_json)
     _end(checks, wait)
-
-
-def _instant(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        fail(Code.USAGE, f"--as-of: {text} is no instant; write it as 2026-07-01T09:00+08:00")
-    if found.tzinfo is None:
-        fail(Code.USAGE, f"--as-of: {text} says no offset; write it as {text}+08:00")
-    return found
 
 
 async def _rules(named: str, known: Settings) -> tuple[Library, Rules]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -16,10 +15,11 @@ from duban_console.acting import action_message, new_entry, plain_name
 from duban_console.api.answers import as_json as jsonable
 from duban_console.cli.acts import SOURCE, fields_of, sent, tell
 from duban_console.cli.giving import EvidenceFiles, sealed
-from duban_console.cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_console.cli.output import AsJson, Code, command, err, instant_in, out, write_json
+from duban_console.cli.paging import page_of, say_more
 from duban_console.cli.reaching import asking, present, settings
 from duban_console.listings import Entry, Listed, entry_of, listed
-from duban_console.reading import BadCursor, Filters
+from duban_console.reading import Filters
 
 listing_app = typer.Typer(no_args_is_help=True, help="Lists such as a blacklist (黑名单): who stands on them, and why.")
 
@@ -45,7 +45,7 @@ async def check(
     Example: duban listing check 海西某某化工有限公司 --jurisdiction golmud
     """
     known = settings()
-    instant = _instant(at) if at else await present(known)
+    instant = instant_in("--at", at) if at else await present(known)
     of = plain_name(name)
     async with asking(known) as reading:
         found = listed(of, await reading.listings(of, jurisdiction, list_), instant, everything=everything)
@@ -55,16 +55,6 @@ async def check(
         _print(found)
     if found.listed:
         raise typer.Exit(Code.LISTED)
-
-
-def _instant(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        fail(Code.USAGE, f"--at: {text} is no instant; write it as 2026-07-01T09:00+08:00")
-    if found.tzinfo is None:
-        fail(Code.USAGE, f"--at: {text} says no offset; write it as {text}+08:00")
-    return found
 
 
 def _print(found: Listed) -> None:
@@ -102,11 +92,7 @@ async def ls(
     known = settings()
     at = await present(known)
     filters = Filters(jurisdiction, () if everything else (Status.LISTED,), category=list_, kind=Kind.LISTING)
-    async with asking(known) as reading:
-        try:
-            page = await reading.page(filters, limit, cursor)
-        except BadCursor as error:
-            fail(Code.USAGE, str(error))
+    page = await page_of(known, filters, limit, cursor)
     standing = [entry for one in page.problems if (entry := entry_of(one, at)) is not None]
     entries = [one for one in standing if everything or one.status is Status.LISTED]
     if as_json:
@@ -114,8 +100,7 @@ async def ls(
             write_json(jsonable(one))
     elif entries:
         out().print(_table(entries))
-    if page.cursor:
-        err().print(f"more: --cursor {page.cursor}")
+    say_more(page)
 
 
 @listing_app.command("put")

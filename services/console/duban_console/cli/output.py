@@ -8,6 +8,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from enum import IntEnum
 from typing import Annotated, Any, NoReturn, ParamSpec
 
@@ -105,3 +106,14 @@ def words_of(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"the file is not in UTF-8: byte {error.object[error.start]:#04x} at {error.start}; convert it first"
     return str(error) if isinstance(error, DubanError) else f"{type(error).__name__}: {error}"
+
+
+def instant_in(option: str, text: str) -> datetime:
+    """The instant that ``option`` gives, with its offset; ends the command when it is none."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        fail(Code.USAGE, f"{option}: {text} is no instant; write it as 2026-07-01T09:00+08:00")
+    if found.tzinfo is None:
+        fail(Code.USAGE, f"{option}: {text} says no offset; write it as {text}+08:00")
+    return found

@@ -14,9 +14,10 @@ from duban.moves import Kind, Stage, Status
 from duban.problem import Event, Problem
 from duban_console.api.answers import as_json as jsonable
 from duban_console.api.answers import told
-from duban_console.cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_console.cli.output import AsJson, Code, command, fail, out, write_json
+from duban_console.cli.paging import page_of, say_more
 from duban_console.cli.reaching import asking, present, settings
-from duban_console.reading import BadCursor, Filters, History, Reading
+from duban_console.reading import Filters, History, Reading
 
 problem_app = typer.Typer(no_args_is_help=True, help="Problems as they stand in the ledger, with their history.")
 
@@ -162,15 +163,9 @@ async def ls(
     """
     known = settings()
     at = await present(known) if overdue else None
-    async with asking(known) as reading:
-        try:
-            statuses = (status,) if status else ()
-            filters = Filters(
-                jurisdiction, statuses, stage, lead_unit, category, at, kind, channel, enterprise, sponsor
-            )
-            page = await reading.page(filters, limit, cursor)
-        except BadCursor as error:
-            fail(Code.USAGE, str(error))
+    statuses = (status,) if status else ()
+    filters = Filters(jurisdiction, statuses, stage, lead_unit, category, at, kind, channel, enterprise, sponsor)
+    page = await page_of(known, filters, limit, cursor)
     if as_json:
         for one in page.problems:
             write_json(jsonable(one))
@@ -183,5 +178,4 @@ async def ls(
             title = " · ".join(filter(None, (one.title, one.listing.of if one.listing else None)))
             table.add_row(*map(escape, (one.number, one.status, one.lead_unit or "–", one.category, due, title)))
         out().print(table)
-    if page.cursor:
-        err().print(f"more: --cursor {page.cursor}")
+    say_more(page)

@@ -16,9 +16,10 @@ from duban_console import packs
 from duban_console.api.answers import as_json as jsonable
 from duban_console.api.rewards import why_declined
 from duban_console.cli.giving import read_code
-from duban_console.cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_console.cli.output import AsJson, Code, command, fail, out, write_json
+from duban_console.cli.paging import page_of, say_more
 from duban_console.cli.reaching import asking, settings
-from duban_console.reading import BadCursor, Filters
+from duban_console.reading import Filters
 from duban_console.rewards import Desk, RewardTold, reward_told
 
 reward_app = typer.Typer(no_args_is_help=True, help="Rewards (举报奖励) for reports that proved true.")
@@ -70,19 +71,15 @@ async def ls(
     known = settings()
     standing = await _packs(known)
     statuses = () if everything else (Status.OWED, Status.AWARDED)
-    async with asking(known) as reading:
-        try:
-            page = await reading.page(Filters(jurisdiction, statuses, category=class_, kind=Kind.REWARD), limit, cursor)
-        except BadCursor as error:
-            fail(Code.USAGE, str(error))
+    filters = Filters(jurisdiction, statuses, category=class_, kind=Kind.REWARD)
+    page = await page_of(known, filters, limit, cursor)
     rewards = [reward_told(one, standing.get(one.pack)) for one in page.problems]
     if as_json:
         for one in rewards:
             write_json(jsonable(one))
     elif rewards:
         out().print(_table(rewards))
-    if page.cursor:
-        err().print(f"more: --cursor {page.cursor}")
+    say_more(page)
 
 
 async def _packs(known: Settings) -> dict[str, PolicyPack]:
@@ -114,7 +111,7 @@ def _amount(one: RewardTold) -> str:
 def _named(desk: Desk | None) -> str:
     if desk is None:
         return "–"
-    return (desk.title.zh or desk.title.en) if desk.title else desk.unit
+    return desk.title.native if desk.title else desk.unit
 
 
 def _table(rewards: list[RewardTold]) -> Table:

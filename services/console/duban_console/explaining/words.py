@@ -154,7 +154,7 @@ class Words:
 
     def text(self, text: Text) -> str:
         """The pack's own words; English where it has no Chinese."""
-        return (text.zh or text.en) if self.language is Language.ZH else text.en
+        return text.native if self.language is Language.ZH else text.en
 
     def status(self, status: str) -> str:
         return self.say(*STATUSES.get(status, (status.replace("_", " "), status)))
