@@ -150,6 +150,11 @@ class Problem(Part):
             return self.listing.of
         return (self.reward.handle or self.reward.worker) if self.reward is not None else None
 
+    def ends_at(self, what: str) -> datetime | None:
+        """When ``what`` of an entry on a list, or of a reward, ends (its notice, its term …); None if it runs not."""
+        name = f"{self.category}:{what}"
+        return next((one.lapse_at for one in self.deadlines if one.obligation == name), None)
+
     @property
     def stage(self) -> Stage:
         """The stage that the status belongs to."""

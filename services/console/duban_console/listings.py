@@ -62,15 +62,15 @@ def entry_of(record: Problem, at: datetime) -> Entry | None:
         return None
     listed_at = record.marks["listed"].at if "listed" in record.marks else None
     ended_at = next((record.marks[kind].at for kind in _ENDS if kind in record.marks), None)
-    ends_at = ended_at or _deadline(record, "term")
-    status, since, until = Status.NOTICED, made_at, listed_at or ended_at or _deadline(record, "notice")
+    ends_at = ended_at or record.ends_at("term")
+    status, since, until = Status.NOTICED, made_at, listed_at or ended_at or record.ends_at("notice")
     if ends_at is not None and ends_at <= at:
         status, since, until = Status.DELISTED, ends_at, None
     elif listed_at is not None and listed_at <= at:
         status, since, until = Status.LISTED, listed_at, ends_at
     elif "appealed" in record.marks and record.marks["appealed"].at <= at:
         status, since, until = Status.CONTESTED, record.marks["appealed"].at, None
-        until = listed_at or ended_at or _deadline(record, "appeal")
+        until = listed_at or ended_at or record.ends_at("appeal")
     return Entry(
         list=record.category,
         title=record.title,
@@ -87,8 +87,3 @@ def entry_of(record: Problem, at: datetime) -> Entry | None:
         public=listing.public,
         cause=listing.cause,
     )
-
-
-def _deadline(record: Problem, what: str) -> datetime | None:
-    name = f"{record.category}:{what}"
-    return next((one.lapse_at for one in record.deadlines if one.obligation == name), None)

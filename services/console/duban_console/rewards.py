@@ -45,8 +45,6 @@ def reward_told(record: Problem, pack: PolicyPack | None, reason: str | None = N
     """What is told of ``record``; currency and payer are known from its ``pack``, the ``reason`` from its history."""
     assert record.reward is not None
     rule = _rule(record, pack)
-    name = f"{record.category}:{'collect' if record.status is Status.AWARDED else 'amount'}"
-    until = next((one.lapse_at for one in record.deadlines if one.obligation == name), None)
     return RewardTold(
         number=record.number,
         reward=record.category,
@@ -57,7 +55,7 @@ def reward_told(record: Problem, pack: PolicyPack | None, reason: str | None = N
         at_most=rule.at_most if rule and record.reward.amount is None else None,
         amount=record.reward.amount,
         currency=rule.currency if rule else None,
-        until=until,
+        until=record.ends_at("collect" if record.status is Status.AWARDED else "amount"),
         fixes=_desk(record.lead_unit or "", pack),
         pays=_desk(rule.pays, pack) if rule else None,
         reason=reason or None,

@@ -141,8 +141,12 @@ class Rules:
 
     def owing(self, duty: Duty) -> tuple[str, ...]:
         """The units that owe ``duty``, each for itself: those named, and those with one of its roles."""
-        with_role = (unit.id for unit in self.pack.units if not set(duty.roles).isdisjoint(unit.roles))
-        return tuple(dict.fromkeys((*duty.units, *with_role)))
+        return self.named(duty.units, duty.roles)
+
+    def named(self, units: tuple[str, ...], roles: tuple[str, ...]) -> tuple[str, ...]:
+        """The units that ``units`` names, and those with one of ``roles``, each once."""
+        with_role = (unit.id for unit in self.pack.units if not set(roles).isdisjoint(unit.roles))
+        return tuple(dict.fromkeys((*units, *with_role)))
 
     @cached_property
     def flags(self) -> dict[str, FlagRule]:

@@ -60,7 +60,7 @@ def unit_rows(tallies: Tallies, rules: Rules, language: Language) -> list[Row]:
 
 def score_rows(assessment: Assessment, tallies: Tallies, rules: Rules, language: Language) -> list[Row]:
     """One row an assessed unit, whatever it did, in the order of their ranks; who has none comes last."""
-    units = _assessed(assessment, rules) or _occurring(tallies, rules)
+    units = rules.named(assessment.units, assessment.roles) or _occurring(tallies, rules)
     scores = {unit: score(assessment, unit, tallies.get(unit, Tally()), rules) for unit in units}
     places = ranks(scores, assessment.least_measured)
     ranked = sorted(units, key=lambda unit: places.get(unit, len(scores) + 1))
@@ -69,12 +69,6 @@ def score_rows(assessment: Assessment, tallies: Tallies, rules: Rules, language:
         | _score_cells(assessment, scores[unit], places.get(unit))
         for unit in ranked
     ]
-
-
-def _assessed(assessment: Assessment, rules: Rules) -> list[str]:
-    """The units that the assessment names, and those with one of its roles, each once."""
-    with_role = (one.id for one in rules.pack.units if not set(assessment.roles).isdisjoint(one.roles))
-    return list(dict.fromkeys((*assessment.units, *with_role)))
 
 
 def _occurring(tallies: Tallies, rules: Rules) -> list[str]:
