@@ -14,7 +14,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.envelope import Record
 from duban.messages.events import GENESIS, chained

@@ -15,7 +15,7 @@ import asyncpg
 import httpx
 import pytest
 
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.messages import commands as do
 from duban.messages.envelope import Message, Record, encode
 from duban.messages.report import Filed, Report

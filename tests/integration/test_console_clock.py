@@ -11,7 +11,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.messages import commands as do
 from duban.messages.envelope import Message, Payload, encode
 from duban.messages.notices import Tick

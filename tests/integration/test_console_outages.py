@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.messages import commands as do
 from duban.messages.envelope import Message, encode
 from duban.messages.report import Filed, Report

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import pytest
 import yaml
 
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.messages import commands as do
 from duban.messages.envelope import Message, Payload, derived_id, encode
 from duban.messages.notices import Tick

@@ -28,12 +28,12 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pydantic import SecretStr
 
 from duban.clock import SystemClock
-from duban.io.consuming import Handler, Runner, Source
+from duban.io.consumer import Handler, Runner, Source
 from duban.io.delivering import Delivery, Rejected
 from duban.io.http import Http
 from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.commands import COMMANDS, Attach, Command, Register
 from duban.messages.envelope import Message, Record, decode, encode

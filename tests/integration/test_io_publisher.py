@@ -12,10 +12,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from duban.errors import RecordTooLarge, Unavailable
+from duban.io.backoff import dependency
 from duban.io.broker import durability
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.io.settings import Settings
-from duban.io.waiting import dependency
 from duban.messages.envelope import Record
 
 pytestmark = pytest.mark.stack

@@ -22,12 +22,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from duban.errors import HandlerBroken, Unavailable
-from duban.io.consuming import Delivery, Handler, Rejected, Runner, Source
+from duban.io.batch import Answers
+from duban.io.consumer import Delivery, Handler, Rejected, Runner, Source
 from duban.io.dead_letters import dead_letter_topic
 from duban.io.postgres import connect_pool
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.io.settings import Settings
-from duban.io.working import Answers
 from duban.messages.envelope import Message, Payload, Record, encode
 
 pytestmark = pytest.mark.stack

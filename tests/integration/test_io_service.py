@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
-from duban.io.consuming import Delivery, Source
+from duban.io.consumer import Delivery, Source
 from duban.io.service import Shell, run_service
 from duban.io.settings import Settings
 from duban.messages.envelope import Payload, Record

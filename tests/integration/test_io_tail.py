@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import pytest
 
 from duban.io.delivering import Delivery
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.io.settings import Settings
-from duban.io.tailing import Tail
+from duban.io.tail import Tail
 from duban.messages.envelope import Message, Payload, Record, encode
 
 pytestmark = pytest.mark.stack

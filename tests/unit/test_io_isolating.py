@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duban.errors import HandlerBroken, Unavailable
-from duban.io.isolating import Isolation
+from duban.io.isolation import Isolation
 
 
 class Doubling:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from duban.errors import RecordTooLarge
-from duban.io.publishing import Publisher, partition_of
+from duban.io.publisher import Publisher, partition_of
 from duban.io.settings import Settings
 from duban.messages.envelope import Record
 

@@ -9,7 +9,7 @@ import pytest
 from aiokafka import errors as kafka
 
 from duban.errors import Unavailable, Undecodable
-from duban.io.waiting import backoff, dependency, until_available
+from duban.io.backoff import backoff, dependency, until_available
 
 AWAY = [
     asyncpg.ConnectionDoesNotExistError("gone"),

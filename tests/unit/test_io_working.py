@@ -9,8 +9,8 @@ from typing import Any
 from aiokafka import ConsumerRecord
 from aiokafka.structs import TopicPartition
 
+from duban.io.batch import Source, Work
 from duban.io.delivering import Delivery
-from duban.io.working import Source, Work
 from duban.messages.envelope import Unheeded
 from duban.messages.notices import Tick
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from duban.calendar import CalendarNotice
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.messages.commands import ENGINE, Actor, Recompute
 from duban.messages.envelope import Message, Record, derived_id, encode
 from duban.moves import OPEN

@@ -25,7 +25,7 @@ from typing import Final, Literal
 
 from pydantic import SecretStr
 
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban_console import packs
 from duban_local import topics

@@ -11,9 +11,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
 
 from duban.errors import Unavailable
+from duban.io.backoff import is_unavailable
 from duban.io.broker import connection
 from duban.io.settings import Settings
-from duban.io.waiting import is_unavailable
 
 Raw = ConsumerRecord[bytes, bytes]
 _POLL_MS = 250

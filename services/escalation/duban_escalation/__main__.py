@@ -6,11 +6,11 @@ import asyncio
 from functools import partial
 
 from duban.clock import DrivenClock, SystemClock
-from duban.io.consuming import Source
+from duban.io.consumer import Source
 from duban.io.delivering import Delivery
-from duban.io.following import clock_of, follow_packs
+from duban.io.feeds import clock_of, follow_packs
 from duban.io.service import Shell, run_service
-from duban.io.tailing import Tail
+from duban.io.tail import Tail
 from duban.messages.commands import Escalate
 from duban.messages.events import PROBLEMS, ProblemEvent
 from duban.messages.notices import NOTICES, TICKS, Notice, Tick

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from duban.clock import Clock
-from duban.io.waiting import until_available
+from duban.io.backoff import until_available
 from duban.messages.envelope import Record, encode
 from duban.policy.library import Library
 from duban.policy.rules import Rules

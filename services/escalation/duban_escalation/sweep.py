@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from duban.clock import Clock
-from duban.io.waiting import until_available
+from duban.io.backoff import until_available
 from duban.messages.envelope import Record
 from duban.messages.events import ProblemEvent
 from duban_escalation.domain import START, Position

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Set
 from functools import partial
 
-from duban.io.consuming import Source
-from duban.io.following import clock_of, follow_packs
+from duban.io.consumer import Source
+from duban.io.feeds import clock_of, follow_packs
 from duban.io.service import Shell, run_service
 from duban.io.settings import Settings
 from duban.messages.commands import COMMANDS, Command

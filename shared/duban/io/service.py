@@ -26,12 +26,12 @@ import uvloop
 
 from duban.errors import DubanError
 from duban.io import broker, logs, postgres
-from duban.io.consuming import OnPartitions, Runner, Source
+from duban.io.backoff import is_unavailable, until_available
+from duban.io.consumer import OnPartitions, Runner, Source
 from duban.io.health import Health
 from duban.io.migrations import migrate
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.io.settings import Settings
-from duban.io.waiting import is_unavailable, until_available
 
 S = TypeVar("S", bound=Settings)
 _log = structlog.get_logger(__name__)

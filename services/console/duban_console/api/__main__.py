@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from pydantic import Field
 
-from duban.io.following import follow_clock, follow_packs
+from duban.io.feeds import follow_clock, follow_packs
 from duban.io.http import Http
 from duban.io.service import Shell, run_service
 from duban.io.settings import Settings

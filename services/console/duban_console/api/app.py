@@ -9,7 +9,7 @@ from fastapi import Body, FastAPI, Query
 from fastapi.responses import JSONResponse
 
 from duban.clock import Clock
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.moves import Kind, Stage, Status
 from duban.policy.library import Library
 from duban.problem import Problem

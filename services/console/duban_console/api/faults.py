@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from duban.errors import RecordTooLarge, Unavailable
-from duban.io.waiting import is_unavailable
+from duban.io.backoff import is_unavailable
 from duban_console.acting import field_of
 from duban_console.api.answers import ApiFault, Fault, Faulty, as_json
 

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime
 
 from duban.clock import Clock
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban_console.acting import NewEntry, action_message, plain_name
 from duban_console.api.answers import SOURCE, Accepted, ApiFault, Decision, as_json
 from duban_console.api.sending import IdempotencyKey, Wait, command_id, sent

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from fastapi import Header, Query
 from fastapi.responses import JSONResponse
 
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.messages.commands import Command
 from duban.messages.envelope import Message, encode
 from duban_console.acting import CommandId

@@ -12,7 +12,7 @@ from itertools import chain, islice
 import asyncpg
 
 from duban.errors import DubanError
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.messages.envelope import Record
 from duban_console.bench import load
 from duban_console.bench.costs import costs, folder_bytes

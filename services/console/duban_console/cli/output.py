@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from duban.errors import DubanError, SettingsError, Unavailable
-from duban.io.waiting import is_unavailable
+from duban.io.backoff import is_unavailable
 from duban_console.acting import InvalidAction
 from duban_console.packs import Conflict
 from duban_local.children import StackError

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from duban.calendar import CalendarNotice
 from duban.errors import PackError
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.policy import PolicyPack, PublishedCalendar, Rules
 from duban.policy.advice import Advice, advice

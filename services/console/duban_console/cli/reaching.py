@@ -13,11 +13,11 @@ import asyncpg
 
 from duban.clock import DrivenClock
 from duban.errors import Unavailable
+from duban.io.backoff import is_unavailable
 from duban.io.delivering import delivery
 from duban.io.postgres import connect_pool
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.io.settings import Settings
-from duban.io.waiting import is_unavailable
 from duban.messages.notices import TICKS, Tick
 from duban_console.reading import Reading
 from duban_console.running import note_of

@@ -20,7 +20,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from duban.errors import DubanError, Unavailable
 from duban.io.broker import connection
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.envelope import Message, Payload, derived_id, encode
 from duban.messages.notices import Tick

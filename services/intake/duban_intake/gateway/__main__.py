@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import Field, SecretStr, field_validator
 
-from duban.io.following import follow_clock
+from duban.io.feeds import follow_clock
 from duban.io.http import Http
 from duban.io.service import Shell, run_service
 from duban.io.settings import Settings

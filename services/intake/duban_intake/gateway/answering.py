@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from duban.errors import RecordTooLarge, Unavailable
-from duban.io.waiting import is_unavailable
+from duban.io.backoff import is_unavailable
 from duban_intake.gateway.reading import Fault
 from duban_intake.vault.desk import VaultRefused
 from duban_intake.vault.sealing import Unsealable

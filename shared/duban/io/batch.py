@@ -13,7 +13,7 @@ from aiokafka.structs import TopicPartition
 from duban.errors import DubanError, Undecodable
 from duban.io.dead_letters import DeadLetter, dead_letter
 from duban.io.delivering import Delivery, Rejected, delivery
-from duban.io.isolating import Isolation
+from duban.io.isolation import Isolation
 from duban.io.metrics import DEAD_LETTERS, RECORDS
 from duban.messages.envelope import Payload, Record, Unheeded
 

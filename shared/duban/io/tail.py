@@ -11,10 +11,10 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from duban.errors import Undecodable
+from duban.io.backoff import until_available
 from duban.io.broker import connection
 from duban.io.delivering import Delivery, delivery
 from duban.io.settings import Settings
-from duban.io.waiting import until_available
 from duban.messages.envelope import Payload
 
 D = TypeVar("D", bound=Payload)

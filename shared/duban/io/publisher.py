@@ -23,10 +23,10 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import TopicPartition
 
 from duban.errors import RecordTooLarge, Unavailable
+from duban.io.backoff import is_unavailable, until_available
 from duban.io.broker import connection
 from duban.io.metrics import PUBLISH_SECONDS, PUBLISHED
 from duban.io.settings import Settings
-from duban.io.waiting import is_unavailable, until_available
 
 _log = structlog.get_logger(__name__)
 

@@ -17,15 +17,15 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, Ka
 from aiokafka.structs import TopicPartition
 
 from duban.errors import Unavailable
+from duban.io.backoff import backoff, dependency, until_available
+from duban.io.batch import Answers, Fetched, Handle, Handler, Source, Work
 from duban.io.broker import connection
+from duban.io.crash_points import crash_point
 from duban.io.dead_letters import DeadLetter
 from duban.io.delivering import Delivery, Rejected
-from duban.io.faults import crash_point
 from duban.io.metrics import BATCH_SECONDS, LAG, PARTITIONS, REBALANCES, RETRIES
-from duban.io.publishing import Publisher
+from duban.io.publisher import Publisher
 from duban.io.settings import Settings
-from duban.io.waiting import backoff, dependency, until_available
-from duban.io.working import Answers, Fetched, Handle, Handler, Source, Work
 from duban.messages.envelope import Record
 
 __all__ = ["Delivery", "Handler", "OnPartitions", "Rejected", "Runner", "Source"]
