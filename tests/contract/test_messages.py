@@ -14,11 +14,11 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from pydantic import BaseModel
 
+from duban.contracts.__main__ import documents
+from duban.contracts.catalogue import CHANNELS, TYPES
 from duban.errors import Undecodable
 from duban.messages import changes as c
 from duban.messages import commands as do
-from duban.messages.__main__ import documents
-from duban.messages.catalogue import CHANNELS, TYPES
 from duban.messages.envelope import Message, Payload, decode, derived_id, encode, structured
 from duban.messages.events import GENESIS, KINDS, ProblemEvent, Refused, canonical, chained
 from duban.messages.notices import Notice, Tick

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
+from duban.contracts.catalogue import message_table
 from duban.io.settings import Settings, settings_table
-from duban.messages.catalogue import message_table
 from duban.moves import AFTER_REJECTION, AFTER_STRIKE_OFF, IN_ANY_OPEN, NEXT, STAGE, Stage, Status
 from duban_console.api.__main__ import ApiSettings
 from duban_console.running import ROOT

@@ -3,5 +3,5 @@
 - :mod:`~duban.messages.envelope`: :class:`Message`, its two Kafka modes, derived ids.
 - :mod:`~duban.messages.report`, :mod:`~duban.messages.commands`, :mod:`~duban.messages.changes`,
   :mod:`~duban.messages.events`, :mod:`~duban.messages.notices`: what the topics carry, one module a topic.
-- :mod:`~duban.messages.catalogue`: all of them, and the documents that are generated from them.
+- :mod:`~duban.contracts.catalogue`: all of them, and the documents that are generated from them.
 """

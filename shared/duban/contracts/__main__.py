@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from duban.messages.catalogue import asyncapi, schemas
+from duban.contracts.catalogue import asyncapi, schemas
 
 FOLDER = Path(__file__).parents[1] / "contracts"
 
