@@ -8,7 +8,7 @@ from datetime import datetime
 from duban import duties
 from duban.calendar import Counting, Within
 from duban.moves import Kind
-from duban.policy.ladder import Obligation
+from duban.policy.model.ladder import Obligation
 from duban.policy.rules import Rules
 from duban.problem import Deadline, Mark, Problem
 

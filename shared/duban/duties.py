@@ -10,7 +10,7 @@ from uuid import UUID
 from duban.calendar import Within
 from duban.messages.commands import Cause
 from duban.messages.envelope import derived_id
-from duban.policy.duty import Duty, Every, Schedule, Window
+from duban.policy.model.duty import Duty, Every, Schedule, Window
 from duban.policy.rules import Rules
 
 _DAY = timedelta(days=1)

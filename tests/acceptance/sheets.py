@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from duban.policy.assessment import Assessment
+from duban.policy.model.assessment import Assessment
 from duban.problem import Event
 from duban_console.assessing.choosing import chosen
 from duban_console.assessing.compiling import Sheet, compiled

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from duban.messages.changes import Measured, Rebounded
-from duban.policy.ladder import MeasureKind
+from duban.policy.model.ladder import MeasureKind
 from duban_console.demo.story import sealed
 from tests.acceptance.timeline import Case, City, expect, local, rules_of
 

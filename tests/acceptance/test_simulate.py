@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from duban.policy import Rules
-from duban.policy.pack import PolicyPack
+from duban.policy.model.pack import PolicyPack
 from duban_console.cli import app
 from duban_console.demo import boston
 from duban_console.simulating.engine import Engine

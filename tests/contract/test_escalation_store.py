@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.messages.envelope import derived_id
-from duban.policy.ladder import MeasureKind
+from duban.policy.model.ladder import MeasureKind
 from duban_escalation.domain import START, Armed, Position
 from duban_escalation.handlers import Deadlines, Writing
 from duban_escalation.measures import MeasureTaken

@@ -17,8 +17,8 @@ from duban.messages import commands as do
 from duban.messages.envelope import derived_id
 from duban.moves import Status
 from duban.policy import Rules
-from duban.policy.assessment import Assessment, Bulletin
-from duban.policy.ladder import MeasureKind, Obligation
+from duban.policy.model.assessment import Assessment, Bulletin
+from duban.policy.model.ladder import MeasureKind, Obligation
 from duban.problem import Event
 from duban_console.assessing.choosing import chosen
 from duban_console.assessing.claims import Outcome, Verdict

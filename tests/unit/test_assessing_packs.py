@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from duban.errors import Undecodable
 from duban.messages.events import canonical
 from duban.moves import Stage, Status
-from duban.policy.assessment import (
+from duban.policy.model.assessment import (
     FITTING,
     MORE_IS_BETTER,
     USUAL,

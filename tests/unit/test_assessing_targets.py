@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from duban.errors import Undecodable
-from duban.policy.assessment import Bulletin
-from duban.policy.target import Target, strangers
+from duban.policy.model.assessment import Bulletin
+from duban.policy.model.target import Target, strangers
 from duban_console.assessing.sources import from_readings
 from duban_console.cli import app
 from tests.given import ROOT

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from duban.messages import commands as do
 from duban.messages.envelope import derived_id
 from duban.moves import Status
-from duban.policy.drawing import DrawRule
+from duban.policy.model.draw import DrawRule
 from duban.policy.rules import Rules
 from duban_console.drawing import Draw, Standing, command_id, draw, openings, rank, standing
 from duban_router.domain import Decided, Refusal, decide

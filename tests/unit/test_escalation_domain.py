@@ -13,8 +13,8 @@ from duban.messages.commands import Escalate
 from duban.messages.envelope import decode, derived_id, encode
 from duban.messages.events import GENESIS, ProblemEvent, Refused
 from duban.moves import Status
-from duban.policy.entry import Text
-from duban.policy.ladder import Measure, MeasureKind
+from duban.policy.model.entry import Text
+from duban.policy.model.ladder import Measure, MeasureKind
 from duban.policy.rules import Rules
 from duban_escalation.domain import Armed, armed, escalate, fired_anew
 from duban_escalation.measures import effect, measure_taken, notices_for

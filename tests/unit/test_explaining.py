@@ -14,10 +14,10 @@ from pydantic import Field, create_model
 from duban.messages.events import KINDS
 from duban.moves import Status
 from duban.policy import PolicyPack, load_pack, loading
-from duban.policy.entry import Founded, Text
-from duban.policy.ladder import RELATIVE
-from duban.policy.laws import breaches
-from duban.policy.organisation import TERRITORIAL
+from duban.policy.laws.problems import breaches
+from duban.policy.model.entry import Founded, Text
+from duban.policy.model.ladder import RELATIVE
+from duban.policy.model.organisation import TERRITORIAL
 from duban_console.explaining import Difference, Language, differences, explained
 from duban_console.explaining.words import EVENTS, ROLES, STATUSES
 

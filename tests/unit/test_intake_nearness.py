@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duban.messages.report import Location
-from duban.policy.organisation import Nearness
+from duban.policy.model.organisation import Nearness
 from duban_intake.nearness import EARTH_METRES, Grid, Place, metres_between
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)

@@ -21,8 +21,10 @@ from duban import policy
 from duban.calendar import within
 from duban.duties import openings
 from duban.errors import PackError
-from duban.policy import PolicyPack, Rules, laws, load_calendar, load_pack, loading
-from duban.policy.laws import LAWS, breaches
+from duban.policy import PolicyPack, Rules, load_calendar, load_pack
+from duban.policy import loader as loading
+from duban.policy.laws import problems as laws
+from duban.policy.laws.problems import LAWS, breaches
 
 ROOT: Final = Path(__file__).parents[2]
 SMALL: Final = ROOT / "tests/data/packs/small.yaml"

@@ -17,7 +17,7 @@ from duban.messages.events import GENESIS, ProblemEvent
 from duban.messages.report import Evidence, Report
 from duban.policy import PublishedCalendar, Rules
 from duban.policy.library import Library
-from duban.policy.pack import PolicyPack
+from duban.policy.model.pack import PolicyPack
 from duban.problem import Event, Problem
 from duban_console.demo.story import load_story
 from duban_console.simulating.engine import Engine

@@ -23,7 +23,7 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.moves import OPEN, Kind, Status
 from duban.policy import Rules
-from duban.policy.drawing import DrawRule
+from duban.policy.model.draw import DrawRule
 from duban.problem import Event, Problem, evolve
 from duban_console.acting import action_message, plain_name
 from duban_console.listings import entry_of

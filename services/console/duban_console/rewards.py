@@ -8,8 +8,8 @@ from pydantic import AwareDatetime, BaseModel
 
 from duban.moves import Status
 from duban.policy import PolicyPack
-from duban.policy.entry import Text
-from duban.policy.listing import RewardRule
+from duban.policy.model.entry import Text
+from duban.policy.model.listing import RewardRule
 from duban.problem import Problem
 
 #: How a reward comes to its end, by the event.

@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from duban.messages.report import Location
-from duban.policy.organisation import Nearness
+from duban.policy.model.organisation import Nearness
 
 #: Mean radius of the earth.
 EARTH_METRES: Final = 6_371_008.8

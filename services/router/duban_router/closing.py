@@ -5,7 +5,7 @@ from __future__ import annotations
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.moves import Kind, Status
-from duban.policy.handling import Closing
+from duban.policy.model.lifecycle import Closing
 from duban.policy.rules import Rules
 from duban.problem import Problem
 from duban_router import gate

@@ -18,7 +18,7 @@ from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message
 from duban.moves import NEXT, OPEN, Kind
-from duban.policy.ladder import Trigger
+from duban.policy.model.ladder import Trigger
 from duban.policy.rules import Rules
 from duban.problem import Event, Problem, evolve
 from duban_router import lists_and_rewards

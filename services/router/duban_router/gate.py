@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from duban.messages import changes as c
 from duban.messages import commands as do
-from duban.policy.handling import GateBlock, GateCheck
+from duban.policy.model.lifecycle import GateBlock, GateCheck
 from duban.policy.rules import Rules
 from duban.problem import Problem
 

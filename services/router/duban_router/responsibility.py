@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from duban.messages.report import Report
-from duban.policy.organisation import TERRITORIAL, Responsibility
+from duban.policy.model.organisation import TERRITORIAL, Responsibility
 from duban.policy.rules import Rules
 
 

@@ -12,7 +12,7 @@ from duban.messages.envelope import Payload
 from duban.messages.events import PROBLEMS, ProblemEvent
 from duban.messages.notices import NOTICES, TICKS
 from duban.messages.report import Report
-from duban.policy.pack import PACKS
+from duban.policy.model.pack import PACKS
 
 REPORTS: dict[str, type[Report]] = {Report.TYPE: Report}
 

@@ -1,7 +1,7 @@
 """Policy packs: what a city's document demands, as data. Pure."""
 
-from duban.policy.loading import load_calendar, load_pack
-from duban.policy.pack import PACKS, PolicyPack, PublishedCalendar
+from duban.policy.loader import load_calendar, load_pack
+from duban.policy.model.pack import PACKS, PolicyPack, PublishedCalendar
 from duban.policy.rules import Rules
 
 __all__ = ["PACKS", "PolicyPack", "PublishedCalendar", "Rules", "load_calendar", "load_pack"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from duban.calendar import CalendarNotice
-from duban.policy.pack import PolicyPack, PublishedCalendar
+from duban.policy.model.pack import PolicyPack, PublishedCalendar
 from duban.policy.rules import Rules
 
 

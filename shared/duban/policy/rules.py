@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 from duban.calendar import Calendar, CalendarNotice
 from duban.moves import Kind, Status
-from duban.policy.duty import Duty, Window
-from duban.policy.handling import FlagRule
-from duban.policy.ladder import Ladder, Measure, Obligation, Rung, Trigger
-from duban.policy.listing import ListRule, RewardRule
-from duban.policy.organisation import Area, Category, Nearness, Unit
-from duban.policy.pack import PolicyPack
+from duban.policy.model.duty import Duty, Window
+from duban.policy.model.ladder import Ladder, Measure, Obligation, Rung, Trigger
+from duban.policy.model.lifecycle import FlagRule
+from duban.policy.model.listing import ListRule, RewardRule
+from duban.policy.model.organisation import Area, Category, Nearness, Unit
+from duban.policy.model.pack import PolicyPack
 from duban.problem import Problem
 
 #: How the names of such deadlines end; no id of a pack has a colon in it.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from duban.policy import PolicyPack
-from duban.policy.assessment import Assessment, Bulletin, BulletinKind, Period
-from duban.policy.entry import Text
+from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, Period
+from duban.policy.model.entry import Text
 
 #: What a kind is called, and how often it is compiled, where the pack is silent.
 _USUAL: Final = {

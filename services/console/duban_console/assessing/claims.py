@@ -24,7 +24,7 @@ from duban.deadlines import owed, planned_date
 from duban.messages.changes import Escalated, Extended
 from duban.moves import Kind, Status
 from duban.policy import Rules
-from duban.policy.ladder import Obligation
+from duban.policy.model.ladder import Obligation
 from duban.policy.rules import Passing
 from duban.problem import Event, Mark, Problem
 

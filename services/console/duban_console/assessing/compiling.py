@@ -9,7 +9,7 @@ from typing import Any
 
 from duban.messages.report import Location
 from duban.policy import Rules
-from duban.policy.assessment import Assessment, Bulletin, BulletinKind, Column, Indicator, Period
+from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, Column, Indicator, Period
 from duban_console.assessing.histories import History
 from duban_console.assessing.periods import Window, window
 from duban_console.assessing.problems import OF_PROBLEMS, is_wanted, problem_rows

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Final
 
 from duban.policy import Rules
-from duban.policy.assessment import Assessment, Indicator, IndicatorKind
+from duban.policy.model.assessment import Assessment, Indicator, IndicatorKind
 from duban_console.assessing.claims import Outcome
 from duban_console.assessing.tallies import Tally, Times
 

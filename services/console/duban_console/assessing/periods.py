@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from duban.policy.assessment import Period
+from duban.policy.model.assessment import Period
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from duban.deadlines import due
 from duban.messages import changes as c
 from duban.moves import Kind, Stage
 from duban.policy import Rules
-from duban.policy.assessment import FITTING, Bulletin, BulletinKind, Column, Selection
+from duban.policy.model.assessment import FITTING, Bulletin, BulletinKind, Column, Selection
 from duban_console.assessing.claims import Outcome, Verdict
 from duban_console.assessing.histories import History
 from duban_console.assessing.periods import Window

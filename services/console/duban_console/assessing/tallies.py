@@ -11,7 +11,7 @@ from uuid import UUID
 from duban.messages import changes as c
 from duban.moves import Kind, Stage, Status
 from duban.policy import Rules
-from duban.policy.ladder import MeasureKind
+from duban.policy.model.ladder import MeasureKind
 from duban_console.assessing.claims import Outcome, Verdict
 from duban_console.assessing.histories import Deed, History
 from duban_console.assessing.periods import Window

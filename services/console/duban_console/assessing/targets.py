@@ -8,8 +8,8 @@ from datetime import date
 from typing import Any
 
 from duban.policy import Rules
-from duban.policy.assessment import Column
-from duban.policy.target import Target
+from duban.policy.model.assessment import Column
+from duban.policy.model.target import Target
 from duban_console.assessing.periods import Window
 from duban_console.assessing.words import WORDS, Language, listed, said
 

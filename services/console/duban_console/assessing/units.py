@@ -7,7 +7,7 @@ from typing import Final
 
 from duban.moves import Kind
 from duban.policy import Rules
-from duban.policy.assessment import Assessment, Column, Indicator
+from duban.policy.model.assessment import Assessment, Column, Indicator
 from duban_console.assessing.claims import Outcome
 from duban_console.assessing.histories import History
 from duban_console.assessing.indicators import Score, kept_rate, on_time_rate, ranks, score

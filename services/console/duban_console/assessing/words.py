@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, Protocol
 
-from duban.policy.assessment import Column
-from duban.policy.entry import Text
+from duban.policy.model.assessment import Column
+from duban.policy.model.entry import Text
 
 _C = Column
 

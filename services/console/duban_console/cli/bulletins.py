@@ -18,8 +18,8 @@ from rich.table import Table
 from duban.errors import PackError
 from duban.io.settings import Settings
 from duban.policy import PolicyPack, Rules
-from duban.policy.assessment import Bulletin, BulletinKind, Period
 from duban.policy.library import Library
+from duban.policy.model.assessment import Bulletin, BulletinKind, Period
 from duban.problem import Event
 from duban_console import packs
 from duban_console.assessing.choosing import chosen, offered

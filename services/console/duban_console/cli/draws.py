@@ -14,8 +14,8 @@ from duban.io.settings import Settings
 from duban.messages import commands as do
 from duban.messages.envelope import Message, encode
 from duban.policy import PolicyPack, Rules
-from duban.policy.drawing import DrawRule
 from duban.policy.library import Library
+from duban.policy.model.draw import DrawRule
 from duban_console import drawing, packs
 from duban_console.api.answers import as_json as jsonable
 from duban_console.assessing.sources import from_ledger

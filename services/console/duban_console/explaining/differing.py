@@ -10,9 +10,9 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel
 
 from duban.calendar import Within
-from duban.policy.entry import Text
-from duban.policy.organisation import Responsibility
-from duban.policy.pack import PolicyPack
+from duban.policy.model.entry import Text
+from duban.policy.model.organisation import Responsibility
+from duban.policy.model.pack import PolicyPack
 from duban_console.explaining.generic import field_name, others, value_in_words
 from duban_console.explaining.words import Language, Words
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from duban.calendar import Within
-from duban.policy.duty import Every
-from duban.policy.entry import Text
+from duban.policy.model.duty import Every
+from duban.policy.model.entry import Text
 from duban_console.explaining.words import EVENTS, Language, Words
 
 #: What the head of an entry says already.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from duban.calendar import Within
-from duban.policy.drawing import DrawRule
-from duban.policy.duty import Duty, Every
-from duban.policy.ladder import Measure
-from duban.policy.listing import AppealRule, ListRule, RewardRule
-from duban.policy.pack import PolicyPack
+from duban.policy.model.draw import DrawRule
+from duban.policy.model.duty import Duty, Every
+from duban.policy.model.ladder import Measure
+from duban.policy.model.listing import AppealRule, ListRule, RewardRule
+from duban.policy.model.pack import PolicyPack
 from duban_console.explaining.generic import called, others
 from duban_console.explaining.owing import consequences
 from duban_console.explaining.words import Words

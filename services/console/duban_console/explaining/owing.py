@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from duban.policy.ladder import Ladder, Obligation, Rung
-from duban.policy.pack import PolicyPack
+from duban.policy.model.ladder import Ladder, Obligation, Rung
+from duban.policy.model.pack import PolicyPack
 from duban_console.explaining.generic import others
 from duban_console.explaining.words import Words
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from duban.policy.entry import Founded
-from duban.policy.organisation import Nearness, Responsibility
-from duban.policy.pack import PolicyPack
+from duban.policy.model.entry import Founded
+from duban.policy.model.organisation import Nearness, Responsibility
+from duban.policy.model.pack import PolicyPack
 from duban_console.explaining.generic import called, field_name, others, section_in_words
 from duban_console.explaining.opening import draws, duties, lists, opened_by, rewards
 from duban_console.explaining.owing import obligations

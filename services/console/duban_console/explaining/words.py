@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from duban.calendar import Counting, Within
-from duban.policy.entry import Text
+from duban.policy.model.entry import Text
 
 
 class Language(StrEnum):

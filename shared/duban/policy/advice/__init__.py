@@ -10,25 +10,25 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from duban.calendar import Calendar
-from duban.policy.advice.opening import lists, opened_by_nothing, rewards
-from duban.policy.advice.owing import (
-    categories_without_a_limit,
-    founded_on_practice,
-    obligations_that_never_run,
-    rungs_cut_off,
-    statuses_nobody_watches,
-)
-from duban.policy.advice.routing import areas_without_a_unit, gaps, overlaps
-from duban.policy.advice.saying import Advice
-from duban.policy.advice.timing import (
+from duban.policy.advice.durations import (
     Times,
     limits_beyond_the_calendar,
     limits_longer_than_the_overall_one,
     reminders_that_never_come,
     rungs_out_of_order,
 )
-from duban.policy.advice.using import liaisons, never_used, superiors
-from duban.policy.pack import PolicyPack
+from duban.policy.advice.form import Advice
+from duban.policy.advice.obligations import (
+    categories_without_a_limit,
+    founded_on_practice,
+    obligations_that_never_run,
+    rungs_cut_off,
+    statuses_nobody_watches,
+)
+from duban.policy.advice.records import lists, opened_by_nothing, rewards
+from duban.policy.advice.routing import areas_without_a_unit, gaps, overlaps
+from duban.policy.advice.unused import liaisons, never_used, superiors
+from duban.policy.model.pack import PolicyPack
 
 __all__ = ["Advice", "advice"]
 

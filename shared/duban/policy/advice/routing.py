@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from duban.policy.advice.saying import Advice, some
-from duban.policy.advice.using import leaves
-from duban.policy.organisation import TERRITORIAL, Responsibility
-from duban.policy.pack import PolicyPack
+from duban.policy.advice.form import Advice, some
+from duban.policy.advice.unused import leaves
+from duban.policy.model.organisation import TERRITORIAL, Responsibility
+from duban.policy.model.pack import PolicyPack
 
 
 def gaps(pack: PolicyPack) -> Iterator[Advice]:

@@ -1,6 +1,6 @@
 """What a pack says of assessment (考核) and bulletins (通报): indicators with weights, and reports with columns. Pure.
 
-What each indicator measures is written beside its name here, what each column does in :mod:`duban.policy.columns`;
+What each indicator measures is written beside its name here, what each column does in :mod:`duban.policy.model.bulletin_columns`;
 :mod:`duban_console.assessing` counts it.
 """
 
@@ -15,8 +15,8 @@ from pydantic import Field, model_validator
 
 from duban.calendar import Within
 from duban.moves import Stage
-from duban.policy.columns import FITTING, USUAL, BulletinKind, Column
-from duban.policy.entry import Founded, Id, Name, Part, Text
+from duban.policy.model.bulletin_columns import FITTING, USUAL, BulletinKind, Column
+from duban.policy.model.entry import Founded, Id, Name, Part, Text
 
 
 class IndicatorKind(StrEnum):

@@ -7,14 +7,14 @@ from string import Formatter
 
 from duban.calendar import Within
 from duban.messages.events import OF_PROBLEMS
-from duban.policy.assessment import strangers
-from duban.policy.citing import LAWS as CITING
-from duban.policy.ladder import RELATIVE, TEXT_FIELDS, Rung
-from duban.policy.listing import LISTING_FIELDS
-from duban.policy.opening import LAWS as OPENING
-from duban.policy.organisation import TERRITORIAL, Responsibility
-from duban.policy.pack import PolicyPack
-from duban.policy.target import strangers as strangers_to_targets
+from duban.policy.laws.enforcement_items import LAWS as CITING
+from duban.policy.laws.records import LAWS as OPENING
+from duban.policy.model.assessment import strangers
+from duban.policy.model.ladder import RELATIVE, TEXT_FIELDS, Rung
+from duban.policy.model.listing import LISTING_FIELDS
+from duban.policy.model.organisation import TERRITORIAL, Responsibility
+from duban.policy.model.pack import PolicyPack
+from duban.policy.model.target import strangers as strangers_to_targets
 
 #: Where in the pack, and what is wrong there.
 Breach = tuple[str, str]

@@ -11,7 +11,7 @@ from duban.calendar import Within
 from duban.messages.commands import Rectification
 from duban.messages.events import OF_PROBLEMS
 from duban.moves import OF_OTHERS, Status
-from duban.policy.entry import Founded, Id, Name, Part, Text
+from duban.policy.model.entry import Founded, Id, Name, Part, Text
 
 
 class MeasureKind(StrEnum):

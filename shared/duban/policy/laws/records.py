@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from duban.policy.duty import Every
-from duban.policy.ladder import Measure
-from duban.policy.listing import ListRule
-from duban.policy.pack import PolicyPack
+from duban.policy.model.duty import Every
+from duban.policy.model.ladder import Measure
+from duban.policy.model.listing import ListRule
+from duban.policy.model.pack import PolicyPack
 
 #: The events by which a report has proved true.
 PROVED = ("verified", "struck_off")

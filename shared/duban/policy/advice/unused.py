@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from duban.policy.advice.saying import Advice
-from duban.policy.organisation import TERRITORIAL
-from duban.policy.pack import PolicyPack
+from duban.policy.advice.form import Advice
+from duban.policy.model.organisation import TERRITORIAL
+from duban.policy.model.pack import PolicyPack
 
 #: Keys whose values are never the id of a unit, a measure or a ladder.
 _OTHER_NAMES: Final = frozenset(

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from duban.calendar import CalendarNotice
 from duban.errors import PackError
-from duban.policy.laws import breaches
-from duban.policy.pack import PolicyPack
+from duban.policy.laws.problems import breaches
+from duban.policy.model.pack import PolicyPack
 
 M = TypeVar("M", bound=BaseModel)
 _BOOL = "tag:yaml.org,2002:bool"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from duban.policy.pack import PolicyPack
+from duban.policy.model.pack import PolicyPack
 
 
 def items_can_be_cited(pack: PolicyPack) -> Iterator[tuple[str, str]]:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from duban.calendar import Calendar, Within
 from duban.errors import CalendarError
-from duban.policy.advice.saying import Advice, Severity
-from duban.policy.ladder import Obligation
-from duban.policy.pack import PolicyPack
+from duban.policy.advice.form import Advice, Severity
+from duban.policy.model.ladder import Obligation
+from duban.policy.model.pack import PolicyPack
 
 
 class Times:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from duban.calendar import Within
-from duban.policy.entry import Founded, Id, Name, Part, Text
+from duban.policy.model.entry import Founded, Id, Name, Part, Text
 
 #: What the texts of a list may mention.
 LISTING_FIELDS = ("number", "list", "of", "ground", "bars", "until", "until_date")

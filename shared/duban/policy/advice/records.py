@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from duban.policy.advice.saying import Advice, Severity
-from duban.policy.listing import ListRule
-from duban.policy.pack import PolicyPack
+from duban.policy.advice.form import Advice, Severity
+from duban.policy.model.listing import ListRule
+from duban.policy.model.pack import PolicyPack
 
 
 def opened_by_nothing(pack: PolicyPack) -> Iterator[Advice]:

@@ -1,7 +1,7 @@
 """What a policy pack may say: everything that differs between cities, as data.
 
 A pack is one YAML file. Each entry that carries a rule names the clause of the document it rests on, or says
-``basis: practice`` where the document is silent. The laws that hold between entries stand in :mod:`duban.policy.laws`.
+``basis: practice`` where the document is silent. The laws that hold between entries stand in :mod:`duban.policy.laws.problems`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from pydantic import Field
 
 from duban.calendar import CalendarNotice, Counting, WorkingHours
 from duban.messages.envelope import Payload
-from duban.policy.assessment import Assessment, Bulletin
-from duban.policy.drawing import DrawRule
-from duban.policy.duty import Duty, Window
-from duban.policy.entry import Founded, Id, Name, Text
-from duban.policy.handling import Closing, Extension, FlagRule, Gate, HandBackRule, LookBackRule, PauseRule
-from duban.policy.ladder import Ladder, Measure, Obligation, Trigger
-from duban.policy.listing import ListRule, RewardRule
-from duban.policy.organisation import Area, Category, Channel, Fallback, Nearness, Responsibility, Unit
-from duban.policy.target import Target
+from duban.policy.model.assessment import Assessment, Bulletin
+from duban.policy.model.draw import DrawRule
+from duban.policy.model.duty import Duty, Window
+from duban.policy.model.entry import Founded, Id, Name, Text
+from duban.policy.model.ladder import Ladder, Measure, Obligation, Trigger
+from duban.policy.model.lifecycle import Closing, Extension, FlagRule, Gate, HandBackRule, LookBackRule, PauseRule
+from duban.policy.model.listing import ListRule, RewardRule
+from duban.policy.model.organisation import Area, Category, Channel, Fallback, Nearness, Responsibility, Unit
+from duban.policy.model.target import Target
 
 
 class WorkingTime(Founded):

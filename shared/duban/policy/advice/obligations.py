@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from duban.moves import NEXT, Status
-from duban.policy.advice.saying import Advice, some
-from duban.policy.ladder import Obligation
-from duban.policy.pack import PolicyPack
+from duban.policy.advice.form import Advice, some
+from duban.policy.model.ladder import Obligation
+from duban.policy.model.pack import PolicyPack
 
 
 def categories_without_a_limit(pack: PolicyPack) -> Iterator[Advice]:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from duban.calendar import Within
 from duban.calendar.within import ClockTime
-from duban.policy.entry import Founded, Id, Name, Part, Text
+from duban.policy.model.entry import Founded, Id, Name, Part, Text
 
 
 class Window(Founded):

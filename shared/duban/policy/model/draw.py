@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from duban.moves import OF_OTHERS, Status
-from duban.policy.entry import Founded, Id, Name, Text
+from duban.policy.model.entry import Founded, Id, Name, Text
 
 
 def _drawable(statuses: tuple[Status, ...]) -> tuple[Status, ...]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from duban.policy.entry import Founded, Id, Name, Part, Text
+from duban.policy.model.entry import Founded, Id, Name, Part, Text
 
 
 class Liaison(Part):

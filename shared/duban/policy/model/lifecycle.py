@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from duban.calendar import Within
-from duban.policy.entry import Founded, Id, Name, Text
+from duban.policy.model.entry import Founded, Id, Name, Text
 
 
 class HandBackRule(Founded):

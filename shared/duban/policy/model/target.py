@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import Field, model_validator
 
-from duban.policy.assessment import Bulletin
-from duban.policy.columns import BulletinKind
-from duban.policy.entry import Founded, Id, Name, Text
+from duban.policy.model.assessment import Bulletin
+from duban.policy.model.bulletin_columns import BulletinKind
+from duban.policy.model.entry import Founded, Id, Name, Text
 
 
 class Target(Founded):

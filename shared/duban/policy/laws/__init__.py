@@ -1,0 +1,1 @@
+"""The laws of a pack: what must hold between its entries. Pure."""

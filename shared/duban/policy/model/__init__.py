@@ -1,0 +1,1 @@
+"""What a pack may say: one module a part of the document. Pure."""
