@@ -16,7 +16,7 @@ from duban.policy import PolicyPack, PublishedCalendar, Rules, load_calendar, lo
 from duban.policy.laws.problems import breaches
 from duban.policy.library import Library
 from duban.problem import Deadline, Event, Problem
-from duban_router.domain import Decided, Refusal, decide
+from duban_router.domain.decision import Decided, Refusal, decide
 
 ROOT = Path(__file__).parents[1]
 SMALL = ROOT / "tests/data/packs/small.yaml"

@@ -22,7 +22,7 @@ from duban.messages.envelope import Message, derived_id
 from duban.messages.report import Filed, Report
 from duban.policy import Rules
 from duban.problem import Problem
-from duban_router.domain import Decided, decide
+from duban_router.domain.decision import Decided, decide
 from tests.acceptance.timeline import rules_of
 
 ROOT: Final = Path(__file__).parents[2]

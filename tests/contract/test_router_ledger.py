@@ -22,8 +22,8 @@ from duban.messages.envelope import Message, decode, derived_id
 from duban.messages.events import PROBLEMS, ProblemEvent, Refused
 from duban.messages.report import Filed
 from duban_router.handlers import CommandHandler, Conflict, Ledger, Writing
-from duban_router.ledger import SCHEMA, PostgresLedger
 from duban_router.memory import MemoryLedger
+from duban_router.store import SCHEMA, PostgresLedger
 from tests.given import report, small_library
 
 AT = datetime(2022, 4, 6, 2, 0, 0, 123456, tzinfo=UTC)

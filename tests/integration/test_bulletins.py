@@ -27,7 +27,7 @@ from duban.messages.report import Filed
 from duban_console.assessing.sources import from_ledger
 from duban_console.cli import app
 from duban_router.handlers import CommandHandler
-from duban_router.ledger import SCHEMA, PostgresLedger
+from duban_router.store import SCHEMA, PostgresLedger
 from tests.conftest import Stack
 from tests.given import ROOT, SMALL, report, small_library
 

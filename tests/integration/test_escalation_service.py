@@ -35,7 +35,7 @@ from duban.problem import Deadline
 from duban_local import topics
 from duban_local.kafka import Broker
 from duban_local.stack import silent
-from duban_router.domain import Decided
+from duban_router.domain.decision import Decided
 from tests.conftest import eventually
 from tests.given import ROOT, SMALL, Case, report
 

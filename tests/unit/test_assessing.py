@@ -25,7 +25,7 @@ from duban_console.assessing.claims import Outcome, Verdict
 from duban_console.assessing.compiling import Sheet, compiled
 from duban_console.assessing.histories import follow, histories
 from duban_console.assessing.sheets import to_csv, to_geojson, to_json
-from duban_router.domain import Decided, Refusal, decide
+from duban_router.domain.decision import Decided, Refusal, decide
 from tests.given import Case, report, small_rules
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 local

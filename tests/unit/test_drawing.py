@@ -16,7 +16,7 @@ from duban.moves import Status
 from duban.policy.model.draw import DrawRule
 from duban.policy.rules import Rules
 from duban_console.drawing import Draw, Standing, command_id, draw, openings, rank, standing
-from duban_router.domain import Decided, Refusal, decide
+from duban_router.domain.decision import Decided, Refusal, decide
 from tests.given import SEAL, Case, report, rules_with, small_rules
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)

@@ -18,7 +18,7 @@ from duban.policy.model.ladder import Measure, MeasureKind
 from duban.policy.rules import Rules
 from duban_escalation.domain import Armed, armed, escalate, fired_anew
 from duban_escalation.measures import effect, measure_taken, notices_for
-from duban_router.domain import Decided
+from duban_router.domain.decision import Decided
 from tests.given import Case, small_rules
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)

@@ -23,7 +23,7 @@ from duban_escalation.handlers import ProblemHandler, TickHandler
 from duban_escalation.memory import MemoryDeadlines, MemorySchedules
 from duban_escalation.opening import Opener
 from duban_escalation.sweep import Sweeper
-from duban_router.domain import Decided, Refusal
+from duban_router.domain.decision import Decided, Refusal
 from tests.given import Case, small_library
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)

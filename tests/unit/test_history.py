@@ -12,7 +12,7 @@ from duban.messages import commands as do
 from duban.messages.events import GENESIS, canonical, chained
 from duban.moves import NEXT, OF_OTHERS, OPEN, Status
 from duban.problem import Event, Mark, Problem
-from duban_router.domain import Decided, after
+from duban_router.domain.decision import Decided, after
 from tests.given import CODE, SEAL, Case, report, small_rules
 
 START = datetime(2022, 4, 6, 2, tzinfo=UTC)

@@ -11,7 +11,7 @@ from duban.messages import commands as do
 from duban.messages.events import GENESIS, ProblemEvent, canonical, chained
 from duban.moves import Kind, Status
 from duban_escalation.measures import PUBLIC, measure_taken, notices_for
-from duban_router.domain import Decided, Refusal
+from duban_router.domain.decision import Decided, Refusal
 from tests.given import SEAL, Case, entries, report
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city

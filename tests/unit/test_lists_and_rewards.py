@@ -17,7 +17,7 @@ from duban.moves import Kind, Status
 from duban.problem import Event
 from duban_escalation.lists_and_rewards import opened_because, told
 from duban_escalation.measures import PUBLIC, measure_taken
-from duban_router.domain import Decided, Refusal, draws, draws_on
+from duban_router.domain.decision import Decided, Refusal, draws, draws_on
 from tests.given import CODE, SEAL, Case, entries, report, rules_with
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city

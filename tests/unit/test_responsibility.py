@@ -10,7 +10,7 @@ import pytest
 
 from duban.policy import PolicyPack, Rules, load_pack
 from duban.policy.laws.problems import breaches
-from duban_router.responsibility import Assignment, assign
+from duban_router.domain.responsibility import Assignment, assign
 from tests.acceptance.timeline import rules_of
 from tests.given import ROOT, SMALL, report, small_rules
 

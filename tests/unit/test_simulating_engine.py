@@ -24,7 +24,7 @@ from duban_escalation.domain import opened_by
 from duban_escalation.measures import notices_for
 from duban_intake.domain import Arrival, Outcome, Receipt, submitted
 from duban_intake.domain import Refusal as IntakeRefusal
-from duban_router.domain import Decided, Refusal
+from duban_router.domain.decision import Decided, Refusal
 from tests.acceptance.timeline import City, rules_of
 from tests.given import ROOT, report, small_rules
 

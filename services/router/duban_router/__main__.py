@@ -11,7 +11,7 @@ from duban.io.service import Shell, run_service
 from duban.io.settings import Settings
 from duban.messages.commands import COMMANDS, Command
 from duban_router.handlers import CommandHandler
-from duban_router.ledger import SCHEMA, PostgresLedger
+from duban_router.store import SCHEMA, PostgresLedger
 
 HEALTH_PORT = 8302
 GROUP = "duban-router"

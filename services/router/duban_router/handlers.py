@@ -17,7 +17,7 @@ from duban.messages.events import GENESIS, ProblemEvent, Refused, canonical, cha
 from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban.problem import Event, Problem
-from duban_router.domain import REGISTER, Decided, Refusal, after, decide, draws, draws_on
+from duban_router.domain.decision import REGISTER, Decided, Refusal, after, decide, draws, draws_on
 
 SOURCE = "duban/router"
 _MOST_CONFLICTS = 5

@@ -17,7 +17,7 @@ from duban_console.simulating.engine import Engine
 from duban_escalation.domain import opened_by
 from duban_intake.domain import Arrival
 from duban_intake.domain import Refusal as IntakeRefusal
-from duban_router.domain import Refusal
+from duban_router.domain.decision import Refusal
 
 
 class Rehearsal(Seen):

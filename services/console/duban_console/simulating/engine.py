@@ -37,8 +37,8 @@ from duban_intake.domain import (
     take,
 )
 from duban_intake.nearness import Place
-from duban_router.domain import Decided, decide, draws, draws_on
-from duban_router.domain import Refusal as RouterRefusal
+from duban_router.domain.decision import Decided, decide, draws, draws_on
+from duban_router.domain.decision import Refusal as RouterRefusal
 
 
 class Witness(Protocol):

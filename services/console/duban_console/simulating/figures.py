@@ -18,7 +18,7 @@ from duban.policy.rules import passes
 from duban.problem import Deadline, Event, Problem
 from duban_intake.domain import Arrival
 from duban_intake.domain import Refusal as IntakeRefusal
-from duban_router.domain import Refusal
+from duban_router.domain.decision import Refusal
 
 Measure = c.Reminded | c.Escalated | c.Measured | c.Approved
 

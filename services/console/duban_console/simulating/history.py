@@ -20,7 +20,7 @@ from duban.messages.events import PROBLEMS, ProblemEvent
 from duban.policy.library import Library
 from duban.problem import Event, Problem
 from duban_console.simulating.sources import bare_event
-from duban_router.domain import after
+from duban_router.domain.decision import after
 
 SOURCE: Final = "duban/replay"
 _STRUCTURED: Final = [("content-type", b"application/cloudevents+json")]

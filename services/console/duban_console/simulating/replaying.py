@@ -15,7 +15,7 @@ from duban.policy import Rules
 from duban_console.simulating.engine import Engine
 from duban_console.simulating.figures import Figures, Lapse
 from duban_console.simulating.history import Fact, Step, facts_of
-from duban_router.domain import PERMITTED
+from duban_router.domain.decision import PERMITTED
 
 #: Who may act in the name of the office: under another pack that is another unit.
 _OFFICIAL: Final = frozenset({"office", "desk"})

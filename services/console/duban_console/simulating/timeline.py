@@ -11,7 +11,7 @@ from duban.messages.envelope import Message
 from duban.problem import Event, Problem
 from duban_intake.domain import Arrival
 from duban_intake.domain import Refusal as IntakeRefusal
-from duban_router.domain import Refusal
+from duban_router.domain.decision import Refusal
 
 
 class Timeline:

@@ -12,7 +12,7 @@ from duban.messages.handle import handle_of
 from duban.moves import Kind, Status
 from duban.policy.rules import Rules
 from duban.problem import Problem
-from duban_router.refusal import Changes, Refusal, missing_reason
+from duban_router.domain.refusal import Changes, Refusal, missing_reason
 
 #: The commands that make sense for one kind of record only; the ladder's own are for all.
 OF_LISTINGS = frozenset({do.Appeal, do.DecideAppeal, do.TakeOffList})

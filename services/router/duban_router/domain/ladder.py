@@ -8,7 +8,7 @@ from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.policy.rules import Passing, Rules
 from duban.problem import Deadline, Problem, Waiting
-from duban_router.refusal import Changes, Refusal, missing_reason
+from duban_router.domain.refusal import Changes, Refusal, missing_reason
 
 
 def _waiting(problem: Problem, command: do.Approve | do.Withhold, rules: Rules) -> Waiting | Refusal:

@@ -8,8 +8,8 @@ from duban.moves import Kind, Status
 from duban.policy.model.lifecycle import Closing
 from duban.policy.rules import Rules
 from duban.problem import Problem
-from duban_router import gate
-from duban_router.refusal import Changes, Refusal, missing_reason, refused
+from duban_router.domain import gate
+from duban_router.domain.refusal import Changes, Refusal, missing_reason, refused
 
 
 def complete(problem: Problem, command: do.Complete, rules: Rules) -> Changes:

@@ -8,9 +8,11 @@ from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.policy.rules import Rules
 from duban.problem import Problem, ReportRef
-from duban_router import climbing, closing, gate, lists_and_rewards
-from duban_router.refusal import Changes, Refusal, missing_reason, refused
-from duban_router.responsibility import assign
+from duban_router.domain import closure as closing
+from duban_router.domain import gate, lists_and_rewards
+from duban_router.domain import ladder as climbing
+from duban_router.domain.refusal import Changes, Refusal, missing_reason, refused
+from duban_router.domain.responsibility import assign
 
 
 def registered(command: do.Register, rules: Rules, now: datetime, numbered: int) -> Changes:

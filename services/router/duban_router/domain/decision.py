@@ -1,7 +1,7 @@
 """What the router decides: a command on a problem gives events, or a refusal with its reason. Pure.
 
 This module holds the frame: who may send what, which moves are legal, what follows from an event by itself.
-:mod:`duban_router.handling` holds what each command asks beyond that.
+:mod:`duban_router.domain.commands` holds what each command asks beyond that.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from duban.moves import NEXT, OPEN, Kind
 from duban.policy.model.ladder import Trigger
 from duban.policy.rules import Rules
 from duban.problem import Event, Problem, evolve
-from duban_router import lists_and_rewards
-from duban_router.climbing import recipients
-from duban_router.handling import act, opened, registered
-from duban_router.refusal import Changes, Refusal
+from duban_router.domain import lists_and_rewards
+from duban_router.domain.commands import act, opened, registered
+from duban_router.domain.ladder import recipients
+from duban_router.domain.refusal import Changes, Refusal
 
 __all__ = ["PERMITTED", "Decided", "Refusal", "after", "decide"]
 
