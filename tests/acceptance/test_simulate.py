@@ -27,7 +27,7 @@ from duban_console.simulating.engine import Engine
 from duban_console.simulating.figures import Figures
 from duban_console.simulating.playing import play
 from duban_console.simulating.sources import Act, Closing
-from duban_intake.importing import BadRow, load_mapping, read_reports
+from duban_intake.channels.csv_file import BadRow, load_mapping, read_reports
 from tests.acceptance.timeline import rules_of
 
 ROOT: Final = Path(__file__).parents[2]

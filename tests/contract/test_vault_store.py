@@ -29,7 +29,7 @@ from duban_intake.vault.contact import Bound, Contact
 from duban_intake.vault.custody import Kind
 from duban_intake.vault.desk import Rules, Vault, VaultRefused
 from duban_intake.vault.memory import MemoryVault
-from duban_intake.vault.sealing import Keyring, Unsealable
+from duban_intake.vault.seal import Keyring, Unsealable
 from duban_intake.vault.store import PostgresVault
 
 AT = datetime(2022, 4, 6, 2, 0, 0, 123456, tzinfo=UTC)

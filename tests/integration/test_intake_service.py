@@ -43,7 +43,7 @@ from duban.policy import PublishedCalendar, load_calendar, load_pack
 from duban_intake.domain import Outcome, own_problem, submitted
 from duban_intake.gateway.__main__ import GatewaySettings
 from duban_intake.gateway.app import EXAMPLE, create_app
-from duban_intake.gateway.batching import Batching
+from duban_intake.gateway.batcher import Batching
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
 from duban_intake.store import SCHEMA, PostgresStore
 from duban_intake.vault.desk import Vault

@@ -12,7 +12,7 @@ import yaml
 
 from duban.messages.envelope import Message
 from duban.messages.report import Location, Report
-from duban_intake.importing import BadRow, Mapping, MappingError, load_mapping, read_reports
+from duban_intake.channels.csv_file import BadRow, Mapping, MappingError, load_mapping, read_reports
 from tests.given import ROOT
 
 GIVEN: dict[str, Any] = {

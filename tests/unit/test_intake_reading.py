@@ -13,7 +13,7 @@ from cloudevents.core.v1.event import CloudEvent
 
 from duban.messages.report import Report
 from duban_intake.gateway.app import EXAMPLE
-from duban_intake.gateway.reading import JSON, STRUCTURED, Fault, read
+from duban_intake.gateway.request import JSON, STRUCTURED, Fault, read
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 REPORT = {"jurisdiction": "smallville", "channel": "hotline", "title": "黑臭水体"}

@@ -12,8 +12,8 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message, structured
 from duban.messages.report import Report
 from duban_console.simulating.sources import Act, Closing, SourceError, identities, json_reports, read_acts
+from duban_intake.channels.csv_file import BadRow, Mapping
 from duban_intake.domain import own_problem, submitted
-from duban_intake.importing import BadRow, Mapping
 from tests.given import report, small_rules
 
 AT = datetime(2024, 3, 4, 1, 0, tzinfo=UTC)

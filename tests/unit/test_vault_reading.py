@@ -13,9 +13,9 @@ from duban.messages.envelope import encode
 from duban.messages.handle import handle_of
 from duban.messages.report import Report
 from duban_intake.gateway.app import claimed
-from duban_intake.gateway.reading import JSON, STRUCTURED, Fault, Handed, read
+from duban_intake.gateway.request import JSON, STRUCTURED, Fault, Handed, read
 from duban_intake.vault.contact import Contact
-from duban_intake.vault.sealing import Keyring
+from duban_intake.vault.seal import Keyring
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 REPORT = {"jurisdiction": "smallville", "channel": "hotline", "title": "黑臭水体"}

@@ -15,7 +15,7 @@ from duban.errors import SettingsError
 from duban.messages.handle import ALPHABET, handle_of, normalised, written
 from duban_intake.gateway.__main__ import GatewaySettings
 from duban_intake.vault.contact import Bound, Contact
-from duban_intake.vault.sealing import Keyring, Sealed, Unsealable
+from duban_intake.vault.seal import Keyring, Sealed, Unsealable
 
 CONTACT = Contact(name="王小明", phone="13800138000", email="wang@example.com", other="after six only")
 BOUND = Bound("hotline", "42", "smallville", b"\x01" * 32)

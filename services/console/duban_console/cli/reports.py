@@ -24,8 +24,8 @@ from duban.messages.envelope import Message, decode, encode, first_fault
 from duban.messages.report import Report
 from duban_console.cli.output import AsJson, Code, command, err, fail, out, write_json
 from duban_console.cli.reaching import present, publishing, settings
+from duban_intake.channels.csv_file import BadRow, load_mapping, read_reports
 from duban_intake.domain import own_problem, submitted, unusable_identity
-from duban_intake.importing import BadRow, load_mapping, read_reports
 
 SOURCE: Final = "duban/cli"
 _BATCH: Final = 500

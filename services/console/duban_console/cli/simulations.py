@@ -31,7 +31,7 @@ from duban_console.simulating.replaying import replay as replayed
 from duban_console.simulating.showing import show, show_comparison
 from duban_console.simulating.sources import Act, Closing, identities, json_reports, read_acts
 from duban_console.simulating.timeline import Timeline
-from duban_intake.importing import BadRow, Mapping, load_mapping, read_reports
+from duban_intake.channels.csv_file import BadRow, Mapping, load_mapping, read_reports
 
 _SHOWN = 5
 _EVERY = 500

@@ -16,8 +16,8 @@ from duban.messages.envelope import Message, Payload, derived_id
 from duban.messages.report import Report
 from duban_console.demo.feed import Feed
 from duban_console.demo.player import Scene
+from duban_intake.channels.csv_file import BadRow, load_mapping, read_reports
 from duban_intake.domain import own_problem
-from duban_intake.importing import BadRow, load_mapping, read_reports
 
 JURISDICTION = "boston"
 OFFICE = "INFO"

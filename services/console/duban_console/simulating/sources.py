@@ -20,9 +20,9 @@ from duban.messages.envelope import Message, decode, first_fault
 from duban.messages.report import Evidence, Report
 from duban.policy import Rules
 from duban_console.acting import ACTIONS
+from duban_intake.channels.csv_file import BadRow
+from duban_intake.channels.csv_file import Mapping as Columns
 from duban_intake.domain import own_problem, submitted, unusable_identity
-from duban_intake.importing import BadRow
-from duban_intake.importing import Mapping as Columns
 
 #: The source of a report that names none, as for ``duban report send``.
 SOURCE: Final = "duban/cli"

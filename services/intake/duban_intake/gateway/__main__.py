@@ -13,10 +13,10 @@ from duban.io.service import Shell, run_service
 from duban.io.settings import Settings
 from duban.messages.report import Report
 from duban_intake.gateway.app import create_app
-from duban_intake.gateway.batching import Batching
+from duban_intake.gateway.batcher import Batching
 from duban_intake.store import SCHEMA, PostgresStore
 from duban_intake.vault.desk import Rules, Vault, custodians
-from duban_intake.vault.sealing import Keyring
+from duban_intake.vault.seal import Keyring
 from duban_intake.vault.store import PostgresVault
 
 HEALTH_PORT: Final = 8311

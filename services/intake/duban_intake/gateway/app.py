@@ -17,12 +17,12 @@ from duban.messages.envelope import Message, Record, encode
 from duban.messages.handle import handle_of
 from duban.messages.report import Report
 from duban_intake.domain import Outcome, Receipt, digest, own_problem
-from duban_intake.gateway.answering import FAULTS, Faulty, answer_faults, body_of, reached
-from duban_intake.gateway.custody import add_custody
-from duban_intake.gateway.reading import JSON, STRUCTURED, Fault, Handed, Submission, read
+from duban_intake.gateway.errors import FAULTS, Faulty, answer_faults, body_of, reached
+from duban_intake.gateway.request import JSON, STRUCTURED, Fault, Handed, Submission, read
+from duban_intake.gateway.vault_routes import add_custody
 from duban_intake.vault.contact import Bound
 from duban_intake.vault.desk import Vault
-from duban_intake.vault.sealing import Keyring
+from duban_intake.vault.seal import Keyring
 
 _PATH: Final = "/v1/reports"
 _FAULTS: Final = {

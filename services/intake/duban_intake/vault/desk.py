@@ -17,7 +17,7 @@ from duban_intake.domain import Refusal, own_problem
 from duban_intake.vault.chain import Line, Verdict, verdict
 from duban_intake.vault.contact import Bound, Contact
 from duban_intake.vault.custody import Act, Kind, folded, illegal
-from duban_intake.vault.sealing import Keyring, Sealed
+from duban_intake.vault.seal import Keyring, Sealed
 
 _log = structlog.get_logger(__name__)
 

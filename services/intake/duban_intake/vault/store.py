@@ -14,7 +14,7 @@ from duban_intake.vault.chain import Line, following
 from duban_intake.vault.contact import Bound
 from duban_intake.vault.custody import Act
 from duban_intake.vault.desk import Held
-from duban_intake.vault.sealing import Sealed
+from duban_intake.vault.seal import Sealed
 
 _KEEP = """
     insert into intake.vault_contacts

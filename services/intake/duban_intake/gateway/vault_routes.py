@@ -14,8 +14,8 @@ from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from duban_intake.domain import MOST_CHARACTERS
-from duban_intake.gateway.answering import FAULTS, Faulty, body_of, reached
-from duban_intake.gateway.reading import JSON, Fault, malformed
+from duban_intake.gateway.errors import FAULTS, Faulty, body_of, reached
+from duban_intake.gateway.request import JSON, Fault, malformed
 from duban_intake.vault.chain import Line, Verdict
 from duban_intake.vault.contact import Contact
 from duban_intake.vault.custody import Kind

@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException
 
 from duban.errors import RecordTooLarge, Unavailable
 from duban.io.backoff import is_unavailable
-from duban_intake.gateway.reading import Fault
+from duban_intake.gateway.request import Fault
 from duban_intake.vault.desk import VaultRefused
-from duban_intake.vault.sealing import Unsealable
+from duban_intake.vault.seal import Unsealable
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)

@@ -1,0 +1,1 @@
+"""One module a channel: from what a source sends to reports. Pure."""
