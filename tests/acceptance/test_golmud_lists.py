@@ -13,7 +13,7 @@ from duban.messages.handle import handle_of
 from duban.messages.report import Identity, Reporter
 from duban.moves import Kind
 from duban.policy.model.ladder import MeasureKind
-from duban_escalation.lists_and_rewards import told
+from duban_escalation.records import told
 from tests.acceptance.test_golmud import OFFICE, SEALED, measured, underway
 from tests.acceptance.timeline import Case, City, expect, lead, runs
 

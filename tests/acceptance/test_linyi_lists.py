@@ -17,7 +17,7 @@ from duban.messages.events import Refused
 from duban.messages.handle import handle_of
 from duban.moves import Kind
 from duban.policy import PolicyPack
-from duban_escalation.lists_and_rewards import told
+from duban_escalation.records import told
 from duban_intake.domain import Outcome, Receipt
 from tests.acceptance.test_linyi import GOOD, OFFICE, SEALED, underway
 from tests.acceptance.timeline import Case, City, expect, lead, local, measured, runs

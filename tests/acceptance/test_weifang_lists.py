@@ -9,7 +9,7 @@ import pytest
 
 from duban.messages.envelope import derived_id
 from duban.moves import Kind
-from duban_escalation.lists_and_rewards import told
+from duban_escalation.records import told
 from duban_intake.domain import Outcome, Receipt
 from tests.acceptance.test_weifang import OFFICE, SEALED, measured, planned, struck_off
 from tests.acceptance.timeline import Case, City, expect, lead, runs

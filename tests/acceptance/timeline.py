@@ -34,7 +34,7 @@ from duban.policy import PublishedCalendar, Rules, load_calendar, load_pack
 from duban.policy.library import Library
 from duban.problem import Event, Problem
 from duban_escalation.domain import Armed, Position, armed, escalate
-from duban_escalation.lists_and_rewards import opened_because
+from duban_escalation.records import opened_because
 from duban_intake.domain import Arrival, Neighbourhood, Outcome, Receipt, command, other_body, submitted, take
 from duban_intake.nearness import Place
 from duban_router.handlers import CommandHandler

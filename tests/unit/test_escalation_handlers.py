@@ -19,9 +19,9 @@ from duban.messages.notices import NOTICES, Notice, Tick
 from duban.moves import Status
 from duban.policy.library import Library
 from duban_escalation.domain import Armed, Position
+from duban_escalation.duty_schedule import Opener
 from duban_escalation.handlers import ProblemHandler, TickHandler
 from duban_escalation.memory import MemoryDeadlines, MemorySchedules
-from duban_escalation.opening import Opener
 from duban_escalation.sweep import Sweeper
 from duban_router.domain.decision import Decided, Refusal
 from tests.given import Case, small_library

@@ -19,11 +19,11 @@ from duban.errors import SettingsError, Unavailable
 from duban.io.delivering import Delivery
 from duban.messages.envelope import Message, derived_id
 from duban.messages.notices import Notice
+from duban_escalation.notices.address_guard import Guard, is_public
 from duban_escalation.notices.deliveries import MemoryDeliveries
-from duban_escalation.notices.guarding import Guard, is_public
 from duban_escalation.notices.handler import NoticeHandler
 from duban_escalation.notices.journal import Channel, Journal, Outcome
-from duban_escalation.notices.signing import Signer
+from duban_escalation.notices.signature import Signer
 from duban_escalation.notices.webhook import NoticeRefused, Webhook
 from duban_escalation.settings import EscalationSettings
 

@@ -9,9 +9,9 @@ from duban.io.delivering import Delivery
 from duban.messages.commands import COMMANDS, Open
 from duban.messages.envelope import Message, Record, decode
 from duban.messages.notices import Tick
+from duban_escalation.duty_schedule import Opener
 from duban_escalation.handlers import TickHandler
 from duban_escalation.memory import MemoryDeadlines, MemorySchedules
-from duban_escalation.opening import Opener
 from tests.given import small_library
 
 BEFORE = datetime(2022, 4, 10, 8, tzinfo=UTC)  # the day before the inspection of the small city, 16:00 there

@@ -15,8 +15,8 @@ from duban.messages.handle import handle_of
 from duban.messages.report import Identity, Reporter
 from duban.moves import Kind, Status
 from duban.problem import Event
-from duban_escalation.lists_and_rewards import opened_because, told
 from duban_escalation.measures import PUBLIC, measure_taken
+from duban_escalation.records import opened_because, told
 from duban_router.domain.decision import Decided, Refusal, draws, draws_on
 from tests.given import CODE, SEAL, Case, entries, report, rules_with
 

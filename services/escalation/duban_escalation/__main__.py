@@ -14,13 +14,13 @@ from duban.io.tail import Tail
 from duban.messages.commands import Escalate
 from duban.messages.events import PROBLEMS, ProblemEvent
 from duban.messages.notices import NOTICES, TICKS, Notice, Tick
+from duban_escalation.duty_schedule import Opener, OpeningLoop
 from duban_escalation.handlers import ProblemHandler, TickHandler
 from duban_escalation.notices.deliveries import PostgresDeliveries
 from duban_escalation.notices.handler import NoticeHandler
 from duban_escalation.notices.journal import Channel, Journal
-from duban_escalation.notices.signing import Signer
+from duban_escalation.notices.signature import Signer
 from duban_escalation.notices.webhook import Webhook, client
-from duban_escalation.opening import Opener, OpeningLoop
 from duban_escalation.settings import EscalationSettings
 from duban_escalation.store import SCHEMA, PostgresDeadlines, PostgresSchedules
 from duban_escalation.sweep import Sweeper

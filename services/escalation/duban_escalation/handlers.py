@@ -19,9 +19,9 @@ from duban.moves import OPEN
 from duban.policy.library import Library
 from duban.problem import Problem
 from duban_escalation.domain import START, Armed, Position, armed, escalate, fired_anew
-from duban_escalation.lists_and_rewards import TOLD, opened_because, told
 from duban_escalation.measures import TAKING, MeasureTaken, measure_taken, notices_for
 from duban_escalation.metrics import DELAY, FIRED
+from duban_escalation.records import TOLD, opened_because, told
 
 #: After every deadline.
 FAR: Final = datetime.max.replace(tzinfo=UTC)

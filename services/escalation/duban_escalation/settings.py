@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field, HttpUrl, SecretStr, ValidationInfo, field_validator
 
 from duban.io.settings import Settings
-from duban_escalation.notices.signing import Signer
+from duban_escalation.notices.signature import Signer
 
 
 class EscalationSettings(Settings):

@@ -178,7 +178,7 @@ def _measures(writing: Writing) -> tuple[list[object], ...]:
 
 
 class PostgresSchedules:
-    """Up to when duties have been opened, behind :class:`duban_escalation.opening.Opener`."""
+    """Up to when duties have been opened, behind :class:`duban_escalation.duty_schedule.Opener`."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool

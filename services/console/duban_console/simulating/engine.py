@@ -23,7 +23,7 @@ from duban.policy import PublishedCalendar, Rules
 from duban.policy.library import Library
 from duban.problem import Deadline, Event, Problem
 from duban_escalation.domain import Armed, escalate
-from duban_escalation.lists_and_rewards import opened_because
+from duban_escalation.records import opened_because
 from duban_intake.domain import (
     Arrival,
     Neighbourhood,

@@ -12,9 +12,9 @@ from duban.clock import Clock
 from duban.errors import DubanError, Unavailable
 from duban.messages.envelope import Message
 from duban.messages.notices import Notice
-from duban_escalation.notices.guarding import Guard
+from duban_escalation.notices.address_guard import Guard
 from duban_escalation.notices.journal import Channel, Outcome
-from duban_escalation.notices.signing import Signer
+from duban_escalation.notices.signature import Signer
 
 _log = structlog.get_logger(__name__)
 
