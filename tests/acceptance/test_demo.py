@@ -13,7 +13,7 @@ pytestmark = pytest.mark.stack
 
 def test_the_demo_adds_up() -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "duban_console.cli", "demo", "--json"],
+        [sys.executable, "-m", "duban_cli", "demo", "--json"],
         capture_output=True,
         text=True,
         timeout=400,

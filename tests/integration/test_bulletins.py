@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 from click.testing import Result
+from duban_cli import app
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
@@ -25,7 +26,6 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.report import Filed
 from duban_console.assessing.sources import from_ledger
-from duban_console.cli import app
 from duban_router.handlers import CommandHandler
 from duban_router.store import SCHEMA, PostgresLedger
 from tests.conftest import Stack

@@ -15,6 +15,8 @@ from uuid import UUID, uuid4
 
 import pytest
 import yaml
+from duban_cli.connection import asking
+from duban_cli.system import System, running
 
 from duban.io.publisher import Publisher
 from duban.messages import commands as do
@@ -24,10 +26,8 @@ from duban.messages.report import Filed
 from duban.moves import Kind, Status
 from duban.policy import loading
 from duban.problem import Problem
-from duban_console.cli.reaching import asking
 from duban_console.drawing import SOURCE, command_id, rank
 from duban_console.reading import Filters
-from duban_console.running import System, running
 from tests.commanding import Run, command_on
 from tests.given import ROOT, SEAL, SMALL, report, small_rules
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from duban_cli import app
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
@@ -15,7 +16,6 @@ from duban.errors import Undecodable
 from duban.policy.model.assessment import Bulletin
 from duban.policy.model.target import Target, strangers
 from duban_console.assessing.sources import from_readings
-from duban_console.cli import app
 from tests.given import ROOT
 
 PACK = ROOT / "deploy/packs/mianzhu-2018.yaml"

@@ -6,11 +6,11 @@ import re
 
 import pytest
 import typer
+from duban_cli import app
+from duban_cli.system import ROOT, SERVICES
 
 from duban.moves import NEXT, OF_OTHERS, Status
-from duban_console.cli import app
 from duban_console.documents import README, renewed, state_diagram
-from duban_console.running import ROOT, SERVICES
 from duban_local import topics
 
 TEXT = README.read_text("utf-8")

@@ -1,0 +1,175 @@
+"""The workloads. Each starts what it needs, counts what came of it, and is void when the count is wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import chain, islice
+
+import asyncpg
+
+from duban.errors import DubanError
+from duban.io.publisher import Publisher
+from duban.messages.envelope import Record
+from duban_cli.bench import load
+from duban_cli.bench.costs import costs, folder_bytes
+from duban_cli.bench.deadlines import measure
+from duban_cli.bench.limits import batched_insert, kafka_hop
+from duban_cli.demo.feed import Feed
+from duban_cli.demo.player import Player
+from duban_cli.demo.summary import read_ledger
+from duban_cli.system import ROOT, System, running
+
+_CALENDAR = ROOT / "deploy/calendars/cn.yaml"
+_BATCH = 500
+Say = Callable[[str, str], None]
+Figures = dict[str, object]
+
+
+class Void(DubanError):
+    """The run counted wrong: its figures mean nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A rate with what it took: per second, wall seconds, CPU seconds per 1,000 by part, peak memory by part."""
+
+    per_s: float
+    wall_s: float
+    cpu_s_per_1000: dict[str, float]
+    cpu_s_per_1000_all: float
+    peak_mb: dict[str, float]
+
+
+@asynccontextmanager
+async def _system(services: Sequence[str], say: Say) -> AsyncIterator[System]:
+    async with running(services=services, clock="driven", publish=[load.PACK, _CALENDAR], say=say) as system:
+        yield system
+
+
+class _Measured:
+    """Wall time and cost of a stretch of a run."""
+
+    def __init__(self, system: System, count: int) -> None:
+        self._system, self._count = system, count
+        self._before = costs(system.pids)
+        self._begun = time.perf_counter()
+
+    def figure(self) -> Figure:
+        wall = time.perf_counter() - self._begun
+        used = costs(self._system.pids).since(self._before)
+        per = {name: round(seconds / self._count * 1000, 3) for name, seconds in used.cpu.items()}
+        return Figure(round(self._count / wall, 1), round(wall, 3), per, round(sum(per.values()), 3), used.peak_mb)
+
+
+async def _send(publisher: Publisher, records: Iterable[Record]) -> None:
+    waiting = iter(records)
+    while batch := list(islice(waiting, _BATCH)):
+        await publisher.publish(batch)
+
+
+async def lifecycles(problems: int, say: Say) -> Figures:
+    """W1: every report becomes a problem, is handled, in part after one or two lapses, and struck off."""
+    services = ("escalation", "router", "intake")
+    async with _system(services, say) as system:
+        async with Player(system.settings, Feed(system.settings), lambda at, played: None) as player:
+            publisher = Publisher(system.settings, "duban-bench")
+            await publisher.start()
+            sets = _shares(problems)
+            work = [_encoded(numbers, at) for numbers, at in sets]
+            reports = [load.submission(n) for n in chain(range(problems), range(0, problems, 10))]
+            say("W1", f"{problems} problems, {len(reports)} reports")
+            before = folder_bytes(system.folder)
+            measured = _Measured(system, problems)
+            await _send(publisher, reports)
+            await player.quiet()
+            for (_, at), records in zip(sets, work, strict=True):
+                await player.tick(at)
+                await _send(publisher, records)
+                await player.quiet()
+            figure = measured.figure()
+            await publisher.stop()
+            await _check_lifecycles(system.database, problems)
+            grown = folder_bytes(system.folder) - before
+        limits = {
+            "kafka_hop": await kafka_hop(system.settings, 50_000, 1500),
+            "postgres": await batched_insert(system.database, 50_000, 1500),
+        }
+        return {**asdict(figure), "problems": problems, "bytes_per_problem": round(grown / problems), "limits": limits}
+
+
+def _shares(problems: int) -> list[tuple[range, datetime]]:
+    """Who is handled when: 70 % in time, 20 % after one lapse, 10 % after two."""
+    first, second = problems * 7 // 10, problems * 9 // 10
+    lapse_at = load.BEGINS_AT + load.LAPSE
+    return [
+        (range(first), load.BEGINS_AT),
+        (range(first, second), lapse_at),
+        (range(second, problems), lapse_at + load.RUNG),
+    ]
+
+
+def _encoded(numbers: range, at: datetime) -> list[Record]:
+    return [record for number in numbers for record in load.way_to_strike_off(number, at)]
+
+
+async def _check_lifecycles(database: str, problems: int) -> None:
+    ledger = await read_ledger(database)
+    first, second = problems * 7 // 10, problems * 9 // 10
+    lapses = (problems - first) + (problems - second)
+    wanted = {"problems": problems, "struck off": problems, "broken": 0, "events": problems * 6 + lapses}
+    found = {
+        "problems": len(ledger.registered), "struck off": ledger.struck_off, "broken": len(ledger.broken),
+        "events": ledger.events,
+    }  # fmt: skip
+    if found != wanted:
+        raise Void(f"W1 counted {found}, expected {wanted}")
+
+
+async def intake(reports: int, say: Say) -> Figures:
+    """W3: intake alone, from a topic that holds all reports to commands and receipts."""
+    async with _system(("intake",), say) as system:
+        records = [load.submission(n) for n in chain(range(reports), range(0, reports, 10))]
+        figure = await _drained(system, "duban-intake", records, len(records))
+        limit = await batched_insert(system.database, 50_000, 100)
+        return {**asdict(figure), "reports": len(records), "limits": {"postgres": limit}}
+
+
+async def router(problems: int, say: Say) -> Figures:
+    """The router alone: registrations and whole ways to strike-off, from a topic that holds all commands."""
+    async with _system(("router",), say) as system:
+        ways = (load.way_to_strike_off(number, load.BEGINS_AT) for number in range(problems))
+        records = [*map(load.registration, range(problems)), *chain.from_iterable(ways)]
+        figure = await _drained(system, "duban-router", records, len(records))
+        ledger = await read_ledger(system.database)
+        if ledger.struck_off != problems:
+            raise Void(f"the router struck off {ledger.struck_off} of {problems}")
+        limit = await batched_insert(system.database, 50_000, 1500)
+        return {**asdict(figure), "commands": len(records), "limits": {"postgres": limit}}
+
+
+async def _drained(system: System, group: str, records: list[Record], count: int) -> Figure:
+    """From the first record sent to the last offset committed by ``group``; the sender's time is in it."""
+    publisher = Publisher(system.settings, "duban-bench")
+    await publisher.start()
+    async with Player(system.settings, Feed(system.settings), lambda at, played: None) as player:
+        measured = _Measured(system, count)
+        await _send(publisher, records)
+        await player.quiet(within=300.0, groups=[group])
+        figure = measured.figure()
+    await publisher.stop()
+    return figure
+
+
+async def deadlines(armed: int, say: Say) -> Figures:
+    """W4: arm, meet 90 %, let the rest lapse; then a herd in one second."""
+    async with running(services=(), say=say) as system:
+        session = await asyncpg.connect(system.database)
+        await session.execute("create database bench_deadlines")
+        await session.close()
+        figures = await measure(f"{system.database.rpartition('/')[0]}/bench_deadlines", armed)
+        limit = await batched_insert(system.database, 50_000, 100)
+        return {**figures, "armed": armed, "limits": {"postgres": limit}}

@@ -1,0 +1,1 @@
+"""One module a command of ``duban``, or a group of them."""

@@ -1,0 +1,114 @@
+"""``duban act``: an action on a problem, straight to the topic of commands."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+from rich.markup import escape
+
+from duban.io.settings import Settings
+from duban.messages.commands import Command
+from duban.messages.envelope import Message, encode
+from duban_cli.commands.problem import found_problem
+from duban_cli.connection import asking, present, publishing, settings
+from duban_cli.files import EvidenceFiles, read_code, sealed
+from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_console.acting import ACTIONS, InvalidAction, action_message, parsed
+from duban_console.reading import Outcome, Reading
+
+SOURCE = "duban/cli"
+_HELP = f"One of: {', '.join(ACTIONS)}."
+
+
+@command
+async def act(
+    problem: Annotated[str, typer.Argument(help="The problem: its id or its number.")],
+    action: Annotated[str, typer.Argument(help=_HELP)],
+    unit: Annotated[str, typer.Option(help="The unit that acts.")],
+    person: Annotated[str | None, typer.Option(help="Who in the unit.")] = None,
+    reason: Annotated[str, typer.Option(help="Why; some actions need it.")] = "",
+    outcome: Annotated[str | None, typer.Option(help="complete: one of the pack's outcomes.")] = None,
+    note: Annotated[str | None, typer.Option(help="progress: how far it is.")] = None,
+    clause: Annotated[str | None, typer.Option(help="dispatch, hand_back: the clause it rests on.")] = None,
+    lead_unit: Annotated[str | None, typer.Option(help="dispatch: the unit that leads.")] = None,
+    co_unit: Annotated[list[str] | None, typer.Option(help="dispatch: a unit that helps; repeatable.")] = None,
+    passed: Annotated[bool | None, typer.Option("--passed/--sent-back", help="verify: the verdict.")] = None,
+    evidence: EvidenceFiles = None,
+    code_file: Annotated[
+        str | None, typer.Option(help="collect: the file with the code of the report; - asks, or reads stdin.")
+    ] = None,
+    data: Annotated[str, typer.Option(help="Any further fields of the command, as a JSON object.")] = "{}",
+    id_: Annotated[str | None, typer.Option("--id", help="Its id; the same id again is the same action.")] = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the outcome.")] = 5.0,
+    as_json: AsJson = False,
+) -> None:
+    """Send an action on a problem and say what came of it; ends with 4 when it is refused.
+
+    Example: duban act MY-2024-0007 complete --unit water --outcome rectified
+    """
+    given = {
+        "outcome": outcome, "note": note, "clause": clause, "lead_unit": lead_unit, "co_units": co_unit or None,
+        "passed": passed, "id": id_, "evidence": sealed(evidence) if evidence else None,
+        "code": read_code(code_file) if code_file else None,
+    }  # fmt: skip
+    actor = {"unit": unit, **({"person": person} if person else {})}
+    said = {name: value for name, value in given.items() if value is not None}
+    wanted, chosen = parsed({**fields_of(data), **said, "action": action, "actor": actor, "reason": reason})
+    known = settings()
+    async with asking(known) as reading:
+        standing = await found_problem(reading, problem)
+        message = action_message(
+            wanted, id_=chosen or str(uuid4()), problem_id=standing.id, jurisdiction=standing.jurisdiction,
+            source=SOURCE, at=await present(known),
+        )  # fmt: skip
+        decided = await sent(message, known, reading, wait)
+    tell(decided, message, wait, as_json)
+
+
+async def sent(message: Message[Command], known: Settings, reading: Reading, wait: float) -> Outcome | None:
+    """Send ``message``; what came of it, if that stands in the ledger within ``wait`` seconds."""
+    async with publishing(known) as publisher:
+        record = encode(message)
+        publisher.check(record)
+        await publisher.publish([record])
+    return await reading.awaited(SOURCE, message.id, wait) if wait else None
+
+
+def fields_of(data: str) -> dict[str, Any]:
+    """The further fields of a command, from ``--data``."""
+    try:
+        fields = json.loads(data)
+    except json.JSONDecodeError as error:
+        raise InvalidAction("not_json", "--data", f"is no JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise InvalidAction("invalid", "--data", "is no JSON object")
+    return fields
+
+
+def tell(decided: Outcome | None, message: Message[Command], wait: float, as_json: bool) -> None:
+    """Say what came of the command, and end with the code for it."""
+    name, message_id = type(message.data).__name__, message.id
+    if decided is not None and str(decided.problem_id) != message.subject:
+        fail(Code.CONFLICT, f"the id {message_id} belongs to a command for problem {decided.problem_id}")
+    if decided is None:
+        if as_json:
+            write_json({"command": message_id, "status": "accepted"})
+        if wait:
+            fail(Code.UNAVAILABLE, f"{name} is with the broker as {message_id}, but the router has not decided it yet")
+        err().print(f"{name} accepted as {escape(message_id)}")
+        return
+    if decided.refused is not None:
+        if as_json:
+            refused = decided.refused.model_dump(mode="json", exclude_none=True)
+            write_json({"command": message_id, "status": "refused", "refused": refused})
+        fail(Code.CONFLICT, f"refused ({decided.refused.code}): {decided.refused.reason}")
+    events = [line.event for line in decided.lines]
+    if as_json:
+        bodies = [event.model_dump(mode="json", exclude_none=True) for event in events]
+        write_json({"command": message_id, "status": "done", "events": bodies})
+        return
+    for event in events:
+        out().print(f"[green]✓[/] {event.change.kind} (version {event.version}) at {event.at.isoformat()}")

@@ -1,0 +1,207 @@
+"""``duban bulletin``: what the ledger says of units and problems, compiled as of an instant."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from duban.errors import PackError
+from duban.io.settings import Settings
+from duban.policy import PolicyPack, Rules
+from duban.policy.library import Library
+from duban.policy.model.assessment import Bulletin, BulletinKind, Period
+from duban.problem import Event
+from duban_cli.connection import present, settings
+from duban_cli.output import Code, command, err, fail, out
+from duban_console import packs
+from duban_console.assessing.choosing import chosen, offered
+from duban_console.assessing.compiling import Sheet, compiled
+from duban_console.assessing.histories import histories
+from duban_console.assessing.periods import as_of as instant
+from duban_console.assessing.sheets import to_csv, to_geojson, to_json
+from duban_console.assessing.sources import from_file, from_ledger, from_readings
+from duban_console.assessing.targets import Reading
+from duban_console.assessing.words import Language
+
+
+class Format(StrEnum):
+    """How a bulletin is written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    GEOJSON = "geojson"
+
+
+_AS_JSON: Final[dict[Format, Callable[[Sheet], bytes]]] = {Format.JSON: to_json, Format.GEOJSON: to_geojson}
+
+
+class Tongue(StrEnum):
+    """In which language a bulletin is written."""
+
+    EN = "en"
+    ZH = "zh"
+
+
+@command
+async def bulletin(
+    pack: Annotated[str, typer.Argument(help="A pack that is published (its id, id@version or city), or its file.")],
+    kind: Annotated[str, typer.Argument(help=f"The id of one of its bulletins, or {', '.join(BulletinKind)}.")],
+    as_of: Annotated[
+        str, typer.Option("--as-of", help="The end of this local day, or a local time, YYYY-MM-DDTHH:MM.")
+    ],
+    period: Annotated[Period | None, typer.Option(help="Another period than that of the pack.")] = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="How it is written; as geojson, what is open and lies somewhere.")
+    ] = (Format.TABLE),
+    events: Annotated[
+        Path | None,
+        typer.Option(help="Events from a file of JSON lines, not from the ledger.", dir_okay=False, exists=True),
+    ] = None,
+    readings: Annotated[
+        Path | None,
+        typer.Option(
+            help="For targets: a CSV file with the columns target,read_on,value.", dir_okay=False, exists=True
+        ),
+    ] = None,
+    bom: Annotated[
+        bool, typer.Option("--bom", help="Begin the CSV with a byte order mark, as Excel needs it.")
+    ] = False,
+    language: Annotated[
+        Tongue | None, typer.Option("--lang", help="Chinese where the pack has it, if not said.")
+    ] = None,
+) -> None:
+    """Compile a bulletin (通报), an account (月交账), lists (清单), a wall chart (挂图作战), or scores (考核).
+
+    It is about the period in which the day lies, up to its end. Later events do not matter: under the same pack and
+    calendar, whose versions it names, it has the same bytes for ever. Where a pack has grown, name it as id@version.
+    On time is what was done within the limit as first set, once for each unit and obligation; `duban simulate` counts
+    by the limits in force, each time anew, and shows another rate.
+
+    Example: duban bulletin mianyang account --as-of 2022-04-30 --format csv --bom > account.csv
+
+    Example: duban bulletin mianzhu wall-chart --as-of 2018-08-31
+
+    Example: duban bulletin mianzhu tasks --as-of 2018-08-31 --format geojson > tasks.geojson
+
+    Example: duban bulletin deploy/packs/mianzhu-2018.yaml targets --as-of 2019-12-31 --readings readings.csv
+    """
+    known = None if events or (readings and _is_file(pack)) else settings()
+    library, rules = await _rules(pack, known)
+    until_at = _instant(as_of, rules)
+    if known is not None and until_at > await present(known):
+        fail(Code.USAGE, f"{as_of} has not passed yet: what is compiled now would not be the same again")
+    asked = _asked(rules.pack, kind)
+    read = _readings(asked, readings, rules.pack)
+    told = () if asked.kind is BulletinKind.TARGETS else await _told(events, rules.pack, until_at)
+    found = histories(told, partial(_cited, library), rules.pack.jurisdiction, until_at)
+    tongue: Language = language.value if language else ("zh" if asked.title.zh else "en")
+    assessment = offered(rules.pack)[0]
+    sheet = compiled(asked, assessment, found, rules, until_at, period=period, language=tongue, readings=read)
+    _write(sheet, form, bom=bom)
+
+
+def _is_file(pack: str) -> bool:
+    """Whether the pack stands in a file: with all else from files, no broker and no ledger is asked."""
+    return Path(pack).is_file()
+
+
+async def _told(events: Path | None, pack: PolicyPack, until_at: datetime) -> Iterable[Event]:
+    return from_file(events) if events else await from_ledger(settings(), pack.jurisdiction, until_at)
+
+
+def _readings(asked: Bulletin, path: Path | None, pack: PolicyPack) -> list[Reading]:
+    """The readings that a bulletin of targets needs, and no other can use."""
+    if asked.kind is BulletinKind.TARGETS and path is None:
+        fail(Code.USAGE, "targets are held against readings: name a CSV file with --readings (target,read_on,value)")
+    if asked.kind is not BulletinKind.TARGETS and path is not None:
+        fail(Code.USAGE, f"{asked.id} is a bulletin of kind {asked.kind}; only targets are held against --readings")
+    return from_readings(path, [one.id for one in pack.targets]) if path else []
+
+
+async def _rules(named: str, known: Settings | None) -> tuple[Library, Rules]:
+    """Every pack at hand, and the rules of the one that is named; a file is read with the calendars beside it."""
+    published = list((await packs.published(known)).values()) if known is not None else []
+    read = _read(Path(named))
+    library = Library()
+    for one in (*published, *read):
+        library.add(one)
+    matching = read[-1:] or [one for one in published if isinstance(one, PolicyPack) and named in _names(one)]
+    if not matching:
+        fail(Code.NOT_FOUND, f"no pack {named} is published, and no file has this name; see `duban pack ls`")
+    pack = max(matching, key=lambda one: one.version if isinstance(one, PolicyPack) else 0)
+    if not isinstance(pack, PolicyPack):
+        fail(Code.USAGE, f"{named} is a calendar, not a pack")
+    rules = library.rules(pack.ref)
+    if rules is None:
+        fail(Code.NOT_FOUND, f"the calendar of {pack.ref} is neither published nor in ../calendars beside the pack")
+    return library, rules
+
+
+def _cited(library: Library, ref: str) -> Rules:
+    """The rules that a problem began under, by which alone it can be judged."""
+    rules = library.rules(ref)
+    if rules is None:
+        fail(Code.NOT_FOUND, f"a problem began under {ref}, which is neither published nor beside the pack")
+    return rules
+
+
+def _names(pack: PolicyPack) -> tuple[str, str, str]:
+    return pack.ref, pack.id, pack.jurisdiction
+
+
+def _read(path: Path) -> list[packs.Published]:
+    """The calendars and the packs beside the file, and last what is in it; nothing where there is no such file."""
+    if not path.is_file():
+        return []
+    folder = path.resolve().parent
+    beside = sorted([*folder.parent.glob("calendars/*.yaml"), *folder.glob("*.yaml")])
+    return [*_sound(beside), packs.load(path)]
+
+
+def _sound(paths: list[Path]) -> Iterator[packs.Published]:
+    """What can be loaded of files that nobody named; a pack that is missing is told when a problem cites it."""
+    for path in paths:
+        with suppress(PackError):
+            yield packs.load(path)
+
+
+def _instant(as_of: str, rules: Rules) -> datetime:
+    try:
+        return instant(as_of, rules.zone)
+    except ValueError as error:
+        fail(Code.USAGE, f"--as-of: {error}; write 2022-04-30, or 2022-04-30T17:00")
+
+
+def _asked(pack: PolicyPack, kind: str) -> Bulletin:
+    try:
+        return chosen(pack, kind)
+    except LookupError as error:
+        fail(Code.NOT_FOUND, str(error.args[0]))
+
+
+def _write(sheet: Sheet, form: Format, *, bom: bool) -> None:
+    if sheet.bulletin.needs_approval:
+        err().print("[yellow]![/] a draft: it goes to nobody before it has been approved")
+    if form is Format.TABLE:
+        table = Table(title=escape(sheet.title), box=None, pad_edge=False, header_style="dim", title_justify="left")
+        for key, heading in sheet.columns:
+            number = any(isinstance(row[key], int | float) for row in sheet.rows)
+            table.add_column(escape(heading), justify="right" if number else "left", overflow="fold")
+        for row in sheet.rows:
+            table.add_row(*("–" if row[key] is None else escape(str(row[key])) for key, _ in sheet.columns))
+        out().print(table)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(to_csv(sheet, bom=bom) if form is Format.CSV else _AS_JSON[form](sheet))
+    sys.stdout.flush()

@@ -1,0 +1,87 @@
+"""``duban check`` and ``duban test``: what must hold before a change goes in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.markup import escape
+
+from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_cli.system import ROOT
+
+_BIN: Final = Path(sys.executable).parent
+#: Each check by its name; they share nothing, so they run at once.
+_CHECKS: Final[dict[str, list[str]]] = {
+    "lint": ["ruff", "check", "."],
+    "format": ["ruff", "format", "--check", "."],
+    "imports": ["lint-imports"],
+    "types": ["mypy"],
+    "unit tests": ["pytest", "tests/unit"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one check ended, after how many seconds, and what it said."""
+
+    name: str
+    exit_code: int
+    seconds: float
+    said: str
+
+
+@command
+async def check(as_json: AsJson = False) -> None:
+    """Lint, format, import laws, types and unit tests, all at once; ends with 1 if one fails.
+
+    Example: duban check
+    """
+    running = [asyncio.create_task(_run(name, argv)) for name, argv in _CHECKS.items()]
+    failed = 0
+    for finished in asyncio.as_completed(running):
+        result = await finished
+        failed += result.exit_code != 0
+        if as_json:
+            write_json({"check": result.name, "exit_code": result.exit_code, "seconds": round(result.seconds, 2)})
+            continue
+        mark = "[green]✓[/]" if result.exit_code == 0 else "[red]✗[/]"
+        out().print(f"{mark} {result.name} [dim]{result.seconds:.1f} s[/]")
+        if result.exit_code:
+            err().print(escape(result.said.strip()))
+    if failed:
+        fail(Code.FAILURE, f"{failed} of {len(running)} checks failed")
+
+
+async def _run(name: str, argv: list[str]) -> Result:
+    began = time.monotonic()
+    program, *arguments = argv
+    try:
+        process = await asyncio.create_subprocess_exec(
+            _BIN / program, *arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+    except FileNotFoundError:
+        return Result(name, 127, 0.0, f"{program} is not installed beside {sys.executable}: run ./duban once")
+    said, _ = await process.communicate()
+    assert process.returncode is not None
+    return Result(name, process.returncode, time.monotonic() - began, said.decode(errors="replace"))
+
+
+def test(
+    context: typer.Context,
+    arguments: Annotated[list[str] | None, typer.Argument(help="What pytest takes.", show_default=False)] = None,
+) -> None:
+    """Run every test, on the real broker and database; arguments go to pytest.
+
+    Example: duban test tests/integration -k replay
+    """
+    os.chdir(ROOT)
+    argv = [str(_BIN / "pytest"), *(arguments or []), *context.args]
+    raise typer.Exit(subprocess.run(argv, check=False).returncode)  # noqa: S603 - the developer's own arguments

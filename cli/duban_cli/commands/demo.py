@@ -1,0 +1,140 @@
+"""``duban demo``: cities' stories on the real stack, from report to strike-off, checked against what they tell."""
+
+from __future__ import annotations
+
+import asyncio
+import json as jsonlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from duban.errors import DubanError
+from duban_cli.demo import boston, cities
+from duban_cli.demo.board import board
+from duban_cli.demo.feed import Feed
+from duban_cli.demo.player import Player
+from duban_cli.demo.summary import Programme, Summary, faults, read_ledger, summarise
+from duban_cli.system import ROOT, System, running
+
+_BOSTON_FILES = (ROOT / "deploy/packs/boston-311.yaml", ROOT / "deploy/calendars/boston.yaml")
+
+
+def demo(
+    city: Annotated[
+        list[str] | None, typer.Option("--city", help="Play the story of this city instead; may be given again.")
+    ] = None,
+    story: Annotated[Path | None, typer.Option(help="Play the story in this file instead.")] = None,
+    pack: Annotated[Path | None, typer.Option(help="The pack of that story; else the one that it names.")] = None,
+    calendar: Annotated[
+        Path | None, typer.Option(help="The calendar of that pack; else the one that it names.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print each summary as a JSON line, and nothing else.")] = False,
+) -> None:
+    """Play cities' stories on the real stack, and check the outcome against what they tell.
+
+    Some 500 Boston requests with their real opening and closing times, and a Mianyang timeline of every kind of way:
+    in time, handed back, escalated rung by rung, sent back, struck off, attached, refused. A broker, a database and
+    the services are started in a temporary folder; the clock is driven, so the story gives the same ledger every time.
+    What the ledger holds in the end is compared with the city's data or with what the story tells, and, problem by
+    problem and duty by duty, with what the pure core makes of the same story on virtual time.
+
+    With --city or --story each story is played on a system of its own: the stories lie years apart, and the clock
+    runs one way.
+
+    Exit code 1 when anything does not add up.
+
+    Example: duban demo --city weifang --city golmud
+
+    Example: duban demo --story our-city-story.yaml --pack our-city.yaml --json
+    """
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    try:
+        programmes = list(_programmes(city or [], story, pack, calendar))
+    except DubanError as error:
+        raise typer.BadParameter(str(error)) from None
+    adds_up = True
+    for programme in programmes:
+        summary, found = asyncio.run(played(programme, Console(stderr=True, quiet=json), quiet=json))
+        if json:
+            sys.stdout.write(jsonlib.dumps(summary.json()) + "\n")
+        else:
+            _print(summary, found)
+        for fault in found:
+            sys.stderr.write(f"does not add up: {fault}\n")
+        adds_up = adds_up and not found
+    raise typer.Exit(0 if adds_up else 1)
+
+
+def _programmes(names: list[str], story: Path | None, pack: Path | None, calendar: Path | None) -> Iterator[Programme]:
+    if story is None and (pack or calendar):
+        raise DubanError("--pack and --calendar go with --story")
+    if not names and story is None:
+        yield Programme(_boston(), cities.named("mianyang"))
+    for name in names:
+        yield Programme(_boston()) if name == boston.JURISDICTION else Programme(city=cities.named(name))
+    if story is not None:
+        yield Programme(city=cities.load(story, pack, calendar))
+
+
+def _boston() -> boston.Boston:
+    return boston.load(cities.STORIES / "boston-2015.csv", cities.STORIES / "boston-mapping.yaml")
+
+
+async def played(programme: Programme, console: Console, *, quiet: bool) -> tuple[Summary, list[str]]:
+    """Play ``programme`` on a system of its own: the figures, and everything that does not add up, in words."""
+    begun = time.monotonic()
+    rehearsed = programme.rehearsed()
+    files = [*(_BOSTON_FILES if programme.boston else ()), *(programme.city.files if programme.city else ())]
+
+    def say(part: str, line: str) -> None:
+        console.print(f"[bold]{part:<12}[/] {line}")
+
+    async with running(clock="driven", publish=files, say=say) as system, Feed(system.settings) as feed:
+        say("playing", f"{programme.reports} reports: {', then '.join(programme.names)}")
+        await _play(system, feed, programme, console, quiet)
+        ledger = await read_ledger(system.database)
+        summary = summarise(programme, rehearsed, feed, ledger, time.monotonic() - begun)
+        return summary, list(faults(summary, programme, rehearsed, feed, ledger))
+
+
+async def _play(system: System, feed: Feed, programme: Programme, console: Console, quiet: bool) -> None:
+    east, city = programme.boston, programme.city
+    with Live(console=console, refresh_per_second=8, transient=False, auto_refresh=not quiet) as live:
+        show = _shower(live, feed, programme, quiet)
+        async with Player(system.settings, feed, show) as player:
+            if east:
+                await player.play(east.scenes, boston.UNTIL)
+            if city:
+                await player.play(city.scenes, city.until, city.stops)
+
+
+def _shower(live: Live, feed: Feed, programme: Programme, quiet: bool) -> Callable[[datetime, int], None]:
+    """What refreshes the board after a step, some eight times a second."""
+    last = 0.0
+    east, city = programme.boston, programme.city
+    scenes = (len(east.scenes) if east else 0) + (len(city.entries) if city else 0)
+    zones = {boston.JURISDICTION: boston.ZONE, **({city.name: city.story.zone} if city else {})}
+
+    def show(at: datetime, played: int) -> None:
+        nonlocal last
+        if not quiet and time.monotonic() - last > 0.12:
+            last = time.monotonic()
+            live.update(board(feed, at, played / scenes if scenes else 1.0, zones))
+
+    return show
+
+
+def _print(summary: Summary, found: list[str]) -> None:
+    table = Table(title="adds up" if not found else "does not add up", show_header=False)
+    for name, figure in summary.json().items():
+        table.add_row(name.replace("_", " "), ", ".join(figure) if isinstance(figure, tuple) else str(figure))
+    Console().print(table)

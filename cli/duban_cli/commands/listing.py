@@ -1,0 +1,143 @@
+"""``duban listing``: who stands on which list, whether somebody does, and an entry by hand of the keeper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from duban.moves import Kind, Status
+from duban_cli.commands.act import SOURCE, fields_of, sent, tell
+from duban_cli.connection import asking, present, settings
+from duban_cli.files import EvidenceFiles, sealed
+from duban_cli.output import AsJson, Code, command, err, instant_in, out, write_json
+from duban_cli.pages import page_of, say_more
+from duban_console.acting import action_message, new_entry, plain_name
+from duban_console.api.answers import as_json as jsonable
+from duban_console.listings import Entry, Listed, entry_of, listed
+from duban_console.reading import Filters
+
+listing_app = typer.Typer(no_args_is_help=True, help="Lists such as a blacklist (黑名单): who stands on them, and why.")
+
+Jurisdiction = Annotated[str | None, typer.Option(help="Only of this jurisdiction.")]
+OnList = Annotated[str | None, typer.Option("--list", help="Only this list, by its id in the pack.")]
+All = Annotated[bool, typer.Option("--all", help="Also entries that do not count yet, and those that have ended.")]
+
+
+@listing_app.command("check")
+@command
+async def check(
+    name: Annotated[str, typer.Argument(help="Letter by letter, after NFKC and without white space around it.")],
+    jurisdiction: Jurisdiction = None,
+    list_: OnList = None,
+    at: Annotated[str | None, typer.Option(help="As of this instant, ISO 8601 with its offset.")] = None,
+    everything: All = False,
+    as_json: AsJson = False,
+) -> None:
+    """Whether somebody stands on a list: ends with 0 if not, and with 6 if so.
+
+    Any list counts, be it one of praise: name the list that matters with --list.
+
+    Example: duban listing check 海西某某化工有限公司 --jurisdiction golmud
+    """
+    known = settings()
+    instant = instant_in("--at", at) if at else await present(known)
+    of = plain_name(name)
+    async with asking(known) as reading:
+        found = listed(of, await reading.listings(of, jurisdiction, list_), instant, everything=everything)
+    if as_json:
+        write_json(jsonable(found))
+    else:
+        _print(found)
+    if found.listed:
+        raise typer.Exit(Code.LISTED)
+
+
+def _print(found: Listed) -> None:
+    if found.entries:
+        out().print(_table(found.entries))
+    word = "[red]stands on a list[/]" if found.listed else "stands on no list"
+    err().print(f"{escape(found.of)} {word}")
+
+
+def _table(entries: Iterable[Entry]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("number", "list", "of", "ground", "status", "since", "until", "bars"):
+        table.add_column(title, overflow="fold")
+    for one in entries:
+        until = f"{one.until:%Y-%m-%d %H:%MZ}" if one.until else "–"
+        cells = (one.number, one.title, one.of, one.ground, one.status, f"{one.since:%Y-%m-%d %H:%MZ}", until)
+        table.add_row(*map(escape, (*cells, ", ".join(one.bars) or "–")))
+    return table
+
+
+@listing_app.command("ls")
+@command
+async def ls(
+    jurisdiction: Jurisdiction = None,
+    list_: OnList = None,
+    everything: All = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 500,
+    cursor: Annotated[str | None, typer.Option(help="Go on where an earlier page ended.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The entries in force, in the order in which they were made.
+
+    Example: duban listing ls --list blacklist
+    """
+    known = settings()
+    at = await present(known)
+    filters = Filters(jurisdiction, () if everything else (Status.LISTED,), category=list_, kind=Kind.LISTING)
+    page = await page_of(known, filters, limit, cursor)
+    standing = [entry for one in page.problems if (entry := entry_of(one, at)) is not None]
+    entries = [one for one in standing if everything or one.status is Status.LISTED]
+    if as_json:
+        for one in entries:
+            write_json(jsonable(one))
+    elif entries:
+        out().print(_table(entries))
+    say_more(page)
+
+
+@listing_app.command("put")
+@command
+async def put(
+    name: Annotated[str, typer.Argument(help="The enterprise, or the unit by its id.")],
+    list_: Annotated[str, typer.Option("--list", help="The list, by its id in the pack.")],
+    ground: Annotated[str, typer.Option(help="One of the grounds of the list, by its id.")],
+    jurisdiction: Annotated[str, typer.Option(help="Whose list it is.")],
+    unit: Annotated[str, typer.Option(help="The keeper of the list.")],
+    person: Annotated[str | None, typer.Option(help="Who in the unit.")] = None,
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    evidence: EvidenceFiles = None,
+    data: Annotated[str, typer.Option(help="Any further fields of the command, as a JSON object.")] = "{}",
+    id_: Annotated[str | None, typer.Option("--id", help="Its id; the same id again is the same entry.")] = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the outcome.")] = 5.0,
+    as_json: AsJson = False,
+) -> None:
+    """Put somebody on a list, by hand of its keeper and with evidence; ends with 4 when it is refused.
+
+    Where the pack gives notice, the entry does not count before that is over.
+
+    Example: duban listing put 某公司 --list blacklist --ground fraud --jurisdiction golmud --unit epb --evidence a.pdf
+    """
+    actor = {"unit": unit, **({"person": person} if person else {})}
+    said: dict[str, Any] = {"list": list_, "of": name, "ground": ground, "jurisdiction": jurisdiction}
+    proofs = {"evidence": sealed(evidence)} if evidence else {}
+    wanted = new_entry({**fields_of(data), **said, **proofs, "actor": actor, "reason": reason, "id": id_})
+    known = settings()
+    message_id = wanted.id or str(uuid4())
+    message = action_message(
+        wanted.command, id_=message_id, problem_id=wanted.record_id(message_id), jurisdiction=jurisdiction,
+        source=SOURCE, at=await present(known),
+    )  # fmt: skip
+    async with asking(known) as reading:
+        decided = await sent(message, known, reading, wait)
+        entry = await reading.problem(wanted.record_id(message_id)) if decided else None
+    tell(decided, message, wait, as_json)
+    if entry is not None:
+        err().print(f"as {escape(entry.number)}")

@@ -1,0 +1,214 @@
+"""``duban pack``: policy packs and calendars, checked and published."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from duban.calendar import CalendarNotice
+from duban.errors import PackError
+from duban.io.publisher import Publisher
+from duban.io.settings import Settings
+from duban.policy import PolicyPack, PublishedCalendar, Rules
+from duban.policy.advice import Advice, advice
+from duban_cli.connection import asking, present, publishing, settings
+from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_cli.system import ROOT
+from duban_console import packs
+from duban_console.explaining import Language, differences, explained, in_words, section_name
+from duban_console.recomputing import recompute
+
+pack_app = typer.Typer(no_args_is_help=True, help="Policy packs and calendars: check, explain, compare, publish, list.")
+
+APack = Annotated[str, typer.Argument(help="A file, or a published pack as id@version.", show_default=False)]
+Files = Annotated[list[Path], typer.Argument(help="Packs and calendars, YAML.", exists=True, dir_okay=False)]
+
+
+@pack_app.command("lint")
+@command
+async def lint(
+    files: Files,
+    strict: Annotated[bool, typer.Option("--strict", help="Let a warning count as a broken law.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check packs and calendars against every law; ends with 1 if one is broken.
+
+    A pack is also compiled on its calendar, taken from the files given, from ../calendars beside the pack, or from
+    those that come with Duban. What breaks no law and still looks like a slip is a warning; a note may be meant so.
+
+    Example: duban pack lint deploy/packs/mianyang-2022.yaml
+    """
+    broken = warned = 0
+    for path in files:
+        fault, found = _checked(path, files)
+        broken += fault is not None
+        warned += any(one.severity == "warning" for one in found)
+        if as_json:
+            where = {"path": fault.path, "law": fault.law} if fault else {}
+            write_json({"file": str(path), "ok": fault is None, **where, "advice": [asdict(one) for one in found]})
+        else:
+            _tell(path, fault, found)
+    if broken:
+        fail(Code.FAILURE, f"{broken} of {len(files)} files cannot be published")
+    if warned and strict:
+        fail(Code.FAILURE, f"{warned} of {len(files)} files have warnings")
+
+
+def _checked(path: Path, files: list[Path]) -> tuple[PackError | None, list[Advice]]:
+    """The first law that the file breaks; else what there is to say about it."""
+    notices = _notices(path, files)
+    try:
+        loaded = packs.load(path)
+        missing = packs.check_together([(path, loaded)], notices)
+    except PackError as error:
+        return error, []
+    if not isinstance(loaded, PolicyPack):
+        return None, []
+    if missing:
+        err().print(
+            f"[yellow]![/] {escape(str(path))}: calendar {missing[0]} not at hand, so working time is unchecked"
+        )
+    notice = next((one for one in notices if one.id == loaded.time.calendar), None)
+    return None, advice(loaded, Rules.compile(loaded, notice).calendar if notice else None)
+
+
+def _tell(path: Path, fault: PackError | None, found: list[Advice]) -> None:
+    console = out()
+    console.print(f"[red]✗[/] {escape(str(fault))}" if fault else f"[green]✓[/] {escape(str(path))}")
+    for one in found:
+        mark, style = ("[yellow]![/]", "") if one.severity == "warning" else ("[dim]·[/]", "[dim]")
+        console.print(f"  {mark} {style}{escape(f'{one.path}: {one.words}')} [dim]({one.code})[/]")
+
+
+def _notices(path: Path, files: list[Path]) -> list[CalendarNotice]:
+    """The calendars at hand, the nearest of each id; one that is itself broken is told when its own turn comes."""
+    found: dict[str, CalendarNotice] = {}
+    shipped = ROOT.glob("deploy/calendars/*.yaml")
+    for one in [*shipped, *path.resolve().parent.parent.glob("calendars/*.yaml"), *files]:
+        try:
+            loaded = packs.load(one)
+        except PackError:
+            continue
+        if isinstance(loaded, PublishedCalendar):
+            found[loaded.notice.id] = loaded.notice
+    return list(found.values())
+
+
+@pack_app.command("explain")
+@command
+async def explain(
+    pack: APack,
+    lang: Annotated[Language, typer.Option(help="The language of the sentences.")] = Language.EN,
+) -> None:
+    """Tell a pack in sentences, as Markdown: who answers for what, what is due when, and what follows if not.
+
+    Example: duban pack explain deploy/packs/mianyang-2022.yaml --lang zh
+    """
+    sys.stdout.write(explained(await _pack(pack), lang))
+
+
+@pack_app.command("diff")
+@command
+async def diff(
+    before: APack,
+    after: APack,
+    lang: Annotated[Language, typer.Option(help="The language of the pack's own texts.")] = Language.EN,
+    as_json: AsJson = False,
+) -> None:
+    """Say what changed between two packs, entry by entry; ends with 0 if nothing did, with 1 if something did.
+
+    Example: duban pack diff mianyang-2022@1 deploy/packs/mianyang-2022.yaml
+    """
+    try:
+        found = differences(await _pack(before), await _pack(after), lang)
+    except PackError as error:
+        fail(Code.USAGE, str(error))  # 1 would say that they differ
+    section = None
+    for one in found:
+        if as_json:
+            write_json(asdict(one))
+            continue
+        if one.section != section:
+            section = one.section
+            out().print(f"[bold]{escape(section_name(section, lang))}[/]")
+        out().print(f"  {escape(in_words(one))}")
+    if found:
+        raise typer.Exit(Code.FAILURE)
+
+
+async def _pack(named: str) -> PolicyPack:
+    """The pack in the file ``named``, or the published pack ``id@version``; ends the command where there is none."""
+    is_file = "@" not in named or Path(named).exists()  # noqa: ASYNC240 - nothing else runs
+    found = packs.load(Path(named)) if is_file else (await packs.published(settings())).get(named)
+    if found is None:
+        fail(Code.NOT_FOUND, f"{named} is neither a file nor a published pack: see `duban pack ls`")
+    if not isinstance(found, PolicyPack):
+        fail(Code.USAGE, f"{named} is a calendar, and no pack")
+    return found
+
+
+@pack_app.command("publish")
+@command
+async def publish(
+    files: Files,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be published.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Publish packs and calendars to every service: all of the files, or none.
+
+    A bad file is refused with 1; a pack that changed under an unchanged version with 4. What stands already stays.
+    After a new version of a calendar, the deadlines of every open problem that counts by it are evaluated again.
+
+    Example: duban pack publish deploy/packs/mianyang.yaml deploy/calendars/cn.yaml
+    """
+    known = settings()
+    async with publishing(known) as publisher:
+        at = await present(known)
+        changes = await packs.publish(known, publisher, files, at, dry_run=dry_run)
+        renewed = {change.key for change in changes if change.action == "publish" and not dry_run}
+        await _recompute(known, publisher, renewed, at)
+    for change in changes:
+        if as_json:
+            write_json({"key": change.key, "action": change.action, "file": change.file, "dry_run": dry_run})
+        else:
+            word = (
+                "stands as it is" if change.action == "unchanged" else "would be published" if dry_run else "published"
+            )
+            out().print(f"{escape(change.key)} {word}")
+
+
+async def _recompute(known: Settings, publisher: Publisher, renewed: set[str], at: datetime) -> None:
+    """Have the deadlines that count by one of the calendars ``renewed`` evaluated again."""
+    standing = await packs.published(known)
+    notices = [standing[key] for key in renewed if isinstance(standing.get(key), PublishedCalendar)]
+    for one in notices:
+        assert isinstance(one, PublishedCalendar)
+        async with asking(known) as reading:
+            sent = await recompute(reading, publisher, one.notice, standing, at)
+        err().print(f"the deadlines of {sent} open problems are evaluated again")
+
+
+@pack_app.command("ls")
+@command
+async def ls(as_json: AsJson = False) -> None:
+    """Every pack and calendar that is published.
+
+    Example: duban pack ls
+    """
+    table = Table("key", "version", "jurisdiction", "title", box=None, pad_edge=False, header_style="dim")
+    for key, one in sorted((await packs.published(settings())).items()):
+        pack = one if isinstance(one, PolicyPack) else None
+        version = pack.version if pack else one.notice.version if isinstance(one, PublishedCalendar) else 0
+        jurisdiction, title = (pack.jurisdiction, pack.title.en) if pack else ("–", "holiday calendar")
+        if as_json:
+            write_json({"key": key, "version": version, "jurisdiction": pack and pack.jurisdiction, "title": title})
+        table.add_row(escape(key), str(version), escape(jurisdiction), escape(title))
+    if not as_json:
+        out().print(table)

@@ -1,0 +1,155 @@
+"""``duban report``: reports from files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from io import TextIOWrapper
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import orjson
+import typer
+from pydantic import ValidationError
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+
+from duban.errors import Undecodable
+from duban.messages.envelope import Message, decode, encode, first_fault
+from duban.messages.report import Report
+from duban_cli.connection import present, publishing, settings
+from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_intake.channels.csv_file import BadRow, load_mapping, read_reports
+from duban_intake.domain import own_problem, submitted, unusable_identity
+
+SOURCE: Final = "duban/cli"
+_BATCH: Final = 500
+#: Replaced by the instant of sending.
+_UNSTATED: Final = datetime.fromtimestamp(0, UTC)
+
+report_app = typer.Typer(no_args_is_help=True, help="Reports (线索) from files.")
+
+
+@report_app.command("import")
+@command
+async def import_(
+    file: Annotated[Path, typer.Argument(help="A CSV file, UTF-8.", exists=True, dir_okay=False)],
+    mapping: Annotated[Path, typer.Option(help="Which column means what, YAML.", exists=True, dir_okay=False)],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the rows.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send the rows of a CSV file as reports; sent again, they are the same reports.
+
+    Every good row is sent, every bad one is named with its line and field; ends with 1 if there was a bad one.
+
+    Example: duban report import requests.csv --mapping deploy/demo/boston.mapping.yaml
+    """
+    known = settings() if not dry_run else None
+    rules = load_mapping(mapping.read_text("utf-8"), str(mapping))
+    sent = bad = 0
+    async with publishing(known) if known else nullcontext() as publisher:
+        at = await present(known) if known else datetime.now(UTC)
+        with file.open("rb") as raw, TextIOWrapper(raw, "utf-8-sig", newline="") as rows, _bar(file) as bar:
+            task = bar.add_task(file.name, total=file.stat().st_size, sent=0, bad=0)
+            for some in _some(read_reports(rows, rules, at), _BATCH):
+                good = [one for one in some if not isinstance(one, BadRow)]
+                for fault in some:
+                    if isinstance(fault, BadRow):
+                        _tell(fault, file, as_json)
+                if publisher:
+                    await publisher.publish([encode(one) for one in good])
+                sent, bad = sent + len(good), bad + len(some) - len(good)
+                bar.update(task, completed=raw.tell(), sent=sent, bad=bad)
+    if as_json:
+        write_json({"file": str(file), "good": sent, "bad": bad, "sent": 0 if dry_run else sent})
+    err().print(f"{sent} {'would be sent' if dry_run else 'sent'}, {bad} bad")
+    if bad:
+        raise typer.Exit(Code.FAILURE)
+
+
+def _bar(file: Path) -> Progress:
+    words = TextColumn("{task.fields[sent]} good, {task.fields[bad]} bad")
+    return Progress(TextColumn("{task.description}"), BarColumn(), words, console=err(), transient=True)
+
+
+def _some(rows: Iterator[Message[Report] | BadRow], most: int) -> Iterator[list[Message[Report] | BadRow]]:
+    """``rows`` in lists of at most ``most``."""
+    while some := list(islice(rows, most)):
+        yield some
+
+
+def _tell(fault: BadRow, file: Path, as_json: bool) -> None:
+    if as_json:
+        write_json({"file": str(file), "line": fault.line, "field": fault.field, "reason": fault.reason})
+    else:
+        err().print(f"[red]✗[/] {escape(f'{file}:{fault.line}: {fault.field}: {fault.reason}')}")
+
+
+@report_app.command("send")
+@command
+async def send(
+    file: Annotated[str, typer.Argument(help="JSON: a report, a list of reports, or CloudEvents of them; - is stdin.")],
+    source: Annotated[str, typer.Option(help="Who sends them, where they are no CloudEvents.")] = SOURCE,
+    id_: Annotated[str | None, typer.Option("--id", help="The id of a single report; else it follows from it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send reports as JSON; a report without an id of its own is known by its content.
+
+    Example: duban report send report.json
+    """
+    items = _items(file)
+    if id_ is not None and len(items) != 1:
+        fail(Code.USAGE, f"--id names one report, and {file} holds {len(items)}")
+    known = settings()
+    at = await present(known)
+    messages = [replace(_message(item, source, id_, place), time=at) for place, item in enumerate(items)]
+    async with publishing(known) as publisher:
+        records = [encode(message) for message in messages]
+        for record in records:
+            publisher.check(record)
+        await publisher.publish(records)
+    for message in messages:
+        problem = own_problem(message.source, message.id)
+        if as_json:
+            write_json({"source": message.source, "id": message.id, "problem_id": str(problem)})
+        else:
+            out().print(f"{escape(message.source)} {escape(message.id)} sent; if it opens a problem, that is {problem}")
+
+
+def _items(file: str) -> list[Any]:
+    """The reports in the file, not yet checked."""
+    try:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        found = orjson.loads(raw)
+    except OSError as error:
+        fail(Code.USAGE, f"{file} cannot be read: {error.strerror}")
+    except orjson.JSONDecodeError as error:
+        fail(Code.FAILURE, f"{file} is no JSON: {error}")
+    return found if isinstance(found, list) else [found]
+
+
+def _message(item: Any, source: str, id_: str | None, place: int) -> Message[Report]:
+    """The message for one item, a CloudEvent or a report of ``source``; ends the command if it is neither."""
+    raw = orjson.dumps(item)
+    try:
+        if isinstance(item, dict) and "specversion" in item:
+            headers = [("content-type", b"application/cloudevents+json")]
+            said = decode(None, raw, headers, {Report.TYPE: Report})
+            message = submitted(said.source, said.id, said.data, said.time)
+        else:
+            report = Report.model_validate_json(raw)
+            name = id_ or sha256(orjson.dumps(item, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+            message = submitted(source, name, report, _UNSTATED)
+    except ValidationError as error:
+        fail(Code.FAILURE, f"report {place + 1}: {first_fault(error)}")
+    except Undecodable as error:
+        fail(Code.FAILURE, f"report {place + 1}: {error.detail}")
+    refusal = unusable_identity(message.source, message.id)
+    if refusal:
+        fail(Code.FAILURE, f"report {place + 1}: {refusal.reason}")
+    return message

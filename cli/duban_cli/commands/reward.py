@@ -1,0 +1,126 @@
+"""``duban reward``: what is owed to whoever reported."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from duban.io.settings import Settings
+from duban.messages.handle import handle_of
+from duban.moves import Kind, Status
+from duban.policy import PolicyPack
+from duban_cli.connection import asking, settings
+from duban_cli.files import read_code
+from duban_cli.output import AsJson, Code, command, fail, out, write_json
+from duban_cli.pages import page_of, say_more
+from duban_console import packs
+from duban_console.api.answers import as_json as jsonable
+from duban_console.api.rewards import why_declined
+from duban_console.reading import Filters
+from duban_console.rewards import Desk, RewardTold, reward_told
+
+reward_app = typer.Typer(no_args_is_help=True, help="Rewards (举报奖励) for reports that proved true.")
+
+
+@reward_app.command("status")
+@command
+async def status(
+    code_file: Annotated[str, typer.Option(help="The file with the code; - asks, or reads stdin.")] = "-",
+    as_json: AsJson = False,
+) -> None:
+    """What became of the reward for a report, by the code of the report alone; 3 when none is known.
+
+    The code is asked for, or read from stdin; as an argument it would stand in the history of the shell.
+
+    Example: duban reward status < code.txt
+    """
+    code = read_code(code_file)
+    known = settings()
+    standing = await _packs(known)
+    async with asking(known) as reading:
+        found = [
+            reward_told(one, standing.get(one.pack), await why_declined(reading, one))
+            for one in await reading.rewards(handle_of(code))
+        ]
+    if not found:
+        fail(Code.NOT_FOUND, "no reward is known under this code")
+    for one in found:
+        if as_json:
+            write_json(jsonable(one))
+        else:
+            out().print(escape(_sentence(one)))
+
+
+@reward_app.command("ls")
+@command
+async def ls(
+    jurisdiction: Annotated[str | None, typer.Option(help="Only of this jurisdiction.")] = None,
+    class_: Annotated[str | None, typer.Option("--class", help="Only of this class, by its id in the pack.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also those that are settled.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 500,
+    cursor: Annotated[str | None, typer.Option(help="Go on where an earlier page ended.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The rewards that wait for an amount or to be collected, in the order in which they became due; nobody is named.
+
+    Example: duban reward ls --jurisdiction golmud
+    """
+    known = settings()
+    standing = await _packs(known)
+    statuses = () if everything else (Status.OWED, Status.AWARDED)
+    filters = Filters(jurisdiction, statuses, category=class_, kind=Kind.REWARD)
+    page = await page_of(known, filters, limit, cursor)
+    rewards = [reward_told(one, standing.get(one.pack)) for one in page.problems]
+    if as_json:
+        for one in rewards:
+            write_json(jsonable(one))
+    elif rewards:
+        out().print(_table(rewards))
+    say_more(page)
+
+
+async def _packs(known: Settings) -> dict[str, PolicyPack]:
+    return {ref: one for ref, one in (await packs.published(known)).items() if isinstance(one, PolicyPack)}
+
+
+def _sentence(one: RewardTold) -> str:
+    what = f"{one.title} {one.number}"
+    until = f"{one.until:%Y-%m-%d %H:%MZ}" if one.until else "–"
+    match one.status, one.ended:
+        case Status.OWED, _:
+            return f"{what}: owed, {_amount(one)}; {_named(one.fixes)} fixes the amount until {until}"
+        case Status.AWARDED, _:
+            return f"{what}: {_amount(one)}, paid out by {_named(one.pays)} until {until} to whoever shows the code"
+        case _, "collected":
+            return f"{what}: {_amount(one)}, paid out by {_named(one.pays)}"
+        case _, "declined":
+            return f"{what}: declined by {_named(one.fixes)}: {one.reason or 'no reason is given'}"
+        case _:
+            return f"{what}: {_amount(one)}, forfeited, because nobody collected it in time"
+
+
+def _amount(one: RewardTold) -> str:
+    if one.amount is not None:
+        return f"{one.amount:,} {one.currency or ''}".rstrip()
+    return f"{one.at_least:,} to {one.at_most:,} {one.currency}" if one.at_least and one.at_most else "–"
+
+
+def _named(desk: Desk | None) -> str:
+    if desk is None:
+        return "–"
+    return desk.title.native if desk.title else desk.unit
+
+
+def _table(rewards: list[RewardTold]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("number", "class", "status", "amount", "until", "fixed by", "paid by"):
+        table.add_column(title, overflow="fold")
+    for one in rewards:
+        until = f"{one.until:%Y-%m-%d %H:%MZ}" if one.until else "–"
+        how = f"{one.status} ({one.ended})" if one.ended else one.status
+        desks = (one.fixes.unit, one.pays.unit if one.pays else "–")
+        table.add_row(*map(escape, (one.number, one.title, how, _amount(one), until, *desks)))
+    return table

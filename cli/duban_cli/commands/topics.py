@@ -1,0 +1,152 @@
+"""``duban tail``, ``duban lag``, ``duban topics``: what runs through Kafka."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Annotated, Any
+
+import typer
+from aiokafka.structs import TopicPartition
+from rich.markup import escape
+from rich.table import Table
+
+from duban.io.broker import connection
+from duban_cli.connection import settings
+from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_console.dead import SUFFIX
+from duban_console.lagging import ends_of, lags
+from duban_console.taking import Raw, administering, records, topics_of
+from duban_console.telling import one_line, unpacked
+from duban_local import topics
+
+#: What people call a topic.
+SHORT = {
+    name: f"duban.{name}.v1" for name in ("reports", "readings", "commands", "problems", "notices", "packs", "clock")
+}
+
+topics_app = typer.Typer(no_args_is_help=True, help="Kafka topics as deploy/topics.yaml declares them.")
+
+
+@command
+async def tail(
+    topic: Annotated[
+        str, typer.Argument(help=f"A topic; short for one of ours: {', '.join(SHORT)}; dlq for all dead.")
+    ],
+    from_beginning: Annotated[
+        bool, typer.Option("--from-beginning", help="All that is there, then what comes.")
+    ] = False,
+    problem: Annotated[str | None, typer.Option(help="Only what concerns this problem, by its id.")] = None,
+    count: Annotated[int | None, typer.Option("-n", min=1, help="End after so many.")] = None,
+    no_follow: Annotated[bool, typer.Option("--no-follow", help="End where the topic ends now.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what runs through a topic, as it comes.
+
+    Example: duban tail problems --from-beginning -n 20
+    """
+    known = settings()
+    there = await topics_of(known)
+    wanted = sorted(name for name in there if name.endswith(SUFFIX)) if topic == "dlq" else [SHORT.get(topic, topic)]
+    if topic != "dlq" and wanted[0] not in there:
+        fail(Code.NOT_FOUND, f"there is no topic {wanted[0]}; `duban topics ls` lists them")
+    shown = 0
+    found = records(known, wanted, from_beginning=from_beginning or no_follow, follow=not no_follow)
+    async with aclosing(found):
+        async for record in found:
+            if problem is not None and problem not in _about(record):
+                continue
+            write_json(unpacked(record)) if as_json else out().print(one_line(record))
+            shown += 1
+            if shown == count:
+                return
+
+
+def _about(record: Raw) -> set[str]:
+    """The ids that a record is about: its key, its subject, and the problem that a notice names."""
+    event = unpacked(record)
+    data = event.get("data")
+    named = data.get("problem_id") if isinstance(data, dict) else None
+    return {str(one) for one in (event.get("key"), event.get("subject"), named) if one}
+
+
+@command
+async def lag(as_json: AsJson = False) -> None:
+    """How far every consumer group is behind, by topic and partition.
+
+    Example: duban lag --json
+    """
+    found = await lags(settings())
+    if as_json:
+        for one in found:
+            write_json(
+                {"group": one.group, "topic": one.topic, "partition": one.partition, "committed": one.committed,
+                 "end": one.end, "lag": one.lag}
+            )  # fmt: skip
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("group", "topic", "partition", "committed", "end", "lag"):
+        table.add_column(title, justify="left" if title in ("group", "topic") else "right")
+    for one in found:
+        colour = "yellow" if one.lag else "green"
+        table.add_row(
+            escape(one.group), escape(one.topic), str(one.partition), str(one.committed), str(one.end),
+            f"[{colour}]{one.lag}[/]",
+        )  # fmt: skip
+    out().print(table)
+    err().print(f"{sum(one.lag for one in found)} behind in {len(found)} partitions")
+
+
+@topics_app.command("apply")
+@command
+async def apply(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    replication: Annotated[int, typer.Option(min=1, help="Replicas of a topic that is created.")] = 1,
+    partitions: Annotated[int | None, typer.Option(min=1, help="Instead of the declared count.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the broker to have the declared topics; nothing is ever deleted.
+
+    Example: duban topics apply --dry-run
+    """
+    known = settings()
+    await topics_of(known)
+    client = connection(known, "duban-cli")
+    bootstrap = client.pop("bootstrap_servers")
+    changes = await topics.apply(
+        ",".join(bootstrap), dry_run=dry_run, replication=replication, partitions=partitions, **client
+    )
+    for change in changes:
+        if as_json:
+            write_json({"topic": change.topic, "action": change.action, "detail": change.detail, "dry_run": dry_run})
+        else:
+            out().print(f"{change.action} {escape(change.topic)}: {escape(change.detail)}")
+    err().print(f"{len(changes)} {'would change' if dry_run else 'changed'}")
+
+
+@topics_app.command("ls")
+@command
+async def ls(as_json: AsJson = False) -> None:
+    """Every topic with its partitions and how many records have gone through it.
+
+    Example: duban topics ls
+    """
+    known = settings()
+    async with administering(known) as admin:
+        described: list[dict[str, Any]] = await admin.describe_topics()
+    places = [
+        TopicPartition(one["topic"], part["partition"])
+        for one in described
+        if not one["topic"].startswith("__")
+        for part in one["partitions"]
+    ]
+    ends = await ends_of(known, places)
+    counts: dict[str, list[int]] = {}
+    for place in sorted(places):
+        counts.setdefault(place.topic, []).append(ends.get(place, 0))
+    table = Table("topic", "partitions", "records", box=None, pad_edge=False, header_style="dim")
+    for topic, parts in counts.items():
+        if as_json:
+            write_json({"topic": topic, "partitions": len(parts), "records": sum(parts)})
+        table.add_row(escape(topic), str(len(parts)), str(sum(parts)))
+    if not as_json:
+        out().print(table)

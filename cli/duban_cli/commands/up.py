@@ -1,0 +1,82 @@
+"""``duban up``: the whole engine on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.markup import escape
+
+from duban_cli.connection import FOLDER_VARIABLE
+from duban_cli.output import command, err
+from duban_cli.system import SERVICES, System, running
+from duban_local.children import Say
+from duban_local.stack import FOLDER
+
+
+class ClockName(StrEnum):
+    """Which clock the services go by."""
+
+    SYSTEM = "system"
+    DRIVEN = "driven"
+
+
+@command
+async def up(
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin with an empty broker and database.")] = False,
+    clock: Annotated[ClockName, typer.Option(help="The machine's clock, or one driven by ticks.")] = ClockName.SYSTEM,
+    no_services: Annotated[bool, typer.Option("--no-services", help="Only broker, database, topics, packs.")] = False,
+    folder: Annotated[
+        Path, typer.Option(envvar=FOLDER_VARIABLE, help="Where data and logs lie.", show_default=False)
+    ] = FOLDER,
+) -> None:
+    """Run the whole engine on this machine until Ctrl-C: broker, database, topics, packs, services.
+
+    With DUBAN_KAFKA or DUBAN_DATABASE set, those are used and none is started in their place.
+
+    Example: duban up --fresh
+    """
+    console = err()
+
+    def say(part: str, line: str) -> None:
+        console.print(f"[bold]{part:>10}[/]  {escape(line)}")
+
+    chosen: Literal["system", "driven"] = "driven" if clock is ClockName.DRIVEN else "system"
+    services = () if no_services else tuple(SERVICES)
+    _cancel_once(say)
+    try:
+        async with running(folder, services=services, fresh=fresh, clock=chosen, say=say) as system:
+            _tell(system, say)
+            await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        say("duban", "stopped")
+
+
+def _cancel_once(say: Say) -> None:
+    """Let the first Ctrl-C or SIGTERM end the command in order, and later ones not disturb it."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    told = False
+
+    def end() -> None:
+        nonlocal told
+        if not told:
+            told = True
+            say("duban", "stopping, in order …")
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end)
+
+
+def _tell(system: System, say: Say) -> None:
+    """Where everything is."""
+    for name, url in system.health.items():
+        say(name, f"healthy: {url}/readyz")
+    for name, url in system.urls.items():
+        say(name, f"serves {url}")
+    say("duban", f"runs; logs in {system.folder / 'logs'}; Ctrl-C stops it")

@@ -1,0 +1,210 @@
+"""``duban vault``: who reported, opened by two custodians together; every step goes over the gateway into its log."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+import httpx
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from duban.errors import Unavailable
+from duban_cli.connection import FOLDER_VARIABLE
+from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_cli.system import note_of
+from duban_intake.gateway.__main__ import GatewaySettings
+from duban_local.stack import FOLDER
+
+GATEWAY_VARIABLE: Final = "DUBAN_GATEWAY"
+#: How a command ends when the gateway does not do as told.
+_CODES: Final = {
+    400: Code.USAGE,
+    403: Code.CONFLICT,
+    404: Code.NOT_FOUND,
+    409: Code.CONFLICT,
+    410: Code.CONFLICT,
+    503: Code.UNAVAILABLE,
+}
+
+vault_app = typer.Typer(
+    no_args_is_help=True,
+    help="The vault: who reported, opened by two custodians together. Nobody is authenticated yet: --by is believed.",
+)
+
+Source = Annotated[str, typer.Argument(help="The source of the report.")]
+Id = Annotated[str, typer.Argument(help="The id of the report at its source.")]
+Ask = Annotated[str, typer.Argument(help="The ask, as `duban vault ask` and `duban vault log` name it.")]
+By = Annotated[str, typer.Option(help="The custodian who acts, one of DUBAN_VAULT_CUSTODIANS.")]
+Reason = Annotated[str, typer.Option(help="Why; it stands in the log for ever, so name nobody in it.")]
+Gateway = Annotated[
+    str | None,
+    typer.Option(envvar=GATEWAY_VARIABLE, help="The gateway's URL; else that of the engine that runs here."),
+]
+
+
+@vault_app.command("ask")
+@command
+async def ask(
+    source: Source, id_: Id, by: By, reason: Reason, gateway: Gateway = None, as_json: AsJson = False
+) -> None:
+    """Ask to open the contact of a report; another custodian has to approve.
+
+    Example: duban vault ask hotline 2026-000123 --by li --reason "the reward is to be paid"
+    """
+    said = await _post(gateway, "asks", source=source, id=id_, by=by, reason=reason)
+    _tell(
+        said, f"asked as {said['ask']}; another custodian approves it with `duban vault approve {said['ask']}`", as_json
+    )
+
+
+@vault_app.command("approve")
+@command
+async def approve(ask: Ask, by: By, gateway: Gateway = None, as_json: AsJson = False) -> None:
+    """Agree to an ask; never who asked.
+
+    Example: duban vault approve 6f1b0a5e-0d7e-4c1b-9a37-2f6d7562616e --by wang
+    """
+    said = await _post(gateway, f"asks/{quote(ask, safe='')}/approval", by=by)
+    _tell(said, f"approved by {said['by']}; who asked may open it once", as_json)
+
+
+@vault_app.command("refuse")
+@command
+async def refuse(ask: Ask, by: By, reason: Reason, gateway: Gateway = None, as_json: AsJson = False) -> None:
+    """End an ask, even an approved one, before it is opened.
+
+    Example: duban vault refuse 6f1b0a5e-0d7e-4c1b-9a37-2f6d7562616e --by wang --reason "no ground is given"
+    """
+    said = await _post(gateway, f"asks/{quote(ask, safe='')}/refusal", by=by, reason=reason)
+    _tell(said, f"refused by {said['by']}", as_json)
+
+
+@vault_app.command("open")
+@command
+async def open_(ask: Ask, by: By, gateway: Gateway = None, as_json: AsJson = False) -> None:
+    """The contact, once, to who asked, while the approval holds.
+
+    Example: duban vault open 6f1b0a5e-0d7e-4c1b-9a37-2f6d7562616e --by li
+    """
+    said = await _post(gateway, f"asks/{quote(ask, safe='')}/opening", by=by)
+    if as_json:
+        write_json(said)
+        return
+    for name, held in said["contact"].items():
+        out().print(f"{name}: {escape(held)}")
+    err().print(
+        f"opened for {escape(said['logged']['by'])}, line {said['logged']['number']} of the log; not a second time"
+    )
+
+
+@vault_app.command("log")
+@command
+async def log(gateway: Gateway = None, as_json: AsJson = False) -> None:
+    """Who asked, approved, refused, opened and forgot what, in order.
+
+    Example: duban vault log --json
+    """
+    lines = (await _get(gateway, "log"))["lines"]
+    table = Table("no.", "at", "act", "by", "report", "ask", "reason", box=None, pad_edge=False, header_style="dim")
+    for line in lines:
+        if as_json:
+            write_json(line)
+            continue
+        cells = (
+            line["at"],
+            line["kind"],
+            line["by"],
+            f"{line['source']} {line['id']}",
+            line["ask"] or "–",
+            line["reason"],
+        )
+        table.add_row(str(line["number"]), *map(escape, cells))
+    if lines and not as_json:
+        out().print(table)
+    err().print(f"{len(lines)} lines")
+
+
+@vault_app.command("verify")
+@command
+async def verify(
+    head: Annotated[list[str] | None, typer.Option(help="A head noted earlier; repeatable.")] = None,
+    gateway: Gateway = None,
+    as_json: AsJson = False,
+) -> None:
+    """Whether the log is the one that was written, and every step in it legal; ends with 1 if not.
+
+    Note the head somewhere else: only with an earlier head does a log show that was cut off or written anew as a whole.
+
+    Example: duban vault verify --head 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    """
+    found = await _get(gateway, "verification", head=head or [])
+    if as_json:
+        write_json(found)
+    if not found["whole"]:
+        fail(Code.FAILURE, f"line {found['broken']} of the log: {found['reason']}")
+    if not as_json:
+        out().print(found["head"])
+    err().print(f"[green]✓[/] {found['lines']} lines, each follows on the one before it")
+
+
+@vault_app.command("forget")
+@command
+async def forget(
+    source: Source, id_: Id, by: By, reason: Reason, gateway: Gateway = None, as_json: AsJson = False
+) -> None:
+    """Destroy the data key of a report's contact, for ever; the log stays.
+
+    Example: duban vault forget hotline 2026-000123 --by li --reason "the reporter asks for it"
+    """
+    said = await _post(gateway, "forgotten", source=source, id=id_, by=by, reason=reason)
+    _tell(said, f"the contact for {said['id']} of {said['source']} is destroyed", as_json)
+
+
+def _tell(said: dict[str, Any], words: str, as_json: bool) -> None:
+    if as_json:
+        write_json(said)
+    else:
+        out().print(f"[green]✓[/] {escape(words)}")
+
+
+async def _post(gateway: str | None, path: str, **said: str) -> dict[str, Any]:
+    return await _asked(gateway, "POST", path, json=said)
+
+
+async def _get(gateway: str | None, path: str, **query: Any) -> dict[str, Any]:
+    return await _asked(gateway, "GET", path, params=query)
+
+
+async def _asked(gateway: str | None, method: str, path: str, **rest: Any) -> dict[str, Any]:
+    """What the gateway answers; ends the command with its words where it does not do as told."""
+    url = gateway or _gateway_here()
+    try:
+        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+            answer = await client.request(method, f"/v1/vault/{path}", **rest)
+    except httpx.TransportError as error:
+        raise Unavailable(
+            f"the gateway does not answer at {url} ({type(error).__name__}): start it, or set {GATEWAY_VARIABLE}"
+        ) from error
+    if not answer.is_success:
+        fail(_CODES.get(answer.status_code, Code.FAILURE), _words(answer))
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def _words(answer: httpx.Response) -> str:
+    try:
+        error = answer.json()["error"]
+        return f"{error['code']}: {error['message']}"
+    except (ValueError, KeyError, TypeError):
+        return f"no gateway of ours: {answer.request.url} answers {answer.status_code}"
+
+
+def _gateway_here() -> str:
+    """The gateway of the engine that runs here, else where one would listen by its settings."""
+    urls = note_of(Path(os.environ.get(FOLDER_VARIABLE) or FOLDER)).get("urls", {})
+    noted = urls.get("gateway") if isinstance(urls, dict) else None
+    return str(noted or f"http://127.0.0.1:{GatewaySettings.load().gateway_port}")

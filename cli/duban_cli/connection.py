@@ -1,0 +1,88 @@
+"""What a command talks to: the engine named in the environment, or the one that ``duban up`` runs here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from duban.clock import DrivenClock
+from duban.errors import Unavailable
+from duban.io.backoff import is_unavailable
+from duban.io.delivering import delivery
+from duban.io.postgres import connect_pool
+from duban.io.publisher import Publisher
+from duban.io.settings import Settings
+from duban.messages.notices import TICKS, Tick
+from duban_cli.system import note_of
+from duban_console.reading import Reading
+from duban_console.taking import records, topics_of
+from duban_local.stack import DATABASE_VARIABLE, FOLDER, KAFKA_VARIABLE, find_running
+
+#: Where ``duban up`` keeps data and logs, if not in the checkout.
+FOLDER_VARIABLE = "DUBAN_FOLDER"
+
+
+def settings() -> Settings:
+    """The settings in the environment; without an address there, those of the engine that runs in this checkout.
+
+    Raises:
+        Unavailable: no address is set and no engine runs here.
+    """
+    loaded = Settings.load()
+    if os.environ.get(KAFKA_VARIABLE) or os.environ.get(DATABASE_VARIABLE):
+        return loaded
+    folder = Path(os.environ.get(FOLDER_VARIABLE) or FOLDER)
+    found = find_running(folder)
+    if found is None:
+        raise Unavailable(
+            f"no engine runs here: start one with `duban up`, or set {KAFKA_VARIABLE}=host:port and "
+            f"{DATABASE_VARIABLE}=postgresql://… to one that runs elsewhere"
+        )
+    clock = os.environ.get("DUBAN_CLOCK") or note_of(folder).get("clock", "system")
+    told: dict[str, Any] = {"kafka": found.kafka, "database": found.database, "clock": clock}
+    return Settings(**told)
+
+
+@asynccontextmanager
+async def publishing(known: Settings) -> AsyncIterator[Publisher]:
+    """A publisher; a broker that is away is told at once instead of being waited for."""
+    await topics_of(known)
+    publisher = Publisher(known, "duban-cli")
+    await publisher.start()
+    try:
+        yield publisher
+    finally:
+        await publisher.stop()
+
+
+@asynccontextmanager
+async def asking(known: Settings) -> AsyncIterator[Reading]:
+    """The ledger's views, for questions."""
+    try:
+        pool: asyncpg.Pool[asyncpg.Record] = await connect_pool(known, "console")
+    except Exception as error:
+        if is_unavailable(error):
+            raise Unavailable(
+                f"PostgreSQL does not answer ({type(error).__name__}: {error}): start it, or set {DATABASE_VARIABLE}"
+            ) from error
+        raise
+    try:
+        yield Reading(pool)
+    finally:
+        await pool.close()
+
+
+async def present(known: Settings) -> datetime:
+    """What time it is: by the machine's clock, or by the last tick of the driven one."""
+    if known.clock == "system":
+        return datetime.now(UTC)
+    clock = DrivenClock()
+    async for record in records(known, [Tick.TOPIC]):
+        clock.tick(delivery(record, TICKS).message.data.at)
+    return clock.now()

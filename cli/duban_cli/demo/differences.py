@@ -1,0 +1,108 @@
+"""Where things did not go as a story tells, and where the ledger is not what the pure core makes of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from duban.moves import Status
+from duban.problem import Problem
+from duban_cli.demo.cities import City
+from duban_cli.demo.observation import Seen
+from duban_cli.demo.story import Acted
+from duban_cli.demo.story_entry import Ended, Told
+
+_SHORTER = (("less", "the end"), ("more", "the end"))
+_IN_WORDS = {Status.STRUCK_OFF: "submitted", Status.UNDERWAY: "open"}
+_ENDS = {"struck_off": Status.STRUCK_OFF, "rejected": Status.REJECTED}
+
+
+def otherwise(city: City, seen: Seen) -> Iterator[str]:
+    """What did not go as the story of ``city`` tells: acts, the ends of reports and duties, lapses and measures."""
+    for entry in city.entries:
+        if isinstance(entry, Acted) and (code := seen.refusals.get(entry.message.id)) != entry.act.refused:
+            became, wanted = (f"refused ({one})" if one else "granted" for one in (code, entry.act.refused))
+            yield f"{entry.told.id}: {entry.act.action} at {entry.act.at} is {became}, expected {wanted}"
+    problems = {told.id: told.problem_id for told in reversed(city.story.reports)}
+    for told in city.story.reports:
+        yield from _of_report(told, problems.get(told.expect.to or ""), seen)
+    for owed in city.story.duties:
+        yield from _of_record(owed.id, owed.expect, city.story.duty_id(owed), seen)
+    for record in city.story.opened:
+        id_ = seen.opened_because(city.story.cause_of(record), record.record, record.of)
+        yield from _of_record(record.id, record.expect, id_, seen)
+
+
+def differences(seen: Seen, rehearsed: Seen, city: str) -> Iterator[str]:
+    """Where the ledger of ``city`` is not what the pure core makes of the same story, record by record."""
+    there = {id_: one for id_, one in seen.problems.items() if one.jurisdiction == city}
+    for id_ in there.keys() - rehearsed.problems.keys():
+        yield f"{there[id_].number} stands in the ledger, but not on virtual time"
+    for id_, wanted in rehearsed.problems.items():
+        found = there.get(id_)
+        if found is None:
+            yield f"{wanted.number} stands on virtual time, but not in the ledger"
+        elif fields := [name for name in Problem.model_fields if _field(found, name) != _field(wanted, name)]:
+            yield f"{wanted.number} differs from virtual time in {', '.join(fields)}"
+        elif seen.history[id_] != rehearsed.history[id_]:
+            there_and_here = zip(seen.history[id_], rehearsed.history[id_], strict=False)
+            (what, at), (other, other_at) = next((one for one in there_and_here if one[0] != one[1]), _SHORTER)
+            yield f"{wanted.number} was {what} at {at}, on virtual time {other} at {other_at}"
+        elif seen.measures.get(id_) != rehearsed.measures.get(id_):
+            yield f"{wanted.number} brought other measures than on virtual time"
+
+
+def _field(problem: Problem, name: str) -> object:
+    """A field of the state; of its marks only what happened, how often and as which version: history has the rest."""
+    if name == "marks":
+        return {kind: (mark.version, mark.times) for kind, mark in problem.marks.items()}
+    return getattr(problem, name)
+
+
+def _of_report(told: Told, attached_to: UUID | None, seen: Seen) -> Iterator[str]:
+    name, wanted = f"{told.source}/{told.id}", told.expect
+    found = _became(told, seen)
+    if found != wanted.outcome:
+        yield f"{name} is {found}, expected {wanted.outcome}"
+    elif wanted.outcome == "refused":
+        if (code := seen.refused_reports[told.source, told.id]) != wanted.code:
+            yield f"{name} is refused with {code}, expected {wanted.code}"
+    elif wanted.outcome == "attached":
+        if (found_at := seen.attached[told.source, told.id]) != attached_to:
+            yield f"{name} is attached to {found_at}, expected {wanted.to}"
+    else:
+        lapsed = set(seen.lapsed.get(told.problem_id, ()))
+        if lapsed != set(wanted.lapsed):
+            yield f"{name} lapsed {sorted(lapsed)}, expected {sorted(wanted.lapsed)}"
+        yield from _of_measures(name, seen.measures.get(told.problem_id, []), wanted.measures)
+
+
+def _of_record(name: str, wanted: Ended, id_: UUID | None, seen: Seen) -> Iterator[str]:
+    problem = seen.problems.get(id_) if id_ else None
+    if id_ is None or problem is None:
+        yield f"{name} was not opened"
+        return
+    found = _IN_WORDS.get(problem.status, problem.status.value)
+    if found != wanted.outcome:
+        yield f"{name} is {found}, expected {wanted.outcome}"
+    if (id_ in seen.lapsed) != wanted.lapsed:
+        yield f"{name} {'lapsed' if id_ in seen.lapsed else 'did not lapse'}, expected otherwise"
+    yield from _of_measures(name, seen.measures.get(id_, []), wanted.measures)
+
+
+def _of_measures(name: str, found: list[str], wanted: tuple[str, ...] | None) -> Iterator[str]:
+    if wanted is not None and tuple(found) != wanted:
+        yield f"{name} brought {found}, expected {list(wanted)}"
+
+
+def _became(told: Told, seen: Seen) -> str:
+    """The outcome of a report in the story's words."""
+    name = told.source, told.id
+    if told.expect.outcome == "refused":
+        return "refused" if name in seen.refused_reports else "not refused"
+    if name in seen.attached:
+        return "attached"
+    problem = seen.problems.get(told.problem_id)
+    if problem is None:
+        return "refused" if name in seen.refused_reports else "missing"
+    return next((end for end, status in _ENDS.items() if problem.status is status), "open")

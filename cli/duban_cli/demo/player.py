@@ -1,0 +1,146 @@
+"""The player: moves the driven clock from one event of the story to the next, and waits for quiet in between.
+
+Quiet means that every group has committed everything there is. A service commits only after it has published what came
+of a batch, so offsets that are read first and ends that are read afterwards can agree only if nothing is left to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import groupby
+from typing import Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from duban.errors import DubanError, Unavailable
+from duban.io.broker import connection
+from duban.io.publisher import Publisher
+from duban.io.settings import Settings
+from duban.messages.envelope import Message, Payload, derived_id, encode
+from duban.messages.notices import Tick
+from duban_cli.demo.feed import Feed
+
+#: Every group and the topics it must have finished.
+GROUPS = {
+    "duban-intake": ("duban.reports.v1", "duban.problems.v1"),
+    "duban-router": ("duban.commands.v1",),
+    "duban-escalation": ("duban.problems.v1", "duban.clock.v1"),
+    "duban-deliverer": ("duban.notices.v1",),
+}
+SOURCE = "duban/player"
+#: The order of a scene that only moves the clock: after what people do at that instant.
+_STOP = sys.maxsize
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What somebody does at ``at``: ``messages`` is asked then, so that it may look at how things stand.
+
+    Scenes of one instant are played together, unless their ``order`` puts one after another.
+    """
+
+    at: datetime
+    messages: Callable[[Feed], Sequence[Message[Payload]]]
+    order: int = 0
+
+
+class Player:
+    """Plays scenes on the stack in the settings; ``on_step`` hears of the instant and the scenes played so far."""
+
+    def __init__(self, settings: Settings, feed: Feed, on_step: Callable[[datetime, int], None]) -> None:
+        self._settings = settings
+        self._feed = feed
+        self._on_step = on_step
+        self._publisher = Publisher(settings, "duban-player")
+        self._admin = AIOKafkaAdminClient(**connection(settings, "duban-player"))
+        self._consumer = AIOKafkaConsumer(**connection(settings, "duban-player"), group_id=None)
+        self._places: list[TopicPartition] = []
+        self._played = 0
+
+    async def __aenter__(self) -> Self:
+        await self._publisher.start()
+        await self._admin.start()
+        await self._consumer.start()
+        topics = {topic for group in GROUPS.values() for topic in group} | set(await self._consumer.topics())
+        described = await self._admin.describe_topics(sorted(topic for topic in topics if topic.startswith("duban.")))
+        self._places = [
+            TopicPartition(topic["topic"], partition["partition"])
+            for topic in described
+            for partition in topic["partitions"]
+        ]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._consumer.stop()
+        await self._admin.close()
+        await self._publisher.stop()
+
+    async def play(self, scenes: Sequence[Scene], until: datetime, stops: Iterable[datetime] = ()) -> None:
+        """Play ``scenes`` in order; deadlines that fall due between them lapse at their very instant.
+
+        The clock moves to each of ``stops`` besides, so that the calendar opens its duties at their very instant.
+        """
+        scenes = [*scenes, *(Scene(at, partial(_tick, at), order=_STOP) for at in stops)]
+        ordered = sorted(scenes, key=lambda scene: (scene.at, scene.order))
+        for (at, _), together in groupby(ordered, key=lambda scene: (scene.at, scene.order)):
+            await self._lapse(before=at)
+            playing = list(together)
+            messages = [message for scene in playing for message in scene.messages(self._feed)]
+            await self._publisher.publish([encode(message) for message in messages])
+            self._played += sum(scene.order != _STOP for scene in playing)
+            await self._take_in(await self.quiet(), at)
+        await self._lapse(before=until)
+        await self._take_in(await self.tick(until), until)
+
+    async def _lapse(self, before: datetime) -> None:
+        """Stop the clock at every deadline before that instant; what is done at the instant itself still meets it."""
+        last = None
+        while (due_at := self._feed.next_due_at) is not None and due_at < before:
+            if due_at == last:
+                raise DubanError(f"what was due at {due_at.isoformat()} was not fired, and nothing is left to do")
+            last = due_at
+            await self._take_in(await self.tick(due_at), due_at)
+
+    async def tick(self, at: datetime) -> dict[TopicPartition, int]:
+        """Move the clock to ``at``, and wait until everything that follows is done; the ends of all topics then."""
+        await self._publisher.publish([encode(one) for one in _tick(at)])
+        return await self.quiet()
+
+    async def _take_in(self, ends: dict[TopicPartition, int], at: datetime) -> None:
+        await self._feed.read_up_to(ends)
+        self._on_step(at, self._played)
+
+    async def quiet(self, within: float = 60.0, groups: Collection[str] = tuple(GROUPS)) -> dict[TopicPartition, int]:
+        """Wait until none of ``groups`` has anything left to do; the ends of all topics then.
+
+        Raises:
+            Unavailable: when that takes longer than ``within`` seconds; the lagging groups are named.
+        """
+        deadline = asyncio.get_running_loop().time() + within
+        pause = 0.001
+        while True:
+            committed = await asyncio.gather(*(self._admin.list_consumer_group_offsets(group) for group in groups))
+            ends: dict[TopicPartition, int] = await self._consumer.end_offsets(self._places)
+            behind = [
+                f"{group} on {place.topic}/{place.partition}"
+                for group, offsets in zip(groups, committed, strict=True)
+                for place, end in ends.items()
+                if place.topic in GROUPS[group] and end > 0 and (place not in offsets or offsets[place].offset < end)
+            ]
+            if not behind:
+                return ends
+            if asyncio.get_running_loop().time() > deadline:
+                raise Unavailable(f"not quiet within {within:.0f} s: {', '.join(behind)}")
+            pause = min(pause * 1.5, 0.05)
+            await asyncio.sleep(pause)
+
+
+def _tick(at: datetime, feed: Feed | None = None) -> list[Message[Payload]]:
+    """The message that moves the clock to ``at``; ``feed`` is there for the form of a scene."""
+    return [Message(str(derived_id("tick", at)), SOURCE, "clock", at, "", "clock", Tick(at=at))]

@@ -1,0 +1,225 @@
+"""A story: dated reports and duties, what is done about each, and what must become of it. Data for demo and tests.
+
+Times in the file are wall-clock times of the city; everything that leaves this module is UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from itertools import chain
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import ConfigDict, ValidationError, model_validator
+
+from duban.duties import Opening
+from duban.errors import DubanError
+from duban.messages.commands import COMMANDS, Approve, Command, Withhold
+from duban.messages.envelope import Message, first_fault
+from duban.messages.handle import handle_of
+from duban.messages.report import Name, Part, Report, Reporter
+from duban_cli.demo.observation import Seen
+from duban_cli.demo.story_entry import Act, Expected, LocalTime, Opened, Owed, Routine, Told, said_by, sealed, utc
+from duban_intake.domain import submitted
+
+__all__ = [
+    "Act", "Acted", "Entry", "Expected", "Opened", "Owed", "Reported", "Story", "StoryError", "Told", "load_story",
+    "sealed",
+]  # fmt: skip
+
+SOURCE = "duban/story"
+
+
+class StoryError(DubanError):
+    """A story that cannot be played: the file, and what is wrong where in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """An entry of the story: a report comes in."""
+
+    at: datetime
+    told: Told
+    message: Message[Report]
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """An entry of the story: somebody acts on what ``told`` is about: the problem of a report, a duty, a record.
+
+    A record that a measure opens has its id from the event that took the measure: :meth:`now` finds it. Until then
+    the message is to the problem that it is because of.
+    """
+
+    at: datetime
+    told: Told | Owed | Opened
+    act: Act
+    message: Message[Command]
+
+    @property
+    def problem_id(self) -> UUID:
+        """What is acted on."""
+        return UUID(self.message.subject)
+
+    def now(self, seen: Seen) -> Message[Command]:
+        """The message as things stand in ``seen``: to the record that was opened, of the version that waits."""
+        message, about = self.message, self.problem_id
+        if isinstance(self.told, Opened):
+            about = seen.opened_because(about, self.told.record, self.told.of) or UUID(int=0)
+            message = replace(message, subject=str(about), key=str(about))
+        if isinstance(message.data, Approve | Withhold) and about in seen.problems:
+            measure = (self.act.model_extra or {})["measure"]
+            waiting = seen.problems[about].awaiting_approval.items()
+            version = next((version for version, one in waiting if one.measure == measure), message.data.version)
+            message = replace(message, data=message.data.model_copy(update={"version": version}))
+        return message
+
+
+Entry = Reported | Acted
+
+
+class Story(Part):
+    """Reports, duties and acts of one city between ``begins`` and ``ends``; what is expected holds at the end.
+
+    ``pack`` and ``calendar`` are files, from where the story lies; without a calendar it is the one that comes with
+    the engine under the name that the pack gives.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+
+    jurisdiction: Name
+    timezone: str
+    pack: str | None = None
+    calendar: str | None = None
+    begins: LocalTime
+    ends: LocalTime
+    reports: tuple[Told, ...] = ()
+    duties: tuple[Owed, ...] = ()
+    opened: tuple[Opened, ...] = ()
+    routine: tuple[Routine, ...] = ()
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Story:
+        if not self.reports and not self.duties:
+            raise ValueError("tells of no report and of no duty")
+        opened: dict[str, datetime] = {}
+        for told in sorted(self.reports, key=lambda one: one.at):
+            if told.id in opened and told.expect.outcome != "refused":
+                raise ValueError(f"the report {told.id} stands twice")
+            if told.expect.to is not None and told.expect.to not in opened:
+                raise ValueError(f"{told.id} is attached to {told.expect.to}, which no earlier report opened")
+            if told.expect.outcome not in ("attached", "refused"):
+                opened[told.id] = told.at
+            self._lies_within(told.id, [told.at, *(act.at for act in told.acts)])
+        for owed in self.duties:
+            self._lies_within(owed.id, [act.at for act in owed.acts])
+        for record in self.opened:
+            if record.because not in opened:
+                raise ValueError(f"{record.id}: no such report opened a problem")
+            self._lies_within(record.id, [act.at for act in record.acts])
+        if len({owed.id for owed in self.duties}) < len(self.duties):
+            raise ValueError("a duty stands twice: the same unit, on the same day")
+        return self
+
+    def _lies_within(self, what: str, times: list[datetime]) -> None:
+        for at in times:
+            if not self.begins <= at <= self.ends:
+                raise ValueError(f"{what}: {at} lies outside the story, {self.begins} to {self.ends}")
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def begins_at(self) -> datetime:
+        """Where the clock starts."""
+        return utc(self.begins, self.zone)
+
+    @property
+    def ends_at(self) -> datetime:
+        """Where the clock stops, and what is expected holds."""
+        return utc(self.ends, self.zone)
+
+    def duty_id(self, owed: Owed) -> UUID:
+        """The id of the record that the calendar opens for ``owed``."""
+        opens_at = utc(owed.opens, self.zone)
+        return UUID(Opening(opens_at, owed.duty, owed.unit, opens_at).problem_id(self.jurisdiction))
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """Everything that is told of what people do, in the order of time; at one instant in the order of the file.
+
+        What they do at the very instant of a deadline still meets it. What is done as a matter of ``routine`` needs
+        the pack and comes from :func:`duban_cli.demo.cities.routine_of`.
+        """
+        told = chain(
+            map(self._of_report, self.reports), map(self._of_duty, self.duties), map(self._of_record, self.opened)
+        )
+        return tuple(sorted(chain.from_iterable(told), key=lambda entry: entry.at))
+
+    def _of_report(self, told: Told) -> Iterator[Entry]:
+        at = utc(told.at, self.zone)
+        yield Reported(at, told, submitted(told.source, told.id, self._report(told), at))
+        for index, act in enumerate(told.acts, start=1):
+            yield self.acted(told, act, told.problem_id, f"{told.source}/{told.id}/{index}")
+
+    def _of_duty(self, owed: Owed) -> Iterator[Entry]:
+        for index, act in enumerate(owed.acts, start=1):
+            yield self.acted(owed, act, self.duty_id(owed), f"{owed.id}/{index}")
+
+    def _of_record(self, record: Opened) -> Iterator[Entry]:
+        for index, act in enumerate(record.acts, start=1):
+            yield self.acted(record, act, self.cause_of(record), f"{record.id}/{index}")
+
+    def cause_of(self, record: Opened) -> UUID:
+        """The id of the problem whose measure opens ``record``."""
+        return next(one.problem_id for one in self.reports if one.id == record.because)
+
+    def _report(self, told: Told) -> Report:
+        said = told.model_dump(exclude={"at", "source", "id", "reporter", "code", "acts", "expect"}, exclude_none=True)
+        reporter = Reporter(identity=told.reporter, handle=handle_of(told.code) if told.code else None)
+        return Report(jurisdiction=self.jurisdiction, reporter=reporter, **said)
+
+    def acted(self, told: Told | Owed | Opened, act: Act, problem_id: UUID, message_id: str) -> Acted:
+        """The entry for ``act``.
+
+        Raises:
+            ValueError: the act lacks what its command needs.
+        """
+        try:
+            command = self._command(told, act)
+        except (ValidationError, ValueError, KeyError, TypeError) as error:
+            fault = first_fault(error) if isinstance(error, ValidationError) else str(error)
+            raise ValueError(f"{told.id}: {act.action} at {act.at}: {fault}") from None
+        at, subject = utc(act.at, self.zone), str(problem_id)
+        return Acted(at, told, act, Message(message_id, SOURCE, subject, at, self.jurisdiction, subject, command))
+
+    def _command(self, told: Told | Owed | Opened, act: Act) -> Command:
+        said = said_by(act, self.zone)
+        if act.action == "reply" and isinstance(told, Told):
+            said = {"source": told.source, "id": told.id, **said}
+        if act.action in ("approve", "withhold"):
+            said["version"] = 1  # which one it is, shows when it is played
+        return COMMANDS[f"duban.command.{act.action}"].model_validate({"actor": {"unit": act.by}, **said})
+
+
+def load_story(text: str, file: str) -> Story:
+    """The story in ``text``, checked to the last act.
+
+    Raises:
+        StoryError: naming ``file``, the place and what is wrong there.
+    """
+    try:
+        story = Story.model_validate(yaml.safe_load(text))
+        _ = story.entries
+    except yaml.YAMLError as error:
+        raise StoryError(f"{file}: is no YAML: {error}") from None
+    except ValidationError as error:
+        raise StoryError(f"{file}: {first_fault(error)}") from None
+    except (ValueError, ZoneInfoNotFoundError) as error:
+        raise StoryError(f"{file}: {error}") from None
+    return story

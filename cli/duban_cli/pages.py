@@ -1,0 +1,23 @@
+"""Pages of the ledger, for every command that lists what stands there."""
+
+from __future__ import annotations
+
+from duban.io.settings import Settings
+from duban_cli.connection import asking
+from duban_cli.output import Code, err, fail
+from duban_console.reading import BadCursor, Filters, Page
+
+
+async def page_of(known: Settings, filters: Filters, limit: int, cursor: str | None) -> Page:
+    """At most ``limit`` records after ``cursor``; ends the command when the cursor is none of ours."""
+    async with asking(known) as reading:
+        try:
+            return await reading.page(filters, limit, cursor)
+        except BadCursor as error:
+            fail(Code.USAGE, str(error))
+
+
+def say_more(page: Page) -> None:
+    """How to go on after ``page``, if there is more."""
+    if page.cursor:
+        err().print(f"more: --cursor {page.cursor}")

@@ -1,0 +1,197 @@
+"""A recorded history: its events in the order of time, and what in it people did, without the engine's own acts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from pydantic import ValidationError
+
+from duban.errors import DubanError, Undecodable
+from duban.messages import changes as c
+from duban.messages.commands import COMMANDS, ENGINE, Command
+from duban.messages.envelope import Message, decode, first_fault
+from duban.messages.events import PROBLEMS, ProblemEvent
+from duban.policy.library import Library
+from duban.problem import Event, Problem
+from duban_cli.simulation.sources import bare_event
+from duban_router.domain.decision import after
+
+SOURCE: Final = "duban/replay"
+_STRUCTURED: Final = [("content-type", b"application/cloudevents+json")]
+
+#: The command behind an event that people caused, and what the event itself does not say of it.
+_BEHIND: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "dispatched": ("dispatch", {}),
+    "rejected": ("reject", {}),
+    "acknowledged": ("acknowledge", {}),
+    "handed_back": ("hand_back", {}),
+    "planned": ("plan", {}),
+    "plan_proposed": ("plan", {}),
+    "plan_refused": ("decide_plan", {"approved": False}),
+    "milestone_reached": ("reach_milestone", {}),
+    "reviewed": ("review", {}),
+    "progressed": ("progress", {}),
+    "part_finished": ("finish_part", {}),
+    "extension_asked": ("ask_extension", {}),
+    "extended": ("decide_extension", {"granted": True}),
+    "extension_denied": ("decide_extension", {"granted": False}),
+    "paused": ("pause", {}),
+    "resumed": ("resume", {}),
+    "flagged": ("flag", {}),
+    "unflagged": ("unflag", {}),
+    "sponsored": ("sponsor", {}),
+    "referred": ("refer", {}),
+    "received": ("receive", {}),
+    "replied": ("reply", {}),
+    "rated": ("rate", {}),
+    "completed": ("complete", {}),
+    "verified": ("verify", {"passed": True}),
+    "sent_back": ("verify", {"passed": False}),
+    "checked": ("check", {}),
+    "struck_off": ("strike_off", {}),
+    "looked_back": ("look_back", {}),
+    "reopened": ("reopen", {}),
+    "registered": ("register", {}),
+    "attached": ("attach", {}),
+    "opened": ("open", {}),
+}
+#: What comes in from outside in the engine's name; everything else in its name follows from the pack.
+_TAKEN_IN: Final = frozenset({"registered", "attached", "opened"})
+
+
+class HistoryError(DubanError):
+    """A history that cannot be read; says where, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An event, and the problem as it stood after it."""
+
+    event: Event
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that people did, as a command again; ``by_lead``: by the unit that led the problem then."""
+
+    at: datetime
+    message: Message[Command]
+    by_lead: bool
+
+
+@dataclass(slots=True)
+class Facts:
+    """What people did, in order; ``left_out`` counts by kind what was not theirs, or means nothing under a new pack."""
+
+    facts: list[Fact] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def ordered(steps: Iterable[Step], jurisdiction: str) -> list[Step]:
+    """The steps of one city in the order of time, each once.
+
+    Within a problem the versions are the order; an instant that lies before that of the version before it (brokers
+    change, and their clocks with them) counts as that one.
+    """
+    found = {
+        (one.event.problem_id, one.event.version): one for one in steps if one.problem.jurisdiction == jurisdiction
+    }
+    latest: dict[UUID, datetime] = {}
+    placed: list[tuple[datetime, UUID, int]] = []
+    for problem_id, version in sorted(found):
+        at = found[problem_id, version].event.at
+        latest[problem_id] = max(at, latest.get(problem_id, at))
+        placed.append((latest[problem_id], problem_id, version))
+    return [found[problem_id, version] for _, problem_id, version in sorted(placed)]
+
+
+def folded(events: Iterable[Event], library: Library) -> Iterator[Step]:
+    """The steps of bare events, each problem folded under the pack it lived under; its versions come in order.
+
+    Raises:
+        HistoryError: a pack of the history is not in ``library``.
+    """
+    problems: dict[UUID, Problem] = {}
+    for event in events:
+        before = problems.get(event.problem_id)
+        ref = before.pack if before else getattr(event.change, "pack", "?")
+        rules = library.rules(ref)
+        if rules is None:
+            raise HistoryError(f"the pack {ref} of this history is not published; publish it with its calendar")
+        problem = problems[event.problem_id] = after(before, event, rules)
+        yield Step(event, problem)
+
+
+def read_steps(lines: Iterable[bytes]) -> Iterator[Step]:
+    """The steps in lines of JSON, as ``duban tail problems --from-beginning --no-follow --json`` writes them.
+
+    Raises:
+        HistoryError: naming the first line that is no event of a problem.
+    """
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            said = orjson.loads(line)
+            if isinstance(said, dict) and "specversion" in said:
+                data = decode(None, bare_event(said), _STRUCTURED, PROBLEMS).data
+            else:
+                data = ProblemEvent.model_validate_json(line)
+        except (ValidationError, Undecodable, orjson.JSONDecodeError) as error:
+            why = first_fault(error) if isinstance(error, ValidationError) else str(error)
+            raise HistoryError(f"line {number}: {why}; write the file with `duban tail problems --json`") from None
+        if isinstance(data, ProblemEvent):
+            yield Step(data.event, data.problem)
+
+
+def facts_of(steps: Iterable[Step]) -> Facts:
+    """What people did in ``steps``, which come in order; of the events of one command only the first is theirs."""
+    found, problems, commands = Facts(), dict[UUID, Problem](), dict[UUID, str]()
+    for step in steps:
+        event, kind = step.event, step.event.change.kind
+        before = problems.get(event.problem_id)
+        problems[event.problem_id] = step.problem
+        again = commands.get(event.problem_id) == event.command
+        commands[event.problem_id] = event.command
+        if again:
+            _amend(found, event)
+        elif kind in _BEHIND and (event.actor.unit != ENGINE or _came_in(event)):
+            by_lead = before is not None and event.actor.unit == before.lead_unit
+            found.facts.append(Fact(event.at, _message(step, by_lead=by_lead), by_lead))
+        else:
+            found.left_out[kind] += 1
+    return found
+
+
+def _came_in(event: Event) -> bool:
+    """Whether it came from outside in the engine's name: what a measure opens, the new pack opens by itself, or not."""
+    cause = getattr(event.change, "cause", None)
+    return event.change.kind in _TAKEN_IN and (cause is None or event.actor.person == "draw")
+
+
+def _amend(found: Facts, event: Event) -> None:
+    """A look-back that found the problem again says so only by the event that follows it."""
+    found.left_out[event.change.kind] += 1
+    if event.change.kind == "rebounded" and found.facts:
+        last = found.facts[-1]
+        data = last.message.data.model_copy(update={"rebound": True})
+        found.facts[-1] = Fact(last.at, replace(last.message, data=data), last.by_lead)
+
+
+def _message(step: Step, *, by_lead: bool) -> Message[Command]:
+    event, change = step.event, step.event.change
+    name, said = _BEHIND[change.kind]
+    if isinstance(change, c.Planned) and not by_lead:
+        name, said = "decide_plan", {"approved": True}  # the office approved what the unit had proposed
+    model = COMMANDS[f"duban.command.{name}"]
+    fields = {one: getattr(change, one) for one in model.model_fields if hasattr(change, one)}
+    data = model(**{**fields, **said, "actor": event.actor, "reason": event.reason})
+    subject = str(event.problem_id)
+    return Message(event.command, SOURCE, subject, event.at, step.problem.jurisdiction, subject, data)

@@ -1,0 +1,71 @@
+"""Reports and acts, played in the order of time. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from duban.messages.commands import Actor, Command, Open
+from duban.messages.envelope import Message
+from duban.messages.report import Report
+from duban_cli.simulation.engine import Engine
+from duban_cli.simulation.sources import LEAD, OFFICE, Act
+from duban_escalation.domain import opened_by
+
+SOURCE: Final = "duban/simulation"
+#: How long time runs on after the last report and act, where nobody says until when.
+AT_MOST: Final = timedelta(days=2 * 365)
+
+
+def play(
+    engine: Engine,
+    reports: Sequence[Message[Report]],
+    acts: Sequence[Act],
+    until: datetime | None = None,
+    *,
+    duties: bool = False,
+) -> Iterator[datetime]:
+    """Play everything up to ``until``, and yield the instant after each report and act.
+
+    At one instant reports come before acts, and either in the order given. With ``duties``, those that the calendar
+    opens from the first report on are opened. Without ``until``, time runs on until nothing is awaited any more, for
+    two years at most.
+    """
+    entries: list[tuple[datetime, int, int]] = [(one.time.astimezone(UTC), 0, n) for n, one in enumerate(reports)]
+    entries += [(one.at.astimezone(UTC), 1, n) for n, one in enumerate(acts)]
+    entries.sort()
+    opened: Sequence[Message[Open]] = ()
+    if duties and entries:
+        opened = list(opened_by(engine.rules, entries[0][0], until or entries[-1][0]))
+        entries += [(one.data.opens_at, -1, n) for n, one in enumerate(opened)]
+        entries.sort()
+    last = entries[-1][0] if entries else datetime.fromtimestamp(0, UTC)
+    for at, kind, n in entries:
+        if until is not None and at > until:
+            break
+        if kind == 0:
+            engine.submit(reports[n])
+        elif kind < 0:
+            engine.send(replace(opened[n], time=at))
+        else:
+            _act(engine, acts[n], at)
+        yield at
+    engine.finish(last + AT_MOST if until is None else until)
+
+
+def _act(engine: Engine, act: Act, at: datetime) -> None:
+    engine.run(at)  # whoever leads the problem then is asked for then
+    receipt = engine.receipts.get(act.key)
+    problem_id = receipt.problem_id if receipt and receipt.problem_id else act.key
+    problem, office = engine.problems.get(problem_id), engine.rules.pack.office
+    named = {LEAD: problem.lead_unit if problem else None, OFFICE: office}
+    unit = named.get(act.unit, act.unit) or office
+    command = act.command.model_copy(update={"actor": Actor(unit=unit)})
+    subject = str(problem_id)
+    message: Message[Command] = Message(
+        f"{act.command.TYPE} {subject} {at.isoformat()}", SOURCE, subject, at, engine.rules.pack.jurisdiction, subject,
+        command,
+    )  # fmt: skip
+    engine.send(message)

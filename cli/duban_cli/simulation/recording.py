@@ -1,0 +1,59 @@
+"""The recorded history of a city, from where the engine keeps it: the ledger, or the topic of problems."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+
+from duban.io.delivering import delivery
+from duban.io.settings import Settings
+from duban.messages.events import PROBLEMS, ProblemEvent
+from duban.policy.library import Library
+from duban.problem import Event
+from duban_cli.simulation.history import Step, folded
+from duban_console import packs
+from duban_console.reading import asking
+from duban_console.taking import records
+
+_EVENTS = """
+    select body from router.published_events
+    where problem_id in (select id from router.published_problems where jurisdiction = $1)
+    order by problem_id, version
+"""
+_PREFETCH = 2000
+
+
+async def from_ledger(settings: Settings, jurisdiction: str) -> list[Step]:
+    """Every event of the city's problems, folded under the packs that are published.
+
+    Raises:
+        Unavailable: the database cannot be asked.
+        HistoryError: a pack of the history is not published.
+    """
+    library = Library()
+    for one in (await packs.published(settings)).values():
+        library.add(one)
+    async with asking():
+        bodies = [body async for body in _bodies(settings, jurisdiction)]
+    return list(folded(map(Event.model_validate_json, bodies), library))
+
+
+async def _bodies(settings: Settings, jurisdiction: str) -> AsyncIterator[str]:
+    connection = await asyncpg.connect(settings.database.get_secret_value())
+    try:
+        async with connection.transaction(readonly=True):
+            async for row in connection.cursor(_EVENTS, jurisdiction, prefetch=_PREFETCH):
+                yield row["body"]
+    finally:
+        await connection.close()
+
+
+async def from_topic(settings: Settings, jurisdiction: str) -> list[Step]:
+    """Every event on ``duban.problems.v1`` of the city's problems, with the state after it as it stands there."""
+    found = []
+    async for record in records(settings, [ProblemEvent.TOPIC]):
+        data = delivery(record, PROBLEMS).message.data
+        if isinstance(data, ProblemEvent) and data.problem.jurisdiction == jurisdiction:
+            found.append(Step(data.event, data.problem))
+    return found
