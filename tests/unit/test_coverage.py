@@ -8,7 +8,16 @@ from typing import Final
 import pytest
 from pydantic import ValidationError
 
-from duban_console.coverage import PAGE, Coverage, Demand, Standing, cited_by_packs, cited_by_tests, ids_of_test, page
+from tests.tools.coverage_page import (
+    PAGE,
+    Coverage,
+    Demand,
+    Standing,
+    cited_by_packs,
+    cited_by_tests,
+    ids_of_test,
+    page,
+)
 
 TESTS: Final = '''
 """A module about MY-01a."""
@@ -59,7 +68,9 @@ def test_every_demand_is_shown_or_says_why_not_and_nothing_else_is_cited(coverag
 
 
 def test_the_page_is_that_of_the_demands_the_packs_and_the_tests(coverage: Coverage) -> None:
-    assert PAGE.read_text("utf-8") == page(coverage), "docs/coverage.md is stale: run python -m duban_console.coverage"
+    assert PAGE.read_text("utf-8") == page(coverage), (
+        "docs/coverage.md is stale: run python -m tests.tools.coverage_page"
+    )
 
 
 def test_no_demand_has_been_dropped(coverage: Coverage) -> None:

@@ -10,15 +10,15 @@ from duban_cli import app
 from duban_cli.system import ROOT, SERVICES
 
 from duban.moves import NEXT, OF_OTHERS, Status
-from duban_console.documents import README, renewed, state_diagram
 from duban_local import topics
+from tests.tools.readme_tables import README, renewed, state_diagram
 
 TEXT = README.read_text("utf-8")
 CHINESE = (ROOT / "README.zh-CN.md").read_text("utf-8")
 
 
 def test_the_tables_and_the_diagram_are_those_of_the_code() -> None:
-    assert renewed(TEXT) == TEXT, "the README is stale: run python -m duban_console.documents"
+    assert renewed(TEXT) == TEXT, "the README is stale: run python -m tests.tools.readme_tables"
 
 
 def test_each_kind_of_record_has_a_diagram_of_its_own_with_every_one_of_its_moves() -> None:

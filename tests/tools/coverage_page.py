@@ -1,4 +1,4 @@
-"""What the documents demand and which test shows it: ``python -m duban_console.coverage`` writes docs/coverage.md.
+"""What the documents demand and which test shows it: ``python -m tests.tools.coverage_page`` writes docs/coverage.md.
 
 A test shows a demand when the demand's id ends its name (``…_mz_09``) or stands in its docstring (``MZ-09``). A pack
 entry rests on a demand when it names it in ``ids``. Everything is read as text: nothing is imported, nothing is run.
@@ -161,7 +161,7 @@ def _places(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
 _HEAD: Final = """\
 # What the documents demand, and where it is shown
 
-Made by `python -m duban_console.coverage` from tests/data/demands.yaml, the packs and the tests, and compared with
+Made by `python -m tests.tools.coverage_page` from tests/data/demands.yaml, the packs and the tests, and compared with
 them by every run of the tests. **Shown**: a test plays it. **Shown in part**: a test plays some of it, and what is
 missing is said. **Open**: no test plays it, and what is missing is said. **Out of reach**: nothing of it is for
 software to do; where that is true of a part only, the table says so.

@@ -1,4 +1,4 @@
-"""What the README takes from the code: ``python -m duban_console.documents`` writes its blocks anew."""
+"""What the README takes from the code: ``python -m tests.tools.readme_tables`` writes its blocks anew."""
 
 from __future__ import annotations
 

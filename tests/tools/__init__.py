@@ -1,0 +1,1 @@
+"""What writes documents from the code and the tests; no service runs it."""
