@@ -20,8 +20,8 @@ from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.notices import TICKS, Tick
 from duban_cli.system import note_of
-from duban_console.reading import Reading
-from duban_console.taking import records, topics_of
+from duban_console.kafka.topic_reader import records, topics_of
+from duban_console.ledger import Reading
 from duban_local.stack import DATABASE_VARIABLE, FOLDER, KAFKA_VARIABLE, find_running
 
 #: Where ``duban up`` keeps data and logs, if not in the checkout.

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from duban.messages.handle import handle_of
-from duban_console.acting import InvalidAction
+from duban_console.action import InvalidAction
 
 EvidenceFiles = Annotated[
     list[Path] | None,

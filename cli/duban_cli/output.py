@@ -19,8 +19,8 @@ from rich.markup import escape
 
 from duban.errors import DubanError, SettingsError, Unavailable
 from duban.io.backoff import is_unavailable
-from duban_console.acting import InvalidAction
-from duban_console.packs import Conflict
+from duban_console.action import InvalidAction
+from duban_console.packs.publication import Conflict
 from duban_local.children import StackError
 
 P = ParamSpec("P")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from duban.io.settings import Settings
 from duban_cli.connection import asking
 from duban_cli.output import Code, err, fail
-from duban_console.reading import BadCursor, Filters, Page
+from duban_console.ledger import BadCursor, Filters, Page
 
 
 async def page_of(known: Settings, filters: Filters, limit: int, cursor: str | None) -> Page:

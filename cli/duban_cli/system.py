@@ -27,7 +27,7 @@ from pydantic import SecretStr
 
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
-from duban_console import packs
+from duban_console.packs import publication as packs
 from duban_local import topics
 from duban_local.children import LOOPBACK, Say, StackError, free_port, until
 from duban_local.stack import FOLDER, Stack, silent

@@ -7,7 +7,7 @@ from uuid import UUID
 from duban.messages.commands import Command
 from duban.messages.envelope import Message
 from duban.messages.events import ProblemEvent
-from duban_console.drawing import Draw, draw, openings, standing
+from duban_console.inspection_draw import Draw, draw, openings, standing
 from duban_intake.domain import Outcome, Receipt
 from tests.acceptance.timeline import Case, City
 

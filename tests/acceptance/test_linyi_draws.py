@@ -11,7 +11,7 @@ import pytest
 
 from duban.moves import OPEN, Kind
 from duban.policy import Rules
-from duban_console.drawing import Draw
+from duban_console.inspection_draw import Draw
 from tests.acceptance.lots import checks, lots
 from tests.acceptance.test_linyi import SEALED, strike_off, underway
 from tests.acceptance.test_linyi_lists import FIRM, SERVICE, enters

@@ -20,7 +20,7 @@ from duban.io.publisher import Publisher
 from duban.messages import commands as do
 from duban.messages.envelope import Message, Record, encode
 from duban.messages.report import Filed, Report
-from duban_console.taking import records
+from duban_console.kafka.topic_reader import records
 from tests.commanding import Run, command_on, lines
 from tests.given import ROOT, SMALL
 

@@ -26,8 +26,8 @@ from duban.messages.report import Filed
 from duban.moves import Kind, Status
 from duban.policy import loading
 from duban.problem import Problem
-from duban_console.drawing import SOURCE, command_id, rank
-from duban_console.reading import Filters
+from duban_console.inspection_draw import SOURCE, command_id, rank
+from duban_console.ledger import Filters
 from tests.commanding import Run, command_on
 from tests.given import ROOT, SEAL, SMALL, report, small_rules
 

@@ -22,7 +22,7 @@ from duban.messages.envelope import Message, Payload, encode
 from duban.messages.handle import handle_of
 from duban.messages.notices import Tick
 from duban.messages.report import Filed, Identity, Report, Reporter
-from duban_console.reading import LISTINGS, OF_SUBJECT
+from duban_console.ledger import LISTINGS, OF_SUBJECT
 from tests.commanding import Run, command_on, lines
 from tests.given import CODE, ROOT, SEAL, SMALL
 

@@ -20,7 +20,7 @@ from typer.testing import CliRunner, Result
 from duban.messages.envelope import decode
 from duban.messages.handle import handle_of
 from duban.messages.report import Report
-from duban_console.taking import Raw, records, topics_of
+from duban_console.kafka.topic_reader import Raw, records, topics_of
 from duban_intake.domain import own_problem
 from tests.given import ROOT, SMALL
 

@@ -10,7 +10,7 @@ import pytest
 
 from duban.messages import commands as do
 from duban.messages.envelope import decode, encode
-from duban_console.acting import ACTIONS, InvalidAction, action_message, new_entry, parsed, plain_name
+from duban_console.action import ACTIONS, InvalidAction, action_message, new_entry, parsed, plain_name
 
 ACTOR = {"unit": "water", "person": "Li"}
 FIELDS: dict[str, dict[str, Any]] = {

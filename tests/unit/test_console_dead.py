@@ -9,7 +9,7 @@ from aiokafka import ConsumerRecord
 
 from duban.errors import Undecodable
 from duban.io.dead_letters import dead_letter
-from duban_console.dead import counted, reason_of, returned
+from duban_console.kafka.dead_letters import counted, reason_of, returned
 
 
 def letter(headers: tuple[tuple[str, bytes], ...] = (("ce_id", b"7"),)) -> list[tuple[str, bytes | None]]:

@@ -15,7 +15,7 @@ from duban.messages.envelope import derived_id
 from duban.moves import Status
 from duban.policy.model.draw import DrawRule
 from duban.policy.rules import Rules
-from duban_console.drawing import Draw, Standing, command_id, draw, openings, rank, standing
+from duban_console.inspection_draw import Draw, Standing, command_id, draw, openings, rank, standing
 from duban_router.domain.decision import Decided, Refusal, decide
 from tests.given import SEAL, Case, report, rules_with, small_rules
 

@@ -16,8 +16,8 @@ from duban_cli.commands.problem import found_problem
 from duban_cli.connection import asking, present, publishing, settings
 from duban_cli.files import EvidenceFiles, read_code, sealed
 from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
-from duban_console.acting import ACTIONS, InvalidAction, action_message, parsed
-from duban_console.reading import Outcome, Reading
+from duban_console.action import ACTIONS, InvalidAction, action_message, parsed
+from duban_console.ledger import Outcome, Reading
 
 SOURCE = "duban/cli"
 _HELP = f"One of: {', '.join(ACTIONS)}."

@@ -14,9 +14,9 @@ from rich.table import Table
 from duban.io.settings import Settings
 from duban_cli.connection import publishing, settings
 from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
-from duban_console.dead import SUFFIX, Reason, Returned, counted, reason_of, returned
-from duban_console.taking import Raw, records, topics_of
-from duban_console.telling import shown
+from duban_console.kafka.dead_letters import SUFFIX, Reason, Returned, counted, reason_of, returned
+from duban_console.kafka.record_format import shown
+from duban_console.kafka.topic_reader import Raw, records, topics_of
 
 dlq_app = typer.Typer(no_args_is_help=True, help="Dead letters: what could not be handled, why, and back again.")
 

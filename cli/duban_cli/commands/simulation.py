@@ -30,7 +30,7 @@ from duban_cli.simulation.replay import replay as replayed
 from duban_cli.simulation.sources import Act, Closing, identities, json_reports, read_acts
 from duban_cli.simulation.tables import show, show_comparison
 from duban_cli.simulation.timeline import Timeline
-from duban_console import packs
+from duban_console.packs import publication as packs
 from duban_intake.channels.csv_file import BadRow, Mapping, load_mapping, read_reports
 
 _SHOWN = 5

@@ -13,10 +13,10 @@ from rich.table import Table
 from duban.io.broker import connection
 from duban_cli.connection import settings
 from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
-from duban_console.dead import SUFFIX
-from duban_console.lagging import ends_of, lags
-from duban_console.taking import Raw, administering, records, topics_of
-from duban_console.telling import one_line, unpacked
+from duban_console.kafka.dead_letters import SUFFIX
+from duban_console.kafka.lag import ends_of, lags
+from duban_console.kafka.record_format import one_line, unpacked
+from duban_console.kafka.topic_reader import Raw, administering, records, topics_of
 from duban_local import topics
 
 #: What people call a topic.

@@ -12,9 +12,9 @@ from duban.messages.events import PROBLEMS, ProblemEvent
 from duban.policy.library import Library
 from duban.problem import Event
 from duban_cli.simulation.history import Step, folded
-from duban_console import packs
-from duban_console.reading import asking
-from duban_console.taking import records
+from duban_console.kafka.topic_reader import records
+from duban_console.ledger import asking
+from duban_console.packs import publication as packs
 
 _EVENTS = """
     select body from router.published_events

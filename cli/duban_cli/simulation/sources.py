@@ -19,7 +19,7 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message, decode, first_fault
 from duban.messages.report import Evidence, Report
 from duban.policy import Rules
-from duban_console.acting import ACTIONS
+from duban_console.action import ACTIONS
 from duban_intake.channels.csv_file import BadRow
 from duban_intake.channels.csv_file import Mapping as Columns
 from duban_intake.domain import own_problem, submitted, unusable_identity

@@ -12,7 +12,7 @@ from duban.io.settings import Settings
 from duban.messages.commands import Command
 from duban.policy import PolicyPack
 from duban_console.api.app import create_app
-from duban_console.reading import Reading
+from duban_console.ledger import Reading
 
 _log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from duban.messages.commands import Actor
 from duban.messages.events import Refused
 from duban.problem import Problem
 from duban_console.chain import Line
-from duban_console.reading import History, Outcome
+from duban_console.ledger import History, Outcome
 
 SOURCE = "duban/api"
 

@@ -13,7 +13,7 @@ from duban.io.publisher import Publisher
 from duban.moves import Kind, Stage, Status
 from duban.policy.library import Library
 from duban.problem import Problem
-from duban_console.acting import Action, action_message, command_of
+from duban_console.action import Action, action_message, command_of
 from duban_console.api.answers import (
     SOURCE,
     Accepted,
@@ -30,7 +30,7 @@ from duban_console.api.faults import answer_faults, limit_bodies
 from duban_console.api.listings import serve_listings
 from duban_console.api.rewards import serve_rewards
 from duban_console.api.sending import IdempotencyKey, Wait, command_id, sent
-from duban_console.reading import BadCursor, Filters, Reading
+from duban_console.ledger import BadCursor, Filters, Reading
 
 _FAULTS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": Faulty} for status in (400, 404, 409, 413, 415, 503)

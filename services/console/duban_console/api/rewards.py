@@ -12,7 +12,7 @@ from duban.messages.handle import handle_of
 from duban.policy.library import Library
 from duban.problem import Problem
 from duban_console.api.answers import ApiFault, as_json
-from duban_console.reading import Reading
+from duban_console.ledger import Reading
 from duban_console.rewards import RewardTold, reward_told
 
 

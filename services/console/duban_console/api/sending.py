@@ -11,9 +11,9 @@ from fastapi.responses import JSONResponse
 from duban.io.publisher import Publisher
 from duban.messages.commands import Command
 from duban.messages.envelope import Message, encode
-from duban_console.acting import CommandId
+from duban_console.action import CommandId
 from duban_console.api.answers import SOURCE, Accepted, ApiFault, as_json, decision
-from duban_console.reading import Outcome, Reading
+from duban_console.ledger import Outcome, Reading
 
 _MOST_WAIT: Final = 30.0
 Wait = Annotated[float, Query(ge=0, le=_MOST_WAIT, description="Seconds to wait for the outcome")]

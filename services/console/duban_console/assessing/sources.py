@@ -20,7 +20,7 @@ from duban.io.settings import Settings
 from duban.messages.envelope import first_fault
 from duban.problem import Event
 from duban_console.assessing.targets import Reading
-from duban_console.reading import asking
+from duban_console.ledger import asking
 
 #: The columns of a file of readings.
 _READING: Final = ("target", "read_on", "value")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aiokafka.structs import TopicPartition
 
 from duban.io.settings import Settings
-from duban_console.taking import administering, looking, topics_of
+from duban_console.kafka.topic_reader import administering, looking, topics_of
 
 
 @dataclass(frozen=True, slots=True)

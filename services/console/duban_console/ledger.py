@@ -46,7 +46,7 @@ _PAGE = """
     order by registered_at, id
     limit $10
 """
-#: Names are compared as :func:`duban_console.acting.plain_name` makes them; the index holds only what has a subject.
+#: Names are compared as :func:`duban_console.action.plain_name` makes them; the index holds only what has a subject.
 LISTINGS = """
     select state from router.published_problems
     where subject is not null and btrim(normalize(subject, nfkc)) = $1

@@ -25,7 +25,7 @@ from duban.moves import OPEN, Kind, Status
 from duban.policy import Rules
 from duban.policy.model.draw import DrawRule
 from duban.problem import Event, Problem, evolve
-from duban_console.acting import action_message, plain_name
+from duban_console.action import action_message, plain_name
 from duban_console.listings import entry_of
 
 SOURCE: Final = "duban/draw"

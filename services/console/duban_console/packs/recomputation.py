@@ -11,8 +11,8 @@ from duban.messages.envelope import Message, Record, derived_id, encode
 from duban.moves import OPEN
 from duban.policy import PolicyPack
 from duban.problem import Problem
-from duban_console.packs import SOURCE, Published
-from duban_console.reading import Filters, Reading
+from duban_console.ledger import Filters, Reading
+from duban_console.packs.publication import SOURCE, Published
 
 _PAGE = 500
 

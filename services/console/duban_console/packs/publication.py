@@ -17,7 +17,7 @@ from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.envelope import Message, Record, derived_id, encode
 from duban.policy import PACKS, PolicyPack, PublishedCalendar, Rules, load_calendar, load_pack
-from duban_console.taking import records
+from duban_console.kafka.topic_reader import records
 
 SOURCE = "duban/console"
 Published = PolicyPack | PublishedCalendar

@@ -1,0 +1,1 @@
+"""What people look at in Kafka: topics, lag, dead letters."""

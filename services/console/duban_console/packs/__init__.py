@@ -1,0 +1,1 @@
+"""Policy packs and calendars on their way to every service."""
