@@ -18,8 +18,8 @@ from duban.policy.laws.problems import breaches
 from duban.policy.model.entry import Founded, Text
 from duban.policy.model.ladder import RELATIVE
 from duban.policy.model.organisation import TERRITORIAL
-from duban_console.explaining import Difference, Language, differences, explained
-from duban_console.explaining.words import EVENTS, ROLES, STATUSES
+from duban_console.pack_text import Difference, Language, differences, explained
+from duban_console.pack_text.words import EVENTS, ROLES, STATUSES
 
 ROOT: Final = Path(__file__).parents[2]
 EXAMPLE: Final = ROOT / "docs/example-pack.yaml"

@@ -21,7 +21,7 @@ from duban.policy.advice import Advice, advice
 from duban_cli.connection import asking, present, publishing, settings
 from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
 from duban_cli.system import ROOT
-from duban_console.explaining import Language, differences, explained, in_words, section_name
+from duban_console.pack_text import Language, differences, explained, in_words, section_name
 from duban_console.packs import publication as packs
 from duban_console.packs.recomputation import recompute
 

@@ -4,8 +4,8 @@
 - :func:`differences`: what changed between two packs, entry by entry.
 """
 
-from duban_console.explaining.differing import Difference, differences, in_words, section_name
-from duban_console.explaining.telling import explained
-from duban_console.explaining.words import Language
+from duban_console.pack_text.difference import Difference, differences, in_words, section_name
+from duban_console.pack_text.document import explained
+from duban_console.pack_text.words import Language
 
 __all__ = ["Difference", "Language", "differences", "explained", "in_words", "section_name"]

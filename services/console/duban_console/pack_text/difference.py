@@ -13,8 +13,8 @@ from duban.calendar import Within
 from duban.policy.model.entry import Text
 from duban.policy.model.organisation import Responsibility
 from duban.policy.model.pack import PolicyPack
-from duban_console.explaining.generic import field_name, others, value_in_words
-from duban_console.explaining.words import Language, Words
+from duban_console.pack_text.fields import field_name, others, value_in_words
+from duban_console.pack_text.words import Language, Words
 
 Change = Literal["added", "removed", "changed", "moved"]
 #: What names an entry where it has no id, in this order.

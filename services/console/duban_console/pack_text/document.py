@@ -10,10 +10,10 @@ from pydantic import BaseModel
 from duban.policy.model.entry import Founded
 from duban.policy.model.organisation import Nearness, Responsibility
 from duban.policy.model.pack import PolicyPack
-from duban_console.explaining.generic import called, field_name, others, section_in_words
-from duban_console.explaining.opening import draws, duties, lists, opened_by, rewards
-from duban_console.explaining.owing import obligations
-from duban_console.explaining.words import COUNTING, WEEKDAYS, Language, Words
+from duban_console.pack_text.fields import called, field_name, others, section_in_words
+from duban_console.pack_text.obligations import obligations
+from duban_console.pack_text.records import draws, duties, lists, opened_by, rewards
+from duban_console.pack_text.words import COUNTING, WEEKDAYS, Language, Words
 
 Lines = Iterator[str]
 

@@ -10,9 +10,9 @@ from duban.policy.model.duty import Duty, Every
 from duban.policy.model.ladder import Measure
 from duban.policy.model.listing import AppealRule, ListRule, RewardRule
 from duban.policy.model.pack import PolicyPack
-from duban_console.explaining.generic import called, others
-from duban_console.explaining.owing import consequences
-from duban_console.explaining.words import Words
+from duban_console.pack_text.fields import called, others
+from duban_console.pack_text.obligations import consequences
+from duban_console.pack_text.words import Words
 
 Lines = Iterator[str]
 _HEAD = ("id", "title", "clause", "basis", "ids")

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from duban.calendar import Within
 from duban.policy.model.duty import Every
 from duban.policy.model.entry import Text
-from duban_console.explaining.words import EVENTS, Language, Words
+from duban_console.pack_text.words import EVENTS, Language, Words
 
 #: What the head of an entry says already.
 _HEAD: Final = ("id", "title", "clause", "basis", "ids")

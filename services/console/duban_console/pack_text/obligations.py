@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from duban.policy.model.ladder import Ladder, Obligation, Rung
 from duban.policy.model.pack import PolicyPack
-from duban_console.explaining.generic import others
-from duban_console.explaining.words import Words
+from duban_console.pack_text.fields import others
+from duban_console.pack_text.words import Words
 
 _TOLD = (
     "id", "title", "clause", "basis", "ids", "owner", "met_by", "running", "since", "within", "until", "categories",
