@@ -7,11 +7,11 @@ from typing import Any
 
 from duban.policy.model.assessment import Assessment
 from duban.problem import Event
-from duban_console.assessing.choosing import chosen
-from duban_console.assessing.compiling import Sheet, compiled
-from duban_console.assessing.histories import histories
-from duban_console.assessing.periods import as_of
-from duban_console.assessing.targets import Reading
+from duban_console.assessment.histories import histories
+from duban_console.assessment.periods import as_of
+from duban_console.assessment.rows.targets import Reading
+from duban_console.assessment.selection import chosen
+from duban_console.assessment.sheet import Sheet, compiled
 from tests.acceptance.timeline import City
 
 

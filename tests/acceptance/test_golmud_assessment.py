@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from duban_console.assessing.sheets import to_csv
+from duban_console.assessment.sheet_formats import to_csv
 from tests.acceptance.sheets import points_of, sheet_of
 from tests.acceptance.test_golmud import OFFICE, SEALED, route_map, struck_off, underway
 from tests.acceptance.timeline import Case, City, lead

@@ -10,8 +10,8 @@ from datetime import date
 import orjson
 import pytest
 
-from duban_console.assessing.sheets import to_csv, to_geojson
-from duban_console.assessing.targets import Reading
+from duban_console.assessment.rows.targets import Reading
+from duban_console.assessment.sheet_formats import to_csv, to_geojson
 from tests.acceptance.sheets import points_of, row_of, sheet_of
 from tests.acceptance.test_mianzhu import OFFICE, SEALED, plan, strike_off, task, underway
 from tests.acceptance.timeline import Case, City, lead

@@ -25,7 +25,7 @@ from duban.io.settings import Settings
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.report import Filed
-from duban_console.assessing.sources import from_ledger
+from duban_console.assessment.sources import from_ledger
 from duban_router.handlers import CommandHandler
 from duban_router.store import SCHEMA, PostgresLedger
 from tests.conftest import Stack

@@ -20,11 +20,11 @@ from duban.policy import Rules
 from duban.policy.model.assessment import Assessment, Bulletin
 from duban.policy.model.ladder import MeasureKind, Obligation
 from duban.problem import Event
-from duban_console.assessing.choosing import chosen
-from duban_console.assessing.claims import Outcome, Verdict
-from duban_console.assessing.compiling import Sheet, compiled
-from duban_console.assessing.histories import follow, histories
-from duban_console.assessing.sheets import to_csv, to_geojson, to_json
+from duban_console.assessment.claims import Outcome, Verdict
+from duban_console.assessment.histories import follow, histories
+from duban_console.assessment.selection import chosen
+from duban_console.assessment.sheet import Sheet, compiled
+from duban_console.assessment.sheet_formats import to_csv, to_geojson, to_json
 from duban_router.domain.decision import Decided, Refusal, decide
 from tests.given import Case, report, small_rules
 

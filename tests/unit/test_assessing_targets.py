@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from duban.errors import Undecodable
 from duban.policy.model.assessment import Bulletin
 from duban.policy.model.target import Target, strangers
-from duban_console.assessing.sources import from_readings
+from duban_console.assessment.sources import from_readings
 from tests.given import ROOT
 
 PACK = ROOT / "deploy/packs/mianzhu-2018.yaml"

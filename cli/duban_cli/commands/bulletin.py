@@ -23,14 +23,14 @@ from duban.policy.model.assessment import Bulletin, BulletinKind, Period
 from duban.problem import Event
 from duban_cli.connection import present, settings
 from duban_cli.output import Code, command, err, fail, out
-from duban_console.assessing.choosing import chosen, offered
-from duban_console.assessing.compiling import Sheet, compiled
-from duban_console.assessing.histories import histories
-from duban_console.assessing.periods import as_of as instant
-from duban_console.assessing.sheets import to_csv, to_geojson, to_json
-from duban_console.assessing.sources import from_file, from_ledger, from_readings
-from duban_console.assessing.targets import Reading
-from duban_console.assessing.words import Language
+from duban_console.assessment.histories import histories
+from duban_console.assessment.periods import as_of as instant
+from duban_console.assessment.rows.targets import Reading
+from duban_console.assessment.selection import chosen, offered
+from duban_console.assessment.sheet import Sheet, compiled
+from duban_console.assessment.sheet_formats import to_csv, to_geojson, to_json
+from duban_console.assessment.sources import from_file, from_ledger, from_readings
+from duban_console.assessment.words import Language
 from duban_console.packs import publication as packs
 
 

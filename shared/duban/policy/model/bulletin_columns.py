@@ -1,4 +1,4 @@
-"""The kinds of bulletins, and which columns each can have. Pure data; :mod:`duban_console.assessing` fills them."""
+"""The kinds of bulletins, and which columns each can have. Pure data; :mod:`duban_console.assessment` fills them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a pack says of the environment itself: the values that its indicators shall reach, by when, and whose they are.
 
-Pure. :mod:`duban_console.assessing.targets` holds readings against them.
+Pure. :mod:`duban_console.assessment.rows.targets` holds readings against them.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from typing import Final
 
 from duban.policy import Rules
 from duban.policy.model.assessment import Assessment, Indicator, IndicatorKind
-from duban_console.assessing.claims import Outcome
-from duban_console.assessing.tallies import Tally, Times
+from duban_console.assessment.claims import Outcome
+from duban_console.assessment.tallies import Tally, Times
 
 _K = IndicatorKind
 

@@ -10,8 +10,8 @@ from typing import Any
 from duban.policy import Rules
 from duban.policy.model.assessment import Column
 from duban.policy.model.target import Target
-from duban_console.assessing.periods import Window
-from duban_console.assessing.words import WORDS, Language, listed, said
+from duban_console.assessment.periods import Window
+from duban_console.assessment.words import WORDS, Language, listed, said
 
 _C = Column
 

@@ -8,13 +8,13 @@ from typing import Final
 from duban.moves import Kind
 from duban.policy import Rules
 from duban.policy.model.assessment import Assessment, Column, Indicator
-from duban_console.assessing.claims import Outcome
-from duban_console.assessing.histories import History
-from duban_console.assessing.indicators import Score, kept_rate, on_time_rate, ranks, score
-from duban_console.assessing.periods import Window
-from duban_console.assessing.problems import was_open
-from duban_console.assessing.tallies import Tallies, Tally
-from duban_console.assessing.words import WORDS, Language, listed, said
+from duban_console.assessment.claims import Outcome
+from duban_console.assessment.histories import History
+from duban_console.assessment.indicators import Score, kept_rate, on_time_rate, ranks, score
+from duban_console.assessment.periods import Window
+from duban_console.assessment.rows.problems import was_open
+from duban_console.assessment.tallies import Tallies, Tally
+from duban_console.assessment.words import WORDS, Language, listed, said
 
 Value = str | int | float | None
 Row = dict[str, Value]

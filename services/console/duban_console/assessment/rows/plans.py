@@ -9,9 +9,9 @@ from typing import Final
 from duban.messages import changes as c
 from duban.moves import Status
 from duban.problem import Problem
-from duban_console.assessing.histories import History
-from duban_console.assessing.periods import Window
-from duban_console.assessing.words import WORDS, Language, listed, said
+from duban_console.assessment.histories import History
+from duban_console.assessment.periods import Window
+from duban_console.assessment.words import WORDS, Language, listed, said
 
 #: In these the unit has done what it planned.
 _DONE: Final = frozenset({Status.VERIFYING, Status.VERIFIED, Status.STRUCK_OFF})

@@ -12,12 +12,12 @@ from duban.messages import changes as c
 from duban.moves import Kind, Stage
 from duban.policy import Rules
 from duban.policy.model.assessment import FITTING, Bulletin, BulletinKind, Column, Selection
-from duban_console.assessing.claims import Outcome, Verdict
-from duban_console.assessing.histories import History
-from duban_console.assessing.periods import Window
-from duban_console.assessing.planning import days_behind, milestones, planned_from, standing
-from duban_console.assessing.tallies import exposures
-from duban_console.assessing.words import WORDS, Language, listed, said
+from duban_console.assessment.claims import Outcome, Verdict
+from duban_console.assessment.histories import History
+from duban_console.assessment.periods import Window
+from duban_console.assessment.rows.plans import days_behind, milestones, planned_from, standing
+from duban_console.assessment.tallies import exposures
+from duban_console.assessment.words import WORDS, Language, listed, said
 
 _C = Column
 #: The kinds whose rows are problems.

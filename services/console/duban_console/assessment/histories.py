@@ -11,7 +11,7 @@ from duban.messages import changes as c
 from duban.moves import OPEN, Status
 from duban.policy import Rules
 from duban.problem import Event, Problem, evolve
-from duban_console.assessing.claims import Claims, Turn, Verdict
+from duban_console.assessment.claims import Claims, Turn, Verdict
 
 #: The rules of a pack by its reference, ``id@version``.
 RulesOf = Callable[[str], Rules]

@@ -10,13 +10,13 @@ from typing import Any
 from duban.messages.report import Location
 from duban.policy import Rules
 from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, Column, Indicator, Period
-from duban_console.assessing.histories import History
-from duban_console.assessing.periods import Window, window
-from duban_console.assessing.problems import OF_PROBLEMS, is_wanted, problem_rows
-from duban_console.assessing.tallies import tallied
-from duban_console.assessing.targets import Reading, target_rows
-from duban_console.assessing.units import Row, points_of, responsibility_rows, score_rows, unit_rows
-from duban_console.assessing.words import HEADINGS, WORDS, Language, said
+from duban_console.assessment.histories import History
+from duban_console.assessment.periods import Window, window
+from duban_console.assessment.rows.problems import OF_PROBLEMS, is_wanted, problem_rows
+from duban_console.assessment.rows.targets import Reading, target_rows
+from duban_console.assessment.rows.units import Row, points_of, responsibility_rows, score_rows, unit_rows
+from duban_console.assessment.tallies import tallied
+from duban_console.assessment.words import HEADINGS, WORDS, Language, said
 
 
 @dataclass(frozen=True, slots=True)

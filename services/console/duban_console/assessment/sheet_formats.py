@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from duban_console.assessing.compiling import Sheet
-from duban_console.assessing.units import Value
+from duban_console.assessment.rows.units import Value
+from duban_console.assessment.sheet import Sheet
 
 #: A spreadsheet would run a cell that begins so as a formula, and reporters write the titles.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -12,9 +12,9 @@ from duban.messages import changes as c
 from duban.moves import Kind, Stage, Status
 from duban.policy import Rules
 from duban.policy.model.ladder import MeasureKind
-from duban_console.assessing.claims import Outcome, Verdict
-from duban_console.assessing.histories import Deed, History
-from duban_console.assessing.periods import Window
+from duban_console.assessment.claims import Outcome, Verdict
+from duban_console.assessment.histories import Deed, History
+from duban_console.assessment.periods import Window
 
 _HOUR = 3600
 _DONE = frozenset({Status.VERIFYING, Status.VERIFIED, Status.STRUCK_OFF})

@@ -19,7 +19,7 @@ from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
 from duban.messages.envelope import first_fault
 from duban.problem import Event
-from duban_console.assessing.targets import Reading
+from duban_console.assessment.rows.targets import Reading
 from duban_console.ledger import asking
 
 #: The columns of a file of readings.

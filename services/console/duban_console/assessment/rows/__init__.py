@@ -1,0 +1,1 @@
+"""The rows of a sheet: problems, units, targets. Pure."""
