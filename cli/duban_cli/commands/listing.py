@@ -17,7 +17,7 @@ from duban_cli.files import EvidenceFiles, sealed
 from duban_cli.output import AsJson, Code, command, err, instant_in, out, write_json
 from duban_cli.pages import page_of, say_more
 from duban_console.action import action_message, new_entry, plain_name
-from duban_console.api.answers import as_json as jsonable
+from duban_console.api.responses import as_json as jsonable
 from duban_console.ledger import Filters
 from duban_console.listings import Entry, Listed, entry_of, listed
 

@@ -15,8 +15,8 @@ from duban.problem import Event, Problem
 from duban_cli.connection import asking, present, settings
 from duban_cli.output import AsJson, Code, command, fail, out, write_json
 from duban_cli.pages import page_of, say_more
-from duban_console.api.answers import as_json as jsonable
-from duban_console.api.answers import told
+from duban_console.api.responses import as_json as jsonable
+from duban_console.api.responses import told
 from duban_console.ledger import Filters, History, Reading
 
 problem_app = typer.Typer(no_args_is_help=True, help="Problems as they stand in the ledger, with their history.")

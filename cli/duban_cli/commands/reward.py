@@ -16,8 +16,8 @@ from duban_cli.connection import asking, settings
 from duban_cli.files import read_code
 from duban_cli.output import AsJson, Code, command, fail, out, write_json
 from duban_cli.pages import page_of, say_more
-from duban_console.api.answers import as_json as jsonable
-from duban_console.api.rewards import why_declined
+from duban_console.api.responses import as_json as jsonable
+from duban_console.api.routes.rewards import why_declined
 from duban_console.ledger import Filters
 from duban_console.packs import publication as packs
 from duban_console.rewards import Desk, RewardTold, reward_told

@@ -14,7 +14,8 @@ from duban.moves import Kind, Stage, Status
 from duban.policy.library import Library
 from duban.problem import Problem
 from duban_console.action import Action, action_message, command_of
-from duban_console.api.answers import (
+from duban_console.api.errors import answer_faults, limit_bodies
+from duban_console.api.responses import (
     SOURCE,
     Accepted,
     ApiFault,
@@ -26,10 +27,9 @@ from duban_console.api.answers import (
     decision,
     told,
 )
-from duban_console.api.faults import answer_faults, limit_bodies
-from duban_console.api.listings import serve_listings
-from duban_console.api.rewards import serve_rewards
-from duban_console.api.sending import IdempotencyKey, Wait, command_id, sent
+from duban_console.api.routes.listings import serve_listings
+from duban_console.api.routes.rewards import serve_rewards
+from duban_console.api.submission import IdempotencyKey, Wait, command_id, sent
 from duban_console.ledger import BadCursor, Filters, Reading
 
 _FAULTS: Final[dict[int | str, dict[str, Any]]] = {

@@ -11,8 +11,8 @@ from pydantic import AwareDatetime
 from duban.clock import Clock
 from duban.io.publisher import Publisher
 from duban_console.action import NewEntry, action_message, plain_name
-from duban_console.api.answers import SOURCE, Accepted, ApiFault, Decision, as_json
-from duban_console.api.sending import IdempotencyKey, Wait, command_id, sent
+from duban_console.api.responses import SOURCE, Accepted, ApiFault, Decision, as_json
+from duban_console.api.submission import IdempotencyKey, Wait, command_id, sent
 from duban_console.ledger import Reading
 from duban_console.listings import Listed, listed
 

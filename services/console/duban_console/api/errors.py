@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from duban.errors import RecordTooLarge, Unavailable
 from duban.io.backoff import is_unavailable
 from duban_console.action import field_of
-from duban_console.api.answers import ApiFault, Fault, Faulty, as_json
+from duban_console.api.responses import ApiFault, Fault, Faulty, as_json
 
 _log = structlog.get_logger(__name__)
 _RETRY = {"Retry-After": "1"}

@@ -12,7 +12,7 @@ from duban.io.publisher import Publisher
 from duban.messages.commands import Command
 from duban.messages.envelope import Message, encode
 from duban_console.action import CommandId
-from duban_console.api.answers import SOURCE, Accepted, ApiFault, as_json, decision
+from duban_console.api.responses import SOURCE, Accepted, ApiFault, as_json, decision
 from duban_console.ledger import Outcome, Reading
 
 _MOST_WAIT: Final = 30.0
