@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import pytest
-from duban_cli import app
 from typer.testing import CliRunner, Result
+
+from duban_cli import app
 
 #: ``await run("problem", "ls", code=0)``: fails unless the command ends with ``code``.
 Run = Callable[..., Awaitable[Result]]

@@ -10,12 +10,12 @@ from typing import Any
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.handle import handle_of
+from duban.messages.problem import Deadline, Event, Problem
 from duban.messages.report import Filed, Report
 from duban.moves import OF_OTHERS, Status
 from duban.policy import PolicyPack, PublishedCalendar, Rules, load_calendar, load_pack
 from duban.policy.laws.problems import breaches
 from duban.policy.library import Library
-from duban.problem import Deadline, Event, Problem
 from duban_router.domain.decision import Decided, Refusal, decide
 
 ROOT = Path(__file__).parents[1]

@@ -14,7 +14,7 @@ import asyncpg
 from duban.clock import DrivenClock
 from duban.errors import Unavailable
 from duban.io.backoff import is_unavailable
-from duban.io.delivering import delivery
+from duban.io.decode import delivery
 from duban.io.postgres import connect_pool
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings

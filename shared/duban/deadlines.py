@@ -7,10 +7,10 @@ from datetime import datetime
 
 from duban import duties
 from duban.calendar import Counting, Within
+from duban.messages.problem import Deadline, Mark, Problem
 from duban.moves import Kind
 from duban.policy.model.ladder import Obligation
 from duban.policy.rules import Rules
-from duban.problem import Deadline, Mark, Problem
 
 
 def due(problem: Problem, rules: Rules) -> tuple[Deadline, ...]:

@@ -19,9 +19,9 @@ import pytest
 from duban.calendar import Calendar, Within
 from duban.messages.commands import ENGINE, Actor, Register
 from duban.messages.envelope import Message, derived_id
+from duban.messages.problem import Problem
 from duban.messages.report import Filed, Report
 from duban.policy import Rules
-from duban.problem import Problem
 from duban_router.domain.decision import Decided, decide
 from tests.acceptance.timeline import rules_of
 

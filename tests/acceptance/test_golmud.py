@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from duban_cli.demo.story import sealed
 
 from duban.messages.changes import Measured, Rebounded
 from duban.policy.model.ladder import MeasureKind
+from duban_cli.demo.story import sealed
 from tests.acceptance.timeline import Case, City, expect, local, rules_of
 
 OFFICE = "government-office"

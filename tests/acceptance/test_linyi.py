@@ -10,9 +10,9 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from duban_cli.demo.story import sealed
 
 from duban.moves import Kind
+from duban_cli.demo.story import sealed
 from tests.acceptance.timeline import Case, City, expect, lead, local, measured, runs
 
 OFFICE = "committee-office"

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from duban_cli.demo.cities import named
-from duban_cli.demo.story import Expected, sealed
 
 from duban.moves import Stage
+from duban_cli.demo.cities import named
+from duban_cli.demo.story import Expected, sealed
 from tests.acceptance.timeline import Case, City, expect, local, runs
 
 OFFICE = "pollution-office"

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from duban_cli.demo.story import sealed
 
 from duban.messages.events import GENESIS, ProblemEvent
 from duban.moves import Kind
+from duban_cli.demo.story import sealed
 from duban_escalation.measures import notices_for
 from tests.acceptance.timeline import Case, City, expect, lead, measured, runs
 

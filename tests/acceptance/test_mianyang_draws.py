@@ -6,9 +6,9 @@ In 2022 April 6 is a Wednesday; April 30 to May 4 is off, April 24 and May 7 are
 from __future__ import annotations
 
 import pytest
-from duban_cli.demo.story import sealed
 
 from duban.moves import Kind
+from duban_cli.demo.story import sealed
 from tests.acceptance.lots import checks, lots
 from tests.acceptance.timeline import Case, City, expect, lead, runs
 

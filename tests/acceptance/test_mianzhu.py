@@ -9,12 +9,12 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from duban_cli.demo.story import sealed
 from pydantic import ValidationError
 
 from duban.calendar import Within
 from duban.messages.changes import Approved
 from duban.moves import Kind
+from duban_cli.demo.story import sealed
 from tests.acceptance.timeline import Case, City, expect, lead, local, measured, runs
 
 OFFICE = "rectification-office"

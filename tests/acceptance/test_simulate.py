@@ -15,18 +15,18 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from duban_cli import app
-from duban_cli.demo import boston
-from duban_cli.simulation.engine import Engine
-from duban_cli.simulation.figures import Figures
-from duban_cli.simulation.play import play
-from duban_cli.simulation.sources import Act, Closing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from duban.policy import Rules
 from duban.policy.model.pack import PolicyPack
+from duban_cli import app
+from duban_cli.demo import boston
+from duban_cli.simulation.engine import Engine
+from duban_cli.simulation.figures import Figures
+from duban_cli.simulation.play import play
+from duban_cli.simulation.sources import Act, Closing
 from duban_intake.channels.csv_file import BadRow, load_mapping, read_reports
 from tests.acceptance.timeline import rules_of
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import yaml
-from duban_cli.demo.story import sealed
 
 from duban.errors import PackError
 from duban.messages.changes import Approved, Measured
 from duban.moves import Kind
 from duban.policy import load_pack
+from duban_cli.demo.story import sealed
 from tests.acceptance.timeline import DEPLOY, Case, City, expect, lead, local, rules_of
 
 OFFICE = "office"

@@ -23,16 +23,16 @@ from zoneinfo import ZoneInfo
 from duban.calendar import Within
 from duban.clock import DrivenClock
 from duban.duties import Opening, openings
-from duban.io.delivering import Delivery
 from duban.messages.changes import Escalated, Measured, Reminded
 from duban.messages.commands import COMMANDS, ENGINE, Actor, Command, Open
+from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, decode
 from duban.messages.events import PROBLEMS, ProblemEvent, Refused
+from duban.messages.problem import Event, Problem
 from duban.messages.report import Location, Report
 from duban.moves import OPEN, Kind
 from duban.policy import PublishedCalendar, Rules, load_calendar, load_pack
 from duban.policy.library import Library
-from duban.problem import Event, Problem
 from duban_escalation.domain import Armed, Position, armed, escalate
 from duban_escalation.records import opened_because
 from duban_intake.domain import Arrival, Neighbourhood, Outcome, Receipt, command, other_body, submitted, take

@@ -22,10 +22,10 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message, Payload, decode, derived_id, encode, structured
 from duban.messages.events import GENESIS, KINDS, ProblemEvent, Refused, canonical, chained
 from duban.messages.notices import Notice, Tick
+from duban.messages.problem import Deadline, Event, Listing, Mark, Problem, ReportRef, Reward, Span, Taken, Waiting
 from duban.messages.report import Evidence, Filed, Location, Report, Reporter
 from duban.moves import Kind, Status
 from duban.policy import PolicyPack, PublishedCalendar, load_calendar, load_pack
-from duban.problem import Deadline, Event, Listing, Mark, Problem, ReportRef, Reward, Span, Taken, Waiting
 from tests.given import ROOT, SMALL
 
 GOLDEN = Path(__file__).with_name("golden")

@@ -13,11 +13,11 @@ import pytest
 from pydantic import SecretStr
 
 from duban.clock import SystemClock
-from duban.io.delivering import Delivery
 from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
 from duban.messages import commands as do
+from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, decode, derived_id
 from duban.messages.events import PROBLEMS, ProblemEvent, Refused
 from duban.messages.report import Filed

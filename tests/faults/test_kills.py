@@ -13,15 +13,15 @@ import asyncpg
 import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer
-from duban_cli.bench import load
-from duban_cli.demo.feed import Feed
-from duban_cli.demo.player import Player
-from duban_cli.system import ROOT, System, running
 
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.envelope import Record
 from duban.messages.events import GENESIS, chained
+from duban_cli.bench import load
+from duban_cli.demo.feed import Feed
+from duban_cli.demo.player import Player
+from duban_cli.system import ROOT, System, running
 from tests.conftest import eventually
 
 pytestmark = pytest.mark.stack

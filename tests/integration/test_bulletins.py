@@ -13,18 +13,18 @@ from typing import Any
 import asyncpg
 import pytest
 from click.testing import Result
-from duban_cli import app
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from duban.clock import SystemClock
-from duban.io.delivering import Delivery
 from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
 from duban.messages import commands as do
+from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, derived_id
 from duban.messages.report import Filed
+from duban_cli import app
 from duban_console.assessment.sources import from_ledger
 from duban_router.handlers import CommandHandler
 from duban_router.store import SCHEMA, PostgresLedger

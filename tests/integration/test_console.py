@@ -14,12 +14,12 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 import pytest
-from duban_cli.system import System, running
 
 from duban.io.publisher import Publisher
 from duban.messages import commands as do
 from duban.messages.envelope import Message, Record, encode
 from duban.messages.report import Filed, Report
+from duban_cli.system import System, running
 from duban_console.kafka.topic_reader import records
 from tests.commanding import Run, command_on, lines
 from tests.given import ROOT, SMALL

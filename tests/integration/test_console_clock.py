@@ -9,8 +9,6 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from duban_cli import app
-from duban_cli.system import running
 from typer.testing import CliRunner
 
 from duban.io.publisher import Publisher
@@ -18,6 +16,8 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message, Payload, encode
 from duban.messages.notices import Tick
 from duban.messages.report import Filed, Report
+from duban_cli import app
+from duban_cli.system import running
 from tests.given import ROOT, SMALL
 
 REPORTED_AT = datetime(2022, 4, 6, 2, 0, tzinfo=UTC)

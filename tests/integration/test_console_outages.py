@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from duban_cli.system import System, running
 
 from duban.io.publisher import Publisher
 from duban.messages import commands as do
 from duban.messages.envelope import Message, encode
 from duban.messages.report import Filed, Report
+from duban_cli.system import System, running
 from duban_local.children import free_port
 from tests.given import ROOT, SMALL
 

@@ -15,17 +15,17 @@ from uuid import UUID, uuid4
 
 import pytest
 import yaml
-from duban_cli.connection import asking
-from duban_cli.system import System, running
 
 from duban.io.publisher import Publisher
 from duban.messages import commands as do
 from duban.messages.envelope import Message, Payload, derived_id, encode
 from duban.messages.notices import Tick
+from duban.messages.problem import Problem
 from duban.messages.report import Filed
 from duban.moves import Kind, Status
 from duban.policy import loading
-from duban.problem import Problem
+from duban_cli.connection import asking
+from duban_cli.system import System, running
 from duban_console.inspection_draw import SOURCE, command_id, rank
 from duban_console.ledger import Filters
 from tests.commanding import Run, command_on

@@ -29,9 +29,9 @@ from duban.messages.commands import COMMANDS, Command, Escalate
 from duban.messages.envelope import Message, Payload, decode, derived_id, encode
 from duban.messages.events import GENESIS, ProblemEvent
 from duban.messages.notices import Notice, Tick
+from duban.messages.problem import Deadline
 from duban.moves import Status
 from duban.policy import PublishedCalendar, load_calendar, load_pack
-from duban.problem import Deadline
 from duban_local import topics
 from duban_local.kafka import Broker
 from duban_local.stack import silent

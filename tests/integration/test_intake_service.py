@@ -29,21 +29,21 @@ from pydantic import SecretStr
 
 from duban.clock import SystemClock
 from duban.io.consumer import Handler, Runner, Source
-from duban.io.delivering import Delivery, Rejected
 from duban.io.http import Http
 from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.commands import COMMANDS, Attach, Command, Register
+from duban.messages.delivery import Delivery, Rejected
 from duban.messages.envelope import Message, Record, decode, encode
 from duban.messages.events import Refused
 from duban.messages.report import Report
 from duban.policy import PublishedCalendar, load_calendar, load_pack
 from duban_intake.domain import Outcome, own_problem, submitted
-from duban_intake.gateway.__main__ import GatewaySettings
 from duban_intake.gateway.app import EXAMPLE, create_app
 from duban_intake.gateway.batcher import Batching
+from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
 from duban_intake.store import SCHEMA, PostgresStore
 from duban_intake.vault.desk import Vault

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from duban.io.delivering import Delivery
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.io.tail import Tail
+from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Payload, Record, encode
 
 pytestmark = pytest.mark.stack

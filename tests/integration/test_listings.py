@@ -14,7 +14,6 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 import pytest
-from duban_cli.system import System, running
 
 from duban.io.publisher import Publisher
 from duban.messages import commands as do
@@ -22,6 +21,7 @@ from duban.messages.envelope import Message, Payload, encode
 from duban.messages.handle import handle_of
 from duban.messages.notices import Tick
 from duban.messages.report import Filed, Identity, Report, Reporter
+from duban_cli.system import System, running
 from duban_console.ledger import LISTINGS, OF_SUBJECT
 from tests.commanding import Run, command_on, lines
 from tests.given import CODE, ROOT, SEAL, SMALL

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from duban.policy import load_pack
 from duban_cli.demo.feed import Feed
 from duban_cli.demo.player import Player, Scene
 from duban_cli.demo.story import Acted, Entry, load_story
 from duban_cli.system import System, running
-
-from duban.policy import load_pack
 from tests.commanding import Run, command_on
 from tests.given import ROOT, SMALL
 

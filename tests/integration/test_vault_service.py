@@ -13,13 +13,13 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
-from duban_cli import app
-from duban_cli.system import System, running
 from typer.testing import CliRunner, Result
 
 from duban.messages.envelope import decode
 from duban.messages.handle import handle_of
 from duban.messages.report import Report
+from duban_cli import app
+from duban_cli.system import System, running
 from duban_console.kafka.topic_reader import Raw, records, topics_of
 from duban_intake.domain import own_problem
 from tests.given import ROOT, SMALL

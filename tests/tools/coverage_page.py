@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from duban_cli.system import ROOT
 from pydantic import Field, model_validator
 
 from duban.messages.report import Part
+from duban_cli.system import ROOT
 
 PAGE: Final = ROOT / "docs/coverage.md"
 DEMANDS: Final = ROOT / "tests/data/demands.yaml"

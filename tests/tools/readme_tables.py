@@ -6,14 +6,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
-from duban_cli.system import ROOT
-
 from duban.contracts.catalogue import message_table
 from duban.io.settings import Settings, settings_table
 from duban.moves import AFTER_REJECTION, AFTER_STRIKE_OFF, IN_ANY_OPEN, NEXT, STAGE, Stage, Status
-from duban_console.api.__main__ import ApiSettings
+from duban_cli.system import ROOT
+from duban_console.api.settings import ApiSettings
 from duban_escalation.settings import EscalationSettings
-from duban_intake.gateway.__main__ import GatewaySettings
+from duban_intake.gateway.settings import GatewaySettings
 
 README = ROOT / "README.md"
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import derived_id
+from duban.messages.problem import Event
 from duban.moves import Status
 from duban.policy import Rules
 from duban.policy.model.assessment import Assessment, Bulletin
 from duban.policy.model.ladder import MeasureKind, Obligation
-from duban.problem import Event
 from duban_console.assessment.claims import Outcome, Verdict
 from duban_console.assessment.histories import follow, histories
 from duban_console.assessment.selection import chosen

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from duban_cli import app
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from duban.errors import Undecodable
 from duban.policy.model.assessment import Bulletin
 from duban.policy.model.target import Target, strangers
+from duban_cli import app
 from duban_console.assessment.sources import from_readings
 from tests.given import ROOT
 

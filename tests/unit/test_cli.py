@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from duban_cli import app
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from duban_cli import app
 from tests.given import ROOT, SMALL
 
 

@@ -8,8 +8,9 @@ from typing import Final
 
 import pytest
 from click.testing import Result
-from duban_cli import app
 from typer.testing import CliRunner
+
+from duban_cli import app
 
 ROOT: Final = Path(__file__).parents[2]
 EXAMPLE: Final = ROOT / "docs/example-pack.yaml"

@@ -8,8 +8,8 @@ import pytest
 
 from duban.messages import commands as do
 from duban.messages.handle import handle_of
+from duban.messages.problem import Problem
 from duban.moves import Status
-from duban.problem import Problem
 from duban_console.listings import Entry, entry_of, listed
 from duban_console.rewards import reward_told
 from tests.given import CODE, SEAL, Case

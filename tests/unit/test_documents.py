@@ -6,10 +6,10 @@ import re
 
 import pytest
 import typer
-from duban_cli import app
-from duban_cli.system import ROOT, SERVICES
 
 from duban.moves import NEXT, OF_OTHERS, Status
+from duban_cli import app
+from duban_cli.system import ROOT, SERVICES
 from duban_local import topics
 from tests.tools.readme_tables import README, renewed, state_diagram
 

@@ -11,8 +11,8 @@ import pytest
 
 from duban.clock import DrivenClock, SystemClock
 from duban.errors import Unavailable
-from duban.io.delivering import Delivery
 from duban.messages import commands as do
+from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record, decode
 from duban.messages.events import GENESIS, ProblemEvent, Refused
 from duban.messages.notices import NOTICES, Notice, Tick

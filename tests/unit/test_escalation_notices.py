@@ -16,7 +16,7 @@ import standardwebhooks
 
 from duban.clock import DrivenClock
 from duban.errors import SettingsError, Unavailable
-from duban.io.delivering import Delivery
+from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, derived_id
 from duban.messages.notices import Notice
 from duban_escalation.notices.address_guard import Guard, is_public

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from duban.clock import DrivenClock
-from duban.io.delivering import Delivery
 from duban.messages.commands import COMMANDS, Open
+from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record, decode
 from duban.messages.notices import Tick
 from duban_escalation.duty_schedule import Opener

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from duban.deadlines import due
 from duban.messages import commands as do
 from duban.messages.events import GENESIS, canonical, chained
+from duban.messages.problem import Event, Mark, Problem
 from duban.moves import NEXT, OF_OTHERS, OPEN, Status
-from duban.problem import Event, Mark, Problem
 from duban_router.domain.decision import Decided, after
 from tests.given import CODE, SEAL, Case, report, small_rules
 

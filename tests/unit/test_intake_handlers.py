@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 
 from duban.clock import DrivenClock, SystemClock
-from duban.io.delivering import Delivery, Rejected
 from duban.messages import commands as do
+from duban.messages.delivery import Delivery, Rejected
 from duban.messages.envelope import Message, Payload, Record, decode, derived_id, encode
 from duban.messages.events import GENESIS, ProblemEvent, Refused
 from duban.messages.report import Filed, Report

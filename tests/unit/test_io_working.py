@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord
 from aiokafka.structs import TopicPartition
 
 from duban.io.batch import Source, Work
-from duban.io.delivering import Delivery
+from duban.messages.delivery import Delivery
 from duban.messages.envelope import Unheeded
 from duban.messages.notices import Tick
 

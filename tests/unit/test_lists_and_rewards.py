@@ -12,9 +12,9 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message
 from duban.messages.events import GENESIS, ProblemEvent
 from duban.messages.handle import handle_of
+from duban.messages.problem import Event
 from duban.messages.report import Identity, Reporter
 from duban.moves import Kind, Status
-from duban.problem import Event
 from duban_escalation.measures import PUBLIC, measure_taken
 from duban_escalation.records import opened_because, told
 from duban_router.domain.decision import Decided, Refusal, draws, draws_on

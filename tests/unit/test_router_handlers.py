@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from duban.clock import SystemClock
-from duban.io.delivering import Delivery
 from duban.messages import commands as do
+from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record, decode, derived_id
 from duban.messages.events import GENESIS, PROBLEMS, ProblemEvent, Refused, canonical, chained
 from duban.messages.report import Filed

@@ -8,18 +8,18 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from duban_cli.demo.story import Reported, Story, load_story
-from duban_cli.simulation.engine import Engine
-from duban_cli.simulation.figures import Figures
 
 from duban.messages import commands as do
 from duban.messages.changes import Escalated, Reminded
 from duban.messages.commands import Command
 from duban.messages.envelope import Message
 from duban.messages.events import GENESIS, ProblemEvent
+from duban.messages.problem import Event, Problem
 from duban.messages.report import Evidence, Location, Report
 from duban.moves import Status
-from duban.problem import Event, Problem
+from duban_cli.demo.story import Reported, Story, load_story
+from duban_cli.simulation.engine import Engine
+from duban_cli.simulation.figures import Figures
 from duban_escalation.domain import opened_by
 from duban_escalation.measures import notices_for
 from duban_intake.domain import Arrival, Outcome, Receipt, submitted

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from duban_cli.simulation.engine import Engine
-from duban_cli.simulation.figures import Figures, Punctuality
 
 from duban.messages import commands as do
 from duban.messages.envelope import Message
 from duban.messages.report import Evidence
 from duban.moves import Status
+from duban_cli.simulation.engine import Engine
+from duban_cli.simulation.figures import Figures, Punctuality
 from duban_intake.domain import Receipt, submitted
 from tests.given import report, small_rules
 

@@ -9,21 +9,21 @@ from typing import Any
 
 import orjson
 import pytest
-from duban_cli.demo.story import load_story
-from duban_cli.simulation.engine import Engine
-from duban_cli.simulation.figures import Figures
-from duban_cli.simulation.history import HistoryError, Step, facts_of, folded, ordered, read_steps
-from duban_cli.simulation.replay import Comparison, replay
 
 from duban.messages import commands as do
 from duban.messages.commands import Command
 from duban.messages.envelope import Message
 from duban.messages.events import GENESIS, ProblemEvent
+from duban.messages.problem import Event, Problem
 from duban.messages.report import Evidence, Report
 from duban.policy import PublishedCalendar, Rules
 from duban.policy.library import Library
 from duban.policy.model.pack import PolicyPack
-from duban.problem import Event, Problem
+from duban_cli.demo.story import load_story
+from duban_cli.simulation.engine import Engine
+from duban_cli.simulation.figures import Figures
+from duban_cli.simulation.history import HistoryError, Step, facts_of, folded, ordered, read_steps
+from duban_cli.simulation.replay import Comparison, replay
 from duban_escalation.domain import opened_by
 from duban_intake.domain import submitted
 from tests.acceptance.timeline import rules_of

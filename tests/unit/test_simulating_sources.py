@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import pytest
-from duban_cli.simulation.sources import Act, Closing, SourceError, identities, json_reports, read_acts
 
 from duban.messages import commands as do
 from duban.messages.envelope import Message, structured
 from duban.messages.report import Report
+from duban_cli.simulation.sources import Act, Closing, SourceError, identities, json_reports, read_acts
 from duban_intake.channels.csv_file import BadRow, Mapping
 from duban_intake.domain import own_problem, submitted
 from tests.given import report, small_rules

@@ -10,14 +10,14 @@ from uuid import UUID
 
 import pytest
 import yaml
-from duban_cli.demo.cities import named, routine_of
-from duban_cli.demo.observation import Seen
-from duban_cli.demo.story import Acted, Opened, Reported, Story, StoryError, load_story, sealed
 
 from duban.duties import openings
 from duban.messages.commands import HandBack, Plan, Reply
 from duban.messages.handle import handle_of
 from duban.messages.report import Report
+from duban_cli.demo.cities import named, routine_of
+from duban_cli.demo.observation import Seen
+from duban_cli.demo.story import Acted, Opened, Reported, Story, StoryError, load_story, sealed
 from duban_intake.domain import own_problem
 from tests.acceptance.timeline import rules_of
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 
 from duban.errors import SettingsError
 from duban.messages.handle import ALPHABET, handle_of, normalised, written
-from duban_intake.gateway.__main__ import GatewaySettings
+from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.vault.contact import Bound, Contact
 from duban_intake.vault.seal import Keyring, Sealed, Unsealable
 

@@ -16,16 +16,16 @@ import asyncpg
 from pydantic import SecretStr
 
 from duban.clock import DrivenClock
-from duban.io.delivering import Delivery
 from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.messages import changes as c
 from duban.messages.commands import Actor
+from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record
 from duban.messages.events import GENESIS, ProblemEvent
+from duban.messages.problem import Deadline, Event, Problem
 from duban.moves import Status
 from duban.policy.library import Library
-from duban.problem import Deadline, Event, Problem
 from duban_escalation.domain import START, Position
 from duban_escalation.handlers import ProblemHandler
 from duban_escalation.settings import EscalationSettings

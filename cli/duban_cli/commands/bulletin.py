@@ -17,10 +17,10 @@ from rich.table import Table
 
 from duban.errors import PackError
 from duban.io.settings import Settings
+from duban.messages.problem import Event
 from duban.policy import PolicyPack, Rules
 from duban.policy.library import Library
 from duban.policy.model.assessment import Bulletin, BulletinKind, Period
-from duban.problem import Event
 from duban_cli.connection import present, settings
 from duban_cli.output import Code, command, err, fail, out
 from duban_console.assessment.histories import histories

@@ -10,8 +10,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from duban.messages.problem import Event, Problem
 from duban.moves import Kind, Stage, Status
-from duban.problem import Event, Problem
 from duban_cli.connection import asking, present, settings
 from duban_cli.output import AsJson, Code, command, fail, out, write_json
 from duban_cli.pages import page_of, say_more

@@ -16,7 +16,7 @@ from duban.errors import Unavailable
 from duban_cli.connection import FOLDER_VARIABLE
 from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
 from duban_cli.system import note_of
-from duban_intake.gateway.__main__ import GatewaySettings
+from duban_intake.gateway.settings import GatewaySettings
 from duban_local.stack import FOLDER
 
 GATEWAY_VARIABLE: Final = "DUBAN_GATEWAY"

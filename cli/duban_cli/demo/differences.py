@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
+from duban.messages.problem import Problem
 from duban.moves import Status
-from duban.problem import Problem
 from duban_cli.demo.cities import City
 from duban_cli.demo.observation import Seen
 from duban_cli.demo.story import Acted

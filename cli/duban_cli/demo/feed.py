@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from duban.errors import Undecodable
 from duban.io.broker import connection
-from duban.io.delivering import delivery
+from duban.io.decode import delivery
 from duban.io.settings import Settings
 from duban.messages.events import PROBLEMS, ProblemEvent, Refused
 from duban.messages.notices import NOTICES, Notice

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from duban.messages.changes import Attached, Escalated, Measured, Reminded
-from duban.problem import Event, Problem
+from duban.messages.problem import Event, Problem
 
 
 class Seen:

@@ -9,8 +9,8 @@ from datetime import datetime
 from duban.duties import openings
 from duban.messages.commands import Command, Open
 from duban.messages.envelope import Message
+from duban.messages.problem import Event, Problem
 from duban.policy import Rules
-from duban.problem import Event, Problem
 from duban_cli.demo.observation import Seen
 from duban_cli.demo.story import Acted, Entry
 from duban_cli.simulation.engine import Engine

@@ -17,11 +17,11 @@ from uuid import UUID
 
 from duban.messages import commands as do
 from duban.messages.envelope import Message
+from duban.messages.problem import Deadline, Event, Problem
 from duban.messages.report import Report
 from duban.moves import OPEN
 from duban.policy import PublishedCalendar, Rules
 from duban.policy.library import Library
-from duban.problem import Deadline, Event, Problem
 from duban_escalation.domain import Armed, escalate
 from duban_escalation.records import opened_because
 from duban_intake.domain import (

@@ -12,10 +12,10 @@ from uuid import UUID
 from duban.messages import changes as c
 from duban.messages.commands import Attach, Command, Register
 from duban.messages.envelope import Message
+from duban.messages.problem import Deadline, Event, Problem
 from duban.moves import Kind
 from duban.policy import Rules
 from duban.policy.rules import passes
-from duban.problem import Deadline, Event, Problem
 from duban_intake.domain import Arrival
 from duban_intake.domain import Refusal as IntakeRefusal
 from duban_router.domain.decision import Refusal

@@ -17,8 +17,8 @@ from duban.messages import changes as c
 from duban.messages.commands import COMMANDS, ENGINE, Command
 from duban.messages.envelope import Message, decode, first_fault
 from duban.messages.events import PROBLEMS, ProblemEvent
+from duban.messages.problem import Event, Problem
 from duban.policy.library import Library
-from duban.problem import Event, Problem
 from duban_cli.simulation.sources import bare_event
 from duban_router.domain.decision import after
 

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 
-from duban.io.delivering import delivery
+from duban.io.decode import delivery
 from duban.io.settings import Settings
 from duban.messages.events import PROBLEMS, ProblemEvent
+from duban.messages.problem import Event
 from duban.policy.library import Library
-from duban.problem import Event
 from duban_cli.simulation.history import Step, folded
 from duban_console.kafka.topic_reader import records
 from duban_console.ledger import asking

@@ -8,7 +8,7 @@ import orjson
 
 from duban.messages.commands import Command
 from duban.messages.envelope import Message
-from duban.problem import Event, Problem
+from duban.messages.problem import Event, Problem
 from duban_intake.domain import Arrival
 from duban_intake.domain import Refusal as IntakeRefusal
 from duban_router.domain.decision import Refusal

@@ -21,10 +21,11 @@ from duban.duties import called_id
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
+from duban.messages.problem import Event, Problem
 from duban.moves import OPEN, Kind, Status
 from duban.policy import Rules
 from duban.policy.model.draw import DrawRule
-from duban.problem import Event, Problem, evolve
+from duban.problem import evolve
 from duban_console.action import action_message, plain_name
 from duban_console.listings import entry_of
 

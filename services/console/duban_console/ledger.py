@@ -18,8 +18,8 @@ from duban.errors import Unavailable
 from duban.io.backoff import is_unavailable
 from duban.messages.envelope import derived_id
 from duban.messages.events import Refused
+from duban.messages.problem import Problem
 from duban.moves import Kind, Status
-from duban.problem import Problem
 from duban_console.chain import Line, first_broken
 
 _STATE = "select state from router.published_problems where id = $1"

@@ -9,8 +9,8 @@ from typing import Final
 from pydantic import AwareDatetime, BaseModel, Field
 
 from duban.messages.commands import Cause
+from duban.messages.problem import Problem
 from duban.moves import Status
-from duban.problem import Problem
 
 #: The events by which an entry is off its list.
 _ENDS: Final = ("appeal_upheld", "exited", "expired")

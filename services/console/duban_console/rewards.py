@@ -6,11 +6,11 @@ from typing import Final, Literal
 
 from pydantic import AwareDatetime, BaseModel
 
+from duban.messages.problem import Problem
 from duban.moves import Status
 from duban.policy import PolicyPack
 from duban.policy.model.entry import Text
 from duban.policy.model.listing import RewardRule
-from duban.problem import Problem
 
 #: How a reward comes to its end, by the event.
 _ENDINGS: Final[tuple[Literal["collected", "declined", "expired"], ...]] = ("collected", "declined", "expired")

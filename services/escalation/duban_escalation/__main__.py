@@ -7,11 +7,11 @@ from functools import partial
 
 from duban.clock import DrivenClock, SystemClock
 from duban.io.consumer import Source
-from duban.io.delivering import Delivery
 from duban.io.feeds import clock_of, follow_packs
 from duban.io.service import Shell, run_service
 from duban.io.tail import Tail
 from duban.messages.commands import Escalate
+from duban.messages.delivery import Delivery
 from duban.messages.events import PROBLEMS, ProblemEvent
 from duban.messages.notices import NOTICES, TICKS, Notice, Tick
 from duban_escalation.duty_schedule import Opener, OpeningLoop

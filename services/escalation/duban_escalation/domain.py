@@ -12,8 +12,8 @@ from duban.duties import openings
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.events import Refused
+from duban.messages.problem import Problem
 from duban.policy.rules import Rules
-from duban.problem import Problem
 from duban_escalation.measures import ENGINE, SOURCE
 
 _INSTANT: Final = timedelta(microseconds=1)

@@ -10,14 +10,14 @@ from uuid import UUID
 
 from duban.clock import Clock, DrivenClock
 from duban.errors import Unavailable
-from duban.io.delivering import Delivery
 from duban.messages.commands import Escalate
+from duban.messages.delivery import Delivery
 from duban.messages.envelope import Record, encode
 from duban.messages.events import ProblemEvent, Refused
 from duban.messages.notices import Tick
+from duban.messages.problem import Problem
 from duban.moves import OPEN
 from duban.policy.library import Library
-from duban.problem import Problem
 from duban_escalation.domain import START, Armed, Position, armed, escalate, fired_anew
 from duban_escalation.measures import TAKING, MeasureTaken, measure_taken, notices_for
 from duban_escalation.metrics import DELAY, FIRED

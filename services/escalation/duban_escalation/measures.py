@@ -12,9 +12,9 @@ from duban.messages.changes import Approved, Escalated, Measured, Reminded
 from duban.messages.envelope import Message, derived_id
 from duban.messages.events import ProblemEvent
 from duban.messages.notices import Notice
+from duban.messages.problem import Event, Problem
 from duban.policy.model.ladder import MeasureKind
 from duban.policy.rules import Rules
-from duban.problem import Event, Problem
 
 SOURCE: Final = "duban/escalation"
 #: The recipient of a notice that everybody may read.

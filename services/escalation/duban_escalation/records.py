@@ -12,10 +12,10 @@ from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.notices import Notice
+from duban.messages.problem import Event, Problem
 from duban.policy.model.ladder import Measure
 from duban.policy.model.listing import ListRule
 from duban.policy.rules import Rules
-from duban.problem import Event, Problem
 from duban_escalation.measures import ENGINE, PUBLIC, SOURCE, TAKING, ground_of, waits
 
 #: What is told of entries on lists and of rewards.

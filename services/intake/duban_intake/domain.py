@@ -16,10 +16,10 @@ import orjson
 from duban.messages.commands import ENGINE, Actor, Attach, Register
 from duban.messages.envelope import Message, derived_id
 from duban.messages.events import Refused
+from duban.messages.problem import Problem
 from duban.messages.report import Filed, Report
 from duban.policy.library import Library
 from duban.policy.rules import Rules
-from duban.problem import Problem
 from duban_intake.nearness import Grid, Place
 
 SOURCE: Final = "duban/intake"

@@ -10,13 +10,13 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from duban.clock import Clock
-from duban.io.delivering import Delivery, Rejected
+from duban.messages.delivery import Delivery, Rejected
 from duban.messages.envelope import Payload, Record, Unheeded, encode
 from duban.messages.events import PROBLEMS, ProblemEvent, Refused
+from duban.messages.problem import Problem
 from duban.messages.report import Report
 from duban.moves import OPEN, TURNS
 from duban.policy.library import Library
-from duban.problem import Problem
 from duban_intake.domain import (
     Arrival,
     Neighbourhood,

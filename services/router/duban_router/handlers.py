@@ -10,13 +10,13 @@ from uuid import UUID
 
 from duban.clock import Clock
 from duban.errors import Unavailable
-from duban.io.delivering import Delivery
 from duban.messages import commands as do
+from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record, derived_id, encode, record
 from duban.messages.events import GENESIS, ProblemEvent, Refused, canonical, chained, event_json
+from duban.messages.problem import Event, Problem
 from duban.policy.library import Library
 from duban.policy.rules import Rules
-from duban.problem import Event, Problem
 from duban_router.domain.decision import REGISTER, Decided, Refusal, after, decide, draws, draws_on
 
 SOURCE = "duban/router"

@@ -10,7 +10,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from duban.messages.events import Refused
-from duban.problem import Event, Problem
+from duban.messages.problem import Event, Problem
 from duban_router.handlers import Conflict, Entry, Outcome, Standing, Writing
 
 SCHEMA = "router"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from duban.contracts.catalogue import asyncapi, schemas
 
-FOLDER = Path(__file__).parents[1] / "contracts"
+FOLDER = Path(__file__).parent
 
 
 def documents() -> Iterator[tuple[Path, str]]:
@@ -31,6 +31,5 @@ def _release() -> str:
 
 
 if __name__ == "__main__":
-    FOLDER.mkdir(exist_ok=True)
     for path, text in documents():
         path.write_text(text, encoding="utf-8")

@@ -12,9 +12,10 @@ from aiokafka.structs import TopicPartition
 
 from duban.errors import DubanError, Undecodable
 from duban.io.dead_letters import DeadLetter, dead_letter
-from duban.io.delivering import Delivery, Rejected, delivery
+from duban.io.decode import delivery
 from duban.io.isolation import Isolation
 from duban.io.metrics import DEAD_LETTERS, RECORDS
+from duban.messages.delivery import Delivery, Rejected
 from duban.messages.envelope import Payload, Record, Unheeded
 
 Fetched: TypeAlias = dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]

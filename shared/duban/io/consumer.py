@@ -22,10 +22,10 @@ from duban.io.batch import Answers, Fetched, Handle, Handler, Source, Work
 from duban.io.broker import connection
 from duban.io.crash_points import crash_point
 from duban.io.dead_letters import DeadLetter
-from duban.io.delivering import Delivery, Rejected
 from duban.io.metrics import BATCH_SECONDS, LAG, PARTITIONS, REBALANCES, RETRIES
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
+from duban.messages.delivery import Delivery, Rejected
 from duban.messages.envelope import Record
 
 __all__ = ["Delivery", "Handler", "OnPartitions", "Rejected", "Runner", "Source"]

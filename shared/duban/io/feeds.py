@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from duban.clock import Clock, DrivenClock, SystemClock
-from duban.io.delivering import Delivery
 from duban.io.service import Shell
 from duban.io.settings import Settings
 from duban.io.tail import Tail
+from duban.messages.delivery import Delivery
 from duban.messages.envelope import Payload
 from duban.messages.notices import TICKS, Tick
 from duban.policy import PACKS, PolicyPack, PublishedCalendar

@@ -13,8 +13,9 @@ from aiokafka.structs import TopicPartition
 from duban.errors import Undecodable
 from duban.io.backoff import until_available
 from duban.io.broker import connection
-from duban.io.delivering import Delivery, delivery
+from duban.io.decode import delivery
 from duban.io.settings import Settings
+from duban.messages.delivery import Delivery
 from duban.messages.envelope import Payload
 
 D = TypeVar("D", bound=Payload)

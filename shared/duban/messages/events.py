@@ -11,9 +11,9 @@ from pydantic import AwareDatetime
 from duban.messages.changes import Change
 from duban.messages.commands import Actor
 from duban.messages.envelope import Payload
+from duban.messages.problem import Event, Problem
 from duban.messages.report import Filed
 from duban.moves import HAPPENS, Status
-from duban.problem import Event, Problem
 
 #: The predecessor of the first event of every problem.
 GENESIS = "0" * 64

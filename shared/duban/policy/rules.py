@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from duban.calendar import Calendar, CalendarNotice
+from duban.messages.problem import Problem
 from duban.moves import Kind, Status
 from duban.policy.model.duty import Duty, Window
 from duban.policy.model.ladder import Ladder, Measure, Obligation, Rung, Trigger
@@ -16,7 +17,6 @@ from duban.policy.model.lifecycle import FlagRule
 from duban.policy.model.listing import ListRule, RewardRule
 from duban.policy.model.organisation import Area, Category, Nearness, Unit
 from duban.policy.model.pack import PolicyPack
-from duban.problem import Problem
 
 #: How the names of such deadlines end; no id of a pack has a colon in it.
 _PASSING: Final = (":notice", ":term", ":collect")

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import structlog
-from pydantic import Field
 
 from duban.io.feeds import follow_clock, follow_packs
 from duban.io.http import Http
 from duban.io.service import Shell, run_service
-from duban.io.settings import Settings
 from duban.messages.commands import Command
 from duban.policy import PolicyPack
 from duban_console.api.app import create_app
+from duban_console.api.settings import ApiSettings
 from duban_console.ledger import Reading
 
 _log = structlog.get_logger(__name__)
-
-
-class ApiSettings(Settings):
-    """What the API is told by its environment."""
-
-    api_port: int = Field(8320, ge=0, le=65535, description="Port of the API for actions, on 127.0.0.1")
-    max_body: int = Field(1024 * 1024, ge=1024, description="Largest body of a request that is read, in bytes")
 
 
 async def compose(shell: Shell[ApiSettings]) -> None:

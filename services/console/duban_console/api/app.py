@@ -10,9 +10,9 @@ from fastapi.responses import JSONResponse
 
 from duban.clock import Clock
 from duban.io.publisher import Publisher
+from duban.messages.problem import Problem
 from duban.moves import Kind, Stage, Status
 from duban.policy.library import Library
-from duban.problem import Problem
 from duban_console.action import Action, action_message, command_of
 from duban_console.api.errors import answer_faults, limit_bodies
 from duban_console.api.responses import (

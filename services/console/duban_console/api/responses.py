@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from duban.messages.changes import Change
 from duban.messages.commands import Actor
 from duban.messages.events import Refused
-from duban.problem import Problem
+from duban.messages.problem import Problem
 from duban_console.chain import Line
 from duban_console.ledger import History, Outcome
 

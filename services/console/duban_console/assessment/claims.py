@@ -22,11 +22,11 @@ from typing import Final
 from duban import duties
 from duban.deadlines import owed, planned_date
 from duban.messages.changes import Escalated, Extended
+from duban.messages.problem import Event, Mark, Problem
 from duban.moves import Kind, Status
 from duban.policy import Rules
 from duban.policy.model.ladder import Obligation
 from duban.policy.rules import Passing
-from duban.problem import Event, Mark, Problem
 
 #: What takes an obligation from its holder without meeting it; to dispatch or to reject is what an office may owe.
 WITHDRAWING: Final = frozenset({"handed_back", "dispatched", "rejected", "flagged", "unflagged"})

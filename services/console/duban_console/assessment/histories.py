@@ -8,9 +8,10 @@ from datetime import datetime
 from itertools import groupby
 
 from duban.messages import changes as c
+from duban.messages.problem import Event, Problem
 from duban.moves import OPEN, Status
 from duban.policy import Rules
-from duban.problem import Event, Problem, evolve
+from duban.problem import evolve
 from duban_console.assessment.claims import Claims, Turn, Verdict
 
 #: The rules of a pack by its reference, ``id@version``.

@@ -18,7 +18,7 @@ from duban.errors import Undecodable
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
 from duban.messages.envelope import first_fault
-from duban.problem import Event
+from duban.messages.problem import Event
 from duban_console.assessment.rows.targets import Reading
 from duban_console.ledger import asking
 

@@ -1,4 +1,4 @@
-"""Records as people and programs read them, also such as are no messages of ours. Pure."""
+"""Records as people and programs read them, also such as are no messages of ours."""
 
 from __future__ import annotations
 

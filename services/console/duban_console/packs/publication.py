@@ -12,7 +12,7 @@ import yaml
 
 from duban.calendar import CalendarNotice
 from duban.errors import CalendarError, DubanError, PackError
-from duban.io.delivering import delivery
+from duban.io.decode import delivery
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.envelope import Message, Record, derived_id, encode

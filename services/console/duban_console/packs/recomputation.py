@@ -8,9 +8,9 @@ from duban.calendar import CalendarNotice
 from duban.io.publisher import Publisher
 from duban.messages.commands import ENGINE, Actor, Recompute
 from duban.messages.envelope import Message, Record, derived_id, encode
+from duban.messages.problem import Problem
 from duban.moves import OPEN
 from duban.policy import PolicyPack
-from duban.problem import Problem
 from duban_console.ledger import Filters, Reading
 from duban_console.packs.publication import SOURCE, Published
 

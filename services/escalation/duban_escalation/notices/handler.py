@@ -9,7 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from duban.errors import Unavailable
-from duban.io.delivering import Delivery
+from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record
 from duban.messages.notices import Notice
 from duban_escalation.metrics import NOTICES

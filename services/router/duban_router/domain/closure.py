@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from duban.messages import changes as c
 from duban.messages import commands as do
+from duban.messages.problem import Problem
 from duban.moves import Kind, Status
 from duban.policy.model.lifecycle import Closing
 from duban.policy.rules import Rules
-from duban.problem import Problem
 from duban_router.domain import gate
 from duban_router.domain.refusal import Changes, Refusal, missing_reason, refused
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from duban.messages import changes as c
 from duban.messages import commands as do
+from duban.messages.problem import Problem, ReportRef
 from duban.policy.rules import Rules
-from duban.problem import Problem, ReportRef
 from duban_router.domain import closure as closing
 from duban_router.domain import gate, lists_and_rewards
 from duban_router.domain import ladder as climbing

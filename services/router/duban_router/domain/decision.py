@@ -17,10 +17,11 @@ from duban.deadlines import due
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message
+from duban.messages.problem import Event, Problem
 from duban.moves import NEXT, OPEN, Kind
 from duban.policy.model.ladder import Trigger
 from duban.policy.rules import Rules
-from duban.problem import Event, Problem, evolve
+from duban.problem import evolve
 from duban_router.domain import lists_and_rewards
 from duban_router.domain.commands import act, opened, registered
 from duban_router.domain.ladder import recipients

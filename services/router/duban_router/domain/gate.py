@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from duban.messages import changes as c
 from duban.messages import commands as do
+from duban.messages.problem import Problem
 from duban.policy.model.lifecycle import GateBlock, GateCheck
 from duban.policy.rules import Rules
-from duban.problem import Problem
 
 Why = tuple[str, str]
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from duban.messages import changes as c
 from duban.messages import commands as do
+from duban.messages.problem import Deadline, Problem, Waiting
 from duban.policy.rules import Passing, Rules
-from duban.problem import Deadline, Problem, Waiting
 from duban_router.domain.refusal import Changes, Refusal, missing_reason
 
 

@@ -9,9 +9,9 @@ from uuid import UUID
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.handle import handle_of
+from duban.messages.problem import Problem
 from duban.moves import Kind, Status
 from duban.policy.rules import Rules
-from duban.problem import Problem
 from duban_router.domain.refusal import Changes, Refusal, missing_reason
 
 #: The commands that make sense for one kind of record only; the ladder's own are for all.

@@ -1,7 +1,7 @@
 """What a pack says of assessment (考核) and bulletins (通报): indicators with weights, and reports with columns. Pure.
 
-What each indicator measures is written beside its name here, what each column does in :mod:`duban.policy.model.bulletin_columns`;
-:mod:`duban_console.assessment` counts it.
+What each indicator measures is written beside its name here, what each column does in
+:mod:`duban.policy.model.bulletin_columns`; :mod:`duban_console.assessment` counts it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What a policy pack may say: everything that differs between cities, as data.
 
 A pack is one YAML file. Each entry that carries a rule names the clause of the document it rests on, or says
-``basis: practice`` where the document is silent. The laws that hold between entries stand in :mod:`duban.policy.laws.problems`.
+``basis: practice`` where the document is silent. The laws that hold between entries stand in
+:mod:`duban.policy.laws`.
 """
 
 from __future__ import annotations

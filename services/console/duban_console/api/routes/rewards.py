@@ -9,8 +9,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from duban.messages.handle import handle_of
+from duban.messages.problem import Problem
 from duban.policy.library import Library
-from duban.problem import Problem
 from duban_console.api.responses import ApiFault, as_json
 from duban_console.ledger import Reading
 from duban_console.rewards import RewardTold, reward_told

@@ -7,8 +7,8 @@ from datetime import date, datetime
 from typing import Final
 
 from duban.messages import changes as c
+from duban.messages.problem import Problem
 from duban.moves import Status
-from duban.problem import Problem
 from duban_console.assessment.histories import History
 from duban_console.assessment.periods import Window
 from duban_console.assessment.words import WORDS, Language, listed, said

@@ -1,41 +1,18 @@
-"""A decoded message with where it came from."""
+"""From the record that the broker gave to the message in it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 
 from aiokafka import ConsumerRecord
 
 from duban.errors import Undecodable
-from duban.messages.envelope import Message, Payload, decode
+from duban.messages.delivery import Delivery
+from duban.messages.envelope import Payload, decode
 
 D = TypeVar("D", bound=Payload, covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery(Generic[D]):
-    """A message as it lies in its topic; ``appended_at`` is the instant that the broker stamped on it."""
-
-    message: Message[D]
-    topic: str
-    partition: int
-    offset: int
-    appended_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A handler's answer for a delivery that it understood and must not carry out: it goes to the dead letters.
-
-    ``code`` is a short stable word, ``reason`` says what, where and what to do.
-    """
-
-    delivery: Delivery[Any]
-    code: str
-    reason: str
 
 
 def delivery(record: ConsumerRecord[bytes, bytes], types: Mapping[str, type[D]]) -> Delivery[D]:
