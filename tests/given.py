@@ -14,7 +14,7 @@ from duban.messages.problem import Deadline, Event, Problem
 from duban.messages.report import Filed, Report
 from duban.moves import OF_OTHERS, Status
 from duban.policy import PolicyPack, PublishedCalendar, Rules, load_calendar, load_pack
-from duban.policy.laws.problems import breaches
+from duban.policy.laws import breaches
 from duban.policy.library import Library
 from duban_router.domain.decision import Decided, Refusal, decide
 

@@ -11,7 +11,7 @@ import yaml
 from duban.calendar import Calendar
 from duban.policy import PolicyPack, Rules, load_calendar, load_pack
 from duban.policy.advice import Advice, advice
-from duban.policy.laws.problems import breaches
+from duban.policy.laws import breaches
 
 ROOT: Final = Path(__file__).parents[2]
 EXAMPLE: Final = ROOT / "docs/example-pack.yaml"

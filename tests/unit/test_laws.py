@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from duban.policy import PolicyPack
-from duban.policy.laws.problems import breaches
+from duban.policy.laws import breaches
 from tests.given import small_rules
 
 SECTIONS = small_rules().pack.model_dump(exclude_none=True)

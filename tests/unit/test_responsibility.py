@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from duban.policy import PolicyPack, Rules, load_pack
-from duban.policy.laws.problems import breaches
+from duban.policy.laws import breaches
 from duban_router.domain.responsibility import Assignment, assign
 from tests.acceptance.timeline import rules_of
 from tests.given import ROOT, SMALL, report, small_rules

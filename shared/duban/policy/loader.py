@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from duban.calendar import CalendarNotice
 from duban.errors import PackError
-from duban.policy.laws.problems import breaches
+from duban.policy.laws import breaches
 from duban.policy.model.pack import PolicyPack
 
 M = TypeVar("M", bound=BaseModel)

@@ -1,35 +1,22 @@
-"""The laws between the entries of a pack. A pack that breaks one is refused with its path and the law."""
+"""The laws of a problem's way: who answers, what is owed until when, and what follows if not. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from string import Formatter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from duban.calendar import Within
 from duban.messages.events import OF_PROBLEMS
-from duban.policy.laws.enforcement_items import LAWS as CITING
-from duban.policy.laws.records import LAWS as OPENING
-from duban.policy.model.assessment import strangers
-from duban.policy.model.ladder import RELATIVE, TEXT_FIELDS, Rung
-from duban.policy.model.listing import LISTING_FIELDS
+from duban.policy.laws.names import Breach, unknown_in
+from duban.policy.model.ladder import RELATIVE, Rung
 from duban.policy.model.organisation import TERRITORIAL, Responsibility
 from duban.policy.model.pack import PolicyPack
-from duban.policy.model.target import strangers as strangers_to_targets
-
-#: Where in the pack, and what is wrong there.
-Breach = tuple[str, str]
 
 _SECTIONS = (
     "units", "channels", "areas", "categories", "measures", "ladders", "obligations", "flags", "triggers", "windows",
     "duties", "lists", "rewards", "draws",
 )  # fmt: skip
 _AMOUNTS = ("minutes", "hours", "days", "years", "working_days", "working_hours")
-
-
-def breaches(pack: PolicyPack) -> Iterator[Breach]:
-    """Every law that ``pack`` breaks, in the order of the file."""
-    for law in LAWS:
-        yield from law(pack)
 
 
 def ids_are_unique(pack: PolicyPack) -> Iterator[Breach]:
@@ -65,18 +52,12 @@ def areas_and_categories_are_known(pack: PolicyPack) -> Iterator[Breach]:
         if area.parent and area.parent not in areas:
             yield f"areas.{i}.parent", f"{area.parent} is not among the areas"
     for i, line in enumerate(pack.responsibility_list):
-        yield from _unknown(f"responsibility_list.{i}.categories", line.categories, categories, "categories")
-        yield from _unknown(f"responsibility_list.{i}.areas", line.areas, areas, "areas")
-        yield from _unknown(f"responsibility_list.{i}.channels", line.channels, channels, "channels")
+        yield from unknown_in(f"responsibility_list.{i}.categories", line.categories, categories, "categories")
+        yield from unknown_in(f"responsibility_list.{i}.areas", line.areas, areas, "areas")
+        yield from unknown_in(f"responsibility_list.{i}.channels", line.channels, channels, "channels")
     for i, obligation in enumerate(pack.obligations):
-        yield from _unknown(f"obligations.{i}.categories", obligation.categories, categories, "categories")
-        yield from _unknown(f"obligations.{i}.channels", obligation.channels, channels, "channels")
-
-
-def _unknown(path: str, named: Iterable[str], known: set[str], section: str) -> Iterator[Breach]:
-    for index, name in enumerate(named):
-        if name not in known:
-            yield f"{path}.{index}", f"{name} is not among the {section}"
+        yield from unknown_in(f"obligations.{i}.categories", obligation.categories, categories, "categories")
+        yield from unknown_in(f"obligations.{i}.channels", obligation.channels, channels, "channels")
 
 
 def parents_form_trees(pack: PolicyPack) -> Iterator[Breach]:
@@ -191,7 +172,7 @@ def marks_are_known(pack: PolicyPack) -> Iterator[Breach]:
             marked = tuple(kind.partition(":")[2] for kind in kinds if kind.startswith("flagged:"))
             named += [(f"obligations.{i}.{field}", marked)]
             bodies = (kind.partition(":")[2] for kind in kinds if kind.startswith(("referred:", "received:")))
-            yield from _unknown(f"obligations.{i}.{field}", bodies, {unit.id for unit in pack.units}, "units")
+            yield from unknown_in(f"obligations.{i}.{field}", bodies, {unit.id for unit in pack.units}, "units")
     named += [(f"gate.blocks.{i}.flag", (one.flag,)) for i, one in enumerate(pack.gate.blocks if pack.gate else ())]
     for path, marks in named:
         for mark in marks:
@@ -199,8 +180,8 @@ def marks_are_known(pack: PolicyPack) -> Iterator[Breach]:
                 yield path, f"{mark} is not among the flags"
     categories, channels = {one.id for one in pack.categories}, {one.id for one in pack.channels}
     for i, flag in enumerate(pack.flags):
-        yield from _unknown(f"flags.{i}.categories", flag.categories, categories, "categories")
-        yield from _unknown(f"flags.{i}.channels", flag.channels, channels, "channels")
+        yield from unknown_in(f"flags.{i}.categories", flag.categories, categories, "categories")
+        yield from unknown_in(f"flags.{i}.channels", flag.channels, channels, "channels")
 
 
 def approvers_and_issuers_are_units(pack: PolicyPack) -> Iterator[Breach]:
@@ -208,7 +189,7 @@ def approvers_and_issuers_are_units(pack: PolicyPack) -> Iterator[Breach]:
     for i, measure in enumerate(pack.measures):
         if measure.approval is not None and measure.approval not in units:
             yield f"measures.{i}.approval", f"{measure.approval} is not among the units"
-        yield from _unknown(f"measures.{i}.issuers", measure.issuers, units, "units")
+        yield from unknown_in(f"measures.{i}.issuers", measure.issuers, units, "units")
 
 
 def gate_can_be_opened(pack: PolicyPack) -> Iterator[Breach]:
@@ -222,12 +203,12 @@ def gate_can_be_opened(pack: PolicyPack) -> Iterator[Breach]:
     categories = {one.id for one in pack.categories}
     for i, check in enumerate(pack.gate.checks):
         yield from _signers(f"gate.checks.{i}.by", check.by, signers)
-        yield from _unknown(f"gate.checks.{i}.categories", check.categories, categories, "categories")
+        yield from unknown_in(f"gate.checks.{i}.categories", check.categories, categories, "categories")
     for i, block in enumerate(pack.gate.blocks):
         if block.needs not in OF_PROBLEMS:
             yield f"gate.blocks.{i}.needs", f"{block.needs} is no event"
-        yield from _unknown(f"gate.blocks.{i}.by", block.by, {unit.id for unit in pack.units}, "units")
-        yield from _unknown(f"gate.blocks.{i}.outcomes", block.outcomes, set(pack.closing.outcomes), "outcomes")
+        yield from unknown_in(f"gate.blocks.{i}.by", block.by, {unit.id for unit in pack.units}, "units")
+        yield from unknown_in(f"gate.blocks.{i}.outcomes", block.outcomes, set(pack.closing.outcomes), "outcomes")
 
 
 def look_back_has_somebody(pack: PolicyPack) -> Iterator[Breach]:
@@ -251,15 +232,15 @@ def triggers_can_fire(pack: PolicyPack) -> Iterator[Breach]:
         if trigger.measure not in measures:
             yield f"triggers.{i}.measure", f"{trigger.measure} is not among the measures"
         yield from _unreachable(f"triggers.{i}.to", trigger.to, units)
-        yield from _unknown(f"triggers.{i}.categories", trigger.categories, categories, "categories")
-        yield from _unknown(f"triggers.{i}.channels", trigger.channels, {one.id for one in pack.channels}, "channels")
-        yield from _unknown(f"triggers.{i}.outcomes", trigger.outcomes, set(pack.closing.outcomes), "outcomes")
+        yield from unknown_in(f"triggers.{i}.categories", trigger.categories, categories, "categories")
+        yield from unknown_in(f"triggers.{i}.channels", trigger.channels, {one.id for one in pack.channels}, "channels")
+        yield from unknown_in(f"triggers.{i}.outcomes", trigger.outcomes, set(pack.closing.outcomes), "outcomes")
 
 
 def extensions_concern_obligations(pack: PolicyPack) -> Iterator[Breach]:
     if pack.extension is not None:
         obligations = {one.id for one in pack.obligations if one.within is not None}
-        yield from _unknown(
+        yield from unknown_in(
             "extension.obligations", pack.extension.obligations, obligations, "obligations with a limit"
         )
 
@@ -269,8 +250,8 @@ def duties_are_owed(pack: PolicyPack) -> Iterator[Breach]:
     roles, windows = {role for unit in pack.units for role in unit.roles}, {one.id for one in pack.windows}
     obligations = {one.id for one in pack.obligations}
     for i, duty in enumerate(pack.duties):
-        yield from _unknown(f"duties.{i}.units", duty.units, units, "units")
-        yield from _unknown(f"duties.{i}.roles", duty.roles, roles, "roles of the units")
+        yield from unknown_in(f"duties.{i}.units", duty.units, units, "units")
+        yield from unknown_in(f"duties.{i}.roles", duty.roles, roles, "roles of the units")
         if duty.id in obligations:
             yield f"duties.{i}.id", f"{duty.id} is the id of an obligation already"
         if duty.ladder not in ladders:
@@ -281,51 +262,7 @@ def duties_are_owed(pack: PolicyPack) -> Iterator[Breach]:
             yield f"duties.{i}.due_on", "lies before the day on which the duty opens"
 
 
-def bulletins_name_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
-    units, categories = [one.id for one in pack.units], [one.id for one in pack.categories]
-    yield from strangers(
-        pack.assessment,
-        pack.bulletins,
-        units=units,
-        categories=categories,
-        channels=[one.id for one in pack.channels],
-        duties=[one.id for one in pack.duties],
-        roles=[role for one in pack.units for role in one.roles],
-    )
-
-
-def targets_name_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
-    yield from strangers_to_targets(pack.targets, pack.bulletins, units=[one.id for one in pack.units])
-
-
-def texts_can_be_filled(pack: PolicyPack) -> Iterator[Breach]:
-    for index, measure in enumerate(pack.measures):
-        yield from _fields(f"measures.{index}.text", measure.text, dict.fromkeys(TEXT_FIELDS, "some words"))
-    for index, kept in enumerate(pack.lists):
-        for name, text in kept.texts:
-            yield from _fields(f"lists.{index}.texts.{name}", text, dict.fromkeys(LISTING_FIELDS, "some words"))
-    faults = list(_fields("number", pack.number, {"year": 2000, "serial": 1}))
-    yield from faults
-    if not faults and pack.number.format(year=2000, serial=1) == pack.number.format(year=2000, serial=2):
-        yield "number", "names no {serial}: all problems would get the same number"
-    if not faults and pack.number.format(year=2000, serial=1) == pack.number.format(year=2001, serial=1):
-        yield "number", "names no {year}: serials begin anew each year, and numbers would repeat"
-
-
-def _fields(path: str, template: str, known: Mapping[str, object]) -> Iterator[Breach]:
-    try:
-        named = [field for _, field, _, _ in Formatter().parse(template) if field is not None]
-        strange = [field for field in named if field not in known]
-        if not strange:
-            template.format(**known)
-    except (ValueError, LookupError) as error:
-        yield path, f"is no template: {error}"
-        return
-    for field in strange:
-        yield path, f"mentions {{{field}}}; it may mention {', '.join(known)}"
-
-
-LAWS: tuple[Callable[[PolicyPack], Iterator[Breach]], ...] = (
+LAWS: Final = (
     ids_are_unique,
     units_are_known,
     areas_and_categories_are_known,
@@ -341,9 +278,4 @@ LAWS: tuple[Callable[[PolicyPack], Iterator[Breach]], ...] = (
     triggers_can_fire,
     extensions_concern_obligations,
     duties_are_owed,
-    bulletins_name_what_is_known,
-    targets_name_what_is_known,
-    *OPENING,
-    *CITING,
-    texts_can_be_filled,
 )

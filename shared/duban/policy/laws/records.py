@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
+from duban.policy.laws.names import Breach, unknown
 from duban.policy.model.duty import Every
 from duban.policy.model.ladder import Measure
 from duban.policy.model.listing import ListRule
@@ -13,7 +14,7 @@ from duban.policy.model.pack import PolicyPack
 PROVED = ("verified", "struck_off")
 
 
-def opened_names_are_told_apart(pack: PolicyPack) -> Iterator[tuple[str, str]]:
+def opened_names_are_told_apart(pack: PolicyPack) -> Iterator[Breach]:
     taken = {duty.id: f"duties.{i}" for i, duty in enumerate(pack.duties)}
     for section in ("lists", "rewards"):
         for i, one in enumerate(getattr(pack, section)):
@@ -22,7 +23,7 @@ def opened_names_are_told_apart(pack: PolicyPack) -> Iterator[tuple[str, str]]:
             taken.setdefault(one.id, f"{section}.{i}")
 
 
-def lists_and_rewards_have_somebody(pack: PolicyPack) -> Iterator[tuple[str, str]]:
+def lists_and_rewards_have_somebody(pack: PolicyPack) -> Iterator[Breach]:
     named: list[tuple[str, str]] = []
     climbed: list[tuple[str, str]] = []
     for i, one in enumerate(pack.lists):
@@ -35,17 +36,11 @@ def lists_and_rewards_have_somebody(pack: PolicyPack) -> Iterator[tuple[str, str
     for i, paid in enumerate(pack.rewards):
         named += [(f"rewards.{i}.by", paid.by), (f"rewards.{i}.pays", paid.pays)]
         climbed.append((f"rewards.{i}.ladder", paid.ladder))
-    yield from _strangers(named, {unit.id for unit in pack.units}, "units")
-    yield from _strangers(climbed, {ladder.id for ladder in pack.ladders}, "ladders")
+    yield from unknown(named, {unit.id for unit in pack.units}, "units")
+    yield from unknown(climbed, {ladder.id for ladder in pack.ladders}, "ladders")
 
 
-def _strangers(named: Iterable[tuple[str, str]], known: set[str], section: str) -> Iterator[tuple[str, str]]:
-    for path, name in named:
-        if name not in known:
-            yield path, f"{name} is not among the {section}"
-
-
-def measures_open_something(pack: PolicyPack) -> Iterator[tuple[str, str]]:
+def measures_open_something(pack: PolicyPack) -> Iterator[Breach]:
     lists = {one.id: one for one in pack.lists}
     called = {duty.id for duty in pack.duties if duty.schedule.every is Every.NEVER}
     known = {*lists, *called, *(one.id for one in pack.rewards)}
@@ -56,14 +51,14 @@ def measures_open_something(pack: PolicyPack) -> Iterator[tuple[str, str]]:
             yield from _ground(f"measures.{i}", measure, lists.get(measure.opens or ""))
         if measure.owed_by and measure.opens not in called:
             yield f"measures.{i}.owed_by", "goes with `opens` and a duty, and only with it"
-        yield from _strangers(
+        yield from unknown(
             ((f"measures.{i}.owed_by.{j}", unit) for j, unit in enumerate(measure.owed_by)),
             {unit.id for unit in pack.units},
             "units",
         )
 
 
-def _ground(path: str, measure: Measure, opened: ListRule | None) -> Iterator[tuple[str, str]]:
+def _ground(path: str, measure: Measure, opened: ListRule | None) -> Iterator[Breach]:
     if opened is None:
         if measure.ground is not None:
             yield f"{path}.ground", "goes with `opens` and a list, and only with it"
@@ -71,7 +66,7 @@ def _ground(path: str, measure: Measure, opened: ListRule | None) -> Iterator[tu
         yield f"{path}.ground", f"{measure.ground or 'none'} is not among the grounds of the list {opened.id}"
 
 
-def what_is_opened_is_opened_rightly(pack: PolicyPack) -> Iterator[tuple[str, str]]:
+def what_is_opened_is_opened_rightly(pack: PolicyPack) -> Iterator[Breach]:
     opening = {one.id: one.opens for one in pack.measures if one.opens}
     opened = {*opening.values(), *(one.opens for one in pack.draws)}
     rewards = {one.id for one in pack.rewards}
@@ -87,7 +82,7 @@ def what_is_opened_is_opened_rightly(pack: PolicyPack) -> Iterator[tuple[str, st
                 yield f"ladders.{i}.rungs.{j}.measure", "a lapse earns nobody a reward: let a trigger take this measure"
 
 
-def draws_lead_to_a_check(pack: PolicyPack) -> Iterator[tuple[str, str]]:
+def draws_lead_to_a_check(pack: PolicyPack) -> Iterator[Breach]:
     units, channels = {one.id for one in pack.units}, {one.id for one in pack.channels}
     called = {duty.id for duty in pack.duties if duty.schedule.every is Every.NEVER}
     sparing = {one.id for one in pack.lists if one.of == "enterprise"}
@@ -97,14 +92,14 @@ def draws_lead_to_a_check(pack: PolicyPack) -> Iterator[tuple[str, str]]:
             yield f"draws.{i}.opens", f"{draw.opens} is no duty with `every: never`"
         if draw.spares is not None and draw.spares not in sparing:
             yield f"draws.{i}.spares", f"{draw.spares} is no list of enterprises"
-        yield from _strangers([(f"draws.{i}.by", draw.by)], units, "units")
+        yield from unknown([(f"draws.{i}.by", draw.by)], units, "units")
         for field, names, known in (
             ("categories", draw.categories, categories),
             ("channels", draw.channels, channels),
             ("never_spares", draw.never_spares, channels),
         ):
             named = [(f"draws.{i}.{field}.{j}", name) for j, name in enumerate(names)]
-            yield from _strangers(named, known, "categories" if field == "categories" else "channels")
+            yield from unknown(named, known, "categories" if field == "categories" else "channels")
 
 
 LAWS = (

@@ -6,7 +6,7 @@ What each indicator measures is written beside its name here, what each column d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import StrEnum
 from string import Formatter
 from typing import Final
@@ -190,46 +190,7 @@ def _once(what: str, names: Iterable[str]) -> None:
         seen.add(name)
 
 
-def strangers(
-    assessment: Assessment | None,
-    bulletins: tuple[Bulletin, ...],
-    *,
-    units: Iterable[str],
-    categories: Iterable[str],
-    channels: Iterable[str],
-    duties: Iterable[str],
-    roles: Iterable[str],
-) -> Iterator[tuple[str, str]]:
-    """Every name that the rest of the pack does not know: where it stands, and what is wrong there.
-
-    A repeated id, and scores without an assessment, are told too.
-    """
-    known = {
-        "units": {*units, "@units"}, "categories": {*categories}, "channels": {*channels}, "duties": {*duties},
-        "roles of the units": {*roles},
-    }  # fmt: skip
-    named: list[tuple[str, str, Iterable[str]]] = []
-    if assessment is not None:
-        named += [("assessment.units", "units", assessment.units)]
-        named += [("assessment.roles", "roles of the units", assessment.roles)]
-        named += [("assessment.own_channels", "channels", assessment.own_channels)]
-        for i, indicator in enumerate(assessment.indicators):
-            named += [(f"assessment.indicators.{i}.duties", "duties", indicator.duties)]
-    for i, one in enumerate(bulletins):
-        named += [(f"bulletins.{i}.recipients", "units", one.recipients)]
-        named += [(f"bulletins.{i}.only.categories", "categories", one.only.categories)]
-        if one.kind is BulletinKind.SCORES and assessment is None:
-            yield f"bulletins.{i}.kind", "there are no scores without an `assessment`"
-        if one.id in {other.id for other in bulletins[:i]}:
-            yield f"bulletins.{i}.id", f"the id {one.id} stands twice"
-    for path, section, names in named:
-        for j, name in enumerate(names):
-            if name not in known[section]:
-                yield f"{path}.{j}", f"{name} is not among the {section}"
-
-
 __all__ = [
     "FITTING", "MORE_IS_BETTER", "TIMES", "TITLE_FIELDS", "USUAL",
     "Assessment", "Bulletin", "BulletinKind", "Column", "Heading", "Indicator", "IndicatorKind", "Period", "Selection",
-    "strangers",
 ]  # fmt: skip

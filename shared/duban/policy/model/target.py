@@ -6,12 +6,9 @@ Pure. :mod:`duban_console.assessment.rows.targets` holds readings against them.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
 
 from pydantic import Field, model_validator
 
-from duban.policy.model.assessment import Bulletin
-from duban.policy.model.bulletin_columns import BulletinKind
 from duban.policy.model.entry import Founded, Id, Name, Text
 
 
@@ -41,26 +38,3 @@ class Target(Founded):
         """By how much ``reading`` misses the target, to a thousandth; zero where it is reached."""
         missing = self.at_least - reading if self.at_least is not None else reading - (self.at_most or 0.0)
         return round(max(0.0, missing), 3)
-
-
-def strangers(
-    targets: tuple[Target, ...], bulletins: tuple[Bulletin, ...], *, units: Iterable[str]
-) -> Iterator[tuple[str, str]]:
-    """Every unit that the rest of the pack does not know: where it stands, and what is wrong there.
-
-    A repeated id, and a bulletin of targets where there are none, are told too.
-    """
-    known = {*units}
-    for i, one in enumerate(targets):
-        if one.id in {other.id for other in targets[:i]}:
-            yield f"targets.{i}.id", f"the id {one.id} stands twice"
-        named = [("lead", one.lead), *((f"co.{j}", unit) for j, unit in enumerate(one.co))]
-        for path, unit in named:
-            if unit not in known:
-                yield f"targets.{i}.{path}", f"{unit} is not among the units"
-    for i, bulletin in enumerate(bulletins):
-        if bulletin.kind is BulletinKind.TARGETS and not targets:
-            yield f"bulletins.{i}.kind", "there is nothing to hold readings against without `targets`"
-
-
-__all__ = ["Target", "strangers"]

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from duban.errors import Undecodable
 from duban.messages.events import canonical
 from duban.moves import Stage, Status
+from duban.policy.laws.assessment import strangers
 from duban.policy.model.assessment import (
     FITTING,
     MORE_IS_BETTER,
@@ -25,7 +26,6 @@ from duban.policy.model.assessment import (
     Indicator,
     IndicatorKind,
     Period,
-    strangers,
 )
 from duban_console.assessment.indicators import measured
 from duban_console.assessment.periods import as_of, window

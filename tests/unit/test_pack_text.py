@@ -14,7 +14,7 @@ from pydantic import Field, create_model
 from duban.messages.events import KINDS
 from duban.moves import Status
 from duban.policy import PolicyPack, load_pack, loader
-from duban.policy.laws.problems import breaches
+from duban.policy.laws import breaches
 from duban.policy.model.entry import Founded, Text
 from duban.policy.model.ladder import RELATIVE
 from duban.policy.model.organisation import TERRITORIAL

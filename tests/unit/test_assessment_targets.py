@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from duban.errors import Undecodable
+from duban.policy.laws.targets import strangers
 from duban.policy.model.assessment import Bulletin
-from duban.policy.model.target import Target, strangers
+from duban.policy.model.target import Target
 from duban_cli import app
 from duban_console.assessment.sources import from_readings
 from tests.given import ROOT

@@ -1,0 +1,61 @@
+"""The laws of assessments and bulletins. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from duban.policy.laws.names import Breach, unknown_in
+from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind
+from duban.policy.model.pack import PolicyPack
+
+
+def bulletins_name_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
+    units, categories = [one.id for one in pack.units], [one.id for one in pack.categories]
+    yield from strangers(
+        pack.assessment,
+        pack.bulletins,
+        units=units,
+        categories=categories,
+        channels=[one.id for one in pack.channels],
+        duties=[one.id for one in pack.duties],
+        roles=[role for one in pack.units for role in one.roles],
+    )
+
+
+def strangers(
+    assessment: Assessment | None,
+    bulletins: tuple[Bulletin, ...],
+    *,
+    units: Iterable[str],
+    categories: Iterable[str],
+    channels: Iterable[str],
+    duties: Iterable[str],
+    roles: Iterable[str],
+) -> Iterator[Breach]:
+    """Every name that the rest of the pack does not know: where it stands, and what is wrong there.
+
+    A repeated id, and scores without an assessment, are told too.
+    """
+    known = {
+        "units": {*units, "@units"}, "categories": {*categories}, "channels": {*channels}, "duties": {*duties},
+        "roles of the units": {*roles},
+    }  # fmt: skip
+    named: list[tuple[str, str, Iterable[str]]] = []
+    if assessment is not None:
+        named += [("assessment.units", "units", assessment.units)]
+        named += [("assessment.roles", "roles of the units", assessment.roles)]
+        named += [("assessment.own_channels", "channels", assessment.own_channels)]
+        for i, indicator in enumerate(assessment.indicators):
+            named += [(f"assessment.indicators.{i}.duties", "duties", indicator.duties)]
+    for i, one in enumerate(bulletins):
+        named += [(f"bulletins.{i}.recipients", "units", one.recipients)]
+        named += [(f"bulletins.{i}.only.categories", "categories", one.only.categories)]
+        if one.kind is BulletinKind.SCORES and assessment is None:
+            yield f"bulletins.{i}.kind", "there are no scores without an `assessment`"
+        if one.id in {other.id for other in bulletins[:i]}:
+            yield f"bulletins.{i}.id", f"the id {one.id} stands twice"
+    for path, section, names in named:
+        yield from unknown_in(path, names, known[section], section)
+
+
+LAWS = (bulletins_name_what_is_known,)

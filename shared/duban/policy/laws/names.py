@@ -1,0 +1,20 @@
+"""Names that the rest of a pack does not know. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+#: Where in the pack, and what is wrong there.
+Breach = tuple[str, str]
+
+
+def unknown(named: Iterable[Breach], known: set[str], section: str) -> Iterator[Breach]:
+    """Each of ``named`` (where it stands, and the name) that is not among ``known``, which make up ``section``."""
+    for path, name in named:
+        if name not in known:
+            yield path, f"{name} is not among the {section}"
+
+
+def unknown_in(path: str, names: Iterable[str], known: set[str], section: str) -> Iterator[Breach]:
+    """The same for ``names`` that stand in one list, at ``path``."""
+    yield from unknown(((f"{path}.{index}", name) for index, name in enumerate(names)), known, section)

@@ -1,0 +1,35 @@
+"""The laws of targets of the environment. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from duban.policy.laws.names import Breach, unknown
+from duban.policy.model.assessment import Bulletin, BulletinKind
+from duban.policy.model.pack import PolicyPack
+from duban.policy.model.target import Target
+
+
+def targets_name_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
+    yield from strangers(pack.targets, pack.bulletins, units=[one.id for one in pack.units])
+
+
+def strangers(
+    targets: tuple[Target, ...], bulletins: tuple[Bulletin, ...], *, units: Iterable[str]
+) -> Iterator[Breach]:
+    """Every unit that the rest of the pack does not know: where it stands, and what is wrong there.
+
+    A repeated id, and a bulletin of targets where there are none, are told too.
+    """
+    known = {*units}
+    for i, one in enumerate(targets):
+        if one.id in {other.id for other in targets[:i]}:
+            yield f"targets.{i}.id", f"the id {one.id} stands twice"
+        named = [("lead", one.lead), *((f"co.{j}", unit) for j, unit in enumerate(one.co))]
+        yield from unknown(((f"targets.{i}.{path}", unit) for path, unit in named), known, "units")
+    for i, bulletin in enumerate(bulletins):
+        if bulletin.kind is BulletinKind.TARGETS and not targets:
+            yield f"bulletins.{i}.kind", "there is nothing to hold readings against without `targets`"
+
+
+LAWS = (targets_name_what_is_known,)

@@ -1,0 +1,41 @@
+"""The laws of templates: what a text for people may mention. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from string import Formatter
+
+from duban.policy.laws.names import Breach
+from duban.policy.model.ladder import TEXT_FIELDS
+from duban.policy.model.listing import LISTING_FIELDS
+from duban.policy.model.pack import PolicyPack
+
+
+def texts_can_be_filled(pack: PolicyPack) -> Iterator[Breach]:
+    for index, measure in enumerate(pack.measures):
+        yield from _fields(f"measures.{index}.text", measure.text, dict.fromkeys(TEXT_FIELDS, "some words"))
+    for index, kept in enumerate(pack.lists):
+        for name, text in kept.texts:
+            yield from _fields(f"lists.{index}.texts.{name}", text, dict.fromkeys(LISTING_FIELDS, "some words"))
+    faults = list(_fields("number", pack.number, {"year": 2000, "serial": 1}))
+    yield from faults
+    if not faults and pack.number.format(year=2000, serial=1) == pack.number.format(year=2000, serial=2):
+        yield "number", "names no {serial}: all problems would get the same number"
+    if not faults and pack.number.format(year=2000, serial=1) == pack.number.format(year=2001, serial=1):
+        yield "number", "names no {year}: serials begin anew each year, and numbers would repeat"
+
+
+def _fields(path: str, template: str, known: Mapping[str, object]) -> Iterator[Breach]:
+    try:
+        named = [field for _, field, _, _ in Formatter().parse(template) if field is not None]
+        strange = [field for field in named if field not in known]
+        if not strange:
+            template.format(**known)
+    except (ValueError, LookupError) as error:
+        yield path, f"is no template: {error}"
+        return
+    for field in strange:
+        yield path, f"mentions {{{field}}}; it may mention {', '.join(known)}"
+
+
+LAWS = (texts_can_be_filled,)
