@@ -33,7 +33,7 @@ def _running(problem: Problem, rules: Rules, carried: Mapping[str, Deadline]) ->
         else:
             same_clock = kept and kept.generation == since.version and obligation.until is None
             known = kept.lapse_at if kept and same_clock else None
-            yield from _next_rung(problem, obligation, since, climbed, rules, name, owner, known)
+            yield from _next_level(problem, obligation, since, climbed, rules, name, owner, known)
 
 
 def owed(problem: Problem, rules: Rules) -> Iterator[tuple[Obligation, Mark, str, str]]:
@@ -107,47 +107,47 @@ def _climbed(problem: Problem, name: str, since: Mark) -> int:
     return taken.level if taken and taken.generation == since.version else 0
 
 
-def _next_rung(
+def _next_level(
     problem: Problem, obligation: Obligation, since: Mark, climbed: int, rules: Rules, name: str, owner: str,
     known: datetime | None,
 ) -> Iterator[Deadline]:  # fmt: skip
-    """The first rung above ``climbed``, with the lapse where it is ``known``; none at the end of the ladder."""
-    rungs = rules.rungs_of(obligation)
-    if climbed >= len(rungs):
+    """The first level above ``climbed``, with the lapse where it is ``known``; none at the end of the ladder."""
+    levels = rules.levels_of(obligation)
+    if climbed >= len(levels):
         return
     lapse_at = known or _lapse_at(problem, obligation, since, rules)
     if lapse_at is None:
         return
-    lowest = _raised(problem, rungs_before_lapse=sum(rung.before is not None for rung in rungs), rungs=len(rungs))
-    for level, rung in enumerate(rungs[climbed:], start=climbed + 1):
+    lowest = _raised(problem, levels_before_lapse=sum(level.before is not None for level in levels), levels=len(levels))
+    for number, level in enumerate(levels[climbed:], start=climbed + 1):
         due_at = lapse_at
-        if rung.before is not None:
-            if lapse_at <= _now_in(problem) or (due_at := rules.calendar.subtract(lapse_at, rung.before)) <= since.at:
+        if level.before is not None:
+            if lapse_at <= _now_in(problem) or (due_at := rules.calendar.subtract(lapse_at, level.before)) <= since.at:
                 continue  # a reminder before the clock even started, or after the lapse, would tell nobody anything
-        elif level < lowest:
+        elif number < lowest:
             continue
-        elif rung.after is not None and level > lowest:
-            due_at = rules.calendar.add(lapse_at, rung.after)
+        elif level.after is not None and number > lowest:
+            due_at = rules.calendar.add(lapse_at, level.after)
         yield Deadline(
             obligation=name,
             generation=since.version,
-            level=level,
-            measure=rung.measure,
+            level=number,
+            measure=level.measure,
             owner=owner,
             due_at=due_at,
             lapse_at=lapse_at,
             provisional=any(
                 rules.calendar.is_provisional(since.at, max(due_at, lapse_at), duration)
-                for duration in (obligation.within, rung.before, rung.after)
+                for duration in (obligation.within, level.before, level.after)
                 if duration is not None
             ),
         )
         return
 
 
-def _raised(problem: Problem, rungs_before_lapse: int, rungs: int) -> int:
+def _raised(problem: Problem, levels_before_lapse: int, levels: int) -> int:
     """The level with which the lapse begins: the first after the reminders, higher after a rebound."""
-    return min(rungs_before_lapse + 1 + problem.raised, rungs)
+    return min(levels_before_lapse + 1 + problem.raised, levels)
 
 
 def _lapse_at(problem: Problem, obligation: Obligation, since: Mark, rules: Rules) -> datetime | None:

@@ -172,7 +172,7 @@ def test_who_stands_outside_is_asked_by_letter_ly_01b(programme: City) -> None:
     assert {change.measure for change in finance.measures} == {"letter", "task-report"}
 
 
-def test_three_levels_of_committees_each_rung_names_the_tier_above_ly_01a(city: City) -> None:
+def test_three_levels_of_committees_each_level_names_the_tier_above_ly_01a(city: City) -> None:
     """LY-01a: 市、县区、街镇: what the town lets lapse is told to the county, then brought before the city."""
     tiers = Counter(area.tier for area in city.rules.pack.areas)
     assert (tiers[1], tiers[2]) == (1, 15)
@@ -258,7 +258,7 @@ def test_a_source_of_no_such_kind_owes_no_after_check_ly_10b(city: City) -> None
     expect(strike_off(city, underway(city, channel="inspection")), status="struck_off", deadlines=())
 
 
-def test_a_failed_after_check_takes_the_problem_up_again_one_rung_higher_ly_10b(city: City) -> None:
+def test_a_failed_after_check_takes_the_problem_up_again_one_level_higher_ly_10b(city: City) -> None:
     """LY-10b: what was not truly put right is underway again, with a new limit and no second bulletin."""
     case = strike_off(city, underway(city, channel="complaint"))
     city.advance(to="2021-05-10 10:00")

@@ -135,7 +135,7 @@ def test_acting_at_the_very_instant_of_the_deadline_is_in_time_my_09b(city: City
     expect(case, lapsed=set(), status="underway")
 
 
-def test_late_rectification_is_escalated_rung_by_rung_my_05b_my_12b_my_13b(city: City) -> None:
+def test_late_rectification_is_escalated_level_by_level_my_05b_my_12b_my_13b(city: City) -> None:
     case = underway(city)
     city.advance(to="2022-04-12 09:00")
     city.act(case, "progress", by="housing", note="正在协调")

@@ -68,7 +68,7 @@ async def _kill_each(system: System) -> None:
 
 
 async def _all_lapsed(system: System) -> None:
-    """Wait until every problem has climbed both rungs of its ladder."""
+    """Wait until every problem has climbed both levels of its ladder."""
     climbed = "select count(*) as problems from router.published_problems where lapses = 2"
 
     async def all_have() -> bool:

@@ -169,7 +169,7 @@ def soonest(case: Case) -> Deadline:
     return case.problem.deadlines[0]
 
 
-async def test_a_story_on_the_driven_clock_fires_each_rung_once_at_its_instant_even_across_a_kill(
+async def test_a_story_on_the_driven_clock_fires_each_level_once_at_its_instant_even_across_a_kill(
     world: World, database: str, tmp_path: Path
 ) -> None:
     case, file = case_of("driven"), tmp_path / "notices.jsonl"

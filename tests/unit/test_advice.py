@@ -66,7 +66,7 @@ SLIPS: Final[dict[str, tuple[str, str, str, str]]] = {
     ),
     "a ladder never used": (
         "\nobligations:\n",
-        "  - {id: quick, basis: practice, rungs: [{measure: bulletin, to: [water]}]}\n\nobligations:\n",
+        "  - {id: quick, basis: practice, levels: [{measure: bulletin, to: [water]}]}\n\nobligations:\n",
         "ladder_unused",
         "ladders.1: nothing uses the ladder quick",
     ),
@@ -97,12 +97,12 @@ SLIPS: Final[dict[str, tuple[str, str, str, str]]] = {
         "never_runs",
         "obligations.6: never runs: automatic closing leads past verifying",
     ),
-    "rungs that an earlier rung cuts off": (
+    "levels that an earlier level cuts off": (
         "met_by: [planned]",
         "met_by: [planned, escalated]",
-        "rung_unreachable",
+        "level_unreachable",
         (
-            "obligations.3.ladder: the rungs after bulletin never come: "
+            "obligations.3.ladder: the levels after bulletin never come: "
             "taking it meets the obligation or restarts its clock"
         ),
     ),
@@ -110,22 +110,22 @@ SLIPS: Final[dict[str, tuple[str, str, str, str]]] = {
         "    parent: environment-office\n",
         "",
         "no_superior",
-        "ladders.0.rungs.2.to: tells @superior, but no unit has a parent: nobody stands above any owner",
+        "ladders.0.levels.2.to: tells @superior, but no unit has a parent: nobody stands above any owner",
     ),
     "a reminder before the clock starts": (
         "before: {working_hours: 2}",
         "before: {days: 100}",
         "reminder_never",
-        "ladders.0.rungs.0.before: never comes for acknowledge: it falls before the clock even starts",
+        "ladders.0.levels.0.before: never comes for acknowledge: it falls before the clock even starts",
     ),
-    "rungs in the wrong order": (
+    "levels in the wrong order": (
         '      - {measure: interview, after: {working_days: 3}, to: ["@owner", "@superior"]}',
         (
             '      - {measure: interview, after: {working_days: 3}, to: ["@owner", "@superior"]}\n'
             '      - {measure: bulletin, after: {hours: 20}, to: ["@superior"]}'
         ),
-        "rungs_out_of_order",
-        "ladders.0.rungs.3: is due no later than the rung before it, always: the two are taken together",
+        "levels_out_of_order",
+        "ladders.0.levels.3: is due no later than the level before it, always: the two are taken together",
     ),
     "a limit longer than the overall one": (
         "within: {working_days: 3}\n    met_by",

@@ -25,7 +25,7 @@ AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
 
 
 def escalated(case: Case, obligation: str = "acknowledge") -> ProblemEvent:
-    """The event of the next rung of ``obligation``, taken at its instant."""
+    """The event of the next level of ``obligation``, taken at its instant."""
     deadline = case.deadline(obligation)
     case.now = max(case.now, deadline.due_at)
     outcome = case.escalate(deadline)
@@ -62,7 +62,7 @@ def test_an_escalate_says_what_the_router_needs_and_is_ordered_with_its_problem(
     assert message.data.actor.unit == "duban"
 
 
-def test_the_router_grants_what_is_fired_and_the_ladder_is_climbed_rung_by_rung() -> None:
+def test_the_router_grants_what_is_fired_and_the_ladder_is_climbed_level_by_level() -> None:
     case = Case.in_status(Status.DISPATCHED, AT)
     measures = [escalated(case).event.change for _ in range(3)]
     assert [one.measure for one in measures] == ["reminder", "bulletin", "interview"]  # type: ignore[union-attr]

@@ -125,7 +125,7 @@ async def test_a_deadline_that_was_met_does_not_fire(world: World) -> None:
     assert await world.sweep(due_at) == []
 
 
-async def test_each_lapse_leads_to_the_next_rung_and_each_rung_fires_once(world: World) -> None:
+async def test_each_lapse_leads_to_the_next_level_and_each_level_fires_once(world: World) -> None:
     case = Case.in_status(Status.DISPATCHED, AT)
     await world.handler(events(case))
     fired = []

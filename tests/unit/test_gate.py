@@ -204,8 +204,8 @@ def rebounding(raise_by: int, times: int = 1) -> list[tuple[int, str]]:
 
 @pytest.mark.parametrize(("raise_by", "times"), [(0, 1), (1, 1), (5, 1), (1, 2)])
 def test_after_a_rebound_the_ladder_begins_higher_at_the_lapse_itself(raise_by: int, times: int) -> None:
-    rungs = [(1, "reminder"), (2, "bulletin"), (3, "interview")]
-    assert rebounding(raise_by, times) == (rungs if raise_by == 0 else [rungs[0], rungs[2]])
+    levels = [(1, "reminder"), (2, "bulletin"), (3, "interview")]
+    assert rebounding(raise_by, times) == (levels if raise_by == 0 else [levels[0], levels[2]])
 
 
 def test_a_rebound_sets_off_its_measure() -> None:

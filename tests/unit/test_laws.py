@@ -22,9 +22,9 @@ def lines(*told: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"lead": "water", "clause": "art. 1", **line} for line in told]
 
 
-def ladder(*rungs: dict[str, Any]) -> list[dict[str, Any]]:
-    told = [{"measure": "bulletin", "to": ["@owner"], **rung} for rung in rungs]
-    return [{"id": id_, "basis": "practice", "rungs": told} for id_ in ("standard", "late-report")]
+def ladder(*levels: dict[str, Any]) -> list[dict[str, Any]]:
+    told = [{"measure": "bulletin", "to": ["@owner"], **level} for level in levels]
+    return [{"id": id_, "basis": "practice", "levels": told} for id_ in ("standard", "late-report")]
 
 
 def test_the_same_id_may_stand_in_two_sections() -> None:
@@ -62,7 +62,7 @@ def test_a_line_may_not_follow_one_that_takes_all_of_it(list_: list[dict[str, An
 
 
 @pytest.mark.parametrize(
-    "rungs",
+    "levels",
     [
         pytest.param([{}], id="only the lapse"),
         pytest.param([{"before": {"days": 3}}, {"before": {"days": 1}}, {}], id="two reminders, closer and closer"),
@@ -70,20 +70,20 @@ def test_a_line_may_not_follow_one_that_takes_all_of_it(list_: list[dict[str, An
         pytest.param([{}, {"after": {"hours": 1}}, {"after": {"working_days": 1}}], id="kinds that cannot be compared"),
     ],
 )
-def test_a_ladder_may_climb(rungs: list[dict[str, Any]]) -> None:
-    assert law_abiding(ladders=ladder(*rungs))
+def test_a_ladder_may_climb(levels: list[dict[str, Any]]) -> None:
+    assert law_abiding(ladders=ladder(*levels))
 
 
 @pytest.mark.parametrize(
-    "rungs",
+    "levels",
     [
         pytest.param([{"before": {"days": 1}}, {"before": {"days": 3}}, {}], id="reminders farther and farther"),
         pytest.param([{}, {"after": {"hours": 2}}, {"after": {"hours": 2}}], id="two at one time"),
         pytest.param([{"before": {"days": 1}}, {"after": {"days": 1}}], id="nothing at the lapse itself"),
     ],
 )
-def test_a_ladder_may_not_stand_still(rungs: list[dict[str, Any]]) -> None:
-    assert not law_abiding(ladders=ladder(*rungs))
+def test_a_ladder_may_not_stand_still(levels: list[dict[str, Any]]) -> None:
+    assert not law_abiding(ladders=ladder(*levels))
 
 
 def test_areas_need_no_units_where_nothing_is_territorial() -> None:

@@ -345,7 +345,7 @@ def test_a_mark_may_be_there_from_registration_on(rule: dict[str, list[str]]) ->
 
 
 def test_a_leader_takes_the_problem_and_is_told_in_place_of_the_office() -> None:
-    ladder = {"id": "late-report", "basis": "practice", "rungs": [{"measure": "bulletin", "to": ["@sponsor"]}]}
+    ladder = {"id": "late-report", "basis": "practice", "levels": [{"measure": "bulletin", "to": ["@sponsor"]}]}
     case = underway(ladders=[entries("ladders")[0], ladder], obligations=entries("obligations", progress={
         "ladder": "late-report"}))  # fmt: skip
     assert told(case.lapse("progress"), case) == ["office"]
@@ -360,8 +360,8 @@ def test_a_leader_takes_the_problem_and_is_told_in_place_of_the_office() -> None
 
 def listing(**changed: object) -> Case:
     """A case in which listed supervision follows the lapse of ``progress`` at once."""
-    rungs = [{"measure": "listing", "to": ["@owner", "@superior", "police"]}]
-    ladder = {"id": "late-report", "basis": "practice", "rungs": rungs}
+    levels = [{"measure": "listing", "to": ["@owner", "@superior", "police"]}]
+    ladder = {"id": "late-report", "basis": "practice", "levels": levels}
     return underway(
         ladders=[entries("ladders")[0], ladder],
         obligations=entries("obligations", progress={"ladder": "late-report"}),
@@ -405,10 +405,10 @@ def test_a_measure_that_waits_for_approval_puts_its_mark_on_when_it_is_approved(
 
 
 def test_a_measure_puts_no_mark_on_what_is_closed() -> None:
-    rungs = [{"measure": "listing", "to": ["@office"]}]
+    levels = [{"measure": "listing", "to": ["@office"]}]
     case = Case.in_status(
         Status.STRUCK_OFF, NOW,
-        ladders=[entries("ladders")[0], {"id": "late-report", "basis": "practice", "rungs": rungs}],
+        ladders=[entries("ladders")[0], {"id": "late-report", "basis": "practice", "levels": levels}],
         obligations=entries("obligations", look_back={"ladder": "late-report"}),
         measures=entries("measures", listing={"approval": None}),
     )  # fmt: skip

@@ -289,7 +289,7 @@ def test_a_pack_does_not_differ_from_itself() -> None:
         (
             "after: {working_days: 3}, to",
             "after: {working_days: 5}, to",
-            Difference("ladders", "standard", "rungs.interview.after", "changed", "3 working days", "5 working days"),
+            Difference("ladders", "standard", "levels.interview.after", "changed", "3 working days", "5 working days"),
         ),
         (
             '  - {id: patrol, title: {en: River patrol, zh: 河长巡查}, clause: 第五条}\n',

@@ -104,8 +104,8 @@ def test_a_shipped_pack_is_whole_and_its_calendar_carries_it(path: Path) -> None
     calendar = ROOT / f"deploy/calendars/{shipped.time.calendar}.yaml"
     rules = Rules.compile(shipped, load_calendar(calendar.read_text("utf-8"), calendar.name))
     for ladder in shipped.ladders:
-        for rung in ladder.rungs:
-            for duration in filter(None, (rung.before, rung.after)):
+        for level in ladder.levels:
+            for duration in filter(None, (level.before, level.after)):
                 assert rules.calendar.add(SOME_DAY, duration) > SOME_DAY
     begin = datetime.combine(shipped.effective_from or SOME_DAY, time(), UTC)
     assert all(one.lapse_at > one.opens_at for one in openings(rules, begin, begin + timedelta(days=400)))
@@ -117,7 +117,7 @@ def test_a_shipped_pack_leaves_nothing_unused(path: Path) -> None:
     climbed = {one.ladder for one in (*shipped.obligations, *shipped.duties, *shipped.rewards)}
     climbed |= {one.appeal.ladder for one in shipped.lists if one.appeal}
     assert {ladder.id for ladder in shipped.ladders} == climbed
-    taken = {rung.measure for ladder in shipped.ladders for rung in ladder.rungs}
+    taken = {level.measure for ladder in shipped.ladders for level in ladder.levels}
     assert {measure.id for measure in shipped.measures} == taken | {trigger.measure for trigger in shipped.triggers}
     assert {window.id for window in shipped.windows} == {one.schedule.during for one in shipped.duties} - {None}
     assert {reward.id for reward in shipped.rewards} <= {measure.opens for measure in shipped.measures}

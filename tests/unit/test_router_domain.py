@@ -167,7 +167,7 @@ def test_a_deadline_lapses_at_its_instant_and_not_a_microsecond_before(
     assert (refused(outcome) if code else isinstance(outcome, Decided)) == (code or True)
 
 
-def test_the_ladder_is_climbed_rung_by_rung(case: Case) -> None:
+def test_the_ladder_is_climbed_level_by_level(case: Case) -> None:
     case.registered(report(category="river", area="north"))
     taken = []
     while any(one.obligation == "acknowledge" for one in case.problem.deadlines):

@@ -154,7 +154,7 @@ def test_every_measure_is_taken_at_the_instant_at_which_it_is_due() -> None:
     small.reported()
     small.engine.finish(MONDAY + timedelta(days=60))
     taken = [event for _, event, _ in small.heard.steps if isinstance(event.change, Escalated | Reminded)]
-    assert len(taken) == 6, "two obligations, three rungs each"
+    assert len(taken) == 6, "two obligations, three levels each"
     assert [event.at for event in taken] == sorted(
         event.change.due_at for event in taken if isinstance(event.change, Escalated | Reminded)
     )

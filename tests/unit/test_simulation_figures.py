@@ -55,13 +55,13 @@ def test_an_obligation_that_is_met_in_time_counts_for_its_owner(small: Small) ->
     assert set(small.figures.obligations) == {"acknowledge"}
 
 
-def test_an_obligation_lapses_once_however_many_rungs_follow(small: Small) -> None:
+def test_an_obligation_lapses_once_however_many_levels_follow(small: Small) -> None:
     small.engine.finish(MONDAY + timedelta(days=60))
     water = small.figures.units["water"]
     assert (water.in_time, water.lapsed) == (0, 2)
     (lapses,) = small.figures.lapses.values()
     assert sorted(one.obligation for one in lapses) == ["acknowledge", "rectify"]
-    levels = {(obligation, level): taken for (obligation, level, _), taken in small.figures.rungs.items()}
+    levels = {(obligation, level): taken for (obligation, level, _), taken in small.figures.levels.items()}
     assert levels == {(obligation, level): 1 for obligation in ("acknowledge", "rectify") for level in (1, 2, 3)}
 
 

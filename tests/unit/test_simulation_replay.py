@@ -107,7 +107,7 @@ def test_under_its_own_pack_a_history_lapses_exactly_as_it_did() -> None:
     assert not found.after.refused_acts
     assert not found.moved
     assert found.after.problems.keys() == found.before.problems.keys()
-    assert found.after.rungs == found.before.rungs
+    assert found.after.levels == found.before.levels
 
 
 def test_a_looser_limit_is_met_and_a_stricter_one_missed() -> None:

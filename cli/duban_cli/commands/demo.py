@@ -42,7 +42,7 @@ def demo(
     """Play cities' stories on the real stack, and check the outcome against what they tell.
 
     Some 500 Boston requests with their real opening and closing times, and a Mianyang timeline of every kind of way:
-    in time, handed back, escalated rung by rung, sent back, struck off, attached, refused. A broker, a database and
+    in time, handed back, escalated level by level, sent back, struck off, attached, refused. A broker, a database and
     the services are started in a temporary folder; the clock is driven, so the story gives the same ledger every time.
     What the ledger holds in the end is compared with the city's data or with what the story tells, and, problem by
     problem and duty by duty, with what the pure core makes of the same story on virtual time.

@@ -78,7 +78,7 @@ class Figures:
         self.refused_acts: list[RefusedAct] = []
         self.reports = self.repeated = self.attached = self.events = 0
         self.refused_reports: Counter[str] = Counter()
-        self.rungs: Counter[tuple[str, int, str]] = Counter()
+        self.levels: Counter[tuple[str, int, str]] = Counter()
         self.notices: Counter[str] = Counter()
         self.units: defaultdict[str, Punctuality] = defaultdict(Punctuality)
         self.obligations: defaultdict[str, Punctuality] = defaultdict(Punctuality)
@@ -125,7 +125,7 @@ class Figures:
 
     def _told(self, change: Measure) -> None:
         if isinstance(change, c.Reminded | c.Escalated):
-            self.rungs[_duty_in(change.obligation), change.level, change.measure] += 1
+            self.levels[_duty_in(change.obligation), change.level, change.measure] += 1
         if self._rules is not None:
             waits = isinstance(change, c.Escalated | c.Measured) and change.approval is not None
             told = 1 if waits else len(set(change.to)) + self._rules.measures[change.measure].public
@@ -186,7 +186,7 @@ class Figures:
         return sum(self.problems[one].kind is Kind.PROBLEM for one in self.lapses)
 
     def _measures(self) -> Iterator[dict[str, Any]]:
-        for (obligation, level, measure), taken in sorted(self.rungs.items()):
+        for (obligation, level, measure), taken in sorted(self.levels.items()):
             yield {"obligation": obligation, "level": level, "measure": measure, "taken": taken}
 
 

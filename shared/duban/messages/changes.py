@@ -209,7 +209,7 @@ class LookedBack(Part):
 
 
 class Rebounded(Part):
-    """The problem has come back after strike-off; its ladders begin higher by ``raised`` rungs."""
+    """The problem has come back after strike-off; its ladders begin higher by ``raised`` levels."""
 
     kind: Literal["rebounded"] = "rebounded"
     raised: int

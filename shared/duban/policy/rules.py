@@ -12,7 +12,7 @@ from duban.calendar import Calendar, CalendarNotice
 from duban.messages.problem import Problem
 from duban.moves import Kind, Status
 from duban.policy.model.duty import Duty, Window
-from duban.policy.model.ladder import Ladder, Measure, Obligation, Rung, Trigger
+from duban.policy.model.ladder import Ladder, Level, Measure, Obligation, Trigger
 from duban.policy.model.lifecycle import FlagRule
 from duban.policy.model.listing import ListRule, RewardRule
 from duban.policy.model.organisation import Area, Category, Nearness, Unit
@@ -99,11 +99,11 @@ class Rules:
             ):
                 yield one
 
-    def rungs_of(self, obligation: Obligation) -> tuple[Rung, ...]:
-        """The ladder of ``obligation``; what passes by itself has the one rung to what it then is."""
+    def levels_of(self, obligation: Obligation) -> tuple[Level, ...]:
+        """The ladder of ``obligation``; what passes by itself has the one level to what it then is."""
         if isinstance(obligation, Passing):
-            return (Rung.model_construct(measure=obligation.then, to=()),)
-        return self.ladders[obligation.ladder].rungs
+            return (Level.model_construct(measure=obligation.then, to=()),)
+        return self.ladders[obligation.ladder].levels
 
     @cached_property
     def _obligations_of_others(self) -> dict[str, tuple[Obligation, ...]]:

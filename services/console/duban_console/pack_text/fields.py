@@ -27,7 +27,7 @@ _FIELDS: Final[dict[str, str]] = {
     "ladders": "升级阶梯", "obligations": "时限", "parent": "上级", "unit": "单位", "lead": "主办", "co": "协办",
     "to": "告知", "by": "由", "title": "名称", "text": "文书", "running": "计时状态", "since": "起算",
     "within": "期限", "until": "期限", "met_by": "履行方式", "ladder": "升级阶梯", "owner": "责任方",
-    "measure": "措施", "before": "提前", "after": "逾期", "rungs": "阶梯", "liaison": "联络员",
+    "measure": "措施", "before": "提前", "after": "逾期", "levels": "阶梯", "liaison": "联络员",
     "deputy": "分管负责人", "staff": "联络员", "roles": "角色", "outside": "体系外", "tier": "网格层级",
     "cell": "五定", "duty": "职责", "person": "责任人", "task": "任务", "assessment": "考核", "extension": "延期",
     "pause": "暂停计时", "grounds": "事由", "at_most": "最多", "flags": "标记", "gate": "销号条件",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from duban.policy.model.ladder import Ladder, Obligation, Rung
+from duban.policy.model.ladder import Ladder, Level, Obligation
 from duban.policy.model.pack import PolicyPack
 from duban_console.pack_text.fields import others
 from duban_console.pack_text.words import Words
@@ -92,24 +92,27 @@ def _scope(pack: PolicyPack, one: Obligation, words: Words) -> Iterator[str]:
 
 
 def consequences(ladder: Ladder, measures: dict[str, str], words: Words) -> Iterator[str]:
-    """The rungs of ``ladder`` in their order; ``measures`` are titles by id."""
-    for rung in ladder.rungs:
-        measure = measures[rung.measure]
-        to = words.listed(words.unit(unit) for unit in rung.to)
-        more = "".join(words.say("; ", "；") + one for one in others(rung, ("measure", "before", "after", "to"), words))
+    """The levels of ``ladder`` in their order; ``measures`` are titles by id."""
+    for level in ladder.levels:
+        measure = measures[level.measure]
+        to = words.listed(words.unit(unit) for unit in level.to)
+        more = "".join(
+            words.say("; ", "；") + one for one in others(level, ("measure", "before", "after", "to"), words)
+        )
         yield words.say(
-            f"- {_when(rung, words)}: {measure}, to {to}{more}.", f"- {_when(rung, words)}：{measure}，告知{to}{more}。"
+            f"- {_when(level, words)}: {measure}, to {to}{more}.",
+            f"- {_when(level, words)}：{measure}，告知{to}{more}。",
         )
     tail = words.founded(ladder)
     if tail:
         yield words.say(f"- This ladder (`{ladder.id}`): {tail}", f"- 升级阶梯 `{ladder.id}`：{tail}")
 
 
-def _when(rung: Rung, words: Words) -> str:
-    if rung.before is not None:
-        return words.say(f"{words.duration(rung.before)} before", f"届满前{words.duration(rung.before)}")
-    if rung.after is not None:
-        return words.say(f"{words.duration(rung.after)} after the lapse", f"逾期{words.duration(rung.after)}")
+def _when(level: Level, words: Words) -> str:
+    if level.before is not None:
+        return words.say(f"{words.duration(level.before)} before", f"届满前{words.duration(level.before)}")
+    if level.after is not None:
+        return words.say(f"{words.duration(level.after)} after the lapse", f"逾期{words.duration(level.after)}")
     return words.say("At the lapse", "届满未办")
 
 

@@ -1,4 +1,4 @@
-"""The ladder: which rung is taken, to whom it is told, and what becomes of a measure that waits for approval. Pure."""
+"""The ladder: which level is taken, to whom it is told, and what becomes of a measure that waits for approval. Pure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def withhold(problem: Problem, command: do.Withhold, rules: Rules) -> Changes:
 
 
 def escalate(problem: Problem, command: do.Escalate, rules: Rules, now: datetime) -> Changes:
-    """The next rung, if it is still the one that is due."""
+    """The next level, if it is still the one that is due."""
     deadline = next((one for one in problem.deadlines if one.obligation == command.obligation), None)
     if deadline is None or (deadline.generation, deadline.level) != (command.generation, command.level):
         return Refusal("moved_on", f"{command.obligation} is no longer due at this level: the problem has moved on")
@@ -58,7 +58,7 @@ def _climbed(problem: Problem, deadline: Deadline, rules: Rules) -> c.Change:
     obligation = rules.obligation(deadline.obligation)
     if isinstance(obligation, Passing):
         return c.Listed() if obligation.then == "listed" else c.Expired()
-    rung = rules.rungs_of(obligation)[deadline.level - 1]
+    level = rules.levels_of(obligation)[deadline.level - 1]
     what = {
         "obligation": deadline.obligation,
         "generation": deadline.generation,
@@ -66,10 +66,10 @@ def _climbed(problem: Problem, deadline: Deadline, rules: Rules) -> c.Change:
         "measure": deadline.measure,
         "due_at": deadline.due_at,
         "lapse_at": deadline.lapse_at,
-        "to": tuple(recipients(problem, deadline.owner, rung.to, rules)),
+        "to": tuple(recipients(problem, deadline.owner, level.to, rules)),
         "owner": deadline.owner,
     }
-    if rung.before is not None:
+    if level.before is not None:
         return c.Reminded.model_validate(what)
     return c.Escalated.model_validate({**what, "approval": rules.measures[deadline.measure].approval})
 

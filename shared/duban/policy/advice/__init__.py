@@ -12,17 +12,17 @@ from typing import Final
 from duban.calendar import Calendar
 from duban.policy.advice.durations import (
     Times,
+    levels_out_of_order,
     limits_beyond_the_calendar,
     limits_longer_than_the_overall_one,
     reminders_that_never_come,
-    rungs_out_of_order,
 )
 from duban.policy.advice.form import Advice
 from duban.policy.advice.obligations import (
     categories_without_a_limit,
     founded_on_practice,
+    levels_cut_off,
     obligations_that_never_run,
-    rungs_cut_off,
     statuses_nobody_watches,
 )
 from duban.policy.advice.records import lists, opened_by_nothing, rewards
@@ -57,7 +57,7 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
     categories_without_a_limit,
     statuses_nobody_watches,
     obligations_that_never_run,
-    rungs_cut_off,
+    levels_cut_off,
     opened_by_nothing,
     lists,
     rewards,
@@ -67,6 +67,6 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
 TIMEKEEPERS: Final[tuple[Callable[[PolicyPack, Times], Iterator[Advice]], ...]] = (
     limits_beyond_the_calendar,
     reminders_that_never_come,
-    rungs_out_of_order,
+    levels_out_of_order,
     limits_longer_than_the_overall_one,
 )

@@ -59,11 +59,11 @@ def reminders_that_never_come(pack: PolicyPack, times: Times) -> Iterator[Advice
     ladders = {ladder.id: (index, ladder) for index, ladder in enumerate(pack.ladders)}
     for one in pack.obligations:
         at, ladder = ladders[one.ladder]
-        for level, rung in enumerate(ladder.rungs):
-            if rung.before is None or one.within is None:
+        for j, level in enumerate(ladder.levels):
+            if level.before is None or one.within is None:
                 continue
-            silent = times.share_silent(one.within, rung.before)
-            path = f"ladders.{at}.rungs.{level}.before"
+            silent = times.share_silent(one.within, level.before)
+            path = f"ladders.{at}.levels.{j}.before"
             if silent == 1:
                 words = f"never comes for {one.id}: it falls before the clock even starts"
                 yield Advice("reminder_never", path, words)
@@ -73,11 +73,11 @@ def reminders_that_never_come(pack: PolicyPack, times: Times) -> Iterator[Advice
                 yield Advice("reminder_sometimes", path, words, "note")
 
 
-def rungs_out_of_order(pack: PolicyPack, times: Times) -> Iterator[Advice]:
-    """Rungs that are due no later than the one before them, once their durations are counted on the calendar."""
+def levels_out_of_order(pack: PolicyPack, times: Times) -> Iterator[Advice]:
+    """Levels that are due no later than the one before them, once their durations are counted on the calendar."""
     for at, ladder in enumerate(pack.ladders):
-        for level, (first, then) in enumerate(zip(ladder.rungs, ladder.rungs[1:], strict=False), start=1):
-            path = f"ladders.{at}.rungs.{level}"
+        for j, (first, then) in enumerate(zip(ladder.levels, ladder.levels[1:], strict=False), start=1):
+            path = f"ladders.{at}.levels.{j}"
             share = 0.0
             if first.before and then.before:
                 share = times.share_longer(then.before, first.before, or_equal=True)
@@ -85,8 +85,8 @@ def rungs_out_of_order(pack: PolicyPack, times: Times) -> Iterator[Advice]:
                 share = times.share_longer(first.after, then.after, or_equal=True)
             if share > 0:
                 often = "always" if share == 1 else f"from {share:.0%} of the year's moments"
-                words = f"is due no later than the rung before it, {often}: the two are taken together"
-                yield Advice("rungs_out_of_order", path, words)
+                words = f"is due no later than the level before it, {often}: the two are taken together"
+                yield Advice("levels_out_of_order", path, words)
 
 
 def limits_longer_than_the_overall_one(pack: PolicyPack, times: Times) -> Iterator[Advice]:

@@ -1,4 +1,4 @@
-"""What is owed: work without a limit, statuses nobody watches, obligations and rungs that never come."""
+"""What is owed: work without a limit, statuses nobody watches, obligations and levels that never come."""
 
 from __future__ import annotations
 
@@ -78,21 +78,20 @@ def _reachable(starts: Iterable[Status]) -> set[Status]:
     return found
 
 
-def rungs_cut_off(pack: PolicyPack) -> Iterator[Advice]:
-    """Rungs that never come, because an earlier rung of the same ladder meets the obligation or restarts its clock."""
+def levels_cut_off(pack: PolicyPack) -> Iterator[Advice]:
+    """Levels that never come, because an earlier one meets the obligation or restarts its clock."""
     ladders = {ladder.id: ladder for ladder in pack.ladders}
     for index, one in enumerate(pack.obligations):
-        rungs = ladders[one.ladder].rungs
+        levels = ladders[one.ladder].levels
         ends = {*one.since, *one.met_by}
         cut = next(
-            (at for at, rung in enumerate(rungs) if ("reminded" if rung.before else "escalated") in ends),
-            len(rungs) - 1,
+            (at for at, level in enumerate(levels) if ("reminded" if level.before else "escalated") in ends),
+            len(levels) - 1,
         )
-        if cut < len(rungs) - 1:
-            words = (
-                f"the rungs after {rungs[cut].measure} never come: taking it meets the obligation or restarts its clock"
-            )
-            yield Advice("rung_unreachable", f"obligations.{index}.ladder", words)
+        if cut < len(levels) - 1:
+            measure = levels[cut].measure
+            words = f"the levels after {measure} never come: taking it meets the obligation or restarts its clock"
+            yield Advice("level_unreachable", f"obligations.{index}.ladder", words)
 
 
 def founded_on_practice(pack: PolicyPack) -> Iterator[Advice]:

@@ -76,11 +76,11 @@ def _can_lead(pack: PolicyPack) -> set[str]:
 
 
 def superiors(pack: PolicyPack) -> Iterator[Advice]:
-    """Rungs that are told to the unit above, where no owner has one."""
+    """Levels that are told to the unit above, where no owner has one."""
     if any(unit.parent for unit in pack.units):
         return
     for i, ladder in enumerate(pack.ladders):
-        for j, rung in enumerate(ladder.rungs):
-            if "@superior" in rung.to:
+        for j, level in enumerate(ladder.levels):
+            if "@superior" in level.to:
                 words = "tells @superior, but no unit has a parent: nobody stands above any owner"
-                yield Advice("no_superior", f"ladders.{i}.rungs.{j}.to", words)
+                yield Advice("no_superior", f"ladders.{i}.levels.{j}.to", words)

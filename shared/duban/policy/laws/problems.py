@@ -8,7 +8,7 @@ from typing import Final
 from duban.calendar import Within
 from duban.messages.events import OF_PROBLEMS
 from duban.policy.laws.names import Breach, unknown_in
-from duban.policy.model.ladder import RELATIVE, Rung
+from duban.policy.model.ladder import RELATIVE, Level
 from duban.policy.model.organisation import TERRITORIAL, Responsibility
 from duban.policy.model.pack import PolicyPack
 
@@ -117,22 +117,25 @@ def ladders_climb(pack: PolicyPack) -> Iterator[Breach]:
     units = {unit.id for unit in pack.units}
     for i, ladder in enumerate(pack.ladders):
         lapsed = False
-        for j, rung in enumerate(ladder.rungs):
-            path = f"ladders.{i}.rungs.{j}"
-            if rung.measure not in measures:
-                yield f"{path}.measure", f"{rung.measure} is not among the measures"
-            if lapsed and rung.before is not None:
-                yield f"{path}.before", "a rung before the lapse stands after one that follows it"
-            if not lapsed and rung.before is None and rung.after is not None:
-                yield f"{path}.after", "the first rung of the lapse takes effect at the lapse itself: leave `after` out"
-            if lapsed and rung.after is None:
-                yield path, "a later rung needs `after`, or it would be taken together with the one before it"
-            if j and not _follows(rung, ladder.rungs[j - 1]):
-                yield path, "is not later than the rung before it"
-            lapsed = lapsed or rung.before is None
-            yield from _unreachable(f"{path}.to", rung.to, units)
+        for j, level in enumerate(ladder.levels):
+            path = f"ladders.{i}.levels.{j}"
+            if level.measure not in measures:
+                yield f"{path}.measure", f"{level.measure} is not among the measures"
+            if lapsed and level.before is not None:
+                yield f"{path}.before", "a level before the lapse stands after one that follows it"
+            if not lapsed and level.before is None and level.after is not None:
+                yield (
+                    f"{path}.after",
+                    "the first level of the lapse takes effect at the lapse itself: leave `after` out",
+                )
+            if lapsed and level.after is None:
+                yield path, "a later level needs `after`, or it would be taken together with the one before it"
+            if j and not _follows(level, ladder.levels[j - 1]):
+                yield path, "is not later than the level before it"
+            lapsed = lapsed or level.before is None
+            yield from _unreachable(f"{path}.to", level.to, units)
         if not lapsed:
-            yield f"ladders.{i}", "has no rung at the lapse: what lapses would never escalate"
+            yield f"ladders.{i}", "has no level at the lapse: what lapses would never escalate"
 
 
 def _unreachable(path: str, named: Iterable[str], units: set[str]) -> Iterator[Breach]:
@@ -141,11 +144,11 @@ def _unreachable(path: str, named: Iterable[str], units: set[str]) -> Iterator[B
             yield f"{path}.{index}", f"{recipient} is neither a unit nor one of {', '.join(RELATIVE)}"
 
 
-def _follows(rung: Rung, last: Rung) -> bool:
-    """Whether a rung comes later than the one before it, as far as their durations can be compared."""
-    if rung.before and last.before:
-        return _compare(last.before, rung.before)
-    return not (rung.after and last.after) or _compare(rung.after, last.after)
+def _follows(level: Level, last: Level) -> bool:
+    """Whether a level comes later than the one before it, as far as their durations can be compared."""
+    if level.before and last.before:
+        return _compare(last.before, level.before)
+    return not (level.after and last.after) or _compare(level.after, last.after)
 
 
 def _compare(longer: Within, shorter: Within) -> bool:

@@ -77,9 +77,12 @@ def what_is_opened_is_opened_rightly(pack: PolicyPack) -> Iterator[Breach]:
         if opening.get(trigger.measure) in rewards and trigger.on not in PROVED:
             yield f"triggers.{i}.on", f"a reward is owed once the report has proved true: on {' or '.join(PROVED)}"
     for i, ladder in enumerate(pack.ladders):
-        for j, rung in enumerate(ladder.rungs):
-            if opening.get(rung.measure) in rewards:
-                yield f"ladders.{i}.rungs.{j}.measure", "a lapse earns nobody a reward: let a trigger take this measure"
+        for j, level in enumerate(ladder.levels):
+            if opening.get(level.measure) in rewards:
+                yield (
+                    f"ladders.{i}.levels.{j}.measure",
+                    "a lapse earns nobody a reward: let a trigger take this measure",
+                )
 
 
 def draws_lead_to_a_check(pack: PolicyPack) -> Iterator[Breach]:

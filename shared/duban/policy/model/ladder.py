@@ -64,7 +64,7 @@ class Measure(Founded):
 RELATIVE = ("@owner", "@superior", "@lead", "@co", "@office", "@sponsor", "@territorial")
 
 
-class Rung(Part):
+class Level(Part):
     """A step of a ladder: ``before`` the lapse (a reminder) or ``after`` it, the measure, and who is told."""
 
     measure: Id
@@ -73,17 +73,17 @@ class Rung(Part):
     to: tuple[str, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _not_both(self) -> Rung:
+    def _not_both(self) -> Level:
         if self.before is not None and self.after is not None:
-            raise ValueError("has both `before` and `after`; a rung is taken before the lapse or after it")
+            raise ValueError("has both `before` and `after`; a level is taken before the lapse or after it")
         return self
 
 
 class Ladder(Founded):
-    """The measures that follow one another while an obligation stays unmet; level 1 is the first rung."""
+    """The measures that follow one another while an obligation stays unmet; level 1 is the first."""
 
     id: Id
-    rungs: tuple[Rung, ...] = Field(min_length=1)
+    levels: tuple[Level, ...] = Field(min_length=1)
 
 
 class Trigger(Founded):

@@ -72,7 +72,7 @@ class Gate(Founded):
 
 
 class LookBackRule(Founded):
-    """Who looks back after strike-off, and by how many rungs the ladders begin higher when a problem has come back."""
+    """Who looks back after strike-off, and by how many levels the ladders begin higher when a problem has come back."""
 
     by: tuple[str, ...] = Field(min_length=1)
     raise_by: int = Field(ge=0)
