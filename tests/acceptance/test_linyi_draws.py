@@ -6,6 +6,7 @@ In 2021 April 19 is a Monday; April 25 is worked; May 1 to 5 and June 12 to 14 a
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.acceptance.test_linyi_lists import FIRM, SERVICE, enters
 from tests.acceptance.timeline import Case, City, expect, runs
 
 SEED = "双色球 2021043 01 09 14 22 27 33 + 05"
-GOOD = {"list": "positive-list", "ground": "well-kept", "evidence": SEALED}
+GOOD: dict[str, Any] = {"list": "positive-list", "ground": "well-kept", "evidence": SEALED}
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ async def test_numbers_have_no_gap_and_no_double(survivor: System) -> None:
 
 async def test_each_deadline_lapsed_once_and_never_early(survivor: System) -> None:
     rows = await _rows(survivor, "select at, body from router.published_events where kind = 'escalated'")
-    lapsed = Counter()
+    lapsed: Counter[tuple[str, str, int, int]] = Counter()
     for row in rows:
         change = orjson.loads(row["body"])
         named = change["change"]
@@ -140,7 +140,7 @@ async def test_the_topic_tells_what_the_ledger_holds_in_the_same_order(survivor:
 
 
 async def test_every_lapse_was_told(survivor: System) -> None:
-    notices = Counter()
+    notices: Counter[tuple[str, int, str]] = Counter()
     async for value in _values(survivor.settings, "duban.notices.v1"):
         notices[value["problem_id"], value["level"], value["recipient"]] += 1
     owed = {(str(load.problem_id(number)), level) for number in range(REPORTS) for level in (1, 2)}
@@ -158,6 +158,7 @@ async def _values(settings: Settings, topic: str) -> AsyncIterator[dict[str, Any
             for records in (await consumer.getmany(timeout_ms=1000)).values():
                 left -= len(records)
                 for record in records:
+                    assert record.value is not None
                     yield orjson.loads(record.value)
     finally:
         await consumer.stop()

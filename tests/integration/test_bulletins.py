@@ -12,9 +12,8 @@ from typing import Any
 
 import asyncpg
 import pytest
-from click.testing import Result
 from pydantic import SecretStr
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from duban.clock import SystemClock
 from duban.io.migrations import migrate

@@ -58,13 +58,13 @@ def echo(out: str) -> Handler:
     return handle
 
 
-async def everything(kafka: str, topic: str) -> list[ConsumerRecord]:
+async def everything(kafka: str, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
     """All records of ``topic``, in order per partition."""
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka, group_id=None, auto_offset_reset="earliest")
     await consumer.start()
     try:
         ends = await consumer.end_offsets(list(consumer.assignment()))
-        found: list[ConsumerRecord] = []
+        found: list[ConsumerRecord[bytes, bytes]] = []
         while any([await consumer.position(place) < end for place, end in ends.items()]):
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 found += records
@@ -111,7 +111,7 @@ class Place:
     def dlq(self, topic: str) -> str:
         return dead_letter_topic(topic, self.group)
 
-    async def dead(self, topic: str) -> list[ConsumerRecord]:
+    async def dead(self, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
         return await everything(self.settings.kafka, self.dlq(topic))
 
 
@@ -139,10 +139,11 @@ async def raw_producer(kafka: str) -> AsyncIterator[AIOKafkaProducer]:
         await producer.stop()
 
 
-def in_order(records: Sequence[ConsumerRecord]) -> dict[str, list[int]]:
+def in_order(records: Sequence[ConsumerRecord[bytes, bytes]]) -> dict[str, list[int]]:
     """For each key, its numbers in order of first appearance."""
     found: dict[str, dict[int, None]] = defaultdict(dict)
     for record in records:
+        assert record.key is not None and record.value is not None
         found[record.key.decode()].setdefault(json.loads(record.value)["n"])
     return {key: list(numbers) for key, numbers in found.items()}
 
@@ -338,7 +339,7 @@ async def test_a_result_too_large_for_any_topic_is_the_fault_of_its_message_alon
 
     async def handle(batch: Sequence[Delivery[Any]]) -> Answers:
         return [
-            replace(found, value=b"x" * 2_000_000) if item.message.data.n == 3 else found
+            replace(found, value=b"x" * 2_000_000) if item.message.data.n == 3 and isinstance(found, Record) else found
             for item, found in zip(batch, await echo(out)(batch), strict=True)
         ]
 
@@ -484,6 +485,7 @@ async def _state(place: Place, wanted: str) -> bool:
     admin = AIOKafkaAdminClient(bootstrap_servers=place.settings.kafka)
     await admin.start()
     try:
+        reply: Any
         (reply,) = await admin.describe_consumer_groups([place.group])
         return bool(reply.groups[0][2] == wanted)
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -21,7 +21,7 @@ CHINA, BOSTON = ZoneInfo("Asia/Shanghai"), ZoneInfo("America/New_York")
 YEAR = datetime(2022, 1, 1, tzinfo=CHINA)
 US = timedelta(microseconds=1)
 #: The duties of the small pack that a measure or a draw opens, and no calendar.
-CALLED = [duty for duty in entries("duties") if duty["schedule"]["every"] == "never"]
+CALLED = [duty for duty in entries("duties") if cast("dict[str, str]", duty["schedule"])["every"] == "never"]
 
 
 def owing(schedule: dict[str, Any], **changed: Any) -> Rules:

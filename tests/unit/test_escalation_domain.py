@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from duban.messages import changes as c
 from duban.messages.commands import Escalate
 from duban.messages.envelope import decode, derived_id, encode
 from duban.messages.events import GENESIS, ProblemEvent, Refused
@@ -87,7 +88,8 @@ def test_each_recipient_gets_one_notice_with_an_id_that_follows_from_the_event()
 def test_texts_show_instants_in_the_local_time_of_the_pack() -> None:
     case = Case.in_status(Status.DISPATCHED, AT)
     event = escalated(case)
-    lapse_at = event.event.change.lapse_at  # type: ignore[union-attr]
+    assert isinstance(event.event.change, c.Reminded)
+    lapse_at = event.event.change.lapse_at
     local = (lapse_at + timedelta(hours=8)).strftime("%Y-%m-%d %H:%M")
     (notice,) = notices_for(event, case.rules)
     assert notice.data.text == f"SV-2022-0001: Acknowledge is due on {local}"

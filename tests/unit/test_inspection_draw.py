@@ -203,7 +203,7 @@ def test_an_item_is_cited_once_and_stands_until_the_work_is_sent_back() -> None:
     case.done(do.Complete, "water", outcome="penalized", items=["EN-02", "EN-01", "EN-02"])
     assert case.problem.items == ("EN-02", "EN-01")
     case.done(do.Verify, "office", passed=False, reason="still foul")
-    assert case.problem.items == ()
+    assert not case.problem.items
 
 
 def test_a_pack_without_a_catalogue_knows_no_item() -> None:

@@ -11,10 +11,10 @@ from aiokafka.structs import TopicPartition
 
 from duban.io.batch import Source, Work
 from duban.messages.delivery import Delivery
-from duban.messages.envelope import Unheeded
+from duban.messages.envelope import Payload, Unheeded
 from duban.messages.notices import Tick
 
-TYPES = {Tick.TYPE: Tick, "duban.test.unheeded": Unheeded}
+TYPES: dict[str, type[Payload]] = {Tick.TYPE: Tick, "duban.test.unheeded": Unheeded}
 
 
 def record(offset: int, value: bytes, **headers: str) -> ConsumerRecord[bytes, bytes]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiokafka import ConsumerRecord
 
 from duban.io.dead_letters import dead_letter
 
 
-def record(key: bytes | None, value: bytes | None) -> ConsumerRecord:
-    headers = (("ce_id", b"1"), ("odd", None))
+def record(key: bytes | None, value: bytes | None) -> ConsumerRecord[bytes, bytes]:
+    headers: Any = (("ce_id", b"1"), ("odd", None))
     return ConsumerRecord("duban.commands.v1", 3, 42, 0, 1, key, value, None, -1, -1, headers)
 
 

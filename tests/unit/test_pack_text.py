@@ -106,8 +106,9 @@ def test_every_clause_that_is_cited_is_listed(path: Path) -> None:
 
 def test_a_section_that_nobody_knew_of_is_told_by_its_shape() -> None:
     kitchen = create_model("Kitchen", __base__=Founded, title=(Text, ...), cooks=(int, 1), dishes=(tuple[str, ...], ()))
-    later = create_model("Later", __base__=PolicyPack, soup_kitchens=(tuple[kitchen, ...], Field(default=())))  # type: ignore[valid-type]
-    entry = kitchen(title=Text(en="By the bridge"), cooks=3, dishes=("soup", "bread"), clause="art. 9")
+    later = create_model("Later", __base__=PolicyPack, soup_kitchens=(tuple[kitchen, ...], Field(default=())))
+    told_of = {"title": Text(en="By the bridge"), "cooks": 3, "dishes": ("soup", "bread"), "clause": "art. 9"}
+    entry = kitchen.model_validate(told_of)
     pack = later.model_validate({**dict(example()), "soup_kitchens": (entry,)})
     told = explained(pack)
     assert "## Soup kitchens\n\n- **By the bridge**: cooks: 3; dishes: soup and bread [art. 9]\n" in told
