@@ -82,7 +82,7 @@ def _days(schedule: Schedule, first: date, last: date, rules: Rules) -> Iterator
         day += _DAY
 
 
-def _falls_on(schedule: Schedule, day: date, rules: Rules) -> bool:
+def _falls_on(schedule: Schedule, day: date, rules: Rules) -> bool:  # noqa: PLR0911 one line a kind
     match schedule.every:
         case Every.DAY:
             return True

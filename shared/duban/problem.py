@@ -92,7 +92,7 @@ def _registered(event: Event, change: c.Registered, status: Status) -> Problem:
     )
 
 
-def _effect(problem: Problem, event: Event) -> dict[str, Any]:  # noqa: C901 one line a kind, all on one screen
+def _effect(problem: Problem, event: Event) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912 one line a kind, all on one screen
     """The fields that ``event`` sets beyond status, version and mark."""
     change = event.change
     match change:

@@ -100,8 +100,8 @@ def test_what_the_annex_would_say_comes_with_each_filed_plan_mz_01_mz_03(city: C
     case = underway(city)
     expect(case, plan=None)
     for field in ("target", "measures", "person", "due_at"):
+        short = {name: value for name, value in plan("immediate", "2018-08-31 17:00").items() if name != field}
         with pytest.raises(ValidationError, match=field):
-            short = {name: value for name, value in plan("immediate", "2018-08-31 17:00").items() if name != field}
             city.act(case, "plan", by="urban-management", plan=short)
     city.act(case, "plan", by="urban-management", plan=plan("immediate", "2018-08-31 17:00"))
     assert case.problem is not None

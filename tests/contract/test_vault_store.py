@@ -284,7 +284,7 @@ async def test_a_session_that_fails_leaves_nothing(room: Room) -> None:
     await vault.keep(BOUND, WANG)
     await asked(vault)
     [line] = await vault.log()
-    with pytest.raises(DubanError):
+    with pytest.raises(DubanError):  # noqa: PT012 the session ends with the error
         async with room.store.session() as session:
             await session.forget(own_problem("hotline", "42"), AT)
             await session.append(line.act)

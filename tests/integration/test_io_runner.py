@@ -143,7 +143,8 @@ def in_order(records: Sequence[ConsumerRecord[bytes, bytes]]) -> dict[str, list[
     """For each key, its numbers in order of first appearance."""
     found: dict[str, dict[int, None]] = defaultdict(dict)
     for record in records:
-        assert record.key is not None and record.value is not None
+        assert record.key is not None
+        assert record.value is not None
         found[record.key.decode()].setdefault(json.loads(record.value)["n"])
     return {key: list(numbers) for key, numbers in found.items()}
 

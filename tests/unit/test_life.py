@@ -65,7 +65,8 @@ def test_the_first_plan_is_filed_and_a_change_of_it_is_only_asked_for() -> None:
     assert kinds(case.done(do.Plan, "water", **plan("clean"))) == ["planned"]
     assert refused(case.act(do.Plan, "water", **plan("cleaner"))) == "missing_reason"
     assert kinds(case.done(do.Plan, "water", reason="floods", **plan("cleaner"))) == ["plan_proposed"]
-    assert case.problem.plan and case.problem.plan.target == "clean"
+    assert case.problem.plan
+    assert case.problem.plan.target == "clean"
 
 
 @pytest.mark.parametrize(("approved", "holds"), [(True, "cleaner"), (False, "clean")])
@@ -75,7 +76,8 @@ def test_a_change_of_the_plan_holds_when_it_is_approved_and_only_then(approved: 
     case.done(do.Plan, "water", reason="floods", **plan("cleaner"))
     assert refused(case.act(do.DecidePlan, "water", approved=True)) == "not_permitted"
     case.done(do.DecidePlan, "office", approved=approved)
-    assert case.problem.plan and case.problem.plan.target == holds
+    assert case.problem.plan
+    assert case.problem.plan.target == holds
     assert refused(case.act(do.DecidePlan, "office", approved=True)) == "nothing_asked"
 
 
@@ -83,7 +85,8 @@ def test_where_plans_are_only_filed_a_change_holds_at_once() -> None:
     case = underway(plan_changes="filed")
     for target in ("clean", "cleaner"):
         assert kinds(case.done(do.Plan, "water", **plan(target))) == ["planned"]
-    assert case.problem.plan and case.problem.plan.target == "cleaner"
+    assert case.problem.plan
+    assert case.problem.plan.target == "cleaner"
 
 
 def test_a_new_handler_begins_without_the_plan_and_the_parts_of_the_one_before() -> None:

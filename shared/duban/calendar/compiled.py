@@ -240,7 +240,8 @@ def _utc(wall: datetime, zone: ZoneInfo) -> datetime:
     """The instant of a naive local time: the first of two, or the jump itself where the clocks skip it."""
     first = wall.replace(tzinfo=zone)
     before, after = first.utcoffset(), first.replace(fold=1).utcoffset()
-    assert before is not None and after is not None  # every ZoneInfo has an offset
+    assert before is not None
+    assert after is not None
     if before < after:
         return _jump((wall - after).replace(tzinfo=UTC), (wall - before).replace(tzinfo=UTC), zone)
     return first.astimezone(UTC)

@@ -125,7 +125,7 @@ class Runner:
             max_partition_fetch_bytes=2 * 1024 * 1024,
         )
         topics = [topic for work in self._works for topic in work.source.topics]
-        consumer.subscribe(topics, listener=_Listener(self))
+        consumer.subscribe(topics, listener=_Listener(self._revoked, self._assigned))
         try:
             await consumer.start()
         except BaseException:
@@ -311,12 +311,16 @@ class Runner:
                 self._step.cancel()
 
 
+#: What is awaited with the places that came or went.
+_OnPlaces = Callable[[frozenset[TopicPartition]], Awaitable[None]]
+
+
 class _Listener(ConsumerRebalanceListener):
-    def __init__(self, runner: Runner) -> None:
-        self._runner = runner
+    def __init__(self, revoked: _OnPlaces, assigned: _OnPlaces) -> None:
+        self._revoked, self._assigned = revoked, assigned
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        await self._runner._revoked(frozenset(revoked))
+        await self._revoked(frozenset(revoked))
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        await self._runner._assigned(frozenset(assigned))
+        await self._assigned(frozenset(assigned))

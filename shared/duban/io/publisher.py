@@ -252,5 +252,5 @@ async def _stopped(producer: AIOKafkaProducer, seconds: float) -> None:
     except (TimeoutError, KafkaError) as error:
         _log.warning("producer stopped with records unsent", error=repr(error))
         # ``stop`` cannot be called twice, and its sender would go on for ever.
-        producer._sender.sender_task and producer._sender.sender_task.cancel()
+        producer._sender.sender_task and producer._sender.sender_task.cancel()  # noqa: SLF001 there is no public way
         await producer.client.close()

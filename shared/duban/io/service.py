@@ -91,7 +91,12 @@ class Shell(Generic[S]):
         """Begin an orderly end."""
         self._stopping.set()
 
-    async def _live(self) -> None:
+    @property
+    def draining(self) -> bool:
+        """Whether the end has begun."""
+        return self._stopping.is_set()
+
+    async def live(self) -> None:
         """Run everything until ``stop`` or the first failure, which is raised after the other parts have finished."""
         parts = [asyncio.create_task(_awaited(part.run)) for part in self._parts]
         background = [asyncio.create_task(_awaited(follow)) for follow in self._background]
@@ -150,11 +155,11 @@ async def serve(
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, shell.stop)
-        health.check("not draining", lambda: not shell._stopping.is_set())
+        health.check("not draining", lambda: not shell.draining)
         await compose(shell)
         composed.set()
-        _log.info("running", parts=len(shell._parts))
-        await shell._live()
+        _log.info("running")
+        await shell.live()
         _log.info("stopped")
 
 

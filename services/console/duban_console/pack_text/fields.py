@@ -65,7 +65,7 @@ def field_name(name: str, words: Words) -> str:
     return _FIELDS.get(name, plain) if words.language is Language.ZH else plain
 
 
-def value_in_words(value: Any, words: Words) -> str:
+def value_in_words(value: Any, words: Words) -> str:  # noqa: PLR0911 one line a shape
     """A value of any shape in one line."""
     if isinstance(value, Text):
         return words.text(value)
