@@ -44,8 +44,8 @@ class _Comparison:
         yield from self._differ(path, self._old, self._new)
 
     def _differ(self, path: str, old: Schema, new: Schema) -> Iterator[str]:
-        pair = old.get("$ref"), new.get("$ref")
-        if pair[0] is not None and pair[1] is not None:
+        pair = str(old.get("$ref")), str(new.get("$ref"))
+        if "$ref" in old and "$ref" in new:
             if pair in self._compared:
                 return
             self._compared.add(pair)
