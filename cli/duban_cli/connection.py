@@ -1,4 +1,8 @@
-"""What a command talks to: the engine named in the environment, or the one that ``duban up`` runs here."""
+"""What a command talks to: the engine named in the environment, or the one that ``duban up`` runs here.
+
+The clients of Kafka and PostgreSQL are imported by what connects: a command that asks only one imports only that one,
+and ``--help`` none.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +11,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-import asyncpg
-
-from duban.clock import DrivenClock
 from duban.errors import Unavailable
-from duban.io.backoff import is_unavailable
-from duban.io.decode import delivery
-from duban.io.postgres import connect_pool
-from duban.io.publisher import Publisher
-from duban.io.settings import Settings
-from duban.messages.notices import TICKS, Tick
-from duban_cli.system import note_of
-from duban_console.kafka.topic_reader import records, topics_of
-from duban_console.ledger import Reading
-from duban_local.stack import DATABASE_VARIABLE, FOLDER, KAFKA_VARIABLE, find_running
+
+if TYPE_CHECKING:
+    from duban.io.publisher import Publisher
+    from duban.io.settings import Settings
+    from duban_console.ledger import Reading
 
 #: Where ``duban up`` keeps data and logs, if not in the checkout.
-FOLDER_VARIABLE = "DUBAN_FOLDER"
+FOLDER_VARIABLE: Final = "DUBAN_FOLDER"
+_KAFKA, _DATABASE = "DUBAN_KAFKA", "DUBAN_DATABASE"
 
 
 def settings() -> Settings:
@@ -34,24 +31,35 @@ def settings() -> Settings:
     Raises:
         Unavailable: no address is set and no engine runs here.
     """
+    from duban.io.settings import Settings
+
     loaded = Settings.load()
-    if os.environ.get(KAFKA_VARIABLE) or os.environ.get(DATABASE_VARIABLE):
+    if os.environ.get(_KAFKA) or os.environ.get(_DATABASE):
         return loaded
+    return Settings(**_running_here())
+
+
+def _running_here() -> dict[str, Any]:
+    from duban_cli.system import note_of
+    from duban_local.stack import FOLDER, find_running
+
     folder = Path(os.environ.get(FOLDER_VARIABLE) or FOLDER)
     found = find_running(folder)
     if found is None:
         raise Unavailable(
-            f"no engine runs here: start one with `duban up`, or set {KAFKA_VARIABLE}=host:port and "
-            f"{DATABASE_VARIABLE}=postgresql://… to one that runs elsewhere"
+            f"no engine runs here: start one with `duban up`, or set {_KAFKA}=host:port and "
+            f"{_DATABASE}=postgresql://… to one that runs elsewhere"
         )
     clock = os.environ.get("DUBAN_CLOCK") or note_of(folder).get("clock", "system")
-    told: dict[str, Any] = {"kafka": found.kafka, "database": found.database, "clock": clock}
-    return Settings(**told)
+    return {"kafka": found.kafka, "database": found.database, "clock": clock}
 
 
 @asynccontextmanager
 async def publishing(known: Settings) -> AsyncIterator[Publisher]:
     """A publisher; a broker that is away is told at once instead of being waited for."""
+    from duban.io.publisher import Publisher
+    from duban_console.kafka.topic_reader import topics_of
+
     await topics_of(known)
     publisher = Publisher(known, "duban-cli")
     await publisher.start()
@@ -64,12 +72,16 @@ async def publishing(known: Settings) -> AsyncIterator[Publisher]:
 @asynccontextmanager
 async def asking(known: Settings) -> AsyncIterator[Reading]:
     """The ledger's views, for questions."""
+    from duban.io.backoff import is_unavailable
+    from duban.io.postgres import connect_pool
+    from duban_console.ledger import Reading
+
     try:
-        pool: asyncpg.Pool[asyncpg.Record] = await connect_pool(known, "console")
+        pool = await connect_pool(known, "console")
     except Exception as error:
         if is_unavailable(error):
             raise Unavailable(
-                f"PostgreSQL does not answer ({type(error).__name__}: {error}): start it, or set {DATABASE_VARIABLE}"
+                f"PostgreSQL does not answer ({type(error).__name__}: {error}): start it, or set {_DATABASE}"
             ) from error
         raise
     try:
@@ -82,6 +94,11 @@ async def present(known: Settings) -> datetime:
     """What time it is: by the machine's clock, or by the last tick of the driven one."""
     if known.clock == "system":
         return datetime.now(UTC)
+    from duban.clock import DrivenClock
+    from duban.io.decode import delivery
+    from duban.messages.notices import TICKS, Tick
+    from duban_console.kafka.topic_reader import records
+
     clock = DrivenClock()
     async for record in records(known, [Tick.TOPIC]):
         clock.tick(delivery(record, TICKS).message.data.at)

@@ -10,18 +10,14 @@ import sys
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from enum import IntEnum
-from typing import Annotated, Any, NoReturn, ParamSpec
+from typing import Annotated, Any, Final, NoReturn, ParamSpec
 
 import orjson
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from duban.errors import DubanError, SettingsError, Unavailable
-from duban.io.backoff import is_unavailable
-from duban_console.action import InvalidAction
-from duban_console.packs.publication import Conflict
-from duban_local.children import StackError
+from duban.errors import DubanError
 
 P = ParamSpec("P")
 
@@ -43,6 +39,19 @@ class Code(IntEnum):
     CONFLICT = 4  #: refused, or in contradiction to what stands
     UNAVAILABLE = 5  #: Kafka, the database or a service is away
     LISTED = 6  #: of `duban listing check` alone: the name stands on a list
+
+
+#: What ends a command with which code; of the classes of an error the nearest counts. By name, because a command that
+#: cannot raise one need not import the module that declares it.
+_ENDS: Final = {
+    "duban.errors.Unavailable": Code.UNAVAILABLE,
+    "duban.errors.SettingsError": Code.USAGE,
+    "duban.errors.DubanError": Code.FAILURE,
+    "duban_local.children.StackError": Code.UNAVAILABLE,
+    "duban_console.packs.publication.Conflict": Code.CONFLICT,
+    "duban_console.action.InvalidAction": Code.USAGE,
+    "builtins.UnicodeDecodeError": Code.FAILURE,
+}
 
 
 def out() -> Console:
@@ -88,14 +97,12 @@ def command(action: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]
 
 def code_of(error: Exception) -> Code:
     """The exit code for ``error``; one that is none of ours is raised again."""
-    if isinstance(error, Unavailable | StackError):
-        return Code.UNAVAILABLE
-    if isinstance(error, Conflict):
-        return Code.CONFLICT
-    if isinstance(error, InvalidAction | SettingsError):
-        return Code.USAGE
-    if isinstance(error, DubanError | UnicodeDecodeError):
-        return Code.FAILURE
+    for kind in type(error).__mro__:
+        if (code := _ENDS.get(f"{kind.__module__}.{kind.__qualname__}")) is not None:
+            return code
+    # It knows the errors of both clients, so it is imported only for an error that may be one of theirs.
+    from duban.io.backoff import is_unavailable
+
     if is_unavailable(error):
         return Code.UNAVAILABLE
     raise error

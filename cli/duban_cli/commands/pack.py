@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.markup import escape
@@ -20,12 +20,14 @@ from duban.policy import PolicyPack, PublishedCalendar, Rules
 from duban.policy.advice import Advice, advice
 from duban_cli.connection import asking, present, publishing, settings
 from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
-from duban_cli.system import ROOT
 from duban_console.pack_text import Language, differences, explained, in_words, section_name
 from duban_console.packs import publication as packs
 from duban_console.packs.recomputation import recompute
 
 pack_app = typer.Typer(no_args_is_help=True, help="Policy packs and calendars: check, explain, compare, publish, list.")
+
+#: The calendars that come with Duban.
+_SHIPPED: Final = Path(__file__).resolve().parents[3] / "deploy/calendars"
 
 APack = Annotated[str, typer.Argument(help="A file, or a published pack as id@version.", show_default=False)]
 Files = Annotated[list[Path], typer.Argument(help="Packs and calendars, YAML.", exists=True, dir_okay=False)]
@@ -90,7 +92,7 @@ def _tell(path: Path, fault: PackError | None, found: list[Advice]) -> None:
 def _notices(path: Path, files: list[Path]) -> list[CalendarNotice]:
     """The calendars at hand, the nearest of each id; one that is itself broken is told when its own turn comes."""
     found: dict[str, CalendarNotice] = {}
-    shipped = ROOT.glob("deploy/calendars/*.yaml")
+    shipped = _SHIPPED.glob("*.yaml")
     for one in [*shipped, *path.resolve().parent.parent.glob("calendars/*.yaml"), *files]:
         try:
             loaded = packs.load(one)

@@ -17,7 +17,6 @@ from duban_cli.files import read_code
 from duban_cli.output import AsJson, Code, command, fail, out, write_json
 from duban_cli.pages import page_of, say_more
 from duban_console.api.responses import as_json as jsonable
-from duban_console.api.routes.rewards import why_declined
 from duban_console.ledger import Filters
 from duban_console.packs import publication as packs
 from duban_console.rewards import Desk, RewardTold, reward_told
@@ -37,6 +36,8 @@ async def status(
 
     Example: duban reward status < code.txt
     """
+    from duban_console.api.routes.rewards import why_declined  # brings the server with it, which `ls` does not need
+
     code = read_code(code_file)
     known = settings()
     standing = await _packs(known)

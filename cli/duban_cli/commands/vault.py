@@ -15,9 +15,6 @@ from rich.table import Table
 from duban.errors import Unavailable
 from duban_cli.connection import FOLDER_VARIABLE
 from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
-from duban_cli.system import note_of
-from duban_intake.gateway.settings import GatewaySettings
-from duban_local.stack import FOLDER
 
 GATEWAY_VARIABLE: Final = "DUBAN_GATEWAY"
 #: How a command ends when the gateway does not do as told.
@@ -205,6 +202,10 @@ def _words(answer: httpx.Response) -> str:
 
 def _gateway_here() -> str:
     """The gateway of the engine that runs here, else where one would listen by its settings."""
+    from duban_cli.system import note_of
+    from duban_intake.gateway.settings import GatewaySettings
+    from duban_local.stack import FOLDER
+
     urls = note_of(Path(os.environ.get(FOLDER_VARIABLE) or FOLDER)).get("urls", {})
     noted = urls.get("gateway") if isinstance(urls, dict) else None
     return str(noted or f"http://127.0.0.1:{GatewaySettings.load().gateway_port}")
