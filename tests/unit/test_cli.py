@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,13 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from duban.errors import PackError, SettingsError, Unavailable
 from duban_cli import app
+from duban_cli.catalogue import COMMANDS
+from duban_cli.output import Code, code_of
+from duban_console.action import InvalidAction
+from duban_console.packs.publication import Conflict
+from duban_local.children import StackError
 from tests.given import ROOT, SMALL
 
 
@@ -45,6 +53,62 @@ def test_every_command_explains_itself_with_an_example(words: tuple[str, ...]) -
     result = CliRunner().invoke(app, [*words, "--help"])
     assert result.exit_code == 0
     assert f"Example: duban {' '.join(words)}" in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_of_a_command_what_the_command_says_of_itself(name: str) -> None:
+    command = get_command(app).commands[name]  # type: ignore[attr-defined]
+    first, *_ = (command.help or "").split("\n\n")
+    assert " ".join(first.split()) == COMMANDS[name].summary
+
+
+#: What takes long to import, and what only services need.
+HEAVY = {"aiokafka", "asyncpg", "fastapi", "structlog", "psutil", "duban.policy", "duban.messages", "duban.io.settings"}
+CALLED = """
+import sys
+from duban_cli import main
+sys.argv = ["duban", *sys.argv[1:]]
+try:
+    main()
+except SystemExit:
+    pass
+print("\\n".join(sys.modules))
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], [], ["fly"], ["check", "--help"], ["vault", "ask", "--help"]], ids=str
+)
+def test_what_needs_no_engine_imports_no_client_and_no_pack(arguments: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", CALLED, *arguments], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines())
+    assert "duban_cli.catalogue" in loaded
+    assert not loaded & HEAVY
+    called = {one for one in loaded if one.startswith("duban_cli.commands.")}
+    assert len(called) == bool(arguments and arguments[0] in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Unavailable("away"), Code.UNAVAILABLE),
+        (StackError("broken"), Code.UNAVAILABLE),
+        (ConnectionRefusedError("away"), Code.UNAVAILABLE),
+        (Conflict("differs"), Code.CONFLICT),
+        (InvalidAction("invalid", "unit", "is missing"), Code.USAGE),
+        (SettingsError("unusable"), Code.USAGE),
+        (PackError("a.yaml", "units", "none"), Code.FAILURE),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), Code.FAILURE),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_each_error_of_ours_ends_a_command_with_its_code(error: Exception, code: Code) -> None:
+    assert code_of(error) is code
+
+
+def test_an_error_of_nobody_is_raised_again() -> None:
+    with pytest.raises(KeyError):
+        code_of(KeyError("slip"))
 
 
 @pytest.mark.parametrize("arguments", [["fly"], ["act"], ["dlq", "replay"], ["tail", "problems", "-n", "0"]])

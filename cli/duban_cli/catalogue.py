@@ -1,0 +1,121 @@
+"""Every command of ``duban`` in the order of the list, each with its line there; it is imported when it is called.
+
+What the commands need (clients of Kafka and PostgreSQL, packs, the models of messages) takes several times as long to
+import as the list takes to print. So the list, the completion of its words and a mistyped word import none of it.
+"""
+
+from __future__ import annotations
+
+from collections import UserDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command, or a group of them, at ``place``, which is ``module:name`` in :mod:`duban_cli.commands`.
+
+    ``summary`` is the first paragraph of its own help, word for word. ``settings`` are those of its context.
+    """
+
+    place: str
+    summary: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def loaded(self, name: str) -> Any:
+        """The command itself, under ``name``; imports its module."""
+        module, _, attribute = self.place.partition(":")
+        found = getattr(import_module(f"duban_cli.commands.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            command: Any = get_group(found)
+            command.name = name
+            return command
+        alone = typer.Typer(add_completion=False)
+        alone.command(name, context_settings=dict(self.settings))(found)
+        return get_command(alone)
+
+
+COMMANDS: Final[Mapping[str, Entry]] = {
+    "up": Entry(
+        "up:up", "Run the whole engine on this machine until Ctrl-C: broker, database, topics, packs, services."
+    ),
+    "demo": Entry("demo:demo", "Play cities' stories on the real stack, and check the outcome against what they tell."),
+    "bench": Entry(
+        "bench:bench",
+        "Measure whole lifecycles (W1), intake alone (W3), the router alone, and deadlines (W4), beside their limits.",
+    ),
+    "act": Entry("act:act", "Send an action on a problem and say what came of it; ends with 4 when it is refused."),
+    "bulletin": Entry(
+        "bulletin:bulletin",
+        "Compile a bulletin (通报), an account (月交账), lists (清单), a wall chart (挂图作战), or scores (考核).",
+    ),
+    "draw": Entry(
+        "draw:draw",
+        "Draw problems at random (抽查), as a pack says; with --open, the unit that checks them owes the checks.",
+    ),
+    "tail": Entry("topics:tail", "Show what runs through a topic, as it comes."),
+    "lag": Entry("topics:lag", "How far every consumer group is behind, by topic and partition."),
+    "simulate": Entry(
+        "simulation:simulate",
+        "Play months of reports under a pack on virtual time, without Kafka or database, and count what comes of them.",
+    ),
+    "replay": Entry(
+        "simulation:replay",
+        "Play the real history under another pack: what people did stays, what the engine did is decided anew.",
+    ),
+    "check": Entry(
+        "checks:check", "Lint, format, import laws, types and unit tests, all at once; ends with 1 if one fails."
+    ),
+    "test": Entry(
+        "checks:test",
+        "Run every test, on the real broker and database; arguments go to pytest.",
+        {"allow_extra_args": True, "ignore_unknown_options": True},
+    ),
+    "problem": Entry("problem:problem_app", "Problems as they stand in the ledger, with their history."),
+    "listing": Entry("listing:listing_app", "Lists such as a blacklist (黑名单): who stands on them, and why."),
+    "reward": Entry("reward:reward_app", "Rewards (举报奖励) for reports that proved true."),
+    "report": Entry("report:report_app", "Reports (线索) from files."),
+    "dlq": Entry("dead_letters:dlq_app", "Dead letters: what could not be handled, why, and back again."),
+    "vault": Entry(
+        "vault:vault_app",
+        "The vault: who reported, opened by two custodians together. Nobody is authenticated yet: --by is believed.",
+    ),
+    "pack": Entry("pack:pack_app", "Policy packs and calendars: check, explain, compare, publish, list."),
+    "topics": Entry("topics:topics_app", "Kafka topics as deploy/topics.yaml declares them."),
+}
+
+
+class Catalogue(TyperGroup):
+    """The group of all commands; whoever looks one up in ``commands`` gets the command itself."""
+
+    def __init__(self, **told: Any) -> None:
+        super().__init__(**{**told, "commands": _OnDemand(COMMANDS)})
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
+        """The command as far as lists show it: its name and its line."""
+        entry = COMMANDS.get(cmd_name)
+        return None if entry is None else TyperCommand(cmd_name, help=entry.summary)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that is called, itself."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, None if name is None else self.commands[name], rest
+
+
+class _OnDemand(UserDict[str, Any]):
+    """Commands by name, each loaded when it is first looked up."""
+
+    def __getitem__(self, name: str) -> Any:
+        held = self.data[name]
+        if isinstance(held, Entry):
+            held = self.data[name] = held.loaded(name)
+        return held
