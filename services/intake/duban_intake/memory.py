@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,7 +23,29 @@ class MemoryStore:
         self.receipts: dict[UUID, Receipt] = {}
         self.refusals: dict[tuple[UUID, bytes], RefusedArrival] = {}
         self.places: dict[UUID, Place] = {}
+        self._cells: defaultdict[int, set[UUID]] = defaultdict(set)
         self._turn = asyncio.Lock()
+
+    def places_in(self, cells: Collection[int]) -> list[Place]:
+        """The places that lie in ``cells``."""
+        return [self.places[one] for cell in set(cells) if cell in self._cells for one in self._cells[cell]]
+
+    def put(self, place: Place) -> None:
+        """Add ``place``, or take it as it is now; its latest report never moves back."""
+        held = self.places.get(place.problem_id)
+        if held is not None:
+            self.remove(held.problem_id)
+            place = replace(place, latest_at=max(held.latest_at, place.latest_at))
+        self.places[place.problem_id] = place
+        self._cells[place.cell].add(place.problem_id)
+
+    def remove(self, problem_id: UUID) -> None:
+        """Forget the place of a problem, if it has one."""
+        held = self.places.pop(problem_id, None)
+        if held is not None:
+            self._cells[held.cell].discard(problem_id)
+            if not self._cells[held.cell]:
+                del self._cells[held.cell]
 
     async def receipt(self, key: UUID) -> Receipt | None:
         return self.receipts.get(key)
@@ -43,8 +66,7 @@ class MemoryTurn:
         return {key: self._store.receipts[key] for key in keys if key in self._store.receipts}
 
     async def places(self, cells: Collection[int], since_at: datetime) -> list[Place]:
-        wanted = set(cells)
-        return [place for place in self._store.places.values() if place.cell in wanted and place.latest_at >= since_at]
+        return [place for place in self._store.places_in(cells) if place.latest_at >= since_at]
 
     async def write(self, writing: Writing) -> None:
         store = self._store
@@ -55,11 +77,9 @@ class MemoryTurn:
         for one in writing.refusals:
             store.refusals.setdefault((one.arrival.key, one.arrival.digest), one)
         for closed in writing.closed:
-            store.places.pop(closed, None)
-        for key, place in writing.places.items():
-            held = store.places.get(key)
-            latest_at = max(held.latest_at, place.latest_at) if held else place.latest_at
-            store.places[key] = replace(place, latest_at=latest_at)
+            store.remove(closed)
+        for place in writing.places.values():
+            store.put(place)
 
     def _free(self, receipt: Receipt, revises: bool) -> bool:
         held = self._store.receipts.get(receipt.key)
