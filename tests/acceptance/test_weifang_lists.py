@@ -10,7 +10,6 @@ import pytest
 from duban.messages.envelope import derived_id
 from duban.moves import Kind
 from duban_escalation.records import told
-from duban_intake.domain import Outcome, Receipt
 from tests.acceptance.test_weifang import OFFICE, SEALED, measured, planned, struck_off
 from tests.acceptance.timeline import Case, City, expect, lead, runs
 
@@ -42,7 +41,7 @@ def announced(city: City, entry: Case) -> dict[str, str]:
 def by_hand(city: City, name: str) -> Case:
     """A record that no measure opens, before anybody has asked for it."""
     id_ = derived_id("by hand", name)
-    case = Case(id_, Receipt("timeline", name, id_, b"", city.now, Outcome.ACCEPTED, id_))
+    case = Case(id_)
     city.cases[id_].append(case)
     return case
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,17 +14,16 @@ from duban.messages.commands import Command
 from duban.messages.envelope import Message
 from duban.messages.events import GENESIS, ProblemEvent
 from duban.messages.problem import Event, Problem
-from duban.messages.report import Evidence, Location, Report
+from duban.messages.report import Evidence, Location
 from duban.moves import Status
 from duban_cli.demo.story import Reported, Story, load_story
 from duban_cli.simulation.engine import Engine
 from duban_cli.simulation.figures import Figures
-from duban_escalation.domain import opened_by
 from duban_escalation.measures import notices_for
-from duban_intake.domain import Arrival, Outcome, Receipt, submitted
+from duban_intake.domain import Arrival, Receipt, submitted
 from duban_intake.domain import Refusal as IntakeRefusal
 from duban_router.domain.decision import Decided, Refusal
-from tests.acceptance.timeline import City, rules_of
+from tests.acceptance.timeline import rules_of
 from tests.given import ROOT, report, small_rules
 
 WATER, OFFICE = do.Actor(unit="water"), do.Actor(unit="office")
@@ -92,28 +90,6 @@ class Small:
 def story() -> Story:
     file = ROOT / "deploy/demo/mianyang.yaml"
     return load_story(file.read_text("utf-8"), file.name)
-
-
-def test_a_story_ends_on_virtual_time_as_it_does_with_the_services_handlers(story: Story) -> None:
-    rules = rules_of("mianyang-2022")
-    city, engine = City(rules, story.begins_at), Engine(rules)
-    opened = [replace(one, time=one.data.opens_at) for one in opened_by(rules, story.begins_at, story.ends_at)]
-    for message in sorted([*opened, *(entry.message for entry in story.entries)], key=lambda one: one.time):
-        city.run(message.time)
-        if isinstance(message.data, Report):
-            city.submit(message)
-            engine.submit(message)
-        elif isinstance(message.data, do.Open):
-            engine.send(message)  # the timeline opens duties itself
-        else:
-            city.send(message)
-            engine.send(message)
-    city.advance(to=f"{story.ends:%Y-%m-%d %H:%M}")
-    engine.finish(story.ends_at)
-    wanted = {case.problem.id: case.problem for cases in city.cases.values() for case in cases if case.problem}
-    assert len(wanted) > 20
-    assert any(problem.lapses for problem in wanted.values())
-    assert engine.problems == wanted
 
 
 def test_as_many_notices_are_counted_as_would_be_issued(story: Story) -> None:
@@ -192,22 +168,6 @@ def test_a_report_near_a_closed_problem_opens_its_own_until_that_is_reopened() -
     assert small.engine.problems[first].status is Status.UNDERWAY
     small.struck_off(second, at)
     assert small.reported("3", at, location=HERE) == first
-
-
-def test_a_report_that_can_no_longer_be_attached_opens_its_own_problem() -> None:
-    small = Small()
-    first = small.reported("1", location=HERE)
-    sent = small.engine.submit(submitted("tests", "2", report(location=HERE), MONDAY))
-    assert isinstance(sent, Receipt)
-    assert sent.outcome is Outcome.ATTACHED
-    attach = next(event.change for _, event, _ in small.heard.steps if event.change.kind == "attached")
-    at = MONDAY + timedelta(minutes=1)
-    small.struck_off(first, at)
-    filed = attach.filed.model_copy(update={"id": "3"})
-    done = small.act(first, at, do.Attach(actor=do.Actor(unit=do.ENGINE), filed=filed))
-    assert isinstance(done, Decided)
-    assert done.problem.id != first
-    assert done.problem.number == "SV-2024-0002"
 
 
 def test_a_report_counts_once_and_its_id_is_taken() -> None:

@@ -1,4 +1,4 @@
-"""A city on virtual time: intake, router and escalation as plain functions, and a heap of what falls due. Pure.
+"""A city on virtual time: intake's handlers over its store in memory, router and escalation as plain functions. Pure.
 
 The clock moves to each thing that people do. What falls due before it lapses first, each deadline at its very instant;
 what is done at the instant of a deadline still meets it.
@@ -7,38 +7,33 @@ what is done at the instant of a deadline still meets it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Coroutine, Sequence
 from datetime import datetime
 from heapq import heappop, heappush
 from itertools import count
-from typing import Final, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
+from duban.clock import DrivenClock
 from duban.messages import commands as do
-from duban.messages.envelope import Message
+from duban.messages.delivery import Delivery, Rejected
+from duban.messages.envelope import Message, Payload
+from duban.messages.events import GENESIS, ProblemEvent, Refused
 from duban.messages.problem import Deadline, Event, Problem
 from duban.messages.report import Report
-from duban.moves import OPEN
-from duban.policy import PublishedCalendar, Rules
+from duban.moves import TURNS
+from duban.policy import PolicyPack, PublishedCalendar, Rules
 from duban.policy.library import Library
 from duban_escalation.domain import Armed, escalate
 from duban_escalation.records import opened_because
-from duban_intake.domain import (
-    Arrival,
-    Neighbourhood,
-    Receipt,
-    Refusal,
-    command,
-    other_body,
-    own_problem,
-    place_of,
-    search,
-    take,
-)
-from duban_intake.nearness import Place
+from duban_intake.domain import ACTOR, Arrival, Receipt, Refusal
+from duban_intake.domain import SOURCE as INTAKE
+from duban_intake.handlers import AnswerHandler, ReportHandler
+from duban_intake.memory import MemoryStore
 from duban_router.domain.decision import Decided, decide, draws, draws_on
 from duban_router.domain.decision import Refusal as RouterRefusal
+
+T = TypeVar("T")
 
 
 class Witness(Protocol):
@@ -58,63 +53,79 @@ class Witness(Protocol):
 
 
 class Engine:
-    """The problems of one city under one pack, and what is awaited for each of them.
+    """The problems of one city, and what is awaited for each of them.
 
-    ``problems`` are all that were registered, as they stand; ``receipts`` what became of each report.
+    ``rules`` are those of the pack it begins with; ``problems`` are all that were registered, as they stand;
+    ``receipts`` what became of each report.
     """
 
     def __init__(self, rules: Rules, witnesses: Sequence[Witness] = ()) -> None:
         self.rules = rules
         self.problems: dict[UUID, Problem] = {}
-        self.receipts: dict[UUID, Receipt] = {}
         self._witnesses = tuple(witnesses)
         self._library = Library()
-        self._library.add(rules.pack)
-        self._library.add(PublishedCalendar(notice=rules.calendar.notice))
-        self._places = _Places()
+        self._opens = False
+        self.publish(rules.pack)
+        self.publish(PublishedCalendar(notice=rules.calendar.notice))
+        self._intake = MemoryStore()
+        self._reports = ReportHandler(self._intake, self._library, DrivenClock())
+        self._answers = AnswerHandler(self._intake, self._library)
+        self._refusals: dict[str, RouterRefusal] = {}
         self._drawn: Counter[tuple[str, int]] = Counter()
-        self._opens = any(measure.opens for measure in rules.pack.measures)
         self._awaited: list[tuple[datetime, int, str, int, UUID, Deadline]] = []
         self._turn = count()
 
+    @property
+    def receipts(self) -> dict[UUID, Receipt]:
+        """The receipt of each report, by the key of its :class:`Arrival`."""
+        return self._intake.receipts
+
+    def publish(self, published: PolicyPack | PublishedCalendar) -> None:
+        """Another edition of the pack, or of its calendar: what begins while it holds begins under it."""
+        self._library.add(published)
+        if isinstance(published, PolicyPack):
+            self._opens = self._opens or any(measure.opens for measure in published.measures)
+
     def submit(self, message: Message[Report]) -> Receipt | Refusal:
-        """Take a report as intake does, once by its source and id: refused, attached or registered."""
+        """Have intake take a report: refused, attached, registered, or known from before."""
         arrival = Arrival.of(message, message.time)
         self.run(arrival.at)
         first = self.receipts.get(arrival.key)
-        if first is not None and (why := other_body(arrival, first)) is not None:
-            return self._turn_away(arrival, why)
+        (answer,) = at_once(self._reports.decide([_delivered(message)]))
+        if isinstance(answer, Rejected):
+            why = Refusal(answer.code, answer.reason)
+            for witness in self._witnesses:
+                witness.turned_away(arrival, why)
+            return why
         if first is not None and first.final:
             for witness in self._witnesses:
                 witness.repeats(arrival)
-            return first
-        around = Neighbourhood(self._places.near(arrival, self._library))
-        receipt = self.receipts[arrival.key] = take(arrival, self._library, around)
-        self._places.put(around.changed.values())
-        follows = command(receipt, arrival.report)
-        if follows is None:
-            return self._turn_away(arrival, Refusal(receipt.code or "", receipt.reason or ""))
-        self.send(follows)
-        return receipt
-
-    def _turn_away(self, arrival: Arrival, why: Refusal) -> Refusal:
-        for witness in self._witnesses:
-            witness.turned_away(arrival, why)
-        return why
+        else:
+            self.send(answer)
+        return self.receipts[arrival.key]
 
     def send(self, message: Message[do.Command]) -> Decided | RouterRefusal:
         """Have a command decided at its own instant; whatever falls due before that lapses first.
 
-        A report that can no longer be attached opens a problem of its own, as intake sees to.
+        Where intake finds another way for what was refused, the answer is what came of that.
         """
         self.run(message.time)
         done = self._decide(UUID(message.subject), message)
-        if isinstance(done, RouterRefusal) and isinstance(message.data, do.Attach):
-            filed = message.data.filed
-            own = own_problem(filed.source, filed.id)
-            register = do.Register(actor=message.data.actor, filed=filed)
-            return self._decide(own, replace(message, subject=str(own), key=str(own), data=register))
+        if isinstance(done, RouterRefusal) and message.data.actor == ACTOR:
+            for again in self._rerouted(message, done):
+                done = self._decide(UUID(again.subject), again)
         return done
+
+    def _rerouted(self, message: Message[do.Command], why: RouterRefusal) -> Sequence[Message[do.Command]]:
+        """What intake sends instead of a command that the router refused."""
+        wanted = message.data
+        if not isinstance(wanted, do.Register | do.Attach):
+            return ()
+        refused = Refused(
+            command=message.id, command_type=wanted.TYPE, actor=wanted.actor, at=message.time, code=why.code,
+            reason=why.reason, filed=wanted.filed,
+        )  # fmt: skip
+        return at_once(self._answers.decide([_answered(message, refused)]))
 
     def run(self, to: datetime) -> None:
         """Let time pass up to ``to``; what falls due at that very instant may still be met."""
@@ -150,20 +161,32 @@ class Engine:
 
     def _decide(self, problem_id: UUID, message: Message[do.Command]) -> Decided | RouterRefusal:
         before = self.problems.get(problem_id)
-        name = draws_on(before, message.data, self.rules)
-        register = (name, message.time.astimezone(self.rules.zone).year) if name else None
+        rules = self._rules(message, before)
+        name = draws_on(before, message.data, rules)
+        register = (name, message.time.astimezone(rules.zone).year) if name else None
         drawn = self._drawn[register] if register else 0
-        done = decide(before, message, self.rules, message.time, drawn)
+        done = self._refusals.get(message.id) or decide(before, message, rules, message.time, drawn)
         if isinstance(done, RouterRefusal):
+            if message.source == INTAKE:  # the same report gives the same command, which is answered once and for all
+                self._refusals[message.id] = done
             for witness in self._witnesses:
                 witness.refused(message, done)
             return done
         if register:
             self._drawn[register] = drawn + draws(message.data)
-        self._take(before, done)
+        self._take(before, done, message, rules)
         return done
 
-    def _take(self, before: Problem | None, done: Decided) -> None:
+    def _rules(self, message: Message[do.Command], problem: Problem | None) -> Rules:
+        """Those that the record began under, or begins under now; those of the city where no such pack is here."""
+        wanted = message.data
+        opened_by = wanted.cause if isinstance(wanted, do.Open | do.PutOnList | do.Reward) else None
+        ref = problem.pack if problem else opened_by.pack if opened_by else None
+        if ref is None:
+            return self._library.current(message.jurisdiction, message.time) or self.rules
+        return self._library.rules(ref) or self.rules
+
+    def _take(self, before: Problem | None, done: Decided, message: Message[do.Command], rules: Rules) -> None:
         last = before
         for event, problem in done.steps:
             for witness in self._witnesses:
@@ -172,11 +195,16 @@ class Engine:
         assert last is not None
         self.problems[last.id] = last
         self._await(before, last, done.steps[-1][0].at)
-        if before is not None and (before.status in OPEN) != (last.status in OPEN):
-            self._places.moved(last, self.rules)
+        turns = [
+            ProblemEvent.model_construct(event=event, previous=GENESIS, hash=GENESIS, problem=problem)
+            for event, problem in done.steps
+            if event.change.kind in TURNS
+        ]
+        if turns:
+            at_once(self._answers.decide([_answered(message, one) for one in turns]))
         for event, problem in done.steps if self._opens else ():
-            for message in opened_because(event, problem, self.rules):
-                self._decide(UUID(message.subject), message)
+            for opens in opened_because(event, problem, rules):
+                self._decide(UUID(opens.subject), opens)
 
     def _await(self, before: Problem | None, problem: Problem, now: datetime) -> None:
         """Wait for what is newly due; what is overdue already when its clock begins falls due at once, not before."""
@@ -187,35 +215,21 @@ class Engine:
                 heappush(self._awaited, entry)
 
 
-#: Events after which a report may be attached to the problem.
-_REPORTED: Final = ("registered", "reported", "attached")
+def _delivered(message: Message[Report]) -> Delivery[Report]:
+    return Delivery(message, Report.TOPIC, 0, 0, message.time)
 
 
-class _Places:
-    """Where open problems lie: what intake keeps in its table, by cell and by problem."""
+def _answered(message: Message[Any], data: Refused | ProblemEvent) -> Delivery[Payload]:
+    answer = Message(message.id, "duban/router", message.subject, message.time, message.jurisdiction, message.key, data)
+    return Delivery(answer, data.TOPIC, 0, 0, message.time)
 
-    def __init__(self) -> None:
-        self._cells: dict[int, dict[UUID, Place]] = {}
-        self._cell_of: dict[UUID, int] = {}
 
-    def near(self, arrival: Arrival, library: Library) -> Iterable[Place]:
-        """The places that a report may repeat."""
-        cells, since_at = search((arrival,), library)
-        found = (place for cell in cells if cell in self._cells for place in self._cells[cell].values())
-        return [place for place in found if place.latest_at >= since_at]
-
-    def put(self, places: Iterable[Place]) -> None:
-        for place in places:
-            self._cells.setdefault(place.cell, {})[place.problem_id] = place
-            self._cell_of[place.problem_id] = place.cell
-
-    def moved(self, problem: Problem, rules: Rules) -> None:
-        """A problem was closed and takes no more reports, or was opened again and does."""
-        if problem.status in OPEN:
-            latest_at = max(problem.marks[kind].at for kind in _REPORTED if kind in problem.marks)
-            place = place_of(problem.id, problem, latest_at, rules)
-            self.put([place] if place else [])
-        elif (cell := self._cell_of.pop(problem.id, None)) is not None:
-            del self._cells[cell][problem.id]
-            if not self._cells[cell]:
-                del self._cells[cell]
+def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never waits: stores in memory answer at once."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    coroutine.close()
+    raise AssertionError("the handler waited for something")

@@ -165,8 +165,22 @@ class Neighbourhood:
         self._cells[place.cell][place.problem_id] = self.changed[place.problem_id] = place
 
 
-def take(arrival: Arrival, library: Library, around: Neighbourhood) -> Receipt:
-    """The receipt of a report that is decided for the first time; ``around`` learns what it changes."""
+def decide(arrival: Arrival, first: Receipt | None, library: Library, around: Neighbourhood) -> Receipt | Refusal:
+    """What becomes of a report, ``first`` being the receipt that was given under its source and id, if one was.
+
+    A receipt that is final stands, and is itself the answer; another body is refused. What policy refused is decided
+    anew: it may pass once a new pack takes it, and from then on it stands too. ``around`` learns what this changes.
+    """
+    if first is not None:
+        why = other_body(arrival, first)
+        if why is not None:
+            return why
+        if first.final:
+            return first
+    return _given(arrival, library, around)
+
+
+def _given(arrival: Arrival, library: Library, around: Neighbourhood) -> Receipt:
     refusal = inadmissible(arrival.report, library, arrival.at)
     if refusal is not None:
         return _receipt(arrival, Outcome.REFUSED, None, refusal)

@@ -10,8 +10,9 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from duban.clock import Clock
+from duban.messages.commands import Attach, Register
 from duban.messages.delivery import Delivery, Rejected
-from duban.messages.envelope import Payload, Record, Unheeded, encode
+from duban.messages.envelope import Message, Payload, Record, Unheeded, encode
 from duban.messages.events import PROBLEMS, ProblemEvent, Refused
 from duban.messages.problem import Problem
 from duban.messages.report import Report
@@ -24,11 +25,10 @@ from duban_intake.domain import (
     Receipt,
     Refusal,
     command,
-    other_body,
+    decide,
     place_of,
     rerouted,
     search,
-    take,
     unusable_identity,
 )
 from duban_intake.nearness import Place
@@ -90,6 +90,10 @@ class ReportHandler:
 
     async def __call__(self, batch: Sequence[Delivery[Report]]) -> list[Record | Rejected]:
         """The commands, in the order of the reports; what was refused goes to the dead letters, with the reason."""
+        return [one if isinstance(one, Rejected) else encode(one) for one in await self.decide(batch)]
+
+    async def decide(self, batch: Sequence[Delivery[Report]]) -> list[Message[Register | Attach] | Rejected]:
+        """The same before it is encoded, for whoever decides the commands in this process."""
         unusable, arrived = self._sorted(batch)
         jurisdictions = {arrival.report.jurisdiction for _, arrival in arrived}
         async with self._store.turn(jurisdictions) as turn:
@@ -123,24 +127,23 @@ class ReportHandler:
     ) -> Receipt | Refusal:
         """The receipt that stands or is given now; a refusal where another body holds the id."""
         first = known.get(arrival.key)
-        if first is not None:
-            why = other_body(arrival, first)
-            if why is not None:
-                writing.refusals.append(RefusedArrival(arrival, why))
-                return why
-            if first.final:
-                return first
-        given = known[arrival.key] = writing.receipts[arrival.key] = take(arrival, self._library, around)
+        given = decide(arrival, first, self._library, around)
+        if isinstance(given, Refusal):
+            writing.refusals.append(RefusedArrival(arrival, given))
+        elif given is not first:
+            known[arrival.key] = writing.receipts[arrival.key] = given
         return given
 
 
-def _answer(delivery: Delivery[Report], arrival: Arrival, decided: Receipt | Refusal) -> Record | Rejected:
+def _answer(
+    delivery: Delivery[Report], arrival: Arrival, decided: Receipt | Refusal
+) -> Message[Register | Attach] | Rejected:
     if isinstance(decided, Refusal):
         return Rejected(delivery, decided.code, decided.reason)
     follows = command(decided, arrival.report)
     if follows is None:
         return Rejected(delivery, decided.code or "", decided.reason or "")
-    return encode(follows)
+    return follows
 
 
 #: What intake wants from ``duban.problems.v1``: refusals, and the events that close a problem or open it again.
@@ -160,9 +163,13 @@ class AnswerHandler:
 
     async def __call__(self, batch: Sequence[Delivery[Payload]]) -> list[Record]:
         """A Register for each report that could not be attached."""
+        return [encode(one) for one in await self.decide(batch)]
+
+    async def decide(self, batch: Sequence[Delivery[Payload]]) -> list[Message[Register | Attach]]:
+        """The same before it is encoded."""
         heard = [one.message.data for one in batch if isinstance(one.message.data, ProblemEvent | Refused)]
         writing = Writing(revises=True)
-        records: list[Record] = []
+        commands: list[Message[Register | Attach]] = []
         jurisdictions: set[str] = set()
         for data in heard:
             if isinstance(data, ProblemEvent):
@@ -170,11 +177,11 @@ class AnswerHandler:
                 self._moved(data, writing)
             elif data.filed is not None and (receipt := rerouted(data)) is not None:
                 jurisdictions.add(data.filed.report.jurisdiction)
-                records += self._reroute(receipt, data.filed.report, writing)
+                commands += self._reroute(receipt, data.filed.report, writing)
         if jurisdictions:
             async with self._store.turn(jurisdictions) as turn:
                 await turn.write(writing)
-        return records
+        return commands
 
     def _moved(self, data: ProblemEvent, writing: Writing) -> None:
         problem = data.problem
@@ -184,7 +191,7 @@ class AnswerHandler:
         elif (place := self._place(problem.id, problem, _latest_report_at(problem))) is not None:
             writing.places[problem.id] = place
 
-    def _reroute(self, receipt: Receipt, report: Report, writing: Writing) -> list[Record]:
+    def _reroute(self, receipt: Receipt, report: Report, writing: Writing) -> list[Message[Register | Attach]]:
         writing.receipts[receipt.key] = receipt
         if receipt.outcome is Outcome.REFUSED:
             writing.places.pop(receipt.key, None)
@@ -193,7 +200,7 @@ class AnswerHandler:
         if (place := self._place(receipt.key, report, receipt.received_at)) is not None:
             writing.places[receipt.key] = place
         follows = command(receipt, report)
-        return [encode(follows)] if follows else []
+        return [follows] if follows else []
 
     def _place(self, problem_id: UUID, told: Report | Problem, at: datetime) -> Place | None:
         rules = self._library.current(told.jurisdiction, at)
