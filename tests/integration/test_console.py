@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 
 from duban.io.publisher import Publisher
@@ -61,14 +61,14 @@ class Given:
                     return found
                 await asyncio.sleep(0.02)
 
-    async def get(self, path: str, **query: Any) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=self.system.urls["api"]) as client:
+    async def get(self, path: str, **query: Any) -> httpx2.Response:
+        async with httpx2.AsyncClient(base_url=self.system.urls["api"]) as client:
             return await client.get(path, params=query)
 
-    async def act(self, problem_id: object, body: Any, *, wait: float = 20, **headers: str) -> httpx.Response:
+    async def act(self, problem_id: object, body: Any, *, wait: float = 20, **headers: str) -> httpx2.Response:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         named = {"content-type": "application/json"} | {n.replace("_", "-").lower(): v for n, v in headers.items()}
-        async with httpx.AsyncClient(base_url=self.system.urls["api"], timeout=60) as client:
+        async with httpx2.AsyncClient(base_url=self.system.urls["api"], timeout=60) as client:
             path = f"/v1/problems/{problem_id}/actions"
             return await client.post(path, params={"wait": wait} if wait else {}, content=content, headers=named)
 
@@ -197,7 +197,7 @@ class TestActions:
             for _ in range(20):
                 yield b"x" * 65_536
 
-        async with httpx.AsyncClient(base_url=given.system.urls["api"]) as client:
+        async with httpx2.AsyncClient(base_url=given.system.urls["api"]) as client:
             answer = await client.post(
                 f"/v1/problems/{problem_id}/actions", content=chunks(), headers={"content-type": "application/json"}
             )

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from duban.io.publisher import Publisher
@@ -28,8 +28,8 @@ async def system() -> AsyncIterator[System]:
         yield found
 
 
-async def answered(system: System, path: str = "/v1/problems") -> httpx.Response:
-    async with httpx.AsyncClient(base_url=system.urls["api"], timeout=30) as client:
+async def answered(system: System, path: str = "/v1/problems") -> httpx2.Response:
+    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=30) as client:
         return await client.get(path)
 
 
@@ -70,7 +70,7 @@ async def test_while_the_broker_is_away_an_action_is_not_accepted_and_the_same_o
     await publisher.publish([encode(Message("r", "test", key, datetime.now(UTC), "smallville", key, register))])
     await publisher.stop()
     body = {"action": "acknowledge", "actor": {"unit": "water"}, "id": "once"}
-    async with httpx.AsyncClient(base_url=system.urls["api"], timeout=60) as client:
+    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=60) as client:
         while (await client.get(f"/v1/problems/{problem_id}")).status_code == 404:
             pass
         await broker.stop()

@@ -20,7 +20,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -275,7 +275,7 @@ async def gateway(
     topic: str,
     batches: list[int] | None = None,
     **changed: Any,
-) -> AsyncIterator[httpx.AsyncClient]:
+) -> AsyncIterator[httpx2.AsyncClient]:
     """The gateway on a real socket, publishing to ``topic``; ``batches`` learns how many records went together."""
     settings = GatewaySettings(gateway_port=free_port(), **changed)
 
@@ -291,7 +291,7 @@ async def gateway(
     running = asyncio.create_task(http.run())
     try:
         await eventually(lambda: http.listening)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.gateway_port}", timeout=20) as client:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{settings.gateway_port}", timeout=20) as client:
             yield client
     finally:
         http.stop()
@@ -497,9 +497,9 @@ async def process(module: str, world: World, database: str, **settings: object) 
     async def ready() -> bool:
         assert running.returncode is None, f"{module} ended with {running.returncode}"
         try:
-            async with httpx.AsyncClient() as client:
+            async with httpx2.AsyncClient() as client:
                 return (await client.get(f"http://127.0.0.1:{health}/readyz")).status_code == 200
-        except httpx.TransportError:
+        except httpx2.TransportError:
             return False
 
     try:
@@ -519,7 +519,7 @@ async def test_the_two_processes_take_a_report_from_http_to_its_command(
     async with (
         process("duban_intake", world, database),
         process("duban_intake.gateway", world, database, DUBAN_GATEWAY_PORT=port),
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
     ):
         accepted = (await client.post("/v1/reports", json=body(source))).json()
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
-import httpx
+import httpx2
 import pytest
 
 from duban.io.consumer import Delivery, Source
@@ -70,10 +70,10 @@ async def service(stack: Any, database: str, topic: str, port: int, **more: str)
 
 
 async def readiness(port: int) -> dict[str, Any]:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False) as client:
         try:
             found: dict[str, Any] = (await client.get(f"http://127.0.0.1:{port}/readyz")).json()
-        except httpx.TransportError:
+        except httpx2.TransportError:
             return {"ready": False}
         return found
 

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 
 from duban.io.publisher import Publisher
@@ -38,7 +38,7 @@ class Town:
 
     system: System
     publisher: Publisher
-    client: httpx.AsyncClient
+    client: httpx2.AsyncClient
     now: datetime = BEGINS
 
     async def send(self, key: str, data: Payload) -> None:
@@ -81,11 +81,11 @@ class Town:
         found: dict[str, Any] = answer.json()["problem"]
         return found
 
-    async def act(self, id_: object, action: str, unit: str, **said: Any) -> httpx.Response:
+    async def act(self, id_: object, action: str, unit: str, **said: Any) -> httpx2.Response:
         body = {"action": action, "actor": {"unit": unit}, **said}
         return await self.client.post(f"/v1/problems/{id_}/actions", params={"wait": 20}, json=body)
 
-    async def put(self, of: str, *, wait: float = 20, **said: Any) -> httpx.Response:
+    async def put(self, of: str, *, wait: float = 20, **said: Any) -> httpx2.Response:
         body = {
             "list": "blacklist", "of": of, "ground": "repeated", "jurisdiction": "smallville",
             "actor": {"unit": "office"}, "reason": "again", "evidence": [SEAL], **said,
@@ -98,7 +98,7 @@ class Town:
         found: dict[str, Any] = answer.json()
         return found
 
-    async def lookup(self, code: str) -> httpx.Response:
+    async def lookup(self, code: str) -> httpx2.Response:
         return await self.client.post("/v1/rewards/lookup", json={"code": code})
 
     async def opened(self, kind: str, of: UUID) -> dict[str, Any]:
@@ -120,7 +120,7 @@ async def town() -> AsyncIterator[Town]:
         publisher = Publisher(system.settings, "test")
         await publisher.start()
         try:
-            async with httpx.AsyncClient(base_url=system.urls["api"], timeout=60) as client:
+            async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=60) as client:
                 found = Town(system, publisher, client)
                 await found.advance()
                 yield found

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -50,8 +50,8 @@ async def system() -> AsyncIterator[System]:
 
 
 @pytest.fixture
-async def client(system: System) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=system.urls["gateway"], timeout=20) as client:
+async def client(system: System) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=20) as client:
         yield client
 
 
@@ -125,7 +125,7 @@ async def traces(system: System) -> Traces:
 
 async def test_who_reported_leaves_no_trace_anywhere_but_sealed_my_02b_my_02d(
     system: System,
-    client: httpx.AsyncClient,
+    client: httpx2.AsyncClient,
     duban: Run,
     eventually: Callable[..., Awaitable[None]],
 ) -> None:
@@ -179,7 +179,7 @@ async def test_who_reported_leaves_no_trace_anywhere_but_sealed_my_02b_my_02d(
 
 
 async def test_the_same_request_is_given_the_same_code_and_the_report_holds_its_handle(
-    system: System, client: httpx.AsyncClient
+    system: System, client: httpx2.AsyncClient
 ) -> None:
     first, again = [(await client.post("/v1/reports", json=body("code-1"))).json() for _ in range(2)]
     assert first == again
@@ -191,7 +191,7 @@ async def test_the_same_request_is_given_the_same_code_and_the_report_holds_its_
 
 
 async def test_who_only_sees_a_published_report_cannot_ask_for_its_code(
-    system: System, client: httpx.AsyncClient
+    system: System, client: httpx2.AsyncClient
 ) -> None:
     code = (await client.post("/v1/reports", json=body("secret-1"))).json()["code"]
     [seen] = await sent(system, "secret-1")
@@ -202,14 +202,14 @@ async def test_who_only_sees_a_published_report_cannot_ask_for_its_code(
     assert guessed != code
 
 
-async def test_a_handle_of_its_own_stands(system: System, client: httpx.AsyncClient) -> None:
+async def test_a_handle_of_its_own_stands(system: System, client: httpx2.AsyncClient) -> None:
     answer = (await client.post("/v1/reports", json=body("own-1", reporter={"handle": "ours"}))).json()
     assert "code" not in answer
     assert [report.reporter.handle for report in await sent(system, "own-1")] == ["ours"]
 
 
 async def test_the_command_leads_through_the_custody_and_ends_with_honest_codes_my_02d(
-    client: httpx.AsyncClient, duban: Run
+    client: httpx2.AsyncClient, duban: Run
 ) -> None:
     id_ = f"custody-{uuid4().hex[:8]}"
     assert (await client.post("/v1/reports", json=body(id_, contact=CONTACT))).status_code == 202
@@ -247,7 +247,7 @@ async def test_the_command_leads_through_the_custody_and_ends_with_honest_codes_
 
 
 async def test_the_check_of_the_log_finds_a_line_that_was_changed_behind_its_back_my_02d(
-    system: System, client: httpx.AsyncClient, duban: Run
+    system: System, client: httpx2.AsyncClient, duban: Run
 ) -> None:
     await client.post("/v1/reports", json=body("verify-1", contact=CONTACT))
     await duban("ask", "热线/insiders", "verify-1", "--by", "li", "--reason", "the first ground")
@@ -268,7 +268,7 @@ async def test_the_check_of_the_log_finds_a_line_that_was_changed_behind_its_bac
         await database.close()
 
 
-async def test_the_gateway_takes_the_vaults_requests_only_as_strict_json(client: httpx.AsyncClient) -> None:
+async def test_the_gateway_takes_the_vaults_requests_only_as_strict_json(client: httpx2.AsyncClient) -> None:
     async def fault(path: str, **sent: Any) -> tuple[int, str, str | None]:
         answer = await client.post(f"/v1/vault/{path}", **sent)
         error = answer.json()["error"]
@@ -295,7 +295,7 @@ async def test_a_gateway_that_is_not_there_is_unavailable_and_the_variable_is_na
 
 
 async def test_the_problem_of_a_named_report_stands_in_the_ledger_under_the_handle_alone(
-    system: System, client: httpx.AsyncClient, eventually: Callable[..., Awaitable[None]]
+    system: System, client: httpx2.AsyncClient, eventually: Callable[..., Awaitable[None]]
 ) -> None:
     given = body("ledger-1", contact=CONTACT, reporter={"identity": "insider"})
     code = (await client.post("/v1/reports", json=given)).json()["code"]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import standardwebhooks
 
@@ -51,11 +51,11 @@ class Receiver:
 
     def __init__(self, *answers: int) -> None:
         self.answers = list(answers)
-        self.requests: list[httpx.Request] = []
+        self.requests: list[httpx2.Request] = []
 
-    async def __call__(self, request: httpx.Request) -> httpx.Response:
+    async def __call__(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
-        return httpx.Response(self.answers.pop(0) if self.answers else 204, headers={"location": "http://10.0.0.1/"})
+        return httpx2.Response(self.answers.pop(0) if self.answers else 204, headers={"location": "http://10.0.0.1/"})
 
     @property
     def ids(self) -> list[str]:
@@ -63,7 +63,7 @@ class Receiver:
 
 
 def webhook(receiver: Callable[..., object], secrets: str = SECRET, instead: Channel | None = None) -> Webhook:
-    http = httpx.AsyncClient(transport=httpx.MockTransport(receiver))  # type: ignore[arg-type]
+    http = httpx2.AsyncClient(transport=httpx2.MockTransport(receiver))  # type: ignore[arg-type]
     clock = DrivenClock(datetime.now(UTC))
     return Webhook(http, "https://receiver.example/notices", Signer.of(secrets), clock, instead or Journal())
 
@@ -114,9 +114,9 @@ async def test_a_receiver_that_cannot_now_is_asked_again(status: int) -> None:
     assert len(set(receiver.ids)) == 1
 
 
-@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError])
-async def test_a_receiver_that_is_away_is_asked_again(error: type[httpx.TransportError]) -> None:
-    async def away(request: httpx.Request) -> httpx.Response:
+@pytest.mark.parametrize("error", [httpx2.ConnectError, httpx2.ReadTimeout, httpx2.RemoteProtocolError])
+async def test_a_receiver_that_is_away_is_asked_again(error: type[httpx2.TransportError]) -> None:
+    async def away(request: httpx2.Request) -> httpx2.Response:
         raise error("nobody there")
 
     with pytest.raises(Unavailable, match=error.__name__):
@@ -156,8 +156,8 @@ async def test_a_name_with_one_private_address_is_not_called() -> None:
     async def resolve(host: str, port: int) -> list[str]:
         return ["8.8.8.8", "10.0.0.1"]
 
-    guard = Guard(httpx.MockTransport(receiver := Receiver()), resolve)
-    async with httpx.AsyncClient(transport=guard) as http:
+    guard = Guard(httpx2.MockTransport(receiver := Receiver()), resolve)
+    async with httpx2.AsyncClient(transport=guard) as http:
         with pytest.raises(Unavailable, match=r"10\.0\.0\.1.*DUBAN_WEBHOOK_ALLOW_PRIVATE"):
             await http.post("https://receiver.example/")
     assert receiver.requests == []
@@ -167,8 +167,8 @@ async def test_the_address_that_was_checked_is_the_one_that_is_called() -> None:
     async def resolve(host: str, port: int) -> list[str]:
         return ["8.8.8.8"]
 
-    guard = Guard(httpx.MockTransport(receiver := Receiver()), resolve)
-    async with httpx.AsyncClient(transport=guard) as http:
+    guard = Guard(httpx2.MockTransport(receiver := Receiver()), resolve)
+    async with httpx2.AsyncClient(transport=guard) as http:
         await http.post("https://receiver.example/notices")
     (request,) = receiver.requests
     assert (request.url.host, request.headers["host"]) == ("8.8.8.8", "receiver.example")

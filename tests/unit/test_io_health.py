@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import httpx
+import httpx2
 import pytest
 
 from duban.io.health import Health
@@ -17,9 +17,9 @@ async def health() -> AsyncIterator[Health]:
     await found.stop()
 
 
-async def get(health: Health, path: str) -> httpx.Response:
+async def get(health: Health, path: str) -> httpx2.Response:
     port = await health.start("127.0.0.1", 0)
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False) as client:
         return await client.get(f"http://127.0.0.1:{port}{path}")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import typer
 from rich.markup import escape
 from rich.table import Table
@@ -180,9 +180,9 @@ async def _asked(gateway: str | None, method: str, path: str, **rest: Any) -> di
     """What the gateway answers; ends the command with its words where it does not do as told."""
     url = gateway or _gateway_here()
     try:
-        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+        async with httpx2.AsyncClient(base_url=url, timeout=30) as client:
             answer = await client.request(method, f"/v1/vault/{path}", **rest)
-    except httpx.TransportError as error:
+    except httpx2.TransportError as error:
         raise Unavailable(
             f"the gateway does not answer at {url} ({type(error).__name__}): start it, or set {GATEWAY_VARIABLE}"
         ) from error
@@ -192,7 +192,7 @@ async def _asked(gateway: str | None, method: str, path: str, **rest: Any) -> di
     return found
 
 
-def _words(answer: httpx.Response) -> str:
+def _words(answer: httpx2.Response) -> str:
     try:
         error = answer.json()["error"]
         return f"{error['code']}: {error['message']}"

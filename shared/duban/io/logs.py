@@ -10,7 +10,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 #: Libraries whose INFO tells nobody anything.
-_QUIET = ("aiokafka", "asyncio", "httpx", "uvicorn.access")
+_QUIET = ("aiokafka", "asyncio", "httpx2", "uvicorn.access")
 #: A client that cannot reach its broker says so many times a second; each kind of line is written once in so many.
 _REPEAT_SECONDS = 5.0
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final, TypeAlias
 
-import httpx
+import httpx2
 
 from duban.errors import Unavailable
 
@@ -17,14 +17,14 @@ Resolve: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 
 
-class Guard(httpx.AsyncBaseTransport):
+class Guard(httpx2.AsyncBaseTransport):
     """Passes requests on to the address that it has checked, so that a name cannot change its mind in between."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, resolve: Resolve | None = None) -> None:
+    def __init__(self, inner: httpx2.AsyncBaseTransport, resolve: Resolve | None = None) -> None:
         self._inner = inner
         self._resolve = resolve or _resolved
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send ``request`` to a public address of its host.
 
         Raises:

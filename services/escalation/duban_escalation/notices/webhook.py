@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import httpx
+import httpx2
 import orjson
 import structlog
 
@@ -38,7 +38,7 @@ class Webhook:
     A crash between the post and its record sends a notice twice; receivers drop what has a ``webhook-id`` they know.
     """
 
-    def __init__(self, client: httpx.AsyncClient, url: str, signer: Signer, clock: Clock, instead: Channel) -> None:
+    def __init__(self, client: httpx2.AsyncClient, url: str, signer: Signer, clock: Clock, instead: Channel) -> None:
         self._client = client
         self._url = url
         self._signer = signer
@@ -59,7 +59,7 @@ class Webhook:
         headers = {"content-type": "application/json", **self._signer.headers(notice.id, self._clock.now(), body)}
         try:
             answer = await self._client.post(self._url, content=body, headers=headers)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise Unavailable(f"the receiver of notices is away: {type(error).__name__} {error}") from error
         if answer.is_success:
             return "posted"
@@ -74,11 +74,11 @@ class Webhook:
         raise NoticeRefused(notice.id, answer.status_code)
 
 
-def client(*, allow_private: bool, timeout: float, connections: int) -> httpx.AsyncClient:
+def client(*, allow_private: bool, timeout: float, connections: int) -> httpx2.AsyncClient:
     """A client that follows no redirection, heeds no proxy of the environment and stays off private addresses."""
-    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    transport: httpx.AsyncBaseTransport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
-    return httpx.AsyncClient(
+    limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
+    transport: httpx2.AsyncBaseTransport = httpx2.AsyncHTTPTransport(limits=limits, trust_env=False)
+    return httpx2.AsyncClient(
         transport=transport if allow_private else Guard(transport),
         timeout=timeout,
         follow_redirects=False,
