@@ -34,6 +34,8 @@ GROUPS = {
     "duban-deliverer": ("duban.notices.v1",),
 }
 SOURCE = "duban/player"
+#: Seconds before the first question: a step takes the services about as long.
+_FIRST_PAUSE = 0.008
 #: The order of a scene that only moves the clock: after what people do at that instant.
 _STOP = sys.maxsize
 
@@ -123,22 +125,30 @@ class Player:
             Unavailable: when that takes longer than ``within`` seconds; the lagging groups are named.
         """
         deadline = asyncio.get_running_loop().time() + within
-        pause = 0.001
+        behind: Collection[str] = groups
+        pause = _FIRST_PAUSE
         while True:
-            committed = await asyncio.gather(*(self._admin.list_consumer_group_offsets(group) for group in groups))
-            ends: dict[TopicPartition, int] = await self._consumer.end_offsets(self._places)
-            behind = [
-                f"{group} on {place.topic}/{place.partition}"
-                for group, offsets in zip(groups, committed, strict=True)
-                for place, end in ends.items()
-                if place.topic in GROUPS[group] and end > 0 and (place not in offsets or offsets[place].offset < end)
-            ]
-            if not behind:
+            await asyncio.sleep(pause)
+            ends, lagging = await self._lag(behind)
+            if not lagging and len(behind) == len(groups):
                 return ends
             if asyncio.get_running_loop().time() > deadline:
-                raise Unavailable(f"not quiet within {within:.0f} s: {', '.join(behind)}")
-            pause = min(pause * 1.5, 0.05)
-            await asyncio.sleep(pause)
+                raise Unavailable(f"not quiet within {within:.0f} s: {', '.join(lagging.values())}")
+            # Whoever lags is asked again alone; only an answer of all of them at once says that it is quiet.
+            pause = min(pause * 1.5, 0.05) if lagging else 0.0
+            behind = lagging or groups
+
+    async def _lag(self, groups: Collection[str]) -> tuple[dict[TopicPartition, int], dict[str, str]]:
+        """The ends of all topics, and where each of ``groups`` that has not finished them is behind."""
+        committed = await asyncio.gather(*(self._admin.list_consumer_group_offsets(group) for group in groups))
+        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(self._places)
+        lagging = {
+            group: f"{group} on {place.topic}/{place.partition}"
+            for group, offsets in zip(groups, committed, strict=True)
+            for place, end in ends.items()
+            if place.topic in GROUPS[group] and end > 0 and (place not in offsets or offsets[place].offset < end)
+        }
+        return ends, lagging
 
 
 def _tick(at: datetime, feed: Feed | None = None) -> list[Message[Payload]]:
