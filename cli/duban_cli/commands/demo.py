@@ -98,7 +98,7 @@ async def played(programme: Programme, console: Console, *, quiet: bool) -> tupl
     def say(part: str, line: str) -> None:
         console.print(f"[bold]{part:<12}[/] {line}")
 
-    async with running(clock="driven", publish=files, say=say) as system, Feed(system.settings) as feed:
+    async with running(clock="driven", publish=files, partitions=1, say=say) as system, Feed(system.settings) as feed:
         say("playing", f"{programme.reports} reports: {', then '.join(programme.names)}")
         await _play(system, feed, programme, console, quiet)
         ledger = await read_ledger(system.database)

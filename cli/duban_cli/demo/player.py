@@ -17,6 +17,7 @@ from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.structs import OffsetAndMetadata
 
 from duban.errors import DubanError, Unavailable
 from duban.io.broker import connection
@@ -35,7 +36,7 @@ GROUPS = {
 }
 SOURCE = "duban/player"
 #: Seconds before the first question: a step takes the services about as long.
-_FIRST_PAUSE = 0.008
+_FIRST_PAUSE = 0.02
 #: The order of a scene that only moves the clock: after what people do at that instant.
 _STOP = sys.maxsize
 
@@ -63,6 +64,7 @@ class Player:
         self._admin = AIOKafkaAdminClient(**connection(settings, "duban-player"))
         self._consumer = AIOKafkaConsumer(**connection(settings, "duban-player"), group_id=None)
         self._places: list[TopicPartition] = []
+        self._coordinators: dict[str, int] = {}
         self._played = 0
 
     async def __aenter__(self) -> Self:
@@ -138,9 +140,15 @@ class Player:
             pause = min(pause * 1.5, 0.05) if lagging else 0.0
             behind = lagging or groups
 
+    async def _committed(self, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
+        """How far ``group`` is; its coordinator is looked up once, since a step asks often."""
+        if group not in self._coordinators:
+            self._coordinators[group] = await self._admin.find_coordinator(group)
+        return await self._admin.list_consumer_group_offsets(group, group_coordinator_id=self._coordinators[group])
+
     async def _lag(self, groups: Collection[str]) -> tuple[dict[TopicPartition, int], dict[str, str]]:
         """The ends of all topics, and where each of ``groups`` that has not finished them is behind."""
-        committed = await asyncio.gather(*(self._admin.list_consumer_group_offsets(group) for group in groups))
+        committed = await asyncio.gather(*map(self._committed, groups))
         ends: dict[TopicPartition, int] = await self._consumer.end_offsets(self._places)
         lagging = {
             group: f"{group} on {place.topic}/{place.partition}"
