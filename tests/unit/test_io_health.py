@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from duban.io.health import Health
+from duban.io.metrics import RECORDS
 
 
 @pytest.fixture
@@ -54,9 +55,11 @@ async def test_alive_though_not_ready(health: Health) -> None:
 
 
 async def test_metrics_are_in_the_format_of_prometheus(health: Health) -> None:
+    RECORDS.labels("router", "duban.reports.v1").inc()
     answer = await get(health, "/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     assert "# TYPE duban_records_total counter" in answer.text
+    assert 'duban_records_total{group="router",topic="duban.reports.v1"}' in answer.text
 
 
 async def test_another_path_says_which_there_are(health: Health) -> None:
