@@ -6,9 +6,13 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import asyncpg
 import psutil  # type: ignore[import-untyped]
@@ -203,7 +207,7 @@ async def test_no_server_outlives_a_parent_that_was_killed_and_the_folder_is_usa
 async def test_a_jar_that_is_not_what_the_lock_names_is_fetched_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A repository of our own, filled by links to the machine's, one jar cut short."""
+    """A repository of our own, filled by links to the machine's, one jar cut short; the mirror is the machine's."""
     said: list[str] = []
     good = jars.classpath(lambda _, line: said.append(line))
     root = next(parent for parent in good[0].parents if parent.name == "org").parent
@@ -216,9 +220,11 @@ async def test_a_jar_that_is_not_what_the_lock_names_is_fetched_again(
     spoilt.unlink()
     spoilt.write_bytes(smallest.read_bytes()[:-1])
     monkeypatch.setenv("M2_REPO", str(tmp_path))
-
     said.clear()
-    assert spoilt in jars.classpath(lambda _, line: said.append(line))
+    with _served(root) as mirror:
+        monkeypatch.setenv(jars.MIRROR_VARIABLE, mirror)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        assert spoilt in jars.classpath(lambda _, line: said.append(line))
     assert said == ["fetching 1 jars, once"]
     assert spoilt.read_bytes() == smallest.read_bytes()
 
@@ -227,6 +233,19 @@ def test_the_lock_names_no_host_and_every_jar_has_its_checksum() -> None:
     written = jars.LOCK.read_text()
     assert "://" not in written
     assert written.count("[[dependencies]]") == written.count("sha256 = ") > 40
+
+
+@contextmanager
+def _served(root: Path) -> Iterator[str]:
+    """The files under ``root`` over HTTP, for as long as the block runs; the URL."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=root)) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            serving.join()
 
 
 async def _topic_names(stack: Stack) -> set[str]:
