@@ -8,7 +8,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Coroutine
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from enum import IntEnum
 from typing import Annotated, Any, Final, NoReturn, ParamSpec
 
@@ -27,6 +27,8 @@ _INTERRUPTED = 130
 _WIDE = 240
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document a line, for programs.")]
+
+InUtc = Annotated[bool, typer.Option("--utc", help="Instants in UTC, instead of the time of the city.")]
 
 
 class Code(IntEnum):
@@ -113,6 +115,14 @@ def words_of(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"the file is not in UTF-8: byte {error.object[error.start]:#04x} at {error.start}; convert it first"
     return str(error) if isinstance(error, DubanError) else f"{type(error).__name__}: {error}"
+
+
+def shown_at(at: datetime, zone: tzinfo | None, precision: str = "minutes") -> str:
+    """``at`` for people: ``2026-07-01 09:00 +08:00`` in ``zone``, else ``2026-07-01 01:00Z``."""
+    if zone is None:
+        return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", precision) + "Z"
+    local = at.astimezone(zone)
+    return f"{local.replace(tzinfo=None).isoformat(' ', precision)} {local.isoformat()[-6:]}"
 
 
 def instant_in(option: str, text: str) -> datetime:

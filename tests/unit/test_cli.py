@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,12 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from duban.errors import PackError, SettingsError, Unavailable
+from duban.io.settings import Settings
+from duban.policy import PublishedCalendar, load_calendar, load_pack
 from duban_cli import app
 from duban_cli.catalogue import COMMANDS
-from duban_cli.output import Code, code_of
+from duban_cli.output import Code, code_of, shown_at
+from duban_cli.zones import zones, zones_of
 from duban_console.action import InvalidAction
 from duban_console.packs.publication import Conflict
 from duban_local.children import StackError
@@ -109,6 +113,23 @@ def test_each_error_of_ours_ends_a_command_with_its_code(error: Exception, code:
 def test_an_error_of_nobody_is_raised_again() -> None:
     with pytest.raises(KeyError):
         code_of(KeyError("slip"))
+
+
+def test_an_instant_is_shown_in_the_zone_of_the_city_with_its_offset_and_else_in_utc() -> None:
+    at = datetime(2026, 7, 1, 1, 0, 30, 5, tzinfo=UTC)
+    calendar = PublishedCalendar(notice=load_calendar((ROOT / "deploy/calendars/cn.yaml").read_text("utf-8"), "cn"))
+    pack = load_pack(SMALL.read_text("utf-8"), str(SMALL))
+    of = zones_of({pack.ref: pack, f"calendar:{calendar.notice.id}": calendar})
+    assert shown_at(at, of.get(pack.jurisdiction)) == "2026-07-01 09:00 +08:00"
+    assert shown_at(at, of.get(pack.jurisdiction), "seconds") == "2026-07-01 09:00:30 +08:00"
+    assert shown_at(at, of.get("elsewhere")) == "2026-07-01 01:00Z"
+
+
+async def test_without_a_broker_instants_are_in_utc_and_it_is_said_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await zones(Settings(kafka="127.0.0.1:1"), utc=False) == {}
+    assert "DUBAN_KAFKA" in capsys.readouterr().err
+    assert await zones(Settings(kafka="127.0.0.1:1"), utc=True) == {}
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("arguments", [["fly"], ["act"], ["dlq", "replay"], ["tail", "problems", "-n", "0"]])

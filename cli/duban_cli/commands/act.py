@@ -15,7 +15,8 @@ from duban.messages.envelope import Message, encode
 from duban_cli.commands.problem import found_problem
 from duban_cli.connection import asking, present, publishing, settings
 from duban_cli.files import EvidenceFiles, read_code, sealed
-from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_cli.output import AsJson, Code, InUtc, command, err, fail, out, shown_at, write_json
+from duban_cli.zones import zones
 from duban_console.action import ACTIONS, InvalidAction, action_message, parsed
 from duban_console.ledger import Outcome, Reading
 
@@ -43,6 +44,7 @@ async def act(
     data: Annotated[str, typer.Option(help="Any further fields of the command, as a JSON object.")] = "{}",
     id_: Annotated[str | None, typer.Option("--id", help="Its id; the same id again is the same action.")] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the outcome.")] = 5.0,
+    utc: InUtc = False,
     as_json: AsJson = False,
 ) -> None:
     """Send an action on a problem and say what came of it; ends with 4 when it is refused.
@@ -65,7 +67,7 @@ async def act(
             source=SOURCE, at=await present(known),
         )  # fmt: skip
         decided = await sent(message, known, reading, wait)
-    tell(decided, message, wait, as_json)
+    await tell(decided, message, known, wait, utc=utc, as_json=as_json)
 
 
 async def sent(message: Message[Command], known: Settings, reading: Reading, wait: float) -> Outcome | None:
@@ -88,7 +90,9 @@ def fields_of(data: str) -> dict[str, Any]:
     return fields
 
 
-def tell(decided: Outcome | None, message: Message[Command], wait: float, as_json: bool) -> None:
+async def tell(
+    decided: Outcome | None, message: Message[Command], known: Settings, wait: float, *, utc: bool, as_json: bool
+) -> None:
     """Say what came of the command, and end with the code for it."""
     name, message_id = type(message.data).__name__, message.id
     if decided is not None and str(decided.problem_id) != message.subject:
@@ -110,5 +114,7 @@ def tell(decided: Outcome | None, message: Message[Command], wait: float, as_jso
         bodies = [event.model_dump(mode="json", exclude_none=True) for event in events]
         write_json({"command": message_id, "status": "done", "events": bodies})
         return
+    zone = (await zones(known, utc=utc)).get(message.jurisdiction)
     for event in events:
-        out().print(f"[green]✓[/] {event.change.kind} (version {event.version}) at {event.at.isoformat()}")
+        at = shown_at(event.at, zone, "seconds")
+        out().print(f"[green]✓[/] {event.change.kind} (version {event.version}) at {at}")

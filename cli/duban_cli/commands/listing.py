@@ -14,8 +14,9 @@ from duban.moves import Kind, Status
 from duban_cli.commands.act import SOURCE, fields_of, sent, tell
 from duban_cli.connection import asking, present, settings
 from duban_cli.files import EvidenceFiles, sealed
-from duban_cli.output import AsJson, Code, command, err, instant_in, out, write_json
+from duban_cli.output import AsJson, Code, InUtc, command, err, instant_in, out, shown_at, write_json
 from duban_cli.pages import page_of, say_more
+from duban_cli.zones import Zones, zones
 from duban_console.action import action_message, new_entry, plain_name
 from duban_console.api.responses import as_json as jsonable
 from duban_console.ledger import Filters
@@ -36,6 +37,7 @@ async def check(
     list_: OnList = None,
     at: Annotated[str | None, typer.Option(help="As of this instant, ISO 8601 with its offset.")] = None,
     everything: All = False,
+    utc: InUtc = False,
     as_json: AsJson = False,
 ) -> None:
     """Whether somebody stands on a list: ends with 0 if not, and with 6 if so.
@@ -52,25 +54,26 @@ async def check(
     if as_json:
         write_json(jsonable(found))
     else:
-        _print(found)
+        _print(found, await zones(known, utc=utc or not found.entries))
     if found.listed:
         raise typer.Exit(Code.LISTED)
 
 
-def _print(found: Listed) -> None:
+def _print(found: Listed, shown_in: Zones) -> None:
     if found.entries:
-        out().print(_table(found.entries))
+        out().print(_table(found.entries, shown_in))
     word = "[red]stands on a list[/]" if found.listed else "stands on no list"
     err().print(f"{escape(found.of)} {word}")
 
 
-def _table(entries: Iterable[Entry]) -> Table:
+def _table(entries: Iterable[Entry], shown_in: Zones) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("number", "list", "of", "ground", "status", "since", "until", "bars"):
         table.add_column(title, overflow="fold")
     for one in entries:
-        until = f"{one.until:%Y-%m-%d %H:%MZ}" if one.until else "–"
-        cells = (one.number, one.title, one.of, one.ground, one.status, f"{one.since:%Y-%m-%d %H:%MZ}", until)
+        zone = shown_in.get(one.jurisdiction)
+        until = shown_at(one.until, zone) if one.until else "–"
+        cells = (one.number, one.title, one.of, one.ground, one.status, shown_at(one.since, zone), until)
         table.add_row(*map(escape, (*cells, ", ".join(one.bars) or "–")))
     return table
 
@@ -83,6 +86,7 @@ async def ls(
     everything: All = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 500,
     cursor: Annotated[str | None, typer.Option(help="Go on where an earlier page ended.")] = None,
+    utc: InUtc = False,
     as_json: AsJson = False,
 ) -> None:
     """The entries in force, in the order in which they were made.
@@ -99,7 +103,7 @@ async def ls(
         for one in entries:
             write_json(jsonable(one))
     elif entries:
-        out().print(_table(entries))
+        out().print(_table(entries, await zones(known, utc=utc)))
     say_more(page)
 
 
@@ -117,6 +121,7 @@ async def put(
     data: Annotated[str, typer.Option(help="Any further fields of the command, as a JSON object.")] = "{}",
     id_: Annotated[str | None, typer.Option("--id", help="Its id; the same id again is the same entry.")] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the outcome.")] = 5.0,
+    utc: InUtc = False,
     as_json: AsJson = False,
 ) -> None:
     """Put somebody on a list, by hand of its keeper and with evidence; ends with 4 when it is refused.
@@ -138,6 +143,6 @@ async def put(
     async with asking(known) as reading:
         decided = await sent(message, known, reading, wait)
         entry = await reading.problem(wanted.record_id(message_id)) if decided else None
-    tell(decided, message, wait, as_json)
+    await tell(decided, message, known, wait, utc=utc, as_json=as_json)
     if entry is not None:
         err().print(f"as {escape(entry.number)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Annotated, Any, NoReturn
 from uuid import UUID
 
@@ -13,8 +13,9 @@ from rich.table import Table
 from duban.messages.problem import Event, Problem
 from duban.moves import Kind, Stage, Status
 from duban_cli.connection import asking, present, settings
-from duban_cli.output import AsJson, Code, command, fail, out, write_json
+from duban_cli.output import AsJson, Code, InUtc, command, fail, out, shown_at, write_json
 from duban_cli.pages import page_of, say_more
+from duban_cli.zones import zones
 from duban_console.api.responses import as_json as jsonable
 from duban_console.api.responses import told
 from duban_console.ledger import Filters, History, Reading
@@ -43,7 +44,9 @@ def _unknown(name: str) -> NoReturn:
 @problem_app.command("show")
 @command
 async def show(
-    problem: Annotated[str, typer.Argument(help="The problem: its id or its number.")], as_json: AsJson = False
+    problem: Annotated[str, typer.Argument(help="The problem: its id or its number.")],
+    utc: InUtc = False,
+    as_json: AsJson = False,
 ) -> None:
     """A problem with its whole history: who did what, when and why, and what is due now.
 
@@ -51,19 +54,20 @@ async def show(
 
     Example: duban problem show MY-2024-0007
     """
-    async with asking(settings()) as reading:
+    known = settings()
+    async with asking(known) as reading:
         standing = await found_problem(reading, problem)
         history = await reading.history(standing.id)
     assert history is not None
     if as_json:
         write_json({"problem": jsonable(standing), **jsonable(told(str(standing.id), history))})
     else:
-        _print(standing, history)
+        _print(standing, history, (await zones(known, utc=utc)).get(standing.jurisdiction))
     if history.first_broken is not None:
         fail(Code.FAILURE, f"the chain of hashes breaks at version {history.first_broken}: somebody changed it")
 
 
-def _print(problem: Problem, history: History) -> None:
+def _print(problem: Problem, history: History, zone: tzinfo | None) -> None:
     console = out()
     console.print(f"[bold]{escape(problem.number)}[/]  {escape(problem.title)}")
     lead = f"{_LEAD.get(problem.kind, 'lead')} {problem.lead_unit or '–'}"
@@ -76,13 +80,13 @@ def _print(problem: Problem, history: History) -> None:
         table.add_column(title, overflow="fold")
     for line in history.lines:
         event = line.event
-        table.add_row(str(line.version), _at(event.at), _what(event), _who(event), escape(event.reason))
+        table.add_row(str(line.version), _at(event.at, zone), _what(event), _who(event), escape(event.reason))
     console.print(table)
     for one in problem.deadlines:
         word = "provisionally " if one.provisional else ""
         console.print(
-            f"due {word}{_at(one.due_at)}  {one.measure} for {escape(one.obligation)} "
-            f"({escape(one.owner)}; the limit ends {_at(one.lapse_at)})"
+            f"due {word}{_at(one.due_at, zone)}  {one.measure} for {escape(one.obligation)} "
+            f"({escape(one.owner)}; the limit ends {_at(one.lapse_at, zone)})"
         )
     if history.first_broken is None:
         console.print(f"[green]✓[/] chain of {len(history.lines)} hashes recomputed")
@@ -110,8 +114,8 @@ def _beside(record: Problem) -> str:
     return " · ".join(filter(None, said))
 
 
-def _at(instant: datetime) -> str:
-    return instant.strftime("%Y-%m-%d %H:%M:%SZ")
+def _at(instant: datetime, zone: tzinfo | None) -> str:
+    return shown_at(instant, zone, "seconds")
 
 
 def _who(event: Event) -> str:
@@ -155,6 +159,7 @@ async def ls(
     ] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
     cursor: Annotated[str | None, typer.Option(help="Go on where an earlier page ended.")] = None,
+    utc: InUtc = False,
     as_json: AsJson = False,
 ) -> None:
     """Problems, and what the calendar and measures have opened beside them, in the order of their beginning.
@@ -170,11 +175,12 @@ async def ls(
         for one in page.problems:
             write_json(jsonable(one))
     else:
+        shown_in = await zones(known, utc=utc or not page.problems)
         table = Table(box=None, pad_edge=False, header_style="dim")
         for title in ("number", "status", "lead", "category", "due", "title"):
             table.add_column(title, overflow="fold")
         for one in page.problems:
-            due = _at(one.deadlines[0].due_at) if one.deadlines else "–"
+            due = _at(one.deadlines[0].due_at, shown_in.get(one.jurisdiction)) if one.deadlines else "–"
             title = " · ".join(filter(None, (one.title, one.listing.of if one.listing else None)))
             table.add_row(*map(escape, (one.number, one.status, one.lead_unit or "–", one.category, due, title)))
         out().print(table)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.markup import escape
@@ -14,8 +16,9 @@ from duban.moves import Kind, Status
 from duban.policy import PolicyPack
 from duban_cli.connection import asking, settings
 from duban_cli.files import read_code
-from duban_cli.output import AsJson, Code, command, fail, out, write_json
+from duban_cli.output import AsJson, Code, InUtc, command, fail, out, shown_at, write_json
 from duban_cli.pages import page_of, say_more
+from duban_cli.zones import Zones, zones_of
 from duban_console.api.responses import as_json as jsonable
 from duban_console.ledger import Filters
 from duban_console.packs import publication as packs
@@ -28,6 +31,7 @@ reward_app = typer.Typer(no_args_is_help=True, help="Rewards (举报奖励) for 
 @command
 async def status(
     code_file: Annotated[str, typer.Option(help="The file with the code; - asks, or reads stdin.")] = "-",
+    utc: InUtc = False,
     as_json: AsJson = False,
 ) -> None:
     """What became of the reward for a report, by the code of the report alone; 3 when none is known.
@@ -40,19 +44,19 @@ async def status(
 
     code = read_code(code_file)
     known = settings()
-    standing = await _packs(known)
+    standing, shown_in = await _packs(known, utc=utc)
     async with asking(known) as reading:
         found = [
-            reward_told(one, standing.get(one.pack), await why_declined(reading, one))
+            (reward_told(one, standing.get(one.pack), await why_declined(reading, one)), shown_in.get(one.jurisdiction))
             for one in await reading.rewards(handle_of(code))
         ]
     if not found:
         fail(Code.NOT_FOUND, "no reward is known under this code")
-    for one in found:
+    for one, zone in found:
         if as_json:
             write_json(jsonable(one))
         else:
-            out().print(escape(_sentence(one)))
+            out().print(escape(_sentence(one, zone)))
 
 
 @reward_app.command("ls")
@@ -63,6 +67,7 @@ async def ls(
     everything: Annotated[bool, typer.Option("--all", help="Also those that are settled.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 500,
     cursor: Annotated[str | None, typer.Option(help="Go on where an earlier page ended.")] = None,
+    utc: InUtc = False,
     as_json: AsJson = False,
 ) -> None:
     """The rewards that wait for an amount or to be collected, in the order in which they became due; nobody is named.
@@ -70,26 +75,29 @@ async def ls(
     Example: duban reward ls --jurisdiction golmud
     """
     known = settings()
-    standing = await _packs(known)
+    standing, shown_in = await _packs(known, utc=utc)
     statuses = () if everything else (Status.OWED, Status.AWARDED)
     filters = Filters(jurisdiction, statuses, category=class_, kind=Kind.REWARD)
     page = await page_of(known, filters, limit, cursor)
-    rewards = [reward_told(one, standing.get(one.pack)) for one in page.problems]
+    rewards = [(reward_told(one, standing.get(one.pack)), shown_in.get(one.jurisdiction)) for one in page.problems]
     if as_json:
-        for one in rewards:
+        for one, _ in rewards:
             write_json(jsonable(one))
     elif rewards:
         out().print(_table(rewards))
     say_more(page)
 
 
-async def _packs(known: Settings) -> dict[str, PolicyPack]:
-    return {ref: one for ref, one in (await packs.published(known)).items() if isinstance(one, PolicyPack)}
+async def _packs(known: Settings, *, utc: bool) -> tuple[dict[str, PolicyPack], Zones]:
+    """Every pack that is published, and the zones in which to show instants."""
+    standing = await packs.published(known)
+    found = {ref: one for ref, one in standing.items() if isinstance(one, PolicyPack)}
+    return found, {} if utc else zones_of(standing)
 
 
-def _sentence(one: RewardTold) -> str:
+def _sentence(one: RewardTold, zone: tzinfo | None) -> str:
     what = f"{one.title} {one.number}"
-    until = f"{one.until:%Y-%m-%d %H:%MZ}" if one.until else "–"
+    until = shown_at(one.until, zone) if one.until else "–"
     match one.status, one.ended:
         case Status.OWED, _:
             return f"{what}: owed, {_amount(one)}; {_named(one.fixes)} fixes the amount until {until}"
@@ -115,12 +123,12 @@ def _named(desk: Desk | None) -> str:
     return desk.title.native if desk.title else desk.unit
 
 
-def _table(rewards: list[RewardTold]) -> Table:
+def _table(rewards: list[tuple[RewardTold, ZoneInfo | None]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("number", "class", "status", "amount", "until", "fixed by", "paid by"):
         table.add_column(title, overflow="fold")
-    for one in rewards:
-        until = f"{one.until:%Y-%m-%d %H:%MZ}" if one.until else "–"
+    for one, zone in rewards:
+        until = shown_at(one.until, zone) if one.until else "–"
         how = f"{one.status} ({one.ended})" if one.ended else one.status
         desks = (one.fixes.unit, one.pays.unit if one.pays else "–")
         table.add_row(*map(escape, (one.number, one.title, how, _amount(one), until, *desks)))

@@ -1,0 +1,42 @@
+"""In which zone people are shown instants: that of the calendar by which a city's pack counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
+from zoneinfo import ZoneInfo
+
+from rich.markup import escape
+
+from duban.errors import DubanError
+from duban_cli.output import err
+
+if TYPE_CHECKING:
+    from duban.io.settings import Settings
+    from duban_console.packs.publication import Published
+
+#: The zone of each jurisdiction; what is not in it is shown in UTC.
+Zones: TypeAlias = Mapping[str, ZoneInfo]
+
+
+async def zones(known: Settings, *, utc: bool) -> Zones:
+    """The zones of the packs that are published; none where ``utc`` is wanted, or where the packs cannot be read."""
+    if utc:
+        return {}
+    from duban_console.packs.publication import published
+
+    try:
+        return zones_of(await published(known))
+    except DubanError as error:
+        err().print(f"[yellow]![/] instants are in UTC, because no pack can be read: {escape(str(error))}")
+        return {}
+
+
+def zones_of(standing: Mapping[str, Published]) -> Zones:
+    """The zones of the packs in ``standing`` whose calendar stands there too."""
+    from duban.policy import PolicyPack, PublishedCalendar
+
+    notices = [one.notice for one in standing.values() if isinstance(one, PublishedCalendar)]
+    of_calendar = {one.id: ZoneInfo(one.timezone) for one in notices}
+    packs = [one for one in standing.values() if isinstance(one, PolicyPack)]
+    return {one.jurisdiction: of_calendar[one.time.calendar] for one in packs if one.time.calendar in of_calendar}
