@@ -1,4 +1,4 @@
-"""Write the generated contracts anew: ``python -m duban.messages``."""
+"""Write the generated contracts anew: ``python -m duban.contracts``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every message there is: the one source of the JSON Schemas, the AsyncAPI document and the README's table. Pure."""
+"""Every message there is: the one source of the JSON Schemas, the AsyncAPI document and docs/messages.md. Pure."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
-"""What the README takes from the code: ``python -m tests.tools.readme_tables`` writes its blocks anew."""
+"""What the documents take from the code: ``python -m tests.tools.document_tables`` writes their blocks anew."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
+from typing import Final
 
 from duban.contracts.catalogue import message_table
 from duban.io.settings import Settings, settings_table
@@ -14,7 +16,7 @@ from duban_console.api.settings import ApiSettings
 from duban_escalation.settings import EscalationSettings
 from duban_intake.gateway.settings import GatewaySettings
 
-README = ROOT / "README.md"
+DOCS: Final = ROOT / "docs"
 
 
 def state_diagram() -> str:
@@ -79,21 +81,33 @@ def settings_of_all() -> str:
     return settings_table(Settings, GatewaySettings, EscalationSettings, ApiSettings)
 
 
-#: The blocks of the README by name.
-BLOCKS: dict[str, Callable[[], str]] = {
-    "messages": message_table,
-    "states": state_diagram,
-    "settings": settings_of_all,
+#: The blocks by name: in which document each stands, and what writes it.
+BLOCKS: Final[dict[str, tuple[Path, Callable[[], str]]]] = {
+    "messages": (DOCS / "messages.md", message_table),
+    "states": (DOCS / "messages.md", state_diagram),
+    "settings": (DOCS / "settings.md", settings_of_all),
 }
 
 
-def renewed(text: str) -> str:
-    """``text`` with each block between ``<!-- name -->`` and ``<!-- /name -->`` as the code has it now."""
-    for name, block in BLOCKS.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text, found = pattern.subn(partial(_between, block()), text)
-        if found != 1:
-            raise ValueError(f"the block {name} stands {found} times in the text, not once")
+def documents() -> list[Path]:
+    """Every document that has a block, once."""
+    return list(dict.fromkeys(path for path, _ in BLOCKS.values()))
+
+
+def renewed(path: Path) -> str:
+    """The text of ``path``, each of its blocks between ``<!-- name -->`` and ``<!-- /name -->`` as the code has it."""
+    text = path.read_text("utf-8")
+    for name, (document, block) in BLOCKS.items():
+        if document == path:
+            text = _with_block(text, name, block())
+    return text
+
+
+def _with_block(text: str, name: str, made: str) -> str:
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    text, count = pattern.subn(partial(_between, made), text)
+    if count != 1:
+        raise ValueError(f"the block {name} stands {count} times in the text, not once")
     return text
 
 
@@ -102,4 +116,5 @@ def _between(made: str, match: re.Match[str]) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(renewed(README.read_text("utf-8")), "utf-8")
+    for written in documents():
+        written.write_text(renewed(written), "utf-8")
