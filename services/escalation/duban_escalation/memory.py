@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -17,19 +17,18 @@ class MemoryDeadlines:
 
     def __init__(self) -> None:
         self._heads: dict[UUID, int] = {}
-        self._armed: dict[tuple[UUID, str], Armed] = {}
+        self._armed: dict[UUID, dict[str, Armed]] = {}
         self._measures: dict[tuple[UUID, int], tuple[MeasureTaken, datetime | None]] = {}
 
     async def write(self, writing: Writing) -> None:
         news = {one for one, version in writing.heads.items() if version > self._heads.get(one, 0)}
         self._heads |= {one: writing.heads[one] for one in news}
-        wanted = {(one.problem_id, one.obligation): one for one in writing.armed if one.problem_id in news}
-        for place in [place for place in self._armed if place[0] in news and place not in wanted]:
-            del self._armed[place]
-        for place, one in wanted.items():
-            held = self._armed.get(place)
-            if held is None or replace(held, fire_at=one.fire_at, command=one.command) != one:
-                self._armed[place] = one
+        held_before = {one: self._armed.pop(one, {}) for one in news}
+        for one in writing.armed:
+            if one.problem_id in news:
+                held = held_before[one.problem_id].get(one.obligation)
+                stands = held is not None and replace(held, fire_at=one.fire_at, command=one.command) == one
+                self._armed.setdefault(one.problem_id, {})[one.obligation] = held if held and stands else one
         for taken in writing.measures:
             self._measures.setdefault((taken.problem_id, taken.version), (taken, None))
         for problem_id, version, at in writing.closed:
@@ -39,29 +38,33 @@ class MemoryDeadlines:
 
     async def standing(self, problem_ids: Collection[UUID]) -> dict[UUID, Standing]:
         return {
-            one: Standing(self._heads[one], tuple(held for key, held in sorted(self._armed.items()) if key[0] == one))
+            one: Standing(self._heads[one], tuple(held for _, held in sorted(self._armed.get(one, {}).items())))
             for one in problem_ids
             if one in self._heads
         }
 
     async def rearm(self, changed: Mapping[UUID, Armed]) -> None:
-        for place, held in self._armed.items():
-            self._armed[place] = changed.get(held.command, held)
+        for armed in self._armed.values():
+            for obligation, held in armed.items():
+                armed[obligation] = changed.get(held.command, held)
 
     async def due(self, after: Position, until: datetime, partitions: Collection[int], limit: int) -> list[Armed]:
-        waiting = [one for one in self._waiting(after, partitions) if one.fire_at <= until]
-        return waiting[:limit]
+        waiting = (one for one in self._waiting(after, partitions) if one.fire_at <= until)
+        return sorted(waiting, key=lambda one: one.position)[:limit]
 
     async def next_at(self, after: Position, partitions: Collection[int]) -> datetime | None:
-        return next((one.fire_at for one in self._waiting(after, partitions)), None)
+        return min((one.fire_at for one in self._waiting(after, partitions)), default=None)
 
     async def published_measures(self) -> list[tuple[MeasureTaken, datetime | None]]:
         """What stands on a board or is public, each with the instant it ended, in order of problem and version."""
         return [one for _, one in sorted(self._measures.items()) if one[0].effect.board or one[0].public]
 
-    def _waiting(self, after: Position, partitions: Collection[int]) -> list[Armed]:
-        found = (one for one in self._armed.values() if one.position > after and one.partition in partitions)
-        return sorted(found, key=lambda one: one.position)
+    def _waiting(self, after: Position, partitions: Collection[int]) -> Iterator[Armed]:
+        for armed in self._armed.values():
+            for one in armed.values():
+                # An instant later than that of ``after`` needs no further look, and most are.
+                if one.partition in partitions and (one.fire_at > after.fire_at or one.position > after):
+                    yield one
 
 
 class MemorySchedules:
