@@ -99,9 +99,10 @@ class Services:
             if record.topic == do.Register.TOPIC:
                 waiting += at_once(self._router([self._read(record, do.COMMANDS)]))
             elif record.topic == ProblemEvent.TOPIC:
-                waiting += at_once(self._escalation([self._read(record, PROBLEMS)]))
+                heard = self._read(record, PROBLEMS)
+                self._note(heard.message.data)
+                waiting += at_once(self._escalation([heard]))
                 waiting += at_once(self._answers([self._read(record, ANSWERS)]))
-                self._note(self._read(record, PROBLEMS).message.data)
 
     def _note(self, data: ProblemEvent | Refused) -> None:
         if isinstance(data, ProblemEvent):

@@ -32,7 +32,10 @@ from duban_escalation.domain import opened_by
 from duban_intake.domain import Arrival, Receipt, submitted
 from duban_intake.domain import Refusal as IntakeRefusal
 from duban_router.domain.decision import Decided, Refusal
+from tests.services import Services
 
+#: Every city that was founded since this list was last emptied.
+CITIES: Final[list[City]] = []
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 
 
@@ -81,11 +84,13 @@ class City:
     def __init__(self, rules: Rules, begins_at: datetime) -> None:
         self.rules = rules
         self.engine = Engine(rules, [self])
+        self._calls: list[tuple[str, Any]] = []
         self._now = begins_at
         self._turn = count()
         self._reported: Case | None = None
         self.cases: defaultdict[UUID, list[Case]] = defaultdict(list)
         self._duties: defaultdict[tuple[str, str], list[Case]] = defaultdict(list)
+        CITIES.append(self)
         self._opened: defaultdict[UUID, list[Case]] = defaultdict(list)
 
     @classmethod
@@ -114,7 +119,7 @@ class City:
         """Hand a report in; its case sees what happens to the problem from then on."""
         arrival = Arrival.of(message, message.time)
         case = self._reported = Case(arrival.key)
-        answer = self.engine.submit(message)
+        answer = self._call("submit", message)
         self._reported = None
         case.receipt = self.engine.receipts.get(arrival.key)
         if isinstance(answer, Receipt) and answer.problem_id is not None:
@@ -138,7 +143,8 @@ class City:
 
     def send(self, message: Message[Any]) -> Decided | Refusal:
         """Send a command; what the router makes of it."""
-        return self.engine.send(message)
+        answer: Decided | Refusal = self._call("send", message)
+        return answer
 
     def _command(self, case: Case, action: str, by: str, details: dict[str, Any]) -> Message[Command]:
         data = COMMANDS[f"duban.command.{action}"].model_validate({"actor": {"unit": by}, **details})
@@ -147,7 +153,7 @@ class City:
 
     def publish(self, pack: PolicyPack) -> None:
         """Another edition of the pack: what begins while it holds begins under it."""
-        self.engine.publish(pack)
+        self._call("publish", pack)
 
     # What time does
 
@@ -159,7 +165,7 @@ class City:
             until = self.rules.calendar.add(self._now, Within(**within))
         assert until >= self._now, f"time does not run back from {self.now} to {until.astimezone(self.rules.zone)}"
         self.run(until)
-        self.engine.finish(until)
+        self._call("finish", until)
 
     def run(self, to: datetime) -> None:
         """Let time pass up to an instant, opening duties; what falls due at that very instant may still be met."""
@@ -168,7 +174,7 @@ class City:
             self._duties[message.data.duty, message.data.unit].append(case)
             answer = self.send(replace(message, time=message.data.opens_at))
             assert not isinstance(answer, Refusal), answer.reason
-        self.engine.run(to)
+        self._call("run", to)
         self._now = max(self._now, to)
 
     def duties(self, duty: str, unit: str) -> list[Case]:
@@ -184,6 +190,19 @@ class City:
         case = Case(UUID(message.subject))
         self.cases[case.id].append(case)
         return case
+
+    # What was asked of the engine
+
+    def _call(self, name: str, argument: Any) -> Any:
+        self._calls.append((name, argument))
+        return getattr(self.engine, name)(argument)
+
+    def again(self) -> Services:
+        """The same timeline, played to the services' own handlers."""
+        services = Services(self.rules)
+        for name, argument in self._calls:
+            getattr(services, name)(argument)
+        return services
 
     # What the engine tells
 
