@@ -47,7 +47,7 @@ async def import_(
 
     Every good row is sent, every bad one is named with its line and field; ends with 1 if there was a bad one.
 
-    Example: duban report import requests.csv --mapping deploy/demo/boston.mapping.yaml
+    Example: duban report import requests.csv --mapping deploy/demo/boston-mapping.yaml
     """
     known = settings() if not dry_run else None
     rules = load_mapping(mapping.read_text("utf-8"), str(mapping))

@@ -2,18 +2,18 @@
 
     settings      what a service is told by its environment
     broker        how to reach Kafka, and how durable its topics are
-    publishing    records to topics, in order, acknowledged            (Publisher)
-    consuming     batches from topics, at least once, offsets last     (Runner, Source)
-    working       what is published for a batch: decode, hand over, set aside (Handler)
-    delivering    a decoded message with where it came from (Delivery, Rejected)
-    isolating     one message that breaks the code, found and set aside
+    publisher     records to topics, in order, acknowledged            (Publisher)
+    consumer      batches from topics, at least once, offsets last     (Runner, Source)
+    batch         what is published for a batch: decode, hand over, set aside (Handler)
+    decode        from a record of the broker to a delivery
+    isolation     one message that breaks the code, found and set aside
     dead_letters  what could not be handled, byte for byte, with the reason
-    tailing       a topic from its beginning, without a group          (Tail)
-    following     packs and the driven clock, kept up to date while a service runs
+    tail          a topic from its beginning, without a group          (Tail)
+    feeds         packs and the driven clock, kept up to date while a service runs
     http          an HTTP server as a part of a service
-    waiting       back-off, and which errors mean "wait" instead of "wrong"
+    backoff       how long to wait, and which errors mean "wait" instead of "wrong"
     postgres      pools; migrations: numbered SQL files
-    logs, metrics, health, faults
+    logs, metrics, health, crash_points
     service       the composition that every service's ``__main__`` calls
 
 Nothing connects at import. Handlers see none of the client libraries: they get deliveries and give back records.

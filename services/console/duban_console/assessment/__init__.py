@@ -9,9 +9,8 @@ the same bulletin can be compiled again in years, byte for byte.
     histories  one problem's events → its verdicts, who held it when, what was done
     tallies    all histories → counts by unit, within the period
     indicators counts → values, points, scores
-    compiling  a bulletin of the pack → a sheet of rows
-    problems   the rows that are problems; planning reads their plans
-    units      the rows that are units: counts, scores, responsibilities
-    targets    the rows that are targets, held against readings
-    sheets     a sheet → JSON, CSV, GeoJSON
+    selection  which bulletin is meant
+    sheet      a bulletin of the pack → a sheet of rows
+    rows/      problems with their plans, units with their scores, targets held against readings
+    sheet_formats  a sheet → JSON, CSV, GeoJSON
 """

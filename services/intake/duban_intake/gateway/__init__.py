@@ -5,9 +5,9 @@ produces  ``duban.reports.v1``
 reads     the receipts of intake, for those who ask what became of a report
 owns      the vault: who reported, and the log of who opened it
 
-    reading    from the bytes of a request to the report and its contact, or to a fault that names the field
-    batching   requests that arrive together reach the broker together
+    request    from the bytes of a request to the report and its contact, or to a fault that names the field
+    batcher    requests that arrive together reach the broker together
     app        the routes of reports; the contact goes into the vault first
-    custody    the routes of the vault
-    answering  one shape for every fault
+    vault_routes  the routes of the vault
+    errors     one shape for every fault
 """

@@ -3,7 +3,7 @@
 A contact comes with a report to the gateway and goes no further: to no topic, log line, error or dead letter.
 
     contact   what a reporter may leave, strict
-    sealing   a data key per report, wrapped by a master key; the claim code; pure but for its random bytes
+    seal      a data key per report, wrapped by a master key; the claim code; pure but for its random bytes
     custody   who may do what after what: ask, approve, refuse, open, forget; pure
     chain     the log as a chain of hashes, and where it breaks; pure
     desk      the vault as the gateway uses it, over a store
