@@ -69,7 +69,7 @@ async def _run(name: str, argv: list[str]) -> Result:
             _BIN / program, *arguments, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
     except FileNotFoundError:
-        return Result(name, 127, 0.0, f"{program} is not installed beside {sys.executable}: run ./duban once")
+        return Result(name, 127, 0.0, f"{program} is not installed beside {sys.executable}: run ./duban check")
     said, _ = await process.communicate()
     assert process.returncode is not None
     return Result(name, process.returncode, time.monotonic() - began, said.decode(errors="replace"))
