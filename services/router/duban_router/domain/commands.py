@@ -9,7 +9,7 @@ from duban.messages import commands as do
 from duban.messages.problem import Problem, ReportRef
 from duban.policy.rules import Rules
 from duban_router.domain import closure as closing
-from duban_router.domain import gate, lists_and_rewards
+from duban_router.domain import gate, listings, rewards
 from duban_router.domain import ladder as climbing
 from duban_router.domain.refusal import Changes, Refusal, missing_reason, refused
 from duban_router.domain.responsibility import assign
@@ -127,17 +127,17 @@ def act(problem: Problem, command: do.Command, rules: Rules, now: datetime, draw
         case do.Withhold():
             return climbing.withhold(problem, command, rules)
         case do.Appeal():
-            return lists_and_rewards.appeal(problem, command, rules)
+            return listings.appeal(problem, command, rules)
         case do.DecideAppeal():
-            return lists_and_rewards.decide_appeal(problem, command, rules)
+            return listings.decide_appeal(problem, command, rules)
         case do.TakeOffList():
-            return lists_and_rewards.take_off_list(command)
+            return listings.take_off_list(command)
         case do.Award():
-            return lists_and_rewards.award(problem, command, rules, drawn)
+            return rewards.award(problem, command, rules, drawn)
         case do.Decline():
             return [c.Declined()] if command.reason else missing_reason("declining a reward")
         case do.Collect():
-            return lists_and_rewards.collect(problem, command, rules)
+            return rewards.collect(problem, command, rules)
         case do.Recompute():
             return [c.Recomputed()]
         case _:

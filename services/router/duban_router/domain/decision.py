@@ -22,7 +22,7 @@ from duban.moves import NEXT, OPEN, Kind
 from duban.policy.model.ladder import Trigger
 from duban.policy.rules import Rules
 from duban.problem import evolve
-from duban_router.domain import lists_and_rewards
+from duban_router.domain import kinds, listings, rewards
 from duban_router.domain.commands import act, opened, registered
 from duban_router.domain.ladder import recipients
 from duban_router.domain.refusal import Changes, Refusal
@@ -128,9 +128,9 @@ def _begun(wanted: do.Command, id_: UUID, rules: Rules, now: datetime, drawn: in
         case do.Open():
             return opened(wanted, rules, now)
         case do.PutOnList():
-            return lists_and_rewards.put_on_list(wanted, id_, rules, now)
+            return listings.put_on_list(wanted, id_, rules, now)
         case do.Reward():
-            return lists_and_rewards.reward_owed(wanted, rules)
+            return rewards.reward_owed(wanted, rules)
         case _:
             raise TypeError(f"nothing begins with {type(wanted).__name__}")
 
@@ -139,7 +139,7 @@ def draws_on(problem: Problem | None, command: do.Command, rules: Rules) -> str 
     """What ``command`` draws on, by name within its jurisdiction and year: the register of numbers, or a budget."""
     if isinstance(command, do.Register):
         return REGISTER
-    return lists_and_rewards.budget_of(problem, command, rules)
+    return rewards.budget_of(problem, command, rules)
 
 
 def draws(command: do.Command) -> int:
@@ -154,7 +154,7 @@ def _inadmissible(problem: Problem | None, command: do.Command, rules: Rules) ->
         return Refusal("unknown_problem", "no problem with this id stands in the ledger")
     if problem is not None and begins:
         return Refusal("already_registered", f"the problem stands in the ledger already, as {problem.number}")
-    foreign = lists_and_rewards.foreign(problem, command) if problem is not None else None
+    foreign = kinds.foreign(problem, command) if problem is not None else None
     if foreign is not None:
         return foreign
     wanted = PERMITTED[type(command)]
