@@ -72,7 +72,8 @@ def test_neither_the_lead_nor_a_co_unit_signs_its_own_work(unit: str, code: str)
 
 def test_the_sponsor_signs_where_the_pack_names_the_sponsor() -> None:
     case = verified(gate=gate({"by": ["@sponsor"]}))
-    assert refused(case.act(do.Check, "mayor", **CLEAR)) == "not_permitted"
+    early = case.act(do.Check, "mayor", **CLEAR)
+    assert early == Refusal("not_permitted", "mayor may not do this: it is for the sponsor")
     case.done(do.Sponsor, "office", sponsor="mayor")
     case.done(do.Check, "mayor", **CLEAR)
 

@@ -300,6 +300,22 @@ def test_only_the_units_named_may_act(case: Case) -> None:
         assert refused(outcome) in ("not_permitted", "not_referred", "nothing_asked", "is_a_problem"), command
 
 
+@pytest.mark.parametrize(
+    ("command", "unit", "whose"),
+    [
+        (do.Acknowledge, "north", "the lead unit, water"),
+        (do.FinishPart, "water", "the co-units, north"),
+        (do.Pause, "water", "the office, office"),
+        (do.Refer, "south", "the lead unit, water or for the office, office"),
+        (do.Dispatch, "water", "the fallback desk, office or for the office, office"),
+    ],
+)
+def test_a_refusal_names_who_may_act_instead(case: Case, command: type[do.Command], unit: str, whose: str) -> None:
+    case.registered(report(category="river", area="north"))
+    outcome = case.act(command, unit, **DETAILS.get(command, {}))
+    assert outcome == Refusal("not_permitted", f"{unit} may not do this: it is for {whose}")
+
+
 def test_every_open_status_has_a_way_out_and_closed_ones_only_reopen() -> None:
     for status in Status:
         kinds = {kind for (at, kind) in NEXT if at is status}

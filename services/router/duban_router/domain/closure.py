@@ -9,7 +9,7 @@ from duban.moves import Kind, Status
 from duban.policy.model.lifecycle import Closing
 from duban.policy.rules import Rules
 from duban_router.domain import gate
-from duban_router.domain.refusal import Changes, Refusal, missing_reason, refused
+from duban_router.domain.refusal import Changes, Refusal, missing_reason
 
 
 def complete(problem: Problem, command: do.Complete, rules: Rules) -> Changes:
@@ -66,4 +66,4 @@ def strike_off(problem: Problem, rules: Rules) -> Changes:
     """The problem leaves the ledger, when its gate is open."""
     if problem.status is Status.VERIFYING and rules.pack.closing.verify:
         return Refusal("not_verified", "the work has not been verified yet")
-    return refused(gate.shut(problem, rules)) or [c.StruckOff()]
+    return gate.shut(problem, rules) or [c.StruckOff()]

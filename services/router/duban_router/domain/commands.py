@@ -11,7 +11,7 @@ from duban.policy.rules import Rules
 from duban_router.domain import closure as closing
 from duban_router.domain import gate, listings, rewards
 from duban_router.domain import ladder as climbing
-from duban_router.domain.refusal import Changes, Refusal, missing_reason, refused
+from duban_router.domain.refusal import Changes, Refusal, missing_reason
 from duban_router.domain.responsibility import assign
 
 
@@ -107,7 +107,7 @@ def act(problem: Problem, command: do.Command, rules: Rules, now: datetime, draw
         case do.Verify():
             return closing.verify(problem, command, rules)
         case do.Check():
-            return refused(gate.may_sign(problem, command, rules)) or [
+            return gate.signing_refused(problem, command, rules) or [
                 c.Checked(check=command.check, unit=command.actor.unit, evidence=command.evidence)
             ]
         case do.StrikeOff():
@@ -119,7 +119,7 @@ def act(problem: Problem, command: do.Command, rules: Rules, now: datetime, draw
         case do.Rate():
             return [c.Rated(satisfied=command.satisfied)]
         case do.LookBack():
-            return refused(gate.may_look_back(problem, command, rules)) or gate.looked_back(command, rules)
+            return gate.look_back_refused(problem, command, rules) or gate.looked_back(command, rules)
         case do.Reopen():
             return [c.Reopened()] if command.reason else missing_reason("a reopening")
         case do.Approve():

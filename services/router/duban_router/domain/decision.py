@@ -25,6 +25,7 @@ from duban.problem import evolve
 from duban_router.domain import kinds, listings, rewards
 from duban_router.domain.commands import act, opened, registered
 from duban_router.domain.ladder import recipients
+from duban_router.domain.permission import PERMITTED, unpermitted
 from duban_router.domain.refusal import Changes, Refusal
 
 __all__ = ["PERMITTED", "Decided", "Refusal", "after", "decide"]
@@ -41,58 +42,6 @@ class Decided:
         """The problem after the last event."""
         return self.steps[-1][1]
 
-
-_OFFICE: Final = frozenset({"office"})
-_LEAD: Final = frozenset({"lead"})
-_ENGINE: Final = frozenset({"engine"})
-#: Where the pack itself says who: the command is decided by its rule.
-_ANYONE: Final = frozenset({"anyone"})
-
-#: Who may send a command: units in one of these roles towards the problem.
-PERMITTED: Final[dict[type[do.Command], frozenset[str]]] = {
-    do.Register: _ENGINE,
-    do.Attach: _ENGINE,
-    do.Open: _ENGINE,
-    do.Escalate: _ENGINE,
-    do.Reject: frozenset({"office", "desk"}),
-    do.Dispatch: frozenset({"office", "desk"}),
-    do.Acknowledge: _LEAD,
-    do.HandBack: _LEAD,
-    do.Plan: _LEAD,
-    do.ReachMilestone: _LEAD,
-    do.AskExtension: _LEAD,
-    do.Complete: _LEAD,
-    do.Progress: frozenset({"lead", "co"}),
-    do.FinishPart: frozenset({"co"}),
-    do.DecidePlan: _OFFICE,
-    do.DecideExtension: _OFFICE,
-    do.Review: _OFFICE,
-    do.Pause: _OFFICE,
-    do.Resume: _OFFICE,
-    do.Flag: _OFFICE,
-    do.Unflag: _OFFICE,
-    do.Sponsor: _OFFICE,
-    do.Verify: _OFFICE,
-    do.StrikeOff: _OFFICE,
-    do.Reopen: _OFFICE,
-    do.Refer: frozenset({"office", "lead"}),
-    do.Reply: frozenset({"office", "lead"}),
-    do.Rate: frozenset({"office", "engine"}),
-    do.Recompute: frozenset({"engine", "office"}),
-    do.Receive: _ANYONE,
-    do.Check: _ANYONE,
-    do.LookBack: _ANYONE,
-    do.Approve: _ANYONE,
-    do.Withhold: _ANYONE,
-    do.PutOnList: _ANYONE,
-    do.Appeal: _ANYONE,
-    do.DecideAppeal: _ANYONE,
-    do.TakeOffList: _LEAD,
-    do.Reward: _ENGINE,
-    do.Award: _LEAD,
-    do.Decline: _LEAD,
-    do.Collect: _ANYONE,
-}
 
 #: The name of the register of numbers; every other name is that of a budget.
 REGISTER: Final = "register"
@@ -157,24 +106,7 @@ def _inadmissible(problem: Problem | None, command: do.Command, rules: Rules) ->
     foreign = kinds.foreign(problem, command) if problem is not None else None
     if foreign is not None:
         return foreign
-    wanted = PERMITTED[type(command)]
-    if wanted.isdisjoint(_roles(command.actor.unit, problem, rules)):
-        return Refusal("not_permitted", f"{command.actor.unit} may not do this; it is for: {', '.join(sorted(wanted))}")
-    return None
-
-
-def _roles(unit: str, problem: Problem | None, rules: Rules) -> Iterator[str]:
-    yield "anyone"
-    if unit == do.ENGINE:
-        yield "engine"
-    if unit == rules.pack.office:
-        yield "office"
-    if unit == rules.pack.fallback.unit:
-        yield "desk"
-    if problem is not None and unit == problem.lead_unit:
-        yield "lead"
-    if problem is not None and unit in problem.co_units:
-        yield "co"
+    return unpermitted(problem, command, rules)
 
 
 def _apply(

@@ -1,32 +1,32 @@
 """What stands before strike-off (销号), and the look-back (回头看) after it. Pure.
 
-Each question is answered with None, or with a short stable word and a sentence for people.
+Each question is answered with the refusal, or with None where nothing speaks against it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.problem import Problem
 from duban.policy.model.lifecycle import GateBlock, GateCheck
 from duban.policy.rules import Rules
+from duban_router.domain.permission import named
+from duban_router.domain.refusal import Refusal, missing_reason, not_permitted
 
-Why = tuple[str, str]
 
-
-def shut(problem: Problem, rules: Rules) -> Why | None:
+def shut(problem: Problem, rules: Rules) -> Refusal | None:
     """Why the gate is shut: checks that nobody has signed, or something that must have happened before."""
     gate = rules.pack.gate
     if gate is None:
         return None
     missing = [check.title.native for check in _checks(problem, rules) if check.id not in problem.checks]
     if missing:
-        return "gate_shut", f"not signed yet: {', '.join(missing)}"
+        return Refusal("gate_shut", f"not signed yet: {', '.join(missing)}")
     for block in gate.blocks:
         if _blocks(block, problem):
-            return "gate_shut", block.says.native
+            return Refusal("gate_shut", block.says.native)
     return None
 
 
@@ -38,32 +38,32 @@ def _blocks(block: GateBlock, problem: Problem) -> bool:
     return block.needs not in problem.marks
 
 
-def may_sign(problem: Problem, command: do.Check, rules: Rules) -> Why | None:
+def signing_refused(problem: Problem, command: do.Check, rules: Rules) -> Refusal | None:
     """Why the unit may not sign this check: no such check, not its to sign, its own work, or no evidence."""
     check = next((one for one in _checks(problem, rules) if one.id == command.check), None)
     if check is None:
-        return "unknown_check", f"{command.check} is no check of this problem under {rules.pack.ref}"
+        return Refusal("unknown_check", f"{command.check} is no check of this problem under {rules.pack.ref}")
     if not _is_one_of(command.actor.unit, problem, check.by, rules):
-        return "not_permitted", f"{check.id} is signed by {', '.join(check.by)}"
+        return not_permitted(command.actor.unit, *_in_words(check.by, problem, rules))
     if _handled(command.actor.unit, problem):
-        return "reviewer_is_handler", "who handled the problem cannot sign its strike-off"
+        return Refusal("reviewer_is_handler", "who handled the problem cannot sign its strike-off")
     if not command.evidence:
-        return "missing_evidence", f"{check.id} is signed with its evidence"
+        return Refusal("missing_evidence", f"{check.id} is signed with its evidence")
     return None
 
 
-def may_look_back(problem: Problem, command: do.LookBack, rules: Rules) -> Why | None:
+def look_back_refused(problem: Problem, command: do.LookBack, rules: Rules) -> Refusal | None:
     """Why the unit may not look back: the pack knows no look-back, it is not its to make, or its own work."""
     rule = rules.pack.look_back
     if rule is None:
-        return "no_look_back", f"{rules.pack.ref} knows no look-back"
+        return Refusal("no_look_back", f"{rules.pack.ref} knows no look-back")
     if not _is_one_of(command.actor.unit, problem, rule.by, rules):
-        return "not_permitted", f"the look-back is made by {', '.join(rule.by)}"
+        return not_permitted(command.actor.unit, *_in_words(rule.by, problem, rules))
     if _handled(command.actor.unit, problem):
-        return "reviewer_is_handler", "who handled the problem cannot look back at it"
+        return Refusal("reviewer_is_handler", "who handled the problem cannot look back at it")
     failed = command.rebound or not (command.truthful and command.timely and command.effective)
     if failed and not command.reason:
-        return "missing_reason", "a look-back that finds fault says what it found"
+        return missing_reason("a look-back that finds fault")
     return None
 
 
@@ -89,12 +89,26 @@ def _handled(unit: str, problem: Problem) -> bool:
     return unit == problem.lead_unit or unit in problem.co_units
 
 
-def _is_one_of(unit: str, problem: Problem, named: Iterable[str], rules: Rules) -> bool:
-    """Whether ``unit`` is named: by its id, by one of its roles, as the office, or as the sponsor."""
+def _is_one_of(unit: str, problem: Problem, signers: Iterable[str], rules: Rules) -> bool:
+    """Whether ``unit`` is among ``signers``: by its id, by one of its roles, as the office, or as the sponsor."""
     known = rules.units.get(unit)
     means = {unit, *(known.roles if known else ())}
     if unit == rules.pack.office:
         means.add("@office")
     if problem.sponsor is not None and unit == problem.sponsor:
         means.add("@sponsor")
-    return not means.isdisjoint(named)
+    return not means.isdisjoint(signers)
+
+
+def _in_words(signers: Iterable[str], problem: Problem, rules: Rules) -> Iterator[str]:
+    """Each of ``signers`` as a reader knows it: a unit by its id, a role in words."""
+    for signer in signers:
+        match signer:
+            case "@office":
+                yield named("the office", rules.pack.office)
+            case "@sponsor":
+                yield named("the sponsor", problem.sponsor)
+            case _ if signer in rules.units:
+                yield signer
+            case _:
+                yield f"a unit of the role {signer}"

@@ -8,7 +8,8 @@ from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.problem import Deadline, Problem, Waiting
 from duban.policy.rules import Passing, Rules
-from duban_router.domain.refusal import Changes, Refusal, missing_reason
+from duban_router.domain.permission import named
+from duban_router.domain.refusal import Changes, Refusal, missing_reason, not_permitted
 
 
 def _waiting(problem: Problem, command: do.Approve | do.Withhold, rules: Rules) -> Waiting | Refusal:
@@ -18,7 +19,7 @@ def _waiting(problem: Problem, command: do.Approve | do.Withhold, rules: Rules) 
         return Refusal("nothing_asked", f"no measure of version {command.version} waits for approval")
     approver = rules.measures[waiting.measure].approval
     if command.actor.unit != approver:
-        return Refusal("not_permitted", f"{waiting.measure} is approved by {approver}")
+        return not_permitted(command.actor.unit, named("the unit that approves the measure", approver))
     return waiting
 
 

@@ -10,7 +10,8 @@ from duban.messages import commands as do
 from duban.messages.problem import Problem
 from duban.moves import Status
 from duban.policy.rules import Rules
-from duban_router.domain.refusal import Changes, Refusal, missing_reason
+from duban_router.domain.permission import named
+from duban_router.domain.refusal import Changes, Refusal, missing_reason, not_permitted
 
 
 def put_on_list(command: do.PutOnList, id_: UUID, rules: Rules, now: datetime) -> Changes:
@@ -20,7 +21,7 @@ def put_on_list(command: do.PutOnList, id_: UUID, rules: Rules, now: datetime) -
         return Refusal("unknown_list", f"{rules.pack.ref} has no list {command.list}")
     by_hand = command.actor.unit != do.ENGINE
     if by_hand and command.actor.unit != kept.keeper:
-        return Refusal("not_permitted", f"{kept.id} is kept by {kept.keeper}")
+        return not_permitted(command.actor.unit, named("the keeper of the list", kept.keeper))
     if by_hand and not command.evidence:
         return Refusal("missing_evidence", "an entry that no measure makes goes with its evidence")
     if command.ground not in {ground.id for ground in kept.grounds}:
@@ -53,7 +54,8 @@ def appeal(problem: Problem, command: do.Appeal, rules: Rules) -> Changes:
     if rule is None:
         return Refusal("no_appeal", f"{rules.pack.ref} hears no appeal against {problem.category}")
     if command.actor.unit not in (problem.lead_unit, rule.to):
-        return Refusal("not_permitted", f"an appeal is entered by {problem.lead_unit} or by {rule.to}")
+        keeper = named("the keeper of the list", problem.lead_unit)
+        return not_permitted(command.actor.unit, keeper, named("the unit that hears appeals", rule.to))
     if "appealed" in problem.marks:
         return Refusal("appealed", "it has been appealed against once already")
     return [c.Appealed(text=command.text, evidence=command.evidence)]
@@ -63,7 +65,8 @@ def decide_appeal(problem: Problem, command: do.DecideAppeal, rules: Rules) -> C
     """The decision on an appeal; dismissed before the entry counted, it counts from now on."""
     rule = rules.lists[problem.category].appeal
     if rule is None or command.actor.unit != rule.to:
-        return Refusal("not_permitted", f"appeals are decided by {rule.to if rule else 'nobody'}")
+        hears = named("the unit that hears appeals", rule.to) if rule else "nobody, where no appeal is heard"
+        return not_permitted(command.actor.unit, hears)
     if "appealed" not in problem.marks or "appeal_dismissed" in problem.marks:
         return Refusal("nothing_asked", "no appeal waits for a decision")
     if not command.reason:

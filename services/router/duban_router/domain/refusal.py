@@ -24,6 +24,6 @@ def missing_reason(what: str) -> Refusal:
     return Refusal("missing_reason", f"{what} needs a reason")
 
 
-def refused(why: tuple[str, str] | None) -> Refusal | None:
-    """The refusal for ``why``: its word and its sentence; None where nothing speaks against it."""
-    return Refusal(*why) if why else None
+def not_permitted(unit: str, *whose: str) -> Refusal:
+    """``unit`` may not do what it wants; it is for one of ``whose``, in words."""
+    return Refusal("not_permitted", f"{unit} may not do this: it is for {' or for '.join(whose)}")

@@ -10,7 +10,8 @@ from duban.messages.handle import handle_of
 from duban.messages.problem import Problem
 from duban.moves import Kind
 from duban.policy.rules import Rules
-from duban_router.domain.refusal import Changes, Refusal
+from duban_router.domain.permission import named
+from duban_router.domain.refusal import Changes, Refusal, not_permitted
 
 
 def reward_owed(command: do.Reward, rules: Rules) -> Changes:
@@ -58,7 +59,7 @@ def collect(problem: Problem, command: do.Collect, rules: Rules) -> Changes:
     """The payment, to whoever shows the code of the report; a worker needs none."""
     paid = rules.rewards[problem.category]
     if command.actor.unit != paid.pays:
-        return Refusal("not_permitted", f"{paid.id} is paid out by {paid.pays}")
+        return not_permitted(command.actor.unit, named("the unit that pays", paid.pays))
     assert problem.reward is not None
     if problem.reward.handle is not None and not _shows(command.code, problem.reward.handle):
         return Refusal("wrong_code", "the code is not that of the report for which this reward is owed")
