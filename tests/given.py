@@ -78,6 +78,8 @@ class Case:
         self.now = now
         self.rules = rules_with(**sections) if sections else small_rules()
         self.id = str(derived_id("case"))
+        #: What has been given out of the register, or of the budget, before.
+        self.allocated = 0
         self.standing: Problem | None = None
         self.events: list[Event] = []
         self._serial = 0
@@ -203,8 +205,8 @@ class Case:
             self.done(do.Check, "office", check=check.id, evidence=[SEAL])
         return self
 
-    def apply(self, data: do.Command, drawn: int = 0) -> Decided | Refusal:
-        outcome = decide(self.standing, self.message(data), self.rules, self.now, drawn)
+    def apply(self, data: do.Command) -> Decided | Refusal:
+        outcome = decide(self.standing, self.message(data), self.rules, self.now, self.allocated)
         if isinstance(outcome, Decided):
             self.standing = outcome.problem
             self.events += [event for event, _ in outcome.steps]

@@ -63,7 +63,7 @@ def opened(case: str, category: str, at: datetime, rules: Rules) -> Problem:
     filed = Filed(source="311", id=case, received_at=at, report=report)
     subject = str(derived_id("problem", "311", case))
     register = Register(actor=Actor(unit=ENGINE), filed=filed)
-    decided = decide(None, Message(case, "tests", subject, at, "boston", subject, register), rules, at)
+    decided = decide(None, Message(case, "tests", subject, at, "boston", subject, register), rules, at, allocated=0)
     assert isinstance(decided, Decided), decided
     return decided.problem
 

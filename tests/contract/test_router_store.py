@@ -91,7 +91,7 @@ async def test_another_member_decides_on_what_the_first_has_written(ledger: Ledg
         "acknowledged",
     ]
     assert codes(await one(("again", "one", do.Acknowledge(actor=WATER)))) == ["illegal_move"]
-    assert await ledger.drawn("smallville", 2022) == 2
+    assert await ledger.allocated("smallville", 2022) == 2
 
 
 async def test_what_rests_on_a_stale_state_is_not_written(ledger: Ledger) -> None:
@@ -100,9 +100,9 @@ async def test_what_rests_on_a_stale_state_is_not_written(ledger: Ledger) -> Non
         await ledger.write(Writing(rests_on={derived_id("one"): 7}), {})
     assert stale.value.stale == "ledger"
     with pytest.raises(Conflict) as moved:
-        await ledger.write(Writing(drawn={("smallville", 2022): 5}), {("smallville", 2022): 3})
+        await ledger.write(Writing(allocated={("smallville", 2022): 5}), {("smallville", 2022): 3})
     assert moved.value.stale == "register"
-    assert await ledger.drawn("smallville", 2022) == 1
+    assert await ledger.allocated("smallville", 2022) == 1
 
 
 async def test_no_two_members_award_more_than_a_budget_together(ledger: Ledger) -> None:
@@ -115,7 +115,7 @@ async def test_no_two_members_award_more_than_a_budget_together(ledger: Ledger) 
     assert codes(await other(("award a", "a", do.Award(actor=OFFICE, amount=20_000)))) == ["awarded"]
     assert codes(await one(("award b", "b", do.Award(actor=OFFICE, amount=30_000)))) == ["awarded"]
     assert codes(await other(("award c", "c", do.Award(actor=OFFICE, amount=1_000)))) == ["over_budget"]
-    assert await ledger.drawn("smallville/budget/tip", 2022) == 50_000
+    assert await ledger.allocated("smallville/budget/tip", 2022) == 50_000
 
 
 @pytest.mark.stack

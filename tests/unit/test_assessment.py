@@ -25,7 +25,6 @@ from duban_console.assessment.histories import follow, histories
 from duban_console.assessment.selection import chosen
 from duban_console.assessment.sheet import Sheet, compiled
 from duban_console.assessment.sheet_formats import to_csv, to_geojson, to_json
-from duban_router.domain.decision import Decided, Refusal, decide
 from tests.given import Case, report, small_rules
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 local
@@ -63,17 +62,9 @@ class Story(Case):
 
     def __init__(self, number: int = 0, **changed: Any) -> None:
         super().__init__(AT)
-        self.id, self.serial = str(derived_id("case", number)), number or 1
+        self.id, self.allocated = str(derived_id("case", number)), max(number - 1, 0)
         self.rules = rules()
         self.registered(report(**{"area": "north", **changed}))
-
-    def apply(self, data: do.Command, drawn: int = 0) -> Decided | Refusal:
-        if not isinstance(data, do.Register):
-            return super().apply(data, drawn)
-        outcome = decide(None, self.message(data), self.rules, self.now, drawn=self.serial - 1)
-        assert isinstance(outcome, Decided)
-        self.standing, self.events = outcome.problem, [event for event, _ in outcome.steps]
-        return outcome
 
     def until(self, at: datetime) -> Story:
         """Time goes on to ``at``; whatever falls due until then is taken."""

@@ -59,7 +59,7 @@ def opened(found: Draw, rule: DrawRule = RULE) -> list[Case]:
     """The checks that the draw opens."""
     checks = []
     for message in openings(found, rule, "smallville", NOW):
-        outcome = decide(None, message, small_rules(), NOW)
+        outcome = decide(None, message, small_rules(), NOW, allocated=0)
         assert isinstance(outcome, Decided), outcome
         case = Case(NOW)
         case.id, case.standing = message.subject, outcome.problem

@@ -17,7 +17,7 @@ from duban.messages.report import Identity, Reporter
 from duban.moves import Kind, Status
 from duban_escalation.measures import PUBLIC, measure_taken
 from duban_escalation.records import opened_because, told
-from duban_router.domain.decision import Decided, Refusal, draws, draws_on
+from duban_router.domain.decision import Decided, Refusal, allocates_from, allocation
 from tests.given import CODE, SEAL, Case, entries, report, rules_with
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city
@@ -254,9 +254,11 @@ def test_a_reward_lies_in_the_range_of_its_class(amount: int, because: str) -> N
 def test_no_more_is_awarded_in_a_year_than_the_budget_holds() -> None:
     reward = Case.in_status(Status.OWED, NOW)
     award = do.Award.model_validate({"actor": {"unit": "office"}, "amount": 3000})
-    assert (draws_on(reward.problem, award, reward.rules), draws(award)) == ("tip", 3000)
-    assert code(reward.apply(award, drawn=47_001)) == "over_budget"
-    assert isinstance(reward.apply(award, drawn=47_000), Decided)
+    assert (allocates_from(reward.problem, award, reward.rules), allocation(award)) == ("tip", 3000)
+    reward.allocated = 47_001
+    assert code(reward.apply(award)) == "over_budget"
+    reward.allocated = 47_000
+    assert isinstance(reward.apply(award), Decided)
 
 
 def test_a_reward_is_collected_with_the_code_alone() -> None:

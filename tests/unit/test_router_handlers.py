@@ -159,8 +159,8 @@ def award(number: int, amount: int) -> Delivery[do.Command]:
 async def test_two_members_together_award_no_more_than_the_budget(ledger: MemoryLedger) -> None:
     one, other = (CommandHandler(ledger, small_library(), SystemClock()) for _ in range(2))
     await one([owe(number) for number in range(4)])
-    await other([award(0, 1_000)])  # it knows from now on how much was drawn
+    await other([award(0, 1_000)])  # it knows from now on how much was awarded
     await one([award(1, 30_000)])
     told = answers(await other([award(2, 19_001), award(3, 19_000)]))
     assert [one.code if isinstance(one, Refused) else one.problem.status for one in told] == ["over_budget", "awarded"]
-    assert await ledger.drawn("smallville/budget/tip", 2022) == 50_000
+    assert await ledger.allocated("smallville/budget/tip", 2022) == 50_000

@@ -30,7 +30,7 @@ from duban_intake.domain import ACTOR, Arrival, Receipt, Refusal
 from duban_intake.domain import SOURCE as INTAKE
 from duban_intake.handlers import AnswerHandler, ReportHandler
 from duban_intake.memory import MemoryStore
-from duban_router.domain.decision import Decided, decide, draws, draws_on
+from duban_router.domain.decision import Decided, allocates_from, allocation, decide
 from duban_router.domain.decision import Refusal as RouterRefusal
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class Engine:
         self._reports = ReportHandler(self._intake, self._library, DrivenClock())
         self._answers = AnswerHandler(self._intake, self._library)
         self._refusals: dict[str, RouterRefusal] = {}
-        self._drawn: Counter[tuple[str, int]] = Counter()
+        self._allocated: Counter[tuple[str, int]] = Counter()
         self._awaited: list[tuple[datetime, int, str, int, UUID, Deadline]] = []
         self._turn = count()
 
@@ -162,10 +162,10 @@ class Engine:
     def _decide(self, problem_id: UUID, message: Message[do.Command]) -> Decided | RouterRefusal:
         before = self.problems.get(problem_id)
         rules = self._rules(message, before)
-        name = draws_on(before, message.data, rules)
+        name = allocates_from(before, message.data, rules)
         register = (name, message.time.astimezone(rules.zone).year) if name else None
-        drawn = self._drawn[register] if register else 0
-        done = self._refusals.get(message.id) or decide(before, message, rules, message.time, drawn)
+        allocated = self._allocated[register] if register else 0
+        done = self._refusals.get(message.id) or decide(before, message, rules, message.time, allocated)
         if isinstance(done, RouterRefusal):
             if message.source == INTAKE:  # the same report gives the same command, which is answered once and for all
                 self._refusals[message.id] = done
@@ -173,7 +173,7 @@ class Engine:
                 witness.refused(message, done)
             return done
         if register:
-            self._drawn[register] = drawn + draws(message.data)
+            self._allocated[register] = allocated + allocation(message.data)
         self._take(before, done, message, rules)
         return done
 

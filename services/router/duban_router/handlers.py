@@ -17,7 +17,7 @@ from duban.messages.events import GENESIS, ProblemEvent, Refused, canonical, cha
 from duban.messages.problem import Event, Problem
 from duban.policy.library import Library
 from duban.policy.rules import Rules
-from duban_router.domain.decision import REGISTER, Decided, Refusal, after, decide, draws, draws_on
+from duban_router.domain.decision import REGISTER, Decided, Refusal, after, allocates_from, allocation, decide
 
 SOURCE = "duban/router"
 _MOST_CONFLICTS = 5
@@ -68,7 +68,7 @@ class Writing:
     entries: list[Entry] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     standings: dict[UUID, Standing] = field(default_factory=dict)
-    drawn: dict[tuple[str, int], int] = field(default_factory=dict)
+    allocated: dict[tuple[str, int], int] = field(default_factory=dict)
     #: The versions that refusals rest on: an event meets the key of its version, a refusal would meet nothing.
     rests_on: dict[UUID, int] = field(default_factory=dict)
 
@@ -85,10 +85,10 @@ class Ledger(Protocol):
     async def history(self, problem_id: UUID) -> list[Entry]:
         """Every entry of a problem, in order."""
 
-    async def drawn(self, register: str, year: int) -> int:
-        """How much was drawn from a register: the last number given out, or the money of a budget."""
+    async def allocated(self, register: str, year: int) -> int:
+        """How much of a register has been given out: its last number, or the money of a budget."""
 
-    async def write(self, writing: Writing, drawn_before: dict[tuple[str, int], int]) -> None:
+    async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
         """Add all of ``writing``, or raise :class:`Conflict` and add nothing."""
 
 
@@ -101,12 +101,12 @@ class CommandHandler:
         self._clock = clock
         self._remembered = remembered
         self._known: dict[UUID, Standing] = {}
-        self._drawn: dict[tuple[str, int], int] = {}
+        self._allocated: dict[tuple[str, int], int] = {}
 
     def forget(self) -> None:
         """Drop every remembered state: the partitions have changed hands."""
         self._known.clear()
-        self._drawn.clear()
+        self._allocated.clear()
 
     async def __call__(self, batch: Sequence[Delivery[do.Command]]) -> list[Record]:
         """Decide ``batch`` and give what is to be published, in order."""
@@ -116,7 +116,7 @@ class CommandHandler:
             try:
                 return await turn.take(batch)
             except Conflict as conflict:
-                self._drawn.clear()
+                self._allocated.clear()
                 if conflict.stale == "ledger":
                     self._forget_those_of(batch)
                     decided = await self._ledger.outcomes([_key(one.message) for one in batch])
@@ -147,7 +147,7 @@ class _Turn:
         self._decided = dict(decided)
         self._fresh: dict[UUID, list[Record]] = {}
         self._writing = Writing()
-        self._drawn_before: dict[tuple[str, int], int] = {}
+        self._allocated_before: dict[tuple[str, int], int] = {}
 
     async def take(self, batch: Sequence[Delivery[do.Command]]) -> list[Record]:
         ids = [_problem_id(one.message) for one in batch]
@@ -165,9 +165,9 @@ class _Turn:
                 self._fresh[key] = await self._decide(message, problem_id, key, at)
                 records += self._fresh[key]
         if self._writing.outcomes:
-            await self._ledger.write(self._writing, self._drawn_before)
+            await self._ledger.write(self._writing, self._allocated_before)
         self._handler._known |= self._writing.standings
-        self._handler._drawn |= self._writing.drawn
+        self._handler._allocated |= self._writing.allocated
         return records
 
     async def _decide(
@@ -184,13 +184,13 @@ class _Turn:
             missing = Refusal("unknown_jurisdiction", f"no pack is published for {message.jurisdiction or 'nowhere'}")
             return self._refuse(message, key, at, standing, missing)
         problem = standing.problem if standing else None
-        register = _register(draws_on(problem, message.data, rules), rules, at)
-        drawn = await self._drawn(register) if register else 0
-        outcome = decide(problem, message, rules, at, drawn)
+        register = _register(allocates_from(problem, message.data, rules), rules, at)
+        allocated = await self._allocated(register) if register else 0
+        outcome = decide(problem, message, rules, at, allocated)
         if isinstance(outcome, Refusal):
             return self._refuse(message, key, at, standing, outcome)
         if register:
-            self._writing.drawn[register] = drawn + draws(message.data)
+            self._writing.allocated[register] = allocated + allocation(message.data)
         return self._grant(message, key, standing, outcome)
 
     def _rules(self, message: Message[do.Command], standing: Standing | None, at: datetime) -> Rules | None:
@@ -206,12 +206,12 @@ class _Turn:
             raise Unavailable(f"version {wanted.version} of the calendar {notice.id} has not arrived on duban.packs.v1")
         return rules
 
-    async def _drawn(self, register: tuple[str, int]) -> int:
-        drawn = self._writing.drawn.get(register) or self._handler._drawn.get(register)
-        if drawn is None:
-            drawn = self._handler._drawn[register] = await self._ledger.drawn(*register)
-        self._drawn_before.setdefault(register, drawn)
-        return drawn
+    async def _allocated(self, register: tuple[str, int]) -> int:
+        allocated = self._writing.allocated.get(register) or self._handler._allocated.get(register)
+        if allocated is None:
+            allocated = self._handler._allocated[register] = await self._ledger.allocated(*register)
+        self._allocated_before.setdefault(register, allocated)
+        return allocated
 
     def _grant(self, message: Message[do.Command], key: UUID, standing: Standing | None, done: Decided) -> list[Record]:
         head = standing.head if standing else GENESIS

@@ -16,7 +16,7 @@ class MemoryLedger:
         self._standings: dict[UUID, Standing] = {}
         self._outcomes: dict[UUID, Outcome] = {}
         self._entries: defaultdict[UUID, list[Entry]] = defaultdict(list)
-        self._drawn: dict[tuple[str, int], int] = {}
+        self._allocated: dict[tuple[str, int], int] = {}
 
     async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
         return {one: self._standings[one] for one in ids if one in self._standings}
@@ -27,11 +27,11 @@ class MemoryLedger:
     async def history(self, problem_id: UUID) -> list[Entry]:
         return list(self._entries[problem_id])
 
-    async def drawn(self, register: str, year: int) -> int:
-        return self._drawn.get((register, year), 0)
+    async def allocated(self, register: str, year: int) -> int:
+        return self._allocated.get((register, year), 0)
 
-    async def write(self, writing: Writing, drawn_before: dict[tuple[str, int], int]) -> None:
-        if any(self._drawn.get(register, 0) != drawn_before[register] for register in writing.drawn):
+    async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
+        if any(self._allocated.get(register, 0) != allocated_before[register] for register in writing.allocated):
             raise Conflict("register")
         if any(self._standings[one].problem.version != version for one, version in writing.rests_on.items()):
             raise Conflict("ledger")
@@ -43,4 +43,4 @@ class MemoryLedger:
             self._entries[entry.event.problem_id].append(entry)
         self._outcomes |= {outcome.key: outcome for outcome in writing.outcomes}
         self._standings |= writing.standings
-        self._drawn |= writing.drawn
+        self._allocated |= writing.allocated

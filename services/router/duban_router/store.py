@@ -22,7 +22,7 @@ _OUTCOMES = """
     from router.outcomes where key = any($1::uuid[])
 """
 _HISTORY = "select body, previous, hash from router.events where problem_id = $1 order by version"
-_DRAWN = "select last from router.registers where jurisdiction = $1 and year = $2"
+_ALLOCATED = "select last from router.registers where jurisdiction = $1 and year = $2"
 
 #: Moves a register on from what it was read at; nothing happens when somebody else has moved it meanwhile.
 _ADVANCE = """
@@ -71,16 +71,16 @@ class PostgresLedger:
         rows = await self._pool.fetch(_HISTORY, problem_id)
         return [Entry(Event.model_validate_json(r["body"]), r["body"].encode(), r["previous"], r["hash"]) for r in rows]
 
-    async def drawn(self, register: str, year: int) -> int:
-        last: int | None = await self._pool.fetchval(_DRAWN, register, year)
+    async def allocated(self, register: str, year: int) -> int:
+        last: int | None = await self._pool.fetchval(_ALLOCATED, register, year)
         return last or 0
 
-    async def write(self, writing: Writing, drawn_before: dict[tuple[str, int], int]) -> None:
+    async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
         async with self._pool.acquire() as connection:
             try:
                 async with connection.transaction():
-                    for register, last in writing.drawn.items():
-                        await _advance(connection, register, drawn_before[register], last)
+                    for register, last in writing.allocated.items():
+                        await _advance(connection, register, allocated_before[register], last)
                     await _check(connection, writing.rests_on)
                     await connection.execute(_WRITE, *_entries(writing), *_answers(writing), *_problems(writing))
             except asyncpg.UniqueViolationError:

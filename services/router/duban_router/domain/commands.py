@@ -15,7 +15,7 @@ from duban_router.domain.refusal import Changes, Refusal, missing_reason
 from duban_router.domain.responsibility import assign
 
 
-def registered(command: do.Register, rules: Rules, now: datetime, numbered: int) -> Changes:
+def registered(command: do.Register, rules: Rules, now: datetime, allocated: int) -> Changes:
     """A new problem: numbered, dispatched by the responsibility list, and marked where the pack says so."""
     filed = command.filed
     category = filed.report.category or rules.pack.default_category
@@ -26,7 +26,7 @@ def registered(command: do.Register, rules: Rules, now: datetime, numbered: int)
     ):
         if name is not None and name not in known:
             return Refusal(f"unknown_{what}", f"{rules.pack.ref} has no {what} {name}")
-    number = rules.number(now.astimezone(rules.zone).year, numbered + 1)
+    number = rules.number(now.astimezone(rules.zone).year, allocated + 1)
     found = assign(filed.report, category, rules)
     changes: list[c.Change] = [
         c.Registered(number=number, pack=rules.pack.ref, category=category, filed=filed),
@@ -59,7 +59,7 @@ def opened(command: do.Open, rules: Rules, now: datetime) -> Changes:
     ]
 
 
-def act(problem: Problem, command: do.Command, rules: Rules, now: datetime, drawn: int) -> Changes:  # noqa: C901 one line a command
+def act(problem: Problem, command: do.Command, rules: Rules, now: datetime, allocated: int) -> Changes:  # noqa: C901 one line a command
     """The changes that ``command`` makes to a problem that stands in the ledger."""
     match command:
         case do.Escalate():
@@ -133,7 +133,7 @@ def act(problem: Problem, command: do.Command, rules: Rules, now: datetime, draw
         case do.TakeOffList():
             return listings.take_off_list(command)
         case do.Award():
-            return rewards.award(problem, command, rules, drawn)
+            return rewards.award(problem, command, rules, allocated)
         case do.Decline():
             return [c.Declined()] if command.reason else missing_reason("declining a reward")
         case do.Collect():

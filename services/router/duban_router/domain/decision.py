@@ -51,29 +51,30 @@ BEGINNING: Final = (do.Register, do.Open, do.PutOnList, do.Reward)
 
 
 def decide(
-    problem: Problem | None, command: Message[do.Command], rules: Rules, now: datetime, drawn: int = 0
+    problem: Problem | None, command: Message[do.Command], rules: Rules, now: datetime, allocated: int
 ) -> Decided | Refusal:
     """What ``command`` does to ``problem`` at ``now``: events, or a refusal.
 
-    ``drawn`` is how much was drawn before from what the command :func:`draws_on`.
+    ``allocated`` is how much has been given out before of what the command :func:`allocates_from`: the last number of
+    the register, or the money of the budget; 0 where it allocates nothing.
     """
     wanted = command.data
     refusal = _inadmissible(problem, wanted, rules)
     if refusal:
         return refusal
     if problem is None:
-        outcome = _begun(wanted, UUID(command.subject), rules, now, drawn)
+        outcome = _begun(wanted, UUID(command.subject), rules, now, allocated)
     else:
-        outcome = act(problem, wanted, rules, now, drawn)
+        outcome = act(problem, wanted, rules, now, allocated)
     if isinstance(outcome, Refusal):
         return outcome
     return _apply(problem, command, outcome, rules, now)
 
 
-def _begun(wanted: do.Command, id_: UUID, rules: Rules, now: datetime, drawn: int) -> Changes:
+def _begun(wanted: do.Command, id_: UUID, rules: Rules, now: datetime, allocated: int) -> Changes:
     match wanted:
         case do.Register():
-            return registered(wanted, rules, now, drawn)
+            return registered(wanted, rules, now, allocated)
         case do.Open():
             return opened(wanted, rules, now)
         case do.PutOnList():
@@ -84,15 +85,15 @@ def _begun(wanted: do.Command, id_: UUID, rules: Rules, now: datetime, drawn: in
             raise TypeError(f"nothing begins with {type(wanted).__name__}")
 
 
-def draws_on(problem: Problem | None, command: do.Command, rules: Rules) -> str | None:
-    """What ``command`` draws on, by name within its jurisdiction and year: the register of numbers, or a budget."""
+def allocates_from(problem: Problem | None, command: do.Command, rules: Rules) -> str | None:
+    """The register of numbers or the budget that ``command`` takes from, by name within its jurisdiction and year."""
     if isinstance(command, do.Register):
         return REGISTER
     return rewards.budget_of(problem, command, rules)
 
 
-def draws(command: do.Command) -> int:
-    """How much ``command`` draws on that: an amount of money, or one number."""
+def allocation(command: do.Command) -> int:
+    """How much ``command`` takes of that: an amount of money, or one number."""
     return command.amount if isinstance(command, do.Award) else 1
 
 

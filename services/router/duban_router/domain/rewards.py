@@ -37,20 +37,20 @@ def reward_owed(command: do.Reward, rules: Rules) -> Changes:
 
 
 def budget_of(problem: Problem | None, command: do.Command, rules: Rules) -> str | None:
-    """The budget that ``command`` draws on: that of the reward's class, where it has one."""
+    """The budget that ``command`` takes its money from: that of the reward's class, where it has one."""
     if not isinstance(command, do.Award) or problem is None or problem.kind is not Kind.REWARD:
         return None
     return problem.category if rules.rewards[problem.category].budget is not None else None
 
 
-def award(problem: Problem, command: do.Award, rules: Rules, spent: int) -> Changes:
+def award(problem: Problem, command: do.Award, rules: Rules, allocated: int) -> Changes:
     """An amount inside the range of the class and inside what is left of this year's budget."""
     paid = rules.rewards[problem.category]
     if not paid.at_least <= command.amount <= paid.at_most:
         what = f"{paid.id} is from {paid.at_least} to {paid.at_most} {paid.currency}"
         return Refusal("out_of_range", f"{what}, not {command.amount}")
-    if paid.budget is not None and spent + command.amount > paid.budget:
-        left = f"{paid.budget - spent} of {paid.budget} {paid.currency} are left this year"
+    if paid.budget is not None and allocated + command.amount > paid.budget:
+        left = f"{paid.budget - allocated} of {paid.budget} {paid.currency} are left this year"
         return Refusal("over_budget", f"{command.amount} {paid.currency} are more than the budget of {paid.id}: {left}")
     return [c.Awarded(amount=command.amount)]
 
