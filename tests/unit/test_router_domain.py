@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 
@@ -322,3 +323,9 @@ def test_every_open_status_has_a_way_out_and_closed_ones_only_reopen() -> None:
         assert ("reopened" in kinds) == (status not in OPEN | OF_OTHERS)
         assert ("attached" in kinds) == (status in OPEN - OF_OTHERS)
         assert bool(kinds) == (status in OPEN or status not in OF_OTHERS)
+
+
+def test_the_closed_unions_of_commands_hold_each_command_once() -> None:
+    beginning, action = get_args(do.Beginning), get_args(do.Action)
+    assert {*beginning, *action} == set(do.COMMANDS.values())
+    assert len(beginning) + len(action) == len(do.COMMANDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -92,6 +92,53 @@ class Ledger(Protocol):
         """Add all of ``writing``, or raise :class:`Conflict` and add nothing."""
 
 
+class Cache:
+    """What of the ledger is remembered; its keys tell when that is stale."""
+
+    def __init__(self, ledger: Ledger, most: int) -> None:
+        self._ledger = ledger
+        self._most = most
+        self._standings: dict[UUID, Standing] = {}
+        self._allocated: dict[tuple[str, int], int] = {}
+
+    def forget(self) -> None:
+        """Drop everything: the partitions have changed hands."""
+        self._standings.clear()
+        self._allocated.clear()
+
+    def forget_standings(self, ids: Iterable[UUID]) -> None:
+        """Drop these alone: other states stay, or every command that comes again would cost them all."""
+        for problem_id in ids:
+            self._standings.pop(problem_id, None)
+
+    def forget_allocated(self) -> None:
+        """Drop what had been given out."""
+        self._allocated.clear()
+
+    async def recall(self, ids: set[UUID]) -> None:
+        """Bring the states of ``ids`` into memory."""
+        if len(self._standings) > self._most:
+            self._standings.clear()
+        missing = [problem_id for problem_id in ids if problem_id not in self._standings]
+        if missing:
+            self._standings |= await self._ledger.standings(missing)
+
+    def standing(self, problem_id: UUID) -> Standing | None:
+        """The problem, if it was recalled and stands in the ledger."""
+        return self._standings.get(problem_id)
+
+    async def allocated(self, register: tuple[str, int]) -> int:
+        """How much of ``register`` has been given out."""
+        if register not in self._allocated:
+            self._allocated[register] = await self._ledger.allocated(*register)
+        return self._allocated[register]
+
+    def add(self, writing: Writing) -> None:
+        """Remember what was written."""
+        self._standings |= writing.standings
+        self._allocated |= writing.allocated
+
+
 class CommandHandler:
     """Decides commands batch by batch. States stay in memory; the ledger's keys tell when they are stale."""
 
@@ -99,59 +146,43 @@ class CommandHandler:
         self._ledger = ledger
         self._library = library
         self._clock = clock
-        self._remembered = remembered
-        self._known: dict[UUID, Standing] = {}
-        self._allocated: dict[tuple[str, int], int] = {}
+        self._cache = Cache(ledger, remembered)
 
     def forget(self) -> None:
         """Drop every remembered state: the partitions have changed hands."""
-        self._known.clear()
-        self._allocated.clear()
+        self._cache.forget()
 
     async def __call__(self, batch: Sequence[Delivery[do.Command]]) -> list[Record]:
         """Decide ``batch`` and give what is to be published, in order."""
         decided: dict[UUID, Outcome] = {}
         for _ in range(_MOST_CONFLICTS):
-            turn = _Turn(self, decided)
+            attempt = _Attempt(self._ledger, self._library, self._clock, self._cache, decided)
             try:
-                return await turn.take(batch)
+                return await attempt.take(batch)
             except Conflict as conflict:
-                self._allocated.clear()
+                self._cache.forget_allocated()
                 if conflict.stale == "ledger":
-                    self._forget_those_of(batch)
-                    decided = await self._ledger.outcomes([_key(one.message) for one in batch])
+                    ids = (_problem_id(delivery.message) for delivery in batch)
+                    self._cache.forget_standings(problem_id for problem_id in ids if problem_id is not None)
+                    decided = await self._ledger.outcomes([_key(delivery.message) for delivery in batch])
         raise Unavailable("the ledger kept changing under this batch")
 
-    def _forget_those_of(self, batch: Sequence[Delivery[do.Command]]) -> None:
-        """Drop what this batch rests on: other states stay, or every command that comes again would cost them all."""
-        for one in batch:
-            problem_id = _problem_id(one.message)
-            if problem_id is not None:
-                self._known.pop(problem_id, None)
 
-    async def recall(self, ids: set[UUID]) -> None:
-        """Bring the states of ``ids`` into memory."""
-        if len(self._known) > self._remembered:
-            self._known.clear()
-        missing = [one for one in ids if one not in self._known]
-        if missing:
-            self._known |= await self._ledger.standings(missing)
-
-
-class _Turn:
+class _Attempt:
     """One attempt at one batch."""
 
-    def __init__(self, handler: CommandHandler, decided: dict[UUID, Outcome]) -> None:
-        self._ledger, self._library, self._clock = handler._ledger, handler._library, handler._clock
-        self._handler = handler
+    def __init__(
+        self, ledger: Ledger, library: Library, clock: Clock, cache: Cache, decided: dict[UUID, Outcome]
+    ) -> None:
+        self._ledger, self._library, self._clock, self._cache = ledger, library, clock, cache
         self._decided = dict(decided)
         self._fresh: dict[UUID, list[Record]] = {}
         self._writing = Writing()
         self._allocated_before: dict[tuple[str, int], int] = {}
 
     async def take(self, batch: Sequence[Delivery[do.Command]]) -> list[Record]:
-        ids = [_problem_id(one.message) for one in batch]
-        await self._handler.recall({one for one in ids if one is not None})
+        ids = [_problem_id(delivery.message) for delivery in batch]
+        await self._cache.recall({problem_id for problem_id in ids if problem_id is not None})
         records: list[Record] = []
         for delivery, problem_id in zip(batch, ids, strict=True):
             message = delivery.message
@@ -166,8 +197,7 @@ class _Turn:
                 records += self._fresh[key]
         if self._writing.outcomes:
             await self._ledger.write(self._writing, self._allocated_before)
-        self._handler._known |= self._writing.standings
-        self._handler._allocated |= self._writing.allocated
+        self._cache.add(self._writing)
         return records
 
     async def _decide(
@@ -178,7 +208,7 @@ class _Turn:
         if message.key != message.subject:
             misplaced = Refusal("wrong_key", "the Kafka key of a command is its problem id, or the order is lost")
             return self._refuse(message, key, at, None, misplaced)
-        standing = self._writing.standings.get(problem_id) or self._handler._known.get(problem_id)
+        standing = self._writing.standings.get(problem_id) or self._cache.standing(problem_id)
         rules = self._rules(message, standing, at)
         if rules is None:
             missing = Refusal("unknown_jurisdiction", f"no pack is published for {message.jurisdiction or 'nowhere'}")
@@ -207,9 +237,9 @@ class _Turn:
         return rules
 
     async def _allocated(self, register: tuple[str, int]) -> int:
-        allocated = self._writing.allocated.get(register) or self._handler._allocated.get(register)
+        allocated = self._writing.allocated.get(register)
         if allocated is None:
-            allocated = self._handler._allocated[register] = await self._ledger.allocated(*register)
+            allocated = await self._cache.allocated(register)
         self._allocated_before.setdefault(register, allocated)
         return allocated
 

@@ -429,7 +429,18 @@ class Recompute(Command):
     version: int = Field(ge=1)
 
 
-#: Every command by its CloudEvents type.
+#: The commands with which a record begins.
+Beginning = Register | Open | PutOnList | Reward
+
+#: The commands on a record that stands in the ledger.
+Action = (
+    Attach | Reject | Dispatch | Acknowledge | HandBack | Plan | DecidePlan | ReachMilestone | Review | Progress
+    | FinishPart | AskExtension | DecideExtension | Pause | Resume | Flag | Unflag | Sponsor | Refer | Receive
+    | Complete | Verify | Check | StrikeOff | Reply | Rate | LookBack | Reopen | Approve | Withhold | Appeal
+    | DecideAppeal | TakeOffList | Award | Decline | Collect | Escalate | Recompute
+)  # fmt: skip
+
+#: Every command by its CloudEvents type: those of :data:`Beginning` and of :data:`Action`, and no other.
 COMMANDS: dict[str, type[Command]] = {
     model.TYPE: model
     for model in (

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import assert_never
 
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.problem import Problem, ReportRef
 from duban.policy.rules import Rules
-from duban_router.domain import closure as closing
-from duban_router.domain import gate, listings, rewards
-from duban_router.domain import ladder as climbing
+from duban_router.domain import closure, gate, ladder, listings, rewards
 from duban_router.domain.refusal import Changes, Refusal, missing_reason
 from duban_router.domain.responsibility import assign
 
@@ -59,11 +58,11 @@ def opened(command: do.Open, rules: Rules, now: datetime) -> Changes:
     ]
 
 
-def act(problem: Problem, command: do.Command, rules: Rules, now: datetime, allocated: int) -> Changes:  # noqa: C901 one line a command
+def act(problem: Problem, command: do.Action, rules: Rules, now: datetime, allocated: int) -> Changes:  # noqa: C901, PLR0911, PLR0912 one line a command
     """The changes that ``command`` makes to a problem that stands in the ledger."""
     match command:
         case do.Escalate():
-            return climbing.escalate(problem, command, rules, now)
+            return ladder.escalate(problem, command, rules, now)
         case do.Attach():
             return [c.Attached(filed=command.filed)]
         case do.Dispatch():
@@ -103,15 +102,15 @@ def act(problem: Problem, command: do.Command, rules: Rules, now: datetime, allo
         case do.Receive():
             return _receive(problem, command)
         case do.Complete():
-            return closing.complete(problem, command, rules)
+            return closure.complete(problem, command, rules)
         case do.Verify():
-            return closing.verify(problem, command, rules)
+            return closure.verify(problem, command, rules)
         case do.Check():
             return gate.signing_refused(problem, command, rules) or [
                 c.Checked(check=command.check, unit=command.actor.unit, evidence=command.evidence)
             ]
         case do.StrikeOff():
-            return closing.strike_off(problem, rules)
+            return closure.strike_off(problem, rules)
         case do.Reject():
             return [c.Rejected()] if command.reason else missing_reason("a rejection")
         case do.Reply():
@@ -123,9 +122,9 @@ def act(problem: Problem, command: do.Command, rules: Rules, now: datetime, allo
         case do.Reopen():
             return [c.Reopened()] if command.reason else missing_reason("a reopening")
         case do.Approve():
-            return climbing.approve(problem, command, rules)
+            return ladder.approve(problem, command, rules)
         case do.Withhold():
-            return climbing.withhold(problem, command, rules)
+            return ladder.withhold(problem, command, rules)
         case do.Appeal():
             return listings.appeal(problem, command, rules)
         case do.DecideAppeal():
@@ -141,7 +140,7 @@ def act(problem: Problem, command: do.Command, rules: Rules, now: datetime, allo
         case do.Recompute():
             return [c.Recomputed()]
         case _:
-            raise TypeError(f"{type(command).__name__} has no rule")
+            assert_never(command)
 
 
 def _dispatch(command: do.Dispatch, rules: Rules) -> Changes:

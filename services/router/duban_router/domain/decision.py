@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, assert_never, cast
 from uuid import UUID
 
 from duban.deadlines import due
@@ -46,9 +46,6 @@ class Decided:
 #: The name of the register of numbers; every other name is that of a budget.
 REGISTER: Final = "register"
 
-#: The commands with which a record begins.
-BEGINNING: Final = (do.Register, do.Open, do.PutOnList, do.Reward)
-
 
 def decide(
     problem: Problem | None, command: Message[do.Command], rules: Rules, now: datetime, allocated: int
@@ -58,20 +55,22 @@ def decide(
     ``allocated`` is how much has been given out before of what the command :func:`allocates_from`: the last number of
     the register, or the money of the budget; 0 where it allocates nothing.
     """
-    wanted = command.data
+    # What is decoded is one of COMMANDS, and a test holds these two unions to them.
+    wanted = cast("do.Beginning | do.Action", command.data)
     refusal = _inadmissible(problem, wanted, rules)
     if refusal:
         return refusal
-    if problem is None:
+    if isinstance(wanted, do.Beginning):
         outcome = _begun(wanted, UUID(command.subject), rules, now, allocated)
     else:
+        assert problem is not None  # what is not there is inadmissible
         outcome = act(problem, wanted, rules, now, allocated)
     if isinstance(outcome, Refusal):
         return outcome
     return _apply(problem, command, outcome, rules, now)
 
 
-def _begun(wanted: do.Command, id_: UUID, rules: Rules, now: datetime, allocated: int) -> Changes:
+def _begun(wanted: do.Beginning, id_: UUID, rules: Rules, now: datetime, allocated: int) -> Changes:
     match wanted:
         case do.Register():
             return registered(wanted, rules, now, allocated)
@@ -82,7 +81,7 @@ def _begun(wanted: do.Command, id_: UUID, rules: Rules, now: datetime, allocated
         case do.Reward():
             return rewards.reward_owed(wanted, rules)
         case _:
-            raise TypeError(f"nothing begins with {type(wanted).__name__}")
+            assert_never(wanted)
 
 
 def allocates_from(problem: Problem | None, command: do.Command, rules: Rules) -> str | None:
@@ -99,7 +98,7 @@ def allocation(command: do.Command) -> int:
 
 def _inadmissible(problem: Problem | None, command: do.Command, rules: Rules) -> Refusal | None:
     """The reasons that do not depend on what exactly is wanted: no such problem, or not for this unit to do."""
-    begins = isinstance(command, BEGINNING)
+    begins = isinstance(command, do.Beginning)
     if problem is None and not begins:
         return Refusal("unknown_problem", "no problem with this id stands in the ledger")
     if problem is not None and begins:
