@@ -112,7 +112,7 @@ def draw(rule: DrawRule, pack: str, seed: str, at: datetime, ledger: Iterable[St
     candidates: list[Problem] = []
     spared: list[Spared] = []
     checked: list[Checked] = []
-    for problem in (one.record for one in records if _drawable(rule, one.record)):
+    for problem in (record.record for record in records if _drawable(rule, record.record)):
         entry = exempt.get(plain_name(problem.enterprise or "")) if problem.channel not in rule.never_spares else None
         duty = checks.get(problem.id)
         if entry is not None:
@@ -167,14 +167,14 @@ def _exempt(rule: DrawRule, at: datetime, records: Iterable[Standing]) -> dict[s
 def _checks(rule: DrawRule, seed: str, records: Iterable[Standing]) -> dict[UUID, Standing]:
     """The latest check of each problem that is none of this very draw: the same seed draws the same again."""
     found: dict[UUID, Standing] = {}
-    for one in records:
-        cause = one.first.change.cause if isinstance(one.first.change, c.Opened) else None
-        if cause is None or one.record.category != rule.opens:
+    for record in records:
+        cause = record.first.change.cause if isinstance(record.first.change, c.Opened) else None
+        if cause is None or record.record.category != rule.opens:
             continue
-        own = one.first.command == command_id(rule, one.record.jurisdiction, seed, cause.problem_id)
+        own = record.first.command == command_id(rule, record.record.jurisdiction, seed, cause.problem_id)
         known = found.get(cause.problem_id)
-        if not own and (known is None or known.first.at <= one.first.at):
-            found[cause.problem_id] = one
+        if not own and (known is None or known.first.at <= record.first.at):
+            found[cause.problem_id] = record
     return found
 
 

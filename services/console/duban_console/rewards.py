@@ -63,7 +63,9 @@ def reward_told(record: Problem, pack: PolicyPack | None, reason: str | None = N
 
 
 def _rule(record: Problem, pack: PolicyPack | None) -> RewardRule | None:
-    return next((one for one in pack.rewards if one.id == record.category), None) if pack else None
+    return (
+        next((reward_rule for reward_rule in pack.rewards if reward_rule.id == record.category), None) if pack else None
+    )
 
 
 def _desk(unit: str, pack: PolicyPack | None) -> Desk:

@@ -60,11 +60,11 @@ class Armed:
 
 def armed(problem: Problem, partition: int) -> Iterator[Armed]:
     """What must be waited for while ``problem`` stands as it does."""
-    for one in problem.deadlines:
-        command = derived_id("escalate", problem.id, one.obligation, one.generation, one.level)
+    for deadline in problem.deadlines:
+        command = derived_id("escalate", problem.id, deadline.obligation, deadline.generation, deadline.level)
         yield Armed(
-            problem.id, one.obligation, one.generation, one.level, one.due_at, one.due_at, command, partition,
-            problem.jurisdiction,
+            problem.id, deadline.obligation, deadline.generation, deadline.level, deadline.due_at, deadline.due_at,
+            command, partition, problem.jurisdiction,
         )  # fmt: skip
 
 

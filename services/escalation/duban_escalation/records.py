@@ -110,7 +110,7 @@ def _filled(text: str, problem: Problem, rules: Rules) -> str:
     """The text of a list, filled in; instants in the local time of the pack."""
     kept, listing = rules.lists[problem.category], problem.listing
     assert listing is not None
-    until = next((one.lapse_at.astimezone(rules.zone) for one in problem.deadlines), None)
+    until = next((deadline.lapse_at.astimezone(rules.zone) for deadline in problem.deadlines), None)
     ground = next(one.title for one in kept.grounds if one.id == listing.ground)
     return text.format(
         number=problem.number,
@@ -137,7 +137,7 @@ def _of_reward(event: Event, problem: Problem, rules: Rules) -> list[Message[Not
 
 
 def _notice(event: Event, problem: Problem, recipient: str, text: str) -> Message[Notice]:
-    until = next((one.lapse_at for one in problem.deadlines), event.at)
+    until = next((deadline.lapse_at for deadline in problem.deadlines), event.at)
     return Message(
         id=str(derived_id("notice", problem.id, event.version, recipient)),
         source=SOURCE,

@@ -143,7 +143,7 @@ class Flagged(Part):
 
 
 class Unflagged(Part):
-    """A mark was taken off."""
+    """A flag was taken off."""
 
     kind: Literal["unflagged"] = "unflagged"
     flag: str

@@ -189,7 +189,7 @@ class Resume(Command):
 
 
 class Flag(Command):
-    """The office marks the problem (hard, major, sudden, criminal …), and names units that join in handling it."""
+    """The office flags the problem (hard, major, sudden, criminal …), and names units that join in handling it."""
 
     TYPE: ClassVar[str] = "duban.command.flag"
 
@@ -198,7 +198,7 @@ class Flag(Command):
 
 
 class Unflag(Command):
-    """The office takes a mark off again, as when a problem is delisted."""
+    """The office takes a flag off again, as when a problem is delisted."""
 
     TYPE: ClassVar[str] = "duban.command.unflag"
 

@@ -153,7 +153,7 @@ class Problem(Part):
     def ends_at(self, what: str) -> datetime | None:
         """When ``what`` of an entry on a list, or of a reward, ends (its notice, its term …); None if it runs not."""
         name = f"{self.category}:{what}"
-        return next((one.lapse_at for one in self.deadlines if one.obligation == name), None)
+        return next((deadline.lapse_at for deadline in self.deadlines if deadline.obligation == name), None)
 
     @property
     def stage(self) -> Stage:

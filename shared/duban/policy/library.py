@@ -28,8 +28,8 @@ class Library:
     def _add_pack(self, pack: PolicyPack) -> None:
         self._packs[pack.ref] = pack
         self._rules.pop(pack.ref, None)
-        known = [one for one in self._of.get(pack.jurisdiction, ()) if one.ref != pack.ref]
-        later = (at for at, one in enumerate(known) if one.id == pack.id and one.version > pack.version)
+        known = [other for other in self._of.get(pack.jurisdiction, ()) if other.ref != pack.ref]
+        later = (at for at, other in enumerate(known) if other.id == pack.id and other.version > pack.version)
         known.insert(next(later, len(known)), pack)
         self._of[pack.jurisdiction] = known
 
@@ -63,8 +63,8 @@ class Library:
 
     def rules(self, ref: str) -> Rules | None:
         """The rules of the pack ``id@version``; None until both the pack and its calendar are here."""
-        found = self._rules.get(ref)
+        rules = self._rules.get(ref)
         pack = self._packs.get(ref)
-        if found is None and pack is not None and pack.time.calendar in self._notices:
-            found = self._rules[ref] = Rules.compile(pack, self._notices[pack.time.calendar])
-        return found
+        if rules is None and pack is not None and pack.time.calendar in self._notices:
+            rules = self._rules[ref] = Rules.compile(pack, self._notices[pack.time.calendar])
+        return rules

@@ -60,8 +60,8 @@ class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"the key {key} stands twice", key_node.start_mark)
             seen.add(key)
-        found: dict[object, object] = super().construct_mapping(node, deep)
-        return found
+        mapping: dict[object, object] = super().construct_mapping(node, deep)
+        return mapping
 
 
 _UniqueKeys.yaml_implicit_resolvers = {

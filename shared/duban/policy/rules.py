@@ -84,20 +84,20 @@ class Rules:
     def obligations_of(self, problem: Problem) -> tuple[Obligation, ...]:
         """The obligations that run in this status for such a record, in the order of the pack."""
         kind = (problem.kind, problem.category, problem.channel, problem.status)
-        found = self._obligations_by_kind.get(kind)
-        if found is None:
-            found = self._obligations_by_kind[kind] = tuple(self._running(problem))
-        return found
+        obligations = self._obligations_by_kind.get(kind)
+        if obligations is None:
+            obligations = self._obligations_by_kind[kind] = tuple(self._running(problem))
+        return obligations
 
     def _running(self, problem: Problem) -> Iterator[Obligation]:
         of_others = problem.kind is not Kind.PROBLEM
-        for one in self._obligations_of_others[problem.category] if of_others else self.pack.obligations:
+        for obligation in self._obligations_of_others[problem.category] if of_others else self.pack.obligations:
             if (
-                problem.status in one.running
-                and (not one.categories or problem.category in one.categories)
-                and (not one.channels or problem.channel in one.channels)
+                problem.status in obligation.running
+                and (not obligation.categories or problem.category in obligation.categories)
+                and (not obligation.channels or problem.channel in obligation.channels)
             ):
-                yield one
+                yield obligation
 
     def levels_of(self, obligation: Obligation) -> tuple[Level, ...]:
         """The ladder of ``obligation``; what passes by itself has the one level to what it then is."""
@@ -110,13 +110,13 @@ class Rules:
         """What is owed, or passes, in duties, entries on lists and rewards, by what the pack calls them."""
         return {
             **{duty.id: (_of_duty(duty),) for duty in self.pack.duties},
-            **{kept.id: tuple(_of_list(kept)) for kept in self.pack.lists},
-            **{paid.id: tuple(_of_reward(paid)) for paid in self.pack.rewards},
+            **{list_rule.id: tuple(_of_list(list_rule)) for list_rule in self.pack.lists},
+            **{reward_rule.id: tuple(_of_reward(reward_rule)) for reward_rule in self.pack.rewards},
         }
 
     @cached_property
     def _others(self) -> dict[str, Obligation]:
-        return {one.id: one for some in self._obligations_of_others.values() for one in some}
+        return {obligation.id: obligation for some in self._obligations_of_others.values() for obligation in some}
 
     def obligation(self, name: str) -> Obligation:
         """The obligation behind the name of a deadline, which for one unit's part of it ends in ``/unit``."""
@@ -125,11 +125,11 @@ class Rules:
 
     @cached_property
     def lists(self) -> dict[str, ListRule]:
-        return {kept.id: kept for kept in self.pack.lists}
+        return {list_rule.id: list_rule for list_rule in self.pack.lists}
 
     @cached_property
     def rewards(self) -> dict[str, RewardRule]:
-        return {paid.id: paid for paid in self.pack.rewards}
+        return {reward_rule.id: reward_rule for reward_rule in self.pack.rewards}
 
     @cached_property
     def duties(self) -> dict[str, Duty]:
@@ -153,7 +153,7 @@ class Rules:
         return {flag.id: flag for flag in self.pack.flags}
 
     def flags_at_registration(self, category: str, channel: str) -> tuple[str, ...]:
-        """The marks that a new problem of this category and channel bears from the start."""
+        """The flags that a new problem of this category and channel bears from the start."""
         return tuple(flag.id for flag in self.pack.flags if category in flag.categories or channel in flag.channels)
 
     def triggers_on(self, kind: str) -> tuple[Trigger, ...]:
@@ -163,7 +163,7 @@ class Rules:
     @cached_property
     def _triggers(self) -> dict[str, tuple[Trigger, ...]]:
         kinds = {trigger.on for trigger in self.pack.triggers}
-        return {kind: tuple(one for one in self.pack.triggers if one.on == kind) for kind in kinds}
+        return {kind: tuple(trigger for trigger in self.pack.triggers if trigger.on == kind) for kind in kinds}
 
     def lineage(self, area: str | None) -> Iterator[Area]:
         """``area`` and the areas around it, from the inside out."""
@@ -202,28 +202,42 @@ def _of_duty(duty: Duty) -> Obligation:
     return _made(duty, duty.id, running=(Status.UNDERWAY,), since=("opened",), within=duty.within, ladder=duty.ladder)
 
 
-def _of_list(kept: ListRule) -> Iterator[Obligation]:
+def _of_list(list_rule: ListRule) -> Iterator[Obligation]:
     """An entry counts when its notice is over, passes with its term, and an appeal wants a decision in time."""
-    if kept.notice is not None:
+    if list_rule.notice is not None:
         running, since = (Status.NOTICED,), ("noticed",)
-        yield _passing(kept, f"{kept.id}:notice", running=running, since=since, within=kept.notice, then="listed")
-    if kept.term is not None:
+        yield _passing(
+            list_rule, f"{list_rule.id}:notice", running=running, since=since, within=list_rule.notice, then="listed"
+        )
+    if list_rule.term is not None:
         running, since = (Status.LISTED,), ("listed",)
-        yield _passing(kept, f"{kept.id}:term", running=running, since=since, within=kept.term, then="expired")
-    if kept.appeal is not None:
+        yield _passing(
+            list_rule, f"{list_rule.id}:term", running=running, since=since, within=list_rule.term, then="expired"
+        )
+    if list_rule.appeal is not None:
         yield _made(
-            kept, f"{kept.id}:appeal", owner=kept.appeal.to, running=(Status.CONTESTED, Status.LISTED),
-            since=("appealed",), met_by=("appeal_dismissed",), within=kept.appeal.within, ladder=kept.appeal.ladder,
+            list_rule, f"{list_rule.id}:appeal", owner=list_rule.appeal.to, running=(Status.CONTESTED, Status.LISTED),
+            since=("appealed",), met_by=("appeal_dismissed",), within=list_rule.appeal.within,
+            ladder=list_rule.appeal.ladder,
         )  # fmt: skip
 
 
-def _of_reward(paid: RewardRule) -> Iterator[Obligation]:
+def _of_reward(reward_rule: RewardRule) -> Iterator[Obligation]:
     """The amount is fixed in time, and what nobody collects in time is forfeited."""
     running, since = (Status.OWED,), ("reward_owed",)
-    yield _made(paid, f"{paid.id}:amount", running=running, since=since, within=paid.fixed_within, ladder=paid.ladder)
+    yield _made(
+        reward_rule,
+        f"{reward_rule.id}:amount",
+        running=running,
+        since=since,
+        within=reward_rule.fixed_within,
+        ladder=reward_rule.ladder,
+    )
     running, since = (Status.AWARDED,), ("awarded",)
-    within = paid.collect_within
-    yield _passing(paid, f"{paid.id}:collect", running=running, since=since, within=within, then="expired")
+    within = reward_rule.collect_within
+    yield _passing(
+        reward_rule, f"{reward_rule.id}:collect", running=running, since=since, within=within, then="expired"
+    )
 
 
 _NOTHING_MORE: dict[str, Any] = {
@@ -232,11 +246,11 @@ _NOTHING_MORE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _made(entry: Duty | ListRule | RewardRule, id_: str, **said: Any) -> Obligation:
+def _made(entry: Duty | ListRule | RewardRule, id_: str, **fields: Any) -> Obligation:
     rests_on = {"id": id_, "title": entry.title, "clause": entry.clause, "basis": entry.basis}
-    return Obligation.model_construct(**{**_NOTHING_MORE, **rests_on, **said})
+    return Obligation.model_construct(**{**_NOTHING_MORE, **rests_on, **fields})
 
 
-def _passing(entry: ListRule | RewardRule, id_: str, **said: Any) -> Passing:
+def _passing(entry: ListRule | RewardRule, id_: str, **fields: Any) -> Passing:
     rests_on = {"id": id_, "title": entry.title, "clause": entry.clause, "basis": entry.basis}
-    return Passing.model_construct(**{**_NOTHING_MORE, **rests_on, **said})
+    return Passing.model_construct(**{**_NOTHING_MORE, **rests_on, **fields})

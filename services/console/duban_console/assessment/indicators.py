@@ -117,11 +117,12 @@ def points(indicator: Indicator, value: float) -> float:
 
 def score(assessment: Assessment, unit: str | None, tally: Tally, rules: Rules) -> Score:
     """What ``assessment`` makes of the tally of ``unit``."""
-    values = {one.id: measured(one, unit, tally, rules) for one in assessment.indicators}
+    values = {indicator.id: measured(indicator, unit, tally, rules) for indicator in assessment.indicators}
     earned = {
-        one.id: None if (value := values[one.id]) is None else points(one, value) for one in assessment.indicators
+        indicator.id: None if (value := values[indicator.id]) is None else points(indicator, value)
+        for indicator in assessment.indicators
     }
-    weight = sum(one.weight for one in assessment.indicators if values[one.id] is not None)
+    weight = sum(indicator.weight for indicator in assessment.indicators if values[indicator.id] is not None)
     sum_ = sum(one for one in earned.values() if one is not None)
     return Score(values, earned, weight, round(100 * sum_ / weight, 1) if weight else None)
 

@@ -44,13 +44,15 @@ def chosen(pack: PolicyPack, name: str) -> Bulletin:
         LookupError: there is none, or more than one, and which there are.
     """
     assessment, bulletins = offered(pack)
-    found = [one for one in bulletins if one.id == name] or [one for one in bulletins if one.kind == name]
+    found = [bulletin for bulletin in bulletins if bulletin.id == name] or [
+        bulletin for bulletin in bulletins if bulletin.kind == name
+    ]
     if len(found) > 1:
         raise LookupError(f"{pack.ref} has {len(found)} bulletins of kind {name}: {', '.join(one.id for one in found)}")
     if found:
         return found[0]
     if name not in {kind.value for kind in BulletinKind}:
-        known = [*(one.id for one in bulletins), *BulletinKind]
+        known = [*(bulletin.id for bulletin in bulletins), *BulletinKind]
         raise LookupError(f"{pack.ref} has no bulletin {name}; there are {', '.join(dict.fromkeys(known))}")
     kind = BulletinKind(name)
     if kind is BulletinKind.SCORES and assessment is None:

@@ -103,11 +103,11 @@ def _recipients(named: Sequence[str], rows: Sequence[dict[str, Any]]) -> tuple[s
 
 def _columns(bulletin: Bulletin, assessment: Assessment | None, language: Language) -> list[tuple[str, str]]:
     columns = []
-    for one in bulletin.headings:
-        if one.column is Column.SCORE and assessment is not None:
+    for heading in bulletin.headings:
+        if heading.column is Column.SCORE and assessment is not None:
             for indicator in assessment.indicators:
                 columns += _indicator_columns(indicator, language)
-        columns.append((one.column.value, said(one.title or HEADINGS[one.column], language)))
+        columns.append((heading.column.value, said(heading.title or HEADINGS[heading.column], language)))
     return columns
 
 

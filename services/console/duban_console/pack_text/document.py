@@ -172,12 +172,14 @@ def _list(pack: PolicyPack, words: Words) -> Lines:
 def _scope(pack: PolicyPack, line: Responsibility, words: Words) -> str:
     parts = []
     if line.categories:
-        parts.append(words.names(line.categories, {one.id: words.text(one.title) for one in pack.categories}))
+        parts.append(
+            words.names(line.categories, {category.id: words.text(category.title) for category in pack.categories})
+        )
     if line.areas:
-        named = words.names(line.areas, {one.id: words.text(one.title) for one in pack.areas})
+        named = words.names(line.areas, {area.id: words.text(area.title) for area in pack.areas})
         parts.append(words.say(f"in {named}", f"位于{named}的"))
     if line.channels:
-        named = words.names(line.channels, {one.id: words.text(one.title) for one in pack.channels})
+        named = words.names(line.channels, {channel.id: words.text(channel.title) for channel in pack.channels})
         parts.append(words.say(f"reported by {named}", f"经{named}反映的"))
     return words.say(" ", "，").join(parts) or words.say("Everything", "全部问题")
 

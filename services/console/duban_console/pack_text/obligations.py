@@ -19,16 +19,16 @@ def obligations(pack: PolicyPack, words: Words) -> Iterator[str]:
     """Each obligation as a heading, a sentence, for what it holds, and its ladder."""
     ladders = {ladder.id: ladder for ladder in pack.ladders}
     measures = {measure.id: words.text(measure.title) for measure in pack.measures}
-    for index, one in enumerate(pack.obligations):
+    for index, obligation in enumerate(pack.obligations):
         if index:
             yield ""
-        founded = words.founded(one)
-        yield f"### {_capital(words.text(one.title))} (`{one.id}`)"
+        basis = words.founded(obligation)
+        yield f"### {_capital(words.text(obligation.title))} (`{obligation.id}`)"
         yield ""
-        yield f"{_sentence(one, words)}{_met(one, words)}{words.say(' ', '') + founded if founded else ''}"
+        yield f"{_sentence(obligation, words)}{_met(obligation, words)}{words.say(' ', '') + basis if basis else ''}"
         yield ""
-        yield from _scope(pack, one, words)
-        yield from consequences(ladders[one.ladder], measures, words)
+        yield from _scope(pack, obligation, words)
+        yield from consequences(ladders[obligation.ladder], measures, words)
 
 
 def _sentence(one: Obligation, words: Words) -> str:

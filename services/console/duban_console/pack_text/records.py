@@ -22,16 +22,16 @@ def opened_by(pack: PolicyPack, measure: Measure, words: Words) -> list[str]:
     """What ``measure`` opens beside its problem: nothing, or one thing."""
     if measure.opens is None:
         return []
-    for kept in pack.lists:
-        if kept.id == measure.opens:
-            ground = next(words.text(one.title) for one in kept.grounds if one.id == measure.ground)
-            list_, whom = words.text(kept.title), _whom(kept, words)
+    for list_rule in pack.lists:
+        if list_rule.id == measure.opens:
+            ground = next(words.text(one.title) for one in list_rule.grounds if one.id == measure.ground)
+            list_, whom = words.text(list_rule.title), _whom(list_rule, words)
             return [words.say(f"puts {whom} on the list {list_}: {ground}", f"将{whom}列入{list_}，事由：{ground}")]
-    for paid in pack.rewards:
-        if paid.id == measure.opens:
-            title = words.text(paid.title)
+    for reward_rule in pack.rewards:
+        if reward_rule.id == measure.opens:
+            title = words.text(reward_rule.title)
             return [words.say(f"makes a reward due: {title}", f"应予奖励：{title}")]
-    title = next(words.text(one.title) for one in pack.duties if one.id == measure.opens)
+    title = next(words.text(duty.title) for duty in pack.duties if duty.id == measure.opens)
     if measure.owed_by:
         units = words.listed(words.unit(unit) for unit in measure.owed_by)
         return [words.say(f"{units} owes: {title}", f"{units}须履行：{title}")]
@@ -46,7 +46,7 @@ def _whom(kept: ListRule, words: Words) -> str:
 
 def _openers(pack: PolicyPack, opened: str, words: Words) -> str:
     """The measures that open it, by their titles; empty where none does."""
-    titles = (words.text(one.title) for one in pack.measures if one.opens == opened)
+    titles = (words.text(measure.title) for measure in pack.measures if measure.opens == opened)
     return words.listed(dict.fromkeys(titles), ("or", "或"))
 
 
@@ -74,7 +74,7 @@ def _called(pack: PolicyPack, duty: str, words: Words) -> Lines:
         yield words.say(
             f"owed by whom the measure names, or tells: {by}", f"由措施开启，由其指定者或被告知者履行：{by}"
         )
-    drawn = words.listed((words.text(one.title) for one in pack.draws if one.opens == duty), ("or", "或"))
+    drawn = words.listed((words.text(draw.title) for draw in pack.draws if draw.opens == duty), ("or", "或"))
     if drawn:
         yield words.say(f"owed for each problem of the draw: {drawn}", f"抽中的每个问题均须履行：{drawn}")
 
@@ -82,13 +82,13 @@ def _called(pack: PolicyPack, duty: str, words: Words) -> Lines:
 def draws(pack: PolicyPack, words: Words) -> Lines:
     """Each draw: among which problems, how many, what is owed for each, and by whom; whom it spares."""
     duties_ = {one.id: words.text(one.title) for one in pack.duties}
-    lists_ = {one.id: words.text(one.title) for one in pack.lists}
-    channels = {one.id: words.text(one.title) for one in pack.channels}
+    lists_ = {list_rule.id: words.text(list_rule.title) for list_rule in pack.lists}
+    channels = {channel.id: words.text(channel.title) for channel in pack.channels}
     for draw in pack.draws:
         many = words.say(f"{draw.number} problems", f"{draw.number}个")
         if draw.share is not None:
             many = words.say(f"{draw.share}% of the problems", f"{draw.share}%")
-        statuses = words.listed((words.status(one.value) for one in draw.statuses), ("or", "或"))
+        statuses = words.listed((words.status(status.value) for status in draw.statuses), ("or", "或"))
         unit, duty = words.unit(draw.by), duties_[draw.opens]
         said = [
             words.say(f"{many} that are {statuses} are drawn at random", f"从“{statuses}”的问题中随机抽取{many}"),
@@ -105,40 +105,44 @@ def draws(pack: PolicyPack, words: Words) -> Lines:
 
 def lists(pack: PolicyPack, words: Words) -> Lines:
     """Each list as a heading: who comes on it and why, what comes before it counts, what it bars, how it ends."""
-    for index, kept in enumerate(pack.lists):
+    for index, list_rule in enumerate(pack.lists):
         if index:
             yield ""
-        yield f"### {words.text(kept.title)} (`{kept.id}`)"
+        yield f"### {words.text(list_rule.title)} (`{list_rule.id}`)"
         yield ""
-        keeper = words.unit(kept.keeper)
-        who = words.say(*{"enterprise": ("Enterprises", "企业"), "unit": ("Units", "单位")}[kept.of])
+        keeper = words.unit(list_rule.keeper)
+        who = words.say(*{"enterprise": ("Enterprises", "企业"), "unit": ("Units", "单位")}[list_rule.of])
         yield words.say(
             f"{who} stand on it; kept by {keeper}.", f"列入对象为{who}，由{keeper}管理。"
-        ) + _tail(kept, words)  # fmt: skip
+        ) + _tail(list_rule, words)  # fmt: skip
         yield ""
-        yield from _grounds(pack, kept, words)
-        sparing = words.listed(words.text(draw.title) for draw in pack.draws if draw.spares == kept.id)
+        yield from _grounds(pack, list_rule, words)
+        sparing = words.listed(words.text(draw.title) for draw in pack.draws if draw.spares == list_rule.id)
         if sparing:
             yield words.say(f"- It spares from: {sparing}.", f"- 列入的不参加：{sparing}。")
-        yield f"- {_notice(kept, words)}"
-        yield f"- {_end(kept, words)}"
-        if kept.bars:
-            bars = words.listed(words.text(bar) for bar in kept.bars)
+        yield f"- {_notice(list_rule, words)}"
+        yield f"- {_end(list_rule, words)}"
+        if list_rule.bars:
+            bars = words.listed(words.text(bar) for bar in list_rule.bars)
             yield words.say(f"- It bars from {bars}.", f"- 列入期间限制：{bars}。")
         yield (
             words.say("- It is public.", "- 向社会公开。")
-            if kept.public
+            if list_rule.public
             else words.say("- Only those concerned are told.", "- 只告知当事人。")
         )
-        yield from _appeal(pack, kept.appeal, words)
+        yield from _appeal(pack, list_rule.appeal, words)
         known = ("of", "keeper", "grounds", "notice", "term", "appeal", "public", "bars", "texts")
-        yield from (f"- {more}" for more in others(kept, (*_HEAD, *known), words))
-        yield from _texts(kept, words)
+        yield from (f"- {more}" for more in others(list_rule, (*_HEAD, *known), words))
+        yield from _texts(list_rule, words)
 
 
 def _grounds(pack: PolicyPack, kept: ListRule, words: Words) -> Lines:
     for ground in kept.grounds:
-        measures = [words.text(one.title) for one in pack.measures if (one.opens, one.ground) == (kept.id, ground.id)]
+        measures = [
+            words.text(measure.title)
+            for measure in pack.measures
+            if (measure.opens, measure.ground) == (kept.id, ground.id)
+        ]
         by = words.listed(dict.fromkeys(measures), ("or", "或"))
         said = words.say(f"by the measure {by}, or ", f"因措施“{by}”列入，或") if by else ""
         said += words.say("by its keeper, with evidence", "由管理单位凭证据列入")
@@ -199,23 +203,23 @@ def _texts(kept: ListRule, words: Words) -> Lines:
 
 def rewards(pack: PolicyPack, words: Words) -> Lines:
     """Each class of rewards as a heading: for whom, how much, who fixes and who pays it, until when."""
-    for index, paid in enumerate(pack.rewards):
+    for index, reward_rule in enumerate(pack.rewards):
         if index:
             yield ""
-        yield f"### {words.text(paid.title)} (`{paid.id}`)"
+        yield f"### {words.text(reward_rule.title)} (`{reward_rule.id}`)"
         yield ""
-        yield _range(paid, words) + _tail(paid, words)
+        yield _range(reward_rule, words) + _tail(reward_rule, words)
         yield ""
-        by = _openers(pack, paid.id, words)
+        by = _openers(pack, reward_rule.id, words)
         if by:
             yield words.say(f"- Due by the measure {by}.", f"- 因措施“{by}”应予奖励。")
-        by, limit = words.unit(paid.by), _limit(paid.fixed_within, words)
+        by, limit = words.unit(reward_rule.by), _limit(reward_rule.fixed_within, words)
         yield words.say(f"- {by} fixes the amount {limit}, or declines it with a reason.",
                         f"- {by}在{limit}核定金额，或说明理由不予奖励。")  # fmt: skip
-        yield from _climbs(pack, paid.ladder, words)
-        pays, limit = words.unit(paid.pays), _limit(paid.collect_within, words)
+        yield from _climbs(pack, reward_rule.ladder, words)
+        pays, limit = words.unit(reward_rule.pays), _limit(reward_rule.collect_within, words)
         shows = words.say("whoever shows the code of the report", "凭举报查询码领取者")
-        if paid.to == "worker":
+        if reward_rule.to == "worker":
             shows = words.say("the worker of the cell", "网格责任人")
         yield words.say(
             f"- {pays} pays it to {shows}; what is not collected {limit} is forfeited.",
@@ -223,7 +227,7 @@ def rewards(pack: PolicyPack, words: Words) -> Lines:
         )
         known = ("to", "at_least", "at_most", "currency", "budget", "by", "fixed_within", "ladder", "pays",
                  "collect_within")  # fmt: skip
-        yield from (f"- {more}" for more in others(paid, (*_HEAD, *known), words))
+        yield from (f"- {more}" for more in others(reward_rule, (*_HEAD, *known), words))
 
 
 def _range(paid: RewardRule, words: Words) -> str:

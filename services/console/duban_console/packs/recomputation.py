@@ -25,7 +25,11 @@ async def recompute(
     sent, cursor = 0, None
     while True:
         page = await reading.page(Filters(), _PAGE, cursor)
-        records = [_record(one, notice, at) for one in page.problems if one.pack in packs and one.status in OPEN]
+        records = [
+            _record(problem, notice, at)
+            for problem in page.problems
+            if problem.pack in packs and problem.status in OPEN
+        ]
         await publisher.publish(records)
         sent += len(records)
         cursor = page.cursor

@@ -35,7 +35,7 @@ class Guard(httpx2.AsyncBaseTransport):
             addresses = await self._resolve(host, request.url.port or 443)
         except OSError as error:
             raise Unavailable(f"{host} cannot be resolved: {error}") from error
-        private = [one for one in addresses if not is_public(one)]
+        private = [address for address in addresses if not is_public(address)]
         if private:
             raise Unavailable(
                 f"{host} has the private address {private[0]}: set DUBAN_WEBHOOK_ALLOW_PRIVATE=true if that is meant"

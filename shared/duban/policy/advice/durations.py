@@ -49,27 +49,27 @@ class Times:
 
 
 def limits_beyond_the_calendar(pack: PolicyPack, times: Times) -> Iterator[Advice]:
-    for index, one in enumerate(pack.obligations):
-        if one.within is not None and None in times.ends(one.within):
+    for index, obligation in enumerate(pack.obligations):
+        if obligation.within is not None and None in times.ends(obligation.within):
             words = "ends beyond the years that the calendar covers: such a limit cannot be counted"
             yield Advice("limit_beyond_calendar", f"obligations.{index}.within", words)
 
 
 def reminders_that_never_come(pack: PolicyPack, times: Times) -> Iterator[Advice]:
     ladders = {ladder.id: (index, ladder) for index, ladder in enumerate(pack.ladders)}
-    for one in pack.obligations:
-        at, ladder = ladders[one.ladder]
+    for obligation in pack.obligations:
+        at, ladder = ladders[obligation.ladder]
         for j, level in enumerate(ladder.levels):
-            if level.before is None or one.within is None:
+            if level.before is None or obligation.within is None:
                 continue
-            silent = times.share_silent(one.within, level.before)
+            silent = times.share_silent(obligation.within, level.before)
             path = f"ladders.{at}.levels.{j}.before"
             if silent == 1:
-                words = f"never comes for {one.id}: it falls before the clock even starts"
+                words = f"never comes for {obligation.id}: it falls before the clock even starts"
                 yield Advice("reminder_never", path, words)
             elif silent > 0:
                 often = f"from {silent:.0%} of the year's moments"
-                words = f"does not come for {one.id} {often}: it falls before the clock starts"
+                words = f"does not come for {obligation.id} {often}: it falls before the clock starts"
                 yield Advice("reminder_sometimes", path, words, "note")
 
 
@@ -90,11 +90,16 @@ def levels_out_of_order(pack: PolicyPack, times: Times) -> Iterator[Advice]:
 
 
 def limits_longer_than_the_overall_one(pack: PolicyPack, times: Times) -> Iterator[Advice]:
-    for index, one in enumerate(pack.obligations):
+    for index, obligation in enumerate(pack.obligations):
         for whole in pack.obligations:
-            if whole is one or one.within is None or whole.within is None or not _contains(whole, one):
+            if (
+                whole is obligation
+                or obligation.within is None
+                or whole.within is None
+                or not _contains(whole, obligation)
+            ):
                 continue
-            share = times.share_longer(one.within, whole.within)
+            share = times.share_longer(obligation.within, whole.within)
             if share > 0:
                 often = "" if share == 1 else f", from {share:.0%} of the year's moments"
                 words = f"is longer than the overall limit {whole.id}, which has lapsed by then where both hold{often}"

@@ -12,9 +12,9 @@ from duban.policy.model.pack import PolicyPack
 
 def categories_without_a_limit(pack: PolicyPack) -> Iterator[Advice]:
     """Categories for which the work itself may take for ever."""
-    limits = [one for one in pack.obligations if _limits_the_work(one)]
+    limits = [obligation for obligation in pack.obligations if _limits_the_work(obligation)]
     for index, category in enumerate(pack.categories):
-        mine = [one for one in limits if not one.categories or category.id in one.categories]
+        mine = [limit for limit in limits if not limit.categories or category.id in limit.categories]
         heard = {channel for one in mine for channel in one.channels}
         if any(not one.channels for one in mine):
             continue
@@ -34,7 +34,7 @@ def _limits_the_work(one: Obligation) -> bool:
 def statuses_nobody_watches(pack: PolicyPack) -> Iterator[Advice]:
     """Statuses in which a problem may lie for ever, because nothing is owed there."""
     waited = {Status.DISPATCHED, Status.UNDERWAY, Status.VERIFYING, Status.VERIFIED} - _passed_through(pack)
-    watched = {status for one in pack.obligations for status in one.running}
+    watched = {status for obligation in pack.obligations for status in obligation.running}
     for status in Status:
         if status in waited - watched:
             words = f"no obligation runs while a problem is {status.value}: it may lie there for ever"
@@ -44,17 +44,17 @@ def statuses_nobody_watches(pack: PolicyPack) -> Iterator[Advice]:
 def obligations_that_never_run(pack: PolicyPack) -> Iterator[Advice]:
     passed = _passed_through(pack)
     possible = {kind for (status, kind) in NEXT if status not in passed or kind == "struck_off"}
-    for index, one in enumerate(pack.obligations):
+    for index, obligation in enumerate(pack.obligations):
         path = f"obligations.{index}"
-        since = {kind.partition(":")[0] for kind in one.since}
+        since = {kind.partition(":")[0] for kind in obligation.since}
         lands = {end for (_, kind), end in NEXT.items() if kind in since and kind in possible}
-        if not (_reachable(lands) & (set(one.running) - passed)):
-            words = f"never runs: {pack.closing.strike_off} closing leads past {some(one.running)}"
-            if set(one.running) - passed:
-                words = f"never runs: after {some(one.since)} no problem gets to {some(one.running)}"
+        if not (_reachable(lands) & (set(obligation.running) - passed)):
+            words = f"never runs: {pack.closing.strike_off} closing leads past {some(obligation.running)}"
+            if set(obligation.running) - passed:
+                words = f"never runs: after {some(obligation.since)} no problem gets to {some(obligation.running)}"
             yield Advice("never_runs", path, words)
-        for kind in one.met_by:
-            if kind in one.since:
+        for kind in obligation.met_by:
+            if kind in obligation.since:
                 words = f"{kind} sets the clock going anew, so it never meets the obligation: name it in one place"
                 yield Advice("met_by_restarts", f"{path}.met_by", words)
             elif kind.partition(":")[0] not in possible:
@@ -81,9 +81,9 @@ def _reachable(starts: Iterable[Status]) -> set[Status]:
 def levels_cut_off(pack: PolicyPack) -> Iterator[Advice]:
     """Levels that never come, because an earlier one meets the obligation or restarts its clock."""
     ladders = {ladder.id: ladder for ladder in pack.ladders}
-    for index, one in enumerate(pack.obligations):
-        levels = ladders[one.ladder].levels
-        ends = {*one.since, *one.met_by}
+    for index, obligation in enumerate(pack.obligations):
+        levels = ladders[obligation.ladder].levels
+        ends = {*obligation.since, *obligation.met_by}
         cut = next(
             (at for at, level in enumerate(levels) if ("reminded" if level.before else "escalated") in ends),
             len(levels) - 1,

@@ -12,27 +12,29 @@ from duban.policy.model.pack import PolicyPack
 def opened_by_nothing(pack: PolicyPack) -> Iterator[Advice]:
     """Rewards that are never owed, and lists that nobody gets on unless the keeper writes it by hand."""
     opened = {measure.opens for measure in pack.measures if measure.opens}
-    for index, paid in enumerate(pack.rewards):
-        if paid.id not in opened:
-            yield Advice("reward_unused", f"rewards.{index}", f"no measure opens {paid.id}: it would never be owed")
-    for index, kept in enumerate(pack.lists):
-        if kept.id not in opened:
-            words = f"no measure opens {kept.id}: only {kept.keeper} puts anybody on it, by hand"
+    for index, reward_rule in enumerate(pack.rewards):
+        if reward_rule.id not in opened:
+            yield Advice(
+                "reward_unused", f"rewards.{index}", f"no measure opens {reward_rule.id}: it would never be owed"
+            )
+    for index, list_rule in enumerate(pack.lists):
+        if list_rule.id not in opened:
+            words = f"no measure opens {list_rule.id}: only {list_rule.keeper} puts anybody on it, by hand"
             yield Advice("list_by_hand", f"lists.{index}", words, "note")
 
 
 def lists(pack: PolicyPack) -> Iterator[Advice]:
     """Lists on which one stands unheard, is named before one could answer, or stays for ever."""
-    for index, kept in enumerate(pack.lists):
-        path, severity = f"lists.{index}", _severity(pack, kept)
-        if kept.appeal is None:
-            words = f"nobody hears an appeal against {kept.id}: whoever stands on it has no protection of rights"
+    for index, list_rule in enumerate(pack.lists):
+        path, severity = f"lists.{index}", _severity(pack, list_rule)
+        if list_rule.appeal is None:
+            words = f"nobody hears an appeal against {list_rule.id}: whoever stands on it has no protection of rights"
             yield Advice("list_without_appeal", path, words, severity)
-        if kept.public and kept.notice is None:
-            words = f"{kept.id} is public, and gives no `notice`: a name is out before its bearer could answer"
+        if list_rule.public and list_rule.notice is None:
+            words = f"{list_rule.id} is public, and gives no `notice`: a name is out before its bearer could answer"
             yield Advice("list_without_notice", path, words, severity)
-        if kept.term is None:
-            words = f"{kept.id} has no `term`: one stands on it until {kept.keeper} takes one off"
+        if list_rule.term is None:
+            words = f"{list_rule.id} has no `term`: one stands on it until {list_rule.keeper} takes one off"
             yield Advice("list_without_term", path, words, "note")
 
 
@@ -46,10 +48,10 @@ def _severity(pack: PolicyPack, kept: ListRule) -> Severity:
 def rewards(pack: PolicyPack) -> Iterator[Advice]:
     """Rewards without a bound, and such as nobody can be found for."""
     workers = any(area.cell is not None for area in pack.areas)
-    for index, paid in enumerate(pack.rewards):
-        if paid.budget is None:
-            words = f"{paid.id} has no `budget`: nothing bounds what is awarded in a year"
+    for index, reward_rule in enumerate(pack.rewards):
+        if reward_rule.budget is None:
+            words = f"{reward_rule.id} has no `budget`: nothing bounds what is awarded in a year"
             yield Advice("reward_without_budget", f"rewards.{index}", words, "note")
-        if paid.to == "worker" and not workers:
-            words = f"{paid.id} is for the worker of the cell, but no area names one: nobody would get it"
+        if reward_rule.to == "worker" and not workers:
+            words = f"{reward_rule.id} is for the worker of the cell, but no area names one: nobody would get it"
             yield Advice("reward_without_worker", f"rewards.{index}", words)

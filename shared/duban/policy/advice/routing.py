@@ -60,7 +60,7 @@ def _lineages(pack: PolicyPack) -> dict[str, list[str]]:
 def overlaps(pack: PolicyPack) -> Iterator[Advice]:
     """Lines that an earlier line takes something from; an exception before its rule is meant so."""
     around = _lineages(pack)
-    everything = ({one.id for one in pack.categories}, set(around), {one.id for one in pack.channels})
+    everything = ({category.id for category in pack.categories}, set(around), {channel.id for channel in pack.channels})
     taken = [_extent(line, everything, around) for line in pack.responsibility_list]
     for later, mine in enumerate(taken):
         said, meant = [], True
@@ -89,7 +89,7 @@ def areas_without_a_unit(pack: PolicyPack) -> Iterator[Advice]:
     if not any(units.values()):
         return
     for index, (area, lineage) in enumerate(_lineages(pack).items()):
-        if not any(units.get(one) for one in lineage):
+        if not any(units.get(area) for area in lineage):
             yield Advice("area_without_unit", f"areas.{index}", f"no unit answers for {area} or around it")
     if not any(value == TERRITORIAL for _, _, value in leaves(pack)):
         words = f"areas have units, but {TERRITORIAL} is used nowhere: no unit is given anything for its area"

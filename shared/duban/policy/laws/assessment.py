@@ -10,15 +10,15 @@ from duban.policy.model.pack import PolicyPack
 
 
 def bulletins_name_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
-    units, categories = [one.id for one in pack.units], [one.id for one in pack.categories]
+    units, categories = [unit.id for unit in pack.units], [category.id for category in pack.categories]
     yield from strangers(
         pack.assessment,
         pack.bulletins,
         units=units,
         categories=categories,
-        channels=[one.id for one in pack.channels],
-        duties=[one.id for one in pack.duties],
-        roles=[role for one in pack.units for role in one.roles],
+        channels=[channel.id for channel in pack.channels],
+        duties=[duty.id for duty in pack.duties],
+        roles=[role for unit in pack.units for role in unit.roles],
     )
 
 
@@ -47,13 +47,13 @@ def strangers(
         named += [("assessment.own_channels", "channels", assessment.own_channels)]
         for i, indicator in enumerate(assessment.indicators):
             named += [(f"assessment.indicators.{i}.duties", "duties", indicator.duties)]
-    for i, one in enumerate(bulletins):
-        named += [(f"bulletins.{i}.recipients", "units", one.recipients)]
-        named += [(f"bulletins.{i}.only.categories", "categories", one.only.categories)]
-        if one.kind is BulletinKind.SCORES and assessment is None:
+    for i, bulletin in enumerate(bulletins):
+        named += [(f"bulletins.{i}.recipients", "units", bulletin.recipients)]
+        named += [(f"bulletins.{i}.only.categories", "categories", bulletin.only.categories)]
+        if bulletin.kind is BulletinKind.SCORES and assessment is None:
             yield f"bulletins.{i}.kind", "there are no scores without an `assessment`"
-        if one.id in {other.id for other in bulletins[:i]}:
-            yield f"bulletins.{i}.id", f"the id {one.id} stands twice"
+        if bulletin.id in {other.id for other in bulletins[:i]}:
+            yield f"bulletins.{i}.id", f"the id {bulletin.id} stands twice"
     for path, section, names in named:
         yield from unknown_in(path, names, known[section], section)
 

@@ -164,24 +164,26 @@ def obligations_have_ladders(pack: PolicyPack) -> Iterator[Breach]:
             yield f"obligations.{index}.ladder", f"{obligation.ladder} is not among the ladders"
 
 
-def marks_are_known(pack: PolicyPack) -> Iterator[Breach]:
+def flags_are_known(pack: PolicyPack) -> Iterator[Breach]:
     flags = {flag.id for flag in pack.flags}
-    named: list[tuple[str, tuple[str, ...]]] = []
-    named += [(f"measures.{i}.flag", (one.flag,)) for i, one in enumerate(pack.measures) if one.flag]
-    named += [(f"obligations.{i}.flags", one.flags) for i, one in enumerate(pack.obligations)]
-    named += [(f"triggers.{i}.flags", one.flags) for i, one in enumerate(pack.triggers)]
-    for i, one in enumerate(pack.obligations):
-        for field, kinds in (("since", one.since), ("met_by", one.met_by)):
-            marked = tuple(kind.partition(":")[2] for kind in kinds if kind.startswith("flagged:"))
-            named += [(f"obligations.{i}.{field}", marked)]
+    references: list[tuple[str, tuple[str, ...]]] = []
+    references += [(f"measures.{i}.flag", (measure.flag,)) for i, measure in enumerate(pack.measures) if measure.flag]
+    references += [(f"obligations.{i}.flags", obligation.flags) for i, obligation in enumerate(pack.obligations)]
+    references += [(f"triggers.{i}.flags", trigger.flags) for i, trigger in enumerate(pack.triggers)]
+    for i, obligation in enumerate(pack.obligations):
+        for field, kinds in (("since", obligation.since), ("met_by", obligation.met_by)):
+            flagged = tuple(kind.partition(":")[2] for kind in kinds if kind.startswith("flagged:"))
+            references += [(f"obligations.{i}.{field}", flagged)]
             bodies = (kind.partition(":")[2] for kind in kinds if kind.startswith(("referred:", "received:")))
             yield from unknown_in(f"obligations.{i}.{field}", bodies, {unit.id for unit in pack.units}, "units")
-    named += [(f"gate.blocks.{i}.flag", (one.flag,)) for i, one in enumerate(pack.gate.blocks if pack.gate else ())]
-    for path, marks in named:
-        for mark in marks:
-            if mark not in flags:
-                yield path, f"{mark} is not among the flags"
-    categories, channels = {one.id for one in pack.categories}, {one.id for one in pack.channels}
+    references += [
+        (f"gate.blocks.{i}.flag", (block.flag,)) for i, block in enumerate(pack.gate.blocks if pack.gate else ())
+    ]
+    for path, names in references:
+        for name in names:
+            if name not in flags:
+                yield path, f"{name} is not among the flags"
+    categories, channels = {category.id for category in pack.categories}, {channel.id for channel in pack.channels}
     for i, flag in enumerate(pack.flags):
         yield from unknown_in(f"flags.{i}.categories", flag.categories, categories, "categories")
         yield from unknown_in(f"flags.{i}.channels", flag.channels, channels, "channels")
@@ -203,7 +205,7 @@ def gate_can_be_opened(pack: PolicyPack) -> Iterator[Breach]:
         if id_ in ids[:i]:
             yield f"gate.checks.{i}", f"the id {id_} stands at gate.checks.{ids.index(id_)} already"
     signers = {unit.id for unit in pack.units} | {role for unit in pack.units for role in unit.roles}
-    categories = {one.id for one in pack.categories}
+    categories = {category.id for category in pack.categories}
     for i, check in enumerate(pack.gate.checks):
         yield from _signers(f"gate.checks.{i}.by", check.by, signers)
         yield from unknown_in(f"gate.checks.{i}.categories", check.categories, categories, "categories")
@@ -227,8 +229,8 @@ def _signers(path: str, named: Iterable[str], known: set[str]) -> Iterator[Breac
 
 
 def triggers_can_fire(pack: PolicyPack) -> Iterator[Breach]:
-    measures, units = {one.id for one in pack.measures}, {one.id for one in pack.units}
-    categories = {one.id for one in pack.categories}
+    measures, units = {measure.id for measure in pack.measures}, {unit.id for unit in pack.units}
+    categories = {category.id for category in pack.categories}
     for i, trigger in enumerate(pack.triggers):
         if trigger.on not in OF_PROBLEMS or trigger.on in ("measured", "escalated", "reminded"):
             yield f"triggers.{i}.on", f"{trigger.on} is no event that sets off a measure"
@@ -236,22 +238,24 @@ def triggers_can_fire(pack: PolicyPack) -> Iterator[Breach]:
             yield f"triggers.{i}.measure", f"{trigger.measure} is not among the measures"
         yield from _unreachable(f"triggers.{i}.to", trigger.to, units)
         yield from unknown_in(f"triggers.{i}.categories", trigger.categories, categories, "categories")
-        yield from unknown_in(f"triggers.{i}.channels", trigger.channels, {one.id for one in pack.channels}, "channels")
+        yield from unknown_in(
+            f"triggers.{i}.channels", trigger.channels, {channel.id for channel in pack.channels}, "channels"
+        )
         yield from unknown_in(f"triggers.{i}.outcomes", trigger.outcomes, set(pack.closing.outcomes), "outcomes")
 
 
 def extensions_concern_obligations(pack: PolicyPack) -> Iterator[Breach]:
     if pack.extension is not None:
-        obligations = {one.id for one in pack.obligations if one.within is not None}
+        obligations = {obligation.id for obligation in pack.obligations if obligation.within is not None}
         yield from unknown_in(
             "extension.obligations", pack.extension.obligations, obligations, "obligations with a limit"
         )
 
 
 def duties_are_owed(pack: PolicyPack) -> Iterator[Breach]:
-    units, ladders = {one.id for one in pack.units}, {one.id for one in pack.ladders}
-    roles, windows = {role for unit in pack.units for role in unit.roles}, {one.id for one in pack.windows}
-    obligations = {one.id for one in pack.obligations}
+    units, ladders = {unit.id for unit in pack.units}, {ladder.id for ladder in pack.ladders}
+    roles, windows = {role for unit in pack.units for role in unit.roles}, {window.id for window in pack.windows}
+    obligations = {obligation.id for obligation in pack.obligations}
     for i, duty in enumerate(pack.duties):
         yield from unknown_in(f"duties.{i}.units", duty.units, units, "units")
         yield from unknown_in(f"duties.{i}.roles", duty.roles, roles, "roles of the units")
@@ -274,7 +278,7 @@ LAWS: Final = (
     each_line_can_match,
     ladders_climb,
     obligations_have_ladders,
-    marks_are_known,
+    flags_are_known,
     approvers_and_issuers_are_units,
     gate_can_be_opened,
     look_back_has_somebody,

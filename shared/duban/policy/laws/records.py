@@ -26,24 +26,24 @@ def opened_names_are_told_apart(pack: PolicyPack) -> Iterator[Breach]:
 def lists_and_rewards_have_somebody(pack: PolicyPack) -> Iterator[Breach]:
     named: list[tuple[str, str]] = []
     climbed: list[tuple[str, str]] = []
-    for i, one in enumerate(pack.lists):
-        named.append((f"lists.{i}.keeper", one.keeper))
-        if one.appeal is not None:
-            named.append((f"lists.{i}.appeal.to", one.appeal.to))
-            climbed.append((f"lists.{i}.appeal.ladder", one.appeal.ladder))
-            if one.appeal.to == one.keeper:
+    for i, list_rule in enumerate(pack.lists):
+        named.append((f"lists.{i}.keeper", list_rule.keeper))
+        if list_rule.appeal is not None:
+            named.append((f"lists.{i}.appeal.to", list_rule.appeal.to))
+            climbed.append((f"lists.{i}.appeal.ladder", list_rule.appeal.ladder))
+            if list_rule.appeal.to == list_rule.keeper:
                 yield f"lists.{i}.appeal.to", "keeps the list itself; an appeal is decided by somebody else"
-    for i, paid in enumerate(pack.rewards):
-        named += [(f"rewards.{i}.by", paid.by), (f"rewards.{i}.pays", paid.pays)]
-        climbed.append((f"rewards.{i}.ladder", paid.ladder))
+    for i, reward_rule in enumerate(pack.rewards):
+        named += [(f"rewards.{i}.by", reward_rule.by), (f"rewards.{i}.pays", reward_rule.pays)]
+        climbed.append((f"rewards.{i}.ladder", reward_rule.ladder))
     yield from unknown(named, {unit.id for unit in pack.units}, "units")
     yield from unknown(climbed, {ladder.id for ladder in pack.ladders}, "ladders")
 
 
 def measures_open_something(pack: PolicyPack) -> Iterator[Breach]:
-    lists = {one.id: one for one in pack.lists}
+    lists = {list_rule.id: list_rule for list_rule in pack.lists}
     called = {duty.id for duty in pack.duties if duty.schedule.every is Every.NEVER}
-    known = {*lists, *called, *(one.id for one in pack.rewards)}
+    known = {*lists, *called, *(reward_rule.id for reward_rule in pack.rewards)}
     for i, measure in enumerate(pack.measures):
         if measure.opens is not None and measure.opens not in known:
             yield f"measures.{i}.opens", f"{measure.opens} is no list, no reward, and no duty with `every: never`"
@@ -67,9 +67,9 @@ def _ground(path: str, measure: Measure, opened: ListRule | None) -> Iterator[Br
 
 
 def what_is_opened_is_opened_rightly(pack: PolicyPack) -> Iterator[Breach]:
-    opening = {one.id: one.opens for one in pack.measures if one.opens}
-    opened = {*opening.values(), *(one.opens for one in pack.draws)}
-    rewards = {one.id for one in pack.rewards}
+    opening = {measure.id: measure.opens for measure in pack.measures if measure.opens}
+    opened = {*opening.values(), *(draw.opens for draw in pack.draws)}
+    rewards = {reward_rule.id for reward_rule in pack.rewards}
     for i, duty in enumerate(pack.duties):
         if duty.schedule.every is Every.NEVER and duty.id not in opened:
             yield f"duties.{i}.schedule", "no measure and no draw opens it: it would never be owed"
@@ -86,10 +86,10 @@ def what_is_opened_is_opened_rightly(pack: PolicyPack) -> Iterator[Breach]:
 
 
 def draws_lead_to_a_check(pack: PolicyPack) -> Iterator[Breach]:
-    units, channels = {one.id for one in pack.units}, {one.id for one in pack.channels}
+    units, channels = {unit.id for unit in pack.units}, {channel.id for channel in pack.channels}
     called = {duty.id for duty in pack.duties if duty.schedule.every is Every.NEVER}
-    sparing = {one.id for one in pack.lists if one.of == "enterprise"}
-    categories = {one.id for one in pack.categories}
+    sparing = {list_rule.id for list_rule in pack.lists if list_rule.of == "enterprise"}
+    categories = {category.id for category in pack.categories}
     for i, draw in enumerate(pack.draws):
         if draw.opens not in called:
             yield f"draws.{i}.opens", f"{draw.opens} is no duty with `every: never`"

@@ -11,7 +11,7 @@ from duban.policy.model.target import Target
 
 
 def targets_name_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
-    yield from strangers(pack.targets, pack.bulletins, units=[one.id for one in pack.units])
+    yield from strangers(pack.targets, pack.bulletins, units=[unit.id for unit in pack.units])
 
 
 def strangers(
@@ -22,10 +22,10 @@ def strangers(
     A repeated id, and a bulletin of targets where there are none, are told too.
     """
     known = {*units}
-    for i, one in enumerate(targets):
-        if one.id in {other.id for other in targets[:i]}:
-            yield f"targets.{i}.id", f"the id {one.id} stands twice"
-        named = [("lead", one.lead), *((f"co.{j}", unit) for j, unit in enumerate(one.co))]
+    for i, target in enumerate(targets):
+        if target.id in {other.id for other in targets[:i]}:
+            yield f"targets.{i}.id", f"the id {target.id} stands twice"
+        named = [("lead", target.lead), *((f"co.{j}", unit) for j, unit in enumerate(target.co))]
         yield from unknown(((f"targets.{i}.{path}", unit) for path, unit in named), known, "units")
     for i, bulletin in enumerate(bulletins):
         if bulletin.kind is BulletinKind.TARGETS and not targets:

@@ -14,8 +14,8 @@ from duban.policy.model.pack import PolicyPack
 def texts_can_be_filled(pack: PolicyPack) -> Iterator[Breach]:
     for index, measure in enumerate(pack.measures):
         yield from _fields(f"measures.{index}.text", measure.text, dict.fromkeys(TEXT_FIELDS, "some words"))
-    for index, kept in enumerate(pack.lists):
-        for name, text in kept.texts:
+    for index, list_rule in enumerate(pack.lists):
+        for name, text in list_rule.texts:
             yield from _fields(f"lists.{index}.texts.{name}", text, dict.fromkeys(LISTING_FIELDS, "some words"))
     faults = list(_fields("number", pack.number, {"year": 2000, "serial": 1}))
     yield from faults

@@ -96,14 +96,14 @@ class Assessment(Founded):
 
     @model_validator(mode="after")
     def _whole(self) -> Assessment:
-        total = sum(one.weight for one in self.indicators)
+        total = sum(indicator.weight for indicator in self.indicators)
         if total != 100:
             raise ValueError(f"the weights of the indicators sum to {total}, not to 100")
-        _once("indicators", (one.id for one in self.indicators))
-        for one in self.indicators:
-            if one.id in {column.value for column in Column}:
-                raise ValueError(f"indicators: {one.id} is the name of a column; give the indicator another id")
-        kinds = {one.kind for one in self.indicators}
+        _once("indicators", (indicator.id for indicator in self.indicators))
+        for indicator in self.indicators:
+            if indicator.id in {column.value for column in Column}:
+                raise ValueError(f"indicators: {indicator.id} is the name of a column; give the indicator another id")
+        kinds = {indicator.kind for indicator in self.indicators}
         if kinds & {IndicatorKind.FOUND_BY_OTHERS_FIRST, IndicatorKind.COVERAGE} and not self.own_channels:
             raise ValueError("names no own_channels, without which nobody can tell who found a problem")
         return self
@@ -159,10 +159,10 @@ class Bulletin(Founded):
 
     @model_validator(mode="after")
     def _columns_fit(self) -> Bulletin:
-        for one in self.columns:
-            if one.column not in FITTING[self.kind]:
-                raise ValueError(f"a bulletin of kind {self.kind} has no column {one.column}")
-        _once("columns", (one.column for one in self.columns))
+        for column in self.columns:
+            if column.column not in FITTING[self.kind]:
+                raise ValueError(f"a bulletin of kind {self.kind} has no column {column.column}")
+        _once("columns", (column.column for column in self.columns))
         return self
 
     @model_validator(mode="after")

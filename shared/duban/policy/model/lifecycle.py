@@ -1,4 +1,4 @@
-"""How a problem is handled and closed: hand-back, more time, pauses, marks, the gate, the look-back. Pure."""
+"""How a problem is handled and closed: hand-back, more time, pauses, flags, the gate, the look-back. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PauseRule(Founded):
 
 
 class FlagRule(Founded):
-    """A mark that a problem can bear; at registration it is set where ``categories`` or ``channels`` say so."""
+    """A flag that a problem can bear; at registration it is set where ``categories`` or ``channels`` say so."""
 
     id: Id
     title: Text

@@ -132,7 +132,7 @@ def _row(
         _C.TITLE: problem.title,
         _C.CATEGORY: named(problem.category, rules.categories),
         _C.AREA: named(problem.area, rules.areas),
-        _C.CHANNEL: named(problem.channel, {one.id: one for one in rules.pack.channels}),
+        _C.CHANNEL: named(problem.channel, {channel.id: channel for channel in rules.pack.channels}),
         _C.ENTERPRISE: problem.enterprise,
         _C.STAGE: said(WORDS[problem.stage], language),
         _C.STATUS: said(WORDS[problem.status], language),

@@ -28,9 +28,9 @@ class Reading:
 def target_rows(readings: Iterable[Reading], window: Window, rules: Rules, language: Language) -> list[dict[str, Any]]:
     """A row a target, in the order of the pack, with the last reading of its indicator by the end of ``window``."""
     latest: dict[str, Reading] = {}
-    for one in sorted(readings, key=lambda one: one.read_on):
-        if one.read_on <= window.last:
-            latest[one.target] = one
+    for reading in sorted(readings, key=lambda reading: reading.read_on):
+        if reading.read_on <= window.last:
+            latest[reading.target] = reading
     return [_row(target, latest.get(target.id), rules, language) for target in rules.pack.targets]
 
 

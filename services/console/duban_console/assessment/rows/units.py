@@ -30,7 +30,7 @@ _COUNTS: Final[dict[Column, Callable[[Tally], Value]]] = {
     _C.DUE: lambda tally: len(tally.judged),
     _C.DONE: lambda tally: sum(one.met_at is not None for one in tally.judged.values()),
     _C.DUTIES: lambda tally: len(tally.duties),
-    _C.DUTIES_ON_TIME: lambda tally: sum(tally.judged[one].outcome is Outcome.ON_TIME for one in tally.duties),
+    _C.DUTIES_ON_TIME: lambda tally: sum(tally.judged[duty].outcome is Outcome.ON_TIME for duty in tally.duties),
     _C.ON_TIME: lambda tally: tally.outcomes[Outcome.ON_TIME],
     _C.EXTENDED: lambda tally: tally.outcomes[Outcome.EXTENDED],
     _C.LATE: lambda tally: tally.outcomes[Outcome.LATE],
@@ -132,7 +132,7 @@ def responsibility_rows(found: Iterable[History], window: Window, rules: Rules, 
 
 def _responsibility(unit: str, leads: list[History], joins: list[History], rules: Rules, language: Language) -> Row:
     def each(texts: Iterable[str | None]) -> str:
-        return listed(list(dict.fromkeys(one for one in texts if one)), language)
+        return listed(list(dict.fromkeys(text for text in texts if text)), language)
 
     return {
         "unit_id": unit,
