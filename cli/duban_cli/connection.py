@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from duban.errors import Unavailable
+from duban_local import DATABASE_VARIABLE, KAFKA_VARIABLE
 
 if TYPE_CHECKING:
     from duban.io.publisher import Publisher
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 #: Where ``duban up`` keeps data and logs, if not in the checkout.
 FOLDER_VARIABLE: Final = "DUBAN_FOLDER"
-_KAFKA, _DATABASE = "DUBAN_KAFKA", "DUBAN_DATABASE"
 
 
 def settings() -> Settings:
@@ -34,7 +34,7 @@ def settings() -> Settings:
     from duban.io.settings import Settings
 
     loaded = Settings.load()
-    if os.environ.get(_KAFKA) or os.environ.get(_DATABASE):
+    if os.environ.get(KAFKA_VARIABLE) or os.environ.get(DATABASE_VARIABLE):
         return loaded
     return Settings(**_running_here())
 
@@ -47,8 +47,8 @@ def _running_here() -> dict[str, Any]:
     found = find_running(folder)
     if found is None:
         raise Unavailable(
-            f"no engine runs here: start one with `duban up`, or set {_KAFKA}=host:port and "
-            f"{_DATABASE}=postgresql://… to one that runs elsewhere"
+            f"no engine runs here: start one with `duban up`, or set {KAFKA_VARIABLE}=host:port and "
+            f"{DATABASE_VARIABLE}=postgresql://… to one that runs elsewhere"
         )
     clock = os.environ.get("DUBAN_CLOCK") or note_of(folder).get("clock", "system")
     return {"kafka": found.kafka, "database": found.database, "clock": clock}
@@ -81,7 +81,7 @@ async def asking(known: Settings) -> AsyncIterator[Reading]:
     except Exception as error:
         if is_unavailable(error):
             raise Unavailable(
-                f"PostgreSQL does not answer ({type(error).__name__}: {error}): start it, or set {_DATABASE}"
+                f"PostgreSQL does not answer ({type(error).__name__}: {error}): start it, or set {DATABASE_VARIABLE}"
             ) from error
         raise
     try:

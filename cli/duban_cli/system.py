@@ -28,12 +28,11 @@ from pydantic import SecretStr
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban_console.packs import publication as packs
-from duban_local import topics
+from duban_local import DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT, topics
 from duban_local.children import LOOPBACK, Say, StackError, free_port, until
-from duban_local.stack import FOLDER, Stack, silent
+from duban_local.stack import Stack, silent
 from duban_local.supervisor import Service, Supervisor, answers
 
-ROOT: Final = FOLDER.parent
 STORY_BEGINS: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _NOTE = "engine.json"
 
@@ -212,8 +211,8 @@ def _service(name: str, system: System, env: Mapping[str, Mapping[str, str]], *,
     process = SERVICES[name]
     overrides = {**env.get("*", {}), **env.get(name, {})}
     variables = {
-        "DUBAN_KAFKA": system.kafka,
-        "DUBAN_DATABASE": system.database,
+        KAFKA_VARIABLE: system.kafka,
+        DATABASE_VARIABLE: system.database,
         "DUBAN_CLOCK": system.settings.clock,
         "DUBAN_HEALTH_PORT": str(free_port() if free else process.health_port),
     }

@@ -20,7 +20,8 @@ from duban.messages.events import GENESIS, chained
 from duban_cli.bench import load
 from duban_cli.demo.feed import Feed
 from duban_cli.demo.player import Player
-from duban_cli.system import ROOT, System, running
+from duban_cli.system import System, running
+from duban_local import ROOT
 from tests.conftest import eventually
 
 pytestmark = pytest.mark.stack

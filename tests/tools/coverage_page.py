@@ -18,7 +18,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from duban.messages.report import Part
-from duban_cli.system import ROOT
+from duban_local import ROOT
 
 PAGE: Final = ROOT / "docs/coverage.md"
 DEMANDS: Final = ROOT / "tests/data/demands.yaml"

@@ -11,10 +11,10 @@ from typing import Final
 from duban.contracts.catalogue import message_table
 from duban.io.settings import Settings, settings_table
 from duban.moves import AFTER_REJECTION, AFTER_STRIKE_OFF, IN_ANY_OPEN, NEXT, STAGE, Stage, Status
-from duban_cli.system import ROOT
 from duban_console.api.settings import ApiSettings
 from duban_escalation.settings import EscalationSettings
 from duban_intake.gateway.settings import GatewaySettings
+from duban_local import ROOT
 
 DOCS: Final = ROOT / "docs"
 

@@ -13,8 +13,8 @@ import typer
 
 from duban.moves import NEXT, OF_OTHERS, Status
 from duban_cli import app
-from duban_cli.system import ROOT, SERVICES
-from duban_local import topics
+from duban_cli.system import SERVICES
+from duban_local import ROOT, topics
 from tests.tools.document_tables import DOCS, documents, renewed, state_diagram
 
 README: Final = ROOT / "README.md"

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from duban_cli.system import ROOT
+from duban_local import ROOT
 
 ENGLISH: Final = ROOT / "docs/writing-a-pack.md"
 CHINESE: Final = ROOT / "docs/writing-a-pack.zh-CN.md"

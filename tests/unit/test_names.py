@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from duban_cli.system import ROOT
+from duban_local import ROOT
 from tests.tools.document_tables import DOCS
 
 ROOMS: Final = ("shared", "services", "cli", "deploy/local")

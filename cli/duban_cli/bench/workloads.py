@@ -21,7 +21,8 @@ from duban_cli.bench.limits import batched_insert, kafka_hop
 from duban_cli.demo.feed import Feed
 from duban_cli.demo.player import Player
 from duban_cli.demo.summary import read_ledger
-from duban_cli.system import ROOT, System, running
+from duban_cli.system import System, running
+from duban_local import ROOT
 
 _CALENDAR = ROOT / "deploy/calendars/cn.yaml"
 _BATCH = 500

@@ -15,9 +15,8 @@ import typer
 from rich.markup import escape
 
 from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_local import ROOT
 
-#: The checkout.
-_ROOT: Final = Path(__file__).resolve().parents[3]
 _BIN: Final = Path(sys.executable).parent
 #: Each check by its name; they share nothing, so they run at once.
 _CHECKS: Final[dict[str, list[str]]] = {
@@ -66,7 +65,7 @@ async def _run(name: str, argv: list[str]) -> Result:
     program, *arguments = argv
     try:
         process = await asyncio.create_subprocess_exec(
-            _BIN / program, *arguments, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            _BIN / program, *arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
     except FileNotFoundError:
         return Result(name, 127, 0.0, f"{program} is not installed beside {sys.executable}: run ./duban check")
@@ -83,6 +82,6 @@ def test(
 
     Example: duban test tests/integration -k replay
     """
-    os.chdir(_ROOT)
+    os.chdir(ROOT)
     argv = [str(_BIN / "pytest"), *(arguments or []), *context.args]
     raise typer.Exit(subprocess.run(argv, check=False).returncode)  # noqa: S603 - the developer's own arguments

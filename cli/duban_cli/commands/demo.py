@@ -23,7 +23,8 @@ from duban_cli.demo.board import board
 from duban_cli.demo.feed import Feed
 from duban_cli.demo.player import Player
 from duban_cli.demo.summary import Programme, Summary, faults, read_ledger, summarise
-from duban_cli.system import ROOT, System, running
+from duban_cli.system import System, running
+from duban_local import ROOT
 
 _BOSTON_FILES = (ROOT / "deploy/packs/boston-311.yaml", ROOT / "deploy/calendars/boston.yaml")
 

@@ -23,11 +23,12 @@ from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
 from duban_console.pack_text import Language, differences, explained, in_words, section_name
 from duban_console.packs import publication as packs
 from duban_console.packs.recomputation import recompute
+from duban_local import ROOT
 
 pack_app = typer.Typer(no_args_is_help=True, help="Policy packs and calendars: check, explain, compare, publish, list.")
 
 #: The calendars that come with Duban.
-_SHIPPED: Final = Path(__file__).resolve().parents[3] / "deploy/calendars"
+_SHIPPED: Final = ROOT / "deploy/calendars"
 
 APack = Annotated[str, typer.Argument(help="A file, or a published pack as id@version.", show_default=False)]
 Files = Annotated[list[Path], typer.Argument(help="Packs and calendars, YAML.", exists=True, dir_okay=False)]

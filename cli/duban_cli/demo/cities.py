@@ -17,8 +17,8 @@ from duban_cli.demo.player import Scene
 from duban_cli.demo.rehearsal import Rehearsal, opened_in, rehearse, stops
 from duban_cli.demo.story import Acted, Entry, Story, StoryError, load_story
 from duban_cli.demo.story_entry import Act, Ended, Owed, Routine, utc
-from duban_cli.system import ROOT
 from duban_console.packs import publication as packs
+from duban_local import ROOT
 
 STORIES = ROOT / "deploy/demo"
 _CALENDARS = ROOT / "deploy/calendars"

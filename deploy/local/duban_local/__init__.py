@@ -2,5 +2,18 @@
 
 Modules, from the outside in: ``stack`` (both servers, one folder), ``kafka`` and ``postgres`` (one server each),
 ``jars`` (the broker's jars, verified), ``topics`` (``deploy/topics.yaml`` applied to a broker), ``supervisor``
-(named service processes), ``children`` (what all of them know about child processes and ports).
+(named service processes), ``children`` (what all of them know about child processes and ports). What stands here
+costs nothing to import.
 """
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+#: The checkout.
+ROOT: Final = Path(__file__).resolve().parents[3]
+
+#: What names a broker and a database that run elsewhere.
+KAFKA_VARIABLE: Final = "DUBAN_KAFKA"
+DATABASE_VARIABLE: Final = "DUBAN_DATABASE"

@@ -20,16 +20,13 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Self
 
-from duban_local import kafka, postgres
+from duban_local import DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT, kafka, postgres
 from duban_local.children import Say, StackError
 from duban_local.kafka import Broker
 from duban_local.postgres import Database
 
-KAFKA_VARIABLE = "DUBAN_KAFKA"
-DATABASE_VARIABLE = "DUBAN_DATABASE"
-
 #: Where the stack lives unless told otherwise: beside the code, out of version control.
-FOLDER = Path(__file__).resolve().parents[3] / ".duban"
+FOLDER = ROOT / ".duban"
 
 
 def silent(part: str, line: str) -> None:

@@ -13,9 +13,10 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from duban_local import ROOT
 from duban_local.children import StackError, until
 
-DECLARATION = Path(__file__).resolve().parents[2] / "topics.yaml"
+DECLARATION = ROOT / "deploy/topics.yaml"
 
 Partitions = Annotated[int, Field(ge=1, le=10_000)]
 
