@@ -13,7 +13,7 @@ from tests.tools.document_tables import DOCS
 
 ROOMS: Final = ("shared", "services", "cli", "deploy/local")
 #: Nouns that end as participles do.
-NOUNS: Final = {"listing", "recording", "routing"}
+NOUNS: Final = {"listing", "routing"}
 _ROW: Final = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
 
 

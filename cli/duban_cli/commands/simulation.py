@@ -24,8 +24,8 @@ from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
 from duban_cli.simulation.engine import Engine, Witness
 from duban_cli.simulation.figures import Figures
 from duban_cli.simulation.history import Step, ordered, read_steps
+from duban_cli.simulation.history_source import from_ledger, from_topic
 from duban_cli.simulation.play import play
-from duban_cli.simulation.recording import from_ledger, from_topic
 from duban_cli.simulation.replay import replay as replayed
 from duban_cli.simulation.sources import Act, Closing, identities, json_reports, read_acts
 from duban_cli.simulation.tables import show, show_comparison
