@@ -29,7 +29,7 @@ from duban.moves import Kind
 from duban.policy import PolicyPack, Rules, load_calendar, load_pack
 from duban_cli.simulation.engine import Engine
 from duban_escalation.domain import opened_by
-from duban_intake.domain import Arrival, Receipt, submitted
+from duban_intake.domain import Arrival, Receipt, own_problem, submitted
 from duban_intake.domain import Refusal as IntakeRefusal
 from duban_router.domain.decision import Decided, Refusal
 from tests.services import Services
@@ -117,11 +117,10 @@ class City:
 
     def submit(self, message: Message[Report]) -> Case:
         """Hand a report in; its case sees what happens to the problem from then on."""
-        arrival = Arrival.of(message, message.time)
-        case = self._reported = Case(arrival.key)
+        case = self._reported = Case(own_problem(message.source, message.id))
         answer = self._call("submit", message)
         self._reported = None
-        case.receipt = self.engine.receipts.get(arrival.key)
+        case.receipt = self.engine.receipts.get(case.id)
         if isinstance(answer, Receipt) and answer.problem_id is not None:
             case.id = answer.problem_id
         elif answer.code is not None:

@@ -26,11 +26,11 @@ from duban.policy import PolicyPack, PublishedCalendar, Rules
 from duban.policy.library import Library
 from duban_escalation.domain import Armed, escalate
 from duban_escalation.records import opened_because
-from duban_intake.domain import ACTOR, Arrival, Receipt, Refusal
+from duban_intake.domain import ACTOR, Arrival, Receipt, Refusal, own_problem
 from duban_intake.domain import SOURCE as INTAKE
 from duban_intake.handlers import AnswerHandler, ReportHandler
 from duban_intake.memory import MemoryStore
-from duban_router.domain.decision import Decided, allocates_from, allocation, decide
+from duban_router.domain.decision import Decided, allocates_from, allocation, decide, pack_of
 from duban_router.domain.decision import Refusal as RouterRefusal
 
 T = TypeVar("T")
@@ -88,21 +88,21 @@ class Engine:
 
     def submit(self, message: Message[Report]) -> Receipt | Refusal:
         """Have intake take a report: refused, attached, registered, or known from before."""
-        arrival = Arrival.of(message, message.time)
-        self.run(arrival.at)
-        first = self.receipts.get(arrival.key)
+        self.run(message.time)
+        key = own_problem(message.source, message.id)
+        first = self.receipts.get(key)
         (answer,) = at_once(self._reports.decide([_delivered(message)]))
         if isinstance(answer, Rejected):
             why = Refusal(answer.code, answer.reason)
             for witness in self._witnesses:
-                witness.turned_away(arrival, why)
+                witness.turned_away(Arrival.of(message, message.time), why)
             return why
         if first is not None and first.final:
             for witness in self._witnesses:
-                witness.repeats(arrival)
+                witness.repeats(Arrival.of(message, message.time))
         else:
             self.send(answer)
-        return self.receipts[arrival.key]
+        return self.receipts[key]
 
     def send(self, message: Message[do.Command]) -> Decided | RouterRefusal:
         """Have a command decided at its own instant; whatever falls due before that lapses first.
@@ -179,9 +179,7 @@ class Engine:
 
     def _rules(self, message: Message[do.Command], problem: Problem | None) -> Rules:
         """Those that the record began under, or begins under now; those of the city where no such pack is here."""
-        wanted = message.data
-        opened_by = wanted.cause if isinstance(wanted, do.Open | do.PutOnList | do.Reward) else None
-        ref = problem.pack if problem else opened_by.pack if opened_by else None
+        ref = pack_of(problem, message.data)
         if ref is None:
             return self._library.current(message.jurisdiction, message.time) or self.rules
         return self._library.rules(ref) or self.rules

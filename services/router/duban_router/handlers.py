@@ -17,7 +17,7 @@ from duban.messages.events import GENESIS, ProblemEvent, Refused, canonical, cha
 from duban.messages.problem import Event, Problem
 from duban.policy.library import Library
 from duban.policy.rules import Rules
-from duban_router.domain.decision import REGISTER, Decided, Refusal, after, allocates_from, allocation, decide
+from duban_router.domain.decision import REGISTER, Decided, Refusal, after, allocates_from, allocation, decide, pack_of
 
 SOURCE = "duban/router"
 _MOST_CONFLICTS = 5
@@ -224,8 +224,7 @@ class _Attempt:
         return self._grant(message, key, standing, outcome)
 
     def _rules(self, message: Message[do.Command], standing: Standing | None, at: datetime) -> Rules | None:
-        opened_by = message.data.cause if isinstance(message.data, do.Open | do.PutOnList | do.Reward) else None
-        ref = standing.problem.pack if standing else opened_by.pack if opened_by else None
+        ref = pack_of(standing.problem if standing else None, message.data)
         if ref is None:
             return self._library.current(message.jurisdiction, at)
         rules = self._library.rules(ref)

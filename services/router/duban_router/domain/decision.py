@@ -47,6 +47,17 @@ class Decided:
 REGISTER: Final = "register"
 
 
+def pack_of(problem: Problem | None, command: do.Command) -> str | None:
+    """The pack under which ``command`` is decided, ``id@version``: the one that the record began under.
+
+    What a measure opens begins under the pack of its cause. None where a record begins under the pack of the day.
+    """
+    if problem is not None:
+        return problem.pack
+    cause = command.cause if isinstance(command, do.Open | do.PutOnList | do.Reward) else None
+    return cause.pack if cause else None
+
+
 def decide(
     problem: Problem | None, command: Message[do.Command], rules: Rules, now: datetime, allocated: int
 ) -> Decided | Refusal:
