@@ -28,7 +28,6 @@ from duban_router.handlers import CommandHandler
 from duban_router.memory import MemoryLedger
 
 _PARTITION = 0
-_PAGE = 1000
 
 
 class Services:
@@ -89,8 +88,8 @@ class Services:
 
     def _fire(self, at: datetime) -> None:
         self._clock.tick(at)
-        while due := at_once(self._deadlines.due(START, at, [_PARTITION], _PAGE)):
-            self._settle(fire(due[:1], at))
+        while due := at_once(self._deadlines.due(START, at, [_PARTITION], 1)):
+            self._settle(fire(due, at))
 
     def _settle(self, records: Iterable[Record]) -> None:
         waiting = deque(records)

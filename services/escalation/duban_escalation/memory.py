@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from heapq import nsmallest
 from uuid import UUID
 
 from duban_escalation.domain import Armed, Position
@@ -50,7 +51,7 @@ class MemoryDeadlines:
 
     async def due(self, after: Position, until: datetime, partitions: Collection[int], limit: int) -> list[Armed]:
         waiting = (one for one in self._waiting(after, partitions) if one.fire_at <= until)
-        return sorted(waiting, key=lambda one: one.position)[:limit]
+        return nsmallest(limit, waiting, key=lambda one: one.position)
 
     async def next_at(self, after: Position, partitions: Collection[int]) -> datetime | None:
         return min((one.fire_at for one in self._waiting(after, partitions)), default=None)
