@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.handle import handle_of
 from duban.messages.problem import Deadline, Event, Problem
-from duban.messages.report import Filed, Report
+from duban.messages.report import Evidence, Filed, Report
 from duban.moves import OF_OTHERS, Status
 from duban.policy import PolicyPack, PublishedCalendar, Rules, load_calendar, load_pack
 from duban.policy.laws import breaches
@@ -29,6 +29,16 @@ INTAKE = do.Actor(unit=do.ENGINE, person="intake")
 CODE = "7K3M-9XQ2-TR5A-0WZD"
 #: A piece of evidence, as commands carry it.
 SEAL = {"uri": "file:///photo.jpg", "sha256": "0" * 64}
+
+_WATER, _OFFICE, _SEAL = do.Actor(unit="water"), do.Actor(unit="office"), Evidence.model_validate(SEAL)
+#: The commands that lead a dispatched problem of the small pack to its strike-off.
+TO_STRIKE_OFF: Final = (
+    do.Complete(actor=_WATER, outcome="rectified"),
+    do.Verify(actor=_OFFICE, passed=True),
+    do.Check(actor=_OFFICE, check="clear", evidence=(_SEAL,)),
+    do.Check(actor=_OFFICE, check="satisfied", evidence=(_SEAL,)),
+    do.StrikeOff(actor=_OFFICE),
+)
 
 
 @cache

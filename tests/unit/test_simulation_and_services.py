@@ -11,7 +11,7 @@ import pytest
 
 from duban.messages import commands as do
 from duban.messages.envelope import Message
-from duban.messages.report import Evidence, Location, Report
+from duban.messages.report import Location, Report
 from duban.moves import Status
 from duban.policy import PolicyPack, Rules
 from duban_cli.demo.story import load_story
@@ -19,13 +19,12 @@ from duban_cli.simulation.engine import Engine
 from duban_escalation.domain import opened_by
 from duban_intake.domain import Outcome, command, own_problem, submitted
 from tests.acceptance.timeline import rules_of
-from tests.given import ROOT, report, small_rules
+from tests.given import ROOT, TO_STRIKE_OFF, report, small_rules
 from tests.services import Services
 
 City = Engine | Services
 
-WATER, OFFICE = do.Actor(unit="water"), do.Actor(unit="office")
-SEAL = Evidence(uri="file:///photo.jpg", sha256="0" * 64)
+WATER = do.Actor(unit="water")
 MONDAY = datetime(2024, 3, 4, 1, 0, tzinfo=UTC)
 TUESDAY, WEDNESDAY = MONDAY + timedelta(days=1), MONDAY + timedelta(days=2)
 HERE = Location(latitude=31.0, longitude=104.0)
@@ -113,13 +112,7 @@ def acted(problem_id: UUID, at: datetime, data: do.Command) -> Message[do.Comman
 
 
 def struck_off(city: City, problem_id: UUID, at: datetime) -> None:
-    for data in (
-        do.Complete(actor=WATER, outcome="rectified"),
-        do.Verify(actor=OFFICE, passed=True),
-        do.Check(actor=OFFICE, check="clear", evidence=(SEAL,)),
-        do.Check(actor=OFFICE, check="satisfied", evidence=(SEAL,)),
-        do.StrikeOff(actor=OFFICE),
-    ):
+    for data in TO_STRIKE_OFF:
         sent = acted(problem_id, at, data)
         city.send(replace(sent, id=f"{sent.id} {data.model_dump_json()}"))
     assert city.problems[problem_id].status is Status.STRUCK_OFF

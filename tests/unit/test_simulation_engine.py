@@ -14,7 +14,7 @@ from duban.messages.commands import Command
 from duban.messages.envelope import Message
 from duban.messages.events import GENESIS, ProblemEvent
 from duban.messages.problem import Event, Problem
-from duban.messages.report import Evidence, Location
+from duban.messages.report import Location
 from duban.moves import Status
 from duban_cli.demo.story import Reported, Story, load_story
 from duban_cli.simulation.engine import Engine
@@ -24,10 +24,9 @@ from duban_intake.domain import Arrival, Receipt, submitted
 from duban_intake.domain import Refusal as IntakeRefusal
 from duban_router.domain.decision import Decided, Refusal
 from tests.acceptance.timeline import rules_of
-from tests.given import ROOT, report, small_rules
+from tests.given import ROOT, TO_STRIKE_OFF, report, small_rules
 
 WATER, OFFICE = do.Actor(unit="water"), do.Actor(unit="office")
-SEAL = Evidence(uri="file:///photo.jpg", sha256="0" * 64)
 MONDAY = datetime(2024, 3, 4, 1, 0, tzinfo=UTC)  # nine in the morning in Smallville
 
 
@@ -71,13 +70,7 @@ class Small:
         return receipt.problem_id
 
     def struck_off(self, problem_id: UUID, at: datetime) -> None:
-        for data in (
-            do.Complete(actor=WATER, outcome="rectified"),
-            do.Verify(actor=OFFICE, passed=True),
-            do.Check(actor=OFFICE, check="clear", evidence=(SEAL,)),
-            do.Check(actor=OFFICE, check="satisfied", evidence=(SEAL,)),
-            do.StrikeOff(actor=OFFICE),
-        ):
+        for data in TO_STRIKE_OFF:
             assert isinstance(self.act(problem_id, at, data), Decided)
         assert self.engine.problems[problem_id].status is Status.STRUCK_OFF
 
