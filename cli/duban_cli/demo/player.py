@@ -35,8 +35,6 @@ GROUPS = {
     "duban-deliverer": ("duban.notices.v1",),
 }
 SOURCE = "duban/player"
-#: Seconds before the first question: a step takes the services about as long.
-_FIRST_PAUSE = 0.02
 #: The order of a scene that only moves the clock: after what people do at that instant.
 _STOP = sys.maxsize
 
@@ -128,17 +126,18 @@ class Player:
         """
         deadline = asyncio.get_running_loop().time() + within
         behind: Collection[str] = groups
-        pause = _FIRST_PAUSE
+        pause = 0.001
         while True:
-            await asyncio.sleep(pause)
             ends, lagging = await self._lag(behind)
             if not lagging and len(behind) == len(groups):
                 return ends
             if asyncio.get_running_loop().time() > deadline:
                 raise Unavailable(f"not quiet within {within:.0f} s: {', '.join(lagging.values())}")
             # Whoever lags is asked again alone; only an answer of all of them at once says that it is quiet.
-            pause = min(pause * 1.5, 0.05) if lagging else 0.0
             behind = lagging or groups
+            if lagging:
+                pause = min(pause * 1.5, 0.05)
+                await asyncio.sleep(pause)
 
     async def _committed(self, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
         """How far ``group`` is; its coordinator is looked up once, since a step asks often."""
