@@ -24,7 +24,7 @@ from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, derived_id
 from duban.messages.report import Filed
 from duban_cli import app
-from duban_console.assessment.sources import from_ledger
+from duban_console.assessment_input import from_ledger
 from duban_router.handlers import CommandHandler
 from duban_router.store import SCHEMA, PostgresLedger
 from tests.conftest import Stack

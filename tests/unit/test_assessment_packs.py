@@ -29,9 +29,9 @@ from duban.policy.model.assessment import (
 )
 from duban_console.assessment.indicators import measured
 from duban_console.assessment.periods import as_of, window
-from duban_console.assessment.sources import from_file
 from duban_console.assessment.tallies import Tally
 from duban_console.assessment.words import HEADINGS, WORDS
+from duban_console.assessment_input import from_file
 from tests.given import Case, report, small_rules
 
 MARKS = {True: {"full_at": 100, "zero_at": 0}, False: {"full_at": 0, "zero_at": 100}}

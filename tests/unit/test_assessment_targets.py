@@ -16,7 +16,7 @@ from duban.policy.laws.targets import strangers
 from duban.policy.model.assessment import Bulletin
 from duban.policy.model.target import Target
 from duban_cli import app
-from duban_console.assessment.sources import from_readings
+from duban_console.assessment_input import from_readings
 from tests.given import ROOT
 
 PACK = ROOT / "deploy/packs/mianzhu-2018.yaml"

@@ -29,8 +29,8 @@ from duban_console.assessment.rows.targets import Reading
 from duban_console.assessment.selection import chosen, offered
 from duban_console.assessment.sheet import Sheet, compiled
 from duban_console.assessment.sheet_formats import to_csv, to_geojson, to_json
-from duban_console.assessment.sources import from_file, from_ledger, from_readings
 from duban_console.assessment.words import Language
+from duban_console.assessment_input import from_file, from_ledger, from_readings
 from duban_console.packs import publication as packs
 
 

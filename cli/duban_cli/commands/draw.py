@@ -20,7 +20,7 @@ from duban_cli.connection import asking, present, publishing, settings
 from duban_cli.output import AsJson, Code, command, err, fail, instant_in, out, write_json
 from duban_console import inspection_draw as drawing
 from duban_console.api.responses import as_json as jsonable
-from duban_console.assessment.sources import from_ledger
+from duban_console.assessment_input import from_ledger
 from duban_console.inspection_draw import SOURCE, Draw
 from duban_console.ledger import Outcome
 from duban_console.packs import publication as packs

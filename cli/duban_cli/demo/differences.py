@@ -1,4 +1,4 @@
-"""Where things did not go as a story tells, and where the ledger is not what the pure core makes of it. Pure."""
+"""Where things did not go as a story tells, and where the ledger is not what the pure core makes of it."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ Owns      no state.
     chain            whether a history is still the one that was written
     listings         who stands on which list; rewards: what became of one
     inspection_draw  random draws that anybody can draw again
-    assessment       bulletins and scores, as of an instant
+    assessment       bulletins and scores, as of an instant; assessment_input: the events and readings they count
     packs            packs and calendars: checked, published, counted by anew
     pack_text        a pack in sentences, and beside another one
     kafka            topics, lag and dead letters

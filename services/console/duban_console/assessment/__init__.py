@@ -1,9 +1,8 @@
-"""Assessment and bulletins: what the ledger's events say of each unit, as of an instant. Pure but for ``sources``.
+"""Assessment and bulletins: what the ledger's events say of each unit, as of an instant. Pure.
 
 Everything is a function of the pack, its calendar and the events before ``as_of``; nothing of the present enters, so
 the same bulletin can be compiled again in years, byte for byte.
 
-    sources    events, from the ledger's published view or from a file
     periods    which stretch of time a bulletin is about
     claims     who owed what until when, and whether it was met in time: one verdict per obligation and holder
     histories  one problem's events → its verdicts, who held it when, what was done
