@@ -8,6 +8,7 @@ DubanError
 ├── MigrationError   a schema does not match the migrations that the code carries
 ├── RecordTooLarge   a record that no topic would take
 ├── HandlerBroken    so many messages in a row broke the code that the code must be at fault
+├── Fault            a request over HTTP that is not taken: its status, and what to do
 └── Unavailable      a dependency is away: wait and try again, nothing is wrong with the message
 """
 
@@ -58,6 +59,16 @@ class RecordTooLarge(DubanError):
 
 class HandlerBroken(DubanError):
     """So many messages in a row broke the code that the code must be at fault: stop, do not pour the topic away."""
+
+
+class Fault(DubanError):
+    """A request over HTTP that is not taken: the status, a short stable word, the field, and what to do."""
+
+    def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.field = field
 
 
 class Unavailable(DubanError):

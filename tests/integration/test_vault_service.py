@@ -276,7 +276,7 @@ async def test_the_gateway_takes_the_vaults_requests_only_as_strict_json(client:
         return answer.status_code, error["code"], error.get("field")
 
     asked = {"source": "s", "id": "1", "by": "li", "reason": "x"}
-    assert await fault("asks", data=asked) == (415, "unsupported_type", None)
+    assert await fault("asks", data=asked) == (415, "unsupported_type", "content-type")
     assert await fault("asks", json={**asked, "reason": ""}) == (400, "invalid", "reason")
     assert await fault("asks", json={**asked, "reason": "\x00"}) == (400, "invalid", "reason")
     assert await fault("asks", json={**asked, "and": 1}) == (400, "invalid", "and")

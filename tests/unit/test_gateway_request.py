@@ -11,9 +11,10 @@ from cloudevents.core.bindings.http import HTTPMessage, to_binary_event, to_stru
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
+from duban.errors import Fault
 from duban.messages.report import Report
 from duban_intake.gateway.app import EXAMPLE
-from duban_intake.gateway.request import JSON, STRUCTURED, Fault, read
+from duban_intake.gateway.request import JSON, STRUCTURED, read
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 REPORT = {"jurisdiction": "smallville", "channel": "hotline", "title": "黑臭水体"}

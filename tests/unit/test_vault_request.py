@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from duban.errors import Fault
 from duban.messages.envelope import encode
 from duban.messages.handle import handle_of
 from duban.messages.report import Report
 from duban_intake.gateway.app import claimed
-from duban_intake.gateway.request import JSON, STRUCTURED, Fault, Handed, read
+from duban_intake.gateway.request import JSON, STRUCTURED, Handed, read
 from duban_intake.vault.contact import Contact
 from duban_intake.vault.seal import Keyring
 

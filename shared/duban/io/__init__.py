@@ -11,6 +11,7 @@
     tail          a topic from its beginning, without a group          (Tail)
     feeds         packs and the driven clock, kept up to date while a service runs
     http          an HTTP server as a part of a service
+    faults        what it answers that is no success, in one shape; the limit of a body
     backoff       how long to wait, and which errors mean "wait" instead of "wrong"
     postgres      pools; migrations: numbered SQL files
     logs, metrics, health, crash_points

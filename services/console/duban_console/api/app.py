@@ -5,22 +5,21 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import Body, FastAPI, Query
+from fastapi import Body, Depends, FastAPI, Query
 from fastapi.responses import JSONResponse
 
 from duban.clock import Clock
+from duban.errors import Fault
+from duban.io.faults import FAULTS, Faulty, answer_faults, only_json
 from duban.io.publisher import Publisher
 from duban.messages.problem import Problem
 from duban.moves import Kind, Stage, Status
 from duban.policy.library import Library
-from duban_console.action import Action, action_message, command_of
-from duban_console.api.errors import answer_faults, limit_bodies
+from duban_console.action import Action, action_message, command_of, field_of
 from duban_console.api.responses import (
     SOURCE,
     Accepted,
-    ApiFault,
     Decision,
-    Faulty,
     Problems,
     Told,
     as_json,
@@ -32,16 +31,19 @@ from duban_console.api.routes.rewards import serve_rewards
 from duban_console.api.submission import IdempotencyKey, Wait, command_id, sent
 from duban_console.ledger import BadCursor, Filters, Reading
 
-_FAULTS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"model": Faulty} for status in (400, 404, 409, 413, 415, 503)
-}
+_FAULTS: Final[dict[int | str, dict[str, Any]]] = {**FAULTS, 404: {"model": Faulty}, 409: {"model": Faulty}}
 
 
 def create_app(reading: Reading, publisher: Publisher, clock: Clock, library: Library, max_body: int) -> FastAPI:
     """The API over the ledger's views, the topic of commands and the packs."""
-    app = FastAPI(title="Duban: the API for actions", version="1", description=__doc__ or "", responses=_FAULTS)
-    answer_faults(app)
-    limit_bodies(app, max_body)
+    app = FastAPI(
+        title="Duban: the API for actions",
+        version="1",
+        description=__doc__ or "",
+        responses=_FAULTS,
+        dependencies=[Depends(only_json)],
+    )
+    answer_faults(app, max_body, field_of)
     _actions(app, reading, publisher, clock)
     _commands(app, reading)
     _problems(app, reading, clock)
@@ -88,10 +90,10 @@ def _commands(app: FastAPI, reading: Reading) -> None:
 
     async def looked_up(source: str, id_: str) -> JSONResponse:
         if "\0" in source + id_:
-            raise ApiFault(400, "invalid", "an id carries no NUL", "id")
+            raise Fault(400, "invalid", "an id carries no NUL", "id")
         outcome = await reading.outcome(source, id_)
         if outcome is None:
-            raise ApiFault(
+            raise Fault(
                 404, "unknown_command", f"{source} has sent no command {id_}, or the router has not decided it yet"
             )
         problem = await reading.problem(outcome.problem_id)
@@ -121,11 +123,11 @@ def _problems(app: FastAPI, reading: Reading, clock: Clock) -> None:
         )
         for name in ("jurisdiction", "lead_unit", "category", "channel", "enterprise", "sponsor"):
             if "\0" in (getattr(filters, name) or ""):
-                raise ApiFault(400, "invalid", "a filter carries no NUL", name)
+                raise Fault(400, "invalid", "a filter carries no NUL", name)
         try:
             page = await reading.page(filters, limit, cursor)
         except BadCursor as error:
-            raise ApiFault(400, "invalid", str(error), "cursor") from None
+            raise Fault(400, "invalid", str(error), "cursor") from None
         return JSONResponse(as_json(Problems(problems=page.problems, cursor=page.cursor)))
 
     @app.get("/v1/problems/{problem_id}", response_model=Problem, tags=["problems"])
@@ -149,5 +151,5 @@ async def _found(reading: Reading, problem_id: UUID) -> Problem:
     return problem
 
 
-def _unknown(problem_id: UUID) -> ApiFault:
-    return ApiFault(404, "unknown_problem", f"no problem {problem_id} stands in the ledger", "id")
+def _unknown(problem_id: UUID) -> Fault:
+    return Fault(404, "unknown_problem", f"no problem {problem_id} stands in the ledger", "id")

@@ -1,4 +1,4 @@
-"""What the API answers: one shape for every fault, and the shapes of problems, histories and outcomes as JSON."""
+"""What the API answers: the shapes of problems, histories and outcomes as JSON."""
 
 from __future__ import annotations
 
@@ -14,32 +14,6 @@ from duban_console.chain import Line
 from duban_console.ledger import History, Outcome
 
 SOURCE = "duban/api"
-
-
-class Fault(BaseModel):
-    """What is wrong: a short stable word, the field where there is one, and a sentence with what to do."""
-
-    code: str
-    field: str | None = None
-    message: str
-
-
-class Faulty(BaseModel):
-    """The body of every answer that is not a success."""
-
-    error: Fault
-
-
-class ApiFault(Exception):
-    """An answer that is not a success, on its way to the client."""
-
-    def __init__(
-        self, status: int, code: str, message: str, field: str | None = None, headers: dict[str, str] | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.fault = Fault(code=code, field=field or None, message=message)
-        self.headers = headers
 
 
 class Accepted(BaseModel):

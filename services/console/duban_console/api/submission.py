@@ -8,11 +8,12 @@ from uuid import UUID, uuid4
 from fastapi import Header, Query
 from fastapi.responses import JSONResponse
 
+from duban.errors import Fault
 from duban.io.publisher import Publisher
 from duban.messages.commands import Command
 from duban.messages.envelope import Message, encode
 from duban_console.action import CommandId
-from duban_console.api.responses import SOURCE, Accepted, ApiFault, as_json, decision
+from duban_console.api.responses import SOURCE, Accepted, as_json, decision
 from duban_console.ledger import Outcome, Reading
 
 _MOST_WAIT: Final = 30.0
@@ -23,7 +24,7 @@ IdempotencyKey = Annotated[CommandId | None, Header(description="The command's i
 def command_id(chosen: str | None, header: str | None) -> str:
     """The id of the command: its sender's choice, else a new one."""
     if chosen and header and chosen != header:
-        raise ApiFault(400, "invalid", "the header Idempotency-Key says another id than the body; send one", "id")
+        raise Fault(400, "invalid", "the header Idempotency-Key says another id than the body; send one", "id")
     return chosen or header or str(uuid4())
 
 
@@ -43,7 +44,7 @@ async def sent(message: Message[Command], reading: Reading, publisher: Publisher
 async def _decided(reading: Reading, outcome: Outcome, asked: UUID) -> JSONResponse:
     """The outcome as an answer: 200 when it was carried out, 409 when it was refused."""
     if outcome.problem_id != asked:
-        raise ApiFault(
+        raise Fault(
             409, "id_taken", f"the id {outcome.command} belongs to a command for problem {outcome.problem_id}", "id"
         )
     problem = await reading.problem(outcome.problem_id)

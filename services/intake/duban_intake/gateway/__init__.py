@@ -9,5 +9,5 @@ owns      the vault: who reported, and the log of who opened it
     batcher    requests that arrive together reach the broker together
     app        the routes of reports; the contact goes into the vault first
     vault_routes  the routes of the vault
-    errors     one shape for every fault
+    errors     what the vault refuses, as an answer
 """

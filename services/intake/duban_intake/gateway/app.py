@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import quote, unquote
 from uuid import UUID
 
@@ -13,20 +13,21 @@ from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, Field
 
 from duban.clock import Clock
+from duban.errors import Fault
+from duban.io.faults import FAULTS, Faulty, answer_faults
 from duban.messages.envelope import Message, Record, encode
 from duban.messages.handle import handle_of
 from duban.messages.report import Report
 from duban_intake.domain import Outcome, Receipt, digest, own_problem
-from duban_intake.gateway.errors import FAULTS, Faulty, answer_faults, body_of, reached
-from duban_intake.gateway.request import JSON, STRUCTURED, Fault, Handed, Submission, read
+from duban_intake.gateway.errors import answer_refusals, reached
+from duban_intake.gateway.request import JSON, STRUCTURED, Handed, Submission, read
 from duban_intake.gateway.vault_routes import add_custody
 from duban_intake.vault.contact import Bound
 from duban_intake.vault.desk import Vault
 from duban_intake.vault.seal import Keyring
 
 _PATH: Final = "/v1/reports"
-_FAULTS: Final = {
-    **FAULTS,
+_FAULTS: Final[dict[int | str, dict[str, Any]]] = {
     409: {"model": Faulty, "description": "The contact contradicts the one that came with this report"},
     410: {"model": Faulty, "description": "The contact of this report has been destroyed"},
     501: {"model": Faulty, "description": "Contacts are not taken: no vault key is set"},
@@ -97,13 +98,14 @@ def create_app(
     vault: Vault,
 ) -> FastAPI:
     """The application: ``put`` returns when the broker has a record, ``check`` raises RecordTooLarge."""
-    app = FastAPI(title="Duban intake", version="1", description="Reports over HTTP.")
-    answer_faults(app)
+    app = FastAPI(title="Duban intake", version="1", description="Reports over HTTP.", responses=FAULTS)
+    answer_faults(app, max_body)
+    answer_refusals(app)
 
     @app.post(_PATH, status_code=202, response_model=Accepted, responses=_FAULTS, openapi_extra=_BODIES)
     async def submit(request: Request) -> JSONResponse:
         """Hand in a report. The same source and id may be sent again at any time; the report counts once."""
-        handed = read(request.headers, await body_of(request, max_body), clock.now())
+        handed = read(request.headers, await request.body(), clock.now())
         message, code = claimed(handed, vault.keyring)
         record = encode(message)
         check(record)
@@ -122,7 +124,7 @@ def create_app(
         )
         return JSONResponse(accepted.model_dump(mode="json", exclude_none=True), 202, headers={"Location": url})
 
-    @app.get(_PATH + "/{source:path}/{id}", responses={404: {"model": Faulty}, 503: FAULTS[503]})
+    @app.get(_PATH + "/{source:path}/{id}", responses={404: {"model": Faulty}})
     async def became(source: str, id: str, request: Request) -> Became:  # noqa: A002 the name in the contract
         """What became of a report: accepted, attached to a problem it repeats, or refused with the reason."""
         source, id = _named(request)  # noqa: A001
@@ -140,7 +142,7 @@ def create_app(
             reason=found.reason,
         )
 
-    add_custody(app, vault, max_body)
+    add_custody(app, vault)
     return app
 
 

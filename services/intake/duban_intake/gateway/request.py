@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import orjson
 from pydantic import AwareDatetime, Field, SecretStr, ValidationError, model_validator
 
-from duban.errors import Undecodable
+from duban.errors import Fault, Undecodable
 from duban.messages.envelope import Message, decode
 from duban.messages.report import Report
 from duban_intake.domain import MOST_CHARACTERS, submitted, unusable_identity
@@ -74,16 +74,6 @@ class Submission(Confided):
 
 #: Source, id, the time that was stated, and the report with what was confided.
 _Given: TypeAlias = tuple[str, str, datetime, Confided]
-
-
-class Fault(Exception):
-    """A request that is not taken: the status, a short stable word, the field, and what to do."""
-
-    def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.field = field
 
 
 @dataclass(frozen=True, slots=True)

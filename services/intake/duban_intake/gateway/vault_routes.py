@@ -13,9 +13,11 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from duban.errors import Fault
+from duban.io.faults import Faulty, only_json
 from duban_intake.domain import MOST_CHARACTERS
-from duban_intake.gateway.errors import FAULTS, Faulty, body_of, reached
-from duban_intake.gateway.request import JSON, Fault, malformed
+from duban_intake.gateway.errors import reached
+from duban_intake.gateway.request import JSON, malformed
 from duban_intake.vault.chain import Line, Verdict
 from duban_intake.vault.contact import Contact
 from duban_intake.vault.custody import Kind
@@ -95,22 +97,16 @@ class Verified(BaseModel):
     reason: str | None
 
 
-_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
-    **FAULTS,
-    **{status: {"model": Faulty} for status in (403, 404, 409, 410, 501)},
-}
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {status: {"model": Faulty} for status in (403, 404, 409, 410, 501)}
 
 
-def add_custody(app: FastAPI, vault: Vault, max_body: int) -> None:
+def add_custody(app: FastAPI, vault: Vault) -> None:
     """Add the routes of ``vault`` to ``app``."""
 
     async def said(request: Request, body: type[B]) -> B:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        # A page in a browser may send forms to this machine without asking first, but nothing that says it is JSON.
-        if kind != JSON:
-            raise Fault(415, "unsupported_type", f"content-type {kind or '(none)'} is not taken; send {JSON}")
+        await only_json(request)
         try:
-            return body.model_validate_json(await body_of(request, max_body))
+            return body.model_validate_json(await request.body())
         except ValidationError as error:
             raise malformed(error) from None
 
@@ -145,12 +141,12 @@ def add_custody(app: FastAPI, vault: Vault, max_body: int) -> None:
         of = await said(request, About)
         return _answer(201, _logged(await reached(vault.forget(of.source, of.id, of.by, of.reason), _AWAY)))
 
-    @app.get(f"{_PATH}/log", responses={503: FAULTS[503]}, tags=["vault"])
+    @app.get(f"{_PATH}/log", tags=["vault"])
     async def log() -> Log:
         """Who asked, approved, refused, opened and forgot what."""
         return Log(lines=[_logged(line) for line in await reached(vault.log(), _AWAY)])
 
-    @app.get(f"{_PATH}/verification", responses={503: FAULTS[503]}, tags=["vault"])
+    @app.get(f"{_PATH}/verification", tags=["vault"])
     async def verify(
         head: Annotated[list[str] | None, Query(description="A head noted earlier")] = None,
     ) -> Verified:

@@ -9,9 +9,10 @@ from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime
 
 from duban.clock import Clock
+from duban.errors import Fault
 from duban.io.publisher import Publisher
 from duban_console.action import NewEntry, action_message, plain_name
-from duban_console.api.responses import SOURCE, Accepted, ApiFault, Decision, as_json
+from duban_console.api.responses import SOURCE, Accepted, Decision, as_json
 from duban_console.api.submission import IdempotencyKey, Wait, command_id, sent
 from duban_console.ledger import Reading
 from duban_console.listings import Listed, listed
@@ -35,10 +36,10 @@ def serve_listings(app: FastAPI, reading: Reading, publisher: Publisher, clock: 
         """Whether somebody stands on a list, and on what ground; `listed` only looks at what is in force."""
         for name, value in (("of", of), ("jurisdiction", jurisdiction), ("list", list_)):
             if "\0" in (value or ""):
-                raise ApiFault(400, "invalid", "a name carries no NUL", name)
+                raise Fault(400, "invalid", "a name carries no NUL", name)
         name = plain_name(of)
         if not name:
-            raise ApiFault(400, "invalid", "the name is nothing but white space", "of")
+            raise Fault(400, "invalid", "the name is nothing but white space", "of")
         found = await reading.listings(name, jurisdiction, list_)
         return JSONResponse(as_json(listed(name, found, at or clock.now(), everything=everything)))
 

@@ -8,10 +8,11 @@ from fastapi import Body, FastAPI
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from duban.errors import Fault
 from duban.messages.handle import handle_of
 from duban.messages.problem import Problem
 from duban.policy.library import Library
-from duban_console.api.responses import ApiFault, as_json
+from duban_console.api.responses import as_json
 from duban_console.ledger import Reading
 from duban_console.rewards import RewardTold, reward_told
 
@@ -39,10 +40,10 @@ def serve_rewards(app: FastAPI, reading: Reading, library: Library) -> None:
         try:
             handle = handle_of(asked.code)
         except ValueError as error:
-            raise ApiFault(400, "invalid", str(error), "code") from None
+            raise Fault(400, "invalid", str(error), "code") from None
         found = [await told(one) for one in await reading.rewards(handle)]
         if not found:
-            raise ApiFault(404, "unknown_reward", "no reward is known under this code")
+            raise Fault(404, "unknown_reward", "no reward is known under this code")
         return JSONResponse(as_json(Rewards(rewards=found)))
 
     async def told(record: Problem) -> RewardTold:

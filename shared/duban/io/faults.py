@@ -1,0 +1,136 @@
+"""What an HTTP server answers that is no success: one shape for every fault, an oversized body among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.types import Receive, Scope, Send
+
+from duban.errors import Fault, RecordTooLarge, Unavailable
+from duban.io.backoff import is_unavailable
+
+_log = structlog.get_logger(__name__)
+_JSON: Final = "application/json"
+#: As long as a service of ours waits at most before it tries a dependency again.
+_RETRY: Final = {"Retry-After": "5"}
+_ROUTED: Final = {404: "unknown_path", 405: "wrong_method"}
+
+#: From pydantic's name of a fault and the place in the body to the field as its sender wrote it.
+FieldOf: TypeAlias = Callable[[str, tuple[int | str, ...]], str]
+
+
+class What(BaseModel):
+    """A short stable word, the field where there is one, and a sentence with what to do."""
+
+    code: str
+    field: str | None = None
+    message: str
+
+
+class Faulty(BaseModel):
+    """The body of every answer that is not a success."""
+
+    error: What
+
+
+#: What any route may answer, for the documentation of the server.
+FAULTS: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": Faulty, "description": "The request cannot be read; the field is named"},
+    413: {"model": Faulty, "description": "The body is too large"},
+    415: {"model": Faulty, "description": "The content type is not taken"},
+    503: {"model": Faulty, "description": "The broker or the database is away; send the same again"},
+    "default": {"model": Faulty, "description": "Any other fault"},
+}
+
+
+def answer_faults(app: FastAPI, most: int, field_of: FieldOf = lambda _, place: ".".join(map(str, place))) -> None:
+    """Give ``app`` one answer to each kind of fault, and to a body of more than ``most`` bytes."""
+    app.add_middleware(_BodyLimit, max_body_size=most)
+
+    @app.exception_handler(Fault)
+    async def refused(_: Request, fault: Fault) -> JSONResponse:
+        return answer(fault.status, fault.code, str(fault), fault.field)
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+        return _malformed(error.errors()[0], field_of)
+
+    @app.exception_handler(HTTPException)
+    async def routed(_: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == 413:
+            return _too_large(most)
+        code = _ROUTED.get(error.status_code, "invalid")
+        return answer(error.status_code, code, f"{error.detail}; the paths stand in /docs", headers=error.headers)
+
+    @app.exception_handler(RecordTooLarge)
+    async def beyond_the_topic(_: Request, error: RecordTooLarge) -> JSONResponse:
+        return answer(413, "too_large", str(error))
+
+    # Starlette raises an error again after a handler for Exception; a dependency that is away is no such fault.
+    @app.exception_handler(Unavailable)
+    async def away(_: Request, error: Unavailable) -> JSONResponse:
+        return _away(error)
+
+    @app.exception_handler(Exception)
+    async def other(_: Request, error: Exception) -> JSONResponse:
+        if is_unavailable(error):
+            return _away(error)
+        _log.error("request failed", exc_info=error)
+        return answer(500, "internal", "the request broke the server; its log says how")
+
+
+def answer(
+    status: int, code: str, message: str, field: str | None = None, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """A fault in the one shape."""
+    body = Faulty(error=What(code=code, field=field or None, message=message))
+    return JSONResponse(body.model_dump(exclude_none=True), status, headers=headers)
+
+
+async def only_json(request: Request) -> None:
+    """Refuse a body that is not said to be JSON; also a dependency of FastAPI.
+
+    A page in a browser may send text or forms to this machine without asking first, but nothing that says it is JSON.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method == "POST" and kind != _JSON:
+        say = f"content-type {kind or '(none)'} is not taken; send {_JSON}"
+        raise Fault(415, "unsupported_type", say, "content-type")
+
+
+def _malformed(fault: dict[str, Any], field_of: FieldOf) -> JSONResponse:
+    """The first fault of a request, with the field named as the client wrote it."""
+    where, *place = fault["loc"]
+    if fault["type"] == "json_invalid":
+        return answer(400, "not_json", f"the body is no JSON: {fault.get('ctx', {}).get('error', fault['msg'])}")
+    field = field_of(fault["type"], tuple(place)) if where == "body" else ".".join(map(str, place))
+    return answer(400, "invalid", str(fault["msg"]).removeprefix("Value error, "), field)
+
+
+def _away(error: Exception) -> JSONResponse:
+    return answer(503, "unavailable", f"{error}; send the same again later", headers=_RETRY)
+
+
+def _too_large(most: int) -> JSONResponse:
+    say = f"the body is larger than the {most} bytes of DUBAN_MAX_BODY; send evidence as links, with its SHA-256"
+    return answer(413, "too_large", say)
+
+
+class _BodyLimit(RequestBodyLimitMiddleware):
+    """Counts what arrives. Starlette answers in plain text where the length was said before; this answers first."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        said = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
+        if said.isdigit() and int(said) > self.max_body_size:
+            await _too_large(self.max_body_size)(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
