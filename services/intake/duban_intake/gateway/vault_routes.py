@@ -6,6 +6,7 @@ No authentication exists yet: who calls says who they are, and the gateway liste
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
@@ -60,7 +61,7 @@ class Because(_Said):
 
 
 class Logged(BaseModel):
-    """One line of the log."""
+    """One line of the log: the act by the same names as in the vault, and the hashes that chain it."""
 
     number: int
     kind: Kind
@@ -168,19 +169,7 @@ def _id(ask: str) -> UUID:
 
 
 def _logged(line: Line) -> Logged:
-    act = line.act
-    return Logged(
-        number=line.number,
-        kind=act.kind,
-        at=act.at,
-        by=act.by,
-        source=act.source,
-        id=act.id,
-        ask=act.ask,
-        reason=act.reason,
-        previous=line.previous,
-        hash=line.hash,
-    )
+    return Logged(number=line.number, **asdict(line.act), previous=line.previous, hash=line.hash)
 
 
 def _verified(found: Verdict) -> Verified:
