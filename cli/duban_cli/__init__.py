@@ -16,7 +16,7 @@ app = typer.Typer(
     name="duban",
     cls=Catalogue,
     no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -16,6 +16,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
+from duban_cli.lean_help import import_help
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -96,6 +98,12 @@ class Catalogue(TyperGroup):
 
     def __init__(self, **told: Any) -> None:
         super().__init__(**{**told, "commands": _OnDemand(COMMANDS)})
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Whoever asks for help, of whichever command, gets it without what it does not use."""
+        if not args or not set(args).isdisjoint(ctx.help_option_names):
+            import_help()
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)

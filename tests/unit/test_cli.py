@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from duban.io.settings import Settings
 from duban.policy import PublishedCalendar, load_calendar, load_pack
 from duban_cli import app
 from duban_cli.catalogue import COMMANDS
+from duban_cli.lean_help import UNUSED, import_help
 from duban_cli.output import Code, code_of, shown_at
 from duban_cli.zones import zones, zones_of
 from duban_console.action import InvalidAction
@@ -68,6 +70,8 @@ def test_the_list_says_of_a_command_what_the_command_says_of_itself(name: str) -
 
 #: What takes long to import, and what only services need.
 HEAVY = {"aiokafka", "asyncpg", "fastapi", "structlog", "psutil", "duban.policy", "duban.messages", "duban.io.settings"}
+#: What typer's help would import and never use.
+UNUSED_BY_HELP = {"rich.markdown", "markdown_it", "rich.traceback", "rich.syntax", "pygments"}
 CALLED = """
 import sys
 from duban_cli import main
@@ -88,8 +92,15 @@ def test_what_needs_no_engine_imports_no_client_and_no_pack(arguments: list[str]
     loaded = set(done.stdout.splitlines())
     assert "duban_cli.catalogue" in loaded
     assert not loaded & HEAVY
+    assert arguments == ["fly"] or not loaded & UNUSED_BY_HELP
     called = {one for one in loaded if one.startswith("duban_cli.commands.")}
     assert len(called) == bool(arguments and arguments[0] in COMMANDS)
+
+
+def test_what_help_leaves_out_is_there_for_whoever_imports_it_later() -> None:
+    import_help()
+    for name, held in UNUSED.items():
+        assert getattr(import_module(name), held).__doc__
 
 
 @pytest.mark.parametrize(
