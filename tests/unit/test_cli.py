@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,6 +67,22 @@ def test_the_list_says_of_a_command_what_the_command_says_of_itself(name: str) -
     command = get_command(app).commands[name]  # type: ignore[attr-defined]
     first, *_ = (command.help or "").split("\n\n")
     assert " ".join(first.split()) == COMMANDS[name].summary
+
+
+@pytest.mark.parametrize(("command", "missing"), [("test", "pytest"), ("check", "lint-imports, mypy, pytest, ruff")])
+def test_without_the_developers_tools_a_check_says_what_is_missing_and_what_brings_it(
+    tmp_path: Path, command: str, missing: str
+) -> None:
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "1000", "NO_COLOR": "1"}
+    result = subprocess.run(
+        [str(python), "-m", "duban_cli", command], env=env, capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"✗ not installed in {tmp_path}: {missing}. Run ./duban test or ./duban check: they install it, once\n"
+    )
 
 
 #: What takes long to import, and what only services need.

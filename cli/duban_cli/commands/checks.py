@@ -44,6 +44,7 @@ async def check(as_json: AsJson = False) -> None:
 
     Example: duban check
     """
+    _have(*{argv[0] for argv in _CHECKS.values()})
     running = [asyncio.create_task(_run(name, argv)) for name, argv in _CHECKS.items()]
     failed = 0
     for finished in asyncio.as_completed(running):
@@ -63,12 +64,9 @@ async def check(as_json: AsJson = False) -> None:
 async def _run(name: str, argv: list[str]) -> Result:
     began = time.monotonic()
     program, *arguments = argv
-    try:
-        process = await asyncio.create_subprocess_exec(
-            _BIN / program, *arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-    except FileNotFoundError:
-        return Result(name, 127, 0.0, f"{program} is not installed beside {sys.executable}: run ./duban check")
+    process = await asyncio.create_subprocess_exec(
+        _BIN / program, *arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     said, _ = await process.communicate()
     assert process.returncode is not None
     return Result(name, process.returncode, time.monotonic() - began, said.decode(errors="replace"))
@@ -82,6 +80,15 @@ def test(
 
     Example: duban test tests/integration -k replay
     """
+    _have("pytest")
     os.chdir(ROOT)
     argv = [str(_BIN / "pytest"), *(arguments or []), *context.args]
     raise typer.Exit(subprocess.run(argv, check=False).returncode)  # noqa: S603 - the developer's own arguments
+
+
+def _have(*programs: str) -> None:
+    """End the command unless the developer's tools are there: a venv has them only once the launcher was asked."""
+    missing = sorted(program for program in programs if not (_BIN / program).exists())
+    if missing:
+        say = f"not installed in {_BIN}: {', '.join(missing)}. Run ./duban test or ./duban check: they install it, once"
+        fail(Code.FAILURE, say)
