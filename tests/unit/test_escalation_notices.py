@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
 import pytest
 import standardwebhooks
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from duban.clock import DrivenClock
 from duban.errors import SettingsError, Unavailable
@@ -24,7 +30,7 @@ from duban_escalation.notices.deliveries import MemoryDeliveries
 from duban_escalation.notices.handler import NoticeHandler
 from duban_escalation.notices.journal import Channel, Journal, Outcome
 from duban_escalation.notices.signature import Signer
-from duban_escalation.notices.webhook import NoticeRefused, Webhook
+from duban_escalation.notices.webhook import NoticeRefused, Webhook, client
 from duban_escalation.settings import EscalationSettings
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
@@ -249,3 +255,44 @@ def test_a_webhook_without_a_secret_is_refused(monkeypatch: pytest.MonkeyPatch) 
         EscalationSettings.load()
     monkeypatch.setenv("DUBAN_WEBHOOK_SECRET", f"{SECRET} {OTHER}")
     assert EscalationSettings.load().webhook_url is not None
+
+
+def own_authority(folder: Path) -> ssl.SSLContext:
+    """A server's context whose certificate only itself vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "pem").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "pem")
+    return context
+
+
+async def test_a_receiver_whose_certificate_the_system_does_not_trust_is_told_nothing_and_the_notice_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        told.append(await reader.read(1))
+        writer.close()
+
+    # What the environment says counts for nothing: whoever sets it could else read every notice.
+    context = own_authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "pem"))
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
+        url = f"https://localhost:{server.sockets[0].getsockname()[1]}/"
+        async with client(allow_private=True, timeout=5, connections=1) as http:
+            untrusted = Webhook(http, url, Signer.of(SECRET), DrivenClock(AT), Journal())
+            with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
+                await untrusted.send(notice(1))
+    assert told == []
