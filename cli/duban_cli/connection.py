@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from duban.errors import Unavailable
+from duban.io.availability import is_unavailable
 from duban_local import DATABASE_VARIABLE, KAFKA_VARIABLE
 
 if TYPE_CHECKING:
@@ -72,7 +73,6 @@ async def publishing(known: Settings) -> AsyncIterator[Publisher]:
 @asynccontextmanager
 async def asking(known: Settings) -> AsyncIterator[Reading]:
     """The ledger's views, for questions."""
-    from duban.io.backoff import is_unavailable
     from duban.io.postgres import connect_pool
     from duban_console.ledger import Reading
 

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from duban.errors import DubanError
+from duban.io.availability import is_unavailable
 
 P = ParamSpec("P")
 
@@ -102,9 +103,6 @@ def code_of(error: Exception) -> Code:
     for kind in type(error).__mro__:
         if (code := _ENDS.get(f"{kind.__module__}.{kind.__qualname__}")) is not None:
             return code
-    # It knows the errors of both clients, so it is imported only for an error that may be one of theirs.
-    from duban.io.backoff import is_unavailable
-
     if is_unavailable(error):
         return Code.UNAVAILABLE
     raise error

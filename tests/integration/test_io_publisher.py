@@ -12,7 +12,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from duban.errors import RecordTooLarge, Unavailable
-from duban.io.backoff import dependency
+from duban.io.availability import dependency
 from duban.io.broker import durability
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings

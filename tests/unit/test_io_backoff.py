@@ -9,7 +9,8 @@ import pytest
 from aiokafka import errors as kafka
 
 from duban.errors import Unavailable, Undecodable
-from duban.io.backoff import backoff, dependency, until_available
+from duban.io.availability import dependency
+from duban.io.backoff import backoff, until_available
 
 AWAY = [
     asyncpg.ConnectionDoesNotExistError("gone"),

@@ -15,7 +15,7 @@ from uuid import UUID
 import asyncpg
 
 from duban.errors import Unavailable
-from duban.io.backoff import is_unavailable
+from duban.io.availability import is_unavailable
 from duban.messages.envelope import derived_id
 from duban.messages.events import Refused
 from duban.messages.problem import Problem

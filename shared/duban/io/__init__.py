@@ -12,7 +12,8 @@
     feeds         packs and the driven clock, kept up to date while a service runs
     http          an HTTP server as a part of a service
     faults        what it answers that is no success, in one shape; the limit of a body
-    backoff       how long to wait, and which errors mean "wait" instead of "wrong"
+    availability  which errors mean "wait" instead of "wrong"
+    backoff       how long to wait
     postgres      pools; migrations: numbered SQL files
     logs, metrics, health, crash_points
     service       the composition that every service's ``__main__`` calls

@@ -1,4 +1,4 @@
-"""Which errors mean "wait" instead of "wrong", and how long to wait."""
+"""How long to wait for a dependency that is away."""
 
 from __future__ import annotations
 
@@ -7,52 +7,13 @@ import random
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
-import asyncpg
 import structlog
-from aiokafka.errors import CommitFailedError, IllegalStateError, InvalidTopicError, KafkaError
 
-from duban.errors import Unavailable
+from duban.io.availability import is_unavailable
 from duban.io.metrics import RETRIES
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
-
-#: Classes of SQLSTATE that are no message's fault: connection, credentials, a database that is not there (yet),
-#: resources and disk, operator intervention, system error.
-_PASSING_CLASSES = ("08", "28", "3D", "53", "57", "58")
-#: Single states that pass: serialization failure, deadlock, read-only (a standby before its promotion), lock timeout.
-_PASSING_STATES = ("40001", "40P01", "25006", "55P03")
-
-#: What the broker would answer next time, too.
-_NOT_PASSING = (CommitFailedError, IllegalStateError, InvalidTopicError)
-
-
-def dependency(error: BaseException) -> str | None:
-    """The dependency whose absence ``error`` means (``database``, ``broker``, ``other``), or None if it is a fault."""
-    if isinstance(error, asyncpg.PostgresError):
-        state = error.sqlstate or ""
-        return "database" if state in _PASSING_STATES or state.startswith(_PASSING_CLASSES) else None
-    if isinstance(error, asyncpg.InterfaceError):
-        return "database" if _lost(error) else None
-    if isinstance(error, KafkaError):
-        return None if isinstance(error, _NOT_PASSING) else "broker"
-    if isinstance(error, Unavailable):
-        cause = error.__cause__
-        return (dependency(cause) if cause is not None else None) or "other"
-    if isinstance(error, (OSError, TimeoutError, asyncio.IncompleteReadError)):
-        return "other"
-    return None
-
-
-def is_unavailable(error: BaseException) -> bool:
-    """Whether the same call may succeed later, because a dependency is away and nothing is wrong with the message."""
-    return dependency(error) is not None
-
-
-def _lost(error: asyncpg.InterfaceError) -> bool:
-    """asyncpg reports a lost connection and a wrong argument with one class; only the words tell them apart."""
-    words = str(error)
-    return ("connection" in words and "closed" in words) or "released back to the pool" in words or "closing" in words
 
 
 def backoff(first: float = 0.1, most: float = 5.0) -> Iterator[float]:

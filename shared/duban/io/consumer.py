@@ -17,7 +17,8 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, Ka
 from aiokafka.structs import TopicPartition
 
 from duban.errors import Unavailable
-from duban.io.backoff import backoff, dependency, until_available
+from duban.io.availability import dependency
+from duban.io.backoff import backoff, until_available
 from duban.io.batch import Answers, Fetched, Handle, Handler, Source, Work
 from duban.io.broker import connection
 from duban.io.crash_points import crash_point

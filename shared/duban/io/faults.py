@@ -16,7 +16,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import Receive, Scope, Send
 
 from duban.errors import Fault, RecordTooLarge, Unavailable
-from duban.io.backoff import is_unavailable
+from duban.io.availability import is_unavailable
 
 _log = structlog.get_logger(__name__)
 _JSON: Final = "application/json"

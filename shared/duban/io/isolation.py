@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from duban.errors import HandlerBroken
-from duban.io.backoff import is_unavailable
+from duban.io.availability import is_unavailable
 
 I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741

@@ -23,7 +23,8 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import TopicPartition
 
 from duban.errors import RecordTooLarge, Unavailable
-from duban.io.backoff import is_unavailable, until_available
+from duban.io.availability import is_unavailable
+from duban.io.backoff import until_available
 from duban.io.broker import connection
 from duban.io.metrics import PUBLISH_SECONDS, PUBLISHED
 from duban.io.settings import Settings

@@ -26,7 +26,8 @@ import uvloop
 
 from duban.errors import DubanError
 from duban.io import broker, logs, postgres
-from duban.io.backoff import is_unavailable, until_available
+from duban.io.availability import is_unavailable
+from duban.io.backoff import until_available
 from duban.io.consumer import OnPartitions, Runner, Source
 from duban.io.health import Health
 from duban.io.migrations import migrate

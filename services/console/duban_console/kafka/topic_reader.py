@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
 
 from duban.errors import Unavailable
-from duban.io.backoff import is_unavailable
+from duban.io.availability import is_unavailable
 from duban.io.broker import connection
 from duban.io.settings import Settings
 

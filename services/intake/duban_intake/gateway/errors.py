@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from duban.errors import Unavailable
-from duban.io.backoff import is_unavailable
+from duban.io.availability import is_unavailable
 from duban.io.faults import answer
 from duban_intake.vault.desk import VaultRefused
 from duban_intake.vault.seal import Unsealable
