@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from duban.io.settings import Settings
+from typing import TYPE_CHECKING
+
 from duban_cli.connection import asking
 from duban_cli.output import Code, err, fail
 from duban_console.ledger import BadCursor, Filters, Page
+
+if TYPE_CHECKING:
+    from duban.io.settings import Settings
 
 
 async def page_of(known: Settings, filters: Filters, limit: int, cursor: str | None) -> Page:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
 import typer
 from rich.markup import escape
 
-from duban.io.settings import Settings
 from duban.messages.commands import Command
 from duban.messages.envelope import Message, encode
 from duban_cli.commands.problem import found_problem
@@ -19,6 +18,9 @@ from duban_cli.output import AsJson, Code, InUtc, command, err, fail, out, shown
 from duban_cli.zones import zones
 from duban_console.action import ACTIONS, InvalidAction, action_message, parsed
 from duban_console.ledger import Outcome, Reading
+
+if TYPE_CHECKING:
+    from duban.io.settings import Settings
 
 SOURCE = "duban/cli"
 _HELP = f"One of: {', '.join(ACTIONS)}."

@@ -9,14 +9,13 @@ from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from duban.errors import PackError
-from duban.io.settings import Settings
 from duban.messages.problem import Event
 from duban.policy import PolicyPack, Rules
 from duban.policy.library import Library
@@ -32,6 +31,9 @@ from duban_console.assessment.sheet_formats import to_csv, to_geojson, to_json
 from duban_console.assessment.words import Language
 from duban_console.assessment_input import from_file, from_ledger, from_readings
 from duban_console.packs import publication as packs
+
+if TYPE_CHECKING:
+    from duban.io.settings import Settings
 
 
 class Format(StrEnum):

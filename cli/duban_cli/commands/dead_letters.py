@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from duban.io.settings import Settings
 from duban_cli.connection import publishing, settings
 from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
 from duban_console.kafka.dead_letters import SUFFIX, Reason, Returned, counted, reason_of, returned
 from duban_console.kafka.record_format import shown
 from duban_console.kafka.topic_reader import Raw, records, topics_of
+
+if TYPE_CHECKING:
+    from duban.io.settings import Settings
 
 dlq_app = typer.Typer(no_args_is_help=True, help="Dead letters: what could not be handled, why, and back again.")
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from duban.io.settings import Settings
 from duban.messages import commands as do
 from duban.messages.envelope import Message, encode
 from duban.policy import PolicyPack, Rules
@@ -24,6 +23,9 @@ from duban_console.assessment_input import from_ledger
 from duban_console.inspection_draw import SOURCE, Draw
 from duban_console.ledger import Outcome
 from duban_console.packs import publication as packs
+
+if TYPE_CHECKING:
+    from duban.io.settings import Settings
 
 #: The finest step of the ledger's instants: what happened at the very instant is in the draw.
 _STEP = timedelta(microseconds=1)

@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.markup import escape
@@ -14,8 +14,6 @@ from rich.table import Table
 
 from duban.calendar import CalendarNotice
 from duban.errors import PackError
-from duban.io.publisher import Publisher
-from duban.io.settings import Settings
 from duban.policy import PolicyPack, PublishedCalendar, Rules
 from duban.policy.advice import Advice, advice
 from duban_cli.connection import asking, present, publishing, settings
@@ -24,6 +22,10 @@ from duban_console.pack_text import Language, differences, explained, in_words, 
 from duban_console.packs import publication as packs
 from duban_console.packs.recomputation import recompute
 from duban_local import ROOT
+
+if TYPE_CHECKING:
+    from duban.io.publisher import Publisher
+    from duban.io.settings import Settings
 
 pack_app = typer.Typer(no_args_is_help=True, help="Policy packs and calendars: check, explain, compare, publish, list.")
 

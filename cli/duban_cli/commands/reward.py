@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from duban.io.settings import Settings
 from duban.messages.handle import handle_of
 from duban.moves import Kind, Status
 from duban.policy import PolicyPack
@@ -23,6 +22,9 @@ from duban_console.api.responses import as_json as jsonable
 from duban_console.ledger import Filters
 from duban_console.packs import publication as packs
 from duban_console.rewards import Desk, RewardTold, reward_told
+
+if TYPE_CHECKING:
+    from duban.io.settings import Settings
 
 reward_app = typer.Typer(no_args_is_help=True, help="Rewards (举报奖励) for reports that proved true.")
 
@@ -40,14 +42,12 @@ async def status(
 
     Example: duban reward status < code.txt
     """
-    from duban_console.api.routes.rewards import why_declined  # brings the server with it, which `ls` does not need
-
     code = read_code(code_file)
     known = settings()
     standing, shown_in = await _packs(known, utc=utc)
     async with asking(known) as reading:
         found = [
-            (reward_told(one, standing.get(one.pack), await why_declined(reading, one)), shown_in.get(one.jurisdiction))
+            (reward_told(one, standing.get(one.pack), await reading.why_declined(one)), shown_in.get(one.jurisdiction))
             for one in await reading.rewards(handle_of(code))
         ]
     if not found:

@@ -6,7 +6,6 @@ from contextlib import aclosing
 from typing import Annotated, Any
 
 import typer
-from aiokafka.structs import TopicPartition
 from rich.markup import escape
 from rich.table import Table
 
@@ -17,7 +16,6 @@ from duban_console.kafka.dead_letters import SUFFIX
 from duban_console.kafka.lag import ends_of, lags
 from duban_console.kafka.record_format import one_line, unpacked
 from duban_console.kafka.topic_reader import Raw, administering, records, topics_of
-from duban_local import topics
 
 #: What people call a topic.
 SHORT = {
@@ -108,6 +106,8 @@ async def apply(
 
     Example: duban topics apply --dry-run
     """
+    from duban_local import topics
+
     known = settings()
     await topics_of(known)
     client = connection(known, "duban-cli")
@@ -130,6 +130,8 @@ async def ls(as_json: AsJson = False) -> None:
 
     Example: duban topics ls
     """
+    from aiokafka.structs import TopicPartition
+
     known = settings()
     async with administering(known) as admin:
         described: list[dict[str, Any]] = await admin.describe_topics()

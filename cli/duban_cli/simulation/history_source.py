@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-
-import asyncpg
+from typing import TYPE_CHECKING
 
 from duban.io.decode import delivery
-from duban.io.settings import Settings
 from duban.messages.events import PROBLEMS, ProblemEvent
 from duban.messages.problem import Event
 from duban.policy.library import Library
@@ -15,6 +13,9 @@ from duban_cli.simulation.history import Step, folded
 from duban_console.kafka.topic_reader import records
 from duban_console.ledger import asking
 from duban_console.packs import publication as packs
+
+if TYPE_CHECKING:
+    from duban.io.settings import Settings
 
 _EVENTS = """
     select body from router.published_events
@@ -40,6 +41,8 @@ async def from_ledger(settings: Settings, jurisdiction: str) -> list[Step]:
 
 
 async def _bodies(settings: Settings, jurisdiction: str) -> AsyncIterator[str]:
+    import asyncpg
+
     connection = await asyncpg.connect(settings.database.get_secret_value())
     try:
         async with connection.transaction(readonly=True):

@@ -8,7 +8,7 @@ from contextlib import closing
 from datetime import date, datetime
 from math import isfinite
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import orjson
@@ -16,11 +16,13 @@ from pydantic import ValidationError
 
 from duban.errors import Undecodable
 from duban.io.postgres import connect_pool
-from duban.io.settings import Settings
 from duban.messages.envelope import first_fault
 from duban.messages.problem import Event
 from duban_console.assessment.rows.targets import Reading
 from duban_console.ledger import asking
+
+if TYPE_CHECKING:
+    from duban.io.settings import Settings
 
 #: The columns of a file of readings.
 _READING: Final = ("target", "read_on", "value")

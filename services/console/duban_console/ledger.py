@@ -9,10 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
-
-import asyncpg
 
 from duban.errors import Unavailable
 from duban.io.availability import is_unavailable
@@ -21,6 +19,9 @@ from duban.messages.events import Refused
 from duban.messages.problem import Problem
 from duban.moves import Kind, Status
 from duban_console.chain import Line, first_broken
+
+if TYPE_CHECKING:
+    import asyncpg
 
 _STATE = "select state from router.published_problems where id = $1"
 _BY_NUMBER = "select id from router.published_problems where number = $1"
@@ -55,8 +56,6 @@ LISTINGS = """
     order by registered_at, id
 """
 OF_SUBJECT = "select state from router.published_problems where subject = $1 order by registered_at, id"
-#: A ledger that no router of today has migrated yet: not there, but coming.
-_NOT_YET = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidSchemaNameError)
 
 
 class BadCursor(ValueError):
@@ -195,13 +194,25 @@ class Reading:
             rows = await self._pool.fetch(OF_SUBJECT, handle)
         return _of_kind(Kind.REWARD, rows)
 
+    async def why_declined(self, reward: Problem) -> str | None:
+        """The reason why ``reward`` was declined; None where it was not."""
+        if "declined" not in reward.marks:
+            return None
+        history = await self.history(reward.id)
+        lines = history.lines if history else []
+        return next((line.event.reason for line in lines if line.event.change.kind == "declined"), None)
+
 
 @asynccontextmanager
 async def asking() -> AsyncIterator[None]:
     """Turn what asyncpg raises while the ledger is away into :class:`Unavailable`."""
+    import asyncpg
+
+    # A ledger that no router of today has migrated yet: not there, but coming.
+    not_yet = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidSchemaNameError)
     try:
         yield
-    except _NOT_YET as error:
+    except not_yet as error:
         raise Unavailable("the ledger is not there yet: start the router once, it lays out its tables") from error
     except Exception as error:
         if is_unavailable(error):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
-from typing import Any
-
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from typing import TYPE_CHECKING, Any
 
 from duban.errors import Unavailable
-from duban.io.settings import Settings
+
+if TYPE_CHECKING:
+    from duban.io.settings import Settings
 
 
 def connection(settings: Settings, client_id: str) -> dict[str, Any]:
@@ -37,6 +36,9 @@ async def durability(settings: Settings, topics: Iterable[str]) -> str:
     Raises:
         Unavailable: naming a topic that is not there (yet).
     """
+    from aiokafka.admin import AIOKafkaAdminClient
+    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
     names = sorted(topics)
     admin = AIOKafkaAdminClient(**connection(settings, "duban-durability"))
     await admin.start()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TypeVar
-
-from aiokafka import ConsumerRecord
+from typing import TYPE_CHECKING, TypeVar
 
 from duban.errors import Undecodable
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Payload, decode
+
+if TYPE_CHECKING:
+    from aiokafka import ConsumerRecord
 
 D = TypeVar("D", bound=Payload, covariant=True)
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
-
-import asyncpg
+from typing import TYPE_CHECKING
 
 from duban.errors import SettingsError
-from duban.io.settings import Settings
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from duban.io.settings import Settings
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 async def connect_pool(settings: Settings, schema: str) -> asyncpg.Pool[asyncpg.Record]:
     """A pool of connections whose ``search_path`` is ``schema``, named after it in ``pg_stat_activity``."""
+    import asyncpg
+
     checked(schema)
     pool = await asyncpg.create_pool(
         settings.database.get_secret_value(),
@@ -34,6 +39,8 @@ async def connect_pool(settings: Settings, schema: str) -> asyncpg.Pool[asyncpg.
 
 async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:
     """Whether the database answers now."""
+    import asyncpg
+
     try:
         return bool(await pool.fetchval("select true", timeout=2.0))
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from aiokafka.structs import TopicPartition
-
-from duban.io.settings import Settings
 from duban_console.kafka.topic_reader import administering, looking, topics_of
+
+if TYPE_CHECKING:
+    from aiokafka.structs import TopicPartition
+
+    from duban.io.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
-from aiokafka import ConsumerRecord
 from rich.markup import escape
 
 from duban.messages.commands import Collect
 
-Raw = ConsumerRecord[bytes, bytes]
+if TYPE_CHECKING:
+    from aiokafka import ConsumerRecord
+
+Raw: TypeAlias = "ConsumerRecord[bytes, bytes]"
 #: Stands for the code with which a reward is collected: it is money in the hands of whoever reads it.
 _HIDDEN = "(not shown)"
 

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
-
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.structs import TopicPartition
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from duban.errors import Unavailable
 from duban.io.availability import is_unavailable
 from duban.io.broker import connection
-from duban.io.settings import Settings
 
-Raw = ConsumerRecord[bytes, bytes]
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaConsumer, ConsumerRecord
+    from aiokafka.structs import TopicPartition
+
+    from duban.io.settings import Settings
+
+Raw: TypeAlias = "ConsumerRecord[bytes, bytes]"
 _POLL_MS = 250
 
 
 @asynccontextmanager
 async def administering(settings: Settings) -> AsyncIterator[Any]:
     """Kafka's admin client; :class:`Unavailable` when no broker answers."""
+    from aiokafka.admin import AIOKafkaAdminClient
+
     admin = AIOKafkaAdminClient(**connection(settings, "duban-console"))
     try:
         try:
@@ -36,6 +39,8 @@ async def administering(settings: Settings) -> AsyncIterator[Any]:
 @asynccontextmanager
 async def looking(settings: Settings, topics: Iterable[str]) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of no group on all of ``topics``, which exist; :class:`Unavailable` when no broker answers."""
+    from aiokafka import AIOKafkaConsumer
+
     consumer = AIOKafkaConsumer(
         *topics,
         **connection(settings, "duban-console"),

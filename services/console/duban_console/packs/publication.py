@@ -6,18 +6,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import yaml
 
 from duban.calendar import CalendarNotice
 from duban.errors import CalendarError, DubanError, PackError
 from duban.io.decode import delivery
-from duban.io.publisher import Publisher
-from duban.io.settings import Settings
 from duban.messages.envelope import Message, Record, derived_id, encode
 from duban.policy import PACKS, PolicyPack, PublishedCalendar, Rules, load_calendar, load_pack
 from duban_console.kafka.topic_reader import records
+
+if TYPE_CHECKING:
+    from duban.io.publisher import Publisher
+    from duban.io.settings import Settings
 
 SOURCE = "duban/console"
 Published = PolicyPack | PublishedCalendar

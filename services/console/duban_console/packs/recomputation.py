@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from duban.calendar import CalendarNotice
-from duban.io.publisher import Publisher
 from duban.messages.commands import ENGINE, Actor, Recompute
 from duban.messages.envelope import Message, Record, derived_id, encode
 from duban.messages.problem import Problem
@@ -13,6 +13,9 @@ from duban.moves import OPEN
 from duban.policy import PolicyPack
 from duban_console.ledger import Filters, Reading
 from duban_console.packs.publication import SOURCE, Published
+
+if TYPE_CHECKING:
+    from duban.io.publisher import Publisher
 
 _PAGE = 500
 

@@ -48,13 +48,4 @@ def serve_rewards(app: FastAPI, reading: Reading, library: Library) -> None:
 
     async def told(record: Problem) -> RewardTold:
         rules = library.rules(record.pack)
-        return reward_told(record, rules.pack if rules else None, await why_declined(reading, record))
-
-
-async def why_declined(reading: Reading, record: Problem) -> str | None:
-    """The reason why a reward was declined; None where it was not."""
-    if "declined" not in record.marks:
-        return None
-    history = await reading.history(record.id)
-    lines = history.lines if history else []
-    return next((line.event.reason for line in lines if line.event.change.kind == "declined"), None)
+        return reward_told(record, rules.pack if rules else None, await reading.why_declined(record))
