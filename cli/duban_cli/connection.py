@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from duban.errors import Unavailable
 from duban.io.availability import is_unavailable
-from duban_local import DATABASE_VARIABLE, KAFKA_VARIABLE
+from duban_cli.engine_note import note_of
+from duban_local import DATABASE_VARIABLE, FOLDER, KAFKA_VARIABLE
 
 if TYPE_CHECKING:
     from duban.io.publisher import Publisher
@@ -41,8 +42,7 @@ def settings() -> Settings:
 
 
 def _running_here() -> dict[str, Any]:
-    from duban_cli.system import note_of
-    from duban_local.stack import FOLDER, find_running
+    from duban_local.stack import find_running
 
     folder = Path(os.environ.get(FOLDER_VARIABLE) or FOLDER)
     found = find_running(folder)

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -27,6 +26,7 @@ from pydantic import SecretStr
 
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
+from duban_cli.engine_note import leave_note, remove_note
 from duban_console.packs import publication as packs
 from duban_local import DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT, topics
 from duban_local.children import LOOPBACK, Say, StackError, free_port, until
@@ -34,7 +34,6 @@ from duban_local.stack import Stack, silent
 from duban_local.supervisor import Service, Supervisor, answers
 
 STORY_BEGINS: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_NOTE = "engine.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +179,12 @@ async def _engine(
         planned = [_service(name, system, env, free=free) for name in wanted]
         system.supervisor = Supervisor(planned, stack.folder / "logs", say=say)
         async with system.supervisor:
-            _leave_note(system)
+            # For a second terminal: on which clock the engine runs, and where it is called.
+            leave_note(stack.folder, {"clock": clock, "urls": system.urls, "health": system.health})
             try:
                 yield system
             finally:
-                (stack.folder / _NOTE).unlink(missing_ok=True)
+                remove_note(stack.folder)
 
 
 def _ordered(services: Iterable[str]) -> list[str]:
@@ -225,16 +225,3 @@ def _service(name: str, system: System, env: Mapping[str, Mapping[str, str]], *,
         system.urls[name] = f"http://{LOOPBACK}:{variables[process.variable]}"
     argv = [sys.executable, "-m", process.module]
     return Service(name, argv, variables, ready=f"{system.health[name]}/readyz")
-
-
-def _leave_note(system: System) -> None:
-    """For a second terminal: on which clock the engine runs, and where it is called."""
-    note = {"clock": system.settings.clock, "urls": system.urls, "health": system.health}
-    (system.folder / _NOTE).write_text(json.dumps(note))
-
-
-def note_of(folder: Path) -> dict[str, object]:
-    """What the engine that runs in ``folder`` has written down of itself; empty when only the stack runs."""
-    place = folder / _NOTE
-    found: dict[str, object] = json.loads(place.read_text()) if place.exists() else {}
-    return found

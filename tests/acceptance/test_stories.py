@@ -20,9 +20,9 @@ from typer.testing import CliRunner
 from duban.messages.changes import Escalated
 from duban.moves import Kind
 from duban_cli import app
-from duban_cli.commands.demo import played
 from duban_cli.demo.cities import City, named, names
 from duban_cli.demo.differences import differences, otherwise
+from duban_cli.demo.performance import played
 from duban_cli.demo.rehearsal import Rehearsal
 from duban_cli.demo.summary import Programme, Summary
 from tests.given import ROOT

@@ -101,6 +101,22 @@ print("\\n".join(sys.modules))
 """
 
 
+#: Calls in one process: how each ended, and below it what all of them loaded.
+CALLED_ALL = """
+import contextlib, io, json, sys
+from duban_cli import main
+codes = []
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["duban", *arguments]
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            main()
+        except SystemExit as ended:
+            codes.append(ended.code)
+print(json.dumps(codes), *sys.modules, sep="\\n")
+"""
+
+
 @pytest.mark.parametrize(
     "arguments", [["--help"], [], ["fly"], ["check", "--help"], ["vault", "ask", "--help"]], ids=str
 )
@@ -112,6 +128,43 @@ def test_what_needs_no_engine_imports_no_client_and_no_pack(arguments: list[str]
     assert arguments == ["fly"] or not loaded & UNUSED_BY_HELP
     called = {one for one in loaded if one.startswith("duban_cli.commands.")}
     assert len(called) == bool(arguments and arguments[0] in COMMANDS)
+
+
+#: What speaks with a broker, a database or over HTTP, and what only services need.
+CLIENTS = {
+    "aiokafka", "asyncpg", "httpx2", "fastapi", "starlette", "uvicorn", "structlog", "prometheus_client", "psutil",
+    "pydantic_settings", "duban.io.publisher",
+}  # fmt: skip
+#: The groups of commands that know what a policy is.
+OF_POLICY = {"bulletin", "draw", "simulate", "replay", "reward", "report", "pack"}
+LOADS = {
+    "the help of whoever knows no policy": (
+        [[*words, "--help"] for words in ALL if words[0] not in OF_POLICY],
+        CLIENTS | UNUSED_BY_HELP | {"duban.policy", "rich.live"},
+    ),
+    "the help of all others": (
+        [[*words, "--help"] for words in ALL if words[0] in OF_POLICY],
+        CLIENTS | UNUSED_BY_HELP,
+    ),
+    "lint, explain, diff": (
+        [["pack", "lint", str(SMALL)], ["pack", "explain", str(SMALL)], ["pack", "diff", str(SMALL), str(SMALL)]],
+        CLIENTS | UNUSED_BY_HELP | {"typer.rich_utils", "rich.live", "duban_cli.simulation"},
+    ),
+    "simulate": (
+        [["simulate", str(SMALL), "--reports", "/dev/null", "--calendar", str(ROOT / "deploy/calendars/cn.yaml")]],
+        CLIENTS | UNUSED_BY_HELP | {"typer.rich_utils"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LOADS)
+def test_a_command_loads_what_it_needs_and_no_more(case: str) -> None:
+    calls, others = LOADS[case]
+    done = subprocess.run([sys.executable, "-c", CALLED_ALL, json.dumps(calls)], capture_output=True, text=True)
+    codes, *loaded = done.stdout.splitlines()
+    assert json.loads(codes) == [0] * len(calls)
+    assert "duban_cli.catalogue" in loaded
+    assert not set(loaded) & others
 
 
 def test_what_help_leaves_out_is_there_for_whoever_imports_it_later() -> None:

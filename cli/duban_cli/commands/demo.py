@@ -5,28 +5,17 @@ from __future__ import annotations
 import asyncio
 import json as jsonlib
 import sys
-import time
-from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import structlog
 import typer
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
 from duban.errors import DubanError
-from duban_cli.demo import boston, cities
-from duban_cli.demo.board import board
-from duban_cli.demo.feed import Feed
-from duban_cli.demo.player import Player
-from duban_cli.demo.summary import Programme, Summary, faults, read_ledger, summarise
-from duban_cli.system import System, running
-from duban_local import ROOT
 
-_BOSTON_FILES = (ROOT / "deploy/packs/boston-311.yaml", ROOT / "deploy/calendars/boston.yaml")
+if TYPE_CHECKING:
+    from duban_cli.demo.summary import Summary
 
 
 def demo(
@@ -57,13 +46,17 @@ def demo(
 
     Example: duban demo --story our-city-story.yaml --pack our-city.yaml --json
     """
+    import structlog
+
+    from duban_cli.demo.performance import played, programmes
+
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     try:
-        programmes = list(_programmes(city or [], story, pack, calendar))
+        chosen = list(programmes(city or [], story, pack, calendar))
     except DubanError as error:
         raise typer.BadParameter(str(error)) from None
     adds_up = True
-    for programme in programmes:
+    for programme in chosen:
         summary, found = asyncio.run(played(programme, Console(stderr=True, quiet=json), quiet=json))
         if json:
             sys.stdout.write(jsonlib.dumps(summary.json()) + "\n")
@@ -73,65 +66,6 @@ def demo(
             sys.stderr.write(f"does not add up: {fault}\n")
         adds_up = adds_up and not found
     raise typer.Exit(0 if adds_up else 1)
-
-
-def _programmes(names: list[str], story: Path | None, pack: Path | None, calendar: Path | None) -> Iterator[Programme]:
-    if story is None and (pack or calendar):
-        raise DubanError("--pack and --calendar go with --story")
-    if not names and story is None:
-        yield Programme(_boston(), cities.named("mianyang"))
-    for name in names:
-        yield Programme(_boston()) if name == boston.JURISDICTION else Programme(city=cities.named(name))
-    if story is not None:
-        yield Programme(city=cities.load(story, pack, calendar))
-
-
-def _boston() -> boston.Boston:
-    return boston.load(cities.STORIES / "boston-2015.csv", cities.STORIES / "boston-mapping.yaml")
-
-
-async def played(programme: Programme, console: Console, *, quiet: bool) -> tuple[Summary, list[str]]:
-    """Play ``programme`` on a system of its own: the figures, and everything that does not add up, in words."""
-    begun = time.monotonic()
-    rehearsed = programme.rehearsed()
-    files = [*(_BOSTON_FILES if programme.boston else ()), *(programme.city.files if programme.city else ())]
-
-    def say(part: str, line: str) -> None:
-        console.print(f"[bold]{part:<12}[/] {line}")
-
-    async with running(clock="driven", publish=files, partitions=1, say=say) as system, Feed(system.settings) as feed:
-        say("playing", f"{programme.reports} reports: {', then '.join(programme.names)}")
-        await _play(system, feed, programme, console, quiet)
-        ledger = await read_ledger(system.database)
-        summary = summarise(programme, rehearsed, feed, ledger, time.monotonic() - begun)
-        return summary, list(faults(summary, programme, rehearsed, feed, ledger))
-
-
-async def _play(system: System, feed: Feed, programme: Programme, console: Console, quiet: bool) -> None:
-    east, city = programme.boston, programme.city
-    with Live(console=console, refresh_per_second=8, transient=False, auto_refresh=not quiet) as live:
-        show = _shower(live, feed, programme, quiet)
-        async with Player(system.settings, feed, show) as player:
-            if east:
-                await player.play(east.scenes, boston.UNTIL)
-            if city:
-                await player.play(city.scenes, city.until, city.stops)
-
-
-def _shower(live: Live, feed: Feed, programme: Programme, quiet: bool) -> Callable[[datetime, int], None]:
-    """What refreshes the board after a step, some eight times a second."""
-    last = 0.0
-    east, city = programme.boston, programme.city
-    scenes = (len(east.scenes) if east else 0) + (len(city.entries) if city else 0)
-    zones = {boston.JURISDICTION: boston.ZONE, **({city.name: city.story.zone} if city else {})}
-
-    def show(at: datetime, played: int) -> None:
-        nonlocal last
-        if not quiet and time.monotonic() - last > 0.12:
-            last = time.monotonic()
-            live.update(board(feed, at, played / scenes if scenes else 1.0, zones))
-
-    return show
 
 
 def _print(summary: Summary, found: list[str]) -> None:

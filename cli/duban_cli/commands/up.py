@@ -6,16 +6,18 @@ import asyncio
 import signal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
 
 from duban_cli.connection import FOLDER_VARIABLE
 from duban_cli.output import command, err
-from duban_cli.system import SERVICES, System, running
-from duban_local.children import Say
-from duban_local.stack import FOLDER
+from duban_local import FOLDER
+
+if TYPE_CHECKING:
+    from duban_cli.system import System
+    from duban_local.children import Say
 
 
 class ClockName(StrEnum):
@@ -40,6 +42,8 @@ async def up(
 
     Example: duban up --fresh
     """
+    from duban_cli.system import SERVICES, running
+
     console = err()
 
     def say(part: str, line: str) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 
-import httpx2
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from duban.errors import Unavailable
 from duban_cli.connection import FOLDER_VARIABLE
+from duban_cli.engine_note import note_of
 from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_local import FOLDER
+
+if TYPE_CHECKING:
+    import httpx2
 
 GATEWAY_VARIABLE: Final = "DUBAN_GATEWAY"
 #: How a command ends when the gateway does not do as told.
@@ -178,6 +182,8 @@ async def _get(gateway: str | None, path: str, **query: Any) -> dict[str, Any]:
 
 async def _asked(gateway: str | None, method: str, path: str, **rest: Any) -> dict[str, Any]:
     """What the gateway answers; ends the command with its words where it does not do as told."""
+    import httpx2
+
     url = gateway or _gateway_here()
     try:
         async with httpx2.AsyncClient(base_url=url, timeout=30) as client:
@@ -202,9 +208,7 @@ def _words(answer: httpx2.Response) -> str:
 
 def _gateway_here() -> str:
     """The gateway of the engine that runs here, else where one would listen by its settings."""
-    from duban_cli.system import note_of
     from duban_intake.gateway.settings import GatewaySettings
-    from duban_local.stack import FOLDER
 
     urls = note_of(Path(os.environ.get(FOLDER_VARIABLE) or FOLDER)).get("urls", {})
     noted = urls.get("gateway") if isinstance(urls, dict) else None

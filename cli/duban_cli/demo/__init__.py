@@ -10,5 +10,6 @@ feed       what the topics say so far
 player     moves the clock from event to event, and waits at each until every service is idle
 differences  where things did not go as told, or not as on virtual time
 board      the live table
+performance  a programme of stories on a system of its own, from start to summary
 summary    the figures, and whether they add up
 """

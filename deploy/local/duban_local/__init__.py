@@ -14,6 +14,9 @@ from typing import Final
 #: The checkout.
 ROOT: Final = Path(__file__).resolve().parents[3]
 
+#: Where broker and database keep their data and logs, if nothing else is said.
+FOLDER: Final = ROOT / ".duban"
+
 #: What names a broker and a database that run elsewhere.
 KAFKA_VARIABLE: Final = "DUBAN_KAFKA"
 DATABASE_VARIABLE: Final = "DUBAN_DATABASE"

@@ -20,13 +20,12 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Self
 
-from duban_local import DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT, kafka, postgres
+from duban_local import DATABASE_VARIABLE, FOLDER, KAFKA_VARIABLE, kafka, postgres
 from duban_local.children import Say, StackError
 from duban_local.kafka import Broker
 from duban_local.postgres import Database
 
 #: Where the stack lives unless told otherwise: beside the code, out of version control.
-FOLDER = ROOT / ".duban"
 
 
 def silent(part: str, line: str) -> None:
