@@ -107,9 +107,9 @@ class Player:
             await self._lapse(before=at)
             playing = list(together)
             messages = [message for scene in playing for message in scene.messages(self._feed)]
-            await self._publisher.publish([encode(message) for message in messages])
             self._played += sum(scene.order != _STOP for scene in playing)
-            await self._take_in(await self.quiet(), at)
+            if messages:
+                await self._take_in(await self._sent(messages), at)
         await self._lapse(before=until)
         await self._take_in(await self.tick(until), until)
 
@@ -124,7 +124,12 @@ class Player:
 
     async def tick(self, at: datetime) -> dict[TopicPartition, int]:
         """Move the clock to ``at``, and wait until everything that follows is done; the ends of all topics then."""
-        await self._publisher.publish([encode(one) for one in _tick(at)])
+        return await self._sent(_tick(at))
+
+    async def _sent(self, messages: Sequence[Message[Payload]]) -> dict[TopicPartition, int]:
+        """Publish ``messages`` and wait for quiet; some group reads each, so nothing is quiet before one commits."""
+        await self._publisher.publish([encode(one) for one in messages])
+        await self._commits.read_on(_WAIT_MS)
         return await self.quiet()
 
     async def _take_in(self, ends: dict[TopicPartition, int], at: datetime) -> None:
