@@ -9,13 +9,15 @@ from typing import Any, Final
 
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
+from duban.messages.events import GENESIS, LedgerEvent
 from duban.messages.handle import handle_of
-from duban.messages.problem import Deadline, Event, Problem
+from duban.messages.records import AnyRecord, Deadline, Duty, Event, Listing, Problem, Reward, in_words
 from duban.messages.report import Evidence, Filed, Report
 from duban.moves import OF_OTHERS, Status
 from duban.policy import PolicyPack, PublishedCalendar, Rules, load_calendar, load_pack
 from duban.policy.laws import breaches
 from duban.policy.library import Library
+from duban.policy.model.ladder import Obligation
 from duban_router.domain.decision import Decided, Refusal, decide
 
 ROOT = Path(__file__).parents[1]
@@ -90,7 +92,7 @@ class Case:
         self.id = str(derived_id("case"))
         #: What has been given out of the register, or of the budget, before.
         self.allocated = 0
-        self.standing: Problem | None = None
+        self.standing: AnyRecord | None = None
         self.events: list[Event] = []
         self._serial = 0
 
@@ -117,7 +119,7 @@ class Case:
         way[Status.REJECTED] = [*way[Status.REGISTERED], (do.Reject, "office", {"reason": "nothing there"})]
         for command, unit, details in way[status]:
             case.done(command, unit, **details)
-        assert case.problem.status is status
+        assert case.record.status is status
         return case
 
     def _of_others(self, status: Status) -> Case:
@@ -141,18 +143,41 @@ class Case:
         self.apply(model.model_validate({**engine, **begins, **({} if listing else {"handle": handle})}))
         for command, unit, details in way[status]:
             self.done(command, unit, **details)
-        assert self.problem.status is status
+        assert self.record.status is status
         return self
 
     def change_obligation(self, id_: str, **fields: object) -> None:
         """Play under the small pack with one obligation changed."""
         pack = self.rules.pack
-        changed = tuple(one.model_copy(update=fields) if one.id == id_ else one for one in pack.obligations)
+        changed = tuple(
+            Obligation.model_validate({**one.model_dump(), **fields}) if one.id == id_ else one
+            for one in pack.obligations
+        )
         self.rules = Rules(pack.model_copy(update={"obligations": changed}), self.rules.calendar)
 
     @property
-    def problem(self) -> Problem:
+    def record(self) -> AnyRecord:
         assert self.standing is not None
+        return self.standing
+
+    @property
+    def problem(self) -> Problem:
+        assert isinstance(self.standing, Problem)
+        return self.standing
+
+    @property
+    def duty(self) -> Duty:
+        assert isinstance(self.standing, Duty)
+        return self.standing
+
+    @property
+    def listing(self) -> Listing:
+        assert isinstance(self.standing, Listing)
+        return self.standing
+
+    @property
+    def reward(self) -> Reward:
+        assert isinstance(self.standing, Reward)
         return self.standing
 
     def unit_for(self, command: type[do.Command]) -> str:
@@ -162,9 +187,9 @@ class Case:
         if command in (do.Collect, do.DecideAppeal):
             return "water"
         if command is do.FinishPart:
-            return next(iter(self.problem.co_units), "north")
+            return next(iter(self.problem.co_units if isinstance(self.standing, Problem) else ()), "north")
         absent = "office" if command in (do.Refer, do.Reply) else "water"
-        return self.problem.lead_unit or absent
+        return self.record.holder or absent
 
     def advance(self, **by: float) -> None:
         self.now += timedelta(**by)
@@ -198,8 +223,8 @@ class Case:
         return outcome
 
     def escalate(self, deadline: Deadline) -> Decided | Refusal:
-        named = {"obligation": deadline.obligation, "generation": deadline.generation, "level": deadline.level}
-        return self.act(do.Escalate, do.ENGINE, due_at=deadline.due_at, **named)
+        named = {name: getattr(deadline, name) for name in ("obligation", "part", "generation", "level", "due_at")}
+        return self.act(do.Escalate, do.ENGINE, **named)
 
     def lapse(self, obligation: str) -> Decided:
         """Let the next deadline of ``obligation`` come, and take what its ladder says."""
@@ -218,7 +243,7 @@ class Case:
     def apply(self, data: do.Command) -> Decided | Refusal:
         outcome = decide(self.standing, self.message(data), self.rules, self.now, self.allocated)
         if isinstance(outcome, Decided):
-            self.standing = outcome.problem
+            self.standing = outcome.record
             self.events += [event for event, _ in outcome.steps]
         return outcome
 
@@ -227,4 +252,20 @@ class Case:
 
     @property
     def deadlines(self) -> dict[str, Deadline]:
-        return {one.obligation: one for one in self.problem.deadlines}
+        return {in_words(one.obligation, one.part): one for one in self.record.deadlines}
+
+
+def lapses_of(record: AnyRecord) -> dict[str, int]:
+    """How often each obligation has lapsed in it, those that have."""
+    return {in_words(climb.obligation, climb.part): climb.lapses for climb in record.climbs if climb.lapses}
+
+
+def problem_of(record: AnyRecord) -> Problem:
+    """The record, which is a problem."""
+    assert isinstance(record, Problem)
+    return record
+
+
+def ledger_event(event: Event, record: AnyRecord, previous: str = GENESIS, hash_: str = GENESIS) -> LedgerEvent:
+    """The event as the topic tells it, with the record under the name of its kind."""
+    return LedgerEvent.model_validate({"event": event, "previous": previous, "hash": hash_, record.kind.value: record})

@@ -12,8 +12,8 @@ from duban.clock import DrivenClock
 from duban.messages import commands as do
 from duban.messages.delivery import Delivery, Rejected
 from duban.messages.envelope import Message, Record, decode, encode
-from duban.messages.events import PROBLEMS, ProblemEvent, Refused
-from duban.messages.problem import Problem
+from duban.messages.events import PROBLEMS, LedgerEvent, Refused
+from duban.messages.records import AnyRecord
 from duban.messages.report import Report
 from duban.policy import PolicyPack, PublishedCalendar, Rules
 from duban.policy.library import Library
@@ -31,7 +31,7 @@ _PARTITION = 0
 
 
 class Services:
-    """What is sent goes from topic to topic until nothing is left to do; ``problems`` are as last published.
+    """What is sent goes from topic to topic until nothing is left to do; ``records`` are as last published.
 
     ``dead`` are the codes of what went to the dead letters, ``refused`` those of the commands refused.
     """
@@ -40,7 +40,7 @@ class Services:
     reach = START.fire_at
 
     def __init__(self, rules: Rules) -> None:
-        self.problems: dict[UUID, Problem] = {}
+        self.records: dict[UUID, AnyRecord] = {}
         self.dead: list[str] = []
         self.refused: list[str] = []
         self._library, self._clock = Library(), DrivenClock()
@@ -97,15 +97,15 @@ class Services:
             record = waiting.popleft()
             if record.topic == do.Register.TOPIC:
                 waiting += at_once(self._router([self._read(record, do.COMMANDS)]))
-            elif record.topic == ProblemEvent.TOPIC:
+            elif record.topic == LedgerEvent.TOPIC:
                 heard = self._read(record, PROBLEMS)
                 self._note(heard.message.data)
                 waiting += at_once(self._escalation([heard]))
                 waiting += at_once(self._answers([self._read(record, ANSWERS)]))
 
-    def _note(self, data: ProblemEvent | Refused) -> None:
-        if isinstance(data, ProblemEvent):
-            self.problems[data.problem.id] = data.problem
+    def _note(self, data: LedgerEvent | Refused) -> None:
+        if isinstance(data, LedgerEvent):
+            self.records[data.record.id] = data.record
         else:
             self.refused.append(data.code)
 

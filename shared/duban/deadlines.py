@@ -1,59 +1,77 @@
-"""What falls due for a problem, and when: a function of its state, evaluated with every event. Pure."""
+"""What falls due for a record, and when: a function of its state, evaluated with every event. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from duban import duties
 from duban.calendar import Counting, Within
-from duban.messages.problem import Deadline, Mark, Problem
-from duban.moves import Kind
+from duban.messages.records import Deadline, Duty, LedgerRecord, Mark, Problem
 from duban.policy.model.ladder import Obligation
-from duban.policy.rules import Rules
+from duban.policy.rules import Passing, Rules
 
 
-def due(problem: Problem, rules: Rules) -> tuple[Deadline, ...]:
-    """The next deadline of every obligation that runs against ``problem``, soonest first.
+class Owed(NamedTuple):
+    """An obligation that runs now: since when, of which part, and the unit that owes it; None where nobody does."""
+
+    obligation: Obligation
+    since: Mark
+    part: str | None
+    owner: str | None
+
+
+def due(record: LedgerRecord, rules: Rules) -> tuple[Deadline, ...]:
+    """The next deadline of every obligation that runs against ``record``, soonest first.
 
     Acting moves the state, and with it what is due; nothing is cancelled by hand. A deadline that the state carries
     already is kept while its clock has not been set going anew: counting working time is most of the cost. (An
     extension, a pause and a new holiday notice clear them first.)
     """
-    carried = {deadline.obligation: deadline for deadline in problem.deadlines}
-    return tuple(sorted(_running(problem, rules, carried), key=lambda deadline: (deadline.due_at, deadline.obligation)))
+    carried = {(deadline.obligation, deadline.part): deadline for deadline in record.deadlines}
+    return tuple(sorted(_running(record, rules, carried), key=_order))
 
 
-def _running(problem: Problem, rules: Rules, carried: Mapping[str, Deadline]) -> Iterator[Deadline]:
-    for obligation, since, name, owner in owed(problem, rules):
-        climbed = _climbed(problem, name, since)
-        kept = carried.get(name)
-        if kept and _still_holds(kept, problem, obligation, since, climbed):
+def _order(deadline: Deadline) -> tuple[datetime, str, str]:
+    return (deadline.due_at, deadline.obligation, deadline.part or "")
+
+
+def _running(
+    record: LedgerRecord, rules: Rules, carried: Mapping[tuple[str, str | None], Deadline]
+) -> Iterator[Deadline]:
+    for owing in owed(record, rules):
+        obligation, since, part, owner = owing
+        climbed = _climbed(record, owing)
+        kept = carried.get((obligation.id, part))
+        if kept and _still_holds(kept, record, obligation, since, climbed):
             yield kept if kept.owner == owner else kept.model_copy(update={"owner": owner})
         else:
             same_clock = kept and kept.generation == since.version and obligation.until is None
             known = kept.lapse_at if kept and same_clock else None
-            yield from _next_level(problem, obligation, since, climbed, rules, name, owner, known)
+            yield from _next_level(record, owing, climbed, rules, known)
 
 
-def owed(problem: Problem, rules: Rules) -> Iterator[tuple[Obligation, Mark, str, str]]:
-    """Every obligation that runs now: since when, the name of its deadline, and the unit whose it is."""
-    for obligation in rules.obligations_of(problem):
-        if _concerns(problem, obligation):
-            if obligation.owner == "@referred":
-                yield from _receipts(problem, obligation)
+def owed(record: LedgerRecord, rules: Rules) -> Iterator[Owed]:
+    """Every obligation that runs now."""
+    for obligation in rules.obligations_of(record):
+        if isinstance(record, Problem):
+            if not _concerns(record, obligation):
                 continue
-            since = _latest(problem, obligation)
-            if since is not None and not _met(problem, obligation, since):
-                for name, owner in _owners(problem, obligation, rules):
-                    yield obligation, since, name, owner
+            if obligation.owner == "@referred":
+                yield from _receipts(record, obligation)
+                continue
+        since = _latest(record, obligation)
+        if since is not None and not _met(record, obligation, since):
+            for part, owner in _owners(record, obligation, rules):
+                yield Owed(obligation, since, part, owner)
 
 
-def _receipts(problem: Problem, obligation: Obligation) -> Iterator[tuple[Obligation, Mark, str, str]]:
+def _receipts(problem: Problem, obligation: Obligation) -> Iterator[Owed]:
     """What each body owes that the problem was referred to, until it has confirmed its own receipt."""
-    for body, received in problem.referrals.items():
-        if not received:
-            yield obligation, problem.marks[f"referred:{body}"], f"{obligation.id}/{body}", body
+    for body, referral in problem.referrals.items():
+        if referral.received is None:
+            yield Owed(obligation, referral.referred, body, body)
 
 
 def _concerns(problem: Problem, obligation: Obligation) -> bool:
@@ -65,71 +83,83 @@ def _concerns(problem: Problem, obligation: Obligation) -> bool:
     )
 
 
-def _latest(problem: Problem, obligation: Obligation) -> Mark | None:
+def _latest(record: LedgerRecord, obligation: Obligation) -> Mark | None:
     """When the clock of ``obligation`` was last set going."""
-    marks = [problem.marks[kind] for kind in obligation.since if kind in problem.marks]
-    return max(marks, key=lambda mark: mark.version, default=None)
+    latest: Mark | None = None
+    for occasion in obligation.since:
+        mark = record.mark(occasion)
+        if mark is not None and (latest is None or mark.version > latest.version):
+            latest = mark
+    return latest
 
 
-def _met(problem: Problem, obligation: Obligation, since: Mark) -> bool:
+def _met(record: LedgerRecord, obligation: Obligation, since: Mark) -> bool:
     """Whether something has happened since then that meets the obligation; replies do once no report is unanswered."""
-    if "replied" in obligation.met_by and not problem.unanswered:
-        return True
-    done = (problem.marks[kind] for kind in obligation.met_by if kind in problem.marks and kind != "replied")
-    return any(mark.version > since.version for mark in done)
+    for occasion in obligation.met_by:
+        if occasion.event == "replied":
+            if isinstance(record, Problem) and not record.unanswered:
+                return True
+            continue
+        mark = record.mark(occasion)
+        if mark is not None and mark.version > since.version:
+            return True
+    return False
 
 
-def _owners(problem: Problem, obligation: Obligation, rules: Rules) -> Iterator[tuple[str, str]]:
-    """Whose it is, with the name of the deadline: one, or one for each co-unit whose part is not finished."""
-    if obligation.owner == "@co":
-        for unit in problem.co_units:
-            if unit not in problem.parts_finished:
-                yield f"{obligation.id}/{unit}", unit
+def _owners(record: LedgerRecord, obligation: Obligation, rules: Rules) -> Iterator[tuple[str | None, str | None]]:
+    """Whose it is: one unit's, nobody's, or a part of each co-unit that has not finished its own."""
+    if isinstance(obligation, Passing):
+        yield None, None
+    elif isinstance(record, Problem) and obligation.owner == "@co":
+        for unit in record.co_units:
+            if unit not in record.parts_finished:
+                yield unit, unit
     else:
-        yield obligation.id, rules.unit_of(problem, obligation.owner)
+        yield None, rules.unit_of(record, obligation.owner)
 
 
-def _still_holds(kept: Deadline, problem: Problem, obligation: Obligation, since: Mark, climbed: int) -> bool:
+def _still_holds(kept: Deadline, record: LedgerRecord, obligation: Obligation, since: Mark, climbed: int) -> bool:
     """Whether a deadline that the state carries need not be counted again."""
     if obligation.until is not None or kept.generation != since.version or kept.level <= climbed:
         return False
-    return not (kept.due_at < kept.lapse_at <= _now_in(problem))
+    return not (kept.due_at < kept.lapse_at <= _now_in(record))
 
 
-def _now_in(problem: Problem) -> datetime:
+def _now_in(record: LedgerRecord) -> datetime:
     """The instant of the latest event: the state knows no later one."""
-    return max(problem.marks.values(), key=lambda mark: mark.version).at
+    return max(record.marks.values(), key=lambda mark: mark.version).at
 
 
-def _climbed(problem: Problem, name: str, since: Mark) -> int:
+def _climbed(record: LedgerRecord, owing: Owed) -> int:
     """The highest level taken in this generation; 0 at its beginning."""
-    taken = problem.taken.get(name)
-    return taken.level if taken and taken.generation == since.version else 0
+    climb = record.climb(owing.obligation.id, owing.part)
+    return climb.level if climb and climb.generation == owing.since.version else 0
 
 
 def _next_level(
-    problem: Problem, obligation: Obligation, since: Mark, climbed: int, rules: Rules, name: str, owner: str,
-    known: datetime | None,
-) -> Iterator[Deadline]:  # fmt: skip
+    record: LedgerRecord, owing: Owed, climbed: int, rules: Rules, known: datetime | None
+) -> Iterator[Deadline]:
     """The first level above ``climbed``, with the lapse where it is ``known``; none at the end of the ladder."""
+    obligation, since, part, owner = owing
     levels = rules.levels_of(obligation)
     if climbed >= len(levels):
         return
-    lapse_at = known or _lapse_at(problem, obligation, since, rules)
+    lapse_at = known or _lapse_at(record, obligation, since, rules)
     if lapse_at is None:
         return
-    lowest = _raised(problem, levels_before_lapse=sum(level.before is not None for level in levels), levels=len(levels))
+    lowest = _raised(record, levels_before_lapse=sum(level.before is not None for level in levels), levels=len(levels))
     for number, level in enumerate(levels[climbed:], start=climbed + 1):
         due_at = lapse_at
         if level.before is not None:
-            if lapse_at <= _now_in(problem) or (due_at := rules.calendar.subtract(lapse_at, level.before)) <= since.at:
+            if lapse_at <= _now_in(record) or (due_at := rules.calendar.subtract(lapse_at, level.before)) <= since.at:
                 continue  # a reminder before the clock even started, or after the lapse, would tell nobody anything
         elif number < lowest:
             continue
         elif level.after is not None and number > lowest:
             due_at = rules.calendar.add(lapse_at, level.after)
         yield Deadline(
-            obligation=name,
+            obligation=obligation.id,
+            part=part,
             generation=since.version,
             level=number,
             measure=level.measure,
@@ -145,15 +175,24 @@ def _next_level(
         return
 
 
-def _raised(problem: Problem, levels_before_lapse: int, levels: int) -> int:
+def _raised(record: LedgerRecord, levels_before_lapse: int, levels: int) -> int:
     """The level with which the lapse begins: the first after the reminders, higher after a rebound."""
-    return min(levels_before_lapse + 1 + problem.raised, levels)
+    raised = record.raised if isinstance(record, Problem) else 0
+    return min(levels_before_lapse + 1 + raised, levels)
 
 
-def _lapse_at(problem: Problem, obligation: Obligation, since: Mark, rules: Rules) -> datetime | None:
-    """The end of the time limit, with the extensions granted and the pauses taken since it began to run."""
-    if problem.kind is Kind.DUTY:
-        return duties.lapse_at(rules.duties[problem.category], since.at, rules)
+def _lapse_at(record: LedgerRecord, obligation: Obligation, since: Mark, rules: Rules) -> datetime | None:
+    """The end of the time limit as it stands now."""
+    if isinstance(record, Duty):
+        return duties.lapse_at(rules.duties[record.duty], since.at, rules)
+    if isinstance(record, Problem):
+        return _limit(record, obligation, since, rules)
+    assert obligation.within is not None  # entries on lists and rewards have no plan
+    return rules.calendar.add(since.at, obligation.within)
+
+
+def _limit(problem: Problem, obligation: Obligation, since: Mark, rules: Rules) -> datetime | None:
+    """The end of a problem's limit, with the extensions granted and the pauses taken since it began to run."""
     if obligation.within is None:
         return planned_date(problem, obligation)
     lapse_at = rules.calendar.add(since.at, obligation.within)

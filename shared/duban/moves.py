@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 
 class Kind(StrEnum):
-    """What the record is: a problem, or what the calendar or a measure has opened."""
+    """What a record of the ledger is: a problem, or what the calendar or a measure has opened beside it."""
 
     PROBLEM = "problem"
     DUTY = "duty"  #: something that a unit owes, for a period or because of a problem
@@ -56,40 +56,43 @@ STAGE: Final = {
     Status.VERIFIED: Stage.DISPOSAL,
     Status.STRUCK_OFF: Stage.CLOSED,
     Status.REJECTED: Stage.REJECTED,
-    Status.NOTICED: Stage.TRANSFER,
-    Status.CONTESTED: Stage.TRANSFER,
-    Status.LISTED: Stage.DISPOSAL,
-    Status.DELISTED: Stage.CLOSED,
-    Status.OWED: Stage.TRANSFER,
-    Status.AWARDED: Stage.DISPOSAL,
-    Status.SETTLED: Stage.CLOSED,
 }
 
+#: Where a record of any kind has come to its end.
+CLOSED: Final = frozenset({Status.STRUCK_OFF, Status.REJECTED, Status.DELISTED, Status.SETTLED})
 
-OPEN: Final = frozenset(status for status, stage in STAGE.items() if stage not in (Stage.CLOSED, Stage.REJECTED))
+OPEN: Final = frozenset(Status) - CLOSED
 
 #: What only entries on lists and rewards can be.
-OF_OTHERS: Final = frozenset({
-    Status.NOTICED, Status.CONTESTED, Status.LISTED, Status.DELISTED, Status.OWED, Status.AWARDED, Status.SETTLED,
-})  # fmt: skip
+OF_OTHERS: Final = frozenset(Status) - frozenset(STAGE)
+
+
+class Occasion(NamedTuple):
+    """An event that sets a clock going, or meets what is owed; ``of`` names the flag or the body, where it matters."""
+
+    event: str
+    of: str | None = None
+
+    def __str__(self) -> str:
+        return self.event if self.of is None else f"{self.event}:{self.of}"
 
 
 #: The ladder and its measures, which leave every record where it is.
-_LADDER: Final = ("reminded", "escalated", "measured", "approved", "withheld", "recomputed")
+LADDER: Final = ("reminded", "escalated", "measured", "approved", "withheld", "recomputed")
 
 
 #: What leaves an open problem in its status.
 IN_ANY_OPEN: Final = (
-    *_LADDER, "attached", "flagged", "unflagged", "sponsored", "referred", "received", "replied", "rated",
+    *LADDER, "attached", "flagged", "unflagged", "sponsored", "referred", "received", "replied", "rated",
 )  # fmt: skip
 
 
 #: What leaves a closed problem closed.
-AFTER_STRIKE_OFF: Final = (*_LADDER, "received", "replied", "rated", "looked_back")
+AFTER_STRIKE_OFF: Final = (*LADDER, "received", "replied", "rated", "looked_back")
 
 
 #: What leaves a rejected problem rejected.
-AFTER_REJECTION: Final = (*_LADDER, "replied", "rated")
+AFTER_REJECTION: Final = (*LADDER, "replied", "rated")
 
 
 #: What leaves a problem underway.
@@ -101,10 +104,9 @@ _AT_WORK: Final = (
 
 Moves: TypeAlias = dict[tuple[Status | None, str], Status]
 
-#: The life of a problem, and of a duty: (status, what happened) → next status; no status yet is None.
+#: The life of a problem: (status, what happened) → next status; no status yet is None.
 _PROBLEM: Final[Moves] = {
     (None, "registered"): Status.REGISTERED,
-    (None, "opened"): Status.UNDERWAY,
     (Status.REGISTERED, "dispatched"): Status.DISPATCHED,
     (Status.REGISTERED, "rejected"): Status.REJECTED,
     (Status.DISPATCHED, "dispatched"): Status.DISPATCHED,
@@ -129,9 +131,21 @@ _PROBLEM: Final[Moves] = {
     (Status.STRUCK_OFF, "rebounded"): Status.UNDERWAY,
     (Status.STRUCK_OFF, "reopened"): Status.UNDERWAY,
     (Status.REJECTED, "reopened"): Status.REGISTERED,
-    **{(status, kind): status for status in OPEN - OF_OTHERS for kind in IN_ANY_OPEN},
+    **{(status, kind): status for status in OPEN & STAGE.keys() for kind in IN_ANY_OPEN},
     **{(Status.STRUCK_OFF, kind): Status.STRUCK_OFF for kind in AFTER_STRIKE_OFF},
     **{(Status.REJECTED, kind): Status.REJECTED for kind in AFTER_REJECTION},
+}
+
+
+#: The life of a duty: it is submitted, and with that off the ledger; the office may release a unit from it.
+_DUTY: Final[Moves] = {
+    (None, "opened"): Status.UNDERWAY,
+    (Status.UNDERWAY, "progressed"): Status.UNDERWAY,
+    (Status.UNDERWAY, "rejected"): Status.REJECTED,
+    (Status.UNDERWAY, "completed"): Status.VERIFYING,
+    (Status.VERIFYING, "struck_off"): Status.STRUCK_OFF,
+    (Status.STRUCK_OFF, "reopened"): Status.UNDERWAY,
+    (Status.REJECTED, "reopened"): Status.UNDERWAY,
 }
 
 
@@ -159,16 +173,25 @@ _REWARD: Final[Moves] = {
     (Status.AWARDED, "expired"): Status.SETTLED,
 }
 
-#: What can happen to a problem or a duty.
+
+def _with_ladder(moves: Moves, statuses: frozenset[Status]) -> Moves:
+    """``moves``, and the ladder with its measures in those of ``statuses`` that they lead to."""
+    return {**moves, **{(status, kind): status for status in statuses.intersection(moves.values()) for kind in LADDER}}
+
+
+#: Every legal move of every kind of record: one table a kind. A pair that is absent is illegal.
+MOVES: Final[dict[Kind, Moves]] = {
+    Kind.PROBLEM: _PROBLEM,
+    Kind.DUTY: _with_ladder(_DUTY, OPEN | CLOSED),
+    Kind.LISTING: _with_ladder(_LISTING, OPEN),
+    Kind.REWARD: _with_ladder(_REWARD, OPEN),
+}
+
+#: The kind of record that begins with an event.
+BEGINS: Final = {event: kind for kind, moves in MOVES.items() for status, event in moves if status is None}
+
+#: What can happen to a problem.
 HAPPENS: Final = frozenset(kind for _, kind in _PROBLEM)
 
 #: What closes a problem, and what opens it again.
 TURNS: Final = frozenset(kind for (at, kind), to in _PROBLEM.items() if at is not None and (at in OPEN) != (to in OPEN))
-
-#: Every legal move of every kind of record. A pair that is absent is illegal.
-NEXT: Final[Moves] = {
-    **_PROBLEM,
-    **_LISTING,
-    **_REWARD,
-    **{(status, kind): status for status in OPEN & OF_OTHERS for kind in _LADDER},
-}

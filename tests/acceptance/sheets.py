@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from duban.messages.problem import Event
+from duban.messages.records import Event
 from duban.policy.model.assessment import Assessment
 from duban_console.assessment.histories import histories
 from duban_console.assessment.periods import as_of

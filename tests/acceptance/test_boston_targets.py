@@ -19,7 +19,7 @@ import pytest
 from duban.calendar import Calendar, Within
 from duban.messages.commands import ENGINE, Actor, Register
 from duban.messages.envelope import Message, derived_id
-from duban.messages.problem import Problem
+from duban.messages.records import Problem
 from duban.messages.report import Filed, Report
 from duban.policy import Rules
 from duban_router.domain.decision import Decided, decide
@@ -65,7 +65,8 @@ def opened(case: str, category: str, at: datetime, rules: Rules) -> Problem:
     register = Register(actor=Actor(unit=ENGINE), filed=filed)
     decided = decide(None, Message(case, "tests", subject, at, "boston", subject, register), rules, at, allocated=0)
     assert isinstance(decided, Decided), decided
-    return decided.problem
+    assert isinstance(decided.record, Problem)
+    return decided.record
 
 
 def limit(target: Target, rules: Rules) -> Within:

@@ -57,22 +57,19 @@ def entry_of(city: City, case: Case) -> Case:
 
 def ground_of(entry: Case) -> str:
     """On which ground, and of whom."""
-    assert entry.problem is not None
-    assert entry.problem.listing is not None
-    assert entry.problem.listing.of == FIRM
-    return entry.problem.listing.ground
+    assert entry.listing.of == FIRM
+    return entry.listing.ground
 
 
 def announced(city: City, entry: Case) -> dict[str, str]:
     """What the last event of an entry told whom."""
-    assert entry.problem is not None
-    return {one.data.recipient: one.data.text for one in told(entry.events[-1], entry.problem, city.rules)}
+    return {one.data.recipient: one.data.text for one in told(entry.events[-1], entry.standing, city.rules)}
 
 
 def approved(city: City, case: Case, measure: str, by: str) -> Case:
     """The measure that waits is released."""
-    assert case.problem is not None
-    (version,) = (at for at, one in case.problem.awaiting_approval.items() if one.measure == measure)
+    assert case.record is not None
+    (version,) = (at for at, one in case.record.awaiting_approval.items() if one.measure == measure)
     return city.act(case, "approve", by=by, version=version)
 
 
@@ -97,8 +94,8 @@ def test_a_repeated_offender_is_punished_jointly_go_04(city: City) -> None:
 def test_nobody_is_punished_jointly_whose_answer_was_right_go_04(city: City) -> None:
     """GO-04: the department holds the call back while the firm is heard, and drops it with a reason."""
     case = marked(city, "offender")
-    assert case.problem is not None
-    (version,) = case.problem.awaiting_approval
+    assert case.record is not None
+    (version,) = case.record.awaiting_approval
     city.refuses(case, "withhold", by="ecology", because="missing_reason", version=version)
     city.act(case, "withhold", by="ecology", version=version, reason="两次处罚决定已被撤销")
     assert city.opened(case, Kind.DUTY) == []
@@ -121,7 +118,7 @@ def test_a_fault_of_enforcement_is_held_to_account_go_04(city: City) -> None:
 def test_each_ground_leads_to_the_blacklist_go_11(city: City, flag: str) -> None:
     """GO-11: 责任落实不到位、多次违法违规, as the office finds."""
     entry = entry_of(city, marked(city, flag))
-    expect(entry, status="noticed", lead_unit="ecology")
+    expect(entry, status="noticed", holder="ecology")
     assert ground_of(entry) == flag
 
 
@@ -143,10 +140,8 @@ def test_the_blacklist_is_published_and_bars_for_two_years_go_11(city: City) -> 
     expect(entry, status="noticed")
     city.advance(to="2018-05-21 17:00")
     expect(entry, status="listed")
-    assert runs(entry, "blacklist:term") == "2020-05-21 17:00"
-    assert entry.problem is not None
-    assert entry.problem.listing is not None
-    assert (entry.problem.listing.bars, entry.problem.subject) == (BARS, FIRM)
+    assert runs(entry, "term") == "2020-05-21 17:00"
+    assert (entry.listing.bars, entry.listing.subject) == (BARS, FIRM)
     notice = announced(city, entry)
     assert set(notice) == {FIRM, "public"}
     assert f"{FIRM}多次违法违规" in notice["public"]
@@ -175,10 +170,10 @@ def test_an_appeal_that_nobody_decides_is_told_of_go_11(city: City) -> None:
     entry = entry_of(city, marked(city, "offender"))
     city.act(entry, "appeal", by="ecology", text="不服")
     city.advance(to="2018-06-04 17:00")
-    expect(entry, escalated=("supervision",), lapsed={"blacklist:appeal"})
+    expect(entry, escalated=("supervision",), lapsed={"appeal"})
     city.act(entry, "decide_appeal", by=OFFICE, upheld=False, reason="事实清楚，维持")
     expect(entry, status="listed")
-    assert runs(entry, "blacklist:term") == "2020-06-04 17:00"
+    assert runs(entry, "term") == "2020-06-04 17:00"
 
 
 # Rewards (三(五)5)
@@ -195,7 +190,7 @@ def test_a_major_violation_that_proves_true_is_rewarded_go_13(city: City, channe
     case = reported(city, channel)
     assert city.opened(case, Kind.REWARD) == []
     (reward,) = city.opened(looked_into(city, case, "penalized"), Kind.REWARD)
-    expect(reward, status="owed", lead_unit="ecology")
+    expect(reward, status="owed", holder="ecology")
     for amount in (999, 30_001):
         city.refuses(reward, "award", by="ecology", because="out_of_range", amount=amount)
     city.act(reward, "award", by="ecology", amount=30_000)
@@ -229,7 +224,7 @@ def test_an_amount_that_nobody_fixes_is_told_of_go_13(city: City) -> None:
     """GO-13: ten working days; what nobody collects in ninety days is forfeited."""
     (reward,) = city.opened(looked_into(city, reported(city), "penalized"), Kind.REWARD)
     city.advance(to="2018-05-28 17:00")
-    expect(reward, escalated=("supervision",), lapsed={"major-violation:amount"})
+    expect(reward, escalated=("supervision",), lapsed={"amount"})
     city.act(reward, "award", by="ecology", amount=5_000)
     city.advance(to="2018-08-27 17:00")
     expect(reward, status="settled")

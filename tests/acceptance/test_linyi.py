@@ -67,7 +67,7 @@ def test_the_programme_has_the_due_marks_of_the_document_ly_27(programme: City) 
         assert duty.clause in {str(item) for item in range(1, 26)}
         for unit in duty.units:
             (owed,) = programme.duties(duty.id, unit)
-            expect(owed, kind=Kind.DUTY, status="underway", lead_unit=unit)
+            expect(owed, kind=Kind.DUTY, status="underway", holder=unit)
             assert duty.due_on is not None
             assert runs(owed, duty.id) == f"{duty.due_on + timedelta(days=1)} 00:00"
 
@@ -282,7 +282,7 @@ def test_a_major_matter_is_reported_at_once_ly_26(city: City) -> None:
     told = [(one.measure, one.to) for one in measured(case)]
     assert told == [("major-call", ("ecology",)), ("major-news", ("party-committee", "government"))]
     (report,) = city.opened(case, Kind.DUTY)
-    expect(report, lead_unit="ecology", status="underway", title="向市委、市政府报告重大事项")
+    expect(report, holder="ecology", status="underway", title="向市委、市政府报告重大事项")
     assert runs(report, "report-major") == "2021-05-02 04:00"
     city.act(case, "progress", by="ecology", note="正在堵漏")  # a word on the work is no report
     city.advance(hours=2)

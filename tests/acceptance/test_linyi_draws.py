@@ -52,8 +52,7 @@ def test_who_stands_on_the_positive_list_is_not_drawn_ly_13(city: City) -> None:
     for seed in map(str, range(20)):
         found = lots(city, "random-inspection", seed)
         assert (found.candidates, len(found.drawn), of_firm(found, FIRM)) == (5, 1, 0)
-    assert entry.problem is not None
-    assert {(one.id, one.entry) for one in found.spared} == {(case.id, entry.problem.number) for case in mine}
+    assert {(one.id, one.entry) for one in found.spared} == {(case.id, entry.listing.number) for case in mine}
     city.act(entry, "take_off_list", by="ecology", reason="偷排废水，立案查处", evidence=SEALED)
     assert lots(city, "random-inspection", SEED).candidates == 10
 
@@ -82,7 +81,7 @@ def test_what_is_drawn_is_a_check_with_a_limit_and_a_ladder_ly_13(city: City) ->
     """LY-13: the bureau owes each check within ten working days; silence goes before the committee."""
     settled(city, SERVICE, "joint-enforcement")
     (check,) = checks(city, lots(city, "random-inspection", SEED))
-    expect(check, kind=Kind.DUTY, lead_unit="ecology", title="对抽中问题开展现场检查")
+    expect(check, kind=Kind.DUTY, holder="ecology", title="对抽中问题开展现场检查")
     assert runs(check, "on-site-check") == "2021-04-30 17:00"  # April 25 is worked
     city.advance(to="2021-04-30 17:00")
     city.advance(working_days=2)

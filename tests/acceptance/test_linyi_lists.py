@@ -46,30 +46,27 @@ def enters(city: City, by: str, because: str | None = None, **entry: Any) -> Cas
 
 def released(city: City, case: Case, measure: str, by: str) -> list[Case]:
     """``by`` releases the measure that waits for it; the records that this opens, in order."""
-    assert case.problem is not None
+    assert case.record is not None
     before = len(city.opened(case))
-    (version,) = (at for at, one in case.problem.awaiting_approval.items() if one.measure == measure)
+    (version,) = (at for at, one in case.record.awaiting_approval.items() if one.measure == measure)
     city.act(case, "approve", by=by, version=version)
     return city.opened(case)[before:]
 
 
 def waiting(case: Case) -> list[str]:
     """The measures that wait for somebody's word."""
-    assert case.problem is not None
-    return [one.measure for one in case.problem.awaiting_approval.values()]
+    assert case.record is not None
+    return [one.measure for one in case.record.awaiting_approval.values()]
 
 
 def last_told(city: City, entry: Case) -> dict[str, str]:
     """Who was told what, as the last thing that happened to an entry or a reward."""
-    assert entry.problem is not None
-    return {one.data.recipient: one.data.text for one in told(entry.events[-1], entry.problem, city.rules)}
+    return {one.data.recipient: one.data.text for one in told(entry.events[-1], entry.standing, city.rules)}
 
 
 def of_whom(entry: Case) -> tuple[str, str, str]:
     """List, subject and ground of an entry."""
-    assert entry.problem is not None
-    assert entry.problem.listing is not None
-    return entry.problem.category, entry.problem.listing.of, entry.problem.listing.ground
+    return entry.listing.list, entry.listing.of, entry.listing.ground
 
 
 def closed(city: City, case: Case, outcome: str = "rectified", *also: str) -> Case:
@@ -114,7 +111,7 @@ def test_a_polluter_is_found_told_heard_and_then_stands_on_the_blacklist_ly_22(c
     assert city.opened(case) == []
     (entry,) = released(city, case, "blacklist-crime", by="ecology")
     assert of_whom(entry) == ("polluter-blacklist", FIRM, "crime")
-    expect(entry, kind=Kind.LISTING, status="noticed", lead_unit="ecology")
+    expect(entry, kind=Kind.LISTING, status="noticed", holder="ecology")
     ((recipient, notice),) = last_told(city, entry).items()
     assert recipient == FIRM
     assert "在2021-04-25 17:00前陈述、申辩或者提出申诉" in notice
@@ -126,7 +123,7 @@ def test_a_polluter_is_found_told_heard_and_then_stands_on_the_blacklist_ly_22(c
     assert set(announced) == {FIRM, "public"}
     for barred in ("财政性资金", "政府采购", "绿色信贷", "评先评优"):
         assert barred in announced["public"]
-    assert runs(entry, "polluter-blacklist:term") == "2022-04-25 17:00"
+    assert runs(entry, "term") == "2022-04-25 17:00"
     city.advance(to="2022-04-25 17:00")
     expect(entry, status="delisted")
     assert "联合惩戒措施同时解除" in last_told(city, entry)["public"]
@@ -154,7 +151,7 @@ def test_an_appeal_that_nobody_decides_is_brought_before_the_committee_ly_22(cit
     """LY-22: 权益保护: ten working days, then it is told of, then the committee calls."""
     entry = proposed(city)
     city.act(entry, "appeal", by="ecology", text="暗管系前租户私设")
-    assert runs(entry, "polluter-blacklist:appeal") == "2021-04-30 17:00"
+    assert runs(entry, "appeal") == "2021-04-30 17:00"
     city.advance(to="2021-04-30 17:00")
     city.advance(working_days=3)
     expect(entry, status="contested", escalated=("decision-overdue", "decision-supervision"))
@@ -215,8 +212,8 @@ def test_service_firms_have_a_blacklist_of_their_own_ly_22(city: City) -> None:
 def test_a_proposal_that_the_bureau_does_not_follow_lists_nobody_ly_22(city: City) -> None:
     """LY-22: 依法依规认定: what does not suffice is withheld, with the reason."""
     case = crime(city)
-    assert case.problem is not None
-    (version,) = case.problem.awaiting_approval
+    assert case.record is not None
+    (version,) = case.record.awaiting_approval
     city.refuses(case, "withhold", by="ecology", because="missing_reason", version=version)
     city.act(case, "withhold", by="ecology", version=version, reason="尚未立案，证据不足")
     assert (waiting(case), city.opened(case)) == ([], [])
@@ -240,9 +237,7 @@ def test_the_positive_list_spares_random_checks_never_complaints_ly_13(city: Cit
     enters(city, "approval", because="not_permitted", **good)
     entry = enters(city, "ecology", **good)
     expect(entry, status="listed")
-    assert entry.problem is not None
-    assert entry.problem.listing is not None
-    (spared,) = entry.problem.listing.bars
+    (spared,) = entry.listing.bars
     assert spared.startswith("双随机现场抽查")
     assert "清单内企业违法的，移出清单并依法查处" in last_told(city, entry)["public"]
     about_it, about_another = (
@@ -259,9 +254,9 @@ def test_whoever_breaks_the_law_leaves_the_positive_list_and_nobody_stays_for_ev
     caught, kept = (enters(city, "ecology", of=firm, **good) for firm in (FIRM, SERVICE))
     city.refuses(caught, "take_off_list", by="approval", because="not_permitted", reason="偷排", evidence=SEALED)
     city.act(caught, "take_off_list", by="ecology", reason="偷排废水，立案查处", evidence=SEALED)
-    assert runs(kept, "positive-list:term") == "2022-04-19 17:00"
+    assert runs(kept, "term") == "2022-04-19 17:00"
     city.run(local("2022-04-19 17:00"))
-    assert [one.problem.status for one in (caught, kept) if one.problem] == ["delisted", "listed"]
+    assert [one.record.status for one in (caught, kept) if one.record] == ["delisted", "listed"]
     city.advance(to="2022-04-19 17:00")
     expect(kept, status="delisted")
 
@@ -278,7 +273,7 @@ def test_a_government_body_that_long_does_nothing_is_recorded_when_that_is_appro
     assert city.opened(case) == []
     entry, *_ = released(city, case, "breach-record", by="development")
     assert of_whom(entry) == ("breach-record", "yinan", "overdue")
-    expect(entry, status="listed", lead_unit="development")
+    expect(entry, status="listed", holder="development")
     assert set(last_told(city, entry)) == {"yinan"}
 
 
@@ -286,13 +281,13 @@ def test_a_record_is_passed_on_at_once_and_made_public_step_by_step_ly_21(city: 
     """LY-21: 及时归集至信用信息共享平台，依法依规逐步公开: the first at once, the second when it is approved."""
     case = long_overdue(city)
     _, collect = released(city, case, "breach-record", by="development")
-    expect(collect, kind=Kind.DUTY, category="collect-breach", lead_unit="development", status="underway")
+    expect(collect, kind=Kind.DUTY, rule="collect-breach", holder="development", status="underway")
     assert waiting(case) == ["breach-publication"]
-    assert case.problem is not None
-    (version,) = case.problem.awaiting_approval
+    assert case.record is not None
+    (version,) = case.record.awaiting_approval
     city.refuses(case, "approve", by="development", because="not_permitted", version=version)
     (publish,) = released(city, case, "breach-publication", by="government")
-    expect(publish, kind=Kind.DUTY, category="publish-breach", lead_unit="development")
+    expect(publish, kind=Kind.DUTY, rule="publish-breach", holder="development")
     assert (city.rules.duties["collect-breach"].public, city.rules.duties["publish-breach"].public) == (False, True)
     city.act(publish, "complete", by="development", outcome="published", evidence=SEALED)
     city.advance(working_days=7)
@@ -307,10 +302,10 @@ def test_whose_appeal_is_upheld_is_not_made_public_ly_21(city: City) -> None:
     city.act(entry, "appeal", by="development", text="用地手续由省级审批，非本县可办")
     city.act(entry, "decide_appeal", by="government", upheld=True, reason="情况属实")
     expect(entry, status="delisted")
-    assert case.problem is not None
-    (version,) = case.problem.awaiting_approval
+    assert case.record is not None
+    (version,) = case.record.awaiting_approval
     city.act(case, "withhold", by="government", version=version, reason="申诉成立，不予公开")
-    assert [one.problem.category for one in city.opened(case, Kind.DUTY) if one.problem] == ["collect-breach"]
+    assert [one.record.rule for one in city.opened(case, Kind.DUTY) if one.record] == ["collect-breach"]
 
 
 def test_a_broken_promise_that_proves_true_is_entered_by_the_credit_lead_ly_21(city: City) -> None:
@@ -321,13 +316,13 @@ def test_a_broken_promise_that_proves_true_is_entered_by_the_credit_lead_ly_21(c
     )
     expect(proved, flags=("breach",))
     expect(unfounded, flags=())
-    assert [one.problem.category for one in city.opened(proved, Kind.DUTY) if one.problem] == ["collect-breach"]
+    assert [one.record.rule for one in city.opened(proved, Kind.DUTY) if one.record] == ["collect-breach"]
     broken: dict[str, Any] = {"list": "breach-record", "ground": "promise", "evidence": SEALED}
     enters(city, "ecology", because="not_permitted", of="feixian", **broken)
     enters(city, "development", because="unknown_unit", of=FIRM, **broken)
     entry = enters(city, "development", of="feixian", **broken)
     expect(entry, status="listed")
-    assert runs(entry, "breach-record:term") == "2022-04-19 17:00"
+    assert runs(entry, "term") == "2022-04-19 17:00"
 
 
 # Rewards
@@ -344,11 +339,11 @@ def proved_true(city: City, category: str = "water", outcome: str = "penalized",
 def test_whoever_reports_truly_is_rewarded_and_stays_unknown_ly_10a(city: City) -> None:
     """LY-10a: 举报奖励: the ecology bureau fixes the amount, the finance bureau pays it to whoever shows the code."""
     (reward,) = proved_true(city)
-    expect(reward, status="owed", lead_unit="ecology", category="report-reward")
+    expect(reward, status="owed", holder="ecology", rule="report-reward")
     assert last_told(city, reward) == {
         "ecology": "环境违法行为举报奖励 report-reward/临环委督〔2021〕1号: 200–2000 CNY"
     }
-    assert runs(reward, "report-reward:amount") == "2021-04-30 17:00"
+    assert runs(reward, "amount") == "2021-04-30 17:00"
     for amount in (199, 2001):
         city.refuses(reward, "award", by="ecology", because="out_of_range", amount=amount)
     city.refuses(reward, "award", by="finance", because="not_permitted", amount=1000)
@@ -382,8 +377,7 @@ def test_grave_violations_have_a_class_of_their_own_inside_the_budget_of_the_yea
     city.refuses(last, "award", by="ecology", because="over_budget", amount=2_000)
     city.advance(to="2022-01-04 09:00")
     city.act(last, "award", by="ecology", amount=50_000)
-    assert last.problem is not None
-    assert "grave-report-reward:amount" in last.problem.lapses  # nobody had fixed it in time, and that was told of
+    assert last.lapsed == {"amount"}  # nobody had fixed it in time, and that was told of
 
 
 def test_the_revised_table_holds_from_the_day_on_which_it_is_published_ly_10a() -> None:
@@ -430,7 +424,7 @@ def test_the_cities_of_the_river_monitor_together_from_the_first_hour_ly_11a(cit
     """LY-11a: 实施联合执法监测: a letter to the three, each owes its data by itself; who is silent is asked again."""
     city.advance(to="2021-05-02 02:00")
     case = city.report("cross-river", "断面氨氮突升", channel="neighbour-city")
-    monitoring = [one for one in city.opened(case) if one.problem and one.problem.category == "joint-monitoring"]
+    monitoring = [one for one in city.opened(case) if one.record and one.record.rule == "joint-monitoring"]
     assert [lead(one) for one in monitoring] == ["zibo", "xuzhou", "lianyungang"]
     for one in monitoring[:2]:
         city.act(one, "complete", by=lead(one), outcome="shared", evidence=SEALED)

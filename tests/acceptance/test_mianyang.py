@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from duban.messages.records import Problem
 from duban.moves import Stage
 from duban_cli.demo.cities import named
 from duban_cli.demo.story import Expected, sealed
@@ -36,7 +37,7 @@ def underway(city: City, category: str = "construction-dust", area: str = "fuche
 def test_a_report_is_registered_in_one_series_and_dispatched_at_once_my_08a_my_09a(city: City) -> None:
     first = city.report("construction-dust", "工地裸土未覆盖", area="fucheng")
     second = city.report("sudden", "断面氨氮突升", area="luxi", channel="water-station")
-    expect(first, number="绵污防督〔2022〕1号", status="dispatched", stage=Stage.TRANSFER, lead_unit="housing")
+    expect(first, number="绵污防督〔2022〕1号", status="dispatched", stage=Stage.TRANSFER, holder="housing")
     expect(second, number="绵污防督〔2022〕2号", lead_unit="ecology", clause="二(三)11")
 
 
@@ -395,8 +396,8 @@ def test_nobody_who_reported_is_without_an_answer_when_the_story_ends_my_02e_my_
     answered = {channel for id_ in ("reply", "answer-deputies") for channel in story.rules.obligations[id_].channels}
     closed = [
         one
-        for one in story.rehearsed().problems.values()
-        if one.stage in (Stage.CLOSED, Stage.REJECTED) and one.channel in answered
+        for one in story.rehearsed().records.values()
+        if isinstance(one, Problem) and one.stage in (Stage.CLOSED, Stage.REJECTED) and one.channel in answered
     ]
     assert len(closed) > 15
     assert [one.number for one in closed if one.unanswered] == []

@@ -32,7 +32,7 @@ def test_each_line_department_checks_its_sector_every_quarter_my_01a(city: City)
     assert len(departments) == 10
     for unit in departments:
         (july,) = city.duties("self-check", unit)
-        expect(july, kind=Kind.DUTY, lead_unit=unit, reminded=("self-check",), escalated=("bulletin",))
+        expect(july, kind=Kind.DUTY, holder=unit, reminded=("self-check",), escalated=("bulletin",))
 
 
 @pytest.mark.parametrize(

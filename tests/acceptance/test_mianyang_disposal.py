@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from duban.messages.events import GENESIS, ProblemEvent
+from duban.messages.events import GENESIS, LedgerEvent
 from duban.moves import Kind
 from duban_cli.demo.story import sealed
 from duban_escalation.measures import notices_for
@@ -36,7 +36,7 @@ def owing(case: Case) -> list[str]:
 def told(city: City, case: Case) -> dict[str, str]:
     """The notices of the measures of a problem, the latest of each recipient."""
     assert case.problem is not None
-    answers = [ProblemEvent(event=one, previous=GENESIS, hash=GENESIS, problem=case.problem) for one in case.events]
+    answers = [LedgerEvent(event=one, previous=GENESIS, hash=GENESIS, problem=case.problem) for one in case.events]
     return {one.data.recipient: one.data.text for answer in answers for one in notices_for(answer, city.rules)}
 
 
@@ -59,7 +59,7 @@ def test_a_hard_problem_calls_all_concerned_to_a_meeting_my_10b(city: City) -> N
         ("coordination-call", ("housing", "youxian", "water")),
     ]
     (meeting,) = city.opened(case, Kind.DUTY)
-    expect(meeting, category="coordination-meeting", lead_unit=OFFICE, status="underway")
+    expect(meeting, rule="coordination-meeting", holder=OFFICE, status="underway")
 
 
 def test_the_meeting_leaves_its_record_or_it_is_told_of_my_10b(city: City) -> None:

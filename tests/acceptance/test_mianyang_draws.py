@@ -50,7 +50,7 @@ def test_the_supervision_office_owes_each_check_and_silence_climbs_the_ladder_my
         struck_off(city, f"扬尘 {n}")
     found = lots(city, "media-draw", SEED)
     done, silent = checks(city, found)
-    expect(done, kind=Kind.DUTY, status="underway", lead_unit="supervision-office", title="会同新闻媒体现场核查")
+    expect(done, kind=Kind.DUTY, status="underway", holder="supervision-office", title="会同新闻媒体现场核查")
     assert runs(done, "media-check") == "2022-04-20 17:00"
     (opened,) = done.events
     assert opened.actor.person == "draw"

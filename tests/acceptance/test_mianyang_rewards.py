@@ -57,7 +57,7 @@ def test_rewards_are_of_two_classes_by_what_it_proved_to_be_my_02c(
 ) -> None:
     """MY-02c: 对日常环境污染行为和环境污染违法行为分类给予举报奖励."""
     owed = reward_of(city, looked_into(city, outcome))
-    expect(owed, category=reward, status="owed", lead_unit="ecology")
+    expect(owed, rule=reward, status="owed", holder="ecology")
     for amount in (least - 1, most + 1):
         city.refuses(owed, "award", by="ecology", because="out_of_range", amount=amount)
     city.act(owed, "award", by="ecology", amount=most)
@@ -101,16 +101,16 @@ def test_one_report_is_rewarded_once_though_it_comes_back_my_02c(city: City) -> 
     city.act(case, "reopen", by=OFFICE, reason="夜间反弹")
     city.act(case, "complete", by=lead(case), outcome="penalized")
     city.act(case, "verify", by=OFFICE, passed=True)
-    expect(reward_of(city, case), category="daily-pollution")
+    expect(reward_of(city, case), rule="daily-pollution")
 
 
 def test_an_amount_that_is_late_is_told_of_to_the_petitions_bureau_too_my_02c(city: City) -> None:
     """MY-02c: 〔市生态环境局、市财政局、市信访局〕: the smaller class within 5 working days, the other within 10."""
     daily, illegal = (reward_of(city, looked_into(city, outcome)) for outcome in ("rectified", "penalized"))
-    assert runs(daily, "daily-pollution:amount") == "2022-04-13 17:00"
-    assert runs(illegal, "illegal-act:amount") == "2022-04-20 17:00"
+    assert runs(daily, "amount") == "2022-04-13 17:00"
+    assert runs(illegal, "amount") == "2022-04-20 17:00"
     city.advance(to="2022-04-13 17:00")
-    expect(daily, lapsed={"daily-pollution:amount"}, escalated=("bulletin",))
+    expect(daily, lapsed={"amount"}, escalated=("bulletin",))
     assert daily.taken_after_lapse[-1].to == ("ecology", OFFICE, "petitions")
     expect(illegal, lapsed=set())
 
@@ -153,7 +153,7 @@ def test_what_a_grid_worker_found_earns_the_person_of_the_cell_an_incentive_my_1
     """MY-15: 鼓励探索建立网格员激励机制: the innermost cell's; paid without a code."""
     case = looked_into(city, "rectified", "grid-patrol", area=area, reporter=Reporter())
     owed = reward_of(city, case)
-    expect(owed, category="grid-find", subject=person, status="owed")
+    expect(owed, rule="grid-find", subject=person, status="owed")
     for amount in (19, 201):
         city.refuses(owed, "award", by="ecology", because="out_of_range", amount=amount)
     city.act(owed, "award", by="ecology", amount=200)
@@ -193,8 +193,8 @@ def called_to_account(city: City) -> Case:
 
 def version_of(case: Case) -> int:
     """The one measure that waits."""
-    assert case.problem is not None
-    ((version, waiting),) = case.problem.awaiting_approval.items()
+    assert case.record is not None
+    ((version, waiting),) = case.record.awaiting_approval.items()
     assert waiting.measure == "accountability"
     return version
 
@@ -204,8 +204,8 @@ def test_nobody_is_called_to_account_before_the_supervision_office_says_so_my_15
     case = called_to_account(city)
     city.refuses(case, "approve", by=OFFICE, because="not_permitted", version=version_of(case))
     city.act(case, "approve", by="supervision-office", version=version_of(case))
-    assert case.problem is not None
-    assert not case.problem.awaiting_approval
+    assert case.record is not None
+    assert not case.record.awaiting_approval
 
 
 def test_an_honest_mistake_is_tolerated_with_a_note_of_why_my_15(city: City) -> None:
@@ -215,9 +215,9 @@ def test_an_honest_mistake_is_tolerated_with_a_note_of_why_my_15(city: City) -> 
     city.refuses(case, "withhold", by="supervision-office", because="missing_reason", version=version)
     reason = "主动试行新工艺，非主观不作为，予以容错，限期改正"
     city.act(case, "withhold", by="supervision-office", version=version, reason=reason)
-    assert case.problem is not None
+    assert case.record is not None
     assert (case.events[-1].change.kind, case.events[-1].reason) == ("withheld", reason)
-    assert not case.problem.awaiting_approval
+    assert not case.record.awaiting_approval
     expect(case, status="underway", lapsed={"rectify-street", "progress-call"})
     city.refuses(case, "approve", by="supervision-office", because="nothing_asked", version=version)
 

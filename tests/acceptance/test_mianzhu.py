@@ -491,7 +491,7 @@ def test_covert_checks_find_problems_and_hard_ones_get_a_special_inspection_mz_1
     assert taken == [("special-inspection", ("ecology",)), ("inspection-order", ("performance",))]
     expect(found, flags=("hard",), co_units=("industry", "market"))
     (ordered,) = city.opened(found, Kind.DUTY)
-    expect(ordered, lead_unit="performance", title="开展专项督察并报告督察情况")
+    expect(ordered, holder="performance", title="开展专项督察并报告督察情况")
     assert runs(ordered, "special-inspection-report") == "2018-07-31 17:00"
     city.advance(to="2018-07-31 17:00")
     expect(ordered, escalated=("duty-bulletin",))
@@ -570,7 +570,7 @@ def test_a_criminal_case_is_struck_off_only_when_the_receipt_is_there_mz_18(city
     city.refuses(case, "receive", by="court", because="not_referred")
     city.act(case, "receive", by="procuratorate")
     city.act(case, "strike_off", by=OFFICE)
-    expect(case, status="struck_off", referrals={"procuratorate": True}, lapsed={"receipt/procuratorate"})
+    expect(case, status="struck_off", referred={"procuratorate": True}, lapsed={"receipt/procuratorate"})
 
 
 def test_each_body_owes_the_receipt_for_what_was_referred_to_it_mz_18(city: City) -> None:

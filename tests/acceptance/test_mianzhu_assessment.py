@@ -49,7 +49,7 @@ def handed_in(city: City, unit: str, *days: str) -> None:
         city.advance(to=f"{day} 10:00")
         for duty in ("weekly-call", "monthly-account"):
             for one in city.duties(duty, unit):
-                if one.problem is not None and one.problem.status == "underway" and not one.lapsed:
+                if one.record is not None and one.record.status == "underway" and not one.lapsed:
                     city.act(one, "complete", by=unit, outcome="done", evidence=SEALED)
 
 

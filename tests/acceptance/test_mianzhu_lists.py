@@ -35,7 +35,7 @@ def recorded(city: City, case: Case, measure: str) -> tuple[str, str, str]:
     """The commission releases ``measure``; whom it puts on its record, and on what ground."""
     assert city.opened(case, Kind.LISTING) == []
     (entry,) = released(city, case, measure, by="discipline")
-    expect(entry, status="listed", lead_unit="discipline")
+    expect(entry, status="listed", holder="discipline")
     return of_whom(entry)
 
 
@@ -113,8 +113,8 @@ def test_the_commission_may_bear_with_a_unit_and_says_why_mz_14_mz_17(city: City
     case = underway(city)
     city.act(case, "plan", by="urban-management", plan=plan("immediate", "2018-07-13 17:00"))
     city.advance(to="2018-08-03 17:00")
-    assert case.problem is not None
-    (version,) = case.problem.awaiting_approval
+    assert case.record is not None
+    (version,) = case.record.awaiting_approval
     city.refuses(case, "withhold", by=OFFICE, because="not_permitted", version=version, reason="已说明情况")
     city.refuses(case, "withhold", by="discipline", because="missing_reason", version=version)
     city.act(case, "withhold", by="discipline", version=version, reason="特大暴雨冲毁便道，非主观过错")

@@ -51,7 +51,7 @@ def test_what_a_story_does_not_tell_of_is_in_time(name: str) -> None:
     story, seen = rehearsed(name)
     told: set[UUID | None] = {story.story.duty_id(owed) for owed in story.story.duties}
     told |= {seen.opened_because(story.story.cause_of(one), one.record, one.of) for one in story.story.opened}
-    lapsed = {id_ for id_ in seen.lapsed if seen.problems[id_].kind is not Kind.PROBLEM}
+    lapsed = {id_ for id_ in seen.lapsed if seen.records[id_].kind is not Kind.PROBLEM}
     assert lapsed <= told
 
 
@@ -184,7 +184,7 @@ def test_one_measure_more_than_on_virtual_time_is_found() -> None:
     """A ledger in which one duty lapsed once more is not the one that the core makes of the story."""
     city, wanted = rehearsed("golmud")
     ledger = city.rehearsed()
-    id_ = next(id_ for id_ in ledger.measures if ledger.problems[id_].kind is Kind.DUTY)
+    id_ = next(id_ for id_ in ledger.measures if ledger.records[id_].kind is Kind.DUTY)
     ledger.measures[id_].append("interview")
     (found,) = differences(ledger, wanted, city.name)
     assert found.endswith("brought other measures than on virtual time")
@@ -204,10 +204,10 @@ def test_an_instant_too_late_is_found() -> None:
 def test_what_is_missing_in_the_ledger_and_what_is_too_much_is_found() -> None:
     city, wanted = rehearsed("golmud")
     ledger = city.rehearsed()
-    missing, surplus = list(wanted.problems)[:2]
-    stranger = wanted.problems[surplus].model_copy(update={"id": uuid4()})
-    del ledger.problems[missing]
-    ledger.problems[stranger.id] = stranger
+    missing, surplus = list(wanted.records)[:2]
+    stranger = wanted.records[surplus].model_copy(update={"id": uuid4()})
+    del ledger.records[missing]
+    ledger.records[stranger.id] = stranger
     assert sorted(one.partition(" stands ")[2] for one in differences(ledger, wanted, city.name)) == [
         "in the ledger, but not on virtual time",
         "on virtual time, but not in the ledger",

@@ -149,7 +149,7 @@ def test_step_four_waits_for_the_leading_group_wf_04(city: City) -> None:
     assert case.problem.awaiting_approval == {}
     assert any(isinstance(event.change, Approved) for event in case.events)
     (inspection,) = city.opened(case, Kind.DUTY)
-    expect(inspection, category="special-inspection-report", lead_unit=OFFICE)
+    expect(inspection, rule="special-inspection-report", holder=OFFICE)
     city.advance(to="2017-09-15 16:00")
     city.refuses(inspection, "complete", by=OFFICE, because="missing_evidence", outcome="inspected")
     city.act(inspection, "complete", by=OFFICE, outcome="inspected", evidence=SEALED)
@@ -372,7 +372,7 @@ def test_accountability_is_started_in_time_and_with_a_receipt_wf_12(city: City) 
     city.act(case, "refer", by=OFFICE, to="discipline", ground="环保问题突出", evidence=SEALED)
     city.act(case, "receive", by="discipline")
     city.advance(to="2017-09-08 17:00")
-    expect(case, escalated=("bulletin",), referrals={"discipline": True})
+    expect(case, escalated=("bulletin",), referred={"discipline": True})
 
 
 def test_the_accountability_bodies_meet_regularly_wf_12(city: City) -> None:
@@ -456,7 +456,7 @@ def test_the_office_compiles_each_week_for_committee_and_government_wf_17(city: 
     city.advance(to="2017-09-30 12:00")
     weeks = city.duties("weekly-compilation", OFFICE)
     days = ["2017-08-13", "2017-08-20", "2017-08-27", "2017-09-03", "2017-09-10"]
-    assert [case.problem.number[-10:] for case in weeks if case.problem] == days
+    assert [case.record.number[-10:] for case in weeks if case.record] == days
 
 
 def test_the_government_checks_each_month_and_assesses_at_the_end_of_the_year_wf_18(city: City) -> None:

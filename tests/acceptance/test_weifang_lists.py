@@ -34,8 +34,7 @@ def cards(city: City, case: Case) -> list[Case]:
 
 def announced(city: City, entry: Case) -> dict[str, str]:
     """What the last event of an entry told whom."""
-    assert entry.problem is not None
-    return {one.data.recipient: one.data.text for one in told(entry.events[-1], entry.problem, city.rules)}
+    return {one.data.recipient: one.data.text for one in told(entry.events[-1], entry.standing, city.rules)}
 
 
 def by_hand(city: City, name: str) -> Case:
@@ -52,10 +51,8 @@ def by_hand(city: City, name: str) -> Case:
 def test_the_enterprise_of_a_typical_case_holds_a_yellow_card_until_it_expires_wf_09(city: City) -> None:
     """WF-09: 将违法企业纳入环境信用等级评价“红黄牌”管理: at once, in public, for 180 days."""
     (card,) = cards(city, typical(city))
-    expect(card, status="listed", category="yellow-card", lead_unit="ecology")
-    assert card.problem is not None
-    assert card.problem.listing is not None
-    assert (card.problem.subject, card.problem.listing.ground) == (FIRM, "typical")
+    expect(card, status="listed", rule="yellow-card", holder="ecology")
+    assert (card.listing.subject, card.listing.ground) == (FIRM, "typical")
     notice = announced(city, card)
     assert set(notice) == {FIRM, "public"}
     assert f"{FIRM}存在环境违法典型案件" in notice["public"]
@@ -71,8 +68,8 @@ def test_a_typical_case_that_comes_up_again_brings_the_red_card_wf_09(city: City
     case = typical(city)
     city.act(struck_off(city, case), "reopen", by=OFFICE, reason="复查发现再犯")
     yellow, red = cards(city, case)
-    expect(yellow, status="listed", category="yellow-card")
-    expect(red, status="noticed", category="red-card")
+    expect(yellow, status="listed", rule="yellow-card")
+    expect(red, status="noticed", rule="red-card")
     assert set(announced(city, red)) == {FIRM}
     city.advance(to="2017-08-16 17:00")
     expect(red, status="listed")
@@ -80,7 +77,7 @@ def test_a_typical_case_that_comes_up_again_brings_the_red_card_wf_09(city: City
     assert set(notice) == {FIRM, "public"}
     assert f"{FIRM}列为典型案件后又屡查屡犯" in notice["public"]
     assert "至2018-08-16不得享受或参与环保专项资金补助、政府采购、评优评先" in notice["public"]
-    assert runs(red, "red-card:term") == "2018-08-16 17:00"
+    assert runs(red, "term") == "2018-08-16 17:00"
     city.advance(to="2018-08-16 17:00")
     expect(red, status="delisted")
 
@@ -124,7 +121,7 @@ def test_an_appeal_that_nobody_decides_is_told_of_wf_09(city: City) -> None:
     (card,) = cards(city, typical(city))
     city.act(card, "appeal", by="ecology", text="不服")
     city.advance(to="2017-08-30 17:00")
-    expect(card, escalated=("bulletin",), lapsed={"yellow-card:appeal"})
+    expect(card, escalated=("bulletin",), lapsed={"appeal"})
 
 
 def test_where_no_enterprise_is_named_nobody_holds_a_card_wf_09(city: City) -> None:
@@ -156,7 +153,7 @@ def test_who_is_criticised_puts_it_right_and_says_so_wf_11(city: City) -> None:
     assert city.opened(case, Kind.DUTY) == []
     city.advance(to="2017-08-30 17:00")
     (correction,) = city.opened(case, Kind.DUTY)
-    expect(correction, lead_unit="shouguang", category="correction")
+    expect(correction, holder="shouguang", rule="correction")
     city.advance(to="2017-09-06 17:00")
     expect(correction, escalated=("bulletin",), lapsed={"correction"})
     city.act(correction, "complete", by="shouguang", outcome="corrected", evidence=SEALED)
@@ -176,7 +173,7 @@ def test_each_body_confirms_its_own_receipt_wf_08_wf_12(city: City) -> None:
     calls = [(one.measure, one.to) for one in case.taken_after_lapse if one.obligation.startswith("confirm-referral")]
     assert calls == [("receipt-call", ("police", OFFICE)), ("bulletin", ("police", OFFICE, "leading-group"))]
     city.act(case, "receive", by="police")
-    expect(case, referrals={"police": True, "procuratorate": True})
+    expect(case, referred={"police": True, "procuratorate": True})
 
 
 def test_a_receipt_is_owed_after_strike_off_too_wf_12(city: City) -> None:
@@ -197,7 +194,7 @@ def test_who_is_to_start_accountability_says_what_came_of_it_wf_12(city: City) -
     city.act(case, "flag", by=OFFICE, flag="prominent")
     assert measured(case) == ("accountability-call",)
     (result,) = city.opened(case, Kind.DUTY)
-    expect(result, lead_unit="discipline", category="accountability-result")
+    expect(result, holder="discipline", rule="accountability-result")
     city.advance(to="2017-09-06 16:59")
     expect(result, escalated=())
     city.advance(to="2017-09-06 17:00")

@@ -23,7 +23,7 @@ from duban.calendar import Within
 from duban.messages.changes import Attached, Escalated, Measured, Registered, Reminded
 from duban.messages.commands import COMMANDS, Command
 from duban.messages.envelope import Message
-from duban.messages.problem import Event, Problem
+from duban.messages.records import AnyRecord, Event, Listing, Problem, Reward, in_words
 from duban.messages.report import Location, Report
 from duban.moves import Kind
 from duban.policy import PolicyPack, Rules, load_calendar, load_pack
@@ -45,9 +45,38 @@ class Case:
 
     id: UUID
     receipt: Receipt | None = None
-    problem: Problem | None = None
+    record: AnyRecord | None = None
     events: list[Event] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+
+    @property
+    def problem(self) -> Problem | None:
+        """The record, where it is a problem."""
+        return self.record if isinstance(self.record, Problem) else None
+
+    @property
+    def standing(self) -> AnyRecord:
+        """The record, which is there."""
+        assert self.record is not None
+        return self.record
+
+    @property
+    def listing(self) -> Listing:
+        """The record, which is an entry on a list."""
+        assert isinstance(self.record, Listing)
+        return self.record
+
+    @property
+    def reward(self) -> Reward:
+        """The record, which is a reward."""
+        assert isinstance(self.record, Reward)
+        return self.record
+
+    @property
+    def referred(self) -> dict[str, bool]:
+        """The bodies that the problem was referred to, and whether they have confirmed it."""
+        referrals = self.problem.referrals if self.problem else {}
+        return {body: referral.received is not None for body, referral in referrals.items()}
 
     @property
     def measures(self) -> list[Escalated | Reminded]:
@@ -72,7 +101,8 @@ class Case:
     @property
     def lapsed(self) -> set[str]:
         """The obligations that were not met in time."""
-        return set(self.problem.lapses) if self.problem else set()
+        climbs = self.record.climbs if self.record else ()
+        return {in_words(climb.obligation, climb.part) for climb in climbs if climb.lapses}
 
 
 class City:
@@ -135,10 +165,10 @@ class City:
 
     def refuses(self, case: Case, action: str, by: str, because: str, **details: Any) -> None:
         """A unit wants to act on the problem, and the router refuses with the code ``because``; nothing changes."""
-        before = case.problem
+        before = case.record
         answer = self.send(self._command(case, action, by, details))
         assert isinstance(answer, Refusal), f"{action} by {by} was granted"
-        assert (answer.code, case.problem) == (because, before), answer.reason
+        assert (answer.code, case.record) == (because, before), answer.reason
 
     def send(self, message: Message[Any]) -> Decided | Refusal:
         """Send a command; what the router makes of it."""
@@ -182,7 +212,7 @@ class City:
 
     def opened(self, case: Case, kind: Kind | None = None) -> list[Case]:
         """The records that the measures of a problem have opened so far, in order; only of ``kind`` where named."""
-        return [one for one in self._opened[case.id] if kind is None or (one.problem and one.problem.kind is kind)]
+        return [one for one in self._opened[case.id] if kind is None or (one.record and one.record.kind is kind)]
 
     def _case(self, message: Message[Any]) -> Case:
         """The case of a record that no report opens."""
@@ -205,18 +235,18 @@ class City:
 
     # What the engine tells
 
-    def happened(self, before: Problem | None, event: Event, problem: Problem) -> None:
-        """An event of a problem, or of a record that a measure opens."""
+    def happened(self, before: AnyRecord | None, event: Event, record: AnyRecord) -> None:
+        """An event of any record."""
         if self._reported is not None and isinstance(event.change, Registered | Attached):
-            self.cases[problem.id].append(self._reported)
+            self.cases[record.id].append(self._reported)
             self._reported = None
         cause = getattr(event.change, "cause", None)
-        if before is None and cause is not None and not self.cases[problem.id]:
-            case = Case(problem.id)
-            self.cases[problem.id].append(case)
+        if before is None and cause is not None and not self.cases[record.id]:
+            case = Case(record.id)
+            self.cases[record.id].append(case)
             self._opened[cause.problem_id].append(case)
-        for case in self.cases[problem.id]:
-            case.problem = problem
+        for case in self.cases[record.id]:
+            case.record = record
             case.events.append(event)
 
     def refused(self, wanted: Message[Command], why: Refusal) -> None:
@@ -247,16 +277,16 @@ def local(text: str, zone: str = "Asia/Shanghai") -> datetime:
 
 def expect(case: Case, **wanted: Any) -> None:
     """Hold the case against ``wanted``: its ``escalated``, ``reminded`` and ``lapsed``, and fields of its problem."""
-    assert case.problem is not None, f"no problem came of it: {case.receipt}"
-    found = {name: getattr(case if hasattr(case, name) else case.problem, name) for name in wanted}
+    assert case.record is not None, f"no record came of it: {case.receipt}"
+    found = {name: getattr(case if hasattr(case, name) else case.record, name) for name in wanted}
     assert found == wanted, f"found {found}, wanted {wanted}"
 
 
 def lead(case: Case) -> str:
-    """The unit that leads the problem now."""
-    assert case.problem is not None
-    assert case.problem.lead_unit is not None
-    return case.problem.lead_unit
+    """The unit that has the record in hand now."""
+    assert case.record is not None
+    assert case.record.holder is not None
+    return case.record.holder
 
 
 def measured(case: Case) -> list[Measured]:
@@ -266,7 +296,7 @@ def measured(case: Case) -> list[Measured]:
 
 def runs(case: Case, obligation: str) -> str:
     """The local time at which ``obligation`` lapses."""
-    assert case.problem is not None
-    (found,) = (one for one in case.problem.deadlines if one.obligation == obligation)
-    zone = rules_of(case.problem.pack.partition("@")[0]).zone
+    assert case.record is not None
+    (found,) = (one for one in case.record.deadlines if in_words(one.obligation, one.part) == obligation)
+    zone = rules_of(case.record.pack.partition("@")[0]).zone
     return f"{found.lapse_at.astimezone(zone):%Y-%m-%d %H:%M}"

@@ -52,7 +52,7 @@ def deadline(
     name: object, at: datetime = AT, obligation: str = "acknowledge", level: int = 1, partition: int = 0
 ) -> Armed:
     command = derived_id("escalate", name, obligation, level)
-    return Armed(problem(name), obligation, 2, level, at, at, command, partition, "smallville")
+    return Armed(problem(name), obligation, None, 2, level, at, at, command, partition, "smallville")
 
 
 def writing(version: int, *armed: Armed, empty: tuple[object, ...] = ()) -> Writing:
@@ -145,7 +145,7 @@ async def test_standing_tells_the_version_and_what_is_armed(store: Deadlines) ->
 
 def taken(version: int, kind: MeasureKind, public: bool = False) -> MeasureTaken:
     place = ("SV-1", "smallville")
-    return MeasureTaken(problem("a"), version, kind, kind.value, "water", 1, "rectify", AT, public, *place)
+    return MeasureTaken(problem("a"), version, kind, kind.value, "water", 1, "rectify", None, AT, public, *place)
 
 
 async def published(store: Deadlines) -> list[tuple[int, str, str | None, datetime | None]]:
@@ -188,7 +188,7 @@ async def test_polls_go_along_the_index_from_where_they_were(pool: asyncpg.Pool[
     store = PostgresDeadlines(pool)
     await store.write(writing(1, *(deadline(number, AT + number * TICK) for number in range(20_000))))
     position: Position = deadline(9_000, AT + 9_000 * TICK).position
-    place = (position.fire_at, position.problem_id, position.obligation)
+    place = (position.fire_at, position.problem_id, position.obligation, position.part)
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(ALONG_THE_INDEX)
         for analysed in (False, True):
@@ -198,5 +198,5 @@ async def test_polls_go_along_the_index_from_where_they_were(pool: asyncpg.Pool[
                 rows = await connection.fetch(f"explain (costs off) {sql}", *place, *more)
                 plan = "\n".join(row[0] for row in rows)
                 assert "Index Scan using deadlines_by_time" in plan, plan
-                assert "(ROW(fire_at, problem_id, obligation) > ROW(" in plan.partition("Index Cond:")[2], plan
+                assert "(ROW(fire_at, problem_id, obligation, part) > ROW(" in plan.partition("Index Cond:")[2], plan
                 assert "Sort" not in plan, plan

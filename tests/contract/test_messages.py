@@ -20,13 +20,27 @@ from duban.errors import Undecodable
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message, Payload, decode, derived_id, encode, structured
-from duban.messages.events import GENESIS, KINDS, ProblemEvent, Refused, canonical, chained
+from duban.messages.events import GENESIS, KINDS, LedgerEvent, Refused, canonical, chained, event_type
 from duban.messages.notices import Notice, Tick
-from duban.messages.problem import Deadline, Event, Listing, Mark, Problem, ReportRef, Reward, Span, Taken, Waiting
+from duban.messages.records import (
+    AnyRecord,
+    Climb,
+    Deadline,
+    Duty,
+    Event,
+    Listing,
+    Mark,
+    Problem,
+    Referral,
+    ReportRef,
+    Reward,
+    Span,
+    Waiting,
+)
 from duban.messages.report import Evidence, Filed, Location, Report, Reporter
-from duban.moves import Kind, Status
+from duban.moves import MOVES, Kind, Status
 from duban.policy import PolicyPack, PublishedCalendar, load_calendar, load_pack
-from tests.given import ROOT, SMALL
+from tests.given import ROOT, SMALL, ledger_event
 
 GOLDEN = Path(__file__).with_name("golden")
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
@@ -47,14 +61,14 @@ PHASED = do.RectificationPlan(
     milestones=(do.Milestone(title="dug", due_at=AT), do.Milestone(title="sealed", due_at=LATER)),
 )  # fmt: skip
 LAPSE = {"obligation": "rectify", "generation": 1, "level": 2, "due_at": AT}
-TAKEN = {**LAPSE, "measure": "bulletin", "lapse_at": AT, "to": ("water", "office"), "owner": "water"}
+TAKEN = {**LAPSE, "part": "north", "measure": "bulletin", "lapse_at": AT, "to": ("water", "office"), "owner": "water"}
 PROBLEM = Problem(
     id=ID, jurisdiction="smallville", pack="small@1", number="SV-2022-0001", status=Status.UNDERWAY, version=7,
     handle="r-9",
     title="河水发臭", category="river", channel="hotline", area="north", location=REPORT.location, enterprise="Works 7",
     lead_unit="water", co_units=("north",), clause="art. 1", plan=PLAN, outcome="rectified", reports=2, handbacks=1,
-    marks={"registered": Mark(at=AT, version=1)}, taken={"rectify": Taken(generation=1, level=1)},
-    lapses={"rectify": 1},
+    marks={"registered": Mark(at=AT, version=1)},
+    climbs=(Climb(obligation="rectify", generation=1, level=1, lapses=1),),
     deadlines=(Deadline(**LAPSE, measure="bulletin", owner="water", lapse_at=AT, provisional=True),),
 )  # fmt: skip
 #: The same with every field of the language in use.
@@ -62,33 +76,40 @@ FULL = PROBLEM.model_copy(update={
     "plan": PHASED, "proposed_plan": PLAN, "milestones_reached": 1,
     "unanswered": (ReportRef(source="hotline", id="42"),),
     "satisfied": 2, "dissatisfied": 1, "flags": ("hard", "listed"), "sponsor": "mayor", "pair": "south",
-    "items": ("EN-01",), "parts_finished": ("north",), "referrals": {"police": True, "court": False},
+    "items": ("EN-01",), "parts_finished": ("north",), "flagged": {"hard": Mark(at=AT, version=4)},
+    "referrals": {
+        "police": Referral(referred=Mark(at=AT, version=3), received=Mark(at=AT, version=4)),
+        "court": Referral(referred=Mark(at=AT, version=5)),
+    },
     "extension_asked": "rectify", "extended": {"rectify": 1}, "pauses": (Span(from_at=AT, to_at=LATER),),
     "checks": {"clear": "office"}, "raised": 1,
     "marks": {**PROBLEM.marks, "sent_back": Mark(at=AT, version=5, times=2)},
     "awaiting_approval": {6: Waiting(
-        measure="listing", to=("water", "office"), ground="rectify", level=2, owner="water", lapse_at=AT
+        measure="listing", to=("water", "office"), ground="rectify", part="north", level=2, owner="water", lapse_at=AT
     )},
+    "climbs": (Climb(obligation="rectify", part="north", generation=1, level=1),),
+    "deadlines": (Deadline(**LAPSE, part="north", measure="bulletin", owner="north", lapse_at=AT),),
 })  # fmt: skip
-#: A duty that the calendar opened.
-DUTY = Problem(
-    id=ID, kind=Kind.DUTY, jurisdiction="smallville", pack="small@1", number="daily-report/north/2022-04-11",
-    status=Status.UNDERWAY, version=1, title="Report of the day before", category="daily-report", channel="calendar",
-    lead_unit="north", reports=0, marks={"opened": Mark(at=AT, version=1)},
-)  # fmt: skip
 CAUSE = do.Cause(problem_id=ID, number="SV-2022-0001", version=7, pack="small@1")
-#: An entry on a list, and a reward.
-ENTRY = Problem(
-    id=ID, kind=Kind.LISTING, jurisdiction="smallville", pack="small@1", number="blacklist/SV-2022-0001/7",
-    status=Status.NOTICED, version=1, title="Blacklist", category="blacklist", channel="list", lead_unit="office",
-    reports=0, listing=Listing(of="Works 7", ground="repeated", bars=("new projects",), public=True, cause=CAUSE),
-    marks={"noticed": Mark(at=AT, version=1)},
+#: A duty that a measure opened.
+DUTY = Duty(
+    id=ID, jurisdiction="smallville", pack="small@1", number="daily-report/north/2022-04-11", outcome="submitted",
+    status=Status.UNDERWAY, version=1, title="Report of the day before", duty="daily-report", unit="north",
+    cause=CAUSE, marks={"opened": Mark(at=AT, version=1)},
 )  # fmt: skip
-REWARD = Problem(
-    id=ID, kind=Kind.REWARD, jurisdiction="smallville", pack="small@1", number="tip/SV-2022-0001",
-    status=Status.AWARDED, version=2, title="Reward for a report", category="tip", channel="reward",
-    lead_unit="office", reports=0, reward=Reward(cause=CAUSE, handle="r-9", worker="Zhao", amount=3000),
-    marks={"reward_owed": Mark(at=AT, version=1), "awarded": Mark(at=AT, version=2)},
+#: An entry on a list, and a reward.
+ENTRY = Listing(
+    id=ID, jurisdiction="smallville", pack="small@1", number="blacklist/SV-2022-0001/7", status=Status.NOTICED,
+    version=1, title="Blacklist", list="blacklist", keeper="office", of="Works 7", ground="repeated",
+    bars=("new projects",), public=True, cause=CAUSE, marks={"noticed": Mark(at=AT, version=1)},
+    deadlines=(
+        Deadline(obligation="notice", generation=1, level=1, measure="listed", due_at=AT, lapse_at=AT),
+    ),
+)  # fmt: skip
+REWARD = Reward(
+    id=ID, jurisdiction="smallville", pack="small@1", number="tip/SV-2022-0001", status=Status.AWARDED, version=2,
+    title="Reward for a report", reward="tip", fixed_by="office", cause=CAUSE, handle="r-9", worker="Zhao",
+    amount=3000, marks={"reward_owed": Mark(at=AT, version=1), "awarded": Mark(at=AT, version=2)},
 )  # fmt: skip
 CHANGES: tuple[c.Change, ...] = (
     c.Registered(number="SV-2022-0001", pack="small@1", category="river", filed=FILED),
@@ -128,7 +149,14 @@ CHANGES: tuple[c.Change, ...] = (
     c.LookedBack(truthful=True, timely=True, effective=False, evidence=(SEAL,)),
     c.Rebounded(raised=1),
     c.Approved(
-        version=6, measure="listing", to=("water", "office"), ground="rectify", level=2, owner="water", lapse_at=AT
+        version=6,
+        measure="listing",
+        to=("water", "office"),
+        ground="rectify",
+        part="north",
+        level=2,
+        owner="water",
+        lapse_at=AT,
     ),
     c.Withheld(version=6, measure="listing"),
 )
@@ -137,6 +165,16 @@ WAITING = c.Measured(ground="rebound", measure="listing", to=("water", "office")
 OPENED = c.Opened(
     jurisdiction="smallville", number=DUTY.number, pack="small@1", duty="daily-report", title=DUTY.title, unit="north",
     opens_at=AT, cause=CAUSE,
+)  # fmt: skip
+OF_DUTIES: tuple[c.Change, ...] = (
+    OPENED, c.Progressed(note="half done", evidence=(SEAL,)), c.Rejected(), c.Completed(outcome="submitted"),
+    c.StruckOff(), c.Reopened(),
+)  # fmt: skip
+#: The ladder's own, which happen to every kind of record.
+OF_ALL: tuple[c.Change, ...] = (
+    c.Reminded(**TAKEN), c.Escalated(**TAKEN, approval="office"), WAITING, c.Recomputed(),
+    c.Approved(version=6, measure="listing", to=("water", "office"), ground="amount", level=2, lapse_at=AT),
+    c.Withheld(version=6, measure="listing"),
 )  # fmt: skip
 OF_ENTRIES: tuple[c.Change, ...] = (
     c.Noticed(
@@ -159,14 +197,15 @@ OF_REWARDS: tuple[c.Change, ...] = (
     c.Awarded(amount=3000),
     c.Declined(),
     c.Collected(unit="water"),
+    c.Expired(),
 )  # fmt: skip
 
 
-def happened(change: c.Change, problem: Problem = PROBLEM) -> ProblemEvent:
+def happened(change: c.Change, record: AnyRecord = PROBLEM) -> LedgerEvent:
     event = Event(
-        problem_id=ID, version=problem.version, at=AT, actor=WATER, reason="because", command="c-1", change=change
+        problem_id=ID, version=record.version, at=AT, actor=WATER, reason="because", command="c-1", change=change
     )
-    return ProblemEvent(event=event, previous=GENESIS, hash=chained(GENESIS, canonical(event)), problem=problem)
+    return ledger_event(event, record, hash_=chained(GENESIS, canonical(event)))
 
 
 def payloads() -> Iterator[Payload]:
@@ -183,7 +222,7 @@ def payloads() -> Iterator[Payload]:
     yield do.Verify(actor=OFFICE, passed=False, reason="still foul", evidence=(SEAL,))
     yield do.StrikeOff(actor=OFFICE)
     yield do.Reopen(actor=OFFICE, reason="it is back")
-    yield do.Escalate(actor=ENGINE, **LAPSE)
+    yield do.Escalate(actor=ENGINE, **LAPSE, part="north")
     yield do.Recompute(actor=ENGINE, calendar="cn", version=2)
     yield do.Open(actor=ENGINE, duty="daily-report", unit="north", opens_at=AT, cause=CAUSE)
     yield do.Withhold(actor=OFFICE, reason="an honest mistake", version=6)
@@ -215,20 +254,18 @@ def payloads() -> Iterator[Payload]:
                       evidence=(SEAL,))  # fmt: skip
     yield do.Approve(actor=OFFICE, version=6)
     yield from map(happened, CHANGES)
+    for record, changes in ((DUTY, OF_DUTIES), (ENTRY, OF_ENTRIES), (REWARD, OF_REWARDS)):
+        for change in (*changes, *OF_ALL):
+            yield happened(change, record)
     yield happened(WAITING, FULL)
-    yield happened(OPENED, DUTY)
-    for change in OF_ENTRIES:
-        yield happened(change, ENTRY)
-    for change in OF_REWARDS:
-        yield happened(change, REWARD)
     yield Refused(
         command="c-1", command_type=do.Register.TYPE, actor=ENGINE, at=AT, code="unknown_area", reason="no such area",
         status=Status.UNDERWAY, version=7, filed=FILED,
     )  # fmt: skip
     yield Notice(
-        recipient="water", measure="bulletin", measure_kind="bulletin", level=2, obligation="rectify", problem_id=ID,
-        number="SV-2022-0001", problem_title="河水发臭", owner="water", lapse_at=AT, public=True, text="late",
-        issued_at=AT,
+        recipient="water", kind=Kind.PROBLEM, event="escalated", measure="bulletin", measure_kind="bulletin", level=2,
+        obligation="rectify", part="north", problem_id=ID, number="SV-2022-0001", title="河水发臭", owner="water",
+        lapse_at=AT, public=True, text="late", issued_at=AT,
     )  # fmt: skip
     yield Tick(at=AT)
     yield load_pack(SMALL.read_text("utf-8"), SMALL.name)
@@ -290,7 +327,9 @@ def test_the_committed_documents_are_those_that_the_models_give() -> None:
 
 
 def test_every_kind_of_change_is_a_type_and_every_type_has_a_topic() -> None:
-    assert {f"duban.problem.{kind}" for kind in KINDS} < set(TYPES)
+    of_records = {name for name in TYPES if name.split(".")[1] in [*Kind]} - {Refused.TYPE}
+    assert {name.rpartition(".")[2] for name in of_records} == set(KINDS)
+    assert of_records == {event_type(kind, change) for kind in Kind for _, change in MOVES[kind]}
     assert {model.TOPIC for model in TYPES.values()} == {channel.topic for channel in CHANNELS}
 
 

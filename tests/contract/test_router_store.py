@@ -19,7 +19,7 @@ from duban.io.settings import Settings
 from duban.messages import commands as do
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, decode, derived_id
-from duban.messages.events import PROBLEMS, ProblemEvent, Refused
+from duban.messages.events import PROBLEMS, LedgerEvent, Refused
 from duban.messages.report import Filed
 from duban_router.handlers import CommandHandler, Conflict, Ledger, Writing
 from duban_router.memory import MemoryLedger
@@ -54,7 +54,7 @@ class Member:
     def __post_init__(self) -> None:
         self.handler = CommandHandler(self.ledger, small_library(), SystemClock())
 
-    async def __call__(self, *wanted: tuple[str, str, do.Command]) -> list[ProblemEvent | Refused]:
+    async def __call__(self, *wanted: tuple[str, str, do.Command]) -> list[LedgerEvent | Refused]:
         batch: list[Delivery[Any]] = []
         for offset, (id_, name, data) in enumerate(wanted):
             subject = str(derived_id(name))
@@ -68,7 +68,7 @@ def registers(name: str) -> tuple[str, str, do.Command]:
     return f"register {name}", name, do.Register(actor=ENGINE, filed=filed)
 
 
-def codes(told: list[ProblemEvent | Refused]) -> list[str]:
+def codes(told: list[LedgerEvent | Refused]) -> list[str]:
     return [one.code if isinstance(one, Refused) else one.event.change.kind for one in told]
 
 
@@ -76,10 +76,10 @@ async def test_a_history_comes_back_as_it_was_written(ledger: Ledger) -> None:
     told = await Member(ledger)(registers("one"), ("ack", "one", do.Acknowledge(actor=WATER)))
     history = await ledger.history(derived_id("one"))
     assert [(one.event, one.previous, one.hash) for one in history] == [
-        (one.event, one.previous, one.hash) for one in told if isinstance(one, ProblemEvent)
+        (one.event, one.previous, one.hash) for one in told if isinstance(one, LedgerEvent)
     ]
     standing = (await ledger.standings([derived_id("one"), UUID(int=9)]))[derived_id("one")]
-    assert (standing.problem.version, standing.head) == (3, history[-1].hash)
+    assert (standing.record.version, standing.head) == (3, history[-1].hash)
 
 
 async def test_another_member_decides_on_what_the_first_has_written(ledger: Ledger) -> None:
@@ -124,7 +124,7 @@ async def test_an_entry_on_a_list_is_found_by_its_subject(postgres_ledger: Ledge
     await Member(postgres_ledger)(("put", "entry", puts), registers("one"))
     connection = await asyncpg.connect(database)
     try:
-        rows = await connection.fetch("select number, subject from router.published_problems order by number")
+        rows = await connection.fetch("select number, subject from router.published_records order by number")
     finally:
         await connection.close()
     assert [tuple(row) for row in rows] == [

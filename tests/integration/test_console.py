@@ -241,10 +241,10 @@ class TestProblems:
     async def test_overdue_are_the_open_ones_past_a_running_limit(self, given: Given) -> None:
         late, in_time = await given.registered(), await given.registered()
         connection = await asyncpg.connect(given.database)
-        state = json.loads(await connection.fetchval("select state from router.problems where id = $1", late))
+        state = json.loads(await connection.fetchval("select state from router.records where id = $1", late))
         for deadline in state["deadlines"]:
             deadline["lapse_at"] = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
-        await connection.execute("update router.problems set state = $2 where id = $1", late, json.dumps(state))
+        await connection.execute("update router.records set state = $2 where id = $1", late, json.dumps(state))
         await connection.close()
         page = (await given.get("/v1/problems", overdue="true", limit=500)).json()
         ids = {one["id"] for one in page["problems"]}

@@ -20,7 +20,7 @@ from duban.io.publisher import Publisher
 from duban.messages import commands as do
 from duban.messages.envelope import Message, Payload, derived_id, encode
 from duban.messages.notices import Tick
-from duban.messages.problem import Problem
+from duban.messages.records import AnyRecord
 from duban.messages.report import Filed
 from duban.moves import Kind, Status
 from duban.policy import loader
@@ -64,11 +64,11 @@ class Town:
             do.StrikeOff(actor=office), at=at,
         )  # fmt: skip
 
-    async def records(self, kind: Kind, *statuses: Status) -> list[Problem]:
+    async def records(self, kind: Kind, *statuses: Status) -> list[AnyRecord]:
         async with asking(self.system.settings) as reading:
-            return (await reading.page(Filters("smallville", statuses, kind=kind), 1000)).problems
+            return (await reading.page(Filters(kind, "smallville", statuses), 1000)).records
 
-    async def until(self, many: int, kind: Kind, *statuses: Status) -> list[Problem]:
+    async def until(self, many: int, kind: Kind, *statuses: Status) -> list[AnyRecord]:
         """The records, as soon as there are so many."""
         async with asyncio.timeout(30):
             while True:
@@ -134,7 +134,7 @@ async def test_a_draw_once_opened_is_owed_and_opens_nothing_twice(town: Town, du
     owed = await town.records(Kind.DUTY)
     assert {str(one.id) for one in owed} == {one["record"] for one in found["checks"].values()}
     assert {one.number for one in owed} == {f"spot-check/office/{n}/8" for n in numbers}
-    assert all(one.deadlines and one.lead_unit == "office" for one in owed)
+    assert all(one.deadlines and one.holder == "office" for one in owed)
     async with asking(town.system.settings) as reading:
         history = await reading.history(owed[0].id)
     assert history is not None

@@ -27,9 +27,9 @@ from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.commands import COMMANDS, Command, Escalate
 from duban.messages.envelope import Message, Payload, decode, derived_id, encode
-from duban.messages.events import GENESIS, ProblemEvent
+from duban.messages.events import GENESIS, LedgerEvent
 from duban.messages.notices import Notice, Tick
-from duban.messages.problem import Deadline
+from duban.messages.records import Deadline
 from duban.moves import Status
 from duban.policy import PublishedCalendar, load_calendar, load_pack
 from duban_local import topics
@@ -77,7 +77,7 @@ class World:
 
     async def tell(self, case: Case) -> None:
         """Publish the latest event of ``case`` with the state after it, as the router does."""
-        data = ProblemEvent(event=case.events[-1], previous=GENESIS, hash=GENESIS, problem=case.problem)
+        data = LedgerEvent(event=case.events[-1], previous=GENESIS, hash=GENESIS, problem=case.problem)
         await self.publish(data, case.now, case.id)
 
     async def records(self, topic: str) -> list[Any]:
@@ -100,7 +100,7 @@ class World:
 
     async def quiet(self, suffix: str, *clock: str) -> None:
         """Return when neither group has anything left to do."""
-        groups = {"duban-escalation": (ProblemEvent.TOPIC, *clock), "duban-deliverer": (Notice.TOPIC,)}
+        groups = {"duban-escalation": (LedgerEvent.TOPIC, *clock), "duban-deliverer": (Notice.TOPIC,)}
         admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka)
         consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka)
         await admin.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from duban.messages.handle import handle_of
 from duban.messages.notices import Tick
 from duban.messages.report import Filed, Identity, Report, Reporter
 from duban_cli.system import System, running
-from duban_console.ledger import LISTINGS, OF_SUBJECT
+from duban_console.ledger import LISTINGS, REWARDS
 from tests.commanding import Run, command_on, lines
 from tests.given import CODE, ROOT, SEAL, SMALL
 
@@ -39,6 +39,8 @@ class Town:
     system: System
     publisher: Publisher
     client: httpx2.AsyncClient
+    #: The kinds of what was opened beside problems, as the paths name them, by id.
+    plurals: dict[str, str] = field(default_factory=dict)
     now: datetime = BEGINS
 
     async def send(self, key: str, data: Payload) -> None:
@@ -65,11 +67,15 @@ class Town:
         await self.until(problem_id, status="dispatched")
         return problem_id
 
+    def path(self, id_: object) -> str:
+        """Where the API has the record: by its kind, which is that of a problem unless it was opened as another."""
+        return f"/v1/{self.plurals.get(str(id_), 'problems')}/{id_}"
+
     async def until(self, id_: object, **wanted: Any) -> dict[str, Any]:
         """The record, as soon as it stands as wanted."""
         async with asyncio.timeout(30):
             while True:
-                answer = await self.client.get(f"/v1/problems/{id_}")
+                answer = await self.client.get(self.path(id_))
                 if answer.status_code == 200 and wanted.items() <= answer.json().items():
                     found: dict[str, Any] = answer.json()
                     return found
@@ -78,19 +84,23 @@ class Town:
     async def done(self, id_: object, action: str, unit: str, **said: Any) -> dict[str, Any]:
         answer = await self.act(id_, action, unit, **said)
         assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()["problem"]
+        kinds = {"problems": "problem", "duties": "duty", "listings": "listing", "rewards": "reward"}
+        found: dict[str, Any] = answer.json()[kinds[self.plurals.get(str(id_), "problems")]]
         return found
 
     async def act(self, id_: object, action: str, unit: str, **said: Any) -> httpx2.Response:
         body = {"action": action, "actor": {"unit": unit}, **said}
-        return await self.client.post(f"/v1/problems/{id_}/actions", params={"wait": 20}, json=body)
+        return await self.client.post(f"{self.path(id_)}/actions", params={"wait": 20}, json=body)
 
     async def put(self, of: str, *, wait: float = 20, **said: Any) -> httpx2.Response:
         body = {
             "list": "blacklist", "of": of, "ground": "repeated", "jurisdiction": "smallville",
             "actor": {"unit": "office"}, "reason": "again", "evidence": [SEAL], **said,
         }  # fmt: skip
-        return await self.client.post("/v1/listings", params={"wait": wait} if wait else {}, json=body)
+        answer = await self.client.post("/v1/listings", params={"wait": wait} if wait else {}, json=body)
+        if answer.is_success:
+            self.plurals[answer.json()["problem_id"]] = "listings"
+        return answer
 
     async def listings(self, of: str, **query: Any) -> dict[str, Any]:
         answer = await self.client.get("/v1/listings", params={"of": of, **query})
@@ -101,14 +111,16 @@ class Town:
     async def lookup(self, code: str) -> httpx2.Response:
         return await self.client.post("/v1/rewards/lookup", json={"code": code})
 
-    async def opened(self, kind: str, of: UUID) -> dict[str, Any]:
+    async def opened(self, plural: str, of: UUID) -> dict[str, Any]:
         """The record that a measure of the problem ``of`` has opened, as soon as it is there."""
         async with asyncio.timeout(30):
             while True:
-                page = (await self.client.get("/v1/problems", params={"kind": kind, "limit": 500})).json()
-                for one in page["problems"]:
-                    if one[kind].get("cause", {}).get("problem_id") == str(of):
+                path = "/v1/listings/entries" if plural == "listings" else f"/v1/{plural}"
+                page = (await self.client.get(path, params={"limit": 500})).json()
+                for one in page[plural]:
+                    if one.get("cause", {}).get("problem_id") == str(of):
                         found: dict[str, Any] = one
+                        self.plurals[one["id"]] = plural
                         return found
                 await asyncio.sleep(0.05)
 
@@ -146,7 +158,7 @@ class TestLists:
     async def test_a_name_is_told_first_and_counts_when_nobody_has_answered_in_time_go_11(
         self, town: Town, duban: Run
     ) -> None:
-        entry = (await town.put("格尔木某某公司")).json()["problem"]
+        entry = (await town.put("格尔木某某公司")).json()["listing"]
         assert entry["status"] == "noticed"
         assert await town.listings("格尔木某某公司") == {
             "of": "格尔木某某公司", "at": town.now.isoformat().replace("+00:00", "Z"), "listed": False, "entries": [],
@@ -173,7 +185,7 @@ class TestLists:
             assert len((await town.listings(asked, all=True))["entries"]) == found, asked
 
     async def test_another_list_or_another_city_says_nothing_of_a_name(self, town: Town) -> None:
-        entry = (await town.put("Elsewhere Ltd")).json()["problem"]
+        entry = (await town.put("Elsewhere Ltd")).json()["listing"]
         await town.advance(days=6)
         await town.until(entry["id"], status="listed")
         assert (await town.listings("Elsewhere Ltd"))["listed"] is True
@@ -183,7 +195,7 @@ class TestLists:
     async def test_whoever_has_made_good_is_off_and_stood_on_it_before_ly_22(
         self, town: Town, duban: Run, tmp_path: Path
     ) -> None:
-        entry = (await town.put("Contrite Ltd")).json()["problem"]
+        entry = (await town.put("Contrite Ltd")).json()["listing"]
         await town.advance(days=6)
         await town.until(entry["id"], status="listed")
         stood_at = town.now
@@ -199,7 +211,7 @@ class TestLists:
         await duban("listing", "check", "Contrite Ltd", "--at", "2022-05-01", code=2)
 
     async def test_an_appeal_keeps_a_name_off_until_another_unit_has_decided_ly_22(self, town: Town) -> None:
-        entry = (await town.put("Innocent Ltd")).json()["problem"]
+        entry = (await town.put("Innocent Ltd")).json()["listing"]
         await town.done(entry["id"], "appeal", "office", text="it was our neighbour")
         await town.advance(days=20)
         refused = await town.act(entry["id"], "decide_appeal", "office", upheld=True, reason="so it was")
@@ -219,7 +231,7 @@ class TestLists:
         await town.done(problem, "strike_off", "office")
         verdict = {"truthful": True, "timely": True, "effective": True, "rebound": True}
         number = (await town.done(problem, "look_back", "office", **verdict, reason="it is back"))["number"]
-        entry = await town.opened("listing", problem)
+        entry = await town.opened("listings", problem)
         await town.advance(days=5)
         await town.until(entry["id"], status="listed")
         [told] = (await town.listings("Acme"))["entries"]
@@ -242,7 +254,7 @@ class TestLists:
     async def test_who_does_not_wait_is_told_where_the_entry_will_be(self, town: Town) -> None:
         answer = await town.put("Later Ltd", wait=0, id="later")
         assert answer.status_code == 202
-        assert (await town.until(answer.json()["problem_id"]))["listing"]["of"] == "Later Ltd"
+        assert (await town.until(answer.json()["problem_id"]))["of"] == "Later Ltd"
         assert (await town.client.get(answer.json()["status_url"])).json()["status"] == "done"
 
     @pytest.mark.parametrize(
@@ -302,15 +314,15 @@ class TestLists:
         assert {one["status"] for one in everything if one["of"] == "Shown Ltd"} == {"noticed"}
         assert lines(await duban("listing", "ls", "--all", "--list", "record", "--json")) == []
         assert "Shown Ltd" in (await duban("listing", "ls", "--all")).stdout
-        assert "Blacklist · Shown Ltd" in (await duban("problem", "ls", "--kind", "listing", "--limit", 500)).stdout
+        assert "Shown Ltd" in (await duban("listing", "ls", "--all")).stdout
 
     async def test_names_are_looked_up_along_the_index_of_subjects(self, town: Town) -> None:
         connection = await asyncpg.connect(town.system.database)
         try:
             await connection.execute("set enable_seqscan = off")
-            for question, said in ((LISTINGS, ("Acme", None, None)), (OF_SUBJECT, ("Acme",))):
+            for question, said in ((LISTINGS, ("Acme", None, None)), (REWARDS, ("Acme",))):
                 plan = await connection.fetch(f"explain {question}", *said)
-                assert "problems_by_subject" in "\n".join(row[0] for row in plan)
+                assert "records_by_subject" in "\n".join(row[0] for row in plan)
         finally:
             await connection.close()
 
@@ -335,7 +347,7 @@ class TestRewards:
     ) -> None:
         problem = await town.registered(code=CODE)
         await put_to_rights(town, problem)
-        reward = await town.opened("reward", problem)
+        reward = await town.opened("rewards", problem)
         [owed] = (await town.lookup(CODE.lower())).json()["rewards"]
         assert (owed["status"], owed["at_least"], owed["at_most"], owed["currency"]) == ("owed", 1000, 30000, "CNY")
         assert owed["fixes"] == {"unit": "office", "title": {"en": "The office"}}
@@ -348,7 +360,7 @@ class TestRewards:
         assert "3,000 CNY, paid out by Water bureau until" in told.stdout
         assert reward["number"] in (await duban("reward", "ls")).stdout
         assert (
-            f"amount 3000 · because of {reward['reward']['cause']['number']}"
+            f"amount 3000 · because of {reward['cause']['number']}"
             in (await duban("problem", "show", reward["number"])).stdout
         )
 
@@ -365,7 +377,7 @@ class TestRewards:
         code = "0000-0000-0000-0003"
         problem = await town.registered(code=code)
         await put_to_rights(town, problem)
-        reward = await town.opened("reward", problem)
+        reward = await town.opened("rewards", problem)
         await town.done(reward["id"], "decline", "office", reason="an official's own duty")
         [told] = (await town.lookup(code)).json()["rewards"]
         assert (told["ended"], told["reason"]) == ("declined", "an official's own duty")
@@ -392,13 +404,47 @@ class TestRewards:
         code = "0000-0000-0000-0004"
         problem = await town.registered(code=code)
         await put_to_rights(town, problem)
-        reward = await town.opened("reward", problem)
+        reward = await town.opened("rewards", problem)
         await town.done(reward["id"], "award", "office", amount=1000)
         await town.lookup(code)
         await town.done(reward["id"], "collect", "water", code=code)
         logs = "".join(one.read_text() for one in (town.system.folder / "logs").glob("*.log"))
         assert logs
-        history = (await town.client.get(f"/v1/problems/{reward['id']}/history")).text
+        history = (await town.client.get(f"/v1/rewards/{reward['id']}/history")).text
         for plain in (code, code.replace("-", "")):
             assert plain not in logs
             assert plain not in history
+
+
+class TestKinds:
+    async def test_a_record_is_found_under_the_path_of_its_kind_and_the_others_say_where(self, town: Town) -> None:
+        entry = (await town.put("Found Ltd")).json()["listing"]
+        assert (entry["kind"], entry["list"], entry["keeper"]) == ("listing", "blacklist", "office")
+        assert (await town.client.get(f"/v1/listings/{entry['id']}")).json() == entry
+        assert (await town.client.get(f"/v1/listings/{entry['id']}/history")).json()["verified"]
+        for path in ("problems", "duties", "rewards"):
+            for rest in ("", "/history"):
+                elsewhere = await town.client.get(f"/v1/{path}/{entry['id']}{rest}")
+                assert elsewhere.status_code == 404
+                assert f"/v1/listings/{entry['id']}" in elsewhere.json()["error"]["message"]
+
+    async def test_what_the_calendar_opens_is_a_duty_of_its_unit_which_submits_it(self, town: Town, duban: Run) -> None:
+        await town.advance(days=1)
+        async with asyncio.timeout(30):
+            while True:
+                answer = await town.client.get("/v1/duties", params={"unit": "north", "status": "underway"})
+                if (page := answer.json())["duties"]:
+                    break
+                await asyncio.sleep(0.05)
+        duty = page["duties"][0]
+        assert (duty["kind"], duty["duty"], duty["unit"]) == ("duty", "daily-report", "north")
+        assert {one["unit"] for one in page["duties"]} == {"north"}
+        assert duty["number"] in (await duban("duty", "ls", "--unit", "north", "--limit", 500)).stdout
+        assert "owed by north" in (await duban("problem", "show", duty["number"])).stdout
+        town.plurals[duty["id"]] = "duties"
+        handed_back = await town.act(duty["id"], "hand_back", "north", reason="not ours", evidence=[SEAL])
+        assert (handed_back.status_code, handed_back.json()["error"]["code"]) == (409, "is_a_duty")
+        submitted = await town.done(duty["id"], "complete", "north", outcome="submitted", evidence=[SEAL])
+        assert submitted["status"] == "struck_off"
+        problems = (await town.client.get("/v1/problems", params={"limit": 500})).json()["problems"]
+        assert {one["kind"] for one in problems} <= {"problem"}

@@ -304,7 +304,7 @@ async def test_the_problem_of_a_named_report_stands_in_the_ledger_under_the_hand
 
         async def state() -> str | None:
             found: str | None = await database.fetchval(
-                "select state from router.problems where id = $1", own_problem("热线/insiders", "ledger-1")
+                "select state from router.records where id = $1", own_problem("热线/insiders", "ledger-1")
             )
             return found
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from duban.contracts.catalogue import message_table
 from duban.io.settings import Settings, settings_table
-from duban.moves import AFTER_REJECTION, AFTER_STRIKE_OFF, IN_ANY_OPEN, NEXT, STAGE, Stage, Status
+from duban.moves import AFTER_REJECTION, AFTER_STRIKE_OFF, IN_ANY_OPEN, LADDER, MOVES, STAGE, Kind, Stage, Status
 from duban_console.api.settings import ApiSettings
 from duban_escalation.settings import EscalationSettings
 from duban_intake.gateway.settings import GatewaySettings
@@ -20,17 +20,20 @@ DOCS: Final = ROOT / "docs"
 
 
 def state_diagram() -> str:
-    """The legal moves as mermaid diagrams, one arrow a transition: of problems, of entries on lists, of rewards."""
+    """The legal moves as mermaid diagrams, one a kind of record and one arrow a transition."""
+    duty = _life(
+        "A duty, opened by the calendar or a measure; what is submitted is off the ledger in the same breath:",
+        _arrows(Kind.DUTY),
+    )
     listing = _life(
         "An entry on a list, from the notice to the end of its term. Whoever answers in time, does not stand on it "
         "before the appeal is decided:",
-        _arrows(_reached("noticed")),
+        _arrows(Kind.LISTING),
     )
     reward = _life(
-        "A reward, owed once a report has proved true, and forfeited if nobody collects it:",
-        _arrows(_reached("reward_owed")),
+        "A reward, owed once a report has proved true, and forfeited if nobody collects it:", _arrows(Kind.REWARD)
     )
-    return f"{_diagram(_of_problems())}\n{listing}\n{reward}"
+    return f"{_diagram(_of_problems())}\n{duty}\n{listing}\n{reward}"
 
 
 def _life(said: str, lines: Iterable[str]) -> str:
@@ -41,35 +44,26 @@ def _diagram(lines: Iterable[str]) -> str:
     return "```mermaid\nstateDiagram-v2\n" + "\n".join(lines) + "\n```\n"
 
 
-def _reached(*beginnings: str) -> frozenset[Status]:
-    """Every status of the records that begin with one of the events ``beginnings``."""
-    found = {NEXT[None, kind] for kind in beginnings}
-    while new := {end for (start, _), end in NEXT.items() if start in found} - found:
-        found |= new
-    return frozenset(found)
-
-
 def _of_problems() -> Iterator[str]:
-    mine = _reached("registered", "opened")
     for stage in (Stage.DISCOVERY, Stage.TRANSFER, Stage.DISPOSAL):
         yield f"    state {stage} {{"
-        yield from (f"        {status}" for status in Status if status in mine and STAGE[status] is stage)
+        yield from (f"        {status}" for status, its in STAGE.items() if its is stage)
         yield "    }"
-    yield from _arrows(mine)
+    yield from _arrows(Kind.PROBLEM)
     yield f"    note right of {Status.UNDERWAY}: in every open status: {_words(IN_ANY_OPEN)}"
     yield f"    note right of {Status.STRUCK_OFF}: after strike-off: {_words(AFTER_STRIKE_OFF)}"
     yield f"    note right of {Status.REJECTED}: after rejection: {_words(AFTER_REJECTION)}"
 
 
-def _arrows(mine: frozenset[Status]) -> Iterator[str]:
-    """The moves between the statuses ``mine``, less those that the notes name."""
+def _arrows(kind: Kind) -> Iterator[str]:
+    """The moves of one kind of record, less those that the notes name and the ladder, which leaves it where it is."""
+    noted = {*LADDER, *(IN_ANY_OPEN if kind is Kind.PROBLEM else ())}
     arrows: dict[tuple[str, str], list[str]] = {}
-    for (before, kind), after in NEXT.items():
-        noted = kind in IN_ANY_OPEN or (before is after is Status.STRUCK_OFF)
-        if after in mine and not noted:
-            arrows.setdefault((before or "[*]", after), []).append(kind.replace("_", " "))
-    for (start, end), kinds in arrows.items():
-        yield f"    {start} --> {end}: {' · '.join(kinds)}"
+    for (before, change), after in MOVES[kind].items():
+        if change not in noted and not (before is after is Status.STRUCK_OFF):
+            arrows.setdefault((before or "[*]", after), []).append(change.replace("_", " "))
+    for (start, end), changes in arrows.items():
+        yield f"    {start} --> {end}: {' · '.join(changes)}"
 
 
 def _words(kinds: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import derived_id
-from duban.messages.problem import Event
+from duban.messages.records import Event
 from duban.moves import Status
 from duban.policy import Rules
 from duban.policy.model.assessment import Assessment, Bulletin
@@ -694,9 +694,9 @@ class TestScores:
 
 def test_who_decides_an_appeal_is_judged_and_a_notice_or_a_term_judges_nobody() -> None:
     quiet = Case.in_status(Status.NOTICED, AT)
-    quiet.lapse("blacklist:notice")
-    quiet.lapse("blacklist:term")
+    quiet.lapse("notice")
+    quiet.lapse("term")
     assert follow(quiet.events, lambda _: quiet.rules, quiet.now).verdicts == []
     decided = Case.in_status(Status.LISTED, AT)
     (verdict,) = follow(decided.events, lambda _: decided.rules, decided.now).verdicts
-    assert (verdict.obligation, verdict.unit, verdict.outcome) == ("blacklist:appeal", "water", Outcome.ON_TIME)
+    assert (verdict.obligation, verdict.unit, verdict.outcome) == ("appeal", "water", Outcome.ON_TIME)

@@ -12,7 +12,7 @@ import pytest
 from duban.messages import changes as c
 from duban.messages.commands import Escalate
 from duban.messages.envelope import decode, derived_id, encode
-from duban.messages.events import GENESIS, ProblemEvent, Refused
+from duban.messages.events import GENESIS, LedgerEvent, Refused
 from duban.moves import Status
 from duban.policy.model.entry import Text
 from duban.policy.model.ladder import Measure, MeasureKind
@@ -25,14 +25,14 @@ from tests.given import Case, small_rules
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
 
 
-def escalated(case: Case, obligation: str = "acknowledge") -> ProblemEvent:
+def escalated(case: Case, obligation: str = "acknowledge") -> LedgerEvent:
     """The event of the next level of ``obligation``, taken at its instant."""
     deadline = case.deadline(obligation)
     case.now = max(case.now, deadline.due_at)
     outcome = case.escalate(deadline)
     assert isinstance(outcome, Decided)
     event, problem = outcome.steps[-1]
-    return ProblemEvent(event=event, previous=GENESIS, hash=GENESIS, problem=problem)
+    return LedgerEvent(event=event, previous=GENESIS, hash=GENESIS, problem=problem)
 
 
 def rules_with(**changed: object) -> Rules:
@@ -48,7 +48,9 @@ def test_every_deadline_of_the_state_is_armed_at_its_instant_under_a_derived_com
     assert [one.obligation for one in held] == [one.obligation for one in problem.deadlines]
     for one in held:
         assert one.fire_at == one.due_at
-        assert one.command == derived_id("escalate", problem.id, one.obligation, one.generation, one.level)
+        assert one.command == derived_id(
+            "escalate", problem.id, one.obligation, one.part or "", one.generation, one.level
+        )
         assert (one.partition, one.jurisdiction) == (3, "smallville")
 
 
@@ -115,7 +117,7 @@ def test_a_public_measure_is_told_to_the_public_as_well() -> None:
 @pytest.mark.parametrize("status", [Status.DISPATCHED, Status.UNDERWAY, Status.STRUCK_OFF])
 def test_other_events_tell_nobody_and_record_nothing(status: Status) -> None:
     case = Case.in_status(status, AT)
-    event = ProblemEvent(event=case.events[-1], previous=GENESIS, hash=GENESIS, problem=case.problem)
+    event = LedgerEvent(event=case.events[-1], previous=GENESIS, hash=GENESIS, problem=case.problem)
     assert notices_for(event, case.rules) == []
     assert measure_taken(event, case.rules) is None
 
@@ -138,7 +140,7 @@ def test_every_kind_of_measure_has_an_effect_and_few_stand_on_a_board() -> None:
 
 def held(command: UUID | None = None) -> Armed:
     id_ = derived_id("problem")
-    return Armed(id_, "rectify", 2, 1, AT, AT, command or derived_id("c"), 0, "smallville")
+    return Armed(id_, "rectify", None, 2, 1, AT, AT, command or derived_id("c"), 0, "smallville")
 
 
 def refused(code: str, at: datetime = AT, version: int = 3) -> Refused:

@@ -14,7 +14,7 @@ from duban.errors import Unavailable
 from duban.messages import commands as do
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record, decode
-from duban.messages.events import GENESIS, ProblemEvent, Refused
+from duban.messages.events import GENESIS, LedgerEvent, Refused
 from duban.messages.notices import NOTICES, Notice, Tick
 from duban.moves import Status
 from duban.policy.library import Library
@@ -27,7 +27,7 @@ from duban_router.domain.decision import Decided, Refusal
 from tests.given import Case, small_library
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
-PLACES = frozenset({(ProblemEvent.TOPIC, 0), (Tick.TOPIC, 0)})
+PLACES = frozenset({(LedgerEvent.TOPIC, 0), (Tick.TOPIC, 0)})
 TICK = timedelta(microseconds=1)
 
 
@@ -75,15 +75,15 @@ async def world() -> World:
     return await World().begin()
 
 
-def events(case: Case) -> list[Delivery[ProblemEvent | Refused]]:
+def events(case: Case) -> list[Delivery[LedgerEvent | Refused]]:
     """The latest event of ``case`` with the state as it is."""
-    return [delivered(ProblemEvent(event=case.events[-1], previous=GENESIS, hash=GENESIS, problem=case.problem))]
+    return [delivered(LedgerEvent(event=case.events[-1], previous=GENESIS, hash=GENESIS, problem=case.problem))]
 
 
-def delivered(data: ProblemEvent | Refused, subject: str = "") -> Delivery[ProblemEvent | Refused]:
+def delivered(data: LedgerEvent | Refused, subject: str = "") -> Delivery[LedgerEvent | Refused]:
     subject = subject or str(data.problem.id)  # type: ignore[union-attr]
-    message: Message[ProblemEvent | Refused] = Message("e", "duban/router", subject, AT, "smallville", subject, data)
-    return Delivery(message, ProblemEvent.TOPIC, 0, 0, AT)
+    message: Message[LedgerEvent | Refused] = Message("e", "duban/router", subject, AT, "smallville", subject, data)
+    return Delivery(message, LedgerEvent.TOPIC, 0, 0, AT)
 
 
 def commands(records: Sequence[Record]) -> list[str]:
@@ -96,7 +96,7 @@ def ids(records: Sequence[Record]) -> list[bytes]:
     return [dict(record.headers)["ce_id"] for record in records]
 
 
-def refusal(record: Record, outcome: Decided | Refusal, case: Case, version: int) -> Delivery[ProblemEvent | Refused]:
+def refusal(record: Record, outcome: Decided | Refusal, case: Case, version: int) -> Delivery[LedgerEvent | Refused]:
     """The router's refusal of the command in ``record``."""
     assert isinstance(outcome, Refusal)
     message = decode(record.key, record.value, record.headers, do.COMMANDS)

@@ -25,6 +25,7 @@ from duban.errors import SettingsError, Unavailable
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, derived_id
 from duban.messages.notices import Notice
+from duban.moves import Kind
 from duban_escalation.notices.address_guard import Guard, is_public
 from duban_escalation.notices.deliveries import MemoryDeliveries
 from duban_escalation.notices.handler import NoticeHandler
@@ -41,8 +42,9 @@ OTHER = "whsec_" + b64encode(bytes(range(32))).decode()
 def notice(name: object, recipient: str = "water") -> Message[Notice]:
     problem_id = derived_id("problem", name)
     data = Notice(
-        recipient=recipient, measure="bulletin", measure_kind="bulletin", level=2, obligation="acknowledge",
-        problem_id=problem_id, number="SV-1", problem_title="河水", owner="water", lapse_at=AT, issued_at=AT, text="迟",
+        recipient=recipient, kind=Kind.PROBLEM, event="escalated", measure="bulletin",
+        measure_kind="bulletin", level=2, obligation="acknowledge",
+        problem_id=problem_id, number="SV-1", title="河水", owner="water", lapse_at=AT, issued_at=AT, text="迟",
     )  # fmt: skip
     id_ = str(derived_id("notice", name, recipient))
     return Message(id_, "duban/escalation", str(problem_id), AT, "smallville", recipient, data)

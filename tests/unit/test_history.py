@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from duban.deadlines import due
 from duban.messages import commands as do
 from duban.messages.events import GENESIS, canonical, chained
-from duban.messages.problem import Event, Mark, Problem
-from duban.moves import NEXT, OF_OTHERS, OPEN, Status
+from duban.messages.records import AnyRecord, Event, Mark, Problem, in_words, record_from_json
+from duban.moves import BEGINS, MOVES, OF_OTHERS, OPEN, Status
 from duban_router.domain.decision import Decided, after
 from tests.given import CODE, SEAL, Case, report, small_rules
 
@@ -20,7 +20,7 @@ PLAN = {"person": "Li", "target": "clean", "measures": ["dig"], "due_at": START}
 STAGES = [{"title": title, "due_at": START + timedelta(days=day)} for title, day in (("dig", 9), ("fill", 21))]
 REASON = {"reason": "for a reason"}
 GOOD = {"truthful": True, "timely": True, "effective": True}
-MOVES = st.sampled_from(
+ACTS = st.sampled_from(
     [
         (do.Acknowledge, {}),
         (do.HandBack, {"reason": "not ours", "clause": "art. 2", "evidence": [SEAL]}),
@@ -65,31 +65,32 @@ MOVES = st.sampled_from(
 #: A move, the seconds before it, and who makes it; "lead" stands for whoever may.
 Step = tuple[tuple[object, dict[str, object]], int, str]
 WHO = st.sampled_from(["lead", "lead", "lead", "office", "south"])
-STEPS = st.lists(st.tuples(MOVES, st.integers(0, 72 * 3600), WHO), min_size=8, max_size=40)
+STEPS = st.lists(st.tuples(ACTS, st.integers(0, 72 * 3600), WHO), min_size=8, max_size=40)
 STARTS = st.sampled_from([Status.DISPATCHED, Status.UNDERWAY, Status.UNDERWAY, Status.VERIFIED, Status.STRUCK_OFF])
 
 
 def play(start: Status, steps: list[Step]) -> Case:
     """A case after ``steps``: each some seconds later, some of them by units that may not."""
     case = Case.in_status(start, START)
-    seen = list(case.problem.deadlines)
+    seen = list(case.record.deadlines)
     for (move, details), seconds, unit in steps:
         case.advance(seconds=seconds)
-        seen += case.problem.deadlines
-        if move == "lapse" and case.problem.deadlines:
-            case.lapse(case.problem.deadlines[0].obligation)
-        elif move == "early" and case.problem.deadlines:
-            case.escalate(case.problem.deadlines[0])
+        seen += case.record.deadlines
+        if move == "lapse" and case.record.deadlines:
+            soonest = case.record.deadlines[0]
+            case.lapse(in_words(soonest.obligation, soonest.part))
+        elif move == "early" and case.record.deadlines:
+            case.escalate(case.record.deadlines[0])
         elif move == "stale" and seen:
             case.escalate(seen[seconds % len(seen)])
         elif move == "receive":
             case.act(do.Receive, "police")
         elif move == "approve":
-            for version, held in case.problem.awaiting_approval.items():
+            for version, held in case.record.awaiting_approval.items():
                 approver = str(case.rules.measures[held.measure].approval)
                 case.done(do.Approve if seconds % 3 else do.Withhold, approver, version=version, **REASON)
         elif move == "close":
-            case.act(do.Complete, str(case.problem.lead_unit), outcome="rectified")
+            case.act(do.Complete, str(case.record.holder), outcome="rectified")
             case.act(do.Verify, "office", passed=True)
             for check in ("clear", "satisfied")[: 1 + seconds % 3]:
                 case.act(do.Check, "office", check=check, evidence=[SEAL])
@@ -129,27 +130,27 @@ ALL_HISTORIES = HISTORIES | st.builds(
 @settings(max_examples=150, deadline=None)
 @given(ALL_HISTORIES)
 def test_any_history_replays_to_the_same_state(case: Case) -> None:
-    state: Problem | None = None
+    state: AnyRecord | None = None
     for event in case.events:
         state = after(state, Event.model_validate_json(canonical(event)), small_rules())
-    assert state == case.problem
-    assert Problem.model_validate_json(case.problem.model_dump_json(exclude_none=True)) == case.problem
+    assert state == case.record
+    assert record_from_json(case.record.model_dump_json(exclude_none=True)) == case.record
 
 
 @settings(max_examples=150, deadline=None)
 @given(ALL_HISTORIES)
 def test_versions_follow_one_another_and_every_step_is_in_the_table(case: Case) -> None:
-    status = None
+    status, moves = None, MOVES[BEGINS[case.events[0].change.kind]]
     for version, event in enumerate(case.events, start=1):
         assert event.version == version
-        status = NEXT[status, event.change.kind]
+        status = moves[status, event.change.kind]
 
 
 @settings(max_examples=150, deadline=None)
 @given(ALL_HISTORIES)
 def test_nothing_escalates_early_twice_or_after_the_problem_moved_on(case: Case) -> None:
     taken = [event for event in case.events if event.change.kind in ("reminded", "escalated")]
-    keys = [(e.change.obligation, e.change.generation, e.change.level) for e in taken]  # type: ignore[union-attr]
+    keys = [(e.change.obligation, e.change.part, e.change.generation, e.change.level) for e in taken]  # type: ignore[union-attr]
     assert len(keys) == len(set(keys))
     assert all(event.at >= event.change.due_at for event in taken)  # type: ignore[union-attr]
 
@@ -159,8 +160,8 @@ def test_nothing_escalates_early_twice_or_after_the_problem_moved_on(case: Case)
 def test_the_overall_limit_runs_until_its_ladder_ends(case: Case) -> None:
     problem = case.problem
     obligation = small_rules().obligations["rectify"]
-    since, taken = _since(problem), problem.taken.get("rectify")
-    ended = taken is not None and (taken.generation, taken.level) == (since.version, 3)
+    since, climb = _since(problem), problem.climb("rectify", None)
+    ended = climb is not None and (climb.generation, climb.level) == (since.version, 3)
     running = any(one.obligation == "rectify" for one in problem.deadlines)
     assert running == (problem.status in obligation.running and not ended)
 
@@ -201,14 +202,14 @@ def test_what_is_struck_off_has_passed_its_gate(case: Case) -> None:
 def _since(problem: Problem) -> Mark:
     """What set the clock of the overall limit going."""
     since = small_rules().obligations["rectify"].since
-    return max((problem.marks[kind] for kind in since if kind in problem.marks), key=lambda mark: mark.version)
+    return max(filter(None, map(problem.mark, since)), key=lambda mark: mark.version)
 
 
 @settings(max_examples=150, deadline=None)
 @given(ALL_HISTORIES)
 def test_what_is_due_is_a_function_of_the_state_alone(case: Case) -> None:
-    problem = case.problem
-    assert due(problem.model_copy(update={"deadlines": ()}), small_rules()) == problem.deadlines
+    record = case.record
+    assert due(record.model_copy(update={"deadlines": ()}), small_rules()) == record.deadlines
 
 
 @settings(max_examples=100, deadline=None)

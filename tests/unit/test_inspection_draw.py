@@ -62,7 +62,7 @@ def opened(found: Draw, rule: DrawRule = RULE) -> list[Case]:
         outcome = decide(None, message, small_rules(), NOW, allocated=0)
         assert isinstance(outcome, Decided), outcome
         case = Case(NOW)
-        case.id, case.standing = message.subject, outcome.problem
+        case.id, case.standing = message.subject, outcome.record
         case.events += [event for event, _ in outcome.steps]
         checks.append(case)
     return checks
@@ -126,14 +126,14 @@ def test_whoever_stands_on_the_list_that_spares_is_not_drawn_but_for_a_complaint
     entry = exemplary("Clean Works")
     told = drawn(found, complained, entry)
     assert [lot.id for lot in told.drawn] == [UUID(complained.id)]
-    assert [(one.number, one.entry) for one in told.spared] == [(found.problem.number, entry.problem.number)]
+    assert [(one.number, one.entry) for one in told.spared] == [(found.problem.number, entry.listing.number)]
     assert drawn(found, complained, exemplary("Other Works")).candidates == 2
 
 
 def test_a_list_spares_from_its_entry_to_the_last_moment_of_its_term() -> None:
     """The end of the term counts even where nobody has entered it. LY-13"""
     case, entry = struck_off("found", enterprise="Clean Works"), exemplary("Clean Works")
-    ends_at = entry.deadline("exemplary:term").lapse_at
+    ends_at = entry.deadline("term").lapse_at
     assert drawn(case, entry, at=ends_at - timedelta(microseconds=1)).candidates == 0
     assert drawn(case, entry, at=ends_at).candidates == 1
     early = {"actor": {"unit": "office"}, "evidence": [SEAL], "reason": "a spill"}
@@ -144,9 +144,9 @@ def test_a_list_spares_from_its_entry_to_the_last_moment_of_its_term() -> None:
 def test_each_drawn_problem_is_a_check_that_says_all_it_takes_to_draw_again() -> None:
     found = drawn(*TWELVE)
     checks = opened(found)
-    assert [case.problem.lead_unit for case in checks] == ["office"] * 3
+    assert [case.duty.unit for case in checks] == ["office"] * 3
     for lot, case in zip(found.drawn, checks, strict=True):
-        assert case.problem.number == f"spot-check/office/{lot.number}/{lot.version}"
+        assert case.duty.number == f"spot-check/office/{lot.number}/{lot.version}"
         assert case.deadline("spot-check").lapse_at > NOW
         (event,) = case.events
         assert (event.actor.unit, event.actor.person) == ("duban", "draw")

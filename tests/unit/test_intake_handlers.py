@@ -12,7 +12,7 @@ from duban.clock import DrivenClock, SystemClock
 from duban.messages import commands as do
 from duban.messages.delivery import Delivery, Rejected
 from duban.messages.envelope import Message, Payload, Record, decode, derived_id, encode
-from duban.messages.events import GENESIS, ProblemEvent, Refused
+from duban.messages.events import GENESIS, LedgerEvent, Refused
 from duban.messages.report import Filed, Report
 from duban.moves import Status
 from duban.policy import load_pack
@@ -48,7 +48,7 @@ def own(number: object) -> str:
 def answered(data: Payload, subject: str) -> Delivery[Payload]:
     """What the router publishes, as intake reads it."""
     record = encode(Message("answer", "duban/router", subject, AT, "smallville", subject, data))
-    return Delivery(decode(record.key, record.value, record.headers, ANSWERS), ProblemEvent.TOPIC, 0, 0, AT)
+    return Delivery(decode(record.key, record.value, record.headers, ANSWERS), LedgerEvent.TOPIC, 0, 0, AT)
 
 
 def refused(sent: Message[Any], code: str = "illegal_move") -> Delivery[Payload]:
@@ -65,7 +65,7 @@ def event(case: Case, problem_id: str) -> Delivery[Payload]:
     """The latest event of ``case``, as if it had happened to ``problem_id``."""
     moved = case.events[-1].model_copy(update={"problem_id": UUID(problem_id)})
     problem = case.problem.model_copy(update={"id": UUID(problem_id)})
-    return answered(ProblemEvent(event=moved, previous=GENESIS, hash=GENESIS, problem=problem), problem_id)
+    return answered(LedgerEvent(event=moved, previous=GENESIS, hash=GENESIS, problem=problem), problem_id)
 
 
 @pytest.fixture
@@ -262,7 +262,7 @@ async def test_a_closed_problem_takes_no_more_reports_until_it_is_reopened(
 
 
 def test_whatever_closes_a_problem_or_opens_it_again_is_heeded() -> None:
-    heeded = {name.rpartition(".")[2] for name, model in ANSWERS.items() if model is ProblemEvent}
+    heeded = {name.rpartition(".")[2] for name, model in ANSWERS.items() if model is LedgerEvent}
     assert heeded == {"rejected", "struck_off", "reopened", "rebounded"}
 
 

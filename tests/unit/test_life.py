@@ -8,11 +8,10 @@ import pytest
 
 from duban.duties import lapse_at, openings
 from duban.messages import commands as do
-from duban.messages.events import GENESIS, ProblemEvent, canonical, chained
 from duban.moves import Kind, Status
 from duban_escalation.measures import PUBLIC, measure_taken, notices_for
 from duban_router.domain.decision import Decided, Refusal
-from tests.given import SEAL, Case, entries, report
+from tests.given import SEAL, Case, entries, lapses_of, ledger_event, report
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -47,8 +46,8 @@ def kinds(outcome: Decided) -> list[str]:
 def told(outcome: Decided, case: Case) -> list[str]:
     """Who gets a notice of what happened."""
     found = []
-    for event, problem in outcome.steps:
-        happened = ProblemEvent(event=event, previous=GENESIS, hash=chained(GENESIS, canonical(event)), problem=problem)
+    for event, record in outcome.steps:
+        happened = ledger_event(event, record)
         notices = notices_for(happened, case.rules)
         assert all(one.data.public == (PUBLIC in [each.data.recipient for each in notices]) for one in notices)
         assert (measure_taken(happened, case.rules) is None) == (not notices or "approval" in event.change.model_dump(
@@ -167,7 +166,7 @@ def test_each_co_unit_has_a_deadline_and_a_ladder_for_its_own_part() -> None:
     assert "part/north" not in case.deadlines
     assert told(case.lapse("part/south"), case) == ["south"]
     assert told(case.lapse("part/south"), case) == ["south", "office"]
-    assert case.problem.lapses == {"part/south": 1}
+    assert lapses_of(case.problem) == {"part/south": 1}
 
 
 def test_a_part_is_finished_once_and_by_the_co_unit_itself() -> None:
@@ -487,7 +486,7 @@ def test_the_receipt_meets_the_referral_and_comes_from_the_body_itself() -> None
     assert refused(case.act(do.Receive, "north")) == "not_referred"
     case.done(do.Receive, "police")
     assert "receipt" not in case.deadlines
-    assert case.problem.referrals == {"police": True}
+    assert case.problem.referrals["police"].received is not None
     assert refused(case.act(do.Receive, "police")) == "not_referred"
 
 
@@ -538,8 +537,8 @@ def owed(unit: str = "north", now: datetime = INSPECTION) -> Case:
 def test_a_duty_is_opened_for_its_unit_and_lapses_when_the_clock_says_so() -> None:
     case = owed()
     opening = next(one for one in openings(case.rules, INSPECTION - HOUR, INSPECTION) if one.unit == "north")
-    assert (case.problem.kind, case.problem.lead_unit, case.problem.status) == (Kind.DUTY, "north", Status.UNDERWAY)
-    assert case.problem.number == "daily-report/north/2022-04-11"
+    assert (case.duty.kind, case.duty.unit, case.duty.status) == (Kind.DUTY, "north", Status.UNDERWAY)
+    assert case.duty.number == "daily-report/north/2022-04-11"
     assert case.deadline("daily-report").lapse_at == opening.lapse_at == INSPECTION + 12 * HOUR
 
 

@@ -10,15 +10,15 @@ import pytest
 
 from duban.messages import commands as do
 from duban.messages.envelope import Message
-from duban.messages.events import GENESIS, ProblemEvent
+from duban.messages.events import LedgerEvent
 from duban.messages.handle import handle_of
-from duban.messages.problem import Event
+from duban.messages.records import Event
 from duban.messages.report import Identity, Reporter
 from duban.moves import Kind, Status
 from duban_escalation.measures import PUBLIC, measure_taken
 from duban_escalation.records import opened_because, told
 from duban_router.domain.decision import Decided, Refusal, allocates_from, allocation
-from tests.given import CODE, SEAL, Case, entries, report, rules_with
+from tests.given import CODE, SEAL, Case, entries, lapses_of, ledger_event, report, rules_with
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city
 ENTRY = {"list": "blacklist", "of": "Acme", "ground": "repeated"}
@@ -57,8 +57,8 @@ def record(message: Message[do.Command], now: datetime = NOW) -> Case:
     return case
 
 
-def happened(case: Case, event: Event) -> ProblemEvent:
-    return ProblemEvent(event=event, previous=GENESIS, hash=GENESIS, problem=case.problem)
+def happened(case: Case, event: Event) -> LedgerEvent:
+    return ledger_event(event, case.record)
 
 
 # What opens what
@@ -73,13 +73,12 @@ def test_a_measure_puts_the_enterprise_of_its_problem_on_a_list() -> None:
     back = {"truthful": True, "timely": True, "effective": True, "rebound": True, "reason": "it is back"}
     case.done(do.LookBack, "office", **back)
     (puts,) = [one for one in opened(case) if isinstance(one.data, do.PutOnList)]
-    entry = record(puts)
-    assert entry.problem.listing is not None
-    assert (entry.problem.kind, entry.problem.status, entry.problem.listing.of) == (Kind.LISTING, "noticed", "Acme")
-    assert entry.problem.listing.bars == ("new projects", "subsidies")
-    cause = entry.problem.listing.cause
+    entry = record(puts).listing
+    assert (entry.kind, entry.status, entry.of) == (Kind.LISTING, "noticed", "Acme")
+    assert entry.bars == ("new projects", "subsidies")
+    cause = entry.cause
     assert cause is not None
-    assert (cause.problem_id, entry.problem.number) == (case.problem.id, f"blacklist/SV-2022-0001/{cause.version}")
+    assert (cause.problem_id, entry.number) == (case.problem.id, f"blacklist/SV-2022-0001/{cause.version}")
 
 
 def test_where_no_enterprise_is_named_nobody_is_listed() -> None:
@@ -101,9 +100,8 @@ def test_what_waits_for_approval_opens_nothing_before_it_is_released() -> None:
     (version,) = case.problem.awaiting_approval
     case.done(do.Approve, "police", version=version)
     (puts,) = opened(case)
-    entry = record(puts)
-    assert entry.problem.listing is not None
-    assert (entry.problem.category, entry.problem.listing.of, entry.problem.status) == ("record", "water", "listed")
+    entry = record(puts).listing
+    assert (entry.list, entry.of, entry.status) == ("record", "water", "listed")
 
 
 def test_a_measure_that_is_withheld_opens_nothing_and_says_why() -> None:
@@ -128,8 +126,8 @@ def test_a_report_that_proves_true_is_rewarded_once() -> None:
     first, again = (one for one in opened(case) if isinstance(one.data, do.Reward))
     assert first.subject == again.subject
     reward = record(first)
-    assert (reward.problem.kind, reward.problem.status, reward.problem.lead_unit) == (Kind.REWARD, "owed", "office")
-    assert reward.problem.subject == handle_of(CODE)
+    assert (reward.reward.kind, reward.reward.status, reward.reward.fixed_by) == (Kind.REWARD, "owed", "office")
+    assert reward.reward.subject == handle_of(CODE)
     assert code(reward.apply(again.data)) == "already_registered"
 
 
@@ -147,14 +145,14 @@ def test_everybody_whom_the_measure_is_told_to_owes_the_duty_that_it_opens() -> 
     case = crime()
     case.done(do.HandBack, "water", clause="art. 2", evidence=[SEAL], reason="not ours")
     duties = [record(one) for one in opened(case)]
-    assert [(one.problem.kind, one.problem.lead_unit, one.problem.category) for one in duties] == [
+    assert [(one.duty.kind, one.duty.unit, one.duty.duty) for one in duties] == [
         (Kind.DUTY, "water", "explanation"),
         (Kind.DUTY, "north", "explanation"),
     ]
-    assert len({one.problem.number for one in duties}) == 2
+    assert len({one.duty.number for one in duties}) == 2
     assert local(duties[0], "explanation") == "2022-04-07 10:00"
     duties[1].done(do.Complete, "north", outcome="submitted")
-    assert duties[1].problem.status is Status.STRUCK_OFF
+    assert duties[1].duty.status is Status.STRUCK_OFF
     assert [event.change.kind for event, _ in duties[0].lapse("explanation").steps] == ["escalated"]
 
 
@@ -163,29 +161,29 @@ def test_everybody_whom_the_measure_is_told_to_owes_the_duty_that_it_opens() -> 
 
 def test_an_entry_counts_when_its_notice_is_over_without_an_answer() -> None:
     entry = Case.in_status(Status.NOTICED, NOW)
-    assert local(entry, "blacklist:notice") == "2022-04-11 10:00"
-    entry.lapse("blacklist:notice")
-    assert entry.problem.status is Status.LISTED
-    assert not entry.problem.lapses
-    assert local(entry, "blacklist:term") == "2024-04-11 10:00"
+    assert local(entry, "notice") == "2022-04-11 10:00"
+    entry.lapse("notice")
+    assert entry.listing.status is Status.LISTED
+    assert not entry.listing.lapses
+    assert local(entry, "term") == "2024-04-11 10:00"
 
 
 def test_an_entry_expires_by_itself() -> None:
     entry = Case.in_status(Status.NOTICED, NOW)
-    entry.lapse("blacklist:notice")
-    entry.lapse("blacklist:term")
-    assert (entry.problem.status, entry.deadlines) == (Status.DELISTED, {})
+    entry.lapse("notice")
+    entry.lapse("term")
+    assert (entry.listing.status, entry.deadlines) == (Status.DELISTED, {})
 
 
 def test_an_answer_in_time_holds_the_entry_back_until_it_is_decided() -> None:
     entry = Case.in_status(Status.NOTICED, NOW)
     entry.done(do.Appeal, "office", text="it was another firm")
-    assert (entry.problem.status, list(entry.deadlines)) == (Status.CONTESTED, ["blacklist:appeal"])
-    assert (local(entry, "blacklist:appeal"), entry.deadline("blacklist:appeal").owner) == ("2022-04-11 10:00", "water")
+    assert (entry.listing.status, list(entry.deadlines)) == (Status.CONTESTED, ["appeal"])
+    assert (local(entry, "appeal"), entry.deadline("appeal").owner) == ("2022-04-11 10:00", "water")
     assert code(entry.act(do.DecideAppeal, "office", upheld=True, reason="right")) == "not_permitted"
     assert code(entry.act(do.DecideAppeal, "water", upheld=True)) == "missing_reason"
     entry.done(do.DecideAppeal, "water", upheld=False, reason="it was this one")
-    assert (entry.problem.status, list(entry.deadlines)) == (Status.LISTED, ["blacklist:term"])
+    assert (entry.listing.status, list(entry.deadlines)) == (Status.LISTED, ["term"])
     assert code(entry.act(do.Appeal, "office", text="again")) == "appealed"
     assert code(entry.act(do.DecideAppeal, "water", upheld=True, reason="no")) == "nothing_asked"
 
@@ -193,24 +191,24 @@ def test_an_answer_in_time_holds_the_entry_back_until_it_is_decided() -> None:
 def test_an_appeal_that_is_right_takes_the_entry_off() -> None:
     entry = Case.in_status(Status.CONTESTED, NOW)
     entry.done(do.DecideAppeal, "water", upheld=True, reason="it was another firm")
-    assert entry.problem.status is Status.DELISTED
+    assert entry.listing.status is Status.DELISTED
 
 
 def test_an_appeal_against_what_counts_already_stops_nothing() -> None:
     entry = Case.in_status(Status.NOTICED, NOW)
-    entry.lapse("blacklist:notice")
-    term = entry.deadline("blacklist:term")
+    entry.lapse("notice")
+    term = entry.deadline("term")
     entry.done(do.Appeal, "water", text="it was another firm")
-    assert (entry.problem.status, set(entry.deadlines)) == (Status.LISTED, {"blacklist:term", "blacklist:appeal"})
+    assert (entry.listing.status, set(entry.deadlines)) == (Status.LISTED, {"term", "appeal"})
     entry.done(do.DecideAppeal, "water", upheld=False, reason="it was this one")
-    assert entry.deadlines == {"blacklist:term": term}
+    assert entry.deadlines == {"term": term}
 
 
 def test_an_appeal_that_nobody_decides_climbs_its_ladder() -> None:
     entry = Case.in_status(Status.CONTESTED, NOW)
-    (step,) = entry.lapse("blacklist:appeal").steps
+    (step,) = entry.lapse("appeal").steps
     assert step[0].change.kind == "escalated"
-    assert entry.problem.lapses == {"blacklist:appeal": 1}
+    assert lapses_of(entry.listing) == {"appeal": 1}
 
 
 def test_whoever_has_made_good_comes_off_the_list_on_proof() -> None:
@@ -219,7 +217,7 @@ def test_whoever_has_made_good_comes_off_the_list_on_proof() -> None:
     assert code(entry.act(do.TakeOffList, "office", evidence=[SEAL])) == "missing_reason"
     assert code(entry.act(do.TakeOffList, "water", evidence=[SEAL], reason="all is repaired")) == "not_permitted"
     entry.done(do.TakeOffList, "office", evidence=[SEAL], reason="all is repaired")
-    assert entry.problem.status is Status.DELISTED
+    assert entry.listing.status is Status.DELISTED
 
 
 @pytest.mark.parametrize(
@@ -238,7 +236,7 @@ def test_an_entry_by_hand_is_made_by_the_keeper_with_its_evidence(
     entry = Case(NOW)
     assert code(entry.act(do.PutOnList, unit, **{**ENTRY, "evidence": [SEAL], **changed})) == because
     entry.done(do.PutOnList, "office", **ENTRY, evidence=[SEAL])
-    assert entry.problem.number.startswith("blacklist/2022-04-06/")
+    assert entry.listing.number.startswith("blacklist/2022-04-06/")
 
 
 # The life of a reward
@@ -254,7 +252,7 @@ def test_a_reward_lies_in_the_range_of_its_class(amount: int, because: str) -> N
 def test_no_more_is_awarded_in_a_year_than_the_budget_holds() -> None:
     reward = Case.in_status(Status.OWED, NOW)
     award = do.Award.model_validate({"actor": {"unit": "office"}, "amount": 3000})
-    assert (allocates_from(reward.problem, award, reward.rules), allocation(award)) == ("tip", 3000)
+    assert (allocates_from(reward.reward, award, reward.rules), allocation(award)) == ("tip", 3000)
     reward.allocated = 47_001
     assert code(reward.apply(award)) == "over_budget"
     reward.allocated = 47_000
@@ -268,22 +266,22 @@ def test_a_reward_is_collected_with_the_code_alone() -> None:
     assert code(reward.act(do.Collect, "water", code="open sesame")) == "wrong_code"
     assert code(reward.act(do.Collect, "office", code=CODE)) == "not_permitted"
     reward.done(do.Collect, "water", code=CODE.lower().replace("-", " "))
-    assert reward.problem.status is Status.SETTLED
+    assert reward.reward.status is Status.SETTLED
     assert CODE not in "".join(event.model_dump_json() for event in reward.events)
 
 
 def test_what_nobody_collects_is_forfeited() -> None:
     reward = Case.in_status(Status.AWARDED, NOW)
-    reward.lapse("tip:collect")
-    assert (reward.problem.status, reward.problem.lapses) == (Status.SETTLED, {})
+    reward.lapse("collect")
+    assert (reward.reward.status, reward.reward.lapses) == (Status.SETTLED, 0)
     assert code(reward.act(do.Collect, "water", code=CODE)) == "illegal_move"
 
 
 def test_an_amount_that_nobody_fixes_in_time_climbs_the_ladder() -> None:
     reward = Case.in_status(Status.OWED, NOW)
-    assert local(reward, "tip:amount") == "2022-04-13 10:00"
-    reward.lapse("tip:amount")
-    assert reward.problem.lapses == {"tip:amount": 1}
+    assert local(reward, "amount") == "2022-04-13 10:00"
+    reward.lapse("amount")
+    assert lapses_of(reward.reward) == {"amount": 1}
 
 
 def test_declining_a_reward_needs_a_reason() -> None:
@@ -303,7 +301,7 @@ def test_a_worker_is_rewarded_by_name_and_needs_no_code() -> None:
     (message,) = opened(case)
     case.id, case.standing = message.subject, None
     assert isinstance(case.apply(message.data), Decided)
-    assert case.problem.subject == "Zhao"
+    assert case.record.subject == "Zhao"
     case.done(do.Award, "office", amount=1000)
     case.done(do.Collect, "water")
 
@@ -313,7 +311,7 @@ def test_a_worker_is_rewarded_by_name_and_needs_no_code() -> None:
 
 def notices(case: Case) -> list[tuple[str, str]]:
     """Recipient and text of everything that was told of a record, by its last event."""
-    return [(one.data.recipient, one.data.text) for one in told(case.events[-1], case.problem, case.rules)]
+    return [(one.data.recipient, one.data.text) for one in told(case.events[-1], case.record, case.rules)]
 
 
 def test_an_enterprise_is_told_of_its_rights_before_the_public_is_told_of_it() -> None:
@@ -321,16 +319,16 @@ def test_an_enterprise_is_told_of_its_rights_before_the_public_is_told_of_it() -
     ground = "broke the law again and again"
     asked = f"Acme is to stand on the Blacklist ({ground}) and may answer until 2022-04-11 10:00"
     assert notices(entry) == [("Acme", asked)]
-    entry.lapse("blacklist:notice")
+    entry.lapse("notice")
     listed = "Acme stands on the Blacklist until 2024-04-11, barred from new projects、subsidies"
     assert notices(entry) == [("Acme", listed), (PUBLIC, listed)]
-    entry.lapse("blacklist:term")
+    entry.lapse("term")
     assert notices(entry) == [("Acme", "Acme is off the Blacklist"), (PUBLIC, "Acme is off the Blacklist")]
 
 
 def test_whoever_wins_before_the_entry_counted_was_never_named_in_public() -> None:
     entry = Case.in_status(Status.CONTESTED, NOW)
-    assert notices(entry) == [("water", f"{entry.problem.number} Acme: not us")]
+    assert notices(entry) == [("water", f"{entry.listing.number} Acme: not us")]
     entry.done(do.DecideAppeal, "water", upheld=True, reason="another firm")
     assert notices(entry) == [("Acme", "Acme is off the Blacklist")]
 
@@ -389,19 +387,19 @@ def test_each_body_owes_the_receipt_of_its_own_referral() -> None:
     assert case.deadline("receipt/police").lapse_at < case.deadline("receipt/south").lapse_at
     case.done(do.Receive, "south")
     assert [name for name in case.deadlines if name.startswith("receipt")] == ["receipt/police"]
-    assert case.lapse("receipt/police").problem.lapses == {"receipt/police": 1}
+    assert lapses_of(case.lapse("receipt/police").record) == {"receipt/police": 1}
 
 
 def test_a_subject_is_what_a_record_is_looked_up_by() -> None:
-    assert Case.in_status(Status.LISTED, NOW).problem.subject == "Acme"
-    assert Case.in_status(Status.OWED, NOW).problem.subject == handle_of(CODE)
+    assert Case.in_status(Status.LISTED, NOW).record.subject == "Acme"
+    assert Case.in_status(Status.OWED, NOW).reward.subject == handle_of(CODE)
     assert Case.in_status(Status.UNDERWAY, NOW).problem.subject is None
 
 
 def test_the_small_pack_with_a_budget_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="does not reach for one reward"):
         rules_with(rewards=entries("rewards", tip={"budget": 10}))
-    assert isinstance(Case.in_status(Status.OWED, NOW).problem.id, UUID)
+    assert isinstance(Case.in_status(Status.OWED, NOW).reward.id, UUID)
 
 
 def test_a_measure_that_opens_an_entry_stands_on_no_board_before_its_subject_was_heard() -> None:

@@ -10,7 +10,7 @@ from duban.clock import SystemClock
 from duban.messages import commands as do
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record, decode, derived_id
-from duban.messages.events import GENESIS, PROBLEMS, ProblemEvent, Refused, canonical, chained
+from duban.messages.events import GENESIS, PROBLEMS, LedgerEvent, Refused, canonical, chained
 from duban.messages.report import Filed
 from duban_router.handlers import CommandHandler
 from duban_router.memory import MemoryLedger
@@ -38,7 +38,7 @@ def acknowledge(number: int = 0) -> Delivery[do.Command]:
     return command(f"acknowledge {number}", do.Acknowledge(actor=do.Actor(unit="water")), number)
 
 
-def answers(records: list[Record]) -> list[ProblemEvent | Refused]:
+def answers(records: list[Record]) -> list[LedgerEvent | Refused]:
     return [decode(one.key, one.value, one.headers, PROBLEMS).data for one in records]
 
 
@@ -55,7 +55,7 @@ def handler(ledger: MemoryLedger) -> CommandHandler:
 async def test_numbers_are_given_without_gaps(handler: CommandHandler) -> None:
     first = answers(await handler([register(0), register(0, "again"), register(1)]))
     second = answers(await handler([register(2)]))
-    numbers = [one.problem.number for one in (*first, *second) if isinstance(one, ProblemEvent)]
+    numbers = [one.record.number for one in (*first, *second) if isinstance(one, LedgerEvent)]
     assert list(dict.fromkeys(numbers)) == ["SV-2022-0001", "SV-2022-0002", "SV-2022-0003"]
     assert [one.code for one in first if isinstance(one, Refused)] == ["already_registered"]
 
@@ -88,7 +88,7 @@ async def test_a_member_whose_memory_is_stale_starts_over_from_the_ledger(ledger
     await zombie([register(0)])
     await owner([acknowledge(0)])
     late = answers(await zombie([command("other", do.Progress(actor=do.Actor(unit="water"), note="half done"))]))
-    assert isinstance(late[0], ProblemEvent)
+    assert isinstance(late[0], LedgerEvent)
     assert (late[0].event.version, late[0].event.change.kind) == (4, "progressed")
 
 
@@ -97,7 +97,7 @@ async def test_two_members_share_one_register_without_gaps(ledger: MemoryLedger)
     other = CommandHandler(ledger, small_library(), SystemClock())
     given = []
     for number, member in enumerate([one, other, one, one, other]):
-        given += [a.problem.number for a in answers(await member([register(number)])) if isinstance(a, ProblemEvent)]
+        given += [a.record.number for a in answers(await member([register(number)])) if isinstance(a, LedgerEvent)]
     assert sorted(set(given)) == [f"SV-2022-{n:04d}" for n in range(1, 6)]
 
 
@@ -105,7 +105,7 @@ async def test_every_event_carries_the_hash_over_its_predecessor(handler: Comman
     published = answers(await handler([register(0), acknowledge(0)]))
     head = GENESIS
     for one, entry in zip(published, await ledger.history(derived_id("problem", 0)), strict=True):
-        assert isinstance(one, ProblemEvent)
+        assert isinstance(one, LedgerEvent)
         assert one.previous == head
         assert one.hash == chained(head, canonical(one.event)) == entry.hash
         assert entry.body == canonical(one.event)
@@ -117,7 +117,7 @@ async def test_an_action_counts_from_when_the_broker_appended_it(handler: Comman
     message = backdated.message
     late = Delivery(message, backdated.topic, 0, 0, AT + timedelta(days=2))
     event = answers(await handler([late]))[0]
-    assert isinstance(event, ProblemEvent)
+    assert isinstance(event, LedgerEvent)
     assert event.event.at == AT + timedelta(days=2)
 
 
@@ -162,5 +162,5 @@ async def test_two_members_together_award_no_more_than_the_budget(ledger: Memory
     await other([award(0, 1_000)])  # it knows from now on how much was awarded
     await one([award(1, 30_000)])
     told = answers(await other([award(2, 19_001), award(3, 19_000)]))
-    assert [one.code if isinstance(one, Refused) else one.problem.status for one in told] == ["over_budget", "awarded"]
+    assert [one.code if isinstance(one, Refused) else one.record.status for one in told] == ["over_budget", "awarded"]
     assert await ledger.allocated("smallville/budget/tip", 2022) == 50_000

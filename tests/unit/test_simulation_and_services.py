@@ -19,7 +19,7 @@ from duban_cli.simulation.engine import Engine
 from duban_escalation.domain import opened_by
 from duban_intake.domain import Outcome, command, own_problem, submitted
 from tests.acceptance.timeline import rules_of
-from tests.given import ROOT, TO_STRIKE_OFF, report, small_rules
+from tests.given import ROOT, TO_STRIKE_OFF, problem_of, report, small_rules
 from tests.services import Services
 
 City = Engine | Services
@@ -66,7 +66,7 @@ def test_what_the_policy_refused_is_refused_again_while_the_policy_stands(city: 
     receipt = city.receipts[OWN]
     assert (receipt.outcome, receipt.code, receipt.problem_id) == (Outcome.REFUSED, "unknown_channel", None)
     assert receipt.received_at == TUESDAY
-    assert city.problems == {}
+    assert city.records == {}
 
 
 def test_what_the_policy_refused_is_accepted_once_a_new_pack_takes_its_channel_and_never_twice(city: City) -> None:
@@ -77,14 +77,14 @@ def test_what_the_policy_refused_is_accepted_once_a_new_pack_takes_its_channel_a
     assert (accepted.outcome, accepted.problem_id, accepted.received_at) == (Outcome.ACCEPTED, OWN, TUESDAY)
     city.submit(by_pigeon(WEDNESDAY))
     assert city.receipts == {OWN: accepted}
-    [problem] = city.problems.values()
+    problem = problem_of(*city.records.values())
     assert (problem.id, problem.pack, problem.marks["registered"].at, problem.reports) == (OWN, "small@2", TUESDAY, 1)
 
 
 def test_a_new_pack_that_does_not_hold_yet_takes_nothing(city: City) -> None:
     city.publish(with_pigeons(effective_from=date(2024, 3, 6)))
     city.submit(by_pigeon(MONDAY))
-    assert city.problems == {}
+    assert city.records == {}
 
 
 def test_another_body_does_not_pass_under_the_id_of_what_was_refused(city: City) -> None:
@@ -92,7 +92,7 @@ def test_another_body_does_not_pass_under_the_id_of_what_was_refused(city: City)
     city.publish(with_pigeons(effective_from=date(2024, 3, 5)))
     city.submit(by_pigeon(TUESDAY, title="clean water"))
     assert city.receipts[OWN].received_at == MONDAY
-    assert city.problems == {}
+    assert city.records == {}
 
 
 def test_a_problem_keeps_the_pack_that_it_began_under(city: City) -> None:
@@ -100,7 +100,7 @@ def test_a_problem_keeps_the_pack_that_it_began_under(city: City) -> None:
     city.publish(with_pigeons(effective_from=date(2024, 3, 5)))
     city.send(acted(OWN, TUESDAY, do.Acknowledge(actor=WATER)))
     city.submit(submitted("tests", "2", report(), TUESDAY))
-    assert [one.pack for one in city.problems.values()] == ["small@1", "small@2"]
+    assert [one.pack for one in city.records.values()] == ["small@1", "small@2"]
 
 
 # A report that cannot be attached
@@ -115,7 +115,7 @@ def struck_off(city: City, problem_id: UUID, at: datetime) -> None:
     for data in TO_STRIKE_OFF:
         sent = acted(problem_id, at, data)
         city.send(replace(sent, id=f"{sent.id} {data.model_dump_json()}"))
-    assert city.problems[problem_id].status is Status.STRUCK_OFF
+    assert city.records[problem_id].status is Status.STRUCK_OFF
 
 
 def late_attach(city: City, at: datetime) -> Message[do.Register | do.Attach]:
@@ -136,11 +136,11 @@ def test_what_can_no_longer_be_attached_opens_its_own_problem_once_with_a_receip
         city.send(sent)
     own = own_problem("tests", "2")
     assert (city.receipts[own].outcome, city.receipts[own].problem_id) == (Outcome.ACCEPTED, own)
-    assert [one.number for one in city.problems.values()] == ["SV-2024-0001", "SV-2024-0002"]
-    assert city.problems[own].reports == 1
+    assert [one.number for one in city.records.values()] == ["SV-2024-0001", "SV-2024-0002"]
+    assert problem_of(city.records[own]).reports == 1
     city.submit(submitted("tests", "2", report(location=HERE), at + timedelta(minutes=1)))  # it came before
     city.submit(submitted("tests", "3", report(location=HERE), at + timedelta(minutes=2)))  # it is near the second
-    assert [one.reports for one in city.problems.values()] == [1, 2]
+    assert [problem_of(one).reports for one in city.records.values()] == [1, 2]
 
 
 # A whole story
@@ -157,7 +157,7 @@ def test_a_story_ends_the_same_with_every_deadline_at_its_instant() -> None:
             city.submit(message) if isinstance(message.data, Report) else city.send(message)
     services.finish(story.ends_at)
     engine.finish(story.ends_at)
-    assert len(services.problems) > 20
-    assert any(problem.lapses for problem in services.problems.values())
-    assert engine.problems == services.problems
+    assert len(services.records) > 20
+    assert any(problem.lapses for problem in services.records.values())
+    assert engine.records == services.records
     assert engine.receipts == services.receipts

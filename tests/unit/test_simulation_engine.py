@@ -12,8 +12,7 @@ from duban.messages import commands as do
 from duban.messages.changes import Escalated, Reminded
 from duban.messages.commands import Command
 from duban.messages.envelope import Message
-from duban.messages.events import GENESIS, ProblemEvent
-from duban.messages.problem import Event, Problem
+from duban.messages.records import AnyRecord, Event
 from duban.messages.report import Location
 from duban.moves import Status
 from duban_cli.demo.story import Reported, Story, load_story
@@ -24,7 +23,7 @@ from duban_intake.domain import Arrival, Receipt, submitted
 from duban_intake.domain import Refusal as IntakeRefusal
 from duban_router.domain.decision import Decided, Refusal
 from tests.acceptance.timeline import rules_of
-from tests.given import ROOT, TO_STRIKE_OFF, report, small_rules
+from tests.given import ROOT, TO_STRIKE_OFF, lapses_of, ledger_event, problem_of, report, small_rules
 
 WATER, OFFICE = do.Actor(unit="water"), do.Actor(unit="office")
 MONDAY = datetime(2024, 3, 4, 1, 0, tzinfo=UTC)  # nine in the morning in Smallville
@@ -34,13 +33,13 @@ class Heard:
     """A witness that remembers everything."""
 
     def __init__(self) -> None:
-        self.steps: list[tuple[Problem | None, Event, Problem]] = []
+        self.steps: list[tuple[AnyRecord | None, Event, AnyRecord]] = []
         self.turned: list[str] = []
         self.again: list[str] = []
         self.refusals: list[str] = []
 
-    def happened(self, before: Problem | None, event: Event, problem: Problem) -> None:
-        self.steps.append((before, event, problem))
+    def happened(self, before: AnyRecord | None, event: Event, record: AnyRecord) -> None:
+        self.steps.append((before, event, record))
 
     def repeats(self, arrival: Arrival) -> None:
         self.again.append(arrival.id)
@@ -72,7 +71,7 @@ class Small:
     def struck_off(self, problem_id: UUID, at: datetime) -> None:
         for data in TO_STRIKE_OFF:
             assert isinstance(self.act(problem_id, at, data), Decided)
-        assert self.engine.problems[problem_id].status is Status.STRUCK_OFF
+        assert self.engine.records[problem_id].status is Status.STRUCK_OFF
 
     def act(self, problem_id: UUID, at: datetime, data: Command) -> Decided | Refusal:
         subject = str(problem_id)
@@ -93,9 +92,9 @@ def test_as_many_notices_are_counted_as_would_be_issued(story: Story) -> None:
         engine.submit(entry.message) if isinstance(entry, Reported) else engine.send(entry.message)
     engine.finish(story.ends_at)
     issued = [
-        notice.data.measure
-        for _, event, problem in heard.steps
-        for notice in notices_for(ProblemEvent(event=event, previous=GENESIS, hash=GENESIS, problem=problem), rules)
+        str(notice.data.measure)
+        for _, event, record in heard.steps
+        for notice in notices_for(ledger_event(event, record), rules)
     ]
     assert figures.json()["notices"] == {name: issued.count(name) for name in sorted(set(issued))}
     assert len(set(issued)) > 3
@@ -104,18 +103,18 @@ def test_as_many_notices_are_counted_as_would_be_issued(story: Story) -> None:
 def test_what_is_done_at_the_instant_of_a_deadline_still_meets_it() -> None:
     small = Small()
     problem_id = small.reported()
-    limit = next(one for one in small.engine.problems[problem_id].deadlines if one.obligation == "acknowledge")
+    limit = next(one for one in small.engine.records[problem_id].deadlines if one.obligation == "acknowledge")
     small.act(problem_id, limit.lapse_at, do.Acknowledge(actor=WATER))
-    assert "acknowledge" not in small.engine.problems[problem_id].lapses
+    assert small.engine.records[problem_id].lapses == 0
 
 
 def test_a_moment_after_the_deadline_is_too_late() -> None:
     small = Small()
     problem_id = small.reported()
-    limit = next(one for one in small.engine.problems[problem_id].deadlines if one.obligation == "acknowledge")
+    limit = next(one for one in small.engine.records[problem_id].deadlines if one.obligation == "acknowledge")
     late = limit.lapse_at + timedelta(microseconds=1)
     small.act(problem_id, late, do.Acknowledge(actor=WATER))
-    assert small.engine.problems[problem_id].lapses == {"acknowledge": 1}
+    assert lapses_of(small.engine.records[problem_id]) == {"acknowledge": 1}
 
 
 def test_every_measure_is_taken_at_the_instant_at_which_it_is_due() -> None:
@@ -133,7 +132,7 @@ def test_every_measure_is_taken_at_the_instant_at_which_it_is_due() -> None:
 def test_time_stops_where_it_is_told_to() -> None:
     small = Small()
     problem_id = small.reported()
-    first = small.engine.problems[problem_id].deadlines[0]
+    first = small.engine.records[problem_id].deadlines[0]
     small.engine.run(first.due_at)
     assert small.heard.kinds == ["registered", "dispatched"]
     small.engine.finish(first.due_at)
@@ -147,7 +146,7 @@ def test_a_report_near_an_open_problem_is_attached_to_it() -> None:
     small = Small()
     first = small.reported("1", location=HERE)
     assert small.reported("2", MONDAY + timedelta(hours=1), location=HERE) == first
-    assert small.engine.problems[first].reports == 2
+    assert problem_of(small.engine.records[first]).reports == 2
 
 
 def test_a_report_near_a_closed_problem_opens_its_own_until_that_is_reopened() -> None:
@@ -158,7 +157,7 @@ def test_a_report_near_a_closed_problem_opens_its_own_until_that_is_reopened() -
     second = small.reported("2", at, location=HERE)
     assert second != first
     small.act(first, at, do.Reopen(actor=OFFICE, reason="it is back"))
-    assert small.engine.problems[first].status is Status.UNDERWAY
+    assert small.engine.records[first].status is Status.UNDERWAY
     small.struck_off(second, at)
     assert small.reported("3", at, location=HERE) == first
 
@@ -170,14 +169,14 @@ def test_a_report_counts_once_and_its_id_is_taken() -> None:
     changed = small.engine.submit(submitted("tests", "1", report(title="another"), MONDAY))
     assert isinstance(changed, IntakeRefusal)
     assert (small.heard.again, small.heard.turned) == (["1"], ["other_body"])
-    assert len(small.engine.problems) == 1
+    assert len(small.engine.records) == 1
 
 
 def test_numbers_begin_anew_with_the_local_year() -> None:
     small = Small()
     new_year = datetime(2024, 12, 31, 16, 0, tzinfo=UTC)  # midnight in Smallville
     numbers = [
-        small.engine.problems[small.reported(str(n), at)].number
+        small.engine.records[small.reported(str(n), at)].number
         for n, at in enumerate([MONDAY, MONDAY, new_year - timedelta(seconds=1), new_year])
     ]
     assert numbers == ["SV-2024-0001", "SV-2024-0002", "SV-2024-0003", "SV-2025-0001"]

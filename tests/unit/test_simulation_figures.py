@@ -101,7 +101,7 @@ def test_a_pause_meets_nothing(small: Small) -> None:
     small.act(do.Acknowledge(actor=WATER), hours=1)
     before = {name: one.json() for name, one in small.figures.obligations.items()}
     small.act(do.Pause(actor=OFFICE, ground="weather", reason="frost"), hours=2)
-    assert small.engine.problems[small.problem_id].status is Status.PAUSED
+    assert small.engine.records[small.problem_id].status is Status.PAUSED
     assert {name: one.json() for name, one in small.figures.obligations.items()} == before
 
 
@@ -128,7 +128,7 @@ def test_a_notice_and_a_term_that_pass_are_nobodys_merit_and_an_entry_is_no_prob
     puts = do.PutOnList(actor=OFFICE, list="blacklist", of="Acme", ground="repeated", evidence=(SEAL,))
     small.engine.send(Message("put", "tests", subject, MONDAY, "smallville", subject, puts))
     small.engine.run(MONDAY + timedelta(days=5, minutes=1))
-    assert small.engine.problems[UUID(int=7)].status is Status.LISTED
+    assert small.engine.records[UUID(int=7)].status is Status.LISTED
     found = small.figures.json()
     assert (found["problems"]["total"], found["beside"]) == (1, {"total": 1, "by_kind": {"listing": 1}})
     after = {unit: one.json() for unit, one in small.figures.units.items()}

@@ -13,8 +13,7 @@ import pytest
 from duban.messages import commands as do
 from duban.messages.commands import Command
 from duban.messages.envelope import Message
-from duban.messages.events import GENESIS, ProblemEvent
-from duban.messages.problem import Event, Problem
+from duban.messages.records import AnyRecord, Event
 from duban.messages.report import Evidence, Report
 from duban.policy import PublishedCalendar, Rules
 from duban.policy.library import Library
@@ -27,7 +26,7 @@ from duban_cli.simulation.replay import Comparison, replay
 from duban_escalation.domain import opened_by
 from duban_intake.domain import submitted
 from tests.acceptance.timeline import rules_of
-from tests.given import ROOT, report, small_rules
+from tests.given import ROOT, ledger_event, report, small_rules
 
 MONDAY = datetime(2024, 3, 4, 1, 0, tzinfo=UTC)  # nine in the morning in Smallville
 END = MONDAY + timedelta(days=60)
@@ -42,9 +41,9 @@ class Recorder(Figures):
         super().__init__()
         self.steps: list[Step] = []
 
-    def happened(self, before: Problem | None, event: Event, problem: Problem) -> None:
-        super().happened(before, event, problem)
-        self.steps.append(Step(event, problem))
+    def happened(self, before: AnyRecord | None, event: Event, record: AnyRecord) -> None:
+        super().happened(before, event, record)
+        self.steps.append(Step(event, record))
 
 
 def mianyang() -> tuple[Rules, list[Step], datetime]:
@@ -66,7 +65,7 @@ def small(*acts: tuple[float, Command]) -> list[Step]:
     engine = Engine(small_rules(), [recorder])
     message = submitted("tests", "1", report(area="north-town"), MONDAY)
     engine.submit(message)
-    (problem_id,) = engine.problems
+    (problem_id,) = engine.records
     for number, (hours, data) in enumerate(acts):
         at, subject = MONDAY + timedelta(hours=hours), str(problem_id)
         engine.send(Message(f"act {number}", "tests", subject, at, "smallville", subject, data))
@@ -106,7 +105,7 @@ def test_under_its_own_pack_a_history_lapses_exactly_as_it_did() -> None:
     }
     assert not found.after.refused_acts
     assert not found.moved
-    assert found.after.problems.keys() == found.before.problems.keys()
+    assert found.after.records.keys() == found.before.records.keys()
     assert found.after.levels == found.before.levels
 
 
@@ -174,7 +173,7 @@ def test_a_report_that_the_new_pack_does_not_take_is_counted_as_refused() -> Non
     found = played(small((2, do.Acknowledge(actor=WATER))), changed(elsewhere))
     assert found.after.refused_reports == {"unknown_area": 1}
     assert [one.code for one in found.after.refused_acts] == ["unknown_problem"]
-    assert found.after.problems == {}
+    assert found.after.records == {}
 
 
 def test_what_the_engine_did_is_left_out_of_the_facts() -> None:
@@ -235,10 +234,7 @@ def test_bare_events_are_folded_under_the_packs_they_lived_under() -> None:
 
 def test_a_file_is_read_as_it_was_written_and_a_line_that_is_no_event_is_named() -> None:
     steps = small((30, do.Acknowledge(actor=WATER)))
-    lines = [
-        ProblemEvent(event=one.event, previous=GENESIS, hash=GENESIS, problem=one.problem).model_dump_json().encode()
-        for one in steps
-    ]
+    lines = [ledger_event(one.event, one.record).model_dump_json(exclude_none=True).encode() for one in steps]
     assert list(read_steps([*lines, b"\n"])) == steps
     with pytest.raises(HistoryError, match="line 2"):
         list(read_steps([lines[0], orjson.dumps({"title": "none"})]))

@@ -22,8 +22,8 @@ from duban.messages import changes as c
 from duban.messages.commands import Actor
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record
-from duban.messages.events import GENESIS, ProblemEvent
-from duban.messages.problem import Deadline, Event, Problem
+from duban.messages.events import GENESIS, LedgerEvent
+from duban.messages.records import Deadline, Event, Problem
 from duban.moves import Status
 from duban.policy.library import Library
 from duban_escalation.domain import START, Position
@@ -68,7 +68,7 @@ async def measure(database_url: str, armed: int) -> dict[str, float]:
 async def _measure(pool: asyncpg.Pool[asyncpg.Record], database_url: str, armed: int) -> dict[str, float]:
     store, counting, clock = PostgresDeadlines(pool), Counting(), DrivenClock(BEGIN_AT)
     sweeper = Sweeper(store, counting, clock)
-    await sweeper.assigned(frozenset((ProblemEvent.TOPIC, number) for number in range(PARTITIONS)))
+    await sweeper.assigned(frozenset((LedgerEvent.TOPIC, number) for number in range(PARTITIONS)))
     handler = ProblemHandler(store, Library(), clock, sweeper)
     lapsing = range(0, armed, 10)
     met = [number for number in range(armed) if number % 10]
@@ -106,12 +106,12 @@ async def _handle(handler: ProblemHandler, numbers: Sequence[int], armed: int, v
     return len(numbers) / spent
 
 
-def _batches(numbers: Sequence[int], armed: int, version: int) -> Iterator[list[Delivery[ProblemEvent]]]:
+def _batches(numbers: Sequence[int], armed: int, version: int) -> Iterator[list[Delivery[LedgerEvent]]]:
     for start in range(0, len(numbers), BATCH):
         yield [_delivery(number, armed, version) for number in numbers[start : start + BATCH]]
 
 
-def _delivery(number: int, armed: int, version: int) -> Delivery[ProblemEvent]:
+def _delivery(number: int, armed: int, version: int) -> Delivery[LedgerEvent]:
     # Ids are spread like derived ones, so the index is written all over, as in life.
     id_ = UUID(int=number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128)
     due_at = LAPSE_AT + SPAN * (number / armed)
@@ -124,9 +124,9 @@ def _delivery(number: int, armed: int, version: int) -> Delivery[ProblemEvent]:
         problem_id=id_, version=version, at=BEGIN_AT, actor=Actor(unit="u"), command="c", change=change
     )
     problem = _TEMPLATE.model_copy(update=update)
-    data = ProblemEvent.model_construct(event=event, previous=GENESIS, hash=GENESIS, problem=problem)
+    data = LedgerEvent.model_construct(event=event, previous=GENESIS, hash=GENESIS, problem=problem)
     message = Message(str(number), "bench", str(id_), BEGIN_AT, "bench", str(id_), data)
-    return Delivery(message, ProblemEvent.TOPIC, number % PARTITIONS, number, BEGIN_AT)
+    return Delivery(message, LedgerEvent.TOPIC, number % PARTITIONS, number, BEGIN_AT)
 
 
 async def _polls(store: PostgresDeadlines, clock: DrivenClock, position: Position) -> list[float]:

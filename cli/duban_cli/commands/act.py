@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from duban.messages.commands import Command
 from duban.messages.envelope import Message, encode
-from duban_cli.commands.problem import found_problem
+from duban_cli.commands.problem import found_record
 from duban_cli.connection import asking, present, publishing, settings
 from duban_cli.files import EvidenceFiles, read_code, sealed
 from duban_cli.output import AsJson, Code, InUtc, command, err, fail, out, shown_at, write_json
@@ -28,7 +28,7 @@ _HELP = f"One of: {', '.join(ACTIONS)}."
 
 @command
 async def act(
-    problem: Annotated[str, typer.Argument(help="The problem: its id or its number.")],
+    problem: Annotated[str, typer.Argument(help="The problem, or other record: its id or its number.")],
     action: Annotated[str, typer.Argument(help=_HELP)],
     unit: Annotated[str, typer.Option(help="The unit that acts.")],
     person: Annotated[str | None, typer.Option(help="Who in the unit.")] = None,
@@ -63,7 +63,7 @@ async def act(
     wanted, chosen = parsed({**fields_of(data), **said, "action": action, "actor": actor, "reason": reason})
     known = settings()
     async with asking(known) as reading:
-        standing = await found_problem(reading, problem)
+        standing = await found_record(reading, problem)
         message = action_message(
             wanted, id_=chosen or str(uuid4()), problem_id=standing.id, jurisdiction=standing.jurisdiction,
             source=SOURCE, at=await present(known),
@@ -98,7 +98,7 @@ async def tell(
     """Say what came of the command, and end with the code for it."""
     name, message_id = type(message.data).__name__, message.id
     if decided is not None and str(decided.problem_id) != message.subject:
-        fail(Code.CONFLICT, f"the id {message_id} belongs to a command for problem {decided.problem_id}")
+        fail(Code.CONFLICT, f"the id {message_id} belongs to a command for {decided.problem_id}")
     if decided is None:
         if as_json:
             write_json({"command": message_id, "status": "accepted"})

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from duban.errors import PackError
-from duban.messages.problem import Event
+from duban.messages.records import Event
 from duban.policy import PolicyPack, Rules
 from duban.policy.library import Library
 from duban.policy.model.assessment import Bulletin, BulletinKind, Period

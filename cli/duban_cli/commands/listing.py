@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from duban.messages.records import Listing
 from duban.moves import Kind, Status
 from duban_cli.commands.act import SOURCE, fields_of, sent, tell
 from duban_cli.connection import asking, present, settings
@@ -95,9 +96,10 @@ async def ls(
     """
     known = settings()
     at = await present(known)
-    filters = Filters(jurisdiction, () if everything else (Status.LISTED,), category=list_, kind=Kind.LISTING)
+    filters = Filters(Kind.LISTING, jurisdiction, () if everything else (Status.LISTED,), list_)
     page = await page_of(known, filters, limit, cursor)
-    standing = [entry for one in page.problems if (entry := entry_of(one, at)) is not None]
+    listings = (record for record in page.records if isinstance(record, Listing))
+    standing = [entry for listing in listings if (entry := entry_of(listing, at)) is not None]
     entries = [one for one in standing if everything or one.status is Status.LISTED]
     if as_json:
         for one in entries:
@@ -142,7 +144,7 @@ async def put(
     )  # fmt: skip
     async with asking(known) as reading:
         decided = await sent(message, known, reading, wait)
-        entry = await reading.problem(wanted.record_id(message_id)) if decided else None
+        entry = await reading.record(wanted.record_id(message_id)) if decided else None
     await tell(decided, message, known, wait, utc=utc, as_json=as_json)
     if entry is not None:
         err().print(f"as {escape(entry.number)}")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 from uuid import UUID
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from duban.messages.problem import Event, Problem
+from duban.messages.records import AnyRecord, Event, Listing, Problem, Reward, in_words
 from duban.moves import Kind, Stage, Status
 from duban_cli.connection import asking, present, settings
 from duban_cli.output import AsJson, Code, InUtc, command, fail, out, shown_at, write_json
@@ -18,23 +18,26 @@ from duban_cli.pages import page_of, say_more
 from duban_cli.zones import zones
 from duban_console.api.responses import as_json as jsonable
 from duban_console.api.responses import told
-from duban_console.ledger import Filters, History, Reading
+from duban_console.ledger import Filters, History, Reading, statuses_in
 
-problem_app = typer.Typer(no_args_is_help=True, help="Problems as they stand in the ledger, with their history.")
+if TYPE_CHECKING:
+    from duban.io.settings import Settings
+
+problem_app = typer.Typer(no_args_is_help=True, help="Problems, and other records, with their history.")
 
 
-async def found_problem(reading: Reading, name: str) -> Problem:
-    """The problem by its id or its number; ends the command when there is none, or more than one."""
+async def found_record(reading: Reading, name: str) -> AnyRecord:
+    """The record by its id or its number; ends the command when there is none, or more than one."""
     try:
         ids = [UUID(name)]
     except ValueError:
         ids = await reading.numbered(name)
     if len(ids) > 1:
         fail(Code.CONFLICT, f"the number {name} stands in {len(ids)} jurisdictions: {', '.join(map(str, ids))}")
-    problem = await reading.problem(ids[0]) if ids else None
-    if problem is None:
+    record = await reading.record(ids[0]) if ids else None
+    if record is None:
         _unknown(name)
-    return problem
+    return record
 
 
 def _unknown(name: str) -> NoReturn:
@@ -44,11 +47,11 @@ def _unknown(name: str) -> NoReturn:
 @problem_app.command("show")
 @command
 async def show(
-    problem: Annotated[str, typer.Argument(help="The problem: its id or its number.")],
+    problem: Annotated[str, typer.Argument(help="The problem, duty, listing or reward: its id or its number.")],
     utc: InUtc = False,
     as_json: AsJson = False,
 ) -> None:
-    """A problem with its whole history: who did what, when and why, and what is due now.
+    """A record with its whole history: who did what, when and why, and what is due now.
 
     The chain of hashes is recomputed; where it breaks, the command says the version and ends with 1.
 
@@ -56,25 +59,26 @@ async def show(
     """
     known = settings()
     async with asking(known) as reading:
-        standing = await found_problem(reading, problem)
+        standing = await found_record(reading, problem)
         history = await reading.history(standing.id)
     assert history is not None
     if as_json:
-        write_json({"problem": jsonable(standing), **jsonable(told(str(standing.id), history))})
+        write_json({standing.kind.value: jsonable(standing), **jsonable(told(str(standing.id), history))})
     else:
         _print(standing, history, (await zones(known, utc=utc)).get(standing.jurisdiction))
     if history.first_broken is not None:
         fail(Code.FAILURE, f"the chain of hashes breaks at version {history.first_broken}: somebody changed it")
 
 
-def _print(problem: Problem, history: History, zone: tzinfo | None) -> None:
+def _print(record: AnyRecord, history: History, zone: tzinfo | None) -> None:
     console = out()
-    console.print(f"[bold]{escape(problem.number)}[/]  {escape(problem.title)}")
-    lead = f"{_LEAD.get(problem.kind, 'lead')} {problem.lead_unit or '–'}"
-    head = (problem.stage, problem.status, problem.category, lead, problem.jurisdiction, f"pack {problem.pack}")
+    console.print(f"[bold]{escape(record.number)}[/]  {escape(record.title)}")
+    stage = (record.stage,) if isinstance(record, Problem) else ()
+    holder = f"{_HOLDER[record.kind]} {record.holder or '–'}"
+    head = (*stage, record.status, record.rule, holder, record.jurisdiction, f"pack {record.pack}")
     console.print(escape(" · ".join(head)))
-    if problem.listing is not None or problem.reward is not None:
-        console.print(escape(_beside(problem)))
+    if isinstance(record, Listing | Reward):
+        console.print(escape(_beside(record)))
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("#", "at", "what", "who", "why"):
         table.add_column(title, overflow="fold")
@@ -82,36 +86,33 @@ def _print(problem: Problem, history: History, zone: tzinfo | None) -> None:
         event = line.event
         table.add_row(str(line.version), _at(event.at, zone), _what(event), _who(event), escape(event.reason))
     console.print(table)
-    for one in problem.deadlines:
+    for one in record.deadlines:
         word = "provisionally " if one.provisional else ""
         console.print(
-            f"due {word}{_at(one.due_at, zone)}  {one.measure} for {escape(one.obligation)} "
-            f"({escape(one.owner)}; the limit ends {_at(one.lapse_at, zone)})"
+            f"due {word}{_at(one.due_at, zone)}  {one.measure} for {escape(in_words(one.obligation, one.part))} "
+            f"({escape(one.owner or 'by itself')}; the limit ends {_at(one.lapse_at, zone)})"
         )
     if history.first_broken is None:
         console.print(f"[green]✓[/] chain of {len(history.lines)} hashes recomputed")
 
 
-#: What the lead unit of a record is, where it leads nothing.
-_LEAD = {Kind.DUTY: "owed by", Kind.LISTING: "kept by", Kind.REWARD: "fixed by"}
+#: What the unit is that has a record in hand.
+_HOLDER = {Kind.PROBLEM: "lead", Kind.DUTY: "owed by", Kind.LISTING: "kept by", Kind.REWARD: "fixed by"}
 
 
-def _beside(record: Problem) -> str:
+def _beside(record: Listing | Reward) -> str:
     """What an entry on a list, or a reward, is about; never whose a reward is."""
-    cause = None
-    if record.listing is not None:
-        cause, barred = (
-            record.listing.cause,
-            f"barred from {', '.join(record.listing.bars)}" * bool(record.listing.bars),
-        )
-        said = [f"{record.listing.of} on the ground {record.listing.ground}", barred, "public" * record.listing.public]
+    if isinstance(record, Listing):
+        about = [
+            f"{record.of} on the ground {record.ground}",
+            f"barred from {', '.join(record.bars)}" * bool(record.bars),
+            "public" * record.public,
+        ]
     else:
-        assert record.reward is not None
-        cause, amount = record.reward.cause, record.reward.amount
-        said = [f"amount {amount}" if amount else "no amount yet", "to the worker" * bool(record.reward.worker)]
-    if cause is not None:
-        said.append(f"because of {cause.number} (version {cause.version})")
-    return " · ".join(filter(None, said))
+        about = [f"amount {record.amount}" if record.amount else "no amount yet", "to the worker" * bool(record.worker)]
+    if record.cause is not None:
+        about.append(f"because of {record.cause.number} (version {record.cause.version})")
+    return " · ".join(filter(None, about))
 
 
 def _at(instant: datetime, zone: tzinfo | None) -> str:
@@ -125,8 +126,8 @@ def _who(event: Event) -> str:
 
 #: What of a change is worth a line of a table; the report itself is not, nor to whom a reward is owed.
 _TELLING = (
-    "number", "lead_unit", "co_units", "clause", "outcome", "items", "flag", "note", "obligation", "level", "list",
-    "of", "ground", "bars", "reward", "amount", "measure", "to", "unit", "cause", "text",
+    "number", "lead_unit", "co_units", "clause", "outcome", "items", "flag", "note", "obligation", "part", "level",
+    "list", "of", "ground", "bars", "reward", "amount", "measure", "to", "unit", "cause", "text",
 )  # fmt: skip
 
 
@@ -150,7 +151,6 @@ async def ls(
     stage: Annotated[Stage | None, typer.Option(help="Only in this stage.")] = None,
     lead_unit: Annotated[str | None, typer.Option(help="Only led by this unit.")] = None,
     category: Annotated[str | None, typer.Option(help="Only of this category.")] = None,
-    kind: Annotated[Kind | None, typer.Option(help="Only problems, duties, entries on lists or rewards.")] = None,
     channel: Annotated[str | None, typer.Option(help="Only what came in by this channel.")] = None,
     enterprise: Annotated[str | None, typer.Option(help="Only what this enterprise was reported for.")] = None,
     sponsor: Annotated[str | None, typer.Option(help="Only what this leader has taken.")] = None,
@@ -162,26 +162,36 @@ async def ls(
     utc: InUtc = False,
     as_json: AsJson = False,
 ) -> None:
-    """Problems, and what the calendar and measures have opened beside them, in the order of their beginning.
+    """Problems, in the order of their registration.
 
     Example: duban problem ls --jurisdiction boston --overdue
     """
     known = settings()
     at = await present(known) if overdue else None
-    statuses = (status,) if status else ()
-    filters = Filters(jurisdiction, statuses, stage, lead_unit, category, at, kind, channel, enterprise, sponsor)
+    statuses = statuses_in(stage, status)
+    if stage is not None and not statuses:
+        fail(Code.USAGE, f"no problem is {status} in the stage {stage}: leave one of the two out")
+    filters = Filters(Kind.PROBLEM, jurisdiction, statuses, category, lead_unit, at, channel, enterprise, sponsor)
+    await show_page(known, filters, limit, cursor, utc=utc, as_json=as_json)
+
+
+async def show_page(
+    known: Settings, filters: Filters, limit: int, cursor: str | None, *, utc: bool, as_json: bool
+) -> None:
+    """A page of problems or duties: a table, or a line of JSON each."""
     page = await page_of(known, filters, limit, cursor)
     if as_json:
-        for one in page.problems:
-            write_json(jsonable(one))
+        for record in page.records:
+            write_json(jsonable(record))
     else:
-        shown_in = await zones(known, utc=utc or not page.problems)
+        shown_in = await zones(known, utc=utc or not page.records)
+        of_duties = filters.kind is Kind.DUTY
         table = Table(box=None, pad_edge=False, header_style="dim")
-        for title in ("number", "status", "lead", "category", "due", "title"):
+        for title in ("number", "status", *(("unit", "duty") if of_duties else ("lead", "category")), "due", "title"):
             table.add_column(title, overflow="fold")
-        for one in page.problems:
-            due = _at(one.deadlines[0].due_at, shown_in.get(one.jurisdiction)) if one.deadlines else "–"
-            title = " · ".join(filter(None, (one.title, one.listing.of if one.listing else None)))
-            table.add_row(*map(escape, (one.number, one.status, one.lead_unit or "–", one.category, due, title)))
+        for record in page.records:
+            due = _at(record.deadlines[0].due_at, shown_in.get(record.jurisdiction)) if record.deadlines else "–"
+            cells = (record.number, record.status, record.holder or "–", record.rule, due, record.title)
+            table.add_row(*map(escape, cells))
         out().print(table)
     say_more(page)

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from duban.messages.handle import handle_of
+from duban.messages.records import Reward
 from duban.moves import Kind, Status
 from duban.policy import PolicyPack
 from duban_cli.connection import asking, settings
@@ -77,9 +78,13 @@ async def ls(
     known = settings()
     standing, shown_in = await _packs(known, utc=utc)
     statuses = () if everything else (Status.OWED, Status.AWARDED)
-    filters = Filters(jurisdiction, statuses, category=class_, kind=Kind.REWARD)
+    filters = Filters(Kind.REWARD, jurisdiction, statuses, class_)
     page = await page_of(known, filters, limit, cursor)
-    rewards = [(reward_told(one, standing.get(one.pack)), shown_in.get(one.jurisdiction)) for one in page.problems]
+    rewards = [
+        (reward_told(reward, standing.get(reward.pack)), shown_in.get(reward.jurisdiction))
+        for reward in page.records
+        if isinstance(reward, Reward)
+    ]
     if as_json:
         for one, _ in rewards:
             write_json(jsonable(one))

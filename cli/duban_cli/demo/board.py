@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from duban.messages.records import Problem
 from duban.moves import Kind, Stage
 from duban_cli.demo.feed import Feed
 
@@ -36,15 +37,15 @@ def _stages(feed: Feed) -> Table:
     table = Table("city", *[stage.value for stage in Stage], "lapsed", expand=True, title="problems by stage")
     stages: dict[str, Counter[Stage]] = {}
     lapsed: Counter[str] = Counter()
-    kinds = Counter(one.kind for one in feed.problems.values())
-    for problem in feed.problems.values():
-        if problem.kind is not Kind.PROBLEM:
+    kinds = Counter(one.kind for one in feed.records.values())
+    for problem in feed.records.values():
+        if not isinstance(problem, Problem):
             continue
         stages.setdefault(problem.jurisdiction, Counter())[problem.stage] += 1
         lapsed[problem.jurisdiction] += problem.id in feed.lapsed
     for city, counted in sorted(stages.items()):
         table.add_row(city, *[str(counted[stage] or "·") for stage in Stage], str(lapsed[city] or "·"))
-    lapsed_duties = sum(feed.problems[one].kind is Kind.DUTY for one in feed.lapsed)
+    lapsed_duties = sum(feed.records[one].kind is Kind.DUTY for one in feed.lapsed)
     table.caption = (
         f"{len(feed.attached)} reports attached, {len(feed.refused_reports)} refused; "
         f"{kinds[Kind.DUTY]} duties, {lapsed_duties} lapsed; "
@@ -56,7 +57,7 @@ def _stages(feed: Feed) -> Table:
 def _told(feed: Feed, zones: Mapping[str, ZoneInfo]) -> Panel:
     lines = Text(no_wrap=True, overflow="ellipsis")
     for notice in feed.notices:
-        problem = feed.problems.get(notice.problem_id)
+        problem = feed.records.get(notice.problem_id)
         zone = zones.get(problem.jurisdiction if problem else "", UTC)
         lines.append(f"{notice.issued_at.astimezone(zone):%m-%d %H:%M} ", style="dim")
         lines.append(f"{notice.measure:<20} ", style="bold")

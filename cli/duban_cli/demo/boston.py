@@ -76,7 +76,7 @@ def _instant(local: str) -> datetime:
 
 def _given_on(feed: Feed, problem: UUID, queue: str, at: datetime) -> list[Message[Payload]]:
     """A case that ended with another queue than the list names was given on; the pool's cases were handed back."""
-    lead = feed.problems[problem].lead_unit
+    lead = feed.records[problem].holder
     if lead is None or lead == queue:
         return []
     dispatch = do.Dispatch(actor=do.Actor(unit=OFFICE), reason="the case was moved", lead_unit=queue)
@@ -88,8 +88,8 @@ def _given_on(feed: Feed, problem: UUID, queue: str, at: datetime) -> list[Messa
 
 def _set_by_hand(feed: Feed, problem: UUID, target_at: datetime, at: datetime) -> list[Message[Payload]]:
     """Where no rule of the city gives a target, somebody set it: the unit's plan with its date."""
-    lead = feed.problems[problem].lead_unit
-    if feed.problems[problem].deadlines or lead is None:
+    lead = feed.records[problem].holder
+    if feed.records[problem].deadlines or lead is None:
         return []
     unit = do.Actor(unit=lead)
     plan = do.RectificationPlan(person=lead, target="as set by the city", measures=("as usual",), due_at=target_at)
@@ -97,7 +97,7 @@ def _set_by_hand(feed: Feed, problem: UUID, target_at: datetime, at: datetime) -
 
 
 def _completed(feed: Feed, problem: UUID, outcome: str, at: datetime) -> Message[Payload]:
-    lead = feed.problems[problem].lead_unit
+    lead = feed.records[problem].holder
     return _command(problem, do.Complete(actor=do.Actor(unit=str(lead)), outcome=outcome), at)
 
 

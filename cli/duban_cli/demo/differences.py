@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
-from duban.messages.problem import Problem
+from duban.messages.records import AnyRecord
 from duban.moves import Status
 from duban_cli.demo.cities import City
 from duban_cli.demo.observation import Seen
@@ -35,14 +36,14 @@ def otherwise(city: City, seen: Seen) -> Iterator[str]:
 
 def differences(seen: Seen, rehearsed: Seen, city: str) -> Iterator[str]:
     """Where the ledger of ``city`` is not what the pure core makes of the same story, record by record."""
-    there = {id_: one for id_, one in seen.problems.items() if one.jurisdiction == city}
-    for id_ in there.keys() - rehearsed.problems.keys():
+    there = {id_: one for id_, one in seen.records.items() if one.jurisdiction == city}
+    for id_ in there.keys() - rehearsed.records.keys():
         yield f"{there[id_].number} stands in the ledger, but not on virtual time"
-    for id_, wanted in rehearsed.problems.items():
+    for id_, wanted in rehearsed.records.items():
         found = there.get(id_)
         if found is None:
             yield f"{wanted.number} stands on virtual time, but not in the ledger"
-        elif fields := [name for name in Problem.model_fields if _field(found, name) != _field(wanted, name)]:
+        elif fields := [name for name in type(wanted).model_fields if _field(found, name) != _field(wanted, name)]:
             yield f"{wanted.number} differs from virtual time in {', '.join(fields)}"
         elif seen.history[id_] != rehearsed.history[id_]:
             there_and_here = zip(seen.history[id_], rehearsed.history[id_], strict=False)
@@ -52,11 +53,14 @@ def differences(seen: Seen, rehearsed: Seen, city: str) -> Iterator[str]:
             yield f"{wanted.number} brought other measures than on virtual time"
 
 
-def _field(problem: Problem, name: str) -> object:
+def _field(record: AnyRecord, name: str) -> Any:
     """A field of the state; of its marks only what happened, how often and as which version: history has the rest."""
-    if name == "marks":
-        return {kind: (mark.version, mark.times) for kind, mark in problem.marks.items()}
-    return getattr(problem, name)
+    value: Any = getattr(record, name, None)
+    if value and name in ("marks", "flagged"):
+        return {kind: (mark.version, mark.times) for kind, mark in value.items()}
+    if value and name == "referrals":
+        return {body: (one.referred.version, one.received and one.received.version) for body, one in value.items()}
+    return value
 
 
 def _of_report(told: Told, attached_to: UUID | None, seen: Seen) -> Iterator[str]:
@@ -78,11 +82,11 @@ def _of_report(told: Told, attached_to: UUID | None, seen: Seen) -> Iterator[str
 
 
 def _of_record(name: str, wanted: Ended, id_: UUID | None, seen: Seen) -> Iterator[str]:
-    problem = seen.problems.get(id_) if id_ else None
-    if id_ is None or problem is None:
+    record = seen.records.get(id_) if id_ else None
+    if id_ is None or record is None:
         yield f"{name} was not opened"
         return
-    found = _IN_WORDS.get(problem.status, problem.status.value)
+    found = _IN_WORDS.get(record.status, record.status.value)
     if found != wanted.outcome:
         yield f"{name} is {found}, expected {wanted.outcome}"
     if (id_ in seen.lapsed) != wanted.lapsed:
@@ -102,7 +106,7 @@ def _became(told: Told, seen: Seen) -> str:
         return "refused" if name in seen.refused_reports else "not refused"
     if name in seen.attached:
         return "attached"
-    problem = seen.problems.get(told.problem_id)
+    problem = seen.records.get(told.problem_id)
     if problem is None:
         return "refused" if name in seen.refused_reports else "missing"
     return next((end for end, status in _ENDS.items() if problem.status is status), "open")

@@ -13,12 +13,12 @@ from duban.errors import Undecodable
 from duban.io.broker import connection
 from duban.io.decode import delivery
 from duban.io.settings import Settings
-from duban.messages.events import PROBLEMS, ProblemEvent, Refused
+from duban.messages.events import PROBLEMS, LedgerEvent, Refused
 from duban.messages.notices import NOTICES, Notice
 from duban_cli.demo.observation import Seen
 
 REFUSED_REPORTS = "duban.reports.v1.duban-intake.dlq"
-TOPICS = (ProblemEvent.TOPIC, Notice.TOPIC, REFUSED_REPORTS)
+TOPICS = (LedgerEvent.TOPIC, Notice.TOPIC, REFUSED_REPORTS)
 
 
 class Feed(Seen):
@@ -65,15 +65,15 @@ class Feed(Seen):
             data = delivery(record, {**PROBLEMS, **NOTICES}).message.data  # type: ignore[arg-type]
         except Undecodable:
             return
-        if isinstance(data, ProblemEvent):
-            self.take(data.event, data.problem)
+        if isinstance(data, LedgerEvent):
+            self.take(data.event, data.record)
         elif isinstance(data, Refused):
             self.refusals[data.command] = data.code
         elif isinstance(data, Notice):
             self.notices.append(data)
-            self.told[data.measure_kind] += 1
+            self.told[data.measure_kind or data.event] += 1
 
     @property
     def next_due_at(self) -> datetime | None:
-        """The soonest deadline of all problems."""
-        return min((one.deadlines[0].due_at for one in self.problems.values() if one.deadlines), default=None)
+        """The soonest deadline of all records."""
+        return min((one.deadlines[0].due_at for one in self.records.values() if one.deadlines), default=None)

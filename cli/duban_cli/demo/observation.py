@@ -1,4 +1,4 @@
-"""What has been seen to happen: every problem as it stands and came there, what lapsed, what was taken and refused."""
+"""What has been seen to happen: every record as it stands and came there, what lapsed, what was taken and refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from duban.messages.changes import Attached, Escalated, Measured, Reminded
-from duban.messages.problem import Event, Problem
+from duban.messages.records import AnyRecord, Event, in_words
 
 
 class Seen:
@@ -19,7 +19,7 @@ class Seen:
     """
 
     def __init__(self) -> None:
-        self.problems: dict[UUID, Problem] = {}
+        self.records: dict[UUID, AnyRecord] = {}
         self.history: dict[UUID, list[tuple[str, datetime]]] = {}
         self.opened: dict[UUID, list[UUID]] = {}
         self.lapsed: dict[UUID, Counter[str]] = {}
@@ -28,28 +28,28 @@ class Seen:
         self.refusals: dict[str, str] = {}
         self.refused_reports: dict[tuple[str, str], str] = {}
 
-    def take(self, event: Event, problem: Problem) -> None:
-        """``event`` led to ``problem``; what was seen already changes nothing."""
-        known = self.problems.get(problem.id)
-        if known is not None and known.version >= problem.version:
+    def take(self, event: Event, record: AnyRecord) -> None:
+        """``event`` led to ``record``; what was seen already changes nothing."""
+        known = self.records.get(record.id)
+        if known is not None and known.version >= record.version:
             return
-        self.problems[problem.id] = problem
-        history, change = self.history.setdefault(problem.id, []), event.change
+        self.records[record.id] = record
+        history, change = self.history.setdefault(record.id, []), event.change
         # What is overdue the moment its clock begins is taken at once: not before what began it.
         history.append((change.kind, max(event.at, history[-1][1]) if history else event.at))
         if isinstance(change, Reminded | Escalated | Measured):
-            self.measures.setdefault(problem.id, []).append(change.measure)
+            self.measures.setdefault(record.id, []).append(change.measure)
         if known is None and (cause := getattr(change, "cause", None)) is not None:
-            self.opened.setdefault(cause.problem_id, []).append(problem.id)
+            self.opened.setdefault(cause.problem_id, []).append(record.id)
         if isinstance(change, Escalated):
-            self.lapsed.setdefault(problem.id, Counter())[change.obligation] += 1
+            self.lapsed.setdefault(record.id, Counter())[in_words(change.obligation, change.part)] += 1
         elif isinstance(change, Attached):
-            self.attached[change.filed.source, change.filed.id] = problem.id
+            self.attached[change.filed.source, change.filed.id] = record.id
 
     def opened_because(self, problem_id: UUID, record: str, of: str | None) -> UUID | None:
         """The first record of this name, and of this unit, enterprise or handle, that a measure opened."""
         for id_ in self.opened.get(problem_id, ()):
-            one = self.problems[id_]
-            if one.category == record and of in (None, one.subject or one.lead_unit):
+            one = self.records[id_]
+            if one.rule == record and of in (None, one.subject or one.holder):
                 return id_
         return None

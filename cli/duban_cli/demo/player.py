@@ -1,15 +1,14 @@
 """The player: moves the driven clock from one event of the story to the next, and waits for quiet in between.
 
 Quiet means that every group has committed everything there is. A service commits only after it has published what came
-of a batch, so commits that are read first and ends that are asked for afterwards can agree only if nothing is left to
-do. Commits are told by their topic; asking for them instead took half of all requests that the broker served.
+of a batch, so offsets that are read first and ends that are read afterwards can agree only if nothing is left to do.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -18,6 +17,7 @@ from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.structs import OffsetAndMetadata
 
 from duban.errors import DubanError, Unavailable
 from duban.io.broker import connection
@@ -25,8 +25,6 @@ from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.envelope import Message, Payload, derived_id, encode
 from duban.messages.notices import Tick
-from duban_cli.demo.commits import TOPIC as COMMITS
-from duban_cli.demo.commits import Commits
 from duban_cli.demo.feed import Feed
 
 #: Every group and the topics it must have finished.
@@ -37,8 +35,6 @@ GROUPS = {
     "duban-deliverer": ("duban.notices.v1",),
 }
 SOURCE = "duban/player"
-#: How long a wait for commits lasts before the limit is looked at again.
-_WAIT_MS = 200
 #: The order of a scene that only moves the clock: after what people do at that instant.
 _STOP = sys.maxsize
 
@@ -66,8 +62,7 @@ class Player:
         self._admin = AIOKafkaAdminClient(**connection(settings, "duban-player"))
         self._consumer = AIOKafkaConsumer(**connection(settings, "duban-player"), group_id=None)
         self._places: list[TopicPartition] = []
-        self._commits = Commits()
-        self._read_by: dict[str, list[TopicPartition]] = {}
+        self._coordinators: dict[str, int] = {}
         self._played = 0
 
     async def __aenter__(self) -> Self:
@@ -81,17 +76,9 @@ class Player:
             for topic in described
             for partition in topic["partitions"]
         ]
-        self._read_by = {
-            group: [place for place in self._places if place.topic in topics] for group, topics in GROUPS.items()
-        }
-        # Whoever asks who coordinates a group has the broker create the topic of commits, where no group has yet.
-        await self._admin.find_coordinator(next(iter(GROUPS)))
-        [commits] = await self._admin.describe_topics([COMMITS])
-        await self._commits.start(self._settings, len(commits["partitions"]))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._commits.stop()
         await self._consumer.stop()
         await self._admin.close()
         await self._publisher.stop()
@@ -107,9 +94,9 @@ class Player:
             await self._lapse(before=at)
             playing = list(together)
             messages = [message for scene in playing for message in scene.messages(self._feed)]
+            await self._publisher.publish([encode(message) for message in messages])
             self._played += sum(scene.order != _STOP for scene in playing)
-            if messages:
-                await self._take_in(await self._sent(messages), at)
+            await self._take_in(await self.quiet(), at)
         await self._lapse(before=until)
         await self._take_in(await self.tick(until), until)
 
@@ -124,12 +111,7 @@ class Player:
 
     async def tick(self, at: datetime) -> dict[TopicPartition, int]:
         """Move the clock to ``at``, and wait until everything that follows is done; the ends of all topics then."""
-        return await self._sent(_tick(at))
-
-    async def _sent(self, messages: Sequence[Message[Payload]]) -> dict[TopicPartition, int]:
-        """Publish ``messages`` and wait for quiet; some group reads each, so nothing is quiet before one commits."""
-        await self._publisher.publish([encode(one) for one in messages])
-        await self._commits.read_on(_WAIT_MS)
+        await self._publisher.publish([encode(one) for one in _tick(at)])
         return await self.quiet()
 
     async def _take_in(self, ends: dict[TopicPartition, int], at: datetime) -> None:
@@ -142,26 +124,38 @@ class Player:
         Raises:
             Unavailable: when that takes longer than ``within`` seconds; the lagging groups are named.
         """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + within
+        deadline = asyncio.get_running_loop().time() + within
+        behind: Collection[str] = groups
+        pause = 0.001
         while True:
-            ends: dict[TopicPartition, int] = await self._consumer.end_offsets(self._places)
-            lagging = self._lagging(groups, ends)
-            if not lagging:
+            ends, lagging = await self._lag(behind)
+            if not lagging and len(behind) == len(groups):
                 return ends
-            while lagging := self._lagging(groups, ends):
-                if loop.time() > deadline:
-                    raise Unavailable(f"not quiet within {within:.0f} s: {', '.join(lagging)}")
-                await self._commits.read_on(_WAIT_MS)
+            if asyncio.get_running_loop().time() > deadline:
+                raise Unavailable(f"not quiet within {within:.0f} s: {', '.join(lagging.values())}")
+            # Whoever lags is asked again alone; only an answer of all of them at once says that it is quiet.
+            behind = lagging or groups
+            if lagging:
+                pause = min(pause * 1.5, 0.05)
+                await asyncio.sleep(pause)
 
-    def _lagging(self, groups: Collection[str], ends: Mapping[TopicPartition, int]) -> list[str]:
-        """Where ``groups`` have not committed everything before ``ends``, as far as the commits have been read."""
-        return [
-            f"{group} on {place.topic}/{place.partition}"
-            for group in groups
-            for place in self._read_by[group]
-            if ends[place] > 0 and (self._commits.of(group, place) or 0) < ends[place]
-        ]
+    async def _committed(self, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
+        """How far ``group`` is; its coordinator is looked up once, since a step asks often."""
+        if group not in self._coordinators:
+            self._coordinators[group] = await self._admin.find_coordinator(group)
+        return await self._admin.list_consumer_group_offsets(group, group_coordinator_id=self._coordinators[group])
+
+    async def _lag(self, groups: Collection[str]) -> tuple[dict[TopicPartition, int], dict[str, str]]:
+        """The ends of all topics, and where each of ``groups`` that has not finished them is behind."""
+        committed = await asyncio.gather(*map(self._committed, groups))
+        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(self._places)
+        lagging = {
+            group: f"{group} on {place.topic}/{place.partition}"
+            for group, offsets in zip(groups, committed, strict=True)
+            for place, end in ends.items()
+            if place.topic in GROUPS[group] and end > 0 and (place not in offsets or offsets[place].offset < end)
+        }
+        return ends, lagging
 
 
 def _tick(at: datetime, feed: Feed | None = None) -> list[Message[Payload]]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from duban.duties import openings
 from duban.messages.commands import Command, Open
 from duban.messages.envelope import Message
-from duban.messages.problem import Event, Problem
+from duban.messages.records import AnyRecord, Event
 from duban.policy import Rules
 from duban_cli.demo.observation import Seen
 from duban_cli.demo.story import Acted, Entry
@@ -23,9 +23,9 @@ from duban_router.domain.decision import Refusal
 class Rehearsal(Seen):
     """A witness of the engine that keeps of it what the feed keeps of the topics."""
 
-    def happened(self, before: Problem | None, event: Event, problem: Problem) -> None:
+    def happened(self, before: AnyRecord | None, event: Event, record: AnyRecord) -> None:
         """An event."""
-        self.take(event, problem)
+        self.take(event, record)
 
     def repeats(self, arrival: Arrival) -> None:
         """A report that came before: nothing of it is told."""

@@ -22,7 +22,6 @@ from duban.messages.commands import COMMANDS, Approve, Command, Withhold
 from duban.messages.envelope import Message, first_fault
 from duban.messages.handle import handle_of
 from duban.messages.report import Name, Part, Report, Reporter
-from duban.policy.loader import SAFE
 from duban_cli.demo.observation import Seen
 from duban_cli.demo.story_entry import Act, Expected, LocalTime, Opened, Owed, Routine, Told, said_by, sealed, utc
 from duban_intake.domain import submitted
@@ -72,9 +71,9 @@ class Acted:
         if isinstance(self.told, Opened):
             about = seen.opened_because(about, self.told.record, self.told.of) or UUID(int=0)
             message = replace(message, subject=str(about), key=str(about))
-        if isinstance(message.data, Approve | Withhold) and about in seen.problems:
+        if isinstance(message.data, Approve | Withhold) and about in seen.records:
             measure = (self.act.model_extra or {})["measure"]
-            waiting = seen.problems[about].awaiting_approval.items()
+            waiting = seen.records[about].awaiting_approval.items()
             version = next((version for version, one in waiting if one.measure == measure), message.data.version)
             message = replace(message, data=message.data.model_copy(update={"version": version}))
         return message
@@ -215,7 +214,7 @@ def load_story(text: str, file: str) -> Story:
         StoryError: naming ``file``, the place and what is wrong there.
     """
     try:
-        story = Story.model_validate(yaml.load(text, Loader=SAFE))  # noqa: S506 a SafeLoader
+        story = Story.model_validate(yaml.safe_load(text))
         _ = story.entries
     except yaml.YAMLError as error:
         raise StoryError(f"{file}: is no YAML: {error}") from None

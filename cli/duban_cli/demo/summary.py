@@ -97,7 +97,7 @@ async def read_ledger(database: str) -> Ledger:
     """Count the ledger anew, and recompute the hash chain of every problem."""
     connection = await asyncpg.connect(database)
     try:
-        problems = await connection.fetch("select id, jurisdiction, status from router.published_problems")
+        problems = await connection.fetch("select id, jurisdiction, status from router.published_records")
         events = await connection.fetch(
             "select problem_id, at, kind, body, previous, hash from router.published_events"
             " order by problem_id, version"
@@ -136,7 +136,7 @@ def summarise(
 ) -> Summary:
     """The figures of what was played."""
     refused = len(feed.refused_reports)
-    duties = [one for one in rehearsed.problems.values() if one.kind is Kind.DUTY] if rehearsed else []
+    duties = [one for one in rehearsed.records.values() if one.kind is Kind.DUTY] if rehearsed else []
     return Summary(
         cities=programme.names,
         reports=programme.reports,

@@ -18,8 +18,8 @@ from duban.clock import DrivenClock
 from duban.messages import commands as do
 from duban.messages.delivery import Delivery, Rejected
 from duban.messages.envelope import Message, Payload
-from duban.messages.events import GENESIS, ProblemEvent, Refused
-from duban.messages.problem import Deadline, Event, Problem
+from duban.messages.events import GENESIS, LedgerEvent, Refused
+from duban.messages.records import AnyRecord, Deadline, Event, Problem
 from duban.messages.report import Report
 from duban.moves import TURNS
 from duban.policy import PolicyPack, PublishedCalendar, Rules
@@ -39,8 +39,8 @@ T = TypeVar("T")
 class Witness(Protocol):
     """Who is told of everything that happens, in the order in which it does."""
 
-    def happened(self, before: Problem | None, event: Event, problem: Problem) -> None:
-        """An event led from ``before`` to ``problem``."""
+    def happened(self, before: AnyRecord | None, event: Event, record: AnyRecord) -> None:
+        """An event led from ``before`` to ``record``."""
 
     def repeats(self, arrival: Arrival) -> None:
         """A report came again, and changes nothing."""
@@ -53,15 +53,15 @@ class Witness(Protocol):
 
 
 class Engine:
-    """The problems of one city, and what is awaited for each of them.
+    """The records of one city, and what is awaited for each of them.
 
-    ``rules`` are those of the pack it begins with; ``problems`` are all that were registered, as they stand;
+    ``rules`` are those of the pack it begins with; ``records`` are all that have begun, as they stand;
     ``receipts`` what became of each report.
     """
 
     def __init__(self, rules: Rules, witnesses: Sequence[Witness] = ()) -> None:
         self.rules = rules
-        self.problems: dict[UUID, Problem] = {}
+        self.records: dict[UUID, AnyRecord] = {}
         self._witnesses = tuple(witnesses)
         self._library = Library()
         self._opens = False
@@ -72,7 +72,7 @@ class Engine:
         self._answers = AnswerHandler(self._intake, self._library)
         self._refusals: dict[str, RouterRefusal] = {}
         self._allocated: Counter[tuple[str, int]] = Counter()
-        self._awaited: list[tuple[datetime, int, str, int, UUID, Deadline]] = []
+        self._awaited: list[tuple[datetime, int, tuple[str, str], int, UUID, Deadline]] = []
         self._turn = count()
 
     @property
@@ -145,22 +145,20 @@ class Engine:
         return self._awaited[0][0] if self._awaited else None
 
     def _fire(self) -> None:
-        due_at, _, obligation, _, problem_id, deadline = heappop(self._awaited)
-        problem = self.problems[problem_id]
-        for one in problem.deadlines:
-            if one is deadline:
-                break
-        else:
+        due_at, _, _, _, id_, deadline = heappop(self._awaited)
+        record = self.records[id_]
+        if not any(one is deadline for one in record.deadlines):
             return  # it was met, or is awaited anew: the state holds another one by now
         fires = Armed(
-            problem_id, obligation, deadline.generation, deadline.level, due_at, due_at, problem_id, 0,
-            problem.jurisdiction,
+            id_, deadline.obligation, deadline.part, deadline.generation, deadline.level, due_at, due_at, id_, 0,
+            record.jurisdiction,
         )  # fmt: skip
-        done = self._decide(problem_id, escalate(fires, due_at))
-        assert isinstance(done, Decided), f"{obligation} of {problem.number} is due and was refused: {done.reason}"
+        done = self._decide(id_, escalate(fires, due_at))
+        what = f"{deadline.obligation} of {record.number}"
+        assert isinstance(done, Decided), f"{what} is due and was refused: {done.reason}"
 
     def _decide(self, problem_id: UUID, message: Message[do.Command]) -> Decided | RouterRefusal:
-        before = self.problems.get(problem_id)
+        before = self.records.get(problem_id)
         rules = self._rules(message, before)
         name = allocates_from(before, message.data, rules)
         register = (name, message.time.astimezone(rules.zone).year) if name else None
@@ -177,39 +175,40 @@ class Engine:
         self._take(before, done, message, rules)
         return done
 
-    def _rules(self, message: Message[do.Command], problem: Problem | None) -> Rules:
+    def _rules(self, message: Message[do.Command], record: AnyRecord | None) -> Rules:
         """Those that the record began under, or begins under now; those of the city where no such pack is here."""
-        ref = pack_of(problem, message.data)
+        ref = pack_of(record, message.data)
         if ref is None:
             return self._library.current(message.jurisdiction, message.time) or self.rules
         return self._library.rules(ref) or self.rules
 
-    def _take(self, before: Problem | None, done: Decided, message: Message[do.Command], rules: Rules) -> None:
+    def _take(self, before: AnyRecord | None, done: Decided, message: Message[do.Command], rules: Rules) -> None:
         last = before
-        for event, problem in done.steps:
+        for event, record in done.steps:
             for witness in self._witnesses:
-                witness.happened(last, event, problem)
-            last = problem
+                witness.happened(last, event, record)
+            last = record
         assert last is not None
-        self.problems[last.id] = last
+        self.records[last.id] = last
         self._await(before, last, done.steps[-1][0].at)
         turns = [
-            ProblemEvent.model_construct(event=event, previous=GENESIS, hash=GENESIS, problem=problem)
-            for event, problem in done.steps
-            if event.change.kind in TURNS
+            LedgerEvent.model_construct(event=event, previous=GENESIS, hash=GENESIS, problem=record)
+            for event, record in done.steps
+            if isinstance(record, Problem) and event.change.kind in TURNS
         ]
         if turns:
             at_once(self._answers.decide([_answered(message, one) for one in turns]))
-        for event, problem in done.steps if self._opens else ():
-            for opens in opened_because(event, problem, rules):
+        for event, record in done.steps if self._opens else ():
+            for opens in opened_because(event, record, rules):
                 self._decide(UUID(opens.subject), opens)
 
-    def _await(self, before: Problem | None, problem: Problem, now: datetime) -> None:
+    def _await(self, before: AnyRecord | None, record: AnyRecord, now: datetime) -> None:
         """Wait for what is newly due; what is overdue already when its clock begins falls due at once, not before."""
         known = before.deadlines if before else ()
-        for one in problem.deadlines:
+        for one in record.deadlines:
             if not any(one is other for other in known):
-                entry = (max(one.due_at, now), problem.id.int, one.obligation, next(self._turn), problem.id, one)
+                order = (max(one.due_at, now), record.id.int, (one.obligation, one.part or ""))
+                entry = (*order, next(self._turn), record.id, one)
                 heappush(self._awaited, entry)
 
 
@@ -217,7 +216,7 @@ def _delivered(message: Message[Report]) -> Delivery[Report]:
     return Delivery(message, Report.TOPIC, 0, 0, message.time)
 
 
-def _answered(message: Message[Any], data: Refused | ProblemEvent) -> Delivery[Payload]:
+def _answered(message: Message[Any], data: Refused | LedgerEvent) -> Delivery[Payload]:
     answer = Message(message.id, "duban/router", message.subject, message.time, message.jurisdiction, message.key, data)
     return Delivery(answer, data.TOPIC, 0, 0, message.time)
 

@@ -12,10 +12,9 @@ from uuid import UUID
 from duban.messages import changes as c
 from duban.messages.commands import Attach, Command, Register
 from duban.messages.envelope import Message
-from duban.messages.problem import Deadline, Event, Problem
+from duban.messages.records import AnyRecord, Deadline, Event, Problem, in_words
 from duban.moves import Kind
 from duban.policy import Rules
-from duban.policy.rules import passes
 from duban_intake.domain import Arrival
 from duban_intake.domain import Refusal as IntakeRefusal
 from duban_router.domain.decision import Refusal
@@ -52,8 +51,14 @@ class Lapse:
     """An obligation that was not met by ``at``, the end of its limit, and who owed it."""
 
     obligation: str
+    part: str | None
     at: datetime
     owner: str
+
+    @property
+    def name(self) -> str:
+        """The obligation as people read it."""
+        return in_words(self.obligation, self.part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Figures:
 
     def __init__(self, rules: Rules | None = None) -> None:
         self._rules = rules
-        self.problems: dict[UUID, Problem] = {}
+        self.records: dict[UUID, AnyRecord] = {}
         self.lapses: dict[UUID, list[Lapse]] = {}
         self.refused_acts: list[RefusedAct] = []
         self.reports = self.repeated = self.attached = self.events = 0
@@ -82,15 +87,15 @@ class Figures:
         self.notices: Counter[str] = Counter()
         self.units: defaultdict[str, Punctuality] = defaultdict(Punctuality)
         self.obligations: defaultdict[str, Punctuality] = defaultdict(Punctuality)
-        self._late: dict[tuple[UUID, str], int] = {}
+        self._late: dict[tuple[UUID, str, str | None], int] = {}
 
     # As a witness
 
-    def happened(self, before: Problem | None, event: Event, problem: Problem) -> None:
+    def happened(self, before: AnyRecord | None, event: Event, record: AnyRecord) -> None:
         """Count an event, and what it met or missed."""
         change = event.change
         self.events += 1
-        self.problems[problem.id] = problem
+        self.records[record.id] = record
         if isinstance(change, c.Registered | c.Attached):
             self.reports += 1
             self.attached += isinstance(change, c.Attached)
@@ -99,7 +104,7 @@ class Figures:
         elif isinstance(change, Measure):
             self._told(change)
         if before is not None and before.deadlines:
-            self._settle(before.deadlines, event, problem)
+            self._settle(before.deadlines, event, record)
 
     def repeats(self, arrival: Arrival) -> None:
         """Count a report that had come before."""
@@ -125,41 +130,42 @@ class Figures:
 
     def _told(self, change: Measure) -> None:
         if isinstance(change, c.Reminded | c.Escalated):
-            self.levels[_duty_in(change.obligation), change.level, change.measure] += 1
+            self.levels[change.obligation, change.level, change.measure] += 1
         if self._rules is not None:
             waits = isinstance(change, c.Escalated | c.Measured) and change.approval is not None
             told = 1 if waits else len(set(change.to)) + self._rules.measures[change.measure].public
             self.notices[change.measure] += told
 
-    def _settle(self, running: tuple[Deadline, ...], event: Event, problem: Problem) -> None:
+    def _settle(self, running: tuple[Deadline, ...], event: Event, record: AnyRecord) -> None:
         """Count those of the deadlines ``running`` that the event missed or met."""
         change = event.change
         for one in running:
-            if passes(one.obligation):
+            if one.owner is None:
                 continue
-            key = (problem.id, one.obligation)
-            if isinstance(change, c.Reminded | c.Escalated) and change.obligation == one.obligation:
+            key = (record.id, one.obligation, one.part)
+            if isinstance(change, c.Reminded | c.Escalated) and (change.obligation, change.part) == key[1:]:
                 if isinstance(change, c.Escalated) and self._late.get(key) != one.generation:
-                    self._count(one, problem.id, in_time=False)
+                    self._count(one, record.id, in_time=False)
             elif self._late.get(key) != one.generation and not isinstance(change, c.Paused):
-                next_ = next((other for other in problem.deadlines if other.obligation == one.obligation), None)
+                next_ = record.deadline(one.obligation, one.part)
                 if next_ is None or (next_.generation != one.generation and next_.owner == one.owner):
-                    self._count(one, problem.id, in_time=event.at <= one.lapse_at)
+                    self._count(one, record.id, in_time=event.at <= one.lapse_at)
 
-    def _count(self, one: Deadline, problem_id: UUID, *, in_time: bool) -> None:
-        for counted in (self.units[one.owner], self.obligations[_duty_in(one.obligation)]):
+    def _count(self, one: Deadline, id_: UUID, *, in_time: bool) -> None:
+        assert one.owner is not None
+        for counted in (self.units[one.owner], self.obligations[one.obligation]):
             counted.in_time += in_time
             counted.lapsed += not in_time
         if not in_time:
-            self._late[problem_id, one.obligation] = one.generation
-            self.lapses.setdefault(problem_id, []).append(Lapse(one.obligation, one.lapse_at, one.owner))
+            self._late[id_, one.obligation, one.part] = one.generation
+            self.lapses.setdefault(id_, []).append(Lapse(one.obligation, one.part, one.lapse_at, one.owner))
 
     # As a result
 
     def json(self) -> dict[str, Any]:
         """Every figure by name, in an order that is always the same."""
-        stages = Counter(problem.stage.value for problem in self.of_kind(Kind.PROBLEM))
-        beside = Counter(one.kind.value for one in self.problems.values() if one.kind is not Kind.PROBLEM)
+        stages = Counter(one.stage.value for one in self.records.values() if isinstance(one, Problem))
+        beside = Counter(one.kind.value for one in self.records.values() if one.kind is not Kind.PROBLEM)
         return {
             "reports": self.reports,
             "repeated": self.repeated,
@@ -176,23 +182,18 @@ class Figures:
             "refused_acts": _sorted(Counter(one.code for one in self.refused_acts)),
         }
 
-    def of_kind(self, kind: Kind) -> list[Problem]:
+    def of_kind(self, kind: Kind) -> list[AnyRecord]:
         """The records of one kind, as they stand."""
-        return [one for one in self.problems.values() if one.kind is kind]
+        return [one for one in self.records.values() if one.kind is kind]
 
     @property
     def lapsed(self) -> int:
         """How many problems have missed a limit."""
-        return sum(self.problems[one].kind is Kind.PROBLEM for one in self.lapses)
+        return sum(self.records[one].kind is Kind.PROBLEM for one in self.lapses)
 
     def _measures(self) -> Iterator[dict[str, Any]]:
         for (obligation, level, measure), taken in sorted(self.levels.items()):
             yield {"obligation": obligation, "level": level, "measure": measure, "taken": taken}
-
-
-def _duty_in(obligation: str) -> str:
-    """The obligation without the unit that owes it, where several units owe it each for itself."""
-    return obligation.partition("/")[0]
 
 
 def _sorted(counted: Counter[str]) -> dict[str, int]:

@@ -16,8 +16,8 @@ from duban.errors import DubanError, Undecodable
 from duban.messages import changes as c
 from duban.messages.commands import COMMANDS, ENGINE, Command
 from duban.messages.envelope import Message, decode, first_fault
-from duban.messages.events import PROBLEMS, ProblemEvent
-from duban.messages.problem import Event, Problem
+from duban.messages.events import PROBLEMS, LedgerEvent
+from duban.messages.records import AnyRecord, Event
 from duban.policy.library import Library
 from duban_cli.simulation.sources import bare_event
 from duban_router.domain.decision import after
@@ -74,7 +74,7 @@ class Step:
     """An event, and the problem as it stood after it."""
 
     event: Event
-    problem: Problem
+    record: AnyRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,7 @@ def ordered(steps: Iterable[Step], jurisdiction: str) -> list[Step]:
     Within a problem the versions are the order; an instant that lies before that of the version before it (brokers
     change, and their clocks with them) counts as that one.
     """
-    found = {
-        (one.event.problem_id, one.event.version): one for one in steps if one.problem.jurisdiction == jurisdiction
-    }
+    found = {(one.event.problem_id, one.event.version): one for one in steps if one.record.jurisdiction == jurisdiction}
     latest: dict[UUID, datetime] = {}
     placed: list[tuple[datetime, UUID, int]] = []
     for problem_id, version in sorted(found):
@@ -118,15 +116,15 @@ def folded(events: Iterable[Event], library: Library) -> Iterator[Step]:
     Raises:
         HistoryError: a pack of the history is not in ``library``.
     """
-    problems: dict[UUID, Problem] = {}
+    held: dict[UUID, AnyRecord] = {}
     for event in events:
-        before = problems.get(event.problem_id)
+        before = held.get(event.problem_id)
         ref = before.pack if before else getattr(event.change, "pack", "?")
         rules = library.rules(ref)
         if rules is None:
             raise HistoryError(f"the pack {ref} of this history is not published; publish it with its calendar")
-        problem = problems[event.problem_id] = after(before, event, rules)
-        yield Step(event, problem)
+        record = held[event.problem_id] = after(before, event, rules)
+        yield Step(event, record)
 
 
 def read_steps(lines: Iterable[bytes]) -> Iterator[Step]:
@@ -143,27 +141,27 @@ def read_steps(lines: Iterable[bytes]) -> Iterator[Step]:
             if isinstance(said, dict) and "specversion" in said:
                 data = decode(None, bare_event(said), _STRUCTURED, PROBLEMS).data
             else:
-                data = ProblemEvent.model_validate_json(line)
+                data = LedgerEvent.model_validate_json(line)
         except (ValidationError, Undecodable, orjson.JSONDecodeError) as error:
             why = first_fault(error) if isinstance(error, ValidationError) else str(error)
             raise HistoryError(f"line {number}: {why}; write the file with `duban tail problems --json`") from None
-        if isinstance(data, ProblemEvent):
-            yield Step(data.event, data.problem)
+        if isinstance(data, LedgerEvent):
+            yield Step(data.event, data.record)
 
 
 def facts_of(steps: Iterable[Step]) -> Facts:
     """What people did in ``steps``, which come in order; of the events of one command only the first is theirs."""
-    found, problems, commands = Facts(), dict[UUID, Problem](), dict[UUID, str]()
+    found, records, commands = Facts(), dict[UUID, AnyRecord](), dict[UUID, str]()
     for step in steps:
         event, kind = step.event, step.event.change.kind
-        before = problems.get(event.problem_id)
-        problems[event.problem_id] = step.problem
+        before = records.get(event.problem_id)
+        records[event.problem_id] = step.record
         again = commands.get(event.problem_id) == event.command
         commands[event.problem_id] = event.command
         if again:
             _amend(found, event)
         elif kind in _BEHIND and (event.actor.unit != ENGINE or _came_in(event)):
-            by_lead = before is not None and event.actor.unit == before.lead_unit
+            by_lead = before is not None and event.actor.unit == before.holder
             found.facts.append(Fact(event.at, _message(step, by_lead=by_lead), by_lead))
         else:
             found.left_out[kind] += 1
@@ -194,4 +192,4 @@ def _message(step: Step, *, by_lead: bool) -> Message[Command]:
     fields = {one: getattr(change, one) for one in model.model_fields if hasattr(change, one)}
     data = model(**{**fields, **said, "actor": event.actor, "reason": event.reason})
     subject = str(event.problem_id)
-    return Message(event.command, SOURCE, subject, event.at, step.problem.jurisdiction, subject, data)
+    return Message(event.command, SOURCE, subject, event.at, step.record.jurisdiction, subject, data)

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from duban.io.decode import delivery
-from duban.messages.events import PROBLEMS, ProblemEvent
-from duban.messages.problem import Event
+from duban.messages.events import PROBLEMS, LedgerEvent
+from duban.messages.records import Event
 from duban.policy.library import Library
 from duban_cli.simulation.history import Step, folded
 from duban_console.kafka.topic_reader import records
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _EVENTS = """
     select body from router.published_events
-    where problem_id in (select id from router.published_problems where jurisdiction = $1)
+    where problem_id in (select id from router.published_records where jurisdiction = $1)
     order by problem_id, version
 """
 _PREFETCH = 2000
@@ -55,8 +55,8 @@ async def _bodies(settings: Settings, jurisdiction: str) -> AsyncIterator[str]:
 async def from_topic(settings: Settings, jurisdiction: str) -> list[Step]:
     """Every event on ``duban.problems.v1`` of the city's problems, with the state after it as it stands there."""
     found = []
-    async for record in records(settings, [ProblemEvent.TOPIC]):
+    async for record in records(settings, [LedgerEvent.TOPIC]):
         data = delivery(record, PROBLEMS).message.data
-        if isinstance(data, ProblemEvent) and data.problem.jurisdiction == jurisdiction:
-            found.append(Step(data.event, data.problem))
+        if isinstance(data, LedgerEvent) and data.record.jurisdiction == jurisdiction:
+            found.append(Step(data.event, data.record))
     return found

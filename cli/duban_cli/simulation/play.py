@@ -59,8 +59,8 @@ def _act(engine: Engine, act: Act, at: datetime) -> None:
     engine.run(at)  # whoever leads the problem then is asked for then
     receipt = engine.receipts.get(act.key)
     problem_id = receipt.problem_id if receipt and receipt.problem_id else act.key
-    problem, office = engine.problems.get(problem_id), engine.rules.pack.office
-    named = {LEAD: problem.lead_unit if problem else None, OFFICE: office}
+    record, office = engine.records.get(problem_id), engine.rules.pack.office
+    named = {LEAD: record.holder if record else None, OFFICE: office}
     unit = named.get(act.unit, act.unit) or office
     command = act.command.model_copy(update={"actor": Actor(unit=unit)})
     subject = str(problem_id)

@@ -39,7 +39,7 @@ class Change:
         """By name, with every lapse on either side."""
         sides = {"before": self.before, "after": self.after}
         told = {
-            side: [{"obligation": one.obligation, "at": one.at, "owner": one.owner} for one in lapses]
+            side: [{"obligation": one.name, "at": one.at, "owner": one.owner} for one in lapses]
             for side, lapses in sides.items()
         }
         return {"what": self.what, "problem": self.problem_id, "number": self.number, **told}
@@ -65,7 +65,7 @@ class Comparison:
         for problem_id in {**self.before.lapses, **self.after.lapses}:
             was, is_ = (tuple(side.lapses.get(problem_id, ())) for side in (self.before, self.after))
             if _when(was) != _when(is_):
-                known = self.before.problems.get(problem_id) or self.after.problems[problem_id]
+                known = self.before.records.get(problem_id) or self.after.records[problem_id]
                 found.append(Change(problem_id, known.number, was, is_))
         return sorted(found, key=lambda one: (one.number, one.problem_id))
 
@@ -88,14 +88,14 @@ class Comparison:
 
 
 def _when(lapses: tuple[Lapse, ...]) -> list[tuple[str, datetime]]:
-    return sorted((one.obligation, one.at) for one in lapses)
+    return sorted((one.name, one.at) for one in lapses)
 
 
 def replay(steps: Sequence[Step], rules: Rules, until: datetime, on_step: Callable[[], None]) -> Comparison:
     """Play the facts of ``steps`` under ``rules`` up to ``until``; ``on_step`` is called after each event and fact."""
     before = Figures()
     for step in steps:
-        before.happened(before.problems.get(step.event.problem_id), step.event, step.problem)
+        before.happened(before.records.get(step.event.problem_id), step.event, step.record)
         on_step()
     found, after, moved = facts_of(steps), Figures(rules), Counter[tuple[str, str]]()
     engine = Engine(rules, [after])
@@ -113,8 +113,8 @@ def _cast(fact: Fact, engine: Engine, moved: Counter[tuple[str, str]]) -> Messag
     wanted = PERMITTED[type(message.data)]
     unit = actor.unit
     if fact.by_lead and "lead" in wanted:
-        problem = engine.problems.get(UUID(message.subject))
-        unit = (problem.lead_unit if problem else None) or unit
+        record = engine.records.get(UUID(message.subject))
+        unit = (record.holder if record else None) or unit
         if unit != actor.unit:
             moved[actor.unit, unit] += 1
     elif actor.unit != ENGINE and wanted <= _OFFICIAL and unit not in (pack.office, pack.fallback.unit):

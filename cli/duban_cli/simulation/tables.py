@@ -90,7 +90,7 @@ def _rate(one: Punctuality) -> str:
 
 
 def _lapses(lapses: Iterable[Lapse]) -> str:
-    return "; ".join(f"{one.obligation} {one.at:%Y-%m-%d %H:%M}Z" for one in lapses) or "–"
+    return "; ".join(f"{one.name} {one.at:%Y-%m-%d %H:%M}Z" for one in lapses) or "–"
 
 
 def _table(titles: tuple[str, ...], rows: Iterable[tuple[object, ...]], left: int = 1) -> Table:

@@ -8,7 +8,7 @@ import orjson
 
 from duban.messages.commands import Command
 from duban.messages.envelope import Message
-from duban.messages.problem import Event, Problem
+from duban.messages.records import AnyRecord, Event
 from duban_intake.domain import Arrival
 from duban_intake.domain import Refusal as IntakeRefusal
 from duban_router.domain.decision import Refusal
@@ -20,13 +20,13 @@ class Timeline:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
 
-    def happened(self, before: Problem | None, event: Event, problem: Problem) -> None:
-        """A line for an event: what, to which problem, by whom, and how the problem stands after it."""
+    def happened(self, before: AnyRecord | None, event: Event, record: AnyRecord) -> None:
+        """A line for an event: what, to which record, by whom, and how it stands after it."""
         change = event.change.model_dump(mode="json", exclude_defaults=True, exclude={"filed"})
         filed = getattr(event.change, "filed", None)
         report = {"source": filed.source, "report": filed.id} if filed else {}
-        told = {"at": event.at, "what": event.change.kind, "problem": problem.id, "number": problem.number}
-        self._write({**told, "by": event.actor.unit, "status": problem.status, **report, **change})
+        told = {"at": event.at, "what": event.change.kind, record.kind.value: record.id, "number": record.number}
+        self._write({**told, "by": event.actor.unit, "status": record.status, **report, **change})
 
     def repeats(self, arrival: Arrival) -> None:
         """A line for a report that had come before."""

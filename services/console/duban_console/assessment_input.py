@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from duban.errors import Undecodable
 from duban.io.postgres import connect_pool
 from duban.messages.envelope import first_fault
-from duban.messages.problem import Event
+from duban.messages.records import Event
 from duban_console.assessment.rows.targets import Reading
 from duban_console.ledger import asking
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _READING: Final = ("target", "read_on", "value")
 _BEFORE: Final = """
     select body from router.published_events as one
-    join router.published_problems as problem on problem.id = one.problem_id
+    join router.published_records as problem on problem.id = one.problem_id
     where problem.jurisdiction = $1 and one.at < $2
     order by one.problem_id, one.version
 """

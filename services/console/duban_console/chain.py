@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from duban.messages.events import GENESIS, chained
-from duban.messages.problem import Event
+from duban.messages.records import Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,14 @@ from pydantic import AwareDatetime, BaseModel
 
 from duban.deadlines import due
 from duban.duties import called_id
+from duban.life import evolve
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
-from duban.messages.problem import Event, Problem
-from duban.moves import OPEN, Kind, Status
+from duban.messages.records import AnyRecord, Event, Listing, Problem
+from duban.moves import OPEN, Status
 from duban.policy import Rules
 from duban.policy.model.draw import DrawRule
-from duban.problem import evolve
 from duban_console.action import action_message, plain_name
 from duban_console.listings import entry_of
 
@@ -36,7 +36,7 @@ SOURCE: Final = "duban/draw"
 class Standing:
     """A record of any kind as it stood, and the event with which it began."""
 
-    record: Problem
+    record: AnyRecord
     first: Event
 
 
@@ -98,7 +98,7 @@ def standing(events: Iterable[Event], rules_of: Callable[[str], Rules | None]) -
         record = evolve(None, first)
         for event in later:
             record = evolve(record, event)
-        rules = rules_of(record.pack) if record.kind is Kind.LISTING else None
+        rules = rules_of(record.pack) if isinstance(record, Listing) else None
         if rules is not None:  # the end of an entry's term is one of its deadlines
             record = record.model_copy(update={"deadlines": due(record, rules)})
         yield Standing(record, first)
@@ -112,12 +112,12 @@ def draw(rule: DrawRule, pack: str, seed: str, at: datetime, ledger: Iterable[St
     candidates: list[Problem] = []
     spared: list[Spared] = []
     checked: list[Checked] = []
-    for problem in (record.record for record in records if _drawable(rule, record.record)):
+    for problem in _drawable(rule, records):
         entry = exempt.get(plain_name(problem.enterprise or "")) if problem.channel not in rule.never_spares else None
         duty = checks.get(problem.id)
         if entry is not None:
             spared.append(Spared(id=problem.id, number=problem.number, enterprise=problem.enterprise or "",
-                                 list=entry.category, entry=entry.number))  # fmt: skip
+                                 list=entry.list, entry=entry.number))  # fmt: skip
         elif duty is not None and (duty.record.status in OPEN or _version(duty) == problem.version):
             checked.append(Checked(id=problem.id, number=problem.number, duty=duty.record.number))
         else:
@@ -145,23 +145,27 @@ def _lot(hash_: str, problem: Problem) -> Lot:
     return Lot(**told, hash=hash_)
 
 
-def _drawable(rule: DrawRule, problem: Problem) -> bool:
-    return (
-        problem.kind is Kind.PROBLEM
-        and problem.status in rule.statuses
-        and (not rule.categories or problem.category in rule.categories)
-        and (not rule.channels or problem.channel in rule.channels)
-    )
+def _drawable(rule: DrawRule, records: Iterable[Standing]) -> Iterator[Problem]:
+    """The problems that the draw may draw."""
+    for problem in (standing.record for standing in records):
+        if (
+            isinstance(problem, Problem)
+            and problem.status in rule.statuses
+            and (not rule.categories or problem.category in rule.categories)
+            and (not rule.channels or problem.channel in rule.channels)
+        ):
+            yield problem
 
 
-def _exempt(rule: DrawRule, at: datetime, records: Iterable[Standing]) -> dict[str, Problem]:
+def _exempt(rule: DrawRule, at: datetime, records: Iterable[Standing]) -> dict[str, Listing]:
     """The entries in force of the list that spares, by the name that they are of."""
-    found: dict[str, Problem] = {}
-    for record in (one.record for one in records if rule.spares is not None and one.record.category == rule.spares):
-        entry = entry_of(record, at)
-        if entry is not None and entry.status is Status.LISTED:
-            found[plain_name(entry.of)] = record
-    return found
+    exempt: dict[str, Listing] = {}
+    for listing in (standing.record for standing in records):
+        if isinstance(listing, Listing) and listing.list == rule.spares:
+            entry = entry_of(listing, at)
+            if entry is not None and entry.status is Status.LISTED:
+                exempt[plain_name(entry.of)] = listing
+    return exempt
 
 
 def _checks(rule: DrawRule, seed: str, records: Iterable[Standing]) -> dict[UUID, Standing]:
@@ -169,7 +173,7 @@ def _checks(rule: DrawRule, seed: str, records: Iterable[Standing]) -> dict[UUID
     found: dict[UUID, Standing] = {}
     for record in records:
         cause = record.first.change.cause if isinstance(record.first.change, c.Opened) else None
-        if cause is None or record.record.category != rule.opens:
+        if cause is None or record.record.rule != rule.opens:
             continue
         own = record.first.command == command_id(rule, record.record.jurisdiction, seed, cause.problem_id)
         known = found.get(cause.problem_id)

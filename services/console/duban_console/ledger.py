@@ -1,4 +1,4 @@
-"""Problems and other records, histories and outcomes, from the views that the router publishes of its ledger (台账)."""
+"""Records, histories and outcomes, from the views that the router publishes of its ledger (台账)."""
 
 from __future__ import annotations
 
@@ -16,46 +16,47 @@ from duban.errors import Unavailable
 from duban.io.availability import is_unavailable
 from duban.messages.envelope import derived_id
 from duban.messages.events import Refused
-from duban.messages.problem import Problem
-from duban.moves import Kind, Status
+from duban.messages.records import AnyRecord, Listing, Reward, record_from_json
+from duban.moves import CLOSED, STAGE, Kind, Stage, Status
 from duban_console.chain import Line, first_broken
 
 if TYPE_CHECKING:
     import asyncpg
 
-_STATE = "select state from router.published_problems where id = $1"
-_BY_NUMBER = "select id from router.published_problems where number = $1"
+_STATE = "select state from router.published_records where id = $1"
+_BY_NUMBER = "select id from router.published_records where number = $1"
 _HISTORY = "select version, body, previous, hash from router.published_events where problem_id = $1 order by version"
-_HEAD = "select head from router.published_problems where id = $1"
+_HEAD = "select head from router.published_records where id = $1"
 _OUTCOME = """
     select command, problem_id, first_version, last_version, refused from router.published_outcomes where key = $1
 """
-#: Rows follow (registered_at, id), which never change: a page neither skips nor repeats what was there at its start.
+#: Rows follow (begun_at, id), which never change: a page neither skips nor repeats what was there at its start.
 #: Every filter is optional. Overdue: open, and a time limit that still runs has passed.
 _PAGE = """
-    select id, number, registered_at, state from router.published_problems
-    where ($1::text is null or jurisdiction = $1)
-      and ($2::text[] is null or status = any($2))
-      and ($3::text is null or stage = $3)
-      and ($4::text is null or lead_unit = $4)
-      and ($5::text is null or category = $5)
-      and ($6::timestamptz is null or stage not in ('closed', 'rejected') and exists (
+    select id, begun_at, state from router.published_records
+    where kind = $1
+      and ($2::text is null or jurisdiction = $2)
+      and ($3::text[] is null or status = any($3))
+      and ($4::text is null or holder = $4)
+      and ($5::text is null or rule = $5)
+      and ($6::timestamptz is null or status <> all($7::text[]) and exists (
             select from jsonb_array_elements(state::jsonb -> 'deadlines') as one
             where (one ->> 'lapse_at')::timestamptz < $6))
-      and ($7::jsonb is null or state::jsonb @> $7)
-      and ($8::timestamptz is null or (registered_at, id) > ($8, $9::uuid))
-    order by registered_at, id
-    limit $10
+      and ($8::jsonb is null or state::jsonb @> $8)
+      and ($9::timestamptz is null or (begun_at, id) > ($9, $10::uuid))
+    order by begun_at, id
+    limit $11
 """
 #: Names are compared as :func:`duban_console.action.plain_name` makes them; the index holds only what has a subject.
 LISTINGS = """
-    select state from router.published_problems
+    select state from router.published_records
     where subject is not null and btrim(normalize(subject, nfkc)) = $1
+      and kind = 'listing'
       and ($2::text is null or jurisdiction = $2)
-      and ($3::text is null or category = $3)
-    order by registered_at, id
+      and ($3::text is null or rule = $3)
+    order by begun_at, id
 """
-OF_SUBJECT = "select state from router.published_problems where subject = $1 order by registered_at, id"
+REWARDS = "select state from router.published_records where subject = $1 and kind = 'reward' order by begun_at, id"
 
 
 class BadCursor(ValueError):
@@ -64,37 +65,47 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which records are wanted; what is None or empty does not matter. ``overdue_at``: overdue at that instant."""
+    """Which records of one kind are wanted; what is None or empty does not matter.
 
+    ``rule`` is what the pack says about it (category, duty, list, reward), ``holder`` the unit that has it in hand,
+    ``overdue_at``: overdue at that instant. The last three are of problems.
+    """
+
+    kind: Kind
     jurisdiction: str | None = None
     statuses: tuple[Status, ...] = ()
-    stage: str | None = None
-    lead_unit: str | None = None
-    category: str | None = None
+    rule: str | None = None
+    holder: str | None = None
     overdue_at: datetime | None = None
-    kind: Kind | None = None
     channel: str | None = None
     enterprise: str | None = None
     sponsor: str | None = None
 
     def state(self) -> str | None:
         """What the state of a record must hold, as JSON."""
-        named = {name: getattr(self, name) for name in ("kind", "channel", "enterprise", "sponsor")}
+        named = {name: getattr(self, name) for name in ("channel", "enterprise", "sponsor")}
         wanted = {name: value for name, value in named.items() if value is not None}
         return json.dumps(wanted) if wanted else None
 
 
+def statuses_in(stage: Stage | None, status: Status | None) -> tuple[Status, ...]:
+    """The statuses that problems of ``stage`` and ``status`` may have; a stage without the status has none."""
+    if stage is None:
+        return (status,) if status else ()
+    return tuple(one for one, its in STAGE.items() if its is stage and status in (None, one))
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Problems in the order in which they were registered; ``cursor`` leads on, and is None on the last page."""
+    """Records of one kind in the order in which they began; ``cursor`` leads on, and is None on the last page."""
 
-    problems: list[Problem]
+    records: list[AnyRecord]
     cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Every event of a problem, and the version at which its chain of hashes breaks, if it does."""
+    """Every event of a record, and the version at which its chain of hashes breaks, if it does."""
 
     lines: list[Line]
     first_broken: int | None
@@ -116,19 +127,19 @@ class Reading:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def problem(self, problem_id: UUID) -> Problem | None:
-        """The problem as it stands."""
+    async def record(self, id_: UUID) -> AnyRecord | None:
+        """The record as it stands."""
         async with asking():
-            state = await self._pool.fetchval(_STATE, problem_id)
-        return Problem.model_validate_json(state) if state else None
+            state = await self._pool.fetchval(_STATE, id_)
+        return record_from_json(state) if state else None
 
     async def numbered(self, number: str) -> list[UUID]:
-        """The problems that bear ``number``: at most one in each jurisdiction."""
+        """The records that bear ``number``: at most one in each jurisdiction."""
         async with asking():
             return [row["id"] for row in await self._pool.fetch(_BY_NUMBER, number)]
 
     async def history(self, problem_id: UUID) -> History | None:
-        """Every event of the problem, with its chain of hashes recomputed."""
+        """Every event of the record, with its chain of hashes recomputed."""
         # One snapshot: an event that arrives between the two questions would look like a break.
         async with (
             asking(),
@@ -167,7 +178,7 @@ class Reading:
             pause = min(pause * 1.5, 0.25)
 
     async def page(self, filters: Filters, limit: int, cursor: str | None = None) -> Page:
-        """At most ``limit`` problems that pass ``filters``, after ``cursor``.
+        """At most ``limit`` records that pass ``filters``, after ``cursor``.
 
         Raises:
             BadCursor: ``cursor`` is none of ours.
@@ -175,26 +186,26 @@ class Reading:
         after = _decoded(cursor) if cursor else (None, None)
         async with asking():
             rows = await self._pool.fetch(
-                _PAGE, filters.jurisdiction, list(filters.statuses) or None, filters.stage, filters.lead_unit,
-                filters.category, filters.overdue_at, filters.state(), *after, limit + 1,
+                _PAGE, filters.kind, filters.jurisdiction, list(filters.statuses) or None, filters.holder,
+                filters.rule, filters.overdue_at, list(CLOSED), filters.state(), *after, limit + 1,
             )  # fmt: skip
-        problems = [Problem.model_validate_json(row["state"]) for row in rows[:limit]]
+        records = [record_from_json(row["state"]) for row in rows[:limit]]
         more = len(rows) > limit
-        return Page(problems, _encoded(rows[limit - 1]) if more else None)
+        return Page(records, _encoded(rows[limit - 1]) if more else None)
 
-    async def listings(self, of: str, jurisdiction: str | None = None, list_: str | None = None) -> list[Problem]:
+    async def listings(self, of: str, jurisdiction: str | None = None, list_: str | None = None) -> list[Listing]:
         """Every entry of ``of`` (as :func:`plain_name` makes it) on any list, or on ``list_``, the oldest first."""
         async with asking():
             rows = await self._pool.fetch(LISTINGS, of, jurisdiction, list_)
-        return _of_kind(Kind.LISTING, rows)
+        return [Listing.model_validate_json(row["state"]) for row in rows]
 
-    async def rewards(self, handle: str) -> list[Problem]:
+    async def rewards(self, handle: str) -> list[Reward]:
         """The rewards that are owed to whoever holds ``handle``, the oldest first."""
         async with asking():
-            rows = await self._pool.fetch(OF_SUBJECT, handle)
-        return _of_kind(Kind.REWARD, rows)
+            rows = await self._pool.fetch(REWARDS, handle)
+        return [Reward.model_validate_json(row["state"]) for row in rows]
 
-    async def why_declined(self, reward: Problem) -> str | None:
+    async def why_declined(self, reward: Reward) -> str | None:
         """The reason why ``reward`` was declined; None where it was not."""
         if "declined" not in reward.marks:
             return None
@@ -220,17 +231,12 @@ async def asking() -> AsyncIterator[None]:
         raise
 
 
-def _of_kind(kind: Kind, rows: list[asyncpg.Record]) -> list[Problem]:
-    found = (Problem.model_validate_json(row["state"]) for row in rows)
-    return [one for one in found if one.kind is kind]
-
-
 def _lines(rows: list[asyncpg.Record]) -> list[Line]:
     return [Line(row["version"], row["body"].encode(), row["previous"], row["hash"]) for row in rows]
 
 
 def _encoded(row: Any) -> str:
-    return urlsafe_b64encode(f"{row['registered_at'].isoformat()}|{row['id']}".encode()).decode().rstrip("=")
+    return urlsafe_b64encode(f"{row['begun_at'].isoformat()}|{row['id']}".encode()).decode().rstrip("=")
 
 
 def _decoded(cursor: str) -> tuple[datetime, UUID]:

@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import AwareDatetime, BaseModel, Field
 
 from duban.messages.commands import Cause
-from duban.messages.problem import Problem
+from duban.messages.records import Listing
 from duban.moves import Status
 
 #: The events by which an entry is off its list.
@@ -44,40 +44,40 @@ class Listed(BaseModel):
     entries: tuple[Entry, ...] = ()
 
 
-def listed(of: str, records: Iterable[Problem], at: datetime, *, everything: bool = False) -> Listed:
-    """What ``records``, which are the entries of ``of``, say as of ``at``."""
-    found = [entry for record in records if (entry := entry_of(record, at)) is not None]
-    counting = [one for one in found if one.status is Status.LISTED]
-    return Listed(of=of, at=at, listed=bool(counting), entries=tuple(found if everything else counting))
+def listed(of: str, listings: Iterable[Listing], at: datetime, *, everything: bool = False) -> Listed:
+    """What ``listings``, all of them of ``of``, say as of ``at``."""
+    entries = [entry for listing in listings if (entry := entry_of(listing, at)) is not None]
+    counting = [entry for entry in entries if entry.status is Status.LISTED]
+    return Listed(of=of, at=at, listed=bool(counting), entries=tuple(entries if everything else counting))
 
 
-def entry_of(record: Problem, at: datetime) -> Entry | None:
-    """The entry ``record`` as it stood at ``at``; None before it was made.
+def entry_of(listing: Listing, at: datetime) -> Entry | None:
+    """``listing`` as it stood at ``at``; None before it was made.
 
     One whose term is over does not count, even where nobody has entered its end yet. For an instant to come, the entry
     goes on as it stands, up to the end of its term.
     """
-    listing, made_at = record.listing, record.begun_at
-    if listing is None or made_at > at:
+    made_at, marks = listing.begun_at, listing.marks
+    if made_at > at:
         return None
-    listed_at = record.marks["listed"].at if "listed" in record.marks else None
-    ended_at = next((record.marks[kind].at for kind in _ENDS if kind in record.marks), None)
-    ends_at = ended_at or record.ends_at("term")
-    status, since, until = Status.NOTICED, made_at, listed_at or ended_at or record.ends_at("notice")
+    listed_at = marks["listed"].at if "listed" in marks else None
+    ended_at = next((marks[kind].at for kind in _ENDS if kind in marks), None)
+    ends_at = ended_at or _limit(listing, "term")
+    status, since, until = Status.NOTICED, made_at, listed_at or ended_at or _limit(listing, "notice")
     if ends_at is not None and ends_at <= at:
         status, since, until = Status.DELISTED, ends_at, None
     elif listed_at is not None and listed_at <= at:
         status, since, until = Status.LISTED, listed_at, ends_at
-    elif "appealed" in record.marks and record.marks["appealed"].at <= at:
-        status, since, until = Status.CONTESTED, record.marks["appealed"].at, None
-        until = listed_at or ended_at or record.ends_at("appeal")
+    elif "appealed" in marks and marks["appealed"].at <= at:
+        status, since, until = Status.CONTESTED, marks["appealed"].at, None
+        until = listed_at or ended_at or _limit(listing, "appeal")
     return Entry(
-        list=record.category,
-        title=record.title,
-        number=record.number,
-        id=str(record.id),
-        jurisdiction=record.jurisdiction,
-        keeper=record.lead_unit or "",
+        list=listing.list,
+        title=listing.title,
+        number=listing.number,
+        id=str(listing.id),
+        jurisdiction=listing.jurisdiction,
+        keeper=listing.keeper,
         of=listing.of,
         ground=listing.ground,
         status=status,
@@ -87,3 +87,9 @@ def entry_of(record: Problem, at: datetime) -> Entry | None:
         public=listing.public,
         cause=listing.cause,
     )
+
+
+def _limit(listing: Listing, name: str) -> datetime | None:
+    """When its notice, its term or its appeal ends; None while that does not run."""
+    deadline = listing.deadline(name)
+    return deadline.lapse_at if deadline else None

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import AwareDatetime, BaseModel
 
-from duban.messages.problem import Problem
+from duban.messages.records import Reward
 from duban.moves import Status
 from duban.policy import PolicyPack
 from duban.policy.model.entry import Text
@@ -41,31 +41,30 @@ class RewardTold(BaseModel):
     reason: str | None = None
 
 
-def reward_told(record: Problem, pack: PolicyPack | None, reason: str | None = None) -> RewardTold:
-    """What is told of ``record``; currency and payer are known from its ``pack``, the ``reason`` from its history."""
-    assert record.reward is not None
-    rule = _rule(record, pack)
+def reward_told(reward: Reward, pack: PolicyPack | None, reason: str | None = None) -> RewardTold:
+    """What is told of ``reward``; currency and payer are known from its ``pack``, the ``reason`` from its history."""
+    rule = _rule(reward, pack)
+    deadline = reward.deadline("collect" if reward.status is Status.AWARDED else "amount")
     return RewardTold(
-        number=record.number,
-        reward=record.category,
-        title=record.title,
-        status=record.status,
-        ended=next((kind for kind in _ENDINGS if kind in record.marks), None),
-        at_least=rule.at_least if rule and record.reward.amount is None else None,
-        at_most=rule.at_most if rule and record.reward.amount is None else None,
-        amount=record.reward.amount,
+        number=reward.number,
+        reward=reward.reward,
+        title=reward.title,
+        status=reward.status,
+        ended=next((kind for kind in _ENDINGS if kind in reward.marks), None),
+        at_least=rule.at_least if rule and reward.amount is None else None,
+        at_most=rule.at_most if rule and reward.amount is None else None,
+        amount=reward.amount,
         currency=rule.currency if rule else None,
-        until=record.ends_at("collect" if record.status is Status.AWARDED else "amount"),
-        fixes=_desk(record.lead_unit or "", pack),
+        until=deadline.lapse_at if deadline else None,
+        fixes=_desk(reward.fixed_by, pack),
         pays=_desk(rule.pays, pack) if rule else None,
         reason=reason or None,
     )
 
 
-def _rule(record: Problem, pack: PolicyPack | None) -> RewardRule | None:
-    return (
-        next((reward_rule for reward_rule in pack.rewards if reward_rule.id == record.category), None) if pack else None
-    )
+def _rule(reward: Reward, pack: PolicyPack | None) -> RewardRule | None:
+    rules = pack.rewards if pack else ()
+    return next((reward_rule for reward_rule in rules if reward_rule.id == reward.reward), None)
 
 
 def _desk(unit: str, pack: PolicyPack | None) -> Desk:

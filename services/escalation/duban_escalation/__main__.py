@@ -12,7 +12,7 @@ from duban.io.service import Shell, run_service
 from duban.io.tail import Tail
 from duban.messages.commands import Escalate
 from duban.messages.delivery import Delivery
-from duban.messages.events import PROBLEMS, ProblemEvent
+from duban.messages.events import PROBLEMS, LedgerEvent
 from duban.messages.notices import NOTICES, TICKS, Notice, Tick
 from duban_escalation.duty_schedule import Opener, OpeningLoop
 from duban_escalation.handlers import ProblemHandler, TickHandler
@@ -37,7 +37,7 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
     deadlines = PostgresDeadlines(shell.pool)
     sweeper = Sweeper(deadlines, shell.publisher, clock, shell.settings.sweep_page)
     opener = Opener(PostgresSchedules(shell.pool), library)
-    sources = [Source((ProblemEvent.TOPIC,), PROBLEMS, ProblemHandler(deadlines, library, clock, sweeper))]
+    sources = [Source((LedgerEvent.TOPIC,), PROBLEMS, ProblemHandler(deadlines, library, clock, sweeper))]
     if isinstance(clock, DrivenClock):
         # One runner for both, so that "no lag" means "nothing left to do". Ticks alone move time, so nothing sweeps.
         await restore(clock, shell.settings)
@@ -90,7 +90,7 @@ main = partial(
     schema=SCHEMA,
     migrations="duban_escalation.migrations",
     health_port=HEALTH_PORT,
-    topics=(ProblemEvent.TOPIC, Escalate.TOPIC, Notice.TOPIC),
+    topics=(LedgerEvent.TOPIC, Escalate.TOPIC, Notice.TOPIC),
 )
 
 if __name__ == "__main__":

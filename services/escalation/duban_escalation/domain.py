@@ -12,7 +12,7 @@ from duban.duties import openings
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.events import Refused
-from duban.messages.problem import Problem
+from duban.messages.records import LedgerRecord
 from duban.policy.rules import Rules
 from duban_escalation.measures import ENGINE, SOURCE
 
@@ -28,22 +28,24 @@ class Position:
     fire_at: datetime
     problem_id: UUID
     obligation: str
+    part: str
 
 
 #: Before every deadline.
-START: Final = Position(datetime(1, 1, 1, tzinfo=UTC), UUID(int=0), "")
+START: Final = Position(datetime(1, 1, 1, tzinfo=UTC), UUID(int=0), "", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Armed:
-    """A deadline that is waited for: the one that runs for this obligation of this problem.
+    """A deadline that is waited for: the one that runs for this obligation of this record.
 
     ``command`` is the id under which it is sent. ``fire_at`` is ``due_at``, unless the router found that too early by
-    its own clock. ``partition`` is where the events of the problem lie, and so which member fires it.
+    its own clock. ``partition`` is where the events of the record lie, and so which member fires it.
     """
 
     problem_id: UUID
     obligation: str
+    part: str | None
     generation: int
     level: int
     due_at: datetime
@@ -55,16 +57,18 @@ class Armed:
     @property
     def position(self) -> Position:
         """Its place in the order of firing."""
-        return Position(self.fire_at, self.problem_id, self.obligation)
+        return Position(self.fire_at, self.problem_id, self.obligation, self.part or "")
 
 
-def armed(problem: Problem, partition: int) -> Iterator[Armed]:
-    """What must be waited for while ``problem`` stands as it does."""
-    for deadline in problem.deadlines:
-        command = derived_id("escalate", problem.id, deadline.obligation, deadline.generation, deadline.level)
+def armed(record: LedgerRecord, partition: int) -> Iterator[Armed]:
+    """What must be waited for while ``record`` stands as it does."""
+    for deadline in record.deadlines:
+        command = derived_id(
+            "escalate", record.id, deadline.obligation, deadline.part or "", deadline.generation, deadline.level
+        )
         yield Armed(
-            problem.id, deadline.obligation, deadline.generation, deadline.level, deadline.due_at, deadline.due_at,
-            command, partition, problem.jurisdiction,
+            record.id, deadline.obligation, deadline.part, deadline.generation, deadline.level, deadline.due_at,
+            deadline.due_at, command, partition, record.jurisdiction,
         )  # fmt: skip
 
 
@@ -74,6 +78,7 @@ def escalate(deadline: Armed, now: datetime) -> Message[do.Escalate]:
     data = do.Escalate(
         actor=ENGINE,
         obligation=deadline.obligation,
+        part=deadline.part,
         generation=deadline.generation,
         level=deadline.level,
         due_at=deadline.due_at,

@@ -13,9 +13,9 @@ from duban.errors import Unavailable
 from duban.messages.commands import Escalate
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Record, encode
-from duban.messages.events import ProblemEvent, Refused
+from duban.messages.events import LedgerEvent, Refused
 from duban.messages.notices import Tick
-from duban.messages.problem import Problem
+from duban.messages.records import AnyRecord
 from duban.moves import OPEN
 from duban.policy.library import Library
 from duban_escalation.domain import START, Armed, Position, armed, escalate, fired_anew
@@ -97,41 +97,41 @@ class ProblemHandler:
         self._clock = clock
         self._sweep = sweep
 
-    async def __call__(self, batch: Sequence[Delivery[ProblemEvent | Refused]]) -> list[Record]:
+    async def __call__(self, batch: Sequence[Delivery[LedgerEvent | Refused]]) -> list[Record]:
         """Take in ``batch``; the notices that it causes, and the commands of what is due already."""
         writing, notices = Writing(), list[Record]()
-        newest: dict[UUID, tuple[Problem, int]] = {}
+        newest: dict[UUID, tuple[AnyRecord, int]] = {}
         refusals: list[tuple[UUID, Refused]] = []
         for one in batch:
             data = one.message.data
-            if isinstance(data, ProblemEvent):
+            if isinstance(data, LedgerEvent):
                 notices += self._take(data, writing)
-                known = newest.get(data.problem.id)
-                if known is None or known[0].version < data.problem.version:
-                    newest[data.problem.id] = (data.problem, one.partition)
+                held = data.record
+                known = newest.get(held.id)
+                if known is None or known[0].version < held.version:
+                    newest[held.id] = (held, one.partition)
             elif data.command_type == Escalate.TYPE:
                 refusals.append((UUID(one.message.subject), data))
-        for problem, partition in newest.values():
-            writing.heads[problem.id] = problem.version
-            writing.armed += armed(problem, partition)
+        for held, partition in newest.values():
+            writing.heads[held.id] = held.version
+            writing.armed += armed(held, partition)
         await self._deadlines.write(writing)
         anew = await self._fire_anew(refusals)
         return [*notices, *await self._overdue([*writing.armed, *anew])]
 
-    def _take(self, event: ProblemEvent, writing: Writing) -> list[Record]:
+    def _take(self, event: LedgerEvent, writing: Writing) -> list[Record]:
         """Note the measure that ``event`` took, and that the problem was closed; what it tells, and what it opens."""
-        if event.problem.status not in OPEN:
-            writing.closed.append((event.problem.id, event.event.version, event.event.at))
+        held = event.record
+        if held.status not in OPEN:
+            writing.closed.append((held.id, event.event.version, event.event.at))
         if not isinstance(event.event.change, _HEEDED):
             return []
-        rules = self._library.rules(event.problem.pack)
+        rules = self._library.rules(held.pack)
         if rules is None:
-            raise Unavailable(
-                f"the pack {event.problem.pack} has not arrived on duban.packs.v1, or its calendar has not"
-            )
+            raise Unavailable(f"the pack {held.pack} has not arrived on duban.packs.v1, or its calendar has not")
         writing.measures += filter(None, [measure_taken(event, rules)])
-        notices = [*notices_for(event, rules), *told(event.event, event.problem, rules)]
-        opened = opened_because(event.event, event.problem, rules)
+        notices = [*notices_for(event, rules), *told(event.event, held, rules)]
+        opened = opened_because(event.event, held, rules)
         return [*map(encode, notices), *map(encode, opened)]
 
     async def _fire_anew(self, refusals: Sequence[tuple[UUID, Refused]]) -> Collection[Armed]:

@@ -10,9 +10,9 @@ from uuid import UUID
 from duban.messages import commands as do
 from duban.messages.changes import Approved, Escalated, Measured, Reminded
 from duban.messages.envelope import Message, derived_id
-from duban.messages.events import ProblemEvent
+from duban.messages.events import LedgerEvent
 from duban.messages.notices import Notice
-from duban.messages.problem import Event, Problem
+from duban.messages.records import AnyRecord, Event, Problem
 from duban.policy.model.ladder import MeasureKind
 from duban.policy.rules import Rules
 
@@ -67,6 +67,7 @@ class MeasureTaken:
     owner: str
     level: int
     obligation: str
+    part: str | None
     at: datetime
     public: bool
     number: str
@@ -90,52 +91,54 @@ class Ground:
     """Why a measure is taken: the obligation that lapses, or the rule that was set off; whose it is, and since when."""
 
     name: str
+    part: str | None
     title: str
     level: int
     owner: str
     lapse_at: datetime
 
 
-def ground_of(event: Event, problem: Problem, rules: Rules) -> Ground:
+def ground_of(event: Event, record: AnyRecord, rules: Rules) -> Ground:
     """The ground of the measure that ``event`` takes, or releases."""
     change = event.change
     assert isinstance(change, TAKING)
-    level, lapse_at = 0, event.at
+    part, level, lapse_at = None, 0, event.at
     if isinstance(change, Reminded | Escalated):
-        name, level, lapse_at = change.obligation, change.level, change.lapse_at
+        name, part, level, lapse_at = change.obligation, change.part, change.level, change.lapse_at
     elif isinstance(change, Approved):
-        name, level, lapse_at = change.ground or "approved", change.level, change.lapse_at or event.at
+        name, part, level = change.ground or "approved", change.part, change.level
+        lapse_at = change.lapse_at or event.at
     else:
         name = change.ground
-    lapsed = level > 0
-    title = rules.obligation(name).title if lapsed else rules.measures[change.measure].title
-    owner = change.owner or name.partition("/")[2] or problem.lead_unit or rules.pack.office
-    return Ground(name, title.native, level, owner, lapse_at)
+    title = rules.obligation(record, name).title if level > 0 else rules.measures[change.measure].title
+    owner = change.owner or part or record.holder or rules.pack.office
+    return Ground(name, part, title.native, level, owner, lapse_at)
 
 
-def measure_taken(event: ProblemEvent, rules: Rules) -> MeasureTaken | None:
+def measure_taken(event: LedgerEvent, rules: Rules) -> MeasureTaken | None:
     """The measure that ``event`` took or released; None where it did neither, or where the measure still waits."""
-    change, problem = event.event.change, event.problem
+    change, record = event.event.change, event.record
     if not isinstance(change, TAKING) or waits(change):
         return None
-    measure, ground = rules.measures[change.measure], ground_of(event.event, problem, rules)
+    measure, ground = rules.measures[change.measure], ground_of(event.event, record, rules)
     return MeasureTaken(
-        problem_id=problem.id,
+        problem_id=record.id,
         version=event.event.version,
         kind=measure.kind,
         measure=measure.id,
         owner=ground.owner,
         level=ground.level,
         obligation=ground.name,
+        part=ground.part,
         at=event.event.at,
         public=measure.public,
-        number=problem.number,
-        jurisdiction=problem.jurisdiction,
+        number=record.number,
+        jurisdiction=record.jurisdiction,
         opens=measure.opens is not None,
     )
 
 
-def notices_for(event: ProblemEvent, rules: Rules) -> list[Message[Notice]]:
+def notices_for(event: LedgerEvent, rules: Rules) -> list[Message[Notice]]:
     """What must be told because of ``event``: one per recipient, and one to the public where it is public.
 
     A measure that waits for approval is told to who approves it, and to the others when it is approved. The id of a
@@ -146,7 +149,7 @@ def notices_for(event: ProblemEvent, rules: Rules) -> list[Message[Notice]]:
         return []
     measure = rules.measures[change.measure]
     to = (str(measure.approval),) if waits(change) else (*change.to, *((PUBLIC,) if measure.public else ()))
-    ground = ground_of(event.event, event.problem, rules)
+    ground = ground_of(event.event, event.record, rules)
     return [_notice(event, change, ground, recipient, rules) for recipient in dict.fromkeys(to)]
 
 
@@ -155,47 +158,50 @@ def waits(change: Taking) -> bool:
     return isinstance(change, Escalated | Measured) and change.approval is not None
 
 
-def _notice(event: ProblemEvent, change: Taking, ground: Ground, recipient: str, rules: Rules) -> Message[Notice]:
-    problem, at, version = event.problem, event.event.at, event.event.version
+def _notice(event: LedgerEvent, change: Taking, ground: Ground, recipient: str, rules: Rules) -> Message[Notice]:
+    record, at, version = event.record, event.event.at, event.event.version
     measure = rules.measures[change.measure]
     return Message(
-        id=str(derived_id("notice", problem.id, version, recipient)),
+        id=str(derived_id("notice", record.id, version, recipient)),
         source=SOURCE,
-        subject=str(problem.id),
+        subject=str(record.id),
         time=at,
-        jurisdiction=problem.jurisdiction,
+        jurisdiction=record.jurisdiction,
         key=recipient,
-        cause=str(derived_id(problem.id, version)),
+        cause=str(derived_id(record.id, version)),
         data=Notice(
             recipient=recipient,
+            kind=record.kind,
+            event=change.kind,
             measure=measure.id,
             measure_kind=measure.kind,
             level=ground.level,
             obligation=ground.name,
-            problem_id=problem.id,
-            number=problem.number,
-            problem_title=problem.title,
+            part=ground.part,
+            problem_id=record.id,
+            number=record.number,
+            title=record.title,
             owner=ground.owner,
             lapse_at=ground.lapse_at,
             public=measure.public and not waits(change),
-            text=_text(problem, change, ground, rules),
+            text=_text(record, change, ground, rules),
             issued_at=at,
         ),
     )
 
 
-def _text(problem: Problem, change: Taking, ground: Ground, rules: Rules) -> str:
+def _text(record: AnyRecord, change: Taking, ground: Ground, rules: Rules) -> str:
     """The template of the measure, filled in; instants in the local time of the pack."""
     measure = rules.measures[change.measure]
     lapse = ground.lapse_at.astimezone(rules.zone)
-    category = rules.categories.get(problem.category)
+    category = rules.categories.get(record.category) if isinstance(record, Problem) else None
     return measure.text.format(
-        number=problem.number,
-        title=problem.title,
+        number=record.number,
+        title=record.title,
         unit=rules.units[ground.owner].title.native,
         obligation=ground.title,
         lapse=f"{lapse:%Y-%m-%d %H:%M}",
         lapse_date=f"{lapse:%Y-%m-%d}",
         measure=measure.title.native,
-        category=category.title.native if category else problem.title,
+        category=category.title.native if category else record.title,
     )

@@ -18,7 +18,7 @@ class MemoryDeadlines:
 
     def __init__(self) -> None:
         self._heads: dict[UUID, int] = {}
-        self._armed: dict[UUID, dict[str, Armed]] = {}
+        self._armed: dict[UUID, dict[tuple[str, str], Armed]] = {}
         self._measures: dict[tuple[UUID, int], tuple[MeasureTaken, datetime | None]] = {}
 
     async def write(self, writing: Writing) -> None:
@@ -27,15 +27,16 @@ class MemoryDeadlines:
         held_before = {one: self._armed.pop(one, {}) for one in news}
         for one in writing.armed:
             if one.problem_id in news:
-                held = held_before[one.problem_id].get(one.obligation)
+                key = (one.obligation, one.part or "")
+                held = held_before[one.problem_id].get(key)
                 stands = held is not None and replace(held, fire_at=one.fire_at, command=one.command) == one
-                self._armed.setdefault(one.problem_id, {})[one.obligation] = held if held and stands else one
+                self._armed.setdefault(one.problem_id, {})[key] = held if held and stands else one
         for taken in writing.measures:
             self._measures.setdefault((taken.problem_id, taken.version), (taken, None))
         for problem_id, version, at in writing.closed:
-            for key, (taken, ended_at) in self._measures.items():
-                if key[0] == problem_id and key[1] < version and taken.effect.standing and ended_at is None:
-                    self._measures[key] = (taken, at)
+            for place, (taken, ended_at) in self._measures.items():
+                if place[0] == problem_id and place[1] < version and taken.effect.standing and ended_at is None:
+                    self._measures[place] = (taken, at)
 
     async def standing(self, problem_ids: Collection[UUID]) -> dict[UUID, Standing]:
         return {
@@ -46,8 +47,8 @@ class MemoryDeadlines:
 
     async def rearm(self, changed: Mapping[UUID, Armed]) -> None:
         for armed in self._armed.values():
-            for obligation, held in armed.items():
-                armed[obligation] = changed.get(held.command, held)
+            for key, held in armed.items():
+                armed[key] = changed.get(held.command, held)
 
     async def due(self, after: Position, until: datetime, partitions: Collection[int], limit: int) -> list[Armed]:
         waiting = (one for one in self._waiting(after, partitions) if one.fire_at <= until)

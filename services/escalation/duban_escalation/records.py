@@ -12,7 +12,7 @@ from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.notices import Notice
-from duban.messages.problem import Event, Problem
+from duban.messages.records import AnyRecord, Event, Listing, Problem, Reward
 from duban.policy.model.ladder import Measure
 from duban.policy.model.listing import ListRule
 from duban.policy.rules import Rules
@@ -24,7 +24,7 @@ TOLD: Final = (
 )  # fmt: skip
 
 
-def opened_because(event: Event, problem: Problem, rules: Rules) -> Iterator[Message[do.Command]]:
+def opened_because(event: Event, record: AnyRecord, rules: Rules) -> Iterator[Message[do.Command]]:
     """The commands that open what the measure in ``event`` opens; their ids follow from the event, so each once.
 
     Nothing is opened while the measure waits for approval, nor where nobody is there to stand on the list, or to be
@@ -36,31 +36,31 @@ def opened_because(event: Event, problem: Problem, rules: Rules) -> Iterator[Mes
     measure = rules.measures[change.measure]
     if measure.opens is None:
         return
-    cause = do.Cause(problem_id=problem.id, number=problem.number, version=event.version, pack=problem.pack)
+    cause = do.Cause(problem_id=record.id, number=record.number, version=event.version, pack=record.pack)
     if measure.opens in rules.duties:
         for unit in measure.owed_by or change.to:
-            yield _opens(measure.opens, unit, cause, event.at, problem)
+            yield _opens(measure.opens, unit, cause, event.at, record)
     elif measure.opens in rules.lists:
-        yield from _lists(measure, rules.lists[measure.opens], cause, event, problem, rules)
-    else:
-        yield from _rewards(measure.opens, cause, event.at, problem, rules)
+        yield from _lists(measure, rules.lists[measure.opens], cause, event, record, rules)
+    elif isinstance(record, Problem):
+        yield from _rewards(measure.opens, cause, event.at, record, rules)
 
 
-def _opens(duty: str, unit: str, cause: do.Cause, at: datetime, problem: Problem) -> Message[do.Command]:
+def _opens(duty: str, unit: str, cause: do.Cause, at: datetime, record: AnyRecord) -> Message[do.Command]:
     data = do.Open(actor=ENGINE, duty=duty, unit=unit, opens_at=at, cause=cause)
-    return _command(called_id(cause, duty, unit), data, at, problem)
+    return _command(called_id(cause, duty, unit), data, at, record)
 
 
 def _lists(
-    measure: Measure, kept: ListRule, cause: do.Cause, event: Event, problem: Problem, rules: Rules
+    measure: Measure, list_rule: ListRule, cause: do.Cause, event: Event, record: AnyRecord, rules: Rules
 ) -> Iterator[Message[do.Command]]:
-    of = problem.enterprise
-    if kept.of == "unit":
-        of = ground_of(event, problem, rules).owner
+    of = record.enterprise if isinstance(record, Problem) else None
+    if list_rule.of == "unit":
+        of = ground_of(event, record, rules).owner
     if of is not None:
         assert measure.ground is not None
-        data = do.PutOnList(actor=ENGINE, list=kept.id, of=of, ground=measure.ground, cause=cause)
-        yield _command(derived_id("listing", problem.id, cause.version), data, event.at, problem)
+        data = do.PutOnList(actor=ENGINE, list=list_rule.id, of=of, ground=measure.ground, cause=cause)
+        yield _command(derived_id("listing", record.id, cause.version), data, event.at, record)
 
 
 def _rewards(
@@ -73,48 +73,47 @@ def _rewards(
         yield _command(derived_id("reward", problem.id, reward), data, at, problem)
 
 
-def _command(id_: UUID, data: do.Command, at: datetime, problem: Problem) -> Message[do.Command]:
+def _command(id_: UUID, data: do.Command, at: datetime, record: AnyRecord) -> Message[do.Command]:
     subject = str(id_)
-    return Message(str(derived_id("open", subject)), SOURCE, subject, at, problem.jurisdiction, subject, data)
+    return Message(str(derived_id("open", subject)), SOURCE, subject, at, record.jurisdiction, subject, data)
 
 
-def told(event: Event, problem: Problem, rules: Rules) -> list[Message[Notice]]:
+def told(event: Event, record: AnyRecord, rules: Rules) -> list[Message[Notice]]:
     """What is told because something happened to an entry on a list, or to a reward."""
-    if problem.listing is not None:
-        return _of_listing(event, problem, rules)
-    if problem.reward is not None:
-        return _of_reward(event, problem, rules)
-    return []
-
-
-def _of_listing(event: Event, problem: Problem, rules: Rules) -> list[Message[Notice]]:
-    kept, listing = rules.lists[problem.category], problem.listing
-    assert listing is not None
-    public = (PUBLIC,) if kept.public else ()
-    match event.change:
-        case c.Noticed() if kept.notice is not None:
-            return [_notice(event, problem, listing.of, _filled(kept.texts.noticed, problem, rules))]
-        case c.Listed():
-            text = _filled(kept.texts.listed, problem, rules)
-        case c.AppealUpheld() | c.Exited() | c.Expired():
-            text = _filled(kept.texts.delisted, problem, rules)
-            public = public if "listed" in problem.marks else ()
-        case c.Appealed(text=said) if kept.appeal is not None:
-            return [_notice(event, problem, kept.appeal.to, f"{problem.number} {listing.of}: {said}")]
+    match record:
+        case Listing():
+            return _of_listing(event, record, rules)
+        case Reward():
+            return _of_reward(event, record, rules)
         case _:
             return []
-    return [_notice(event, problem, one, text) for one in (listing.of, *public)]
 
 
-def _filled(text: str, problem: Problem, rules: Rules) -> str:
+def _of_listing(event: Event, listing: Listing, rules: Rules) -> list[Message[Notice]]:
+    list_rule = rules.lists[listing.list]
+    public = (PUBLIC,) if list_rule.public else ()
+    match event.change:
+        case c.Noticed() if list_rule.notice is not None:
+            return [_notice(event, listing, listing.of, _filled(list_rule.texts.noticed, listing, rules))]
+        case c.Listed():
+            text = _filled(list_rule.texts.listed, listing, rules)
+        case c.AppealUpheld() | c.Exited() | c.Expired():
+            text = _filled(list_rule.texts.delisted, listing, rules)
+            public = public if "listed" in listing.marks else ()
+        case c.Appealed(text=answer) if list_rule.appeal is not None:
+            return [_notice(event, listing, list_rule.appeal.to, f"{listing.number} {listing.of}: {answer}")]
+        case _:
+            return []
+    return [_notice(event, listing, recipient, text) for recipient in (listing.of, *public)]
+
+
+def _filled(text: str, listing: Listing, rules: Rules) -> str:
     """The text of a list, filled in; instants in the local time of the pack."""
-    kept, listing = rules.lists[problem.category], problem.listing
-    assert listing is not None
-    until = next((deadline.lapse_at.astimezone(rules.zone) for deadline in problem.deadlines), None)
-    ground = next(one.title for one in kept.grounds if one.id == listing.ground)
+    until = next((deadline.lapse_at.astimezone(rules.zone) for deadline in listing.deadlines), None)
+    ground = next(ground.title for ground in rules.lists[listing.list].grounds if ground.id == listing.ground)
     return text.format(
-        number=problem.number,
-        list=problem.title,
+        number=listing.number,
+        list=listing.title,
         of=rules.units[listing.of].title.native if listing.of in rules.units else listing.of,
         ground=ground.native,
         bars="、".join(listing.bars) or "–",
@@ -123,40 +122,35 @@ def _filled(text: str, problem: Problem, rules: Rules) -> str:
     )
 
 
-def _of_reward(event: Event, problem: Problem, rules: Rules) -> list[Message[Notice]]:
-    paid, reward = rules.rewards[problem.category], problem.reward
-    assert reward is not None
+def _of_reward(event: Event, reward: Reward, rules: Rules) -> list[Message[Notice]]:
+    rule, name = rules.rewards[reward.reward], f"{reward.title} {reward.number}"
     match event.change:
         case c.RewardOwed():
-            range_ = f"{paid.at_least}–{paid.at_most} {paid.currency}"
-            return [_notice(event, problem, paid.by, f"{problem.title} {problem.number}: {range_}")]
+            return [_notice(event, reward, rule.by, f"{name}: {rule.at_least}–{rule.at_most} {rule.currency}")]
         case c.Awarded(amount=amount):
-            return [_notice(event, problem, paid.pays, f"{problem.title} {problem.number}: {amount} {paid.currency}")]
+            return [_notice(event, reward, rule.pays, f"{name}: {amount} {rule.currency}")]
         case _:
             return []
 
 
-def _notice(event: Event, problem: Problem, recipient: str, text: str) -> Message[Notice]:
-    until = next((deadline.lapse_at for deadline in problem.deadlines), event.at)
+def _notice(event: Event, record: Listing | Reward, recipient: str, text: str) -> Message[Notice]:
     return Message(
-        id=str(derived_id("notice", problem.id, event.version, recipient)),
+        id=str(derived_id("notice", record.id, event.version, recipient)),
         source=SOURCE,
-        subject=str(problem.id),
+        subject=str(record.id),
         time=event.at,
-        jurisdiction=problem.jurisdiction,
+        jurisdiction=record.jurisdiction,
         key=recipient,
-        cause=str(derived_id(problem.id, event.version)),
+        cause=str(derived_id(record.id, event.version)),
         data=Notice(
             recipient=recipient,
-            measure=problem.category,
-            measure_kind=problem.kind,
-            level=0,
-            obligation=event.change.kind,
-            problem_id=problem.id,
-            number=problem.number,
-            problem_title=problem.title,
-            owner=problem.lead_unit or "",
-            lapse_at=until,
+            kind=record.kind,
+            event=event.change.kind,
+            problem_id=record.id,
+            number=record.number,
+            title=record.title,
+            owner=record.holder,
+            lapse_at=next((deadline.lapse_at for deadline in record.deadlines), event.at),
             public=recipient == PUBLIC,
             text=text,
             issued_at=event.at,

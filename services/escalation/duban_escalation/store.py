@@ -15,7 +15,7 @@ from duban_escalation.handlers import Standing, Writing
 
 SCHEMA: Final = "escalation"
 
-_COLUMNS = "problem_id, obligation, generation, level, due_at, fire_at, command, partition, jurisdiction"
+_COLUMNS = "problem_id, obligation, part, generation, level, due_at, fire_at, command, partition, jurisdiction"
 
 #: Only problems whose version is newer count ("news"); of those, what is no longer due goes, and what differs is set.
 _WRITE: Final = f"""
@@ -25,17 +25,17 @@ _WRITE: Final = f"""
         on conflict (problem_id) do update set version = excluded.version where held.version < excluded.version
         returning problem_id
     ), wanted as materialized (
-        select * from unnest($3::uuid[], $4::text[], $5::int[], $6::int[], $7::timestamptz[], $8::timestamptz[],
-            $9::uuid[], $10::int[], $11::text[]) as wanted ({_COLUMNS})
+        select * from unnest($3::uuid[], $4::text[], $5::text[], $6::int[], $7::int[], $8::timestamptz[],
+            $9::timestamptz[], $10::uuid[], $11::int[], $12::text[]) as wanted ({_COLUMNS})
         where problem_id in (select problem_id from news)
     ), gone as (
         delete from escalation.deadlines as held
         where problem_id = any($1::uuid[]) and problem_id in (select problem_id from news)
-            and (problem_id, obligation) not in (select problem_id, obligation from wanted)
+            and (problem_id, obligation, part) not in (select problem_id, obligation, part from wanted)
     )
     insert into escalation.deadlines as held ({_COLUMNS})
     select {_COLUMNS} from wanted
-    on conflict (problem_id, obligation) do update set
+    on conflict (problem_id, obligation, part) do update set
         generation = excluded.generation, level = excluded.level, due_at = excluded.due_at, fire_at = excluded.fire_at,
         command = excluded.command, partition = excluded.partition, jurisdiction = excluded.jurisdiction
     where (held.generation, held.level, held.due_at, held.partition, held.jurisdiction) is distinct from
@@ -43,10 +43,10 @@ _WRITE: Final = f"""
 """  # noqa: S608 - constant
 
 _MEASURES: Final = """
-    insert into escalation.measures_taken (problem_id, version, kind, measure, owner, level, obligation, at, public,
-        board, standing, number, jurisdiction)
-    select * from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[],
-        $8::timestamptz[], $9::boolean[], $10::text[], $11::boolean[], $12::text[], $13::text[])
+    insert into escalation.measures_taken (problem_id, version, kind, measure, owner, level, obligation, part, at,
+        public, board, standing, number, jurisdiction)
+    select * from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[],
+        $9::timestamptz[], $10::boolean[], $11::text[], $12::boolean[], $13::text[], $14::text[])
     on conflict (problem_id, version) do nothing
 """
 
@@ -59,26 +59,27 @@ _CLOSED: Final = """
 """
 _STANDING: Final = f"""
     select {_COLUMNS}, version from escalation.heads left join escalation.deadlines using (problem_id)
-    where problem_id = any($1::uuid[]) order by problem_id, obligation
+    where problem_id = any($1::uuid[]) order by problem_id, obligation, part
 """  # noqa: S608 - constant
 _REARM: Final = """
     update escalation.deadlines as held set command = changed.command, fire_at = changed.fire_at
-    from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::timestamptz[])
-        as changed (problem_id, obligation, previous, command, fire_at)
+    from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::timestamptz[])
+        as changed (problem_id, obligation, part, previous, command, fire_at)
     where held.problem_id = changed.problem_id and held.obligation = changed.obligation
+        and held.part = changed.part
         and held.command = changed.previous
 """
 
 #: Bounded from below as well: behind the watermark lie the index entries of rows that are gone.
 DUE: Final = f"""
     select {_COLUMNS} from escalation.deadlines
-    where (fire_at, problem_id, obligation) > ($1, $2, $3) and fire_at <= $4 and partition = any($5::int[])
-    order by fire_at, problem_id, obligation limit $6
+    where (fire_at, problem_id, obligation, part) > ($1, $2, $3, $4) and fire_at <= $5 and partition = any($6::int[])
+    order by fire_at, problem_id, obligation, part limit $7
 """  # noqa: S608 - constant
 NEXT: Final = """
     select fire_at from escalation.deadlines
-    where (fire_at, problem_id, obligation) > ($1, $2, $3) and partition = any($4::int[])
-    order by fire_at, problem_id, obligation limit 1
+    where (fire_at, problem_id, obligation, part) > ($1, $2, $3, $4) and partition = any($5::int[])
+    order by fire_at, problem_id, obligation, part limit 1
 """
 #: Until a table has been analysed the planner may prefer to sort all that is due, for every page anew.
 ALONG_THE_INDEX: Final = "set local enable_sort = off"
@@ -114,7 +115,7 @@ class PostgresDeadlines:
         for row in await self._pool.fetch(_STANDING, list(problem_ids)):
             versions[row["problem_id"]] = row["version"]
             if row["obligation"] is not None:
-                held[row["problem_id"]].append(Armed(*row[:-1]))
+                held[row["problem_id"]].append(_armed(row))
         return {one: Standing(version, tuple(held[one])) for one, version in versions.items()}
 
     async def rearm(self, changed: Mapping[UUID, Armed]) -> None:
@@ -124,6 +125,7 @@ class PostgresDeadlines:
                 _REARM,
                 [one.problem_id for one in new],
                 [one.obligation for one in new],
+                [one.part or "" for one in new],
                 list(changed),
                 [one.command for one in new],
                 [one.fire_at for one in new],
@@ -131,7 +133,7 @@ class PostgresDeadlines:
 
     async def due(self, after: Position, until: datetime, partitions: Collection[int], limit: int) -> list[Armed]:
         rows = await self._along(DUE, after, until, list(partitions), limit)
-        return [Armed(*row) for row in rows]
+        return [_armed(row) for row in rows]
 
     async def next_at(self, after: Position, partitions: Collection[int]) -> datetime | None:
         rows = await self._along(NEXT, after, list(partitions))
@@ -141,13 +143,19 @@ class PostgresDeadlines:
         """The rows of ``query`` beyond ``after``, read in the order of the index."""
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             await connection.execute(ALONG_THE_INDEX)
-            return await connection.fetch(query, after.fire_at, after.problem_id, after.obligation, *more)
+            return await connection.fetch(query, after.fire_at, after.problem_id, after.obligation, after.part, *more)
+
+
+def _armed(row: asyncpg.Record) -> Armed:
+    """The deadline of a row; where one unit owes the whole, the column ``part`` is empty."""
+    return Armed(row["problem_id"], row["obligation"], row["part"] or None, *row[3:10])
 
 
 def _columns(armed: Collection[Armed]) -> tuple[list[object], ...]:
     return (
         [one.problem_id for one in armed],
         [one.obligation for one in armed],
+        [one.part or "" for one in armed],
         [one.generation for one in armed],
         [one.level for one in armed],
         [one.due_at for one in armed],
@@ -168,6 +176,7 @@ def _measures(writing: Writing) -> tuple[list[object], ...]:
         [one.owner for one in taken],
         [one.level for one in taken],
         [one.obligation for one in taken],
+        [one.part for one in taken],
         [one.at for one in taken],
         [one.public for one in taken],
         [one.effect.board for one in taken],

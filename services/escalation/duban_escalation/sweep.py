@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from duban.clock import Clock
 from duban.io.backoff import until_available
 from duban.messages.envelope import Record
-from duban.messages.events import ProblemEvent
+from duban.messages.events import LedgerEvent
 from duban_escalation.domain import START, Position
 from duban_escalation.handlers import FAR, Deadlines, fire, observe
 
@@ -75,7 +75,7 @@ class Sweeper:
 
     async def assigned(self, places: Set[tuple[str, int]]) -> None:
         """These partitions are ours now, and no others: begin anew, for somebody else may have left things unsent."""
-        self._partitions = frozenset(number for topic, number in places if topic == ProblemEvent.TOPIC)
+        self._partitions = frozenset(number for topic, number in places if topic == LedgerEvent.TOPIC)
         self._watermark = START
         self._awake.set()
 

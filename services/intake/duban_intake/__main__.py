@@ -9,7 +9,7 @@ from duban.io.feeds import clock_of, follow_packs
 from duban.io.service import Shell, run_service
 from duban.io.settings import Settings
 from duban.messages.commands import Command
-from duban.messages.events import ProblemEvent
+from duban.messages.events import LedgerEvent
 from duban.messages.report import Report
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
 from duban_intake.store import SCHEMA, PostgresStore
@@ -26,7 +26,7 @@ async def compose(shell: Shell[Settings]) -> None:
         GROUP,
         [
             Source((Report.TOPIC,), {Report.TYPE: Report}, reports),
-            Source((ProblemEvent.TOPIC,), ANSWERS, AnswerHandler(store, library)),
+            Source((LedgerEvent.TOPIC,), ANSWERS, AnswerHandler(store, library)),
         ],
     )
 

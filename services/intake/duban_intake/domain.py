@@ -16,7 +16,7 @@ import orjson
 from duban.messages.commands import ENGINE, Actor, Attach, Register
 from duban.messages.envelope import Message, derived_id
 from duban.messages.events import Refused
-from duban.messages.problem import Problem
+from duban.messages.records import Problem
 from duban.messages.report import Filed, Report
 from duban.policy.library import Library
 from duban.policy.rules import Rules

@@ -13,10 +13,10 @@ from duban.clock import Clock
 from duban.messages.commands import Attach, Register
 from duban.messages.delivery import Delivery, Rejected
 from duban.messages.envelope import Message, Payload, Record, Unheeded, encode
-from duban.messages.events import PROBLEMS, ProblemEvent, Refused
-from duban.messages.problem import Problem
+from duban.messages.events import PROBLEMS, LedgerEvent, Refused, event_type
+from duban.messages.records import Problem
 from duban.messages.report import Report
-from duban.moves import OPEN, TURNS
+from duban.moves import OPEN, TURNS, Kind
 from duban.policy.library import Library
 from duban_intake.domain import (
     Arrival,
@@ -150,7 +150,7 @@ def _answer(
 ANSWERS: Final[dict[str, type[Payload]]] = {
     **dict.fromkeys(PROBLEMS, Unheeded),
     Refused.TYPE: Refused,
-    **{f"duban.problem.{kind}": ProblemEvent for kind in TURNS},
+    **{event_type(Kind.PROBLEM, change): LedgerEvent for change in TURNS},
 }
 
 
@@ -167,15 +167,14 @@ class AnswerHandler:
 
     async def decide(self, batch: Sequence[Delivery[Payload]]) -> list[Message[Register | Attach]]:
         """The same before it is encoded."""
-        heard = [one.message.data for one in batch if isinstance(one.message.data, ProblemEvent | Refused)]
         writing = Writing(revises=True)
         commands: list[Message[Register | Attach]] = []
         jurisdictions: set[str] = set()
-        for data in heard:
-            if isinstance(data, ProblemEvent):
+        for data in (delivery.message.data for delivery in batch):
+            if isinstance(data, LedgerEvent) and data.problem is not None:
                 jurisdictions.add(data.problem.jurisdiction)
-                self._moved(data, writing)
-            elif data.filed is not None and (receipt := rerouted(data)) is not None:
+                self._moved(data.problem, writing)
+            elif isinstance(data, Refused) and data.filed is not None and (receipt := rerouted(data)) is not None:
                 jurisdictions.add(data.filed.report.jurisdiction)
                 commands += self._reroute(receipt, data.filed.report, writing)
         if jurisdictions:
@@ -183,8 +182,7 @@ class AnswerHandler:
                 await turn.write(writing)
         return commands
 
-    def _moved(self, data: ProblemEvent, writing: Writing) -> None:
-        problem = data.problem
+    def _moved(self, problem: Problem, writing: Writing) -> None:
         if problem.status not in OPEN:
             writing.places.pop(problem.id, None)
             writing.closed.add(problem.id)

@@ -13,8 +13,8 @@ from duban.errors import Unavailable
 from duban.messages import commands as do
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record, derived_id, encode, record
-from duban.messages.events import GENESIS, ProblemEvent, Refused, canonical, chained, event_json
-from duban.messages.problem import Event, Problem
+from duban.messages.events import GENESIS, LedgerEvent, Refused, canonical, chained, event_json, event_type
+from duban.messages.records import AnyRecord, Event
 from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban_router.domain.decision import REGISTER, Decided, Refusal, after, allocates_from, allocation, decide, pack_of
@@ -33,16 +33,16 @@ class Conflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A problem as the ledger holds it, with its JSON and the hash of its latest event."""
+    """A record as the ledger holds it, with its JSON and the hash of its latest event."""
 
-    problem: Problem
+    record: AnyRecord
     state: bytes
     head: str
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a problem's history: the event, the bytes its hash covers, and the hash."""
+    """One line of a record's history: the event, the bytes its hash covers, and the hash."""
 
     event: Event
     body: bytes
@@ -77,13 +77,13 @@ class Ledger(Protocol):
     """The ledger (台账) as the handler needs it; one ``write`` is one transaction."""
 
     async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
-        """The problems that stand under ``ids``."""
+        """The records that stand under ``ids``."""
 
     async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
         """What came of the commands ``keys``, those that have been decided."""
 
     async def history(self, problem_id: UUID) -> list[Entry]:
-        """Every entry of a problem, in order."""
+        """Every entry of a record, in order."""
 
     async def allocated(self, register: str, year: int) -> int:
         """How much of a register has been given out: its last number, or the money of a budget."""
@@ -124,7 +124,7 @@ class Cache:
             self._standings |= await self._ledger.standings(missing)
 
     def standing(self, problem_id: UUID) -> Standing | None:
-        """The problem, if it was recalled and stands in the ledger."""
+        """The record, if it was recalled and stands in the ledger."""
         return self._standings.get(problem_id)
 
     async def allocated(self, register: tuple[str, int]) -> int:
@@ -213,10 +213,10 @@ class _Attempt:
         if rules is None:
             missing = Refusal("unknown_jurisdiction", f"no pack is published for {message.jurisdiction or 'nowhere'}")
             return self._refuse(message, key, at, standing, missing)
-        problem = standing.problem if standing else None
-        register = _register(allocates_from(problem, message.data, rules), rules, at)
+        held = standing.record if standing else None
+        register = _register(allocates_from(held, message.data, rules), rules, at)
         allocated = await self._allocated(register) if register else 0
-        outcome = decide(problem, message, rules, at, allocated)
+        outcome = decide(held, message, rules, at, allocated)
         if isinstance(outcome, Refusal):
             return self._refuse(message, key, at, standing, outcome)
         if register:
@@ -224,7 +224,7 @@ class _Attempt:
         return self._grant(message, key, standing, outcome)
 
     def _rules(self, message: Message[do.Command], standing: Standing | None, at: datetime) -> Rules | None:
-        ref = pack_of(standing.problem if standing else None, message.data)
+        ref = pack_of(standing.record if standing else None, message.data)
         if ref is None:
             return self._library.current(message.jurisdiction, at)
         rules = self._library.rules(ref)
@@ -245,24 +245,25 @@ class _Attempt:
     def _grant(self, message: Message[do.Command], key: UUID, standing: Standing | None, done: Decided) -> list[Record]:
         head = standing.head if standing else GENESIS
         records = []
-        for event, problem in done.steps:
+        for event, after_it in done.steps:
             body = canonical(event)
             entry = Entry(event, body, head, chained(head, body))
-            state = json_of(problem)
+            state = json_of(after_it)
             self._writing.entries.append(entry)
-            records.append(_record(message, entry, problem, state))
+            records.append(_record(message, entry, after_it, state))
             head = entry.hash
-        versions = range(done.steps[0][0].version, problem.version + 1)
-        self._writing.standings[problem.id] = Standing(problem, state, head)
-        self._writing.outcomes.append(Outcome(key, message.id, problem.id, versions))
+        latest = done.record
+        versions = range(done.steps[0][0].version, latest.version + 1)
+        self._writing.standings[latest.id] = Standing(latest, state, head)
+        self._writing.outcomes.append(Outcome(key, message.id, latest.id, versions))
         return records
 
     def _refuse(
         self, message: Message[do.Command], key: UUID, at: datetime, standing: Standing | None, why: Refusal
     ) -> list[Record]:
         command = message.data
-        if standing and standing.problem.id not in self._writing.standings:
-            self._writing.rests_on[standing.problem.id] = standing.problem.version
+        if standing and standing.record.id not in self._writing.standings:
+            self._writing.rests_on[standing.record.id] = standing.record.version
         refused = Refused(
             command=message.id,
             command_type=command.TYPE,
@@ -270,8 +271,8 @@ class _Attempt:
             at=at,
             code=why.code,
             reason=why.reason,
-            status=standing.problem.status if standing else None,
-            version=standing.problem.version if standing else 0,
+            status=standing.record.status if standing else None,
+            version=standing.record.version if standing else 0,
             filed=command.filed if isinstance(command, do.Register | do.Attach) else None,
         )
         problem_id = _problem_id(message) or derived_id("no problem", message.subject)
@@ -282,14 +283,15 @@ class _Attempt:
         """The same records as when the command was decided: the states are folded again from the history."""
         if outcome.refused is not None:
             return [_answer(message, outcome.refused)]
-        records, problem = [], None
+        records: list[Record] = []
+        held: AnyRecord | None = None
         for entry in await self._ledger.history(outcome.problem_id):
-            rules = self._library.rules(problem.pack if problem else entry.event.change.pack)  # type: ignore[union-attr]
+            rules = self._library.rules(held.pack if held else entry.event.change.pack)  # type: ignore[union-attr]
             if rules is None:
-                raise Unavailable("the pack of this problem has not arrived on duban.packs.v1")
-            problem = after(problem, entry.event, rules)
+                raise Unavailable("the pack of this record has not arrived on duban.packs.v1")
+            held = after(held, entry.event, rules)
             if entry.event.version in outcome.versions:
-                records.append(_record(message, entry, problem, json_of(problem)))
+                records.append(_record(message, entry, held, json_of(held)))
         return records
 
 
@@ -313,23 +315,23 @@ def _key(message: Message[do.Command]) -> UUID:
     return derived_id(message.source, message.id)
 
 
-def json_of(problem: Problem) -> bytes:
+def json_of(held: AnyRecord) -> bytes:
     """The state as the ledger keeps it and as it stands on the topic."""
-    return problem.__pydantic_serializer__.to_json(problem, exclude_none=True)
+    return held.__pydantic_serializer__.to_json(held, exclude_none=True)
 
 
-def _record(message: Message[do.Command], entry: Entry, problem: Problem, state: bytes) -> Record:
-    """The :class:`ProblemEvent` of ``entry``, put together from JSON that is there already."""
+def _record(message: Message[do.Command], entry: Entry, held: AnyRecord, state: bytes) -> Record:
+    """The :class:`LedgerEvent` of ``entry``, put together from JSON that is there already."""
     event = entry.event
     return record(
-        ProblemEvent.TOPIC,
-        f"duban.problem.{event.change.kind}",
-        event_json(entry.body, entry.previous, entry.hash, state),
+        LedgerEvent.TOPIC,
+        event_type(held.kind, event.change.kind),
+        event_json(entry.body, entry.previous, entry.hash, held.kind, state),
         id_=str(derived_id(event.problem_id, event.version)),
         source=SOURCE,
         subject=message.subject,
         time=event.at,
-        jurisdiction=problem.jurisdiction,
+        jurisdiction=held.jurisdiction,
         key=message.subject,
         cause=message.id,
     )

@@ -33,7 +33,7 @@ class MemoryLedger:
     async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
         if any(self._allocated.get(register, 0) != allocated_before[register] for register in writing.allocated):
             raise Conflict("register")
-        if any(self._standings[one].problem.version != version for one, version in writing.rests_on.items()):
+        if any(self._standings[one].record.version != version for one, version in writing.rests_on.items()):
             raise Conflict("ledger")
         if any(entry.event.version <= len(self._entries[entry.event.problem_id]) for entry in writing.entries):
             raise Conflict("ledger")

@@ -10,13 +10,13 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from duban.messages.events import Refused
-from duban.messages.problem import Event, Problem
+from duban.messages.records import Event, record_from_json
 from duban_router.handlers import Conflict, Entry, Outcome, Standing, Writing
 
 SCHEMA = "router"
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
-_STANDINGS = "select id, head, state from router.problems where id = any($1::uuid[])"
+_STANDINGS = "select id, head, state from router.records where id = any($1::uuid[])"
 _OUTCOMES = """
     select key, command, problem_id, first_version, last_version, refused
     from router.outcomes where key = any($1::uuid[])
@@ -30,7 +30,7 @@ _ADVANCE = """
     on conflict (jurisdiction, year) do update set last = excluded.last where held.last = $3
 """
 _SAME = """
-    select count(*) from router.problems
+    select count(*) from router.records
     join unnest($1::uuid[], $2::int[]) as known (id, version) using (id, version)
 """
 _WRITE = """
@@ -41,14 +41,14 @@ _WRITE = """
         insert into router.outcomes (key, command, problem_id, first_version, last_version, refused)
         select * from unnest($8::uuid[], $9::text[], $10::uuid[], $11::int[], $12::int[], $13::text[])
     )
-    insert into router.problems
-        (id, version, jurisdiction, number, registered_at, stage, status,
-         category, lead_unit, due_at, lapses, head, state, subject)
+    insert into router.records
+        (id, version, jurisdiction, number, begun_at, kind, status,
+         rule, holder, due_at, lapses, head, state, subject)
     select * from unnest($14::uuid[], $15::int[], $16::text[], $17::text[], $18::timestamptz[],
         $19::text[], $20::text[], $21::text[], $22::text[], $23::timestamptz[], $24::int[], $25::text[], $26::text[],
         $27::text[])
     on conflict (id) do update set
-        version = excluded.version, stage = excluded.stage, status = excluded.status, lead_unit = excluded.lead_unit,
+        version = excluded.version, status = excluded.status, holder = excluded.holder,
         due_at = excluded.due_at, lapses = excluded.lapses, head = excluded.head, state = excluded.state
 """
 
@@ -82,7 +82,7 @@ class PostgresLedger:
                     for register, last in writing.allocated.items():
                         await _advance(connection, register, allocated_before[register], last)
                     await _check(connection, writing.rests_on)
-                    await connection.execute(_WRITE, *_entries(writing), *_answers(writing), *_problems(writing))
+                    await connection.execute(_WRITE, *_entries(writing), *_answers(writing), *_records(writing))
             except asyncpg.UniqueViolationError:
                 raise Conflict("ledger") from None
 
@@ -125,30 +125,30 @@ def _answers(writing: Writing) -> tuple[list[object], ...]:
     )
 
 
-def _problems(writing: Writing) -> tuple[list[object], ...]:
+def _records(writing: Writing) -> tuple[list[object], ...]:
     standings = list(writing.standings.values())
-    problems = [one.problem for one in standings]
+    records = [one.record for one in standings]
     return (
-        [one.id for one in problems],
-        [one.version for one in problems],
-        [one.jurisdiction for one in problems],
-        [one.number for one in problems],
-        [one.begun_at for one in problems],
-        [one.stage for one in problems],
-        [one.status for one in problems],
-        [one.category for one in problems],
-        [one.lead_unit for one in problems],
-        [one.deadlines[0].due_at if one.deadlines else None for one in problems],
-        [sum(one.lapses.values()) for one in problems],
+        [one.id for one in records],
+        [one.version for one in records],
+        [one.jurisdiction for one in records],
+        [one.number for one in records],
+        [one.begun_at for one in records],
+        [one.kind for one in records],
+        [one.status for one in records],
+        [one.rule for one in records],
+        [one.holder for one in records],
+        [one.deadlines[0].due_at if one.deadlines else None for one in records],
+        [one.lapses for one in records],
         [one.head for one in standings],
         [one.state.decode() for one in standings],
-        [one.subject for one in problems],
+        [one.subject for one in records],
     )
 
 
 def _standing(row: asyncpg.Record) -> Standing:
     state = row["state"].encode()
-    return Standing(Problem.model_validate_json(state), state, row["head"])
+    return Standing(record_from_json(state), state, row["head"])
 
 
 def _outcome(row: asyncpg.Record) -> Outcome:

@@ -9,9 +9,10 @@ from typing import Any
 
 from duban.messages.commands import COMMANDS
 from duban.messages.envelope import Payload
-from duban.messages.events import PROBLEMS, ProblemEvent
+from duban.messages.events import PROBLEMS, LedgerEvent
 from duban.messages.notices import NOTICES, TICKS
 from duban.messages.report import Report
+from duban.moves import Kind
 from duban.policy.model.pack import PACKS
 
 REPORTS: dict[str, type[Report]] = {Report.TYPE: Report}
@@ -129,7 +130,8 @@ def message_table() -> str:
 def _rows() -> Iterator[str]:
     for channel in CHANNELS:
         for name, model in TYPES.items():
-            if channel.topic != model.TOPIC or (model is ProblemEvent and name != "duban.problem.registered"):
-                continue
-            shown = "duban.problem.*" if model is ProblemEvent else name
-            yield f"| `{channel.topic}` | `{shown}` | {summary(model)} |"
+            if channel.topic == model.TOPIC and model is not LedgerEvent:
+                yield f"| `{channel.topic}` | `{name}` | {summary(model)} |"
+        if channel.topic == LedgerEvent.TOPIC:
+            kinds = ", ".join(f"`duban.{kind}.*`" for kind in Kind)
+            yield f"| `{channel.topic}` | {kinds} | {summary(LedgerEvent)} |"

@@ -237,6 +237,7 @@ class Approved(Part):
     measure: str
     to: tuple[str, ...]
     ground: str = ""
+    part: str | None = None
     level: int = 0
     owner: str = ""
     lapse_at: AwareDatetime | None = None
@@ -400,10 +401,11 @@ class Reopened(Part):
 
 
 class Reminded(Part):
-    """A reminder went out before the deadline; nothing has lapsed."""
+    """A reminder went out before the deadline; nothing has lapsed. ``part``: the unit that owes it for itself."""
 
     kind: Literal["reminded"] = "reminded"
     obligation: str
+    part: str | None = None
     generation: int
     level: int
     measure: str
@@ -416,11 +418,13 @@ class Reminded(Part):
 class Escalated(Part):
     """A deadline has lapsed and a measure of the ladder was taken against its owner.
 
+    ``part`` is the unit that owes it for itself, where several do: a co-unit, or a body that was referred to.
     Where ``approval`` names a unit, nobody else is told before that unit has approved.
     """
 
     kind: Literal["escalated"] = "escalated"
     obligation: str
+    part: str | None = None
     generation: int
     level: int
     measure: str

@@ -410,11 +410,15 @@ class Reopen(Command):
 
 
 class Escalate(Command):
-    """A deadline lapsed, or its reminder is due: names the obligation, its generation and the level of its ladder."""
+    """A deadline lapsed, or its reminder is due: names the obligation, its generation and the level of its ladder.
+
+    ``part`` is the unit that owes it for itself, where several do.
+    """
 
     TYPE: ClassVar[str] = "duban.command.escalate"
 
     obligation: Name
+    part: Name | None = None
     generation: int
     level: int
     due_at: AwareDatetime

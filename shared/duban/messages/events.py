@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import ClassVar, get_args
+from typing import ClassVar, Self, get_args
 
 import orjson
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, model_validator
 
 from duban.messages.changes import Change
 from duban.messages.commands import Actor
 from duban.messages.envelope import Payload
-from duban.messages.problem import Event, Problem
+from duban.messages.records import AnyRecord, Duty, Event, Listing, Problem, Reward
 from duban.messages.report import Filed
-from duban.moves import HAPPENS, Status
+from duban.moves import HAPPENS, MOVES, Kind, Status
 
-#: The predecessor of the first event of every problem.
+#: The predecessor of the first event of every record.
 GENESIS = "0" * 64
 
 
@@ -31,19 +31,38 @@ def chained(previous: str, body: bytes) -> str:
     return sha256(previous.encode() + body).hexdigest()
 
 
-class ProblemEvent(Payload):
-    """What happened to a problem and how it stands after it. The router writes it; anyone may read it."""
+class LedgerEvent(Payload):
+    """What happened to a record and how it stands after it, under the name of its kind: just one of them is there.
+
+    The router writes it; anyone may read it.
+    """
 
     TOPIC: ClassVar[str] = "duban.problems.v1"
 
     event: Event
     previous: str
     hash: str
-    problem: Problem
+    problem: Problem | None = None
+    duty: Duty | None = None
+    listing: Listing | None = None
+    reward: Reward | None = None
+
+    @model_validator(mode="after")
+    def _one_record(self) -> Self:
+        if sum(one is not None for one in (self.problem, self.duty, self.listing, self.reward)) != 1:
+            raise ValueError("carries just one record: a problem, a duty, a listing or a reward")
+        return self
+
+    @property
+    def record(self) -> AnyRecord:
+        """The record as it stands after the event."""
+        record = self.problem or self.duty or self.listing or self.reward
+        assert record is not None  # validated
+        return record
 
     @property
     def ce_type(self) -> str:
-        return f"duban.problem.{self.event.change.kind}"
+        return event_type(self.record.kind, self.event.change.kind)
 
 
 class Refused(Payload):
@@ -67,22 +86,29 @@ class Refused(Payload):
     filed: Filed | None = None
 
 
-def event_json(body: bytes, previous: str, hash_: str, problem: bytes) -> bytes:
-    """The JSON of a :class:`ProblemEvent`, put together from parts that are JSON already.
+def event_type(kind: Kind, change: str) -> str:
+    """The CloudEvents type of what happened to a record of this kind."""
+    return f"duban.{kind}.{change}"
+
+
+def event_json(body: bytes, previous: str, hash_: str, kind: Kind, state: bytes) -> bytes:
+    """The JSON of a :class:`LedgerEvent`, put together from parts that are JSON already.
 
     The event stands in it with the very bytes that its hash covers.
     """
-    return b'{"event":%b,"previous":"%b","hash":"%b","problem":%b}' % (body, previous.encode(), hash_.encode(), problem)
+    return b'{"event":%b,"previous":"%b","hash":"%b","%b":%b}' % (
+        body, previous.encode(), hash_.encode(), kind.encode(), state,
+    )  # fmt: skip
 
 
-#: Every kind of change, as in the CloudEvents type ``duban.problem.<kind>``.
+#: Every kind of change, the last word of a CloudEvents type.
 KINDS: tuple[str, ...] = tuple(kind.model_fields["kind"].default for kind in get_args(get_args(Change)[0]))
 
 #: Those that can happen to a problem: what a policy may speak of.
 OF_PROBLEMS: tuple[str, ...] = tuple(kind for kind in KINDS if kind in HAPPENS)
 
 #: What stands on ``duban.problems.v1``, by CloudEvents type.
-PROBLEMS: dict[str, type[ProblemEvent] | type[Refused]] = {
+PROBLEMS: dict[str, type[LedgerEvent] | type[Refused]] = {
     Refused.TYPE: Refused,
-    **{f"duban.problem.{kind}": ProblemEvent for kind in KINDS},
+    **{event_type(kind, change): LedgerEvent for kind, moves in MOVES.items() for _, change in moves},
 }

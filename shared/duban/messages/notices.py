@@ -8,22 +8,30 @@ from uuid import UUID
 from pydantic import AwareDatetime
 
 from duban.messages.envelope import Payload
+from duban.moves import Kind
 
 
 class Notice(Payload):
-    """What must be told to whom. Escalation writes it, the deliverer reads it; its id is the de-duplication key."""
+    """What must be told to whom. Escalation writes it, the deliverer reads it; its id is the de-duplication key.
+
+    ``kind``, ``problem_id``, ``number`` and ``title`` are of the record that it is about, ``event`` is what happened to
+    it; where that took a measure, ``measure`` says which, and ``obligation`` on what ground.
+    """
 
     TOPIC: ClassVar[str] = "duban.notices.v1"
     TYPE: ClassVar[str] = "duban.notice.issued"
 
     recipient: str
-    measure: str
-    measure_kind: str
-    level: int
-    obligation: str
+    kind: Kind
+    event: str
+    measure: str | None = None
+    measure_kind: str | None = None
+    level: int = 0
+    obligation: str | None = None
+    part: str | None = None
     problem_id: UUID
     number: str
-    problem_title: str
+    title: str
     owner: str
     lapse_at: AwareDatetime
     public: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -14,8 +14,6 @@ from duban.policy.laws import breaches
 from duban.policy.model.pack import PolicyPack
 
 M = TypeVar("M", bound=BaseModel)
-#: libyaml where it is built in, which is six times as fast.
-SAFE: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BOOL = "tag:yaml.org,2002:bool"
 
 
@@ -49,7 +47,7 @@ def _load(model: type[M], text: str, file: str) -> M:
         raise PackError(file, path, fault["msg"].removeprefix("Value error, ")) from None
 
 
-class _UniqueKeys(SAFE):  # type: ignore[misc, valid-type]
+class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """A safe loader that refuses a key that stands twice in one mapping; YAML would silently keep the last.
 
     Only ``true`` and ``false`` are truth values, as in YAML 1.2: ``on`` is a word.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from duban.calendar import Calendar, CalendarNotice
-from duban.messages.problem import Problem
-from duban.moves import Kind, Status
+from duban.calendar import Calendar, CalendarNotice, Within
+from duban.messages.records import LedgerRecord, Problem
+from duban.moves import Kind, Occasion, Status
 from duban.policy.model.duty import Duty, Window
 from duban.policy.model.ladder import Ladder, Level, Measure, Obligation, Trigger
 from duban.policy.model.lifecycle import FlagRule
@@ -18,19 +18,11 @@ from duban.policy.model.listing import ListRule, RewardRule
 from duban.policy.model.organisation import Area, Category, Nearness, Unit
 from duban.policy.model.pack import PolicyPack
 
-#: How the names of such deadlines end; no id of a pack has a colon in it.
-_PASSING: Final = (":notice", ":term", ":collect")
-
 
 class Passing(Obligation):
     """What nobody owes: when its time is over, the record moves on by itself, to what ``then`` says."""
 
     then: Literal["listed", "expired"]
-
-
-def passes(deadline: str) -> bool:
-    """Whether a deadline of this name is one that nobody owes."""
-    return deadline.endswith(_PASSING)
 
 
 @dataclass(frozen=True)
@@ -78,26 +70,36 @@ class Rules:
         return {obligation.id: obligation for obligation in self.pack.obligations}
 
     @cached_property
-    def _obligations_by_kind(self) -> dict[tuple[Kind, str, str, Status], tuple[Obligation, ...]]:
+    def _obligations_by_kind(self) -> dict[tuple[Kind, str, str | None, Status], tuple[Obligation, ...]]:
         return {}
 
-    def obligations_of(self, problem: Problem) -> tuple[Obligation, ...]:
+    def obligations_of(self, record: LedgerRecord) -> tuple[Obligation, ...]:
         """The obligations that run in this status for such a record, in the order of the pack."""
-        kind = (problem.kind, problem.category, problem.channel, problem.status)
+        channel = record.channel if isinstance(record, Problem) else None
+        kind = (record.kind, record.rule, channel, record.status)
         obligations = self._obligations_by_kind.get(kind)
         if obligations is None:
-            obligations = self._obligations_by_kind[kind] = tuple(self._running(problem))
+            obligations = self._obligations_by_kind[kind] = tuple(self._running(record))
         return obligations
 
-    def _running(self, problem: Problem) -> Iterator[Obligation]:
-        of_others = problem.kind is not Kind.PROBLEM
-        for obligation in self._obligations_of_others[problem.category] if of_others else self.pack.obligations:
-            if (
-                problem.status in obligation.running
-                and (not obligation.categories or problem.category in obligation.categories)
-                and (not obligation.channels or problem.channel in obligation.channels)
+    def _running(self, record: LedgerRecord) -> Iterator[Obligation]:
+        for obligation in self._known_to(record).values():
+            if record.status in obligation.running and (
+                not isinstance(record, Problem)
+                or (
+                    (not obligation.categories or record.category in obligation.categories)
+                    and (not obligation.channels or record.channel in obligation.channels)
+                )
             ):
                 yield obligation
+
+    def _known_to(self, record: LedgerRecord) -> dict[str, Obligation]:
+        """What may run for a record of its kind and rule, by id."""
+        return self.obligations if record.kind is Kind.PROBLEM else self._of_others[record.kind, record.rule]
+
+    def obligation(self, record: LedgerRecord, id_: str) -> Obligation:
+        """What a deadline of ``record`` is of."""
+        return self._known_to(record)[id_]
 
     def levels_of(self, obligation: Obligation) -> tuple[Level, ...]:
         """The ladder of ``obligation``; what passes by itself has the one level to what it then is."""
@@ -106,22 +108,13 @@ class Rules:
         return self.ladders[obligation.ladder].levels
 
     @cached_property
-    def _obligations_of_others(self) -> dict[str, tuple[Obligation, ...]]:
+    def _of_others(self) -> dict[tuple[Kind, str], dict[str, Obligation]]:
         """What is owed, or passes, in duties, entries on lists and rewards, by what the pack calls them."""
         return {
-            **{duty.id: (_of_duty(duty),) for duty in self.pack.duties},
-            **{list_rule.id: tuple(_of_list(list_rule)) for list_rule in self.pack.lists},
-            **{reward_rule.id: tuple(_of_reward(reward_rule)) for reward_rule in self.pack.rewards},
+            **{(Kind.DUTY, duty.id): _by_id([_of_duty(duty)]) for duty in self.pack.duties},
+            **{(Kind.LISTING, list_rule.id): _by_id(_of_list(list_rule)) for list_rule in self.pack.lists},
+            **{(Kind.REWARD, reward_rule.id): _by_id(_of_reward(reward_rule)) for reward_rule in self.pack.rewards},
         }
-
-    @cached_property
-    def _others(self) -> dict[str, Obligation]:
-        return {obligation.id: obligation for some in self._obligations_of_others.values() for obligation in some}
-
-    def obligation(self, name: str) -> Obligation:
-        """The obligation behind the name of a deadline, which for one unit's part of it ends in ``/unit``."""
-        id_ = name.partition("/")[0]
-        return self.obligations.get(id_) or self._others[id_]
 
     @cached_property
     def lists(self) -> dict[str, ListRule]:
@@ -190,54 +183,40 @@ class Rules:
         """The register number of the ``serial``-th problem of ``year``."""
         return self.pack.number.format(year=year, serial=serial)
 
-    def unit_of(self, problem: Problem, role: str) -> str:
+    def unit_of(self, record: LedgerRecord, role: str) -> str:
         """The unit that ``role`` means: ``@lead``, ``@office`` or itself; the office stands in for an absent lead."""
         if role == "@lead":
-            return problem.lead_unit or self.pack.office
+            return record.holder or self.pack.office
         return self.pack.office if role == "@office" else role
+
+
+def _by_id(obligations: Iterable[Obligation]) -> dict[str, Obligation]:
+    return {obligation.id: obligation for obligation in obligations}
 
 
 def _of_duty(duty: Duty) -> Obligation:
     """A duty once it is open: its unit owes it from the opening on, with the duty's own ladder."""
-    return _made(duty, duty.id, running=(Status.UNDERWAY,), since=("opened",), within=duty.within, ladder=duty.ladder)
+    return _made(duty, duty.id, (Status.UNDERWAY,), "opened", within=duty.within, ladder=duty.ladder)
 
 
 def _of_list(list_rule: ListRule) -> Iterator[Obligation]:
     """An entry counts when its notice is over, passes with its term, and an appeal wants a decision in time."""
     if list_rule.notice is not None:
-        running, since = (Status.NOTICED,), ("noticed",)
-        yield _passing(
-            list_rule, f"{list_rule.id}:notice", running=running, since=since, within=list_rule.notice, then="listed"
-        )
+        yield _passing(list_rule, "notice", Status.NOTICED, "noticed", list_rule.notice, "listed")
     if list_rule.term is not None:
-        running, since = (Status.LISTED,), ("listed",)
-        yield _passing(
-            list_rule, f"{list_rule.id}:term", running=running, since=since, within=list_rule.term, then="expired"
-        )
+        yield _passing(list_rule, "term", Status.LISTED, "listed", list_rule.term, "expired")
     if list_rule.appeal is not None:
         yield _made(
-            list_rule, f"{list_rule.id}:appeal", owner=list_rule.appeal.to, running=(Status.CONTESTED, Status.LISTED),
-            since=("appealed",), met_by=("appeal_dismissed",), within=list_rule.appeal.within,
-            ladder=list_rule.appeal.ladder,
+            list_rule, "appeal", (Status.CONTESTED, Status.LISTED), "appealed", owner=list_rule.appeal.to,
+            met_by=(Occasion("appeal_dismissed"),), within=list_rule.appeal.within, ladder=list_rule.appeal.ladder,
         )  # fmt: skip
 
 
 def _of_reward(reward_rule: RewardRule) -> Iterator[Obligation]:
     """The amount is fixed in time, and what nobody collects in time is forfeited."""
-    running, since = (Status.OWED,), ("reward_owed",)
-    yield _made(
-        reward_rule,
-        f"{reward_rule.id}:amount",
-        running=running,
-        since=since,
-        within=reward_rule.fixed_within,
-        ladder=reward_rule.ladder,
-    )
-    running, since = (Status.AWARDED,), ("awarded",)
-    within = reward_rule.collect_within
-    yield _passing(
-        reward_rule, f"{reward_rule.id}:collect", running=running, since=since, within=within, then="expired"
-    )
+    within, ladder = reward_rule.fixed_within, reward_rule.ladder
+    yield _made(reward_rule, "amount", (Status.OWED,), "reward_owed", within=within, ladder=ladder)
+    yield _passing(reward_rule, "collect", Status.AWARDED, "awarded", reward_rule.collect_within, "expired")
 
 
 _NOTHING_MORE: dict[str, Any] = {
@@ -246,11 +225,22 @@ _NOTHING_MORE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _made(entry: Duty | ListRule | RewardRule, id_: str, **fields: Any) -> Obligation:
-    rests_on = {"id": id_, "title": entry.title, "clause": entry.clause, "basis": entry.basis}
-    return Obligation.model_construct(**{**_NOTHING_MORE, **rests_on, **fields})
+def _made(
+    entry: Duty | ListRule | RewardRule, id_: str, running: tuple[Status, ...], since: str, **more: Any
+) -> Obligation:
+    return Obligation.model_construct(**{**_NOTHING_MORE, **_resting(entry, id_, running, since), **more})
 
 
-def _passing(entry: ListRule | RewardRule, id_: str, **fields: Any) -> Passing:
-    rests_on = {"id": id_, "title": entry.title, "clause": entry.clause, "basis": entry.basis}
-    return Passing.model_construct(**{**_NOTHING_MORE, **rests_on, **fields})
+def _passing(
+    entry: ListRule | RewardRule, id_: str, running: Status, since: str, within: Within,
+    then: Literal["listed", "expired"],
+) -> Passing:  # fmt: skip
+    fields = _resting(entry, id_, (running,), since)
+    return Passing.model_construct(**{**_NOTHING_MORE, **fields, "within": within, "then": then})
+
+
+def _resting(entry: Duty | ListRule | RewardRule, id_: str, running: tuple[Status, ...], since: str) -> dict[str, Any]:
+    return {
+        "id": id_, "title": entry.title, "clause": entry.clause, "basis": entry.basis,
+        "running": running, "since": (Occasion(since),),
+    }  # fmt: skip

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
-from uuid import UUID
+from typing import Any, Final
 
-from fastapi import Body, Depends, FastAPI, Query
+from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
 
 from duban.clock import Clock
 from duban.errors import Fault
 from duban.io.faults import FAULTS, Faulty, answer_faults, only_json
 from duban.io.publisher import Publisher
-from duban.messages.problem import Problem
-from duban.moves import Kind, Stage, Status
 from duban.policy.library import Library
-from duban_console.action import Action, action_message, command_of, field_of
-from duban_console.api.responses import (
-    SOURCE,
-    Accepted,
-    Decision,
-    Problems,
-    Told,
-    as_json,
-    decision,
-    told,
-)
+from duban_console.action import field_of
+from duban_console.api.responses import SOURCE, Decision, as_json, decision
 from duban_console.api.routes.listings import serve_listings
+from duban_console.api.routes.records import serve_records
 from duban_console.api.routes.rewards import serve_rewards
-from duban_console.api.submission import IdempotencyKey, Wait, command_id, sent
-from duban_console.ledger import BadCursor, Filters, Reading
+from duban_console.ledger import Reading
 
 _FAULTS: Final[dict[int | str, dict[str, Any]]] = {**FAULTS, 404: {"model": Faulty}, 409: {"model": Faulty}}
 
@@ -44,37 +32,11 @@ def create_app(reading: Reading, publisher: Publisher, clock: Clock, library: Li
         dependencies=[Depends(only_json)],
     )
     answer_faults(app, max_body, field_of)
-    _actions(app, reading, publisher, clock)
     _commands(app, reading)
-    _problems(app, reading, clock)
     serve_listings(app, reading, publisher, clock)
     serve_rewards(app, reading, library)
+    serve_records(app, reading, publisher, clock)
     return app
-
-
-def _actions(app: FastAPI, reading: Reading, publisher: Publisher, clock: Clock) -> None:
-    @app.post(
-        "/v1/problems/{problem_id}/actions", status_code=202, response_model=Accepted | Decision, tags=["actions"]
-    )
-    async def act(
-        problem_id: UUID,
-        action: Annotated[Action, Body()],
-        wait: Wait = 0,
-        idempotency_key: IdempotencyKey = None,
-    ) -> JSONResponse:
-        """Send an action; the same id sent again is the same action, and has the same outcome."""
-        command, chosen = command_of(action)
-        id_ = command_id(chosen, idempotency_key)
-        problem = await _found(reading, problem_id)
-        message = action_message(
-            command,
-            id_=id_,
-            problem_id=problem_id,
-            jurisdiction=problem.jurisdiction,
-            source=SOURCE,
-            at=clock.now(),
-        )
-        return await sent(message, reading, publisher, wait)
 
 
 def _commands(app: FastAPI, reading: Reading) -> None:
@@ -96,60 +58,4 @@ def _commands(app: FastAPI, reading: Reading) -> None:
             raise Fault(
                 404, "unknown_command", f"{source} has sent no command {id_}, or the router has not decided it yet"
             )
-        problem = await reading.problem(outcome.problem_id)
-        return JSONResponse(as_json(decision(source, outcome, problem)))
-
-
-def _problems(app: FastAPI, reading: Reading, clock: Clock) -> None:
-    @app.get("/v1/problems", response_model=Problems, tags=["problems"])
-    async def problems(
-        jurisdiction: str | None = None,
-        status: Status | None = None,
-        stage: Stage | None = None,
-        lead_unit: str | None = None,
-        category: str | None = None,
-        kind: Annotated[Kind | None, Query(description="Only problems, duties, listings or rewards")] = None,
-        channel: str | None = None,
-        enterprise: Annotated[str | None, Query(description="Only what this enterprise was reported for")] = None,
-        sponsor: Annotated[str | None, Query(description="Only what this leader has taken")] = None,
-        overdue: Annotated[bool, Query(description="Only open problems with a time limit that has passed")] = False,
-        limit: Annotated[int, Query(ge=1, le=500)] = 50,
-        cursor: str | None = None,
-    ) -> JSONResponse:
-        """Problems, and what the calendar and measures have opened beside them, in the order of their beginning."""
-        statuses, overdue_at = (status,) if status else (), clock.now() if overdue else None
-        filters = Filters(
-            jurisdiction, statuses, stage, lead_unit, category, overdue_at, kind, channel, enterprise, sponsor
-        )
-        for name in ("jurisdiction", "lead_unit", "category", "channel", "enterprise", "sponsor"):
-            if "\0" in (getattr(filters, name) or ""):
-                raise Fault(400, "invalid", "a filter carries no NUL", name)
-        try:
-            page = await reading.page(filters, limit, cursor)
-        except BadCursor as error:
-            raise Fault(400, "invalid", str(error), "cursor") from None
-        return JSONResponse(as_json(Problems(problems=page.problems, cursor=page.cursor)))
-
-    @app.get("/v1/problems/{problem_id}", response_model=Problem, tags=["problems"])
-    async def problem(problem_id: UUID) -> JSONResponse:
-        """A problem as it stands after its latest event, with what is due."""
-        return JSONResponse(as_json(await _found(reading, problem_id)))
-
-    @app.get("/v1/problems/{problem_id}/history", response_model=Told, tags=["problems"])
-    async def history(problem_id: UUID) -> JSONResponse:
-        """Every event with who, when and why; `verified` says whether the chain of hashes recomputes."""
-        found = await reading.history(problem_id)
-        if found is None:
-            raise _unknown(problem_id)
-        return JSONResponse(as_json(told(str(problem_id), found)))
-
-
-async def _found(reading: Reading, problem_id: UUID) -> Problem:
-    problem = await reading.problem(problem_id)
-    if problem is None:
-        raise _unknown(problem_id)
-    return problem
-
-
-def _unknown(problem_id: UUID) -> Fault:
-    return Fault(404, "unknown_problem", f"no problem {problem_id} stands in the ledger", "id")
+        return JSONResponse(as_json(decision(source, outcome, await reading.record(outcome.problem_id))))

@@ -1,4 +1,4 @@
-"""What the API answers: the shapes of problems, histories and outcomes as JSON."""
+"""What the API answers: the shapes of records, histories and outcomes as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from duban.messages.changes import Change
 from duban.messages.commands import Actor
 from duban.messages.events import Refused
-from duban.messages.problem import Problem
+from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reward
 from duban_console.chain import Line
 from duban_console.ledger import History, Outcome
 
@@ -40,7 +40,7 @@ class EventLine(BaseModel):
 
 
 class Decision(BaseModel):
-    """What came of a command: carried out with its events and the state that the problem has now, or refused."""
+    """What came of a command: carried out with its events and the record as it stands now, or refused."""
 
     command: str
     source: str
@@ -49,10 +49,13 @@ class Decision(BaseModel):
     events: list[EventLine] = []
     refused: Refused | None = None
     problem: Problem | None = None
+    duty: Duty | None = None
+    listing: Listing | None = None
+    reward: Reward | None = None
 
 
 class Told(BaseModel):
-    """A problem's whole history. ``first_broken_version`` says where the chain of hashes breaks, if it does."""
+    """A record's whole history. ``first_broken_version`` says where the chain of hashes breaks, if it does."""
 
     problem_id: str
     verified: bool
@@ -64,6 +67,27 @@ class Problems(BaseModel):
     """A page of problems; pass ``cursor`` on for the next one, null on the last page."""
 
     problems: list[Problem]
+    cursor: str | None = None
+
+
+class Duties(BaseModel):
+    """A page of duties; pass ``cursor`` on for the next one, null on the last page."""
+
+    duties: list[Duty]
+    cursor: str | None = None
+
+
+class Listings(BaseModel):
+    """A page of entries on lists; pass ``cursor`` on for the next one, null on the last page."""
+
+    listings: list[Listing]
+    cursor: str | None = None
+
+
+class Rewards(BaseModel):
+    """A page of rewards; pass ``cursor`` on for the next one, null on the last page."""
+
+    rewards: list[Reward]
     cursor: str | None = None
 
 
@@ -90,7 +114,7 @@ def told(problem_id: str, history: History) -> Told:
     )
 
 
-def decision(source: str, outcome: Outcome, problem: Problem | None) -> Decision:
+def decision(source: str, outcome: Outcome, record: AnyRecord | None) -> Decision:
     return Decision(
         command=outcome.command,
         source=source,
@@ -98,7 +122,7 @@ def decision(source: str, outcome: Outcome, problem: Problem | None) -> Decision
         problem_id=str(outcome.problem_id),
         events=[event_line(line) for line in outcome.lines],
         refused=outcome.refused,
-        problem=problem,
+        **({record.kind.value: record} if record else {}),
     )
 
 

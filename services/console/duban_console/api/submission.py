@@ -44,11 +44,8 @@ async def sent(message: Message[Command], reading: Reading, publisher: Publisher
 async def _decided(reading: Reading, outcome: Outcome, asked: UUID) -> JSONResponse:
     """The outcome as an answer: 200 when it was carried out, 409 when it was refused."""
     if outcome.problem_id != asked:
-        raise Fault(
-            409, "id_taken", f"the id {outcome.command} belongs to a command for problem {outcome.problem_id}", "id"
-        )
-    problem = await reading.problem(outcome.problem_id)
-    answer = as_json(decision(SOURCE, outcome, problem))
+        raise Fault(409, "id_taken", f"the id {outcome.command} belongs to a command for {outcome.problem_id}", "id")
+    answer = as_json(decision(SOURCE, outcome, await reading.record(outcome.problem_id)))
     if outcome.refused is None:
         return JSONResponse(answer, 200)
     return JSONResponse({"error": {"code": outcome.refused.code, "message": outcome.refused.reason}, **answer}, 409)

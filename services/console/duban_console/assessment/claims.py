@@ -22,11 +22,10 @@ from typing import Final
 from duban import duties
 from duban.deadlines import owed, planned_date
 from duban.messages.changes import Escalated, Extended
-from duban.messages.problem import Event, Mark, Problem
-from duban.moves import Kind, Status
+from duban.messages.records import AnyRecord, Duty, Event, Mark, Problem
+from duban.moves import Status
 from duban.policy import Rules
 from duban.policy.model.ladder import Obligation
-from duban.policy.rules import Passing
 
 #: What takes an obligation from its holder without meeting it; to dispatch or to reject is what an office may owe.
 WITHDRAWING: Final = frozenset({"handed_back", "dispatched", "rejected", "flagged", "unflagged"})
@@ -121,24 +120,24 @@ class Verdict:
 
 @dataclass(slots=True)
 class Claims:
-    """Every obligation that ran against one problem; :meth:`follow` it event by event."""
+    """Every obligation that ran against one record; :meth:`follow` it event by event."""
 
     rules: Rules
     _turns: dict[tuple[str, str], Turn] = field(default_factory=dict)
     _past: list[Turn] = field(default_factory=list)
 
-    def follow(self, event: Event, problem: Problem) -> None:
-        """``problem`` is the state after ``event``."""
-        if problem.status is Status.PAUSED:
+    def follow(self, event: Event, record: AnyRecord) -> None:
+        """``record`` is the state after ``event``."""
+        if record.status is Status.PAUSED:
             self._note(event)
             return
-        running = dict(self._running(problem))
+        running = dict(self._running(record))
         for key, turn in self._turns.items():
             now = running.get(key)
             if not turn.ended and (now is None or _renewed(turn, *now, event)):
-                turn.leave(event.at, met=self._meets(turn, event, problem))
+                turn.leave(event.at, met=self._meets(turn, event, record))
         for key, (obligation, since) in running.items():
-            self._hold(key, obligation, since, event, problem)
+            self._hold(key, obligation, since, event, record)
         self._note(event)
 
     def verdicts(self, as_of: datetime) -> list[Verdict]:
@@ -159,38 +158,40 @@ class Claims:
             key=lambda turn: (turn.limit_at, turn.obligation, turn.unit),
         )
 
-    def _running(self, problem: Problem) -> Iterator[tuple[tuple[str, str], tuple[Obligation, Mark]]]:
-        for obligation, since, _, unit in owed(problem, self.rules):
-            if not isinstance(obligation, Passing):
+    def _running(self, record: AnyRecord) -> Iterator[tuple[tuple[str, str], tuple[Obligation, Mark]]]:
+        for obligation, since, _, unit in owed(record, self.rules):
+            if unit is not None:
                 yield (obligation.id, unit), (obligation, since)
 
-    def _hold(self, key: tuple[str, str], obligation: Obligation, since: Mark, event: Event, problem: Problem) -> None:
+    def _hold(self, key: tuple[str, str], obligation: Obligation, since: Mark, event: Event, record: AnyRecord) -> None:
         turn = self._turns.get(key)
         if turn is None or (turn.met and turn.generation != since.version):
             if turn is not None:
                 self._past.append(turn)
             # Given to the unit now; the clock of the calendar's own duties began when they opened.
             began_at = since.at if since.version == event.version else event.at
-            limit_at = self._limit(obligation, began_at, problem)
+            limit_at = self._limit(obligation, began_at, record)
             self._turns[key] = Turn(obligation.id, key[1], since.version, began_at, limit_at)
         elif turn.ended:
             turn.resume(event.at, since.version)
         else:
             turn.generation = since.version
 
-    def _limit(self, obligation: Obligation, began_at: datetime, problem: Problem) -> datetime | None:
-        if problem.kind is Kind.DUTY:
-            return duties.lapse_at(self.rules.duties[problem.category], began_at, self.rules)
+    def _limit(self, obligation: Obligation, began_at: datetime, record: AnyRecord) -> datetime | None:
+        if isinstance(record, Duty):
+            return duties.lapse_at(self.rules.duties[record.duty], began_at, self.rules)
         if obligation.within is not None:
             return self.rules.calendar.add(began_at, obligation.within)
-        return planned_date(problem, obligation)
+        return planned_date(record, obligation) if isinstance(record, Problem) else None
 
-    def _meets(self, turn: Turn, event: Event, problem: Problem) -> bool:
+    def _meets(self, turn: Turn, event: Event, record: AnyRecord) -> bool:
         """Whether ``event``, with which the obligation left the unit's hands, was its fulfilment."""
         kind = event.change.kind
         if kind in _OF_THE_OFFICE:
-            return self.rules.obligation(turn.obligation).owner == "@office"
-        return kind not in WITHDRAWING and (kind != "part_finished" or turn.unit in problem.parts_finished)
+            return self.rules.obligation(record, turn.obligation).owner == "@office"
+        return kind not in WITHDRAWING and (
+            kind != "part_finished" or (isinstance(record, Problem) and turn.unit in record.parts_finished)
+        )
 
     def _note(self, event: Event) -> None:
         """What the ledger says of limits that were moved, and of such as have lapsed."""
@@ -198,7 +199,7 @@ class Claims:
         for turn in self._turns.values():
             if turn.ended:
                 continue
-            named = isinstance(change, Extended | Escalated) and _is_named(turn, change.obligation)
+            named = isinstance(change, Extended | Escalated) and _is_named(turn, change)
             if change.kind == "paused" or (named and change.kind == "extended"):
                 turn.granted = True
             if named and isinstance(change, Escalated):
@@ -211,7 +212,7 @@ def _renewed(turn: Turn, obligation: Obligation, since: Mark, event: Event) -> b
     return since.version != turn.generation and not replanned
 
 
-def _is_named(turn: Turn, name: str) -> bool:
-    """Whether a deadline of this name is the turn's: the id of an obligation, with ``/unit`` for a co-unit's part."""
-    id_, _, unit = name.partition("/")
-    return id_ == turn.obligation and unit in ("", turn.unit)
+def _is_named(turn: Turn, change: Extended | Escalated) -> bool:
+    """Whether ``change`` is of the turn's obligation, and of no other unit's part of it."""
+    part = change.part if isinstance(change, Escalated) else None
+    return change.obligation == turn.obligation and part in (None, turn.unit)

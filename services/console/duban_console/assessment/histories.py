@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 
+from duban.life import evolve
 from duban.messages import changes as c
-from duban.messages.problem import Event, Problem
+from duban.messages.records import AnyRecord, Event, Problem
 from duban.moves import OPEN, Status
 from duban.policy import Rules
-from duban.problem import evolve
 from duban_console.assessment.claims import Claims, Turn, Verdict
 
 #: The rules of a pack by its reference, ``id@version``.
@@ -39,15 +39,21 @@ class Deed:
 
 @dataclass(slots=True)
 class History:
-    """A problem as it stood at ``as_of``, and all that counts of how it came there."""
+    """A record as it stood at ``as_of``, and all that counts of how it came there."""
 
-    problem: Problem
+    record: AnyRecord
     rules: Rules
     deeds: list[Deed] = field(default_factory=list)
     holdings: list[Holding] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     open: list[Turn] = field(default_factory=list)
     limited: frozenset[str] = frozenset()
+
+    @property
+    def problem(self) -> Problem:
+        """The problem, where the history is one's."""
+        assert isinstance(self.record, Problem)
+        return self.record
 
     @property
     def first(self) -> c.Registered | None:
@@ -89,18 +95,18 @@ def _jurisdiction(first: Event) -> str | None:
 
 
 def follow(events: list[Event], rules_of: RulesOf, as_of: datetime) -> History:
-    """The history that ``events`` of one problem make; the first of them registers or opens it."""
-    problem = evolve(None, events[0])
-    rules = rules_of(problem.pack)
-    claims, history = Claims(rules), History(problem, rules)
+    """The history that ``events`` of one record make; with the first of them it begins."""
+    record = evolve(None, events[0])
+    rules = rules_of(record.pack)
+    claims, history = Claims(rules), History(record, rules)
     holder: tuple[str, datetime] | None = None
     for event in events:
-        before = problem
+        before = record
         if event.version > 1:
-            problem = evolve(problem, event)
-        claims.follow(event, problem)
-        history.deeds.append(Deed(event, _told_of(event, before, problem)))
-        unit = _holder(problem, rules)
+            record = evolve(record, event)
+        claims.follow(event, record)
+        history.deeds.append(Deed(event, _told_of(event, before, record)))
+        unit = _holder(record, rules)
         if holder is not None and holder[0] != unit:
             if holder[1] < event.at:  # registered and dispatched at once, it has lain nowhere
                 history.holdings.append(Holding(*holder, event.at))
@@ -109,16 +115,16 @@ def follow(events: list[Event], rules_of: RulesOf, as_of: datetime) -> History:
             holder = (unit, event.at)
     if holder is not None:
         history.holdings.append(Holding(*holder, None))
-    history.problem = problem
+    history.record = record
     history.verdicts, history.open, history.limited = claims.verdicts(as_of), claims.open, claims.limited
     return history
 
 
-def _told_of(event: Event, before: Problem, after: Problem) -> str | None:
-    return event.change.unit if isinstance(event.change, c.HandedBack) else after.lead_unit or before.lead_unit
+def _told_of(event: Event, before: AnyRecord, after: AnyRecord) -> str | None:
+    return event.change.unit if isinstance(event.change, c.HandedBack) else after.holder or before.holder
 
 
-def _holder(problem: Problem, rules: Rules) -> str | None:
-    if problem.status not in OPEN:
+def _holder(record: AnyRecord, rules: Rules) -> str | None:
+    if record.status not in OPEN:
         return None
-    return (problem.lead_unit if problem.status in _AT_THE_LEAD else None) or rules.pack.office
+    return (record.holder if record.status in _AT_THE_LEAD else None) or rules.pack.office

@@ -9,7 +9,8 @@ from datetime import datetime
 from uuid import UUID
 
 from duban.messages import changes as c
-from duban.moves import Kind, Stage, Status
+from duban.messages.records import Duty, Problem
+from duban.moves import Stage, Status
 from duban.policy import Rules
 from duban.policy.model.ladder import MeasureKind
 from duban_console.assessment.claims import Outcome, Verdict
@@ -76,7 +77,7 @@ def tallied(found: Iterable[History], window: Window, rules: Rules, own_channels
     tallies[None] = Tally()
     for history in found:
         _obligations(tallies, history, window)
-        if history.problem.kind is Kind.PROBLEM:
+        if isinstance(history.record, Problem):
             _problems(tallies, history, window)
             _holdings(tallies, history, window)
             _responses(tallies, history, window)
@@ -99,13 +100,13 @@ def _books(tallies: Tallies, unit: str | None) -> Iterator[Tally]:
 def _obligations(tallies: Tallies, history: History, window: Window) -> None:
     severity = list(Outcome)
     for one in history.verdicts:
-        key = (history.problem.id, one.obligation, one.unit)
+        key = (history.record.id, one.obligation, one.unit)
         for tally in _books(tallies, one.unit):
             if one.judged_at in window:
                 known = tally.judged.get(key)
                 if known is None or severity.index(one.outcome) >= severity.index(known.outcome):
                     tally.judged[key] = one
-                if history.problem.kind is Kind.DUTY:
+                if isinstance(history.record, Duty):
                     tally.duties.add(key)
             if one.owing and one.outcome is Outcome.LATE:
                 tally.overdue[key] = (history, one)
@@ -204,10 +205,9 @@ def _deed(tallies: Tallies, history: History, deed: Deed) -> None:
     unit = deed.unit
     if isinstance(change, c.Escalated):
         # The unit that owed it: a co-unit for its part, the office for what is its own, else the lead.
-        _, _, co_unit = change.obligation.partition("/")
-        of_office = history.rules.obligation(change.obligation).owner == "@office"
-        unit = history.rules.pack.office if of_office else co_unit or unit
-    elif isinstance(change, c.Completed) and history.problem.kind is Kind.DUTY:
+        of_office = history.rules.obligation(history.record, change.obligation).owner == "@office"
+        unit = history.rules.pack.office if of_office else change.part or unit
+    elif isinstance(change, c.Completed) and isinstance(history.record, Duty):
         return  # what is only handed in nobody sends back: among the completions it would dilute the rate
     for tally in _books(tallies, unit):
         tally.deeds[change.kind] += 1
@@ -215,7 +215,7 @@ def _deed(tallies: Tallies, history: History, deed: Deed) -> None:
             tally.ratings.append(change.satisfied)
     if isinstance(change, c.Progressed):
         for tally in _books(tallies, deed.event.actor.unit):
-            tally.notes.append((history.problem.id, " ".join(change.note.split())))
+            tally.notes.append((history.record.id, " ".join(change.note.split())))
 
 
 def exposures(history: History) -> Iterator[tuple[datetime, str | None]]:

@@ -35,7 +35,7 @@ def _sentence(one: Obligation, words: Words) -> str:
     owner = words.unit(one.owner)
     title = words.text(one.title)
     act = title[0].lower() + title[1:]
-    since = words.listed((words.event(kind) for kind in one.since), ("or", "或"))
+    since = words.listed((words.event(*occasion) for occasion in one.since), ("or", "或"))
     many = words.say(", whichever came last", "（以最后发生者为准）") if len(one.since) > 1 else ""
     status = words.listed((words.status(status.value) for status in one.running), ("or", "或"))
     if one.within is None:
@@ -67,7 +67,7 @@ def _met(one: Obligation, words: Words) -> str:
         )
     if not one.met_by:
         return ""
-    met = words.listed((words.event(kind) for kind in one.met_by), ("or", "或"))
+    met = words.listed((words.event(*occasion) for occasion in one.met_by), ("or", "或"))
     return words.say(f" It is met by {met}.", f"以{met}为履行。")
 
 

@@ -159,12 +159,13 @@ class Words:
     def status(self, status: str) -> str:
         return self.say(*STATUSES.get(status, (status.replace("_", " "), status)))
 
-    def event(self, kind: str) -> str:
-        """An event; of which mark or body it is, where the pack says so."""
-        known, _, of = kind.partition(":")
-        said = self.say(*EVENTS.get(known, (known.replace("_", " "), known)))
+    def event(self, kind: str, of: str | None = None) -> str:
+        """An event; of which flag or body it is, where the pack says so."""
+        said = self.say(*EVENTS.get(kind, (kind.replace("_", " "), kind)))
+        if of is None:
+            return said
         name = self.entries.get("flag", {}).get(of) or self.unit(of)
-        return self.say(f"{said} ({name})", f"{said}（{name}）") if of else said
+        return self.say(f"{said} ({name})", f"{said}（{name}）")
 
     def unit(self, unit: str) -> str:
         """A unit by its title, or a role."""

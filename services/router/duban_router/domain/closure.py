@@ -1,11 +1,11 @@
-"""How work ends: completed, verified, struck off; and duties, which are submitted. Pure."""
+"""How work on a problem ends: completed, verified, struck off. Pure."""
 
 from __future__ import annotations
 
 from duban.messages import changes as c
 from duban.messages import commands as do
-from duban.messages.problem import Problem
-from duban.moves import Kind, Status
+from duban.messages.records import Problem
+from duban.moves import Status
 from duban.policy.model.lifecycle import Closing
 from duban.policy.rules import Rules
 from duban_router.domain import gate
@@ -13,13 +13,7 @@ from duban_router.domain.refusal import Changes, Refusal, missing_reason
 
 
 def complete(problem: Problem, command: do.Complete, rules: Rules) -> Changes:
-    """The unit has put it right, with an outcome and the items that it cites; a duty is submitted."""
-    if problem.kind is Kind.DUTY:
-        if rules.duties[problem.category].proof and not command.evidence:
-            return Refusal(
-                "missing_evidence", f"{problem.category} is submitted with its proof: what is empty is not done"
-            )
-        return [c.Completed(outcome=command.outcome, evidence=command.evidence), c.StruckOff()]
+    """The unit has put it right, with an outcome and the items that it cites."""
     closing = rules.pack.closing
     if command.outcome not in closing.outcomes:
         return Refusal("unknown_outcome", f"{command.outcome} is not among {', '.join(closing.outcomes)}")

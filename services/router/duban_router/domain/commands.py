@@ -7,9 +7,9 @@ from typing import assert_never
 
 from duban.messages import changes as c
 from duban.messages import commands as do
-from duban.messages.problem import Problem, ReportRef
+from duban.messages.records import AnyRecord, Duty, Listing, Problem, ReportRef, Reward
 from duban.policy.rules import Rules
-from duban_router.domain import closure, gate, ladder, listings, rewards
+from duban_router.domain import closure, duties, gate, kinds, ladder, listings, rewards
 from duban_router.domain.refusal import Changes, Refusal, missing_reason
 from duban_router.domain.responsibility import assign
 
@@ -34,35 +34,37 @@ def registered(command: do.Register, rules: Rules, now: datetime, allocated: int
     return changes + [c.Flagged(flag=flag) for flag in rules.flags_at_registration(category, filed.report.channel)]
 
 
-def opened(command: do.Open, rules: Rules, now: datetime) -> Changes:
-    """A duty that the calendar or a measure opens: its number says which, whose, and for which period or problem."""
-    duty = rules.duties.get(command.duty)
-    if duty is None:
-        return Refusal("unknown_duty", f"{rules.pack.ref} has no duty {command.duty}")
-    if command.unit not in (rules.owing(duty) if command.cause is None else rules.units):
-        return Refusal("unknown_unit", f"{command.unit} does not owe {duty.id} under {rules.pack.ref}")
-    if command.opens_at > now:
-        return Refusal("not_due", f"{duty.id} opens at {command.opens_at.isoformat()}, not before")
-    day = command.opens_at.astimezone(rules.zone).date()
-    return [
-        c.Opened(
-            jurisdiction=rules.pack.jurisdiction,
-            number=f"{duty.id}/{command.unit}/{command.cause.ref if command.cause else day.isoformat()}",
-            pack=rules.pack.ref,
-            duty=duty.id,
-            title=duty.title.native,
-            unit=command.unit,
-            opens_at=command.opens_at,
-            cause=command.cause,
-        )
-    ]
+def act(record: AnyRecord, command: do.Action, rules: Rules, now: datetime, allocated: int) -> Changes:
+    """The changes that ``command`` makes to a record that stands in the ledger, and for whose kind it makes sense."""
+    if isinstance(command, kinds.OfAll):
+        return _climb(record, command, rules, now)
+    if isinstance(record, Problem) and isinstance(command, kinds.OfProblems):
+        return _handle(record, command, rules)
+    if isinstance(record, Duty) and isinstance(command, kinds.OfDuties):
+        return duties.perform(record, command, rules)
+    if isinstance(record, Listing) and isinstance(command, kinds.OfListings):
+        return listings.answer(record, command, rules)
+    if isinstance(record, Reward) and isinstance(command, kinds.OfRewards):
+        return rewards.settle(record, command, rules, allocated)
+    raise AssertionError(f"{command.TYPE} is foreign to a {record.kind}, which is refused before")
 
 
-def act(problem: Problem, command: do.Action, rules: Rules, now: datetime, allocated: int) -> Changes:  # noqa: C901, PLR0911, PLR0912 one line a command
-    """The changes that ``command`` makes to a problem that stands in the ledger."""
+def _climb(record: AnyRecord, command: kinds.OfAll, rules: Rules, now: datetime) -> Changes:
     match command:
         case do.Escalate():
-            return ladder.escalate(problem, command, rules, now)
+            return ladder.escalate(record, command, rules, now)
+        case do.Approve():
+            return ladder.approve(record, command, rules)
+        case do.Withhold():
+            return ladder.withhold(record, command, rules)
+        case do.Recompute():
+            return [c.Recomputed()]
+        case _:
+            assert_never(command)
+
+
+def _handle(problem: Problem, command: kinds.OfProblems, rules: Rules) -> Changes:  # noqa: C901, PLR0911, PLR0912 one line a command
+    match command:
         case do.Attach():
             return [c.Attached(filed=command.filed)]
         case do.Dispatch():
@@ -121,24 +123,6 @@ def act(problem: Problem, command: do.Action, rules: Rules, now: datetime, alloc
             return gate.look_back_refused(problem, command, rules) or gate.looked_back(command, rules)
         case do.Reopen():
             return [c.Reopened()] if command.reason else missing_reason("a reopening")
-        case do.Approve():
-            return ladder.approve(problem, command, rules)
-        case do.Withhold():
-            return ladder.withhold(problem, command, rules)
-        case do.Appeal():
-            return listings.appeal(problem, command, rules)
-        case do.DecideAppeal():
-            return listings.decide_appeal(problem, command, rules)
-        case do.TakeOffList():
-            return listings.take_off_list(command)
-        case do.Award():
-            return rewards.award(problem, command, rules, allocated)
-        case do.Decline():
-            return [c.Declined()] if command.reason else missing_reason("declining a reward")
-        case do.Collect():
-            return rewards.collect(problem, command, rules)
-        case do.Recompute():
-            return [c.Recomputed()]
         case _:
             assert_never(command)
 
@@ -248,7 +232,8 @@ def _refer(problem: Problem, command: do.Refer, rules: Rules) -> Changes:
 
 def _receive(problem: Problem, command: do.Receive) -> Changes:
     unit = command.actor.unit
-    if problem.referrals.get(unit) is not False:
+    referral = problem.referrals.get(unit)
+    if referral is None or referral.received is not None:
         return Refusal("not_referred", f"no referral to {unit} waits for its receipt")
     return [c.Received(unit=unit)]
 

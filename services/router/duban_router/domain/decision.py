@@ -1,4 +1,4 @@
-"""What the router decides: a command on a problem gives events, or a refusal with its reason. Pure.
+"""What the router decides: a command on a record gives events, or a refusal with its reason. Pure.
 
 This module holds the frame: who may send what, which moves are legal, what follows from an event by itself.
 :mod:`duban_router.domain.commands` holds what each command asks beyond that.
@@ -14,16 +14,16 @@ from typing import Final, assert_never, cast
 from uuid import UUID
 
 from duban.deadlines import due
+from duban.life import evolve
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message
-from duban.messages.problem import Event, Problem
-from duban.moves import NEXT, OPEN, Kind
+from duban.messages.records import AnyRecord, Event, Problem
+from duban.moves import BEGINS, CLOSED, MOVES
 from duban.policy.model.ladder import Trigger
 from duban.policy.rules import Rules
-from duban.problem import evolve
-from duban_router.domain import kinds, listings, rewards
-from duban_router.domain.commands import act, opened, registered
+from duban_router.domain import duties, kinds, listings, rewards
+from duban_router.domain.commands import act, registered
 from duban_router.domain.ladder import recipients
 from duban_router.domain.permission import PERMITTED, unpermitted
 from duban_router.domain.refusal import Changes, Refusal
@@ -33,13 +33,13 @@ __all__ = ["PERMITTED", "Decided", "Refusal", "after", "decide"]
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What a command gave: each event with the problem as it stands after it."""
+    """What a command gave: each event with the record as it stands after it."""
 
-    steps: tuple[tuple[Event, Problem], ...]
+    steps: tuple[tuple[Event, AnyRecord], ...]
 
     @property
-    def problem(self) -> Problem:
-        """The problem after the last event."""
+    def record(self) -> AnyRecord:
+        """The record after the last event."""
         return self.steps[-1][1]
 
 
@@ -47,38 +47,38 @@ class Decided:
 REGISTER: Final = "register"
 
 
-def pack_of(problem: Problem | None, command: do.Command) -> str | None:
+def pack_of(record: AnyRecord | None, command: do.Command) -> str | None:
     """The pack under which ``command`` is decided, ``id@version``: the one that the record began under.
 
     What a measure opens begins under the pack of its cause. None where a record begins under the pack of the day.
     """
-    if problem is not None:
-        return problem.pack
+    if record is not None:
+        return record.pack
     cause = command.cause if isinstance(command, do.Open | do.PutOnList | do.Reward) else None
     return cause.pack if cause else None
 
 
 def decide(
-    problem: Problem | None, command: Message[do.Command], rules: Rules, now: datetime, allocated: int
+    record: AnyRecord | None, command: Message[do.Command], rules: Rules, now: datetime, allocated: int
 ) -> Decided | Refusal:
-    """What ``command`` does to ``problem`` at ``now``: events, or a refusal.
+    """What ``command`` does to ``record`` at ``now``: events, or a refusal.
 
     ``allocated`` is how much has been given out before of what the command :func:`allocates_from`: the last number of
     the register, or the money of the budget; 0 where it allocates nothing.
     """
     # What is decoded is one of COMMANDS, and a test holds these two unions to them.
     wanted = cast("do.Beginning | do.Action", command.data)
-    refusal = _inadmissible(problem, wanted, rules)
+    refusal = _inadmissible(record, wanted, rules)
     if refusal:
         return refusal
     if isinstance(wanted, do.Beginning):
         outcome = _begun(wanted, UUID(command.subject), rules, now, allocated)
     else:
-        assert problem is not None  # what is not there is inadmissible
-        outcome = act(problem, wanted, rules, now, allocated)
+        assert record is not None  # what is not there is inadmissible
+        outcome = act(record, wanted, rules, now, allocated)
     if isinstance(outcome, Refusal):
         return outcome
-    return _apply(problem, command, outcome, rules, now)
+    return _apply(record, command, outcome, rules, now)
 
 
 def _begun(wanted: do.Beginning, id_: UUID, rules: Rules, now: datetime, allocated: int) -> Changes:
@@ -86,7 +86,7 @@ def _begun(wanted: do.Beginning, id_: UUID, rules: Rules, now: datetime, allocat
         case do.Register():
             return registered(wanted, rules, now, allocated)
         case do.Open():
-            return opened(wanted, rules, now)
+            return duties.opened(wanted, rules, now)
         case do.PutOnList():
             return listings.put_on_list(wanted, id_, rules, now)
         case do.Reward():
@@ -95,11 +95,11 @@ def _begun(wanted: do.Beginning, id_: UUID, rules: Rules, now: datetime, allocat
             assert_never(wanted)
 
 
-def allocates_from(problem: Problem | None, command: do.Command, rules: Rules) -> str | None:
+def allocates_from(record: AnyRecord | None, command: do.Command, rules: Rules) -> str | None:
     """The register of numbers or the budget that ``command`` takes from, by name within its jurisdiction and year."""
     if isinstance(command, do.Register):
         return REGISTER
-    return rewards.budget_of(problem, command, rules)
+    return rewards.budget_of(record, command, rules)
 
 
 def allocation(command: do.Command) -> int:
@@ -107,76 +107,86 @@ def allocation(command: do.Command) -> int:
     return command.amount if isinstance(command, do.Award) else 1
 
 
-def _inadmissible(problem: Problem | None, command: do.Command, rules: Rules) -> Refusal | None:
+def _inadmissible(record: AnyRecord | None, command: do.Command, rules: Rules) -> Refusal | None:
     """The reasons that do not depend on what exactly is wanted: no such problem, or not for this unit to do."""
     begins = isinstance(command, do.Beginning)
-    if problem is None and not begins:
+    if record is None and not begins:
         return Refusal("unknown_problem", "no problem with this id stands in the ledger")
-    if problem is not None and begins:
-        return Refusal("already_registered", f"the problem stands in the ledger already, as {problem.number}")
-    foreign = kinds.foreign(problem, command) if problem is not None else None
+    if record is not None and begins:
+        return Refusal("already_registered", f"the {record.kind} stands in the ledger already, as {record.number}")
+    foreign = kinds.foreign(record, command) if record is not None else None
     if foreign is not None:
         return foreign
-    return unpermitted(problem, command, rules)
+    return unpermitted(record, command, rules)
 
 
 def _apply(
-    problem: Problem | None, command: Message[do.Command], changes: list[c.Change], rules: Rules, now: datetime
+    record: AnyRecord | None, command: Message[do.Command], changes: list[c.Change], rules: Rules, now: datetime
 ) -> Decided | Refusal:
-    """Fold ``changes`` onto the problem, each a legal move, with what follows from each by itself."""
-    steps: list[tuple[Event, Problem]] = []
-    problem_id = problem.id if problem else UUID(command.subject)
+    """Fold ``changes`` onto the record, each a legal move, with what follows from each by itself."""
+    steps: list[tuple[Event, AnyRecord]] = []
+    id_ = record.id if record else UUID(command.subject)
     waiting = deque(changes)
     while waiting:
         change = waiting.popleft()
-        if problem is not None and isinstance(change, c.Flagged) and steps and change.flag in problem.flags:
-            continue  # two measures of one event may set the same mark
-        status = problem.status if problem else None
-        if (status, change.kind) not in NEXT:
-            where = "closed" if status not in OPEN else status
-            return Refusal("illegal_move", f"a problem that is {where} cannot be {change.kind.replace('_', ' ')}")
+        if isinstance(record, Problem) and isinstance(change, c.Flagged) and steps and change.flag in record.flags:
+            continue  # two measures of one event may set the same flag
+        if not _is_legal(record, change):
+            assert record is not None  # what a record begins with is legal
+            where = "closed" if record.status in CLOSED else record.status
+            return Refusal("illegal_move", f"a {record.kind} that is {where} cannot be {_in_words(change)}")
         event = Event(
-            problem_id=problem_id,
-            version=problem.version + 1 if problem else 1,
+            problem_id=id_,
+            version=record.version + 1 if record else 1,
             at=now,
             actor=command.data.actor,
             reason=command.data.reason,
             command=command.id,
             change=change,
         )
-        problem = after(problem, event, rules)
-        steps.append((event, problem))
-        waiting.extend(_consequences(problem, change, rules))
+        record = after(record, event, rules)
+        steps.append((event, record))
+        waiting.extend(_consequences(record, change, rules))
     return Decided(tuple(steps))
 
 
-def after(problem: Problem | None, event: Event, rules: Rules) -> Problem:
+def _is_legal(record: AnyRecord | None, change: c.Change) -> bool:
+    if record is None:
+        return change.kind in BEGINS
+    return (record.status, change.kind) in MOVES[record.kind]
+
+
+def _in_words(change: c.Change) -> str:
+    return change.kind.replace("_", " ")
+
+
+def after(record: AnyRecord | None, event: Event, rules: Rules) -> AnyRecord:
     """The state after ``event`` with what is due in it: what the ledger holds and the topic carries."""
-    changed = evolve(problem, event)
+    changed = evolve(record, event)
     deadlines = due(changed, rules)
     return changed if deadlines == changed.deadlines else changed.model_copy(update={"deadlines": deadlines})
 
 
-def _consequences(problem: Problem, change: c.Change, rules: Rules) -> Iterator[c.Change]:
-    """What follows from ``change`` by itself: the flag of a measure, and the measures that it triggers.
+def _consequences(record: AnyRecord, change: c.Change, rules: Rules) -> Iterator[c.Change]:
+    """What follows from ``change`` to a problem by itself: the flag of a measure, and the measures that it triggers.
 
     A measure that waits for approval puts its flag on when it is approved; what is closed bears no new flag.
     """
+    if not isinstance(record, Problem):
+        return
     if isinstance(change, c.Escalated | c.Measured | c.Approved):
         flag = rules.measures[change.measure].flag
         waits = not isinstance(change, c.Approved) and change.approval is not None
-        if flag is not None and flag not in problem.flags and not waits and (problem.status, "flagged") in NEXT:
+        if flag is not None and flag not in record.flags and not waits and record.status not in CLOSED:
             yield c.Flagged(flag=flag)
         return
-    if problem.kind is not Kind.PROBLEM:
-        return
     for trigger in rules.triggers_on(change.kind):
-        if _sets_off(trigger, problem, change) and _concerns_somebody(trigger, problem, rules):
-            owner = problem.lead_unit or rules.pack.office
+        if _sets_off(trigger, record, change) and _concerns_somebody(trigger, record, rules):
+            owner = record.lead_unit or rules.pack.office
             yield c.Measured(
                 ground=trigger.id,
                 measure=trigger.measure,
-                to=tuple(recipients(problem, owner, trigger.to, rules)),
+                to=tuple(recipients(record, owner, trigger.to, rules)),
                 owner=owner,
                 approval=rules.measures[trigger.measure].approval,
             )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from duban.messages import changes as c
 from duban.messages import commands as do
-from duban.messages.problem import Problem
+from duban.messages.records import Problem
 from duban.policy.model.lifecycle import GateBlock, GateCheck
 from duban.policy.rules import Rules
 from duban_router.domain.permission import named
@@ -34,7 +34,8 @@ def _blocks(block: GateBlock, problem: Problem) -> bool:
     if block.flag not in problem.flags or (block.outcomes and problem.outcome not in block.outcomes):
         return False
     if block.by:
-        return not any(problem.referrals.get(unit) for unit in block.by)
+        referrals = (problem.referrals.get(unit) for unit in block.by)
+        return not any(referral is not None and referral.received is not None for referral in referrals)
     return block.needs not in problem.marks
 
 

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Final, get_args
+
 from duban.messages import commands as do
-from duban.messages.problem import Problem
+from duban.messages.records import AnyRecord
 from duban.moves import Kind
 from duban_router.domain.refusal import Refusal
 
-#: The commands that make sense for one kind of record only; the ladder's own are for all.
-OF_LISTINGS = frozenset({do.Appeal, do.DecideAppeal, do.TakeOffList})
-OF_REWARDS = frozenset({do.Award, do.Decline, do.Collect})
-_OF_OTHERS = OF_LISTINGS | OF_REWARDS
-_OF_ALL = frozenset({do.Escalate, do.Recompute, do.Approve, do.Withhold})
-#: What would put off a duty, or pass it on.
-_NOT_OF_DUTIES = frozenset({do.HandBack, do.Plan, do.Pause, do.AskExtension})
+#: The ladder's own commands, which every record takes.
+OfAll = do.Escalate | do.Recompute | do.Approve | do.Withhold
+
+OfProblems = (
+    do.Attach | do.Reject | do.Dispatch | do.Acknowledge | do.HandBack | do.Plan | do.DecidePlan | do.ReachMilestone
+    | do.Review | do.Progress | do.FinishPart | do.AskExtension | do.DecideExtension | do.Pause | do.Resume | do.Flag
+    | do.Unflag | do.Sponsor | do.Refer | do.Receive | do.Complete | do.Verify | do.Check | do.StrikeOff | do.Reply
+    | do.Rate | do.LookBack | do.Reopen
+)  # fmt: skip
+OfDuties = do.Progress | do.Complete | do.Reject | do.Reopen
+OfListings = do.Appeal | do.DecideAppeal | do.TakeOffList
+OfRewards = do.Award | do.Decline | do.Collect
+
+#: The commands that make sense for a record of each kind.
+FITTING: Final[dict[Kind, frozenset[type[do.Command]]]] = {
+    Kind.PROBLEM: frozenset(get_args(OfProblems | OfAll)),
+    Kind.DUTY: frozenset(get_args(OfDuties | OfAll)),
+    Kind.LISTING: frozenset(get_args(OfListings | OfAll)),
+    Kind.REWARD: frozenset(get_args(OfRewards | OfAll)),
+}
+
+_WHAT_IT_IS: Final = {
+    Kind.PROBLEM: "is neither an entry on a list nor a reward",
+    Kind.DUTY: "is a duty: it is submitted, not handed back, planned or paused",
+    Kind.LISTING: "is an entry on a list: it is appealed against, or made good",
+    Kind.REWARD: "is a reward: it is awarded or declined, and collected",
+}
 
 
-def foreign(problem: Problem, command: do.Command) -> Refusal | None:
+def foreign(record: AnyRecord, command: do.Command) -> Refusal | None:
     """Why ``command`` makes no sense for this kind of record."""
-    wanted = type(command)
-    match problem.kind:
-        case _ if wanted in _OF_ALL:
-            return None
-        case Kind.LISTING if wanted not in OF_LISTINGS:
-            return Refusal(
-                "is_a_listing", f"{problem.number} is an entry on a list: it is appealed against, or made good"
-            )
-        case Kind.REWARD if wanted not in OF_REWARDS:
-            return Refusal("is_a_reward", f"{problem.number} is a reward: it is awarded or declined, and collected")
-        case Kind.DUTY if wanted in _NOT_OF_DUTIES:
-            why = "it is submitted, not handed back, planned or paused"
-            return Refusal("is_a_duty", f"{problem.number} is a duty: {why}")
-        case Kind.PROBLEM | Kind.DUTY if wanted in _OF_OTHERS:
-            return Refusal("is_a_problem", f"{problem.number} is neither an entry on a list nor a reward")
-    return None
+    if type(command) in FITTING[record.kind]:
+        return None
+    return Refusal(f"is_a_{record.kind}", f"{record.number} {_WHAT_IT_IS[record.kind]}")

@@ -6,15 +6,15 @@ from datetime import datetime
 
 from duban.messages import changes as c
 from duban.messages import commands as do
-from duban.messages.problem import Deadline, Problem, Waiting
+from duban.messages.records import AnyRecord, Deadline, Problem, Waiting
 from duban.policy.rules import Passing, Rules
 from duban_router.domain.permission import named
 from duban_router.domain.refusal import Changes, Refusal, missing_reason, not_permitted
 
 
-def _waiting(problem: Problem, command: do.Approve | do.Withhold, rules: Rules) -> Waiting | Refusal:
+def _waiting(record: AnyRecord, command: do.Approve | do.Withhold, rules: Rules) -> Waiting | Refusal:
     """The measure that waits for the word of this unit."""
-    waiting = problem.awaiting_approval.get(command.version)
+    waiting = record.awaiting_approval.get(command.version)
     if waiting is None:
         return Refusal("nothing_asked", f"no measure of version {command.version} waits for approval")
     approver = rules.measures[waiting.measure].approval
@@ -23,17 +23,17 @@ def _waiting(problem: Problem, command: do.Approve | do.Withhold, rules: Rules) 
     return waiting
 
 
-def approve(problem: Problem, command: do.Approve, rules: Rules) -> Changes:
+def approve(record: AnyRecord, command: do.Approve, rules: Rules) -> Changes:
     """A measure that waited is released."""
-    waiting = _waiting(problem, command, rules)
+    waiting = _waiting(record, command, rules)
     if isinstance(waiting, Refusal):
         return waiting
     return [c.Approved(version=command.version, **dict(waiting))]
 
 
-def withhold(problem: Problem, command: do.Withhold, rules: Rules) -> Changes:
+def withhold(record: AnyRecord, command: do.Withhold, rules: Rules) -> Changes:
     """A measure that waited is not released, with the reason."""
-    waiting = _waiting(problem, command, rules)
+    waiting = _waiting(record, command, rules)
     if isinstance(waiting, Refusal):
         return waiting
     if not command.reason:
@@ -41,57 +41,62 @@ def withhold(problem: Problem, command: do.Withhold, rules: Rules) -> Changes:
     return [c.Withheld(version=command.version, measure=waiting.measure)]
 
 
-def escalate(problem: Problem, command: do.Escalate, rules: Rules, now: datetime) -> Changes:
+def escalate(record: AnyRecord, command: do.Escalate, rules: Rules, now: datetime) -> Changes:
     """The next level, if it is still the one that is due."""
-    deadline = next((one for one in problem.deadlines if one.obligation == command.obligation), None)
+    deadline = record.deadline(command.obligation, command.part)
     if deadline is None or (deadline.generation, deadline.level) != (command.generation, command.level):
-        return Refusal("moved_on", f"{command.obligation} is no longer due at this level: the problem has moved on")
+        return Refusal(
+            "moved_on", f"{command.obligation} is no longer due at this level: the {record.kind} has moved on"
+        )
     if deadline.due_at > now:
         return Refusal("not_due", f"{command.obligation} is due at {deadline.due_at.isoformat()}, not before")
-    return [_climbed(problem, deadline, rules)]
+    return [_climbed(record, deadline, rules)]
 
 
-def _climbed(problem: Problem, deadline: Deadline, rules: Rules) -> c.Change:
+def _climbed(record: AnyRecord, deadline: Deadline, rules: Rules) -> c.Change:
     """The step of the ladder that ``deadline`` takes: a reminder before the lapse, a measure from the lapse on.
 
     Where nobody owes anything, what has passed is itself the change.
     """
-    obligation = rules.obligation(deadline.obligation)
+    obligation = rules.obligation(record, deadline.obligation)
     if isinstance(obligation, Passing):
         return c.Listed() if obligation.then == "listed" else c.Expired()
     level = rules.levels_of(obligation)[deadline.level - 1]
+    owner = deadline.owner or rules.pack.office
     what = {
         "obligation": deadline.obligation,
+        "part": deadline.part,
         "generation": deadline.generation,
         "level": deadline.level,
         "measure": deadline.measure,
         "due_at": deadline.due_at,
         "lapse_at": deadline.lapse_at,
-        "to": tuple(recipients(problem, deadline.owner, level.to, rules)),
-        "owner": deadline.owner,
+        "to": tuple(recipients(record, owner, level.to, rules)),
+        "owner": owner,
     }
     if level.before is not None:
         return c.Reminded.model_validate(what)
     return c.Escalated.model_validate({**what, "approval": rules.measures[deadline.measure].approval})
 
 
-def recipients(problem: Problem, owner: str, named: tuple[str, ...], rules: Rules) -> dict[str, None]:
+def recipients(record: AnyRecord, owner: str, named: tuple[str, ...], rules: Rules) -> dict[str, None]:
     """The units that ``named`` means, each once, in order."""
-    found: dict[str, None] = {}
-    for one in named:
-        match one:
+    problem = record if isinstance(record, Problem) else None
+    units: dict[str, None] = {}
+    for name in named:
+        match name:
             case "@owner":
-                found[owner] = None
+                units[owner] = None
             case "@superior":
-                found[rules.units[owner].parent or rules.pack.office] = None
+                units[rules.units[owner].parent or rules.pack.office] = None
             case "@co":
-                found |= dict.fromkeys(problem.co_units)
+                units |= dict.fromkeys(problem.co_units if problem else ())
             case "@territorial":
-                found[rules.territorial_unit(problem.area) or rules.pack.office] = None
+                units[rules.territorial_unit(problem.area if problem else None) or rules.pack.office] = None
             case "@sponsor":
-                found[problem.sponsor or rules.pack.office] = None
+                units[(problem.sponsor if problem else None) or rules.pack.office] = None
             case "@lead" | "@office":
-                found[rules.unit_of(problem, one)] = None
+                units[rules.unit_of(record, name)] = None
             case _:
-                found[one] = None
-    return found
+                units[name] = None
+    return units

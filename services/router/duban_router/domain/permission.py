@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Final
 
 from duban.messages import commands as do
-from duban.messages.problem import Problem
+from duban.messages.records import AnyRecord, Problem
 from duban.policy.rules import Rules
 from duban_router.domain.refusal import Refusal, not_permitted
 
@@ -16,7 +16,7 @@ _ENGINE: Final = frozenset({"engine"})
 #: Where the pack itself says who: the command is decided by its rule.
 _ANYONE: Final = frozenset({"anyone"})
 
-#: Who may send a command: units in one of these roles towards the problem.
+#: Who may send a command: units in one of these roles towards the record.
 PERMITTED: Final[dict[type[do.Command], frozenset[str]]] = {
     do.Register: _ENGINE,
     do.Attach: _ENGINE,
@@ -71,24 +71,25 @@ _IN_WORDS: Final = {
 }
 
 
-def unpermitted(problem: Problem | None, command: do.Command, rules: Rules) -> Refusal | None:
+def unpermitted(record: AnyRecord | None, command: do.Command, rules: Rules) -> Refusal | None:
     """Why the unit may not send ``command``: it has none of the roles that may, which the reason names."""
     roles = PERMITTED[type(command)]
     if roles is _ANYONE:
         return None
-    units = _units(problem, rules)
+    units = _units(record, rules)
     if any(command.actor.unit in units[role] for role in roles):
         return None
     return not_permitted(command.actor.unit, *(named(_IN_WORDS[role], *units[role]) for role in sorted(roles)))
 
 
-def _units(problem: Problem | None, rules: Rules) -> dict[str, Collection[str]]:
-    """The units in each role towards the problem."""
+def _units(record: AnyRecord | None, rules: Rules) -> dict[str, Collection[str]]:
+    """The units in each role towards the record."""
+    holder = record.holder if record else None
     return {
-        "co": problem.co_units if problem else (),
+        "co": record.co_units if isinstance(record, Problem) else (),
         "desk": (rules.pack.fallback.unit,),
         "engine": (do.ENGINE,),
-        "lead": (problem.lead_unit,) if problem and problem.lead_unit is not None else (),
+        "lead": (holder,) if holder is not None else (),
         "office": (rules.pack.office,),
     }
 

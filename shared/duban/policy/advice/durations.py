@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from duban.calendar import Calendar, Within
 from duban.errors import CalendarError
+from duban.moves import Occasion
 from duban.policy.advice.form import Advice, Severity
 from duban.policy.model.ladder import Obligation
 from duban.policy.model.pack import PolicyPack
@@ -110,8 +111,8 @@ def limits_longer_than_the_overall_one(pack: PolicyPack, times: Times) -> Iterat
 def _contains(whole: Obligation, one: Obligation) -> bool:
     """Whether ``whole`` runs all the while that ``one`` does, for the same problems, from no later a start."""
     return (
-        set(whole.since) <= {"registered", "reopened", "reported"}
-        and "registered" in whole.since
+        {occasion.event for occasion in whole.since} <= {"registered", "reopened", "reported"}
+        and Occasion("registered") in whole.since
         and not (whole.met_by or whole.flags or whole.rectification)
         and set(one.running) <= set(whole.running)
         and _meet(whole.categories, one.categories)

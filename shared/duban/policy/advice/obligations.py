@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
-from duban.moves import NEXT, Status
+from duban.moves import MOVES, Kind, Occasion, Status
 from duban.policy.advice.form import Advice, some
 from duban.policy.model.ladder import Obligation
 from duban.policy.model.pack import PolicyPack
+
+#: The life of a problem: what an obligation runs along.
+_MOVES: Final = MOVES[Kind.PROBLEM]
 
 
 def categories_without_a_limit(pack: PolicyPack) -> Iterator[Advice]:
@@ -27,7 +31,7 @@ def categories_without_a_limit(pack: PolicyPack) -> Iterator[Advice]:
 
 def _limits_the_work(one: Obligation) -> bool:
     """Whether it ends the work some day: a call for progress starts anew with each answer."""
-    always = not (one.flags or one.rectification or one.met_by or "progressed" in one.since)
+    always = not (one.flags or one.rectification or one.met_by or Occasion("progressed") in one.since)
     return always and one.within is not None and one.owner == "@lead" and Status.UNDERWAY in one.running
 
 
@@ -43,22 +47,23 @@ def statuses_nobody_watches(pack: PolicyPack) -> Iterator[Advice]:
 
 def obligations_that_never_run(pack: PolicyPack) -> Iterator[Advice]:
     passed = _passed_through(pack)
-    possible = {kind for (status, kind) in NEXT if status not in passed or kind == "struck_off"}
+    possible = {kind for (status, kind) in _MOVES if status not in passed or kind == "struck_off"}
     for index, obligation in enumerate(pack.obligations):
         path = f"obligations.{index}"
-        since = {kind.partition(":")[0] for kind in obligation.since}
-        lands = {end for (_, kind), end in NEXT.items() if kind in since and kind in possible}
+        since = {occasion.event for occasion in obligation.since}
+        lands = {end for (_, kind), end in _MOVES.items() if kind in since and kind in possible}
         if not (_reachable(lands) & (set(obligation.running) - passed)):
             words = f"never runs: {pack.closing.strike_off} closing leads past {some(obligation.running)}"
             if set(obligation.running) - passed:
-                words = f"never runs: after {some(obligation.since)} no problem gets to {some(obligation.running)}"
+                begins = some(map(str, obligation.since))
+                words = f"never runs: after {begins} no problem gets to {some(obligation.running)}"
             yield Advice("never_runs", path, words)
-        for kind in obligation.met_by:
-            if kind in obligation.since:
-                words = f"{kind} sets the clock going anew, so it never meets the obligation: name it in one place"
+        for occasion in obligation.met_by:
+            if occasion in obligation.since:
+                words = f"{occasion} sets the clock going anew, so it never meets the obligation: name it in one place"
                 yield Advice("met_by_restarts", f"{path}.met_by", words)
-            elif kind.partition(":")[0] not in possible:
-                yield Advice("met_by_never", f"{path}.met_by", f"{kind} never happens with this closing")
+            elif occasion.event not in possible:
+                yield Advice("met_by_never", f"{path}.met_by", f"{occasion} never happens with this closing")
 
 
 def _passed_through(pack: PolicyPack) -> set[Status]:
@@ -72,7 +77,7 @@ def _reachable(starts: Iterable[Status]) -> set[Status]:
     found, ahead = set(starts), list(starts)
     while ahead:
         at = ahead.pop()
-        new = {end for (start, _), end in NEXT.items() if start is at} - found
+        new = {end for (start, _), end in _MOVES.items() if start is at} - found
         found |= new
         ahead += new
     return found
@@ -83,7 +88,7 @@ def levels_cut_off(pack: PolicyPack) -> Iterator[Advice]:
     ladders = {ladder.id: ladder for ladder in pack.ladders}
     for index, obligation in enumerate(pack.obligations):
         levels = ladders[obligation.ladder].levels
-        ends = {*obligation.since, *obligation.met_by}
+        ends = {str(occasion) for occasion in (*obligation.since, *obligation.met_by)}
         cut = next(
             (at for at, level in enumerate(levels) if ("reminded" if level.before else "escalated") in ends),
             len(levels) - 1,

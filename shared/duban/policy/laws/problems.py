@@ -171,10 +171,10 @@ def flags_are_known(pack: PolicyPack) -> Iterator[Breach]:
     references += [(f"obligations.{i}.flags", obligation.flags) for i, obligation in enumerate(pack.obligations)]
     references += [(f"triggers.{i}.flags", trigger.flags) for i, trigger in enumerate(pack.triggers)]
     for i, obligation in enumerate(pack.obligations):
-        for field, kinds in (("since", obligation.since), ("met_by", obligation.met_by)):
-            flagged = tuple(kind.partition(":")[2] for kind in kinds if kind.startswith("flagged:"))
+        for field, occasions in (("since", obligation.since), ("met_by", obligation.met_by)):
+            flagged = tuple(of for event, of in occasions if of is not None and event == "flagged")
             references += [(f"obligations.{i}.{field}", flagged)]
-            bodies = (kind.partition(":")[2] for kind in kinds if kind.startswith(("referred:", "received:")))
+            bodies = (of for event, of in occasions if of is not None and event != "flagged")
             yield from unknown_in(f"obligations.{i}.{field}", bodies, {unit.id for unit in pack.units}, "units")
     references += [
         (f"gate.blocks.{i}.flag", (block.flag,)) for i, block in enumerate(pack.gate.blocks if pack.gate else ())

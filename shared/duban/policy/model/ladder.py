@@ -5,12 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from duban.calendar import Within
 from duban.messages.commands import Rectification
 from duban.messages.events import OF_PROBLEMS
-from duban.moves import OF_OTHERS, Status
+from duban.moves import OF_OTHERS, Occasion, Status
 from duban.policy.model.entry import Founded, Id, Name, Part, Text
 
 
@@ -109,12 +109,20 @@ class Trigger(Founded):
 OF_SOMETHING = ("flagged", "referred", "received")
 
 
-def _known_events(kinds: tuple[str, ...]) -> tuple[str, ...]:
-    for kind in kinds:
-        event, _, of = kind.partition(":")
-        if event not in OF_PROBLEMS or (of and event not in OF_SOMETHING) or kind.endswith(":"):
-            raise ValueError(f"{kind} is no event; the events are {', '.join(OF_PROBLEMS)}")
-    return kinds
+def _occasion(said: object) -> object:
+    """The occasion that a pack writes as one word: ``flagged:hard``."""
+    if not isinstance(said, str):
+        return said
+    event, colon, of = said.partition(":")
+    if event not in OF_PROBLEMS or (of and event not in OF_SOMETHING) or (colon and not of):
+        raise ValueError(f"{said} is no event; the events are {', '.join(OF_PROBLEMS)}")
+    return Occasion(event, of or None)
+
+
+#: An event, or one of a flag or a body, written as one word.
+Occasional = Annotated[
+    Occasion, BeforeValidator(_occasion), PlainSerializer(str, return_type=str), WithJsonSchema({"type": "string"})
+]
 
 
 def _of_problems(statuses: tuple[Status, ...]) -> tuple[Status, ...]:
@@ -139,9 +147,9 @@ class Obligation(Founded):
     id: Id
     title: Text
     owner: Literal["@lead", "@co", "@office", "@referred"]
-    met_by: Annotated[tuple[str, ...], AfterValidator(_known_events)] = ()
+    met_by: tuple[Occasional, ...] = ()
     running: Annotated[tuple[Status, ...], Field(min_length=1), AfterValidator(_of_problems)]
-    since: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_known_events)]
+    since: Annotated[tuple[Occasional, ...], Field(min_length=1)]
     within: Within | None = None
     until: Literal["plan_due", "milestone_due"] | None = None
     categories: tuple[Name, ...] = ()

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from duban.errors import Fault
 from duban.messages.handle import handle_of
-from duban.messages.problem import Problem
+from duban.messages.records import Reward
 from duban.policy.library import Library
 from duban_console.api.responses import as_json
 from duban_console.ledger import Reading
@@ -25,7 +25,7 @@ class Code(BaseModel):
     code: str = Field(max_length=60)
 
 
-class Rewards(BaseModel):
+class RewardsTold(BaseModel):
     """Every reward for the report of the code."""
 
     rewards: list[RewardTold]
@@ -34,7 +34,7 @@ class Rewards(BaseModel):
 def serve_rewards(app: FastAPI, reading: Reading, library: Library) -> None:
     """Add the route to ``app``."""
 
-    @app.post("/v1/rewards/lookup", response_model=Rewards, tags=["rewards"])
+    @app.post("/v1/rewards/lookup", response_model=RewardsTold, tags=["rewards"])
     async def lookup(asked: Annotated[Code, Body()]) -> JSONResponse:
         """The rewards for the report of the code: how much, until when, and which unit pays; never to whom."""
         try:
@@ -44,8 +44,8 @@ def serve_rewards(app: FastAPI, reading: Reading, library: Library) -> None:
         found = [await told(one) for one in await reading.rewards(handle)]
         if not found:
             raise Fault(404, "unknown_reward", "no reward is known under this code")
-        return JSONResponse(as_json(Rewards(rewards=found)))
+        return JSONResponse(as_json(RewardsTold(rewards=found)))
 
-    async def told(record: Problem) -> RewardTold:
-        rules = library.rules(record.pack)
-        return reward_told(record, rules.pack if rules else None, await reading.why_declined(record))
+    async def told(reward: Reward) -> RewardTold:
+        rules = library.rules(reward.pack)
+        return reward_told(reward, rules.pack if rules else None, await reading.why_declined(reward))

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Final
 
 from duban.messages import changes as c
-from duban.messages.problem import Problem
+from duban.messages.records import Problem
 from duban.moves import Status
 from duban_console.assessment.histories import History
 from duban_console.assessment.periods import Window

@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from duban.deadlines import due
 from duban.messages import changes as c
-from duban.moves import Kind, Stage
+from duban.messages.records import Problem
+from duban.moves import STAGE, Stage
 from duban.policy import Rules
 from duban.policy.model.assessment import FITTING, Bulletin, BulletinKind, Column, Selection
 from duban_console.assessment.claims import Outcome, Verdict
@@ -25,11 +26,11 @@ OF_PROBLEMS: Final = frozenset(kind for kind, columns in FITTING.items() if Colu
 
 
 def is_wanted(history: History, bulletin: Bulletin, as_of: datetime) -> bool:
-    """Whether the bulletin is about this problem; what was exposed is listed even if it is no longer overdue."""
-    only, problem = bulletin.only, history.problem
+    """Whether the bulletin is about this record; what was exposed is listed even if it is no longer overdue."""
+    only, record = bulletin.only, history.record
     return (
-        (not only.categories or problem.category in only.categories)
-        and (not only.stages or problem.stage in only.stages)
+        (not only.categories or record.rule in only.categories)
+        and (not only.stages or STAGE.get(record.status) in only.stages)
         and (only.overdue_by is None or bulletin.kind is BulletinKind.EXPOSURE or bool(_overdue(history, only, as_of)))
     )
 
@@ -55,7 +56,7 @@ def problem_rows(
     """
     chosen = []
     for history in found:
-        if history.problem.kind is not Kind.PROBLEM:
+        if not isinstance(history.record, Problem):
             continue
         exposed = [at for at, _ in exposures(history)]
         overdue = _overdue(history, only, window.as_of)
@@ -139,7 +140,9 @@ def _row(
         _C.CO_UNITS: listed([str(named(one, rules.units)) for one in problem.co_units], language),
         _C.CLAUSE: problem.clause or None,
         _C.REGISTERED_ON: day(history.deeds[0].event.at),
-        _C.OBLIGATION: said(history.rules.obligation(task.obligation).title, language) if task.obligation else None,
+        _C.OBLIGATION: said(history.rules.obligation(problem, task.obligation).title, language)
+        if task.obligation
+        else None,
         _C.OWNER: named(task.owner, rules.units),
         _C.DUE_ON: day(task.due_at),
         _C.DAYS_LATE: (window.last - day_of(late)).days if late else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from duban.moves import Kind
+from duban.messages.records import Problem
 from duban.policy import Rules
 from duban.policy.model.assessment import Assessment, Column, Indicator
 from duban_console.assessment.claims import Outcome
@@ -93,9 +93,9 @@ def _name(unit: str | None, rules: Rules, language: Language) -> str:
 def _reasons(tally: Tally, language: Language) -> str:
     """For each overdue problem, what the unit said of it last."""
     told: dict[str, str] = {}
-    for history, verdict in sorted(tally.overdue.values(), key=lambda one: (one[1].judged_at, one[0].problem.number)):
+    for history, verdict in sorted(tally.overdue.values(), key=lambda one: (one[1].judged_at, one[0].record.number)):
         word = history.word_of(verdict.unit) or said(WORDS["no_reason"], language)
-        told.setdefault(history.problem.number, word)
+        told.setdefault(history.record.number, word)
     mark = "：" if language == "zh" else ": "
     return listed([f"{number}{mark}{word}" for number, word in told.items()], language)
 
@@ -120,8 +120,8 @@ def responsibility_rows(found: Iterable[History], window: Window, rules: Rules, 
     """
     led: dict[str, list[History]] = {}
     joined: dict[str, list[History]] = {}
-    for history in sorted(found, key=lambda one: (one.problem.begun_at, one.problem.number)):
-        if history.problem.kind is Kind.PROBLEM and was_open(history, window):
+    for history in sorted(found, key=lambda one: (one.record.begun_at, one.record.number)):
+        if isinstance(history.record, Problem) and was_open(history, window):
             led.setdefault(history.problem.lead_unit or rules.pack.office, []).append(history)
             for unit in history.problem.co_units:
                 joined.setdefault(unit, []).append(history)

@@ -1,0 +1,205 @@
+"""The routes of records, a path for each kind: pages of them, one of them, its history, and actions on it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import Body, FastAPI, Query
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from duban.clock import Clock
+from duban.errors import Fault
+from duban.io.publisher import Publisher
+from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reward
+from duban.moves import Kind, Stage, Status
+from duban_console.action import Action, action_message, command_of
+from duban_console.api.responses import (
+    SOURCE,
+    Accepted,
+    Decision,
+    Duties,
+    Listings,
+    Problems,
+    Rewards,
+    Told,
+    as_json,
+    told,
+)
+from duban_console.api.submission import IdempotencyKey, Wait, command_id, sent
+from duban_console.ledger import BadCursor, Filters, Reading, statuses_in
+
+#: Where records of each kind are found.
+PATHS: Final = {
+    Kind.PROBLEM: "/v1/problems",
+    Kind.DUTY: "/v1/duties",
+    Kind.LISTING: "/v1/listings",
+    Kind.REWARD: "/v1/rewards",
+}
+_MODELS: Final[dict[Kind, type[BaseModel]]] = {
+    Kind.PROBLEM: Problem,
+    Kind.DUTY: Duty,
+    Kind.LISTING: Listing,
+    Kind.REWARD: Reward,
+}
+
+#: What the rule and the holder of a record are called in a query.
+_NAMES: Final = {
+    Kind.PROBLEM: ("category", "lead_unit"),
+    Kind.DUTY: ("duty", "unit"),
+    Kind.LISTING: ("list", "keeper"),
+    Kind.REWARD: ("reward", "fixed_by"),
+}
+_TEXTS: Final = ("jurisdiction", "channel", "enterprise", "sponsor")
+
+Limit = Annotated[int, Query(ge=1, le=500)]
+Overdue = Annotated[bool, Query(description="Only open ones with a time limit that has passed")]
+
+
+def serve_records(app: FastAPI, reading: Reading, publisher: Publisher, clock: Clock) -> None:
+    """Add the routes to ``app``."""
+    _pages(app, reading, clock)
+    for kind in Kind:
+        _one(app, kind, reading)
+        _actions(app, kind, reading, publisher, clock)
+
+
+def _pages(app: FastAPI, reading: Reading, clock: Clock) -> None:
+    @app.get("/v1/problems", response_model=Problems, tags=["problems"])
+    async def problems(
+        jurisdiction: str | None = None,
+        status: Status | None = None,
+        stage: Stage | None = None,
+        lead_unit: str | None = None,
+        category: str | None = None,
+        channel: str | None = None,
+        enterprise: Annotated[str | None, Query(description="Only what this enterprise was reported for")] = None,
+        sponsor: Annotated[str | None, Query(description="Only what this leader has taken")] = None,
+        overdue: Overdue = False,
+        limit: Limit = 50,
+        cursor: str | None = None,
+    ) -> JSONResponse:
+        """Problems, in the order of their registration."""
+        if stage is not None and not statuses_in(stage, status):
+            return JSONResponse({"problems": []})  # nothing is in this status and in another's stage
+        filters = Filters(
+            Kind.PROBLEM, jurisdiction, statuses_in(stage, status), category, lead_unit, _overdue_at(clock, overdue),
+            channel, enterprise, sponsor,
+        )  # fmt: skip
+        return await page("problems", filters, limit, cursor)
+
+    @app.get("/v1/duties", response_model=Duties, tags=["duties"])
+    async def duties(
+        jurisdiction: str | None = None,
+        status: Status | None = None,
+        duty: str | None = None,
+        unit: Annotated[str | None, Query(description="Only what this unit owes")] = None,
+        overdue: Overdue = False,
+        limit: Limit = 50,
+        cursor: str | None = None,
+    ) -> JSONResponse:
+        """What the calendar and measures have opened for units, in the order of its opening."""
+        filters = Filters(Kind.DUTY, jurisdiction, _only(status), duty, unit, _overdue_at(clock, overdue))
+        return await page("duties", filters, limit, cursor)
+
+    @app.get("/v1/listings/entries", response_model=Listings, tags=["listings"])
+    async def listings(
+        jurisdiction: str | None = None,
+        status: Status | None = None,
+        list_: Annotated[str | None, Query(alias="list", description="Only this list, by its id in the pack")] = None,
+        keeper: str | None = None,
+        overdue: Overdue = False,
+        limit: Limit = 50,
+        cursor: str | None = None,
+    ) -> JSONResponse:
+        """Entries on lists, in the order in which they were made."""
+        filters = Filters(Kind.LISTING, jurisdiction, _only(status), list_, keeper, _overdue_at(clock, overdue))
+        return await page("listings", filters, limit, cursor)
+
+    @app.get("/v1/rewards", response_model=Rewards, tags=["rewards"])
+    async def rewards(
+        jurisdiction: str | None = None,
+        status: Status | None = None,
+        reward: Annotated[str | None, Query(description="Only this class, by its id in the pack")] = None,
+        fixed_by: str | None = None,
+        overdue: Overdue = False,
+        limit: Limit = 50,
+        cursor: str | None = None,
+    ) -> JSONResponse:
+        """Rewards, in the order in which they came to be owed."""
+        filters = Filters(Kind.REWARD, jurisdiction, _only(status), reward, fixed_by, _overdue_at(clock, overdue))
+        return await page("rewards", filters, limit, cursor)
+
+    async def page(name: str, filters: Filters, limit: int, cursor: str | None) -> JSONResponse:
+        rule, holder = _NAMES[filters.kind]
+        for field, asked in {"rule": rule, "holder": holder}.items() | {(one, one) for one in _TEXTS}:
+            if "\0" in (getattr(filters, field) or ""):
+                raise Fault(400, "invalid", "a filter carries no NUL", asked)
+        try:
+            found = await reading.page(filters, limit, cursor)
+        except BadCursor as error:
+            raise Fault(400, "invalid", str(error), "cursor") from None
+        more = {"cursor": found.cursor} if found.cursor else {}
+        return JSONResponse({name: [as_json(record) for record in found.records], **more})
+
+
+def _only(status: Status | None) -> tuple[Status, ...]:
+    return (status,) if status else ()
+
+
+def _overdue_at(clock: Clock, overdue: bool) -> datetime | None:
+    return clock.now() if overdue else None
+
+
+def _one(app: FastAPI, kind: Kind, reading: Reading) -> None:
+    path = PATHS[kind]
+    tags: list[str | Enum] = [path.rpartition("/")[2]]
+
+    @app.get(f"{path}/{{id_}}", response_model=_MODELS[kind], tags=tags, name=kind.value)
+    async def one(id_: UUID) -> JSONResponse:
+        """The record as it stands after its latest event, with what is due."""
+        return JSONResponse(as_json(await _found(reading, kind, id_)))
+
+    @app.get(f"{path}/{{id_}}/history", response_model=Told, tags=tags, name=f"{kind}_history")
+    async def history(id_: UUID) -> JSONResponse:
+        """Every event with who, when and why; `verified` says whether the chain of hashes recomputes."""
+        await _found(reading, kind, id_)
+        found = await reading.history(id_)
+        if found is None:
+            raise _unknown(kind, id_)
+        return JSONResponse(as_json(told(str(id_), found)))
+
+
+def _actions(app: FastAPI, kind: Kind, reading: Reading, publisher: Publisher, clock: Clock) -> None:
+    @app.post(
+        f"{PATHS[kind]}/{{id_}}/actions", status_code=202, response_model=Accepted | Decision, tags=["actions"],
+        name=f"act_on_{kind}",
+    )  # fmt: skip
+    async def act(
+        id_: UUID, action: Annotated[Action, Body()], wait: Wait = 0, idempotency_key: IdempotencyKey = None
+    ) -> JSONResponse:
+        """Send an action; the same id sent again is the same action, and has the same outcome."""
+        command, chosen = command_of(action)
+        message_id = command_id(chosen, idempotency_key)
+        record = await _found(reading, kind, id_)
+        message = action_message(
+            command, id_=message_id, problem_id=id_, jurisdiction=record.jurisdiction, source=SOURCE, at=clock.now()
+        )
+        return await sent(message, reading, publisher, wait)
+
+
+async def _found(reading: Reading, kind: Kind, id_: UUID) -> AnyRecord:
+    record = await reading.record(id_)
+    if record is None:
+        raise _unknown(kind, id_)
+    if record.kind is not kind:
+        what = f"{id_} is no {kind} but a {record.kind}: ask for {PATHS[record.kind]}/{id_}"
+        raise Fault(404, f"unknown_{kind}", what, "id")
+    return record
+
+
+def _unknown(kind: Kind, id_: UUID) -> Fault:
+    return Fault(404, f"unknown_{kind}", f"no {kind} {id_} stands in the ledger", "id")

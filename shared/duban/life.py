@@ -1,0 +1,246 @@
+"""The life of a record: the fold of its events. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from duban.messages import changes as c
+from duban.messages.records import (
+    AnyRecord,
+    Climb,
+    Duty,
+    Event,
+    LedgerRecord,
+    Listing,
+    Mark,
+    Problem,
+    Referral,
+    ReportRef,
+    Reward,
+    Span,
+    Waiting,
+)
+from duban.moves import BEGINS, MOVES
+
+
+def evolve(record: AnyRecord | None, event: Event) -> AnyRecord:
+    """The state after ``event``. Its deadlines are those of ``record``: :func:`duban.deadlines.due` evaluates them.
+
+    Raises:
+        KeyError: the event is illegal in this state; a decided event never is.
+    """
+    change = event.change
+    if record is None:
+        return _begun(event, change)
+    status = MOVES[record.kind][record.status, change.kind]
+    before = record.marks.get(change.kind)
+    mark = Mark(at=event.at, version=event.version, times=before.times + 1 if before else 1)
+    update = {"status": status, "version": event.version, "marks": {**record.marks, change.kind: mark}}
+    effect = _of_ladder(record, event) if isinstance(change, OF_LADDER) else _of_kind(record, event, mark)
+    return record.model_copy(update={**update, **effect})
+
+
+def _begun(event: Event, change: c.Change) -> AnyRecord:
+    """The record with which ``change`` begins."""
+    begins: dict[str, Any] = {
+        "id": event.problem_id,
+        "status": MOVES[BEGINS[change.kind]][None, change.kind],
+        "version": event.version,
+        "marks": {change.kind: Mark(at=event.at, version=event.version)},
+    }
+    if isinstance(change, c.Registered):
+        return _registered(change, begins)
+    assert isinstance(change, c.Opened | c.Noticed | c.RewardOwed)  # nothing else begins a record
+    begins |= {
+        "jurisdiction": change.jurisdiction, "pack": change.pack, "number": change.number, "title": change.title,
+        "cause": change.cause,
+    }  # fmt: skip
+    match change:
+        case c.Opened():
+            opened = Mark(at=change.opens_at, version=event.version)
+            return Duty(**{**begins, "marks": {change.kind: opened}}, duty=change.duty, unit=change.unit)
+        case c.Noticed():
+            return Listing(
+                **begins,
+                list=change.list,
+                keeper=change.keeper,
+                of=change.of,
+                ground=change.ground,
+                bars=change.bars,
+                public=change.public,
+            )
+        case c.RewardOwed():
+            return Reward(
+                **begins, reward=change.reward, fixed_by=change.fixed_by, handle=change.handle, worker=change.worker
+            )
+
+
+def _registered(change: c.Registered, begins: dict[str, Any]) -> Problem:
+    report = change.filed.report
+    reported = Mark(at=change.filed.received_at, version=begins["version"])
+    return Problem(
+        **{**begins, "marks": {**begins["marks"], "reported": reported}},
+        jurisdiction=report.jurisdiction,
+        pack=change.pack,
+        number=change.number,
+        title=report.title,
+        category=change.category,
+        channel=report.channel,
+        area=report.area,
+        location=report.location,
+        enterprise=report.enterprise,
+        handle=report.reporter.handle,
+        unanswered=(ReportRef(source=change.filed.source, id=change.filed.id),),
+    )
+
+
+#: The ladder and its measures, which happen to records of any kind.
+OF_LADDER: Final = (c.Reminded, c.Escalated, c.Measured, c.Approved, c.Withheld, c.Recomputed)
+
+
+def _of_ladder(record: LedgerRecord, event: Event) -> dict[str, Any]:
+    """What the ladder and its measures set."""
+    change = event.change
+    match change:
+        case c.Reminded() | c.Escalated():
+            return {"climbs": _climbs(record, change), **_held(record, event.version, change)}
+        case c.Measured():
+            return _held(record, event.version, change)
+        case c.Approved() | c.Withheld():
+            awaiting = record.awaiting_approval
+            return {
+                "awaiting_approval": {
+                    version: waiting for version, waiting in awaiting.items() if version != change.version
+                }
+            }
+        case c.Recomputed():
+            return {"deadlines": ()}
+        case _:
+            return {}
+
+
+def _of_kind(record: LedgerRecord, event: Event, mark: Mark) -> dict[str, Any]:
+    """The fields of its own kind that ``event`` sets."""
+    change = event.change
+    match record, change:
+        case Problem(), _:
+            return _of_problem(record, event, mark)
+        case Duty(), c.Completed():
+            return {"outcome": change.outcome}
+        case Duty(), c.Reopened():
+            return {"outcome": None}
+        case Reward(), c.Awarded():
+            return {"amount": change.amount}
+        case _:
+            return {}
+
+
+def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912 one line a kind, all on one screen
+    """The fields of a problem that ``event`` sets."""
+    change = event.change
+    match change:
+        case c.Attached():
+            ref = ReportRef(source=change.filed.source, id=change.filed.id)
+            return {"reports": problem.reports + 1, "unanswered": (*problem.unanswered, ref)}
+        case c.Dispatched():
+            return {"lead_unit": change.lead_unit, "co_units": change.co_units, "clause": change.clause, **_BEGUN_ANEW}
+        case c.HandedBack():
+            return {"lead_unit": None, "co_units": (), "handbacks": problem.handbacks + 1, **_BEGUN_ANEW}
+        case c.Planned():
+            return {"plan": change.plan, "proposed_plan": None, "milestones_reached": _still_reached(problem, change)}
+        case c.PlanProposed():
+            return {"proposed_plan": change.plan}
+        case c.PlanRefused():
+            return {"proposed_plan": None}
+        case c.MilestoneReached():
+            return {"milestones_reached": problem.milestones_reached + 1}
+        case c.PartFinished():
+            return {"parts_finished": (*problem.parts_finished, change.unit)}
+        case c.ExtensionAsked():
+            return {"extension_asked": change.obligation}
+        case c.Extended():
+            granted = problem.extended.get(change.obligation, 0) + 1
+            extended = {**problem.extended, change.obligation: granted}
+            return {"extension_asked": None, "extended": extended, "deadlines": ()}
+        case c.ExtensionDenied():
+            return {"extension_asked": None}
+        case c.Resumed():
+            span = Span(from_at=problem.marks["paused"].at, to_at=event.at)
+            return {"pauses": (*problem.pauses, span), "deadlines": ()}
+        case c.Flagged():
+            joined = dict.fromkeys((*problem.co_units, *change.co_units))
+            return {"flags": tuple(dict.fromkeys((*problem.flags, change.flag))), "co_units": tuple(joined),
+                    "flagged": {**problem.flagged, change.flag: mark}}  # fmt: skip
+        case c.Unflagged():
+            return {"flags": tuple(flag for flag in problem.flags if flag != change.flag)}
+        case c.Sponsored():
+            return {"sponsor": change.sponsor, "pair": change.pair}
+        case c.Referred():
+            return {"referrals": {**problem.referrals, change.to: Referral(referred=mark)}}
+        case c.Received():
+            received = problem.referrals[change.unit].model_copy(update={"received": mark})
+            return {"referrals": {**problem.referrals, change.unit: received}}
+        case c.Replied():
+            ref = ReportRef(source=change.source, id=change.id)
+            return {"unanswered": tuple(report for report in problem.unanswered if report != ref)}
+        case c.Rated():
+            return {"satisfied": problem.satisfied + change.satisfied,
+                    "dissatisfied": problem.dissatisfied + (not change.satisfied)}  # fmt: skip
+        case c.Completed():
+            return {"outcome": change.outcome, "items": change.items}
+        case c.Checked():
+            return {"checks": {**problem.checks, change.check: change.unit}}
+        case c.SentBack():
+            return {"outcome": None, "items": (), "checks": {}}
+        case c.Reopened():
+            return dict(_TAKEN_UP_AGAIN)
+        case c.Rebounded():
+            return {**_TAKEN_UP_AGAIN, "deadlines": (), "raised": problem.raised + change.raised}
+        case _:
+            return {}
+
+
+#: What binds nobody any more once the work begins anew: the dates of the old plan.
+_WITHOUT_PLAN: Final[dict[str, Any]] = {"plan": None, "proposed_plan": None, "milestones_reached": 0}
+#: What a new handler begins without.
+_BEGUN_ANEW: Final[dict[str, Any]] = {**_WITHOUT_PLAN, "parts_finished": (), "extension_asked": None}
+#: What a problem that was closed begins again without.
+_TAKEN_UP_AGAIN: Final[dict[str, Any]] = {**_WITHOUT_PLAN, "outcome": None, "items": (), "checks": {}, "extended": {}}
+
+
+def _still_reached(problem: Problem, change: c.Planned) -> int:
+    """How many stages of the new plan had been reached under the old one: the same ones, in the same order."""
+    if problem.plan is None:
+        return 0
+    reached = problem.plan.milestones[: problem.milestones_reached]
+    same = 0
+    for old, new in zip(reached, change.plan.milestones, strict=False):
+        if old.title != new.title:
+            break
+        same += 1
+    return same
+
+
+def _held(record: LedgerRecord, version: int, change: c.Reminded | c.Escalated | c.Measured) -> dict[str, Any]:
+    """A measure that needs approval waits under the version of the event that took it."""
+    if isinstance(change, c.Reminded) or change.approval is None:
+        return {}
+    waiting = Waiting(measure=change.measure, to=change.to, owner=change.owner)
+    if isinstance(change, c.Escalated):
+        ground = {"ground": change.obligation, "part": change.part, "level": change.level, "lapse_at": change.lapse_at}
+    else:
+        ground = {"ground": change.ground}
+    return {"awaiting_approval": {**record.awaiting_approval, version: waiting.model_copy(update=ground)}}
+
+
+def _climbs(record: LedgerRecord, change: c.Reminded | c.Escalated) -> tuple[Climb, ...]:
+    """How far each ladder has been climbed, after this step of one of them."""
+    before = record.climb(change.obligation, change.part)
+    climb = Climb(
+        obligation=change.obligation,
+        part=change.part,
+        generation=change.generation,
+        level=change.level,
+        lapses=(before.lapses if before else 0) + isinstance(change, c.Escalated),
+    )
+    return (*(other for other in record.climbs if other is not before), climb)

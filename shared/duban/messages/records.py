@@ -1,0 +1,312 @@
+"""The models of the state: what stands in the ledger, and on the wire beside every event. Pure.
+
+A record is a problem, a duty, an entry on a list or a reward. All of them carry :class:`LedgerRecord`; the rest of each
+stands under its own names.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final, Literal, TypeAlias
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field, TypeAdapter
+
+from duban.messages import changes as c
+from duban.messages.commands import Actor, Cause, RectificationPlan
+from duban.messages.report import Location, Part
+from duban.moves import STAGE, Kind, Occasion, Stage, Status
+
+
+class Mark(Part):
+    """When a kind of event last happened to the record, as which version, and how often so far."""
+
+    at: AwareDatetime
+    version: int
+    times: int = 1
+
+
+class Referral(Part):
+    """When the problem was referred to a body, and when that body confirmed the receipt, if it has."""
+
+    referred: Mark
+    received: Mark | None = None
+
+
+class Span(Part):
+    """A stretch of time in which the clock stood still."""
+
+    from_at: AwareDatetime
+    to_at: AwareDatetime
+
+
+class ReportRef(Part):
+    """A report by its source and id."""
+
+    source: str
+    id: str
+
+
+class Waiting(Part):
+    """A measure that was taken and waits for approval, with the ground on which it was: whose, and which."""
+
+    measure: str
+    to: tuple[str, ...]
+    ground: str = ""
+    part: str | None = None
+    level: int = 0
+    owner: str = ""
+    lapse_at: AwareDatetime | None = None
+
+
+class Climb(Part):
+    """How far the ladder of an obligation has been climbed in its latest generation, and how often it lapsed in all."""
+
+    obligation: str
+    part: str | None = None
+    generation: int
+    level: int
+    lapses: int = 0
+
+
+class Deadline(Part):
+    """The next thing that falls due for one obligation: at ``due_at`` the measure of ``level`` is taken.
+
+    ``part`` is the unit that owes it for itself, where several do: a co-unit, or a body that was referred to.
+    ``lapse_at`` is the end of the time limit itself; a reminder is due before it. ``generation`` is the version of
+    the event that set the clock going. Without an ``owner`` nobody owes it: the record moves on by itself, to what
+    ``measure`` says. ``provisional``: no holiday notice covers all of it yet.
+    """
+
+    obligation: str
+    part: str | None = None
+    generation: int
+    level: int
+    measure: str
+    owner: str | None = None
+    due_at: AwareDatetime
+    lapse_at: AwareDatetime
+    provisional: bool = False
+
+
+def in_words(obligation: str, part: str | None) -> str:
+    """An obligation as people read it, with the unit that owes it for itself: ``receipt/police``."""
+    return f"{obligation}/{part}" if part else obligation
+
+
+class LedgerRecord(Part):
+    """What every record of the ledger carries, of whatever kind."""
+
+    id: UUID
+    kind: Kind
+    jurisdiction: str
+    pack: str
+    number: str
+    title: str
+    status: Status
+    version: int
+    awaiting_approval: dict[int, Waiting] = Field(default_factory=dict)
+    marks: dict[str, Mark] = Field(default_factory=dict)
+    climbs: tuple[Climb, ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
+
+    @property
+    def rule(self) -> str:
+        """The id of what the pack says about such a record: its category, duty, list or reward."""
+        raise NotImplementedError
+
+    @property
+    def holder(self) -> str | None:
+        """The unit that has it in hand: the lead unit, who owes it, who keeps it, who fixes it."""
+        raise NotImplementedError
+
+    @property
+    def subject(self) -> str | None:
+        """Who an entry on a list is of, or whose a reward is: what people look it up by."""
+        return None
+
+    @property
+    def begun_at(self) -> datetime:
+        """When the record began."""
+        return next(self.marks[kind] for kind in BEGINNINGS if kind in self.marks).at
+
+    @property
+    def lapses(self) -> int:
+        """How often anything in it has lapsed."""
+        return sum(climb.lapses for climb in self.climbs)
+
+    def mark(self, occasion: Occasion) -> Mark | None:
+        """When ``occasion`` last happened to it; None if it never did."""
+        return self.marks.get(occasion.event) if occasion.of is None else None
+
+    def climb(self, obligation: str, part: str | None) -> Climb | None:
+        """How far the ladder of ``obligation`` has been climbed; None while nothing was taken."""
+        for climb in self.climbs:
+            if climb.obligation == obligation and climb.part == part:
+                return climb
+        return None
+
+    def deadline(self, obligation: str, part: str | None = None) -> Deadline | None:
+        """What is due next for ``obligation``; None while it does not run."""
+        for deadline in self.deadlines:
+            if deadline.obligation == obligation and deadline.part == part:
+                return deadline
+        return None
+
+
+class Problem(LedgerRecord):
+    """A registered problem (问题) as it stands after its latest event."""
+
+    kind: Literal[Kind.PROBLEM] = Kind.PROBLEM
+    category: str
+    channel: str
+    area: str | None = None
+    location: Location | None = None
+    enterprise: str | None = None
+    handle: str | None = None
+    lead_unit: str | None = None
+    co_units: tuple[str, ...] = ()
+    clause: str = ""
+    plan: RectificationPlan | None = None
+    proposed_plan: RectificationPlan | None = None
+    milestones_reached: int = 0
+    outcome: str | None = None
+    items: tuple[str, ...] = ()
+    reports: int = 1
+    unanswered: tuple[ReportRef, ...] = ()
+    satisfied: int = 0
+    dissatisfied: int = 0
+    handbacks: int = 0
+    flags: tuple[str, ...] = ()
+    flagged: dict[str, Mark] = Field(default_factory=dict)
+    sponsor: str | None = None
+    pair: str | None = None
+    parts_finished: tuple[str, ...] = ()
+    referrals: dict[str, Referral] = Field(default_factory=dict)
+    extension_asked: str | None = None
+    extended: dict[str, int] = Field(default_factory=dict)
+    pauses: tuple[Span, ...] = ()
+    checks: dict[str, str] = Field(default_factory=dict)
+    raised: int = 0
+
+    @property
+    def rule(self) -> str:
+        return self.category
+
+    @property
+    def holder(self) -> str | None:
+        return self.lead_unit
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that the status belongs to."""
+        return STAGE[self.status]
+
+    def mark(self, occasion: Occasion) -> Mark | None:
+        event, of = occasion
+        if of is None:
+            return self.marks.get(event)
+        if event == "flagged":
+            return self.flagged.get(of)
+        referral = self.referrals.get(of)
+        return None if referral is None else referral.referred if event == "referred" else referral.received
+
+
+class Duty(LedgerRecord):
+    """What a unit owes for a period, or because of a problem, as it stands after its latest event."""
+
+    kind: Literal[Kind.DUTY] = Kind.DUTY
+    duty: str
+    unit: str
+    cause: Cause | None = None
+    outcome: str | None = None
+
+    @property
+    def rule(self) -> str:
+        return self.duty
+
+    @property
+    def holder(self) -> str:
+        return self.unit
+
+
+class Listing(LedgerRecord):
+    """An entry on a list as it stands after its latest event: ``of`` whom, on what ground, and what it bars from."""
+
+    kind: Literal[Kind.LISTING] = Kind.LISTING
+    list: str
+    keeper: str
+    of: str
+    ground: str
+    bars: tuple[str, ...] = ()
+    public: bool = False
+    cause: Cause | None = None
+
+    @property
+    def rule(self) -> str:
+        return self.list
+
+    @property
+    def holder(self) -> str:
+        return self.keeper
+
+    @property
+    def subject(self) -> str:
+        return self.of
+
+
+class Reward(LedgerRecord):
+    """What is owed for a report as it stands after its latest event; ``amount`` is None until it is fixed."""
+
+    kind: Literal[Kind.REWARD] = Kind.REWARD
+    reward: str
+    fixed_by: str
+    cause: Cause
+    handle: str | None = None
+    worker: str | None = None
+    amount: int | None = None
+
+    @property
+    def rule(self) -> str:
+        return self.reward
+
+    @property
+    def holder(self) -> str:
+        return self.fixed_by
+
+    @property
+    def subject(self) -> str | None:
+        return self.handle or self.worker
+
+
+#: Any record, told apart by its kind.
+AnyRecord: TypeAlias = Problem | Duty | Listing | Reward
+_RECORD: Final[TypeAdapter[AnyRecord]] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="kind")])
+
+
+def record_from_json(state: str | bytes) -> AnyRecord:
+    """The record that ``state`` holds.
+
+    Raises:
+        ValidationError: it holds none.
+    """
+    return _RECORD.validate_json(state)
+
+
+#: The events with which a record begins.
+BEGINNINGS: Final = ("registered", "opened", "noticed", "reward_owed")
+
+
+class Event(Part):
+    """One entry of the ledger: what happened, when, by whom, why, and by which command.
+
+    ``problem_id`` is the id of the record, of whatever kind.
+    """
+
+    problem_id: UUID
+    version: int
+    at: AwareDatetime
+    actor: Actor
+    reason: str = ""
+    command: str
+    change: c.Change
