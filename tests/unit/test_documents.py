@@ -67,7 +67,7 @@ def test_every_command_that_is_shown_exists_with_the_options_that_are_shown(page
             command = command.commands[words[1]]
         known = {name for option in command.params for name in [*option.opts, *option.secondary_opts]}
         for option in words:
-            if option.startswith("--") and not command.ignore_unknown_options:
+            if option.startswith("--") and not command.context_settings.get("ignore_unknown_options"):
                 assert option.partition("=")[0] in known | {"--help"}, (words, option)
 
 
