@@ -7,6 +7,7 @@ cities     a story with its pack: what is played
 rehearsal  the same story through the pure core, on virtual time
 observation  what happened, by the topics or by the core
 feed       what the topics say so far
+commits    how far every group of services is
 player     moves the clock from event to event, and waits at each until every service is idle
 differences  where things did not go as told, or not as on virtual time
 board      the live table

@@ -22,6 +22,7 @@ from duban.messages.commands import COMMANDS, Approve, Command, Withhold
 from duban.messages.envelope import Message, first_fault
 from duban.messages.handle import handle_of
 from duban.messages.report import Name, Part, Report, Reporter
+from duban.policy.loader import SAFE
 from duban_cli.demo.observation import Seen
 from duban_cli.demo.story_entry import Act, Expected, LocalTime, Opened, Owed, Routine, Told, said_by, sealed, utc
 from duban_intake.domain import submitted
@@ -214,7 +215,7 @@ def load_story(text: str, file: str) -> Story:
         StoryError: naming ``file``, the place and what is wrong there.
     """
     try:
-        story = Story.model_validate(yaml.safe_load(text))
+        story = Story.model_validate(yaml.load(text, Loader=SAFE))  # noqa: S506 a SafeLoader
         _ = story.entries
     except yaml.YAMLError as error:
         raise StoryError(f"{file}: is no YAML: {error}") from None

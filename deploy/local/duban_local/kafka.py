@@ -29,6 +29,7 @@ _JVM = (
     "--sun-misc-unsafe-memory-access=allow",
 )
 
+#: Threads as for two cores that it shares with all services: Kafka's eight and three only wake one another.
 #: A broker that was killed is let in again only when its last session has run out: 3 s, not Kafka's 9.
 _SERVER = """\
 process.roles=broker,controller
@@ -48,6 +49,9 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+num.network.threads=1
+num.io.threads=2
+group.coordinator.threads=1
 broker.heartbeat.interval.ms=500
 broker.session.timeout.ms=3000
 auto.create.topics.enable=false

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -14,6 +14,8 @@ from duban.policy.laws import breaches
 from duban.policy.model.pack import PolicyPack
 
 M = TypeVar("M", bound=BaseModel)
+#: libyaml where it is built in, which is six times as fast.
+SAFE: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BOOL = "tag:yaml.org,2002:bool"
 
 
@@ -47,7 +49,7 @@ def _load(model: type[M], text: str, file: str) -> M:
         raise PackError(file, path, fault["msg"].removeprefix("Value error, ")) from None
 
 
-class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+class _UniqueKeys(SAFE):  # type: ignore[misc, valid-type]
     """A safe loader that refuses a key that stands twice in one mapping; YAML would silently keep the last.
 
     Only ``true`` and ``false`` are truth values, as in YAML 1.2: ``on`` is a word.

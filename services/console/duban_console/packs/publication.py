@@ -15,6 +15,7 @@ from duban.errors import CalendarError, DubanError, PackError
 from duban.io.decode import delivery
 from duban.messages.envelope import Message, Record, derived_id, encode
 from duban.policy import PACKS, PolicyPack, PublishedCalendar, Rules, load_calendar, load_pack
+from duban.policy.loader import SAFE
 from duban_console.kafka.topic_reader import records
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def load(path: Path) -> Published:
     """
     try:
         text = path.read_text("utf-8")
-        shape = yaml.safe_load(text)
+        shape = yaml.load(text, Loader=SAFE)  # noqa: S506 a SafeLoader
     except yaml.YAMLError:
         shape = None  # the loader below says where
     except (OSError, UnicodeDecodeError) as error:
