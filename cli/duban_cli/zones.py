@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from rich.markup import escape
@@ -18,15 +19,23 @@ if TYPE_CHECKING:
 #: The zone of each jurisdiction; what is not in it is shown in UTC.
 Zones: TypeAlias = Mapping[str, ZoneInfo]
 
+#: Seconds that the way in which instants are shown is worth.
+_WITHIN: Final = 3.0
 
-async def zones(known: Settings, *, utc: bool) -> Zones:
-    """The zones of the packs that are published; none where ``utc`` is wanted, or where the packs cannot be read."""
+
+async def zones(known: Settings, *, utc: bool, within: float = _WITHIN) -> Zones:
+    """The zones of the packs that are published; none where ``utc`` is wanted, or they cannot be read ``within`` s."""
     if utc:
         return {}
     from duban_console.packs.publication import published
 
     try:
-        return zones_of(await published(known))
+        async with asyncio.timeout(within):
+            return zones_of(await published(known))
+    except TimeoutError:
+        why = f"the broker at {known.kafka} has not answered within {within:g} s"
+        err().print(f"[yellow]![/] instants are in UTC, because no pack can be read: {escape(why)}")
+        return {}
     except DubanError as error:
         err().print(f"[yellow]![/] instants are in UTC, because no pack can be read: {escape(str(error))}")
         return {}
@@ -40,3 +49,9 @@ def zones_of(standing: Mapping[str, Published]) -> Zones:
     of_calendar = {one.id: ZoneInfo(one.timezone) for one in notices}
     packs = [one for one in standing.values() if isinstance(one, PolicyPack)]
     return {one.jurisdiction: of_calendar[one.time.calendar] for one in packs if one.time.calendar in of_calendar}
+
+
+def common_zone(shown_in: Zones) -> ZoneInfo | None:
+    """The zone of every city, where all keep the same; for what belongs to no city in particular."""
+    found = set(shown_in.values())
+    return found.pop() if len(found) == 1 else None

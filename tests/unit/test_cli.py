@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from typer.main import get_command
@@ -22,7 +24,7 @@ from duban_cli import app
 from duban_cli.catalogue import COMMANDS
 from duban_cli.lean_help import UNUSED, import_help
 from duban_cli.output import Code, code_of, shown_at
-from duban_cli.zones import zones, zones_of
+from duban_cli.zones import common_zone, zones, zones_of
 from duban_console.action import InvalidAction
 from duban_console.packs.publication import Conflict
 from duban_local.children import StackError
@@ -212,6 +214,22 @@ async def test_without_a_broker_instants_are_in_utc_and_it_is_said_why(capsys: p
     assert "DUBAN_KAFKA" in capsys.readouterr().err
     assert await zones(Settings(kafka="127.0.0.1:1"), utc=True) == {}
     assert capsys.readouterr().err == ""
+
+
+async def test_a_broker_that_never_answers_is_not_waited_for_to_show_instants(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # the kernel takes the connection, and nobody reads it
+        address = f"127.0.0.1:{deaf.getsockname()[1]}"
+        assert await zones(Settings(kafka=address), utc=False, within=0.2) == {}
+    assert "within 0.2 s" in capsys.readouterr().err
+
+
+def test_what_belongs_to_no_city_is_shown_in_the_zone_that_all_cities_keep() -> None:
+    shanghai, boston = ZoneInfo("Asia/Shanghai"), ZoneInfo("America/New_York")
+    assert common_zone({"golmud": shanghai, "linyi": shanghai}) is shanghai
+    assert common_zone({"golmud": shanghai, "boston": boston}) is None
+    assert common_zone({}) is None
 
 
 @pytest.mark.parametrize("arguments", [["fly"], ["act"], ["dlq", "replay"], ["tail", "problems", "-n", "0"]])
