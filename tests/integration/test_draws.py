@@ -123,7 +123,10 @@ async def test_a_draw_shows_and_opens_nothing_and_is_what_anybody_can_compute(to
     told = await duban(*DRAW, "--seed", SEED)
     assert found["drawn"][0]["number"] in told.stdout
     assert f"spared: {found['spared'][0]['number']} of Clean Works, on exemplary as" in told.stderr
-    assert f"with the seed {SEED} as of 2022-04-06T02:00:00+00:00: 2 drawn of 6 candidates, 2 spared" in told.stderr
+    words = "2 drawn of 6 candidates, 2 spared"
+    assert f"with the seed {SEED} as of 2022-04-06T10:00:00+08:00: {words}" in told.stderr
+    told = await duban(*DRAW, "--seed", SEED, "--utc")
+    assert f"with the seed {SEED} as of 2022-04-06T02:00:00+00:00: {words}" in told.stderr
 
 
 async def test_a_draw_once_opened_is_owed_and_opens_nothing_twice(town: Town, duban: Run) -> None:

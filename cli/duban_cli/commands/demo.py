@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from duban.errors import DubanError
+from duban_cli.output import InUtc
 
 if TYPE_CHECKING:
     from duban_cli.demo.summary import Summary
@@ -27,6 +28,7 @@ def demo(
     calendar: Annotated[
         Path | None, typer.Option(help="The calendar of that pack; else the one that it names.")
     ] = None,
+    utc: InUtc = False,
     json: Annotated[bool, typer.Option("--json", help="Print each summary as a JSON line, and nothing else.")] = False,
 ) -> None:
     """Play cities' stories on the real stack, and check the outcome against what they tell.
@@ -57,7 +59,7 @@ def demo(
         raise typer.BadParameter(str(error)) from None
     adds_up = True
     for programme in chosen:
-        summary, found = asyncio.run(played(programme, Console(stderr=True, quiet=json), quiet=json))
+        summary, found = asyncio.run(played(programme, Console(stderr=True, quiet=json), quiet=json, utc=utc))
         if json:
             sys.stdout.write(jsonlib.dumps(summary.json()) + "\n")
         else:

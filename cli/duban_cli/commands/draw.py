@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,7 +16,7 @@ from duban.policy import PolicyPack, Rules
 from duban.policy.library import Library
 from duban.policy.model.draw import DrawRule
 from duban_cli.connection import asking, present, publishing, settings
-from duban_cli.output import AsJson, Code, command, err, fail, instant_in, out, write_json
+from duban_cli.output import AsJson, Code, InUtc, command, err, fail, instant_in, out, write_json
 from duban_console import inspection_draw as drawing
 from duban_console.api.responses import as_json as jsonable
 from duban_console.assessment_input import from_ledger
@@ -47,6 +47,7 @@ async def draw(
     ] = None,
     opening: Annotated[bool, typer.Option("--open", help="Open the check of each problem that is drawn.")] = False,
     wait: Annotated[float, typer.Option(min=0, help="With --open: seconds to wait for the outcomes.")] = 5.0,
+    utc: InUtc = False,
     as_json: AsJson = False,
 ) -> None:
     """Draw problems at random (抽查), as a pack says; with --open, the unit that checks them owes the checks.
@@ -73,13 +74,13 @@ async def draw(
     events = await from_ledger(known, rules.pack.jurisdiction, at + _STEP)
     found = drawing.draw(rule, rules.pack.ref, seed, at, drawing.standing(events, library.rules))
     if not opening:
-        _show(found, {}, as_json)
+        _show(found, {}, UTC if utc else rules.zone, as_json)
         return
     messages = list(drawing.openings(found, rule, rules.pack.jurisdiction, now))
     decided = await _opened(messages, known, wait)
     told = zip(found.drawn, messages, decided, strict=True)
     checks = {lot.number: _said(message, outcome) for lot, message, outcome in told}
-    _show(found, checks, as_json)
+    _show(found, checks, UTC if utc else rules.zone, as_json)
     _end(checks, wait)
 
 
@@ -130,7 +131,7 @@ def _said(message: Message[do.Command], outcome: Outcome | None) -> dict[str, st
     return {"status": "refused", "record": record, "code": outcome.refused.code, "reason": outcome.refused.reason}
 
 
-def _show(found: Draw, checks: dict[str, dict[str, str]], as_json: bool) -> None:
+def _show(found: Draw, checks: dict[str, dict[str, str]], zone: tzinfo, as_json: bool) -> None:
     if as_json:
         told: dict[str, Any] = jsonable(found)
         if checks:
@@ -143,7 +144,7 @@ def _show(found: Draw, checks: dict[str, dict[str, str]], as_json: bool) -> None
         err().print(f"spared: {escape(one.number)} of {escape(one.enterprise)}, on {one.list} as {escape(one.entry)}")
     for before in found.checked:
         err().print(f"drawn before: {escape(before.number)}, see {escape(before.duty)}")
-    err().print(escape(f"{found.reason}, under {found.pack}"))
+    err().print(escape(f"{found.told(zone)}, under {found.pack}"))
 
 
 def _table(found: Draw, checks: dict[str, dict[str, str]]) -> Table:

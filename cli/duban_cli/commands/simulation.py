@@ -20,7 +20,7 @@ from duban.messages.envelope import Message
 from duban.messages.report import Report
 from duban.policy import PolicyPack, PublishedCalendar, Rules
 from duban_cli.connection import present, settings
-from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_cli.output import AsJson, Code, InUtc, command, err, fail, out, write_json
 from duban_cli.simulation.engine import Engine, Witness
 from duban_cli.simulation.figures import Figures
 from duban_cli.simulation.history import Step, ordered, read_steps
@@ -120,6 +120,7 @@ async def replay(
     jurisdiction: Annotated[str | None, typer.Option(help="Whose history; the pack's own, if not given.")] = None,
     until: Until = None,
     calendar: Calendar = None,
+    utc: InUtc = False,
     as_json: AsJson = False,
 ) -> None:
     """Play the real history under another pack: what people did stays, what the engine did is decided anew.
@@ -146,7 +147,7 @@ async def replay(
     if as_json:
         write_json({"pack": rules.pack.ref, "jurisdiction": whose, "until": end, **found.json()})
     else:
-        show_comparison(found, out())
+        show_comparison(found, out(), None if utc else rules.zone)
 
 
 async def _history(whose: str, *, ledger: bool, file: Path | None) -> tuple[list[Step], datetime | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
@@ -12,9 +13,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from duban.errors import Unavailable
-from duban_cli.connection import FOLDER_VARIABLE
+from duban_cli.connection import FOLDER_VARIABLE, settings
 from duban_cli.engine_note import note_of
-from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_cli.output import AsJson, Code, InUtc, command, err, fail, out, shown_at, write_json
+from duban_cli.zones import common_zone, zones
 from duban_local import FOLDER
 
 if TYPE_CHECKING:
@@ -104,19 +106,22 @@ async def open_(ask: Ask, by: By, gateway: Gateway = None, as_json: AsJson = Fal
 
 @vault_app.command("log")
 @command
-async def log(gateway: Gateway = None, as_json: AsJson = False) -> None:
+async def log(gateway: Gateway = None, utc: InUtc = False, as_json: AsJson = False) -> None:
     """Who asked, approved, refused, opened and forgot what, in order.
+
+    A line names no city: it is shown in the time that every city of the engine keeps, or in UTC where they differ.
 
     Example: duban vault log --json
     """
     lines = (await _get(gateway, "log"))["lines"]
+    zone = await _zone(utc=utc or as_json or not lines)
     table = Table("no.", "at", "act", "by", "report", "ask", "reason", box=None, pad_edge=False, header_style="dim")
     for line in lines:
         if as_json:
             write_json(line)
             continue
         cells = (
-            line["at"],
+            shown_at(datetime.fromisoformat(line["at"]), zone, "seconds"),
             line["kind"],
             line["by"],
             f"{line['source']} {line['id']}",
@@ -170,6 +175,17 @@ def _tell(said: dict[str, Any], words: str, as_json: bool) -> None:
         write_json(said)
     else:
         out().print(f"[green]✓[/] {escape(words)}")
+
+
+async def _zone(*, utc: bool) -> tzinfo | None:
+    """The zone of every city; None where they differ, are not wanted, or where no broker is known to ask."""
+    if utc:
+        return None
+    try:
+        known = settings()
+    except Unavailable:
+        return None
+    return common_zone(await zones(known, utc=False))
 
 
 async def _post(gateway: str | None, path: str, **said: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from rich.console import Group
@@ -15,19 +15,21 @@ from rich.text import Text
 from duban.messages.records import Problem
 from duban.moves import Kind, Stage
 from duban_cli.demo.feed import Feed
+from duban_cli.output import shown_at
 
 
-def board(feed: Feed, at: datetime | None, done: float, zones: Mapping[str, ZoneInfo]) -> Group:
+def board(feed: Feed, at: datetime | None, done: float, zone: tzinfo | None, zones: Mapping[str, ZoneInfo]) -> Group:
     """The state of ``feed`` at the story's instant ``at``; ``done`` is the share played, 0 to 1.
 
-    What was told is shown in the local time of its city, by ``zones``.
+    The clock shows the time of ``zone``, that of the city that is played; what was told is shown in that of its own
+    city, by ``zones``. None, and a city that is not there, mean UTC.
     """
-    return Group(_head(at, done), _stages(feed), _told(feed, zones))
+    return Group(_head(at, done, zone), _stages(feed), _told(feed, zones))
 
 
-def _head(at: datetime | None, done: float) -> Text:
+def _head(at: datetime | None, done: float, zone: tzinfo | None) -> Text:
     filled = round(30 * done)
-    clock = f"{at:%Y-%m-%d %H:%M} UTC" if at else "starting"
+    clock = shown_at(at, zone) if at else "starting"
     return Text.assemble(
         (" clock ", "reverse"), f" {clock}   ", ("█" * filled, "green"), "░" * (30 - filled), f" {done:.0%}"
     )

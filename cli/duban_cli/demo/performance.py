@@ -40,7 +40,9 @@ def _boston() -> boston.Boston:
     return boston.load(cities.STORIES / "boston-2015.csv", cities.STORIES / "boston-mapping.yaml")
 
 
-async def played(programme: Programme, console: Console, *, quiet: bool) -> tuple[Summary, list[str]]:
+async def played(
+    programme: Programme, console: Console, *, quiet: bool, utc: bool = False
+) -> tuple[Summary, list[str]]:
     """Play ``programme`` on a system of its own: the figures, and everything that does not add up, in words."""
     begun = time.monotonic()
     rehearsed = programme.rehearsed()
@@ -54,16 +56,16 @@ async def played(programme: Programme, console: Console, *, quiet: bool) -> tupl
         Feed(system.settings) as feed,
     ):
         say("playing", f"{programme.reports} reports: {', then '.join(programme.names)}")
-        await _play(system, feed, programme, console, quiet)
+        await _play(system, feed, programme, console, quiet, utc)
         ledger = await read_ledger(system.database)
         summary = summarise(programme, rehearsed, feed, ledger, time.monotonic() - begun)
         return summary, list(faults(summary, programme, rehearsed, feed, ledger))
 
 
-async def _play(system: System, feed: Feed, programme: Programme, console: Console, quiet: bool) -> None:
+async def _play(system: System, feed: Feed, programme: Programme, console: Console, quiet: bool, utc: bool) -> None:
     east, city = programme.boston, programme.city
     with Live(console=console, refresh_per_second=4, transient=False, auto_refresh=not quiet) as live:
-        show = _shower(live, feed, programme, quiet)
+        show = _shower(live, feed, programme, quiet, utc)
         async with Player(system.settings, feed, show) as player:
             if east:
                 await player.play(east.scenes, boston.UNTIL)
@@ -71,17 +73,19 @@ async def _play(system: System, feed: Feed, programme: Programme, console: Conso
                 await player.play(city.scenes, city.until, city.stops)
 
 
-def _shower(live: Live, feed: Feed, programme: Programme, quiet: bool) -> Callable[[datetime, int], None]:
+def _shower(live: Live, feed: Feed, programme: Programme, quiet: bool, utc: bool) -> Callable[[datetime, int], None]:
     """What refreshes the board after a step, some four times a second."""
     last = 0.0
     east, city = programme.boston, programme.city
-    scenes = (len(east.scenes) if east else 0) + (len(city.entries) if city else 0)
-    zones = {boston.JURISDICTION: boston.ZONE, **({city.name: city.story.zone} if city else {})}
+    first = len(east.scenes) if east else 0
+    scenes = first + (len(city.entries) if city else 0)
+    zones = {} if utc else {boston.JURISDICTION: boston.ZONE, **({city.name: city.story.zone} if city else {})}
 
     def show(at: datetime, played: int) -> None:
         nonlocal last
         if not quiet and time.monotonic() - last > 0.25:
             last = time.monotonic()
-            live.update(board(feed, at, played / scenes if scenes else 1.0, zones))
+            playing = city.name if city and played > first else boston.JURISDICTION if east else ""
+            live.update(board(feed, at, played / scenes if scenes else 1.0, zones.get(playing), zones))
 
     return show

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import tzinfo
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from duban.moves import Kind
+from duban_cli.output import shown_at
 from duban_cli.simulation.figures import Figures, Lapse, Punctuality
 from duban_cli.simulation.replay import Comparison
 
@@ -35,8 +37,8 @@ def show(figures: Figures, pack: str, console: Console) -> None:
     _print(console, _rates("unit", figures.units))
 
 
-def show_comparison(found: Comparison, console: Console) -> None:
-    """What another pack makes of the same facts, beside what was."""
+def show_comparison(found: Comparison, console: Console, zone: tzinfo | None) -> None:
+    """What another pack makes of the same facts, beside what was; instants are shown in ``zone``."""
     before, after = found.before, found.after
     sides = [
         ("problems", len(before.of_kind(Kind.PROBLEM)), len(after.of_kind(Kind.PROBLEM))),
@@ -46,7 +48,9 @@ def show_comparison(found: Comparison, console: Console) -> None:
     ]
     _print(console, _table(("", "before", "after"), sides))
     _print(console, _punctuality(before, after))
-    changes = [(one.number, _WORDS[one.what], _lapses(one.before), _lapses(one.after)) for one in found.changes]
+    changes = [
+        (one.number, _WORDS[one.what], _lapses(one.before, zone), _lapses(one.after, zone)) for one in found.changes
+    ]
     if changes:
         _print(console, _table(("problem", "what", "before", "after"), changes, left=4))
     else:
@@ -55,7 +59,7 @@ def show_comparison(found: Comparison, console: Console) -> None:
         console.print(escape(f"{acts} acts of {was}, the lead then, are taken as acts of {is_}, the lead now"))
     _refused_acts(after, console)
     for act in after.refused_acts:
-        said = f"{act.at:%Y-%m-%d %H:%M}Z {act.action} by {act.unit} on {act.problem_id}: {act.code}: {act.reason}"
+        said = f"{shown_at(act.at, zone)} {act.action} by {act.unit} on {act.problem_id}: {act.code}: {act.reason}"
         console.print(f"  {escape(said)}")
 
 
@@ -89,8 +93,8 @@ def _rate(one: Punctuality) -> str:
     return "–" if one.rate is None else f"{one.rate:.1%}"
 
 
-def _lapses(lapses: Iterable[Lapse]) -> str:
-    return "; ".join(f"{one.name} {one.at:%Y-%m-%d %H:%M}Z" for one in lapses) or "–"
+def _lapses(lapses: Iterable[Lapse], zone: tzinfo | None) -> str:
+    return "; ".join(f"{one.name} {shown_at(one.at, zone)}" for one in lapses) or "–"
 
 
 def _table(titles: tuple[str, ...], rows: Iterable[tuple[object, ...]], left: int = 1) -> Table:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from hashlib import sha256
 from itertools import groupby
 from typing import Final
@@ -85,9 +85,14 @@ class Draw(BaseModel):
     @property
     def reason(self) -> str:
         """Why a drawn problem is checked, with all that it takes to draw again."""
+        return self.told(self.at.tzinfo)
+
+    def told(self, zone: tzinfo | None) -> str:
+        """The same with its instant in ``zone``, to the last digit, as ``--as-of`` takes it."""
         return (
-            f"draw {self.draw} with the seed {self.seed} as of {self.at.isoformat()}: {len(self.drawn)} drawn of "
-            f"{self.candidates} candidates, {len(self.spared)} spared, {len(self.checked)} drawn before"
+            f"draw {self.draw} with the seed {self.seed} as of {self.at.astimezone(zone).isoformat()}: "
+            f"{len(self.drawn)} drawn of {self.candidates} candidates, "
+            f"{len(self.spared)} spared, {len(self.checked)} drawn before"
         )
 
 
