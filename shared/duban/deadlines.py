@@ -43,12 +43,12 @@ def _running(
     for owing in owed(record, rules):
         obligation, since, part, owner = owing
         climbed = _climbed(record, owing)
-        kept = carried.get((obligation.id, part))
-        if kept and _still_holds(kept, record, obligation, since, climbed):
-            yield kept if kept.owner == owner else kept.model_copy(update={"owner": owner})
+        previous = carried.get((obligation.id, part))
+        if previous and _still_holds(previous, record, obligation, since, climbed):
+            yield previous if previous.owner == owner else previous.model_copy(update={"owner": owner})
         else:
-            same_clock = kept and kept.generation == since.version and obligation.until is None
-            known = kept.lapse_at if kept and same_clock else None
+            same_clock = previous and previous.generation == since.version and obligation.until is None
+            known = previous.lapse_at if previous and same_clock else None
             yield from _next_level(record, owing, climbed, rules, known)
 
 
@@ -118,11 +118,11 @@ def _owners(record: LedgerRecord, obligation: Obligation, rules: Rules) -> Itera
         yield None, rules.unit_of(record, obligation.owner)
 
 
-def _still_holds(kept: Deadline, record: LedgerRecord, obligation: Obligation, since: Mark, climbed: int) -> bool:
+def _still_holds(deadline: Deadline, record: LedgerRecord, obligation: Obligation, since: Mark, climbed: int) -> bool:
     """Whether a deadline that the state carries need not be counted again."""
-    if obligation.until is not None or kept.generation != since.version or kept.level <= climbed:
+    if obligation.until is not None or deadline.generation != since.version or deadline.level <= climbed:
         return False
-    return not (kept.due_at < kept.lapse_at <= _now_in(record))
+    return not (deadline.due_at < deadline.lapse_at <= _now_in(record))
 
 
 def _now_in(record: LedgerRecord) -> datetime:

@@ -40,14 +40,14 @@ def openings(rules: Rules, after: datetime, until: datetime) -> Iterator[Opening
 
     Nothing opens before the day on which the policy takes effect.
     """
-    found = [
+    due = [
         Opening(opens_at, duty.id, unit, lapse_at(duty, opens_at, rules))
         for duty in rules.pack.duties
         if duty.schedule.every is not Every.NEVER
         for opens_at in _instants(duty.schedule, rules, after, until)
         for unit in rules.owing(duty)
     ]
-    yield from sorted(found)
+    yield from sorted(due)
 
 
 def lapse_at(duty: Duty, opens_at: datetime, rules: Rules) -> datetime:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def connection(settings: Settings, client_id: str) -> dict[str, Any]:
     """The arguments that every Kafka client of a service takes."""
-    found: dict[str, Any] = {
+    options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka.split(","),
         "client_id": client_id,
         "security_protocol": settings.kafka_security,
@@ -22,12 +22,12 @@ def connection(settings: Settings, client_id: str) -> dict[str, Any]:
         "request_timeout_ms": int(settings.publish_timeout * 1000),
     }
     if settings.kafka_security.endswith("SSL"):
-        found["ssl_context"] = ssl.create_default_context(cafile=settings.kafka_ca)
+        options["ssl_context"] = ssl.create_default_context(cafile=settings.kafka_ca)
     if settings.kafka_security.startswith("SASL"):
-        found["sasl_mechanism"] = settings.kafka_mechanism
-        found["sasl_plain_username"] = settings.kafka_user
-        found["sasl_plain_password"] = settings.kafka_password.get_secret_value() if settings.kafka_password else None
-    return found
+        options["sasl_mechanism"] = settings.kafka_mechanism
+        options["sasl_plain_username"] = settings.kafka_user
+        options["sasl_plain_password"] = settings.kafka_password.get_secret_value() if settings.kafka_password else None
+    return options
 
 
 async def durability(settings: Settings, topics: Iterable[str]) -> str:
@@ -50,8 +50,8 @@ async def durability(settings: Settings, topics: Iterable[str]) -> str:
             replicas += [len(partition["replicas"]) for partition in topic["partitions"]]
         if min(replicas, default=1) == 1:
             return "single broker: accepted means written by that broker"
-        wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-        replies: list[Any] = await admin.describe_configs(wanted)
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        replies: list[Any] = await admin.describe_configs(resources)
         entries = [entry for reply in replies for resource in reply.resources for entry in resource[4]]
         in_sync = min((int(entry[1]) for entry in entries if entry[0] == "min.insync.replicas"), default=1)
         return f"acks=all, replication factor {min(replicas)}, min.insync.replicas {in_sync}"

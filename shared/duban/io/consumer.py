@@ -181,13 +181,13 @@ class Runner:
     async def _fetch(self, consumer: AIOKafkaConsumer) -> Fetched:
         for delay in islice(backoff(), _FETCH_TRIES):
             try:
-                found: Fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.batch_size)
+                fetched: Fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.batch_size)
             except KafkaError as error:
                 # aiokafka goes on by itself after most of these; when it does not, the process must start anew.
                 _log.warning("fetch failed", group=self.group, error=repr(error))
                 await asyncio.sleep(delay)
             else:
-                return found
+                return fetched
         raise Unavailable(f"{self.group}: {_FETCH_TRIES} fetches in a row failed; the log says why")
 
     async def _work_on(self, consumer: AIOKafkaConsumer, fetched: Fetched) -> None:
@@ -220,7 +220,7 @@ class Runner:
         """
         for delay in backoff():
             try:
-                found = await action()
+                result = await action()
             except Exception as error:
                 away = dependency(error)
                 if away is None:
@@ -230,7 +230,7 @@ class Runner:
                 self._waiting_for = away
             else:
                 self._waiting_for = None
-                return found
+                return result
             await self._rest(delay)
         raise AssertionError("back-off never ends")
 

@@ -129,8 +129,8 @@ class _BodyLimit(RequestBodyLimitMiddleware):
     """Counts what arrives. Starlette answers in plain text where the length was said before; this answers first."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        said = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
-        if said.isdigit() and int(said) > self.max_body_size:
+        length = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
+        if length.isdigit() and int(length) > self.max_body_size:
             await _too_large(self.max_body_size)(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)

@@ -66,18 +66,18 @@ def carried_by(package: str) -> list[Migration]:
     Raises:
         MigrationError: numbers that do not run 1, 2, 3 …, or a file that is not named as it should.
     """
-    found = []
+    migrations = []
     for entry in files(package).iterdir():
         if entry.name.endswith(".sql"):
             match = _FILE.fullmatch(entry.name)
             if match is None:
                 raise MigrationError(f"{package}/{entry.name}: name it NNNN_words_with_underscores.sql")
-            found.append(Migration(int(match[1]), match[2], entry.read_text(encoding="utf-8")))
-    found.sort(key=lambda migration: migration.number)
-    numbers = [migration.number for migration in found]
-    if numbers != list(range(1, len(found) + 1)):
+            migrations.append(Migration(int(match[1]), match[2], entry.read_text(encoding="utf-8")))
+    migrations.sort(key=lambda migration: migration.number)
+    numbers = [migration.number for migration in migrations]
+    if numbers != list(range(1, len(migrations) + 1)):
         raise MigrationError(f"{package}: numbers must run from 1 without a gap or a double, not {numbers}")
-    return found
+    return migrations
 
 
 async def _applied(connection: asyncpg.Connection[asyncpg.Record], schema: str) -> dict[int, str]:

@@ -219,10 +219,10 @@ async def _places(producer: AIOKafkaProducer, records: Sequence[Publishable], se
 def _by_partition(
     places: Sequence[TopicPartition], records: Sequence[Publishable]
 ) -> dict[TopicPartition, list[Publishable]]:
-    found: dict[TopicPartition, list[Publishable]] = defaultdict(list)
+    batches: dict[TopicPartition, list[Publishable]] = defaultdict(list)
     for place, record in zip(places, records, strict=True):
-        found[place].append(record)
-    return found
+        batches[place].append(record)
+    return batches
 
 
 async def _partitions(producer: AIOKafkaProducer, topic: str, seconds: float) -> int:

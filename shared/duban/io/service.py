@@ -75,10 +75,10 @@ class Shell(Generic[S]):
         on_revoked: OnPartitions | None = None,
     ) -> Runner:
         """A runner over ``sources`` that is run with the service and that ``/readyz`` watches."""
-        found = Runner(self.settings, group, sources, self.publisher, on_assigned, on_revoked)
-        self.health.check(f"assigned {found.group}", lambda: found.ready)
-        self.run(found)
-        return found
+        runner = Runner(self.settings, group, sources, self.publisher, on_assigned, on_revoked)
+        self.health.check(f"assigned {runner.group}", lambda: runner.ready)
+        self.run(runner)
+        return runner
 
     def run(self, part: Part) -> None:
         """Run ``part`` with the service, and stop it with the service."""

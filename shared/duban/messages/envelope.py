@@ -137,11 +137,11 @@ def decode(key: bytes | None, value: bytes | None, headers: Headers, types: Mapp
     """
     if value is None:
         raise Undecodable("empty", "the record has no value")
-    found = dict(headers)
-    if (found.get("content-type") or b"").lower().startswith(b"application/cloudevents"):
+    by_name = dict(headers)
+    if (by_name.get("content-type") or b"").lower().startswith(b"application/cloudevents"):
         attributes, data = _structured(value)
     else:
-        attributes = {name: _text(header, found[header] or b"") for name, header in _HEADERS if header in found}
+        attributes = {name: _text(header, by_name[header] or b"") for name, header in _HEADERS if header in by_name}
         data = value
     return _message(key, attributes, data, types)
 

@@ -49,7 +49,7 @@ class LedgerEvent(Payload):
 
     @model_validator(mode="after")
     def _one_record(self) -> Self:
-        if sum(one is not None for one in (self.problem, self.duty, self.listing, self.reward)) != 1:
+        if sum(record is not None for record in (self.problem, self.duty, self.listing, self.reward)) != 1:
             raise ValueError("carries just one record: a problem, a duty, a listing or a reward")
         return self
 

@@ -28,11 +28,11 @@ def normalised(code: str) -> str:
         ValueError: it is no claim code; the code itself is not repeated, because a mistyped one is nearly a secret.
     """
     typed = unicodedata.normalize("NFKC", code).upper()
-    kept = "".join(one for one in typed if not one.isspace() and unicodedata.category(one) not in ("Pd", "Cf"))
-    plain = kept.translate(_MISREAD)
+    text = "".join(sign for sign in typed if not sign.isspace() and unicodedata.category(sign) not in ("Pd", "Cf"))
+    plain = text.translate(_MISREAD)
     if len(plain) != CHARACTERS:
         raise ValueError(f"a claim code has {CHARACTERS} letters and digits, this has {len(plain)}; copy it whole")
-    strange = [place for place, one in enumerate(plain, start=1) if one not in ALPHABET]
+    strange = [place for place, sign in enumerate(plain, start=1) if sign not in ALPHABET]
     if strange:
         raise ValueError(f"character {strange[0]} stands in no claim code; they are made of {ALPHABET}")
     return plain

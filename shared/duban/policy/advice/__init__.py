@@ -38,12 +38,14 @@ def advice(pack: PolicyPack, calendar: Calendar | None) -> list[Advice]:
 
     Without a ``calendar`` durations are not compared.
     """
-    found = [one for adviser in ADVISERS for one in adviser(pack)]
+    entries = [entry for adviser in ADVISERS for entry in adviser(pack)]
     if calendar is not None:
-        found += [one for timekeeper in TIMEKEEPERS for one in timekeeper(pack, Times(calendar))]
+        entries += [entry for timekeeper in TIMEKEEPERS for entry in timekeeper(pack, Times(calendar))]
     places = list(type(pack).model_fields)
     order = {path: index for index, path in enumerate(places)}
-    return sorted(found, key=lambda one: (one.severity == "note", order.get(one.path.split(".")[0], len(order))))
+    return sorted(
+        entries, key=lambda entry: (entry.severity == "note", order.get(entry.path.split(".")[0], len(order)))
+    )
 
 
 #: What the entries say together.

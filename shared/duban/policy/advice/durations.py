@@ -26,10 +26,10 @@ class Times:
 
     def ends(self, within: Within) -> list[datetime | None]:
         """When ``within`` ends, from each moment; None beyond the calendar's years."""
-        found = self._ends.get(within)
-        if found is None:
-            found = self._ends[within] = [self._end(moment, within) for moment in self.moments]
-        return found
+        ends = self._ends.get(within)
+        if ends is None:
+            ends = self._ends[within] = [self._end(moment, within) for moment in self.moments]
+        return ends
 
     def _end(self, moment: datetime, within: Within) -> datetime | None:
         try:
@@ -37,9 +37,9 @@ class Times:
         except CalendarError:
             return None
 
-    def share_longer(self, one: Within, other: Within, *, or_equal: bool = False) -> float:
+    def share_longer(self, within: Within, other: Within, *, or_equal: bool = False) -> float:
         """From how many of the moments ``one`` ends after ``other``, from 0 to 1."""
-        pairs = [(a, b) for a, b in zip(self.ends(one), self.ends(other), strict=True) if a and b]
+        pairs = [(a, b) for a, b in zip(self.ends(within), self.ends(other), strict=True) if a and b]
         return sum(a > b or (or_equal and a == b) for a, b in pairs) / len(pairs) if pairs else 0.0
 
     def share_silent(self, within: Within, before: Within) -> float:
@@ -108,15 +108,15 @@ def limits_longer_than_the_overall_one(pack: PolicyPack, times: Times) -> Iterat
                 yield Advice("longer_than_overall", f"obligations.{index}.within", words, severity)
 
 
-def _contains(whole: Obligation, one: Obligation) -> bool:
+def _contains(whole: Obligation, part: Obligation) -> bool:
     """Whether ``whole`` runs all the while that ``one`` does, for the same problems, from no later a start."""
     return (
         {occasion.event for occasion in whole.since} <= {"registered", "reopened", "reported"}
         and Occasion("registered") in whole.since
         and not (whole.met_by or whole.flags or whole.rectification)
-        and set(one.running) <= set(whole.running)
-        and _meet(whole.categories, one.categories)
-        and _meet(whole.channels, one.channels)
+        and set(part.running) <= set(whole.running)
+        and _meet(whole.categories, part.categories)
+        and _meet(whole.channels, part.channels)
     )
 
 

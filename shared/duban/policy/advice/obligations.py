@@ -19,8 +19,8 @@ def categories_without_a_limit(pack: PolicyPack) -> Iterator[Advice]:
     limits = [obligation for obligation in pack.obligations if _limits_the_work(obligation)]
     for index, category in enumerate(pack.categories):
         mine = [limit for limit in limits if not limit.categories or category.id in limit.categories]
-        heard = {channel for one in mine for channel in one.channels}
-        if any(not one.channels for one in mine):
+        heard = {channel for obligation in mine for channel in obligation.channels}
+        if any(not obligation.channels for obligation in mine):
             continue
         unheard = [channel.id for channel in pack.channels if channel.id not in heard]
         if unheard:
@@ -29,10 +29,17 @@ def categories_without_a_limit(pack: PolicyPack) -> Iterator[Advice]:
             yield Advice("category_without_limit", f"categories.{index}", words)
 
 
-def _limits_the_work(one: Obligation) -> bool:
+def _limits_the_work(obligation: Obligation) -> bool:
     """Whether it ends the work some day: a call for progress starts anew with each answer."""
-    always = not (one.flags or one.rectification or one.met_by or Occasion("progressed") in one.since)
-    return always and one.within is not None and one.owner == "@lead" and Status.UNDERWAY in one.running
+    always = not (
+        obligation.flags or obligation.rectification or obligation.met_by or Occasion("progressed") in obligation.since
+    )
+    return (
+        always
+        and obligation.within is not None
+        and obligation.owner == "@lead"
+        and Status.UNDERWAY in obligation.running
+    )
 
 
 def statuses_nobody_watches(pack: PolicyPack) -> Iterator[Advice]:
@@ -74,13 +81,13 @@ def _passed_through(pack: PolicyPack) -> set[Status]:
 
 
 def _reachable(starts: Iterable[Status]) -> set[Status]:
-    found, ahead = set(starts), list(starts)
+    reachable, ahead = set(starts), list(starts)
     while ahead:
         at = ahead.pop()
-        new = {end for (start, _), end in _MOVES.items() if start is at} - found
-        found |= new
+        new = {end for (start, _), end in _MOVES.items() if start is at} - reachable
+        reachable |= new
         ahead += new
-    return found
+    return reachable
 
 
 def levels_cut_off(pack: PolicyPack) -> Iterator[Advice]:

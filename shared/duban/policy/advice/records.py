@@ -38,11 +38,11 @@ def lists(pack: PolicyPack) -> Iterator[Advice]:
             yield Advice("list_without_term", path, words, "note")
 
 
-def _severity(pack: PolicyPack, kept: ListRule) -> Severity:
+def _severity(pack: PolicyPack, list_rule: ListRule) -> Severity:
     """Rights weigh where an enterprise is burdened: a list of praise, or one of public bodies, may do without."""
-    burdens = bool(kept.bars) or any(measure.opens == kept.id for measure in pack.measures)
-    spares = any(draw.spares == kept.id for draw in pack.draws)
-    return "warning" if burdens and not spares and kept.of == "enterprise" else "note"
+    burdens = bool(list_rule.bars) or any(measure.opens == list_rule.id for measure in pack.measures)
+    spares = any(draw.spares == list_rule.id for draw in pack.draws)
+    return "warning" if burdens and not spares and list_rule.of == "enterprise" else "note"
 
 
 def rewards(pack: PolicyPack) -> Iterator[Advice]:

@@ -32,8 +32,8 @@ def gaps(pack: PolicyPack) -> Iterator[Advice]:
 
 
 def _where(areas: tuple[str | None, ...]) -> str:
-    named = [area for area in areas if area is not None]
-    parts = [f"in {some(named)}"] if named else []
+    inside = [area for area in areas if area is not None]
+    parts = [f"in {some(inside)}"] if inside else []
     return " or ".join([*parts, *(["without an area"] if None in areas else [])])
 
 
@@ -47,30 +47,30 @@ def _takes(line: Responsibility, area: str | None, around: dict[str, list[str]])
 def _lineages(pack: PolicyPack) -> dict[str, list[str]]:
     """Each area with those it lies in, itself first."""
     parents = {area.id: area.parent for area in pack.areas}
-    found: dict[str, list[str]] = {}
+    lineages: dict[str, list[str]] = {}
     for area in parents:
         lineage, at = [area], parents[area]
         while at is not None and at not in lineage:
             lineage.append(at)
             at = parents.get(at)
-        found[area] = lineage
-    return found
+        lineages[area] = lineage
+    return lineages
 
 
 def overlaps(pack: PolicyPack) -> Iterator[Advice]:
     """Lines that an earlier line takes something from; an exception before its rule is meant so."""
     around = _lineages(pack)
     everything = ({category.id for category in pack.categories}, set(around), {channel.id for channel in pack.channels})
-    taken = [_extent(line, everything, around) for line in pack.responsibility_list]
-    for later, mine in enumerate(taken):
-        said, meant = [], True
-        for earlier, theirs in enumerate(taken[:later]):
+    extents = [_extent(line, everything, around) for line in pack.responsibility_list]
+    for later, mine in enumerate(extents):
+        earlier_lines, meant = [], True
+        for earlier, theirs in enumerate(extents[:later]):
             shared = [ours & other for ours, other in zip(mine, theirs, strict=True)]
             if shared[0] and shared[2] and (shared[1] or not around):
-                said.append(f"responsibility_list.{earlier} ({_scope(shared, everything)})")
+                earlier_lines.append(f"responsibility_list.{earlier} ({_scope(shared, everything)})")
                 meant = meant and all(other <= ours for ours, other in zip(mine, theirs, strict=True))
-        if said:
-            words = f"earlier lines take part of it first: {some(said, most=3)}"
+        if earlier_lines:
+            words = f"earlier lines take part of it first: {some(earlier_lines, most=3)}"
             yield Advice("overlap", f"responsibility_list.{later}", words, "note" if meant else "warning")
 
 

@@ -42,15 +42,15 @@ def _texts(key: str, value: Any) -> Iterator[tuple[str, str]]:
 
 def never_used(pack: PolicyPack) -> Iterator[Advice]:
     """Units, measures and ladders that nothing refers to."""
-    named = list(leaves(pack))
-    units = {leaf for section, key, leaf in named if section != "areas" and (section, key) != ("units", "roles")}
+    references = list(leaves(pack))
+    units = {leaf for section, key, leaf in references if section != "areas" and (section, key) != ("units", "roles")}
     units |= {area.unit for area in pack.areas if area.unit}
     for index, unit in enumerate(pack.units):
         if unit.id not in units and units.isdisjoint(unit.roles):
             words = f"nothing refers to {unit.id}: it can be given no problem and told of none"
             yield Advice("unit_unused", f"units.{index}", words)
     for section, key in (("measures", "measure"), ("ladders", "ladder")):
-        used = {leaf for found, field, leaf in named if key in field or found not in _KNOWN}
+        used = {leaf for chapter, field, leaf in references if key in field or chapter not in _KNOWN}
         for index, entry in enumerate(getattr(pack, section)):
             if entry.id not in used:
                 yield Advice(f"{key}_unused", f"{section}.{index}", f"nothing uses the {key} {entry.id}")
@@ -70,9 +70,9 @@ def liaisons(pack: PolicyPack) -> Iterator[Advice]:
 
 def _can_lead(pack: PolicyPack) -> set[str]:
     """The units that a problem may be given to."""
-    named = {unit for line in pack.responsibility_list for unit in (line.lead, *line.co)} | set(pack.always_responsible)
-    territory = {area.unit for area in pack.areas if area.unit} if TERRITORIAL in named else set()
-    return (named | territory | {pack.office, pack.fallback.unit}) & {unit.id for unit in pack.units}
+    units = {unit for line in pack.responsibility_list for unit in (line.lead, *line.co)} | set(pack.always_responsible)
+    territory = {area.unit for area in pack.areas if area.unit} if TERRITORIAL in units else set()
+    return (units | territory | {pack.office, pack.fallback.unit}) & {unit.id for unit in pack.units}
 
 
 def superiors(pack: PolicyPack) -> Iterator[Advice]:

@@ -40,21 +40,21 @@ def strangers(
         "units": {*units, "@units"}, "categories": {*categories}, "channels": {*channels}, "duties": {*duties},
         "roles of the units": {*roles},
     }  # fmt: skip
-    named: list[tuple[str, str, Iterable[str]]] = []
+    references: list[tuple[str, str, Iterable[str]]] = []
     if assessment is not None:
-        named += [("assessment.units", "units", assessment.units)]
-        named += [("assessment.roles", "roles of the units", assessment.roles)]
-        named += [("assessment.own_channels", "channels", assessment.own_channels)]
+        references += [("assessment.units", "units", assessment.units)]
+        references += [("assessment.roles", "roles of the units", assessment.roles)]
+        references += [("assessment.own_channels", "channels", assessment.own_channels)]
         for i, indicator in enumerate(assessment.indicators):
-            named += [(f"assessment.indicators.{i}.duties", "duties", indicator.duties)]
+            references += [(f"assessment.indicators.{i}.duties", "duties", indicator.duties)]
     for i, bulletin in enumerate(bulletins):
-        named += [(f"bulletins.{i}.recipients", "units", bulletin.recipients)]
-        named += [(f"bulletins.{i}.only.categories", "categories", bulletin.only.categories)]
+        references += [(f"bulletins.{i}.recipients", "units", bulletin.recipients)]
+        references += [(f"bulletins.{i}.only.categories", "categories", bulletin.only.categories)]
         if bulletin.kind is BulletinKind.SCORES and assessment is None:
             yield f"bulletins.{i}.kind", "there are no scores without an `assessment`"
         if bulletin.id in {other.id for other in bulletins[:i]}:
             yield f"bulletins.{i}.id", f"the id {bulletin.id} stands twice"
-    for path, section, names in named:
+    for path, section, names in references:
         yield from unknown_in(path, names, known[section], section)
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 Breach = tuple[str, str]
 
 
-def unknown(named: Iterable[Breach], known: set[str], section: str) -> Iterator[Breach]:
+def unknown(references: Iterable[Breach], known: set[str], section: str) -> Iterator[Breach]:
     """Each of ``named`` (where it stands, and the name) that is not among ``known``, which make up ``section``."""
-    for path, name in named:
+    for path, name in references:
         if name not in known:
             yield path, f"{name} is not among the {section}"
 

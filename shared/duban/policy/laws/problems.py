@@ -30,14 +30,14 @@ def ids_are_unique(pack: PolicyPack) -> Iterator[Breach]:
 
 def units_are_known(pack: PolicyPack) -> Iterator[Breach]:
     units = {unit.id for unit in pack.units}
-    named = [("office", pack.office), ("fallback.unit", pack.fallback.unit)]
-    named += [(f"units.{i}.parent", unit.parent) for i, unit in enumerate(pack.units) if unit.parent]
-    named += [(f"areas.{i}.unit", area.unit) for i, area in enumerate(pack.areas) if area.unit]
+    references = [("office", pack.office), ("fallback.unit", pack.fallback.unit)]
+    references += [(f"units.{i}.parent", unit.parent) for i, unit in enumerate(pack.units) if unit.parent]
+    references += [(f"areas.{i}.unit", area.unit) for i, area in enumerate(pack.areas) if area.unit]
     for i, line in enumerate(pack.responsibility_list):
-        named += [(f"responsibility_list.{i}.lead", line.lead)]
-        named += [(f"responsibility_list.{i}.co.{j}", unit) for j, unit in enumerate(line.co)]
-    named += [(f"always_responsible.{i}", unit) for i, unit in enumerate(pack.always_responsible)]
-    for path, unit in named:
+        references += [(f"responsibility_list.{i}.lead", line.lead)]
+        references += [(f"responsibility_list.{i}.co.{j}", unit) for j, unit in enumerate(line.co)]
+    references += [(f"always_responsible.{i}", unit) for i, unit in enumerate(pack.always_responsible)]
+    for path, unit in references:
         if unit not in units and unit != TERRITORIAL:
             yield path, f"{unit} is not among the units"
 
@@ -138,8 +138,8 @@ def ladders_climb(pack: PolicyPack) -> Iterator[Breach]:
             yield f"ladders.{i}", "has no level at the lapse: what lapses would never escalate"
 
 
-def _unreachable(path: str, named: Iterable[str], units: set[str]) -> Iterator[Breach]:
-    for index, recipient in enumerate(named):
+def _unreachable(path: str, recipients: Iterable[str], units: set[str]) -> Iterator[Breach]:
+    for index, recipient in enumerate(recipients):
         if recipient not in units and recipient not in RELATIVE:
             yield f"{path}.{index}", f"{recipient} is neither a unit nor one of {', '.join(RELATIVE)}"
 
@@ -222,10 +222,10 @@ def look_back_has_somebody(pack: PolicyPack) -> Iterator[Breach]:
         yield from _signers("look_back.by", pack.look_back.by, signers)
 
 
-def _signers(path: str, named: Iterable[str], known: set[str]) -> Iterator[Breach]:
-    for index, one in enumerate(named):
-        if one not in known and one not in ("@office", "@sponsor"):
-            yield f"{path}.{index}", f"{one} is neither a unit nor a role of one, nor @office or @sponsor"
+def _signers(path: str, signers: Iterable[str], known: set[str]) -> Iterator[Breach]:
+    for index, signer in enumerate(signers):
+        if signer not in known and signer not in ("@office", "@sponsor"):
+            yield f"{path}.{index}", f"{signer} is neither a unit nor a role of one, nor @office or @sponsor"
 
 
 def triggers_can_fire(pack: PolicyPack) -> Iterator[Breach]:

@@ -15,28 +15,28 @@ PROVED = ("verified", "struck_off")
 
 
 def opened_names_are_told_apart(pack: PolicyPack) -> Iterator[Breach]:
-    taken = {duty.id: f"duties.{i}" for i, duty in enumerate(pack.duties)}
+    places = {duty.id: f"duties.{i}" for i, duty in enumerate(pack.duties)}
     for section in ("lists", "rewards"):
-        for i, one in enumerate(getattr(pack, section)):
-            if one.id in taken:
-                yield f"{section}.{i}.id", f"the id {one.id} stands at {taken[one.id]} already: `opens` names both"
-            taken.setdefault(one.id, f"{section}.{i}")
+        for i, entry in enumerate(getattr(pack, section)):
+            if entry.id in places:
+                yield f"{section}.{i}.id", f"the id {entry.id} stands at {places[entry.id]} already: `opens` names both"
+            places.setdefault(entry.id, f"{section}.{i}")
 
 
 def lists_and_rewards_have_somebody(pack: PolicyPack) -> Iterator[Breach]:
-    named: list[tuple[str, str]] = []
+    references: list[tuple[str, str]] = []
     climbed: list[tuple[str, str]] = []
     for i, list_rule in enumerate(pack.lists):
-        named.append((f"lists.{i}.keeper", list_rule.keeper))
+        references.append((f"lists.{i}.keeper", list_rule.keeper))
         if list_rule.appeal is not None:
-            named.append((f"lists.{i}.appeal.to", list_rule.appeal.to))
+            references.append((f"lists.{i}.appeal.to", list_rule.appeal.to))
             climbed.append((f"lists.{i}.appeal.ladder", list_rule.appeal.ladder))
             if list_rule.appeal.to == list_rule.keeper:
                 yield f"lists.{i}.appeal.to", "keeps the list itself; an appeal is decided by somebody else"
     for i, reward_rule in enumerate(pack.rewards):
-        named += [(f"rewards.{i}.by", reward_rule.by), (f"rewards.{i}.pays", reward_rule.pays)]
+        references += [(f"rewards.{i}.by", reward_rule.by), (f"rewards.{i}.pays", reward_rule.pays)]
         climbed.append((f"rewards.{i}.ladder", reward_rule.ladder))
-    yield from unknown(named, {unit.id for unit in pack.units}, "units")
+    yield from unknown(references, {unit.id for unit in pack.units}, "units")
     yield from unknown(climbed, {ladder.id for ladder in pack.ladders}, "ladders")
 
 
@@ -101,8 +101,8 @@ def draws_lead_to_a_check(pack: PolicyPack) -> Iterator[Breach]:
             ("channels", draw.channels, channels),
             ("never_spares", draw.never_spares, channels),
         ):
-            named = [(f"draws.{i}.{field}.{j}", name) for j, name in enumerate(names)]
-            yield from unknown(named, known, "categories" if field == "categories" else "channels")
+            references = [(f"draws.{i}.{field}.{j}", name) for j, name in enumerate(names)]
+            yield from unknown(references, known, "categories" if field == "categories" else "channels")
 
 
 LAWS = (

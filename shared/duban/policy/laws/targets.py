@@ -25,8 +25,8 @@ def strangers(
     for i, target in enumerate(targets):
         if target.id in {other.id for other in targets[:i]}:
             yield f"targets.{i}.id", f"the id {target.id} stands twice"
-        named = [("lead", target.lead), *((f"co.{j}", unit) for j, unit in enumerate(target.co))]
-        yield from unknown(((f"targets.{i}.{path}", unit) for path, unit in named), known, "units")
+        references = [("lead", target.lead), *((f"co.{j}", unit) for j, unit in enumerate(target.co))]
+        yield from unknown(((f"targets.{i}.{path}", unit) for path, unit in references), known, "units")
     for i, bulletin in enumerate(bulletins):
         if bulletin.kind is BulletinKind.TARGETS and not targets:
             yield f"bulletins.{i}.kind", "there is nothing to hold readings against without `targets`"

@@ -27,8 +27,8 @@ def texts_can_be_filled(pack: PolicyPack) -> Iterator[Breach]:
 
 def _fields(path: str, template: str, known: Mapping[str, object]) -> Iterator[Breach]:
     try:
-        named = [field for _, field, _, _ in Formatter().parse(template) if field is not None]
-        strange = [field for field in named if field not in known]
+        fields = [field for _, field, _, _ in Formatter().parse(template) if field is not None]
+        strange = [field for field in fields if field not in known]
         if not strange:
             template.format(**known)
     except (ValueError, LookupError) as error:

@@ -179,7 +179,7 @@ class Bulletin(Founded):
     @property
     def headings(self) -> tuple[Heading, ...]:
         """The columns named, else the usual ones of the kind."""
-        return self.columns or tuple(Heading(column=one) for one in USUAL[self.kind])
+        return self.columns or tuple(Heading(column=column) for column in USUAL[self.kind])
 
 
 def _once(what: str, names: Iterable[str]) -> None:

@@ -109,13 +109,13 @@ class Trigger(Founded):
 OF_SOMETHING = ("flagged", "referred", "received")
 
 
-def _occasion(said: object) -> object:
+def _occasion(value: object) -> object:
     """The occasion that a pack writes as one word: ``flagged:hard``."""
-    if not isinstance(said, str):
-        return said
-    event, colon, of = said.partition(":")
+    if not isinstance(value, str):
+        return value
+    event, colon, of = value.partition(":")
     if event not in OF_PROBLEMS or (of and event not in OF_SOMETHING) or (colon and not of):
-        raise ValueError(f"{said} is no event; the events are {', '.join(OF_PROBLEMS)}")
+        raise ValueError(f"{value} is no event; the events are {', '.join(OF_PROBLEMS)}")
     return Occasion(event, of or None)
 
 
