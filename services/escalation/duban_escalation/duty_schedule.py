@@ -55,8 +55,8 @@ class Opener:
         await self._schedules.set_opened_until({rules.pack.jurisdiction: until for rules in self._with_duties(until)})
 
     def _with_duties(self, now: datetime) -> list[Rules]:
-        found = (self._library.current(jurisdiction, now) for jurisdiction in self._library.jurisdictions)
-        return [rules for rules in found if rules is not None and rules.pack.duties]
+        in_force = (self._library.current(jurisdiction, now) for jurisdiction in self._library.jurisdictions)
+        return [rules for rules in in_force if rules is not None and rules.pack.duties]
 
 
 class OpeningLoop:

@@ -102,16 +102,16 @@ class ProblemHandler:
         writing, notices = Writing(), list[Record]()
         newest: dict[UUID, tuple[AnyRecord, int]] = {}
         refusals: list[tuple[UUID, Refused]] = []
-        for one in batch:
-            data = one.message.data
+        for delivery in batch:
+            data = delivery.message.data
             if isinstance(data, LedgerEvent):
                 notices += self._take(data, writing)
                 held = data.record
                 known = newest.get(held.id)
                 if known is None or known[0].version < held.version:
-                    newest[held.id] = (held, one.partition)
+                    newest[held.id] = (held, delivery.partition)
             elif data.command_type == Escalate.TYPE:
-                refusals.append((UUID(one.message.subject), data))
+                refusals.append((UUID(delivery.message.subject), data))
         for held, partition in newest.values():
             writing.heads[held.id] = held.version
             writing.armed += armed(held, partition)
@@ -143,10 +143,14 @@ class ProblemHandler:
         changed: dict[UUID, Armed] = {}
         for problem_id, refused in refusals:
             held = standing.get(problem_id, Standing(0, ()))
-            for one in held.armed:
-                again = fired_anew(one, refused, held.version, now) if str(one.command) == refused.command else None
+            for deadline in held.armed:
+                again = (
+                    fired_anew(deadline, refused, held.version, now)
+                    if str(deadline.command) == refused.command
+                    else None
+                )
                 if again is not None:
-                    changed[one.command] = again
+                    changed[deadline.command] = again
         await self._deadlines.rearm(changed)
         return changed.values()
 
@@ -157,12 +161,15 @@ class ProblemHandler:
         """
         now = self._clock.now()
         until = max(now, self._sweep.reach)
-        late = {one.problem_id for one in suspects if one.fire_at <= until}
-        self._sweep.arms(min((one.fire_at for one in suspects if one.fire_at > until), default=FAR))
+        late = {suspect.problem_id for suspect in suspects if suspect.fire_at <= until}
+        self._sweep.arms(min((suspect.fire_at for suspect in suspects if suspect.fire_at > until), default=FAR))
         if not late:
             return []
         held = (await self._deadlines.standing(late)).values()
-        due = sorted((one for each in held for one in each.armed if one.fire_at <= until), key=lambda one: one.position)
+        due = sorted(
+            (deadline for each in held for deadline in each.armed if deadline.fire_at <= until),
+            key=lambda deadline: deadline.position,
+        )
         observe(due, now)
         return fire(due, now)
 
@@ -187,8 +194,8 @@ class TickHandler:
             )  # a later tick comes only after what the last one gave is published
         records: list[Record] = []
         after = START
-        for one in batch:
-            self._clock.tick(one.message.data.at)
+        for delivery in batch:
+            self._clock.tick(delivery.message.data.at)
             now = self._clock.now()
             while due := await self._deadlines.due(after, now, self._partitions(), _PAGE):
                 observe(due, now)
@@ -201,11 +208,11 @@ class TickHandler:
 
 def fire(due: Sequence[Armed], now: datetime) -> list[Record]:
     """The commands of ``due``, as records."""
-    return [encode(escalate(one, now)) for one in due]
+    return [encode(escalate(deadline, now)) for deadline in due]
 
 
 def observe(due: Sequence[Armed], now: datetime) -> None:
     """Measure how late ``due`` is on its way."""
     FIRED.inc(len(due))
-    for one in due:
-        DELAY.observe(max(0.0, (now - one.due_at).total_seconds()))
+    for deadline in due:
+        DELAY.observe(max(0.0, (now - deadline.due_at).total_seconds()))

@@ -22,27 +22,31 @@ class MemoryDeadlines:
         self._measures: dict[tuple[UUID, int], tuple[MeasureTaken, datetime | None]] = {}
 
     async def write(self, writing: Writing) -> None:
-        news = {one for one, version in writing.heads.items() if version > self._heads.get(one, 0)}
-        self._heads |= {one: writing.heads[one] for one in news}
-        held_before = {one: self._armed.pop(one, {}) for one in news}
-        for one in writing.armed:
-            if one.problem_id in news:
-                key = (one.obligation, one.part or "")
-                held = held_before[one.problem_id].get(key)
-                stands = held is not None and replace(held, fire_at=one.fire_at, command=one.command) == one
-                self._armed.setdefault(one.problem_id, {})[key] = held if held and stands else one
-        for taken in writing.measures:
-            self._measures.setdefault((taken.problem_id, taken.version), (taken, None))
+        news = {problem_id for problem_id, version in writing.heads.items() if version > self._heads.get(problem_id, 0)}
+        self._heads |= {problem_id: writing.heads[problem_id] for problem_id in news}
+        held_before = {problem_id: self._armed.pop(problem_id, {}) for problem_id in news}
+        for deadline in writing.armed:
+            if deadline.problem_id in news:
+                key = (deadline.obligation, deadline.part or "")
+                held = held_before[deadline.problem_id].get(key)
+                stands = (
+                    held is not None and replace(held, fire_at=deadline.fire_at, command=deadline.command) == deadline
+                )
+                self._armed.setdefault(deadline.problem_id, {})[key] = held if held and stands else deadline
+        for measure in writing.measures:
+            self._measures.setdefault((measure.problem_id, measure.version), (measure, None))
         for problem_id, version, at in writing.closed:
-            for place, (taken, ended_at) in self._measures.items():
-                if place[0] == problem_id and place[1] < version and taken.effect.standing and ended_at is None:
-                    self._measures[place] = (taken, at)
+            for place, (measure, ended_at) in self._measures.items():
+                if place[0] == problem_id and place[1] < version and measure.effect.standing and ended_at is None:
+                    self._measures[place] = (measure, at)
 
     async def standing(self, problem_ids: Collection[UUID]) -> dict[UUID, Standing]:
         return {
-            one: Standing(self._heads[one], tuple(held for _, held in sorted(self._armed.get(one, {}).items())))
-            for one in problem_ids
-            if one in self._heads
+            problem_id: Standing(
+                self._heads[problem_id], tuple(held for _, held in sorted(self._armed.get(problem_id, {}).items()))
+            )
+            for problem_id in problem_ids
+            if problem_id in self._heads
         }
 
     async def rearm(self, changed: Mapping[UUID, Armed]) -> None:
@@ -51,22 +55,26 @@ class MemoryDeadlines:
                 armed[key] = changed.get(held.command, held)
 
     async def due(self, after: Position, until: datetime, partitions: Collection[int], limit: int) -> list[Armed]:
-        waiting = (one for one in self._waiting(after, partitions) if one.fire_at <= until)
-        return nsmallest(limit, waiting, key=lambda one: one.position)
+        waiting = (deadline for deadline in self._waiting(after, partitions) if deadline.fire_at <= until)
+        return nsmallest(limit, waiting, key=lambda deadline: deadline.position)
 
     async def next_at(self, after: Position, partitions: Collection[int]) -> datetime | None:
-        return min((one.fire_at for one in self._waiting(after, partitions)), default=None)
+        return min((deadline.fire_at for deadline in self._waiting(after, partitions)), default=None)
 
     async def published_measures(self) -> list[tuple[MeasureTaken, datetime | None]]:
         """What stands on a board or is public, each with the instant it ended, in order of problem and version."""
-        return [one for _, one in sorted(self._measures.items()) if one[0].effect.board or one[0].public]
+        return [
+            (measure, ended_at)
+            for _, (measure, ended_at) in sorted(self._measures.items())
+            if measure.effect.board or measure.public
+        ]
 
     def _waiting(self, after: Position, partitions: Collection[int]) -> Iterator[Armed]:
         for armed in self._armed.values():
-            for one in armed.values():
+            for deadline in armed.values():
                 # An instant later than that of ``after`` needs no further look, and most are.
-                if one.partition in partitions and (one.fire_at > after.fire_at or one.position > after):
-                    yield one
+                if deadline.partition in partitions and (deadline.fire_at > after.fire_at or deadline.position > after):
+                    yield deadline
 
 
 class MemorySchedules:

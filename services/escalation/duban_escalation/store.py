@@ -102,7 +102,7 @@ class PostgresDeadlines:
             if writing.heads:
                 # Members that meet on problems lock them in one order; with the head comes the right to its deadlines.
                 heads = sorted(writing.heads.items(), key=lambda head: head[0].int)
-                problems, versions = [one for one, _ in heads], [version for _, version in heads]
+                problems, versions = [problem_id for problem_id, _ in heads], [version for _, version in heads]
                 await connection.execute(_WRITE, problems, versions, *_columns(writing.armed))
             if writing.measures:
                 await connection.execute(_MEASURES, *_measures(writing))
@@ -116,19 +116,19 @@ class PostgresDeadlines:
             versions[row["problem_id"]] = row["version"]
             if row["obligation"] is not None:
                 held[row["problem_id"]].append(_armed(row))
-        return {one: Standing(version, tuple(held[one])) for one, version in versions.items()}
+        return {problem_id: Standing(version, tuple(held[problem_id])) for problem_id, version in versions.items()}
 
     async def rearm(self, changed: Mapping[UUID, Armed]) -> None:
         if changed:
             new = changed.values()
             await self._pool.execute(
                 _REARM,
-                [one.problem_id for one in new],
-                [one.obligation for one in new],
-                [one.part or "" for one in new],
+                [deadline.problem_id for deadline in new],
+                [deadline.obligation for deadline in new],
+                [deadline.part or "" for deadline in new],
                 list(changed),
-                [one.command for one in new],
-                [one.fire_at for one in new],
+                [deadline.command for deadline in new],
+                [deadline.fire_at for deadline in new],
             )
 
     async def due(self, after: Position, until: datetime, partitions: Collection[int], limit: int) -> list[Armed]:
@@ -153,36 +153,36 @@ def _armed(row: asyncpg.Record) -> Armed:
 
 def _columns(armed: Collection[Armed]) -> tuple[list[object], ...]:
     return (
-        [one.problem_id for one in armed],
-        [one.obligation for one in armed],
-        [one.part or "" for one in armed],
-        [one.generation for one in armed],
-        [one.level for one in armed],
-        [one.due_at for one in armed],
-        [one.fire_at for one in armed],
-        [one.command for one in armed],
-        [one.partition for one in armed],
-        [one.jurisdiction for one in armed],
+        [deadline.problem_id for deadline in armed],
+        [deadline.obligation for deadline in armed],
+        [deadline.part or "" for deadline in armed],
+        [deadline.generation for deadline in armed],
+        [deadline.level for deadline in armed],
+        [deadline.due_at for deadline in armed],
+        [deadline.fire_at for deadline in armed],
+        [deadline.command for deadline in armed],
+        [deadline.partition for deadline in armed],
+        [deadline.jurisdiction for deadline in armed],
     )
 
 
 def _measures(writing: Writing) -> tuple[list[object], ...]:
-    taken = writing.measures
+    measures = writing.measures
     return (
-        [one.problem_id for one in taken],
-        [one.version for one in taken],
-        [one.kind for one in taken],
-        [one.measure for one in taken],
-        [one.owner for one in taken],
-        [one.level for one in taken],
-        [one.obligation for one in taken],
-        [one.part for one in taken],
-        [one.at for one in taken],
-        [one.public for one in taken],
-        [one.effect.board for one in taken],
-        [one.effect.standing for one in taken],
-        [one.number for one in taken],
-        [one.jurisdiction for one in taken],
+        [measure.problem_id for measure in measures],
+        [measure.version for measure in measures],
+        [measure.kind for measure in measures],
+        [measure.measure for measure in measures],
+        [measure.owner for measure in measures],
+        [measure.level for measure in measures],
+        [measure.obligation for measure in measures],
+        [measure.part for measure in measures],
+        [measure.at for measure in measures],
+        [measure.public for measure in measures],
+        [measure.effect.board for measure in measures],
+        [measure.effect.standing for measure in measures],
+        [measure.number for measure in measures],
+        [measure.jurisdiction for measure in measures],
     )
 
 

@@ -150,7 +150,7 @@ class Neighbourhood:
         if location is None or near is None:
             return None
         cells = Grid(arrival.report.jurisdiction, category, near.metres).around(location)
-        found = [
+        near_by = [
             (metres, place.problem_id, place)
             for cell in cells
             if cell in self._cells
@@ -158,7 +158,7 @@ class Neighbourhood:
             if (place.jurisdiction, place.category) == (arrival.report.jurisdiction, category)
             and (metres := place.metres_to(location, arrival.at, near)) is not None
         ]
-        return min(found, key=lambda one: one[:2])[2] if found else None
+        return min(near_by, key=lambda place: place[:2])[2] if near_by else None
 
     def put(self, place: Place) -> None:
         """Add ``place``, or take it as it is now."""
@@ -211,19 +211,19 @@ def search(arrivals: Iterable[Arrival], library: Library) -> tuple[set[int], dat
     return cells, since_at
 
 
-def place_of(problem_id: UUID, told: Report | Problem, at: datetime, rules: Rules) -> Place | None:
+def place_of(problem_id: UUID, subject: Report | Problem, at: datetime, rules: Rules) -> Place | None:
     """The place of a problem; None where nobody says where it is, or each report of its kind stands for itself."""
-    category = category_of(told, rules)
+    category = category_of(subject, rules)
     near = rules.nearness(category) if category in rules.categories else None
-    if told.location is None or near is None:
+    if subject.location is None or near is None:
         return None
-    cell = Grid(told.jurisdiction, category, near.metres).cell(told.location)
-    return Place(problem_id, told.jurisdiction, category, told.location, cell, at)
+    cell = Grid(subject.jurisdiction, category, near.metres).cell(subject.location)
+    return Place(problem_id, subject.jurisdiction, category, subject.location, cell, at)
 
 
-def category_of(told: Report | Problem, rules: Rules) -> str:
+def category_of(subject: Report | Problem, rules: Rules) -> str:
     """The category; a report that names none gets the pack's default."""
-    return told.category or rules.pack.default_category
+    return subject.category or rules.pack.default_category
 
 
 def command(receipt: Receipt, report: Report) -> Message[Register | Attach] | None:
@@ -231,15 +231,15 @@ def command(receipt: Receipt, report: Report) -> Message[Register | Attach] | No
     if receipt.problem_id is None:
         return None
     filed = Filed(source=receipt.source, id=receipt.id, received_at=receipt.received_at, report=report)
-    wanted = Attach if receipt.outcome is Outcome.ATTACHED else Register
+    model = Attach if receipt.outcome is Outcome.ATTACHED else Register
     return Message(
-        id=command_id(receipt.source, receipt.id, wanted),
+        id=command_id(receipt.source, receipt.id, model),
         source=SOURCE,
         subject=str(receipt.problem_id),
         time=receipt.received_at,
         jurisdiction=report.jurisdiction,
         key=str(receipt.problem_id),
-        data=wanted(actor=ACTOR, filed=filed),
+        data=model(actor=ACTOR, filed=filed),
         cause=receipt.id,
     )
 
@@ -263,9 +263,9 @@ def rerouted(refused: Refused) -> Receipt | None:
     return None
 
 
-def command_id(source: str, report_id: str, wanted: type[Register] | type[Attach]) -> str:
+def command_id(source: str, report_id: str, model: type[Register] | type[Attach]) -> str:
     """The id of the command that intake sends for a report."""
-    return str(derived_id(source, report_id, wanted.TYPE))
+    return str(derived_id(source, report_id, model.TYPE))
 
 
 def _receipt(arrival: Arrival, outcome: Outcome, problem_id: UUID | None, refusal: Refusal | None = None) -> Receipt:

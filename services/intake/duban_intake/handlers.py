@@ -90,7 +90,7 @@ class ReportHandler:
 
     async def __call__(self, batch: Sequence[Delivery[Report]]) -> list[Record | Rejected]:
         """The commands, in the order of the reports; what was refused goes to the dead letters, with the reason."""
-        return [one if isinstance(one, Rejected) else encode(one) for one in await self.decide(batch)]
+        return [answer if isinstance(answer, Rejected) else encode(answer) for answer in await self.decide(batch)]
 
     async def decide(self, batch: Sequence[Delivery[Report]]) -> list[Message[Register | Attach] | Rejected]:
         """The same before it is encoded, for whoever decides the commands in this process."""
@@ -98,7 +98,7 @@ class ReportHandler:
         jurisdictions = {arrival.report.jurisdiction for _, arrival in arrived}
         async with self._store.turn(jurisdictions) as turn:
             known = await turn.receipts({arrival.key for _, arrival in arrived})
-            fresh = [arrival for _, arrival in arrived if not ((one := known.get(arrival.key)) and one.final)]
+            fresh = [arrival for _, arrival in arrived if not ((held := known.get(arrival.key)) and held.final)]
             around = Neighbourhood(await turn.places(*search(fresh, self._library)))
             writing = Writing(places=around.changed)
             decided = [
@@ -163,7 +163,7 @@ class AnswerHandler:
 
     async def __call__(self, batch: Sequence[Delivery[Payload]]) -> list[Record]:
         """A Register for each report that could not be attached."""
-        return [encode(one) for one in await self.decide(batch)]
+        return [encode(message) for message in await self.decide(batch)]
 
     async def decide(self, batch: Sequence[Delivery[Payload]]) -> list[Message[Register | Attach]]:
         """The same before it is encoded."""
@@ -200,9 +200,9 @@ class AnswerHandler:
         follows = command(receipt, report)
         return [follows] if follows else []
 
-    def _place(self, problem_id: UUID, told: Report | Problem, at: datetime) -> Place | None:
-        rules = self._library.current(told.jurisdiction, at)
-        return place_of(problem_id, told, at, rules) if rules else None
+    def _place(self, problem_id: UUID, subject: Report | Problem, at: datetime) -> Place | None:
+        rules = self._library.current(subject.jurisdiction, at)
+        return place_of(problem_id, subject, at, rules) if rules else None
 
 
 def _latest_report_at(problem: Problem) -> datetime:

@@ -28,7 +28,9 @@ class MemoryStore:
 
     def places_in(self, cells: Collection[int]) -> list[Place]:
         """The places that lie in ``cells``."""
-        return [self.places[one] for cell in set(cells) if cell in self._cells for one in self._cells[cell]]
+        return [
+            self.places[problem_id] for cell in set(cells) if cell in self._cells for problem_id in self._cells[cell]
+        ]
 
     def put(self, place: Place) -> None:
         """Add ``place``, or take it as it is now; its latest report never moves back."""
@@ -70,12 +72,12 @@ class MemoryTurn:
 
     async def write(self, writing: Writing) -> None:
         store = self._store
-        free = {key: one for key, one in writing.receipts.items() if self._free(one, writing.revises)}
+        free = {key: receipt for key, receipt in writing.receipts.items() if self._free(receipt, writing.revises)}
         if len(free) < len(writing.receipts) and not writing.revises:
             raise Unavailable("another member gave one of these reports its receipt; the batch is decided again")
         store.receipts |= free
-        for one in writing.refusals:
-            store.refusals.setdefault((one.arrival.key, one.arrival.digest), one)
+        for refusal in writing.refusals:
+            store.refusals.setdefault((refusal.arrival.key, refusal.arrival.digest), refusal)
         for closed in writing.closed:
             store.remove(closed)
         for place in writing.places.values():

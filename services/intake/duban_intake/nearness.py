@@ -19,11 +19,11 @@ EARTH_METRES: Final = 6_371_008.8
 _SLACK: Final = 1 + 1e-9
 
 
-def metres_between(one: Location, other: Location) -> float:
+def metres_between(here: Location, other: Location) -> float:
     """The great-circle distance (haversine)."""
-    up = sin(radians(other.latitude - one.latitude) / 2) ** 2
-    along = sin(radians(other.longitude - one.longitude) / 2) ** 2
-    across = cos(radians(one.latitude)) * cos(radians(other.latitude)) * along
+    up = sin(radians(other.latitude - here.latitude) / 2) ** 2
+    along = sin(radians(other.longitude - here.longitude) / 2) ** 2
+    across = cos(radians(here.latitude)) * cos(radians(other.latitude)) * along
     return 2 * EARTH_METRES * asin(min(1.0, sqrt(up + across)))
 
 

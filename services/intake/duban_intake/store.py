@@ -111,11 +111,11 @@ class PostgresTurn:
         if writing.refusals:
             await self._connection.execute(
                 _WRITE_REFUSALS,
-                [one.arrival.key for one in writing.refusals],
-                [one.arrival.digest for one in writing.refusals],
-                [one.arrival.at for one in writing.refusals],
-                [one.why.code for one in writing.refusals],
-                [one.why.reason for one in writing.refusals],
+                [refusal.arrival.key for refusal in writing.refusals],
+                [refusal.arrival.digest for refusal in writing.refusals],
+                [refusal.arrival.at for refusal in writing.refusals],
+                [refusal.why.code for refusal in writing.refusals],
+                [refusal.why.reason for refusal in writing.refusals],
             )
         if writing.closed:
             await self._connection.execute(_REMOVE_PLACES, list(writing.closed))
@@ -130,25 +130,25 @@ def _receipt(row: asyncpg.Record) -> Receipt:
 
 def _columns(receipts: Sequence[Receipt]) -> tuple[list[object], ...]:
     return (
-        [one.source for one in receipts],
-        [one.id for one in receipts],
-        [one.key for one in receipts],
-        [one.digest for one in receipts],
-        [one.received_at for one in receipts],
-        [one.outcome for one in receipts],
-        [one.problem_id for one in receipts],
-        [one.code for one in receipts],
-        [one.reason for one in receipts],
+        [receipt.source for receipt in receipts],
+        [receipt.id for receipt in receipts],
+        [receipt.key for receipt in receipts],
+        [receipt.digest for receipt in receipts],
+        [receipt.received_at for receipt in receipts],
+        [receipt.outcome for receipt in receipts],
+        [receipt.problem_id for receipt in receipts],
+        [receipt.code for receipt in receipts],
+        [receipt.reason for receipt in receipts],
     )
 
 
 def _place_columns(places: Sequence[Place]) -> tuple[list[object], ...]:
     return (
-        [one.problem_id for one in places],
-        [one.jurisdiction for one in places],
-        [one.category for one in places],
-        [one.location.latitude for one in places],
-        [one.location.longitude for one in places],
-        [one.cell for one in places],
-        [one.latest_at for one in places],
+        [place.problem_id for place in places],
+        [place.jurisdiction for place in places],
+        [place.category for place in places],
+        [place.location.latitude for place in places],
+        [place.location.longitude for place in places],
+        [place.cell for place in places],
+        [place.latest_at for place in places],
     )

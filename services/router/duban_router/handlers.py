@@ -230,9 +230,9 @@ class _Attempt:
         rules = self._library.rules(ref)
         if rules is None:
             raise Unavailable(f"the pack {ref} has not arrived on duban.packs.v1")
-        wanted, notice = message.data, rules.calendar.notice
-        if isinstance(wanted, do.Recompute) and wanted.calendar == notice.id and wanted.version > notice.version:
-            raise Unavailable(f"version {wanted.version} of the calendar {notice.id} has not arrived on duban.packs.v1")
+        data, notice = message.data, rules.calendar.notice
+        if isinstance(data, do.Recompute) and data.calendar == notice.id and data.version > notice.version:
+            raise Unavailable(f"version {data.version} of the calendar {notice.id} has not arrived on duban.packs.v1")
         return rules
 
     async def _allocated(self, register: tuple[str, int]) -> int:

@@ -19,10 +19,10 @@ class MemoryLedger:
         self._allocated: dict[tuple[str, int], int] = {}
 
     async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
-        return {one: self._standings[one] for one in ids if one in self._standings}
+        return {id_: self._standings[id_] for id_ in ids if id_ in self._standings}
 
     async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
-        return {one: self._outcomes[one] for one in keys if one in self._outcomes}
+        return {key: self._outcomes[key] for key in keys if key in self._outcomes}
 
     async def history(self, problem_id: UUID) -> list[Entry]:
         return list(self._entries[problem_id])
@@ -33,7 +33,7 @@ class MemoryLedger:
     async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
         if any(self._allocated.get(register, 0) != allocated_before[register] for register in writing.allocated):
             raise Conflict("register")
-        if any(self._standings[one].record.version != version for one, version in writing.rests_on.items()):
+        if any(self._standings[id_].record.version != version for id_, version in writing.rests_on.items()):
             raise Conflict("ledger")
         if any(entry.event.version <= len(self._entries[entry.event.problem_id]) for entry in writing.entries):
             raise Conflict("ledger")

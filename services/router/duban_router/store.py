@@ -103,46 +103,46 @@ async def _advance(connection: Connection, register: tuple[str, int], before: in
 def _entries(writing: Writing) -> tuple[list[object], ...]:
     entries = writing.entries
     return (
-        [one.event.problem_id for one in entries],
-        [one.event.version for one in entries],
-        [one.event.at for one in entries],
-        [one.event.change.kind for one in entries],
-        [one.body.decode() for one in entries],
-        [one.previous for one in entries],
-        [one.hash for one in entries],
+        [entry.event.problem_id for entry in entries],
+        [entry.event.version for entry in entries],
+        [entry.event.at for entry in entries],
+        [entry.event.change.kind for entry in entries],
+        [entry.body.decode() for entry in entries],
+        [entry.previous for entry in entries],
+        [entry.hash for entry in entries],
     )
 
 
 def _answers(writing: Writing) -> tuple[list[object], ...]:
     outcomes = writing.outcomes
     return (
-        [one.key for one in outcomes],
-        [one.command for one in outcomes],
-        [one.problem_id for one in outcomes],
-        [one.versions.start for one in outcomes],
-        [one.versions.stop - 1 for one in outcomes],
-        [one.refused.model_dump_json(exclude_none=True) if one.refused else None for one in outcomes],
+        [outcome.key for outcome in outcomes],
+        [outcome.command for outcome in outcomes],
+        [outcome.problem_id for outcome in outcomes],
+        [outcome.versions.start for outcome in outcomes],
+        [outcome.versions.stop - 1 for outcome in outcomes],
+        [outcome.refused.model_dump_json(exclude_none=True) if outcome.refused else None for outcome in outcomes],
     )
 
 
 def _records(writing: Writing) -> tuple[list[object], ...]:
     standings = list(writing.standings.values())
-    records = [one.record for one in standings]
+    records = [standing.record for standing in standings]
     return (
-        [one.id for one in records],
-        [one.version for one in records],
-        [one.jurisdiction for one in records],
-        [one.number for one in records],
-        [one.begun_at for one in records],
-        [one.kind for one in records],
-        [one.status for one in records],
-        [one.rule for one in records],
-        [one.holder for one in records],
-        [one.deadlines[0].due_at if one.deadlines else None for one in records],
-        [one.lapses for one in records],
-        [one.head for one in standings],
-        [one.state.decode() for one in standings],
-        [one.subject for one in records],
+        [record.id for record in records],
+        [record.version for record in records],
+        [record.jurisdiction for record in records],
+        [record.number for record in records],
+        [record.begun_at for record in records],
+        [record.kind for record in records],
+        [record.status for record in records],
+        [record.rule for record in records],
+        [record.holder for record in records],
+        [record.deadlines[0].due_at if record.deadlines else None for record in records],
+        [record.lapses for record in records],
+        [standing.head for standing in standings],
+        [standing.state.decode() for standing in standings],
+        [record.subject for record in records],
     )
 
 

@@ -50,9 +50,9 @@ class Guard(httpx2.AsyncBaseTransport):
 
 def is_public(address: str) -> bool:
     """Whether ``address`` is one of the open internet; an IPv4 address inside an IPv6 one is looked at by itself."""
-    found = ip_address(address)
-    inside = _inside(found) if isinstance(found, IPv6Address) else None
-    return is_public(str(inside)) if inside else found.is_global and not found.is_multicast
+    ip = ip_address(address)
+    inside = _inside(ip) if isinstance(ip, IPv6Address) else None
+    return is_public(str(inside)) if inside else ip.is_global and not ip.is_multicast
 
 
 def _inside(address: IPv6Address) -> IPv4Address | None:
@@ -62,5 +62,5 @@ def _inside(address: IPv6Address) -> IPv4Address | None:
 
 
 async def _resolved(host: str, port: int) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(one[4][0]) for one in found]
+    places = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(place[4][0]) for place in places]

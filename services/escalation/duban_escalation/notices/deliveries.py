@@ -40,7 +40,7 @@ class MemoryDeliveries:
         self.gone: dict[UUID, Outcome] = {}
 
     async def known(self, ids: Collection[UUID]) -> set[UUID]:
-        return {one for one in ids if one in self.gone}
+        return {id_ for id_ in ids if id_ in self.gone}
 
     async def record(self, outcomes: Mapping[UUID, Outcome]) -> None:
         self.gone = {**outcomes, **self.gone}

@@ -43,8 +43,8 @@ class NoticeHandler:
             Unavailable: the receiver is away; what did go out is remembered, the rest is to come again.
             NoticeRefused: for one notice that the receiver will not have; the runner isolates it and sets it aside.
         """
-        notices = {one.message.id: one.message for one in batch}
-        known = await self._deliveries.known([UUID(one) for one in notices])
+        notices = {delivery.message.id: delivery.message for delivery in batch}
+        known = await self._deliveries.known([UUID(id_) for id_ in notices])
         NOTICES.labels("repeated").inc(len(known) + len(batch) - len(notices))
         by_recipient: defaultdict[str, list[Message[Notice]]] = defaultdict(list)
         for id_, notice in notices.items():

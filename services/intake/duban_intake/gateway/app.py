@@ -128,18 +128,18 @@ def create_app(
     async def became(source: str, id: str, request: Request) -> Became:  # noqa: A002 the name in the contract
         """What became of a report: accepted, attached to a problem it repeats, or refused with the reason."""
         source, id = _named(request)  # noqa: A001
-        found = await reached(receipts.receipt(own_problem(source, id)), "the receipts cannot be read now")
-        if found is None:
+        receipt = await reached(receipts.receipt(own_problem(source, id)), "the receipts cannot be read now")
+        if receipt is None:
             say = f"no receipt for {id} of {source}: intake has not come to it yet, or it was never sent"
             raise Fault(404, "unknown_report", say)
         return Became(
-            source=found.source,
-            id=found.id,
-            outcome=found.outcome,
-            received_at=found.received_at,
-            problem_id=found.problem_id,
-            code=found.code,
-            reason=found.reason,
+            source=receipt.source,
+            id=receipt.id,
+            outcome=receipt.outcome,
+            received_at=receipt.received_at,
+            problem_id=receipt.problem_id,
+            code=receipt.code,
+            reason=receipt.reason,
         )
 
     add_custody(app, vault)

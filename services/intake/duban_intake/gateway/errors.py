@@ -29,14 +29,14 @@ _VAULT: Final = {
 }
 
 
-async def reached(asked: Awaitable[T], what: str) -> T:
+async def reached(reply: Awaitable[T], what: str) -> T:
     """What the database answers.
 
     Raises:
         Unavailable: it is away; ``what`` says what cannot be done now.
     """
     try:
-        return await asked
+        return await reply
     except Exception as error:
         if is_unavailable(error):
             raise Unavailable(what) from error

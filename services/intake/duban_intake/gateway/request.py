@@ -113,9 +113,11 @@ def _told(report: Report, given: Confided) -> bytes | None:
     """The SHA-256 of the report and what was confided with it: of the content, not of its spelling."""
     if given.secret is None:
         return None
-    said = report.model_dump(mode="json", exclude_defaults=True)
+    content = report.model_dump(mode="json", exclude_defaults=True)
     contact = given.contact.model_dump(exclude_none=True) if given.contact else None
-    return sha256(orjson.dumps([said, contact, given.secret.get_secret_value()], option=orjson.OPT_SORT_KEYS)).digest()
+    return sha256(
+        orjson.dumps([content, contact, given.secret.get_secret_value()], option=orjson.OPT_SORT_KEYS)
+    ).digest()
 
 
 def _plain(body: bytes) -> _Given:
@@ -133,8 +135,8 @@ def malformed(error: ValidationError) -> Fault:
         return Fault(400, "not_json", f"the body is no JSON: {fault['ctx']['error']}; send one JSON object in UTF-8")
     where = _field(".".join(map(str, fault["loc"]))) or None
     advice = _ADVICE.get(fault["type"])
-    said = fault["msg"].removeprefix("Value error, ")
-    return Fault(400, "invalid", f"{said}; {advice or 'correct it'}", where)
+    message = fault["msg"].removeprefix("Value error, ")
+    return Fault(400, "invalid", f"{message}; {advice or 'correct it'}", where)
 
 
 def _field(path: str) -> str:

@@ -172,9 +172,13 @@ def _logged(line: Line) -> Logged:
     return Logged(number=line.number, **asdict(line.act), previous=line.previous, hash=line.hash)
 
 
-def _verified(found: Verdict) -> Verified:
+def _verified(verdict: Verdict) -> Verified:
     return Verified(
-        whole=found.broken is None, lines=found.lines, head=found.head, broken=found.broken, reason=found.reason
+        whole=verdict.broken is None,
+        lines=verdict.lines,
+        head=verdict.head,
+        broken=verdict.broken,
+        reason=verdict.reason,
     )
 
 

@@ -30,10 +30,10 @@ class Line:
     @property
     def act(self) -> Act:
         """What the bytes say."""
-        said = orjson.loads(self.body)
-        ask = UUID(said["ask"]) if said["ask"] else None
-        at = datetime.fromisoformat(said["at"])
-        return Act(Kind(said["kind"]), at, said["by"], said["source"], said["id"], ask, said["reason"])
+        fields = orjson.loads(self.body)
+        ask = UUID(fields["ask"]) if fields["ask"] else None
+        at = datetime.fromisoformat(fields["at"])
+        return Act(Kind(fields["kind"]), at, fields["by"], fields["source"], fields["id"], ask, fields["reason"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Verdict:
 def following(last: Line | None, act: Act) -> Line:
     """The line for ``act`` after ``last``."""
     number, previous = (last.number + 1, last.hash) if last else (1, GENESIS)
-    said = {
+    fields = {
         "number": number,
         "kind": act.kind,
         "at": act.at.astimezone(UTC).isoformat(),
@@ -59,7 +59,7 @@ def following(last: Line | None, act: Act) -> Line:
         "ask": act.ask,
         "reason": act.reason,
     }
-    body = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+    body = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
     return Line(number, body, previous, chained(previous, body))
 
 
@@ -74,7 +74,7 @@ def verdict(lines: Sequence[Line], noted: Iterable[str] = ()) -> Verdict:
         under[line.act.ask].append(line.act)
         previous = line.hash
     known = {GENESIS, *(line.hash for line in lines)}
-    lost = next((one for one in noted if one.lower() not in known), None)
+    lost = next((head for head in noted if head.lower() not in known), None)
     if lost is not None:
         say = f"no line has the hash {lost} that was noted earlier; the log was cut off or written anew"
         return Verdict(len(lines), previous, len(lines) + 1, say)

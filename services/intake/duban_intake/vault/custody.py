@@ -42,31 +42,31 @@ def illegal(act: Act, before: Sequence[Act], limit: timedelta | None) -> Refusal
     """
     if act.kind in (Kind.ASKED, Kind.FORGOTTEN):
         return None
-    done = {one.kind: one for one in before}
-    asked, approved = done.get(Kind.ASKED), done.get(Kind.APPROVED)
-    if asked is None:
+    done = {earlier.kind: earlier for earlier in before}
+    ask, approved = done.get(Kind.ASKED), done.get(Kind.APPROVED)
+    if ask is None:
         return Refusal("unknown_ask", f"there is no ask {act.ask}; `duban vault log` lists them")
     for kind in (Kind.REFUSED, Kind.OPENED):
         if kind in done:
             return Refusal(f"already_{kind}", f"the ask {act.ask} was {kind} by {done[kind].by}; ask anew")
     if act.kind is Kind.APPROVED:
-        return _not_approved(act, asked, approved)
-    return _not_opened(act, asked, approved, limit) if act.kind is Kind.OPENED else None
+        return _not_approved(act, ask, approved)
+    return _not_opened(act, ask, approved, limit) if act.kind is Kind.OPENED else None
 
 
-def _not_approved(act: Act, asked: Act, approved: Act | None) -> Refusal | None:
-    if folded(act.by) == folded(asked.by):
-        return Refusal("same_person", f"{asked.by} asked and cannot approve it; another custodian must")
+def _not_approved(act: Act, ask: Act, approved: Act | None) -> Refusal | None:
+    if folded(act.by) == folded(ask.by):
+        return Refusal("same_person", f"{ask.by} asked and cannot approve it; another custodian must")
     if approved is not None:
         return Refusal("already_approved", f"the ask {act.ask} was approved by {approved.by}; it may be opened")
     return None
 
 
-def _not_opened(act: Act, asked: Act, approved: Act | None, limit: timedelta | None) -> Refusal | None:
+def _not_opened(act: Act, ask: Act, approved: Act | None, limit: timedelta | None) -> Refusal | None:
     if approved is None:
-        return Refusal("not_approved", f"the ask {act.ask} is not approved; a custodian other than {asked.by} must")
-    if folded(act.by) != folded(asked.by):
-        return Refusal("other_person", f"{asked.by} asked, and only who asked may open")
+        return Refusal("not_approved", f"the ask {act.ask} is not approved; a custodian other than {ask.by} must")
+    if folded(act.by) != folded(ask.by):
+        return Refusal("other_person", f"{ask.by} asked, and only who asked may open")
     if limit is not None and act.at > approved.at + limit:
         hours = f"{limit.total_seconds() / 3600:g}"
         return Refusal("too_late", f"the approval of {approved.at.isoformat()} held for {hours} hours; ask anew")

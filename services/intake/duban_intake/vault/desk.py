@@ -230,9 +230,9 @@ def custodians(names: str) -> frozenset[str]:
     Raises:
         ValueError: a single one, who could never be approved, or one person twice.
     """
-    found: Sequence[str] = [one.strip() for one in names.split(",") if one.strip()]
-    if len({folded(one) for one in found}) < len(found):
+    people: Sequence[str] = [name.strip() for name in names.split(",") if name.strip()]
+    if len({folded(name) for name in people}) < len(people):
         raise ValueError("the same name stands there twice, capitals or width apart; name each custodian once")
-    if len(found) == 1:
+    if len(people) == 1:
         raise ValueError("one custodian could approve nobody; name at least two, parted by commas")
-    return frozenset(found)
+    return frozenset(people)

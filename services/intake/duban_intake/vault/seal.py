@@ -64,9 +64,9 @@ class MasterKey:
         """The same for the same contact of the same report; to anyone without the key it says nothing."""
         return _hmac(self._derived("fingerprint"), bound.canonical() + contact.canonical())
 
-    def code(self, source: str, report_id: str, told: bytes) -> str:
+    def code(self, source: str, report_id: str, digest: bytes) -> str:
         """The claim code of the report whose whole body, contact and secret included, has the SHA-256 ``told``."""
-        return written(_hmac(self._derived("claim code"), f"{source}\x1f{report_id}\x1f{told.hex()}".encode()))
+        return written(_hmac(self._derived("claim code"), f"{source}\x1f{report_id}\x1f{digest.hex()}".encode()))
 
     def _about(self, bound: Bound) -> bytes:
         return self.id.encode() + bound.canonical()
@@ -89,7 +89,7 @@ class Keyring:
         Raises:
             ValueError: naming the place of the key that is none; never the key.
         """
-        secrets = [_secret(one.strip(), place) for place, one in enumerate(text.split(","), start=1)]
+        secrets = [_secret(key.strip(), place) for place, key in enumerate(text.split(","), start=1)]
         if len(set(secrets)) < len(secrets):
             raise ValueError("the same key stands there twice; keep one")
         return cls([MasterKey(secret) for secret in secrets])
@@ -119,28 +119,28 @@ class Keyring:
         """Whether ``contact`` is the one in ``sealed``, which stays closed; raises Unsealable without its key."""
         return hmac.compare_digest(self._key(sealed.key_id).fingerprint(contact, bound), sealed.fingerprint)
 
-    def code(self, source: str, report_id: str, told: bytes) -> str:
+    def code(self, source: str, report_id: str, digest: bytes) -> str:
         """The claim code of a report; see :meth:`MasterKey.code`."""
-        return self._last.code(source, report_id, told)
+        return self._last.code(source, report_id, digest)
 
     def _key(self, key_id: str) -> MasterKey:
-        found = self._keys.get(key_id)
-        if found is None:
+        key = self._keys.get(key_id)
+        if key is None:
             held = ", ".join(self._keys)
             raise Unsealable(
                 f"sealed by the key {key_id}, and DUBAN_VAULT_KEY holds {held}; add the key that sealed it"
             )
-        return found
+        return key
 
 
 def _secret(text: str, place: int) -> bytes:
     try:
-        found = b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
+        secret = b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
     except ValueError:
         raise ValueError(f"key {place} is no base64; {_HOW}") from None
-    if len(found) != _KEY_BYTES:
-        raise ValueError(f"key {place} has {len(found)} bytes; {_HOW}")
-    return found
+    if len(secret) != _KEY_BYTES:
+        raise ValueError(f"key {place} has {len(secret)} bytes; {_HOW}")
+    return secret
 
 
 def _hmac(key: bytes, text: bytes) -> bytes:

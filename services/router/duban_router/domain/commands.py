@@ -26,10 +26,10 @@ def registered(command: do.Register, rules: Rules, now: datetime, allocated: int
         if name is not None and name not in known:
             return Refusal(f"unknown_{what}", f"{rules.pack.ref} has no {what} {name}")
     number = rules.number(now.astimezone(rules.zone).year, allocated + 1)
-    found = assign(filed.report, category, rules)
+    responsible = assign(filed.report, category, rules)
     changes: list[c.Change] = [
         c.Registered(number=number, pack=rules.pack.ref, category=category, filed=filed),
-        c.Dispatched(lead_unit=found.lead_unit, co_units=found.co_units, clause=found.clause),
+        c.Dispatched(lead_unit=responsible.lead_unit, co_units=responsible.co_units, clause=responsible.clause),
     ]
     return changes + [c.Flagged(flag=flag) for flag in rules.flags_at_registration(category, filed.report.channel)]
 

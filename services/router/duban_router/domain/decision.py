@@ -67,32 +67,32 @@ def decide(
     the register, or the money of the budget; 0 where it allocates nothing.
     """
     # What is decoded is one of COMMANDS, and a test holds these two unions to them.
-    wanted = cast("do.Beginning | do.Action", command.data)
-    refusal = _inadmissible(record, wanted, rules)
+    data = cast("do.Beginning | do.Action", command.data)
+    refusal = _inadmissible(record, data, rules)
     if refusal:
         return refusal
-    if isinstance(wanted, do.Beginning):
-        outcome = _begun(wanted, UUID(command.subject), rules, now, allocated)
+    if isinstance(data, do.Beginning):
+        outcome = _begun(data, UUID(command.subject), rules, now, allocated)
     else:
         assert record is not None  # what is not there is inadmissible
-        outcome = act(record, wanted, rules, now, allocated)
+        outcome = act(record, data, rules, now, allocated)
     if isinstance(outcome, Refusal):
         return outcome
     return _apply(record, command, outcome, rules, now)
 
 
-def _begun(wanted: do.Beginning, id_: UUID, rules: Rules, now: datetime, allocated: int) -> Changes:
-    match wanted:
+def _begun(beginning: do.Beginning, id_: UUID, rules: Rules, now: datetime, allocated: int) -> Changes:
+    match beginning:
         case do.Register():
-            return registered(wanted, rules, now, allocated)
+            return registered(beginning, rules, now, allocated)
         case do.Open():
-            return duties.opened(wanted, rules, now)
+            return duties.opened(beginning, rules, now)
         case do.PutOnList():
-            return listings.put_on_list(wanted, id_, rules, now)
+            return listings.put_on_list(beginning, id_, rules, now)
         case do.Reward():
-            return rewards.reward_owed(wanted, rules)
+            return rewards.reward_owed(beginning, rules)
         case _:
-            assert_never(wanted)
+            assert_never(beginning)
 
 
 def allocates_from(record: AnyRecord | None, command: do.Command, rules: Rules) -> str | None:

@@ -41,7 +41,7 @@ def _blocks(block: GateBlock, problem: Problem) -> bool:
 
 def signing_refused(problem: Problem, command: do.Check, rules: Rules) -> Refusal | None:
     """Why the unit may not sign this check: no such check, not its to sign, its own work, or no evidence."""
-    check = next((one for one in _checks(problem, rules) if one.id == command.check), None)
+    check = next((check for check in _checks(problem, rules) if check.id == command.check), None)
     if check is None:
         return Refusal("unknown_check", f"{command.check} is no check of this problem under {rules.pack.ref}")
     if not _is_one_of(command.actor.unit, problem, check.by, rules):
@@ -71,19 +71,21 @@ def look_back_refused(problem: Problem, command: do.LookBack, rules: Rules) -> R
 def looked_back(command: do.LookBack, rules: Rules) -> list[c.Change]:
     """The verdicts; a rebound, or work that was not truthful or not effective, takes the problem up again."""
     assert rules.pack.look_back is not None
-    found: list[c.Change] = [
+    changes: list[c.Change] = [
         c.LookedBack(
             truthful=command.truthful, timely=command.timely, effective=command.effective, evidence=command.evidence
         )
     ]
     if command.rebound or not command.truthful or not command.effective:
-        found.append(c.Rebounded(raised=rules.pack.look_back.raise_by))
-    return found
+        changes.append(c.Rebounded(raised=rules.pack.look_back.raise_by))
+    return changes
 
 
 def _checks(problem: Problem, rules: Rules) -> list[GateCheck]:
     gate = rules.pack.gate
-    return [one for one in gate.checks if not one.categories or problem.category in one.categories] if gate else []
+    return (
+        [check for check in gate.checks if not check.categories or problem.category in check.categories] if gate else []
+    )
 
 
 def _handled(unit: str, problem: Problem) -> bool:

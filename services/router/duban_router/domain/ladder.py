@@ -79,11 +79,11 @@ def _climbed(record: AnyRecord, deadline: Deadline, rules: Rules) -> c.Change:
     return c.Escalated.model_validate({**what, "approval": rules.measures[deadline.measure].approval})
 
 
-def recipients(record: AnyRecord, owner: str, named: tuple[str, ...], rules: Rules) -> dict[str, None]:
+def recipients(record: AnyRecord, owner: str, names: tuple[str, ...], rules: Rules) -> dict[str, None]:
     """The units that ``named`` means, each once, in order."""
     problem = record if isinstance(record, Problem) else None
     units: dict[str, None] = {}
-    for name in named:
+    for name in names:
         match name:
             case "@owner":
                 units[owner] = None

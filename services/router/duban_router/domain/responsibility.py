@@ -44,5 +44,5 @@ def _resolve(unit: str, report: Report, rules: Rules) -> str | None:
 
 
 def _others(line: Responsibility, lead: str, report: Report, rules: Rules) -> tuple[str, ...]:
-    named = (_resolve(unit, report, rules) for unit in (*line.co, *rules.pack.always_responsible))
-    return tuple(dict.fromkeys(unit for unit in named if unit is not None and unit != lead))
+    units = (_resolve(unit, report, rules) for unit in (*line.co, *rules.pack.always_responsible))
+    return tuple(dict.fromkeys(unit for unit in units if unit is not None and unit != lead))
