@@ -62,7 +62,7 @@ def _told(feed: Feed, zones: Mapping[str, ZoneInfo]) -> Panel:
         problem = feed.records.get(notice.problem_id)
         zone = zones.get(problem.jurisdiction if problem else "", UTC)
         lines.append(f"{notice.issued_at.astimezone(zone):%m-%d %H:%M} ", style="dim")
-        lines.append(f"{notice.measure:<20} ", style="bold")
+        lines.append(f"{notice.measure or notice.event:<20} ", style="bold")
         lines.append(f"→ {notice.recipient}: {' '.join(notice.text.split())}\n")
     counted = "  ".join(f"{kind} {number}" for kind, number in feed.told.most_common())
     return Panel(lines, title="told", subtitle=counted or None, height=len(feed.notices) + 2 if feed.notices else 3)
