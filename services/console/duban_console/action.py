@@ -68,9 +68,9 @@ def parsed(body: Mapping[str, Any]) -> tuple[do.Command, str | None]:
 
 def command_of(form: do.Command) -> tuple[do.Command, str | None]:
     """The command inside a validated action, and the id that its sender chose."""
-    said = cast(Any, form)
-    model = ACTIONS[said.action]
-    return model(**{name: getattr(form, name) for name in model.model_fields}), said.id
+    fields = cast(Any, form)
+    model = ACTIONS[fields.action]
+    return model(**{name: getattr(form, name) for name in model.model_fields}), fields.id
 
 
 class NewEntry(do.PutOnList):

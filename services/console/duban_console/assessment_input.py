@@ -58,11 +58,11 @@ def from_file(path: Path) -> list[Event]:
     Raises:
         Undecodable: naming the line.
     """
-    found: dict[tuple[UUID, int], Event] = {}
+    events: dict[tuple[UUID, int], Event] = {}
     with closing(path.open("rb")) as lines:
         for event in _events(path, lines):
-            found[event.problem_id, event.version] = event
-    return [found[key] for key in sorted(found)]
+            events[event.problem_id, event.version] = event
+    return [events[key] for key in sorted(events)]
 
 
 def _events(path: Path, lines: Iterable[bytes]) -> Iterator[Event]:
@@ -90,7 +90,7 @@ def from_readings(path: Path, targets: Collection[str]) -> list[Reading]:
     Raises:
         Undecodable: naming the line, and what is wrong there.
     """
-    found: dict[tuple[str, date], Reading] = {}
+    readings: dict[tuple[str, date], Reading] = {}
     with path.open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.reader(lines)
         if tuple(next(rows, ())) != _READING:
@@ -98,13 +98,13 @@ def from_readings(path: Path, targets: Collection[str]) -> list[Reading]:
         for row in rows:
             if row:
                 try:
-                    one = _reading(row, targets)
-                    if (one.target, one.read_on) in found:
-                        raise ValueError(f"{one.target} was read on {one.read_on} already")
+                    reading = _reading(row, targets)
+                    if (reading.target, reading.read_on) in readings:
+                        raise ValueError(f"{reading.target} was read on {reading.read_on} already")
                 except ValueError as error:
                     raise Undecodable("invalid", f"{path}, line {rows.line_num}: {error}") from None
-                found[one.target, one.read_on] = one
-    return list(found.values())
+                readings[reading.target, reading.read_on] = reading
+    return list(readings.values())
 
 
 def _reading(row: list[str], targets: Collection[str]) -> Reading:

@@ -127,7 +127,7 @@ def draw(rule: DrawRule, pack: str, seed: str, at: datetime, ledger: Iterable[St
             checked.append(Checked(id=problem.id, number=problem.number, duty=duty.record.number))
         else:
             candidates.append(problem)
-    ranked = sorted(((rank(seed, problem.id), problem) for problem in candidates), key=lambda one: one[0])
+    ranked = sorted(((rank(seed, problem.id), problem) for problem in candidates), key=lambda place: place[0])
     return Draw(
         draw=rule.id,
         pack=pack,
@@ -146,8 +146,8 @@ def rank(seed: str, problem_id: UUID) -> str:
 
 
 def _lot(hash_: str, problem: Problem) -> Lot:
-    told = {name: getattr(problem, name) for name in Lot.model_fields if name != "hash"}
-    return Lot(**told, hash=hash_)
+    fields = {name: getattr(problem, name) for name in Lot.model_fields if name != "hash"}
+    return Lot(**fields, hash=hash_)
 
 
 def _drawable(rule: DrawRule, records: Iterable[Standing]) -> Iterator[Problem]:
@@ -175,16 +175,16 @@ def _exempt(rule: DrawRule, at: datetime, records: Iterable[Standing]) -> dict[s
 
 def _checks(rule: DrawRule, seed: str, records: Iterable[Standing]) -> dict[UUID, Standing]:
     """The latest check of each problem that is none of this very draw: the same seed draws the same again."""
-    found: dict[UUID, Standing] = {}
+    latest: dict[UUID, Standing] = {}
     for record in records:
         cause = record.first.change.cause if isinstance(record.first.change, c.Opened) else None
         if cause is None or record.record.rule != rule.opens:
             continue
         own = record.first.command == command_id(rule, record.record.jurisdiction, seed, cause.problem_id)
-        known = found.get(cause.problem_id)
+        known = latest.get(cause.problem_id)
         if not own and (known is None or known.first.at <= record.first.at):
-            found[cause.problem_id] = record
-    return found
+            latest[cause.problem_id] = record
+    return latest
 
 
 def _version(duty: Standing) -> int:
@@ -199,19 +199,19 @@ def command_id(rule: DrawRule, jurisdiction: str, seed: str, problem_id: UUID) -
     return str(derived_id("draw", jurisdiction, rule.id, seed, problem_id))
 
 
-def openings(found: Draw, rule: DrawRule, jurisdiction: str, now: datetime) -> Iterator[Message[do.Command]]:
+def openings(result: Draw, rule: DrawRule, jurisdiction: str, now: datetime) -> Iterator[Message[do.Command]]:
     """The command for each drawn problem, by which the unit that checks owes the check from ``now`` on.
 
     The record that it opens has the id that a measure would give it: its number, too, names duty, unit and version.
     """
-    for lot in found.drawn:
-        cause = do.Cause(problem_id=lot.id, number=lot.number, version=lot.version, pack=found.pack)
+    for lot in result.drawn:
+        cause = do.Cause(problem_id=lot.id, number=lot.number, version=lot.version, pack=result.pack)
         command = do.Open(
-            actor=do.Actor(unit=do.ENGINE, person="draw"), reason=found.reason, duty=rule.opens, unit=rule.by,
+            actor=do.Actor(unit=do.ENGINE, person="draw"), reason=result.reason, duty=rule.opens, unit=rule.by,
             opens_at=now, cause=cause,
         )  # fmt: skip
         yield action_message(
-            command, id_=command_id(rule, jurisdiction, found.seed, lot.id),
+            command, id_=command_id(rule, jurisdiction, result.seed, lot.id),
             problem_id=called_id(cause, rule.opens, rule.by), jurisdiction=jurisdiction,
             source=SOURCE, at=now,
         )  # fmt: skip

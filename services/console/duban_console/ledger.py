@@ -83,16 +83,16 @@ class Filters:
 
     def state(self) -> str | None:
         """What the state of a record must hold, as JSON."""
-        named = {name: getattr(self, name) for name in ("channel", "enterprise", "sponsor")}
-        wanted = {name: value for name, value in named.items() if value is not None}
-        return json.dumps(wanted) if wanted else None
+        fields = {name: getattr(self, name) for name in ("channel", "enterprise", "sponsor")}
+        given = {name: value for name, value in fields.items() if value is not None}
+        return json.dumps(given) if given else None
 
 
 def statuses_in(stage: Stage | None, status: Status | None) -> tuple[Status, ...]:
     """The statuses that problems of ``stage`` and ``status`` may have; a stage without the status has none."""
     if stage is None:
         return (status,) if status else ()
-    return tuple(one for one, its in STAGE.items() if its is stage and status in (None, one))
+    return tuple(candidate for candidate, its in STAGE.items() if its is stage and status in (None, candidate))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +170,10 @@ class Reading:
         loop = asyncio.get_running_loop()
         until, pause = loop.time() + seconds, 0.01
         while True:
-            found = await self.outcome(source, command)
+            outcome = await self.outcome(source, command)
             left = until - loop.time()
-            if found is not None or left <= 0:
-                return found
+            if outcome is not None or left <= 0:
+                return outcome
             await asyncio.sleep(min(pause, left))
             pause = min(pause * 1.5, 0.25)
 

@@ -68,4 +68,6 @@ def _rule(reward: Reward, pack: PolicyPack | None) -> RewardRule | None:
 
 
 def _desk(unit: str, pack: PolicyPack | None) -> Desk:
-    return Desk(unit=unit, title=next((one.title for one in pack.units if one.id == unit), None) if pack else None)
+    return Desk(
+        unit=unit, title=next((entry.title for entry in pack.units if entry.id == unit), None) if pack else None
+    )

@@ -41,9 +41,9 @@ async def sent(message: Message[Command], reading: Reading, publisher: Publisher
     return await _decided(reading, outcome, UUID(message.subject))
 
 
-async def _decided(reading: Reading, outcome: Outcome, asked: UUID) -> JSONResponse:
+async def _decided(reading: Reading, outcome: Outcome, problem_id: UUID) -> JSONResponse:
     """The outcome as an answer: 200 when it was carried out, 409 when it was refused."""
-    if outcome.problem_id != asked:
+    if outcome.problem_id != problem_id:
         raise Fault(409, "id_taken", f"the id {outcome.command} belongs to a command for {outcome.problem_id}", "id")
     answer = as_json(decision(SOURCE, outcome, await reading.record(outcome.problem_id)))
     if outcome.refused is None:

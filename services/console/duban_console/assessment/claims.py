@@ -142,8 +142,8 @@ class Claims:
 
     def verdicts(self, as_of: datetime) -> list[Verdict]:
         """Every verdict that is certain by ``as_of``."""
-        found = (turn.verdict(as_of) for turn in (*self._past, *self._turns.values()))
-        return [one for one in found if one is not None]
+        verdicts = (turn.verdict(as_of) for turn in (*self._past, *self._turns.values()))
+        return [verdict for verdict in verdicts if verdict is not None]
 
     @property
     def limited(self) -> frozenset[str]:
@@ -199,10 +199,10 @@ class Claims:
         for turn in self._turns.values():
             if turn.ended:
                 continue
-            named = isinstance(change, Extended | Escalated) and _is_named(turn, change)
-            if change.kind == "paused" or (named and change.kind == "extended"):
+            is_named = isinstance(change, Extended | Escalated) and _is_named(turn, change)
+            if change.kind == "paused" or (is_named and change.kind == "extended"):
                 turn.granted = True
-            if named and isinstance(change, Escalated):
+            if is_named and isinstance(change, Escalated):
                 turn.lapsed_at = turn.lapsed_at or change.lapse_at
 
 

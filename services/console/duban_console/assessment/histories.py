@@ -66,9 +66,9 @@ class History:
         for deed in reversed(self.deeds):
             event = deed.event
             if event.actor.unit == unit:
-                said = event.change.note if isinstance(event.change, c.Progressed) else event.reason
-                if said:
-                    return said
+                word = event.change.note if isinstance(event.change, c.Progressed) else event.reason
+                if word:
+                    return word
         return ""
 
 

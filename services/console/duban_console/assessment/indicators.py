@@ -47,7 +47,7 @@ def _typical(times: Times) -> float | None:
     """The median. What still waits counts with the time that it has waited, once that is longer than what has ended
     took: leaving the hard cases lying makes nobody quick."""
     middle = median(times.ended) if times.ended else 0.0
-    counted = [*times.ended, *(one for one in times.waiting if one > middle)]
+    counted = [*times.ended, *(hours for hours in times.waiting if hours > middle)]
     return median(counted) if counted else None
 
 
@@ -56,8 +56,8 @@ def _rebound_rate(tally: Tally) -> float | None:
 
 
 def _last_moment_rate(tally: Tally) -> float | None:
-    met = [one for one in tally.judged.values() if one.outcome is Outcome.ON_TIME]
-    return _share(sum(one.at_the_last_moment for one in met), len(met))
+    met = [verdict for verdict in tally.judged.values() if verdict.outcome is Outcome.ON_TIME]
+    return _share(sum(verdict.at_the_last_moment for verdict in met), len(met))
 
 
 def _copied_note_rate(tally: Tally) -> float | None:
@@ -65,10 +65,10 @@ def _copied_note_rate(tally: Tally) -> float | None:
     return _share(sum(problems[note] > 1 for _, note in tally.notes), len(tally.notes))
 
 
-def duty_rate(tally: Tally, named: Sequence[str] = ()) -> float | None:
+def duty_rate(tally: Tally, only: Sequence[str] = ()) -> float | None:
     """The share of the duties that were due, or of those ``named``, that were submitted in time, in per cent."""
-    due = [tally.judged[claim] for claim in tally.duties if not named or claim[1] in named]
-    return _share(sum(one.outcome is Outcome.ON_TIME for one in due), len(due))
+    due = [tally.judged[claim] for claim in tally.duties if not only or claim[1] in only]
+    return _share(sum(verdict.outcome is Outcome.ON_TIME for verdict in due), len(due))
 
 
 def _share(part: int, whole: int) -> float | None:
@@ -123,13 +123,15 @@ def score(assessment: Assessment, unit: str | None, tally: Tally, rules: Rules) 
         for indicator in assessment.indicators
     }
     weight = sum(indicator.weight for indicator in assessment.indicators if values[indicator.id] is not None)
-    sum_ = sum(one for one in earned.values() if one is not None)
+    sum_ = sum(points for points in earned.values() if points is not None)
     return Score(values, earned, weight, round(100 * sum_ / weight, 1) if weight else None)
 
 
 def ranks(scores: Mapping[str, Score], least_measured: int) -> dict[str, int]:
     """The place of each unit of whom enough could be measured, 1 for the best; equal scores share a place."""
     totals = {
-        unit: one.total for unit, one in scores.items() if one.total is not None and one.measured >= least_measured
+        unit: score.total
+        for unit, score in scores.items()
+        if score.total is not None and score.measured >= least_measured
     }
     return {unit: 1 + sum(other > total for other in totals.values()) for unit, total in totals.items()}

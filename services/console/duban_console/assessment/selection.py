@@ -44,13 +44,14 @@ def chosen(pack: PolicyPack, name: str) -> Bulletin:
         LookupError: there is none, or more than one, and which there are.
     """
     assessment, bulletins = offered(pack)
-    found = [bulletin for bulletin in bulletins if bulletin.id == name] or [
+    matching = [bulletin for bulletin in bulletins if bulletin.id == name] or [
         bulletin for bulletin in bulletins if bulletin.kind == name
     ]
-    if len(found) > 1:
-        raise LookupError(f"{pack.ref} has {len(found)} bulletins of kind {name}: {', '.join(one.id for one in found)}")
-    if found:
-        return found[0]
+    if len(matching) > 1:
+        ids = ", ".join(bulletin.id for bulletin in matching)
+        raise LookupError(f"{pack.ref} has {len(matching)} bulletins of kind {name}: {ids}")
+    if matching:
+        return matching[0]
     if name not in {kind.value for kind in BulletinKind}:
         known = [*(bulletin.id for bulletin in bulletins), *BulletinKind]
         raise LookupError(f"{pack.ref} has no bulletin {name}; there are {', '.join(dict.fromkeys(known))}")

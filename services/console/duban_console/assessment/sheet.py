@@ -41,7 +41,7 @@ class Sheet:
 def compiled(
     bulletin: Bulletin,
     assessment: Assessment | None,
-    found: Iterable[History],
+    histories: Iterable[History],
     rules: Rules,
     as_of: datetime,
     *,
@@ -54,9 +54,9 @@ def compiled(
     Only a bulletin of targets asks for ``readings``, and only such a one asks for no histories.
     """
     stretch = window(period or bulletin.period, as_of, rules.zone)
-    rows = _rows(bulletin, assessment, found, rules, stretch, language, readings)
+    rows = _rows(bulletin, assessment, histories, rules, stretch, language, readings)
     columns = _columns(bulletin, assessment, language)
-    kept = ["unit_id", *(key for key, _ in columns)]
+    keys = ["unit_id", *(key for key, _ in columns)]
     notice = rules.calendar.notice
     return Sheet(
         bulletin=bulletin,
@@ -65,7 +65,7 @@ def compiled(
         pack=rules.pack.ref,
         calendar=f"{notice.id}@{notice.version}",
         columns=tuple(columns),
-        rows=tuple({key: row[key] for key in kept} for row in rows),
+        rows=tuple({key: row[key] for key in keys} for row in rows),
         recipients=_recipients(bulletin.recipients, rows),
         places=tuple(row.get("place") for row in rows),
     )
@@ -74,7 +74,7 @@ def compiled(
 def _rows(
     bulletin: Bulletin,
     assessment: Assessment | None,
-    found: Iterable[History],
+    histories: Iterable[History],
     rules: Rules,
     stretch: Window,
     language: Language,
@@ -82,23 +82,23 @@ def _rows(
 ) -> Sequence[dict[str, Any]]:
     if bulletin.kind is BulletinKind.TARGETS:
         return target_rows(readings, stretch, rules, language)
-    wanted = (one for one in found if is_wanted(one, bulletin, stretch.as_of))
+    selected = (history for history in histories if is_wanted(history, bulletin, stretch.as_of))
     if bulletin.kind in OF_PROBLEMS:
-        return problem_rows(bulletin.kind, wanted, bulletin.only, stretch, rules, language)
+        return problem_rows(bulletin.kind, selected, bulletin.only, stretch, rules, language)
     if bulletin.kind is BulletinKind.RESPONSIBILITIES:
-        return responsibility_rows(wanted, stretch, rules, language)
-    tallies = tallied(wanted, stretch, rules, frozenset(assessment.own_channels if assessment else ()))
+        return responsibility_rows(selected, stretch, rules, language)
+    tallies = tallied(selected, stretch, rules, frozenset(assessment.own_channels if assessment else ()))
     if bulletin.kind is BulletinKind.SCORES and assessment is not None:
         return score_rows(assessment, tallies, rules, language)
     return unit_rows(tallies, rules, language)
 
 
-def _recipients(named: Sequence[str], rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-    found: dict[str, None] = {}
-    for one in named:
-        units = [str(row["unit_id"]) for row in rows if row["unit_id"]] if one == "@units" else [one]
-        found |= dict.fromkeys(units)
-    return tuple(found)
+def _recipients(recipients: Sequence[str], rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    unit_ids: dict[str, None] = {}
+    for recipient in recipients:
+        units = [str(row["unit_id"]) for row in rows if row["unit_id"]] if recipient == "@units" else [recipient]
+        unit_ids |= dict.fromkeys(units)
+    return tuple(unit_ids)
 
 
 def _columns(bulletin: Bulletin, assessment: Assessment | None, language: Language) -> list[tuple[str, str]]:

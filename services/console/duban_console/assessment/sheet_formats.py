@@ -52,8 +52,8 @@ def to_geojson(sheet: Sheet) -> bytes:
         for row, place in zip(sheet.rows, sheet.places, strict=True)
         if place is not None
     ]
-    found = {"type": "FeatureCollection", "title": sheet.title, "as_of": sheet.window.as_of, "features": features}
-    return orjson.dumps(found, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+    collection = {"type": "FeatureCollection", "title": sheet.title, "as_of": sheet.window.as_of, "features": features}
+    return orjson.dumps(collection, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 
 
 def to_csv(sheet: Sheet, *, bom: bool = False) -> bytes:

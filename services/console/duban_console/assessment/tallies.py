@@ -65,17 +65,17 @@ class Tally:
     @property
     def outcomes(self) -> Counter[Outcome]:
         """How many obligations ended how."""
-        return Counter(one.outcome for one in self.judged.values())
+        return Counter(verdict.outcome for verdict in self.judged.values())
 
 
 Tallies = dict[str | None, Tally]
 
 
-def tallied(found: Iterable[History], window: Window, rules: Rules, own_channels: frozenset[str]) -> Tallies:
+def tallied(histories: Iterable[History], window: Window, rules: Rules, own_channels: frozenset[str]) -> Tallies:
     """What each unit did and left undone within ``window``; only units that occur are there, and the whole."""
     tallies: Tallies = defaultdict(Tally)
     tallies[None] = Tally()
-    for history in found:
+    for history in histories:
         _obligations(tallies, history, window)
         if isinstance(history.record, Problem):
             _problems(tallies, history, window)
@@ -85,7 +85,7 @@ def tallied(found: Iterable[History], window: Window, rules: Rules, own_channels
         for deed in history.deeds:
             if deed.event.at in window:
                 _deed(tallies, history, deed)
-        for _, unit in (one for one in exposures(history) if one[0] in window):
+        for _, unit in (exposure for exposure in exposures(history) if exposure[0] in window):
             for tally in _books(tallies, unit):
                 tally.deeds["exposed"] += 1
     return dict(tallies)
@@ -99,17 +99,17 @@ def _books(tallies: Tallies, unit: str | None) -> Iterator[Tally]:
 
 def _obligations(tallies: Tallies, history: History, window: Window) -> None:
     severity = list(Outcome)
-    for one in history.verdicts:
-        key = (history.record.id, one.obligation, one.unit)
-        for tally in _books(tallies, one.unit):
-            if one.judged_at in window:
+    for verdict in history.verdicts:
+        key = (history.record.id, verdict.obligation, verdict.unit)
+        for tally in _books(tallies, verdict.unit):
+            if verdict.judged_at in window:
                 known = tally.judged.get(key)
-                if known is None or severity.index(one.outcome) >= severity.index(known.outcome):
-                    tally.judged[key] = one
+                if known is None or severity.index(verdict.outcome) >= severity.index(known.outcome):
+                    tally.judged[key] = verdict
                 if isinstance(history.record, Duty):
                     tally.duties.add(key)
-            if one.owing and one.outcome is Outcome.LATE:
-                tally.overdue[key] = (history, one)
+            if verdict.owing and verdict.outcome is Outcome.LATE:
+                tally.overdue[key] = (history, verdict)
 
 
 def _problems(tallies: Tallies, history: History, window: Window) -> None:
@@ -130,7 +130,7 @@ def _problems(tallies: Tallies, history: History, window: Window) -> None:
                     tally.struck_off.add(problem.id)
                 case c.Reopened() | c.Rebounded():
                     tally.rebounded.add(problem.id)
-    closed = [one for one in history.deeds if isinstance(one.event.change, c.StruckOff | c.Rejected)]
+    closed = [deed for deed in history.deeds if isinstance(deed.event.change, c.StruckOff | c.Rejected)]
     if problem.stage in (Stage.CLOSED, Stage.REJECTED) and closed[-1].event.at in window:
         for tally in _books(tallies, closed[-1].unit):
             tally.closed.add(problem.id)
@@ -141,12 +141,12 @@ def _problems(tallies: Tallies, history: History, window: Window) -> None:
 def _holdings(tallies: Tallies, history: History, window: Window) -> None:
     """How long the problem lay with whom: within the window, and in all until it was completed."""
     whole: dict[str, float] = defaultdict(float)
-    for one in history.holdings:
-        to_at = one.to_at or window.as_of
-        whole[one.unit] += _hours(history, one.from_at, to_at)
-        for tally in _books(tallies, one.unit):
-            tally.held_hours += _hours(history, max(one.from_at, window.start_at), to_at)
-            if one.to_at is None:
+    for holding in history.holdings:
+        to_at = holding.to_at or window.as_of
+        whole[holding.unit] += _hours(history, holding.from_at, to_at)
+        for tally in _books(tallies, holding.unit):
+            tally.held_hours += _hours(history, max(holding.from_at, window.start_at), to_at)
+            if holding.to_at is None:
                 tally.open.add(history.problem.id)
     problem = history.problem
     completed = [deed for deed in history.deeds if isinstance(deed.event.change, c.Completed)]

@@ -45,21 +45,23 @@ class Returned:
 
 def reason_of(headers: Headers) -> Reason:
     """The reason in ``headers``, by whichever of the families wrote it."""
-    found = {name: value for name, value in headers if value is not None}
-    error = _text(found, _STREAMS + "exception", _CONNECT + "exception.class.name", _SPRING + "exception-fqcn")
-    retryable = _text(found, _OURS + "retryable")
+    by_name = {name: value for name, value in headers if value is not None}
+    error = _text(by_name, _STREAMS + "exception", _CONNECT + "exception.class.name", _SPRING + "exception-fqcn")
+    retryable = _text(by_name, _OURS + "retryable")
     return Reason(
-        code=_text(found, _OURS + "code") or (error or "unknown").rpartition(".")[2],
-        message=_text(found, _STREAMS + "message", _CONNECT + "exception.message", _SPRING + "exception-message"),
+        code=_text(by_name, _OURS + "code") or (error or "unknown").rpartition(".")[2],
+        message=_text(by_name, _STREAMS + "message", _CONNECT + "exception.message", _SPRING + "exception-message"),
         error=error,
         stacktrace=_text(
-            found, _STREAMS + "stacktrace", _CONNECT + "exception.stacktrace", _SPRING + "exception-stacktrace"
+            by_name, _STREAMS + "stacktrace", _CONNECT + "exception.stacktrace", _SPRING + "exception-stacktrace"
         ),
-        topic=_text(found, _STREAMS + "topic", _CONNECT + "topic", _SPRING + "original-topic"),
-        partition=_number(found, ">i", _STREAMS + "partition", _CONNECT + "partition", _SPRING + "original-partition"),
-        offset=_number(found, ">q", _STREAMS + "offset", _CONNECT + "offset", _SPRING + "original-offset"),
-        group=_text(found, _OURS + "group", _SPRING + "original-consumer-group"),
-        failed_at=_text(found, _OURS + "first-failed-at"),
+        topic=_text(by_name, _STREAMS + "topic", _CONNECT + "topic", _SPRING + "original-topic"),
+        partition=_number(
+            by_name, ">i", _STREAMS + "partition", _CONNECT + "partition", _SPRING + "original-partition"
+        ),
+        offset=_number(by_name, ">q", _STREAMS + "offset", _CONNECT + "offset", _SPRING + "original-offset"),
+        group=_text(by_name, _OURS + "group", _SPRING + "original-consumer-group"),
+        failed_at=_text(by_name, _OURS + "first-failed-at"),
         retryable=None if retryable is None else retryable == "true",
     )
 
@@ -76,9 +78,9 @@ def returned(
     topic = reason.topic or _topic_from(letter_topic, reason.group)
     if topic is None:
         raise ValueError(f"no header says which topic this letter of {letter_topic} came from")
-    kept = [(name, held) for name, held in headers if not name.startswith(_FAMILIES)]
-    said = (("id", id_), ("by", by), ("reason", why))
-    return Returned(topic, key, value, (*kept, *((f"duban.replay.{name}", text.encode()) for name, text in said)))
+    own = [(name, held) for name, held in headers if not name.startswith(_FAMILIES)]
+    replay = (("id", id_), ("by", by), ("reason", why))
+    return Returned(topic, key, value, (*own, *((f"duban.replay.{name}", text.encode()) for name, text in replay)))
 
 
 def _topic_from(letter_topic: str, group: str | None) -> str | None:
@@ -87,14 +89,14 @@ def _topic_from(letter_topic: str, group: str | None) -> str | None:
     return letter_topic.removesuffix(ending) if group and letter_topic.endswith(ending) else None
 
 
-def _text(found: Mapping[str, bytes], *names: str) -> str | None:
-    return next((found[name].decode(errors="replace") for name in names if name in found), None)
+def _text(by_name: Mapping[str, bytes], *names: str) -> str | None:
+    return next((by_name[name].decode(errors="replace") for name in names if name in by_name), None)
 
 
-def _number(found: Mapping[str, bytes], binary: str, *names: str) -> int | None:
+def _number(by_name: Mapping[str, bytes], binary: str, *names: str) -> int | None:
     """A number as text, or as Spring writes it: big-endian, in the bytes of an int or a long."""
     for name in names:
-        raw = found.get(name)
+        raw = by_name.get(name)
         if raw is None:
             continue
         if name.startswith(_SPRING) and len(raw) == struct.calcsize(binary):

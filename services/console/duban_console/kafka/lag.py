@@ -35,9 +35,9 @@ async def lags(settings: Settings) -> list[Lag]:
     committed: dict[str, dict[TopicPartition, int]] = defaultdict(dict)
     async with administering(settings) as admin:
         for group in sorted({listed[0] for listed in await admin.list_consumer_groups()}):
-            for place, said in (await admin.list_consumer_group_offsets(group)).items():
-                if said.offset >= 0:
-                    committed[group][place] = said.offset
+            for place, position in (await admin.list_consumer_group_offsets(group)).items():
+                if position.offset >= 0:
+                    committed[group][place] = position.offset
     ends = await ends_of(settings, {place for places in committed.values() for place in places})
     return [
         Lag(group, place.topic, place.partition, offset, ends[place])
@@ -49,10 +49,10 @@ async def lags(settings: Settings) -> list[Lag]:
 
 async def ends_of(settings: Settings, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
     """The offset after the last record of each of ``places`` that still exists."""
-    wanted = set(places)
-    there = {place.topic for place in wanted} & await topics_of(settings)
+    partitions = set(places)
+    there = {place.topic for place in partitions} & await topics_of(settings)
     if not there:
         return {}
     async with looking(settings, there) as consumer:
-        ends: dict[TopicPartition, int] = await consumer.end_offsets(sorted(wanted & consumer.assignment()))
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(sorted(partitions & consumer.assignment()))
         return ends

@@ -49,13 +49,13 @@ def one_line(record: Raw) -> str:
     data = event["data"] if isinstance(event.get("data"), dict) else {}
     kind = str(event.get("type", "?")).removeprefix("duban.")
     code = event["headers"].get("duban.dlq.code")
-    said = f"{code}: {event['headers'].get('__streams.errors.message', '')}" if code else _said(data)
+    summary = f"{code}: {event['headers'].get('__streams.errors.message', '')}" if code else _said(data)
     at = str(event.get("time") or event["appended_at"])[:19]
     subject = data.get("problem", {}).get("number") or event.get("subject") or event.get("key") or ""
     place = f"{record.partition}/{record.offset}"
     return (
         f"[dim]{escape(at)} {place:>8}[/] [bold]{escape(kind)}[/] {escape(str(subject))} "
-        f"[dim]{escape(str(event.get('jurisdiction', '')))}[/] {escape(said)}"
+        f"[dim]{escape(str(event.get('jurisdiction', '')))}[/] {escape(summary)}"
     )
 
 
@@ -93,8 +93,8 @@ def _is_structured(headers: Mapping[str, bytes | None]) -> bool:
 
 
 def _data(value: bytes | None) -> Any:
-    found = _json(value)
-    return shown(value) if found is None else found
+    document = _json(value)
+    return shown(value) if document is None else document
 
 
 def _json(value: bytes | None) -> Any:

@@ -84,8 +84,8 @@ async def records(
             for place, end in ends.items():
                 consumer.seek(place, end)
         while follow or await _before(consumer, ends):
-            for taken in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
-                for record in taken:
+            for batch in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
+                for record in batch:
                     yield record
 
 

@@ -39,24 +39,24 @@ class Difference:
 def differences(before: PolicyPack, after: PolicyPack, language: Language = Language.EN) -> list[Difference]:
     """What is different in ``after``, in the order of the sections; none when they say the same."""
     words = Words(language)
-    found: list[Difference] = []
+    changes: list[Difference] = []
     for section in type(after).model_fields:
         old, new = getattr(before, section, None), getattr(after, section)
         if old != new:
-            found += _section(section, old, new, words)
-    return found
+            changes += _section(section, old, new, words)
+    return changes
 
 
-def in_words(one: Difference) -> str:
+def in_words(difference: Difference) -> str:
     """One change in one line, without its section."""
-    where = " ".join(part for part in (one.entry, one.field.replace("_", " ")) if part)
+    where = " ".join(part for part in (difference.entry, difference.field.replace("_", " ")) if part)
     colon = f"{where}: " if where else ""
-    if one.change == "added":
-        return f"+ {colon}{one.new}"
-    if one.change == "removed":
-        return f"− {colon}{one.old}"
-    moved = "moved, " if one.change == "moved" else ""
-    return f"~ {colon}{moved}{one.old} → {one.new}"
+    if difference.change == "added":
+        return f"+ {colon}{difference.new}"
+    if difference.change == "removed":
+        return f"− {colon}{difference.old}"
+    moved = "moved, " if difference.change == "moved" else ""
+    return f"~ {colon}{moved}{difference.old} → {difference.new}"
 
 
 def section_name(section: str, language: Language) -> str:
@@ -74,14 +74,16 @@ def _section(section: str, old: Any, new: Any, words: Words) -> Iterator[Differe
         if earlier is None or later is None:
             yield Difference(section, name, "", *_whole(earlier, later, words))
         else:
-            for found in _inside("", earlier, later, words):
-                yield Difference(section, name, *found)
+            for field_change in _inside("", earlier, later, words):
+                yield Difference(section, name, *field_change)
     if section == "responsibility_list":  # the first match wins, so it matters where a line stands
         yield from _moved(section, old, new, pairs)
 
 
 def _are_entries(value: Any) -> bool:
-    return isinstance(value, tuple) and all(isinstance(one, BaseModel) and not isinstance(one, Within) for one in value)
+    return isinstance(value, tuple) and all(
+        isinstance(entry, BaseModel) and not isinstance(entry, Within) for entry in value
+    )
 
 
 Pair = tuple[str, BaseModel | None, BaseModel | None]
@@ -90,22 +92,26 @@ Pair = tuple[str, BaseModel | None, BaseModel | None]
 def _paired(old: Sequence[BaseModel], new: Sequence[BaseModel]) -> list[Pair]:
     """Each entry by its name, as it was and as it is; a line that takes something else now is the same by its lead."""
     was, now = _by_name(old), _by_name(new)
-    found: list[Pair] = []
+    pairs: list[Pair] = []
     for name, entry in was.items():
-        later = name if name in now else next((one for one in now if one not in was and _akin(entry, now[one])), None)
-        found.append((name, entry, now.pop(later) if later is not None else None))
-    return found + [(name, None, entry) for name, entry in now.items()]
+        later = (
+            name
+            if name in now
+            else next((candidate for candidate in now if candidate not in was and _akin(entry, now[candidate])), None)
+        )
+        pairs.append((name, entry, now.pop(later) if later is not None else None))
+    return pairs + [(name, None, entry) for name, entry in now.items()]
 
 
 def _by_name(entries: Sequence[BaseModel]) -> dict[str, BaseModel]:
     """The entries by what names them; a second one of a name gets a number."""
-    found: dict[str, BaseModel] = {}
+    named_entries: dict[str, BaseModel] = {}
     for entry in entries:
         name, count = _name(entry), 2
-        while name in found:
+        while name in named_entries:
             name, count = f"{_name(entry)} ({count})", count + 1
-        found[name] = entry
-    return found
+        named_entries[name] = entry
+    return named_entries
 
 
 def _name(entry: BaseModel) -> str:
@@ -128,7 +134,7 @@ def _moved(section: str, old: Sequence[BaseModel], new: Sequence[BaseModel], pai
     """The lines that stand elsewhere now, among those that stayed."""
     stayed = [(name, old.index(was), new.index(now)) for name, was, now in pairs if was is not None and now is not None]
     before = [name for name, _, _ in stayed]
-    after = [name for name, _, _ in sorted(stayed, key=lambda one: one[2])]
+    after = [name for name, _, _ in sorted(stayed, key=lambda line: line[2])]
     blocks = SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks()
     still = {name for block in blocks for name in before[block.a : block.a + block.size]}
     for name, was_at, is_at in stayed:
@@ -161,7 +167,7 @@ def _inside(path: str, old: Any, new: Any, words: Words) -> Iterator[FieldChange
 
 def _apart(old: tuple[Any, ...], new: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """What is in ``old`` alone, and what in ``new`` alone."""
-    return tuple(one for one in old if one not in new), tuple(one for one in new if one not in old)
+    return tuple(value for value in old if value not in new), tuple(value for value in new if value not in old)
 
 
 def _has_fields(value: Any) -> bool:

@@ -23,7 +23,7 @@ def explained(pack: PolicyPack, language: Language = Language.EN) -> str:
     words = Words(language)
     words.titles = {unit.id: words.text(unit.title) for unit in pack.units}
     for field, section in _REFERRING.items():
-        words.entries[field] = {one.id: words.text(one.title) for one in getattr(pack, section)}
+        words.entries[field] = {entry.id: words.text(entry.title) for entry in getattr(pack, section)}
     parts = [_head(pack, words)]
     for heading, tell in _CHAPTERS:
         parts.append(_chapter(words.say(*heading), tell(pack, words)))
@@ -72,7 +72,7 @@ def _head(pack: PolicyPack, words: Words) -> list[str]:
 
 def _time(pack: PolicyPack, words: Words) -> Lines:
     time = pack.time
-    spans = words.listed(f"{one.start}–{one.end}" for one in time.hours.intervals)
+    spans = words.listed(f"{interval.start}–{interval.end}" for interval in time.hours.intervals)
     days = _weekdays(time.hours.weekdays, words)
     yield (
         words.say(
@@ -86,28 +86,28 @@ def _time(pack: PolicyPack, words: Words) -> Lines:
 
 def _weekdays(days: Sequence[str], words: Words) -> str:
     """``Mon to Fri`` where they follow one another."""
-    told = [words.say(*WEEKDAYS[day]) for day in days]
+    names = [words.say(*WEEKDAYS[day]) for day in days]
     places = [list(WEEKDAYS).index(day) for day in days]
     if len(days) > 2 and places == list(range(places[0], places[0] + len(days))):
-        return words.say(f"{told[0]} to {told[-1]}", f"{told[0]}至{told[-1]}")
-    return words.listed(told)
+        return words.say(f"{names[0]} to {names[-1]}", f"{names[0]}至{names[-1]}")
+    return words.listed(names)
 
 
 def _units(pack: PolicyPack, words: Words) -> Lines:
     areas = {area.id: words.text(area.title) for area in pack.areas}
     for unit in pack.units:
-        said = []
+        parts = []
         if unit.id == pack.office:
-            said.append(words.say("keeps the ledger", "管理台账"))
+            parts.append(words.say("keeps the ledger", "管理台账"))
         if unit.id == pack.fallback.unit:
-            said.append(words.say("takes what nobody else does", "兜底接收"))
+            parts.append(words.say("takes what nobody else does", "兜底接收"))
         if unit.parent:
-            said.append(words.say(f"under {words.unit(unit.parent)}", f"隶属{words.unit(unit.parent)}"))
+            parts.append(words.say(f"under {words.unit(unit.parent)}", f"隶属{words.unit(unit.parent)}"))
         mine = [areas[area.id] for area in pack.areas if area.unit == unit.id]
         if mine:
-            said.append(words.say("answers for ", "负责区域：") + words.listed(mine))
-        said += others(unit, ("id", "title", "parent", "clause", "basis", "ids"), words)
-        yield _bullet(called(unit, words), said, unit, words)
+            parts.append(words.say("answers for ", "负责区域：") + words.listed(mine))
+        parts += others(unit, ("id", "title", "parent", "clause", "basis", "ids"), words)
+        yield _bullet(called(unit, words), parts, unit, words)
 
 
 def _areas(pack: PolicyPack, words: Words) -> Lines:
@@ -115,26 +115,26 @@ def _areas(pack: PolicyPack, words: Words) -> Lines:
     if not titles:
         yield words.say("The pack names no areas.", "本政策包未划分区域。")
     for area in pack.areas:
-        said = [words.say(f"in {titles[area.parent]}", f"位于{titles[area.parent]}")] if area.parent else []
-        said += others(area, ("id", "title", "parent"), words)
-        yield _bullet(called(area, words), said, area, words)
+        parts = [words.say(f"in {titles[area.parent]}", f"位于{titles[area.parent]}")] if area.parent else []
+        parts += others(area, ("id", "title", "parent"), words)
+        yield _bullet(called(area, words), parts, area, words)
 
 
 def _channels(pack: PolicyPack, words: Words) -> Lines:
     for channel in pack.channels:
-        said = others(channel, ("id", "title", "clause", "basis", "ids"), words)
-        yield _bullet(called(channel, words), said, channel, words)
+        parts = others(channel, ("id", "title", "clause", "basis", "ids"), words)
+        yield _bullet(called(channel, words), parts, channel, words)
 
 
 def _categories(pack: PolicyPack, words: Words) -> Lines:
     yield words.say("Two reports of one category: ", "同一类别的两条线索：") + _near(pack.near, words)
     yield ""
     for category in pack.categories:
-        said = [_near(category.near, words)] if category.near else []
+        parts = [_near(category.near, words)] if category.near else []
         if category.id == pack.default_category:
-            said.append(words.say("for reports that name no category", "线索未注明类别时归入此类"))
-        said += others(category, ("id", "title", "near", "clause", "basis", "ids"), words)
-        yield _bullet(called(category, words), said, category, words)
+            parts.append(words.say("for reports that name no category", "线索未注明类别时归入此类"))
+        parts += others(category, ("id", "title", "near", "clause", "basis", "ids"), words)
+        yield _bullet(called(category, words), parts, category, words)
 
 
 def _near(near: Nearness | str, words: Words) -> str:
@@ -152,21 +152,21 @@ def _list(pack: PolicyPack, words: Words) -> Lines:
     for index, line in enumerate(pack.responsibility_list, start=1):
         what = _scope(pack, line, words)
         lead = words.unit(line.lead)
-        said = words.say(f"{what}: {lead} leads", f"{what}：{lead}主办")
+        sentence = words.say(f"{what}: {lead} leads", f"{what}：{lead}主办")
         if line.co:
             helping = words.listed(words.unit(unit) for unit in line.co)
-            said += words.say(f", with {helping}", f"，{helping}协办")
+            sentence += words.say(f", with {helping}", f"，{helping}协办")
         known = ("categories", "areas", "channels", "lead", "co", "clause", "basis", "ids")
-        said += "".join(words.say("; ", "；") + more for more in others(line, known, words))
-        yield f"{index}. {said}{words.say('.', '。')}{_tail(line, words)}"
+        sentence += "".join(words.say("; ", "；") + more for more in others(line, known, words))
+        yield f"{index}. {sentence}{words.say('.', '。')}{_tail(line, words)}"
     yield ""
     if pack.always_responsible:
         always = words.listed(words.unit(unit) for unit in pack.always_responsible)
         yield words.say(f"Always responsible as well: {always}.", f"以下始终负责，不再列出：{always}。")
         yield ""
     desk = words.unit(pack.fallback.unit)
-    said = words.say(f"What no line takes goes to {desk}.", f"无条目相符的，由{desk}承接。")
-    yield said + _tail(pack.fallback, words)
+    sentence = words.say(f"What no line takes goes to {desk}.", f"无条目相符的，由{desk}承接。")
+    yield sentence + _tail(pack.fallback, words)
 
 
 def _scope(pack: PolicyPack, line: Responsibility, words: Words) -> str:
@@ -176,11 +176,11 @@ def _scope(pack: PolicyPack, line: Responsibility, words: Words) -> str:
             words.names(line.categories, {category.id: words.text(category.title) for category in pack.categories})
         )
     if line.areas:
-        named = words.names(line.areas, {area.id: words.text(area.title) for area in pack.areas})
-        parts.append(words.say(f"in {named}", f"位于{named}的"))
+        names = words.names(line.areas, {area.id: words.text(area.title) for area in pack.areas})
+        parts.append(words.say(f"in {names}", f"位于{names}的"))
     if line.channels:
-        named = words.names(line.channels, {channel.id: words.text(channel.title) for channel in pack.channels})
-        parts.append(words.say(f"reported by {named}", f"经{named}反映的"))
+        names = words.names(line.channels, {channel.id: words.text(channel.title) for channel in pack.channels})
+        parts.append(words.say(f"reported by {names}", f"经{names}反映的"))
     return words.say(" ", "，").join(parts) or words.say("Everything", "全部问题")
 
 
@@ -220,14 +220,14 @@ def _life(pack: PolicyPack, words: Words) -> Lines:
 
 def _measures(pack: PolicyPack, words: Words) -> Lines:
     for measure in pack.measures:
-        said = [words.say("made public", "向社会公开")] if measure.public else []
+        parts = [words.say("made public", "向社会公开")] if measure.public else []
         if measure.approval is not None:
             by = words.unit(measure.approval)
-            said.append(
+            parts.append(
                 words.say(f"waits for the approval of {by}, which may withhold it with a reason",
                           f"须经{by}批准；说明理由的，可不予批准")
             )  # fmt: skip
-        said += opened_by(pack, measure, words)
+        parts += opened_by(pack, measure, words)
         known = (
             "id",
             "kind",
@@ -242,8 +242,8 @@ def _measures(pack: PolicyPack, words: Words) -> Lines:
             "basis",
             "ids",
         )
-        said += others(measure, known, words)
-        yield _bullet(called(measure, words), said, measure, words)
+        parts += others(measure, known, words)
+        yield _bullet(called(measure, words), parts, measure, words)
         yield ""
         yield from (f"  > {line}" for line in measure.text.splitlines())
         yield ""
@@ -285,9 +285,9 @@ def _founded(field: str, value: Any, words: Words) -> Iterator[tuple[str, Founde
                 yield from _founded(inner, inside, words)
 
 
-def _bullet(name: str, said: list[str], entry: Any, words: Words) -> str:
-    colon = words.say(": ", "：") if said else ""
-    return f"- **{name}**{colon}{words.say('; ', '；').join(said)}{_tail(entry, words)}"
+def _bullet(name: str, parts: list[str], entry: Any, words: Words) -> str:
+    colon = words.say(": ", "：") if parts else ""
+    return f"- **{name}**{colon}{words.say('; ', '；').join(parts)}{_tail(entry, words)}"
 
 
 def _tail(entry: Any, words: Words) -> str:

@@ -90,7 +90,7 @@ def value_in_words(value: Any, words: Words) -> str:  # noqa: PLR0911 one line a
     if isinstance(value, Mapping):
         colon = words.say(": ", "：")
         return words.say("; ", "；").join(f"{key}{colon}{value_in_words(inner, words)}" for key, inner in value.items())
-    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(one, date) for one in value):
+    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(day, date) for day in value):
         return words.say(" to ", "至").join(words.day(day) for day in value)
     if isinstance(value, Collection):
         return words.listed(value_in_words(inner, words) for inner in value)
@@ -100,11 +100,11 @@ def value_in_words(value: Any, words: Words) -> str:  # noqa: PLR0911 one line a
 def section_in_words(value: Any, words: Words) -> Iterator[str]:
     """A whole section that nothing better is known about: a bullet an entry, or a bullet a field."""
     if isinstance(value, BaseModel):
-        told = words.founded(value)
+        foundation = words.founded(value)
         for name, inner in _given(value, _HEAD):
             yield from _field(name, inner, words)
-        if told:
-            yield f"- {told}"
+        if foundation:
+            yield f"- {foundation}"
     elif isinstance(value, Collection) and not isinstance(value, str):
         for entry in value:
             yield from _entry(entry, words)
@@ -115,7 +115,7 @@ def section_in_words(value: Any, words: Words) -> Iterator[str]:
 def _field(name: str, value: Any, words: Words) -> Iterator[str]:
     """A field; the entries in it, where it is a list of entries, each on a line of its own."""
     called = field_name(name, words) + words.say(":", "：")
-    if isinstance(value, tuple) and value and all(isinstance(one, BaseModel) for one in value):
+    if isinstance(value, tuple) and value and all(isinstance(entry, BaseModel) for entry in value):
         yield f"- {called}"
         for entry in value:
             yield from (f"  {line}" for line in _entry(entry, words))
@@ -127,9 +127,9 @@ def _field_value(name: str, value: Any, words: Words) -> str:
     """A field's value; events by their own words, entries of the pack by their titles."""
     many = value if isinstance(value, tuple) else (value,)
     if name in _EVENTS:
-        return words.listed(words.event(one) if one in EVENTS else value_in_words(one, words) for one in many)
+        return words.listed(words.event(event) if event in EVENTS else value_in_words(event, words) for event in many)
     titles = words.entries.get(name, {})
-    if any(isinstance(one, str) and one in titles for one in many):
+    if any(isinstance(entry, str) and entry in titles for entry in many):
         return words.names(many, titles)
     return value_in_words(value, words)
 

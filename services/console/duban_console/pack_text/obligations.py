@@ -31,63 +31,63 @@ def obligations(pack: PolicyPack, words: Words) -> Iterator[str]:
         yield from consequences(ladders[obligation.ladder], measures, words)
 
 
-def _sentence(one: Obligation, words: Words) -> str:
-    owner = words.unit(one.owner)
-    title = words.text(one.title)
+def _sentence(obligation: Obligation, words: Words) -> str:
+    owner = words.unit(obligation.owner)
+    title = words.text(obligation.title)
     act = title[0].lower() + title[1:]
-    since = words.listed((words.event(*occasion) for occasion in one.since), ("or", "或"))
-    many = words.say(", whichever came last", "（以最后发生者为准）") if len(one.since) > 1 else ""
-    status = words.listed((words.status(status.value) for status in one.running), ("or", "或"))
-    if one.within is None:
-        until = words.until(one.until or "")
-        said = words.say(
+    since = words.listed((words.event(*occasion) for occasion in obligation.since), ("or", "或"))
+    many = words.say(", whichever came last", "（以最后发生者为准）") if len(obligation.since) > 1 else ""
+    status = words.listed((words.status(status.value) for status in obligation.running), ("or", "或"))
+    if obligation.within is None:
+        until = words.until(obligation.until or "")
+        sentence = words.say(
             f"{_capital(owner)} must {act} {until}, while the problem is {status}",
             f"{owner}须{until}{act}（问题处于“{status}”期间）",
         )
-    elif one.within.at is not None:
-        due = words.duration(one.within)
-        said = words.say(
+    elif obligation.within.at is not None:
+        due = words.duration(obligation.within)
+        sentence = words.say(
             f"{_capital(owner)} must {act} by {due} after {since}{many}, while the problem is {status}",
             f"{owner}须在{since}{many}后的{due}前{act}（问题处于“{status}”期间）",
         )
     else:
-        due = words.duration(one.within)
-        said = words.say(
+        due = words.duration(obligation.within)
+        sentence = words.say(
             f"{_capital(owner)} must {act} within {due} of {since}{many}, while the problem is {status}",
             f"{owner}须在{since}{many}后{due}内{act}（问题处于“{status}”期间）",
         )
-    return said + words.say(".", "。")
+    return sentence + words.say(".", "。")
 
 
-def _met(one: Obligation, words: Words) -> str:
-    if one.owner == "@referred":
+def _met(obligation: Obligation, words: Words) -> str:
+    if obligation.owner == "@referred":
         return words.say(
             " Each counts from its own referral, and its own receipt meets it.",
             "自各自移送时起分别计算，以各自接收为履行。",
         )
-    if not one.met_by:
+    if not obligation.met_by:
         return ""
-    met = words.listed((words.event(*occasion) for occasion in one.met_by), ("or", "或"))
+    met = words.listed((words.event(*occasion) for occasion in obligation.met_by), ("or", "或"))
     return words.say(f" It is met by {met}.", f"以{met}为履行。")
 
 
-def _scope(pack: PolicyPack, one: Obligation, words: Words) -> Iterator[str]:
+def _scope(pack: PolicyPack, obligation: Obligation, words: Words) -> Iterator[str]:
     for section, chosen, label in (
-        ("categories", one.categories, ("Holds for", "适用类别")),
-        ("channels", one.channels, ("Reported by", "适用渠道")),
+        ("categories", obligation.categories, ("Holds for", "适用类别")),
+        ("channels", obligation.channels, ("Reported by", "适用渠道")),
     ):
         if chosen:
             entries = getattr(pack, section)
             titles = {entry.id: words.text(entry.title) for entry in entries}
             left = [entry.id for entry in entries if entry.id not in chosen]
-            named = words.names(chosen, titles)
+            names = words.names(chosen, titles)
             if not left:
-                named = words.say("all", "全部")
+                names = words.say("all", "全部")
             elif len(left) <= len(chosen) // 4:
                 rest = words.names(left, titles)
-                named = words.say(f"all but {rest}", f"除{rest}以外的全部")
-            yield f"- {words.say(*label)}{words.say(': ', '：')}{named}"
-    for more in others(one, _TOLD, words):
+                names = words.say(f"all but {rest}", f"除{rest}以外的全部")
+            yield f"- {words.say(*label)}{words.say(': ', '：')}{names}"
+    for more in others(obligation, _TOLD, words):
         yield f"- {_capital(more)}"
 
 
@@ -97,7 +97,7 @@ def consequences(ladder: Ladder, measures: dict[str, str], words: Words) -> Iter
         measure = measures[level.measure]
         to = words.listed(words.unit(unit) for unit in level.to)
         more = "".join(
-            words.say("; ", "；") + one for one in others(level, ("measure", "before", "after", "to"), words)
+            words.say("; ", "；") + part for part in others(level, ("measure", "before", "after", "to"), words)
         )
         yield words.say(
             f"- {_when(level, words)}: {measure}, to {to}{more}.",

@@ -24,7 +24,7 @@ def opened_by(pack: PolicyPack, measure: Measure, words: Words) -> list[str]:
         return []
     for list_rule in pack.lists:
         if list_rule.id == measure.opens:
-            ground = next(words.text(one.title) for one in list_rule.grounds if one.id == measure.ground)
+            ground = next(words.text(ground.title) for ground in list_rule.grounds if ground.id == measure.ground)
             list_, whom = words.text(list_rule.title), _whom(list_rule, words)
             return [words.say(f"puts {whom} on the list {list_}: {ground}", f"将{whom}列入{list_}，事由：{ground}")]
     for reward_rule in pack.rewards:
@@ -38,8 +38,8 @@ def opened_by(pack: PolicyPack, measure: Measure, words: Words) -> list[str]:
     return [words.say(f"whoever is told owes: {title}", f"被告知者须履行：{title}")]
 
 
-def _whom(kept: ListRule, words: Words) -> str:
-    if kept.of == "enterprise":
+def _whom(list_rule: ListRule, words: Words) -> str:
+    if list_rule.of == "enterprise":
         return words.say("the enterprise of the problem", "涉事企业")
     return words.say("the unit that it is taken against", "被采取措施的单位")
 
@@ -53,18 +53,18 @@ def _openers(pack: PolicyPack, opened: str, words: Words) -> str:
 def duties(pack: PolicyPack, words: Words) -> Lines:
     """Each duty with its schedule, or with the measures that open it."""
     for duty in pack.duties:
-        said: list[str] = []
+        parts: list[str] = []
         known: tuple[str, ...] = _HEAD
         if duty.schedule.every is Every.NEVER:
-            said += _called(pack, duty.id, words)
+            parts += _called(pack, duty.id, words)
             known = (*_HEAD, "schedule")
-        said += others(duty, known, words)
-        yield _bullet(duty, said, words)
+        parts += others(duty, known, words)
+        yield _bullet(duty, parts, words)
 
 
-def _bullet(entry: Duty | DrawRule, said: list[str], words: Words) -> str:
-    parts = words.say("; ", "；").join(said)
-    return f"- **{called(entry, words)}**{words.say(': ', '：')}{parts}{_tail(entry, words)}"
+def _bullet(entry: Duty | DrawRule, parts: list[str], words: Words) -> str:
+    text = words.say("; ", "；").join(parts)
+    return f"- **{called(entry, words)}**{words.say(': ', '：')}{text}{_tail(entry, words)}"
 
 
 def _called(pack: PolicyPack, duty: str, words: Words) -> Lines:
@@ -81,7 +81,7 @@ def _called(pack: PolicyPack, duty: str, words: Words) -> Lines:
 
 def draws(pack: PolicyPack, words: Words) -> Lines:
     """Each draw: among which problems, how many, what is owed for each, and by whom; whom it spares."""
-    duties_ = {one.id: words.text(one.title) for one in pack.duties}
+    duties_ = {duty.id: words.text(duty.title) for duty in pack.duties}
     lists_ = {list_rule.id: words.text(list_rule.title) for list_rule in pack.lists}
     channels = {channel.id: words.text(channel.title) for channel in pack.channels}
     for draw in pack.draws:
@@ -90,17 +90,17 @@ def draws(pack: PolicyPack, words: Words) -> Lines:
             many = words.say(f"{draw.share}% of the problems", f"{draw.share}%")
         statuses = words.listed((words.status(status.value) for status in draw.statuses), ("or", "或"))
         unit, duty = words.unit(draw.by), duties_[draw.opens]
-        said = [
+        parts = [
             words.say(f"{many} that are {statuses} are drawn at random", f"从“{statuses}”的问题中随机抽取{many}"),
             words.say(f"for each, {unit} owes: {duty}", f"每个抽中的问题由{unit}履行：{duty}"),
         ]
         if draw.spares is not None:
             list_, ways = lists_[draw.spares], words.names(draw.never_spares, channels)
             but = words.say(f", unless reported by {ways}", f"，经{ways}反映的除外") if ways else ""
-            said.append(words.say(f"whoever stands on {list_} is spared{but}", f"列入{list_}的不抽{but}"))
+            parts.append(words.say(f"whoever stands on {list_} is spared{but}", f"列入{list_}的不抽{but}"))
         known = (*_HEAD, "statuses", "number", "share", "by", "opens", "spares", "never_spares")
-        said += others(draw, known, words)
-        yield _bullet(draw, said, words)
+        parts += others(draw, known, words)
+        yield _bullet(draw, parts, words)
 
 
 def lists(pack: PolicyPack, words: Words) -> Lines:
@@ -136,37 +136,37 @@ def lists(pack: PolicyPack, words: Words) -> Lines:
         yield from _texts(list_rule, words)
 
 
-def _grounds(pack: PolicyPack, kept: ListRule, words: Words) -> Lines:
-    for ground in kept.grounds:
+def _grounds(pack: PolicyPack, list_rule: ListRule, words: Words) -> Lines:
+    for ground in list_rule.grounds:
         measures = [
             words.text(measure.title)
             for measure in pack.measures
-            if (measure.opens, measure.ground) == (kept.id, ground.id)
+            if (measure.opens, measure.ground) == (list_rule.id, ground.id)
         ]
         by = words.listed(dict.fromkeys(measures), ("or", "或"))
-        said = words.say(f"by the measure {by}, or ", f"因措施“{by}”列入，或") if by else ""
-        said += words.say("by its keeper, with evidence", "由管理单位凭证据列入")
+        way = words.say(f"by the measure {by}, or ", f"因措施“{by}”列入，或") if by else ""
+        way += words.say("by its keeper, with evidence", "由管理单位凭证据列入")
         ground_ = words.text(ground.title)
-        yield words.say(f"- Ground: {ground_}: {said}.", f"- 事由：{ground_}（{said}）。") + _tail(ground, words)
+        yield words.say(f"- Ground: {ground_}: {way}.", f"- 事由：{ground_}（{way}）。") + _tail(ground, words)
 
 
-def _notice(kept: ListRule, words: Words) -> str:
-    if kept.notice is None:
+def _notice(list_rule: ListRule, words: Words) -> str:
+    if list_rule.notice is None:
         return words.say("It counts at once, without notice before.", "列入即生效，事先不另行告知。")
-    limit = _limit(kept.notice, words)
+    limit = _limit(list_rule.notice, words)
     return words.say(
         f"Whoever is to stand on it is told first and may answer {limit}; then it counts.",
         f"列入前先行告知，可在{limit}申诉；期满未申诉的，列入生效。",
     )
 
 
-def _end(kept: ListRule, words: Words) -> str:
-    if kept.term is None:
+def _end(list_rule: ListRule, words: Words) -> str:
+    if list_rule.term is None:
         return words.say(
             "It has no term: the keeper takes it off, on proof that all is made good.",
             "无固定期限：证明已全面整改的，由管理单位移出。",
         )
-    term = words.duration(kept.term)
+    term = words.duration(list_rule.term)
     return words.say(
         f"It ends by itself after {term}; the keeper takes it off before, on proof that all is made good.",
         f"列入满{term}自动移出；证明已全面整改的，由管理单位提前移出。",
@@ -175,8 +175,12 @@ def _end(kept: ListRule, words: Words) -> str:
 
 def _limit(within: Within, words: Words) -> str:
     """``within 5 days``, ``by 12:00 the next day``."""
-    told = words.duration(within)
-    return words.say(f"by {told}", f"{told}前") if within.at is not None else words.say(f"within {told}", f"{told}内")
+    duration = words.duration(within)
+    return (
+        words.say(f"by {duration}", f"{duration}前")
+        if within.at is not None
+        else words.say(f"within {duration}", f"{duration}内")
+    )
 
 
 def _appeal(pack: PolicyPack, rule: AppealRule | None, words: Words) -> Lines:
@@ -191,10 +195,10 @@ def _appeal(pack: PolicyPack, rule: AppealRule | None, words: Words) -> Lines:
     yield from _climbs(pack, rule.ladder, words)
 
 
-def _texts(kept: ListRule, words: Words) -> Lines:
+def _texts(list_rule: ListRule, words: Words) -> Lines:
     titles = {"noticed": ("Notice before", "列入前告知"), "listed": ("On listing", "列入"), "delisted": ("Off", "移出")}
-    for name, text in kept.texts:
-        if name != "noticed" or kept.notice is not None:
+    for name, text in list_rule.texts:
+        if name != "noticed" or list_rule.notice is not None:
             first, *more = text.splitlines()
             yield ""
             yield f"  > {words.say(*titles[name])}{words.say(': ', '：')}{first}"
@@ -230,17 +234,17 @@ def rewards(pack: PolicyPack, words: Words) -> Lines:
         yield from (f"- {more}" for more in others(reward_rule, (*_HEAD, *known), words))
 
 
-def _range(paid: RewardRule, words: Words) -> str:
-    least, most, currency = f"{paid.at_least:,}", f"{paid.at_most:,}", paid.currency
+def _range(reward_rule: RewardRule, words: Words) -> str:
+    least, most, currency = f"{reward_rule.at_least:,}", f"{reward_rule.at_most:,}", reward_rule.currency
     range_ = words.say(f"{least} to {most} {currency}", f"{least}至{most} {currency}")
-    if paid.at_least == paid.at_most:
+    if reward_rule.at_least == reward_rule.at_most:
         range_ = f"{least} {currency}"
     whom = words.say(
-        *{"reporter": ("the reporter", "举报人"), "worker": ("the worker of the cell", "网格责任人")}[paid.to]
+        *{"reporter": ("the reporter", "举报人"), "worker": ("the worker of the cell", "网格责任人")}[reward_rule.to]
     )
-    if paid.budget is None:
+    if reward_rule.budget is None:
         return words.say(f"{range_} for {whom}; no budget bounds it.", f"奖励{whom}{range_}，无年度预算上限。")
-    budget = f"{paid.budget:,}"
+    budget = f"{reward_rule.budget:,}"
     return words.say(
         f"{range_} for {whom}; at most {budget} {currency} in one year.",
         f"奖励{whom}{range_}，全年不超过{budget} {currency}。",
@@ -249,7 +253,7 @@ def _range(paid: RewardRule, words: Words) -> str:
 
 def _climbs(pack: PolicyPack, ladder: str, words: Words) -> Lines:
     measures = {measure.id: words.text(measure.title) for measure in pack.measures}
-    climbed = next(one for one in pack.ladders if one.id == ladder)
+    climbed = next(entry for entry in pack.ladders if entry.id == ladder)
     yield from (f"  {line}" for line in consequences(climbed, measures, words))
 
 

@@ -161,11 +161,11 @@ class Words:
 
     def event(self, kind: str, of: str | None = None) -> str:
         """An event; of which flag or body it is, where the pack says so."""
-        said = self.say(*EVENTS.get(kind, (kind.replace("_", " "), kind)))
+        event = self.say(*EVENTS.get(kind, (kind.replace("_", " "), kind)))
         if of is None:
-            return said
+            return event
         name = self.entries.get("flag", {}).get(of) or self.unit(of)
-        return self.say(f"{said} ({name})", f"{said}（{name}）")
+        return self.say(f"{event} ({name})", f"{event}（{name}）")
 
     def unit(self, unit: str) -> str:
         """A unit by its title, or a role."""
@@ -173,7 +173,7 @@ class Words:
 
     def names(self, ids: Iterable[str], titles: dict[str, str]) -> str:
         """Entries by their titles, as a list in words."""
-        return self.listed(titles.get(one, one) for one in ids)
+        return self.listed(titles.get(id_, id_) for id_ in ids)
 
     def listed(self, parts: Iterable[str], last: Phrase = ("and", "、")) -> str:
         """``a, b and c``; with ``last`` as ("or", "或") a choice."""
@@ -191,10 +191,10 @@ class Words:
             if within.in_days == 1:
                 return self.say(f"{within.at} the next day", f"次日{within.at}")
             return self.say(f"{within.at} on day {within.in_days}", f"第{within.in_days}日{within.at}")
-        for kind, (one, many, zh) in _DURATIONS.items():
+        for kind, (singular, many, zh) in _DURATIONS.items():
             amount = getattr(within, kind)
             if amount is not None:
-                return self.say(f"{amount:g} {one if amount == 1 else many}", f"{amount:g}{zh}")
+                return self.say(f"{amount:g} {singular if amount == 1 else many}", f"{amount:g}{zh}")
         raise AssertionError(f"{within} is of no kind")
 
     def until(self, until: str) -> str:

@@ -70,16 +70,18 @@ def check_together(loaded: Iterable[tuple[Path, Published]], known: Iterable[Cal
     """
     loaded = list(loaded)
     notices = {notice.id: notice for notice in known}
-    notices |= {one.notice.id: one.notice for _, one in loaded if isinstance(one, PublishedCalendar)}
+    notices |= {
+        document.notice.id: document.notice for _, document in loaded if isinstance(document, PublishedCalendar)
+    }
     missing: list[str] = []
-    for path, one in loaded:
-        if isinstance(one, PolicyPack):
-            notice = notices.get(one.time.calendar)
+    for path, document in loaded:
+        if isinstance(document, PolicyPack):
+            notice = notices.get(document.time.calendar)
             if notice is None:
-                missing.append(one.time.calendar)
+                missing.append(document.time.calendar)
                 continue
             try:
-                Rules.compile(one, notice)
+                Rules.compile(document, notice)
             except CalendarError as error:
                 raise PackError(str(path), "time", str(error)) from None
     return sorted(set(missing))
@@ -87,12 +89,12 @@ def check_together(loaded: Iterable[tuple[Path, Published]], known: Iterable[Cal
 
 async def published(settings: Settings) -> dict[str, Published]:
     """What stands on ``duban.packs.v1``, the newest of each key."""
-    found: dict[str, Published] = {}
+    by_key: dict[str, Published] = {}
     async for record in records(settings, [PolicyPack.TOPIC]):
         if record.value is not None:
             message = delivery(record, PACKS).message
-            found[message.key] = message.data
-    return found
+            by_key[message.key] = message.data
+    return by_key
 
 
 async def publish(
@@ -106,45 +108,47 @@ async def publish(
     """
     loaded = [(path, load(path)) for path in paths]
     standing = await published(settings)
-    notices = [one.notice for one in standing.values() if isinstance(one, PublishedCalendar)]
+    notices = [document.notice for document in standing.values() if isinstance(document, PublishedCalendar)]
     missing = check_together(loaded, notices)
     if missing:
         raise Conflict(f"the calendar {missing[0]} is not published: publish its file too")
-    changes = [_change(path, one, standing.get(key_of(one))) for path, one in loaded]
-    new = [one for (_, one), change in zip(loaded, changes, strict=True) if change.action == "publish"]
+    changes = [_change(path, document, standing.get(key_of(document))) for path, document in loaded]
+    new = [document for (_, document), change in zip(loaded, changes, strict=True) if change.action == "publish"]
     # Calendars first: no pack is ever read before the calendar that it counts by.
-    new.sort(key=lambda one: isinstance(one, PolicyPack))
+    new.sort(key=lambda document: isinstance(document, PolicyPack))
     if not dry_run:
-        await publisher.publish([_record(one, at) for one in new])
+        await publisher.publish([_record(document, at) for document in new])
     return changes
 
 
-def _change(path: Path, one: Published, standing: Published | None) -> Change:
-    if standing == one:
-        return Change(key_of(one), "unchanged", str(path))
+def _change(path: Path, document: Published, standing: Published | None) -> Change:
+    if standing == document:
+        return Change(key_of(document), "unchanged", str(path))
     if standing is not None:
-        if isinstance(one, PolicyPack):
-            raise Conflict(f"{path}: {one.ref} is published already and differs; give the changed pack a new version")
-        assert isinstance(standing, PublishedCalendar)
-        if one.notice.version <= standing.notice.version:
+        if isinstance(document, PolicyPack):
             raise Conflict(
-                f"{path}: calendar {one.notice.id} is published as version {standing.notice.version}; "
+                f"{path}: {document.ref} is published already and differs; give the changed pack a new version"
+            )
+        assert isinstance(standing, PublishedCalendar)
+        if document.notice.version <= standing.notice.version:
+            raise Conflict(
+                f"{path}: calendar {document.notice.id} is published as version {standing.notice.version}; "
                 "give the changed calendar a higher one"
             )
-    return Change(key_of(one), "publish", str(path))
+    return Change(key_of(document), "publish", str(path))
 
 
-def _record(one: Published, at: datetime) -> Record:
-    key = key_of(one)
-    version = one.version if isinstance(one, PolicyPack) else one.notice.version
+def _record(document: Published, at: datetime) -> Record:
+    key = key_of(document)
+    version = document.version if isinstance(document, PolicyPack) else document.notice.version
     return encode(
         Message(
             id=str(derived_id("published", key, version)),
             source=SOURCE,
             subject=key,
             time=at,
-            jurisdiction=one.jurisdiction if isinstance(one, PolicyPack) else "",
+            jurisdiction=document.jurisdiction if isinstance(document, PolicyPack) else "",
             key=key,
-            data=one,
+            data=document,
         )
     )

@@ -24,7 +24,11 @@ async def recompute(
     reading: Reading, publisher: Publisher, notice: CalendarNotice, standing: dict[str, Published], at: datetime
 ) -> int:
     """Send ``Recompute`` for each open record under a pack of ``standing`` that counts by ``notice``; how many."""
-    packs = {one.ref for one in standing.values() if isinstance(one, PolicyPack) and one.time.calendar == notice.id}
+    packs = {
+        document.ref
+        for document in standing.values()
+        if isinstance(document, PolicyPack) and document.time.calendar == notice.id
+    }
     sent = 0
     for kind in Kind:
         cursor: str | None = None
@@ -41,10 +45,10 @@ async def recompute(
 
 def _wanted(record: LedgerRecord, notice: CalendarNotice, at: datetime) -> Record:
     id_, subject = str(derived_id("recompute", record.id, notice.id, notice.version)), str(record.id)
-    wanted = Recompute(
+    command = Recompute(
         actor=Actor(unit=ENGINE, person="calendar"),
         reason=f"the calendar {notice.id} was published as version {notice.version}",
         calendar=notice.id,
         version=notice.version,
     )
-    return encode(Message(id_, SOURCE, subject, at, record.jurisdiction, subject, wanted))
+    return encode(Message(id_, SOURCE, subject, at, record.jurisdiction, subject, command))

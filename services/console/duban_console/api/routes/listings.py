@@ -40,8 +40,8 @@ def serve_listings(app: FastAPI, reading: Reading, publisher: Publisher, clock: 
         name = plain_name(of)
         if not name:
             raise Fault(400, "invalid", "the name is nothing but white space", "of")
-        found = await reading.listings(name, jurisdiction, list_)
-        return JSONResponse(as_json(listed(name, found, at or clock.now(), everything=everything)))
+        entries = await reading.listings(name, jurisdiction, list_)
+        return JSONResponse(as_json(listed(name, entries, at or clock.now(), everything=everything)))
 
     @app.post("/v1/listings", status_code=202, response_model=Accepted | Decision, tags=["listings"])
     async def put(

@@ -135,15 +135,15 @@ def _pages(app: FastAPI, reading: Reading, clock: Clock) -> None:
 
     async def page(name: str, filters: Filters, limit: int, cursor: str | None) -> JSONResponse:
         rule, holder = _NAMES[filters.kind]
-        for field, asked in {"rule": rule, "holder": holder}.items() | {(one, one) for one in _TEXTS}:
+        for field, parameter in {"rule": rule, "holder": holder}.items() | {(text, text) for text in _TEXTS}:
             if "\0" in (getattr(filters, field) or ""):
-                raise Fault(400, "invalid", "a filter carries no NUL", asked)
+                raise Fault(400, "invalid", "a filter carries no NUL", parameter)
         try:
-            found = await reading.page(filters, limit, cursor)
+            records_page = await reading.page(filters, limit, cursor)
         except BadCursor as error:
             raise Fault(400, "invalid", str(error), "cursor") from None
-        more = {"cursor": found.cursor} if found.cursor else {}
-        return JSONResponse({name: [as_json(record) for record in found.records], **more})
+        more = {"cursor": records_page.cursor} if records_page.cursor else {}
+        return JSONResponse({name: [as_json(record) for record in records_page.records], **more})
 
 
 def _only(status: Status | None) -> tuple[Status, ...]:
@@ -167,10 +167,10 @@ def _one(app: FastAPI, kind: Kind, reading: Reading) -> None:
     async def history(id_: UUID) -> JSONResponse:
         """Every event with who, when and why; `verified` says whether the chain of hashes recomputes."""
         await _found(reading, kind, id_)
-        found = await reading.history(id_)
-        if found is None:
+        whole = await reading.history(id_)
+        if whole is None:
             raise _unknown(kind, id_)
-        return JSONResponse(as_json(told(str(id_), found)))
+        return JSONResponse(as_json(told(str(id_), whole)))
 
 
 def _actions(app: FastAPI, kind: Kind, reading: Reading, publisher: Publisher, clock: Clock) -> None:

@@ -35,16 +35,16 @@ def serve_rewards(app: FastAPI, reading: Reading, library: Library) -> None:
     """Add the route to ``app``."""
 
     @app.post("/v1/rewards/lookup", response_model=RewardsTold, tags=["rewards"])
-    async def lookup(asked: Annotated[Code, Body()]) -> JSONResponse:
+    async def lookup(body: Annotated[Code, Body()]) -> JSONResponse:
         """The rewards for the report of the code: how much, until when, and which unit pays; never to whom."""
         try:
-            handle = handle_of(asked.code)
+            handle = handle_of(body.code)
         except ValueError as error:
             raise Fault(400, "invalid", str(error), "code") from None
-        found = [await told(one) for one in await reading.rewards(handle)]
-        if not found:
+        rewards = [await told(reward) for reward in await reading.rewards(handle)]
+        if not rewards:
             raise Fault(404, "unknown_reward", "no reward is known under this code")
-        return JSONResponse(as_json(RewardsTold(rewards=found)))
+        return JSONResponse(as_json(RewardsTold(rewards=rewards)))
 
     async def told(reward: Reward) -> RewardTold:
         rules = library.rules(reward.pack)

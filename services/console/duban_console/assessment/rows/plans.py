@@ -36,11 +36,11 @@ def milestones(problem: Problem, day_of: DayOf, language: Language) -> str | Non
     """The milestones of the plan in one cell, each with its day, and whether it is reached."""
     if problem.plan is None:
         return None
-    told = []
-    for index, one in enumerate(problem.plan.milestones):
+    cells = []
+    for index, milestone in enumerate(problem.plan.milestones):
         word = WORDS["milestone_reached" if index < problem.milestones_reached else "milestone"]
-        told.append(said(word, language).format(title=one.title, day=day_of(one.due_at).isoformat()))
-    return listed(told, language)
+        cells.append(said(word, language).format(title=milestone.title, day=day_of(milestone.due_at).isoformat()))
+    return listed(cells, language)
 
 
 def days_behind(problem: Problem, window: Window, day_of: DayOf) -> int | None:
@@ -48,7 +48,7 @@ def days_behind(problem: Problem, window: Window, day_of: DayOf) -> int | None:
     if problem.plan is None or problem.status in _DONE or problem.status in _RESTING:
         return None
     left = problem.plan.milestones[problem.milestones_reached :]
-    missed = min((problem.plan.due_at, *(one.due_at for one in left)))
+    missed = min((problem.plan.due_at, *(milestone.due_at for milestone in left)))
     return max(1, (window.last - day_of(missed)).days) if missed < window.as_of else None
 
 

@@ -37,17 +37,17 @@ def is_wanted(history: History, bulletin: Bulletin, as_of: datetime) -> bool:
 
 def _overdue(history: History, only: Selection, as_of: datetime) -> list[Verdict]:
     """What is unmet beyond its limit by as much as ``only`` asks for, the longest first."""
-    found = (one for one in history.verdicts if one.owing and one.outcome is Outcome.LATE)
+    unmet = (verdict for verdict in history.verdicts if verdict.owing and verdict.outcome is Outcome.LATE)
     long = (
-        one
-        for one in found
-        if only.overdue_by is None or history.rules.calendar.add(one.judged_at, only.overdue_by) <= as_of
+        verdict
+        for verdict in unmet
+        if only.overdue_by is None or history.rules.calendar.add(verdict.judged_at, only.overdue_by) <= as_of
     )
-    return sorted(long, key=lambda one: (one.judged_at, one.obligation, one.unit))
+    return sorted(long, key=lambda verdict: (verdict.judged_at, verdict.obligation, verdict.unit))
 
 
 def problem_rows(
-    kind: BulletinKind, found: Iterable[History], only: Selection, window: Window, rules: Rules, language: Language
+    kind: BulletinKind, histories: Iterable[History], only: Selection, window: Window, rules: Rules, language: Language
 ) -> list[dict[str, Any]]:
     """A row a problem of those that belong in a list of this ``kind``, in its order.
 
@@ -55,15 +55,15 @@ def problem_rows(
     deadline first. Wall chart: what was open and has a plan, by the date of the plan. Exposure: exposed or overdue.
     """
     chosen = []
-    for history in found:
+    for history in histories:
         if not isinstance(history.record, Problem):
             continue
         exposed = [at for at, _ in exposures(history)]
         overdue = _overdue(history, only, window.as_of)
         if _belongs(kind, history, window, exposed, overdue):
             chosen.append((_place_in(kind, history, overdue, rules), history, exposed, overdue))
-    chosen.sort(key=lambda one: (one[0], one[1].deeds[0].event.at, one[1].problem.number))
-    return [_row(*one[1:], window, rules, language) for one in chosen]
+    chosen.sort(key=lambda row: (row[0], row[1].deeds[0].event.at, row[1].problem.number))
+    return [_row(*row[1:], window, rules, language) for row in chosen]
 
 
 def _belongs(
@@ -137,7 +137,7 @@ def _row(
         _C.ENTERPRISE: problem.enterprise,
         _C.STAGE: said(WORDS[problem.stage], language),
         _C.STATUS: said(WORDS[problem.status], language),
-        _C.CO_UNITS: listed([str(named(one, rules.units)) for one in problem.co_units], language),
+        _C.CO_UNITS: listed([str(named(unit, rules.units)) for unit in problem.co_units], language),
         _C.CLAUSE: problem.clause or None,
         _C.REGISTERED_ON: day(history.deeds[0].event.at),
         _C.OBLIGATION: said(history.rules.obligation(problem, task.obligation).title, language)
@@ -174,11 +174,11 @@ def _task(history: History, overdue: list[Verdict]) -> _Task:
     if overdue:
         return _Task(overdue[0].obligation, overdue[0].unit, overdue[0].limit_at)
     anew = history.problem.model_copy(update={"deadlines": ()})
-    soonest = min(due(anew, history.rules), key=lambda one: (one.lapse_at, one.obligation), default=None)
+    soonest = min(due(anew, history.rules), key=lambda deadline: (deadline.lapse_at, deadline.obligation), default=None)
     return _Task(soonest.obligation, soonest.owner, soonest.lapse_at) if soonest else _Task()
 
 
 def _measure(history: History) -> str | None:
     """The measure that stands highest: the latest that was taken for a lapse."""
-    taken = [d.event.change for d in history.deeds if isinstance(d.event.change, c.Escalated | c.Measured)]
-    return taken[-1].measure if taken else None
+    measures = [d.event.change for d in history.deeds if isinstance(d.event.change, c.Escalated | c.Measured)]
+    return measures[-1].measure if measures else None

@@ -39,7 +39,7 @@ def _row(target: Target, reading: Reading | None, rules: Rules, language: Langua
     return {
         "unit_id": target.lead,
         _C.UNIT: said(rules.units[target.lead].title, language),
-        _C.CO_UNITS: listed([said(rules.units[one].title, language) for one in target.co], language),
+        _C.CO_UNITS: listed([said(rules.units[unit].title, language) for unit in target.co], language),
         _C.CLAUSE: target.clause,
         _C.INDICATOR: said(target.title, language),
         _C.BOUND: _bound(target),

@@ -28,7 +28,7 @@ _COUNTS: Final[dict[Column, Callable[[Tally], Value]]] = {
     _C.COMPLETED: lambda tally: len(tally.completed),
     _C.STRUCK_OFF: lambda tally: len(tally.struck_off),
     _C.DUE: lambda tally: len(tally.judged),
-    _C.DONE: lambda tally: sum(one.met_at is not None for one in tally.judged.values()),
+    _C.DONE: lambda tally: sum(verdict.met_at is not None for verdict in tally.judged.values()),
     _C.DUTIES: lambda tally: len(tally.duties),
     _C.DUTIES_ON_TIME: lambda tally: sum(tally.judged[duty].outcome is Outcome.ON_TIME for duty in tally.duties),
     _C.ON_TIME: lambda tally: tally.outcomes[Outcome.ON_TIME],
@@ -92,19 +92,19 @@ def _name(unit: str | None, rules: Rules, language: Language) -> str:
 
 def _reasons(tally: Tally, language: Language) -> str:
     """For each overdue problem, what the unit said of it last."""
-    told: dict[str, str] = {}
-    for history, verdict in sorted(tally.overdue.values(), key=lambda one: (one[1].judged_at, one[0].record.number)):
+    reasons: dict[str, str] = {}
+    for history, verdict in sorted(tally.overdue.values(), key=lambda case: (case[1].judged_at, case[0].record.number)):
         word = history.word_of(verdict.unit) or said(WORDS["no_reason"], language)
-        told.setdefault(history.record.number, word)
+        reasons.setdefault(history.record.number, word)
     mark = "：" if language == "zh" else ": "
-    return listed([f"{number}{mark}{word}" for number, word in told.items()], language)
+    return listed([f"{number}{mark}{word}" for number, word in reasons.items()], language)
 
 
-def _score_cells(assessment: Assessment, one: Score, place: int | None) -> Row:
-    cells: Row = {_C.SCORE.value: one.total, _C.MEASURED.value: one.measured, _C.RANK.value: place}
+def _score_cells(assessment: Assessment, score: Score, place: int | None) -> Row:
+    cells: Row = {_C.SCORE.value: score.total, _C.MEASURED.value: score.measured, _C.RANK.value: place}
     for indicator in assessment.indicators:
-        cells[indicator.id] = one.values[indicator.id]
-        cells[points_of(indicator)] = one.points[indicator.id]
+        cells[indicator.id] = score.values[indicator.id]
+        cells[points_of(indicator)] = score.points[indicator.id]
     return cells
 
 
@@ -113,20 +113,20 @@ def points_of(indicator: Indicator) -> str:
     return f"{indicator.id}.points"
 
 
-def responsibility_rows(found: Iterable[History], window: Window, rules: Rules, language: Language) -> list[Row]:
+def responsibility_rows(histories: Iterable[History], window: Window, rules: Rules, language: Language) -> list[Row]:
     """A row a unit that leads a problem open within the window, or takes part in one, in the order of the pack.
 
     What waits for a unit is led by the office.
     """
     led: dict[str, list[History]] = {}
     joined: dict[str, list[History]] = {}
-    for history in sorted(found, key=lambda one: (one.record.begun_at, one.record.number)):
+    for history in sorted(histories, key=lambda history: (history.record.begun_at, history.record.number)):
         if isinstance(history.record, Problem) and was_open(history, window):
             led.setdefault(history.problem.lead_unit or rules.pack.office, []).append(history)
             for unit in history.problem.co_units:
                 joined.setdefault(unit, []).append(history)
-    named = {*led, *joined}
-    units = [*(one for one in rules.units if one in named), *sorted(named - {*rules.units})]
+    unit_ids = {*led, *joined}
+    units = [*(unit for unit in rules.units if unit in unit_ids), *sorted(unit_ids - {*rules.units})]
     return [_responsibility(unit, led.get(unit, []), joined.get(unit, []), rules, language) for unit in units]
 
 
@@ -137,9 +137,9 @@ def _responsibility(unit: str, leads: list[History], joins: list[History], rules
     return {
         "unit_id": unit,
         _C.UNIT.value: _name(unit, rules, language),
-        _C.CLAUSE.value: each(one.problem.clause for one in (*leads, *joins)),
-        _C.SPONSOR.value: each(one.problem.sponsor for one in leads),
-        _C.PERSON.value: each(one.problem.plan.person for one in leads if one.problem.plan),
-        _C.LEADS.value: each(one.problem.number for one in leads),
-        _C.JOINS.value: each(one.problem.number for one in joins),
+        _C.CLAUSE.value: each(history.problem.clause for history in (*leads, *joins)),
+        _C.SPONSOR.value: each(history.problem.sponsor for history in leads),
+        _C.PERSON.value: each(history.problem.plan.person for history in leads if history.problem.plan),
+        _C.LEADS.value: each(history.problem.number for history in leads),
+        _C.JOINS.value: each(history.problem.number for history in joins),
     }
