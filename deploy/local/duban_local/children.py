@@ -84,10 +84,10 @@ class Child:
         """What it said last, for messages: the error in a JSON line, else the line; empty when it wrote none."""
         line = last_line(self.log)
         try:
-            told = json.loads(line)
+            document = json.loads(line)
         except ValueError:
             return line
-        return str(told.get("error") or told.get("event") or line) if isinstance(told, dict) else line
+        return str(document.get("error") or document.get("event") or line) if isinstance(document, dict) else line
 
 
 def spawn(

@@ -38,12 +38,12 @@ def classpath(say: Say) -> list[Path]:
     maven = _maven()
     locked = LockFile.load(LOCK).dependencies
     with _alone(maven.repo_cache), ThreadPoolExecutor(_AT_ONCE) as pool:
-        wanted = [(entry, _artifact(maven, entry)) for entry in locked]
-        bad = [pair for pair, good in zip(wanted, pool.map(_verified, wanted), strict=True) if not good]
+        jars = [(entry, _artifact(maven, entry)) for entry in locked]
+        bad = [pair for pair, good in zip(jars, pool.map(_verified, jars), strict=True) if not good]
         if bad:
             say("kafka", f"fetching {len(bad)} jars, once")
             list(pool.map(_fetch, bad))
-    return [_place(artifact) for _, artifact in wanted]
+    return [_place(artifact) for _, artifact in jars]
 
 
 def _fetch(pair: tuple[LockedDependency, Artifact]) -> None:
@@ -103,12 +103,12 @@ def relock() -> None:
     """Resolve ``KAFKA`` with all it needs to run and write its coordinates and checksums to the lock file."""
     maven = MavenContext(timeout=60)
     broker, needed = maven.resolver.resolve([maven.create_dependency(KAFKA)])
-    found = [*broker, *(one for one in needed if one.scope in ("compile", "runtime"))]
+    artifacts = [*broker, *(artifact for artifact in needed if artifact.scope in ("compile", "runtime"))]
     # The binding of slf4j to log4j is part of Kafka's distribution, not of its POM. Resolved together with it, log4j's
     # own bill of materials would drag the Kafka client back to 3.9.
-    log4j = next(one.artifact for one in found if one.artifact.artifactId == "log4j-core")
-    found.append(maven.create_dependency(f"{log4j.groupId}:log4j-slf4j-impl:{log4j.version}"))
-    LockFile.from_resolved_dependencies(found, environment_name="kafka").save(LOCK)
+    log4j = next(artifact.artifact for artifact in artifacts if artifact.artifact.artifactId == "log4j-core")
+    artifacts.append(maven.create_dependency(f"{log4j.groupId}:log4j-slf4j-impl:{log4j.version}"))
+    LockFile.from_resolved_dependencies(artifacts, environment_name="kafka").save(LOCK)
 
 
 if __name__ == "__main__":

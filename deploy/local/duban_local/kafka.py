@@ -121,10 +121,10 @@ class Broker:
         return self.folder / "pid"
 
     async def _java(self) -> list[str | Path]:
-        found = await asyncio.to_thread(jars.classpath, self._say)
+        classpath = await asyncio.to_thread(jars.classpath, self._say)
         logging = self.folder / "log4j2.properties"
         logging.write_text(_LOGGING)
-        path = ":".join(str(jar) for jar in found)
+        path = ":".join(str(jar) for jar in classpath)
         return [JAVA, *_JVM, f"-Dlog4j2.configurationFile={logging}", "-cp", path]
 
     def _configure(self) -> Path:

@@ -191,6 +191,6 @@ def _let_read(tree: Path) -> None:
     _let_pass(tree)
     for place in (tree, *tree.rglob("*")):
         mode = place.stat().st_mode
-        wanted = mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
-        if mode != wanted:
-            place.chmod(wanted)
+        readable = mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
+        if mode != readable:
+            place.chmod(readable)

@@ -164,8 +164,8 @@ def find_running(folder: Path = FOLDER) -> Running | None:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            told = json.loads(lock.read() or "{}")
-            return Running(**told) if "kafka" in told else None
+            note = json.loads(lock.read() or "{}")
+            return Running(**note) if "kafka" in note else None
     return None
 
 
@@ -177,28 +177,28 @@ def _claim(folder: Path) -> TextIOWrapper:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
-        told = json.loads(lock.read() or "{}")
+        note = json.loads(lock.read() or "{}")
         lock.close()
         raise StackError(
-            f"a stack runs in {folder} already (process {told.get('pid', 'unknown, starting')}). "
-            f"Use it by setting {KAFKA_VARIABLE}={told.get('kafka', 'host:port')} and "
-            f"{DATABASE_VARIABLE}={told.get('database', 'postgresql://…')}, stop it, or use another folder."
+            f"a stack runs in {folder} already (process {note.get('pid', 'unknown, starting')}). "
+            f"Use it by setting {KAFKA_VARIABLE}={note.get('kafka', 'host:port')} and "
+            f"{DATABASE_VARIABLE}={note.get('database', 'postgresql://…')}, stop it, or use another folder."
         ) from None
     _write(lock, {"pid": os.getpid()})
     return lock
 
 
-def _write(lock: TextIOWrapper, told: dict[str, object]) -> None:
+def _write(lock: TextIOWrapper, note: dict[str, object]) -> None:
     lock.seek(0)
     lock.truncate()
-    json.dump(told, lock)
+    json.dump(note, lock)
     lock.flush()
 
 
 def _port(given: int | None, variable: str, default: int) -> int:
     if given is not None:
         return given
-    named = os.environ.get(variable, str(default))
-    if not named.isdigit() or int(named) > 65535:
-        raise StackError(f"{variable}={named} is no port: give a number from 0 (a free one) to 65535")
-    return int(named)
+    port = os.environ.get(variable, str(default))
+    if not port.isdigit() or int(port) > 65535:
+        raise StackError(f"{variable}={port} is no port: give a number from 0 (a free one) to 65535")
+    return int(port)

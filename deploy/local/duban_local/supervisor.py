@@ -57,7 +57,9 @@ class Supervisor:
         """Start all and watch over them; does not wait."""
         for service in self._services:
             self._spawn(service)
-        self._watches = [asyncio.create_task(self._watch(one), name=f"watch {one.name}") for one in self._services]
+        self._watches = [
+            asyncio.create_task(self._watch(service), name=f"watch {service.name}") for service in self._services
+        ]
 
     async def wait_ready(self, within: float = 60.0) -> None:
         """Return when every service answers ready.

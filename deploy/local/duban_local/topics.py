@@ -74,16 +74,16 @@ def declared(path: Path = DECLARATION) -> list[Topic]:
         StackError: naming file, place and fault.
     """
     try:
-        found = Declaration.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        declaration = Declaration.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError) as error:
         raise StackError(f"{path}: {error}") from None
     except ValidationError as error:
-        faults = (f"{'.'.join(map(str, one['loc'])) or '(root)'}: {one['msg']}" for one in error.errors())
+        faults = (f"{'.'.join(map(str, fault['loc'])) or '(root)'}: {fault['msg']}" for fault in error.errors())
         raise StackError(f"{path}: {'; '.join(faults)}") from None
-    usual = found.defaults
+    usual = declaration.defaults
     return [
         Topic(name, entry.partitions or usual.partitions, {**usual.config, **entry.config})
-        for name, entry in found.topics.items()
+        for name, entry in declaration.topics.items()
     ]
 
 
@@ -105,12 +105,12 @@ async def apply(
         StackError: when a topic has another partition count than declared (nothing is touched then), or the broker
             refuses a change.
     """
-    wanted = [_resized(topic, partitions) for topic in (declared() if topics is None else topics)]
+    resized = [_resized(topic, partitions) for topic in (declared() if topics is None else topics)]
     async with _Admin(bootstrap, client) as admin:
         counts = await admin.partition_counts()
-        _refuse_resizing(wanted, counts)
-        missing = [topic for topic in wanted if topic.name not in counts]
-        present = [topic for topic in wanted if topic.name in counts]
+        _refuse_resizing(resized, counts)
+        missing = [topic for topic in resized if topic.name not in counts]
+        present = [topic for topic in resized if topic.name in counts]
         configs = await admin.configs([topic.name for topic in present])
         altered = [topic for topic in present if _differences(topic, configs[topic.name])]
         changes = [_creation(topic, replication) for topic in missing]
@@ -127,8 +127,8 @@ def _resized(topic: Topic, partitions: int | None) -> Topic:
     return Topic(topic.name, partitions, topic.config)
 
 
-def _refuse_resizing(wanted: Iterable[Topic], counts: Mapping[str, int]) -> None:
-    for topic in wanted:
+def _refuse_resizing(topics: Iterable[Topic], counts: Mapping[str, int]) -> None:
+    for topic in topics:
         count = counts.get(topic.name, topic.partitions)
         if count != topic.partitions:
             raise StackError(
@@ -166,25 +166,31 @@ class _Admin:
         await self._client.close()
 
     async def partition_counts(self) -> dict[str, int]:
-        return {one["topic"]: len(one["partitions"]) for one in await self._client.describe_topics()}
+        return {
+            description["topic"]: len(description["partitions"]) for description in await self._client.describe_topics()
+        }
 
     async def configs(self, names: list[str]) -> dict[str, dict[str, str]]:
         """What is set on each topic itself."""
         if not names:
             return {}
-        replies = await self._client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, one) for one in names])
-        found: dict[str, dict[str, str]] = {}
+        replies = await self._client.describe_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        )
+        configs: dict[str, dict[str, str]] = {}
         for reply in replies:
             for code, message, _, name, entries in reply.resources:
                 _raise_for(code, message, name)
-                found[name] = {entry[0]: entry[1] for entry in entries if entry[3] == _SET_ON_TOPIC}
-        return found
+                configs[name] = {entry[0]: entry[1] for entry in entries if entry[3] == _SET_ON_TOPIC}
+        return configs
 
     async def create(self, topics: list[Topic], replication: int) -> None:
         """Return when every partition has a leader."""
         if not topics:
             return
-        new = [NewTopic(one.name, one.partitions, replication, topic_configs=dict(one.config)) for one in topics]
+        new = [
+            NewTopic(topic.name, topic.partitions, replication, topic_configs=dict(topic.config)) for topic in topics
+        ]
         for name, code, *message in (await self._client.create_topics(new)).topic_errors:
             _raise_for(code, message[0] if message else "", name)
         names = [topic.name for topic in topics]
@@ -193,15 +199,16 @@ class _Admin:
     async def _led(self, names: list[str]) -> bool:
         described = await self._client.describe_topics(names)
         return all(
-            one["error_code"] == 0 and all(part["leader"] >= 0 for part in one["partitions"]) for one in described
+            description["error_code"] == 0 and all(part["leader"] >= 0 for part in description["partitions"])
+            for description in described
         )
 
     async def alter(self, configs: Mapping[str, Mapping[str, str]]) -> None:
         """Set each topic's whole configuration (what is not named falls back to the broker's), return when it shows."""
         if not configs:
             return
-        asked = [ConfigResource(ConfigResourceType.TOPIC, name, dict(config)) for name, config in configs.items()]
-        for reply in await self._client.alter_configs(asked):
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name, dict(config)) for name, config in configs.items()]
+        for reply in await self._client.alter_configs(resources):
             for code, message, _, name in reply.resources:
                 _raise_for(code, message, name)
 
