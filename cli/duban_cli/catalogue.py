@@ -33,13 +33,13 @@ class Entry:
     def loaded(self, name: str) -> Any:
         """The command itself, under ``name``; imports its module."""
         module, _, attribute = self.place.partition(":")
-        found = getattr(import_module(f"duban_cli.commands.{module}"), attribute)
-        if isinstance(found, typer.Typer):
-            command: Any = get_group(found)
+        target = getattr(import_module(f"duban_cli.commands.{module}"), attribute)
+        if isinstance(target, typer.Typer):
+            command: Any = get_group(target)
             command.name = name
             return command
         alone = typer.Typer(add_completion=False)
-        alone.command(name, context_settings=dict(self.settings))(found)
+        alone.command(name, context_settings=dict(self.settings))(target)
         return get_command(alone)
 
 
@@ -97,8 +97,8 @@ COMMANDS: Final[Mapping[str, Entry]] = {
 class Catalogue(TyperGroup):
     """The group of all commands; whoever looks one up in ``commands`` gets the command itself."""
 
-    def __init__(self, **told: Any) -> None:
-        super().__init__(**{**told, "commands": _OnDemand(COMMANDS)})
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "commands": _OnDemand(COMMANDS)})
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Whoever asks for help, of whichever command, gets it without what it does not use."""

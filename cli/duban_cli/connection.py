@@ -45,14 +45,14 @@ def _running_here() -> dict[str, Any]:
     from duban_local.stack import find_running
 
     folder = Path(os.environ.get(FOLDER_VARIABLE) or FOLDER)
-    found = find_running(folder)
-    if found is None:
+    running = find_running(folder)
+    if running is None:
         raise Unavailable(
             f"no engine runs here: start one with `duban up`, or set {KAFKA_VARIABLE}=host:port and "
             f"{DATABASE_VARIABLE}=postgresql://… to one that runs elsewhere"
         )
     clock = os.environ.get("DUBAN_CLOCK") or note_of(folder).get("clock", "system")
-    return {"kafka": found.kafka, "database": found.database, "clock": clock}
+    return {"kafka": running.kafka, "database": running.database, "clock": clock}
 
 
 @asynccontextmanager

@@ -22,5 +22,5 @@ def remove_note(folder: Path) -> None:
 def note_of(folder: Path) -> dict[str, object]:
     """What the engine that runs in ``folder`` has written down of itself; empty when only the stack runs."""
     place = folder / _NOTE
-    found: dict[str, object] = json.loads(place.read_text()) if place.exists() else {}
-    return found
+    note: dict[str, object] = json.loads(place.read_text()) if place.exists() else {}
+    return note

@@ -21,12 +21,12 @@ EvidenceFiles = Annotated[
 
 def sealed(files: Iterable[Path]) -> list[dict[str, Any]]:
     """Each file as evidence: where it lies and the SHA-256 of its bytes."""
-    found = []
+    evidence = []
     for file in files:
         with file.open("rb") as raw:
             seal = file_digest(raw, "sha256").hexdigest()
-        found.append({"uri": file.resolve().as_uri(), "sha256": seal, "title": file.name})
-    return found
+        evidence.append({"uri": file.resolve().as_uri(), "sha256": seal, "title": file.name})
+    return evidence
 
 
 def read_code(file: str) -> str:

@@ -126,9 +126,9 @@ def shown_at(at: datetime, zone: tzinfo | None, precision: str = "minutes") -> s
 def instant_in(option: str, text: str) -> datetime:
     """The instant that ``option`` gives, with its offset; ends the command when it is none."""
     try:
-        found = datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
     except ValueError:
         fail(Code.USAGE, f"{option}: {text} is no instant; write it as 2026-07-01T09:00+08:00")
-    if found.tzinfo is None:
+    if instant.tzinfo is None:
         fail(Code.USAGE, f"{option}: {text} says no offset; write it as {text}+08:00")
-    return found
+    return instant

@@ -169,14 +169,14 @@ async def _engine(
     *,
     free: bool,
 ) -> AsyncIterator[System]:
-    wanted = _ordered(services)
+    names = _ordered(services)
     async with stack:
         settings = Settings(kafka=stack.kafka, database=SecretStr(stack.database), clock=clock)
         changes = await topics.apply(stack.kafka, partitions=partitions)
         say("topics", f"{len(changes)} created or altered, the others stand as declared")
         await _publish(settings, deployed_packs() if publish is None else publish, say)
         system = System(stack, Supervisor([], stack.folder / "logs", say=say), settings)
-        planned = [_service(name, system, env, free=free) for name in wanted]
+        planned = [_service(name, system, env, free=free) for name in names]
         system.supervisor = Supervisor(planned, stack.folder / "logs", say=say)
         async with system.supervisor:
             # For a second terminal: on which clock the engine runs, and where it is called.
@@ -188,11 +188,11 @@ async def _engine(
 
 
 def _ordered(services: Iterable[str]) -> list[str]:
-    asked = set(services)
-    unknown = sorted(asked - SERVICES.keys())
+    names = set(services)
+    unknown = sorted(names - SERVICES.keys())
     if unknown:
         raise StackError(f"there is no service {unknown[0]}; there are {', '.join(SERVICES)}")
-    return [name for name in SERVICES if name in asked]
+    return [name for name in SERVICES if name in names]
 
 
 async def _publish(settings: Settings, files: Sequence[Path], say: Say) -> None:

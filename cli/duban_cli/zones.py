@@ -45,13 +45,13 @@ def zones_of(standing: Mapping[str, Published]) -> Zones:
     """The zones of the packs in ``standing`` whose calendar stands there too."""
     from duban.policy import PolicyPack, PublishedCalendar
 
-    notices = [one.notice for one in standing.values() if isinstance(one, PublishedCalendar)]
-    of_calendar = {one.id: ZoneInfo(one.timezone) for one in notices}
-    packs = [one for one in standing.values() if isinstance(one, PolicyPack)]
-    return {one.jurisdiction: of_calendar[one.time.calendar] for one in packs if one.time.calendar in of_calendar}
+    notices = [document.notice for document in standing.values() if isinstance(document, PublishedCalendar)]
+    of_calendar = {notice.id: ZoneInfo(notice.timezone) for notice in notices}
+    packs = [document for document in standing.values() if isinstance(document, PolicyPack)]
+    return {pack.jurisdiction: of_calendar[pack.time.calendar] for pack in packs if pack.time.calendar in of_calendar}
 
 
 def common_zone(shown_in: Zones) -> ZoneInfo | None:
     """The zone of every city, where all keep the same; for what belongs to no city in particular."""
-    found = set(shown_in.values())
-    return found.pop() if len(found) == 1 else None
+    distinct = set(shown_in.values())
+    return distinct.pop() if len(distinct) == 1 else None

@@ -36,17 +36,17 @@ def costs(pids: Mapping[str, int]) -> Cost:
 
 
 def _children() -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
+    children: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             stat = _stat(int(folder.name))
             if stat:
-                found.setdefault(int(stat[1]), []).append(int(folder.name))
-    return found
+                children.setdefault(int(stat[1]), []).append(int(folder.name))
+    return children
 
 
 def _family(pid: int, children: dict[int, list[int]]) -> list[int]:
-    return [pid, *(one for child in children.get(pid, []) for one in _family(child, children))]
+    return [pid, *(descendant for child in children.get(pid, []) for descendant in _family(child, children))]
 
 
 def _stat(pid: int) -> list[str]:

@@ -72,28 +72,28 @@ async def _measure(pool: asyncpg.Pool[asyncpg.Record], database_url: str, armed:
     handler = ProblemHandler(store, Library(), clock, sweeper)
     lapsing = range(0, armed, 10)
     met = [number for number in range(armed) if number % 10]
-    found: dict[str, float] = {"armed": armed, "lapsing": len(lapsing)}
+    figures: dict[str, float] = {"armed": armed, "lapsing": len(lapsing)}
 
-    found["arm_per_second"] = await _handle(handler, range(armed), armed, version=1)
-    found["meet_per_second"] = await _handle(handler, met, armed, version=2)
-    found["poll_nothing_due_ms"] = median(await _polls(store, clock, START))
+    figures["arm_per_second"] = await _handle(handler, range(armed), armed, version=1)
+    figures["meet_per_second"] = await _handle(handler, met, armed, version=2)
+    figures["poll_nothing_due_ms"] = median(await _polls(store, clock, START))
     clock.tick(LAPSE_AT + SPAN)
     begun = time.perf_counter()
     while await sweeper.step():
         pass
     assert counting.records == len(lapsing), f"{counting.records} fired of {len(lapsing)}"
-    found["fire_per_second"] = len(lapsing) / (time.perf_counter() - begun)
+    figures["fire_per_second"] = len(lapsing) / (time.perf_counter() - begun)
 
     holder = await asyncpg.connect(database_url)  # an old snapshot, so that vacuum takes nothing away
     await holder.execute("begin isolation level repeatable read; select 1 from escalation.heads limit 1")
     await _handle(handler, lapsing, armed, version=2)
     behind = await _polls(store, clock, sweeper.watermark)
-    found["poll_behind_dead_rows_ms"] = median(behind)
-    found["poll_behind_dead_rows_p99_ms"] = quantiles(behind, n=100)[-1]
+    figures["poll_behind_dead_rows_ms"] = median(behind)
+    figures["poll_behind_dead_rows_p99_ms"] = quantiles(behind, n=100)[-1]
     await holder.close()
-    found["peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    found["bytes_per_deadline"] = await pool.fetchval("select pg_total_relation_size('escalation.deadlines')") / armed
-    return {name: round(value, 3) for name, value in found.items()}
+    figures["peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    figures["bytes_per_deadline"] = await pool.fetchval("select pg_total_relation_size('escalation.deadlines')") / armed
+    return {name: round(value, 3) for name, value in figures.items()}
 
 
 async def _handle(handler: ProblemHandler, numbers: Sequence[int], armed: int, version: int) -> float:

@@ -62,8 +62,8 @@ async def batched_insert(database: str, rows: int, size: int) -> dict[str, float
                 [uuid4() for _ in range(_BATCH)],
                 [body] * _BATCH,
             )
-        taken = time.perf_counter() - begun
+        seconds = time.perf_counter() - begun
         await session.execute("drop table bench_rows")
     finally:
         await session.close()
-    return {"insert_per_s": round(rows / taken)}
+    return {"insert_per_s": round(rows / seconds)}

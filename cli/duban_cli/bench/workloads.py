@@ -121,13 +121,13 @@ async def _check_lifecycles(database: str, problems: int) -> None:
     ledger = await read_ledger(database)
     first, second = problems * 7 // 10, problems * 9 // 10
     lapses = (problems - first) + (problems - second)
-    wanted = {"problems": problems, "struck off": problems, "broken": 0, "events": problems * 6 + lapses}
-    found = {
+    expected = {"problems": problems, "struck off": problems, "broken": 0, "events": problems * 6 + lapses}
+    counts = {
         "problems": len(ledger.registered), "struck off": ledger.struck_off, "broken": len(ledger.broken),
         "events": ledger.events,
     }  # fmt: skip
-    if found != wanted:
-        raise Void(f"W1 counted {found}, expected {wanted}")
+    if counts != expected:
+        raise Void(f"W1 counted {counts}, expected {expected}")
 
 
 async def intake(reports: int, say: Say) -> Figures:

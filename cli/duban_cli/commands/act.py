@@ -59,13 +59,13 @@ async def act(
         "code": read_code(code_file) if code_file else None,
     }  # fmt: skip
     actor = {"unit": unit, **({"person": person} if person else {})}
-    said = {name: value for name, value in given.items() if value is not None}
-    wanted, chosen = parsed({**fields_of(data), **said, "action": action, "actor": actor, "reason": reason})
+    fields = {name: value for name, value in given.items() if value is not None}
+    form, chosen = parsed({**fields_of(data), **fields, "action": action, "actor": actor, "reason": reason})
     known = settings()
     async with asking(known) as reading:
         standing = await found_record(reading, problem)
         message = action_message(
-            wanted, id_=chosen or str(uuid4()), problem_id=standing.id, jurisdiction=standing.jurisdiction,
+            form, id_=chosen or str(uuid4()), problem_id=standing.id, jurisdiction=standing.jurisdiction,
             source=SOURCE, at=await present(known),
         )  # fmt: skip
         decided = await sent(message, known, reading, wait)

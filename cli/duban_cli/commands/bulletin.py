@@ -103,13 +103,13 @@ async def bulletin(
     until_at = _instant(as_of, rules)
     if known is not None and until_at > await present(known):
         fail(Code.USAGE, f"{as_of} has not passed yet: what is compiled now would not be the same again")
-    asked = _asked(rules.pack, kind)
-    read = _readings(asked, readings, rules.pack)
-    told = () if asked.kind is BulletinKind.TARGETS else await _told(events, rules.pack, until_at)
-    found = histories(told, partial(_cited, library), rules.pack.jurisdiction, until_at)
-    tongue: Language = language.value if language else ("zh" if asked.title.zh else "en")
+    offer = _asked(rules.pack, kind)
+    read = _readings(offer, readings, rules.pack)
+    history_events = () if offer.kind is BulletinKind.TARGETS else await _told(events, rules.pack, until_at)
+    past = histories(history_events, partial(_cited, library), rules.pack.jurisdiction, until_at)
+    tongue: Language = language.value if language else ("zh" if offer.title.zh else "en")
     assessment = offered(rules.pack)[0]
-    sheet = compiled(asked, assessment, found, rules, until_at, period=period, language=tongue, readings=read)
+    sheet = compiled(offer, assessment, past, rules, until_at, period=period, language=tongue, readings=read)
     _write(sheet, form, bom=bom)
 
 
@@ -122,28 +122,30 @@ async def _told(events: Path | None, pack: PolicyPack, until_at: datetime) -> It
     return from_file(events) if events else await from_ledger(settings(), pack.jurisdiction, until_at)
 
 
-def _readings(asked: Bulletin, path: Path | None, pack: PolicyPack) -> list[Reading]:
+def _readings(offer: Bulletin, path: Path | None, pack: PolicyPack) -> list[Reading]:
     """The readings that a bulletin of targets needs, and no other can use."""
-    if asked.kind is BulletinKind.TARGETS and path is None:
+    if offer.kind is BulletinKind.TARGETS and path is None:
         fail(Code.USAGE, "targets are held against readings: name a CSV file with --readings (target,read_on,value)")
-    if asked.kind is not BulletinKind.TARGETS and path is not None:
-        fail(Code.USAGE, f"{asked.id} is a bulletin of kind {asked.kind}; only targets are held against --readings")
-    return from_readings(path, [one.id for one in pack.targets]) if path else []
+    if offer.kind is not BulletinKind.TARGETS and path is not None:
+        fail(Code.USAGE, f"{offer.id} is a bulletin of kind {offer.kind}; only targets are held against --readings")
+    return from_readings(path, [target.id for target in pack.targets]) if path else []
 
 
-async def _rules(named: str, known: Settings | None) -> tuple[Library, Rules]:
+async def _rules(name: str, known: Settings | None) -> tuple[Library, Rules]:
     """Every pack at hand, and the rules of the one that is named; a file is read with the calendars beside it."""
     published = list((await packs.published(known)).values()) if known is not None else []
-    read = _read(Path(named))
+    read = _read(Path(name))
     library = Library()
-    for one in (*published, *read):
-        library.add(one)
-    matching = read[-1:] or [one for one in published if isinstance(one, PolicyPack) and named in _names(one)]
+    for document in (*published, *read):
+        library.add(document)
+    matching = read[-1:] or [
+        document for document in published if isinstance(document, PolicyPack) and name in _names(document)
+    ]
     if not matching:
-        fail(Code.NOT_FOUND, f"no pack {named} is published, and no file has this name; see `duban pack ls`")
-    pack = max(matching, key=lambda one: one.version if isinstance(one, PolicyPack) else 0)
+        fail(Code.NOT_FOUND, f"no pack {name} is published, and no file has this name; see `duban pack ls`")
+    pack = max(matching, key=lambda document: document.version if isinstance(document, PolicyPack) else 0)
     if not isinstance(pack, PolicyPack):
-        fail(Code.USAGE, f"{named} is a calendar, not a pack")
+        fail(Code.USAGE, f"{name} is a calendar, not a pack")
     rules = library.rules(pack.ref)
     if rules is None:
         fail(Code.NOT_FOUND, f"the calendar of {pack.ref} is neither published nor in ../calendars beside the pack")

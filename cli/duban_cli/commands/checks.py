@@ -67,9 +67,9 @@ async def _run(name: str, argv: list[str]) -> Result:
     process = await asyncio.create_subprocess_exec(
         _BIN / program, *arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    said, _ = await process.communicate()
+    output, _ = await process.communicate()
     assert process.returncode is not None
-    return Result(name, process.returncode, time.monotonic() - began, said.decode(errors="replace"))
+    return Result(name, process.returncode, time.monotonic() - began, output.decode(errors="replace"))
 
 
 def test(

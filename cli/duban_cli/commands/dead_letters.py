@@ -125,7 +125,7 @@ async def replay(
 
 
 async def _send(known: Settings, going: list[Returned], dry_run: bool) -> None:
-    missing = {one.topic for one in going} - await topics_of(known)
+    missing = {letter.topic for letter in going} - await topics_of(known)
     if missing:
         fail(Code.NOT_FOUND, f"there is no topic {min(missing)} to send them back to")
     if going and not dry_run:
@@ -139,11 +139,11 @@ async def _letters(known: Settings, topic: str, offset: int | None, partition: i
         fail(Code.NOT_FOUND, f"there is no topic {topic}; `duban dlq ls` lists them")
     if not topic.endswith(SUFFIX):
         fail(Code.USAGE, f"{topic} holds no dead letters: their topics end in {SUFFIX}")
-    found = [
+    letters = [
         letter
         async for letter in records(known, [topic])
         if offset is None or (letter.offset, letter.partition) == (offset, partition)
     ]
-    if offset is not None and not found:
+    if offset is not None and not letters:
         fail(Code.NOT_FOUND, f"{topic} holds no letter at partition {partition}, offset {offset}")
-    return sorted(found, key=lambda letter: (letter.partition, letter.offset))
+    return sorted(letters, key=lambda letter: (letter.partition, letter.offset))

@@ -59,19 +59,19 @@ def demo(
         raise typer.BadParameter(str(error)) from None
     adds_up = True
     for programme in chosen:
-        summary, found = asyncio.run(played(programme, Console(stderr=True, quiet=json), quiet=json, utc=utc))
+        summary, faults = asyncio.run(played(programme, Console(stderr=True, quiet=json), quiet=json, utc=utc))
         if json:
             sys.stdout.write(jsonlib.dumps(summary.json()) + "\n")
         else:
-            _print(summary, found)
-        for fault in found:
+            _print(summary, faults)
+        for fault in faults:
             sys.stderr.write(f"does not add up: {fault}\n")
-        adds_up = adds_up and not found
+        adds_up = adds_up and not faults
     raise typer.Exit(0 if adds_up else 1)
 
 
-def _print(summary: Summary, found: list[str]) -> None:
-    table = Table(title="adds up" if not found else "does not add up", show_header=False)
+def _print(summary: Summary, faults: list[str]) -> None:
+    table = Table(title="adds up" if not faults else "does not add up", show_header=False)
     for name, figure in summary.json().items():
         table.add_row(name.replace("_", " "), ", ".join(figure) if isinstance(figure, tuple) else str(figure))
     Console().print(table)

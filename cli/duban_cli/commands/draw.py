@@ -72,40 +72,40 @@ async def draw(
     library, rules = await _rules(pack, known)
     rule = _rule(rules.pack, name)
     events = await from_ledger(known, rules.pack.jurisdiction, at + _STEP)
-    found = drawing.draw(rule, rules.pack.ref, seed, at, drawing.standing(events, library.rules))
+    result = drawing.draw(rule, rules.pack.ref, seed, at, drawing.standing(events, library.rules))
     if not opening:
-        _show(found, {}, UTC if utc else rules.zone, as_json)
+        _show(result, {}, UTC if utc else rules.zone, as_json)
         return
-    messages = list(drawing.openings(found, rule, rules.pack.jurisdiction, now))
+    messages = list(drawing.openings(result, rule, rules.pack.jurisdiction, now))
     decided = await _opened(messages, known, wait)
-    told = zip(found.drawn, messages, decided, strict=True)
-    checks = {lot.number: _said(message, outcome) for lot, message, outcome in told}
-    _show(found, checks, UTC if utc else rules.zone, as_json)
+    answers = zip(result.drawn, messages, decided, strict=True)
+    checks = {lot.number: _said(message, outcome) for lot, message, outcome in answers}
+    _show(result, checks, UTC if utc else rules.zone, as_json)
     _end(checks, wait)
 
 
-async def _rules(named: str, known: Settings) -> tuple[Library, Rules]:
+async def _rules(name: str, known: Settings) -> tuple[Library, Rules]:
     """Everything that is published, and the rules of the pack that is named; of several versions, the latest."""
     library = Library()
     matching: list[PolicyPack] = []
-    for one in (await packs.published(known)).values():
-        library.add(one)
-        if isinstance(one, PolicyPack) and named in (one.ref, one.id, one.jurisdiction):
-            matching.append(one)
+    for document in (await packs.published(known)).values():
+        library.add(document)
+        if isinstance(document, PolicyPack) and name in (document.ref, document.id, document.jurisdiction):
+            matching.append(document)
     if not matching:
-        fail(Code.NOT_FOUND, f"no pack {named} is published; see `duban pack ls`")
-    rules = library.rules(max(matching, key=lambda one: one.version).ref)
+        fail(Code.NOT_FOUND, f"no pack {name} is published; see `duban pack ls`")
+    rules = library.rules(max(matching, key=lambda candidate: candidate.version).ref)
     if rules is None:
-        fail(Code.NOT_FOUND, f"the calendar of {named} is not published")
+        fail(Code.NOT_FOUND, f"the calendar of {name} is not published")
     return library, rules
 
 
 def _rule(pack: PolicyPack, name: str) -> DrawRule:
-    found = next((rule for rule in pack.draws if rule.id == name), None)
-    if found is None:
+    chosen = next((rule for rule in pack.draws if rule.id == name), None)
+    if chosen is None:
         there = ", ".join(rule.id for rule in pack.draws) or "none"
         fail(Code.NOT_FOUND, f"{pack.ref} has no draw {name}; it has: {there}")
-    return found
+    return chosen
 
 
 async def _opened(messages: list[Message[do.Command]], known: Settings, wait: float) -> list[Outcome | None]:
@@ -131,27 +131,27 @@ def _said(message: Message[do.Command], outcome: Outcome | None) -> dict[str, st
     return {"status": "refused", "record": record, "code": outcome.refused.code, "reason": outcome.refused.reason}
 
 
-def _show(found: Draw, checks: dict[str, dict[str, str]], zone: tzinfo, as_json: bool) -> None:
+def _show(result: Draw, checks: dict[str, dict[str, str]], zone: tzinfo, as_json: bool) -> None:
     if as_json:
-        told: dict[str, Any] = jsonable(found)
+        fields: dict[str, Any] = jsonable(result)
         if checks:
-            told["checks"] = checks
-        write_json(told)
+            fields["checks"] = checks
+        write_json(fields)
         return
-    if found.drawn:
-        out().print(_table(found, checks))
-    for one in found.spared:
-        err().print(f"spared: {escape(one.number)} of {escape(one.enterprise)}, on {one.list} as {escape(one.entry)}")
-    for before in found.checked:
+    if result.drawn:
+        out().print(_table(result, checks))
+    for lot in result.spared:
+        err().print(f"spared: {escape(lot.number)} of {escape(lot.enterprise)}, on {lot.list} as {escape(lot.entry)}")
+    for before in result.checked:
         err().print(f"drawn before: {escape(before.number)}, see {escape(before.duty)}")
-    err().print(escape(f"{found.told(zone)}, under {found.pack}"))
+    err().print(escape(f"{result.told(zone)}, under {result.pack}"))
 
 
-def _table(found: Draw, checks: dict[str, dict[str, str]]) -> Table:
+def _table(result: Draw, checks: dict[str, dict[str, str]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("number", "title", "lead", "enterprise", "sha-256", *(("check",) if checks else ())):
         table.add_column(title, overflow="fold")
-    for lot in found.drawn:
+    for lot in result.drawn:
         cells = [lot.number, lot.title, lot.lead_unit or "–", lot.enterprise or "–", lot.hash[:16]]
         table.add_row(*map(escape, (*cells, *([checks[lot.number]["status"]] if checks else []))))
     return table
@@ -159,10 +159,10 @@ def _table(found: Draw, checks: dict[str, dict[str, str]]) -> Table:
 
 def _end(checks: dict[str, dict[str, str]], wait: float) -> None:
     """Say what was not opened, and end with the code for it."""
-    refused = [f"{number} ({one['code']}): {one['reason']}" for number, one in checks.items() if "code" in one]
+    refused = [f"{number} ({check['code']}): {check['reason']}" for number, check in checks.items() if "code" in check]
     if refused:
         fail(Code.CONFLICT, f"refused: {'; '.join(refused)}")
-    undecided = [number for number, one in checks.items() if one["status"] == "accepted"]
+    undecided = [number for number, check in checks.items() if check["status"] == "accepted"]
     if undecided and wait:
         words = f"{', '.join(undecided)}: the checks are with the broker, but the router has not decided them yet"
         fail(Code.UNAVAILABLE, f"{words}; ask again with the same seed, it opens nothing twice")

@@ -51,31 +51,31 @@ async def check(
     instant = instant_in("--at", at) if at else await present(known)
     of = plain_name(name)
     async with asking(known) as reading:
-        found = listed(of, await reading.listings(of, jurisdiction, list_), instant, everything=everything)
+        standing = listed(of, await reading.listings(of, jurisdiction, list_), instant, everything=everything)
     if as_json:
-        write_json(jsonable(found))
+        write_json(jsonable(standing))
     else:
-        _print(found, await zones(known, utc=utc or not found.entries))
-    if found.listed:
+        _print(standing, await zones(known, utc=utc or not standing.entries))
+    if standing.listed:
         raise typer.Exit(Code.LISTED)
 
 
-def _print(found: Listed, shown_in: Zones) -> None:
-    if found.entries:
-        out().print(_table(found.entries, shown_in))
-    word = "[red]stands on a list[/]" if found.listed else "stands on no list"
-    err().print(f"{escape(found.of)} {word}")
+def _print(standing: Listed, shown_in: Zones) -> None:
+    if standing.entries:
+        out().print(_table(standing.entries, shown_in))
+    word = "[red]stands on a list[/]" if standing.listed else "stands on no list"
+    err().print(f"{escape(standing.of)} {word}")
 
 
 def _table(entries: Iterable[Entry], shown_in: Zones) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("number", "list", "of", "ground", "status", "since", "until", "bars"):
         table.add_column(title, overflow="fold")
-    for one in entries:
-        zone = shown_in.get(one.jurisdiction)
-        until = shown_at(one.until, zone) if one.until else "–"
-        cells = (one.number, one.title, one.of, one.ground, one.status, shown_at(one.since, zone), until)
-        table.add_row(*map(escape, (*cells, ", ".join(one.bars) or "–")))
+    for entry in entries:
+        zone = shown_in.get(entry.jurisdiction)
+        until = shown_at(entry.until, zone) if entry.until else "–"
+        cells = (entry.number, entry.title, entry.of, entry.ground, entry.status, shown_at(entry.since, zone), until)
+        table.add_row(*map(escape, (*cells, ", ".join(entry.bars) or "–")))
     return table
 
 
@@ -100,10 +100,10 @@ async def ls(
     page = await page_of(known, filters, limit, cursor)
     listings = (record for record in page.records if isinstance(record, Listing))
     standing = [entry for listing in listings if (entry := entry_of(listing, at)) is not None]
-    entries = [one for one in standing if everything or one.status is Status.LISTED]
+    entries = [entry for entry in standing if everything or entry.status is Status.LISTED]
     if as_json:
-        for one in entries:
-            write_json(jsonable(one))
+        for shown in entries:
+            write_json(jsonable(shown))
     elif entries:
         out().print(_table(entries, await zones(known, utc=utc)))
     say_more(page)
@@ -133,18 +133,18 @@ async def put(
     Example: duban listing put 某公司 --list blacklist --ground fraud --jurisdiction golmud --unit epb --evidence a.pdf
     """
     actor = {"unit": unit, **({"person": person} if person else {})}
-    said: dict[str, Any] = {"list": list_, "of": name, "ground": ground, "jurisdiction": jurisdiction}
+    fields: dict[str, Any] = {"list": list_, "of": name, "ground": ground, "jurisdiction": jurisdiction}
     proofs = {"evidence": sealed(evidence)} if evidence else {}
-    wanted = new_entry({**fields_of(data), **said, **proofs, "actor": actor, "reason": reason, "id": id_})
+    new = new_entry({**fields_of(data), **fields, **proofs, "actor": actor, "reason": reason, "id": id_})
     known = settings()
-    message_id = wanted.id or str(uuid4())
+    message_id = new.id or str(uuid4())
     message = action_message(
-        wanted.command, id_=message_id, problem_id=wanted.record_id(message_id), jurisdiction=jurisdiction,
+        new.command, id_=message_id, problem_id=new.record_id(message_id), jurisdiction=jurisdiction,
         source=SOURCE, at=await present(known),
     )  # fmt: skip
     async with asking(known) as reading:
         decided = await sent(message, known, reading, wait)
-        entry = await reading.record(wanted.record_id(message_id)) if decided else None
+        entry = await reading.record(new.record_id(message_id)) if decided else None
     await tell(decided, message, known, wait, utc=utc, as_json=as_json)
     if entry is not None:
         err().print(f"as {escape(entry.number)}")

@@ -52,14 +52,16 @@ async def lint(
     """
     broken = warned = 0
     for path in files:
-        fault, found = _checked(path, files)
+        fault, entries = _checked(path, files)
         broken += fault is not None
-        warned += any(one.severity == "warning" for one in found)
+        warned += any(entry.severity == "warning" for entry in entries)
         if as_json:
             where = {"path": fault.path, "law": fault.law} if fault else {}
-            write_json({"file": str(path), "ok": fault is None, **where, "advice": [asdict(one) for one in found]})
+            write_json(
+                {"file": str(path), "ok": fault is None, **where, "advice": [asdict(entry) for entry in entries]}
+            )
         else:
-            _tell(path, fault, found)
+            _tell(path, fault, entries)
     if broken:
         fail(Code.FAILURE, f"{broken} of {len(files)} files cannot be published")
     if warned and strict:
@@ -80,30 +82,30 @@ def _checked(path: Path, files: list[Path]) -> tuple[PackError | None, list[Advi
         err().print(
             f"[yellow]![/] {escape(str(path))}: calendar {missing[0]} not at hand, so working time is unchecked"
         )
-    notice = next((one for one in notices if one.id == loaded.time.calendar), None)
+    notice = next((candidate for candidate in notices if candidate.id == loaded.time.calendar), None)
     return None, advice(loaded, Rules.compile(loaded, notice).calendar if notice else None)
 
 
-def _tell(path: Path, fault: PackError | None, found: list[Advice]) -> None:
+def _tell(path: Path, fault: PackError | None, entries: list[Advice]) -> None:
     console = out()
     console.print(f"[red]✗[/] {escape(str(fault))}" if fault else f"[green]✓[/] {escape(str(path))}")
-    for one in found:
-        mark, style = ("[yellow]![/]", "") if one.severity == "warning" else ("[dim]·[/]", "[dim]")
-        console.print(f"  {mark} {style}{escape(f'{one.path}: {one.words}')} [dim]({one.code})[/]")
+    for entry in entries:
+        mark, style = ("[yellow]![/]", "") if entry.severity == "warning" else ("[dim]·[/]", "[dim]")
+        console.print(f"  {mark} {style}{escape(f'{entry.path}: {entry.words}')} [dim]({entry.code})[/]")
 
 
 def _notices(path: Path, files: list[Path]) -> list[CalendarNotice]:
     """The calendars at hand, the nearest of each id; one that is itself broken is told when its own turn comes."""
-    found: dict[str, CalendarNotice] = {}
+    notices: dict[str, CalendarNotice] = {}
     shipped = _SHIPPED.glob("*.yaml")
-    for one in [*shipped, *path.resolve().parent.parent.glob("calendars/*.yaml"), *files]:
+    for file in [*shipped, *path.resolve().parent.parent.glob("calendars/*.yaml"), *files]:
         try:
-            loaded = packs.load(one)
+            loaded = packs.load(file)
         except PackError:
             continue
         if isinstance(loaded, PublishedCalendar):
-            found[loaded.notice.id] = loaded.notice
-    return list(found.values())
+            notices[loaded.notice.id] = loaded.notice
+    return list(notices.values())
 
 
 @pack_app.command("explain")
@@ -132,31 +134,31 @@ async def diff(
     Example: duban pack diff mianyang-2022@1 deploy/packs/mianyang-2022.yaml
     """
     try:
-        found = differences(await _pack(before), await _pack(after), lang)
+        changes = differences(await _pack(before), await _pack(after), lang)
     except PackError as error:
         fail(Code.USAGE, str(error))  # 1 would say that they differ
     section = None
-    for one in found:
+    for change in changes:
         if as_json:
-            write_json(asdict(one))
+            write_json(asdict(change))
             continue
-        if one.section != section:
-            section = one.section
+        if change.section != section:
+            section = change.section
             out().print(f"[bold]{escape(section_name(section, lang))}[/]")
-        out().print(f"  {escape(in_words(one))}")
-    if found:
+        out().print(f"  {escape(in_words(change))}")
+    if changes:
         raise typer.Exit(Code.FAILURE)
 
 
-async def _pack(named: str) -> PolicyPack:
+async def _pack(name: str) -> PolicyPack:
     """The pack in the file ``named``, or the published pack ``id@version``; ends the command where there is none."""
-    is_file = "@" not in named or Path(named).exists()  # noqa: ASYNC240 - nothing else runs
-    found = packs.load(Path(named)) if is_file else (await packs.published(settings())).get(named)
-    if found is None:
-        fail(Code.NOT_FOUND, f"{named} is neither a file nor a published pack: see `duban pack ls`")
-    if not isinstance(found, PolicyPack):
-        fail(Code.USAGE, f"{named} is a calendar, and no pack")
-    return found
+    is_file = "@" not in name or Path(name).exists()  # noqa: ASYNC240 - nothing else runs
+    pack = packs.load(Path(name)) if is_file else (await packs.published(settings())).get(name)
+    if pack is None:
+        fail(Code.NOT_FOUND, f"{name} is neither a file nor a published pack: see `duban pack ls`")
+    if not isinstance(pack, PolicyPack):
+        fail(Code.USAGE, f"{name} is a calendar, and no pack")
+    return pack
 
 
 @pack_app.command("publish")
@@ -193,10 +195,10 @@ async def _recompute(known: Settings, publisher: Publisher, renewed: set[str], a
     """Have the deadlines that count by one of the calendars ``renewed`` evaluated again."""
     standing = await packs.published(known)
     notices = [standing[key] for key in renewed if isinstance(standing.get(key), PublishedCalendar)]
-    for one in notices:
-        assert isinstance(one, PublishedCalendar)
+    for document in notices:
+        assert isinstance(document, PublishedCalendar)
         async with asking(known) as reading:
-            sent = await recompute(reading, publisher, one.notice, standing, at)
+            sent = await recompute(reading, publisher, document.notice, standing, at)
         err().print(f"the deadlines of {sent} open problems are evaluated again")
 
 
@@ -208,9 +210,9 @@ async def ls(as_json: AsJson = False) -> None:
     Example: duban pack ls
     """
     table = Table("key", "version", "jurisdiction", "title", box=None, pad_edge=False, header_style="dim")
-    for key, one in sorted((await packs.published(settings())).items()):
-        pack = one if isinstance(one, PolicyPack) else None
-        version = pack.version if pack else one.notice.version if isinstance(one, PublishedCalendar) else 0
+    for key, document in sorted((await packs.published(settings())).items()):
+        pack = document if isinstance(document, PolicyPack) else None
+        version = pack.version if pack else document.notice.version if isinstance(document, PublishedCalendar) else 0
         jurisdiction, title = (pack.jurisdiction, pack.title.en) if pack else ("–", "holiday calendar")
         if as_json:
             write_json({"key": key, "version": version, "jurisdiction": pack and pack.jurisdiction, "title": title})

@@ -86,11 +86,12 @@ def _print(record: AnyRecord, history: History, zone: tzinfo | None) -> None:
         event = line.event
         table.add_row(str(line.version), _at(event.at, zone), _what(event), _who(event), escape(event.reason))
     console.print(table)
-    for one in record.deadlines:
-        word = "provisionally " if one.provisional else ""
+    for deadline in record.deadlines:
+        word = "provisionally " if deadline.provisional else ""
+        obligation = in_words(deadline.obligation, deadline.part)
         console.print(
-            f"due {word}{_at(one.due_at, zone)}  {one.measure} for {escape(in_words(one.obligation, one.part))} "
-            f"({escape(one.owner or 'by itself')}; the limit ends {_at(one.lapse_at, zone)})"
+            f"due {word}{_at(deadline.due_at, zone)}  {deadline.measure} for {escape(obligation)} "
+            f"({escape(deadline.owner or 'by itself')}; the limit ends {_at(deadline.lapse_at, zone)})"
         )
     if history.first_broken is None:
         console.print(f"[green]✓[/] chain of {len(history.lines)} hashes recomputed")

@@ -57,12 +57,12 @@ async def import_(
         with file.open("rb") as raw, TextIOWrapper(raw, "utf-8-sig", newline="") as rows, _bar(file) as bar:
             task = bar.add_task(file.name, total=file.stat().st_size, sent=0, bad=0)
             for some in _some(read_reports(rows, rules, at), _BATCH):
-                good = [one for one in some if not isinstance(one, BadRow)]
+                good = [message for message in some if not isinstance(message, BadRow)]
                 for fault in some:
                     if isinstance(fault, BadRow):
                         _tell(fault, file, as_json)
                 if publisher:
-                    await publisher.publish([encode(one) for one in good])
+                    await publisher.publish([encode(message) for message in good])
                 sent, bad = sent + len(good), bad + len(some) - len(good)
                 bar.update(task, completed=raw.tell(), sent=sent, bad=bad)
     if as_json:
@@ -125,12 +125,12 @@ def _items(file: str) -> list[Any]:
     """The reports in the file, not yet checked."""
     try:
         raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        found = orjson.loads(raw)
+        document = orjson.loads(raw)
     except OSError as error:
         fail(Code.USAGE, f"{file} cannot be read: {error.strerror}")
     except orjson.JSONDecodeError as error:
         fail(Code.FAILURE, f"{file} is no JSON: {error}")
-    return found if isinstance(found, list) else [found]
+    return document if isinstance(document, list) else [document]
 
 
 def _message(item: Any, source: str, id_: str | None, place: int) -> Message[Report]:
@@ -139,8 +139,8 @@ def _message(item: Any, source: str, id_: str | None, place: int) -> Message[Rep
     try:
         if isinstance(item, dict) and "specversion" in item:
             headers = [("content-type", b"application/cloudevents+json")]
-            said = decode(None, raw, headers, {Report.TYPE: Report})
-            message = submitted(said.source, said.id, said.data, said.time)
+            event = decode(None, raw, headers, {Report.TYPE: Report})
+            message = submitted(event.source, event.id, event.data, event.time)
         else:
             report = Report.model_validate_json(raw)
             name = id_ or sha256(orjson.dumps(item, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]

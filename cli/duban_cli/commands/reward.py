@@ -47,17 +47,20 @@ async def status(
     known = settings()
     standing, shown_in = await _packs(known, utc=utc)
     async with asking(known) as reading:
-        found = [
-            (reward_told(one, standing.get(one.pack), await reading.why_declined(one)), shown_in.get(one.jurisdiction))
-            for one in await reading.rewards(handle_of(code))
+        rewards = [
+            (
+                reward_told(reward, standing.get(reward.pack), await reading.why_declined(reward)),
+                shown_in.get(reward.jurisdiction),
+            )
+            for reward in await reading.rewards(handle_of(code))
         ]
-    if not found:
+    if not rewards:
         fail(Code.NOT_FOUND, "no reward is known under this code")
-    for one, zone in found:
+    for reward, zone in rewards:
         if as_json:
-            write_json(jsonable(one))
+            write_json(jsonable(reward))
         else:
-            out().print(escape(_sentence(one, zone)))
+            out().print(escape(_sentence(reward, zone)))
 
 
 @reward_app.command("ls")
@@ -86,8 +89,8 @@ async def ls(
         if isinstance(reward, Reward)
     ]
     if as_json:
-        for one, _ in rewards:
-            write_json(jsonable(one))
+        for reward, _ in rewards:
+            write_json(jsonable(reward))
     elif rewards:
         out().print(_table(rewards))
     say_more(page)
@@ -96,30 +99,32 @@ async def ls(
 async def _packs(known: Settings, *, utc: bool) -> tuple[dict[str, PolicyPack], Zones]:
     """Every pack that is published, and the zones in which to show instants."""
     standing = await packs.published(known)
-    found = {ref: one for ref, one in standing.items() if isinstance(one, PolicyPack)}
-    return found, {} if utc else zones_of(standing)
+    published = {ref: document for ref, document in standing.items() if isinstance(document, PolicyPack)}
+    return published, {} if utc else zones_of(standing)
 
 
-def _sentence(one: RewardTold, zone: tzinfo | None) -> str:
-    what = f"{one.title} {one.number}"
-    until = shown_at(one.until, zone) if one.until else "–"
-    match one.status, one.ended:
+def _sentence(reward: RewardTold, zone: tzinfo | None) -> str:
+    what = f"{reward.title} {reward.number}"
+    until = shown_at(reward.until, zone) if reward.until else "–"
+    match reward.status, reward.ended:
         case Status.OWED, _:
-            return f"{what}: owed, {_amount(one)}; {_named(one.fixes)} fixes the amount until {until}"
+            return f"{what}: owed, {_amount(reward)}; {_named(reward.fixes)} fixes the amount until {until}"
         case Status.AWARDED, _:
-            return f"{what}: {_amount(one)}, paid out by {_named(one.pays)} until {until} to whoever shows the code"
+            return (
+                f"{what}: {_amount(reward)}, paid out by {_named(reward.pays)} until {until} to whoever shows the code"
+            )
         case _, "collected":
-            return f"{what}: {_amount(one)}, paid out by {_named(one.pays)}"
+            return f"{what}: {_amount(reward)}, paid out by {_named(reward.pays)}"
         case _, "declined":
-            return f"{what}: declined by {_named(one.fixes)}: {one.reason or 'no reason is given'}"
+            return f"{what}: declined by {_named(reward.fixes)}: {reward.reason or 'no reason is given'}"
         case _:
-            return f"{what}: {_amount(one)}, forfeited, because nobody collected it in time"
+            return f"{what}: {_amount(reward)}, forfeited, because nobody collected it in time"
 
 
-def _amount(one: RewardTold) -> str:
-    if one.amount is not None:
-        return f"{one.amount:,} {one.currency or ''}".rstrip()
-    return f"{one.at_least:,} to {one.at_most:,} {one.currency}" if one.at_least and one.at_most else "–"
+def _amount(reward: RewardTold) -> str:
+    if reward.amount is not None:
+        return f"{reward.amount:,} {reward.currency or ''}".rstrip()
+    return f"{reward.at_least:,} to {reward.at_most:,} {reward.currency}" if reward.at_least and reward.at_most else "–"
 
 
 def _named(desk: Desk | None) -> str:
@@ -132,9 +137,9 @@ def _table(rewards: list[tuple[RewardTold, ZoneInfo | None]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("number", "class", "status", "amount", "until", "fixed by", "paid by"):
         table.add_column(title, overflow="fold")
-    for one, zone in rewards:
-        until = shown_at(one.until, zone) if one.until else "–"
-        how = f"{one.status} ({one.ended})" if one.ended else one.status
-        desks = (one.fixes.unit, one.pays.unit if one.pays else "–")
-        table.add_row(*map(escape, (one.number, one.title, how, _amount(one), until, *desks)))
+    for reward, zone in rewards:
+        until = shown_at(reward.until, zone) if reward.until else "–"
+        how = f"{reward.status} ({reward.ended})" if reward.ended else reward.status
+        desks = (reward.fixes.unit, reward.pays.unit if reward.pays else "–")
+        table.add_row(*map(escape, (reward.number, reward.title, how, _amount(reward), until, *desks)))
     return table

@@ -82,11 +82,11 @@ async def simulate(
     end = _instant(until, rules.zone)
     columns = _columns(reports, mapping, closed_column)
     bad: list[tuple[Path, BadRow]] = []
-    told = _good(_reports(reports, columns), reports, bad)
+    messages = _good(_reports(reports, columns), reports, bad)
     done: list[Act] = []
     if acts:
         with acts.open(encoding="utf-8-sig", newline="") as lines:
-            done += _good(read_acts(lines, identities(told), rules.zone), acts, bad)
+            done += _good(read_acts(lines, identities(messages), rules.zone), acts, bad)
     if closed_column and columns:
         closing = Closing(closed_column, outcome_column, outcome or rules.pack.closing.outcomes[0])
         with reports.open(encoding="utf-8-sig", newline="") as lines:
@@ -96,8 +96,8 @@ async def simulate(
         witnesses: list[Witness] = [figures]
         if timeline:
             witnesses.append(Timeline(stack.enter_context(timeline.open("wb"))))
-        tick = stack.enter_context(_going("simulating", len(told) + len(done)))
-        for _ in play(Engine(rules, witnesses), told, done, end, duties=duties):
+        tick = stack.enter_context(_going("simulating", len(messages) + len(done)))
+        for _ in play(Engine(rules, witnesses), messages, done, end, duties=duties):
             tick()
     if as_json:
         write_json({"pack": rules.pack.ref, **figures.json(), "unreadable": len(bad)})
@@ -143,11 +143,11 @@ async def replay(
         fail(Code.NOT_FOUND, f"no problem of {whose} is in this history; --jurisdiction names another")
     end = _instant(until, rules.zone) or max(now or steps[-1].event.at, steps[-1].event.at)
     with _going("replaying", 2 * len(steps)) as tick:
-        found = replayed([one for one in steps if one.event.at <= end], rules, end, tick)
+        comparison = replayed([step for step in steps if step.event.at <= end], rules, end, tick)
     if as_json:
-        write_json({"pack": rules.pack.ref, "jurisdiction": whose, "until": end, **found.json()})
+        write_json({"pack": rules.pack.ref, "jurisdiction": whose, "until": end, **comparison.json()})
     else:
-        show_comparison(found, out(), None if utc else rules.zone)
+        show_comparison(comparison, out(), None if utc else rules.zone)
 
 
 async def _history(whose: str, *, ledger: bool, file: Path | None) -> tuple[list[Step], datetime | None]:
@@ -156,8 +156,8 @@ async def _history(whose: str, *, ledger: bool, file: Path | None) -> tuple[list
         with file.open("rb") as lines:
             return ordered(read_steps(lines), whose), None
     known = settings()
-    found = await (from_ledger if ledger else from_topic)(known, whose)
-    return ordered(found, whose), await present(known)
+    steps = await (from_ledger if ledger else from_topic)(known, whose)
+    return ordered(steps, whose), await present(known)
 
 
 def _rules(path: Path, calendar: Path | None) -> Rules:
@@ -166,8 +166,8 @@ def _rules(path: Path, calendar: Path | None) -> Rules:
     if not isinstance(pack, PolicyPack):
         raise PackError(str(path), "", "is a calendar; name a pack")
     at_hand = [calendar] if calendar else sorted(path.resolve().parent.parent.glob("calendars/*.yaml"))
-    notices = [one.notice for one in map(packs.load, at_hand) if isinstance(one, PublishedCalendar)]
-    notice = next((one for one in notices if one.id == pack.time.calendar), None)
+    notices = [document.notice for document in map(packs.load, at_hand) if isinstance(document, PublishedCalendar)]
+    notice = next((candidate for candidate in notices if candidate.id == pack.time.calendar), None)
     if notice is None:
         fail(Code.USAGE, f"the calendar {pack.time.calendar} is not at hand; name its file with --calendar")
     packs.check_together([(path, pack)], [notice])
@@ -205,14 +205,14 @@ def _reports(file: Path, columns: Mapping | None) -> Iterator[Message[Report] | 
             yield from read_reports(rows, columns)
 
 
-def _good(found: Iterator[T | BadRow], file: Path, bad: list[tuple[Path, BadRow]]) -> list[T]:
+def _good(rows: Iterator[T | BadRow], file: Path, bad: list[tuple[Path, BadRow]]) -> list[T]:
     """What could be read; the rest goes to ``bad``."""
     good: list[T] = []
-    for one in found:
-        if isinstance(one, BadRow):
-            bad.append((file, one))
+    for row in rows:
+        if isinstance(row, BadRow):
+            bad.append((file, row))
         else:
-            good.append(one)
+            good.append(row)
     return good
 
 

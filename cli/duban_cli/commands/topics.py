@@ -44,13 +44,13 @@ async def tail(
     """
     known = settings()
     there = await topics_of(known)
-    wanted = sorted(name for name in there if name.endswith(SUFFIX)) if topic == "dlq" else [SHORT.get(topic, topic)]
-    if topic != "dlq" and wanted[0] not in there:
-        fail(Code.NOT_FOUND, f"there is no topic {wanted[0]}; `duban topics ls` lists them")
+    names = sorted(name for name in there if name.endswith(SUFFIX)) if topic == "dlq" else [SHORT.get(topic, topic)]
+    if topic != "dlq" and names[0] not in there:
+        fail(Code.NOT_FOUND, f"there is no topic {names[0]}; `duban topics ls` lists them")
     shown = 0
-    found = records(known, wanted, from_beginning=from_beginning or no_follow, follow=not no_follow)
-    async with aclosing(found):
-        async for record in found:
+    stream = records(known, names, from_beginning=from_beginning or no_follow, follow=not no_follow)
+    async with aclosing(stream):
+        async for record in stream:
             if problem is not None and problem not in _about(record):
                 continue
             write_json(unpacked(record)) if as_json else out().print(one_line(record))
@@ -63,8 +63,8 @@ def _about(record: Raw) -> set[str]:
     """The ids that a record is about: its key, its subject, and the problem that a notice names."""
     event = unpacked(record)
     data = event.get("data")
-    named = data.get("problem_id") if isinstance(data, dict) else None
-    return {str(one) for one in (event.get("key"), event.get("subject"), named) if one}
+    problem = data.get("problem_id") if isinstance(data, dict) else None
+    return {str(id_) for id_ in (event.get("key"), event.get("subject"), problem) if id_}
 
 
 @command
@@ -73,25 +73,25 @@ async def lag(as_json: AsJson = False) -> None:
 
     Example: duban lag --json
     """
-    found = await lags(settings())
+    places = await lags(settings())
     if as_json:
-        for one in found:
+        for place in places:
             write_json(
-                {"group": one.group, "topic": one.topic, "partition": one.partition, "committed": one.committed,
-                 "end": one.end, "lag": one.lag}
+                {"group": place.group, "topic": place.topic, "partition": place.partition, "committed": place.committed,
+                 "end": place.end, "lag": place.lag}
             )  # fmt: skip
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("group", "topic", "partition", "committed", "end", "lag"):
         table.add_column(title, justify="left" if title in ("group", "topic") else "right")
-    for one in found:
-        colour = "yellow" if one.lag else "green"
+    for place in places:
+        colour = "yellow" if place.lag else "green"
         table.add_row(
-            escape(one.group), escape(one.topic), str(one.partition), str(one.committed), str(one.end),
-            f"[{colour}]{one.lag}[/]",
+            escape(place.group), escape(place.topic), str(place.partition), str(place.committed), str(place.end),
+            f"[{colour}]{place.lag}[/]",
         )  # fmt: skip
     out().print(table)
-    err().print(f"{sum(one.lag for one in found)} behind in {len(found)} partitions")
+    err().print(f"{sum(place.lag for place in places)} behind in {len(places)} partitions")
 
 
 @topics_app.command("apply")
@@ -136,10 +136,10 @@ async def ls(as_json: AsJson = False) -> None:
     async with administering(known) as admin:
         described: list[dict[str, Any]] = await admin.describe_topics()
     places = [
-        TopicPartition(one["topic"], part["partition"])
-        for one in described
-        if not one["topic"].startswith("__")
-        for part in one["partitions"]
+        TopicPartition(description["topic"], part["partition"])
+        for description in described
+        if not description["topic"].startswith("__")
+        for part in description["partitions"]
     ]
     ends = await ends_of(known, places)
     counts: dict[str, list[int]] = {}

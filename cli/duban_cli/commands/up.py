@@ -64,12 +64,12 @@ def _cancel_once(say: Say) -> None:
     """Let the first Ctrl-C or SIGTERM end the command in order, and later ones not disturb it."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
-    told = False
+    stopping = False
 
     def end() -> None:
-        nonlocal told
-        if not told:
-            told = True
+        nonlocal stopping
+        if not stopping:
+            stopping = True
             say("duban", "stopping, in order …")
             task.cancel()
 

@@ -58,9 +58,9 @@ async def ask(
 
     Example: duban vault ask hotline 2026-000123 --by li --reason "the reward is to be paid"
     """
-    said = await _post(gateway, "asks", source=source, id=id_, by=by, reason=reason)
+    line = await _post(gateway, "asks", source=source, id=id_, by=by, reason=reason)
     _tell(
-        said, f"asked as {said['ask']}; another custodian approves it with `duban vault approve {said['ask']}`", as_json
+        line, f"asked as {line['ask']}; another custodian approves it with `duban vault approve {line['ask']}`", as_json
     )
 
 
@@ -71,8 +71,8 @@ async def approve(ask: Ask, by: By, gateway: Gateway = None, as_json: AsJson = F
 
     Example: duban vault approve 6f1b0a5e-0d7e-4c1b-9a37-2f6d7562616e --by wang
     """
-    said = await _post(gateway, f"asks/{quote(ask, safe='')}/approval", by=by)
-    _tell(said, f"approved by {said['by']}; who asked may open it once", as_json)
+    line = await _post(gateway, f"asks/{quote(ask, safe='')}/approval", by=by)
+    _tell(line, f"approved by {line['by']}; who asked may open it once", as_json)
 
 
 @vault_app.command("refuse")
@@ -82,8 +82,8 @@ async def refuse(ask: Ask, by: By, reason: Reason, gateway: Gateway = None, as_j
 
     Example: duban vault refuse 6f1b0a5e-0d7e-4c1b-9a37-2f6d7562616e --by wang --reason "no ground is given"
     """
-    said = await _post(gateway, f"asks/{quote(ask, safe='')}/refusal", by=by, reason=reason)
-    _tell(said, f"refused by {said['by']}", as_json)
+    line = await _post(gateway, f"asks/{quote(ask, safe='')}/refusal", by=by, reason=reason)
+    _tell(line, f"refused by {line['by']}", as_json)
 
 
 @vault_app.command("open")
@@ -93,15 +93,14 @@ async def open_(ask: Ask, by: By, gateway: Gateway = None, as_json: AsJson = Fal
 
     Example: duban vault open 6f1b0a5e-0d7e-4c1b-9a37-2f6d7562616e --by li
     """
-    said = await _post(gateway, f"asks/{quote(ask, safe='')}/opening", by=by)
+    opening = await _post(gateway, f"asks/{quote(ask, safe='')}/opening", by=by)
     if as_json:
-        write_json(said)
+        write_json(opening)
         return
-    for name, held in said["contact"].items():
+    for name, held in opening["contact"].items():
         out().print(f"{name}: {escape(held)}")
-    err().print(
-        f"opened for {escape(said['logged']['by'])}, line {said['logged']['number']} of the log; not a second time"
-    )
+    logged = opening["logged"]
+    err().print(f"opened for {escape(logged['by'])}, line {logged['number']} of the log; not a second time")
 
 
 @vault_app.command("log")
@@ -147,14 +146,14 @@ async def verify(
 
     Example: duban vault verify --head 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     """
-    found = await _get(gateway, "verification", head=head or [])
+    verdict = await _get(gateway, "verification", head=head or [])
     if as_json:
-        write_json(found)
-    if not found["whole"]:
-        fail(Code.FAILURE, f"line {found['broken']} of the log: {found['reason']}")
+        write_json(verdict)
+    if not verdict["whole"]:
+        fail(Code.FAILURE, f"line {verdict['broken']} of the log: {verdict['reason']}")
     if not as_json:
-        out().print(found["head"])
-    err().print(f"[green]✓[/] {found['lines']} lines, each follows on the one before it")
+        out().print(verdict["head"])
+    err().print(f"[green]✓[/] {verdict['lines']} lines, each follows on the one before it")
 
 
 @vault_app.command("forget")
@@ -166,13 +165,13 @@ async def forget(
 
     Example: duban vault forget hotline 2026-000123 --by li --reason "the reporter asks for it"
     """
-    said = await _post(gateway, "forgotten", source=source, id=id_, by=by, reason=reason)
-    _tell(said, f"the contact for {said['id']} of {said['source']} is destroyed", as_json)
+    line = await _post(gateway, "forgotten", source=source, id=id_, by=by, reason=reason)
+    _tell(line, f"the contact for {line['id']} of {line['source']} is destroyed", as_json)
 
 
-def _tell(said: dict[str, Any], words: str, as_json: bool) -> None:
+def _tell(line: dict[str, Any], words: str, as_json: bool) -> None:
     if as_json:
-        write_json(said)
+        write_json(line)
     else:
         out().print(f"[green]✓[/] {escape(words)}")
 
@@ -188,8 +187,8 @@ async def _zone(*, utc: bool) -> tzinfo | None:
     return common_zone(await zones(known, utc=False))
 
 
-async def _post(gateway: str | None, path: str, **said: str) -> dict[str, Any]:
-    return await _asked(gateway, "POST", path, json=said)
+async def _post(gateway: str | None, path: str, **fields: str) -> dict[str, Any]:
+    return await _asked(gateway, "POST", path, json=fields)
 
 
 async def _get(gateway: str | None, path: str, **query: Any) -> dict[str, Any]:
@@ -210,8 +209,8 @@ async def _asked(gateway: str | None, method: str, path: str, **rest: Any) -> di
         ) from error
     if not answer.is_success:
         fail(_CODES.get(answer.status_code, Code.FAILURE), _words(answer))
-    found: dict[str, Any] = answer.json()
-    return found
+    document: dict[str, Any] = answer.json()
+    return document
 
 
 def _words(answer: httpx2.Response) -> str:

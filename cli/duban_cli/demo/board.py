@@ -39,7 +39,7 @@ def _stages(feed: Feed) -> Table:
     table = Table("city", *[stage.value for stage in Stage], "lapsed", expand=True, title="problems by stage")
     stages: dict[str, Counter[Stage]] = {}
     lapsed: Counter[str] = Counter()
-    kinds = Counter(one.kind for one in feed.records.values())
+    kinds = Counter(record.kind for record in feed.records.values())
     for problem in feed.records.values():
         if not isinstance(problem, Problem):
             continue
@@ -47,7 +47,7 @@ def _stages(feed: Feed) -> Table:
         lapsed[problem.jurisdiction] += problem.id in feed.lapsed
     for city, counted in sorted(stages.items()):
         table.add_row(city, *[str(counted[stage] or "·") for stage in Stage], str(lapsed[city] or "·"))
-    lapsed_duties = sum(feed.records[one].kind is Kind.DUTY for one in feed.lapsed)
+    lapsed_duties = sum(feed.records[id_].kind is Kind.DUTY for id_ in feed.lapsed)
     table.caption = (
         f"{len(feed.attached)} reports attached, {len(feed.refused_reports)} refused; "
         f"{kinds[Kind.DUTY]} duties, {lapsed_duties} lapsed; "

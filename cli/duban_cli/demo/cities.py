@@ -115,10 +115,10 @@ def names() -> list[str]:
 
 def routine_of(story: Story, rules: Rules) -> Iterator[Entry]:
     """What units submit as a matter of routine, where the story does not tell of the very duty."""
-    told = {str(story.duty_id(owed)) for owed in story.duties}
+    own = {str(story.duty_id(owed)) for owed in story.duties}
     for id_, opened in opened_in(rules, story.begins_at, story.ends_at):
-        routine = next((one for one in story.routine if one.takes(opened.duty, opened.unit)), None)
-        if routine is None or id_ in told:
+        routine = next((candidate for candidate in story.routine if candidate.takes(opened.duty, opened.unit)), None)
+        if routine is None or id_ in own:
             continue
         at = _submits_at(routine, opened, rules)
         if story.begins_at <= at <= story.ends_at:
@@ -133,9 +133,9 @@ def _submits_at(routine: Routine, opened: Open, rules: Rules) -> datetime:
 
 
 def _submitted(story: Story, opened: Open, id_: UUID, at: datetime, routine: Routine) -> Entry:
-    local, opens = (one.astimezone(story.zone).replace(tzinfo=None) for one in (at, opened.opens_at))
-    said = {"outcome": "submitted", "evidence": routine.evidence}
-    act = Act.model_validate({"at": local, "action": "complete", "by": opened.unit, **said})
+    local, opens = (instant.astimezone(story.zone).replace(tzinfo=None) for instant in (at, opened.opens_at))
+    fields = {"outcome": "submitted", "evidence": routine.evidence}
+    act = Act.model_validate({"at": local, "action": "complete", "by": opened.unit, **fields})
     ends = Ended(outcome="submitted")
     owed = Owed(duty=opened.duty, unit=opened.unit, opens=opens, acts=(act,), expect=ends)
     return story.acted(owed, act, id_, f"{owed.id}/routine")

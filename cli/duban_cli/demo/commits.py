@@ -38,7 +38,7 @@ class Commits:
             enable_auto_commit=False,
         )
         await self._consumer.start()
-        self._consumer.assign([TopicPartition(TOPIC, one) for one in range(partitions)])
+        self._consumer.assign([TopicPartition(TOPIC, partition) for partition in range(partitions)])
 
     async def stop(self) -> None:
         """Read no more."""

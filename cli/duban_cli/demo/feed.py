@@ -46,10 +46,10 @@ class Feed(Seen):
     async def read_up_to(self, ends: dict[TopicPartition, int]) -> None:
         """Take in everything that lies before ``ends``."""
         assert self._consumer is not None
-        wanted = {place: end for place, end in ends.items() if place in self._consumer.assignment()}
+        goals = {place: end for place, end in ends.items() if place in self._consumer.assignment()}
         while True:
-            positions = await asyncio.gather(*(self._consumer.position(place) for place in wanted))
-            if all(position >= end for position, end in zip(positions, wanted.values(), strict=True)):
+            positions = await asyncio.gather(*(self._consumer.position(place) for place in goals))
+            if all(position >= end for position, end in zip(positions, goals.values(), strict=True)):
                 return
             for records in (await self._consumer.getmany(timeout_ms=200)).values():
                 for record in records:
@@ -76,4 +76,4 @@ class Feed(Seen):
     @property
     def next_due_at(self) -> datetime | None:
         """The soonest deadline of all records."""
-        return min((one.deadlines[0].due_at for one in self.records.values() if one.deadlines), default=None)
+        return min((record.deadlines[0].due_at for record in self.records.values() if record.deadlines), default=None)

@@ -49,7 +49,7 @@ class Seen:
     def opened_because(self, problem_id: UUID, record: str, of: str | None) -> UUID | None:
         """The first record of this name, and of this unit, enterprise or handle, that a measure opened."""
         for id_ in self.opened.get(problem_id, ()):
-            one = self.records[id_]
-            if one.rule == record and of in (None, one.subject or one.holder):
+            opened = self.records[id_]
+            if opened.rule == record and of in (None, opened.subject or opened.holder):
                 return id_
         return None

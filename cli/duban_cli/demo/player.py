@@ -128,7 +128,7 @@ class Player:
 
     async def _sent(self, messages: Sequence[Message[Payload]]) -> dict[TopicPartition, int]:
         """Publish ``messages`` and wait for quiet; some group reads each, so nothing is quiet before one commits."""
-        await self._publisher.publish([encode(one) for one in messages])
+        await self._publisher.publish([encode(message) for message in messages])
         await self._commits.read_on(_WAIT_MS)
         return await self.quiet()
 

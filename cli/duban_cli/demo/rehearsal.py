@@ -34,9 +34,9 @@ class Rehearsal(Seen):
         """A report that was refused."""
         self.refused_reports[arrival.source, arrival.id] = why.code
 
-    def refused(self, wanted: Message[Command], why: Refusal) -> None:
+    def refused(self, message: Message[Command], why: Refusal) -> None:
         """An act that was refused."""
-        self.refusals[wanted.id] = why.code
+        self.refusals[message.id] = why.code
 
 
 def rehearse(

@@ -75,7 +75,10 @@ class Acted:
         if isinstance(message.data, Approve | Withhold) and about in seen.records:
             measure = (self.act.model_extra or {})["measure"]
             waiting = seen.records[about].awaiting_approval.items()
-            version = next((version for version, one in waiting if one.measure == measure), message.data.version)
+            version = next(
+                (version for version, held in waiting if held.measure == measure),
+                message.data.version,
+            )
             message = replace(message, data=message.data.model_copy(update={"version": version}))
         return message
 
@@ -108,14 +111,14 @@ class Story(Part):
         if not self.reports and not self.duties:
             raise ValueError("tells of no report and of no duty")
         opened: dict[str, datetime] = {}
-        for told in sorted(self.reports, key=lambda one: one.at):
-            if told.id in opened and told.expect.outcome != "refused":
-                raise ValueError(f"the report {told.id} stands twice")
-            if told.expect.to is not None and told.expect.to not in opened:
-                raise ValueError(f"{told.id} is attached to {told.expect.to}, which no earlier report opened")
-            if told.expect.outcome not in ("attached", "refused"):
-                opened[told.id] = told.at
-            self._lies_within(told.id, [told.at, *(act.at for act in told.acts)])
+        for report in sorted(self.reports, key=lambda report: report.at):
+            if report.id in opened and report.expect.outcome != "refused":
+                raise ValueError(f"the report {report.id} stands twice")
+            if report.expect.to is not None and report.expect.to not in opened:
+                raise ValueError(f"{report.id} is attached to {report.expect.to}, which no earlier report opened")
+            if report.expect.outcome not in ("attached", "refused"):
+                opened[report.id] = report.at
+            self._lies_within(report.id, [report.at, *(act.at for act in report.acts)])
         for owed in self.duties:
             self._lies_within(owed.id, [act.at for act in owed.acts])
         for record in self.opened:
@@ -157,16 +160,16 @@ class Story(Part):
         What they do at the very instant of a deadline still meets it. What is done as a matter of ``routine`` needs
         the pack and comes from :func:`duban_cli.demo.cities.routine_of`.
         """
-        told = chain(
+        entries = chain(
             map(self._of_report, self.reports), map(self._of_duty, self.duties), map(self._of_record, self.opened)
         )
-        return tuple(sorted(chain.from_iterable(told), key=lambda entry: entry.at))
+        return tuple(sorted(chain.from_iterable(entries), key=lambda entry: entry.at))
 
-    def _of_report(self, told: Told) -> Iterator[Entry]:
-        at = utc(told.at, self.zone)
-        yield Reported(at, told, submitted(told.source, told.id, self._report(told), at))
-        for index, act in enumerate(told.acts, start=1):
-            yield self.acted(told, act, told.problem_id, f"{told.source}/{told.id}/{index}")
+    def _of_report(self, report: Told) -> Iterator[Entry]:
+        at = utc(report.at, self.zone)
+        yield Reported(at, report, submitted(report.source, report.id, self._report(report), at))
+        for index, act in enumerate(report.acts, start=1):
+            yield self.acted(report, act, report.problem_id, f"{report.source}/{report.id}/{index}")
 
     def _of_duty(self, owed: Owed) -> Iterator[Entry]:
         for index, act in enumerate(owed.acts, start=1):
@@ -178,34 +181,36 @@ class Story(Part):
 
     def cause_of(self, record: Opened) -> UUID:
         """The id of the problem whose measure opens ``record``."""
-        return next(one.problem_id for one in self.reports if one.id == record.because)
+        return next(report.problem_id for report in self.reports if report.id == record.because)
 
-    def _report(self, told: Told) -> Report:
-        said = told.model_dump(exclude={"at", "source", "id", "reporter", "code", "acts", "expect"}, exclude_none=True)
-        reporter = Reporter(identity=told.reporter, handle=handle_of(told.code) if told.code else None)
-        return Report(jurisdiction=self.jurisdiction, reporter=reporter, **said)
+    def _report(self, report: Told) -> Report:
+        fields = report.model_dump(
+            exclude={"at", "source", "id", "reporter", "code", "acts", "expect"}, exclude_none=True
+        )
+        reporter = Reporter(identity=report.reporter, handle=handle_of(report.code) if report.code else None)
+        return Report(jurisdiction=self.jurisdiction, reporter=reporter, **fields)
 
-    def acted(self, told: Told | Owed | Opened, act: Act, problem_id: UUID, message_id: str) -> Acted:
+    def acted(self, item: Told | Owed | Opened, act: Act, problem_id: UUID, message_id: str) -> Acted:
         """The entry for ``act``.
 
         Raises:
             ValueError: the act lacks what its command needs.
         """
         try:
-            command = self._command(told, act)
+            command = self._command(item, act)
         except (ValidationError, ValueError, KeyError, TypeError) as error:
             fault = first_fault(error) if isinstance(error, ValidationError) else str(error)
-            raise ValueError(f"{told.id}: {act.action} at {act.at}: {fault}") from None
+            raise ValueError(f"{item.id}: {act.action} at {act.at}: {fault}") from None
         at, subject = utc(act.at, self.zone), str(problem_id)
-        return Acted(at, told, act, Message(message_id, SOURCE, subject, at, self.jurisdiction, subject, command))
+        return Acted(at, item, act, Message(message_id, SOURCE, subject, at, self.jurisdiction, subject, command))
 
-    def _command(self, told: Told | Owed | Opened, act: Act) -> Command:
-        said = said_by(act, self.zone)
-        if act.action == "reply" and isinstance(told, Told):
-            said = {"source": told.source, "id": told.id, **said}
+    def _command(self, item: Told | Owed | Opened, act: Act) -> Command:
+        fields = said_by(act, self.zone)
+        if act.action == "reply" and isinstance(item, Told):
+            fields = {"source": item.source, "id": item.id, **fields}
         if act.action in ("approve", "withhold"):
-            said["version"] = 1  # which one it is, shows when it is played
-        return COMMANDS[f"duban.command.{act.action}"].model_validate({"actor": {"unit": act.by}, **said})
+            fields["version"] = 1  # which one it is, shows when it is played
+        return COMMANDS[f"duban.command.{act.action}"].model_validate({"actor": {"unit": act.by}, **fields})
 
 
 def load_story(text: str, file: str) -> Story:

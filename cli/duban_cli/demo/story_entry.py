@@ -200,15 +200,17 @@ def sealed(statement: str) -> dict[str, Any]:
 
 def said_by(act: Act, zone: ZoneInfo) -> dict[str, Any]:
     """The command's own fields in ``act``: statements sealed, wall-clock times of ``zone`` as instants."""
-    said = {name: value for name, value in (act.model_extra or {}).items() if name != "measure"}
-    if "evidence" in said:
-        said["evidence"] = [sealed(statement) for statement in said["evidence"]]
-    if "plan" in said:
-        plan = {**said["plan"], "due_at": _instant(said["plan"]["due_at"], zone)}
+    fields = {name: value for name, value in (act.model_extra or {}).items() if name != "measure"}
+    if "evidence" in fields:
+        fields["evidence"] = [sealed(statement) for statement in fields["evidence"]]
+    if "plan" in fields:
+        plan = {**fields["plan"], "due_at": _instant(fields["plan"]["due_at"], zone)}
         if "milestones" in plan:
-            plan["milestones"] = [{**one, "due_at": _instant(one["due_at"], zone)} for one in plan["milestones"]]
-        said["plan"] = plan
-    return said
+            plan["milestones"] = [
+                {**milestone, "due_at": _instant(milestone["due_at"], zone)} for milestone in plan["milestones"]
+            ]
+        fields["plan"] = plan
+    return fields
 
 
 def _instant(local: object, zone: ZoneInfo) -> datetime:

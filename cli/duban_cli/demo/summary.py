@@ -69,8 +69,8 @@ class Programme:
 
     def expected_late(self) -> int:
         """How many problems must miss a deadline: by the city's own data, and by what the story tells."""
-        told = [one for one in self.city.story.reports if one.expect.lapsed] if self.city else []
-        return (len(self.boston.overdue) if self.boston else 0) + len(told)
+        late = [report for report in self.city.story.reports if report.expect.lapsed] if self.city else []
+        return (len(self.boston.overdue) if self.boston else 0) + len(late)
 
     def rehearsed(self) -> Rehearsal | None:
         """The city's story as the pure core plays it; its calendar was last looked at when Boston's ended."""
@@ -136,7 +136,7 @@ def summarise(
 ) -> Summary:
     """The figures of what was played."""
     refused = len(feed.refused_reports)
-    duties = [one for one in rehearsed.records.values() if one.kind is Kind.DUTY] if rehearsed else []
+    duties = [record for record in rehearsed.records.values() if record.kind is Kind.DUTY] if rehearsed else []
     return Summary(
         cities=programme.names,
         reports=programme.reports,
@@ -148,7 +148,7 @@ def summarise(
         struck_off=ledger.struck_off,
         duties=len(ledger.duties),
         duties_lapsed=len(ledger.lapsed.keys() & ledger.duties.keys()),
-        expected_duties_lapsed=sum(bool(one.lapses) for one in duties),
+        expected_duties_lapsed=sum(bool(duty.lapses) for duty in duties),
         lost=programme.reports - refused - ledger.attached - len(ledger.registered),
         elapsed_s=round(elapsed_s, 1),
     )
@@ -156,7 +156,7 @@ def summarise(
 
 def late_in(ledger: Ledger, city: str, until: datetime) -> set[UUID]:
     """The problems of ``city`` that lapsed before its story ended; the clock of the other story runs on."""
-    return {one for one, at in ledger.lapsed.items() if ledger.registered.get(one) == city and at <= until}
+    return {id_ for id_, at in ledger.lapsed.items() if ledger.registered.get(id_) == city and at <= until}
 
 
 def faults(
@@ -167,14 +167,14 @@ def faults(
         yield f"{summary.lost} accepted reports are not in the ledger"
     if programme.boston:
         yield from _of_boston(programme.boston, ledger)
-    told: set[str] = set()
+    foreseen: set[str] = set()
     if programme.city and rehearsed:
         yield from otherwise(programme.city, feed)
         yield from differences(feed, rehearsed, programme.city.name)
-        told = {entry.message.id for entry in programme.city.entries}
+        foreseen = {entry.message.id for entry in programme.city.entries}
     if summary.duties_lapsed != summary.expected_duties_lapsed:
         yield f"{summary.duties_lapsed} duties lapsed, {summary.expected_duties_lapsed} on virtual time"
-    unexpected = [code for command, code in feed.refusals.items() if command not in told]
+    unexpected = [code for command, code in feed.refusals.items() if command not in foreseen]
     if unexpected:
         yield f"{len(unexpected)} commands were refused, first: {unexpected[0]}"
     if ledger.broken:

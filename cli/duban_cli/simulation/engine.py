@@ -48,7 +48,7 @@ class Witness(Protocol):
     def turned_away(self, arrival: Arrival, why: Refusal) -> None:
         """A report was refused."""
 
-    def refused(self, wanted: Message[do.Command], why: RouterRefusal) -> None:
+    def refused(self, message: Message[do.Command], why: RouterRefusal) -> None:
         """A command was not carried out."""
 
 
@@ -118,12 +118,12 @@ class Engine:
 
     def _rerouted(self, message: Message[do.Command], why: RouterRefusal) -> Sequence[Message[do.Command]]:
         """What intake sends instead of a command that the router refused."""
-        wanted = message.data
-        if not isinstance(wanted, do.Register | do.Attach):
+        data = message.data
+        if not isinstance(data, do.Register | do.Attach):
             return ()
         refused = Refused(
-            command=message.id, command_type=wanted.TYPE, actor=wanted.actor, at=message.time, code=why.code,
-            reason=why.reason, filed=wanted.filed,
+            command=message.id, command_type=data.TYPE, actor=data.actor, at=message.time, code=why.code,
+            reason=why.reason, filed=data.filed,
         )  # fmt: skip
         return at_once(self._answers.decide([_answered(message, refused)]))
 
@@ -147,7 +147,7 @@ class Engine:
     def _fire(self) -> None:
         due_at, _, _, _, id_, deadline = heappop(self._awaited)
         record = self.records[id_]
-        if not any(one is deadline for one in record.deadlines):
+        if not any(armed is deadline for armed in record.deadlines):
             return  # it was met, or is awaited anew: the state holds another one by now
         fires = Armed(
             id_, deadline.obligation, deadline.part, deadline.generation, deadline.level, due_at, due_at, id_, 0,
@@ -197,7 +197,7 @@ class Engine:
             if isinstance(record, Problem) and event.change.kind in TURNS
         ]
         if turns:
-            at_once(self._answers.decide([_answered(message, one) for one in turns]))
+            at_once(self._answers.decide([_answered(message, turn) for turn in turns]))
         for event, record in done.steps if self._opens else ():
             for opens in opened_because(event, record, rules):
                 self._decide(UUID(opens.subject), opens)
@@ -205,10 +205,10 @@ class Engine:
     def _await(self, before: AnyRecord | None, record: AnyRecord, now: datetime) -> None:
         """Wait for what is newly due; what is overdue already when its clock begins falls due at once, not before."""
         known = before.deadlines if before else ()
-        for one in record.deadlines:
-            if not any(one is other for other in known):
-                order = (max(one.due_at, now), record.id.int, (one.obligation, one.part or ""))
-                entry = (*order, next(self._turn), record.id, one)
+        for deadline in record.deadlines:
+            if not any(deadline is other for other in known):
+                order = (max(deadline.due_at, now), record.id.int, (deadline.obligation, deadline.part or ""))
+                entry = (*order, next(self._turn), record.id, deadline)
                 heappush(self._awaited, entry)
 
 

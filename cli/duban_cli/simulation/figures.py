@@ -115,57 +115,59 @@ class Figures:
         self.reports += 1
         self.refused_reports[why.code] += 1
 
-    def refused(self, wanted: Message[Command], why: Refusal) -> None:
+    def refused(self, message: Message[Command], why: Refusal) -> None:
         """Count a report that the router refused, or note the act."""
-        if isinstance(wanted.data, Register):
+        if isinstance(message.data, Register):
             self.reports += 1
             self.refused_reports[why.code] += 1
-        elif not isinstance(wanted.data, Attach):
-            self.refuse(wanted, why.code, why.reason)
+        elif not isinstance(message.data, Attach):
+            self.refuse(message, why.code, why.reason)
 
-    def refuse(self, wanted: Message[Command], code: str, reason: str) -> None:
+    def refuse(self, message: Message[Command], code: str, reason: str) -> None:
         """Note an act that came to nothing."""
-        action, unit = wanted.data.TYPE.rpartition(".")[2], wanted.data.actor.unit
-        self.refused_acts.append(RefusedAct(wanted.time, UUID(wanted.subject), action, unit, code, reason))
+        action, unit = message.data.TYPE.rpartition(".")[2], message.data.actor.unit
+        self.refused_acts.append(RefusedAct(message.time, UUID(message.subject), action, unit, code, reason))
 
     def _told(self, change: Measure) -> None:
         if isinstance(change, c.Reminded | c.Escalated):
             self.levels[change.obligation, change.level, change.measure] += 1
         if self._rules is not None:
             waits = isinstance(change, c.Escalated | c.Measured) and change.approval is not None
-            told = 1 if waits else len(set(change.to)) + self._rules.measures[change.measure].public
-            self.notices[change.measure] += told
+            notices = 1 if waits else len(set(change.to)) + self._rules.measures[change.measure].public
+            self.notices[change.measure] += notices
 
     def _settle(self, running: tuple[Deadline, ...], event: Event, record: AnyRecord) -> None:
         """Count those of the deadlines ``running`` that the event missed or met."""
         change = event.change
-        for one in running:
-            if one.owner is None:
+        for deadline in running:
+            if deadline.owner is None:
                 continue
-            key = (record.id, one.obligation, one.part)
+            key = (record.id, deadline.obligation, deadline.part)
             if isinstance(change, c.Reminded | c.Escalated) and (change.obligation, change.part) == key[1:]:
-                if isinstance(change, c.Escalated) and self._late.get(key) != one.generation:
-                    self._count(one, record.id, in_time=False)
-            elif self._late.get(key) != one.generation and not isinstance(change, c.Paused):
-                next_ = record.deadline(one.obligation, one.part)
-                if next_ is None or (next_.generation != one.generation and next_.owner == one.owner):
-                    self._count(one, record.id, in_time=event.at <= one.lapse_at)
+                if isinstance(change, c.Escalated) and self._late.get(key) != deadline.generation:
+                    self._count(deadline, record.id, in_time=False)
+            elif self._late.get(key) != deadline.generation and not isinstance(change, c.Paused):
+                next_ = record.deadline(deadline.obligation, deadline.part)
+                if next_ is None or (next_.generation != deadline.generation and next_.owner == deadline.owner):
+                    self._count(deadline, record.id, in_time=event.at <= deadline.lapse_at)
 
-    def _count(self, one: Deadline, id_: UUID, *, in_time: bool) -> None:
-        assert one.owner is not None
-        for counted in (self.units[one.owner], self.obligations[one.obligation]):
+    def _count(self, deadline: Deadline, id_: UUID, *, in_time: bool) -> None:
+        assert deadline.owner is not None
+        for counted in (self.units[deadline.owner], self.obligations[deadline.obligation]):
             counted.in_time += in_time
             counted.lapsed += not in_time
         if not in_time:
-            self._late[id_, one.obligation, one.part] = one.generation
-            self.lapses.setdefault(id_, []).append(Lapse(one.obligation, one.part, one.lapse_at, one.owner))
+            self._late[id_, deadline.obligation, deadline.part] = deadline.generation
+            self.lapses.setdefault(id_, []).append(
+                Lapse(deadline.obligation, deadline.part, deadline.lapse_at, deadline.owner)
+            )
 
     # As a result
 
     def json(self) -> dict[str, Any]:
         """Every figure by name, in an order that is always the same."""
-        stages = Counter(one.stage.value for one in self.records.values() if isinstance(one, Problem))
-        beside = Counter(one.kind.value for one in self.records.values() if one.kind is not Kind.PROBLEM)
+        stages = Counter(record.stage.value for record in self.records.values() if isinstance(record, Problem))
+        beside = Counter(record.kind.value for record in self.records.values() if record.kind is not Kind.PROBLEM)
         return {
             "reports": self.reports,
             "repeated": self.repeated,
@@ -175,25 +177,25 @@ class Figures:
             "beside": {"total": beside.total(), "by_kind": _sorted(beside)},
             "events": self.events,
             "lapsed_problems": self.lapsed,
-            "obligations": {name: one.json() for name, one in sorted(self.obligations.items())},
+            "obligations": {name: punctuality.json() for name, punctuality in sorted(self.obligations.items())},
             "measures": [dict(row) for row in self._measures()],
             "notices": _sorted(self.notices),
-            "units": {name: one.json() for name, one in sorted(self.units.items())},
-            "refused_acts": _sorted(Counter(one.code for one in self.refused_acts)),
+            "units": {name: punctuality.json() for name, punctuality in sorted(self.units.items())},
+            "refused_acts": _sorted(Counter(act.code for act in self.refused_acts)),
         }
 
     def of_kind(self, kind: Kind) -> list[AnyRecord]:
         """The records of one kind, as they stand."""
-        return [one for one in self.records.values() if one.kind is kind]
+        return [record for record in self.records.values() if record.kind is kind]
 
     @property
     def lapsed(self) -> int:
         """How many problems have missed a limit."""
-        return sum(self.records[one].kind is Kind.PROBLEM for one in self.lapses)
+        return sum(self.records[id_].kind is Kind.PROBLEM for id_ in self.lapses)
 
     def _measures(self) -> Iterator[dict[str, Any]]:
-        for (obligation, level, measure), taken in sorted(self.levels.items()):
-            yield {"obligation": obligation, "level": level, "measure": measure, "taken": taken}
+        for (obligation, level, measure), count in sorted(self.levels.items()):
+            yield {"obligation": obligation, "level": level, "measure": measure, "taken": count}
 
 
 def _sorted(counted: Counter[str]) -> dict[str, int]:

@@ -100,14 +100,16 @@ def ordered(steps: Iterable[Step], jurisdiction: str) -> list[Step]:
     Within a problem the versions are the order; an instant that lies before that of the version before it (brokers
     change, and their clocks with them) counts as that one.
     """
-    found = {(one.event.problem_id, one.event.version): one for one in steps if one.record.jurisdiction == jurisdiction}
+    by_version = {
+        (step.event.problem_id, step.event.version): step for step in steps if step.record.jurisdiction == jurisdiction
+    }
     latest: dict[UUID, datetime] = {}
     placed: list[tuple[datetime, UUID, int]] = []
-    for problem_id, version in sorted(found):
-        at = found[problem_id, version].event.at
+    for problem_id, version in sorted(by_version):
+        at = by_version[problem_id, version].event.at
         latest[problem_id] = max(at, latest.get(problem_id, at))
         placed.append((latest[problem_id], problem_id, version))
-    return [found[problem_id, version] for _, problem_id, version in sorted(placed)]
+    return [by_version[problem_id, version] for _, problem_id, version in sorted(placed)]
 
 
 def folded(events: Iterable[Event], library: Library) -> Iterator[Step]:
@@ -137,9 +139,9 @@ def read_steps(lines: Iterable[bytes]) -> Iterator[Step]:
         if not line.strip():
             continue
         try:
-            said = orjson.loads(line)
-            if isinstance(said, dict) and "specversion" in said:
-                data = decode(None, bare_event(said), _STRUCTURED, PROBLEMS).data
+            document = orjson.loads(line)
+            if isinstance(document, dict) and "specversion" in document:
+                data = decode(None, bare_event(document), _STRUCTURED, PROBLEMS).data
             else:
                 data = LedgerEvent.model_validate_json(line)
         except (ValidationError, Undecodable, orjson.JSONDecodeError) as error:
@@ -151,7 +153,7 @@ def read_steps(lines: Iterable[bytes]) -> Iterator[Step]:
 
 def facts_of(steps: Iterable[Step]) -> Facts:
     """What people did in ``steps``, which come in order; of the events of one command only the first is theirs."""
-    found, records, commands = Facts(), dict[UUID, AnyRecord](), dict[UUID, str]()
+    facts, records, commands = Facts(), dict[UUID, AnyRecord](), dict[UUID, str]()
     for step in steps:
         event, kind = step.event, step.event.change.kind
         before = records.get(event.problem_id)
@@ -159,13 +161,13 @@ def facts_of(steps: Iterable[Step]) -> Facts:
         again = commands.get(event.problem_id) == event.command
         commands[event.problem_id] = event.command
         if again:
-            _amend(found, event)
+            _amend(facts, event)
         elif kind in _BEHIND and (event.actor.unit != ENGINE or _came_in(event)):
             by_lead = before is not None and event.actor.unit == before.holder
-            found.facts.append(Fact(event.at, _message(step, by_lead=by_lead), by_lead))
+            facts.facts.append(Fact(event.at, _message(step, by_lead=by_lead), by_lead))
         else:
-            found.left_out[kind] += 1
-    return found
+            facts.left_out[kind] += 1
+    return facts
 
 
 def _came_in(event: Event) -> bool:
@@ -174,22 +176,22 @@ def _came_in(event: Event) -> bool:
     return event.change.kind in _TAKEN_IN and (cause is None or event.actor.person == "draw")
 
 
-def _amend(found: Facts, event: Event) -> None:
+def _amend(facts: Facts, event: Event) -> None:
     """A look-back that found the problem again says so only by the event that follows it."""
-    found.left_out[event.change.kind] += 1
-    if event.change.kind == "rebounded" and found.facts:
-        last = found.facts[-1]
+    facts.left_out[event.change.kind] += 1
+    if event.change.kind == "rebounded" and facts.facts:
+        last = facts.facts[-1]
         data = last.message.data.model_copy(update={"rebound": True})
-        found.facts[-1] = Fact(last.at, replace(last.message, data=data), last.by_lead)
+        facts.facts[-1] = Fact(last.at, replace(last.message, data=data), last.by_lead)
 
 
 def _message(step: Step, *, by_lead: bool) -> Message[Command]:
     event, change = step.event, step.event.change
-    name, said = _BEHIND[change.kind]
+    name, fixed = _BEHIND[change.kind]
     if isinstance(change, c.Planned) and not by_lead:
-        name, said = "decide_plan", {"approved": True}  # the office approved what the unit had proposed
+        name, fixed = "decide_plan", {"approved": True}  # the office approved what the unit had proposed
     model = COMMANDS[f"duban.command.{name}"]
-    fields = {one: getattr(change, one) for one in model.model_fields if hasattr(change, one)}
-    data = model(**{**fields, **said, "actor": event.actor, "reason": event.reason})
+    fields = {name: getattr(change, name) for name in model.model_fields if hasattr(change, name)}
+    data = model(**{**fields, **fixed, "actor": event.actor, "reason": event.reason})
     subject = str(event.problem_id)
     return Message(event.command, SOURCE, subject, event.at, step.record.jurisdiction, subject, data)

@@ -33,8 +33,8 @@ async def from_ledger(settings: Settings, jurisdiction: str) -> list[Step]:
         HistoryError: a pack of the history is not published.
     """
     library = Library()
-    for one in (await packs.published(settings)).values():
-        library.add(one)
+    for document in (await packs.published(settings)).values():
+        library.add(document)
     async with asking():
         bodies = [body async for body in _bodies(settings, jurisdiction)]
     return list(folded(map(Event.model_validate_json, bodies), library))
@@ -54,9 +54,9 @@ async def _bodies(settings: Settings, jurisdiction: str) -> AsyncIterator[str]:
 
 async def from_topic(settings: Settings, jurisdiction: str) -> list[Step]:
     """Every event on ``duban.problems.v1`` of the city's problems, with the state after it as it stands there."""
-    found = []
+    steps = []
     async for record in records(settings, [LedgerEvent.TOPIC]):
         data = delivery(record, PROBLEMS).message.data
         if isinstance(data, LedgerEvent) and data.record.jurisdiction == jurisdiction:
-            found.append(Step(data.event, data.record))
-    return found
+            steps.append(Step(data.event, data.record))
+    return steps

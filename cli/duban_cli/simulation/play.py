@@ -33,13 +33,13 @@ def play(
     opens from the first report on are opened. Without ``until``, time runs on until nothing is awaited any more, for
     two years at most.
     """
-    entries: list[tuple[datetime, int, int]] = [(one.time.astimezone(UTC), 0, n) for n, one in enumerate(reports)]
-    entries += [(one.at.astimezone(UTC), 1, n) for n, one in enumerate(acts)]
+    entries: list[tuple[datetime, int, int]] = [(report.time.astimezone(UTC), 0, n) for n, report in enumerate(reports)]
+    entries += [(act.at.astimezone(UTC), 1, n) for n, act in enumerate(acts)]
     entries.sort()
     opened: Sequence[Message[Open]] = ()
     if duties and entries:
         opened = list(opened_by(engine.rules, entries[0][0], until or entries[-1][0]))
-        entries += [(one.data.opens_at, -1, n) for n, one in enumerate(opened)]
+        entries += [(opening.data.opens_at, -1, n) for n, opening in enumerate(opened)]
         entries.sort()
     last = entries[-1][0] if entries else datetime.fromtimestamp(0, UTC)
     for at, kind, n in entries:
@@ -60,8 +60,8 @@ def _act(engine: Engine, act: Act, at: datetime) -> None:
     receipt = engine.receipts.get(act.key)
     problem_id = receipt.problem_id if receipt and receipt.problem_id else act.key
     record, office = engine.records.get(problem_id), engine.rules.pack.office
-    named = {LEAD: record.holder if record else None, OFFICE: office}
-    unit = named.get(act.unit, act.unit) or office
+    units = {LEAD: record.holder if record else None, OFFICE: office}
+    unit = units.get(act.unit, act.unit) or office
     command = act.command.model_copy(update={"actor": Actor(unit=unit)})
     subject = str(problem_id)
     message: Message[Command] = Message(

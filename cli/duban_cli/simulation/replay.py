@@ -38,11 +38,11 @@ class Change:
     def json(self) -> dict[str, Any]:
         """By name, with every lapse on either side."""
         sides = {"before": self.before, "after": self.after}
-        told = {
-            side: [{"obligation": one.name, "at": one.at, "owner": one.owner} for one in lapses]
+        lists = {
+            side: [{"obligation": lapse.name, "at": lapse.at, "owner": lapse.owner} for lapse in lapses]
             for side, lapses in sides.items()
         }
-        return {"what": self.what, "problem": self.problem_id, "number": self.number, **told}
+        return {"what": self.what, "problem": self.problem_id, "number": self.number, **lists}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +61,26 @@ class Comparison:
     @property
     def changes(self) -> list[Change]:
         """The problems that lapse otherwise than they did, by their number."""
-        found = []
+        changes = []
         for problem_id in {**self.before.lapses, **self.after.lapses}:
             was, is_ = (tuple(side.lapses.get(problem_id, ())) for side in (self.before, self.after))
             if _when(was) != _when(is_):
                 known = self.before.records.get(problem_id) or self.after.records[problem_id]
-                found.append(Change(problem_id, known.number, was, is_))
-        return sorted(found, key=lambda one: (one.number, one.problem_id))
+                changes.append(Change(problem_id, known.number, was, is_))
+        return sorted(changes, key=lambda change: (change.number, change.problem_id))
 
     def json(self) -> dict[str, Any]:
         """Both sides' figures, every change, and every act that the new pack refuses."""
         moved = [{"from": was, "to": is_, "acts": acts} for (was, is_), acts in sorted(self.moved.items())]
         refused = [
-            {"at": one.at, "problem": one.problem_id, "action": one.action, "unit": one.unit, "code": one.code,
-             "reason": one.reason}
-            for one in self.after.refused_acts
+            {"at": act.at, "problem": act.problem_id, "action": act.action, "unit": act.unit, "code": act.code,
+             "reason": act.reason}
+            for act in self.after.refused_acts
         ]  # fmt: skip
         return {
             "before": self.before.json(),
             "after": self.after.json(),
-            "changes": [one.json() for one in self.changes],
+            "changes": [change.json() for change in self.changes],
             "acts_moved_to_another_lead": moved,
             "acts_refused": refused,
             "left_out": dict(sorted(self.left_out.items())),
@@ -88,7 +88,7 @@ class Comparison:
 
 
 def _when(lapses: tuple[Lapse, ...]) -> list[tuple[str, datetime]]:
-    return sorted((one.name, one.at) for one in lapses)
+    return sorted((lapse.name, lapse.at) for lapse in lapses)
 
 
 def replay(steps: Sequence[Step], rules: Rules, until: datetime, on_step: Callable[[], None]) -> Comparison:
@@ -97,27 +97,27 @@ def replay(steps: Sequence[Step], rules: Rules, until: datetime, on_step: Callab
     for step in steps:
         before.happened(before.records.get(step.event.problem_id), step.event, step.record)
         on_step()
-    found, after, moved = facts_of(steps), Figures(rules), Counter[tuple[str, str]]()
+    history, after, moved = facts_of(steps), Figures(rules), Counter[tuple[str, str]]()
     engine = Engine(rules, [after])
-    for fact in found.facts:
+    for fact in history.facts:
         engine.run(fact.at)
         engine.send(_cast(fact, engine, moved))
         on_step()
     engine.finish(until)
-    return Comparison(before, after, moved, found.left_out)
+    return Comparison(before, after, moved, history.left_out)
 
 
 def _cast(fact: Fact, engine: Engine, moved: Counter[tuple[str, str]]) -> Message[Command]:
     """The command of a fact, from whoever holds the part under the new pack: its lead unit, its office."""
     message, actor, pack = fact.message, fact.message.data.actor, engine.rules.pack
-    wanted = PERMITTED[type(message.data)]
+    roles = PERMITTED[type(message.data)]
     unit = actor.unit
-    if fact.by_lead and "lead" in wanted:
+    if fact.by_lead and "lead" in roles:
         record = engine.records.get(UUID(message.subject))
         unit = (record.holder if record else None) or unit
         if unit != actor.unit:
             moved[actor.unit, unit] += 1
-    elif actor.unit != ENGINE and wanted <= _OFFICIAL and unit not in (pack.office, pack.fallback.unit):
+    elif actor.unit != ENGINE and roles <= _OFFICIAL and unit not in (pack.office, pack.fallback.unit):
         unit = pack.office
     if unit == actor.unit:
         return message

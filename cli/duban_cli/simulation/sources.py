@@ -62,27 +62,27 @@ def json_reports(lines: Iterable[bytes]) -> Iterator[Message[Report] | BadRow]:
 
 
 def _json_report(line: bytes) -> Message[Report]:
-    said = orjson.loads(line)
-    if isinstance(said, dict) and "specversion" in said:
-        return decode(None, bare_event(said), _STRUCTURED, {Report.TYPE: Report})
+    document = orjson.loads(line)
+    if isinstance(document, dict) and "specversion" in document:
+        return decode(None, bare_event(document), _STRUCTURED, {Report.TYPE: Report})
     report = Report.model_validate_json(line)
     if report.observed_at is None:
         raise ValueError("observed_at is missing: say when, or send a CloudEvent with its time")
-    name = sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+    name = sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
     return submitted(SOURCE, name, report, report.observed_at)
 
 
-def bare_event(said: Mapping[str, Any]) -> bytes:
+def bare_event(document: Mapping[str, Any]) -> bytes:
     """A CloudEvent in structured mode, without what ``duban tail --json`` says about its place."""
-    return orjson.dumps({name: value for name, value in said.items() if name not in _PLACE})
+    return orjson.dumps({name: value for name, value in document.items() if name not in _PLACE})
 
 
 def identities(reports: Iterable[Message[Report]]) -> dict[str, set[str]]:
     """The sources that use each id."""
-    found: dict[str, set[str]] = {}
-    for one in reports:
-        found.setdefault(one.id, set()).add(one.source)
-    return found
+    sources: dict[str, set[str]] = {}
+    for report in reports:
+        sources.setdefault(report.id, set()).add(report.source)
+    return sources
 
 
 def read_acts(lines: Iterable[str], known: Mapping[str, set[str]], zone: ZoneInfo) -> Iterator[Act | BadRow]:
@@ -181,8 +181,8 @@ def _closes(at: datetime, key: UUID, outcome: str, rules: Rules) -> Iterator[Act
     yield Act(at, key, LEAD, do.Complete(actor=actor, outcome=outcome))
     for check in rules.pack.gate.checks if rules.pack.gate else ():
         if not check.categories:
-            named = [one for one in check.by if one[0] != "@"]
-            signer = named[0] if named and OFFICE not in check.by else OFFICE
+            signers = [unit for unit in check.by if unit[0] != "@"]
+            signer = signers[0] if signers and OFFICE not in check.by else OFFICE
             yield Act(at, key, signer, do.Check(actor=actor, check=check.id, evidence=(_SEAL,)))
     if closing.verify:
         yield Act(at, key, OFFICE, do.Verify(actor=actor, passed=True))

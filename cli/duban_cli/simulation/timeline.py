@@ -25,8 +25,8 @@ class Timeline:
         change = event.change.model_dump(mode="json", exclude_defaults=True, exclude={"filed"})
         filed = getattr(event.change, "filed", None)
         report = {"source": filed.source, "report": filed.id} if filed else {}
-        told = {"at": event.at, "what": event.change.kind, record.kind.value: record.id, "number": record.number}
-        self._write({**told, "by": event.actor.unit, "status": record.status, **report, **change})
+        fields = {"at": event.at, "what": event.change.kind, record.kind.value: record.id, "number": record.number}
+        self._write({**fields, "by": event.actor.unit, "status": record.status, **report, **change})
 
     def repeats(self, arrival: Arrival) -> None:
         """A line for a report that had come before."""
@@ -37,11 +37,11 @@ class Timeline:
         about = {"source": arrival.source, "report": arrival.id, "code": why.code, "reason": why.reason}
         self._write({"at": arrival.at, "what": "report_refused", **about})
 
-    def refused(self, wanted: Message[Command], why: Refusal) -> None:
+    def refused(self, message: Message[Command], why: Refusal) -> None:
         """A line for an act that was refused."""
-        action, unit = wanted.data.TYPE.rpartition(".")[2], wanted.data.actor.unit
-        about = {"problem": wanted.subject, "action": action, "by": unit, "code": why.code, "reason": why.reason}
-        self._write({"at": wanted.time, "what": "refused", **about})
+        action, unit = message.data.TYPE.rpartition(".")[2], message.data.actor.unit
+        about = {"problem": message.subject, "action": action, "by": unit, "code": why.code, "reason": why.reason}
+        self._write({"at": message.time, "what": "refused", **about})
 
     def _write(self, line: dict[str, Any]) -> None:
         self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
