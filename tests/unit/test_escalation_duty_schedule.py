@@ -9,10 +9,12 @@ from duban.messages.commands import COMMANDS, Open
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record, decode
 from duban.messages.notices import Tick
+from duban.policy import PublishedCalendar
+from duban.policy.library import Library
 from duban_escalation.duty_schedule import Opener
 from duban_escalation.handlers import TickHandler
 from duban_escalation.memory import MemoryDeadlines, MemorySchedules
-from tests.given import small_library
+from tests.given import small_library, small_rules
 
 BEFORE = datetime(2022, 4, 10, 8, tzinfo=UTC)  # the day before the inspection of the small city, 16:00 there
 
@@ -24,24 +26,35 @@ def opened(records: list[Record]) -> list[tuple[str, str]]:
 
 async def test_a_pack_is_first_looked_at_without_its_lapsed_duties() -> None:
     first = await Opener(MemorySchedules(), small_library()).due(BEFORE)
-    assert opened(first) == [("plan-of-wells", "water")]  # the monthly accounts have lapsed, the plan is still ahead
+    assert opened(first.records) == [("plan-of-wells", "water")]  # the monthly accounts have lapsed, the plan has not
 
 
 async def test_each_opening_is_sent_once_when_it_is_confirmed() -> None:
     opener = Opener(MemorySchedules(), small_library())
-    await opener.opened(BEFORE)
+    await opener.opened(await opener.due(BEFORE))
     day = BEFORE + timedelta(hours=9)
     first = await opener.due(day)
-    assert opened(first) == [("daily-report", "north"), ("daily-report", "south")]
-    await opener.opened(day)
-    assert await opener.due(day) == []
+    assert opened(first.records) == [("daily-report", "north"), ("daily-report", "south")]
+    await opener.opened(first)
+    assert (await opener.due(day)).records == []
 
 
 async def test_what_was_not_confirmed_is_opened_again_under_the_same_ids() -> None:
     opener = Opener(MemorySchedules(), small_library())
-    await opener.opened(BEFORE)
+    await opener.opened(await opener.due(BEFORE))
     first = await opener.due(BEFORE + timedelta(hours=9))
     assert await opener.due(BEFORE + timedelta(hours=9)) == first
+
+
+async def test_a_pack_that_arrives_while_others_are_opened_is_opened_at_the_next_look() -> None:
+    library = Library()
+    opener = Opener(schedules := MemorySchedules(), library)
+    look = await opener.due(BEFORE)
+    library.add(small_rules().pack)
+    library.add(PublishedCalendar(notice=small_rules().calendar.notice))
+    await opener.opened(look)
+    assert await schedules.opened_until() == {}
+    assert opened((await opener.due(BEFORE)).records) == [("plan-of-wells", "water")]
 
 
 async def test_a_tick_that_comes_again_confirms_nothing() -> None:

@@ -14,10 +14,11 @@ from typing import Final, Protocol
 
 from duban.clock import Clock
 from duban.io.backoff import until_available
-from duban.messages.envelope import Record, encode
+from duban.messages.envelope import encode
 from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban_escalation.domain import opened_by
+from duban_escalation.handlers import Look
 from duban_escalation.sweep import Publishes
 
 #: A duty counts from its opening however late the command comes, so a coarse look is enough.
@@ -41,18 +42,20 @@ class Opener:
         self._schedules = schedules
         self._library = library
 
-    async def due(self, now: datetime) -> list[Record]:
+    async def due(self, now: datetime) -> Look:
         """The commands for everything that has opened up to ``now`` and is not written down as opened."""
         reached = await self._schedules.opened_until()
-        return [
+        looked_at = self._with_duties(now)
+        records = [
             encode(message)
-            for rules in self._with_duties(now)
+            for rules in looked_at
             for message in opened_by(rules, reached.get(rules.pack.jurisdiction), now)
         ]
+        return Look(records, {rules.pack.jurisdiction: now for rules in looked_at})
 
-    async def opened(self, until: datetime) -> None:
-        """What ``due`` gave for ``until`` is on the topic: begin after it from now on, in a later life too."""
-        await self._schedules.set_opened_until({rules.pack.jurisdiction: until for rules in self._with_duties(until)})
+    async def opened(self, look: Look) -> None:
+        """The commands of ``look`` are on the topic: begin after it from now on, in a later life too."""
+        await self._schedules.set_opened_until(look.reached)
 
     def _with_duties(self, now: datetime) -> list[Rules]:
         in_force = (self._library.current(jurisdiction, now) for jurisdiction in self._library.jurisdictions)
@@ -80,8 +83,7 @@ class OpeningLoop:
                 await asyncio.wait_for(self._stopping.wait(), _SECONDS_BETWEEN)
 
     async def _look(self) -> None:
-        now = self._clock.now()
-        records = await self._opener.due(now)
-        if records:
-            await self._publisher.publish(records)
-        await self._opener.opened(now)
+        look = await self._opener.due(self._clock.now())
+        if look.records:
+            await self._publisher.publish(look.records)
+        await self._opener.opened(look)

@@ -78,14 +78,25 @@ class Sweep(Protocol):
         """Something is armed that fires at ``fire_at``: look again by then."""
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at the schedules gave: the commands, and up to when each jurisdiction that was looked at is opened.
+
+    A pack that arrives later was not looked at, so it is not among ``reached``.
+    """
+
+    records: list[Record]
+    reached: Mapping[str, datetime]
+
+
 class Opens(Protocol):
     """What opens duties, as the handler of ticks sees it."""
 
-    async def due(self, now: datetime) -> list[Record]:
+    async def due(self, now: datetime) -> Look:
         """The commands for everything that has opened up to ``now``."""
 
-    async def opened(self, until: datetime) -> None:
-        """What ``due`` gave for ``until`` is on the topic."""
+    async def opened(self, look: Look) -> None:
+        """The commands of ``look`` are on the topic."""
 
 
 class ProblemHandler:
@@ -184,14 +195,13 @@ class TickHandler:
         self._opener = opener
         self._clock = clock
         self._partitions = partitions
-        self._last: tuple[int, datetime] | None = None
+        self._last: tuple[int, Look] | None = None
 
     async def __call__(self, batch: Sequence[Delivery[Tick]]) -> list[Record]:
         """The commands of what opens and of what is due at each tick of ``batch``."""
         if self._last is not None and batch[0].offset > self._last[0]:
-            await self._opener.opened(
-                self._last[1]
-            )  # a later tick comes only after what the last one gave is published
+            # A later tick comes only after what the last one gave is published.
+            await self._opener.opened(self._last[1])
         records: list[Record] = []
         after = START
         for delivery in batch:
@@ -201,9 +211,9 @@ class TickHandler:
                 observe(due, now)
                 records += fire(due, now)
                 after = due[-1].position
-        records += await self._opener.due(self._clock.now())
-        self._last = (batch[-1].offset, self._clock.now())
-        return records
+        look = await self._opener.due(self._clock.now())
+        self._last = (batch[-1].offset, look)
+        return [*records, *look.records]
 
 
 def fire(due: Sequence[Armed], now: datetime) -> list[Record]:
