@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -41,12 +42,46 @@ async def test_ready_when_every_check_holds(health: Health) -> None:
     }
 
 
-async def test_not_ready_when_a_check_fails_or_raises(health: Health) -> None:
+async def test_a_check_that_fails_raises_or_is_cancelled_says_no_and_its_error_is_named(health: Health) -> None:
+    async def cancelled() -> bool:
+        raise asyncio.CancelledError
+
     health.check("good", lambda: True)
+    health.check("fails", lambda: False)
     health.check("raises", lambda: 1 / 0 > 1)
+    health.check("cancelled", cancelled)
     answer = await get(health, "/readyz")
     assert answer.status_code == 503
-    assert answer.json()["checks"] == {"good": True, "raises": False}
+    assert answer.json()["checks"] == {"good": True, "fails": False, "raises": False, "cancelled": False}
+    assert answer.json()["errors"] == {
+        "raises": "ZeroDivisionError: division by zero",
+        "cancelled": "what it waited for was cancelled",
+    }
+
+
+async def test_a_fact_that_raises_is_named_and_the_rest_is_told(health: Health) -> None:
+    def durability() -> str:
+        raise KeyError("no topic")
+
+    health.fact("durability", durability)
+    answer = await get(health, "/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "ready": True,
+        "service": "router",
+        "checks": {},
+        "errors": {"durability": "KeyError: 'no topic'"},
+    }
+
+
+async def test_a_check_that_is_registered_while_others_are_asked_is_asked_the_next_time(health: Health) -> None:
+    async def registers() -> bool:
+        health.check("late", lambda: True)
+        return True
+
+    health.check("early", registers)
+    assert await health.ready() == {"early": True}
+    assert await health.ready() == {"early": True, "late": True}
 
 
 async def test_alive_though_not_ready(health: Health) -> None:

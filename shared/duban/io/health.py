@@ -22,7 +22,8 @@ _REQUEST_SECONDS = 5.0
 class Health:
     """Answers probes: alive if the loop turns, ready if every check says so.
 
-    Checks and facts are registered by name before or after ``start``; a check that raises or hangs counts as false.
+    Checks and facts are registered by name before or after ``start``. A check that raises or hangs says no, a fact that
+    raises says nothing; ``/readyz`` then names the error beside it.
     """
 
     def __init__(self, service: str) -> None:
@@ -53,8 +54,13 @@ class Health:
 
     async def ready(self) -> dict[str, bool]:
         """Every check by name, asked now and all at once."""
-        answers = await asyncio.gather(*(_asked(check) for check in self._checks.values()))
-        return dict(zip(self._checks, answers, strict=True))
+        return {name: answer is True for name, answer in (await self._asked()).items()}
+
+    async def _asked(self) -> dict[str, bool | str]:
+        """Every check by name with its answer, or with its error in words."""
+        checks = dict(self._checks)  # one more may be registered while these are asked
+        answers = await asyncio.gather(*map(_asked, checks.values()))
+        return dict(zip(checks, answers, strict=True))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
@@ -74,20 +80,41 @@ class Health:
         if path == "/healthz":
             return HTTPStatus.OK, "application/json", orjson.dumps({"alive": True, "service": self._service})
         if path == "/readyz":
-            checks = await self.ready()
-            facts = {name: fact() for name, fact in self._facts.items()}
-            ready = all(checks.values())
-            body = orjson.dumps({"ready": ready, "service": self._service, "checks": checks, **facts})
-            return HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body
+            return await self._readiness()
         if path == "/metrics":
             return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest()
         return HTTPStatus.NOT_FOUND, "text/plain", b"try /healthz, /readyz or /metrics\n"
 
+    async def _readiness(self) -> _Answer:
+        answers = await self._asked()
+        errors = {name: answer for name, answer in answers.items() if isinstance(answer, str)}
+        checks = {name: answer is True for name, answer in answers.items()}
+        facts: dict[str, str] = {}
+        for name, fact in self._facts.items():
+            try:
+                facts[name] = str(fact())
+            except Exception as error:
+                errors[name] = _words(error)
+        ready = all(checks.values())
+        found = {"ready": ready, "service": self._service, "checks": checks, **facts}
+        body = orjson.dumps({**found, "errors": errors} if errors else found)
+        return HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body
 
-async def _asked(check: Check) -> bool:
+
+async def _asked(check: Check) -> bool | str:
     try:
         async with asyncio.timeout(_CHECK_SECONDS):
             answer = check()
-            return answer if isinstance(answer, bool) else await answer
-    except Exception:
-        return False
+            return bool(answer if isinstance(answer, bool) else await answer)
+    except TimeoutError:
+        return f"no answer within {_CHECK_SECONDS} s"
+    except asyncio.CancelledError:
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise
+        return "what it waited for was cancelled"
+    except Exception as error:
+        return _words(error)
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:500]
