@@ -32,6 +32,7 @@ class Note(Payload):
 class NotesSettings(Settings):
     notes_topic: str
     notes_fail: bool = False
+    notes_wait: bool = False
 
 
 class Failing:
@@ -45,6 +46,8 @@ async def compose(shell: Shell[NotesSettings]) -> None:
     async def handle(batch: Sequence[Delivery[Any]]) -> Sequence[Record]:
         return []
 
+    if shell.settings.notes_wait:
+        await asyncio.Event().wait()
     shell.runner("notes", [Source((shell.settings.notes_topic,), {"test.note": Note}, handle)])
     if shell.settings.notes_fail:
         shell.run(Failing())
@@ -112,6 +115,17 @@ async def test_a_service_that_waits_for_its_database_says_so_and_still_ends_on_s
     port, nobody = unused_tcp_port_factory(), unused_tcp_port_factory()
     async with service(stack, f"postgresql://u@127.0.0.1:{nobody}/d", await topic("notes"), port) as process:
         await eventually(lambda: _says(port, {"started": False}))
+        process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 0
+
+
+async def test_a_service_that_waits_while_it_is_wired_still_ends_on_sigterm(
+    stack: Any, database: str, topic: Make, unused_tcp_port: int, eventually: Eventually
+) -> None:
+    wired = {"started": False, "database": True, "broker": True}
+    async with service(stack, database, await topic("notes"), unused_tcp_port, DUBAN_NOTES_WAIT="yes") as process:
+        await eventually(lambda: _says(unused_tcp_port, wired))
         process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.communicate(), 20)
     assert process.returncode == 0

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from duban.clock import DrivenClock
+from duban.clock import DrivenClock, SystemClock
+from duban.errors import Unavailable
 from duban.messages.commands import COMMANDS, Open
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record, decode
 from duban.messages.notices import Tick
 from duban.policy import PublishedCalendar
 from duban.policy.library import Library
-from duban_escalation.duty_schedule import Opener
+from duban_escalation.duty_schedule import Opener, OpeningLoop
 from duban_escalation.handlers import TickHandler
 from duban_escalation.memory import MemoryDeadlines, MemorySchedules
 from tests.given import small_library, small_rules
@@ -55,6 +58,35 @@ async def test_a_pack_that_arrives_while_others_are_opened_is_opened_at_the_next
     await opener.opened(look)
     assert await schedules.opened_until() == {}
     assert opened((await opener.due(BEFORE)).records) == [("plan-of-wells", "water")]
+
+
+class Away(MemorySchedules):
+    """Schedules whose database is away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+
+    async def opened_until(self) -> dict[str, datetime]:
+        self.asked.set()
+        raise Unavailable("the database is away")
+
+
+class Nowhere:
+    """A publisher that is never asked."""
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        raise AssertionError(records)
+
+
+async def test_the_loop_ends_when_it_is_stopped_while_the_database_is_away() -> None:
+    opener = Opener(schedules := Away(), small_library())
+    loop = OpeningLoop(opener, Nowhere(), SystemClock())
+    running = asyncio.create_task(loop.run())
+    await schedules.asked.wait()
+    loop.stop()
+    async with asyncio.timeout(2):
+        await running
 
 
 async def test_a_tick_that_comes_again_confirms_nothing() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from itertools import islice
 
 import asyncpg
@@ -10,7 +12,7 @@ from aiokafka import errors as kafka
 
 from duban.errors import Unavailable, Undecodable
 from duban.io.availability import dependency
-from duban.io.backoff import backoff, until_available
+from duban.io.backoff import backoff, cancelled, until_available, until_stopped
 
 AWAY = [
     asyncpg.ConnectionDoesNotExistError("gone"),
@@ -73,3 +75,46 @@ async def test_until_available_lets_a_fault_through() -> None:
 
     with pytest.raises(ValueError, match="wrong"):
         await until_available("broker", action)
+
+
+async def test_what_waits_for_a_dependency_ends_when_it_is_stopped() -> None:
+    stopping, asked = asyncio.Event(), asyncio.Event()
+
+    async def away() -> str:
+        asked.set()
+        raise Unavailable("the database is away")
+
+    waiting = asyncio.create_task(until_stopped(stopping, until_available("database", away)))
+    await asked.wait()
+    stopping.set()
+    async with asyncio.timeout(2):
+        assert await waiting is None
+
+
+async def test_what_comes_before_the_stop_is_returned_and_a_fault_is_let_through() -> None:
+    async def here() -> str:
+        return "here"
+
+    async def wrong() -> None:
+        raise ValueError("wrong")
+
+    assert await until_stopped(asyncio.Event(), here()) == "here"
+    with pytest.raises(ValueError, match="wrong"):
+        await until_stopped(asyncio.Event(), wrong())
+
+
+async def test_a_task_that_waits_again_while_it_is_cancelled_is_left_behind() -> None:
+    for_good = asyncio.Event()
+
+    async def stubborn() -> None:
+        while not for_good.is_set():
+            with suppress(asyncio.CancelledError):
+                await for_good.wait()
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(2):
+        await cancelled([task], within=0.02)
+    assert not task.done()
+    for_good.set()
+    await task

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from duban.clock import Clock
-from duban.io.backoff import until_available
+from duban.io.backoff import until_available, until_stopped
 from duban.messages.envelope import encode
 from duban.policy.library import Library
 from duban.policy.rules import Rules
@@ -72,13 +72,13 @@ class OpeningLoop:
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """End ``run`` after the look in hand."""
+        """End ``run``; a look in hand is broken off, and what it sent is sent again in a later life."""
         self._stopping.set()
 
     async def run(self) -> None:
-        """Look again and again, until ``stop``; what is away is waited for."""
+        """Look again and again, until ``stop``; what is away is waited for, as long as that."""
         while not self._stopping.is_set():
-            await until_available("opening", self._look)
+            await until_stopped(self._stopping, until_available("opening", self._look))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _SECONDS_BETWEEN)
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from duban.clock import Clock
-from duban.io.backoff import until_available
+from duban.io.backoff import until_available, until_stopped
 from duban.messages.envelope import Record
 from duban.messages.events import LedgerEvent
 from duban_escalation.domain import START, Position
@@ -84,23 +84,14 @@ class Sweeper:
         self._partitions = frozenset()
 
     def stop(self) -> None:
-        """End ``run`` after the page in hand."""
+        """End ``run``; a page in hand is broken off, and its next owner sends it again."""
         self._stopping.set()
         self._awake.set()
 
     async def run(self) -> None:
         """Fire whatever falls due, until ``stop``; what is away is waited for, and nothing is passed over."""
-        stopping = asyncio.create_task(self._stopping.wait())
         while not self._stopping.is_set():
-            turn = asyncio.create_task(until_available("sweep", self._turn))
-            await asyncio.wait({turn, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not turn.done():
-                turn.cancel()
-                with suppress(asyncio.CancelledError):
-                    await turn
-                break
-            turn.result()
-        stopping.cancel()
+            await until_stopped(self._stopping, until_available("sweep", self._turn))
 
     async def _turn(self) -> None:
         if not await self.step():

@@ -1,11 +1,11 @@
-"""How long to wait for a dependency that is away."""
+"""How long to wait for a dependency that is away, and how to stop waiting."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterator
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
+from typing import Any, TypeVar
 
 import structlog
 
@@ -36,3 +36,24 @@ async def until_available(what: str, action: Callable[[], Awaitable[T]]) -> T:
             _log.warning("dependency unavailable", dependency=what, error=f"{type(error).__name__}: {error}")
         await asyncio.sleep(delay)
     raise AssertionError("back-off never ends")
+
+
+async def until_stopped(stopping: asyncio.Event, action: Coroutine[object, object, T]) -> T | None:
+    """What ``action`` returns, or None as soon as ``stopping`` is set: then it is cancelled, whatever it waits for."""
+    acting = asyncio.create_task(action)
+    stopped = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({acting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return acting.result() if acting.done() else None
+    finally:
+        await cancelled({acting, stopped})
+
+
+async def cancelled(tasks: Collection[asyncio.Task[Any]], within: float = 3.0) -> None:
+    """Cancel ``tasks`` and wait for them; one that does not end ``within`` so many seconds is left behind."""
+    unfinished = {task for task in tasks if not task.done()}
+    for _ in range(2):  # a client that gives back what it holds may wait for its dependency once more
+        for task in unfinished:
+            task.cancel()
+        if unfinished:
+            _, unfinished = await asyncio.wait(unfinished, timeout=within / 2)

@@ -18,7 +18,7 @@ from aiokafka.structs import TopicPartition
 
 from duban.errors import Unavailable
 from duban.io.availability import dependency
-from duban.io.backoff import backoff, until_available
+from duban.io.backoff import backoff, until_available, until_stopped
 from duban.io.batch import Answers, Fetched, Handle, Handler, Source, Work
 from duban.io.broker import connection
 from duban.io.crash_points import crash_point
@@ -100,7 +100,9 @@ class Runner:
             HandlerBroken: when too many messages in a row break the handler.
             Exception: what a callback for partitions raised, or what no waiting can cure.
         """
-        consumer = await until_available("broker", self._join)
+        consumer = await until_stopped(self._stopping, until_available("broker", self._join))
+        if consumer is None:
+            return
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             while not self._stopping.is_set():

@@ -27,7 +27,7 @@ import uvloop
 from duban.errors import DubanError
 from duban.io import broker, logs, postgres
 from duban.io.availability import is_unavailable
-from duban.io.backoff import until_available
+from duban.io.backoff import cancelled, until_available
 from duban.io.consumer import OnPartitions, Runner, Source
 from duban.io.health import Health
 from duban.io.migrations import migrate
@@ -98,7 +98,11 @@ class Shell(Generic[S]):
         return self._stopping.is_set()
 
     async def live(self) -> None:
-        """Run everything until ``stop`` or the first failure, which is raised after the other parts have finished."""
+        """Run everything until ``stop`` or the first failure, which is raised after the other parts have finished.
+
+        A part that has not finished after the drain time-out is cancelled, and one that outlasts that is left behind:
+        what it had in hand comes again.
+        """
         parts = [asyncio.create_task(_awaited(part.run)) for part in self._parts]
         background = [asyncio.create_task(_awaited(follow)) for follow in self._background]
         stopping = asyncio.create_task(self._stopping.wait())
@@ -107,15 +111,16 @@ class Shell(Generic[S]):
             self._stopping.set()
             for part in self._parts:
                 part.stop()
-            outcomes = await asyncio.gather(*parts, return_exceptions=True)
-            outcomes += [task.exception() for task in background if task.done() and not task.cancelled()]
-            failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-            if failures:
-                raise failures[0]
+            if parts:
+                _, late = await asyncio.wait(parts, timeout=self.settings.drain_timeout)
+                if late:
+                    _log.warning("not finished in time", parts=len(late), seconds=self.settings.drain_timeout)
+            ended = [task for task in (*parts, *background) if task.done() and not task.cancelled()]
+            for failure in [task.exception() for task in ended]:
+                if failure is not None:
+                    raise failure
         finally:
-            for task in (*parts, *background, stopping):
-                task.cancel()
-            await asyncio.wait({*parts, *background, stopping})
+            await cancelled((*parts, *background, stopping))
 
 
 async def _awaited(action: Callable[[], Awaitable[None]]) -> None:
@@ -142,9 +147,15 @@ async def serve(
         bound = await health.start(settings.health_host, port)
         stack.push_async_callback(health.stop)
         _log.info("starting", health=f"http://{settings.health_host}:{bound}")
-        begun = asyncio.create_task(_begin(stack, service, settings, health, schema, migrations, topics))
         composed = asyncio.Event()
         health.check("started", composed.is_set)
+
+        async def begin() -> Shell[S]:
+            shell = await _begin(stack, service, settings, health, schema, migrations, topics)
+            await compose(shell)
+            return shell
+
+        begun = asyncio.create_task(begin())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, begun.cancel)
@@ -157,7 +168,6 @@ async def serve(
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, shell.stop)
         health.check("not draining", lambda: not shell.draining)
-        await compose(shell)
         composed.set()
         _log.info("running")
         await shell.live()
