@@ -20,7 +20,7 @@ from duban.moves import Status
 from duban.policy import Rules
 from duban.policy.model.assessment import Assessment, Bulletin
 from duban.policy.model.ladder import MeasureKind, Obligation
-from duban_console.assessment.claims import Outcome, Verdict
+from duban_console.assessment.claims import Timeliness, Verdict
 from duban_console.assessment.histories import follow, histories
 from duban_console.assessment.selection import chosen
 from duban_console.assessment.sheet import Sheet, compiled
@@ -105,8 +105,8 @@ class Story(Case):
         past = [event for event in self.events if event.at < as_of]
         return follow(past, lambda _: self.rules, as_of).verdicts
 
-    def outcome(self, obligation: str, unit: str, as_of: datetime) -> Outcome | None:
-        found = [one.outcome for one in self.verdicts(as_of) if (one.obligation, one.unit) == (obligation, unit)]
+    def timeliness(self, obligation: str, unit: str, as_of: datetime) -> Timeliness | None:
+        found = [one.timeliness for one in self.verdicts(as_of) if (one.obligation, one.unit) == (obligation, unit)]
         assert len(found) <= 1
         return found[0] if found else None
 
@@ -128,34 +128,34 @@ def row(compiled_: Sheet, unit: str | None) -> dict[str, Any]:
 
 class TestOnTime:
     @pytest.mark.parametrize(
-        ("off", "outcome"), [(-TICK, Outcome.ON_TIME), (0 * TICK, Outcome.ON_TIME), (TICK, Outcome.LATE)]
+        ("off", "timeliness"), [(-TICK, Timeliness.ON_TIME), (0 * TICK, Timeliness.ON_TIME), (TICK, Timeliness.LATE)]
     )
     def test_what_is_done_at_the_limit_is_on_time_and_a_microsecond_later_late(
-        self, off: timedelta, outcome: Outcome
+        self, off: timedelta, timeliness: Timeliness
     ) -> None:
         story = Story().acknowledged()
         story.now = LIMIT + off
-        assert story.completed().outcome("rectify", "water", LIMIT + timedelta(days=1)) is outcome
+        assert story.completed().timeliness("rectify", "water", LIMIT + timedelta(days=1)) is timeliness
 
-    @pytest.mark.parametrize(("off", "outcome"), [(0 * TICK, None), (TICK, Outcome.LATE)])
+    @pytest.mark.parametrize(("off", "timeliness"), [(0 * TICK, None), (TICK, Timeliness.LATE)])
     def test_what_is_not_done_is_late_once_the_limit_has_passed_and_nothing_before(
-        self, off: timedelta, outcome: Outcome | None
+        self, off: timedelta, timeliness: Timeliness | None
     ) -> None:
-        assert Story().outcome("rectify", "water", LIMIT + off) is outcome
+        assert Story().timeliness("rectify", "water", LIMIT + off) is timeliness
 
     def test_work_that_is_sent_back_was_not_done(self) -> None:
         story = Story().acknowledged().completed()
         story.advance(minutes=5)
         story.done(do.Verify, "office", passed=False, reason="still foul")
         story.until(LIMIT + timedelta(days=1))
-        assert story.outcome("rectify", "water", story.now) is Outcome.LATE
+        assert story.timeliness("rectify", "water", story.now) is Timeliness.LATE
 
     def test_the_time_that_a_reviewer_takes_is_not_the_handlers(self) -> None:
         story = Story().acknowledged().completed()
         story.advance(days=30)
         story.done(do.Verify, "office", passed=False, reason="still foul")
         story.advance(hours=1)
-        assert story.completed().outcome("rectify", "water", story.now + TICK) is Outcome.ON_TIME
+        assert story.completed().timeliness("rectify", "water", story.now + TICK) is Timeliness.ON_TIME
 
     def test_a_plan_filed_anew_does_not_move_the_first_date(self) -> None:
         story = Story().acknowledged()
@@ -164,7 +164,7 @@ class TestOnTime:
         story.advance(days=1)
         story.done(do.Plan, "water", plan={**plan, "due_at": AT + timedelta(days=40)})
         story.advance(days=2)
-        assert story.completed().outcome("keep-plan", "water", story.now + TICK) is Outcome.LATE
+        assert story.completed().timeliness("keep-plan", "water", story.now + TICK) is Timeliness.LATE
 
     def test_many_notes_make_one_obligation(self) -> None:
         story = Story().acknowledged()
@@ -204,15 +204,19 @@ class TestHandBacks:
         bouncing.now = LIMIT + timedelta(hours=2)
         bouncing.completed()
         as_of = LIMIT + timedelta(days=1)
-        assert honest.outcome("rectify", "water", as_of) is bouncing.outcome("rectify", "water", as_of) is Outcome.LATE
+        assert (
+            honest.timeliness("rectify", "water", as_of)
+            is bouncing.timeliness("rectify", "water", as_of)
+            is Timeliness.LATE
+        )
 
     def test_an_acknowledgement_is_owed_since_the_first_receipt(self) -> None:
         story = Story()
         story.advance(hours=20)
         story.handed_back().dispatched("water")
         story.advance(hours=5)
-        assert story.outcome("acknowledge", "water", story.now) is Outcome.LATE
-        assert story.acknowledged().outcome("acknowledge", "water", story.now + TICK) is Outcome.LATE
+        assert story.timeliness("acknowledge", "water", story.now) is Timeliness.LATE
+        assert story.acknowledged().timeliness("acknowledge", "water", story.now + TICK) is Timeliness.LATE
 
     def test_who_hands_back_in_time_is_neither_on_time_nor_late(self) -> None:
         story = Story()
@@ -225,7 +229,7 @@ class TestHandBacks:
         story = Story()
         story.until(AT + timedelta(days=3))
         story.handed_back().dispatched("north")
-        assert story.outcome("acknowledge", "water", story.now + TICK) is Outcome.LATE
+        assert story.timeliness("acknowledge", "water", story.now + TICK) is Timeliness.LATE
 
     @settings(max_examples=60, deadline=None)
     @given(
@@ -248,10 +252,10 @@ class TestHandBacks:
         story.advance(minutes=needed)
         story.completed("north")
         as_of = story.now + TICK
-        assert story.outcome("rectify", "north", as_of) is Outcome.ON_TIME
-        assert story.outcome("rectify", "office", as_of) is None
+        assert story.timeliness("rectify", "north", as_of) is Timeliness.ON_TIME
+        assert story.timeliness("rectify", "office", as_of) is None
         late = AT + timedelta(minutes=held) > LIMIT
-        assert story.outcome("rectify", "water", as_of) is (Outcome.LATE if late else None)
+        assert story.timeliness("rectify", "water", as_of) is (Timeliness.LATE if late else None)
 
     def test_hand_backs_stand_beside_the_rate_and_each_holder_is_charged_its_own_time(self) -> None:
         story = Story().acknowledged()
@@ -286,19 +290,19 @@ class TestGrace:
     def test_what_lapses_in_spite_of_its_extension_is_late_from_then_on(self) -> None:
         story = self.story()
         lapse_at = LIMIT + timedelta(days=7)
-        assert story.outcome("rectify", "water", lapse_at) is Outcome.EXTENDED
+        assert story.timeliness("rectify", "water", lapse_at) is Timeliness.EXTENDED
         story.now = lapse_at
         escalated = {"obligation": "rectify", "generation": 1, "level": 2, "measure": "bulletin", "to": ("water",)}
         story.happened(c.Escalated(due_at=lapse_at, lapse_at=lapse_at, **escalated))
         found = [one for one in story.verdicts(lapse_at + TICK) if one.obligation == "rectify"]
-        assert [(one.outcome, one.judged_at) for one in found] == [(Outcome.LATE, lapse_at)]
+        assert [(one.timeliness, one.judged_at) for one in found] == [(Timeliness.LATE, lapse_at)]
 
     def test_a_pause_does_not_polish_the_rate_either(self) -> None:
         story = Story().acknowledged()
         story.happened(c.Paused(ground="weather"))
         story.now = LIMIT + timedelta(days=1)
         story.happened(c.Resumed()).happened(c.Completed(outcome="rectified"))
-        assert story.outcome("rectify", "water", story.now + TICK) is Outcome.EXTENDED
+        assert story.timeliness("rectify", "water", story.now + TICK) is Timeliness.EXTENDED
 
 
 class TestOthers:
@@ -309,8 +313,8 @@ class TestOthers:
         story.acknowledged()
         story.now = LIMIT - timedelta(days=4)
         story.done(do.FinishPart, "north")
-        assert story.outcome("part", "north", LIMIT) is Outcome.ON_TIME
-        assert story.outcome("part", "water", LIMIT) is None
+        assert story.timeliness("part", "north", LIMIT) is Timeliness.ON_TIME
+        assert story.timeliness("part", "water", LIMIT) is None
 
     def test_a_duty_counts_as_owed_but_not_as_a_problem(self) -> None:
         account = Story()
@@ -699,4 +703,4 @@ def test_who_decides_an_appeal_is_judged_and_a_notice_or_a_term_judges_nobody() 
     assert follow(quiet.events, lambda _: quiet.rules, quiet.now).verdicts == []
     decided = Case.in_status(Status.LISTED, AT)
     (verdict,) = follow(decided.events, lambda _: decided.rules, decided.now).verdicts
-    assert (verdict.obligation, verdict.unit, verdict.outcome) == ("appeal", "water", Outcome.ON_TIME)
+    assert (verdict.obligation, verdict.unit, verdict.timeliness) == ("appeal", "water", Timeliness.ON_TIME)

@@ -32,7 +32,7 @@ WITHDRAWING: Final = frozenset({"handed_back", "dispatched", "rejected", "flagge
 _OF_THE_OFFICE: Final = frozenset({"dispatched", "rejected"})
 
 
-class Outcome(StrEnum):
+class Timeliness(StrEnum):
     """How an obligation ended for its holder."""
 
     ON_TIME = "on_time"
@@ -82,18 +82,18 @@ class Turn:
         overrun_at = self._overrun(self.left_at or as_of)
         if overrun_at is not None:
             if self.granted and self.lapsed_at is None:
-                outcome, judged_at = Outcome.EXTENDED, overrun_at
+                timeliness, judged_at = Timeliness.EXTENDED, overrun_at
             else:
                 # Extended and then lapsed: late since the day when what was granted ended, not before.
                 granted_until = self.lapsed_at if self.granted else None
-                outcome, judged_at = Outcome.LATE, max(overrun_at, granted_until or overrun_at)
+                timeliness, judged_at = Timeliness.LATE, max(overrun_at, granted_until or overrun_at)
         elif self.met and self.left_at is not None:
-            outcome, judged_at = Outcome.ON_TIME, self.left_at
+            timeliness, judged_at = Timeliness.ON_TIME, self.left_at
         else:
             return None
         met_at = self.left_at if self.met else None
         return Verdict(
-            self.obligation, self.unit, outcome, self.began_at, self.limit_at, judged_at, met_at, not self.ended
+            self.obligation, self.unit, timeliness, self.began_at, self.limit_at, judged_at, met_at, not self.ended
         )
 
 
@@ -103,7 +103,7 @@ class Verdict:
 
     obligation: str
     unit: str
-    outcome: Outcome
+    timeliness: Timeliness
     began_at: datetime
     limit_at: datetime
     judged_at: datetime
@@ -113,7 +113,7 @@ class Verdict:
     @property
     def at_the_last_moment(self) -> bool:
         """Whether it was met in the last tenth of its time."""
-        if self.outcome is not Outcome.ON_TIME or self.met_at is None:
+        if self.timeliness is not Timeliness.ON_TIME or self.met_at is None:
             return False
         return self.limit_at - self.met_at < (self.limit_at - self.began_at) / 10
 

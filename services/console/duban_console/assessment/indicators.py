@@ -10,7 +10,7 @@ from typing import Final
 
 from duban.policy import Rules
 from duban.policy.model.assessment import Assessment, Indicator, IndicatorKind
-from duban_console.assessment.claims import Outcome
+from duban_console.assessment.claims import Timeliness
 from duban_console.assessment.tallies import Tally, Times
 
 _K = IndicatorKind
@@ -35,12 +35,12 @@ def on_time_rate(tally: Tally) -> float | None:
     Each obligation of a holder counts once. A simulation's figure of the same name is another one: it counts every
     time that a clock was set going, by the limit then in force, so that extensions and bouncing are in it.
     """
-    return _share(tally.outcomes[Outcome.ON_TIME], len(tally.judged))
+    return _share(tally.timeliness[Timeliness.ON_TIME], len(tally.judged))
 
 
 def kept_rate(tally: Tally) -> float | None:
     """As :func:`on_time_rate`, within the limit as extended or paused."""
-    return _share(len(tally.judged) - tally.outcomes[Outcome.LATE], len(tally.judged))
+    return _share(len(tally.judged) - tally.timeliness[Timeliness.LATE], len(tally.judged))
 
 
 def _typical(times: Times) -> float | None:
@@ -56,7 +56,7 @@ def _rebound_rate(tally: Tally) -> float | None:
 
 
 def _last_moment_rate(tally: Tally) -> float | None:
-    met = [verdict for verdict in tally.judged.values() if verdict.outcome is Outcome.ON_TIME]
+    met = [verdict for verdict in tally.judged.values() if verdict.timeliness is Timeliness.ON_TIME]
     return _share(sum(verdict.at_the_last_moment for verdict in met), len(met))
 
 
@@ -68,7 +68,7 @@ def _copied_note_rate(tally: Tally) -> float | None:
 def duty_rate(tally: Tally, only: Sequence[str] = ()) -> float | None:
     """The share of the duties that were due, or of those ``named``, that were submitted in time, in per cent."""
     due = [tally.judged[claim] for claim in tally.duties if not only or claim[1] in only]
-    return _share(sum(verdict.outcome is Outcome.ON_TIME for verdict in due), len(due))
+    return _share(sum(verdict.timeliness is Timeliness.ON_TIME for verdict in due), len(due))
 
 
 def _share(part: int, whole: int) -> float | None:

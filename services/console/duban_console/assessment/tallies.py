@@ -13,7 +13,7 @@ from duban.messages.records import Duty, Problem
 from duban.moves import Stage, Status
 from duban.policy import Rules
 from duban.policy.model.ladder import MeasureKind
-from duban_console.assessment.claims import Outcome, Verdict
+from duban_console.assessment.claims import Timeliness, Verdict
 from duban_console.assessment.histories import Deed, History
 from duban_console.assessment.periods import Window
 
@@ -63,9 +63,9 @@ class Tally:
     notes: list[tuple[UUID, str]] = field(default_factory=list)
 
     @property
-    def outcomes(self) -> Counter[Outcome]:
+    def timeliness(self) -> Counter[Timeliness]:
         """How many obligations ended how."""
-        return Counter(verdict.outcome for verdict in self.judged.values())
+        return Counter(verdict.timeliness for verdict in self.judged.values())
 
 
 Tallies = dict[str | None, Tally]
@@ -98,17 +98,17 @@ def _books(tallies: Tallies, unit: str | None) -> Iterator[Tally]:
 
 
 def _obligations(tallies: Tallies, history: History, window: Window) -> None:
-    severity = list(Outcome)
+    severity = list(Timeliness)
     for verdict in history.verdicts:
         key = (history.record.id, verdict.obligation, verdict.unit)
         for tally in _books(tallies, verdict.unit):
             if verdict.judged_at in window:
                 known = tally.judged.get(key)
-                if known is None or severity.index(verdict.outcome) >= severity.index(known.outcome):
+                if known is None or severity.index(verdict.timeliness) >= severity.index(known.timeliness):
                     tally.judged[key] = verdict
                 if isinstance(history.record, Duty):
                     tally.duties.add(key)
-            if verdict.owing and verdict.outcome is Outcome.LATE:
+            if verdict.owing and verdict.timeliness is Timeliness.LATE:
                 tally.overdue[key] = (history, verdict)
 
 

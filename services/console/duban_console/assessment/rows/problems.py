@@ -13,7 +13,7 @@ from duban.messages.records import Problem
 from duban.moves import STAGE, Stage
 from duban.policy import Rules
 from duban.policy.model.assessment import FITTING, Bulletin, BulletinKind, Column, Selection
-from duban_console.assessment.claims import Outcome, Verdict
+from duban_console.assessment.claims import Timeliness, Verdict
 from duban_console.assessment.histories import History
 from duban_console.assessment.periods import Window
 from duban_console.assessment.rows.plans import days_behind, milestones, planned_from, standing
@@ -37,7 +37,7 @@ def is_wanted(history: History, bulletin: Bulletin, as_of: datetime) -> bool:
 
 def _overdue(history: History, only: Selection, as_of: datetime) -> list[Verdict]:
     """What is unmet beyond its limit by as much as ``only`` asks for, the longest first."""
-    unmet = (verdict for verdict in history.verdicts if verdict.owing and verdict.outcome is Outcome.LATE)
+    unmet = (verdict for verdict in history.verdicts if verdict.owing and verdict.timeliness is Timeliness.LATE)
     long = (
         verdict
         for verdict in unmet

@@ -8,7 +8,7 @@ from typing import Final
 from duban.messages.records import Problem
 from duban.policy import Rules
 from duban.policy.model.assessment import Assessment, Column, Indicator
-from duban_console.assessment.claims import Outcome
+from duban_console.assessment.claims import Timeliness
 from duban_console.assessment.histories import History
 from duban_console.assessment.indicators import Score, kept_rate, on_time_rate, ranks, score
 from duban_console.assessment.periods import Window
@@ -30,10 +30,10 @@ _COUNTS: Final[dict[Column, Callable[[Tally], Value]]] = {
     _C.DUE: lambda tally: len(tally.judged),
     _C.DONE: lambda tally: sum(verdict.met_at is not None for verdict in tally.judged.values()),
     _C.DUTIES: lambda tally: len(tally.duties),
-    _C.DUTIES_ON_TIME: lambda tally: sum(tally.judged[duty].outcome is Outcome.ON_TIME for duty in tally.duties),
-    _C.ON_TIME: lambda tally: tally.outcomes[Outcome.ON_TIME],
-    _C.EXTENDED: lambda tally: tally.outcomes[Outcome.EXTENDED],
-    _C.LATE: lambda tally: tally.outcomes[Outcome.LATE],
+    _C.DUTIES_ON_TIME: lambda tally: sum(tally.judged[duty].timeliness is Timeliness.ON_TIME for duty in tally.duties),
+    _C.ON_TIME: lambda tally: tally.timeliness[Timeliness.ON_TIME],
+    _C.EXTENDED: lambda tally: tally.timeliness[Timeliness.EXTENDED],
+    _C.LATE: lambda tally: tally.timeliness[Timeliness.LATE],
     _C.OVERDUE: lambda tally: len(tally.overdue),
     _C.NO_DEADLINE: lambda tally: len(tally.no_deadline),
     _C.ON_TIME_RATE: lambda tally: _tenth(on_time_rate(tally)),
