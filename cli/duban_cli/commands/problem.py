@@ -18,7 +18,7 @@ from duban_cli.pages import page_of, say_more
 from duban_cli.zones import zones
 from duban_console.api.responses import as_json as jsonable
 from duban_console.api.responses import told
-from duban_console.ledger import Filters, History, Reading, statuses_in
+from duban_console.ledger import Chain, Filters, Reading, statuses_in
 
 if TYPE_CHECKING:
     from duban.io.settings import Settings
@@ -70,7 +70,7 @@ async def show(
         fail(Code.FAILURE, f"the chain of hashes breaks at version {history.first_broken}: somebody changed it")
 
 
-def _print(record: AnyRecord, history: History, zone: tzinfo | None) -> None:
+def _print(record: AnyRecord, history: Chain, zone: tzinfo | None) -> None:
     console = out()
     console.print(f"[bold]{escape(record.number)}[/]  {escape(record.title)}")
     stage = (record.stage,) if isinstance(record, Problem) else ()

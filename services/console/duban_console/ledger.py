@@ -104,7 +104,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class Chain:
     """Every event of a record, and the version at which its chain of hashes breaks, if it does."""
 
     lines: list[Line]
@@ -138,7 +138,7 @@ class Reading:
         async with asking():
             return [row["id"] for row in await self._pool.fetch(_BY_NUMBER, number)]
 
-    async def history(self, problem_id: UUID) -> History | None:
+    async def history(self, problem_id: UUID) -> Chain | None:
         """Every event of the record, with its chain of hashes recomputed."""
         # One snapshot: an event that arrives between the two questions would look like a break.
         async with (
@@ -151,7 +151,7 @@ class Reading:
         if head is None:
             return None
         lines = _lines(rows)
-        return History(lines, first_broken(lines, head))
+        return Chain(lines, first_broken(lines, head))
 
     async def outcome(self, source: str, command: str) -> Outcome | None:
         """What came of the command that ``source`` sent with this id; None while it is undecided, or was never sent."""

@@ -11,7 +11,7 @@ from duban.messages.commands import Actor
 from duban.messages.events import Refused
 from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reward
 from duban_console.chain import Line
-from duban_console.ledger import History, Outcome
+from duban_console.ledger import Chain, Outcome
 
 SOURCE = "duban/api"
 
@@ -105,7 +105,7 @@ def event_line(line: Line) -> EventLine:
     )
 
 
-def told(problem_id: str, history: History) -> Told:
+def told(problem_id: str, history: Chain) -> Told:
     return Told(
         problem_id=problem_id,
         verified=history.first_broken is None,
