@@ -54,7 +54,7 @@ class Decision(BaseModel):
     reward: Reward | None = None
 
 
-class Told(BaseModel):
+class HistoryTold(BaseModel):
     """A record's whole history. ``first_broken_version`` says where the chain of hashes breaks, if it does."""
 
     problem_id: str
@@ -105,8 +105,8 @@ def event_line(line: Line) -> EventLine:
     )
 
 
-def told(problem_id: str, history: Chain) -> Told:
-    return Told(
+def told(problem_id: str, history: Chain) -> HistoryTold:
+    return HistoryTold(
         problem_id=problem_id,
         verified=history.first_broken is None,
         first_broken_version=history.first_broken,

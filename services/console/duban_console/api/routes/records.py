@@ -22,10 +22,10 @@ from duban_console.api.responses import (
     Accepted,
     Decision,
     Duties,
+    HistoryTold,
     Listings,
     Problems,
     Rewards,
-    Told,
     as_json,
     told,
 )
@@ -163,7 +163,7 @@ def _one(app: FastAPI, kind: Kind, reading: Reading) -> None:
         """The record as it stands after its latest event, with what is due."""
         return JSONResponse(as_json(await _found(reading, kind, id_)))
 
-    @app.get(f"{path}/{{id_}}/history", response_model=Told, tags=tags, name=f"{kind}_history")
+    @app.get(f"{path}/{{id_}}/history", response_model=HistoryTold, tags=tags, name=f"{kind}_history")
     async def history(id_: UUID) -> JSONResponse:
         """Every event with who, when and why; `verified` says whether the chain of hashes recomputes."""
         await _found(reading, kind, id_)
