@@ -17,7 +17,7 @@ from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
 from duban.messages.report import Location, Report
-from duban_intake.domain import Arrival, Outcome, Receipt, Refusal, submitted
+from duban_intake.domain import Arrival, Receipt, Refusal, ReportOutcome, submitted
 from duban_intake.handlers import RefusedArrival, Store, Writing
 from duban_intake.memory import MemoryStore
 from duban_intake.nearness import Place
@@ -41,7 +41,7 @@ def store(request: pytest.FixtureRequest) -> Store:
     return found
 
 
-def receipt(number: int, outcome: Outcome = Outcome.ACCEPTED, **changed: Any) -> Receipt:
+def receipt(number: int, outcome: ReportOutcome = ReportOutcome.ACCEPTED, **changed: Any) -> Receipt:
     given = Receipt("线索/hotline", str(number), UUID(int=number), b"\x01" * 32, AT, outcome, UUID(int=number))
     return replace(given, **changed)
 
@@ -69,8 +69,8 @@ async def places(store: Store, cells: list[int], since_at: datetime = AT) -> lis
 async def test_a_receipt_comes_back_as_it_was_written(store: Store) -> None:
     given = [
         receipt(1),
-        receipt(2, Outcome.ATTACHED, problem_id=UUID(int=1)),
-        receipt(3, Outcome.REFUSED, problem_id=None, code="unknown_area", reason="没有这个地方"),
+        receipt(2, ReportOutcome.ATTACHED, problem_id=UUID(int=1)),
+        receipt(3, ReportOutcome.REFUSED, problem_id=None, code="unknown_area", reason="没有这个地方"),
     ]
     await write(store, *given)
     assert await receipts(store, 1, 2, 3, 4) == {one.key: one for one in given}
@@ -87,13 +87,13 @@ async def test_a_final_receipt_is_not_written_over_and_the_batch_that_tries_writ
 
 
 async def test_a_refusal_by_policy_gives_way_to_a_later_decision_on_the_same_body(store: Store) -> None:
-    await write(store, receipt(1, Outcome.REFUSED, problem_id=None, code="unknown_area", reason="no"))
+    await write(store, receipt(1, ReportOutcome.REFUSED, problem_id=None, code="unknown_area", reason="no"))
     await write(store, receipt(1))
     assert await receipts(store, 1) == {UUID(int=1): receipt(1)}
 
 
 async def test_a_refusal_by_policy_does_not_give_way_to_another_body(store: Store) -> None:
-    no = receipt(1, Outcome.REFUSED, problem_id=None, code="unknown_area", reason="no")
+    no = receipt(1, ReportOutcome.REFUSED, problem_id=None, code="unknown_area", reason="no")
     await write(store, no)
     with pytest.raises(Unavailable):
         await write(store, receipt(1, digest=b"\x02" * 32))
@@ -101,7 +101,7 @@ async def test_a_refusal_by_policy_does_not_give_way_to_another_body(store: Stor
 
 
 async def test_the_routers_answer_revises_a_final_receipt(store: Store) -> None:
-    await write(store, receipt(1, Outcome.ATTACHED, problem_id=UUID(int=9)))
+    await write(store, receipt(1, ReportOutcome.ATTACHED, problem_id=UUID(int=9)))
     await write(store, receipt(1), revises=True)
     assert await receipts(store, 1) == {UUID(int=1): receipt(1)}
     await write(store, receipt(1, digest=b"\x02" * 32), revises=True)

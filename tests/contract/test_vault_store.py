@@ -19,7 +19,7 @@ from duban.errors import DubanError
 from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
-from duban_intake.domain import Outcome, Receipt, own_problem
+from duban_intake.domain import Receipt, ReportOutcome, own_problem
 from duban_intake.handlers import Store as IntakeStore
 from duban_intake.handlers import Writing
 from duban_intake.memory import MemoryStore
@@ -236,7 +236,7 @@ async def test_a_contact_that_came_with_a_body_that_intake_refused_belongs_to_no
     ask = await asked(vault)
     await vault.approve(ask, "wang")
     key = own_problem("hotline", "42")
-    receipt = Receipt("hotline", "42", key, b"\x0f" * 32, AT, Outcome.ACCEPTED, key)
+    receipt = Receipt("hotline", "42", key, b"\x0f" * 32, AT, ReportOutcome.ACCEPTED, key)
     async with room.intake.turn(["smallville"]) as turn:
         await turn.write(Writing(receipts={key: receipt}))
     assert await refused(vault.open(ask, "li")) == "no_contact"
@@ -248,7 +248,7 @@ async def test_what_has_its_receipt_opens(room: Room) -> None:
     await vault.keep(BOUND, WANG)
     key = own_problem("hotline", "42")
     async with room.intake.turn(["smallville"]) as turn:
-        receipt = Receipt("hotline", "42", key, BOUND.digest, AT, Outcome.ACCEPTED, key)
+        receipt = Receipt("hotline", "42", key, BOUND.digest, AT, ReportOutcome.ACCEPTED, key)
         await turn.write(Writing(receipts={key: receipt}))
     assert await opened(vault) == WANG
 

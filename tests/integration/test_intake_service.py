@@ -40,7 +40,7 @@ from duban.messages.envelope import Message, Record, decode, encode
 from duban.messages.events import Refused
 from duban.messages.report import Report
 from duban.policy import PublishedCalendar, load_calendar, load_pack
-from duban_intake.domain import Outcome, own_problem, submitted
+from duban_intake.domain import ReportOutcome, own_problem, submitted
 from duban_intake.gateway.app import EXAMPLE, create_app
 from duban_intake.gateway.batcher import Batching
 from duban_intake.gateway.settings import GatewaySettings
@@ -258,7 +258,7 @@ async def test_a_report_that_the_router_would_not_attach_is_registered_for_itsel
     assert isinstance(register.data, Register)
     receipt = await PostgresStore(lane.pool).receipt(own)
     assert receipt is not None
-    assert (receipt.outcome, receipt.problem_id) == (Outcome.ACCEPTED, own)
+    assert (receipt.outcome, receipt.problem_id) == (ReportOutcome.ACCEPTED, own)
 
 
 def free_port() -> int:

@@ -17,7 +17,7 @@ from duban.messages.report import Filed, Report
 from duban.moves import Status
 from duban.policy import load_pack
 from duban.policy.library import Library
-from duban_intake.domain import ACTOR, Outcome, own_problem, submitted
+from duban_intake.domain import ACTOR, ReportOutcome, own_problem, submitted
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
 from duban_intake.memory import MemoryStore
 from tests.given import SMALL, Case, report, small_library
@@ -154,7 +154,7 @@ async def test_a_report_that_the_policy_does_not_know_is_refused_with_the_reason
     assert (answer.delivery, answer.code) == (bad, code)
     receipt = store.receipts[own_problem("hotline", "1")]
     assert (receipt.outcome, receipt.problem_id, receipt.code, receipt.reason) == (
-        Outcome.REFUSED, None, code, answer.reason,
+        ReportOutcome.REFUSED, None, code, answer.reason,
     )  # fmt: skip
     assert says in answer.reason
 
@@ -168,7 +168,7 @@ async def test_what_the_policy_refused_is_admitted_when_it_comes_again_under_a_p
     again = ReportHandler(store, small_library(), SystemClock())
     [sent] = commands(await again([delivery(1, report())]))
     assert sent.subject == own(1)
-    assert store.receipts[own_problem("hotline", "1")].outcome is Outcome.ACCEPTED
+    assert store.receipts[own_problem("hotline", "1")].outcome is ReportOutcome.ACCEPTED
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ async def test_a_report_that_the_router_would_not_attach_gets_a_problem_of_its_o
     assert (sent.key, sent.time) == (own(2), AT)
     assert sent.data.filed == attach.data.filed  # type: ignore[attr-defined]
     receipt = store.receipts[own_problem("hotline", "2")]
-    assert (receipt.outcome, str(receipt.problem_id)) == (Outcome.ACCEPTED, own(2))
+    assert (receipt.outcome, str(receipt.problem_id)) == (ReportOutcome.ACCEPTED, own(2))
     assert commands(list(await answers([refused(attach)]))) == [sent]
     assert commands(await handler([near(2)])) == [sent]
 
@@ -286,7 +286,7 @@ async def test_a_report_that_the_router_would_not_register_is_refused_with_its_r
     [register] = commands(await handler([near(1)]))
     assert await answers([refused(register, "unknown_area")]) == []
     receipt = store.receipts[own_problem("hotline", "1")]
-    assert (receipt.outcome, receipt.code) == (Outcome.REFUSED, "unknown_area")
+    assert (receipt.outcome, receipt.code) == (ReportOutcome.REFUSED, "unknown_area")
     [sent] = commands(await handler([near(2)]))
     assert sent.key == own(2)
     assert commands(await handler([near(1)])) == [register]

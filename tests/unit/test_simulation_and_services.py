@@ -17,7 +17,7 @@ from duban.policy import PolicyPack, Rules
 from duban_cli.demo.story import load_story
 from duban_cli.simulation.engine import Engine
 from duban_escalation.domain import opened_by
-from duban_intake.domain import Outcome, command, own_problem, submitted
+from duban_intake.domain import ReportOutcome, command, own_problem, submitted
 from tests.acceptance.timeline import rules_of
 from tests.given import ROOT, TO_STRIKE_OFF, problem_of, report, small_rules
 from tests.services import Services
@@ -64,7 +64,7 @@ def test_what_the_policy_refused_is_refused_again_while_the_policy_stands(city: 
     for at in (MONDAY, TUESDAY):
         city.submit(by_pigeon(at))
     receipt = city.receipts[OWN]
-    assert (receipt.outcome, receipt.code, receipt.problem_id) == (Outcome.REFUSED, "unknown_channel", None)
+    assert (receipt.outcome, receipt.code, receipt.problem_id) == (ReportOutcome.REFUSED, "unknown_channel", None)
     assert receipt.received_at == TUESDAY
     assert city.records == {}
 
@@ -74,7 +74,7 @@ def test_what_the_policy_refused_is_accepted_once_a_new_pack_takes_its_channel_a
     city.publish(with_pigeons(effective_from=date(2024, 3, 5)))
     city.submit(by_pigeon(TUESDAY))
     accepted = city.receipts[OWN]
-    assert (accepted.outcome, accepted.problem_id, accepted.received_at) == (Outcome.ACCEPTED, OWN, TUESDAY)
+    assert (accepted.outcome, accepted.problem_id, accepted.received_at) == (ReportOutcome.ACCEPTED, OWN, TUESDAY)
     city.submit(by_pigeon(WEDNESDAY))
     assert city.receipts == {OWN: accepted}
     problem = problem_of(*city.records.values())
@@ -121,7 +121,7 @@ def struck_off(city: City, problem_id: UUID, at: datetime) -> None:
 def late_attach(city: City, at: datetime) -> Message[do.Register | do.Attach]:
     """What intake sent for report 2 before it heard that problem 1 was struck off."""
     first, own = city.receipts[OWN], own_problem("tests", "2")
-    attached = replace(first, id="2", key=own, received_at=at, outcome=Outcome.ATTACHED)
+    attached = replace(first, id="2", key=own, received_at=at, outcome=ReportOutcome.ATTACHED)
     sent = command(attached, report(location=HERE))
     assert sent is not None
     return sent
@@ -135,7 +135,7 @@ def test_what_can_no_longer_be_attached_opens_its_own_problem_once_with_a_receip
     for _ in range(2):
         city.send(sent)
     own = own_problem("tests", "2")
-    assert (city.receipts[own].outcome, city.receipts[own].problem_id) == (Outcome.ACCEPTED, own)
+    assert (city.receipts[own].outcome, city.receipts[own].problem_id) == (ReportOutcome.ACCEPTED, own)
     assert [one.number for one in city.records.values()] == ["SV-2024-0001", "SV-2024-0002"]
     assert problem_of(city.records[own]).reports == 1
     city.submit(submitted("tests", "2", report(location=HERE), at + timedelta(minutes=1)))  # it came before

@@ -29,7 +29,7 @@ ACTOR: Final = Actor(unit=ENGINE, person="intake")
 MOST_CHARACTERS: Final = 300
 
 
-class Outcome(StrEnum):
+class ReportOutcome(StrEnum):
     """What became of a report."""
 
     ACCEPTED = "accepted"  #: it opened a problem of its own
@@ -72,7 +72,7 @@ class Receipt:
     key: UUID
     digest: bytes
     received_at: datetime
-    outcome: Outcome
+    outcome: ReportOutcome
     problem_id: UUID | None = None
     code: str | None = None
     reason: str | None = None
@@ -183,17 +183,17 @@ def decide(arrival: Arrival, first: Receipt | None, library: Library, around: Ne
 def _given(arrival: Arrival, library: Library, around: Neighbourhood) -> Receipt:
     refusal = inadmissible(arrival.report, library, arrival.at)
     if refusal is not None:
-        return _receipt(arrival, Outcome.REFUSED, None, refusal)
+        return _receipt(arrival, ReportOutcome.REFUSED, None, refusal)
     rules = library.current(arrival.report.jurisdiction, arrival.at)
     assert rules is not None
     place = around.nearest(arrival, rules)
     if place is not None:
         around.put(replace(place, latest_at=max(place.latest_at, arrival.at)))
-        return _receipt(arrival, Outcome.ATTACHED, place.problem_id)
+        return _receipt(arrival, ReportOutcome.ATTACHED, place.problem_id)
     opened = place_of(arrival.key, arrival.report, arrival.at, rules)
     if opened is not None:
         around.put(opened)
-    return _receipt(arrival, Outcome.ACCEPTED, arrival.key)
+    return _receipt(arrival, ReportOutcome.ACCEPTED, arrival.key)
 
 
 def search(arrivals: Iterable[Arrival], library: Library) -> tuple[set[int], datetime]:
@@ -231,7 +231,7 @@ def command(receipt: Receipt, report: Report) -> Message[Register | Attach] | No
     if receipt.problem_id is None:
         return None
     filed = Filed(source=receipt.source, id=receipt.id, received_at=receipt.received_at, report=report)
-    model = Attach if receipt.outcome is Outcome.ATTACHED else Register
+    model = Attach if receipt.outcome is ReportOutcome.ATTACHED else Register
     return Message(
         id=command_id(receipt.source, receipt.id, model),
         source=SOURCE,
@@ -254,12 +254,18 @@ def rerouted(refused: Refused) -> Receipt | None:
         return None
     key = own_problem(filed.source, filed.id)
     decided = Receipt(
-        filed.source, filed.id, key, digest(filed.report), filed.received_at.astimezone(UTC), Outcome.ACCEPTED, key
+        filed.source,
+        filed.id,
+        key,
+        digest(filed.report),
+        filed.received_at.astimezone(UTC),
+        ReportOutcome.ACCEPTED,
+        key,
     )
     if refused.command == command_id(filed.source, filed.id, Attach):
         return decided
     if refused.command == command_id(filed.source, filed.id, Register) and refused.code != "already_registered":
-        return replace(decided, outcome=Outcome.REFUSED, code=refused.code, reason=refused.reason)
+        return replace(decided, outcome=ReportOutcome.REFUSED, code=refused.code, reason=refused.reason)
     return None
 
 
@@ -268,7 +274,9 @@ def command_id(source: str, report_id: str, model: type[Register] | type[Attach]
     return str(derived_id(source, report_id, model.TYPE))
 
 
-def _receipt(arrival: Arrival, outcome: Outcome, problem_id: UUID | None, refusal: Refusal | None = None) -> Receipt:
+def _receipt(
+    arrival: Arrival, outcome: ReportOutcome, problem_id: UUID | None, refusal: Refusal | None = None
+) -> Receipt:
     code, reason = (refusal.code, refusal.reason) if refusal else (None, None)
     return Receipt(
         arrival.source, arrival.id, arrival.key, arrival.digest, arrival.at, outcome, problem_id, code, reason

@@ -21,9 +21,9 @@ from duban.policy.library import Library
 from duban_intake.domain import (
     Arrival,
     Neighbourhood,
-    Outcome,
     Receipt,
     Refusal,
+    ReportOutcome,
     command,
     decide,
     place_of,
@@ -191,7 +191,7 @@ class AnswerHandler:
 
     def _reroute(self, receipt: Receipt, report: Report, writing: Writing) -> list[Message[Register | Attach]]:
         writing.receipts[receipt.key] = receipt
-        if receipt.outcome is Outcome.REFUSED:
+        if receipt.outcome is ReportOutcome.REFUSED:
             writing.places.pop(receipt.key, None)
             writing.closed.add(receipt.key)
             return []

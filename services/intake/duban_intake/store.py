@@ -13,7 +13,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from duban.errors import Unavailable
 from duban.messages.report import Location
-from duban_intake.domain import Outcome, Receipt
+from duban_intake.domain import Receipt, ReportOutcome
 from duban_intake.handlers import Writing
 from duban_intake.nearness import Place
 
@@ -125,7 +125,7 @@ class PostgresTurn:
 
 def _receipt(row: asyncpg.Record) -> Receipt:
     source, id_, key, digest, received_at, outcome, problem_id, code, reason = row
-    return Receipt(source, id_, key, digest, received_at, Outcome(outcome), problem_id, code, reason)
+    return Receipt(source, id_, key, digest, received_at, ReportOutcome(outcome), problem_id, code, reason)
 
 
 def _columns(receipts: Sequence[Receipt]) -> tuple[list[object], ...]:

@@ -18,7 +18,7 @@ from duban.io.faults import FAULTS, Faulty, answer_faults
 from duban.messages.envelope import Message, Record, encode
 from duban.messages.handle import handle_of
 from duban.messages.report import Report
-from duban_intake.domain import Outcome, Receipt, digest, own_problem
+from duban_intake.domain import Receipt, ReportOutcome, digest, own_problem
 from duban_intake.gateway.errors import answer_refusals, reached
 from duban_intake.gateway.request import JSON, STRUCTURED, Handed, Submission, read
 from duban_intake.gateway.vault_routes import add_custody
@@ -69,7 +69,7 @@ class Became(BaseModel):
 
     source: str
     id: str
-    outcome: Outcome
+    outcome: ReportOutcome
     received_at: AwareDatetime
     problem_id: UUID | None = None
     code: str | None = None
