@@ -29,7 +29,7 @@ from duban.moves import Kind
 from duban_escalation.notices.address_guard import Guard, is_public
 from duban_escalation.notices.deliveries import MemoryDeliveries
 from duban_escalation.notices.handler import NoticeHandler
-from duban_escalation.notices.journal import Channel, Journal, Outcome
+from duban_escalation.notices.journal import Channel, Journal, Sent
 from duban_escalation.notices.signature import Signer
 from duban_escalation.notices.webhook import NoticeRefused, Webhook, client
 from duban_escalation.settings import EscalationSettings
@@ -193,7 +193,7 @@ class Scripted:
         self.under_way: Counter[str] = Counter()
         self.most = 0
 
-    async def send(self, notice: Message[Notice]) -> Outcome:
+    async def send(self, notice: Message[Notice]) -> Sent:
         self.tried.append(notice.id)
         self.under_way[notice.data.recipient] += 1
         self.most = max(self.most, self.under_way.total())

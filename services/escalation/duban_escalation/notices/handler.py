@@ -13,7 +13,7 @@ from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record
 from duban.messages.notices import Notice
 from duban_escalation.metrics import NOTICES
-from duban_escalation.notices.journal import Channel, Outcome
+from duban_escalation.notices.journal import Channel, Sent
 from duban_escalation.notices.webhook import NoticeRefused
 
 
@@ -23,7 +23,7 @@ class Deliveries(Protocol):
     async def known(self, ids: Collection[UUID]) -> set[UUID]:
         """Those of ``ids`` that have gone out."""
 
-    async def record(self, outcomes: Mapping[UUID, Outcome]) -> None:
+    async def record(self, outcomes: Mapping[UUID, Sent]) -> None:
         """Note that these have gone out, and how."""
 
 
@@ -50,7 +50,7 @@ class NoticeHandler:
         for id_, notice in notices.items():
             if UUID(id_) not in known and id_ not in self._refused:
                 by_recipient[notice.data.recipient].append(notice)
-        sent: dict[UUID, Outcome] = {}
+        sent: dict[UUID, Sent] = {}
         failures = await asyncio.gather(*(self._one_recipient(queue, sent) for queue in by_recipient.values()))
         if sent:
             await self._deliveries.record(sent)
@@ -59,7 +59,7 @@ class NoticeHandler:
         self._set_aside(notices)
         return []
 
-    async def _one_recipient(self, queue: Sequence[Message[Notice]], sent: dict[UUID, Outcome]) -> Unavailable | None:
+    async def _one_recipient(self, queue: Sequence[Message[Notice]], sent: dict[UUID, Sent]) -> Unavailable | None:
         """Send ``queue`` in order, as far as the receiver is there."""
         for notice in queue:
             async with self._free:

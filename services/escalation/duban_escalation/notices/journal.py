@@ -12,7 +12,7 @@ from duban.messages.envelope import Message, structured
 from duban.messages.notices import Notice
 
 #: What became of a notice that is done with.
-Outcome: TypeAlias = Literal["posted", "logged"]
+Sent: TypeAlias = Literal["posted", "logged"]
 
 _log = structlog.get_logger(__name__)
 
@@ -20,7 +20,7 @@ _log = structlog.get_logger(__name__)
 class Channel(Protocol):
     """A way to people or systems."""
 
-    async def send(self, notice: Message[Notice]) -> Outcome:
+    async def send(self, notice: Message[Notice]) -> Sent:
         """See ``notice`` off; raises Unavailable if it has to be tried again."""
 
 
@@ -30,7 +30,7 @@ class Journal:
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
 
-    async def send(self, notice: Message[Notice]) -> Outcome:
+    async def send(self, notice: Message[Notice]) -> Sent:
         data = notice.data
         _log.info(
             "notice.issued",

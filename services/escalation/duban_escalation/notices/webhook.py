@@ -13,7 +13,7 @@ from duban.errors import DubanError, Unavailable
 from duban.messages.envelope import Message
 from duban.messages.notices import Notice
 from duban_escalation.notices.address_guard import Guard
-from duban_escalation.notices.journal import Channel, Outcome
+from duban_escalation.notices.journal import Channel, Sent
 from duban_escalation.notices.signature import Signer
 
 _log = structlog.get_logger(__name__)
@@ -46,7 +46,7 @@ class Webhook:
         self._instead = instead
         self._gone = False
 
-    async def send(self, notice: Message[Notice]) -> Outcome:
+    async def send(self, notice: Message[Notice]) -> Sent:
         """Post ``notice``.
 
         Raises:
