@@ -29,7 +29,7 @@ from duban.moves import Kind
 from duban_escalation.notices.address_guard import Guard, is_public
 from duban_escalation.notices.deliveries import MemoryDeliveries
 from duban_escalation.notices.handler import NoticeHandler
-from duban_escalation.notices.journal import Channel, Journal, Sent
+from duban_escalation.notices.journal import Journal, NoticeOutcome, Outlet
 from duban_escalation.notices.signature import Signer
 from duban_escalation.notices.webhook import NoticeRefused, Webhook, client
 from duban_escalation.settings import EscalationSettings
@@ -70,7 +70,7 @@ class Receiver:
         return [one.headers["webhook-id"] for one in self.requests]
 
 
-def webhook(receiver: Callable[..., object], secrets: str = SECRET, instead: Channel | None = None) -> Webhook:
+def webhook(receiver: Callable[..., object], secrets: str = SECRET, instead: Outlet | None = None) -> Webhook:
     http = httpx2.AsyncClient(transport=httpx2.MockTransport(receiver))  # type: ignore[arg-type]
     clock = DrivenClock(datetime.now(UTC))
     return Webhook(http, "https://receiver.example/notices", Signer.of(secrets), clock, instead or Journal())
@@ -193,7 +193,7 @@ class Scripted:
         self.under_way: Counter[str] = Counter()
         self.most = 0
 
-    async def send(self, notice: Message[Notice]) -> Sent:
+    async def send(self, notice: Message[Notice]) -> NoticeOutcome:
         self.tried.append(notice.id)
         self.under_way[notice.data.recipient] += 1
         self.most = max(self.most, self.under_way.total())

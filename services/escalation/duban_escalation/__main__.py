@@ -18,7 +18,7 @@ from duban_escalation.duty_schedule import Opener, OpeningLoop
 from duban_escalation.handlers import ProblemHandler, TickHandler
 from duban_escalation.notices.deliveries import PostgresDeliveries
 from duban_escalation.notices.handler import NoticeHandler
-from duban_escalation.notices.journal import Channel, Journal
+from duban_escalation.notices.journal import Journal, Outlet
 from duban_escalation.notices.signature import Signer
 from duban_escalation.notices.webhook import Webhook, client
 from duban_escalation.settings import EscalationSettings
@@ -48,7 +48,7 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
         shell.run(OpeningLoop(opener, shell.publisher, clock))
     shell.runner(GROUP, sources, on_assigned=sweeper.assigned, on_revoked=sweeper.revoked)
     deliveries = PostgresDeliveries(shell.pool, SystemClock())
-    handler = NoticeHandler(channel(shell.settings), deliveries, shell.settings.webhook_concurrency)
+    handler = NoticeHandler(outlet(shell.settings), deliveries, shell.settings.webhook_concurrency)
     shell.runner(DELIVERER, [Source((Notice.TOPIC,), NOTICES, handler)])
 
 
@@ -67,7 +67,7 @@ async def restore(clock: DrivenClock, settings: EscalationSettings) -> None:
     await reading
 
 
-def channel(settings: EscalationSettings) -> Channel:
+def outlet(settings: EscalationSettings) -> Outlet:
     """The way that notices go: the webhook where one is set, else the log."""
     journal = Journal(settings.notices_file)
     if settings.webhook_url is None or settings.webhook_secret is None:

@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from duban.clock import Clock
-from duban_escalation.notices.journal import Sent
+from duban_escalation.notices.journal import NoticeOutcome
 
 _KNOWN: Final = "select notice_id from escalation.deliveries where notice_id = any($1::uuid[])"
 _RECORD: Final = """
@@ -29,7 +29,7 @@ class PostgresDeliveries:
     async def known(self, ids: Collection[UUID]) -> set[UUID]:
         return {row["notice_id"] for row in await self._pool.fetch(_KNOWN, list(ids))}
 
-    async def record(self, outcomes: Mapping[UUID, Sent]) -> None:
+    async def record(self, outcomes: Mapping[UUID, NoticeOutcome]) -> None:
         await self._pool.execute(_RECORD, self._clock.now(), list(outcomes), list(outcomes.values()))
 
 
@@ -37,10 +37,10 @@ class MemoryDeliveries:
     """The same in a dictionary."""
 
     def __init__(self) -> None:
-        self.gone: dict[UUID, Sent] = {}
+        self.gone: dict[UUID, NoticeOutcome] = {}
 
     async def known(self, ids: Collection[UUID]) -> set[UUID]:
         return {id_ for id_ in ids if id_ in self.gone}
 
-    async def record(self, outcomes: Mapping[UUID, Sent]) -> None:
+    async def record(self, outcomes: Mapping[UUID, NoticeOutcome]) -> None:
         self.gone = {**outcomes, **self.gone}

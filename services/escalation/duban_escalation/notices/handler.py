@@ -13,7 +13,7 @@ from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record
 from duban.messages.notices import Notice
 from duban_escalation.metrics import NOTICES
-from duban_escalation.notices.journal import Channel, Sent
+from duban_escalation.notices.journal import NoticeOutcome, Outlet
 from duban_escalation.notices.webhook import NoticeRefused
 
 
@@ -23,15 +23,15 @@ class Deliveries(Protocol):
     async def known(self, ids: Collection[UUID]) -> set[UUID]:
         """Those of ``ids`` that have gone out."""
 
-    async def record(self, outcomes: Mapping[UUID, Sent]) -> None:
+    async def record(self, outcomes: Mapping[UUID, NoticeOutcome]) -> None:
         """Note that these have gone out, and how."""
 
 
 class NoticeHandler:
-    """Sends notices through ``channel``: at most ``concurrency`` at once, one after another to the same recipient."""
+    """Sends notices through ``outlet``: at most ``concurrency`` at once, one after another to the same recipient."""
 
-    def __init__(self, channel: Channel, deliveries: Deliveries, concurrency: int = 16) -> None:
-        self._channel = channel
+    def __init__(self, outlet: Outlet, deliveries: Deliveries, concurrency: int = 16) -> None:
+        self._outlet = outlet
         self._deliveries = deliveries
         self._free = asyncio.Semaphore(concurrency)
         self._refused: dict[str, NoticeRefused] = {}
@@ -50,7 +50,7 @@ class NoticeHandler:
         for id_, notice in notices.items():
             if UUID(id_) not in known and id_ not in self._refused:
                 by_recipient[notice.data.recipient].append(notice)
-        sent: dict[UUID, Sent] = {}
+        sent: dict[UUID, NoticeOutcome] = {}
         failures = await asyncio.gather(*(self._one_recipient(queue, sent) for queue in by_recipient.values()))
         if sent:
             await self._deliveries.record(sent)
@@ -59,12 +59,14 @@ class NoticeHandler:
         self._set_aside(notices)
         return []
 
-    async def _one_recipient(self, queue: Sequence[Message[Notice]], sent: dict[UUID, Sent]) -> Unavailable | None:
+    async def _one_recipient(
+        self, queue: Sequence[Message[Notice]], sent: dict[UUID, NoticeOutcome]
+    ) -> Unavailable | None:
         """Send ``queue`` in order, as far as the receiver is there."""
         for notice in queue:
             async with self._free:
                 try:
-                    outcome = await self._channel.send(notice)
+                    outcome = await self._outlet.send(notice)
                 except Unavailable as error:
                     return error
                 except NoticeRefused as error:

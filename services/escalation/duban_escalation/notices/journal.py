@@ -12,15 +12,15 @@ from duban.messages.envelope import Message, structured
 from duban.messages.notices import Notice
 
 #: What became of a notice that is done with.
-Sent: TypeAlias = Literal["posted", "logged"]
+NoticeOutcome: TypeAlias = Literal["posted", "logged"]
 
 _log = structlog.get_logger(__name__)
 
 
-class Channel(Protocol):
+class Outlet(Protocol):
     """A way to people or systems."""
 
-    async def send(self, notice: Message[Notice]) -> Sent:
+    async def send(self, notice: Message[Notice]) -> NoticeOutcome:
         """See ``notice`` off; raises Unavailable if it has to be tried again."""
 
 
@@ -30,7 +30,7 @@ class Journal:
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
 
-    async def send(self, notice: Message[Notice]) -> Sent:
+    async def send(self, notice: Message[Notice]) -> NoticeOutcome:
         data = notice.data
         _log.info(
             "notice.issued",

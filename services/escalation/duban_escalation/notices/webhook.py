@@ -13,7 +13,7 @@ from duban.errors import DubanError, Unavailable
 from duban.messages.envelope import Message
 from duban.messages.notices import Notice
 from duban_escalation.notices.address_guard import Guard
-from duban_escalation.notices.journal import Channel, Sent
+from duban_escalation.notices.journal import NoticeOutcome, Outlet
 from duban_escalation.notices.signature import Signer
 
 _log = structlog.get_logger(__name__)
@@ -38,7 +38,7 @@ class Webhook:
     A crash between the post and its record sends a notice twice; receivers drop what has a ``webhook-id`` they know.
     """
 
-    def __init__(self, client: httpx2.AsyncClient, url: str, signer: Signer, clock: Clock, instead: Channel) -> None:
+    def __init__(self, client: httpx2.AsyncClient, url: str, signer: Signer, clock: Clock, instead: Outlet) -> None:
         self._client = client
         self._url = url
         self._signer = signer
@@ -46,7 +46,7 @@ class Webhook:
         self._instead = instead
         self._gone = False
 
-    async def send(self, notice: Message[Notice]) -> Sent:
+    async def send(self, notice: Message[Notice]) -> NoticeOutcome:
         """Post ``notice``.
 
         Raises:
