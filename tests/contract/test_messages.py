@@ -15,7 +15,7 @@ from cloudevents.core.v1.event import CloudEvent
 from pydantic import BaseModel
 
 from duban.contracts.__main__ import documents
-from duban.contracts.catalogue import CHANNELS, TYPES
+from duban.contracts.catalogue import TOPICS, TYPES
 from duban.errors import Undecodable
 from duban.messages import changes as c
 from duban.messages import commands as do
@@ -330,7 +330,7 @@ def test_every_kind_of_change_is_a_type_and_every_type_has_a_topic() -> None:
     of_records = {name for name in TYPES if name.split(".")[1] in [*Kind]} - {Refused.TYPE}
     assert {name.rpartition(".")[2] for name in of_records} == set(KINDS)
     assert of_records == {event_type(kind, change) for kind in Kind for _, change in MOVES[kind]}
-    assert {model.TOPIC for model in TYPES.values()} == {channel.topic for channel in CHANNELS}
+    assert {model.TOPIC for model in TYPES.values()} == {topic.name for topic in TOPICS}
 
 
 def test_every_field_of_every_message_is_in_an_example() -> None:

@@ -22,31 +22,31 @@ TYPES: dict[str, type[Payload]] = {**REPORTS, **COMMANDS, **PROBLEMS, **NOTICES,
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
+class Topic:
     """A topic as readers see it: what its key is, who writes it and who reads it."""
 
-    topic: str
+    name: str
     key: str
     carries: str
     written_by: str
     read_by: str
 
 
-CHANNELS = (
-    Channel("duban.reports.v1", "source and id", "a report from any channel", "producers, the gateway", "intake"),
-    Channel("duban.commands.v1", "problem id", "what somebody wants done", "intake, people, escalation", "router"),
-    Channel(
+TOPICS = (
+    Topic("duban.reports.v1", "source and id", "a report from any channel", "producers, the gateway", "intake"),
+    Topic("duban.commands.v1", "problem id", "what somebody wants done", "intake, people, escalation", "router"),
+    Topic(
         "duban.problems.v1",
         "problem id",
         "what happened, with the state after it; or a refusal",
         "router",
         "escalation, intake, anyone",
     ),
-    Channel("duban.notices.v1", "recipient", "what must be told to whom", "escalation", "the deliverer"),
-    Channel(
+    Topic("duban.notices.v1", "recipient", "what must be told to whom", "escalation", "the deliverer"),
+    Topic(
         "duban.packs.v1", "pack and version", "packs and calendars, checked", "`duban pack publish`", "every service"
     ),
-    Channel(
+    Topic(
         "duban.clock.v1",
         "clock",
         "ticks of the driven clock; unused in production",
@@ -77,26 +77,26 @@ def asyncapi(version: str) -> dict[str, Any]:
             "description": "CloudEvents 1.0 on Kafka: binary mode is written, binary and structured mode are read.",
         },
         "defaultContentType": "application/json",
-        "channels": {channel.topic: _channel(channel) for channel in CHANNELS},
-        "operations": {f"receive {channel.topic}": _operation(channel) for channel in CHANNELS},
+        "channels": {topic.name: _channel(topic) for topic in TOPICS},
+        "operations": {f"receive {topic.name}": _operation(topic) for topic in TOPICS},
         "components": {"messages": {name: _message(name, model) for name, model in TYPES.items()}},
     }
 
 
-def _channel(channel: Channel) -> dict[str, Any]:
-    names = [name for name, model in TYPES.items() if channel.topic == model.TOPIC]
+def _channel(topic: Topic) -> dict[str, Any]:
+    names = [name for name, model in TYPES.items() if topic.name == model.TOPIC]
     return {
-        "address": channel.topic,
-        "description": f"Carries {channel.carries}. Key: {channel.key}.",
+        "address": topic.name,
+        "description": f"Carries {topic.carries}. Key: {topic.key}.",
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
     }
 
 
-def _operation(channel: Channel) -> dict[str, Any]:
+def _operation(topic: Topic) -> dict[str, Any]:
     return {
         "action": "receive",
-        "channel": {"$ref": f"#/channels/{channel.topic}"},
-        "summary": f"Written by {channel.written_by}; read by {channel.read_by}.",
+        "channel": {"$ref": f"#/channels/{topic.name}"},
+        "summary": f"Written by {topic.written_by}; read by {topic.read_by}.",
     }
 
 
@@ -128,10 +128,10 @@ def message_table() -> str:
 
 
 def _rows() -> Iterator[str]:
-    for channel in CHANNELS:
+    for topic in TOPICS:
         for name, model in TYPES.items():
-            if channel.topic == model.TOPIC and model is not LedgerEvent:
-                yield f"| `{channel.topic}` | `{name}` | {summary(model)} |"
-        if channel.topic == LedgerEvent.TOPIC:
+            if topic.name == model.TOPIC and model is not LedgerEvent:
+                yield f"| `{topic.name}` | `{name}` | {summary(model)} |"
+        if topic.name == LedgerEvent.TOPIC:
             kinds = ", ".join(f"`duban.{kind}.*`" for kind in Kind)
-            yield f"| `{channel.topic}` | {kinds} | {summary(LedgerEvent)} |"
+            yield f"| `{topic.name}` | {kinds} | {summary(LedgerEvent)} |"
