@@ -15,7 +15,7 @@ from duban.messages.envelope import derived_id
 from duban.moves import Status
 from duban.policy.model.draw import DrawRule
 from duban.policy.rules import Rules
-from duban_console.inspection_draw import Draw, Standing, command_id, draw, openings, rank, standing
+from duban_console.inspection_draw import Draw, Snapshot, command_id, draw, openings, rank, standing
 from duban_router.domain.decision import Decided, Refusal, decide
 from tests.given import SEAL, Case, report, rules_with, small_rules
 
@@ -47,7 +47,7 @@ def exemplary(name: str) -> Case:
     return case
 
 
-def ledger(*cases: Case, rules: Rules | None = None) -> list[Standing]:
+def ledger(*cases: Case, rules: Rules | None = None) -> list[Snapshot]:
     return list(standing([event for case in cases for event in case.events], lambda _: rules or small_rules()))
 
 

@@ -33,7 +33,7 @@ SOURCE: Final = "duban/draw"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Snapshot:
     """A record of any kind as it stood, and the event with which it began."""
 
     record: AnyRecord
@@ -96,7 +96,7 @@ class Draw(BaseModel):
         )
 
 
-def standing(events: Iterable[Event], rules_of: Callable[[str], Rules | None]) -> Iterator[Standing]:
+def standing(events: Iterable[Event], rules_of: Callable[[str], Rules | None]) -> Iterator[Snapshot]:
     """Every record as ``events`` leave it, which come record by record and in order."""
     for _, some in groupby(events, key=lambda event: event.problem_id):
         first, *later = some
@@ -106,10 +106,10 @@ def standing(events: Iterable[Event], rules_of: Callable[[str], Rules | None]) -
         rules = rules_of(record.pack) if isinstance(record, Listing) else None
         if rules is not None:  # the end of an entry's term is one of its deadlines
             record = record.model_copy(update={"deadlines": due(record, rules)})
-        yield Standing(record, first)
+        yield Snapshot(record, first)
 
 
-def draw(rule: DrawRule, pack: str, seed: str, at: datetime, ledger: Iterable[Standing]) -> Draw:
+def draw(rule: DrawRule, pack: str, seed: str, at: datetime, ledger: Iterable[Snapshot]) -> Draw:
     """The draw that ``seed`` gives in ``ledger``, which holds every record of the jurisdiction as it stood ``at``."""
     records = list(ledger)
     exempt = _exempt(rule, at, records)
@@ -150,7 +150,7 @@ def _lot(hash_: str, problem: Problem) -> Lot:
     return Lot(**fields, hash=hash_)
 
 
-def _drawable(rule: DrawRule, records: Iterable[Standing]) -> Iterator[Problem]:
+def _drawable(rule: DrawRule, records: Iterable[Snapshot]) -> Iterator[Problem]:
     """The problems that the draw may draw."""
     for problem in (standing.record for standing in records):
         if (
@@ -162,7 +162,7 @@ def _drawable(rule: DrawRule, records: Iterable[Standing]) -> Iterator[Problem]:
             yield problem
 
 
-def _exempt(rule: DrawRule, at: datetime, records: Iterable[Standing]) -> dict[str, Listing]:
+def _exempt(rule: DrawRule, at: datetime, records: Iterable[Snapshot]) -> dict[str, Listing]:
     """The entries in force of the list that spares, by the name that they are of."""
     exempt: dict[str, Listing] = {}
     for listing in (standing.record for standing in records):
@@ -173,9 +173,9 @@ def _exempt(rule: DrawRule, at: datetime, records: Iterable[Standing]) -> dict[s
     return exempt
 
 
-def _checks(rule: DrawRule, seed: str, records: Iterable[Standing]) -> dict[UUID, Standing]:
+def _checks(rule: DrawRule, seed: str, records: Iterable[Snapshot]) -> dict[UUID, Snapshot]:
     """The latest check of each problem that is none of this very draw: the same seed draws the same again."""
-    latest: dict[UUID, Standing] = {}
+    latest: dict[UUID, Snapshot] = {}
     for record in records:
         cause = record.first.change.cause if isinstance(record.first.change, c.Opened) else None
         if cause is None or record.record.rule != rule.opens:
@@ -187,7 +187,7 @@ def _checks(rule: DrawRule, seed: str, records: Iterable[Standing]) -> dict[UUID
     return latest
 
 
-def _version(duty: Standing) -> int:
+def _version(duty: Snapshot) -> int:
     """The version of the problem that the check rests on."""
     assert isinstance(duty.first.change, c.Opened)
     assert duty.first.change.cause is not None
