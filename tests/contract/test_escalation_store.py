@@ -136,7 +136,7 @@ async def test_the_next_instant_is_that_of_the_first_beyond_the_watermark(store:
 async def test_standing_tells_the_version_and_what_is_armed(store: Deadlines) -> None:
     two = [deadline("a"), deadline("a", AT + TICK, "rectify")]
     await store.write(writing(4, *two, empty=("closed",)))
-    found = await store.standing({problem("a"), problem("closed"), problem("never seen")})
+    found = await store.armed_versions({problem("a"), problem("closed"), problem("never seen")})
     assert {key: (one.version, list(one.armed)) for key, one in found.items()} == {
         problem("a"): (4, two),
         problem("closed"): (4, []),

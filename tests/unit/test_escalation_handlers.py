@@ -296,7 +296,7 @@ async def test_a_pack_that_has_not_arrived_is_waited_for_before_anything_is_writ
     case.escalate(case.deadline("acknowledge"))
     with pytest.raises(Unavailable, match="small@1"):
         await handler(events(case))
-    assert await world.deadlines.standing([UUID(case.id)]) == {}
+    assert await world.deadlines.armed_versions([UUID(case.id)]) == {}
 
 
 async def test_a_tick_moves_the_clock_and_brings_all_that_is_due_by_then() -> None:

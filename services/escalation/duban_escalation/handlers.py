@@ -31,7 +31,7 @@ _HEEDED: Final = (*TAKING, *TOLD)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ArmedVersion:
     """What is held of a problem: the newest version taken in, and the deadlines armed with it."""
 
     version: int
@@ -54,7 +54,7 @@ class Deadlines(Protocol):
     async def write(self, writing: Writing) -> None:
         """Replace the deadlines of each problem whose version is newer than the one held; record measures once."""
 
-    async def standing(self, problem_ids: Collection[UUID]) -> Mapping[UUID, Standing]:
+    async def armed_versions(self, problem_ids: Collection[UUID]) -> Mapping[UUID, ArmedVersion]:
         """What is held of these problems, those that are known."""
 
     async def rearm(self, changed: Mapping[UUID, Armed]) -> None:
@@ -149,11 +149,11 @@ class ProblemHandler:
         """Rearm what was refused though it still stands, to be sent under a new command id."""
         if not refusals:
             return ()
-        standing = await self._deadlines.standing({problem_id for problem_id, _ in refusals})
+        versions = await self._deadlines.armed_versions({problem_id for problem_id, _ in refusals})
         now = self._clock.now()
         changed: dict[UUID, Armed] = {}
         for problem_id, refused in refusals:
-            held = standing.get(problem_id, Standing(0, ()))
+            held = versions.get(problem_id, ArmedVersion(0, ()))
             for deadline in held.armed:
                 again = (
                     fired_anew(deadline, refused, held.version, now)
@@ -176,7 +176,7 @@ class ProblemHandler:
         self._sweep.arms(min((suspect.fire_at for suspect in suspects if suspect.fire_at > until), default=FAR))
         if not late:
             return []
-        held = (await self._deadlines.standing(late)).values()
+        held = (await self._deadlines.armed_versions(late)).values()
         due = sorted(
             (deadline for each in held for deadline in each.armed if deadline.fire_at <= until),
             key=lambda deadline: deadline.position,

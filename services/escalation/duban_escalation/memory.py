@@ -9,7 +9,7 @@ from heapq import nsmallest
 from uuid import UUID
 
 from duban_escalation.domain import Armed, Position
-from duban_escalation.handlers import Standing, Writing
+from duban_escalation.handlers import ArmedVersion, Writing
 from duban_escalation.measures import MeasureTaken
 
 
@@ -40,9 +40,9 @@ class MemoryDeadlines:
                 if place[0] == problem_id and place[1] < version and measure.effect.standing and ended_at is None:
                     self._measures[place] = (measure, at)
 
-    async def standing(self, problem_ids: Collection[UUID]) -> dict[UUID, Standing]:
+    async def armed_versions(self, problem_ids: Collection[UUID]) -> dict[UUID, ArmedVersion]:
         return {
-            problem_id: Standing(
+            problem_id: ArmedVersion(
                 self._heads[problem_id], tuple(held for _, held in sorted(self._armed.get(problem_id, {}).items()))
             )
             for problem_id in problem_ids

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from duban_escalation.domain import Armed, Position
-from duban_escalation.handlers import Standing, Writing
+from duban_escalation.handlers import ArmedVersion, Writing
 
 SCHEMA: Final = "escalation"
 
@@ -109,14 +109,14 @@ class PostgresDeadlines:
             if writing.closed:
                 await connection.execute(_CLOSED, *(list(column) for column in zip(*writing.closed, strict=True)))
 
-    async def standing(self, problem_ids: Collection[UUID]) -> dict[UUID, Standing]:
+    async def armed_versions(self, problem_ids: Collection[UUID]) -> dict[UUID, ArmedVersion]:
         versions: dict[UUID, int] = {}
         held: defaultdict[UUID, list[Armed]] = defaultdict(list)
         for row in await self._pool.fetch(_STANDING, list(problem_ids)):
             versions[row["problem_id"]] = row["version"]
             if row["obligation"] is not None:
                 held[row["problem_id"]].append(_armed(row))
-        return {problem_id: Standing(version, tuple(held[problem_id])) for problem_id, version in versions.items()}
+        return {problem_id: ArmedVersion(version, tuple(held[problem_id])) for problem_id, version in versions.items()}
 
     async def rearm(self, changed: Mapping[UUID, Armed]) -> None:
         if changed:
