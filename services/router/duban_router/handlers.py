@@ -41,7 +41,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Line:
     """One line of a record's history: the event, the bytes its hash covers, and the hash."""
 
     event: Event
@@ -65,7 +65,7 @@ class Outcome:
 class Writing:
     """What one batch adds to the ledger."""
 
-    entries: list[Entry] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     standings: dict[UUID, Standing] = field(default_factory=dict)
     allocated: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -82,8 +82,8 @@ class Ledger(Protocol):
     async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
         """What came of the commands ``keys``, those that have been decided."""
 
-    async def history(self, problem_id: UUID) -> list[Entry]:
-        """Every entry of a record, in order."""
+    async def history(self, problem_id: UUID) -> list[Line]:
+        """Every line of a record, in order."""
 
     async def allocated(self, register: str, year: int) -> int:
         """How much of a register has been given out: its last number, or the money of a budget."""
@@ -247,11 +247,11 @@ class _Attempt:
         records = []
         for event, after_it in done.steps:
             body = canonical(event)
-            entry = Entry(event, body, head, chained(head, body))
+            line = Line(event, body, head, chained(head, body))
             state = json_of(after_it)
-            self._writing.entries.append(entry)
-            records.append(_record(message, entry, after_it, state))
-            head = entry.hash
+            self._writing.lines.append(line)
+            records.append(_record(message, line, after_it, state))
+            head = line.hash
         latest = done.record
         versions = range(done.steps[0][0].version, latest.version + 1)
         self._writing.standings[latest.id] = Standing(latest, state, head)
@@ -285,13 +285,13 @@ class _Attempt:
             return [_answer(message, outcome.refused)]
         records: list[Record] = []
         held: AnyRecord | None = None
-        for entry in await self._ledger.history(outcome.problem_id):
-            rules = self._library.rules(held.pack if held else entry.event.change.pack)  # type: ignore[union-attr]
+        for line in await self._ledger.history(outcome.problem_id):
+            rules = self._library.rules(held.pack if held else line.event.change.pack)  # type: ignore[union-attr]
             if rules is None:
                 raise Unavailable("the pack of this record has not arrived on duban.packs.v1")
-            held = after(held, entry.event, rules)
-            if entry.event.version in outcome.versions:
-                records.append(_record(message, entry, held, json_of(held)))
+            held = after(held, line.event, rules)
+            if line.event.version in outcome.versions:
+                records.append(_record(message, line, held, json_of(held)))
         return records
 
 
@@ -320,13 +320,13 @@ def json_of(held: AnyRecord) -> bytes:
     return held.__pydantic_serializer__.to_json(held, exclude_none=True)
 
 
-def _record(message: Message[do.Command], entry: Entry, held: AnyRecord, state: bytes) -> Record:
-    """The :class:`LedgerEvent` of ``entry``, put together from JSON that is there already."""
-    event = entry.event
+def _record(message: Message[do.Command], line: Line, held: AnyRecord, state: bytes) -> Record:
+    """The :class:`LedgerEvent` of ``line``, put together from JSON that is there already."""
+    event = line.event
     return record(
         LedgerEvent.TOPIC,
         event_type(held.kind, event.change.kind),
-        event_json(entry.body, entry.previous, entry.hash, held.kind, state),
+        event_json(line.body, line.previous, line.hash, held.kind, state),
         id_=str(derived_id(event.problem_id, event.version)),
         source=SOURCE,
         subject=message.subject,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
-from duban_router.handlers import Conflict, Entry, Outcome, Standing, Writing
+from duban_router.handlers import Conflict, Line, Outcome, Standing, Writing
 
 
 class MemoryLedger:
@@ -15,7 +15,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         self._standings: dict[UUID, Standing] = {}
         self._outcomes: dict[UUID, Outcome] = {}
-        self._entries: defaultdict[UUID, list[Entry]] = defaultdict(list)
+        self._lines: defaultdict[UUID, list[Line]] = defaultdict(list)
         self._allocated: dict[tuple[str, int], int] = {}
 
     async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
@@ -24,8 +24,8 @@ class MemoryLedger:
     async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
         return {key: self._outcomes[key] for key in keys if key in self._outcomes}
 
-    async def history(self, problem_id: UUID) -> list[Entry]:
-        return list(self._entries[problem_id])
+    async def history(self, problem_id: UUID) -> list[Line]:
+        return list(self._lines[problem_id])
 
     async def allocated(self, register: str, year: int) -> int:
         return self._allocated.get((register, year), 0)
@@ -35,12 +35,12 @@ class MemoryLedger:
             raise Conflict("register")
         if any(self._standings[id_].record.version != version for id_, version in writing.rests_on.items()):
             raise Conflict("ledger")
-        if any(entry.event.version <= len(self._entries[entry.event.problem_id]) for entry in writing.entries):
+        if any(line.event.version <= len(self._lines[line.event.problem_id]) for line in writing.lines):
             raise Conflict("ledger")
         if any(outcome.key in self._outcomes for outcome in writing.outcomes):
             raise Conflict("ledger")
-        for entry in writing.entries:
-            self._entries[entry.event.problem_id].append(entry)
+        for line in writing.lines:
+            self._lines[line.event.problem_id].append(line)
         self._outcomes |= {outcome.key: outcome for outcome in writing.outcomes}
         self._standings |= writing.standings
         self._allocated |= writing.allocated

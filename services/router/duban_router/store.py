@@ -11,7 +11,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from duban.messages.events import Refused
 from duban.messages.records import Event, record_from_json
-from duban_router.handlers import Conflict, Entry, Outcome, Standing, Writing
+from duban_router.handlers import Conflict, Line, Outcome, Standing, Writing
 
 SCHEMA = "router"
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
@@ -34,7 +34,7 @@ _SAME = """
     join unnest($1::uuid[], $2::int[]) as known (id, version) using (id, version)
 """
 _WRITE = """
-    with entries as (
+    with lines as (
         insert into router.events (problem_id, version, at, kind, body, previous, hash)
         select * from unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[])
     ), answers as (
@@ -67,9 +67,9 @@ class PostgresLedger:
         rows = await self._pool.fetch(_OUTCOMES, keys)
         return {row["key"]: _outcome(row) for row in rows}
 
-    async def history(self, problem_id: UUID) -> list[Entry]:
+    async def history(self, problem_id: UUID) -> list[Line]:
         rows = await self._pool.fetch(_HISTORY, problem_id)
-        return [Entry(Event.model_validate_json(r["body"]), r["body"].encode(), r["previous"], r["hash"]) for r in rows]
+        return [Line(Event.model_validate_json(r["body"]), r["body"].encode(), r["previous"], r["hash"]) for r in rows]
 
     async def allocated(self, register: str, year: int) -> int:
         last: int | None = await self._pool.fetchval(_ALLOCATED, register, year)
@@ -82,7 +82,7 @@ class PostgresLedger:
                     for register, last in writing.allocated.items():
                         await _advance(connection, register, allocated_before[register], last)
                     await _check(connection, writing.rests_on)
-                    await connection.execute(_WRITE, *_entries(writing), *_answers(writing), *_records(writing))
+                    await connection.execute(_WRITE, *_lines(writing), *_answers(writing), *_records(writing))
             except asyncpg.UniqueViolationError:
                 raise Conflict("ledger") from None
 
@@ -100,16 +100,16 @@ async def _advance(connection: Connection, register: tuple[str, int], before: in
         raise Conflict("register")
 
 
-def _entries(writing: Writing) -> tuple[list[object], ...]:
-    entries = writing.entries
+def _lines(writing: Writing) -> tuple[list[object], ...]:
+    lines = writing.lines
     return (
-        [entry.event.problem_id for entry in entries],
-        [entry.event.version for entry in entries],
-        [entry.event.at for entry in entries],
-        [entry.event.change.kind for entry in entries],
-        [entry.body.decode() for entry in entries],
-        [entry.previous for entry in entries],
-        [entry.hash for entry in entries],
+        [line.event.problem_id for line in lines],
+        [line.event.version for line in lines],
+        [line.event.at for line in lines],
+        [line.event.change.kind for line in lines],
+        [line.body.decode() for line in lines],
+        [line.previous for line in lines],
+        [line.hash for line in lines],
     )
 
 
