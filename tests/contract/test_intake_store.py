@@ -52,18 +52,18 @@ def place(number: int, cell: int = 7, latest_at: datetime = AT) -> Place:
 
 async def write(store: Store, *receipts: Receipt, **rest: Any) -> None:
     writing = Writing(receipts={one.key: one for one in receipts}, **rest)
-    async with store.turn(["smallville"]) as turn:
-        await turn.write(writing)
+    async with store.transaction(["smallville"]) as transaction:
+        await transaction.write(writing)
 
 
 async def receipts(store: Store, *numbers: int) -> dict[UUID, Receipt]:
-    async with store.turn(["smallville"]) as turn:
-        return await turn.receipts([UUID(int=number) for number in numbers])
+    async with store.transaction(["smallville"]) as transaction:
+        return await transaction.receipts([UUID(int=number) for number in numbers])
 
 
 async def places(store: Store, cells: list[int], since_at: datetime = AT) -> list[Place]:
-    async with store.turn(["smallville"]) as turn:
-        return sorted(await turn.places(cells, since_at), key=lambda one: one.problem_id)
+    async with store.transaction(["smallville"]) as transaction:
+        return sorted(await transaction.places(cells, since_at), key=lambda one: one.problem_id)
 
 
 async def test_a_receipt_comes_back_as_it_was_written(store: Store) -> None:
@@ -146,15 +146,15 @@ async def test_turns_on_one_jurisdiction_wait_for_each_other(store: Store) -> No
     began = asyncio.Event()
 
     async def first() -> None:
-        async with store.turn(["smallville", "elsewhere"]) as turn:
+        async with store.transaction(["smallville", "elsewhere"]) as transaction:
             began.set()
             for _ in range(5):
-                await turn.receipts([UUID(int=1)])
+                await transaction.receipts([UUID(int=1)])
             order.append("first")
 
     async def second() -> None:
         await began.wait()
-        async with store.turn(["elsewhere"]):
+        async with store.transaction(["elsewhere"]):
             order.append("second")
 
     await asyncio.gather(first(), second())

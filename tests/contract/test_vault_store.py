@@ -237,8 +237,8 @@ async def test_a_contact_that_came_with_a_body_that_intake_refused_belongs_to_no
     await vault.approve(ask, "wang")
     key = own_problem("hotline", "42")
     receipt = Receipt("hotline", "42", key, b"\x0f" * 32, AT, ReportOutcome.ACCEPTED, key)
-    async with room.intake.turn(["smallville"]) as turn:
-        await turn.write(Writing(receipts={key: receipt}))
+    async with room.intake.transaction(["smallville"]) as transaction:
+        await transaction.write(Writing(receipts={key: receipt}))
     assert await refused(vault.open(ask, "li")) == "no_contact"
     assert await refused(vault.ask("hotline", "42", "li", "x")) == "no_contact"
 
@@ -247,9 +247,9 @@ async def test_what_has_its_receipt_opens(room: Room) -> None:
     vault = room.vault()
     await vault.keep(BOUND, WANG)
     key = own_problem("hotline", "42")
-    async with room.intake.turn(["smallville"]) as turn:
+    async with room.intake.transaction(["smallville"]) as transaction:
         receipt = Receipt("hotline", "42", key, BOUND.digest, AT, ReportOutcome.ACCEPTED, key)
-        await turn.write(Writing(receipts={key: receipt}))
+        await transaction.write(Writing(receipts={key: receipt}))
     assert await opened(vault) == WANG
 
 

@@ -53,7 +53,7 @@ class Writing:
     revises: bool = False
 
 
-class Turn(Protocol):
+class Transaction(Protocol):
     """One transaction: everything in it is written, or nothing."""
 
     async def receipts(self, keys: Collection[UUID]) -> dict[UUID, Receipt]:
@@ -73,7 +73,7 @@ class Turn(Protocol):
 class Store(Protocol):
     """What intake remembers."""
 
-    def turn(self, jurisdictions: Collection[str]) -> AbstractAsyncContextManager[Turn]:
+    def transaction(self, jurisdictions: Collection[str]) -> AbstractAsyncContextManager[Transaction]:
         """A transaction during which nobody else decides for ``jurisdictions``."""
 
     async def receipt(self, key: UUID) -> Receipt | None:
@@ -96,15 +96,15 @@ class ReportHandler:
         """The same before it is encoded, for whoever decides the commands in this process."""
         unusable, arrived = self._sorted(batch)
         jurisdictions = {arrival.report.jurisdiction for _, arrival in arrived}
-        async with self._store.turn(jurisdictions) as turn:
-            known = await turn.receipts({arrival.key for _, arrival in arrived})
+        async with self._store.transaction(jurisdictions) as transaction:
+            known = await transaction.receipts({arrival.key for _, arrival in arrived})
             fresh = [arrival for _, arrival in arrived if not ((held := known.get(arrival.key)) and held.final)]
-            around = Neighbourhood(await turn.places(*search(fresh, self._library)))
+            around = Neighbourhood(await transaction.places(*search(fresh, self._library)))
             writing = Writing(places=around.changed)
             decided = [
                 (delivery, arrival, self._decide(arrival, known, around, writing)) for delivery, arrival in arrived
             ]
-            await turn.write(writing)
+            await transaction.write(writing)
         return [*unusable, *(_answer(delivery, arrival, receipt) for delivery, arrival, receipt in decided)]
 
     def _sorted(
@@ -178,8 +178,8 @@ class AnswerHandler:
                 jurisdictions.add(data.filed.report.jurisdiction)
                 commands += self._reroute(receipt, data.filed.report, writing)
         if jurisdictions:
-            async with self._store.turn(jurisdictions) as turn:
-                await turn.write(writing)
+            async with self._store.transaction(jurisdictions) as transaction:
+                await transaction.write(writing)
         return commands
 
     def _moved(self, problem: Problem, writing: Writing) -> None:

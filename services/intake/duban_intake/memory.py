@@ -53,13 +53,13 @@ class MemoryStore:
         return self.receipts.get(key)
 
     @asynccontextmanager
-    async def turn(self, jurisdictions: Collection[str]) -> AsyncIterator[MemoryTurn]:
+    async def transaction(self, jurisdictions: Collection[str]) -> AsyncIterator[MemoryTransaction]:
         async with self._turn:
-            yield MemoryTurn(self)
+            yield MemoryTransaction(self)
 
 
-class MemoryTurn:
-    """One transaction: a turn writes once, at its end, so there is nothing to roll back."""
+class MemoryTransaction:
+    """One transaction: it writes once, at its end, so there is nothing to roll back."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store

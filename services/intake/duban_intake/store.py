@@ -71,14 +71,14 @@ class PostgresStore:
         return _receipt(row) if row else None
 
     @asynccontextmanager
-    async def turn(self, jurisdictions: Collection[str]) -> AsyncIterator[PostgresTurn]:
+    async def transaction(self, jurisdictions: Collection[str]) -> AsyncIterator[PostgresTransaction]:
         async with self._pool.acquire() as connection, connection.transaction():
             # In order: two members that want the same jurisdictions never wait for each other in a circle.
             await connection.execute(_TURN, sorted(set(jurisdictions)))
-            yield PostgresTurn(connection)
+            yield PostgresTransaction(connection)
 
 
-class PostgresTurn:
+class PostgresTransaction:
     """One transaction, while nobody else decides for the same jurisdictions."""
 
     def __init__(self, connection: Connection) -> None:
