@@ -7,9 +7,13 @@ import json
 import ssl
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from itertools import repeat
 from pathlib import Path
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -28,10 +32,10 @@ from duban.messages.notices import Notice
 from duban.moves import Kind
 from duban_escalation.notices.address_guard import Guard, is_public
 from duban_escalation.notices.deliveries import MemoryDeliveries
-from duban_escalation.notices.handler import NoticeHandler
+from duban_escalation.notices.handler import Deliveries, NoticeHandler
 from duban_escalation.notices.journal import Journal, NoticeOutcome, Outlet
 from duban_escalation.notices.signature import Signer
-from duban_escalation.notices.webhook import NoticeRefused, Webhook, client
+from duban_escalation.notices.webhook import NoticeRefused, PutOff, Webhook, client
 from duban_escalation.settings import EscalationSettings
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
@@ -140,6 +144,70 @@ async def test_any_other_answer_refuses_the_notice_and_redirections_are_not_foll
     assert len(receiver.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("7", 7.0), ("", None), ("soon", None), ("-3", None), ("٣", None), ("9" * 40, 999_999_999.0), ("date", 60.0)],
+)
+async def test_the_time_that_a_receiver_asks_for_is_read_as_a_number_or_a_date(
+    said: str, seconds: float | None
+) -> None:
+    in_a_minute = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+
+    async def busy(request: httpx2.Request) -> httpx2.Response:
+        said_bytes = (in_a_minute if said == "date" else said).encode()
+        return httpx2.Response(429, headers=[(b"retry-after", said_bytes)])
+
+    with pytest.raises(PutOff, match="429") as put_off:
+        await webhook(busy).send(notice(1))
+    assert put_off.value.retry_after == (seconds if seconds is None else pytest.approx(seconds, abs=5))
+
+
+async def answered(lines: Callable[[asyncio.StreamWriter], Awaitable[None]], within: float = 5.0) -> NoticeOutcome:
+    """What becomes of a notice that is posted to a server which answers with ``lines``."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            await lines(writer)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with client(allow_private=True, timeout=5, connections=1) as http:
+            hook = Webhook(http, url, Signer.of(SECRET), DrivenClock(AT), Journal(), within)
+            return await hook.send(notice(1))
+
+
+async def test_an_answer_counts_though_its_body_is_cut_short() -> None:
+    async def half(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
+        await writer.drain()
+
+    assert await answered(half) == "posted"
+
+
+async def test_an_answer_counts_though_its_body_never_ends() -> None:
+    async def endless(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n")
+        while True:
+            writer.write(bytes(65_536))
+            await writer.drain()
+
+    assert await answered(endless) == "posted"
+
+
+async def test_an_answer_that_comes_drop_by_drop_is_not_waited_for_beyond_its_time() -> None:
+    async def drops(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nx: ")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    with pytest.raises(Unavailable, match="TimeoutError"):
+        await answered(drops, within=0.2)
+
+
 async def test_a_receiver_that_is_gone_is_never_asked_again_and_its_notices_are_logged(tmp_path: Path) -> None:
     hook = webhook(receiver := Receiver(410), instead=Journal(tmp_path / "notices.jsonl"))
     assert [await hook.send(notice(number)) for number in range(3)] == ["logged"] * 3
@@ -184,14 +252,17 @@ async def test_the_address_that_was_checked_is_the_one_that_is_called() -> None:
 
 
 class Scripted:
-    """A channel that refuses, or is away for, the notices it is told to."""
+    """A channel that refuses, or is away for, the notices it is told to; it hangs for those of some recipients."""
 
     def __init__(self) -> None:
         self.away: set[str] = set()
         self.unwanted: set[str] = set()
+        self.hanging: set[str] = set()
+        self.error: Exception = Unavailable("away")
         self.tried: list[str] = []
         self.under_way: Counter[str] = Counter()
         self.most = 0
+        self.hung = asyncio.Event()
 
     async def send(self, notice: Message[Notice]) -> NoticeOutcome:
         self.tried.append(notice.id)
@@ -200,13 +271,23 @@ class Scripted:
         assert self.under_way[notice.data.recipient] == 1
         try:
             await asyncio.sleep(0)  # gives way to the others
+            if notice.data.recipient in self.hanging:
+                self.hung.set()
+                await asyncio.Event().wait()
             if notice.id in self.away:
-                raise Unavailable("away")
+                raise self.error
             if notice.id in self.unwanted:
                 raise NoticeRefused(notice.id, 404)
         finally:
             self.under_way[notice.data.recipient] -= 1
         return "posted"
+
+
+def handler_of(
+    outlet: Outlet, deliveries: Deliveries | None = None, *, rest: float = 0.0, **more: float
+) -> NoticeHandler:
+    """A handler whose recipients rest for ``rest`` seconds."""
+    return NoticeHandler(outlet, deliveries or MemoryDeliveries(), delays=lambda: repeat(rest), **more)  # type: ignore[arg-type]
 
 
 async def test_a_notice_that_comes_again_is_not_sent_again() -> None:
@@ -217,7 +298,7 @@ async def test_a_notice_that_comes_again_is_not_sent_again() -> None:
 
 
 async def test_order_holds_per_recipient_and_a_receiver_that_is_away_loses_nothing() -> None:
-    handler = NoticeHandler(channel := Scripted(), deliveries := MemoryDeliveries())
+    handler = handler_of(channel := Scripted(), deliveries := MemoryDeliveries())
     first, second, third, other = notice(1), notice(2), notice(3), notice(4, "office")
     channel.away = {second.id}
     with pytest.raises(Unavailable):
@@ -229,16 +310,128 @@ async def test_order_holds_per_recipient_and_a_receiver_that_is_away_loses_nothi
     assert len(deliveries.gone) == 4
 
 
-async def test_what_nobody_will_have_is_set_aside_alone_and_sent_only_once() -> None:
-    handler = NoticeHandler(channel := Scripted(), deliveries := MemoryDeliveries())
+async def test_what_one_recipient_is_sent_is_noted_while_the_receiver_hangs_for_another() -> None:
+    others = [notice(number, "office") for number in range(5)]
+    all_noted = asyncio.Event()
+
+    class Noted(MemoryDeliveries):
+        async def record(self, outcomes: Mapping[UUID, NoticeOutcome]) -> None:
+            await super().record(outcomes)
+            if len(self.gone) == len(others):
+                all_noted.set()
+
+    handler = handler_of(channel := Scripted(), Noted())
+    channel.hanging = {"water"}
+    sending = asyncio.create_task(handler(batch(notice(9), *others)))
+    async with asyncio.timeout(5):
+        await channel.hung.wait()
+        await all_noted.wait()
+    sending.cancel()
+    with suppress(asyncio.CancelledError):
+        await sending
+    channel.hanging, channel.tried = set(), []
+    assert await handler(batch(notice(9), *others)) == []
+    assert channel.tried == [notice(9).id]
+
+
+async def test_a_call_that_has_lasted_long_enough_begins_no_more_and_the_next_one_goes_on() -> None:
+    handler = handler_of(channel := Scripted(), deliveries := MemoryDeliveries(), seconds=0.0)
+    with pytest.raises(Unavailable, match="under way"):
+        await handler(batch(notice(1), notice(2)))
+    assert (channel.tried, deliveries.gone) == ([], {})
+    slow = handler_of(Slow(0.03), deliveries, seconds=0.05)
+    calls = 1
+    while True:
+        try:
+            await slow(batch(*map(notice, range(5))))
+        except Unavailable:
+            calls += 1
+        else:
+            break
+    assert calls > 1
+    assert slow._outlet.tried == [notice(number).id for number in range(5)]  # type: ignore[attr-defined]
+
+
+class Slow(Scripted):
+    """A channel that needs a while."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    async def send(self, notice: Message[Notice]) -> NoticeOutcome:
+        await asyncio.sleep(self.seconds)
+        return await super().send(notice)
+
+
+async def test_a_recipient_whose_notice_was_put_off_rests_while_the_others_go_on() -> None:
+    handler = handler_of(channel := Scripted(), rest=60)
+    channel.away = {notice(1).id}
+    for later in (2, 3):
+        with pytest.raises(Unavailable):
+            await handler(batch(notice(1), notice(later, "office")))
+    assert channel.tried == [notice(1).id, notice(2, "office").id, notice(3, "office").id]
+
+
+@pytest.mark.parametrize(("asked", "rests"), [(None, False), (0, False), (200, True), (10**9, True)])
+async def test_a_receiver_is_given_the_time_it_asks_for(asked: float | None, rests: bool) -> None:
+    handler = handler_of(channel := Scripted())
+    channel.away, channel.error = {notice(1).id}, PutOff(429, asked)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await handler(batch(notice(1)))
+    assert len(channel.tried) == (1 if rests else 2)
+    assert handler._rests["water"].until < asyncio.get_running_loop().time() + 301
+
+
+async def test_what_went_out_while_the_database_was_away_is_not_sent_again() -> None:
+    class Away(MemoryDeliveries):
+        away = True
+
+        async def record(self, outcomes: Mapping[UUID, NoticeOutcome]) -> None:
+            if self.away:
+                raise ConnectionRefusedError
+            await super().record(outcomes)
+
+    handler = handler_of(channel := Scripted(), deliveries := Away())
+    with pytest.raises(ConnectionRefusedError):
+        await handler(batch(notice(1), notice(2)))
+    deliveries.away = False
+    assert await handler(batch(notice(1), notice(2))) == []
+    assert channel.tried == [notice(1).id, notice(2).id]
+
+
+async def test_what_nobody_will_have_is_set_aside_once_all_is_settled_and_sent_only_once() -> None:
+    handler = handler_of(channel := Scripted(), deliveries := MemoryDeliveries())
     notices = [notice(number) for number in range(4)]
-    channel.unwanted = {notices[2].id}
-    for part in (notices, notices[2:], notices[2:3]):
-        with pytest.raises(NoticeRefused, match="404"):
-            await handler(batch(*part))
-    assert await handler(batch(notices[3])) == []
-    assert sorted(channel.tried) == sorted(one.id for one in notices)
+    channel.unwanted, channel.away = {notices[1].id}, {notices[2].id}
+    with pytest.raises(Unavailable):
+        await handler(batch(*notices))
+    channel.away = set()
+    (rejected,) = await handler(batch(*notices))
+    assert (rejected.delivery.message, rejected.code) == (notices[1], "refused")
+    assert "404" in rejected.reason
+    assert Counter(channel.tried) == Counter({notices[2].id: 2, **{notices[n].id: 1 for n in (0, 1, 3)}})
     assert len(deliveries.gone) == 3
+
+
+async def test_a_receiver_that_refuses_everything_gets_each_notice_once() -> None:
+    handler = handler_of(channel := Scripted())
+    notices = [notice(number, f"unit {number % 7}") for number in range(400)]
+    channel.unwanted = {one.id for one in notices}
+    assert len(await handler(batch(*notices))) == len(channel.tried) == 400
+
+
+async def test_a_notice_that_alone_is_put_off_again_and_again_is_set_aside_and_the_next_goes_out() -> None:
+    handler = handler_of(channel := Scripted(), deliveries := MemoryDeliveries(), patience=0.0)
+    channel.away = {notice(1).id}
+    with pytest.raises(Unavailable):  # nothing else was taken: the receiver may be away for all
+        await handler(batch(notice(1), notice(2)))
+    with pytest.raises(Unavailable):
+        await handler(batch(notice(1), notice(2), notice(3, "office")))
+    (rejected,) = await handler(batch(notice(1), notice(2), notice(3, "office")))
+    assert (rejected.delivery.message.id, rejected.code) == (notice(1).id, "put_off")
+    assert set(deliveries.gone) == {UUID(notice(2).id), UUID(notice(3, "office").id)}
 
 
 async def test_no_more_notices_are_under_way_than_allowed() -> None:

@@ -48,7 +48,15 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
         shell.run(OpeningLoop(opener, shell.publisher, clock))
     shell.runner(GROUP, sources, on_assigned=sweeper.assigned, on_revoked=sweeper.revoked)
     deliveries = PostgresDeliveries(shell.pool, SystemClock())
-    handler = NoticeHandler(outlet(shell.settings), deliveries, shell.settings.webhook_concurrency)
+    settings = shell.settings
+    handler = NoticeHandler(
+        outlet(settings),
+        deliveries,
+        settings.webhook_concurrency,
+        # What is begun last is answered before the time to drain is over.
+        seconds=max(1.0, settings.drain_timeout - settings.webhook_timeout),
+        patience=settings.webhook_patience,
+    )
     shell.runner(DELIVERER, [Source((Notice.TOPIC,), NOTICES, handler)])
 
 
@@ -79,7 +87,7 @@ def outlet(settings: EscalationSettings) -> Outlet:
     )
     # Signatures carry the machine's time whatever the story's clock shows: receivers refuse what seems old.
     signer = Signer.of(settings.webhook_secret.get_secret_value())
-    return Webhook(http, str(settings.webhook_url), signer, SystemClock(), journal)
+    return Webhook(http, str(settings.webhook_url), signer, SystemClock(), journal, settings.webhook_timeout)
 
 
 main = partial(

@@ -11,5 +11,5 @@ DELAY = Histogram(
 )
 FIRED = Counter("duban_escalations_fired_total", "Escalate commands sent, each repetition counted")
 NOTICES = Counter(
-    "duban_notices_total", "Notices by what became of them: posted, logged, repeated, refused", ["outcome"]
+    "duban_notices_total", "Notices by what became of them: posted, logged, repeated, put_off, refused", ["outcome"]
 )

@@ -24,6 +24,12 @@ class EscalationSettings(Settings):
         False, description="Whether the receiver may have a private or loopback address"
     )
     webhook_timeout: float = Field(15.0, gt=0, description="Seconds that the receiver has to answer")
+    webhook_patience: float = Field(
+        900.0,
+        gt=0,
+        description="Seconds after which a notice that the receiver puts off again and again, while it takes others, "
+        "is a dead letter",
+    )
     webhook_concurrency: int = Field(16, ge=1, le=256, description="Most notices under way to the receiver at once")
     notices_file: Path | None = Field(
         None, description="JSON-lines file that notices are appended to where there is no receiver"

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Protocol
 from uuid import UUID
 
 from duban.errors import Unavailable
-from duban.messages.delivery import Delivery
-from duban.messages.envelope import Message, Record
+from duban.io.backoff import backoff
+from duban.messages.delivery import Delivery, Rejected
+from duban.messages.envelope import Message
 from duban.messages.notices import Notice
 from duban_escalation.metrics import NOTICES
 from duban_escalation.notices.journal import NoticeOutcome, Outlet
-from duban_escalation.notices.webhook import NoticeRefused
+from duban_escalation.notices.webhook import NoticeRefused, PutOff
+
+#: A receiver may ask for more time than our own back-off gives it, but not for any.
+_LONGEST_ASKED: Final = 300.0
 
 
 class Deliveries(Protocol):
@@ -27,58 +33,126 @@ class Deliveries(Protocol):
         """Note that these have gone out, and how."""
 
 
-class NoticeHandler:
-    """Sends notices through ``outlet``: at most ``concurrency`` at once, one after another to the same recipient."""
+@dataclass(slots=True)
+class _Rest:
+    """A recipient whose last notice was put off: nothing goes to it before ``until``."""
 
-    def __init__(self, outlet: Outlet, deliveries: Deliveries, concurrency: int = 16) -> None:
+    delays: Iterator[float]
+    until: float = 0.0
+
+
+class NoticeHandler:
+    """Sends notices through ``outlet``: at most ``concurrency`` at once, one after another to the same recipient.
+
+    Each is noted as gone as soon as it was answered, so a batch that comes again sends only what has not gone. A
+    recipient whose notice is put off rests for the next of its ``delays`` while the others go on. A call begins no
+    notice once it has lasted ``seconds``: the rest of the batch waits for the next call, so that the group hears of the
+    member in between. A notice that is put off for longer than ``patience``, while others are taken, is set aside.
+    """
+
+    def __init__(
+        self,
+        outlet: Outlet,
+        deliveries: Deliveries,
+        concurrency: int = 16,
+        seconds: float = 10.0,
+        patience: float = 900.0,
+        delays: Callable[[], Iterator[float]] = partial(backoff, 0.5, 60.0),
+    ) -> None:
         self._outlet = outlet
         self._deliveries = deliveries
         self._free = asyncio.Semaphore(concurrency)
-        self._refused: dict[str, NoticeRefused] = {}
+        self._seconds = seconds
+        self._patience = patience
+        self._gone: dict[UUID, NoticeOutcome] = {}
+        self._noting = asyncio.Lock()
+        self._delays = delays
+        self._rests: dict[str, _Rest] = {}
+        self._unwanted: dict[str, tuple[str, str]] = {}
+        self._tried_at: dict[str, float] = {}
+        self._taken_at = 0.0
 
-    async def __call__(self, batch: Sequence[Delivery[Notice]]) -> list[Record]:
-        """Send what has not gone out yet.
+    async def __call__(self, batch: Sequence[Delivery[Notice]]) -> list[Rejected]:
+        """Send what has not gone out yet; the answer is what the receiver will not have.
 
         Raises:
-            Unavailable: the receiver is away; what did go out is remembered, the rest is to come again.
-            NoticeRefused: for one notice that the receiver will not have; the runner isolates it and sets it aside.
+            Unavailable: not everything is settled yet; what did go out is noted, the rest is to come again.
         """
-        notices = {delivery.message.id: delivery.message for delivery in batch}
+        notices: dict[str, Delivery[Notice]] = {}
+        for delivered in batch:
+            notices.setdefault(delivered.message.id, delivered)
+        await self._note()
         known = await self._deliveries.known([UUID(id_) for id_ in notices])
         NOTICES.labels("repeated").inc(len(known) + len(batch) - len(notices))
-        by_recipient: defaultdict[str, list[Message[Notice]]] = defaultdict(list)
-        for id_, notice in notices.items():
-            if UUID(id_) not in known and id_ not in self._refused:
-                by_recipient[notice.data.recipient].append(notice)
-        sent: dict[UUID, NoticeOutcome] = {}
-        failures = await asyncio.gather(*(self._one_recipient(queue, sent) for queue in by_recipient.values()))
-        if sent:
-            await self._deliveries.record(sent)
-        for failure in filter(None, failures):
+        self._unwanted = {id_: why for id_, why in self._unwanted.items() if id_ in notices}
+        self._tried_at = {id_: at for id_, at in self._tried_at.items() if id_ in notices}
+        queues: defaultdict[str, list[Message[Notice]]] = defaultdict(list)
+        for id_, delivered in notices.items():
+            if UUID(id_) not in known and id_ not in self._unwanted:
+                queues[delivered.message.data.recipient].append(delivered.message)
+        until = self._now() + self._seconds
+        sendings = (self._one_recipient(recipient, queue, until) for recipient, queue in queues.items())
+        outcomes = await asyncio.gather(*sendings, return_exceptions=True)
+        failures = [outcome for outcome in outcomes if outcome is not None]
+        for failure in sorted(failures, key=lambda failure: isinstance(failure, Unavailable)):
             raise failure
-        self._set_aside(notices)
-        return []
+        return [Rejected(notices[id_], code, reason) for id_, (code, reason) in self._unwanted.items()]
 
-    async def _one_recipient(
-        self, queue: Sequence[Message[Notice]], sent: dict[UUID, NoticeOutcome]
-    ) -> Unavailable | None:
-        """Send ``queue`` in order, as far as the receiver is there."""
+    async def _one_recipient(self, recipient: str, queue: Sequence[Message[Notice]], until: float) -> None:
+        """Send ``queue`` in order, as far as the receiver takes it and the time goes."""
         for notice in queue:
             async with self._free:
-                try:
-                    outcome = await self._outlet.send(notice)
-                except Unavailable as error:
-                    return error
-                except NoticeRefused as error:
-                    self._refused[notice.id] = error
-                    NOTICES.labels("refused").inc()
-                else:
-                    sent[UUID(notice.id)] = outcome
-                    NOTICES.labels(outcome).inc()
-        return None
+                now, rest = self._now(), self._rests.get(recipient)
+                if rest is not None and now < rest.until:
+                    raise Unavailable(f"the receiver put off a notice to {recipient}; it is asked again later")
+                if now >= until:
+                    raise Unavailable(f"notices to {recipient} are under way")
+                await self._send(notice)
+            await self._note()
 
-    def _set_aside(self, notices: Collection[str]) -> None:
-        """Raise for what was refused; the runner halves the batch until it is alone, and sends nothing for that."""
-        refused = [id_ for id_ in notices if id_ in self._refused]
-        if refused:
-            raise self._refused[refused[0]] if len(notices) > 1 else self._refused.pop(refused[0])
+    async def _send(self, notice: Message[Notice]) -> None:
+        """See ``notice`` off, or note that nobody will have it.
+
+        Raises:
+            Unavailable: it is to be sent again.
+        """
+        recipient = notice.data.recipient
+        self._tried_at.setdefault(notice.id, self._now())
+        try:
+            outcome = await self._outlet.send(notice)
+        except NoticeRefused as error:
+            self._set_aside(notice, "refused", error)
+        except (Unavailable, OSError) as error:
+            NOTICES.labels("put_off").inc()
+            if not self._out_of_patience(notice):
+                rest = self._rests.setdefault(recipient, _Rest(self._delays()))
+                asked = (error.retry_after or 0.0) if isinstance(error, PutOff) else 0.0
+                rest.until = self._now() + max(next(rest.delays), min(asked, _LONGEST_ASKED))
+                raise
+            self._set_aside(notice, "put_off", error)
+        else:
+            self._gone[UUID(notice.id)] = outcome
+            self._taken_at = self._now()
+            self._rests.pop(recipient, None)
+            NOTICES.labels(outcome).inc()
+
+    def _out_of_patience(self, notice: Message[Notice]) -> bool:
+        """Whether ``notice`` alone holds up the others: the receiver is there, and takes what is not this one."""
+        tried_at = self._tried_at[notice.id]
+        return self._now() - tried_at > self._patience and self._taken_at > tried_at
+
+    def _set_aside(self, notice: Message[Notice], code: str, error: Exception) -> None:
+        self._unwanted[notice.id] = (code, str(error))
+        self._rests.pop(notice.data.recipient, None)
+        NOTICES.labels("refused").inc()
+
+    async def _note(self) -> None:
+        """Write down what has gone out, together with what others were answered meanwhile; kept if that fails."""
+        async with self._noting:
+            if gone := dict(self._gone):
+                await self._deliveries.record(gone)
+                for id_ in gone:
+                    del self._gone[id_]
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 import httpx2
@@ -21,10 +25,13 @@ _log = structlog.get_logger(__name__)
 #: The receiver is there, but not now.
 _LATER: Final = frozenset({408, 425, 429})
 _GONE: Final = 410
+#: So much of a body is read, and so long.
+_BODY_BYTES: Final = 65_536
+_BODY_SECONDS: Final = 1.0
 
 
 class NoticeRefused(DubanError):
-    """The receiver will not have this notice, and sending it again would change nothing: a dead letter."""
+    """The receiver will not have this notice, and sending it again would change nothing: it is set aside."""
 
     def __init__(self, notice: str, status: int) -> None:
         super().__init__(f"the receiver answered {status} to notice {notice}")
@@ -32,18 +39,36 @@ class NoticeRefused(DubanError):
         self.status = status
 
 
+class PutOff(Unavailable):
+    """The receiver is there, but does not take the notice now; ``retry_after`` are the seconds that it asks for."""
+
+    def __init__(self, status: int, retry_after: float | None) -> None:
+        super().__init__(f"the receiver of notices answered {status}")
+        self.retry_after = retry_after
+
+
 class Webhook:
     """Posts notices, signed. A receiver that answers 410 is not asked again: ``instead`` takes its notices.
 
-    A crash between the post and its record sends a notice twice; receivers drop what has a ``webhook-id`` they know.
+    The status is the answer, and has ``timeout`` seconds to come, however slowly the receiver sends it. A crash between
+    the post and its record sends a notice twice; receivers drop what has a ``webhook-id`` they know.
     """
 
-    def __init__(self, client: httpx2.AsyncClient, url: str, signer: Signer, clock: Clock, instead: Outlet) -> None:
+    def __init__(
+        self,
+        client: httpx2.AsyncClient,
+        url: str,
+        signer: Signer,
+        clock: Clock,
+        instead: Outlet,
+        timeout: float = 15.0,
+    ) -> None:
         self._client = client
         self._url = url
         self._signer = signer
         self._clock = clock
         self._instead = instead
+        self._timeout = timeout
         self._gone = False
 
     async def send(self, notice: Message[Notice]) -> NoticeOutcome:
@@ -58,8 +83,8 @@ class Webhook:
         body = _body(notice)
         headers = {"content-type": "application/json", **self._signer.headers(notice.id, self._clock.now(), body)}
         try:
-            answer = await self._client.post(self._url, content=body, headers=headers)
-        except httpx2.HTTPError as error:
+            answer = await self._answer(body, headers)
+        except (httpx2.HTTPError, TimeoutError) as error:
             raise Unavailable(f"the receiver of notices is away: {type(error).__name__} {error}") from error
         if answer.is_success:
             return "posted"
@@ -70,8 +95,40 @@ class Webhook:
             )
             return await self._instead.send(notice)
         if answer.is_server_error or answer.status_code in _LATER:
-            raise Unavailable(f"the receiver of notices answered {answer.status_code}")
+            raise PutOff(answer.status_code, _retry_after(answer, self._clock))
         raise NoticeRefused(notice.id, answer.status_code)
+
+    async def _answer(self, body: bytes, headers: Mapping[str, str]) -> httpx2.Response:
+        request = self._client.build_request("POST", self._url, content=body, headers=headers)
+        async with asyncio.timeout(self._timeout):
+            answer = await self._client.send(request, stream=True)
+        try:
+            await _read(answer)
+        finally:
+            await answer.aclose()
+        return answer
+
+
+async def _read(answer: httpx2.Response) -> None:
+    """Read a short body, so that the connection can be used again; what else comes of it means nothing."""
+    left = _BODY_BYTES
+    with suppress(httpx2.HTTPError, httpx2.StreamError, TimeoutError):
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for part in answer.aiter_raw():
+                left -= len(part)
+                if left < 0:
+                    return
+
+
+def _retry_after(answer: httpx2.Response, clock: Clock) -> float | None:
+    """The seconds that the receiver asks for, as a number or as a date; None where it says nothing to be understood."""
+    asked = answer.headers.get("retry-after", "").strip()
+    if asked.isascii() and asked.isdigit():
+        return float(asked[:9])
+    try:
+        return max(0.0, (parsedate_to_datetime(asked) - clock.now()).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def client(*, allow_private: bool, timeout: float, connections: int) -> httpx2.AsyncClient:
