@@ -62,7 +62,7 @@ class Spared(BaseModel):
     entry: str
 
 
-class Checked(BaseModel):
+class AlreadyChecked(BaseModel):
     """A problem that was not drawn from: the ``duty`` to check it is still owed, or it has not changed since."""
 
     id: UUID
@@ -80,7 +80,7 @@ class Draw(BaseModel):
     candidates: int
     drawn: tuple[Lot, ...]
     spared: tuple[Spared, ...]
-    checked: tuple[Checked, ...]
+    checked: tuple[AlreadyChecked, ...]
 
     @property
     def reason(self) -> str:
@@ -116,7 +116,7 @@ def draw(rule: DrawRule, pack: str, seed: str, at: datetime, ledger: Iterable[Sn
     checks = _checks(rule, seed, records)
     candidates: list[Problem] = []
     spared: list[Spared] = []
-    checked: list[Checked] = []
+    checked: list[AlreadyChecked] = []
     for problem in _drawable(rule, records):
         entry = exempt.get(plain_name(problem.enterprise or "")) if problem.channel not in rule.never_spares else None
         duty = checks.get(problem.id)
@@ -124,7 +124,7 @@ def draw(rule: DrawRule, pack: str, seed: str, at: datetime, ledger: Iterable[Sn
             spared.append(Spared(id=problem.id, number=problem.number, enterprise=problem.enterprise or "",
                                  list=entry.list, entry=entry.number))  # fmt: skip
         elif duty is not None and (duty.record.status in OPEN or _version(duty) == problem.version):
-            checked.append(Checked(id=problem.id, number=problem.number, duty=duty.record.number))
+            checked.append(AlreadyChecked(id=problem.id, number=problem.number, duty=duty.record.number))
         else:
             candidates.append(problem)
     ranked = sorted(((rank(seed, problem.id), problem) for problem in candidates), key=lambda place: place[0])
