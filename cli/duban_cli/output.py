@@ -51,7 +51,7 @@ _ENDS: Final = {
     "duban.errors.SettingsError": Code.USAGE,
     "duban.errors.DubanError": Code.FAILURE,
     "duban_local.children.StackError": Code.UNAVAILABLE,
-    "duban_console.packs.publication.Conflict": Code.CONFLICT,
+    "duban_console.packs.publication.Contradiction": Code.CONFLICT,
     "duban_console.action.InvalidAction": Code.USAGE,
     "builtins.UnicodeDecodeError": Code.FAILURE,
 }

@@ -26,7 +26,7 @@ from duban_cli.lean_help import UNUSED, import_help
 from duban_cli.output import Code, code_of, shown_at
 from duban_cli.zones import common_zone, zones, zones_of
 from duban_console.action import InvalidAction
-from duban_console.packs.publication import Conflict
+from duban_console.packs.publication import Contradiction
 from duban_local.children import StackError
 from tests.given import ROOT, SMALL
 
@@ -182,7 +182,7 @@ def test_what_help_leaves_out_is_there_for_whoever_imports_it_later() -> None:
         (Unavailable("away"), Code.UNAVAILABLE),
         (StackError("broken"), Code.UNAVAILABLE),
         (ConnectionRefusedError("away"), Code.UNAVAILABLE),
-        (Conflict("differs"), Code.CONFLICT),
+        (Contradiction("differs"), Code.CONFLICT),
         (InvalidAction("invalid", "unit", "is missing"), Code.USAGE),
         (SettingsError("unusable"), Code.USAGE),
         (PackError("a.yaml", "units", "none"), Code.FAILURE),

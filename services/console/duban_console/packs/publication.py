@@ -26,7 +26,7 @@ SOURCE = "duban/console"
 Published = PolicyPack | PublishedCalendar
 
 
-class Conflict(DubanError):
+class Contradiction(DubanError):
     """What is to be published contradicts what is published already."""
 
 
@@ -104,14 +104,14 @@ async def publish(
 
     Raises:
         PackError: a file that is no pack and no calendar, or breaks a law.
-        Conflict: a pack or calendar changed without a new version, or a pack whose calendar is not published.
+        Contradiction: a pack or calendar changed without a new version, or a pack whose calendar is not published.
     """
     loaded = [(path, load(path)) for path in paths]
     standing = await published(settings)
     notices = [document.notice for document in standing.values() if isinstance(document, PublishedCalendar)]
     missing = check_together(loaded, notices)
     if missing:
-        raise Conflict(f"the calendar {missing[0]} is not published: publish its file too")
+        raise Contradiction(f"the calendar {missing[0]} is not published: publish its file too")
     changes = [_change(path, document, standing.get(key_of(document))) for path, document in loaded]
     new = [document for (_, document), change in zip(loaded, changes, strict=True) if change.action == "publish"]
     # Calendars first: no pack is ever read before the calendar that it counts by.
@@ -126,12 +126,12 @@ def _change(path: Path, document: Published, standing: Published | None) -> Chan
         return Change(key_of(document), "unchanged", str(path))
     if standing is not None:
         if isinstance(document, PolicyPack):
-            raise Conflict(
+            raise Contradiction(
                 f"{path}: {document.ref} is published already and differs; give the changed pack a new version"
             )
         assert isinstance(standing, PublishedCalendar)
         if document.notice.version <= standing.notice.version:
-            raise Conflict(
+            raise Contradiction(
                 f"{path}: calendar {document.notice.id} is published as version {standing.notice.version}; "
                 "give the changed calendar a higher one"
             )
