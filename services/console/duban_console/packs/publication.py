@@ -31,7 +31,7 @@ class Contradiction(DubanError):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Publication:
     """What publishing a file does: its ``key`` on the topic, and whether it is there already."""
 
     key: str
@@ -99,7 +99,7 @@ async def published(settings: Settings) -> dict[str, Published]:
 
 async def publish(
     settings: Settings, publisher: Publisher, paths: Sequence[Path], at: datetime, *, dry_run: bool = False
-) -> list[Change]:
+) -> list[Publication]:
     """Publish the files that are not published yet, all or none; what was done with each.
 
     Raises:
@@ -121,9 +121,9 @@ async def publish(
     return changes
 
 
-def _change(path: Path, document: Published, standing: Published | None) -> Change:
+def _change(path: Path, document: Published, standing: Published | None) -> Publication:
     if standing == document:
-        return Change(key_of(document), "unchanged", str(path))
+        return Publication(key_of(document), "unchanged", str(path))
     if standing is not None:
         if isinstance(document, PolicyPack):
             raise Contradiction(
@@ -135,7 +135,7 @@ def _change(path: Path, document: Published, standing: Published | None) -> Chan
                 f"{path}: calendar {document.notice.id} is published as version {standing.notice.version}; "
                 "give the changed calendar a higher one"
             )
-    return Change(key_of(document), "publish", str(path))
+    return Publication(key_of(document), "publish", str(path))
 
 
 def _record(document: Published, at: datetime) -> Record:
