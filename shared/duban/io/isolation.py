@@ -14,7 +14,7 @@ O = TypeVar("O")  # noqa: E741
 
 
 @dataclass(frozen=True, slots=True)
-class Fault(Generic[I]):
+class Culprit(Generic[I]):
     """A message that broke the code: the message, the error, and how often it was tried."""
 
     item: I
@@ -34,7 +34,7 @@ class Isolation(Generic[I, O]):
     most_in_a_row: int
     in_a_row: int = field(default=0, init=False)
 
-    async def run(self, batch: Sequence[I]) -> tuple[list[O], list[Fault[I]]]:
+    async def run(self, batch: Sequence[I]) -> tuple[list[O], list[Culprit[I]]]:
         """What ``handle`` gave for the messages that it could handle, and the others.
 
         Raises:
@@ -42,11 +42,11 @@ class Isolation(Generic[I, O]):
             Exception: whatever ``handle`` raised that means a dependency is away.
         """
         results: list[O] = []
-        faults: list[Fault[I]] = []
-        await self._halve(batch, 1, results, faults)
-        return results, faults
+        culprits: list[Culprit[I]] = []
+        await self._halve(batch, 1, results, culprits)
+        return results, culprits
 
-    async def _halve(self, batch: Sequence[I], attempt: int, results: list[O], faults: list[Fault[I]]) -> None:
+    async def _halve(self, batch: Sequence[I], attempt: int, results: list[O], culprits: list[Culprit[I]]) -> None:
         if not batch:
             return
         try:
@@ -56,17 +56,17 @@ class Isolation(Generic[I, O]):
             if is_unavailable(error) or isinstance(error, HandlerBroken):
                 raise
             if len(batch) == 1:
-                self._set_aside(Fault(batch[0], error, attempt), faults)
+                self._set_aside(Culprit(batch[0], error, attempt), culprits)
                 return
             half = len(batch) // 2
-            await self._halve(batch[:half], attempt + 1, results, faults)
-            await self._halve(batch[half:], attempt + 1, results, faults)
+            await self._halve(batch[:half], attempt + 1, results, culprits)
+            await self._halve(batch[half:], attempt + 1, results, culprits)
 
-    def _set_aside(self, fault: Fault[I], faults: list[Fault[I]]) -> None:
+    def _set_aside(self, culprit: Culprit[I], culprits: list[Culprit[I]]) -> None:
         self.in_a_row += 1
         if self.in_a_row > self.most_in_a_row:
             raise HandlerBroken(
-                f"{self.in_a_row} messages in a row broke the handler, the last with {fault.error!r}: "
+                f"{self.in_a_row} messages in a row broke the handler, the last with {culprit.error!r}: "
                 "repair the code, then start again; nothing of this batch was given up"
-            ) from fault.error
-        faults.append(fault)
+            ) from culprit.error
+        culprits.append(culprit)
