@@ -87,7 +87,7 @@ TAKING: Final = (Reminded, Escalated, Measured, Approved)
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Warrant:
     """Why a measure is taken: the obligation that lapses, or the rule that was set off; whose it is, and since when."""
 
     name: str
@@ -98,8 +98,8 @@ class Ground:
     lapse_at: datetime
 
 
-def ground_of(event: Event, record: AnyRecord, rules: Rules) -> Ground:
-    """The ground of the measure that ``event`` takes, or releases."""
+def warrant_of(event: Event, record: AnyRecord, rules: Rules) -> Warrant:
+    """The warrant of the measure that ``event`` takes, or releases."""
     change = event.change
     assert isinstance(change, TAKING)
     part, level, lapse_at = None, 0, event.at
@@ -112,7 +112,7 @@ def ground_of(event: Event, record: AnyRecord, rules: Rules) -> Ground:
         name = change.ground
     title = rules.obligation(record, name).title if level > 0 else rules.measures[change.measure].title
     owner = change.owner or part or record.holder or rules.pack.office
-    return Ground(name, part, title.native, level, owner, lapse_at)
+    return Warrant(name, part, title.native, level, owner, lapse_at)
 
 
 def measure_taken(event: LedgerEvent, rules: Rules) -> MeasureTaken | None:
@@ -120,16 +120,16 @@ def measure_taken(event: LedgerEvent, rules: Rules) -> MeasureTaken | None:
     change, record = event.event.change, event.record
     if not isinstance(change, TAKING) or waits(change):
         return None
-    measure, ground = rules.measures[change.measure], ground_of(event.event, record, rules)
+    measure, warrant = rules.measures[change.measure], warrant_of(event.event, record, rules)
     return MeasureTaken(
         problem_id=record.id,
         version=event.event.version,
         kind=measure.kind,
         measure=measure.id,
-        owner=ground.owner,
-        level=ground.level,
-        obligation=ground.name,
-        part=ground.part,
+        owner=warrant.owner,
+        level=warrant.level,
+        obligation=warrant.name,
+        part=warrant.part,
         at=event.event.at,
         public=measure.public,
         number=record.number,
@@ -149,8 +149,8 @@ def notices_for(event: LedgerEvent, rules: Rules) -> list[Message[Notice]]:
         return []
     measure = rules.measures[change.measure]
     to = (str(measure.approval),) if waits(change) else (*change.to, *((PUBLIC,) if measure.public else ()))
-    ground = ground_of(event.event, event.record, rules)
-    return [_notice(event, change, ground, recipient, rules) for recipient in dict.fromkeys(to)]
+    warrant = warrant_of(event.event, event.record, rules)
+    return [_notice(event, change, warrant, recipient, rules) for recipient in dict.fromkeys(to)]
 
 
 def waits(change: Taking) -> bool:
@@ -158,7 +158,7 @@ def waits(change: Taking) -> bool:
     return isinstance(change, Escalated | Measured) and change.approval is not None
 
 
-def _notice(event: LedgerEvent, change: Taking, ground: Ground, recipient: str, rules: Rules) -> Message[Notice]:
+def _notice(event: LedgerEvent, change: Taking, warrant: Warrant, recipient: str, rules: Rules) -> Message[Notice]:
     record, at, version = event.record, event.event.at, event.event.version
     measure = rules.measures[change.measure]
     return Message(
@@ -175,31 +175,31 @@ def _notice(event: LedgerEvent, change: Taking, ground: Ground, recipient: str, 
             event=change.kind,
             measure=measure.id,
             measure_kind=measure.kind,
-            level=ground.level,
-            obligation=ground.name,
-            part=ground.part,
+            level=warrant.level,
+            obligation=warrant.name,
+            part=warrant.part,
             problem_id=record.id,
             number=record.number,
             title=record.title,
-            owner=ground.owner,
-            lapse_at=ground.lapse_at,
+            owner=warrant.owner,
+            lapse_at=warrant.lapse_at,
             public=measure.public and not waits(change),
-            text=_text(record, change, ground, rules),
+            text=_text(record, change, warrant, rules),
             issued_at=at,
         ),
     )
 
 
-def _text(record: AnyRecord, change: Taking, ground: Ground, rules: Rules) -> str:
+def _text(record: AnyRecord, change: Taking, warrant: Warrant, rules: Rules) -> str:
     """The template of the measure, filled in; instants in the local time of the pack."""
     measure = rules.measures[change.measure]
-    lapse = ground.lapse_at.astimezone(rules.zone)
+    lapse = warrant.lapse_at.astimezone(rules.zone)
     category = rules.categories.get(record.category) if isinstance(record, Problem) else None
     return measure.text.format(
         number=record.number,
         title=record.title,
-        unit=rules.units[ground.owner].title.native,
-        obligation=ground.title,
+        unit=rules.units[warrant.owner].title.native,
+        obligation=warrant.title,
         lapse=f"{lapse:%Y-%m-%d %H:%M}",
         lapse_date=f"{lapse:%Y-%m-%d}",
         measure=measure.title.native,

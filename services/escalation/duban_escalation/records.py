@@ -16,7 +16,7 @@ from duban.messages.records import AnyRecord, Event, Listing, Problem, Reward
 from duban.policy.model.ladder import Measure
 from duban.policy.model.listing import ListRule
 from duban.policy.rules import Rules
-from duban_escalation.measures import ENGINE, PUBLIC, SOURCE, TAKING, ground_of, waits
+from duban_escalation.measures import ENGINE, PUBLIC, SOURCE, TAKING, waits, warrant_of
 
 #: What is told of entries on lists and of rewards.
 TOLD: Final = (
@@ -56,7 +56,7 @@ def _lists(
 ) -> Iterator[Message[do.Command]]:
     of = record.enterprise if isinstance(record, Problem) else None
     if list_rule.of == "unit":
-        of = ground_of(event, record, rules).owner
+        of = warrant_of(event, record, rules).owner
     if of is not None:
         assert measure.ground is not None
         data = do.PutOnList(actor=ENGINE, list=list_rule.id, of=of, ground=measure.ground, cause=cause)
