@@ -21,7 +21,7 @@ from duban_cli.zones import Zones, zones
 from duban_console.action import action_message, new_entry, plain_name
 from duban_console.api.responses import as_json as jsonable
 from duban_console.ledger import Filters
-from duban_console.listings import Entry, Listed, entry_of, listed
+from duban_console.listings import Entry, NameCheck, entry_of, listed
 
 listing_app = typer.Typer(no_args_is_help=True, help="Lists such as a blacklist (黑名单): who stands on them, and why.")
 
@@ -60,7 +60,7 @@ async def check(
         raise typer.Exit(Code.LISTED)
 
 
-def _print(standing: Listed, shown_in: Zones) -> None:
+def _print(standing: NameCheck, shown_in: Zones) -> None:
     if standing.entries:
         out().print(_table(standing.entries, shown_in))
     word = "[red]stands on a list[/]" if standing.listed else "stands on no list"

@@ -35,7 +35,7 @@ class Entry(BaseModel):
     cause: Cause | None = None
 
 
-class Listed(BaseModel):
+class NameCheck(BaseModel):
     """Whether ``of`` stood on a list at an instant, and its entries: those in force, or all if all were wanted."""
 
     of: str
@@ -44,11 +44,11 @@ class Listed(BaseModel):
     entries: tuple[Entry, ...] = ()
 
 
-def listed(of: str, listings: Iterable[Listing], at: datetime, *, everything: bool = False) -> Listed:
+def listed(of: str, listings: Iterable[Listing], at: datetime, *, everything: bool = False) -> NameCheck:
     """What ``listings``, all of them of ``of``, say as of ``at``."""
     entries = [entry for listing in listings if (entry := entry_of(listing, at)) is not None]
     counting = [entry for entry in entries if entry.status is Status.LISTED]
-    return Listed(of=of, at=at, listed=bool(counting), entries=tuple(entries if everything else counting))
+    return NameCheck(of=of, at=at, listed=bool(counting), entries=tuple(entries if everything else counting))
 
 
 def entry_of(listing: Listing, at: datetime) -> Entry | None:

@@ -15,7 +15,7 @@ from duban_console.action import NewEntry, action_message, plain_name
 from duban_console.api.responses import SOURCE, Accepted, Decision, as_json
 from duban_console.api.submission import IdempotencyKey, Wait, command_id, sent
 from duban_console.ledger import Reading
-from duban_console.listings import Listed, listed
+from duban_console.listings import NameCheck, listed
 
 _OF = "The name, letter by letter after NFKC and without white space around it"
 _AT = "As of this instant, with its offset; now without it"
@@ -25,7 +25,7 @@ _ALL = "Also entries that do not count yet, and those that have ended"
 def serve_listings(app: FastAPI, reading: Reading, publisher: Publisher, clock: Clock) -> None:
     """Add the routes to ``app``."""
 
-    @app.get("/v1/listings", response_model=Listed, tags=["listings"])
+    @app.get("/v1/listings", response_model=NameCheck, tags=["listings"])
     async def listings(
         of: Annotated[str, Query(min_length=1, max_length=120, description=_OF)],
         jurisdiction: str | None = None,
