@@ -75,7 +75,7 @@ class Logged(BaseModel):
     hash: str
 
 
-class Opened(BaseModel):
+class OpenedContact(BaseModel):
     """The line of the log, and what was sealed."""
 
     logged: Logged
@@ -129,12 +129,12 @@ def add_custody(app: FastAPI, vault: Vault) -> None:
         of = await said(request, Because)
         return _answer(201, _logged(await reached(vault.refuse(_id(ask), of.by, of.reason), _AWAY)))
 
-    @app.post(_PATH + "/asks/{ask}/opening", status_code=201, response_model=Opened, **_described(By))
+    @app.post(_PATH + "/asks/{ask}/opening", status_code=201, response_model=OpenedContact, **_described(By))
     async def open_(ask: str, request: Request) -> JSONResponse:
         """The contact, once, to who asked, while the approval holds."""
         of = await said(request, By)
         line, contact = await reached(vault.open(_id(ask), of.by), _AWAY)
-        return _answer(201, Opened(logged=_logged(line), contact=contact))
+        return _answer(201, OpenedContact(logged=_logged(line), contact=contact))
 
     @app.post(f"{_PATH}/forgotten", status_code=201, response_model=Logged, **_described(About))
     async def forget(request: Request) -> JSONResponse:
