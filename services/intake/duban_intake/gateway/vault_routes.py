@@ -88,7 +88,7 @@ class Log(BaseModel):
     lines: list[Logged]
 
 
-class Verified(BaseModel):
+class LogVerification(BaseModel):
     """Whether the log is whole; note ``head`` elsewhere, and give it the next time."""
 
     whole: bool
@@ -150,7 +150,7 @@ def add_custody(app: FastAPI, vault: Vault) -> None:
     @app.get(f"{_PATH}/verification", tags=["vault"])
     async def verify(
         head: Annotated[list[str] | None, Query(description="A head noted earlier")] = None,
-    ) -> Verified:
+    ) -> LogVerification:
         """Whether the log is whole."""
         return _verified(await reached(vault.verify(head or ()), _AWAY))
 
@@ -172,8 +172,8 @@ def _logged(line: Line) -> Logged:
     return Logged(number=line.number, **asdict(line.act), previous=line.previous, hash=line.hash)
 
 
-def _verified(verdict: Verdict) -> Verified:
-    return Verified(
+def _verified(verdict: Verdict) -> LogVerification:
+    return LogVerification(
         whole=verdict.broken is None,
         lines=verdict.lines,
         head=verdict.head,
