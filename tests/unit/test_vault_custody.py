@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duban.messages.events import GENESIS, chained
-from duban_intake.vault.chain import Line, following, verdict
+from duban_intake.vault.chain import Line, audit, following
 from duban_intake.vault.custody import Act, Kind, illegal
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
@@ -91,10 +91,10 @@ LOG = written([ASKED, APPROVED, OPENED, FORGOTTEN])
 
 
 def test_a_log_as_it_was_written_is_whole_and_says_what_was_done() -> None:
-    found = verdict(LOG, [line.hash for line in LOG])
+    found = audit(LOG, [line.hash for line in LOG])
     assert (found.broken, found.lines, found.head) == (None, 4, LOG[-1].hash)
     assert [line.act for line in LOG] == [ASKED, APPROVED, OPENED, FORGOTTEN]
-    assert verdict([], [GENESIS]).broken is None
+    assert audit([], [GENESIS]).broken is None
 
 
 @given(st.data())
@@ -102,25 +102,25 @@ def test_a_line_changed_in_any_byte_breaks_the_chain_there(data: st.DataObject) 
     place = data.draw(st.integers(0, len(LOG) - 1))
     body = bytearray(LOG[place].body)
     body[data.draw(st.integers(0, len(body) - 1))] ^= data.draw(st.integers(1, 255))
-    assert verdict([*LOG[:place], replace(LOG[place], body=bytes(body)), *LOG[place + 1 :]]).broken == place + 1
+    assert audit([*LOG[:place], replace(LOG[place], body=bytes(body)), *LOG[place + 1 :]]).broken == place + 1
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_a_line_taken_out_breaks_the_chain_there(place: int) -> None:
-    assert verdict(LOG[:place] + LOG[place + 1 :]).broken == place + 1
+    assert audit(LOG[:place] + LOG[place + 1 :]).broken == place + 1
 
 
 def test_a_line_written_anew_with_its_own_hash_breaks_the_chain_after_it() -> None:
     forged = following(LOG[0], replace(APPROVED, by="zhao"))
-    assert verdict([LOG[0], forged, *LOG[2:]]).broken == 3
+    assert audit([LOG[0], forged, *LOG[2:]]).broken == 3
 
 
 def test_a_log_cut_off_or_written_anew_as_a_whole_shows_by_a_head_that_was_noted() -> None:
-    assert verdict(LOG[:2]).broken is None
-    assert verdict(LOG[:2], [LOG[3].hash]).broken == 3
+    assert audit(LOG[:2]).broken is None
+    assert audit(LOG[:2], [LOG[3].hash]).broken == 3
     anew = written([replace(ASKED, by="zhao"), APPROVED])
-    assert verdict(anew).broken is None
-    assert verdict(anew, [LOG[1].hash]).broken == 3
+    assert audit(anew).broken is None
+    assert audit(anew, [LOG[1].hash]).broken == 3
 
 
 @pytest.mark.parametrize(
@@ -129,13 +129,13 @@ def test_a_log_cut_off_or_written_anew_as_a_whole_shows_by_a_head_that_was_noted
      ([ASKED, APPROVED, OPENED, OPENED], 4)],
 )  # fmt: skip
 def test_a_chain_that_is_whole_but_skips_a_step_is_found(acts: list[Act], broken: int) -> None:
-    assert verdict(written(acts)).broken == broken
+    assert audit(written(acts)).broken == broken
 
 
 def test_an_opening_after_a_limit_that_has_changed_since_breaks_nothing() -> None:
-    assert verdict(written([ASKED, APPROVED, replace(OPENED, at=AT + timedelta(days=400))])).broken is None
+    assert audit(written([ASKED, APPROVED, replace(OPENED, at=AT + timedelta(days=400))])).broken is None
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"x", orjson.dumps({"kind": "flown"})])
 def test_a_line_that_the_vault_never_writes_is_found_though_its_hash_fits(body: bytes) -> None:
-    assert verdict([Line(1, body, GENESIS, chained(GENESIS, body))]).broken == 1
+    assert audit([Line(1, body, GENESIS, chained(GENESIS, body))]).broken == 1

@@ -146,14 +146,14 @@ async def verify(
 
     Example: duban vault verify --head 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     """
-    verdict = await _get(gateway, "verification", head=head or [])
+    audit = await _get(gateway, "verification", head=head or [])
     if as_json:
-        write_json(verdict)
-    if not verdict["whole"]:
-        fail(Code.FAILURE, f"line {verdict['broken']} of the log: {verdict['reason']}")
+        write_json(audit)
+    if not audit["whole"]:
+        fail(Code.FAILURE, f"line {audit['broken']} of the log: {audit['reason']}")
     if not as_json:
-        out().print(verdict["head"])
-    err().print(f"[green]✓[/] {verdict['lines']} lines, each follows on the one before it")
+        out().print(audit["head"])
+    err().print(f"[green]✓[/] {audit['lines']} lines, each follows on the one before it")
 
 
 @vault_app.command("forget")

@@ -19,7 +19,7 @@ from duban.io.faults import Faulty, only_json
 from duban_intake.domain import MOST_CHARACTERS
 from duban_intake.gateway.errors import reached
 from duban_intake.gateway.request import JSON, malformed
-from duban_intake.vault.chain import Line, Verdict
+from duban_intake.vault.chain import Audit, Line
 from duban_intake.vault.contact import Contact
 from duban_intake.vault.custody import Kind
 from duban_intake.vault.desk import Vault
@@ -172,13 +172,13 @@ def _logged(line: Line) -> Logged:
     return Logged(number=line.number, **asdict(line.act), previous=line.previous, hash=line.hash)
 
 
-def _verified(verdict: Verdict) -> LogVerification:
+def _verified(audit: Audit) -> LogVerification:
     return LogVerification(
-        whole=verdict.broken is None,
-        lines=verdict.lines,
-        head=verdict.head,
-        broken=verdict.broken,
-        reason=verdict.reason,
+        whole=audit.broken is None,
+        lines=audit.lines,
+        head=audit.head,
+        broken=audit.broken,
+        reason=audit.reason,
     )
 
 

@@ -37,7 +37,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Audit:
     """Whether the log is whole: its length, its head, and else the first line that is wrong and why."""
 
     lines: int
@@ -63,22 +63,22 @@ def following(last: Line | None, act: Act) -> Line:
     return Line(number, body, previous, chained(previous, body))
 
 
-def verdict(lines: Sequence[Line], noted: Iterable[str] = ()) -> Verdict:
+def audit(lines: Sequence[Line], noted: Iterable[str] = ()) -> Audit:
     """Whether ``lines`` are the log that was written, every step legal, and each head ``noted`` earlier still in it."""
     previous = GENESIS
     under: defaultdict[UUID | None, list[Act]] = defaultdict(list)
     for number, line in enumerate(lines, start=1):
         why = _wrong(line, number, previous, under)
         if why is not None:
-            return Verdict(len(lines), previous, number, why)
+            return Audit(len(lines), previous, number, why)
         under[line.act.ask].append(line.act)
         previous = line.hash
     known = {GENESIS, *(line.hash for line in lines)}
     lost = next((head for head in noted if head.lower() not in known), None)
     if lost is not None:
         say = f"no line has the hash {lost} that was noted earlier; the log was cut off or written anew"
-        return Verdict(len(lines), previous, len(lines) + 1, say)
-    return Verdict(len(lines), previous)
+        return Audit(len(lines), previous, len(lines) + 1, say)
+    return Audit(len(lines), previous)
 
 
 def _wrong(line: Line, number: int, previous: str, under: Mapping[UUID | None, Sequence[Act]]) -> str | None:

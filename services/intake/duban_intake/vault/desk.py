@@ -14,7 +14,7 @@ import structlog
 from duban.clock import Clock
 from duban.errors import DubanError
 from duban_intake.domain import Refusal, own_problem
-from duban_intake.vault.chain import Line, Verdict, verdict
+from duban_intake.vault.chain import Audit, Line, audit
 from duban_intake.vault.contact import Bound, Contact
 from duban_intake.vault.custody import Act, Kind, folded, illegal
 from duban_intake.vault.seal import Keyring, Sealed
@@ -168,9 +168,9 @@ class Vault:
         """Every line of the log, in order."""
         return await self._store.log()
 
-    async def verify(self, noted: Iterable[str] = ()) -> Verdict:
+    async def verify(self, noted: Iterable[str] = ()) -> Audit:
         """Whether the log is whole, and holds each head that was ``noted`` earlier."""
-        return verdict(await self._store.log(), noted)
+        return audit(await self._store.log(), noted)
 
     async def _decide(self, kind: Kind, ask: UUID, by: str, reason: str) -> Line:
         by = self._custodian(by)
