@@ -26,7 +26,7 @@ from duban_intake.memory import MemoryStore
 from duban_intake.store import SCHEMA, PostgresStore
 from duban_intake.vault.chain import Line
 from duban_intake.vault.contact import Bound, Contact
-from duban_intake.vault.custody import Kind
+from duban_intake.vault.custody import ActKind
 from duban_intake.vault.desk import Rules, Vault, VaultRefused
 from duban_intake.vault.memory import MemoryVault
 from duban_intake.vault.seal import Keyring, Unsealable
@@ -127,7 +127,7 @@ async def test_a_contact_comes_out_as_it_went_in_by_two_custodians_and_each_step
     assert await opened(vault) == WANG
     assert await opened(vault, OTHER) == ZHAO
     log = await vault.log()
-    assert [line.act.kind for line in log] == [Kind.ASKED, Kind.APPROVED, Kind.OPENED] * 2
+    assert [line.act.kind for line in log] == [ActKind.ASKED, ActKind.APPROVED, ActKind.OPENED] * 2
     assert [(line.act.by, line.act.id, line.act.at) for line in log[:3]] == [
         ("li", "42", AT), ("wang", "42", AT), ("li", "42", AT),
     ]  # fmt: skip
@@ -218,7 +218,7 @@ async def test_a_row_swapped_for_that_of_another_report_does_not_open_and_is_not
     await room.swap(own_problem("hotline", "42"), own_problem("hotline", "43"))
     with pytest.raises(Unsealable, match="sealed for another report"):
         await opened(vault)
-    assert [line.act.kind for line in await vault.log()] == [Kind.ASKED, Kind.APPROVED]
+    assert [line.act.kind for line in await vault.log()] == [ActKind.ASKED, ActKind.APPROVED]
 
 
 async def test_the_wrong_key_opens_nothing_and_the_old_one_beside_the_new_does(room: Room) -> None:
@@ -268,7 +268,7 @@ async def test_forgotten_stays_forgotten_and_the_log_stays_my_02d(room: Room) ->
         held = await session.held(own_problem("hotline", "42"))
     assert held is not None
     assert (held.sealed, held.forgotten_at, held.bound) == (None, AT, BOUND)
-    assert [line.act.kind for line in await vault.log()] == [Kind.ASKED, Kind.APPROVED, Kind.FORGOTTEN]
+    assert [line.act.kind for line in await vault.log()] == [ActKind.ASKED, ActKind.APPROVED, ActKind.FORGOTTEN]
     assert (await vault.verify()).broken is None
 
 

@@ -14,22 +14,22 @@ from hypothesis import strategies as st
 
 from duban.messages.events import GENESIS, chained
 from duban_intake.vault.chain import Line, audit, following
-from duban_intake.vault.custody import Act, Kind, illegal
+from duban_intake.vault.custody import Act, ActKind, illegal
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
 ASK = UUID(int=1)
 DAY = timedelta(hours=24)
 
 
-def act(kind: Kind, by: str, at: datetime = AT, ask: UUID | None = ASK, reason: str = "") -> Act:
+def act(kind: ActKind, by: str, at: datetime = AT, ask: UUID | None = ASK, reason: str = "") -> Act:
     return Act(kind, at, by, "hotline", "42", ask, reason)
 
 
-ASKED = act(Kind.ASKED, "li", reason="the reward")
-APPROVED = act(Kind.APPROVED, "wang")
-OPENED = act(Kind.OPENED, "li")
-REFUSED = act(Kind.REFUSED, "wang", reason="no")
-FORGOTTEN = act(Kind.FORGOTTEN, "wang", ask=None)
+ASKED = act(ActKind.ASKED, "li", reason="the reward")
+APPROVED = act(ActKind.APPROVED, "wang")
+OPENED = act(ActKind.OPENED, "li")
+REFUSED = act(ActKind.REFUSED, "wang", reason="no")
+FORGOTTEN = act(ActKind.FORGOTTEN, "wang", ask=None)
 
 
 def code(next_: Act, *before: Act) -> str | None:
@@ -45,12 +45,12 @@ def test_one_asks_another_approves_the_first_opens_my_02d() -> None:
 
 @pytest.mark.parametrize("name", ["li", "Li", " LI ", "ｌｉ"])
 def test_who_asked_cannot_approve_under_any_spelling_my_02d(name: str) -> None:
-    assert code(act(Kind.APPROVED, name), ASKED) == "same_person"
+    assert code(act(ActKind.APPROVED, name), ASKED) == "same_person"
 
 
 def test_nothing_opens_without_an_approval_nor_for_another_person() -> None:
     assert code(OPENED, ASKED) == "not_approved"
-    assert code(act(Kind.OPENED, "wang"), ASKED, APPROVED) == "other_person"
+    assert code(act(ActKind.OPENED, "wang"), ASKED, APPROVED) == "other_person"
 
 
 def test_an_ask_opens_once() -> None:
@@ -66,18 +66,18 @@ def test_a_refusal_ends_an_ask_even_an_approved_one() -> None:
 
 
 def test_an_ask_is_approved_once_so_that_no_second_approval_moves_the_limit() -> None:
-    assert code(act(Kind.APPROVED, "zhao"), ASKED, APPROVED) == "already_approved"
+    assert code(act(ActKind.APPROVED, "zhao"), ASKED, APPROVED) == "already_approved"
 
 
-@pytest.mark.parametrize("kind", [Kind.APPROVED, Kind.REFUSED, Kind.OPENED])
-def test_what_nobody_asked_for_is_unknown(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [ActKind.APPROVED, ActKind.REFUSED, ActKind.OPENED])
+def test_what_nobody_asked_for_is_unknown(kind: ActKind) -> None:
     assert code(act(kind, "wang")) == "unknown_ask"
 
 
 @pytest.mark.parametrize(("late", "expected"), [(-1, None), (0, None), (1, "too_late")])
 def test_an_approval_holds_up_to_its_limit_and_not_a_microsecond_longer(late: int, expected: str | None) -> None:
     at = AT + DAY + timedelta(microseconds=late)
-    assert code(act(Kind.OPENED, "li", at), ASKED, APPROVED) == expected
+    assert code(act(ActKind.OPENED, "li", at), ASKED, APPROVED) == expected
 
 
 def written(acts: Sequence[Act]) -> list[Line]:

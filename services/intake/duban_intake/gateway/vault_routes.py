@@ -21,7 +21,7 @@ from duban_intake.gateway.errors import reached
 from duban_intake.gateway.request import JSON, malformed
 from duban_intake.vault.chain import Audit, Line
 from duban_intake.vault.contact import Contact
-from duban_intake.vault.custody import Kind
+from duban_intake.vault.custody import ActKind
 from duban_intake.vault.desk import Vault
 
 B = TypeVar("B", bound=BaseModel)
@@ -64,7 +64,7 @@ class Logged(BaseModel):
     """One line of the log: the act by the same names as in the vault, and the hashes that chain it."""
 
     number: int
-    kind: Kind
+    kind: ActKind
     at: AwareDatetime
     by: str
     source: str

@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 
 from duban.messages.events import GENESIS, chained
-from duban_intake.vault.custody import Act, Kind, illegal
+from duban_intake.vault.custody import Act, ActKind, illegal
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Line:
         fields = orjson.loads(self.body)
         ask = UUID(fields["ask"]) if fields["ask"] else None
         at = datetime.fromisoformat(fields["at"])
-        return Act(Kind(fields["kind"]), at, fields["by"], fields["source"], fields["id"], ask, fields["reason"])
+        return Act(ActKind(fields["kind"]), at, fields["by"], fields["source"], fields["id"], ask, fields["reason"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from uuid import UUID
 from duban_intake.domain import Refusal
 
 
-class Kind(StrEnum):
+class ActKind(StrEnum):
     """What a custodian did."""
 
     ASKED = "asked"  #: wants to know who reported, and says why
@@ -26,7 +26,7 @@ class Kind(StrEnum):
 class Act:
     """One line of the log: what ``by`` did about the report (``source``, ``id``), under which ask, and why."""
 
-    kind: Kind
+    kind: ActKind
     at: datetime
     by: str
     source: str
@@ -40,18 +40,18 @@ def illegal(act: Act, before: Sequence[Act], limit: timedelta | None) -> Refusal
 
     ``limit``: how long an approval holds; None for ever.
     """
-    if act.kind in (Kind.ASKED, Kind.FORGOTTEN):
+    if act.kind in (ActKind.ASKED, ActKind.FORGOTTEN):
         return None
     done = {earlier.kind: earlier for earlier in before}
-    ask, approved = done.get(Kind.ASKED), done.get(Kind.APPROVED)
+    ask, approved = done.get(ActKind.ASKED), done.get(ActKind.APPROVED)
     if ask is None:
         return Refusal("unknown_ask", f"there is no ask {act.ask}; `duban vault log` lists them")
-    for kind in (Kind.REFUSED, Kind.OPENED):
+    for kind in (ActKind.REFUSED, ActKind.OPENED):
         if kind in done:
             return Refusal(f"already_{kind}", f"the ask {act.ask} was {kind} by {done[kind].by}; ask anew")
-    if act.kind is Kind.APPROVED:
+    if act.kind is ActKind.APPROVED:
         return _not_approved(act, ask, approved)
-    return _not_opened(act, ask, approved, limit) if act.kind is Kind.OPENED else None
+    return _not_opened(act, ask, approved, limit) if act.kind is ActKind.OPENED else None
 
 
 def _not_approved(act: Act, ask: Act, approved: Act | None) -> Refusal | None:

@@ -16,7 +16,7 @@ from duban.errors import DubanError
 from duban_intake.domain import Refusal, own_problem
 from duban_intake.vault.chain import Audit, Line, audit
 from duban_intake.vault.contact import Bound, Contact
-from duban_intake.vault.custody import Act, Kind, folded, illegal
+from duban_intake.vault.custody import Act, ActKind, folded, illegal
 from duban_intake.vault.seal import Keyring, Sealed
 
 _log = structlog.get_logger(__name__)
@@ -126,7 +126,7 @@ class Vault:
 
     async def ask(self, source: str, report_id: str, by: str, reason: str) -> Line:
         """Ask to open the contact of a report; the line of the log names the ask."""
-        act = Act(Kind.ASKED, self._clock.now(), self._custodian(by), source, report_id, uuid4(), reason)
+        act = Act(ActKind.ASKED, self._clock.now(), self._custodian(by), source, report_id, uuid4(), reason)
         async with self._store.session() as session:
             await self._sealed(session, source, report_id)
             line = await session.append(act)
@@ -134,17 +134,17 @@ class Vault:
 
     async def approve(self, ask: UUID, by: str) -> Line:
         """Agree to an ask; never who asked."""
-        return await self._decide(Kind.APPROVED, ask, by, "")
+        return await self._decide(ActKind.APPROVED, ask, by, "")
 
     async def refuse(self, ask: UUID, by: str, reason: str) -> Line:
         """End an ask, which may have been approved but not opened."""
-        return await self._decide(Kind.REFUSED, ask, by, reason)
+        return await self._decide(ActKind.REFUSED, ask, by, reason)
 
     async def open(self, ask: UUID, by: str) -> tuple[Line, Contact]:
         """The contact, once, to who asked; in the log before anybody sees it. What does not open is not logged."""
         by, keyring = self._custodian(by), self._keys()
         async with self._store.session() as session:
-            act = await self._next(session, Kind.OPENED, ask, by, "")
+            act = await self._next(session, ActKind.OPENED, ask, by, "")
             bound, sealed = await self._sealed(session, act.source, act.id)
             contact = keyring.unseal(sealed, bound)
             line = await session.append(act)
@@ -152,7 +152,7 @@ class Vault:
 
     async def forget(self, source: str, report_id: str, by: str, reason: str) -> Line:
         """Destroy the data key of a report's contact: nobody opens it again, whatever keys they hold."""
-        act = Act(Kind.FORGOTTEN, self._clock.now(), self._custodian(by), source, report_id, None, reason)
+        act = Act(ActKind.FORGOTTEN, self._clock.now(), self._custodian(by), source, report_id, None, reason)
         key = own_problem(source, report_id)
         async with self._store.session() as session:
             held = await session.held(key)
@@ -172,13 +172,13 @@ class Vault:
         """Whether the log is whole, and holds each head that was ``noted`` earlier."""
         return audit(await self._store.log(), noted)
 
-    async def _decide(self, kind: Kind, ask: UUID, by: str, reason: str) -> Line:
+    async def _decide(self, kind: ActKind, ask: UUID, by: str, reason: str) -> Line:
         by = self._custodian(by)
         async with self._store.session() as session:
             line = await session.append(await self._next(session, kind, ask, by, reason))
         return _told(line)
 
-    async def _next(self, session: Session, kind: Kind, ask: UUID, by: str, reason: str) -> Act:
+    async def _next(self, session: Session, kind: ActKind, ask: UUID, by: str, reason: str) -> Act:
         """The act that follows under ``ask``."""
         before = await session.history(ask)
         source, report_id = (before[0].source, before[0].id) if before else ("", "")
