@@ -27,7 +27,7 @@ from duban_intake.store import SCHEMA, PostgresStore
 from duban_intake.vault.chain import Line
 from duban_intake.vault.contact import Bound, Contact
 from duban_intake.vault.custody import ActKind
-from duban_intake.vault.desk import Rules, Vault, VaultRefused
+from duban_intake.vault.desk import DeskSettings, Vault, VaultRefused
 from duban_intake.vault.memory import MemoryVault
 from duban_intake.vault.seal import Keyring, Unsealable
 from duban_intake.vault.store import PostgresVault
@@ -55,7 +55,7 @@ class Room:
     clock: DrivenClock
 
     def vault(self, *keys: int, custodians: frozenset[str] = frozenset({"li", "wang"})) -> Vault:
-        return Vault(self.store, self.clock, Rules(keyring(*(keys or (1,))), custodians, timedelta(hours=24)))
+        return Vault(self.store, self.clock, DeskSettings(keyring(*(keys or (1,))), custodians, timedelta(hours=24)))
 
     async def swap(self, key: UUID, other: UUID) -> None:
         """Put what is sealed of ``other`` into the row of ``key``, behind the vault's back."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pydantic import Field, SecretStr, field_validator
 
 from duban.io.settings import Settings
-from duban_intake.vault.desk import Rules, custodians
+from duban_intake.vault.desk import DeskSettings, custodians
 from duban_intake.vault.seal import Keyring
 
 
@@ -45,7 +45,7 @@ class GatewaySettings(Settings):
         custodians(names)
         return names
 
-    def vault_rules(self) -> Rules:
+    def vault_rules(self) -> DeskSettings:
         """What the vault goes by."""
         keyring = Keyring.parse(self.vault_key.get_secret_value()) if self.vault_key else None
-        return Rules(keyring, custodians(self.vault_custodians), timedelta(hours=self.vault_open_hours))
+        return DeskSettings(keyring, custodians(self.vault_custodians), timedelta(hours=self.vault_open_hours))

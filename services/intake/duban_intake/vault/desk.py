@@ -88,7 +88,7 @@ class Store(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class DeskSettings:
     """What the environment says: the keys, who may ask and approve, and how long an approval holds."""
 
     keyring: Keyring | None = None
@@ -99,7 +99,7 @@ class Rules:
 class Vault:
     """Keeps contacts and opens them; each step raises VaultRefused where it may not be taken."""
 
-    def __init__(self, store: Store, clock: Clock, rules: Rules) -> None:
+    def __init__(self, store: Store, clock: Clock, rules: DeskSettings) -> None:
         self._store = store
         self._clock = clock
         self._rules = rules
