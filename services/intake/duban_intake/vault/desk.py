@@ -74,7 +74,7 @@ class Session(Protocol):
         """Destroy what is sealed of ``key``; the row stays."""
 
 
-class Store(Protocol):
+class VaultStore(Protocol):
     """What the vault remembers."""
 
     async def keep(self, held: Held) -> Held:
@@ -99,7 +99,7 @@ class DeskSettings:
 class Vault:
     """Keeps contacts and opens them; each step raises VaultRefused where it may not be taken."""
 
-    def __init__(self, store: Store, clock: Clock, rules: DeskSettings) -> None:
+    def __init__(self, store: VaultStore, clock: Clock, rules: DeskSettings) -> None:
         self._store = store
         self._clock = clock
         self._rules = rules
