@@ -38,7 +38,7 @@ S = TypeVar("S", bound=Settings)
 _log = structlog.get_logger(__name__)
 
 
-class Part(Protocol):
+class Component(Protocol):
     """Something that runs until it is stopped: a runner, a sweep, a deliverer, an HTTP server."""
 
     async def run(self) -> None: ...
@@ -56,7 +56,7 @@ class Shell(Generic[S]):
         self.publisher = publisher
         self.health = health
         self._pool = pool
-        self._parts: list[Part] = []
+        self._parts: list[Component] = []
         self._background: list[Callable[[], Awaitable[None]]] = []
         self._stopping = asyncio.Event()
 
@@ -80,7 +80,7 @@ class Shell(Generic[S]):
         self.run(runner)
         return runner
 
-    def run(self, part: Part) -> None:
+    def run(self, part: Component) -> None:
         """Run ``part`` with the service, and stop it with the service."""
         self._parts.append(part)
 
