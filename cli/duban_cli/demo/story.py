@@ -21,7 +21,7 @@ from duban.errors import DubanError
 from duban.messages.commands import COMMANDS, Approve, Command, Withhold
 from duban.messages.envelope import Message, first_fault
 from duban.messages.handle import handle_of
-from duban.messages.report import Name, Part, Report, Reporter
+from duban.messages.report import Frozen, Name, Report, Reporter
 from duban.policy.loader import SAFE
 from duban_cli.demo.observation import Seen
 from duban_cli.demo.story_entry import Act, Expected, LocalTime, Opened, Owed, Routine, Told, said_by, sealed, utc
@@ -86,7 +86,7 @@ class Acted:
 Entry = Reported | Acted
 
 
-class Story(Part):
+class Story(Frozen):
     """Reports, duties and acts of one city between ``begins`` and ``ends``; what is expected holds at the end.
 
     ``pack`` and ``calendar`` are files, from where the story lies; without a calendar it is the one that comes with

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 
 from duban.calendar import Within
 from duban.messages.commands import COMMANDS
-from duban.messages.report import Identity, Location, Name, Part
+from duban.messages.report import Frozen, Identity, Location, Name
 from duban_intake.domain import own_problem
 
 
@@ -34,7 +34,7 @@ LocalTime = Annotated[datetime, AfterValidator(unzoned)]
 Point = Annotated[Location, BeforeValidator(_point)]
 
 
-class Act(Part):
+class Act(Frozen):
     """What a unit does. Fields beyond these are the command's own; its times are wall-clock times too.
 
     ``evidence`` is a list of statements: each is sealed as a data URI with its SHA-256. ``refused`` is the code with
@@ -58,7 +58,7 @@ class Act(Part):
         return self
 
 
-class Expected(Part):
+class Expected(Frozen):
     """What must have become of a report when the story ends.
 
     ``lapsed`` names the obligations that were missed; ``measures``, where given, all that were taken, in order.
@@ -79,7 +79,7 @@ class Expected(Part):
         return self
 
 
-class Told(Part):
+class Told(Frozen):
     """A report as the story tells it, with the acts that follow and the end that is expected."""
 
     at: LocalTime
@@ -110,7 +110,7 @@ class Told(Part):
         return own_problem(self.source, self.id)
 
 
-class Ended(Part):
+class Ended(Frozen):
     """What must have become of a duty, an entry on a list or a reward when the story ends; ``lapsed``: it was late."""
 
     outcome: Literal["submitted", "open", "noticed", "contested", "listed", "delisted", "owed", "awarded", "settled"]
@@ -118,7 +118,7 @@ class Ended(Part):
     measures: tuple[str, ...] | None = None
 
 
-class Owed(Part):
+class Owed(Frozen):
     """A duty that the calendar opens for a unit, what the unit did about it, and the end that is expected."""
 
     duty: Name
@@ -138,7 +138,7 @@ class Owed(Part):
         return f"{self.duty}/{self.unit}/{self.opens:%Y-%m-%d}"
 
 
-class Opened(Part):
+class Opened(Frozen):
     """What a measure opened because of a report: a duty, an entry on a list, a reward, by its id in the pack.
 
     ``of`` says whose it is, where a measure opened several: the unit, the enterprise, the handle.
@@ -162,7 +162,7 @@ class Opened(Part):
         return f"{self.record}{f'/{self.of}' if self.of else ''} because of {self.because}"
 
 
-class Routine(Part):
+class Routine(Frozen):
     """What ``units``, or all who owe it, submit unless it is told apart: so long ``after`` each opening, or ``at``.
 
     ``evidence`` is a list of statements, as in an act.

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from duban.messages.commands import Cause, RectificationPlan
-from duban.messages.report import Evidence, Filed, Part
+from duban.messages.report import Evidence, Filed, Frozen
 
 
-class Registered(Part):
+class Registered(Frozen):
     """The problem stands in the ledger, with its number and the pack it will live under."""
 
     kind: Literal["registered"] = "registered"
@@ -20,20 +20,20 @@ class Registered(Part):
     filed: Filed
 
 
-class Attached(Part):
+class Attached(Frozen):
     """A near-duplicate report was added."""
 
     kind: Literal["attached"] = "attached"
     filed: Filed
 
 
-class Rejected(Part):
+class Rejected(Frozen):
     """The problem was closed without handling."""
 
     kind: Literal["rejected"] = "rejected"
 
 
-class Dispatched(Part):
+class Dispatched(Frozen):
     """The problem was given to a lead unit, by the clause cited."""
 
     kind: Literal["dispatched"] = "dispatched"
@@ -42,13 +42,13 @@ class Dispatched(Part):
     clause: str = ""
 
 
-class Acknowledged(Part):
+class Acknowledged(Frozen):
     """The lead unit has it."""
 
     kind: Literal["acknowledged"] = "acknowledged"
 
 
-class HandedBack(Part):
+class HandedBack(Frozen):
     """The lead unit returned it to the office; the overall limit runs on."""
 
     kind: Literal["handed_back"] = "handed_back"
@@ -57,27 +57,27 @@ class HandedBack(Part):
     evidence: tuple[Evidence, ...] = ()
 
 
-class Planned(Part):
+class Planned(Frozen):
     """A rectification plan was filed."""
 
     kind: Literal["planned"] = "planned"
     plan: RectificationPlan
 
 
-class PlanProposed(Part):
+class PlanProposed(Frozen):
     """A change of the filed plan was asked for; the filed one holds until it is approved."""
 
     kind: Literal["plan_proposed"] = "plan_proposed"
     plan: RectificationPlan
 
 
-class PlanRefused(Part):
+class PlanRefused(Frozen):
     """The change of the plan was refused; the filed one holds."""
 
     kind: Literal["plan_refused"] = "plan_refused"
 
 
-class MilestoneReached(Part):
+class MilestoneReached(Frozen):
     """The next milestone of the plan was reached."""
 
     kind: Literal["milestone_reached"] = "milestone_reached"
@@ -85,14 +85,14 @@ class MilestoneReached(Part):
     evidence: tuple[Evidence, ...] = ()
 
 
-class Reviewed(Part):
+class Reviewed(Frozen):
     """A long-term rectification was reviewed and goes on."""
 
     kind: Literal["reviewed"] = "reviewed"
     evidence: tuple[Evidence, ...] = ()
 
 
-class PartFinished(Part):
+class PartFinished(Frozen):
     """A co-unit has done its part."""
 
     kind: Literal["part_finished"] = "part_finished"
@@ -100,41 +100,41 @@ class PartFinished(Part):
     evidence: tuple[Evidence, ...] = ()
 
 
-class ExtensionAsked(Part):
+class ExtensionAsked(Frozen):
     """More time was asked for on one obligation."""
 
     kind: Literal["extension_asked"] = "extension_asked"
     obligation: str
 
 
-class Extended(Part):
+class Extended(Frozen):
     """The extension was granted; the limit moves, and the extension is counted."""
 
     kind: Literal["extended"] = "extended"
     obligation: str
 
 
-class ExtensionDenied(Part):
+class ExtensionDenied(Frozen):
     """The extension was denied; the limit stands."""
 
     kind: Literal["extension_denied"] = "extension_denied"
     obligation: str
 
 
-class Paused(Part):
+class Paused(Frozen):
     """The clock stands still, on the ground named."""
 
     kind: Literal["paused"] = "paused"
     ground: str
 
 
-class Resumed(Part):
+class Resumed(Frozen):
     """The clock runs on; limits move by the time it stood."""
 
     kind: Literal["resumed"] = "resumed"
 
 
-class Flagged(Part):
+class Flagged(Frozen):
     """The problem was marked, and units were joined to it."""
 
     kind: Literal["flagged"] = "flagged"
@@ -142,14 +142,14 @@ class Flagged(Part):
     co_units: tuple[str, ...] = ()
 
 
-class Unflagged(Part):
+class Unflagged(Frozen):
     """A flag was taken off."""
 
     kind: Literal["unflagged"] = "unflagged"
     flag: str
 
 
-class Sponsored(Part):
+class Sponsored(Frozen):
     """A leader took the problem, and a unit was paired with its handler."""
 
     kind: Literal["sponsored"] = "sponsored"
@@ -157,7 +157,7 @@ class Sponsored(Part):
     pair: str | None = None
 
 
-class Referred(Part):
+class Referred(Frozen):
     """The problem was referred to another body, which owes a receipt."""
 
     kind: Literal["referred"] = "referred"
@@ -166,14 +166,14 @@ class Referred(Part):
     evidence: tuple[Evidence, ...] = ()
 
 
-class Received(Part):
+class Received(Frozen):
     """The body that it was referred to has it."""
 
     kind: Literal["received"] = "received"
     unit: str
 
 
-class Replied(Part):
+class Replied(Frozen):
     """A reporter was told what became of the report."""
 
     kind: Literal["replied"] = "replied"
@@ -182,14 +182,14 @@ class Replied(Part):
     text: str
 
 
-class Rated(Part):
+class Rated(Frozen):
     """A reporter's satisfaction was recorded."""
 
     kind: Literal["rated"] = "rated"
     satisfied: bool
 
 
-class Checked(Part):
+class Checked(Frozen):
     """A check of the strike-off gate was signed."""
 
     kind: Literal["checked"] = "checked"
@@ -198,7 +198,7 @@ class Checked(Part):
     evidence: tuple[Evidence, ...] = ()
 
 
-class LookedBack(Part):
+class LookedBack(Frozen):
     """The look-back was made, with its verdicts."""
 
     kind: Literal["looked_back"] = "looked_back"
@@ -208,14 +208,14 @@ class LookedBack(Part):
     evidence: tuple[Evidence, ...] = ()
 
 
-class Rebounded(Part):
+class Rebounded(Frozen):
     """The problem has come back after strike-off; its ladders begin higher by ``raised`` levels."""
 
     kind: Literal["rebounded"] = "rebounded"
     raised: int
 
 
-class Measured(Part):
+class Measured(Frozen):
     """A measure was taken at once because of what happened, not because of a deadline; ``ground`` is the rule.
 
     Where ``approval`` names a unit, nobody else is told before that unit has approved.
@@ -229,7 +229,7 @@ class Measured(Part):
     approval: str | None = None
 
 
-class Approved(Part):
+class Approved(Frozen):
     """A measure that had waited for approval was released; ``version`` is the event that took it, on what ground."""
 
     kind: Literal["approved"] = "approved"
@@ -243,7 +243,7 @@ class Approved(Part):
     lapse_at: AwareDatetime | None = None
 
 
-class Withheld(Part):
+class Withheld(Frozen):
     """A measure that had waited for approval was not released; ``version`` is the event that took it."""
 
     kind: Literal["withheld"] = "withheld"
@@ -251,7 +251,7 @@ class Withheld(Part):
     measure: str
 
 
-class Opened(Part):
+class Opened(Frozen):
     """A duty was opened for a unit: for the period that begins then, or because of a problem."""
 
     kind: Literal["opened"] = "opened"
@@ -265,7 +265,7 @@ class Opened(Part):
     cause: Cause | None = None
 
 
-class Noticed(Part):
+class Noticed(Frozen):
     """Somebody was told that it is to stand on a list: on which, kept by whom, on what ground, and what that bars."""
 
     kind: Literal["noticed"] = "noticed"
@@ -283,13 +283,13 @@ class Noticed(Part):
     evidence: tuple[Evidence, ...] = ()
 
 
-class Listed(Part):
+class Listed(Frozen):
     """It stands on the list from now on."""
 
     kind: Literal["listed"] = "listed"
 
 
-class Appealed(Part):
+class Appealed(Frozen):
     """It has answered, and awaits a decision."""
 
     kind: Literal["appealed"] = "appealed"
@@ -297,32 +297,32 @@ class Appealed(Part):
     evidence: tuple[Evidence, ...] = ()
 
 
-class AppealUpheld(Part):
+class AppealUpheld(Frozen):
     """The appeal was right: the entry is off the list."""
 
     kind: Literal["appeal_upheld"] = "appeal_upheld"
 
 
-class AppealDismissed(Part):
+class AppealDismissed(Frozen):
     """The appeal was not right: the entry stands."""
 
     kind: Literal["appeal_dismissed"] = "appeal_dismissed"
 
 
-class Exited(Part):
+class Exited(Frozen):
     """It has made good and is off the list before the end of the term."""
 
     kind: Literal["exited"] = "exited"
     evidence: tuple[Evidence, ...] = ()
 
 
-class Expired(Part):
+class Expired(Frozen):
     """The term of an entry is over, or nobody has collected a reward in time."""
 
     kind: Literal["expired"] = "expired"
 
 
-class RewardOwed(Part):
+class RewardOwed(Frozen):
     """A report proved true, and a reward is owed for it: in which class, to whom, and which unit fixes it."""
 
     kind: Literal["reward_owed"] = "reward_owed"
@@ -337,27 +337,27 @@ class RewardOwed(Part):
     worker: str | None = None
 
 
-class Awarded(Part):
+class Awarded(Frozen):
     """The amount of the reward is fixed, in whole units of the pack's currency."""
 
     kind: Literal["awarded"] = "awarded"
     amount: int
 
 
-class Declined(Part):
+class Declined(Frozen):
     """The reward is not granted."""
 
     kind: Literal["declined"] = "declined"
 
 
-class Collected(Part):
+class Collected(Frozen):
     """The reward was paid out, by this unit."""
 
     kind: Literal["collected"] = "collected"
     unit: str
 
 
-class Progressed(Part):
+class Progressed(Frozen):
     """The unit said how far it is."""
 
     kind: Literal["progressed"] = "progressed"
@@ -365,7 +365,7 @@ class Progressed(Part):
     evidence: tuple[Evidence, ...] = ()
 
 
-class Completed(Part):
+class Completed(Frozen):
     """The unit has put it right, citing these items of the catalogue of enforcement."""
 
     kind: Literal["completed"] = "completed"
@@ -374,33 +374,33 @@ class Completed(Part):
     items: tuple[str, ...] = ()
 
 
-class Verified(Part):
+class Verified(Frozen):
     """A reviewer passed the work."""
 
     kind: Literal["verified"] = "verified"
     evidence: tuple[Evidence, ...] = ()
 
 
-class SentBack(Part):
+class SentBack(Frozen):
     """A reviewer did not pass the work; it is underway again."""
 
     kind: Literal["sent_back"] = "sent_back"
     evidence: tuple[Evidence, ...] = ()
 
 
-class StruckOff(Part):
+class StruckOff(Frozen):
     """The problem was struck off the ledger."""
 
     kind: Literal["struck_off"] = "struck_off"
 
 
-class Reopened(Part):
+class Reopened(Frozen):
     """A closed problem was taken up again."""
 
     kind: Literal["reopened"] = "reopened"
 
 
-class Reminded(Part):
+class Reminded(Frozen):
     """A reminder went out before the deadline; nothing has lapsed. ``part``: the unit that owes it for itself."""
 
     kind: Literal["reminded"] = "reminded"
@@ -415,7 +415,7 @@ class Reminded(Part):
     owner: str = ""
 
 
-class Escalated(Part):
+class Escalated(Frozen):
     """A deadline has lapsed and a measure of the ladder was taken against its owner.
 
     ``part`` is the unit that owes it for itself, where several do: a co-unit, or a body that was referred to.
@@ -435,7 +435,7 @@ class Escalated(Part):
     approval: str | None = None
 
 
-class Recomputed(Part):
+class Recomputed(Frozen):
     """The deadlines were evaluated against a newer calendar."""
 
     kind: Literal["recomputed"] = "recomputed"

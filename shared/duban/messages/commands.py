@@ -9,20 +9,20 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from duban.messages.envelope import Payload
-from duban.messages.report import Evidence, Filed, Name, Part, Prose
+from duban.messages.report import Evidence, Filed, Frozen, Name, Prose
 
 #: The unit under which the services themselves act.
 ENGINE = "duban"
 
 
-class Actor(Part):
+class Actor(Frozen):
     """Who acts: a unit, and the person in it where one is named."""
 
     unit: Name
     person: Name | None = None
 
 
-class Cause(Part):
+class Cause(Frozen):
     """The event of a problem that opens another record: a measure that was taken, under the pack of that problem."""
 
     problem_id: UUID
@@ -100,14 +100,14 @@ class Rectification(StrEnum):
     LONGTERM = "longterm"  #: reviewed again and again until strike-off
 
 
-class Milestone(Part):
+class Milestone(Frozen):
     """A stage of a plan (阶段性目标), and until when it is reached."""
 
     title: Prose
     due_at: AwareDatetime
 
 
-class RectificationPlan(Part):
+class RectificationPlan(Frozen):
     """How the unit will put it right: who, to what target, by which measures, until when, in which stages."""
 
     person: Name

@@ -14,11 +14,11 @@ from pydantic import AwareDatetime, Field, TypeAdapter
 
 from duban.messages import changes as c
 from duban.messages.commands import Actor, Cause, RectificationPlan
-from duban.messages.report import Location, Part
+from duban.messages.report import Frozen, Location
 from duban.moves import STAGE, Kind, Occasion, Stage, Status
 
 
-class Mark(Part):
+class Mark(Frozen):
     """When a kind of event last happened to the record, as which version, and how often so far."""
 
     at: AwareDatetime
@@ -26,28 +26,28 @@ class Mark(Part):
     times: int = 1
 
 
-class Referral(Part):
+class Referral(Frozen):
     """When the problem was referred to a body, and when that body confirmed the receipt, if it has."""
 
     referred: Mark
     received: Mark | None = None
 
 
-class Span(Part):
+class Span(Frozen):
     """A stretch of time in which the clock stood still."""
 
     from_at: AwareDatetime
     to_at: AwareDatetime
 
 
-class ReportRef(Part):
+class ReportRef(Frozen):
     """A report by its source and id."""
 
     source: str
     id: str
 
 
-class Waiting(Part):
+class Waiting(Frozen):
     """A measure that was taken and waits for approval, with the ground on which it was: whose, and which."""
 
     measure: str
@@ -59,7 +59,7 @@ class Waiting(Part):
     lapse_at: AwareDatetime | None = None
 
 
-class Climb(Part):
+class Climb(Frozen):
     """How far the ladder of an obligation has been climbed in its latest generation, and how often it lapsed in all."""
 
     obligation: str
@@ -69,7 +69,7 @@ class Climb(Part):
     lapses: int = 0
 
 
-class Deadline(Part):
+class Deadline(Frozen):
     """The next thing that falls due for one obligation: at ``due_at`` the measure of ``level`` is taken.
 
     ``part`` is the unit that owes it for itself, where several do: a co-unit, or a body that was referred to.
@@ -94,7 +94,7 @@ def in_words(obligation: str, part: str | None) -> str:
     return f"{obligation}/{part}" if part else obligation
 
 
-class LedgerRecord(Part):
+class LedgerRecord(Frozen):
     """What every record of the ledger carries, of whatever kind."""
 
     id: UUID
@@ -297,7 +297,7 @@ def record_from_json(state: str | bytes) -> AnyRecord:
 BEGINNINGS: Final = ("registered", "opened", "noticed", "reward_owed")
 
 
-class Event(Part):
+class Event(Frozen):
     """One entry of the ledger: what happened, when, by whom, why, and by which command.
 
     ``problem_id`` is the id of the record, of whatever kind.

@@ -16,20 +16,20 @@ Prose = Annotated[str, Field(max_length=8000, pattern=r"^[^\x00]*$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Part(BaseModel):
+class Frozen(BaseModel):
     """A frozen part of a message, strict about fields it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Location(Part):
+class Location(Frozen):
     """A point on the earth, WGS 84, degrees."""
 
     latitude: float = Field(ge=-90, le=90, allow_inf_nan=False)
     longitude: float = Field(ge=-180, le=180, allow_inf_nan=False)
 
 
-class Evidence(Part):
+class Evidence(Frozen):
     """A sealed piece of evidence (固化证据): where it lies and the SHA-256 of its bytes."""
 
     uri: str = Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")
@@ -45,7 +45,7 @@ class Identity(StrEnum):
     ANONYMOUS = "anonymous"
 
 
-class Reporter(Part):
+class Reporter(Frozen):
     """Who reported: the level of identity and an opaque handle, never a name or a number."""
 
     identity: Identity = Identity.ANONYMOUS
@@ -72,7 +72,7 @@ class Report(Payload):
     attributes: dict[Name, Prose] = Field(default_factory=dict, max_length=50)
 
 
-class Filed(Part):
+class Filed(Frozen):
     """A report as it goes into the ledger: with its source and id, and the instant it counted as received."""
 
     source: str

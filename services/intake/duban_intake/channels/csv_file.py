@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from duban.errors import DubanError
 from duban.messages.envelope import Message
-from duban.messages.report import Name, Part, Report
+from duban.messages.report import Frozen, Name, Report
 from duban_intake.domain import submitted, unusable_identity
 
 #: What a column, a constant or a value map may fill.
@@ -44,14 +44,14 @@ def _known_zone(name: str) -> str:
     return name
 
 
-class Instants(Part):
+class Instants(Frozen):
     """How the source writes instants: a strptime format, and the zone of its wall clock where it writes none."""
 
     format: str = Field(min_length=1)
     timezone: Annotated[str, AfterValidator(_known_zone)]
 
 
-class Mapping(Part):
+class Mapping(Frozen):
     """How the rows of a file become reports.
 
     ``columns`` names the column behind a field, ``constants`` the text of a field that is the same in every row;

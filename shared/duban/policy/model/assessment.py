@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from duban.calendar import Within
 from duban.moves import Stage
 from duban.policy.model.bulletin_columns import FITTING, USUAL, BulletinKind, Column
-from duban.policy.model.entry import Founded, Id, Name, Part, Text
+from duban.policy.model.entry import Founded, Frozen, Id, Name, Text
 
 
 class IndicatorKind(StrEnum):
@@ -119,14 +119,14 @@ class Period(StrEnum):
     YEARLY = "yearly"
 
 
-class Heading(Part):
+class Heading(Frozen):
     """A column, and what stands above it where the document has a word for it."""
 
     column: Column
     title: Text | None = None
 
 
-class Selection(Part):
+class Selection(Frozen):
     """Which problems count; what is not named does not matter. ``stages``: as they stand at the end of the period.
 
     ``overdue_by``: only problems with an obligation that lapsed at least so long before the end of the period.

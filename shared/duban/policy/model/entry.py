@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from duban.messages.report import Name, Part
+from duban.messages.report import Frozen, Name
 
 #: An identifier in a pack: lower case, digits and dashes for what we name ourselves, the city's own spelling elsewhere.
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
 
 
-class Text(Part):
+class Text(Frozen):
     """A text for people: English always, Chinese as in the document where there is one."""
 
     en: str = Field(min_length=1)
@@ -24,7 +24,7 @@ class Text(Part):
         return self.zh or self.en
 
 
-class Founded(Part):
+class Founded(Frozen):
     """An entry that rests on something: a clause of the document, or practice."""
 
     clause: str | None = None
@@ -38,4 +38,4 @@ class Founded(Part):
         return self
 
 
-__all__ = ["Founded", "Id", "Name", "Part", "Text"]
+__all__ = ["Founded", "Frozen", "Id", "Name", "Text"]
