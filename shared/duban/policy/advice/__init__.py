@@ -11,7 +11,7 @@ from typing import Final
 
 from duban.calendar import Calendar
 from duban.policy.advice.durations import (
-    Times,
+    Durations,
     levels_out_of_order,
     limits_beyond_the_calendar,
     limits_longer_than_the_overall_one,
@@ -40,7 +40,7 @@ def advice(pack: PolicyPack, calendar: Calendar | None) -> list[Advice]:
     """
     entries = [entry for adviser in ADVISERS for entry in adviser(pack)]
     if calendar is not None:
-        entries += [entry for timekeeper in TIMEKEEPERS for entry in timekeeper(pack, Times(calendar))]
+        entries += [entry for timekeeper in TIMEKEEPERS for entry in timekeeper(pack, Durations(calendar))]
     places = list(type(pack).model_fields)
     order = {path: index for index, path in enumerate(places)}
     return sorted(
@@ -66,7 +66,7 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
     founded_on_practice,
 )
 #: What shows when the durations are counted.
-TIMEKEEPERS: Final[tuple[Callable[[PolicyPack, Times], Iterator[Advice]], ...]] = (
+TIMEKEEPERS: Final[tuple[Callable[[PolicyPack, Durations], Iterator[Advice]], ...]] = (
     limits_beyond_the_calendar,
     reminders_that_never_come,
     levels_out_of_order,

@@ -13,7 +13,7 @@ from duban.policy.model.ladder import Obligation
 from duban.policy.model.pack import PolicyPack
 
 
-class Times:
+class Durations:
     """Durations side by side, from moments all through a year."""
 
     def __init__(self, calendar: Calendar) -> None:
@@ -49,14 +49,14 @@ class Times:
         return silent / len(known) if known else 0.0
 
 
-def limits_beyond_the_calendar(pack: PolicyPack, times: Times) -> Iterator[Advice]:
+def limits_beyond_the_calendar(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
     for index, obligation in enumerate(pack.obligations):
         if obligation.within is not None and None in times.ends(obligation.within):
             words = "ends beyond the years that the calendar covers: such a limit cannot be counted"
             yield Advice("limit_beyond_calendar", f"obligations.{index}.within", words)
 
 
-def reminders_that_never_come(pack: PolicyPack, times: Times) -> Iterator[Advice]:
+def reminders_that_never_come(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
     ladders = {ladder.id: (index, ladder) for index, ladder in enumerate(pack.ladders)}
     for obligation in pack.obligations:
         at, ladder = ladders[obligation.ladder]
@@ -74,7 +74,7 @@ def reminders_that_never_come(pack: PolicyPack, times: Times) -> Iterator[Advice
                 yield Advice("reminder_sometimes", path, words, "note")
 
 
-def levels_out_of_order(pack: PolicyPack, times: Times) -> Iterator[Advice]:
+def levels_out_of_order(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
     """Levels that are due no later than the one before them, once their durations are counted on the calendar."""
     for at, ladder in enumerate(pack.ladders):
         for j, (first, then) in enumerate(zip(ladder.levels, ladder.levels[1:], strict=False), start=1):
@@ -90,7 +90,7 @@ def levels_out_of_order(pack: PolicyPack, times: Times) -> Iterator[Advice]:
                 yield Advice("levels_out_of_order", path, words)
 
 
-def limits_longer_than_the_overall_one(pack: PolicyPack, times: Times) -> Iterator[Advice]:
+def limits_longer_than_the_overall_one(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
     for index, obligation in enumerate(pack.obligations):
         for whole in pack.obligations:
             if (
