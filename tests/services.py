@@ -10,7 +10,7 @@ from uuid import UUID
 
 from duban.clock import DrivenClock
 from duban.messages import commands as do
-from duban.messages.delivery import Delivery, Rejected
+from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Message, Record, decode, encode
 from duban.messages.events import PROBLEMS, LedgerEvent, Refused
 from duban.messages.records import AnyRecord
@@ -109,10 +109,10 @@ class Services:
         else:
             self.refused.append(data.code)
 
-    def _take(self, answers: Iterable[Record | Rejected]) -> list[Record]:
+    def _take(self, answers: Iterable[Record | SetAside]) -> list[Record]:
         found = []
         for one in answers:
-            if isinstance(one, Rejected):
+            if isinstance(one, SetAside):
                 self.dead.append(one.code)
             else:
                 found.append(one)

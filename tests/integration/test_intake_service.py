@@ -35,7 +35,7 @@ from duban.io.postgres import connect_pool
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.commands import COMMANDS, Attach, Command, Register
-from duban.messages.delivery import Delivery, Rejected
+from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Message, Record, decode, encode
 from duban.messages.events import Refused
 from duban.messages.report import Report
@@ -147,7 +147,7 @@ class Lane:
         taken = 0
 
         def into(handle: Handler) -> Handler:
-            async def handled(batch: Sequence[Delivery[Any]]) -> Sequence[Record | Rejected]:
+            async def handled(batch: Sequence[Delivery[Any]]) -> Sequence[Record | SetAside]:
                 nonlocal taken
                 found = await handle(batch)
                 taken += len(batch)

@@ -23,7 +23,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from duban.errors import HandlerBroken, Unavailable
 from duban.io.batch import Answers
-from duban.io.consumer import Delivery, Handler, Rejected, Runner, Source
+from duban.io.consumer import Delivery, Handler, Runner, SetAside, Source
 from duban.io.dead_letters import dead_letter_topic
 from duban.io.postgres import connect_pool
 from duban.io.publisher import Publisher
@@ -299,10 +299,10 @@ async def test_what_a_handler_rejects_is_set_aside_with_its_words(
     source, out = await topic("in"), await topic("out")
     await topic(place.dlq(source), exact=True)
 
-    async def handle(batch: Sequence[Delivery[Any]]) -> Sequence[Record | Rejected]:
-        answers: list[Record | Rejected] = list(await echo(out)(batch))
+    async def handle(batch: Sequence[Delivery[Any]]) -> Sequence[Record | SetAside]:
+        answers: list[Record | SetAside] = list(await echo(out)(batch))
         return [
-            Rejected(item, "no_pack", "pack x is not known") if item.message.data.n == 1 else answer
+            SetAside(item, "no_pack", "pack x is not known") if item.message.data.n == 1 else answer
             for item, answer in zip(batch, answers, strict=True)
         ]
 

@@ -10,7 +10,7 @@ import pytest
 
 from duban.clock import DrivenClock, SystemClock
 from duban.messages import commands as do
-from duban.messages.delivery import Delivery, Rejected
+from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Message, Payload, Record, decode, derived_id, encode
 from duban.messages.events import GENESIS, LedgerEvent, Refused
 from duban.messages.report import Filed, Report
@@ -36,7 +36,7 @@ def near(number: object, metres: float = 0, at: datetime = AT, **changed: Any) -
     return delivery(number, report(location=location, **changed), at)
 
 
-def commands(records: list[Record | Rejected]) -> list[Message[do.Command]]:
+def commands(records: list[Record | SetAside]) -> list[Message[do.Command]]:
     assert all(isinstance(one, Record) for one in records), records
     return [decode(one.key, one.value, one.headers, do.COMMANDS) for one in records if isinstance(one, Record)]
 
@@ -122,7 +122,7 @@ async def test_the_same_id_with_another_body_is_refused_and_the_first_kept(
     kept = dict(store.receipts)
     other = delivery(1, report(title="something else"))
     [answer] = await handler([other])
-    assert isinstance(answer, Rejected)
+    assert isinstance(answer, SetAside)
     assert (answer.delivery, answer.code) == (other, "other_body")
     assert "new id" in answer.reason
     assert store.receipts == kept
@@ -131,7 +131,7 @@ async def test_the_same_id_with_another_body_is_refused_and_the_first_kept(
 
 async def test_another_body_is_found_within_one_batch_too(handler: ReportHandler) -> None:
     first, second, third = await handler([delivery(1, report()), delivery(1, report(title="b")), delivery(1, report())])
-    assert isinstance(second, Rejected)
+    assert isinstance(second, SetAside)
     assert third == first
 
 
@@ -150,7 +150,7 @@ async def test_a_report_that_the_policy_does_not_know_is_refused_with_the_reason
     bad = delivery(1, report(**changed))
     good, answer = await handler([delivery(2, report()), bad])
     assert isinstance(good, Record)
-    assert isinstance(answer, Rejected)
+    assert isinstance(answer, SetAside)
     assert (answer.delivery, answer.code) == (bad, code)
     receipt = store.receipts[own_problem("hotline", "1")]
     assert (receipt.outcome, receipt.problem_id, receipt.code, receipt.reason) == (
@@ -164,7 +164,7 @@ async def test_what_the_policy_refused_is_admitted_when_it_comes_again_under_a_p
 ) -> None:
     library = Library()
     handler = ReportHandler(store, library, SystemClock())
-    assert isinstance((await handler([delivery(1, report())]))[0], Rejected)
+    assert isinstance((await handler([delivery(1, report())]))[0], SetAside)
     again = ReportHandler(store, small_library(), SystemClock())
     [sent] = commands(await again([delivery(1, report())]))
     assert sent.subject == own(1)
@@ -178,7 +178,7 @@ async def test_an_identity_that_no_receipt_could_hold_is_refused(
     handler: ReportHandler, store: MemoryStore, source: str, id_: str
 ) -> None:
     [answer] = await handler([delivery(id_, report(), source=source)])
-    assert isinstance(answer, Rejected)
+    assert isinstance(answer, SetAside)
     assert answer.code == "invalid_identity"
     assert store.receipts == {}
 

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from duban.clock import DrivenClock
 from duban.messages import commands as do
-from duban.messages.delivery import Delivery, Rejected
+from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Message, Payload
 from duban.messages.events import GENESIS, LedgerEvent, Refused
 from duban.messages.records import AnyRecord, Deadline, Event, Problem
@@ -92,7 +92,7 @@ class Engine:
         key = own_problem(message.source, message.id)
         first = self.receipts.get(key)
         (answer,) = at_once(self._reports.decide([_delivered(message)]))
-        if isinstance(answer, Rejected):
+        if isinstance(answer, SetAside):
             why = Refusal(answer.code, answer.reason)
             for witness in self._witnesses:
                 witness.turned_away(Arrival.of(message, message.time), why)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from duban.clock import Clock
 from duban.messages.commands import Attach, Register
-from duban.messages.delivery import Delivery, Rejected
+from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Message, Payload, Record, Unheeded, encode
 from duban.messages.events import PROBLEMS, LedgerEvent, Refused, event_type
 from duban.messages.records import Problem
@@ -88,11 +88,11 @@ class ReportHandler:
         self._library = library
         self._clock = clock
 
-    async def __call__(self, batch: Sequence[Delivery[Report]]) -> list[Record | Rejected]:
+    async def __call__(self, batch: Sequence[Delivery[Report]]) -> list[Record | SetAside]:
         """The commands, in the order of the reports; what was refused goes to the dead letters, with the reason."""
-        return [answer if isinstance(answer, Rejected) else encode(answer) for answer in await self.decide(batch)]
+        return [answer if isinstance(answer, SetAside) else encode(answer) for answer in await self.decide(batch)]
 
-    async def decide(self, batch: Sequence[Delivery[Report]]) -> list[Message[Register | Attach] | Rejected]:
+    async def decide(self, batch: Sequence[Delivery[Report]]) -> list[Message[Register | Attach] | SetAside]:
         """The same before it is encoded, for whoever decides the commands in this process."""
         unusable, arrived = self._sorted(batch)
         jurisdictions = {arrival.report.jurisdiction for _, arrival in arrived}
@@ -109,14 +109,14 @@ class ReportHandler:
 
     def _sorted(
         self, batch: Sequence[Delivery[Report]]
-    ) -> tuple[list[Rejected], list[tuple[Delivery[Report], Arrival]]]:
+    ) -> tuple[list[SetAside], list[tuple[Delivery[Report], Arrival]]]:
         """Those that no receipt can be written for, and the others."""
         unusable, arrived = [], []
         for delivery in batch:
             message = delivery.message
             why = unusable_identity(message.source, message.id)
             if why is not None:
-                unusable.append(Rejected(delivery, why.code, why.reason))
+                unusable.append(SetAside(delivery, why.code, why.reason))
             else:
                 at = self._clock.instant(delivery.appended_at, message.time)
                 arrived.append((delivery, Arrival.of(message, at)))
@@ -137,12 +137,12 @@ class ReportHandler:
 
 def _answer(
     delivery: Delivery[Report], arrival: Arrival, decided: Receipt | Refusal
-) -> Message[Register | Attach] | Rejected:
+) -> Message[Register | Attach] | SetAside:
     if isinstance(decided, Refusal):
-        return Rejected(delivery, decided.code, decided.reason)
+        return SetAside(delivery, decided.code, decided.reason)
     follows = command(decided, arrival.report)
     if follows is None:
-        return Rejected(delivery, decided.code or "", decided.reason or "")
+        return SetAside(delivery, decided.code or "", decided.reason or "")
     return follows
 
 

@@ -15,11 +15,11 @@ from duban.io.dead_letters import DeadLetter, dead_letter
 from duban.io.decode import delivery
 from duban.io.isolation import Isolation
 from duban.io.metrics import DEAD_LETTERS, RECORDS
-from duban.messages.delivery import Delivery, Rejected
+from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Payload, Record, Unheeded
 
 Fetched: TypeAlias = dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
-Answers: TypeAlias = Sequence[Record | Rejected]
+Answers: TypeAlias = Sequence[Record | SetAside]
 Handle: TypeAlias = Callable[[Sequence[Delivery[Any]]], Awaitable[Answers]]
 _log = structlog.get_logger(__name__)
 
@@ -66,7 +66,7 @@ class Work:
         answers, faults = await self._isolation.run(batch)
         results: list[Record | DeadLetter] = []
         for answer in answers:
-            if isinstance(answer, Rejected):
+            if isinstance(answer, SetAside):
                 error = DubanError(answer.reason)
                 letters.append(self._dead(_record_of(answer.delivery, mine), error, answer.code, 1, retryable=True))
             else:

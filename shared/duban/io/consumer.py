@@ -26,10 +26,10 @@ from duban.io.dead_letters import DeadLetter
 from duban.io.metrics import BATCH_SECONDS, LAG, PARTITIONS, REBALANCES, RETRIES
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
-from duban.messages.delivery import Delivery, Rejected
+from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Record
 
-__all__ = ["Delivery", "Handler", "OnPartitions", "Rejected", "Runner", "Source"]
+__all__ = ["Delivery", "Handler", "OnPartitions", "Runner", "SetAside", "Source"]
 
 T = TypeVar("T")
 OnPartitions: TypeAlias = Callable[[frozenset[tuple[str, int]]], Awaitable[None]]
@@ -209,7 +209,7 @@ class Runner:
         async def guarded(batch: Sequence[Delivery[Any]]) -> Answers:
             results = await self._patiently(lambda: handle(batch))
             for record in results:
-                if not isinstance(record, Rejected):
+                if not isinstance(record, SetAside):
                     self._publisher.check(record)
             return results
 

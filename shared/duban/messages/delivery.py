@@ -23,7 +23,7 @@ class Delivery(Generic[D]):
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class SetAside:
     """A handler's answer for a delivery that it understood and must not carry out: it goes to the dead letters.
 
     ``code`` is a short stable word, ``reason`` says what, where and what to do.
