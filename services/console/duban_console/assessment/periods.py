@@ -10,7 +10,7 @@ from duban.policy.model.assessment import Period
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Stretch:
     """The part of a period that had passed by ``as_of``: from ``start_at``, and before ``as_of``; both in UTC.
 
     ``first`` and ``last`` are its local days.
@@ -55,12 +55,12 @@ def as_of(text: str, zone: ZoneInfo) -> datetime:
     return local.replace(tzinfo=zone).astimezone(UTC)
 
 
-def window(period: Period, until_at: datetime, zone: ZoneInfo) -> Window:
+def window(period: Period, until_at: datetime, zone: ZoneInfo) -> Stretch:
     """The period in which the moment just before ``until_at`` lies, up to ``until_at``."""
     last = (until_at - timedelta(microseconds=1)).astimezone(zone).date()
     first = _first_day(period, last)
     start_at = datetime.combine(first, time(), zone).astimezone(UTC)
-    return Window(period, start_at, until_at, first, last)
+    return Stretch(period, start_at, until_at, first, last)
 
 
 def _first_day(period: Period, day: date) -> date:

@@ -11,7 +11,7 @@ from duban.messages.report import Location
 from duban.policy import Rules
 from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, Column, Indicator, Period
 from duban_console.assessment.histories import History
-from duban_console.assessment.periods import Window, window
+from duban_console.assessment.periods import Stretch, window
 from duban_console.assessment.rows.problems import OF_PROBLEMS, is_wanted, problem_rows
 from duban_console.assessment.rows.targets import Reading, target_rows
 from duban_console.assessment.rows.units import Row, points_of, responsibility_rows, score_rows, unit_rows
@@ -29,7 +29,7 @@ class Sheet:
 
     bulletin: Bulletin
     title: str
-    window: Window
+    window: Stretch
     pack: str
     calendar: str
     columns: tuple[tuple[str, str], ...]
@@ -76,7 +76,7 @@ def _rows(
     assessment: Assessment | None,
     histories: Iterable[History],
     rules: Rules,
-    stretch: Window,
+    stretch: Stretch,
     language: Language,
     readings: Iterable[Reading],
 ) -> Sequence[dict[str, Any]]:

@@ -15,7 +15,7 @@ from duban.policy import Rules
 from duban.policy.model.ladder import MeasureKind
 from duban_console.assessment.claims import Timeliness, Verdict
 from duban_console.assessment.histories import Deed, History
-from duban_console.assessment.periods import Window
+from duban_console.assessment.periods import Stretch
 
 _HOUR = 3600
 _DONE = frozenset({Status.VERIFYING, Status.VERIFIED, Status.STRUCK_OFF})
@@ -71,7 +71,7 @@ class Tally:
 Tallies = dict[str | None, Tally]
 
 
-def tallied(histories: Iterable[History], window: Window, rules: Rules, own_channels: frozenset[str]) -> Tallies:
+def tallied(histories: Iterable[History], window: Stretch, rules: Rules, own_channels: frozenset[str]) -> Tallies:
     """What each unit did and left undone within ``window``; only units that occur are there, and the whole."""
     tallies: Tallies = defaultdict(Tally)
     tallies[None] = Tally()
@@ -97,7 +97,7 @@ def _books(tallies: Tallies, unit: str | None) -> Iterator[Tally]:
     yield tallies[None]
 
 
-def _obligations(tallies: Tallies, history: History, window: Window) -> None:
+def _obligations(tallies: Tallies, history: History, window: Stretch) -> None:
     severity = list(Timeliness)
     for verdict in history.verdicts:
         key = (history.record.id, verdict.obligation, verdict.unit)
@@ -112,7 +112,7 @@ def _obligations(tallies: Tallies, history: History, window: Window) -> None:
                 tally.overdue[key] = (history, verdict)
 
 
-def _problems(tallies: Tallies, history: History, window: Window) -> None:
+def _problems(tallies: Tallies, history: History, window: Stretch) -> None:
     """Which problems were given, completed, closed and reopened."""
     problem = history.problem
     for deed in history.deeds:
@@ -138,7 +138,7 @@ def _problems(tallies: Tallies, history: History, window: Window) -> None:
                 tally.answered.add(problem.id)
 
 
-def _holdings(tallies: Tallies, history: History, window: Window) -> None:
+def _holdings(tallies: Tallies, history: History, window: Stretch) -> None:
     """How long the problem lay with whom: within the window, and in all until it was completed."""
     whole: dict[str, float] = defaultdict(float)
     for holding in history.holdings:
@@ -160,7 +160,7 @@ def _holdings(tallies: Tallies, history: History, window: Window) -> None:
         tallies[None].resolve.waiting.append(_hours(history, begun_at, window.as_of))
 
 
-def _responses(tallies: Tallies, history: History, window: Window) -> None:
+def _responses(tallies: Tallies, history: History, window: Stretch) -> None:
     """From each receipt to the acknowledgement; a hand-back is no answer."""
     given: tuple[str, datetime] | None = None
     for deed in history.deeds:
@@ -181,7 +181,7 @@ def _responses(tallies: Tallies, history: History, window: Window) -> None:
         tallies[None].respond.waiting.append(_hours(history, history.deeds[0].event.at, window.as_of))
 
 
-def _territory(tallies: Tallies, history: History, window: Window, rules: Rules, own: frozenset[str]) -> None:
+def _territory(tallies: Tallies, history: History, window: Stretch, rules: Rules, own: frozenset[str]) -> None:
     """Who found what is in whose territory."""
     for deed in history.deeds:
         if not isinstance(deed.event.change, c.Registered | c.Attached) or deed.event.at not in window:

@@ -10,7 +10,7 @@ from duban.messages import changes as c
 from duban.messages.records import Problem
 from duban.moves import Status
 from duban_console.assessment.histories import History
-from duban_console.assessment.periods import Window
+from duban_console.assessment.periods import Stretch
 from duban_console.assessment.words import WORDS, Language, listed, said
 
 #: In these the unit has done what it planned.
@@ -43,7 +43,7 @@ def milestones(problem: Problem, day_of: DayOf, language: Language) -> str | Non
     return listed(cells, language)
 
 
-def days_behind(problem: Problem, window: Window, day_of: DayOf) -> int | None:
+def days_behind(problem: Problem, window: Stretch, day_of: DayOf) -> int | None:
     """For how many days, begun ones too, the earliest date of the plan that was missed has passed; None if none has."""
     if problem.plan is None or problem.status in _DONE or problem.status in _RESTING:
         return None

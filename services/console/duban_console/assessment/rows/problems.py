@@ -15,7 +15,7 @@ from duban.policy import Rules
 from duban.policy.model.assessment import FITTING, Bulletin, BulletinKind, Column, Selection
 from duban_console.assessment.claims import Timeliness, Verdict
 from duban_console.assessment.histories import History
-from duban_console.assessment.periods import Window
+from duban_console.assessment.periods import Stretch
 from duban_console.assessment.rows.plans import days_behind, milestones, planned_from, standing
 from duban_console.assessment.tallies import exposures
 from duban_console.assessment.words import WORDS, Language, listed, said
@@ -47,7 +47,7 @@ def _overdue(history: History, only: Selection, as_of: datetime) -> list[Verdict
 
 
 def problem_rows(
-    kind: BulletinKind, histories: Iterable[History], only: Selection, window: Window, rules: Rules, language: Language
+    kind: BulletinKind, histories: Iterable[History], only: Selection, window: Stretch, rules: Rules, language: Language
 ) -> list[dict[str, Any]]:
     """A row a problem of those that belong in a list of this ``kind``, in its order.
 
@@ -67,7 +67,7 @@ def problem_rows(
 
 
 def _belongs(
-    kind: BulletinKind, history: History, window: Window, exposed: list[datetime], overdue: list[Verdict]
+    kind: BulletinKind, history: History, window: Stretch, exposed: list[datetime], overdue: list[Verdict]
 ) -> bool:
     match kind:
         case BulletinKind.EXPOSURE:
@@ -100,7 +100,7 @@ def _is_open(history: History) -> bool:
     return history.problem.stage not in (Stage.CLOSED, Stage.REJECTED)
 
 
-def was_open(history: History, window: Window) -> bool:
+def was_open(history: History, window: Stretch) -> bool:
     """Whether the problem was open at any time within ``window``."""
     if _is_open(history):
         return True
@@ -108,7 +108,7 @@ def was_open(history: History, window: Window) -> bool:
 
 
 def _row(
-    history: History, exposed: list[datetime], overdue: list[Verdict], window: Window, rules: Rules, language: Language
+    history: History, exposed: list[datetime], overdue: list[Verdict], window: Stretch, rules: Rules, language: Language
 ) -> dict[str, Any]:
     problem, plan = history.problem, history.problem.plan
     unit = (overdue[0].unit if overdue else problem.lead_unit) or rules.pack.office

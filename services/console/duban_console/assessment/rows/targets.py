@@ -10,7 +10,7 @@ from typing import Any
 from duban.policy import Rules
 from duban.policy.model.assessment import Column
 from duban.policy.model.target import Target
-from duban_console.assessment.periods import Window
+from duban_console.assessment.periods import Stretch
 from duban_console.assessment.words import WORDS, Language, listed, said
 
 _C = Column
@@ -25,7 +25,7 @@ class Reading:
     value: float
 
 
-def target_rows(readings: Iterable[Reading], window: Window, rules: Rules, language: Language) -> list[dict[str, Any]]:
+def target_rows(readings: Iterable[Reading], window: Stretch, rules: Rules, language: Language) -> list[dict[str, Any]]:
     """A row a target, in the order of the pack, with the last reading of its indicator by the end of ``window``."""
     latest: dict[str, Reading] = {}
     for reading in sorted(readings, key=lambda reading: reading.read_on):

@@ -11,7 +11,7 @@ from duban.policy.model.assessment import Assessment, Column, Indicator
 from duban_console.assessment.claims import Timeliness
 from duban_console.assessment.histories import History
 from duban_console.assessment.indicators import Score, kept_rate, on_time_rate, ranks, score
-from duban_console.assessment.periods import Window
+from duban_console.assessment.periods import Stretch
 from duban_console.assessment.rows.problems import was_open
 from duban_console.assessment.tallies import Tallies, Tally
 from duban_console.assessment.words import WORDS, Language, listed, said
@@ -113,7 +113,7 @@ def points_of(indicator: Indicator) -> str:
     return f"{indicator.id}.points"
 
 
-def responsibility_rows(histories: Iterable[History], window: Window, rules: Rules, language: Language) -> list[Row]:
+def responsibility_rows(histories: Iterable[History], window: Stretch, rules: Rules, language: Language) -> list[Row]:
     """A row a unit that leads a problem open within the window, or takes part in one, in the order of the pack.
 
     What waits for a unit is led by the office.
