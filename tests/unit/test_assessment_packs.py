@@ -28,7 +28,7 @@ from duban.policy.model.assessment import (
     Period,
 )
 from duban_console.assessment.indicators import measured
-from duban_console.assessment.periods import as_of, window
+from duban_console.assessment.periods import as_of, stretch_of
 from duban_console.assessment.tallies import Tally
 from duban_console.assessment.words import HEADINGS, WORDS
 from duban_console.assessment_input import from_file
@@ -133,7 +133,7 @@ def test_where_there_is_nothing_to_measure_there_is_no_value(kind: IndicatorKind
 def test_a_day_means_its_local_end_and_lies_in_its_own_period(period: Period, first: date, part: int) -> None:
     until_at = as_of("2023-01-01", SHANGHAI)
     assert until_at == datetime(2023, 1, 1, 16, tzinfo=UTC)
-    found = window(period, until_at, SHANGHAI)
+    found = stretch_of(period, until_at, SHANGHAI)
     assert (found.first, found.last, found.named["part"]) == (first, date(2023, 1, 1), part)
     assert found.named["year"] == (2022 if period is Period.WEEKLY else 2023)
     assert until_at not in found
@@ -141,7 +141,7 @@ def test_a_day_means_its_local_end_and_lies_in_its_own_period(period: Period, fi
 
 
 def test_a_day_on_which_the_clocks_change_has_its_true_length() -> None:
-    found = window(Period.DAILY, as_of("2015-03-08", BOSTON), BOSTON)
+    found = stretch_of(Period.DAILY, as_of("2015-03-08", BOSTON), BOSTON)
     assert (found.as_of - found.start_at).total_seconds() == 23 * 3600
 
 

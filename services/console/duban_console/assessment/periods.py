@@ -55,7 +55,7 @@ def as_of(text: str, zone: ZoneInfo) -> datetime:
     return local.replace(tzinfo=zone).astimezone(UTC)
 
 
-def window(period: Period, until_at: datetime, zone: ZoneInfo) -> Stretch:
+def stretch_of(period: Period, until_at: datetime, zone: ZoneInfo) -> Stretch:
     """The period in which the moment just before ``until_at`` lies, up to ``until_at``."""
     last = (until_at - timedelta(microseconds=1)).astimezone(zone).date()
     first = _first_day(period, last)

@@ -11,7 +11,7 @@ from duban.messages.report import Location
 from duban.policy import Rules
 from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, Column, Indicator, Period
 from duban_console.assessment.histories import History
-from duban_console.assessment.periods import Stretch, window
+from duban_console.assessment.periods import Stretch, stretch_of
 from duban_console.assessment.rows.problems import OF_PROBLEMS, is_wanted, problem_rows
 from duban_console.assessment.rows.targets import Reading, target_rows
 from duban_console.assessment.rows.units import Row, points_of, responsibility_rows, score_rows, unit_rows
@@ -29,7 +29,7 @@ class Sheet:
 
     bulletin: Bulletin
     title: str
-    window: Stretch
+    stretch: Stretch
     pack: str
     calendar: str
     columns: tuple[tuple[str, str], ...]
@@ -53,7 +53,7 @@ def compiled(
 
     Only a bulletin of targets asks for ``readings``, and only such a one asks for no histories.
     """
-    stretch = window(period or bulletin.period, as_of, rules.zone)
+    stretch = stretch_of(period or bulletin.period, as_of, rules.zone)
     rows = _rows(bulletin, assessment, histories, rules, stretch, language, readings)
     columns = _columns(bulletin, assessment, language)
     keys = ["unit_id", *(key for key, _ in columns)]
@@ -61,7 +61,7 @@ def compiled(
     return Sheet(
         bulletin=bulletin,
         title=said(bulletin.title, language).format(**stretch.named),
-        window=stretch,
+        stretch=stretch,
         pack=rules.pack.ref,
         calendar=f"{notice.id}@{notice.version}",
         columns=tuple(columns),

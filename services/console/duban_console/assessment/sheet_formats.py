@@ -18,7 +18,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def as_data(sheet: Sheet) -> dict[str, Any]:
     """The sheet as JSON data; instants are in UTC, days are local."""
-    bulletin, window = sheet.bulletin, sheet.window
+    bulletin, stretch = sheet.bulletin, sheet.stretch
     rests_on = {"clause": bulletin.clause} if bulletin.clause else {"basis": bulletin.basis}
     return {
         "bulletin": bulletin.id,
@@ -27,8 +27,8 @@ def as_data(sheet: Sheet) -> dict[str, Any]:
         **rests_on,
         "pack": sheet.pack,
         "calendar": sheet.calendar,
-        "period": {"name": window.period, "first": window.first, "last": window.last, "start_at": window.start_at},
-        "as_of": window.as_of,
+        "period": {"name": stretch.period, "first": stretch.first, "last": stretch.last, "start_at": stretch.start_at},
+        "as_of": stretch.as_of,
         "needs_approval": bulletin.needs_approval,
         "recipients": sheet.recipients,
         "columns": [{"key": key, "title": title} for key, title in sheet.columns],
@@ -52,7 +52,7 @@ def to_geojson(sheet: Sheet) -> bytes:
         for row, place in zip(sheet.rows, sheet.places, strict=True)
         if place is not None
     ]
-    collection = {"type": "FeatureCollection", "title": sheet.title, "as_of": sheet.window.as_of, "features": features}
+    collection = {"type": "FeatureCollection", "title": sheet.title, "as_of": sheet.stretch.as_of, "features": features}
     return orjson.dumps(collection, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 
 

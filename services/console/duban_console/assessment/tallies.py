@@ -1,4 +1,4 @@
-"""All histories, counted by unit within a window; beside the units stands the whole, under ``None``. Pure."""
+"""All histories, counted by unit within a stretch; beside the units stands the whole, under ``None``. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Claim = tuple[UUID, str, str]
 
 @dataclass(slots=True)
 class Times:
-    """Durations in hours: of what has ended in the window, and of what still waits at its end."""
+    """Durations in hours: of what has ended in the stretch, and of what still waits at its end."""
 
     ended: list[float] = field(default_factory=list)
     waiting: list[float] = field(default_factory=list)
@@ -71,21 +71,21 @@ class Tally:
 Tallies = dict[str | None, Tally]
 
 
-def tallied(histories: Iterable[History], window: Stretch, rules: Rules, own_channels: frozenset[str]) -> Tallies:
-    """What each unit did and left undone within ``window``; only units that occur are there, and the whole."""
+def tallied(histories: Iterable[History], stretch: Stretch, rules: Rules, own_channels: frozenset[str]) -> Tallies:
+    """What each unit did and left undone within ``stretch``; only units that occur are there, and the whole."""
     tallies: Tallies = defaultdict(Tally)
     tallies[None] = Tally()
     for history in histories:
-        _obligations(tallies, history, window)
+        _obligations(tallies, history, stretch)
         if isinstance(history.record, Problem):
-            _problems(tallies, history, window)
-            _holdings(tallies, history, window)
-            _responses(tallies, history, window)
-            _territory(tallies, history, window, rules, own_channels)
+            _problems(tallies, history, stretch)
+            _holdings(tallies, history, stretch)
+            _responses(tallies, history, stretch)
+            _territory(tallies, history, stretch, rules, own_channels)
         for deed in history.deeds:
-            if deed.event.at in window:
+            if deed.event.at in stretch:
                 _deed(tallies, history, deed)
-        for _, unit in (exposure for exposure in exposures(history) if exposure[0] in window):
+        for _, unit in (exposure for exposure in exposures(history) if exposure[0] in stretch):
             for tally in _books(tallies, unit):
                 tally.deeds["exposed"] += 1
     return dict(tallies)
@@ -97,12 +97,12 @@ def _books(tallies: Tallies, unit: str | None) -> Iterator[Tally]:
     yield tallies[None]
 
 
-def _obligations(tallies: Tallies, history: History, window: Stretch) -> None:
+def _obligations(tallies: Tallies, history: History, stretch: Stretch) -> None:
     severity = list(Timeliness)
     for verdict in history.verdicts:
         key = (history.record.id, verdict.obligation, verdict.unit)
         for tally in _books(tallies, verdict.unit):
-            if verdict.judged_at in window:
+            if verdict.judged_at in stretch:
                 known = tally.judged.get(key)
                 if known is None or severity.index(verdict.timeliness) >= severity.index(known.timeliness):
                     tally.judged[key] = verdict
@@ -112,11 +112,11 @@ def _obligations(tallies: Tallies, history: History, window: Stretch) -> None:
                 tally.overdue[key] = (history, verdict)
 
 
-def _problems(tallies: Tallies, history: History, window: Stretch) -> None:
+def _problems(tallies: Tallies, history: History, stretch: Stretch) -> None:
     """Which problems were given, completed, closed and reopened."""
     problem = history.problem
     for deed in history.deeds:
-        if deed.event.at not in window:
+        if deed.event.at not in stretch:
             continue
         for tally in _books(tallies, deed.unit):
             match deed.event.change:
@@ -131,36 +131,36 @@ def _problems(tallies: Tallies, history: History, window: Stretch) -> None:
                 case c.Reopened() | c.Rebounded():
                     tally.rebounded.add(problem.id)
     closed = [deed for deed in history.deeds if isinstance(deed.event.change, c.StruckOff | c.Rejected)]
-    if problem.stage in (Stage.CLOSED, Stage.REJECTED) and closed[-1].event.at in window:
+    if problem.stage in (Stage.CLOSED, Stage.REJECTED) and closed[-1].event.at in stretch:
         for tally in _books(tallies, closed[-1].unit):
             tally.closed.add(problem.id)
             if not problem.unanswered:
                 tally.answered.add(problem.id)
 
 
-def _holdings(tallies: Tallies, history: History, window: Stretch) -> None:
-    """How long the problem lay with whom: within the window, and in all until it was completed."""
+def _holdings(tallies: Tallies, history: History, stretch: Stretch) -> None:
+    """How long the problem lay with whom: within the stretch, and in all until it was completed."""
     whole: dict[str, float] = defaultdict(float)
     for holding in history.holdings:
-        to_at = holding.to_at or window.as_of
+        to_at = holding.to_at or stretch.as_of
         whole[holding.unit] += _hours(history, holding.from_at, to_at)
         for tally in _books(tallies, holding.unit):
-            tally.held_hours += _hours(history, max(holding.from_at, window.start_at), to_at)
+            tally.held_hours += _hours(history, max(holding.from_at, stretch.start_at), to_at)
             if holding.to_at is None:
                 tally.open.add(history.problem.id)
     problem = history.problem
     completed = [deed for deed in history.deeds if isinstance(deed.event.change, c.Completed)]
     begun_at = history.deeds[0].event.at
     if problem.status in _DONE and completed and completed[-1].unit is not None:
-        if completed[-1].event.at in window:
+        if completed[-1].event.at in stretch:
             tallies[completed[-1].unit].resolve.ended.append(whole[completed[-1].unit])
             tallies[None].resolve.ended.append(_hours(history, begun_at, completed[-1].event.at))
     elif problem.lead_unit is not None and problem.stage not in (Stage.CLOSED, Stage.REJECTED):
         tallies[problem.lead_unit].resolve.waiting.append(whole[problem.lead_unit])
-        tallies[None].resolve.waiting.append(_hours(history, begun_at, window.as_of))
+        tallies[None].resolve.waiting.append(_hours(history, begun_at, stretch.as_of))
 
 
-def _responses(tallies: Tallies, history: History, window: Stretch) -> None:
+def _responses(tallies: Tallies, history: History, stretch: Stretch) -> None:
     """From each receipt to the acknowledgement; a hand-back is no answer."""
     given: tuple[str, datetime] | None = None
     for deed in history.deeds:
@@ -170,21 +170,21 @@ def _responses(tallies: Tallies, history: History, window: Stretch) -> None:
                 unit = event.change.lead_unit
                 given = given if given is not None and given[0] == unit else (unit, event.at)
             case c.Acknowledged() | c.Completed():
-                if given is not None and event.at in window:
+                if given is not None and event.at in stretch:
                     tallies[given[0]].respond.ended.append(_hours(history, given[1], event.at))
                     tallies[None].respond.ended.append(_hours(history, history.deeds[0].event.at, event.at))
                 given = None
             case c.HandedBack():
                 given = None
     if given is not None and history.problem.status is Status.DISPATCHED:
-        tallies[given[0]].respond.waiting.append(_hours(history, given[1], window.as_of))
-        tallies[None].respond.waiting.append(_hours(history, history.deeds[0].event.at, window.as_of))
+        tallies[given[0]].respond.waiting.append(_hours(history, given[1], stretch.as_of))
+        tallies[None].respond.waiting.append(_hours(history, history.deeds[0].event.at, stretch.as_of))
 
 
-def _territory(tallies: Tallies, history: History, window: Stretch, rules: Rules, own: frozenset[str]) -> None:
+def _territory(tallies: Tallies, history: History, stretch: Stretch, rules: Rules, own: frozenset[str]) -> None:
     """Who found what is in whose territory."""
     for deed in history.deeds:
-        if not isinstance(deed.event.change, c.Registered | c.Attached) or deed.event.at not in window:
+        if not isinstance(deed.event.change, c.Registered | c.Attached) or deed.event.at not in stretch:
             continue
         filed = deed.event.change.filed
         report = filed.report

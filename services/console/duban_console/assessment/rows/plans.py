@@ -43,13 +43,13 @@ def milestones(problem: Problem, day_of: DayOf, language: Language) -> str | Non
     return listed(cells, language)
 
 
-def days_behind(problem: Problem, window: Stretch, day_of: DayOf) -> int | None:
+def days_behind(problem: Problem, stretch: Stretch, day_of: DayOf) -> int | None:
     """For how many days, begun ones too, the earliest date of the plan that was missed has passed; None if none has."""
     if problem.plan is None or problem.status in _DONE or problem.status in _RESTING:
         return None
     left = problem.plan.milestones[problem.milestones_reached :]
     missed = min((problem.plan.due_at, *(milestone.due_at for milestone in left)))
-    return max(1, (window.last - day_of(missed)).days) if missed < window.as_of else None
+    return max(1, (stretch.last - day_of(missed)).days) if missed < stretch.as_of else None
 
 
 def standing(problem: Problem, behind: int | None, language: Language) -> str | None:

@@ -47,11 +47,16 @@ def _overdue(history: History, only: Selection, as_of: datetime) -> list[Verdict
 
 
 def problem_rows(
-    kind: BulletinKind, histories: Iterable[History], only: Selection, window: Stretch, rules: Rules, language: Language
+    kind: BulletinKind,
+    histories: Iterable[History],
+    only: Selection,
+    stretch: Stretch,
+    rules: Rules,
+    language: Language,
 ) -> list[dict[str, Any]]:
     """A row a problem of those that belong in a list of this ``kind``, in its order.
 
-    Ledger and problems: whatever was open within the window, by class. Tasks: what is open at its end, the nearest
+    Ledger and problems: whatever was open within the stretch, by class. Tasks: what is open at its end, the nearest
     deadline first. Wall chart: what was open and has a plan, by the date of the plan. Exposure: exposed or overdue.
     """
     chosen = []
@@ -59,25 +64,25 @@ def problem_rows(
         if not isinstance(history.record, Problem):
             continue
         exposed = [at for at, _ in exposures(history)]
-        overdue = _overdue(history, only, window.as_of)
-        if _belongs(kind, history, window, exposed, overdue):
+        overdue = _overdue(history, only, stretch.as_of)
+        if _belongs(kind, history, stretch, exposed, overdue):
             chosen.append((_place_in(kind, history, overdue, rules), history, exposed, overdue))
     chosen.sort(key=lambda row: (row[0], row[1].deeds[0].event.at, row[1].problem.number))
-    return [_row(*row[1:], window, rules, language) for row in chosen]
+    return [_row(*row[1:], stretch, rules, language) for row in chosen]
 
 
 def _belongs(
-    kind: BulletinKind, history: History, window: Stretch, exposed: list[datetime], overdue: list[Verdict]
+    kind: BulletinKind, history: History, stretch: Stretch, exposed: list[datetime], overdue: list[Verdict]
 ) -> bool:
     match kind:
         case BulletinKind.EXPOSURE:
-            return bool(overdue) or any(at in window for at in exposed)
+            return bool(overdue) or any(at in stretch for at in exposed)
         case BulletinKind.TASKS:
             return _is_open(history)
         case BulletinKind.WALL_CHART:
-            return history.problem.plan is not None and was_open(history, window)
+            return history.problem.plan is not None and was_open(history, stretch)
         case _:
-            return was_open(history, window)
+            return was_open(history, stretch)
 
 
 def _place_in(kind: BulletinKind, history: History, overdue: list[Verdict], rules: Rules) -> float:
@@ -100,15 +105,20 @@ def _is_open(history: History) -> bool:
     return history.problem.stage not in (Stage.CLOSED, Stage.REJECTED)
 
 
-def was_open(history: History, window: Stretch) -> bool:
-    """Whether the problem was open at any time within ``window``."""
+def was_open(history: History, stretch: Stretch) -> bool:
+    """Whether the problem was open at any time within ``stretch``."""
     if _is_open(history):
         return True
-    return any(d.event.at in window for d in history.deeds if isinstance(d.event.change, c.StruckOff | c.Rejected))
+    return any(d.event.at in stretch for d in history.deeds if isinstance(d.event.change, c.StruckOff | c.Rejected))
 
 
 def _row(
-    history: History, exposed: list[datetime], overdue: list[Verdict], window: Stretch, rules: Rules, language: Language
+    history: History,
+    exposed: list[datetime],
+    overdue: list[Verdict],
+    stretch: Stretch,
+    rules: Rules,
+    language: Language,
 ) -> dict[str, Any]:
     problem, plan = history.problem, history.problem.plan
     unit = (overdue[0].unit if overdue else problem.lead_unit) or rules.pack.office
@@ -124,7 +134,7 @@ def _row(
         return said(among[id_].title, language) if id_ in among else id_
 
     late = overdue[0].judged_at if overdue else None
-    behind = days_behind(problem, window, day_of)
+    behind = days_behind(problem, stretch, day_of)
     return {
         "unit_id": unit,
         "place": problem.location if _is_open(history) else None,
@@ -145,7 +155,7 @@ def _row(
         else None,
         _C.OWNER: named(task.owner, rules.units),
         _C.DUE_ON: day(task.due_at),
-        _C.DAYS_LATE: (window.last - day_of(late)).days if late else None,
+        _C.DAYS_LATE: (stretch.last - day_of(late)).days if late else None,
         _C.SPONSOR: problem.sponsor,
         _C.TARGET: plan.target if plan else None,
         _C.MEASURES: listed(plan.measures, language) if plan else None,

@@ -25,11 +25,13 @@ class Reading:
     value: float
 
 
-def target_rows(readings: Iterable[Reading], window: Stretch, rules: Rules, language: Language) -> list[dict[str, Any]]:
-    """A row a target, in the order of the pack, with the last reading of its indicator by the end of ``window``."""
+def target_rows(
+    readings: Iterable[Reading], stretch: Stretch, rules: Rules, language: Language
+) -> list[dict[str, Any]]:
+    """A row a target, in the order of the pack, with the last reading of its indicator by the end of ``stretch``."""
     latest: dict[str, Reading] = {}
     for reading in sorted(readings, key=lambda reading: reading.read_on):
-        if reading.read_on <= window.last:
+        if reading.read_on <= stretch.last:
             latest[reading.target] = reading
     return [_row(target, latest.get(target.id), rules, language) for target in rules.pack.targets]
 

@@ -113,15 +113,15 @@ def points_of(indicator: Indicator) -> str:
     return f"{indicator.id}.points"
 
 
-def responsibility_rows(histories: Iterable[History], window: Stretch, rules: Rules, language: Language) -> list[Row]:
-    """A row a unit that leads a problem open within the window, or takes part in one, in the order of the pack.
+def responsibility_rows(histories: Iterable[History], stretch: Stretch, rules: Rules, language: Language) -> list[Row]:
+    """A row a unit that leads a problem open within the stretch, or takes part in one, in the order of the pack.
 
     What waits for a unit is led by the office.
     """
     led: dict[str, list[History]] = {}
     joined: dict[str, list[History]] = {}
     for history in sorted(histories, key=lambda history: (history.record.begun_at, history.record.number)):
-        if isinstance(history.record, Problem) and was_open(history, window):
+        if isinstance(history.record, Problem) and was_open(history, stretch):
             led.setdefault(history.problem.lead_unit or rules.pack.office, []).append(history)
             for unit in history.problem.co_units:
                 joined.setdefault(unit, []).append(history)
