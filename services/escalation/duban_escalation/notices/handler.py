@@ -12,7 +12,7 @@ from uuid import UUID
 
 from duban.errors import Unavailable
 from duban.io.backoff import backoff
-from duban.messages.delivery import Delivery, Rejected
+from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Message
 from duban.messages.notices import Notice
 from duban_escalation.metrics import NOTICES
@@ -72,7 +72,7 @@ class NoticeHandler:
         self._tried_at: dict[str, float] = {}
         self._taken_at = 0.0
 
-    async def __call__(self, batch: Sequence[Delivery[Notice]]) -> list[Rejected]:
+    async def __call__(self, batch: Sequence[Delivery[Notice]]) -> list[SetAside]:
         """Send what has not gone out yet; the answer is what the receiver will not have.
 
         Raises:
@@ -96,7 +96,7 @@ class NoticeHandler:
         failures = [outcome for outcome in outcomes if outcome is not None]
         for failure in sorted(failures, key=lambda failure: isinstance(failure, Unavailable)):
             raise failure
-        return [Rejected(notices[id_], code, reason) for id_, (code, reason) in self._unwanted.items()]
+        return [SetAside(notices[id_], code, reason) for id_, (code, reason) in self._unwanted.items()]
 
     async def _one_recipient(self, recipient: str, queue: Sequence[Message[Notice]], until: float) -> None:
         """Send ``queue`` in order, as far as the receiver takes it and the time goes."""
