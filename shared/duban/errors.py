@@ -7,7 +7,7 @@ DubanError
 ├── SettingsError    a setting is missing or unusable
 ├── MigrationError   a schema does not match the migrations that the code carries
 ├── RecordTooLarge   a record that no topic would take
-├── HandlerBroken    so many messages in a row broke the code that the code must be at fault
+├── NotArrived       what a message names is not there (yet): wait a while, then set it aside
 ├── Fault            a request over HTTP that is not taken: its status, and what to do
 └── Unavailable      a dependency is away: wait and try again, nothing is wrong with the message
 """
@@ -57,8 +57,8 @@ class RecordTooLarge(DubanError):
     """A record that no topic would take, with its topic, key, size and the limit."""
 
 
-class HandlerBroken(DubanError):
-    """So many messages in a row broke the code that the code must be at fault: stop, do not pour the topic away."""
+class NotArrived(DubanError):
+    """What a message names has not arrived, a pack or a version of a calendar: it may come, or never."""
 
 
 class Fault(DubanError):

@@ -20,8 +20,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
-from duban.errors import HandlerBroken, Unavailable
+from duban.errors import NotArrived, Unavailable
 from duban.io.batch import Answers
 from duban.io.consumer import Delivery, Handler, Runner, SetAside, Source
 from duban.io.dead_letters import dead_letter_topic
@@ -90,7 +91,7 @@ class Place:
     """A broker with a publisher, and runners that end with the test."""
 
     def __init__(self, kafka: str) -> None:
-        self.settings = Settings(kafka=kafka, batch_size=50, drain_timeout=15, session_timeout=6, max_dead_in_a_row=5)
+        self.settings = Settings(kafka=kafka, batch_size=50, drain_timeout=15, session_timeout=6, arrival_timeout=1)
         self.publisher = Publisher(self.settings)
         self.group = f"test-{uuid4().hex[:8]}"
         self.runners: dict[Runner, asyncio.Task[None]] = {}
@@ -352,17 +353,95 @@ async def test_a_result_too_large_for_any_topic_is_the_fault_of_its_message_alon
     assert dict(letter.headers)["__streams.errors.exception"].endswith(b"RecordTooLarge")
 
 
-async def test_code_that_breaks_on_everything_stops_instead_of_giving_a_topic_up(place: Place, topic: Make) -> None:
-    source = await topic("in")
+async def test_code_that_breaks_on_everything_sets_everything_aside_and_goes_on(
+    place: Place, topic: Make, eventually: Eventually
+) -> None:
+    source, out = await topic("in"), await topic("out")
+    await topic(place.dlq(source), exact=True, **{"max.message.bytes": "2000000"})
 
     async def handle(batch: Sequence[Delivery[Any]]) -> Answers:
-        raise KeyError("a typo")
+        if any(item.message.key == "k0" for item in batch):
+            raise KeyError("a typo")
+        return await echo(out)(batch)
 
-    await place.publisher.publish(notes(source, keys=1, each=50))
-    runner = place.run(source, handle)
-    with pytest.raises(HandlerBroken, match="a typo"):
-        await asyncio.wait_for(place.runners.pop(runner), 30)
-    assert await place.handled() == 0
+    await place.publisher.publish([*notes(source, keys=1, each=150), note(source, "k1", 0)])
+    place.run(source, handle)
+    await eventually(lambda: _is(place.handled, 151))
+    assert len(await place.dead(source)) == 150
+    assert in_order(await everything(place.settings.kafka, out)) == {"k1": [0]}
+
+
+async def test_what_names_something_that_never_arrives_is_waited_for_a_while_and_then_set_aside(
+    place: Place, topic: Make, eventually: Eventually
+) -> None:
+    source, out = await topic("in"), await topic("out")
+    await topic(place.dlq(source), exact=True, **{"max.message.bytes": "2000000"})
+    asked = Counter[int]()
+
+    async def handle(batch: Sequence[Delivery[Any]]) -> Answers:
+        for item in batch:
+            asked[item.message.data.n] += 1
+            if item.message.data.n in (3, 7):
+                raise NotArrived("the pack small@99 has not arrived")
+        return await echo(out)(batch)
+
+    await place.publisher.publish(notes(source, keys=1, each=10))
+    began = asyncio.get_running_loop().time()
+    place.run(source, handle)
+    await eventually(lambda: _is(place.handled, 10))
+    assert 1 <= asyncio.get_running_loop().time() - began < 8
+    assert in_order(await everything(place.settings.kafka, out)) == {"k0": [0, 1, 2, 4, 5, 6, 8, 9]}
+    letters = await place.dead(source)
+    assert [dict(letter.headers)["duban.dlq.code"] for letter in letters] == [b"not_arrived"] * 2
+
+
+async def test_bytes_of_any_kind_reach_the_dead_letters_and_cost_nothing_else(
+    place: Place, topic: Make, eventually: Eventually
+) -> None:
+    source, out = await topic("in"), await topic("out")
+    await topic(place.dlq(source), exact=True, **{"max.message.bytes": "2000000"})
+
+    class Name(str):
+        def encode(self, *_: Any) -> bytes:
+            return b"\xff\xfe"
+
+    good = note(source, "k", 1)
+    async with raw_producer(place.settings.kafka) as producer:
+        batch = producer.create_batch()
+        batch._builder = _DefaultRecordBatchBuilderPy(
+            magic=2, compression_type=0, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1,
+            batch_size=65_536,
+        )  # fmt: skip
+        batch.append(timestamp=None, key=b"odd", value=b"{}", headers=[(Name("zz"), b"v")])
+        batch.append(timestamp=None, key=good.key, value=good.value, headers=list(good.headers))
+        batch.close()
+        await (await producer.send_batch(batch, source, partition=0))
+        for key, value, headers in (
+            (b"\xff\x00", b"\xfe", []),
+            (None, b"", [("", b"")]),
+            (b"k", b"x" * 900_000, [(f"h{n}", b"\x00" * 20) for n in range(1000)]),
+        ):
+            await producer.send_and_wait(source, value, key, headers=headers, partition=0)
+    await place.publisher.publish([note(source, "k", 2)])
+    place.run(source, echo(out))
+    await eventually(lambda: _is(place.handled, 6))
+    assert in_order(await everything(place.settings.kafka, out)) == {"k": [1, 2]}
+    assert len(await place.dead(source)) == 4
+
+
+async def test_a_dead_letter_that_its_topic_does_not_take_goes_without_its_bytes(
+    place: Place, topic: Make, eventually: Eventually
+) -> None:
+    source = await topic("in")
+    await topic(place.dlq(source), exact=True, **{"max.message.bytes": "12000"})
+    async with raw_producer(place.settings.kafka) as producer:
+        await producer.send_and_wait(source, os.urandom(100_000), b"k")
+        await producer.send_and_wait(source, b"y", b"k")
+    place.run(source, echo(source))
+    await eventually(lambda: _is(place.handled, 2))
+    large, small = await place.dead(source)
+    assert (large.value, small.value) == (None, b"y")
+    assert dict(large.headers)["__streams.errors.offset"] == b"0"
 
 
 async def test_a_database_that_goes_away_is_waited_for_and_nothing_is_given_up(

@@ -16,7 +16,11 @@ def letter(headers: tuple[tuple[str, bytes], ...] = (("ce_id", b"7"),)) -> list[
     """The headers under which our own services lay a record aside."""
     record = ConsumerRecord("duban.reports.v1", 2, 41, 0, 0, b"k", b"v", None, 1, 1, headers)
     fault = Undecodable("not_json", "line 1")
-    return list(dead_letter(record, "duban-intake", fault, code="not_json", attempts=1, retryable=False).headers)
+    return list(
+        dead_letter(
+            record, "duban-intake", fault, code="not_json", attempts=1, retryable=False, most_bytes=1_000_000
+        ).headers
+    )
 
 
 def test_the_reason_that_our_services_write_is_read_back() -> None:

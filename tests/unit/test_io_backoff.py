@@ -24,11 +24,14 @@ AWAY = [
     asyncpg.SerializationError("again"),
     asyncpg.ReadOnlySQLTransactionError("standby"),
     asyncpg.InterfaceError("connection is closed"),
+    asyncpg.InternalClientError("got result for unknown protocol state 3"),
+    asyncpg.InterfaceError("the server expects 1 argument"),
+    asyncpg.UndefinedTableError("no table"),
+    asyncpg.InsufficientPrivilegeError("not yours"),
 ]
 WRONG = [
     asyncpg.UniqueViolationError("twice"),
-    asyncpg.UndefinedTableError("no table"),
-    asyncpg.InterfaceError("the server expects 1 argument"),
+    asyncpg.CharacterNotInRepertoireError("a NUL"),
     kafka.CommitFailedError("rebalanced"),
     Undecodable("invalid", "no"),
     ValueError("no"),

@@ -37,6 +37,6 @@ async def test_what_nobody_looks_into_is_neither_handled_nor_laid_aside() -> Non
         record(1, tick, **binary, ce_type=Tick.TYPE),
         record(2, json.dumps(event).encode(), content_type="application/cloudevents+json"),
     ]
-    work = Work("g", Source(("t",), TYPES, handle), handle, 1)
+    work = Work("g", Source(("t",), TYPES, handle), handle, 1_000_000)
     assert await work.on({TopicPartition("t", 0): records}) == []
     assert [(one.offset, type(one.message.data)) for one in seen] == [(1, Tick), (2, Unheeded)]

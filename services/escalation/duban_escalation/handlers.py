@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from duban.clock import Clock, DrivenClock
-from duban.errors import Unavailable
+from duban.errors import NotArrived
 from duban.messages.commands import Escalate
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Record, encode
@@ -139,7 +139,7 @@ class ProblemHandler:
             return []
         rules = self._library.rules(held.pack)
         if rules is None:
-            raise Unavailable(f"the pack {held.pack} has not arrived on duban.packs.v1, or its calendar has not")
+            raise NotArrived(f"the pack {held.pack} has not arrived on duban.packs.v1, or its calendar has not")
         writing.measures += filter(None, [measure_taken(event, rules)])
         notices = [*notices_for(event, rules), *told(event.event, held, rules)]
         opened = opened_because(event.event, held, rules)

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 from duban.clock import Clock
-from duban.errors import Unavailable
+from duban.errors import NotArrived, Unavailable
 from duban.messages import commands as do
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record, derived_id, encode, record
@@ -229,10 +229,10 @@ class _Attempt:
             return self._library.current(message.jurisdiction, at)
         rules = self._library.rules(ref)
         if rules is None:
-            raise Unavailable(f"the pack {ref} has not arrived on duban.packs.v1")
+            raise NotArrived(f"the pack {ref} has not arrived on duban.packs.v1")
         data, notice = message.data, rules.calendar.notice
         if isinstance(data, do.Recompute) and data.calendar == notice.id and data.version > notice.version:
-            raise Unavailable(f"version {data.version} of the calendar {notice.id} has not arrived on duban.packs.v1")
+            raise NotArrived(f"version {data.version} of the calendar {notice.id} has not arrived on duban.packs.v1")
         return rules
 
     async def _allocated(self, register: tuple[str, int]) -> int:
@@ -288,7 +288,7 @@ class _Attempt:
         for line in await self._ledger.history(outcome.problem_id):
             rules = self._library.rules(held.pack if held else line.event.change.pack)  # type: ignore[union-attr]
             if rules is None:
-                raise Unavailable("the pack of this record has not arrived on duban.packs.v1")
+                raise NotArrived("the pack of this record has not arrived on duban.packs.v1")
             held = after(held, line.event, rules)
             if line.event.version in outcome.versions:
                 records.append(_record(message, line, held, json_of(held)))

@@ -6,56 +6,57 @@ An error of a client exists only where that client was imported; so whoever asks
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
-from duban.errors import Unavailable
+from duban.errors import DubanError, Unavailable
 
-if TYPE_CHECKING:
-    import asyncpg
-
-#: Classes of SQLSTATE that are no message's fault: connection, credentials, a database that is not there (yet),
-#: resources and disk, operator intervention, system error.
-_PASSING_CLASSES = ("08", "28", "3D", "53", "57", "58")
-#: Single states that pass: serialization failure, deadlock, read-only (a standby before its promotion), lock timeout.
-_PASSING_STATES = ("40001", "40P01", "25006", "55P03")
+#: Classes of SQLSTATE that are the message's fault: data that no column takes, and what breaks a constraint.
+_OF_THE_MESSAGE = ("22", "23")
 
 
 def dependency(error: BaseException) -> str | None:
-    """The dependency whose absence ``error`` means (``database``, ``broker``, ``other``), or None if it is a fault."""
-    if _comes_from("asyncpg", error):
-        return "database" if _passes_in_database(error) else None
-    if _comes_from("aiokafka", error):
-        return "broker" if _passes_in_broker(error) else None
+    """The dependency that ``error`` comes from (``database``, ``broker``, ``other``), or None if it is a fault.
+
+    What a client raises is never the message's fault, but for the few errors that say so: a connection that ends at
+    the wrong moment has many names, and a good message must not be lost to any of them.
+    """
     if isinstance(error, Unavailable):
         cause = error.__cause__
         return (dependency(cause) if cause is not None else None) or "other"
+    if isinstance(error, DubanError):
+        return None
+    if _comes_from("asyncpg", error):
+        return None if _refuses_data(error) else "database"
+    if _comes_from("aiokafka", error):
+        return "broker" if _passes_in_broker(error) else None
     if isinstance(error, (OSError, TimeoutError, asyncio.IncompleteReadError)):
         return "other"
-    return None
+    return next((name for client, name in _CLIENTS.items() if _was_raised_in(client, error)), None)
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Whether the same call may succeed later, because a dependency is away and nothing is wrong with the message."""
+    """Whether the same call may succeed later, because nothing is wrong with the message."""
     return dependency(error) is not None
+
+
+_CLIENTS = {"asyncpg": "database", "aiokafka": "broker"}
+
+
+def _was_raised_in(client: str, error: BaseException) -> bool:
+    """Whether ``error``, of whatever class, was raised by the code of ``client`` itself."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and str(last.tb_frame.f_globals.get("__name__", "")).partition(".")[0] == client
 
 
 def _comes_from(client: str, error: BaseException) -> bool:
     return any(kind.__module__.partition(".")[0] == client for kind in type(error).__mro__)
 
 
-def _passes_in_database(error: BaseException) -> bool:
+def _refuses_data(error: BaseException) -> bool:
     import asyncpg
 
-    if isinstance(error, asyncpg.PostgresError):
-        state = error.sqlstate or ""
-        return state in _PASSING_STATES or state.startswith(_PASSING_CLASSES)
-    return isinstance(error, asyncpg.InterfaceError) and _lost(error)
-
-
-def _lost(error: asyncpg.InterfaceError) -> bool:
-    """asyncpg reports a lost connection and a wrong argument with one class; only the words tell them apart."""
-    words = str(error)
-    return ("connection" in words and "closed" in words) or "released back to the pool" in words or "closing" in words
+    return isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "").startswith(_OF_THE_MESSAGE)
 
 
 def _passes_in_broker(error: BaseException) -> bool:

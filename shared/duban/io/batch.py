@@ -10,7 +10,7 @@ import structlog
 from aiokafka import ConsumerRecord
 from aiokafka.structs import TopicPartition
 
-from duban.errors import DubanError, Undecodable
+from duban.errors import DubanError, NotArrived, Undecodable
 from duban.io.dead_letters import DeadLetter, dead_letter
 from duban.io.decode import delivery
 from duban.io.isolation import Isolation
@@ -44,19 +44,19 @@ class Source:
 
 
 class Work:
-    """The work on one source for one group; its count of faults in a row spans batches."""
+    """The work on one source for one group; a dead letter has at most ``most_bytes``."""
 
-    def __init__(self, group: str, source: Source, handle: Handle, most_in_a_row: int) -> None:
+    def __init__(self, group: str, source: Source, handle: Handle, most_bytes: int) -> None:
         self.source = source
         self._group = group
+        self._most_bytes = most_bytes
         self._unheeded = {name.encode() for name, model in source.types.items() if model is Unheeded}
-        self._isolation = Isolation(handle, most_in_a_row)
+        self._isolation = Isolation(handle)
 
     async def on(self, fetched: Fetched) -> list[Record | DeadLetter]:
         """What to publish for the records of this source among ``fetched``: the handler's records, then dead letters.
 
         Raises:
-            HandlerBroken: when too many messages in a row break the handler.
             Unavailable: when the handler's dependency is away (or whatever else of that kind the handler raised).
         """
         mine = {place: records for place, records in fetched.items() if place.topic in self.source.topics}
@@ -73,7 +73,8 @@ class Work:
                 results.append(answer)
         for fault in faults:
             record = _record_of(fault.item, mine)
-            letters.append(self._dead(record, fault.error, "fault", fault.attempts, retryable=True))
+            code = "not_arrived" if isinstance(fault.error, NotArrived) else "fault"
+            letters.append(self._dead(record, fault.error, code, fault.attempts, retryable=True))
         return [*results, *letters]
 
     def _decoded(self, fetched: Fetched) -> tuple[list[Delivery[Any]], list[DeadLetter]]:
@@ -101,9 +102,11 @@ class Work:
             partition=record.partition,
             offset=record.offset,
             code=code,
-            error=f"{type(error).__name__}: {error}"[:500],
+            error=f"{type(error).__name__}: {error}"[:500].encode(errors="backslashreplace").decode(),
         )
-        return dead_letter(record, self._group, error, code=code, attempts=attempts, retryable=retryable)
+        return dead_letter(
+            record, self._group, error, code=code, attempts=attempts, retryable=retryable, most_bytes=self._most_bytes
+        )
 
 
 def _record_of(delivered: Delivery[Any], fetched: Fetched) -> ConsumerRecord[bytes, bytes]:

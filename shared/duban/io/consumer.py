@@ -16,13 +16,14 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, KafkaTimeoutError
 from aiokafka.structs import TopicPartition
 
-from duban.errors import Unavailable
+from duban.errors import NotArrived, RecordTooLarge, Unavailable
 from duban.io.availability import dependency
 from duban.io.backoff import backoff, until_available, until_stopped
 from duban.io.batch import Answers, Fetched, Handle, Handler, Source, Work
 from duban.io.broker import connection
 from duban.io.crash_points import crash_point
-from duban.io.dead_letters import DeadLetter
+from duban.io.dead_letters import DeadLetter, without_value
+from duban.io.lenient_records import read_leniently
 from duban.io.metrics import BATCH_SECONDS, LAG, PARTITIONS, REBALANCES, RETRIES
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
@@ -41,6 +42,32 @@ _FETCH_TRIES = 12
 
 class _LetGo(Unavailable):
     """The batch in hand is dropped without commit: it is another member's now, or comes again at the next start."""
+
+
+class _Arrivals:
+    """How long it is waited for what messages name and what has not arrived: so long, and then a while not at all.
+
+    So whoever names what is never to come costs the partition a small share of its time, however often.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._began: float | None = None
+        self._not_before = 0.0
+
+    def waits(self, now: float) -> bool:
+        """Whether to wait on."""
+        if now < self._not_before:
+            return False
+        self._began = now if self._began is None else self._began
+        if now - self._began < self._seconds:
+            return True
+        self._began, self._not_before = None, now + 6 * self._seconds
+        return False
+
+    def came(self) -> None:
+        """Something was handled: the next wait is a new one."""
+        self._began = None
 
 
 class Runner:
@@ -65,7 +92,7 @@ class Runner:
         self._on_assigned = on_assigned
         self._on_revoked = on_revoked
         self._works = [
-            Work(self.group, source, self._guarded(source.handle), settings.max_dead_in_a_row) for source in sources
+            Work(self.group, source, self._guarded(source.handle), settings.max_record_bytes) for source in sources
         ]
         self._stopping = asyncio.Event()
         self._ours = asyncio.Event()
@@ -75,6 +102,7 @@ class Runner:
         self._step: asyncio.Task[None] | None = None
         self._broken: Exception | None = None
         self._waiting_for: str | None = None
+        self._arrivals = _Arrivals(settings.arrival_timeout)
         self._held: frozenset[TopicPartition] = frozenset()
         self._done: dict[TopicPartition, int] = {}
         self._consumer: AIOKafkaConsumer | None = None
@@ -97,7 +125,7 @@ class Runner:
         """Work until ``stop``.
 
         Raises:
-            HandlerBroken: when too many messages in a row break the handler.
+            RecordTooLarge: when a dead letter cannot be laid aside, though all but its reason was left out.
             Exception: what a callback for partitions raised, or what no waiting can cure.
         """
         consumer = await until_stopped(self._stopping, until_available("broker", self._join))
@@ -116,6 +144,7 @@ class Runner:
 
     async def _join(self) -> AIOKafkaConsumer:
         settings = self._settings
+        read_leniently()
         consumer = AIOKafkaConsumer(
             **connection(settings, self.group),
             group_id=self.group,
@@ -184,7 +213,7 @@ class Runner:
         for delay in islice(backoff(), _FETCH_TRIES):
             try:
                 fetched: Fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.batch_size)
-            except KafkaError as error:
+            except Exception as error:  # whatever a topic holds, its reader goes on
                 # aiokafka goes on by itself after most of these; when it does not, the process must start anew.
                 _log.warning("fetch failed", group=self.group, error=repr(error))
                 await asyncio.sleep(delay)
@@ -197,11 +226,29 @@ class Runner:
         for work in self._works:
             results += await work.on(fetched)
         crash_point("after_handle")
-        await self._patiently(lambda: self._publisher.publish(results))
+        letters = [result for result in results if isinstance(result, DeadLetter)]
+        records = [result for result in results if not isinstance(result, DeadLetter)]
+        await self._patiently(lambda: self._publisher.publish(records))
+        await self._lay_aside(letters)
         crash_point("after_publish")
         await self._commit(consumer, fetched)
         crash_point("after_offsets")
         self._measure_lag(consumer, fetched)
+
+    async def _lay_aside(self, letters: Sequence[DeadLetter]) -> None:
+        """Publish ``letters``; what its topic will not take at all goes without its bytes, which lie where it came."""
+        try:
+            await self._patiently(lambda: self._publisher.publish(letters))
+        except RecordTooLarge as error:
+            _log.error("dead letters too large for their topic go without their bytes", error=str(error))
+            for letter in letters:
+                await self._lay_aside_one(letter)
+
+    async def _lay_aside_one(self, letter: DeadLetter) -> None:
+        try:
+            await self._patiently(lambda: self._publisher.publish([letter]))
+        except RecordTooLarge:
+            await self._patiently(lambda: self._publisher.publish([without_value(letter)]))
 
     def _guarded(self, handle: Handler) -> Handle:
         """``handle``, waiting for its dependencies, and at fault if a record that it gives is too large."""
@@ -224,17 +271,22 @@ class Runner:
             try:
                 result = await action()
             except Exception as error:
-                away = dependency(error)
-                if away is None:
+                away = "packs" if isinstance(error, NotArrived) else dependency(error)
+                if away is None or (isinstance(error, NotArrived) and not self._arrivals.waits(self._now())):
                     raise
                 RETRIES.labels(away).inc()
                 _log.warning("dependency unavailable", group=self.group, dependency=away, error=repr(error)[:500])
                 self._waiting_for = away
             else:
                 self._waiting_for = None
+                self._arrivals.came()
                 return result
             await self._rest(delay)
         raise AssertionError("back-off never ends")
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
 
     async def _rest(self, seconds: float) -> None:
         try:

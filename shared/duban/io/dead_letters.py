@@ -1,15 +1,26 @@
-"""What could not be handled: byte for byte as it came, with the reason in headers (KIP-1034 names and ours)."""
+"""What could not be handled: byte for byte as it came, with the reason in headers (KIP-1034 names and ours).
+
+A record that is too large for a dead letter is kept as its head, its size and its SHA-256; where the whole of it lies,
+topic, partition and offset say.
+"""
 
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Final, TypeAlias
 
 from aiokafka import ConsumerRecord
 
 #: Enough of a stack trace to find the line, little enough for a record of the largest size to pass.
-_STACKTRACE_BYTES = 4096
+_STACKTRACE_BYTES: Final = 4096
+#: What is kept of a value, of a key and of all headers, where the whole is too large.
+_HEAD_BYTES, _KEY_BYTES, _HEADER_BYTES = 65_536, 1_024, 16_384
+
+Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +30,7 @@ class DeadLetter:
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
+    headers: Headers
 
 
 def dead_letter_topic(topic: str, group: str) -> str:
@@ -28,9 +39,10 @@ def dead_letter_topic(topic: str, group: str) -> str:
 
 
 def dead_letter(
-    record: ConsumerRecord[bytes, bytes], group: str, error: Exception, *, code: str, attempts: int, retryable: bool
-) -> DeadLetter:
-    """The dead letter of ``record``; ``retryable`` says that other code could handle the same bytes."""
+    record: ConsumerRecord[bytes, bytes], group: str, error: Exception, *, code: str, attempts: int, retryable: bool,
+    most_bytes: int,
+) -> DeadLetter:  # fmt: skip
+    """The dead letter of ``record``, of at most about ``most_bytes``; ``retryable``: other code could handle it."""
     trace = "".join(traceback.format_exception(error)).encode(errors="replace")[-_STACKTRACE_BYTES:]
     reasons = {
         "__streams.errors.exception": f"{type(error).__module__}.{type(error).__qualname__}",
@@ -45,5 +57,46 @@ def dead_letter(
         "duban.dlq.first-failed-at": datetime.now(UTC).isoformat(),
         "duban.dlq.retryable": str(retryable).lower(),
     }
-    headers = (*record.headers, *((name, text.encode(errors="replace")) for name, text in reasons.items()))
-    return DeadLetter(dead_letter_topic(record.topic, group), record.key, record.value, headers)
+    added = tuple((name, text.encode(errors="replace")) for name, text in reasons.items())
+    came = tuple((_sendable(name), value) for name, value in record.headers)
+    whole = DeadLetter(dead_letter_topic(record.topic, group), record.key, record.value, (*came, *added))
+    return whole if size(whole) <= most_bytes else _cut(whole, came, added)
+
+
+def without_value(letter: DeadLetter) -> DeadLetter:
+    """``letter`` for a topic that takes not even the head of it: all that is known of it but its bytes."""
+    return replace(letter, key=None, value=None)
+
+
+def size(record: DeadLetter) -> int:
+    """The bytes of a record, as far as a topic counts them."""
+    parts = [record.key or b"", record.value or b""]
+    parts += [part for name, value in record.headers for part in (name.encode(), value or b"")]
+    return sum(map(len, parts))
+
+
+def _cut(whole: DeadLetter, came: Headers, added: Headers) -> DeadLetter:
+    kept = tuple(_fitting(came, _HEADER_BYTES))
+    value, key = whole.value or b"", whole.key or b""
+    told = {
+        "duban.dlq.truncated": "true",
+        "duban.dlq.value-bytes": str(len(value)),
+        "duban.dlq.value-sha256": sha256(value).hexdigest(),
+        "duban.dlq.key-bytes": str(len(key)),
+        "duban.dlq.key-sha256": sha256(key).hexdigest(),
+        "duban.dlq.headers-dropped": str(len(came) - len(kept)),
+    }
+    headers = (*kept, *added, *((name, text.encode()) for name, text in told.items()))
+    return DeadLetter(whole.topic, whole.key and key[:_KEY_BYTES], whole.value and value[:_HEAD_BYTES], headers)
+
+
+def _fitting(headers: Sequence[tuple[str, bytes | None]], most: int) -> Iterator[tuple[str, bytes | None]]:
+    for name, value in headers:
+        most -= len(name.encode()) + len(value or b"")
+        if most >= 0:
+            yield name, value
+
+
+def _sendable(name: str) -> str:
+    """A name as UTF-8 can say it: bytes that are none stand as ``\\xff``."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -24,9 +24,9 @@ def delivery(record: ConsumerRecord[bytes, bytes], types: Mapping[str, type[D]])
     """
     try:
         message = decode(record.key, record.value, record.headers, types)
+        appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
     except Undecodable:
         raise
     except Exception as error:  # bytes from outside may break what we decode with, too
         raise Undecodable("invalid", f"{type(error).__name__}: {error}") from error
-    appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
     return Delivery(message, record.topic, record.partition, record.offset, appended_at)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from duban.errors import HandlerBroken
 from duban.io.availability import is_unavailable
 
 I = TypeVar("I")  # noqa: E741
@@ -24,21 +23,17 @@ class Culprit(Generic[I]):
 
 @dataclass(slots=True)
 class Isolation(Generic[I, O]):
-    """Hands batches to ``handle`` and sets the offenders aside, in order.
+    """Hands batches to ``handle`` and sets the offenders aside, in order, however many they are.
 
     ``handle`` must leave nothing behind when it raises (one transaction), for parts of the batch come again.
-    ``most_in_a_row`` counts across batches; any message that is handled starts the count anew.
     """
 
     handle: Callable[[Sequence[I]], Awaitable[Sequence[O]]]
-    most_in_a_row: int
-    in_a_row: int = field(default=0, init=False)
 
     async def run(self, batch: Sequence[I]) -> tuple[list[O], list[Culprit[I]]]:
         """What ``handle`` gave for the messages that it could handle, and the others.
 
         Raises:
-            HandlerBroken: when more than ``most_in_a_row`` messages in a row failed.
             Exception: whatever ``handle`` raised that means a dependency is away.
         """
         results: list[O] = []
@@ -51,22 +46,12 @@ class Isolation(Generic[I, O]):
             return
         try:
             results += await self.handle(batch)
-            self.in_a_row = 0
         except Exception as error:
-            if is_unavailable(error) or isinstance(error, HandlerBroken):
+            if is_unavailable(error):
                 raise
             if len(batch) == 1:
-                self._set_aside(Culprit(batch[0], error, attempt), culprits)
+                culprits.append(Culprit(batch[0], error, attempt))
                 return
             half = len(batch) // 2
             await self._halve(batch[:half], attempt + 1, results, culprits)
             await self._halve(batch[half:], attempt + 1, results, culprits)
-
-    def _set_aside(self, culprit: Culprit[I], culprits: list[Culprit[I]]) -> None:
-        self.in_a_row += 1
-        if self.in_a_row > self.most_in_a_row:
-            raise HandlerBroken(
-                f"{self.in_a_row} messages in a row broke the handler, the last with {culprit.error!r}: "
-                "repair the code, then start again; nothing of this batch was given up"
-            ) from culprit.error
-        culprits.append(culprit)

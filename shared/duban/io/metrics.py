@@ -19,3 +19,6 @@ LAG = Gauge(
 )
 PARTITIONS = Gauge("duban_assigned_partitions", "Partitions that this member holds", ["group"])
 REBALANCES = Counter("duban_rebalances_total", "Times that partitions were taken away", ["group"])
+PASSED_OVER = Counter(
+    "duban_passed_over_total", "Records that a reader without a group could not take, and passed over", ["topic"]
+)

@@ -20,6 +20,8 @@ from duban.io.postgres import checked
 
 _log = structlog.get_logger(__name__)
 _FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+#: Classes of SQLSTATE that no waiting cures: the file asks for what cannot be, or refuses by itself.
+_OF_THE_FILE = ("0A", "22", "23", "2B", "42", "P0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,9 @@ async def _apply(connection: asyncpg.Connection[asyncpg.Record], schema: str, mi
                 migration.name,
                 migration.sha256,
             )
-    except asyncpg.PostgresSyntaxError as error:
-        raise MigrationError(f"{schema}: {migration.number:04}_{migration.name}.sql: {error}") from error
+    except asyncpg.PostgresError as error:
+        if not (error.sqlstate or "").startswith(_OF_THE_FILE):
+            raise
+        hint = f" ({error.hint})" if error.hint else ""
+        raise MigrationError(f"{schema}: {migration.number:04}_{migration.name}.sql: {error}{hint}") from error
     _log.info("migration applied", schema=schema, number=migration.number, name=migration.name)

@@ -60,8 +60,10 @@ class Settings(BaseSettings):
     session_timeout: float = Field(
         10.0, gt=0, description="Seconds without a heartbeat after which a member is given up"
     )
-    max_dead_in_a_row: int = Field(
-        100, ge=1, description="Messages in a row that may break the code before the service stops instead of going on"
+    arrival_timeout: float = Field(
+        10.0,
+        gt=0,
+        description="Seconds that a message is waited for which names a pack or a calendar that has not arrived",
     )
     health_host: str = Field("127.0.0.1", description="Address of `/healthz`, `/readyz` and `/metrics`")
     health_port: int | None = Field(

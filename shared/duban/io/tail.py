@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from typing import Generic, TypeVar
 
 import structlog
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.structs import TopicPartition
 
 from duban.errors import Undecodable
 from duban.io.backoff import until_available
 from duban.io.broker import connection
 from duban.io.decode import delivery
+from duban.io.lenient_records import read_leniently
+from duban.io.metrics import PASSED_OVER
 from duban.io.settings import Settings
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Payload
@@ -52,9 +54,19 @@ class Tail(Generic[D]):
         self._stopping.set()
 
     async def run(self, take: Callable[[Delivery[D]], Awaitable[None]]) -> None:
-        """Await ``take`` for every record, in order per partition, until ``stop``."""
+        """Await ``take`` for every record, in order per partition, until ``stop``; what it cannot take is passed over.
+
+        So no pack and no tick, however odd, ends a service that would also have to do with others.
+        """
         async for delivered in self:
-            await take(delivered)
+            try:
+                await take(delivered)
+            except Exception as error:
+                _log.exception(
+                    "record passed over", topic=delivered.topic, partition=delivered.partition, offset=delivered.offset,
+                    error=repr(error)[:500],
+                )  # fmt: skip
+                PASSED_OVER.labels(delivered.topic).inc()
 
     async def __aiter__(self) -> AsyncIterator[Delivery[D]]:
         consumer = await until_available("broker", self._start)
@@ -63,7 +75,7 @@ class Tail(Generic[D]):
             while not self._stopping.is_set():
                 if not self._caught_up.is_set() and await _reached(consumer, ends):
                     self._caught_up.set()
-                fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.batch_size)
+                fetched = await self._fetch(consumer)
                 for records in fetched.values():
                     for record in records:
                         try:
@@ -72,10 +84,24 @@ class Tail(Generic[D]):
                             _log.warning(
                                 "record passed over", topic=record.topic, offset=record.offset, error=str(error)
                             )
+                            PASSED_OVER.labels(record.topic).inc()
         finally:
             await consumer.stop()
 
+    async def _fetch(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
+        """What came within the poll time-out; a fetch that fails is one in which nothing came."""
+        try:
+            found: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]] = await consumer.getmany(
+                timeout_ms=_POLL_MS, max_records=self._settings.batch_size
+            )
+        except Exception as error:  # whatever a topic holds, its reader goes on
+            _log.warning("fetch failed", topics=self._topics, error=repr(error)[:500])
+            await asyncio.sleep(_POLL_MS / 1000)
+            return {}
+        return found
+
     async def _start(self) -> AIOKafkaConsumer:
+        read_leniently()
         consumer = AIOKafkaConsumer(
             *self._topics,
             **connection(self._settings, "duban-tail"),
