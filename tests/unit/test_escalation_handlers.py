@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from duban.clock import DrivenClock, SystemClock
-from duban.errors import Unavailable
+from duban.errors import NotArrived, Unavailable
 from duban.messages import commands as do
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record, decode
@@ -294,7 +294,7 @@ async def test_a_pack_that_has_not_arrived_is_waited_for_before_anything_is_writ
     case = Case.in_status(Status.DISPATCHED, AT)
     case.now = case.deadline("acknowledge").due_at
     case.escalate(case.deadline("acknowledge"))
-    with pytest.raises(Unavailable, match="small@1"):
+    with pytest.raises(NotArrived, match="small@1"):
         await handler(events(case))
     assert await world.deadlines.armed_versions([UUID(case.id)]) == {}
 

@@ -322,3 +322,30 @@ def test_the_small_pack_says_what_these_tests_stand_on() -> None:
     near_rule = load_pack(SMALL.read_text("utf-8"), SMALL.name).near
     assert not isinstance(near_rule, str)
     assert (near_rule.metres, near_rule.hours) == (100, 72)
+
+
+async def test_a_closing_that_is_told_again_after_the_reopening_changes_nothing(
+    handler: ReportHandler, answers: AnswerHandler, store: MemoryStore
+) -> None:
+    case = Case.in_status(Status.STRUCK_OFF, AT)
+    located = {"location": near(1).message.data.location}
+    case.standing = case.problem.model_copy(update=located)
+    await handler([near(1)])
+    closed = event(case, own(1))
+    await answers([closed])
+    case.done(do.Reopen, "office", reason="it is back")
+    await answers([event(case, own(1))])
+    await answers([closed])
+    [third] = commands(await handler([near(3)]))
+    assert (third.subject, third.data.TYPE) == (own(1), do.Attach.TYPE)
+
+
+async def test_a_report_that_no_record_could_tell_of_is_refused_with_what_to_do(store: MemoryStore) -> None:
+    handler = ReportHandler(store, small_library(), SystemClock(), most_bytes=100_000)
+    bulk = {f"sensor {number}": "x" * 8_000 for number in range(15)}
+    large = delivery(1, report(attributes=bulk))
+    [answer, sent] = await handler([large, delivery(2, report(attributes={"sensor": "x" * 8_000}))])
+    assert isinstance(answer, SetAside)
+    assert (answer.code, isinstance(sent, Record)) == ("too_large", True)
+    assert "attributes" in answer.reason
+    assert store.receipts.keys() == {UUID(own(2))}

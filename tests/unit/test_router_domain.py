@@ -329,3 +329,25 @@ def test_the_closed_unions_of_commands_hold_each_command_once() -> None:
     beginning, action = get_args(do.Beginning), get_args(do.Action)
     assert {*beginning, *action} == set(do.COMMANDS.values())
     assert len(beginning) + len(action) == len(do.COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("due_at", "code"),
+    [
+        ("2022-04-06T01:59:59Z", "past_date"),
+        ("0001-01-01T00:00:00+14:00", "past_date"),
+        ("2051-06-01T00:00:00Z", "outside_calendar"),
+        ("9999-12-31T23:59:59-14:00", "outside_calendar"),
+    ],
+)
+def test_a_plan_for_a_day_that_nobody_can_count_to_is_refused_with_the_reason(due_at: str, code: str) -> None:
+    case = Case.in_status(Status.UNDERWAY, NOW)
+    plan = {"person": "Li", "target": "clean", "measures": ["dig"], "due_at": due_at}
+    assert refused(case.act(do.Plan, "water", plan=plan)) == code
+    milestones = {**plan, "due_at": NOW + timedelta(days=9), "milestones": [{"title": "dug", "due_at": due_at}]}
+    assert refused(case.act(do.Plan, "water", plan={**milestones, "rectification": "phased"})) == code
+
+
+def test_a_duty_of_before_the_calendar_is_refused_with_the_reason(case: Case) -> None:
+    outcome = case.act(do.Open, do.ENGINE, duty="daily-report", unit="north", opens_at="0001-01-01T00:00:00+14:00")
+    assert refused(outcome) == "outside_calendar"

@@ -164,3 +164,19 @@ async def test_two_members_together_award_no_more_than_the_budget(ledger: Memory
     told = answers(await other([award(2, 19_001), award(3, 19_000)]))
     assert [one.code if isinstance(one, Refused) else one.record.status for one in told] == ["over_budget", "awarded"]
     assert await ledger.allocated("smallville/budget/tip", 2022) == 50_000
+
+
+async def test_what_no_topic_would_take_is_refused_and_stands_in_no_ledger(ledger: MemoryLedger) -> None:
+    handler = CommandHandler(ledger, small_library(), SystemClock(), most_bytes=14_000)
+    note = do.Progress(actor=do.Actor(unit="water"), note="x" * 7_000)
+    large = do.Progress(actor=do.Actor(unit="water"), note="x" * 7_000, reason="y" * 7_000)
+    batch = [register(0), command("large", large), command("note", note), acknowledge(0)]
+    records = await handler(batch)
+    told = answers(records)
+    assert all(record.size <= 14_000 for record in records)
+    assert [one.code for one in told if isinstance(one, Refused)] == ["illegal_move", "illegal_move"]
+    first, large_again = answers(await handler([command("note 2", note), command("large 2", large)]))
+    assert isinstance(first, LedgerEvent)
+    assert isinstance(large_again, Refused)
+    assert large_again.code == "too_large"
+    assert len(await ledger.history(derived_id("problem", 0))) == first.event.version

@@ -21,7 +21,8 @@ async def compose(shell: Shell[Settings]) -> None:
     """Wire the handlers to the topics, once the packs published so far are known."""
     library = await follow_packs(shell)
     store = PostgresStore(shell.pool)
-    reports = ReportHandler(store, library, clock_of(shell.settings))
+    most_bytes = shell.settings.max_record_bytes * 19 // 20
+    reports = ReportHandler(store, library, clock_of(shell.settings), most_bytes)
     shell.runner(
         GROUP,
         [

@@ -99,6 +99,20 @@ def submitted(source: str, report_id: str, report: Report, at: datetime) -> Mess
     return Message(report_id, source, report_id, at, report.jurisdiction, f"{source}/{report_id}", report)
 
 
+def too_large(report: Report, most_bytes: int) -> Refusal | None:
+    """Why a report is not taken that would not fit into the records that must tell of it."""
+    # Characters are at most six bytes of JSON each; only what may be too large is measured.
+    characters = len(report.text) + sum(len(evidence.uri) for evidence in report.evidence)
+    characters += sum(len(name) + len(str(value)) for name, value in report.attributes.items())
+    if 6 * characters + 65_536 < most_bytes:
+        return None
+    size = len(report.model_dump_json())
+    if size <= most_bytes:
+        return None
+    say = "send fewer or shorter attributes, and evidence as links"
+    return Refusal("too_large", f"the report has {size} bytes, at most {most_bytes} can be passed on: {say}")
+
+
 def unusable_identity(source: str, report_id: str) -> Refusal | None:
     """Why no receipt can be written under this source and id, if so."""
     for name, text in (("source", source), ("id", report_id)):

@@ -29,6 +29,7 @@ from duban_intake.domain import (
     place_of,
     rerouted,
     search,
+    too_large,
     unusable_identity,
 )
 from duban_intake.nearness import Place
@@ -44,12 +45,16 @@ class RefusedArrival:
 
 @dataclass(slots=True)
 class Writing:
-    """What one batch changes. ``revises``: receipts that were final are written anew, as the router answered them."""
+    """What one batch changes. ``versions``: the latest of each problem that was closed or opened again.
+
+    ``revises``: receipts that were final are written anew, as the router answered them.
+    """
 
     receipts: dict[UUID, Receipt] = field(default_factory=dict)
     refusals: list[RefusedArrival] = field(default_factory=list)
     places: dict[UUID, Place] = field(default_factory=dict)
     closed: set[UUID] = field(default_factory=set)
+    versions: dict[UUID, int] = field(default_factory=dict)
     revises: bool = False
 
 
@@ -61,6 +66,9 @@ class Transaction(Protocol):
 
     async def places(self, cells: Collection[int], since_at: datetime) -> list[Place]:
         """The open problems in ``cells`` whose latest report is not older than ``since_at``."""
+
+    async def versions(self, ids: Collection[UUID]) -> dict[UUID, int]:
+        """The latest version at which each of these problems was closed or opened again, where it ever was."""
 
     async def write(self, writing: Writing) -> None:
         """Remove the places that closed, then add what there is.
@@ -80,13 +88,18 @@ class Store(Protocol):
         """The receipt under ``key``, for the producer that asks."""
 
 
+#: The largest report that is taken: what the router tells of it is a little larger, and must fit a record too.
+MOST_BYTES: Final = 1_900_000
+
+
 class ReportHandler:
     """Gives every report of a batch its receipt, and the command that follows from it."""
 
-    def __init__(self, store: Store, library: Library, clock: Clock) -> None:
+    def __init__(self, store: Store, library: Library, clock: Clock, most_bytes: int = MOST_BYTES) -> None:
         self._store = store
         self._library = library
         self._clock = clock
+        self._most_bytes = most_bytes
 
     async def __call__(self, batch: Sequence[Delivery[Report]]) -> list[Record | SetAside]:
         """The commands, in the order of the reports; what was refused goes to the dead letters, with the reason."""
@@ -114,7 +127,7 @@ class ReportHandler:
         unusable, arrived = [], []
         for delivery in batch:
             message = delivery.message
-            why = unusable_identity(message.source, message.id)
+            why = unusable_identity(message.source, message.id) or too_large(message.data, self._most_bytes)
             if why is not None:
                 unusable.append(SetAside(delivery, why.code, why.reason))
             else:
@@ -167,26 +180,36 @@ class AnswerHandler:
 
     async def decide(self, batch: Sequence[Delivery[Payload]]) -> list[Message[Register | Attach]]:
         """The same before it is encoded."""
-        writing = Writing(revises=True)
-        commands: list[Message[Register | Attach]] = []
-        jurisdictions: set[str] = set()
+        turned: list[Problem] = []
+        refused: list[tuple[Receipt, Report]] = []
         for data in (delivery.message.data for delivery in batch):
             if isinstance(data, LedgerEvent) and data.problem is not None:
-                jurisdictions.add(data.problem.jurisdiction)
-                self._moved(data.problem, writing)
+                turned.append(data.problem)
             elif isinstance(data, Refused) and data.filed is not None and (receipt := rerouted(data)) is not None:
-                jurisdictions.add(data.filed.report.jurisdiction)
-                commands += self._reroute(receipt, data.filed.report, writing)
-        if jurisdictions:
-            async with self._store.transaction(jurisdictions) as transaction:
-                await transaction.write(writing)
+                refused.append((receipt, data.filed.report))
+        if not turned and not refused:
+            return []
+        jurisdictions = {problem.jurisdiction for problem in turned}
+        jurisdictions |= {report.jurisdiction for _, report in refused}
+        writing = Writing(revises=True)
+        async with self._store.transaction(jurisdictions) as transaction:
+            versions = await transaction.versions({problem.id for problem in turned})
+            for problem in turned:
+                # An old event that comes again tells nothing: the problem may have been reopened since.
+                if problem.version > versions.get(problem.id, 0):
+                    versions[problem.id] = writing.versions[problem.id] = problem.version
+                    self._turned(problem, writing)
+            commands = [command for receipt, report in refused for command in self._reroute(receipt, report, writing)]
+            await transaction.write(writing)
         return commands
 
-    def _moved(self, problem: Problem, writing: Writing) -> None:
+    def _turned(self, problem: Problem, writing: Writing) -> None:
+        """A problem was closed, or opened again."""
         if problem.status not in OPEN:
             writing.places.pop(problem.id, None)
             writing.closed.add(problem.id)
         elif (place := self._place(problem.id, problem, _latest_report_at(problem))) is not None:
+            writing.closed.discard(problem.id)
             writing.places[problem.id] = place
 
     def _reroute(self, receipt: Receipt, report: Report, writing: Writing) -> list[Message[Register | Attach]]:

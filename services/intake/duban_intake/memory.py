@@ -23,6 +23,7 @@ class MemoryStore:
         self.receipts: dict[UUID, Receipt] = {}
         self.refusals: dict[tuple[UUID, bytes], RefusedArrival] = {}
         self.places: dict[UUID, Place] = {}
+        self.versions: dict[UUID, int] = {}
         self._cells: defaultdict[int, set[UUID]] = defaultdict(set)
         self._turn = asyncio.Lock()
 
@@ -70,12 +71,16 @@ class MemoryTransaction:
     async def places(self, cells: Collection[int], since_at: datetime) -> list[Place]:
         return [place for place in self._store.places_in(cells) if place.latest_at >= since_at]
 
+    async def versions(self, ids: Collection[UUID]) -> dict[UUID, int]:
+        return {id_: self._store.versions[id_] for id_ in ids if id_ in self._store.versions}
+
     async def write(self, writing: Writing) -> None:
         store = self._store
         free = {key: receipt for key, receipt in writing.receipts.items() if self._free(receipt, writing.revises)}
         if len(free) < len(writing.receipts) and not writing.revises:
             raise Unavailable("another member gave one of these reports its receipt; the batch is decided again")
         store.receipts |= free
+        store.versions |= writing.versions
         for refusal in writing.refusals:
             store.refusals.setdefault((refusal.arrival.key, refusal.arrival.digest), refusal)
         for closed in writing.closed:

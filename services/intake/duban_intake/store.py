@@ -57,6 +57,11 @@ _WRITE_PLACES = """
     on conflict (problem_id) do update set
         cell = excluded.cell, latest_at = greatest(places.latest_at, excluded.latest_at)
 """
+_VERSIONS = "select problem_id, version from intake.turns where problem_id = any($1::uuid[])"
+_WRITE_VERSIONS = """
+    insert into intake.turns as held (problem_id, version) select * from unnest($1::uuid[], $2::int[])
+    on conflict (problem_id) do update set version = excluded.version where held.version < excluded.version
+"""
 _REMOVE_PLACES = "delete from intake.places where problem_id = any($1::uuid[])"
 
 
@@ -102,6 +107,10 @@ class PostgresTransaction:
             for row in rows
         ]
 
+    async def versions(self, ids: Collection[UUID]) -> dict[UUID, int]:
+        rows = await self._connection.fetch(_VERSIONS, list(ids)) if ids else []
+        return {row["problem_id"]: row["version"] for row in rows}
+
     async def write(self, writing: Writing) -> None:
         if writing.receipts:
             receipts = list(writing.receipts.values())
@@ -117,6 +126,9 @@ class PostgresTransaction:
                 [refusal.why.code for refusal in writing.refusals],
                 [refusal.why.reason for refusal in writing.refusals],
             )
+        if writing.versions:
+            versions = writing.versions
+            await self._connection.execute(_WRITE_VERSIONS, list(versions), list(versions.values()))
         if writing.closed:
             await self._connection.execute(_REMOVE_PLACES, list(writing.closed))
         if writing.places:

@@ -20,7 +20,8 @@ GROUP = "duban-router"
 async def compose(shell: Shell[Settings]) -> None:
     """One runner over the commands; when partitions change hands, what is remembered of them is dropped."""
     library = await follow_packs(shell)
-    handler = CommandHandler(PostgresLedger(shell.pool), library, clock_of(shell.settings))
+    ledger, clock = PostgresLedger(shell.pool), clock_of(shell.settings)
+    handler = CommandHandler(ledger, library, clock, most_bytes=shell.settings.max_record_bytes)
 
     async def forget(_: Set[tuple[str, int]]) -> None:
         handler.forget()

@@ -140,12 +140,18 @@ class Cache:
 
 
 class CommandHandler:
-    """Decides commands batch by batch. States stay in memory; the ledger's keys tell when they are stale."""
+    """Decides commands batch by batch. States stay in memory; the ledger's keys tell when they are stale.
 
-    def __init__(self, ledger: Ledger, library: Library, clock: Clock, remembered: int = 100_000) -> None:
+    What would give a record of more than ``most_bytes`` is refused: the ledger holds nothing that no topic tells.
+    """
+
+    def __init__(
+        self, ledger: Ledger, library: Library, clock: Clock, remembered: int = 100_000, most_bytes: int = 2_000_000
+    ) -> None:
         self._ledger = ledger
         self._library = library
         self._clock = clock
+        self._most_bytes = most_bytes
         self._cache = Cache(ledger, remembered)
 
     def forget(self) -> None:
@@ -156,7 +162,7 @@ class CommandHandler:
         """Decide ``batch`` and give what is to be published, in order."""
         decided: dict[UUID, Outcome] = {}
         for _ in range(_MOST_CONFLICTS):
-            attempt = _Attempt(self._ledger, self._library, self._clock, self._cache, decided)
+            attempt = _Attempt(self._ledger, self._library, self._clock, self._cache, decided, self._most_bytes)
             try:
                 return await attempt.take(batch)
             except Conflict as conflict:
@@ -172,10 +178,12 @@ class _Attempt:
     """One attempt at one batch."""
 
     def __init__(
-        self, ledger: Ledger, library: Library, clock: Clock, cache: Cache, decided: dict[UUID, Outcome]
-    ) -> None:
+        self, ledger: Ledger, library: Library, clock: Clock, cache: Cache, decided: dict[UUID, Outcome],
+        most_bytes: int,
+    ) -> None:  # fmt: skip
         self._ledger, self._library, self._clock, self._cache = ledger, library, clock, cache
         self._decided = dict(decided)
+        self._most_bytes = most_bytes
         self._fresh: dict[UUID, list[Record]] = {}
         self._writing = Writing()
         self._allocated_before: dict[tuple[str, int], int] = {}
@@ -219,9 +227,17 @@ class _Attempt:
         outcome = decide(held, message, rules, at, allocated)
         if isinstance(outcome, Refusal):
             return self._refuse(message, key, at, standing, outcome)
+        lines, records = self._told(message, standing, outcome)
+        if any(record.size > self._most_bytes for record in records):
+            why = f"what it leads to is larger than the {self._most_bytes} bytes that a record may have: say less in it"
+            return self._refuse(message, key, at, standing, Refusal("too_large", why))
         if register:
             self._writing.allocated[register] = allocated + allocation(message.data)
-        return self._grant(message, key, standing, outcome)
+        self._writing.lines += lines
+        latest, versions = outcome.record, range(lines[0].event.version, lines[-1].event.version + 1)
+        self._writing.standings[latest.id] = Standing(latest, json_of(latest), lines[-1].hash)
+        self._writing.outcomes.append(Outcome(key, message.id, latest.id, versions))
+        return records
 
     def _rules(self, message: Message[do.Command], standing: Standing | None, at: datetime) -> Rules | None:
         ref = pack_of(standing.record if standing else None, message.data)
@@ -242,21 +258,20 @@ class _Attempt:
         self._allocated_before.setdefault(register, allocated)
         return allocated
 
-    def _grant(self, message: Message[do.Command], key: UUID, standing: Standing | None, done: Decided) -> list[Record]:
+    @staticmethod
+    def _told(
+        message: Message[do.Command], standing: Standing | None, done: Decided
+    ) -> tuple[list[Line], list[Record]]:
+        """The lines of the history that ``done`` adds, and the records that tell of them."""
         head = standing.head if standing else GENESIS
-        records = []
+        lines, records = [], []
         for event, after_it in done.steps:
             body = canonical(event)
             line = Line(event, body, head, chained(head, body))
-            state = json_of(after_it)
-            self._writing.lines.append(line)
-            records.append(_record(message, line, after_it, state))
+            lines.append(line)
+            records.append(_record(message, line, after_it, json_of(after_it)))
             head = line.hash
-        latest = done.record
-        versions = range(done.steps[0][0].version, latest.version + 1)
-        self._writing.standings[latest.id] = Standing(latest, state, head)
-        self._writing.outcomes.append(Outcome(key, message.id, latest.id, versions))
-        return records
+        return lines, records
 
     def _refuse(
         self, message: Message[do.Command], key: UUID, at: datetime, standing: Standing | None, why: Refusal

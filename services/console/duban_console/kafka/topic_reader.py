@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from duban.errors import Unavailable
 from duban.io.availability import is_unavailable
 from duban.io.broker import connection
-from duban.io.lenient_records import read_leniently
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -41,6 +40,8 @@ async def administering(settings: Settings) -> AsyncIterator[Any]:
 async def looking(settings: Settings, topics: Iterable[str]) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of no group on all of ``topics``, which exist; :class:`Unavailable` when no broker answers."""
     from aiokafka import AIOKafkaConsumer
+
+    from duban.io.lenient_records import read_leniently
 
     read_leniently()
     consumer = AIOKafkaConsumer(

@@ -39,7 +39,7 @@ def act(record: AnyRecord, command: do.Action, rules: Rules, now: datetime, allo
     if isinstance(command, kinds.OfAll):
         return _climb(record, command, rules, now)
     if isinstance(record, Problem) and isinstance(command, kinds.OfProblems):
-        return _handle(record, command, rules)
+        return _handle(record, command, rules, now)
     if isinstance(record, Duty) and isinstance(command, kinds.OfDuties):
         return duties.perform(record, command, rules)
     if isinstance(record, Listing) and isinstance(command, kinds.OfListings):
@@ -63,7 +63,7 @@ def _climb(record: AnyRecord, command: kinds.OfAll, rules: Rules, now: datetime)
             assert_never(command)
 
 
-def _handle(problem: Problem, command: kinds.OfProblems, rules: Rules) -> Changes:  # noqa: C901, PLR0911, PLR0912 one line a command
+def _handle(problem: Problem, command: kinds.OfProblems, rules: Rules, now: datetime) -> Changes:  # noqa: C901, PLR0911, PLR0912 one line a command
     match command:
         case do.Attach():
             return [c.Attached(filed=command.filed)]
@@ -74,7 +74,7 @@ def _handle(problem: Problem, command: kinds.OfProblems, rules: Rules) -> Change
         case do.HandBack():
             return _hand_back(problem, command, rules)
         case do.Plan():
-            return _plan(problem, command, rules)
+            return _plan(problem, command, rules, now)
         case do.DecidePlan():
             return _decide_plan(problem, command)
         case do.ReachMilestone():
@@ -153,7 +153,11 @@ def _hand_back(problem: Problem, command: do.HandBack, rules: Rules) -> Changes:
     return [c.HandedBack(unit=command.actor.unit, clause=command.clause, evidence=command.evidence)]
 
 
-def _plan(problem: Problem, command: do.Plan, rules: Rules) -> Changes:
+def _plan(problem: Problem, command: do.Plan, rules: Rules, now: datetime) -> Changes:
+    dates = [command.plan.due_at, *(milestone.due_at for milestone in command.plan.milestones)]
+    if min(dates) < now:
+        return Refusal("past_date", f"a plan is for what is to come: {min(dates).isoformat()} is past")
+    rules.calendar.working_seconds(now, max(dates))  # a plan beyond the calendar is refused
     if problem.plan is None or rules.pack.plan_changes == "filed":
         return [c.Planned(plan=command.plan)]
     return [c.PlanProposed(plan=command.plan)] if command.reason else missing_reason("the change of a filed plan")

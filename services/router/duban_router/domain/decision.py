@@ -13,7 +13,9 @@ from datetime import datetime
 from typing import Final, assert_never, cast
 from uuid import UUID
 
+from duban.calendar import FIRST_YEAR, LAST_YEAR
 from duban.deadlines import due
+from duban.errors import CalendarError
 from duban.life import evolve
 from duban.messages import changes as c
 from duban.messages import commands as do
@@ -71,14 +73,18 @@ def decide(
     refusal = _inadmissible(record, data, rules)
     if refusal:
         return refusal
-    if isinstance(data, do.Beginning):
-        outcome = _begun(data, UUID(command.subject), rules, now, allocated)
-    else:
-        assert record is not None  # what is not there is inadmissible
-        outcome = act(record, data, rules, now, allocated)
-    if isinstance(outcome, Refusal):
-        return outcome
-    return _apply(record, command, outcome, rules, now)
+    try:
+        if isinstance(data, do.Beginning):
+            outcome = _begun(data, UUID(command.subject), rules, now, allocated)
+        else:
+            assert record is not None  # what is not there is inadmissible
+            outcome = act(record, data, rules, now, allocated)
+        return outcome if isinstance(outcome, Refusal) else _apply(record, command, outcome, rules, now)
+    except CalendarError as error:
+        return Refusal("outside_calendar", str(error))
+    except OverflowError:
+        years = f"{FIRST_YEAR} to {LAST_YEAR}"
+        return Refusal("outside_calendar", f"an instant in it lies outside the years that can be counted, {years}")
 
 
 def _begun(beginning: do.Beginning, id_: UUID, rules: Rules, now: datetime, allocated: int) -> Changes:
