@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ from duban.messages.report import Report
 from duban.policy import PolicyPack, PublishedCalendar, Rules
 from duban.policy.library import Library
 from duban_cli.simulation.engine import at_once
-from duban_escalation.domain import START
+from duban_escalation.domain import START, Armed
 from duban_escalation.handlers import ProblemHandler, fire
 from duban_escalation.memory import MemoryDeadlines
 from duban_intake.domain import Receipt
@@ -85,6 +85,13 @@ class Services:
 
     def arms(self, fire_at: datetime) -> None:
         """Nothing sleeps."""
+
+    def take(self, due: Sequence[Armed], now: datetime) -> list[Armed]:
+        """Every answer comes within the call, so nothing is under way."""
+        return list(due)
+
+    def answered(self, command: UUID) -> None:
+        """Nothing was under way."""
 
     def _fire(self, at: datetime) -> None:
         self._clock.tick(at)

@@ -20,7 +20,7 @@ from duban_escalation.handlers import Deadlines, Writing
 from duban_escalation.measures import MeasureTaken
 from duban_escalation.memory import MemoryDeadlines
 from duban_escalation.settings import EscalationSettings
-from duban_escalation.store import ALONG_THE_INDEX, DUE, NEXT, SCHEMA, PostgresDeadlines
+from duban_escalation.store import ALONG_THE_INDEX, DUE, NEXT, SCHEMA, SET_RIGHT, PostgresDeadlines
 
 pytestmark = pytest.mark.stack
 
@@ -119,6 +119,24 @@ async def test_a_command_that_was_replaced_already_is_left_alone(store: Deadline
     assert await all_of(store) == [first]
 
 
+async def test_what_was_rearmed_too_late_is_set_right_in_our_partitions_alone(store: Deadlines) -> None:
+    names = {"late": 1, "soon": 1, "theirs": 7, "as due": 0}
+    first = {name: deadline(name, partition=partition) for name, partition in names.items()}
+    await store.write(writing(1, *first.values()))
+    again = {
+        name: replace(
+            first[name], command=derived_id("again", first[name].command), fire_at=AT + timedelta(hours=hours)
+        )
+        for name, hours in (("late", 2), ("soon", 1), ("theirs", 2))
+    }
+    await store.rearm({first[name].command: again[name] for name in again})
+    await store.set_right(AT + timedelta(hours=1), OURS)
+    held = await store.armed_versions({problem(name) for name in names})
+    fire_at = {name: held[problem(name)].armed[0].fire_at - AT for name in names}
+    hours = {name: span / timedelta(hours=1) for name, span in fire_at.items()}
+    assert hours == {"late": 0, "soon": 1, "theirs": 2, "as due": 0}
+
+
 async def test_a_member_reads_its_own_partitions_only(store: Deadlines) -> None:
     await store.write(writing(1, deadline("theirs", partition=7), ours := deadline("ours", AT + TICK, partition=1)))
     assert await all_of(store) == [ours]
@@ -200,3 +218,12 @@ async def test_polls_go_along_the_index_from_where_they_were(pool: asyncpg.Pool[
                 assert "Index Scan using deadlines_by_time" in plan, plan
                 assert "(ROW(fire_at, problem_id, obligation, part) > ROW(" in plan.partition("Index Cond:")[2], plan
                 assert "Sort" not in plan, plan
+
+
+async def test_what_was_rearmed_is_found_along_an_index_of_its_own(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    await PostgresDeadlines(pool).write(writing(1, *(deadline(number) for number in range(20_000))))
+    async with pool.acquire() as connection:
+        await connection.execute("analyze escalation.deadlines")
+        rows = await connection.fetch(f"explain (costs off) {SET_RIGHT}", AT, [0])
+        plan = "\n".join(row[0] for row in rows)
+        assert "deadlines_rearmed" in plan, plan

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -13,14 +14,14 @@ from duban.clock import DrivenClock, SystemClock
 from duban.errors import NotArrived, Unavailable
 from duban.messages import commands as do
 from duban.messages.delivery import Delivery
-from duban.messages.envelope import Message, Record, decode
+from duban.messages.envelope import Message, Record, decode, derived_id
 from duban.messages.events import GENESIS, LedgerEvent, Refused
 from duban.messages.notices import NOTICES, Notice, Tick
 from duban.moves import Status
 from duban.policy.library import Library
-from duban_escalation.domain import Armed, Position
+from duban_escalation.domain import Armed, Position, armed
 from duban_escalation.duty_schedule import Opener
-from duban_escalation.handlers import ProblemHandler, TickHandler
+from duban_escalation.handlers import ProblemHandler, TickHandler, Writing
 from duban_escalation.memory import MemoryDeadlines, MemorySchedules
 from duban_escalation.sweep import Sweeper
 from duban_router.domain.decision import Decided, Refusal
@@ -147,14 +148,82 @@ async def test_what_is_armed_after_it_fell_due_fires_with_its_batch(world: World
     assert {dict(one.headers)["ce_time"] for one in records} == {world.clock.now().isoformat().encode()}
 
 
-async def test_a_repeated_batch_gives_the_same_commands_and_an_older_one_none_that_are_gone(world: World) -> None:
+async def test_a_repeated_batch_sends_nothing_twice_but_the_same_in_another_life(world: World) -> None:
     case = Case.in_status(Status.DISPATCHED, AT)
     old = events(case)
     world.clock.tick(case.deadline("acknowledge").due_at)
-    assert await world.handler(old) == await world.handler(old)
-    case.done(do.Acknowledge, "water")
-    await world.handler(events(case))
+    first = await world.handler(old)
+    assert commands(first) == ["acknowledge 1"]
     assert await world.handler(old) == []
+    another = await World(world.deadlines).begin()
+    another.clock.tick(world.clock.now())
+    assert await another.handler(old) == first
+    case.done(do.Acknowledge, "water")
+    await another.handler(events(case))
+    assert await (await World(world.deadlines).begin()).handler(old) == []
+
+
+async def test_a_deadline_that_comes_overdue_is_sent_once_by_the_batch_or_by_the_sweep(world: World) -> None:
+    cases = [Case.in_status(Status.DISPATCHED, AT) for _ in range(6)]
+    for number, case in enumerate(cases):
+        case.id = str(derived_id("case", number))
+        case.standing = case.problem.model_copy(update={"id": UUID(case.id)})
+    world.clock.tick(cases[0].deadline("acknowledge").due_at)
+    by_batch: list[Record] = []
+    for case in cases:
+        by_batch += await world.handler(events(case))
+        await world.sweeper.step()
+        by_batch += await world.handler(events(case))
+    sent = ids([*by_batch, *world.sent.records])
+    assert len(sent) == len(set(sent)) == len(cases)
+
+
+async def test_what_finds_no_answer_is_sent_again_within_a_minute_and_then_ever_more_seldom(world: World) -> None:
+    case = Case.in_status(Status.DISPATCHED, AT)
+    await world.handler(events(case))
+    due_at = case.deadline("acknowledge").due_at
+    sent_at = [
+        second for second in range(1800) if "acknowledge 1" in await world.sweep(due_at + timedelta(seconds=second))
+    ]
+    waits = [later - sooner for sooner, later in pairwise(sent_at)]
+    assert waits[0] <= 60
+    assert waits == sorted(waits)
+    assert waits[-1] > 400
+    assert len(set(ids(world.sent.records))) == 1
+
+
+async def test_what_is_armed_behind_the_sweep_by_another_program_is_found_within_a_minute(world: World) -> None:
+    case = Case.in_status(Status.DISPATCHED, AT)
+    due_at = case.deadline("acknowledge").due_at
+    assert await world.sweep(due_at + timedelta(hours=1)) == []
+    late = Writing(heads={UUID(case.id): case.problem.version}, armed=[next(armed(case.problem, 0))])
+    await world.deadlines.write(late)
+    assert await world.sweep(due_at + timedelta(hours=1, seconds=60)) == ["acknowledge 1"]
+
+
+async def test_a_sweep_that_finds_nothing_reads_on_from_where_it_looked(world: World) -> None:
+    for seconds in (0, 1, 60, 61):
+        await world.sweep(AT + timedelta(seconds=seconds))
+        assert world.sweeper.watermark.fire_at == AT + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=90), timedelta(hours=1)])
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_what_was_fired_early_by_a_clock_that_was_ahead_fires_when_it_is_due_once_the_clock_is_right(
+    world: World, ahead: timedelta, restarted: bool
+) -> None:
+    case = Case.in_status(Status.DISPATCHED, AT)
+    await world.handler(events(case))
+    deadline = case.deadline("acknowledge")
+    case.now = deadline.due_at - ahead
+    assert await world.sweep(deadline.due_at) == ["acknowledge 1"]
+    answer = refusal(world.sent.records[-1], case.escalate(deadline), case, case.problem.version)
+    assert await world.handler([answer]) == []
+    world.sweeper._clock = world.clock = DrivenClock(case.now)
+    if restarted:
+        world = await World(world.deadlines).begin()
+    assert await world.sweep(deadline.due_at - TICK) == []
+    assert await world.sweep(deadline.due_at) == ["acknowledge 1"]
 
 
 async def test_within_a_batch_only_the_newest_version_of_a_problem_counts_in_any_order(world: World) -> None:

@@ -10,6 +10,7 @@
 
     domain      what a due deadline says, what a measure does, what a notice says      (pure)
     handlers    batches of events and ticks to records
+    unanswered  what was sent and is not answered yet, so that it is sent once, and again if it is lost   (pure)
     sweep       the clock's hand: reads what falls due and sends it
     store       the deadlines in PostgreSQL; ``memory`` holds the same in dictionaries
     notices/    the deliverer: webhook, log, file

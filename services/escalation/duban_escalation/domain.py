@@ -18,7 +18,8 @@ from duban_escalation.measures import ENGINE, SOURCE
 
 _INSTANT: Final = timedelta(microseconds=1)
 _SOONEST_AGAIN: Final = timedelta(milliseconds=1)
-_LATEST_AGAIN: Final = timedelta(minutes=1)
+#: What is refused as not due is sent again no later than this.
+LATEST_AGAIN: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -112,7 +113,7 @@ def fired_anew(deadline: Armed, refused: Refused, version: int, now: datetime) -
     the command arrived (``moved_on``, with ``version``, the newest we know, later than the refusal).
     """
     if refused.code == "not_due":
-        behind = min(max(deadline.due_at - refused.at, _SOONEST_AGAIN), _LATEST_AGAIN)
+        behind = min(max(deadline.due_at - refused.at, _SOONEST_AGAIN), LATEST_AGAIN)
         return replace(deadline, command=derived_id("again", deadline.command), fire_at=now + behind)
     if refused.code == "moved_on" and version > refused.version:
         fire_at = max(deadline.due_at, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -60,6 +61,9 @@ class Deadlines(Protocol):
     async def rearm(self, changed: Mapping[UUID, Armed]) -> None:
         """Give deadlines their new command and instant, by the command they have had; one that has changed is left."""
 
+    async def set_right(self, beyond: datetime, partitions: Collection[int]) -> None:
+        """Have what was rearmed to fire beyond ``beyond`` fire when it is due."""
+
     async def due(self, after: Position, until: datetime, partitions: Collection[int], limit: int) -> list[Armed]:
         """The first ``limit`` of ``partitions`` beyond ``after`` that fire at ``until`` or before, in order."""
 
@@ -68,7 +72,7 @@ class Deadlines(Protocol):
 
 
 class Sweep(Protocol):
-    """The sweep as the handler sees it: how far it has looked, and that there is something new to look at."""
+    """The sweep as the handler sees it: how far it has looked, what is under way, and that there is something new."""
 
     @property
     def reach(self) -> datetime:
@@ -76,6 +80,12 @@ class Sweep(Protocol):
 
     def arms(self, fire_at: datetime) -> None:
         """Something is armed that fires at ``fire_at``: look again by then."""
+
+    def take(self, due: Sequence[Armed], now: datetime) -> list[Armed]:
+        """Those of ``due`` that are not under way already: they are the caller's to send."""
+
+    def answered(self, command: UUID) -> None:
+        """The router has refused ``command``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +137,9 @@ class ProblemHandler:
             writing.heads[held.id] = held.version
             writing.armed += armed(held, partition)
         await self._deadlines.write(writing)
+        for _, refused in refusals:
+            with suppress(ValueError):  # somebody else's id
+                self._sweep.answered(UUID(refused.command))
         anew = await self._fire_anew(refusals)
         return [*notices, *await self._overdue([*writing.armed, *anew])]
 
@@ -166,7 +179,7 @@ class ProblemHandler:
         return changed.values()
 
     async def _overdue(self, suspects: Sequence[Armed]) -> list[Record]:
-        """The commands of those among ``suspects`` that the sweep may have passed; it learns of the rest.
+        """The commands of those among ``suspects`` that the sweep may have passed and not sent; it learns of the rest.
 
         Read after the transaction: a sweep that began before it has a reach that is known here, a later one sees it.
         """
@@ -177,10 +190,8 @@ class ProblemHandler:
         if not late:
             return []
         held = (await self._deadlines.armed_versions(late)).values()
-        due = sorted(
-            (deadline for each in held for deadline in each.armed if deadline.fire_at <= until),
-            key=lambda deadline: deadline.position,
-        )
+        overdue = (deadline for each in held for deadline in each.armed if deadline.fire_at <= until)
+        due = self._sweep.take(sorted(overdue, key=lambda deadline: deadline.position), now)
         observe(due, now)
         return fire(due, now)
 

@@ -54,6 +54,12 @@ class MemoryDeadlines:
             for key, held in armed.items():
                 armed[key] = changed.get(held.command, held)
 
+    async def set_right(self, beyond: datetime, partitions: Collection[int]) -> None:
+        for armed in self._armed.values():
+            for key, held in armed.items():
+                if held.partition in partitions and held.fire_at > max(held.due_at, beyond):
+                    armed[key] = replace(held, fire_at=held.due_at)
+
     async def due(self, after: Position, until: datetime, partitions: Collection[int], limit: int) -> list[Armed]:
         waiting = (deadline for deadline in self._waiting(after, partitions) if deadline.fire_at <= until)
         return nsmallest(limit, waiting, key=lambda deadline: deadline.position)

@@ -69,6 +69,11 @@ _REARM: Final = """
         and held.part = changed.part
         and held.command = changed.previous
 """
+#: Along an index of its own, which holds what was rearmed and nothing else.
+SET_RIGHT: Final = """
+    update escalation.deadlines set fire_at = due_at
+    where fire_at > due_at and fire_at > $1 and partition = any($2::int[])
+"""
 
 #: Bounded from below as well: behind the watermark lie the index entries of rows that are gone.
 DUE: Final = f"""
@@ -130,6 +135,9 @@ class PostgresDeadlines:
                 [deadline.command for deadline in new],
                 [deadline.fire_at for deadline in new],
             )
+
+    async def set_right(self, beyond: datetime, partitions: Collection[int]) -> None:
+        await self._pool.execute(SET_RIGHT, beyond, list(partitions))
 
     async def due(self, after: Position, until: datetime, partitions: Collection[int], limit: int) -> list[Armed]:
         rows = await self._along(DUE, after, until, list(partitions), limit)

@@ -1,8 +1,8 @@
 """The hand of the clock: reads what falls due, page by page, and sends it; between pages it sleeps until the next.
 
-It writes nothing. It remembers how far it has come and reads on from there, so what is answered and gone costs nothing
-and what is unanswered is sent once. A restart, or partitions that change hands, begin anew: everything unanswered is
-sent again, under the ids it had.
+It sends nothing twice while an answer may still come. It remembers how far it has come and reads on from there, so what
+is answered and gone costs nothing. Every twenty seconds it looks from the beginning, and sends what has found no answer
+again, under the id it had; so it does when it starts, when partitions change hands, and when the clock is set back.
 """
 
 from __future__ import annotations
@@ -10,18 +10,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence, Set
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
+from uuid import UUID
 
 from duban.clock import Clock
 from duban.io.backoff import until_available, until_stopped
 from duban.messages.envelope import Record
 from duban.messages.events import LedgerEvent
-from duban_escalation.domain import START, Position
+from duban_escalation.domain import LATEST_AGAIN, START, Armed, Position
 from duban_escalation.handlers import FAR, Deadlines, fire, observe
+from duban_escalation.unanswered import Unanswered
 
 #: How late a deadline can be that another program armed.
 _LONGEST_SLEEP: Final = timedelta(seconds=1)
+_BETWEEN_LOOKS: Final = timedelta(seconds=20)
+#: What is fired anew waits no longer than this, so what waits longer was rearmed under a clock that was ahead.
+_LATEST_ANEW: Final = 2 * LATEST_AGAIN
 
 
 class Publishes(Protocol):
@@ -47,8 +53,12 @@ class Sweeper:
         self._page = page
         self._longest_sleep = longest_sleep
         self._partitions: frozenset[int] = frozenset()
+        self._unanswered = Unanswered()
         self._watermark = START
         self._reach = START.fire_at
+        self._looked_at = START.fire_at
+        self._looking = False
+        self._rearmed_beyond: datetime | None = None
         self._sleeping_until = START.fire_at
         self._awake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -60,7 +70,7 @@ class Sweeper:
 
     @property
     def watermark(self) -> Position:
-        """The last deadline that was sent; the next read begins behind it."""
+        """Where the last read ended; the next begins behind it."""
         return self._watermark
 
     @property
@@ -73,10 +83,18 @@ class Sweeper:
         if fire_at < self._sleeping_until:
             self._awake.set()
 
+    def take(self, due: Sequence[Armed], now: datetime) -> list[Armed]:
+        """Those of ``due`` that are not under way already: they are the caller's to send."""
+        return self._unanswered.take(due, now)
+
+    def answered(self, command: UUID) -> None:
+        """The router has refused ``command``: if its deadline comes back, it is sent again at once."""
+        self._unanswered.answered(command)
+
     async def assigned(self, places: Set[tuple[str, int]]) -> None:
         """These partitions are ours now, and no others: begin anew, for somebody else may have left things unsent."""
         self._partitions = frozenset(number for topic, number in places if topic == LedgerEvent.TOPIC)
-        self._watermark = START
+        self._begin_anew(self._clock.now())
         self._awake.set()
 
     async def revoked(self, places: Set[tuple[str, int]]) -> None:
@@ -99,18 +117,46 @@ class Sweeper:
 
     async def step(self) -> bool:
         """Fire one page; whether it was full, so that there may be more."""
-        begun_at, partitions = self._watermark, self._partitions
         now = self._clock.now()
         if now < self._reach:  # the machine's clock was set back: what lies between would never be looked at again
-            begun_at = self._watermark = START
+            self._begin_anew(now)
+        elif not self._looking and now - self._looked_at >= _BETWEEN_LOOKS:
+            self._look(now, now + _LATEST_ANEW)
         self._reach = now
-        due = await self._deadlines.due(begun_at, now, partitions, self._page) if partitions else []
-        if due:
-            await self._publisher.publish(fire(due, now))
-            observe(due, self._clock.now())
-            if self._watermark is begun_at and self._partitions is partitions:  # not assigned anew meanwhile
-                self._watermark = due[-1].position
-        return len(due) == self._page
+        begun_at, partitions = self._watermark, self._partitions
+        if not partitions:
+            return False
+        if (beyond := self._rearmed_beyond) is not None:
+            await self._deadlines.set_right(beyond, partitions)
+            self._rearmed_beyond = None
+        due = await self._deadlines.due(begun_at, now, partitions, self._page)
+        await self._send(self._unanswered.take(due, now), now)
+        full = len(due) == self._page
+        if self._watermark is begun_at and self._partitions is partitions:  # not assigned anew meanwhile
+            self._watermark = _behind(due, begun_at) if full else _behind(due, Position(now, UUID(int=0), "", ""))
+            self._looking = full
+        return full
+
+    def _begin_anew(self, now: datetime) -> None:
+        """Look at everything, as if nothing had been sent and nothing fired anew."""
+        self._unanswered.forget()
+        self._look(now, START.fire_at)
+
+    def _look(self, now: datetime, rearmed_beyond: datetime) -> None:
+        """Look at everything from the beginning; what waits beyond ``rearmed_beyond`` fires when it is due instead."""
+        self._unanswered.begin_look()
+        self._watermark = replace(START)  # a place of its own, by which a read that is under way knows that it is late
+        self._looked_at, self._looking, self._rearmed_beyond = now, True, rearmed_beyond
+
+    async def _send(self, owed: Sequence[Armed], now: datetime) -> None:
+        if not owed:
+            return
+        try:
+            await self._publisher.publish(fire(owed, now))
+        except BaseException:
+            self._unanswered.give_back(owed)
+            raise
+        observe(owed, self._clock.now())
 
     async def _sleep(self) -> None:
         self._awake.clear()
@@ -121,3 +167,8 @@ class Sweeper:
             self._sleeping_until = next_at or FAR
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._awake.wait(), sleep.total_seconds())
+
+
+def _behind(due: Sequence[Armed], least: Position) -> Position:
+    """The place of the last of ``due``, or ``least`` where that is later."""
+    return max(due[-1].position, least) if due else least
