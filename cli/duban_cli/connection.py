@@ -21,7 +21,7 @@ from duban_local import DATABASE_VARIABLE, FOLDER, KAFKA_VARIABLE
 if TYPE_CHECKING:
     from duban.io.publisher import Publisher
     from duban.io.settings import Settings
-    from duban_console.ledger import Reading
+    from duban_console.ledger import LedgerReader
 
 #: Where ``duban up`` keeps data and logs, if not in the checkout.
 FOLDER_VARIABLE: Final = "DUBAN_FOLDER"
@@ -71,10 +71,10 @@ async def publishing(known: Settings) -> AsyncIterator[Publisher]:
 
 
 @asynccontextmanager
-async def asking(known: Settings) -> AsyncIterator[Reading]:
+async def asking(known: Settings) -> AsyncIterator[LedgerReader]:
     """The ledger's views, for questions."""
     from duban.io.postgres import connect_pool
-    from duban_console.ledger import Reading
+    from duban_console.ledger import LedgerReader
 
     try:
         pool = await connect_pool(known, "console")
@@ -85,7 +85,7 @@ async def asking(known: Settings) -> AsyncIterator[Reading]:
             ) from error
         raise
     try:
-        yield Reading(pool)
+        yield LedgerReader(pool)
     finally:
         await pool.close()
 

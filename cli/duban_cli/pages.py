@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 async def page_of(known: Settings, filters: Filters, limit: int, cursor: str | None) -> Page:
     """At most ``limit`` records after ``cursor``; ends the command when the cursor is none of ours."""
-    async with asking(known) as reading:
+    async with asking(known) as ledger:
         try:
-            return await reading.page(filters, limit, cursor)
+            return await ledger.page(filters, limit, cursor)
         except BadCursor as error:
             fail(Code.USAGE, str(error))
 

@@ -65,8 +65,8 @@ class Town:
         )  # fmt: skip
 
     async def records(self, kind: Kind, *statuses: Status) -> list[AnyRecord]:
-        async with asking(self.system.settings) as reading:
-            return (await reading.page(Filters(kind, "smallville", statuses), 1000)).records
+        async with asking(self.system.settings) as ledger:
+            return (await ledger.page(Filters(kind, "smallville", statuses), 1000)).records
 
     async def until(self, many: int, kind: Kind, *statuses: Status) -> list[AnyRecord]:
         """The records, as soon as there are so many."""
@@ -138,8 +138,8 @@ async def test_a_draw_once_opened_is_owed_and_opens_nothing_twice(town: Town, du
     assert {str(one.id) for one in owed} == {one["record"] for one in found["checks"].values()}
     assert {one.number for one in owed} == {f"spot-check/office/{n}/8" for n in numbers}
     assert all(one.deadlines and one.holder == "office" for one in owed)
-    async with asking(town.system.settings) as reading:
-        history = await reading.history(owed[0].id)
+    async with asking(town.system.settings) as ledger:
+        history = await ledger.history(owed[0].id)
     assert history is not None
     assert (history.first_broken, len(history.lines)) == (None, 1)
     event = history.lines[0].event
@@ -210,8 +210,8 @@ async def test_a_check_that_the_router_refuses_ends_with_its_code(town: Town, du
     key = str(uuid4())
     burnt = do.Open(actor=do.Actor(unit=do.ENGINE), duty="nothing", unit="office", opens_at=BEGINS)
     await town.publisher.publish([encode(Message(id_, SOURCE, key, BEGINS, "smallville", key, burnt))])
-    async with asking(town.system.settings) as reading:
-        assert await reading.awaited(SOURCE, id_, 20) is not None
+    async with asking(town.system.settings) as ledger:
+        assert await ledger.awaited(SOURCE, id_, 20) is not None
     refused = await duban(*DRAW, "--seed", "refused", "--open", code=4)
     assert f"refused: {first['number']} (unknown_duty): " in refused.stderr
     assert "refused" in refused.stdout

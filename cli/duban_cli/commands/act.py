@@ -17,7 +17,7 @@ from duban_cli.files import EvidenceFiles, read_code, sealed
 from duban_cli.output import AsJson, Code, InUtc, command, err, fail, out, shown_at, write_json
 from duban_cli.zones import zones
 from duban_console.action import ACTIONS, InvalidAction, action_message, parsed
-from duban_console.ledger import Outcome, Reading
+from duban_console.ledger import LedgerReader, Outcome
 
 if TYPE_CHECKING:
     from duban.io.settings import Settings
@@ -62,23 +62,23 @@ async def act(
     fields = {name: value for name, value in given.items() if value is not None}
     form, chosen = parsed({**fields_of(data), **fields, "action": action, "actor": actor, "reason": reason})
     known = settings()
-    async with asking(known) as reading:
-        standing = await found_record(reading, problem)
+    async with asking(known) as ledger:
+        standing = await found_record(ledger, problem)
         message = action_message(
             form, id_=chosen or str(uuid4()), problem_id=standing.id, jurisdiction=standing.jurisdiction,
             source=SOURCE, at=await present(known),
         )  # fmt: skip
-        decided = await sent(message, known, reading, wait)
+        decided = await sent(message, known, ledger, wait)
     await tell(decided, message, known, wait, utc=utc, as_json=as_json)
 
 
-async def sent(message: Message[Command], known: Settings, reading: Reading, wait: float) -> Outcome | None:
+async def sent(message: Message[Command], known: Settings, ledger: LedgerReader, wait: float) -> Outcome | None:
     """Send ``message``; what came of it, if that stands in the ledger within ``wait`` seconds."""
     async with publishing(known) as publisher:
         record = encode(message)
         publisher.check(record)
         await publisher.publish([record])
-    return await reading.awaited(SOURCE, message.id, wait) if wait else None
+    return await ledger.awaited(SOURCE, message.id, wait) if wait else None
 
 
 def fields_of(data: str) -> dict[str, Any]:

@@ -112,13 +112,13 @@ async def _opened(messages: list[Message[do.Command]], known: Settings, wait: fl
     """Send the commands; what came of each, as far as that stands in the ledger within ``wait`` seconds."""
     if not messages:
         return []
-    async with asking(known) as reading:
+    async with asking(known) as ledger:
         async with publishing(known) as publisher:
             records = [encode(message) for message in messages]
             for record in records:
                 publisher.check(record)
             await publisher.publish(records)
-        return await asyncio.gather(*(reading.awaited(SOURCE, message.id, wait) for message in messages))
+        return await asyncio.gather(*(ledger.awaited(SOURCE, message.id, wait) for message in messages))
 
 
 def _said(message: Message[do.Command], outcome: Outcome | None) -> dict[str, str]:

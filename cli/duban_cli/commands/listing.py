@@ -50,8 +50,8 @@ async def check(
     known = settings()
     instant = instant_in("--at", at) if at else await present(known)
     of = plain_name(name)
-    async with asking(known) as reading:
-        standing = listed(of, await reading.listings(of, jurisdiction, list_), instant, everything=everything)
+    async with asking(known) as ledger:
+        standing = listed(of, await ledger.listings(of, jurisdiction, list_), instant, everything=everything)
     if as_json:
         write_json(jsonable(standing))
     else:
@@ -142,9 +142,9 @@ async def put(
         new.command, id_=message_id, problem_id=new.record_id(message_id), jurisdiction=jurisdiction,
         source=SOURCE, at=await present(known),
     )  # fmt: skip
-    async with asking(known) as reading:
-        decided = await sent(message, known, reading, wait)
-        entry = await reading.record(new.record_id(message_id)) if decided else None
+    async with asking(known) as ledger:
+        decided = await sent(message, known, ledger, wait)
+        entry = await ledger.record(new.record_id(message_id)) if decided else None
     await tell(decided, message, known, wait, utc=utc, as_json=as_json)
     if entry is not None:
         err().print(f"as {escape(entry.number)}")

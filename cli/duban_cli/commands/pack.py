@@ -197,8 +197,8 @@ async def _recompute(known: Settings, publisher: Publisher, renewed: set[str], a
     notices = [standing[key] for key in renewed if isinstance(standing.get(key), PublishedCalendar)]
     for document in notices:
         assert isinstance(document, PublishedCalendar)
-        async with asking(known) as reading:
-            sent = await recompute(reading, publisher, document.notice, standing, at)
+        async with asking(known) as ledger:
+            sent = await recompute(ledger, publisher, document.notice, standing, at)
         err().print(f"the deadlines of {sent} open problems are evaluated again")
 
 

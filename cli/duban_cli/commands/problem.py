@@ -18,7 +18,7 @@ from duban_cli.pages import page_of, say_more
 from duban_cli.zones import zones
 from duban_console.api.responses import as_json as jsonable
 from duban_console.api.responses import told
-from duban_console.ledger import Chain, Filters, Reading, statuses_in
+from duban_console.ledger import Chain, Filters, LedgerReader, statuses_in
 
 if TYPE_CHECKING:
     from duban.io.settings import Settings
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 problem_app = typer.Typer(no_args_is_help=True, help="Problems, and other records, with their history.")
 
 
-async def found_record(reading: Reading, name: str) -> AnyRecord:
+async def found_record(ledger: LedgerReader, name: str) -> AnyRecord:
     """The record by its id or its number; ends the command when there is none, or more than one."""
     try:
         ids = [UUID(name)]
     except ValueError:
-        ids = await reading.numbered(name)
+        ids = await ledger.numbered(name)
     if len(ids) > 1:
         fail(Code.CONFLICT, f"the number {name} stands in {len(ids)} jurisdictions: {', '.join(map(str, ids))}")
-    record = await reading.record(ids[0]) if ids else None
+    record = await ledger.record(ids[0]) if ids else None
     if record is None:
         _unknown(name)
     return record
@@ -58,9 +58,9 @@ async def show(
     Example: duban problem show MY-2024-0007
     """
     known = settings()
-    async with asking(known) as reading:
-        standing = await found_record(reading, problem)
-        history = await reading.history(standing.id)
+    async with asking(known) as ledger:
+        standing = await found_record(ledger, problem)
+        history = await ledger.history(standing.id)
     assert history is not None
     if as_json:
         write_json({standing.kind.value: jsonable(standing), **jsonable(told(str(standing.id), history))})

@@ -46,13 +46,13 @@ async def status(
     code = read_code(code_file)
     known = settings()
     standing, shown_in = await _packs(known, utc=utc)
-    async with asking(known) as reading:
+    async with asking(known) as ledger:
         rewards = [
             (
-                reward_told(reward, standing.get(reward.pack), await reading.why_declined(reward)),
+                reward_told(reward, standing.get(reward.pack), await ledger.why_declined(reward)),
                 shown_in.get(reward.jurisdiction),
             )
-            for reward in await reading.rewards(handle_of(code))
+            for reward in await ledger.rewards(handle_of(code))
         ]
     if not rewards:
         fail(Code.NOT_FOUND, "no reward is known under this code")

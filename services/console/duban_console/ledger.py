@@ -121,7 +121,7 @@ class Outcome:
     refused: Refused | None
 
 
-class Reading:
+class LedgerReader:
     """Questions to the ledger. Every method raises :class:`Unavailable` while the ledger cannot be asked."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:

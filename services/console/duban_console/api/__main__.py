@@ -11,7 +11,7 @@ from duban.messages.commands import Command
 from duban.policy import PolicyPack
 from duban_console.api.app import create_app
 from duban_console.api.settings import ApiSettings
-from duban_console.ledger import Reading
+from duban_console.ledger import LedgerReader
 
 _log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     shell.health.check("http", lambda: http is not None and http.listening)
     clock = await follow_clock(shell)
     library = await follow_packs(shell)
-    app = create_app(Reading(shell.pool), shell.publisher, clock, library, settings.max_body)
+    app = create_app(LedgerReader(shell.pool), shell.publisher, clock, library, settings.max_body)
     http = Http(app, settings.api_port, "DUBAN_API_PORT", settings.drain_timeout)
     shell.run(http)
     _log.info("api", url=f"http://127.0.0.1:{settings.api_port}")

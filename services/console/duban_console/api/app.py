@@ -17,12 +17,12 @@ from duban_console.api.responses import SOURCE, Decision, as_json, decision
 from duban_console.api.routes.listings import serve_listings
 from duban_console.api.routes.records import serve_records
 from duban_console.api.routes.rewards import serve_rewards
-from duban_console.ledger import Reading
+from duban_console.ledger import LedgerReader
 
 _FAULTS: Final[dict[int | str, dict[str, Any]]] = {**FAULTS, 404: {"model": Faulty}, 409: {"model": Faulty}}
 
 
-def create_app(reading: Reading, publisher: Publisher, clock: Clock, library: Library, max_body: int) -> FastAPI:
+def create_app(ledger: LedgerReader, publisher: Publisher, clock: Clock, library: Library, max_body: int) -> FastAPI:
     """The API over the ledger's views, the topic of commands and the packs."""
     app = FastAPI(
         title="Duban: the API for actions",
@@ -32,14 +32,14 @@ def create_app(reading: Reading, publisher: Publisher, clock: Clock, library: Li
         dependencies=[Depends(only_json)],
     )
     answer_faults(app, max_body, field_of)
-    _commands(app, reading)
-    serve_listings(app, reading, publisher, clock)
-    serve_rewards(app, reading, library)
-    serve_records(app, reading, publisher, clock)
+    _commands(app, ledger)
+    serve_listings(app, ledger, publisher, clock)
+    serve_rewards(app, ledger, library)
+    serve_records(app, ledger, publisher, clock)
     return app
 
 
-def _commands(app: FastAPI, reading: Reading) -> None:
+def _commands(app: FastAPI, ledger: LedgerReader) -> None:
     @app.get("/v1/commands/{id_}", response_model=Decision, tags=["commands"])
     async def own_command(id_: str) -> JSONResponse:
         """What came of a command that this API sent."""
@@ -53,9 +53,9 @@ def _commands(app: FastAPI, reading: Reading) -> None:
     async def looked_up(source: str, id_: str) -> JSONResponse:
         if "\0" in source + id_:
             raise Fault(400, "invalid", "an id carries no NUL", "id")
-        outcome = await reading.outcome(source, id_)
+        outcome = await ledger.outcome(source, id_)
         if outcome is None:
             raise Fault(
                 404, "unknown_command", f"{source} has sent no command {id_}, or the router has not decided it yet"
             )
-        return JSONResponse(as_json(decision(source, outcome, await reading.record(outcome.problem_id))))
+        return JSONResponse(as_json(decision(source, outcome, await ledger.record(outcome.problem_id))))

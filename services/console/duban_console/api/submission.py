@@ -14,7 +14,7 @@ from duban.messages.commands import Command
 from duban.messages.envelope import Message, encode
 from duban_console.action import CommandId
 from duban_console.api.responses import SOURCE, Accepted, as_json, decision
-from duban_console.ledger import Outcome, Reading
+from duban_console.ledger import LedgerReader, Outcome
 
 _MOST_WAIT: Final = 30.0
 Wait = Annotated[float, Query(ge=0, le=_MOST_WAIT, description="Seconds to wait for the outcome")]
@@ -28,24 +28,24 @@ def command_id(chosen: str | None, header: str | None) -> str:
     return chosen or header or str(uuid4())
 
 
-async def sent(message: Message[Command], reading: Reading, publisher: Publisher, wait: float) -> JSONResponse:
+async def sent(message: Message[Command], ledger: LedgerReader, publisher: Publisher, wait: float) -> JSONResponse:
     """Send ``message``: 202 once the broker has it; its outcome if that stands within ``wait`` seconds."""
     record = encode(message)
     publisher.check(record)
     await publisher.publish([record])
-    outcome = await reading.awaited(SOURCE, message.id, wait) if wait else None
+    outcome = await ledger.awaited(SOURCE, message.id, wait) if wait else None
     if outcome is None:
         url = f"/v1/commands/{SOURCE}/{message.id}"
         accepted = Accepted(command=message.id, problem_id=message.subject, status_url=url)
         return JSONResponse(as_json(accepted), 202, headers={"Location": url})
-    return await _decided(reading, outcome, UUID(message.subject))
+    return await _decided(ledger, outcome, UUID(message.subject))
 
 
-async def _decided(reading: Reading, outcome: Outcome, problem_id: UUID) -> JSONResponse:
+async def _decided(ledger: LedgerReader, outcome: Outcome, problem_id: UUID) -> JSONResponse:
     """The outcome as an answer: 200 when it was carried out, 409 when it was refused."""
     if outcome.problem_id != problem_id:
         raise Fault(409, "id_taken", f"the id {outcome.command} belongs to a command for {outcome.problem_id}", "id")
-    answer = as_json(decision(SOURCE, outcome, await reading.record(outcome.problem_id)))
+    answer = as_json(decision(SOURCE, outcome, await ledger.record(outcome.problem_id)))
     if outcome.refused is None:
         return JSONResponse(answer, 200)
     return JSONResponse({"error": {"code": outcome.refused.code, "message": outcome.refused.reason}, **answer}, 409)

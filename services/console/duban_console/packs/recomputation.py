@@ -11,7 +11,7 @@ from duban.messages.envelope import Message, Record, derived_id, encode
 from duban.messages.records import LedgerRecord
 from duban.moves import OPEN, Kind
 from duban.policy import PolicyPack
-from duban_console.ledger import Filters, Reading
+from duban_console.ledger import Filters, LedgerReader
 from duban_console.packs.publication import SOURCE, Published
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _PAGE = 500
 
 
 async def recompute(
-    reading: Reading, publisher: Publisher, notice: CalendarNotice, standing: dict[str, Published], at: datetime
+    ledger: LedgerReader, publisher: Publisher, notice: CalendarNotice, standing: dict[str, Published], at: datetime
 ) -> int:
     """Send ``Recompute`` for each open record under a pack of ``standing`` that counts by ``notice``; how many."""
     packs = {
@@ -33,7 +33,7 @@ async def recompute(
     for kind in Kind:
         cursor: str | None = None
         while True:
-            page = await reading.page(Filters(kind), _PAGE, cursor)
+            page = await ledger.page(Filters(kind), _PAGE, cursor)
             counting = [record for record in page.records if record.pack in packs and record.status in OPEN]
             await publisher.publish([_wanted(record, notice, at) for record in counting])
             sent += len(counting)

@@ -14,7 +14,7 @@ from duban.io.publisher import Publisher
 from duban_console.action import NewEntry, action_message, plain_name
 from duban_console.api.responses import SOURCE, Accepted, Decision, as_json
 from duban_console.api.submission import IdempotencyKey, Wait, command_id, sent
-from duban_console.ledger import Reading
+from duban_console.ledger import LedgerReader
 from duban_console.listings import NameCheck, listed
 
 _OF = "The name, letter by letter after NFKC and without white space around it"
@@ -22,7 +22,7 @@ _AT = "As of this instant, with its offset; now without it"
 _ALL = "Also entries that do not count yet, and those that have ended"
 
 
-def serve_listings(app: FastAPI, reading: Reading, publisher: Publisher, clock: Clock) -> None:
+def serve_listings(app: FastAPI, ledger: LedgerReader, publisher: Publisher, clock: Clock) -> None:
     """Add the routes to ``app``."""
 
     @app.get("/v1/listings", response_model=NameCheck, tags=["listings"])
@@ -40,7 +40,7 @@ def serve_listings(app: FastAPI, reading: Reading, publisher: Publisher, clock: 
         name = plain_name(of)
         if not name:
             raise Fault(400, "invalid", "the name is nothing but white space", "of")
-        entries = await reading.listings(name, jurisdiction, list_)
+        entries = await ledger.listings(name, jurisdiction, list_)
         return JSONResponse(as_json(listed(name, entries, at or clock.now(), everything=everything)))
 
     @app.post("/v1/listings", status_code=202, response_model=Accepted | Decision, tags=["listings"])
@@ -57,4 +57,4 @@ def serve_listings(app: FastAPI, reading: Reading, publisher: Publisher, clock: 
             source=SOURCE,
             at=clock.now(),
         )
-        return await sent(message, reading, publisher, wait)
+        return await sent(message, ledger, publisher, wait)

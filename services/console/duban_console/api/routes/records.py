@@ -30,7 +30,7 @@ from duban_console.api.responses import (
     told,
 )
 from duban_console.api.submission import IdempotencyKey, Wait, command_id, sent
-from duban_console.ledger import BadCursor, Filters, Reading, statuses_in
+from duban_console.ledger import BadCursor, Filters, LedgerReader, statuses_in
 
 #: Where records of each kind are found.
 PATHS: Final = {
@@ -59,15 +59,15 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 Overdue = Annotated[bool, Query(description="Only open ones with a time limit that has passed")]
 
 
-def serve_records(app: FastAPI, reading: Reading, publisher: Publisher, clock: Clock) -> None:
+def serve_records(app: FastAPI, ledger: LedgerReader, publisher: Publisher, clock: Clock) -> None:
     """Add the routes to ``app``."""
-    _pages(app, reading, clock)
+    _pages(app, ledger, clock)
     for kind in Kind:
-        _one(app, kind, reading)
-        _actions(app, kind, reading, publisher, clock)
+        _one(app, kind, ledger)
+        _actions(app, kind, ledger, publisher, clock)
 
 
-def _pages(app: FastAPI, reading: Reading, clock: Clock) -> None:
+def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
     @app.get("/v1/problems", response_model=Problems, tags=["problems"])
     async def problems(
         jurisdiction: str | None = None,
@@ -139,7 +139,7 @@ def _pages(app: FastAPI, reading: Reading, clock: Clock) -> None:
             if "\0" in (getattr(filters, field) or ""):
                 raise Fault(400, "invalid", "a filter carries no NUL", parameter)
         try:
-            records_page = await reading.page(filters, limit, cursor)
+            records_page = await ledger.page(filters, limit, cursor)
         except BadCursor as error:
             raise Fault(400, "invalid", str(error), "cursor") from None
         more = {"cursor": records_page.cursor} if records_page.cursor else {}
@@ -154,26 +154,26 @@ def _overdue_at(clock: Clock, overdue: bool) -> datetime | None:
     return clock.now() if overdue else None
 
 
-def _one(app: FastAPI, kind: Kind, reading: Reading) -> None:
+def _one(app: FastAPI, kind: Kind, ledger: LedgerReader) -> None:
     path = PATHS[kind]
     tags: list[str | Enum] = [path.rpartition("/")[2]]
 
     @app.get(f"{path}/{{id_}}", response_model=_MODELS[kind], tags=tags, name=kind.value)
     async def one(id_: UUID) -> JSONResponse:
         """The record as it stands after its latest event, with what is due."""
-        return JSONResponse(as_json(await _found(reading, kind, id_)))
+        return JSONResponse(as_json(await _found(ledger, kind, id_)))
 
     @app.get(f"{path}/{{id_}}/history", response_model=HistoryTold, tags=tags, name=f"{kind}_history")
     async def history(id_: UUID) -> JSONResponse:
         """Every event with who, when and why; `verified` says whether the chain of hashes recomputes."""
-        await _found(reading, kind, id_)
-        whole = await reading.history(id_)
+        await _found(ledger, kind, id_)
+        whole = await ledger.history(id_)
         if whole is None:
             raise _unknown(kind, id_)
         return JSONResponse(as_json(told(str(id_), whole)))
 
 
-def _actions(app: FastAPI, kind: Kind, reading: Reading, publisher: Publisher, clock: Clock) -> None:
+def _actions(app: FastAPI, kind: Kind, ledger: LedgerReader, publisher: Publisher, clock: Clock) -> None:
     @app.post(
         f"{PATHS[kind]}/{{id_}}/actions", status_code=202, response_model=Accepted | Decision, tags=["actions"],
         name=f"act_on_{kind}",
@@ -184,15 +184,15 @@ def _actions(app: FastAPI, kind: Kind, reading: Reading, publisher: Publisher, c
         """Send an action; the same id sent again is the same action, and has the same outcome."""
         command, chosen = command_of(action)
         message_id = command_id(chosen, idempotency_key)
-        record = await _found(reading, kind, id_)
+        record = await _found(ledger, kind, id_)
         message = action_message(
             command, id_=message_id, problem_id=id_, jurisdiction=record.jurisdiction, source=SOURCE, at=clock.now()
         )
-        return await sent(message, reading, publisher, wait)
+        return await sent(message, ledger, publisher, wait)
 
 
-async def _found(reading: Reading, kind: Kind, id_: UUID) -> AnyRecord:
-    record = await reading.record(id_)
+async def _found(ledger: LedgerReader, kind: Kind, id_: UUID) -> AnyRecord:
+    record = await ledger.record(id_)
     if record is None:
         raise _unknown(kind, id_)
     if record.kind is not kind:

@@ -13,7 +13,7 @@ from duban.messages.handle import handle_of
 from duban.messages.records import Reward
 from duban.policy.library import Library
 from duban_console.api.responses import as_json
-from duban_console.ledger import Reading
+from duban_console.ledger import LedgerReader
 from duban_console.rewards import RewardTold, reward_told
 
 
@@ -31,7 +31,7 @@ class RewardsTold(BaseModel):
     rewards: list[RewardTold]
 
 
-def serve_rewards(app: FastAPI, reading: Reading, library: Library) -> None:
+def serve_rewards(app: FastAPI, ledger: LedgerReader, library: Library) -> None:
     """Add the route to ``app``."""
 
     @app.post("/v1/rewards/lookup", response_model=RewardsTold, tags=["rewards"])
@@ -41,11 +41,11 @@ def serve_rewards(app: FastAPI, reading: Reading, library: Library) -> None:
             handle = handle_of(body.code)
         except ValueError as error:
             raise Fault(400, "invalid", str(error), "code") from None
-        rewards = [await told(reward) for reward in await reading.rewards(handle)]
+        rewards = [await told(reward) for reward in await ledger.rewards(handle)]
         if not rewards:
             raise Fault(404, "unknown_reward", "no reward is known under this code")
         return JSONResponse(as_json(RewardsTold(rewards=rewards)))
 
     async def told(reward: Reward) -> RewardTold:
         rules = library.rules(reward.pack)
-        return reward_told(reward, rules.pack if rules else None, await reading.why_declined(reward))
+        return reward_told(reward, rules.pack if rules else None, await ledger.why_declined(reward))
