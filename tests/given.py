@@ -18,7 +18,8 @@ from duban.policy import PolicyPack, PublishedCalendar, Rules, load_calendar, lo
 from duban.policy.laws import breaches
 from duban.policy.library import Library
 from duban.policy.model.ladder import Obligation
-from duban_router.domain.decision import Decided, Refusal, decide
+from duban.refusal import Refusal
+from duban_router.domain.decision import Decided, decide
 
 ROOT = Path(__file__).parents[1]
 SMALL = ROOT / "tests/data/packs/small.yaml"

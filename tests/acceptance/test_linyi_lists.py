@@ -15,8 +15,8 @@ from duban.messages.commands import PutOnList
 from duban.messages.envelope import Message, derived_id
 from duban.messages.handle import handle_of
 from duban.moves import Kind
+from duban.refusal import Refusal
 from duban_escalation.records import told
-from duban_router.domain.decision import Refusal
 from tests.acceptance.test_linyi import GOOD, OFFICE, SEALED, underway
 from tests.acceptance.timeline import Case, City, expect, lead, local, measured, runs
 from tests.given import CODE

@@ -27,11 +27,11 @@ from duban.messages.records import AnyRecord, Event, Listing, Problem, Reward, i
 from duban.messages.report import Location, Report
 from duban.moves import Kind
 from duban.policy import PolicyPack, Rules, load_calendar, load_pack
+from duban.refusal import Refusal
 from duban_cli.simulation.engine import Engine
 from duban_escalation.domain import opened_by
 from duban_intake.domain import Arrival, Receipt, own_problem, submitted
-from duban_intake.domain import Refusal as IntakeRefusal
-from duban_router.domain.decision import Decided, Refusal
+from duban_router.domain.decision import Decided
 from tests.services import Services
 
 #: Every city that was founded since this list was last emptied.
@@ -257,7 +257,7 @@ class City:
     def repeats(self, arrival: Arrival) -> None:
         """A report that came before."""
 
-    def turned_away(self, arrival: Arrival, why: IntakeRefusal) -> None:
+    def turned_away(self, arrival: Arrival, why: Refusal) -> None:
         """A report that was refused: its case holds the code."""
 
 

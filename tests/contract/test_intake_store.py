@@ -17,7 +17,8 @@ from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
 from duban.messages.report import Location, Report
-from duban_intake.domain import Arrival, Receipt, Refusal, ReportOutcome, submitted
+from duban.refusal import Refusal
+from duban_intake.domain import Arrival, Receipt, ReportOutcome, submitted
 from duban_intake.handlers import RefusedArrival, Store, Writing
 from duban_intake.memory import MemoryStore
 from duban_intake.nearness import Place

@@ -19,12 +19,13 @@ from duban.messages.events import GENESIS, LedgerEvent, Refused
 from duban.messages.notices import NOTICES, Notice, Tick
 from duban.moves import Status
 from duban.policy.library import Library
+from duban.refusal import Refusal
 from duban_escalation.domain import Armed, Position, armed
 from duban_escalation.duty_schedule import Opener
 from duban_escalation.handlers import ProblemHandler, TickHandler, Writing
 from duban_escalation.memory import MemoryDeadlines, MemorySchedules
 from duban_escalation.sweep import Sweeper
-from duban_router.domain.decision import Decided, Refusal
+from duban_router.domain.decision import Decided
 from tests.given import Case, small_library
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)

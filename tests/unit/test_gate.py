@@ -9,7 +9,8 @@ import pytest
 
 from duban.messages import commands as do
 from duban.moves import Status
-from duban_router.domain.decision import Decided, Refusal
+from duban.refusal import Refusal
+from duban_router.domain.decision import Decided
 from tests.given import SEAL, Case, entries
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city

@@ -15,8 +15,9 @@ from duban.messages.envelope import derived_id
 from duban.moves import Status
 from duban.policy.model.draw import DrawRule
 from duban.policy.rules import Rules
+from duban.refusal import Refusal
 from duban_console.inspection_draw import Draw, Snapshot, command_id, draw, openings, rank, standing
-from duban_router.domain.decision import Decided, Refusal, decide
+from duban_router.domain.decision import Decided, decide
 from tests.given import SEAL, Case, report, rules_with, small_rules
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)

@@ -9,8 +9,9 @@ import pytest
 from duban.duties import lapse_at, openings
 from duban.messages import commands as do
 from duban.moves import Kind, Status
+from duban.refusal import Refusal
 from duban_escalation.measures import PUBLIC, measure_taken, notices_for
-from duban_router.domain.decision import Decided, Refusal
+from duban_router.domain.decision import Decided
 from tests.given import SEAL, Case, entries, lapses_of, ledger_event, report
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city

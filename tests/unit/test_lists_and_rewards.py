@@ -15,9 +15,10 @@ from duban.messages.handle import handle_of
 from duban.messages.records import Event
 from duban.messages.report import Identity, Reporter
 from duban.moves import Kind, Status
+from duban.refusal import Refusal
 from duban_escalation.measures import PUBLIC, measure_taken
 from duban_escalation.records import opened_because, told
-from duban_router.domain.decision import Decided, Refusal, allocates_from, allocation
+from duban_router.domain.decision import Decided, allocates_from, allocation
 from tests.given import CODE, SEAL, Case, entries, lapses_of, ledger_event, report, rules_with
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city

@@ -11,7 +11,8 @@ from duban.calendar import Within
 from duban.messages import commands as do
 from duban.messages.report import Evidence
 from duban.moves import MOVES, OF_OTHERS, OPEN, Stage, Status
-from duban_router.domain.decision import PERMITTED, Decided, Refusal
+from duban.refusal import Refusal
+from duban_router.domain.decision import PERMITTED, Decided
 from tests.given import CODE, Case, report
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city

@@ -15,13 +15,13 @@ from duban.messages.envelope import Message
 from duban.messages.records import AnyRecord, Event
 from duban.messages.report import Location
 from duban.moves import Status
+from duban.refusal import Refusal
 from duban_cli.demo.story import Reported, Story, load_story
 from duban_cli.simulation.engine import Engine
 from duban_cli.simulation.figures import Figures
 from duban_escalation.measures import notices_for
 from duban_intake.domain import Arrival, Receipt, submitted
-from duban_intake.domain import Refusal as IntakeRefusal
-from duban_router.domain.decision import Decided, Refusal
+from duban_router.domain.decision import Decided
 from tests.acceptance.timeline import rules_of
 from tests.given import ROOT, TO_STRIKE_OFF, lapses_of, ledger_event, problem_of, report, small_rules
 
@@ -44,7 +44,7 @@ class Heard:
     def repeats(self, arrival: Arrival) -> None:
         self.again.append(arrival.id)
 
-    def turned_away(self, arrival: Arrival, why: IntakeRefusal) -> None:
+    def turned_away(self, arrival: Arrival, why: Refusal) -> None:
         self.turned.append(why.code)
 
     def refused(self, wanted: Message[Command], why: Refusal) -> None:
@@ -167,7 +167,7 @@ def test_a_report_counts_once_and_its_id_is_taken() -> None:
     small.reported("1")
     small.reported("1")
     changed = small.engine.submit(submitted("tests", "1", report(title="another"), MONDAY))
-    assert isinstance(changed, IntakeRefusal)
+    assert isinstance(changed, Refusal)
     assert (small.heard.again, small.heard.turned) == (["1"], ["other_body"])
     assert len(small.engine.records) == 1
 

@@ -11,13 +11,12 @@ from duban.messages.commands import Command, Open
 from duban.messages.envelope import Message
 from duban.messages.records import AnyRecord, Event
 from duban.policy import Rules
+from duban.refusal import Refusal
 from duban_cli.demo.observation import Seen
 from duban_cli.demo.story import Acted, Entry
 from duban_cli.simulation.engine import Engine
 from duban_escalation.domain import opened_by
 from duban_intake.domain import Arrival
-from duban_intake.domain import Refusal as IntakeRefusal
-from duban_router.domain.decision import Refusal
 
 
 class Rehearsal(Seen):
@@ -30,7 +29,7 @@ class Rehearsal(Seen):
     def repeats(self, arrival: Arrival) -> None:
         """A report that came before: nothing of it is told."""
 
-    def turned_away(self, arrival: Arrival, why: IntakeRefusal) -> None:
+    def turned_away(self, arrival: Arrival, why: Refusal) -> None:
         """A report that was refused."""
         self.refused_reports[arrival.source, arrival.id] = why.code
 

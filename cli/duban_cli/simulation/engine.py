@@ -24,14 +24,14 @@ from duban.messages.report import Report
 from duban.moves import TURNS
 from duban.policy import PolicyPack, PublishedCalendar, Rules
 from duban.policy.library import Library
+from duban.refusal import Refusal
 from duban_escalation.domain import Armed, escalate
 from duban_escalation.records import opened_because
-from duban_intake.domain import ACTOR, Arrival, Receipt, Refusal, own_problem
+from duban_intake.domain import ACTOR, Arrival, Receipt, own_problem
 from duban_intake.domain import SOURCE as INTAKE
 from duban_intake.handlers import AnswerHandler, ReportHandler
 from duban_intake.memory import MemoryStore
 from duban_router.domain.decision import Decided, allocates_from, allocation, decide, pack_of
-from duban_router.domain.decision import Refusal as RouterRefusal
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class Witness(Protocol):
     def turned_away(self, arrival: Arrival, why: Refusal) -> None:
         """A report was refused."""
 
-    def refused(self, message: Message[do.Command], why: RouterRefusal) -> None:
+    def refused(self, message: Message[do.Command], why: Refusal) -> None:
         """A command was not carried out."""
 
 
@@ -70,7 +70,7 @@ class Engine:
         self._intake = MemoryStore()
         self._reports = ReportHandler(self._intake, self._library, DrivenClock())
         self._answers = AnswerHandler(self._intake, self._library)
-        self._refusals: dict[str, RouterRefusal] = {}
+        self._refusals: dict[str, Refusal] = {}
         self._allocated: Counter[tuple[str, int]] = Counter()
         self._awaited: list[tuple[datetime, int, tuple[str, str], int, UUID, Deadline]] = []
         self._turn = count()
@@ -104,19 +104,19 @@ class Engine:
             self.send(answer)
         return self.receipts[key]
 
-    def send(self, message: Message[do.Command]) -> Decided | RouterRefusal:
+    def send(self, message: Message[do.Command]) -> Decided | Refusal:
         """Have a command decided at its own instant; whatever falls due before that lapses first.
 
         Where intake finds another way for what was refused, the answer is what came of that.
         """
         self.run(message.time)
         done = self._decide(UUID(message.subject), message)
-        if isinstance(done, RouterRefusal) and message.data.actor == ACTOR:
+        if isinstance(done, Refusal) and message.data.actor == ACTOR:
             for again in self._rerouted(message, done):
                 done = self._decide(UUID(again.subject), again)
         return done
 
-    def _rerouted(self, message: Message[do.Command], why: RouterRefusal) -> Sequence[Message[do.Command]]:
+    def _rerouted(self, message: Message[do.Command], why: Refusal) -> Sequence[Message[do.Command]]:
         """What intake sends instead of a command that the router refused."""
         data = message.data
         if not isinstance(data, do.Register | do.Attach):
@@ -157,14 +157,14 @@ class Engine:
         what = f"{deadline.obligation} of {record.number}"
         assert isinstance(done, Decided), f"{what} is due and was refused: {done.reason}"
 
-    def _decide(self, problem_id: UUID, message: Message[do.Command]) -> Decided | RouterRefusal:
+    def _decide(self, problem_id: UUID, message: Message[do.Command]) -> Decided | Refusal:
         before = self.records.get(problem_id)
         rules = self._rules(message, before)
         name = allocates_from(before, message.data, rules)
         register = (name, message.time.astimezone(rules.zone).year) if name else None
         allocated = self._allocated[register] if register else 0
         done = self._refusals.get(message.id) or decide(before, message, rules, message.time, allocated)
-        if isinstance(done, RouterRefusal):
+        if isinstance(done, Refusal):
             if message.source == INTAKE:  # the same report gives the same command, which is answered once and for all
                 self._refusals[message.id] = done
             for witness in self._witnesses:

@@ -15,9 +15,8 @@ from duban.messages.envelope import Message
 from duban.messages.records import AnyRecord, Deadline, Event, Problem, in_words
 from duban.moves import Kind
 from duban.policy import Rules
+from duban.refusal import Refusal
 from duban_intake.domain import Arrival
-from duban_intake.domain import Refusal as IntakeRefusal
-from duban_router.domain.decision import Refusal
 
 Measure = c.Reminded | c.Escalated | c.Measured | c.Approved
 
@@ -110,7 +109,7 @@ class Figures:
         """Count a report that had come before."""
         self.repeated += 1
 
-    def turned_away(self, arrival: Arrival, why: IntakeRefusal) -> None:
+    def turned_away(self, arrival: Arrival, why: Refusal) -> None:
         """Count a report that intake refused."""
         self.reports += 1
         self.refused_reports[why.code] += 1

@@ -9,9 +9,8 @@ import orjson
 from duban.messages.commands import Command
 from duban.messages.envelope import Message
 from duban.messages.records import AnyRecord, Event
+from duban.refusal import Refusal
 from duban_intake.domain import Arrival
-from duban_intake.domain import Refusal as IntakeRefusal
-from duban_router.domain.decision import Refusal
 
 
 class Timeline:
@@ -32,7 +31,7 @@ class Timeline:
         """A line for a report that had come before."""
         self._write({"at": arrival.at, "what": "report_repeated", "source": arrival.source, "report": arrival.id})
 
-    def turned_away(self, arrival: Arrival, why: IntakeRefusal) -> None:
+    def turned_away(self, arrival: Arrival, why: Refusal) -> None:
         """A line for a report that was refused."""
         about = {"source": arrival.source, "report": arrival.id, "code": why.code, "reason": why.reason}
         self._write({"at": arrival.at, "what": "report_refused", **about})

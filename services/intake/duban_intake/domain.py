@@ -20,6 +20,7 @@ from duban.messages.records import Problem
 from duban.messages.report import Filed, Report
 from duban.policy.library import Library
 from duban.policy.rules import Rules
+from duban.refusal import Refusal
 from duban_intake.nearness import Grid, Place
 
 SOURCE: Final = "duban/intake"
@@ -35,14 +36,6 @@ class ReportOutcome(StrEnum):
     ACCEPTED = "accepted"  #: it opened a problem of its own
     ATTACHED = "attached"  #: it repeats an open problem and was filed under it
     REFUSED = "refused"  #: no problem came of it; the receipt says why
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a report was not admitted: a short stable word, and a sentence that says what, where and what to do."""
-
-    code: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

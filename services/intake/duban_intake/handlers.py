@@ -18,11 +18,11 @@ from duban.messages.records import Problem
 from duban.messages.report import Report
 from duban.moves import OPEN, TURNS, Kind
 from duban.policy.library import Library
+from duban.refusal import Refusal
 from duban_intake.domain import (
     Arrival,
     Neighbourhood,
     Receipt,
-    Refusal,
     ReportOutcome,
     command,
     decide,

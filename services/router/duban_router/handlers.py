@@ -17,7 +17,8 @@ from duban.messages.events import GENESIS, LedgerEvent, Refused, canonical, chai
 from duban.messages.records import AnyRecord, Event
 from duban.policy.library import Library
 from duban.policy.rules import Rules
-from duban_router.domain.decision import REGISTER, Decided, Refusal, after, allocates_from, allocation, decide, pack_of
+from duban.refusal import Refusal
+from duban_router.domain.decision import REGISTER, Decided, after, allocates_from, allocation, decide, pack_of
 
 SOURCE = "duban/router"
 _MOST_CONFLICTS = 5

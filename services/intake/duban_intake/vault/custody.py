@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from duban_intake.domain import Refusal
+from duban.refusal import Refusal
 
 
 class ActKind(StrEnum):

@@ -13,7 +13,8 @@ import structlog
 
 from duban.clock import Clock
 from duban.errors import DubanError
-from duban_intake.domain import Refusal, own_problem
+from duban.refusal import Refusal
+from duban_intake.domain import own_problem
 from duban_intake.vault.chain import Audit, Line, audit
 from duban_intake.vault.contact import Bound, Contact
 from duban_intake.vault.custody import Act, ActKind, folded, illegal

@@ -8,8 +8,9 @@ from duban.messages.records import Problem
 from duban.moves import Status
 from duban.policy.model.lifecycle import Closing
 from duban.policy.rules import Rules
+from duban.refusal import Refusal
 from duban_router.domain import gate
-from duban_router.domain.refusal import Changes, Refusal, missing_reason
+from duban_router.domain.refusal import Changes, missing_reason
 
 
 def complete(problem: Problem, command: do.Complete, rules: Rules) -> Changes:

@@ -9,8 +9,9 @@ from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.records import AnyRecord, Duty, Listing, Problem, ReportRef, Reward
 from duban.policy.rules import Rules
+from duban.refusal import Refusal
 from duban_router.domain import closure, duties, gate, kinds, ladder, listings, rewards
-from duban_router.domain.refusal import Changes, Refusal, missing_reason
+from duban_router.domain.refusal import Changes, missing_reason
 from duban_router.domain.responsibility import assign
 
 

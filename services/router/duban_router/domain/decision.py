@@ -24,11 +24,12 @@ from duban.messages.records import AnyRecord, Event, Problem
 from duban.moves import BEGINS, CLOSED, MOVES
 from duban.policy.model.ladder import Trigger
 from duban.policy.rules import Rules
+from duban.refusal import Refusal
 from duban_router.domain import duties, kinds, listings, rewards
 from duban_router.domain.commands import act, registered
 from duban_router.domain.ladder import recipients
 from duban_router.domain.permission import PERMITTED, unpermitted
-from duban_router.domain.refusal import Changes, Refusal
+from duban_router.domain.refusal import Changes
 
 __all__ = ["PERMITTED", "Decided", "Refusal", "after", "decide"]
 

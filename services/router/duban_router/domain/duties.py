@@ -9,8 +9,9 @@ from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.records import Duty
 from duban.policy.rules import Rules
+from duban.refusal import Refusal
 from duban_router.domain.kinds import OfDuties
-from duban_router.domain.refusal import Changes, Refusal, missing_reason
+from duban_router.domain.refusal import Changes, missing_reason
 
 
 def opened(command: do.Open, rules: Rules, now: datetime) -> Changes:

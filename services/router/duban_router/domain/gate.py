@@ -12,8 +12,9 @@ from duban.messages import commands as do
 from duban.messages.records import Problem
 from duban.policy.model.lifecycle import GateBlock, GateCheck
 from duban.policy.rules import Rules
+from duban.refusal import Refusal
 from duban_router.domain.permission import named
-from duban_router.domain.refusal import Refusal, missing_reason, not_permitted
+from duban_router.domain.refusal import missing_reason, not_permitted
 
 
 def shut(problem: Problem, rules: Rules) -> Refusal | None:

@@ -7,7 +7,7 @@ from typing import Final, get_args
 from duban.messages import commands as do
 from duban.messages.records import AnyRecord
 from duban.moves import Kind
-from duban_router.domain.refusal import Refusal
+from duban.refusal import Refusal
 
 #: The ladder's own commands, which every record takes.
 OfAll = do.Escalate | do.Recompute | do.Approve | do.Withhold

@@ -8,8 +8,9 @@ from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.records import AnyRecord, Deadline, Problem, Waiting
 from duban.policy.rules import Passing, Rules
+from duban.refusal import Refusal
 from duban_router.domain.permission import named
-from duban_router.domain.refusal import Changes, Refusal, missing_reason, not_permitted
+from duban_router.domain.refusal import Changes, missing_reason, not_permitted
 
 
 def _waiting(record: AnyRecord, command: do.Approve | do.Withhold, rules: Rules) -> Waiting | Refusal:

@@ -11,9 +11,10 @@ from duban.messages import commands as do
 from duban.messages.records import Listing
 from duban.moves import Status
 from duban.policy.rules import Rules
+from duban.refusal import Refusal
 from duban_router.domain.kinds import OfListings
 from duban_router.domain.permission import named
-from duban_router.domain.refusal import Changes, Refusal, missing_reason, not_permitted
+from duban_router.domain.refusal import Changes, missing_reason, not_permitted
 
 
 def put_on_list(command: do.PutOnList, id_: UUID, rules: Rules, now: datetime) -> Changes:

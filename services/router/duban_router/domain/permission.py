@@ -8,7 +8,8 @@ from typing import Final
 from duban.messages import commands as do
 from duban.messages.records import AnyRecord, Problem
 from duban.policy.rules import Rules
-from duban_router.domain.refusal import Refusal, not_permitted
+from duban.refusal import Refusal
+from duban_router.domain.refusal import not_permitted
 
 _OFFICE: Final = frozenset({"office"})
 _LEAD: Final = frozenset({"lead"})

@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from duban.messages import changes as c
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a command was not carried out: a short stable word, and a sentence for people."""
-
-    code: str
-    reason: str
-
+from duban.refusal import Refusal
 
 #: What a command comes to.
 Changes = list[c.Change] | Refusal

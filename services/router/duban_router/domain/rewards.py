@@ -10,9 +10,10 @@ from duban.messages import commands as do
 from duban.messages.handle import handle_of
 from duban.messages.records import AnyRecord, Reward
 from duban.policy.rules import Rules
+from duban.refusal import Refusal
 from duban_router.domain.kinds import OfRewards
 from duban_router.domain.permission import named
-from duban_router.domain.refusal import Changes, Refusal, missing_reason, not_permitted
+from duban_router.domain.refusal import Changes, missing_reason, not_permitted
 
 
 def reward_owed(command: do.Reward, rules: Rules) -> Changes:
