@@ -10,7 +10,7 @@ from uuid import UUID
 from duban.calendar import Within
 from duban.messages.commands import Cause
 from duban.messages.envelope import derived_id
-from duban.policy.model.duty import Duty, Every, Schedule, Window
+from duban.policy.model.duty import DutyRule, Every, Schedule, Window
 from duban.policy.rules import Rules
 
 _DAY = timedelta(days=1)
@@ -50,7 +50,7 @@ def openings(rules: Rules, after: datetime, until: datetime) -> Iterator[Opening
     yield from sorted(due)
 
 
-def lapse_at(duty: Duty, opens_at: datetime, rules: Rules) -> datetime:
+def lapse_at(duty: DutyRule, opens_at: datetime, rules: Rules) -> datetime:
     """When a duty that opened at ``opens_at`` lapses: after its time limit, or at the end of its day."""
     if duty.within is not None:
         return rules.calendar.add(opens_at, duty.within)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from duban.calendar import Calendar, CalendarNotice, Within
 from duban.messages.records import LedgerRecord, Problem
 from duban.moves import Kind, Occasion, Status
-from duban.policy.model.duty import Duty, Window
+from duban.policy.model.duty import DutyRule, Window
 from duban.policy.model.ladder import Ladder, Level, Measure, Obligation, Trigger
 from duban.policy.model.lifecycle import FlagRule
 from duban.policy.model.listing import ListRule, RewardRule
@@ -125,14 +125,14 @@ class Rules:
         return {reward_rule.id: reward_rule for reward_rule in self.pack.rewards}
 
     @cached_property
-    def duties(self) -> dict[str, Duty]:
+    def duties(self) -> dict[str, DutyRule]:
         return {duty.id: duty for duty in self.pack.duties}
 
     @cached_property
     def windows(self) -> dict[str, Window]:
         return {window.id: window for window in self.pack.windows}
 
-    def owing(self, duty: Duty) -> tuple[str, ...]:
+    def owing(self, duty: DutyRule) -> tuple[str, ...]:
         """The units that owe ``duty``, each for itself: those named, and those with one of its roles."""
         return self.named(duty.units, duty.roles)
 
@@ -194,7 +194,7 @@ def _by_id(obligations: Iterable[Obligation]) -> dict[str, Obligation]:
     return {obligation.id: obligation for obligation in obligations}
 
 
-def _of_duty(duty: Duty) -> Obligation:
+def _of_duty(duty: DutyRule) -> Obligation:
     """A duty once it is open: its unit owes it from the opening on, with the duty's own ladder."""
     return _made(duty, duty.id, (Status.UNDERWAY,), "opened", within=duty.within, ladder=duty.ladder)
 
@@ -226,7 +226,7 @@ _NOTHING_MORE: dict[str, Any] = {
 
 
 def _made(
-    entry: Duty | ListRule | RewardRule, id_: str, running: tuple[Status, ...], since: str, **more: Any
+    entry: DutyRule | ListRule | RewardRule, id_: str, running: tuple[Status, ...], since: str, **more: Any
 ) -> Obligation:
     return Obligation.model_construct(**{**_NOTHING_MORE, **_resting(entry, id_, running, since), **more})
 
@@ -239,7 +239,9 @@ def _passing(
     return Passing.model_construct(**{**_NOTHING_MORE, **fields, "within": within, "then": then})
 
 
-def _resting(entry: Duty | ListRule | RewardRule, id_: str, running: tuple[Status, ...], since: str) -> dict[str, Any]:
+def _resting(
+    entry: DutyRule | ListRule | RewardRule, id_: str, running: tuple[Status, ...], since: str
+) -> dict[str, Any]:
     return {
         "id": id_, "title": entry.title, "clause": entry.clause, "basis": entry.basis,
         "running": running, "since": (Occasion(since),),

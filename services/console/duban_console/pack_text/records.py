@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from duban.calendar import Within
 from duban.policy.model.draw import DrawRule
-from duban.policy.model.duty import Duty, Every
+from duban.policy.model.duty import DutyRule, Every
 from duban.policy.model.ladder import Measure
 from duban.policy.model.listing import AppealRule, ListRule, RewardRule
 from duban.policy.model.pack import PolicyPack
@@ -62,7 +62,7 @@ def duties(pack: PolicyPack, words: Words) -> Lines:
         yield _bullet(duty, parts, words)
 
 
-def _bullet(entry: Duty | DrawRule, parts: list[str], words: Words) -> str:
+def _bullet(entry: DutyRule | DrawRule, parts: list[str], words: Words) -> str:
     text = words.say("; ", "；").join(parts)
     return f"- **{called(entry, words)}**{words.say(': ', '：')}{text}{_tail(entry, words)}"
 

@@ -60,7 +60,7 @@ class Schedule(Frozen):
         return self
 
 
-class Duty(Founded):
+class DutyRule(Founded):
     """Something that units owe by the calendar: a report, a check, a bulletin, a dated task.
 
     Each of ``units`` (or each unit with one of ``roles``) owes it for itself; what a measure opens is owed by whoever
@@ -81,7 +81,7 @@ class Duty(Founded):
     proof: bool = False
 
     @model_validator(mode="after")
-    def _complete(self) -> Duty:
+    def _complete(self) -> DutyRule:
         if (self.within is None) == (self.due_on is None):
             raise ValueError("needs exactly one of `within` and `due_on`; there is no default duration")
         opened_by_measure = self.schedule.every is Every.NEVER

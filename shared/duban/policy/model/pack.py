@@ -16,7 +16,7 @@ from duban.calendar import CalendarNotice, Counting, WorkingHours
 from duban.messages.envelope import Payload
 from duban.policy.model.assessment import Assessment, Bulletin
 from duban.policy.model.draw import DrawRule
-from duban.policy.model.duty import Duty, Window
+from duban.policy.model.duty import DutyRule, Window
 from duban.policy.model.entry import Founded, Id, Name, Text
 from duban.policy.model.ladder import Ladder, Measure, Obligation, Trigger
 from duban.policy.model.lifecycle import Closing, Extension, FlagRule, Gate, HandBackRule, LookBackRule, PauseRule
@@ -71,7 +71,7 @@ class PolicyPack(Payload):
     look_back: LookBackRule | None = None
     triggers: tuple[Trigger, ...] = ()
     windows: tuple[Window, ...] = ()
-    duties: tuple[Duty, ...] = ()
+    duties: tuple[DutyRule, ...] = ()
     lists: tuple[ListRule, ...] = ()
     rewards: tuple[RewardRule, ...] = ()
     draws: tuple[DrawRule, ...] = ()
