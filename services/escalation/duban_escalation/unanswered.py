@@ -36,9 +36,9 @@ class Unanswered:
         """Those of ``due`` that are to be sent now; they count as sent."""
         return [deadline for deadline in due if self._takes(deadline.command, now)]
 
-    def give_back(self, taken: Sequence[Armed]) -> None:
+    def give_back(self, deadlines: Sequence[Armed]) -> None:
         """These were not sent after all."""
-        for deadline in taken:
+        for deadline in deadlines:
             self.answered(deadline.command)
 
     def answered(self, command: UUID) -> None:

@@ -76,17 +76,17 @@ def size(record: DeadLetter) -> int:
 
 
 def _cut(whole: DeadLetter, came: Headers, added: Headers) -> DeadLetter:
-    kept = tuple(_fitting(came, _HEADER_BYTES))
+    fitting = tuple(_fitting(came, _HEADER_BYTES))
     value, key = whole.value or b"", whole.key or b""
-    told = {
+    dimensions = {
         "duban.dlq.truncated": "true",
         "duban.dlq.value-bytes": str(len(value)),
         "duban.dlq.value-sha256": sha256(value).hexdigest(),
         "duban.dlq.key-bytes": str(len(key)),
         "duban.dlq.key-sha256": sha256(key).hexdigest(),
-        "duban.dlq.headers-dropped": str(len(came) - len(kept)),
+        "duban.dlq.headers-dropped": str(len(came) - len(fitting)),
     }
-    headers = (*kept, *added, *((name, text.encode()) for name, text in told.items()))
+    headers = (*fitting, *added, *((name, text.encode()) for name, text in dimensions.items()))
     return DeadLetter(whole.topic, whole.key and key[:_KEY_BYTES], whole.value and value[:_HEAD_BYTES], headers)
 
 

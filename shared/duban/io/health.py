@@ -96,8 +96,8 @@ class Health:
             except Exception as error:
                 errors[name] = _words(error)
         ready = all(checks.values())
-        found = {"ready": ready, "service": self._service, "checks": checks, **facts}
-        body = orjson.dumps({**found, "errors": errors} if errors else found)
+        state = {"ready": ready, "service": self._service, "checks": checks, **facts}
+        body = orjson.dumps({**state, "errors": errors} if errors else state)
         return HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body
 
 

@@ -36,8 +36,8 @@ class _LenientBytes(bytearray):
     """Bytes whose text may be anything: what is no UTF-8 becomes surrogates."""
 
     def __getitem__(self, place: Any) -> Any:
-        found = super().__getitem__(place)
-        return _LenientBytes(found) if isinstance(place, slice) else found
+        part = super().__getitem__(place)
+        return _LenientBytes(part) if isinstance(place, slice) else part
 
     def decode(self, encoding: str = "utf-8", errors: str = "surrogateescape") -> str:
         return bytes(self).decode(encoding, "surrogateescape")
@@ -51,10 +51,10 @@ class LenientPartitionRecords(PartitionRecords):
             try:
                 yield from super()._unpack_records()  # type: ignore[no-untyped-call]
             except Exception as error:
-                found = _batch_at(self._records.raw, self.next_fetch_offset)
-                if found is None or not found[0].validate_crc():
+                pair = _batch_at(self._records.raw, self.next_fetch_offset)
+                if pair is None or not pair[0].validate_crc():
                     raise  # damaged on its way: it is fetched again
-                batch, raw = found
+                batch, raw = pair
                 _log.warning("batch read leniently", topic=self._tp.topic, partition=self._tp.partition,
                              offset=batch.base_offset, error=repr(error)[:500])  # fmt: skip
                 for record in _leniently(batch, raw, error):

@@ -91,14 +91,14 @@ class Tail(Generic[D]):
     async def _fetch(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
         """What came within the poll time-out; a fetch that fails is one in which nothing came."""
         try:
-            found: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]] = await consumer.getmany(
+            fetched: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]] = await consumer.getmany(
                 timeout_ms=_POLL_MS, max_records=self._settings.batch_size
             )
         except Exception as error:  # whatever a topic holds, its reader goes on
             _log.warning("fetch failed", topics=self._topics, error=repr(error)[:500])
             await asyncio.sleep(_POLL_MS / 1000)
             return {}
-        return found
+        return fetched
 
     async def _start(self) -> AIOKafkaConsumer:
         read_leniently()

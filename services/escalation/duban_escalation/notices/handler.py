@@ -126,8 +126,8 @@ class NoticeHandler:
             NOTICES.labels("put_off").inc()
             if not self._out_of_patience(notice):
                 rest = self._rests.setdefault(recipient, _Rest(self._delays()))
-                asked = (error.retry_after or 0.0) if isinstance(error, PutOff) else 0.0
-                rest.until = self._now() + max(next(rest.delays), min(asked, _LONGEST_ASKED))
+                delay = (error.retry_after or 0.0) if isinstance(error, PutOff) else 0.0
+                rest.until = self._now() + max(next(rest.delays), min(delay, _LONGEST_ASKED))
                 raise
             self._set_aside(notice, "put_off", error)
         else:

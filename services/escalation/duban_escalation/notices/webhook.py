@@ -122,11 +122,11 @@ async def _read(answer: httpx2.Response) -> None:
 
 def _retry_after(answer: httpx2.Response, clock: Clock) -> float | None:
     """The seconds that the receiver asks for, as a number or as a date; None where it says nothing to be understood."""
-    asked = answer.headers.get("retry-after", "").strip()
-    if asked.isascii() and asked.isdigit():
-        return float(asked[:9])
+    text = answer.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
     try:
-        return max(0.0, (parsedate_to_datetime(asked) - clock.now()).total_seconds())
+        return max(0.0, (parsedate_to_datetime(text) - clock.now()).total_seconds())
     except (ValueError, TypeError, OverflowError):
         return None
 
