@@ -90,7 +90,7 @@ class Services:
         """Every answer comes within the call, so nothing is under way."""
         return list(due)
 
-    def answered(self, command: UUID) -> None:
+    def note_refused(self, command: UUID) -> None:
         """Nothing was under way."""
 
     def _fire(self, at: datetime) -> None:

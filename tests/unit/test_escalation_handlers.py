@@ -193,6 +193,20 @@ async def test_what_finds_no_answer_is_sent_again_within_a_minute_and_then_ever_
     assert len(set(ids(world.sent.records))) == 1
 
 
+async def test_what_is_refused_for_good_and_still_stands_is_not_sent_again_with_every_look(world: World) -> None:
+    case = Case.in_status(Status.DISPATCHED, AT)
+    await world.handler(events(case))
+    deadline = case.deadline("acknowledge")
+    await world.sweep(deadline.due_at)
+    final = Refusal("moved_on", "it has")
+    for second in range(600):
+        sent = len(world.sent.records)
+        await world.sweep(deadline.due_at + timedelta(seconds=second))
+        for record in world.sent.records[sent:]:
+            await world.handler([refusal(record, final, case, case.problem.version)])
+    assert len(world.sent.records) < 6
+
+
 async def test_what_is_armed_behind_the_sweep_by_another_program_is_found_within_a_minute(world: World) -> None:
     case = Case.in_status(Status.DISPATCHED, AT)
     due_at = case.deadline("acknowledge").due_at

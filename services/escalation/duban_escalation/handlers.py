@@ -82,9 +82,9 @@ class Sweep(Protocol):
         """Something is armed that fires at ``fire_at``: look again by then."""
 
     def take(self, due: Sequence[Armed], now: datetime) -> list[Armed]:
-        """Those of ``due`` that are not under way already: they are the caller's to send."""
+        """Those of ``due``, armed by a batch, that are not under way already: they are the caller's to send."""
 
-    def answered(self, command: UUID) -> None:
+    def note_refused(self, command: UUID) -> None:
         """The router has refused ``command``."""
 
 
@@ -139,7 +139,7 @@ class ProblemHandler:
         await self._deadlines.write(writing)
         for _, refused in refusals:
             with suppress(ValueError):  # somebody else's id
-                self._sweep.answered(UUID(refused.command))
+                self._sweep.note_refused(UUID(refused.command))
         anew = await self._fire_anew(refusals)
         return [*notices, *await self._overdue([*writing.armed, *anew])]
 

@@ -84,12 +84,12 @@ class Sweeper:
             self._awake.set()
 
     def take(self, due: Sequence[Armed], now: datetime) -> list[Armed]:
-        """Those of ``due`` that are not under way already: they are the caller's to send."""
-        return self._unanswered.take(due, now)
+        """Those of ``due``, armed by a batch, that are not under way already: they are the caller's to send."""
+        return self._unanswered.take(due, now, armed_anew=True)
 
-    def answered(self, command: UUID) -> None:
+    def note_refused(self, command: UUID) -> None:
         """The router has refused ``command``: if its deadline comes back, it is sent again at once."""
-        self._unanswered.answered(command)
+        self._unanswered.refused(command)
 
     async def assigned(self, places: Set[tuple[str, int]]) -> None:
         """These partitions are ours now, and no others: begin anew, for somebody else may have left things unsent."""

@@ -20,6 +20,7 @@ class _Sending:
     at: datetime
     times: int
     look: int
+    refused: bool = False
 
 
 class Unanswered:
@@ -32,18 +33,22 @@ class Unanswered:
         self._sendings: dict[UUID, _Sending] = {}
         self._look = 0
 
-    def take(self, due: Iterable[Armed], now: datetime) -> list[Armed]:
-        """Those of ``due`` that are to be sent now; they count as sent."""
-        return [deadline for deadline in due if self._takes(deadline.command, now)]
+    def take(self, due: Iterable[Armed], now: datetime, *, armed_anew: bool = False) -> list[Armed]:
+        """Those of ``due`` that are to be sent now; they count as sent.
+
+        A refusal is no reason to ask again, unless the deadline was ``armed_anew`` after it.
+        """
+        return [deadline for deadline in due if self._takes(deadline.command, now, armed_anew)]
 
     def give_back(self, deadlines: Sequence[Armed]) -> None:
         """These were not sent after all."""
         for deadline in deadlines:
-            self.answered(deadline.command)
+            self._sendings.pop(deadline.command, None)
 
-    def answered(self, command: UUID) -> None:
-        """Whoever finds ``command`` due from now on sends it."""
-        self._sendings.pop(command, None)
+    def refused(self, command: UUID) -> None:
+        """The router has refused ``command``."""
+        if (sending := self._sendings.get(command)) is not None:
+            sending.refused = True
 
     def begin_look(self) -> None:
         """Everything that is due is looked at from the beginning."""
@@ -54,13 +59,14 @@ class Unanswered:
         """Nothing counts as sent."""
         self._sendings.clear()
 
-    def _takes(self, command: UUID, now: datetime) -> bool:
+    def _takes(self, command: UUID, now: datetime, armed_anew: bool) -> bool:
         sending = self._sendings.get(command)
         if sending is None:
             self._sendings[command] = _Sending(now, 1, self._look)
             return True
         sending.look = self._look
-        if now - sending.at < _AGAIN_AFTER * 2 ** min(sending.times - 1, _DOUBLED):
+        anew = armed_anew and sending.refused
+        if not anew and now - sending.at < _AGAIN_AFTER * 2 ** min(sending.times - 1, _DOUBLED):
             return False
-        sending.at, sending.times = now, sending.times + 1
+        sending.at, sending.times, sending.refused = now, sending.times + 1, False
         return True
