@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from duban.clock import DrivenClock
 from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.messages.envelope import derived_id
@@ -19,6 +20,8 @@ from duban_escalation.domain import START, Armed, Position
 from duban_escalation.handlers import Deadlines, Writing
 from duban_escalation.measures import MeasureTaken
 from duban_escalation.memory import MemoryDeadlines
+from duban_escalation.notices.deliveries import PostgresDeliveries
+from duban_escalation.retention import Forgets
 from duban_escalation.settings import EscalationSettings
 from duban_escalation.store import ALONG_THE_INDEX, DUE, NEXT, SCHEMA, SET_RIGHT, PostgresDeadlines
 
@@ -227,3 +230,41 @@ async def test_what_was_rearmed_is_found_along_an_index_of_its_own(pool: asyncpg
         rows = await connection.fetch(f"explain (costs off) {SET_RIGHT}", AT, [0])
         plan = "\n".join(row[0] for row in rows)
         assert "deadlines_rearmed" in plan, plan
+
+
+async def walk(table: Forgets, age: timedelta) -> int:
+    """How many are forgotten from one end of ``table`` to the other."""
+    after, forgotten = UUID(int=0), 0
+    while True:
+        last, gone = await table.forget(age, after, 10)
+        forgotten += gone
+        if last is None:
+            return forgotten
+        after = last
+
+
+async def test_the_versions_of_records_are_forgotten_when_nothing_is_due_and_nothing_happened_for_long(
+    pool: asyncpg.Pool[asyncpg.Record],
+) -> None:
+    store = PostgresDeadlines(pool)
+    await store.write(writing(1, *(deadline(number) for number in range(5)), empty=tuple(range(5, 40))))
+    await pool.execute("update escalation.heads set at = now() - interval '10 days'")
+    await store.write(writing(2, empty=(6,)))
+    await store.write(writing(1, empty=(7,)))  # what was known already is no event
+    assert await walk(store, timedelta(days=11)) == 0
+    assert await walk(store, timedelta(days=9)) == 34
+    held = await store.armed_versions([problem(number) for number in range(40)])
+    assert set(held) == {problem(number) for number in (*range(5), 6)}
+
+
+async def test_deliveries_are_forgotten_after_their_time(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    clock = DrivenClock(AT)
+    deliveries = PostgresDeliveries(pool, clock)
+    old, new = [problem(number) for number in range(25)], [problem(number) for number in range(25, 30)]
+    await deliveries.record(dict.fromkeys(old, "posted"))
+    clock.tick(AT + timedelta(days=1))
+    await deliveries.record(dict.fromkeys(new, "logged"))
+    assert await walk(deliveries, timedelta(days=1)) == 0
+    clock.tick(AT + timedelta(days=2))
+    assert await walk(deliveries, timedelta(days=1)) == len(old)
+    assert await deliveries.known([*old, *new]) == set(new)

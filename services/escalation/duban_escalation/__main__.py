@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from functools import partial
 
 from duban.clock import DrivenClock, SystemClock
@@ -17,10 +18,11 @@ from duban.messages.notices import NOTICES, TICKS, Notice, Tick
 from duban_escalation.duty_schedule import Opener, OpeningLoop
 from duban_escalation.handlers import ProblemHandler, TickHandler
 from duban_escalation.notices.deliveries import PostgresDeliveries
-from duban_escalation.notices.handler import NoticeHandler
+from duban_escalation.notices.handler import Deliveries, NoticeHandler
 from duban_escalation.notices.journal import Journal, Outlet
 from duban_escalation.notices.signature import Signer
 from duban_escalation.notices.webhook import Webhook, client
+from duban_escalation.retention import Forgets, Retention
 from duban_escalation.settings import EscalationSettings
 from duban_escalation.store import SCHEMA, PostgresDeadlines, PostgresSchedules
 from duban_escalation.sweep import Sweeper
@@ -31,7 +33,10 @@ DELIVERER = "duban-deliverer"
 
 
 async def compose(shell: Shell[EscalationSettings]) -> None:
-    """Two runners: one keeps the deadlines and, on a driven clock, hears its ticks; the other delivers notices."""
+    """Two runners: one keeps the deadlines and, on a driven clock, hears its ticks; the other delivers notices.
+
+    Beside them run what sweeps and opens duties, where the clock is the machine's, and what forgets.
+    """
     library = await follow_packs(shell)
     clock = clock_of(shell.settings)
     deadlines = PostgresDeadlines(shell.pool)
@@ -48,6 +53,16 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
         shell.run(OpeningLoop(opener, shell.publisher, clock))
     shell.runner(GROUP, sources, on_assigned=sweeper.assigned, on_revoked=sweeper.revoked)
     deliveries = PostgresDeliveries(shell.pool, SystemClock())
+    deliver(shell, deliveries)
+    tables: dict[str, tuple[Forgets, timedelta]] = {
+        "heads": (deadlines, timedelta(days=shell.settings.heads_days)),
+        "deliveries": (deliveries, timedelta(days=shell.settings.deliveries_days)),
+    }
+    shell.run(Retention(tables))
+
+
+def deliver(shell: Shell[EscalationSettings], deliveries: Deliveries) -> None:
+    """Have the notices delivered."""
     settings = shell.settings
     handler = NoticeHandler(
         outlet(settings),

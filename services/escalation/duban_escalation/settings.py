@@ -14,6 +14,14 @@ class EscalationSettings(Settings):
     """The settings of the sweep and of the deliverer."""
 
     sweep_page: int = Field(1000, ge=1, le=10_000, description="Most deadlines that are fired in one publish")
+    heads_days: int = Field(
+        180,
+        ge=1,
+        description="Days after its last event for which the version of a record is kept that has nothing due any more",
+    )
+    deliveries_days: int = Field(
+        120, ge=1, description="Days for which is kept which notices went out; more than `duban.notices.v1` is"
+    )
     webhook_url: HttpUrl | None = Field(None, description="Where notices are posted; empty: they go to the log")
     webhook_secret: SecretStr | None = Field(
         None,

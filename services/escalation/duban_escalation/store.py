@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -22,7 +22,8 @@ _WRITE: Final = f"""
     with news as (
         insert into escalation.heads as held (problem_id, version)
         select * from unnest($1::uuid[], $2::int[])
-        on conflict (problem_id) do update set version = excluded.version where held.version < excluded.version
+        on conflict (problem_id) do update set version = excluded.version, at = now()
+            where held.version < excluded.version
         returning problem_id
     ), wanted as materialized (
         select * from unnest($3::uuid[], $4::text[], $5::text[], $6::int[], $7::int[], $8::timestamptz[],
@@ -88,6 +89,18 @@ NEXT: Final = """
 """
 #: Until a table has been analysed the planner may prefer to sort all that is due, for every page anew.
 ALONG_THE_INDEX: Final = "set local enable_sort = off"
+#: The version guards against older events; once nothing is waited for, only as long as they might still come.
+_FORGET_HEADS: Final = """
+    with page as materialized (
+        select problem_id from escalation.heads where problem_id > $2 order by problem_id limit $3
+    ), gone as (
+        delete from escalation.heads as held using page
+        where held.problem_id = page.problem_id and held.at < now() - $1::interval
+            and not exists (select from escalation.deadlines as armed where armed.problem_id = held.problem_id)
+        returning held.problem_id
+    )
+    select problem_id, (select count(*) from gone) from page order by problem_id desc limit 1
+"""
 _REACHED: Final = """
     insert into escalation.schedules as held (jurisdiction, opened_until)
     select * from unnest($1::text[], $2::timestamptz[])
@@ -146,6 +159,11 @@ class PostgresDeadlines:
     async def next_at(self, after: Position, partitions: Collection[int]) -> datetime | None:
         rows = await self._along(NEXT, after, list(partitions))
         return rows[0]["fire_at"] if rows else None
+
+    async def forget(self, age: timedelta, after: UUID, limit: int) -> tuple[UUID | None, int]:
+        """Forget heads: see :class:`duban_escalation.retention.Forgets`."""
+        row = await self._pool.fetchrow(_FORGET_HEADS, age, after, limit)
+        return (row[0], row[1]) if row is not None else (None, 0)
 
     async def _along(self, query: str, after: Position, *more: object) -> list[asyncpg.Record]:
         """The rows of ``query`` beyond ``after``, read in the order of the index."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -16,6 +17,16 @@ _RECORD: Final = """
     insert into escalation.deliveries (notice_id, at, outcome)
     select notice_id, $1, outcome from unnest($2::uuid[], $3::text[]) as gone (notice_id, outcome)
     on conflict (notice_id) do nothing
+"""
+_FORGET: Final = """
+    with page as materialized (
+        select notice_id from escalation.deliveries where notice_id > $2 order by notice_id limit $3
+    ), gone as (
+        delete from escalation.deliveries as held using page
+        where held.notice_id = page.notice_id and held.at < $1
+        returning held.notice_id
+    )
+    select notice_id, (select count(*) from gone) from page order by notice_id desc limit 1
 """
 
 
@@ -31,6 +42,11 @@ class PostgresDeliveries:
 
     async def record(self, outcomes: Mapping[UUID, NoticeOutcome]) -> None:
         await self._pool.execute(_RECORD, self._clock.now(), list(outcomes), list(outcomes.values()))
+
+    async def forget(self, age: timedelta, after: UUID, limit: int) -> tuple[UUID | None, int]:
+        """Forget deliveries: see :class:`duban_escalation.retention.Forgets`."""
+        row = await self._pool.fetchrow(_FORGET, self._clock.now() - age, after, limit)
+        return (row[0], row[1]) if row is not None else (None, 0)
 
 
 class MemoryDeliveries:

@@ -1,0 +1,71 @@
+"""What grows with every record and every notice is forgotten after its time, in small steps on a slow loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from typing import Final, Protocol
+from uuid import UUID
+
+import structlog
+
+from duban.io.backoff import until_available, until_stopped
+
+_PAGE: Final = 1000
+_SECONDS_BETWEEN_PAGES: Final = 0.5
+_SECONDS_BETWEEN_WALKS: Final = 6 * 3600.0
+_BEGINNING: Final = UUID(int=0)
+_log = structlog.get_logger(__name__)
+
+
+class Forgets(Protocol):
+    """A table that is walked from key to key."""
+
+    async def forget(self, age: timedelta, after: UUID, limit: int) -> tuple[UUID | None, int]:
+        """Forget those of the next ``limit`` keys beyond ``after`` that are older than ``age`` and need not be kept.
+
+        The last key that was looked at, None at the end of the table; and how many are gone.
+        """
+
+
+class Retention:
+    """Walks tables again and again, and keeps what is in them for so long as each is told."""
+
+    def __init__(
+        self,
+        tables: Mapping[str, tuple[Forgets, timedelta]],
+        between_pages: float = _SECONDS_BETWEEN_PAGES,
+        between_walks: float = _SECONDS_BETWEEN_WALKS,
+    ) -> None:
+        self._tables = tables
+        self._between_pages = between_pages
+        self._between_walks = between_walks
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """End ``run``; a step in hand is broken off, and is taken again in a later life."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Walk, rest and walk again, until ``stop``; what is away is waited for."""
+        while not self._stopping.is_set():
+            for name, (table, age) in self._tables.items():
+                await until_stopped(self._stopping, self._walk(name, table, age))
+            await self._pause(self._between_walks)
+
+    async def _walk(self, name: str, table: Forgets, age: timedelta) -> None:
+        after: UUID | None = _BEGINNING
+        forgotten = 0
+        while after is not None and not self._stopping.is_set():
+            after, gone = await until_available("retention", partial(table.forget, age, after, _PAGE))
+            forgotten += gone
+            await self._pause(self._between_pages)
+        if forgotten:
+            _log.info("forgotten", table=name, rows=forgotten, days=age.days)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
