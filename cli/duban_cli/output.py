@@ -32,7 +32,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document a line, 
 InUtc = Annotated[bool, typer.Option("--utc", help="Instants in UTC, instead of the time of the city.")]
 
 
-class Code(IntEnum):
+class ExitCode(IntEnum):
     """How a command ends."""
 
     OK = 0
@@ -47,13 +47,13 @@ class Code(IntEnum):
 #: What ends a command with which code; of the classes of an error the nearest counts. By name, because a command that
 #: cannot raise one need not import the module that declares it.
 _ENDS: Final = {
-    "duban.errors.Unavailable": Code.UNAVAILABLE,
-    "duban.errors.SettingsError": Code.USAGE,
-    "duban.errors.DubanError": Code.FAILURE,
-    "duban_local.children.StackError": Code.UNAVAILABLE,
-    "duban_console.packs.publication.Contradiction": Code.CONFLICT,
-    "duban_console.action.InvalidAction": Code.USAGE,
-    "builtins.UnicodeDecodeError": Code.FAILURE,
+    "duban.errors.Unavailable": ExitCode.UNAVAILABLE,
+    "duban.errors.SettingsError": ExitCode.USAGE,
+    "duban.errors.DubanError": ExitCode.FAILURE,
+    "duban_local.children.StackError": ExitCode.UNAVAILABLE,
+    "duban_console.packs.publication.Contradiction": ExitCode.CONFLICT,
+    "duban_console.action.InvalidAction": ExitCode.USAGE,
+    "builtins.UnicodeDecodeError": ExitCode.FAILURE,
 }
 
 
@@ -73,7 +73,7 @@ def write_json(data: Any) -> None:
     sys.stdout.flush()
 
 
-def fail(code: Code, message: str) -> NoReturn:
+def fail(code: ExitCode, message: str) -> NoReturn:
     """Say what is wrong and end with ``code``."""
     err().print(f"[red]✗[/] {escape(message)}")
     raise typer.Exit(code)
@@ -98,13 +98,13 @@ def command(action: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]
     return run
 
 
-def code_of(error: Exception) -> Code:
+def code_of(error: Exception) -> ExitCode:
     """The exit code for ``error``; one that is none of ours is raised again."""
     for kind in type(error).__mro__:
         if (code := _ENDS.get(f"{kind.__module__}.{kind.__qualname__}")) is not None:
             return code
     if is_unavailable(error):
-        return Code.UNAVAILABLE
+        return ExitCode.UNAVAILABLE
     raise error
 
 
@@ -128,7 +128,7 @@ def instant_in(option: str, text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        fail(Code.USAGE, f"{option}: {text} is no instant; write it as 2026-07-01T09:00+08:00")
+        fail(ExitCode.USAGE, f"{option}: {text} is no instant; write it as 2026-07-01T09:00+08:00")
     if instant.tzinfo is None:
-        fail(Code.USAGE, f"{option}: {text} says no offset; write it as {text}+08:00")
+        fail(ExitCode.USAGE, f"{option}: {text} says no offset; write it as {text}+08:00")
     return instant

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from duban_cli.connection import asking
-from duban_cli.output import Code, err, fail
+from duban_cli.output import ExitCode, err, fail
 from duban_console.ledger import BadCursor, Filters, Page
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ async def page_of(known: Settings, filters: Filters, limit: int, cursor: str | N
         try:
             return await ledger.page(filters, limit, cursor)
         except BadCursor as error:
-            fail(Code.USAGE, str(error))
+            fail(ExitCode.USAGE, str(error))
 
 
 def say_more(page: Page) -> None:

@@ -23,7 +23,7 @@ from duban.policy import PublishedCalendar, load_calendar, load_pack
 from duban_cli import app
 from duban_cli.catalogue import COMMANDS
 from duban_cli.lean_help import UNUSED, import_help
-from duban_cli.output import Code, code_of, shown_at
+from duban_cli.output import ExitCode, code_of, shown_at
 from duban_cli.zones import common_zone, zones, zones_of
 from duban_console.action import InvalidAction
 from duban_console.packs.publication import Contradiction
@@ -179,18 +179,18 @@ def test_what_help_leaves_out_is_there_for_whoever_imports_it_later() -> None:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (Unavailable("away"), Code.UNAVAILABLE),
-        (StackError("broken"), Code.UNAVAILABLE),
-        (ConnectionRefusedError("away"), Code.UNAVAILABLE),
-        (Contradiction("differs"), Code.CONFLICT),
-        (InvalidAction("invalid", "unit", "is missing"), Code.USAGE),
-        (SettingsError("unusable"), Code.USAGE),
-        (PackError("a.yaml", "units", "none"), Code.FAILURE),
-        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), Code.FAILURE),
+        (Unavailable("away"), ExitCode.UNAVAILABLE),
+        (StackError("broken"), ExitCode.UNAVAILABLE),
+        (ConnectionRefusedError("away"), ExitCode.UNAVAILABLE),
+        (Contradiction("differs"), ExitCode.CONFLICT),
+        (InvalidAction("invalid", "unit", "is missing"), ExitCode.USAGE),
+        (SettingsError("unusable"), ExitCode.USAGE),
+        (PackError("a.yaml", "units", "none"), ExitCode.FAILURE),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), ExitCode.FAILURE),
     ],
     ids=lambda one: type(one).__name__,
 )
-def test_each_error_of_ours_ends_a_command_with_its_code(error: Exception, code: Code) -> None:
+def test_each_error_of_ours_ends_a_command_with_its_code(error: Exception, code: ExitCode) -> None:
     assert code_of(error) is code
 
 

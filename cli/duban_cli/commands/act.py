@@ -14,7 +14,7 @@ from duban.messages.envelope import Message, encode
 from duban_cli.commands.problem import found_record
 from duban_cli.connection import asking, present, publishing, settings
 from duban_cli.files import EvidenceFiles, read_code, sealed
-from duban_cli.output import AsJson, Code, InUtc, command, err, fail, out, shown_at, write_json
+from duban_cli.output import AsJson, ExitCode, InUtc, command, err, fail, out, shown_at, write_json
 from duban_cli.zones import zones
 from duban_console.action import ACTIONS, InvalidAction, action_message, parsed
 from duban_console.ledger import LedgerReader, Outcome
@@ -98,19 +98,22 @@ async def tell(
     """Say what came of the command, and end with the code for it."""
     name, message_id = type(message.data).__name__, message.id
     if decided is not None and str(decided.problem_id) != message.subject:
-        fail(Code.CONFLICT, f"the id {message_id} belongs to a command for {decided.problem_id}")
+        fail(ExitCode.CONFLICT, f"the id {message_id} belongs to a command for {decided.problem_id}")
     if decided is None:
         if as_json:
             write_json({"command": message_id, "status": "accepted"})
         if wait:
-            fail(Code.UNAVAILABLE, f"{name} is with the broker as {message_id}, but the router has not decided it yet")
+            fail(
+                ExitCode.UNAVAILABLE,
+                f"{name} is with the broker as {message_id}, but the router has not decided it yet",
+            )
         err().print(f"{name} accepted as {escape(message_id)}")
         return
     if decided.refused is not None:
         if as_json:
             refused = decided.refused.model_dump(mode="json", exclude_none=True)
             write_json({"command": message_id, "status": "refused", "refused": refused})
-        fail(Code.CONFLICT, f"refused ({decided.refused.code}): {decided.refused.reason}")
+        fail(ExitCode.CONFLICT, f"refused ({decided.refused.code}): {decided.refused.reason}")
     events = [line.event for line in decided.lines]
     if as_json:
         bodies = [event.model_dump(mode="json", exclude_none=True) for event in events]

@@ -21,7 +21,7 @@ from duban.policy import PolicyPack, Rules
 from duban.policy.library import Library
 from duban.policy.model.assessment import Bulletin, BulletinKind, Period
 from duban_cli.connection import present, settings
-from duban_cli.output import Code, command, err, fail, out
+from duban_cli.output import ExitCode, command, err, fail, out
 from duban_console.assessment.histories import histories
 from duban_console.assessment.periods import as_of as instant
 from duban_console.assessment.rows.targets import Reading
@@ -102,7 +102,7 @@ async def bulletin(
     library, rules = await _rules(pack, known)
     until_at = _instant(as_of, rules)
     if known is not None and until_at > await present(known):
-        fail(Code.USAGE, f"{as_of} has not passed yet: what is compiled now would not be the same again")
+        fail(ExitCode.USAGE, f"{as_of} has not passed yet: what is compiled now would not be the same again")
     offer = _asked(rules.pack, kind)
     read = _readings(offer, readings, rules.pack)
     history_events = () if offer.kind is BulletinKind.TARGETS else await _told(events, rules.pack, until_at)
@@ -125,9 +125,11 @@ async def _told(events: Path | None, pack: PolicyPack, until_at: datetime) -> It
 def _readings(offer: Bulletin, path: Path | None, pack: PolicyPack) -> list[Reading]:
     """The readings that a bulletin of targets needs, and no other can use."""
     if offer.kind is BulletinKind.TARGETS and path is None:
-        fail(Code.USAGE, "targets are held against readings: name a CSV file with --readings (target,read_on,value)")
+        fail(
+            ExitCode.USAGE, "targets are held against readings: name a CSV file with --readings (target,read_on,value)"
+        )
     if offer.kind is not BulletinKind.TARGETS and path is not None:
-        fail(Code.USAGE, f"{offer.id} is a bulletin of kind {offer.kind}; only targets are held against --readings")
+        fail(ExitCode.USAGE, f"{offer.id} is a bulletin of kind {offer.kind}; only targets are held against --readings")
     return from_readings(path, [target.id for target in pack.targets]) if path else []
 
 
@@ -142,13 +144,13 @@ async def _rules(name: str, known: Settings | None) -> tuple[Library, Rules]:
         document for document in published if isinstance(document, PolicyPack) and name in _names(document)
     ]
     if not matching:
-        fail(Code.NOT_FOUND, f"no pack {name} is published, and no file has this name; see `duban pack ls`")
+        fail(ExitCode.NOT_FOUND, f"no pack {name} is published, and no file has this name; see `duban pack ls`")
     pack = max(matching, key=lambda document: document.version if isinstance(document, PolicyPack) else 0)
     if not isinstance(pack, PolicyPack):
-        fail(Code.USAGE, f"{name} is a calendar, not a pack")
+        fail(ExitCode.USAGE, f"{name} is a calendar, not a pack")
     rules = library.rules(pack.ref)
     if rules is None:
-        fail(Code.NOT_FOUND, f"the calendar of {pack.ref} is neither published nor in ../calendars beside the pack")
+        fail(ExitCode.NOT_FOUND, f"the calendar of {pack.ref} is neither published nor in ../calendars beside the pack")
     return library, rules
 
 
@@ -156,7 +158,7 @@ def _cited(library: Library, ref: str) -> Rules:
     """The rules that a problem began under, by which alone it can be judged."""
     rules = library.rules(ref)
     if rules is None:
-        fail(Code.NOT_FOUND, f"a problem began under {ref}, which is neither published nor beside the pack")
+        fail(ExitCode.NOT_FOUND, f"a problem began under {ref}, which is neither published nor beside the pack")
     return rules
 
 
@@ -184,14 +186,14 @@ def _instant(as_of: str, rules: Rules) -> datetime:
     try:
         return instant(as_of, rules.zone)
     except ValueError as error:
-        fail(Code.USAGE, f"--as-of: {error}; write 2022-04-30, or 2022-04-30T17:00")
+        fail(ExitCode.USAGE, f"--as-of: {error}; write 2022-04-30, or 2022-04-30T17:00")
 
 
 def _asked(pack: PolicyPack, kind: str) -> Bulletin:
     try:
         return chosen(pack, kind)
     except LookupError as error:
-        fail(Code.NOT_FOUND, str(error.args[0]))
+        fail(ExitCode.NOT_FOUND, str(error.args[0]))
 
 
 def _write(sheet: Sheet, form: Format, *, bom: bool) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated, Final
 import typer
 from rich.markup import escape
 
-from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
 from duban_local import ROOT
 
 _BIN: Final = Path(sys.executable).parent
@@ -58,7 +58,7 @@ async def check(as_json: AsJson = False) -> None:
         if result.exit_code:
             err().print(escape(result.said.strip()))
     if failed:
-        fail(Code.FAILURE, f"{failed} of {len(running)} checks failed")
+        fail(ExitCode.FAILURE, f"{failed} of {len(running)} checks failed")
 
 
 async def _run(name: str, argv: list[str]) -> Result:
@@ -91,4 +91,4 @@ def _have(*programs: str) -> None:
     missing = sorted(program for program in programs if not (_BIN / program).exists())
     if missing:
         say = f"not installed in {_BIN}: {', '.join(missing)}. Run ./duban test or ./duban check: they install it, once"
-        fail(Code.FAILURE, say)
+        fail(ExitCode.FAILURE, say)

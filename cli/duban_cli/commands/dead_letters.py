@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from duban_cli.connection import publishing, settings
-from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
 from duban_console.kafka.dead_letters import SUFFIX, Reason, Returned, counted, reason_of, returned
 from duban_console.kafka.record_format import shown
 from duban_console.kafka.topic_reader import Raw, records, topics_of
@@ -102,7 +102,7 @@ async def replay(
     Example: duban dlq replay duban.commands.v1.duban-router.dlq --offset 3 --by li --reason "router 1.2 reads it"
     """
     if everything == (offset is not None):
-        fail(Code.USAGE, "say which: --offset N or --all")
+        fail(ExitCode.USAGE, "say which: --offset N or --all")
     known = settings()
     id_ = str(uuid4())
     letters = await _letters(known, topic, offset, partition)
@@ -111,7 +111,7 @@ async def replay(
         try:
             going.append(returned(topic, letter.key, letter.value, letter.headers, id_=id_, by=by, why=reason))
         except ValueError as error:
-            fail(Code.FAILURE, f"{letter.partition}/{letter.offset}: {error}")
+            fail(ExitCode.FAILURE, f"{letter.partition}/{letter.offset}: {error}")
     await _send(known, going, dry_run)
     for letter, back in zip(letters, going, strict=True):
         if as_json:
@@ -127,7 +127,7 @@ async def replay(
 async def _send(known: Settings, going: list[Returned], dry_run: bool) -> None:
     missing = {letter.topic for letter in going} - await topics_of(known)
     if missing:
-        fail(Code.NOT_FOUND, f"there is no topic {min(missing)} to send them back to")
+        fail(ExitCode.NOT_FOUND, f"there is no topic {min(missing)} to send them back to")
     if going and not dry_run:
         async with publishing(known) as publisher:
             await publisher.publish(going)
@@ -136,14 +136,14 @@ async def _send(known: Settings, going: list[Returned], dry_run: bool) -> None:
 async def _letters(known: Settings, topic: str, offset: int | None, partition: int) -> list[Raw]:
     """The letters of ``topic``, or the one at ``offset``; ends the command when there is no such topic or letter."""
     if topic not in await topics_of(known):
-        fail(Code.NOT_FOUND, f"there is no topic {topic}; `duban dlq ls` lists them")
+        fail(ExitCode.NOT_FOUND, f"there is no topic {topic}; `duban dlq ls` lists them")
     if not topic.endswith(SUFFIX):
-        fail(Code.USAGE, f"{topic} holds no dead letters: their topics end in {SUFFIX}")
+        fail(ExitCode.USAGE, f"{topic} holds no dead letters: their topics end in {SUFFIX}")
     letters = [
         letter
         async for letter in records(known, [topic])
         if offset is None or (letter.offset, letter.partition) == (offset, partition)
     ]
     if offset is not None and not letters:
-        fail(Code.NOT_FOUND, f"{topic} holds no letter at partition {partition}, offset {offset}")
+        fail(ExitCode.NOT_FOUND, f"{topic} holds no letter at partition {partition}, offset {offset}")
     return sorted(letters, key=lambda letter: (letter.partition, letter.offset))

@@ -16,7 +16,7 @@ from duban.policy import PolicyPack, Rules
 from duban.policy.library import Library
 from duban.policy.model.draw import DrawRule
 from duban_cli.connection import asking, present, publishing, settings
-from duban_cli.output import AsJson, Code, InUtc, command, err, fail, instant_in, out, write_json
+from duban_cli.output import AsJson, ExitCode, InUtc, command, err, fail, instant_in, out, write_json
 from duban_console import inspection_draw as drawing
 from duban_console.api.responses import as_json as jsonable
 from duban_console.assessment_input import from_ledger
@@ -63,12 +63,12 @@ async def draw(
     Example: duban draw linyi random-inspection --seed "02 08 11" --as-of 2021-06-15T09:00+08:00 --open
     """
     if not 0 < len(seed.strip()) <= _LONGEST:
-        fail(Code.USAGE, f"--seed: needs 1 to {_LONGEST} characters that nobody knew before")
+        fail(ExitCode.USAGE, f"--seed: needs 1 to {_LONGEST} characters that nobody knew before")
     known = settings()
     now = await present(known)
     at = instant_in("--as-of", as_of) if as_of else now
     if at > now:
-        fail(Code.USAGE, f"--as-of: {as_of} has not passed yet: what is drawn now would not be the same again")
+        fail(ExitCode.USAGE, f"--as-of: {as_of} has not passed yet: what is drawn now would not be the same again")
     library, rules = await _rules(pack, known)
     rule = _rule(rules.pack, name)
     events = await from_ledger(known, rules.pack.jurisdiction, at + _STEP)
@@ -93,10 +93,10 @@ async def _rules(name: str, known: Settings) -> tuple[Library, Rules]:
         if isinstance(document, PolicyPack) and name in (document.ref, document.id, document.jurisdiction):
             matching.append(document)
     if not matching:
-        fail(Code.NOT_FOUND, f"no pack {name} is published; see `duban pack ls`")
+        fail(ExitCode.NOT_FOUND, f"no pack {name} is published; see `duban pack ls`")
     rules = library.rules(max(matching, key=lambda candidate: candidate.version).ref)
     if rules is None:
-        fail(Code.NOT_FOUND, f"the calendar of {name} is not published")
+        fail(ExitCode.NOT_FOUND, f"the calendar of {name} is not published")
     return library, rules
 
 
@@ -104,7 +104,7 @@ def _rule(pack: PolicyPack, name: str) -> DrawRule:
     chosen = next((rule for rule in pack.draws if rule.id == name), None)
     if chosen is None:
         there = ", ".join(rule.id for rule in pack.draws) or "none"
-        fail(Code.NOT_FOUND, f"{pack.ref} has no draw {name}; it has: {there}")
+        fail(ExitCode.NOT_FOUND, f"{pack.ref} has no draw {name}; it has: {there}")
     return chosen
 
 
@@ -161,8 +161,8 @@ def _end(checks: dict[str, dict[str, str]], wait: float) -> None:
     """Say what was not opened, and end with the code for it."""
     refused = [f"{number} ({check['code']}): {check['reason']}" for number, check in checks.items() if "code" in check]
     if refused:
-        fail(Code.CONFLICT, f"refused: {'; '.join(refused)}")
+        fail(ExitCode.CONFLICT, f"refused: {'; '.join(refused)}")
     undecided = [number for number, check in checks.items() if check["status"] == "accepted"]
     if undecided and wait:
         words = f"{', '.join(undecided)}: the checks are with the broker, but the router has not decided them yet"
-        fail(Code.UNAVAILABLE, f"{words}; ask again with the same seed, it opens nothing twice")
+        fail(ExitCode.UNAVAILABLE, f"{words}; ask again with the same seed, it opens nothing twice")

@@ -15,7 +15,7 @@ from duban.moves import Kind, Status
 from duban_cli.commands.act import SOURCE, fields_of, sent, tell
 from duban_cli.connection import asking, present, settings
 from duban_cli.files import EvidenceFiles, sealed
-from duban_cli.output import AsJson, Code, InUtc, command, err, instant_in, out, shown_at, write_json
+from duban_cli.output import AsJson, ExitCode, InUtc, command, err, instant_in, out, shown_at, write_json
 from duban_cli.pages import page_of, say_more
 from duban_cli.zones import Zones, zones
 from duban_console.action import action_message, new_entry, plain_name
@@ -57,7 +57,7 @@ async def check(
     else:
         _print(standing, await zones(known, utc=utc or not standing.entries))
     if standing.listed:
-        raise typer.Exit(Code.LISTED)
+        raise typer.Exit(ExitCode.LISTED)
 
 
 def _print(standing: NameCheck, shown_in: Zones) -> None:

@@ -17,7 +17,7 @@ from duban.errors import PackError
 from duban.policy import PolicyPack, PublishedCalendar, Rules
 from duban.policy.advice import Advice, advice
 from duban_cli.connection import asking, present, publishing, settings
-from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
 from duban_console.pack_text import Language, differences, explained, in_words, section_name
 from duban_console.packs import publication as packs
 from duban_console.packs.recomputation import recompute
@@ -63,9 +63,9 @@ async def lint(
         else:
             _tell(path, fault, entries)
     if broken:
-        fail(Code.FAILURE, f"{broken} of {len(files)} files cannot be published")
+        fail(ExitCode.FAILURE, f"{broken} of {len(files)} files cannot be published")
     if warned and strict:
-        fail(Code.FAILURE, f"{warned} of {len(files)} files have warnings")
+        fail(ExitCode.FAILURE, f"{warned} of {len(files)} files have warnings")
 
 
 def _checked(path: Path, files: list[Path]) -> tuple[PackError | None, list[Advice]]:
@@ -136,7 +136,7 @@ async def diff(
     try:
         changes = differences(await _pack(before), await _pack(after), lang)
     except PackError as error:
-        fail(Code.USAGE, str(error))  # 1 would say that they differ
+        fail(ExitCode.USAGE, str(error))  # 1 would say that they differ
     section = None
     for change in changes:
         if as_json:
@@ -147,7 +147,7 @@ async def diff(
             out().print(f"[bold]{escape(section_name(section, lang))}[/]")
         out().print(f"  {escape(in_words(change))}")
     if changes:
-        raise typer.Exit(Code.FAILURE)
+        raise typer.Exit(ExitCode.FAILURE)
 
 
 async def _pack(name: str) -> PolicyPack:
@@ -155,9 +155,9 @@ async def _pack(name: str) -> PolicyPack:
     is_file = "@" not in name or Path(name).exists()  # noqa: ASYNC240 - nothing else runs
     pack = packs.load(Path(name)) if is_file else (await packs.published(settings())).get(name)
     if pack is None:
-        fail(Code.NOT_FOUND, f"{name} is neither a file nor a published pack: see `duban pack ls`")
+        fail(ExitCode.NOT_FOUND, f"{name} is neither a file nor a published pack: see `duban pack ls`")
     if not isinstance(pack, PolicyPack):
-        fail(Code.USAGE, f"{name} is a calendar, and no pack")
+        fail(ExitCode.USAGE, f"{name} is a calendar, and no pack")
     return pack
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from duban.messages.records import AnyRecord, Event, Listing, Problem, Reward, in_words
 from duban.moves import Kind, Stage, Status
 from duban_cli.connection import asking, present, settings
-from duban_cli.output import AsJson, Code, InUtc, command, fail, out, shown_at, write_json
+from duban_cli.output import AsJson, ExitCode, InUtc, command, fail, out, shown_at, write_json
 from duban_cli.pages import page_of, say_more
 from duban_cli.zones import zones
 from duban_console.api.responses import as_json as jsonable
@@ -33,7 +33,7 @@ async def found_record(ledger: LedgerReader, name: str) -> AnyRecord:
     except ValueError:
         ids = await ledger.numbered(name)
     if len(ids) > 1:
-        fail(Code.CONFLICT, f"the number {name} stands in {len(ids)} jurisdictions: {', '.join(map(str, ids))}")
+        fail(ExitCode.CONFLICT, f"the number {name} stands in {len(ids)} jurisdictions: {', '.join(map(str, ids))}")
     record = await ledger.record(ids[0]) if ids else None
     if record is None:
         _unknown(name)
@@ -41,7 +41,7 @@ async def found_record(ledger: LedgerReader, name: str) -> AnyRecord:
 
 
 def _unknown(name: str) -> NoReturn:
-    fail(Code.NOT_FOUND, f"no problem {name} stands in the ledger")
+    fail(ExitCode.NOT_FOUND, f"no problem {name} stands in the ledger")
 
 
 @problem_app.command("show")
@@ -67,7 +67,7 @@ async def show(
     else:
         _print(standing, history, (await zones(known, utc=utc)).get(standing.jurisdiction))
     if history.first_broken is not None:
-        fail(Code.FAILURE, f"the chain of hashes breaks at version {history.first_broken}: somebody changed it")
+        fail(ExitCode.FAILURE, f"the chain of hashes breaks at version {history.first_broken}: somebody changed it")
 
 
 def _print(record: AnyRecord, history: Chain, zone: tzinfo | None) -> None:
@@ -171,7 +171,7 @@ async def ls(
     at = await present(known) if overdue else None
     statuses = statuses_in(stage, status)
     if stage is not None and not statuses:
-        fail(Code.USAGE, f"no problem is {status} in the stage {stage}: leave one of the two out")
+        fail(ExitCode.USAGE, f"no problem is {status} in the stage {stage}: leave one of the two out")
     filters = Filters(Kind.PROBLEM, jurisdiction, statuses, category, lead_unit, at, channel, enterprise, sponsor)
     await show_page(known, filters, limit, cursor, utc=utc, as_json=as_json)
 

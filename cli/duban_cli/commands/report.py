@@ -23,7 +23,7 @@ from duban.errors import Undecodable
 from duban.messages.envelope import Message, decode, encode, first_fault
 from duban.messages.report import Report
 from duban_cli.connection import present, publishing, settings
-from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
 from duban_intake.channels.csv_file import BadRow, load_mapping, read_reports
 from duban_intake.domain import own_problem, submitted, unusable_identity
 
@@ -69,7 +69,7 @@ async def import_(
         write_json({"file": str(file), "good": sent, "bad": bad, "sent": 0 if dry_run else sent})
     err().print(f"{sent} {'would be sent' if dry_run else 'sent'}, {bad} bad")
     if bad:
-        raise typer.Exit(Code.FAILURE)
+        raise typer.Exit(ExitCode.FAILURE)
 
 
 def _bar(file: Path) -> Progress:
@@ -104,7 +104,7 @@ async def send(
     """
     items = _items(file)
     if id_ is not None and len(items) != 1:
-        fail(Code.USAGE, f"--id names one report, and {file} holds {len(items)}")
+        fail(ExitCode.USAGE, f"--id names one report, and {file} holds {len(items)}")
     known = settings()
     at = await present(known)
     messages = [replace(_message(item, source, id_, place), time=at) for place, item in enumerate(items)]
@@ -127,9 +127,9 @@ def _items(file: str) -> list[Any]:
         raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         document = orjson.loads(raw)
     except OSError as error:
-        fail(Code.USAGE, f"{file} cannot be read: {error.strerror}")
+        fail(ExitCode.USAGE, f"{file} cannot be read: {error.strerror}")
     except orjson.JSONDecodeError as error:
-        fail(Code.FAILURE, f"{file} is no JSON: {error}")
+        fail(ExitCode.FAILURE, f"{file} is no JSON: {error}")
     return document if isinstance(document, list) else [document]
 
 
@@ -146,10 +146,10 @@ def _message(item: Any, source: str, id_: str | None, place: int) -> Message[Rep
             name = id_ or sha256(orjson.dumps(item, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
             message = submitted(source, name, report, _UNSTATED)
     except ValidationError as error:
-        fail(Code.FAILURE, f"report {place + 1}: {first_fault(error)}")
+        fail(ExitCode.FAILURE, f"report {place + 1}: {first_fault(error)}")
     except Undecodable as error:
-        fail(Code.FAILURE, f"report {place + 1}: {error.detail}")
+        fail(ExitCode.FAILURE, f"report {place + 1}: {error.detail}")
     refusal = unusable_identity(message.source, message.id)
     if refusal:
-        fail(Code.FAILURE, f"report {place + 1}: {refusal.reason}")
+        fail(ExitCode.FAILURE, f"report {place + 1}: {refusal.reason}")
     return message

@@ -16,7 +16,7 @@ from duban.moves import Kind, Status
 from duban.policy import PolicyPack
 from duban_cli.connection import asking, settings
 from duban_cli.files import read_code
-from duban_cli.output import AsJson, Code, InUtc, command, fail, out, shown_at, write_json
+from duban_cli.output import AsJson, ExitCode, InUtc, command, fail, out, shown_at, write_json
 from duban_cli.pages import page_of, say_more
 from duban_cli.zones import Zones, zones_of
 from duban_console.api.responses import as_json as jsonable
@@ -55,7 +55,7 @@ async def status(
             for reward in await ledger.rewards(handle_of(code))
         ]
     if not rewards:
-        fail(Code.NOT_FOUND, "no reward is known under this code")
+        fail(ExitCode.NOT_FOUND, "no reward is known under this code")
     for reward, zone in rewards:
         if as_json:
             write_json(jsonable(reward))

@@ -20,7 +20,7 @@ from duban.messages.envelope import Message
 from duban.messages.report import Report
 from duban.policy import PolicyPack, PublishedCalendar, Rules
 from duban_cli.connection import present, settings
-from duban_cli.output import AsJson, Code, InUtc, command, err, fail, out, write_json
+from duban_cli.output import AsJson, ExitCode, InUtc, command, err, fail, out, write_json
 from duban_cli.simulation.engine import Engine, Witness
 from duban_cli.simulation.figures import Figures
 from duban_cli.simulation.history import Step, ordered, read_steps
@@ -135,12 +135,12 @@ async def replay(
     Example: duban replay --pack deploy/packs/mianyang-2022.yaml --from-ledger --json
     """
     if [ledger, topic, file is not None].count(True) != 1:
-        fail(Code.USAGE, "say where the history is: one of --from-ledger, --from-topic, --from-file FILE")
+        fail(ExitCode.USAGE, "say where the history is: one of --from-ledger, --from-topic, --from-file FILE")
     rules = _rules(pack, calendar)
     whose = jurisdiction or rules.pack.jurisdiction
     steps, now = await _history(whose, ledger=ledger, file=file)
     if not steps:
-        fail(Code.NOT_FOUND, f"no problem of {whose} is in this history; --jurisdiction names another")
+        fail(ExitCode.NOT_FOUND, f"no problem of {whose} is in this history; --jurisdiction names another")
     end = _instant(until, rules.zone) or max(now or steps[-1].event.at, steps[-1].event.at)
     with _going("replaying", 2 * len(steps)) as tick:
         comparison = replayed([step for step in steps if step.event.at <= end], rules, end, tick)
@@ -169,7 +169,7 @@ def _rules(path: Path, calendar: Path | None) -> Rules:
     notices = [document.notice for document in map(packs.load, at_hand) if isinstance(document, PublishedCalendar)]
     notice = next((candidate for candidate in notices if candidate.id == pack.time.calendar), None)
     if notice is None:
-        fail(Code.USAGE, f"the calendar {pack.time.calendar} is not at hand; name its file with --calendar")
+        fail(ExitCode.USAGE, f"the calendar {pack.time.calendar} is not at hand; name its file with --calendar")
     packs.check_together([(path, pack)], [notice])
     return Rules.compile(pack, notice)
 
@@ -181,7 +181,9 @@ def _instant(text: str | None, zone: ZoneInfo) -> datetime | None:
     try:
         read = datetime.fromisoformat(text)
     except ValueError:
-        fail(Code.USAGE, f"--until: {text} is neither a date nor an instant, such as 2024-07-01 or 2024-07-01T09:00")
+        fail(
+            ExitCode.USAGE, f"--until: {text} is neither a date nor an instant, such as 2024-07-01 or 2024-07-01T09:00"
+        )
     return read if read.tzinfo else read.replace(tzinfo=zone)
 
 
@@ -189,10 +191,10 @@ def _columns(reports: Path, mapping: Path | None, closed_column: str | None) -> 
     """The mapping of a CSV file; None for JSON lines."""
     if reports.suffix.lower() == ".csv":
         if mapping is None:
-            fail(Code.USAGE, f"{reports} is CSV: name with --mapping the file that says which column means what")
+            fail(ExitCode.USAGE, f"{reports} is CSV: name with --mapping the file that says which column means what")
         return load_mapping(mapping.read_text("utf-8"), str(mapping))
     if mapping is not None or closed_column is not None:
-        fail(Code.USAGE, f"--mapping and --closed-column are for CSV, and {reports} is taken for JSON lines")
+        fail(ExitCode.USAGE, f"--mapping and --closed-column are for CSV, and {reports} is taken for JSON lines")
     return None
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from duban.io.broker import connection
 from duban_cli.connection import settings
-from duban_cli.output import AsJson, Code, command, err, fail, out, write_json
+from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
 from duban_console.kafka.dead_letters import SUFFIX
 from duban_console.kafka.lag import ends_of, lags
 from duban_console.kafka.record_format import one_line, unpacked
@@ -46,7 +46,7 @@ async def tail(
     there = await topics_of(known)
     names = sorted(name for name in there if name.endswith(SUFFIX)) if topic == "dlq" else [SHORT.get(topic, topic)]
     if topic != "dlq" and names[0] not in there:
-        fail(Code.NOT_FOUND, f"there is no topic {names[0]}; `duban topics ls` lists them")
+        fail(ExitCode.NOT_FOUND, f"there is no topic {names[0]}; `duban topics ls` lists them")
     shown = 0
     stream = records(known, names, from_beginning=from_beginning or no_follow, follow=not no_follow)
     async with aclosing(stream):

@@ -15,7 +15,7 @@ from rich.table import Table
 from duban.errors import Unavailable
 from duban_cli.connection import FOLDER_VARIABLE, settings
 from duban_cli.engine_note import note_of
-from duban_cli.output import AsJson, Code, InUtc, command, err, fail, out, shown_at, write_json
+from duban_cli.output import AsJson, ExitCode, InUtc, command, err, fail, out, shown_at, write_json
 from duban_cli.zones import common_zone, zones
 from duban_local import FOLDER
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 GATEWAY_VARIABLE: Final = "DUBAN_GATEWAY"
 #: How a command ends when the gateway does not do as told.
 _CODES: Final = {
-    400: Code.USAGE,
-    403: Code.CONFLICT,
-    404: Code.NOT_FOUND,
-    409: Code.CONFLICT,
-    410: Code.CONFLICT,
-    503: Code.UNAVAILABLE,
+    400: ExitCode.USAGE,
+    403: ExitCode.CONFLICT,
+    404: ExitCode.NOT_FOUND,
+    409: ExitCode.CONFLICT,
+    410: ExitCode.CONFLICT,
+    503: ExitCode.UNAVAILABLE,
 }
 
 vault_app = typer.Typer(
@@ -150,7 +150,7 @@ async def verify(
     if as_json:
         write_json(audit)
     if not audit["whole"]:
-        fail(Code.FAILURE, f"line {audit['broken']} of the log: {audit['reason']}")
+        fail(ExitCode.FAILURE, f"line {audit['broken']} of the log: {audit['reason']}")
     if not as_json:
         out().print(audit["head"])
     err().print(f"[green]✓[/] {audit['lines']} lines, each follows on the one before it")
@@ -208,7 +208,7 @@ async def _asked(gateway: str | None, method: str, path: str, **rest: Any) -> di
             f"the gateway does not answer at {url} ({type(error).__name__}): start it, or set {GATEWAY_VARIABLE}"
         ) from error
     if not answer.is_success:
-        fail(_CODES.get(answer.status_code, Code.FAILURE), _words(answer))
+        fail(_CODES.get(answer.status_code, ExitCode.FAILURE), _words(answer))
     document: dict[str, Any] = answer.json()
     return document
 
