@@ -20,7 +20,7 @@ from duban_cli.lean_help import import_help
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CommandEntry:
     """A command, or a group of them, at ``place``, which is ``module:name`` in :mod:`duban_cli.commands`.
 
     ``summary`` is the first paragraph of its own help, word for word. ``settings`` are those of its context.
@@ -43,54 +43,58 @@ class Entry:
         return get_command(alone)
 
 
-COMMANDS: Final[Mapping[str, Entry]] = {
-    "up": Entry(
+COMMANDS: Final[Mapping[str, CommandEntry]] = {
+    "up": CommandEntry(
         "up:up", "Run the whole engine on this machine until Ctrl-C: broker, database, topics, packs, services."
     ),
-    "demo": Entry("demo:demo", "Play cities' stories on the real stack, and check the outcome against what they tell."),
-    "bench": Entry(
+    "demo": CommandEntry(
+        "demo:demo", "Play cities' stories on the real stack, and check the outcome against what they tell."
+    ),
+    "bench": CommandEntry(
         "bench:bench",
         "Measure whole lifecycles (W1), intake alone (W3), the router alone, and deadlines (W4), beside their limits.",
     ),
-    "act": Entry("act:act", "Send an action on a problem and say what came of it; ends with 4 when it is refused."),
-    "bulletin": Entry(
+    "act": CommandEntry(
+        "act:act", "Send an action on a problem and say what came of it; ends with 4 when it is refused."
+    ),
+    "bulletin": CommandEntry(
         "bulletin:bulletin",
         "Compile a bulletin (通报), an account (月交账), lists (清单), a wall chart (挂图作战), or scores (考核).",
     ),
-    "draw": Entry(
+    "draw": CommandEntry(
         "draw:draw",
         "Draw problems at random (抽查), as a pack says; with --open, the unit that checks them owes the checks.",
     ),
-    "tail": Entry("topics:tail", "Show what runs through a topic, as it comes."),
-    "lag": Entry("topics:lag", "How far every consumer group is behind, by topic and partition."),
-    "simulate": Entry(
+    "tail": CommandEntry("topics:tail", "Show what runs through a topic, as it comes."),
+    "lag": CommandEntry("topics:lag", "How far every consumer group is behind, by topic and partition."),
+    "simulate": CommandEntry(
         "simulation:simulate",
         "Play months of reports under a pack on virtual time, without Kafka or database, and count what comes of them.",
     ),
-    "replay": Entry(
+    "replay": CommandEntry(
         "simulation:replay",
         "Play the real history under another pack: what people did stays, what the engine did is decided anew.",
     ),
-    "check": Entry(
+    "check": CommandEntry(
         "checks:check", "Lint, format, import laws, types and unit tests, all at once; ends with 1 if one fails."
     ),
-    "test": Entry(
+    "test": CommandEntry(
         "checks:test",
         "Run every test, on the real broker and database; arguments go to pytest.",
         {"allow_extra_args": True, "ignore_unknown_options": True},
     ),
-    "problem": Entry("problem:problem_app", "Problems, and other records, with their history."),
-    "duty": Entry("duty:duty_app", "Duties that the calendar or a measure has opened for units."),
-    "listing": Entry("listing:listing_app", "Lists such as a blacklist (黑名单): who stands on them, and why."),
-    "reward": Entry("reward:reward_app", "Rewards (举报奖励) for reports that proved true."),
-    "report": Entry("report:report_app", "Reports (线索) from files."),
-    "dlq": Entry("dead_letters:dlq_app", "Dead letters: what could not be handled, why, and back again."),
-    "vault": Entry(
+    "problem": CommandEntry("problem:problem_app", "Problems, and other records, with their history."),
+    "duty": CommandEntry("duty:duty_app", "Duties that the calendar or a measure has opened for units."),
+    "listing": CommandEntry("listing:listing_app", "Lists such as a blacklist (黑名单): who stands on them, and why."),
+    "reward": CommandEntry("reward:reward_app", "Rewards (举报奖励) for reports that proved true."),
+    "report": CommandEntry("report:report_app", "Reports (线索) from files."),
+    "dlq": CommandEntry("dead_letters:dlq_app", "Dead letters: what could not be handled, why, and back again."),
+    "vault": CommandEntry(
         "vault:vault_app",
         "The vault: who reported, opened by two custodians together. Nobody is authenticated yet: --by is believed.",
     ),
-    "pack": Entry("pack:pack_app", "Policy packs and calendars: check, explain, compare, publish, list."),
-    "topics": Entry("topics:topics_app", "Kafka topics as deploy/topics.yaml declares them."),
+    "pack": CommandEntry("pack:pack_app", "Policy packs and calendars: check, explain, compare, publish, list."),
+    "topics": CommandEntry("topics:topics_app", "Kafka topics as deploy/topics.yaml declares them."),
 }
 
 
@@ -125,6 +129,6 @@ class _OnDemand(UserDict[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         held = self.data[name]
-        if isinstance(held, Entry):
+        if isinstance(held, CommandEntry):
             held = self.data[name] = held.loaded(name)
         return held
