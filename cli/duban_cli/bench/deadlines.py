@@ -44,7 +44,7 @@ _TEMPLATE = Problem(
 )  # fmt: skip
 
 
-class Counting:
+class CountingPublisher:
     """Takes records as a publisher does, and counts them."""
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ async def measure(database_url: str, armed: int) -> dict[str, float]:
 
 
 async def _measure(pool: asyncpg.Pool[asyncpg.Record], database_url: str, armed: int) -> dict[str, float]:
-    store, counting, clock = PostgresDeadlines(pool), Counting(), DrivenClock(BEGIN_AT)
+    store, counting, clock = PostgresDeadlines(pool), CountingPublisher(), DrivenClock(BEGIN_AT)
     sweeper = Sweeper(store, counting, clock)
     await sweeper.assigned(frozenset((LedgerEvent.TOPIC, number) for number in range(PARTITIONS)))
     handler = ProblemHandler(store, Library(), clock, sweeper)
