@@ -26,7 +26,7 @@ from duban_cli.demo import boston
 from duban_cli.simulation.engine import Engine
 from duban_cli.simulation.figures import Figures
 from duban_cli.simulation.play import play
-from duban_cli.simulation.sources import Act, Closing
+from duban_cli.simulation.sources import Act, ClosingColumns
 from duban_intake.channels.csv_file import BadRow, load_mapping, read_reports
 from tests.acceptance.timeline import rules_of
 
@@ -154,7 +154,7 @@ def played(rules: Rules) -> set[UUID]:
     with ROWS.open(encoding="utf-8", newline="") as file:
         reports = [one for one in read_reports(file, mapping) if not isinstance(one, BadRow)]
     with ROWS.open(encoding="utf-8", newline="") as file:
-        closing = Closing("CLOSED_DT", "CLOSURE_REASON", USUAL)
+        closing = ClosingColumns("CLOSED_DT", "CLOSURE_REASON", USUAL)
         closings = [one for one in closing.read(file, mapping, rules) if isinstance(one, Act)]
     until = datetime(2016, 1, 12, tzinfo=ZoneInfo("America/New_York"))
     for _ in play(Engine(rules, [found]), reports, closings, until):

@@ -11,7 +11,7 @@ import pytest
 from duban.messages import commands as do
 from duban.messages.envelope import Message, structured
 from duban.messages.report import Report
-from duban_cli.simulation.sources import Act, Closing, SourceError, identities, json_reports, read_acts
+from duban_cli.simulation.sources import Act, ClosingColumns, SourceError, identities, json_reports, read_acts
 from duban_intake.channels.csv_file import BadRow, Mapping
 from duban_intake.domain import own_problem, submitted
 from tests.given import report, small_rules
@@ -117,7 +117,7 @@ ROWS = [
 
 
 def test_a_closing_is_everything_that_closes_a_problem_under_the_pack() -> None:
-    found = list(Closing("closed", "how", "rectified").read(ROWS, COLUMNS, small_rules()))
+    found = list(ClosingColumns("closed", "how", "rectified").read(ROWS, COLUMNS, small_rules()))
     played = [one for one in found if isinstance(one, Act)]
     first, third = own_problem("city", "1"), own_problem("city", "3")
     steps = ["complete", "check", "check", "verify", "strike_off"]
@@ -133,7 +133,7 @@ def test_a_closing_is_everything_that_closes_a_problem_under_the_pack() -> None:
 
 def test_a_closing_column_that_is_not_there_is_named() -> None:
     with pytest.raises(SourceError, match="done"):
-        list(Closing("done", None, "rectified").read(ROWS, COLUMNS, small_rules()))
+        list(ClosingColumns("done", None, "rectified").read(ROWS, COLUMNS, small_rules()))
 
 
 def test_a_report_of_the_file_is_the_report_of_its_acts() -> None:

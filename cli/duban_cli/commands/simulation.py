@@ -27,7 +27,7 @@ from duban_cli.simulation.history import Step, ordered, read_steps
 from duban_cli.simulation.history_source import from_ledger, from_topic
 from duban_cli.simulation.play import play
 from duban_cli.simulation.replay import replay as replayed
-from duban_cli.simulation.sources import Act, Closing, identities, json_reports, read_acts
+from duban_cli.simulation.sources import Act, ClosingColumns, identities, json_reports, read_acts
 from duban_cli.simulation.tables import show, show_comparison
 from duban_cli.simulation.timeline import Timeline
 from duban_console.packs import publication as packs
@@ -88,7 +88,7 @@ async def simulate(
         with acts.open(encoding="utf-8-sig", newline="") as lines:
             done += _good(read_acts(lines, identities(messages), rules.zone), acts, bad)
     if closed_column and columns:
-        closing = Closing(closed_column, outcome_column, outcome or rules.pack.closing.outcomes[0])
+        closing = ClosingColumns(closed_column, outcome_column, outcome or rules.pack.closing.outcomes[0])
         with reports.open(encoding="utf-8-sig", newline="") as lines:
             done += _good(closing.read(lines, columns, rules), reports, bad)
     figures = Figures(rules)

@@ -138,7 +138,7 @@ def _instant(text: str, zone: ZoneInfo) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
+class ClosingColumns:
     """Which columns of the reports' own file say when a case was closed, and how; ``usual`` where the cell is empty."""
 
     closed: str
