@@ -22,7 +22,7 @@ _OFFICIAL: Final = frozenset({"office", "desk"})
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Divergence:
     """A problem whose lapses differ: those of the history, and those under the new pack."""
 
     problem_id: UUID
@@ -59,14 +59,14 @@ class Comparison:
     left_out: Counter[str]
 
     @property
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[Divergence]:
         """The problems that lapse otherwise than they did, by their number."""
         changes = []
         for problem_id in {**self.before.lapses, **self.after.lapses}:
             was, is_ = (tuple(side.lapses.get(problem_id, ())) for side in (self.before, self.after))
             if _when(was) != _when(is_):
                 known = self.before.records.get(problem_id) or self.after.records[problem_id]
-                changes.append(Change(problem_id, known.number, was, is_))
+                changes.append(Divergence(problem_id, known.number, was, is_))
         return sorted(changes, key=lambda change: (change.number, change.problem_id))
 
     def json(self) -> dict[str, Any]:
