@@ -59,7 +59,7 @@ class Topic:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TopicChange:
     """What was done to one topic, or would be; ``detail`` is for people."""
 
     topic: str
@@ -95,7 +95,7 @@ async def apply(
     replication: int = 1,
     partitions: int | None = None,
     **client: Any,
-) -> list[Change]:
+) -> list[TopicChange]:
     """Bring the broker to have ``topics`` (default: all declared); return what that changed, nothing the second time.
 
     ``partitions`` replaces the count of every topic that declares more than one. ``client`` goes to the Kafka client
@@ -114,7 +114,7 @@ async def apply(
         configs = await admin.configs([topic.name for topic in present])
         altered = [topic for topic in present if _differences(topic, configs[topic.name])]
         changes = [_creation(topic, replication) for topic in missing]
-        changes += [Change(topic.name, "alter", _differences(topic, configs[topic.name])) for topic in altered]
+        changes += [TopicChange(topic.name, "alter", _differences(topic, configs[topic.name])) for topic in altered]
         if not dry_run:
             await admin.create(missing, replication)
             await admin.alter({topic.name: {**configs[topic.name], **topic.config} for topic in altered})
@@ -147,9 +147,9 @@ def _differences(topic: Topic, config: Mapping[str, str]) -> str:
     return ", ".join(changed)
 
 
-def _creation(topic: Topic, replication: int) -> Change:
+def _creation(topic: Topic, replication: int) -> TopicChange:
     settings = ", ".join(f"{name}={value}" for name, value in topic.config.items())
-    return Change(topic.name, "create", f"partitions={topic.partitions}, replication={replication}, {settings}")
+    return TopicChange(topic.name, "create", f"partitions={topic.partitions}, replication={replication}, {settings}")
 
 
 class _Admin:
