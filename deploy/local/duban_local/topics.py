@@ -35,7 +35,7 @@ class Defaults(_Declared):
     config: dict[str, str] = {}
 
 
-class Entry(_Declared):
+class TopicDeclaration(_Declared):
     """What one topic says of itself."""
 
     partitions: Partitions | None = None
@@ -46,7 +46,9 @@ class Declaration(_Declared):
     """The file as it is written."""
 
     defaults: Defaults
-    topics: Annotated[dict[Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,249}$")], Entry], Field(min_length=1)]
+    topics: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,249}$")], TopicDeclaration], Field(min_length=1)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
