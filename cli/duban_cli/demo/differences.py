@@ -11,7 +11,7 @@ from duban.moves import Status
 from duban_cli.demo.cities import City
 from duban_cli.demo.observation import Seen
 from duban_cli.demo.story import Acted
-from duban_cli.demo.story_entry import Ended, Told
+from duban_cli.demo.story_entry import Ended, ReportTold
 
 _SHORTER = (("less", "the end"), ("more", "the end"))
 _IN_WORDS = {Status.STRUCK_OFF: "submitted", Status.UNDERWAY: "open"}
@@ -68,7 +68,7 @@ def _field(record: AnyRecord, name: str) -> Any:
     return value
 
 
-def _of_report(report: Told, attached_to: UUID | None, seen: Seen) -> Iterator[str]:
+def _of_report(report: ReportTold, attached_to: UUID | None, seen: Seen) -> Iterator[str]:
     name, expected = f"{report.source}/{report.id}", report.expect
     outcome = _became(report, seen)
     if outcome != expected.outcome:
@@ -104,7 +104,7 @@ def _of_measures(name: str, measures: list[str], expected: tuple[str, ...] | Non
         yield f"{name} brought {measures}, expected {list(expected)}"
 
 
-def _became(report: Told, seen: Seen) -> str:
+def _became(report: ReportTold, seen: Seen) -> str:
     """The outcome of a report in the story's words."""
     name = report.source, report.id
     if report.expect.outcome == "refused":

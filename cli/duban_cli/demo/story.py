@@ -24,11 +24,21 @@ from duban.messages.handle import handle_of
 from duban.messages.report import Frozen, Name, Report, Reporter
 from duban.policy.loader import SAFE
 from duban_cli.demo.observation import Seen
-from duban_cli.demo.story_entry import Act, Expected, LocalTime, Opened, Owed, Routine, Told, said_by, sealed, utc
+from duban_cli.demo.story_entry import Act, Expected, LocalTime, Opened, Owed, ReportTold, Routine, said_by, sealed, utc
 from duban_intake.domain import submitted
 
 __all__ = [
-    "Act", "Acted", "Entry", "Expected", "Opened", "Owed", "Reported", "Story", "StoryError", "Told", "load_story",
+    "Act",
+    "Acted",
+    "Entry",
+    "Expected",
+    "Opened",
+    "Owed",
+    "ReportTold",
+    "Reported",
+    "Story",
+    "StoryError",
+    "load_story",
     "sealed",
 ]  # fmt: skip
 
@@ -44,7 +54,7 @@ class Reported:
     """An entry of the story: a report comes in."""
 
     at: datetime
-    told: Told
+    told: ReportTold
     message: Message[Report]
 
 
@@ -57,7 +67,7 @@ class Acted:
     """
 
     at: datetime
-    told: Told | Owed | Opened
+    told: ReportTold | Owed | Opened
     act: Act
     message: Message[Command]
 
@@ -101,7 +111,7 @@ class Story(Frozen):
     calendar: str | None = None
     begins: LocalTime
     ends: LocalTime
-    reports: tuple[Told, ...] = ()
+    reports: tuple[ReportTold, ...] = ()
     duties: tuple[Owed, ...] = ()
     opened: tuple[Opened, ...] = ()
     routine: tuple[Routine, ...] = ()
@@ -165,7 +175,7 @@ class Story(Frozen):
         )
         return tuple(sorted(chain.from_iterable(entries), key=lambda entry: entry.at))
 
-    def _of_report(self, report: Told) -> Iterator[Entry]:
+    def _of_report(self, report: ReportTold) -> Iterator[Entry]:
         at = utc(report.at, self.zone)
         yield Reported(at, report, submitted(report.source, report.id, self._report(report), at))
         for index, act in enumerate(report.acts, start=1):
@@ -183,14 +193,14 @@ class Story(Frozen):
         """The id of the problem whose measure opens ``record``."""
         return next(report.problem_id for report in self.reports if report.id == record.because)
 
-    def _report(self, report: Told) -> Report:
+    def _report(self, report: ReportTold) -> Report:
         fields = report.model_dump(
             exclude={"at", "source", "id", "reporter", "code", "acts", "expect"}, exclude_none=True
         )
         reporter = Reporter(identity=report.reporter, handle=handle_of(report.code) if report.code else None)
         return Report(jurisdiction=self.jurisdiction, reporter=reporter, **fields)
 
-    def acted(self, item: Told | Owed | Opened, act: Act, problem_id: UUID, message_id: str) -> Acted:
+    def acted(self, item: ReportTold | Owed | Opened, act: Act, problem_id: UUID, message_id: str) -> Acted:
         """The entry for ``act``.
 
         Raises:
@@ -204,9 +214,9 @@ class Story(Frozen):
         at, subject = utc(act.at, self.zone), str(problem_id)
         return Acted(at, item, act, Message(message_id, SOURCE, subject, at, self.jurisdiction, subject, command))
 
-    def _command(self, item: Told | Owed | Opened, act: Act) -> Command:
+    def _command(self, item: ReportTold | Owed | Opened, act: Act) -> Command:
         fields = said_by(act, self.zone)
-        if act.action == "reply" and isinstance(item, Told):
+        if act.action == "reply" and isinstance(item, ReportTold):
             fields = {"source": item.source, "id": item.id, **fields}
         if act.action in ("approve", "withhold"):
             fields["version"] = 1  # which one it is, shows when it is played

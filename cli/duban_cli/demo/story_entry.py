@@ -79,7 +79,7 @@ class Expected(Frozen):
         return self
 
 
-class Told(Frozen):
+class ReportTold(Frozen):
     """A report as the story tells it, with the acts that follow and the end that is expected."""
 
     at: LocalTime
@@ -98,7 +98,7 @@ class Told(Frozen):
     expect: Expected
 
     @model_validator(mode="after")
-    def _in_order(self) -> Told:
+    def _in_order(self) -> ReportTold:
         _follow(self.at, self.acts, "the report itself")
         if self.acts and self.expect.outcome in ("attached", "refused"):
             raise ValueError(f"a report that is {self.expect.outcome} has no acts of its own")
