@@ -17,7 +17,7 @@ from duban.messages.handle import handle_of
 from duban.messages.report import Report
 from duban_cli.demo.cities import named, routine_of
 from duban_cli.demo.observation import Seen
-from duban_cli.demo.story import Acted, Opened, Reported, Story, StoryError, load_story, sealed
+from duban_cli.demo.story import Acted, RecordTold, Reported, Story, StoryError, load_story, sealed
 from duban_intake.domain import own_problem
 from tests.acceptance.timeline import rules_of
 
@@ -128,8 +128,8 @@ def test_an_approval_names_the_version_under_which_its_measure_waits() -> None:
     assert {one.message.id for one in approvals} & set(seen.refusals) == {
         one.message.id for one in approvals if one.act.refused
     }
-    (entry, *_) = (one for one in story.entries if isinstance(one, Acted) and isinstance(one.told, Opened))
-    assert isinstance(entry.told, Opened)
+    (entry, *_) = (one for one in story.entries if isinstance(one, Acted) and isinstance(one.told, RecordTold))
+    assert isinstance(entry.told, RecordTold)
     found = seen.opened_because(entry.problem_id, entry.told.record, entry.told.of)
     assert found is not None
     assert entry.now(seen).subject == str(found)

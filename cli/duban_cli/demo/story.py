@@ -24,7 +24,18 @@ from duban.messages.handle import handle_of
 from duban.messages.report import Frozen, Name, Report, Reporter
 from duban.policy.loader import SAFE
 from duban_cli.demo.observation import Seen
-from duban_cli.demo.story_entry import Act, Expected, LocalTime, Opened, Owed, ReportTold, Routine, said_by, sealed, utc
+from duban_cli.demo.story_entry import (
+    Act,
+    Expected,
+    LocalTime,
+    Owed,
+    RecordTold,
+    ReportTold,
+    Routine,
+    said_by,
+    sealed,
+    utc,
+)
 from duban_intake.domain import submitted
 
 __all__ = [
@@ -32,8 +43,8 @@ __all__ = [
     "Acted",
     "Entry",
     "Expected",
-    "Opened",
     "Owed",
+    "RecordTold",
     "ReportTold",
     "Reported",
     "Story",
@@ -67,7 +78,7 @@ class Acted:
     """
 
     at: datetime
-    told: ReportTold | Owed | Opened
+    told: ReportTold | Owed | RecordTold
     act: Act
     message: Message[Command]
 
@@ -79,7 +90,7 @@ class Acted:
     def now(self, seen: Seen) -> Message[Command]:
         """The message as things stand in ``seen``: to the record that was opened, of the version that waits."""
         message, about = self.message, self.problem_id
-        if isinstance(self.told, Opened):
+        if isinstance(self.told, RecordTold):
             about = seen.opened_because(about, self.told.record, self.told.of) or UUID(int=0)
             message = replace(message, subject=str(about), key=str(about))
         if isinstance(message.data, Approve | Withhold) and about in seen.records:
@@ -113,7 +124,7 @@ class Story(Frozen):
     ends: LocalTime
     reports: tuple[ReportTold, ...] = ()
     duties: tuple[Owed, ...] = ()
-    opened: tuple[Opened, ...] = ()
+    opened: tuple[RecordTold, ...] = ()
     routine: tuple[Routine, ...] = ()
 
     @model_validator(mode="after")
@@ -185,11 +196,11 @@ class Story(Frozen):
         for index, act in enumerate(owed.acts, start=1):
             yield self.acted(owed, act, self.duty_id(owed), f"{owed.id}/{index}")
 
-    def _of_record(self, record: Opened) -> Iterator[Entry]:
+    def _of_record(self, record: RecordTold) -> Iterator[Entry]:
         for index, act in enumerate(record.acts, start=1):
             yield self.acted(record, act, self.cause_of(record), f"{record.id}/{index}")
 
-    def cause_of(self, record: Opened) -> UUID:
+    def cause_of(self, record: RecordTold) -> UUID:
         """The id of the problem whose measure opens ``record``."""
         return next(report.problem_id for report in self.reports if report.id == record.because)
 
@@ -200,7 +211,7 @@ class Story(Frozen):
         reporter = Reporter(identity=report.reporter, handle=handle_of(report.code) if report.code else None)
         return Report(jurisdiction=self.jurisdiction, reporter=reporter, **fields)
 
-    def acted(self, item: ReportTold | Owed | Opened, act: Act, problem_id: UUID, message_id: str) -> Acted:
+    def acted(self, item: ReportTold | Owed | RecordTold, act: Act, problem_id: UUID, message_id: str) -> Acted:
         """The entry for ``act``.
 
         Raises:
@@ -214,7 +225,7 @@ class Story(Frozen):
         at, subject = utc(act.at, self.zone), str(problem_id)
         return Acted(at, item, act, Message(message_id, SOURCE, subject, at, self.jurisdiction, subject, command))
 
-    def _command(self, item: ReportTold | Owed | Opened, act: Act) -> Command:
+    def _command(self, item: ReportTold | Owed | RecordTold, act: Act) -> Command:
         fields = said_by(act, self.zone)
         if act.action == "reply" and isinstance(item, ReportTold):
             fields = {"source": item.source, "id": item.id, **fields}

@@ -138,7 +138,7 @@ class Owed(Frozen):
         return f"{self.duty}/{self.unit}/{self.opens:%Y-%m-%d}"
 
 
-class Opened(Frozen):
+class RecordTold(Frozen):
     """What a measure opened because of a report: a duty, an entry on a list, a reward, by its id in the pack.
 
     ``of`` says whose it is, where a measure opened several: the unit, the enterprise, the handle.
@@ -151,7 +151,7 @@ class Opened(Frozen):
     expect: Ended
 
     @model_validator(mode="after")
-    def _in_order(self) -> Opened:
+    def _in_order(self) -> RecordTold:
         if self.acts:
             _follow(self.acts[0].at, self.acts, "each other")
         return self
