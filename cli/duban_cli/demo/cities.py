@@ -16,7 +16,7 @@ from duban_cli.demo.observation import Seen
 from duban_cli.demo.player import Scene
 from duban_cli.demo.rehearsal import Rehearsal, opened_in, rehearse, stops
 from duban_cli.demo.story import Acted, Entry, Story, StoryError, load_story
-from duban_cli.demo.story_entry import Act, Ended, Owed, Routine, utc
+from duban_cli.demo.story_entry import Act, DutyTold, Ended, Routine, utc
 from duban_console.packs import publication as packs
 from duban_local import ROOT
 
@@ -50,7 +50,7 @@ class City:
     def scenes(self) -> list[Scene]:
         """Everything that people do, one thing after another; duties, which do not touch each other, at once."""
         return [
-            Scene(entry.at, partial(_messages, entry), 0 if isinstance(entry.told, Owed) else place)
+            Scene(entry.at, partial(_messages, entry), 0 if isinstance(entry.told, DutyTold) else place)
             for place, entry in enumerate(self.entries, start=1)
         ]
 
@@ -137,7 +137,7 @@ def _submitted(story: Story, opened: Open, id_: UUID, at: datetime, routine: Rou
     fields = {"outcome": "submitted", "evidence": routine.evidence}
     act = Act.model_validate({"at": local, "action": "complete", "by": opened.unit, **fields})
     ends = Ended(outcome="submitted")
-    owed = Owed(duty=opened.duty, unit=opened.unit, opens=opens, acts=(act,), expect=ends)
+    owed = DutyTold(duty=opened.duty, unit=opened.unit, opens=opens, acts=(act,), expect=ends)
     return story.acted(owed, act, id_, f"{owed.id}/routine")
 
 

@@ -26,9 +26,9 @@ from duban.policy.loader import SAFE
 from duban_cli.demo.observation import Seen
 from duban_cli.demo.story_entry import (
     Act,
+    DutyTold,
     Expected,
     LocalTime,
-    Owed,
     RecordTold,
     ReportTold,
     Routine,
@@ -41,9 +41,9 @@ from duban_intake.domain import submitted
 __all__ = [
     "Act",
     "Acted",
+    "DutyTold",
     "Entry",
     "Expected",
-    "Owed",
     "RecordTold",
     "ReportTold",
     "Reported",
@@ -78,7 +78,7 @@ class Acted:
     """
 
     at: datetime
-    told: ReportTold | Owed | RecordTold
+    told: ReportTold | DutyTold | RecordTold
     act: Act
     message: Message[Command]
 
@@ -123,7 +123,7 @@ class Story(Frozen):
     begins: LocalTime
     ends: LocalTime
     reports: tuple[ReportTold, ...] = ()
-    duties: tuple[Owed, ...] = ()
+    duties: tuple[DutyTold, ...] = ()
     opened: tuple[RecordTold, ...] = ()
     routine: tuple[Routine, ...] = ()
 
@@ -169,7 +169,7 @@ class Story(Frozen):
         """Where the clock stops, and what is expected holds."""
         return utc(self.ends, self.zone)
 
-    def duty_id(self, owed: Owed) -> UUID:
+    def duty_id(self, owed: DutyTold) -> UUID:
         """The id of the record that the calendar opens for ``owed``."""
         opens_at = utc(owed.opens, self.zone)
         return UUID(Opening(opens_at, owed.duty, owed.unit, opens_at).problem_id(self.jurisdiction))
@@ -192,7 +192,7 @@ class Story(Frozen):
         for index, act in enumerate(report.acts, start=1):
             yield self.acted(report, act, report.problem_id, f"{report.source}/{report.id}/{index}")
 
-    def _of_duty(self, owed: Owed) -> Iterator[Entry]:
+    def _of_duty(self, owed: DutyTold) -> Iterator[Entry]:
         for index, act in enumerate(owed.acts, start=1):
             yield self.acted(owed, act, self.duty_id(owed), f"{owed.id}/{index}")
 
@@ -211,7 +211,7 @@ class Story(Frozen):
         reporter = Reporter(identity=report.reporter, handle=handle_of(report.code) if report.code else None)
         return Report(jurisdiction=self.jurisdiction, reporter=reporter, **fields)
 
-    def acted(self, item: ReportTold | Owed | RecordTold, act: Act, problem_id: UUID, message_id: str) -> Acted:
+    def acted(self, item: ReportTold | DutyTold | RecordTold, act: Act, problem_id: UUID, message_id: str) -> Acted:
         """The entry for ``act``.
 
         Raises:
@@ -225,7 +225,7 @@ class Story(Frozen):
         at, subject = utc(act.at, self.zone), str(problem_id)
         return Acted(at, item, act, Message(message_id, SOURCE, subject, at, self.jurisdiction, subject, command))
 
-    def _command(self, item: ReportTold | Owed | RecordTold, act: Act) -> Command:
+    def _command(self, item: ReportTold | DutyTold | RecordTold, act: Act) -> Command:
         fields = said_by(act, self.zone)
         if act.action == "reply" and isinstance(item, ReportTold):
             fields = {"source": item.source, "id": item.id, **fields}

@@ -118,7 +118,7 @@ class Ended(Frozen):
     measures: tuple[str, ...] | None = None
 
 
-class Owed(Frozen):
+class DutyTold(Frozen):
     """A duty that the calendar opens for a unit, what the unit did about it, and the end that is expected."""
 
     duty: Name
@@ -128,7 +128,7 @@ class Owed(Frozen):
     expect: Ended
 
     @model_validator(mode="after")
-    def _in_order(self) -> Owed:
+    def _in_order(self) -> DutyTold:
         _follow(self.opens, self.acts, "the opening of the duty")
         return self
 
