@@ -78,7 +78,7 @@ class Programme:
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class LedgerState:
     """What stands in the ledger, read through its published views; ``lapsed`` says when a problem or duty first did.
 
     ``registered`` are the problems and ``duties`` what units owe besides, both with their city.
@@ -93,7 +93,7 @@ class Ledger:
     broken: list[UUID]
 
 
-async def read_ledger(database: str) -> Ledger:
+async def read_ledger(database: str) -> LedgerState:
     """Count the ledger anew, and recompute the hash chain of every problem."""
     connection = await asyncpg.connect(database)
     try:
@@ -120,7 +120,7 @@ async def read_ledger(database: str) -> Ledger:
         {row["id"]: row["jurisdiction"] for row in problems if begun.get(row["id"]) == kind}
         for kind in ("registered", "opened")
     )
-    return Ledger(
+    return LedgerState(
         registered=registered,
         duties=duties,
         lapsed=lapsed,
@@ -132,7 +132,7 @@ async def read_ledger(database: str) -> Ledger:
 
 
 def summarise(
-    programme: Programme, rehearsed: Rehearsal | None, feed: Feed, ledger: Ledger, elapsed_s: float
+    programme: Programme, rehearsed: Rehearsal | None, feed: Feed, ledger: LedgerState, elapsed_s: float
 ) -> Summary:
     """The figures of what was played."""
     refused = len(feed.refused_reports)
@@ -154,13 +154,13 @@ def summarise(
     )
 
 
-def late_in(ledger: Ledger, city: str, until: datetime) -> set[UUID]:
+def late_in(ledger: LedgerState, city: str, until: datetime) -> set[UUID]:
     """The problems of ``city`` that lapsed before its story ended; the clock of the other story runs on."""
     return {id_ for id_, at in ledger.lapsed.items() if ledger.registered.get(id_) == city and at <= until}
 
 
 def faults(
-    summary: Summary, programme: Programme, rehearsed: Rehearsal | None, feed: Feed, ledger: Ledger
+    summary: Summary, programme: Programme, rehearsed: Rehearsal | None, feed: Feed, ledger: LedgerState
 ) -> Iterator[str]:
     """Everything that does not add up, in words."""
     if summary.lost:
@@ -181,7 +181,7 @@ def faults(
         yield f"the hash chain of {len(ledger.broken)} problems is broken, first: {ledger.broken[0]}"
 
 
-def _of_boston(boston: Boston, ledger: Ledger) -> Iterator[str]:
+def _of_boston(boston: Boston, ledger: LedgerState) -> Iterator[str]:
     late = late_in(ledger, BOSTON, UNTIL)
     for what, problems in (("lapsed, but not in the city's data", late - boston.overdue),
                            ("late in the city's data, but did not lapse", boston.overdue - late)):  # fmt: skip
