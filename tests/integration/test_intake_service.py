@@ -287,7 +287,7 @@ async def gateway(
     batching = Batching(publish, settings.gateway_patience)
     vault = Vault(PostgresVault(pool), SystemClock(), settings.vault_rules())
     app = create_app(batching.put, publisher.check, PostgresStore(pool), SystemClock(), settings.max_body, vault)
-    http = Http(app, settings.gateway_port, "DUBAN_GATEWAY_PORT", settings.drain_timeout, beside=batching)
+    http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", beside=batching)
     running = asyncio.create_task(http.run())
     try:
         await eventually(lambda: http.listening)

@@ -47,6 +47,7 @@ FAULTS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": Faulty, "description": "The request cannot be read; the field is named"},
     413: {"model": Faulty, "description": "The body is too large"},
     415: {"model": Faulty, "description": "The content type is not taken"},
+    421: {"model": Faulty, "description": "The host that the request names is not the server's"},
     503: {"model": Faulty, "description": "The broker or the database is away; send the same again"},
     "default": {"model": Faulty, "description": "Any other fault"},
 }

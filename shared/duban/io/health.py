@@ -11,6 +11,8 @@ from typing import TypeAlias
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from duban.io.hosts import Hosts, refused
+
 Check: TypeAlias = Callable[[], bool | Awaitable[bool]]
 Fact: TypeAlias = Callable[[], str]
 _Answer: TypeAlias = tuple[HTTPStatus, str, bytes]
@@ -31,6 +33,7 @@ class Health:
         self._checks: dict[str, Check] = {}
         self._facts: dict[str, Fact] = {}
         self._server: asyncio.Server | None = None
+        self._hosts = Hosts("")
 
     def check(self, name: str, check: Check) -> None:
         """Let ``/readyz`` depend on ``check``."""
@@ -40,8 +43,9 @@ class Health:
         """Let ``/readyz`` say ``fact`` beside the checks, such as which durability is in force."""
         self._facts[name] = fact
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; the port, which the system chooses when ``port`` is 0."""
+    async def start(self, host: str, port: int, allowed_hosts: str = "") -> int:
+        """Listen; the port, which the system chooses when ``port`` is 0. Who names another host is refused."""
+        self._hosts = Hosts(host, allowed_hosts)
         self._server = await asyncio.start_server(self._serve, host, port)
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
@@ -65,9 +69,8 @@ class Health:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             async with asyncio.timeout(_REQUEST_SECONDS):
-                head = await reader.readuntil(b"\r\n\r\n")
-                path = [*head.split(b" ", 2), b"", b""][1].split(b"?")[0].decode("latin-1")
-                status, kind, body = await self._answer(path)
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                status, kind, body = await self._admitted(head)
                 writer.write(
                     f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: {kind}\r\n"
                     f"content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode()
@@ -75,6 +78,13 @@ class Health:
                 )
                 await writer.drain()
         writer.close()
+
+    async def _admitted(self, head: str) -> _Answer:
+        fields = [line.partition(":") for line in head.split("\r\n")[1:]]
+        hosts = [value.strip() for name, _, value in fields if name.lower() == "host"]
+        if (why := self._hosts.refusal(hosts[0] if len(hosts) == 1 else None)) is not None:
+            return HTTPStatus.MISDIRECTED_REQUEST, "application/json", refused(why)
+        return await self._answer([*head.split(" ", 2), "", ""][1].split("?")[0])
 
     async def _answer(self, path: str) -> _Answer:
         if path == "/healthz":

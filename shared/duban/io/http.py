@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 import uvicorn
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from duban.errors import SettingsError
+from duban.io.faults import answer
+from duban.io.hosts import UNKNOWN_HOST, Hosts
+from duban.io.settings import ServerSettings
 
 HOST = "127.0.0.1"
 
@@ -32,22 +37,25 @@ class Beside(Protocol):
 class Http:
     """Serves ``app``; ``stop`` lets requests in hand finish, then what runs ``beside``.
 
-    ``variable`` names the setting of the port, for whoever finds it taken.
+    ``variable`` names the setting of the port, for whoever finds it taken. Who speaks to another host is refused.
     """
 
-    def __init__(self, app: Any, port: int, variable: str, drain_timeout: float, beside: Beside | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: ServerSettings, port: int, variable: str, beside: Beside | None = None
+    ) -> None:
         self._port = port
         self._variable = variable
         self._beside = beside
         self._server = _Server(
             uvicorn.Config(
-                app,
+                _KnownHost(app, Hosts(HOST, settings.allowed_hosts)),
                 host=HOST,
                 port=port,
+                ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                timeout_graceful_shutdown=int(drain_timeout),
+                timeout_graceful_shutdown=int(settings.drain_timeout),
             )
         )
 
@@ -77,3 +85,16 @@ class Http:
     def stop(self) -> None:
         """Accept nothing more."""
         self._server.should_exit = True
+
+
+class _KnownHost:
+    """Lets a request through whose host is one of the server's own."""
+
+    def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        why = self._hosts.refusal(Headers(scope=scope).get("host")) if scope["type"] == "http" else None
+        reply = self._app if why is None else answer(421, UNKNOWN_HOST, why, "host")
+        await reply(scope, receive, send)

@@ -144,7 +144,7 @@ async def serve(
     health = Health(service)
     port = settings.health_port if settings.health_port is not None else health_port
     async with AsyncExitStack() as stack:
-        bound = await health.start(settings.health_host, port)
+        bound = await health.start(settings.health_host, port, settings.allowed_hosts)
         stack.push_async_callback(health.stop)
         _log.info("starting", health=f"http://{settings.health_host}:{bound}")
         composed = asyncio.Event()

@@ -69,6 +69,11 @@ class Settings(BaseSettings):
     health_port: int | None = Field(
         None, ge=0, le=65535, description="Port of the same; empty: the service's own default"
     )
+    allowed_hosts: str = Field(
+        "",
+        description="Names by which requests may speak to a server, beside those of loopback and the address it "
+        "listens on, parted by commas; a proxy that passes the name of its caller on needs that name here",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe line that is written"
     )
@@ -87,6 +92,12 @@ class Settings(BaseSettings):
             faults = error.errors(include_url=False, include_context=False, include_input=False)
             lines = [f"{variable(str((fault['loc'] or ('…',))[0]))}: {fault['msg']}" for fault in faults]
             raise SettingsError("; ".join(lines)) from None
+
+
+class ServerSettings(Settings):
+    """What a service that answers over HTTP is told besides."""
+
+    max_body: int = Field(1024 * 1024, ge=1024, description="Largest body of a request that is read, in bytes")
 
 
 def variable(field: str) -> str:

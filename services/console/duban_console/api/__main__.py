@@ -25,7 +25,7 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     clock = await follow_clock(shell)
     library = await follow_packs(shell)
     app = create_app(LedgerReader(shell.pool), shell.publisher, clock, library, settings.max_body)
-    http = Http(app, settings.api_port, "DUBAN_API_PORT", settings.drain_timeout)
+    http = Http(app, settings, settings.api_port, "DUBAN_API_PORT")
     shell.run(http)
     _log.info("api", url=f"http://127.0.0.1:{settings.api_port}")
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from duban.io.settings import Settings
+from duban.io.settings import ServerSettings
 
 
-class ApiSettings(Settings):
+class ApiSettings(ServerSettings):
     """What the API is told by its environment."""
 
     api_port: int = Field(8320, ge=0, le=65535, description="Port of the API for actions, on 127.0.0.1")
-    max_body: int = Field(1024 * 1024, ge=1024, description="Largest body of a request that is read, in bytes")

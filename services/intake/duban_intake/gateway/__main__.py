@@ -25,7 +25,7 @@ async def compose(shell: Shell[GatewaySettings]) -> None:
     clock = await follow_clock(shell)
     vault = Vault(PostgresVault(shell.pool), clock, settings.vault_rules())
     app = create_app(batching.put, shell.publisher.check, PostgresStore(shell.pool), clock, settings.max_body, vault)
-    http = Http(app, settings.gateway_port, "DUBAN_GATEWAY_PORT", settings.drain_timeout, beside=batching)
+    http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", beside=batching)
     shell.health.check("http", lambda: http.listening)
     shell.run(http)
 

@@ -6,19 +6,16 @@ from datetime import timedelta
 
 from pydantic import Field, SecretStr, field_validator
 
-from duban.io.settings import Settings
+from duban.io.settings import ServerSettings
 from duban_intake.vault.desk import DeskSettings, custodians
 from duban_intake.vault.seal import Keyring
 
 
-class GatewaySettings(Settings):
+class GatewaySettings(ServerSettings):
     """What the gateway is told by its environment."""
 
     gateway_port: int = Field(8310, ge=0, le=65535, description="Port of the gateway for reports, on 127.0.0.1")
     gateway_patience: float = Field(5.0, gt=0, description="Seconds that a report may wait for the broker before 503")
-    max_body: int = Field(
-        1024 * 1024, ge=1024, description="Largest body of a request that the gateway reads, in bytes"
-    )
     vault_key: SecretStr | None = Field(
         None,
         description="Master key of the vault, 32 bytes in base64; several, parted by commas, while keys change: the "

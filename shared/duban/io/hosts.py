@@ -1,0 +1,51 @@
+"""By which names a server is spoken to.
+
+A page in a browser can have its own name point to this machine (DNS rebinding) and would then read what the loopback
+address answers. The browser still sends the page's name as ``Host``: a server that knows its names refuses it.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+
+import orjson
+
+UNKNOWN_HOST: Final = "unknown_host"
+_LOOPBACK: Final = "localhost"
+_HOST: Final = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\s\[\]:@/?#,]+))(?::\d{1,5})?")
+
+
+class Hosts:
+    """The names and addresses of loopback, what a server is bound to, and what ``more`` allows, parted by commas.
+
+    A server that is bound to every address is spoken to by any of them; it is names that a page can make up.
+    """
+
+    def __init__(self, bound: str, more: str = "") -> None:
+        self._names = {_LOOPBACK, bound.lower(), *(name.strip().lower() for name in more.split(","))} - {""}
+        address = _address(bound)
+        self._any_address = address is not None and address.is_unspecified
+
+    def refusal(self, header: str | None) -> str | None:
+        """Why a request with this ``Host`` is not taken, and what to do about it; None if it is."""
+        match = _HOST.fullmatch(header or "")
+        name = (match["ipv6"] or match["name"]).lower() if match else ""
+        address = _address(name)
+        if name in self._names or (address is not None and (address.is_loopback or self._any_address)):
+            return None
+        complaint = f"this server is not known as {name[:100]}" if name else "the request names no host"
+        return f"{complaint}; speak to it as {_LOOPBACK}, or add the name that it has for you to DUBAN_ALLOWED_HOSTS"
+
+
+def refused(why: str) -> bytes:
+    """The body of the answer to a request for a host that is not known, in the shape of every fault."""
+    return orjson.dumps({"error": {"code": UNKNOWN_HOST, "field": "host", "message": why}})
+
+
+def _address(name: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(name)
+    except ValueError:
+        return None
