@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from duban.clock import DrivenClock, SystemClock
 from duban.errors import Unavailable
@@ -20,6 +22,7 @@ from duban_escalation.memory import MemoryDeadlines, MemorySchedules
 from tests.given import small_library, small_rules
 
 BEFORE = datetime(2022, 4, 10, 8, tzinfo=UTC)  # the day before the inspection of the small city, 16:00 there
+DAILY_AT = datetime(2022, 4, 10, 16, tzinfo=UTC)  # the first of its daily reports opens
 
 
 def opened(records: list[Record]) -> list[tuple[str, str]]:
@@ -72,21 +75,65 @@ class Away(MemorySchedules):
         raise Unavailable("the database is away")
 
 
-class Nowhere:
-    """A publisher that is never asked."""
+class Shown:
+    """A clock that shows an instant."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    async def now(self) -> datetime:
+        return self.at
+
+
+class Sent:
+    """A publisher that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
 
     async def publish(self, records: Sequence[Record]) -> None:
-        raise AssertionError(records)
+        self.records += records
+
+
+class Noted(MemorySchedules):
+    """Schedules that tell when something is written down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted = asyncio.Event()
+
+    async def set_opened_until(self, reached: Mapping[str, datetime]) -> None:
+        await super().set_opened_until(reached)
+        self.noted.set()
 
 
 async def test_the_loop_ends_when_it_is_stopped_while_the_database_is_away() -> None:
     opener = Opener(schedules := Away(), small_library())
-    loop = OpeningLoop(opener, Nowhere(), SystemClock())
+    loop = OpeningLoop(opener, Sent(), SystemClock(), Shown(BEFORE))
     running = asyncio.create_task(loop.run())
     await schedules.asked.wait()
     loop.stop()
     async with asyncio.timeout(2):
         await running
+
+
+@pytest.mark.parametrize(("machine", "database"), [(0, 0), (1, 0), (0, 1)])
+@pytest.mark.parametrize(("late", "reports"), [(-30, 0), (0, 0), (61, 2)])
+async def test_a_clock_that_is_ahead_opens_nothing_early_and_a_little_difference_neither(
+    machine: int, database: int, late: int, reports: int
+) -> None:
+    at = DAILY_AT + timedelta(seconds=late)
+    opener = Opener(schedules := Noted(), small_library())
+    await schedules.set_opened_until({"smallville": BEFORE})
+    schedules.noted.clear()
+    clock = DrivenClock(at + timedelta(hours=machine))
+    loop = OpeningLoop(opener, sent := Sent(), clock, Shown(at + timedelta(hours=database)))
+    running = asyncio.create_task(loop.run())
+    async with asyncio.timeout(2):
+        await schedules.noted.wait()
+        loop.stop()
+        await running
+    assert len(opened(sent.records)) == reports
 
 
 async def test_a_tick_that_comes_again_confirms_nothing() -> None:

@@ -41,7 +41,8 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
     clock = clock_of(shell.settings)
     deadlines = PostgresDeadlines(shell.pool)
     sweeper = Sweeper(deadlines, shell.publisher, clock, shell.settings.sweep_page)
-    opener = Opener(PostgresSchedules(shell.pool), library)
+    schedules = PostgresSchedules(shell.pool)
+    opener = Opener(schedules, library)
     sources = [Source((LedgerEvent.TOPIC,), PROBLEMS, ProblemHandler(deadlines, library, clock, sweeper))]
     if isinstance(clock, DrivenClock):
         # One runner for both, so that "no lag" means "nothing left to do". Ticks alone move time, so nothing sweeps.
@@ -50,7 +51,7 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
         sources.append(Source((Tick.TOPIC,), TICKS, ticks))
     else:
         shell.run(sweeper)
-        shell.run(OpeningLoop(opener, shell.publisher, clock))
+        shell.run(OpeningLoop(opener, shell.publisher, clock, schedules))
     shell.runner(GROUP, sources, on_assigned=sweeper.assigned, on_revoked=sweeper.revoked)
     deliveries = PostgresDeliveries(shell.pool, SystemClock())
     deliver(shell, deliveries)

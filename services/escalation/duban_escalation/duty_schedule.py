@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from duban.clock import Clock
@@ -23,6 +23,8 @@ from duban_escalation.sweep import Publishes
 
 #: A duty counts from its opening however late the command comes, so a coarse look is enough.
 _SECONDS_BETWEEN: Final = 15.0
+#: The router refuses for good what opens later than the broker's clock shows, so clocks may differ by this much.
+_MARGIN: Final = timedelta(minutes=1)
 
 
 class Schedules(Protocol):
@@ -33,6 +35,13 @@ class Schedules(Protocol):
 
     async def set_opened_until(self, reached: Mapping[str, datetime]) -> None:
         """Write down how far each jurisdiction has come; never back."""
+
+
+class OtherClock(Protocol):
+    """The clock of another machine."""
+
+    async def now(self) -> datetime:
+        """The instant now, by that clock."""
 
 
 class Opener:
@@ -63,12 +72,13 @@ class Opener:
 
 
 class OpeningLoop:
-    """Runs an opener on the machine's clock."""
+    """Runs an opener by the slower of two clocks, and a little behind it: one that is ahead must open nothing early."""
 
-    def __init__(self, opener: Opener, publisher: Publishes, clock: Clock) -> None:
+    def __init__(self, opener: Opener, publisher: Publishes, clock: Clock, other: OtherClock) -> None:
         self._opener = opener
         self._publisher = publisher
         self._clock = clock
+        self._other = other
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -83,7 +93,8 @@ class OpeningLoop:
                 await asyncio.wait_for(self._stopping.wait(), _SECONDS_BETWEEN)
 
     async def _look(self) -> None:
-        look = await self._opener.due(self._clock.now())
+        now = min(self._clock.now(), await self._other.now())
+        look = await self._opener.due(now - _MARGIN)
         if look.records:
             await self._publisher.publish(look.records)
         await self._opener.opened(look)

@@ -222,5 +222,10 @@ class PostgresSchedules:
         rows = await self._pool.fetch("select jurisdiction, opened_until from escalation.schedules")
         return {row["jurisdiction"]: row["opened_until"] for row in rows}
 
+    async def now(self) -> datetime:
+        """The instant now, by the clock of the database."""
+        instant: datetime = await self._pool.fetchval("select clock_timestamp()")
+        return instant
+
     async def set_opened_until(self, reached: Mapping[str, datetime]) -> None:
         await self._pool.execute(_REACHED, list(reached), list(reached.values()))
