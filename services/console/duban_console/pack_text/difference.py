@@ -16,7 +16,7 @@ from duban.policy.model.pack import PolicyPack
 from duban_console.pack_text.fields import field_name, others, value_in_words
 from duban_console.pack_text.words import Language, Words
 
-Change = Literal["added", "removed", "changed", "moved"]
+DifferenceKind = Literal["added", "removed", "changed", "moved"]
 #: What names an entry where it has no id, in this order.
 _NAMES: Final = ("id", "measure", "flag", "kind")
 
@@ -31,7 +31,7 @@ class Difference:
     section: str
     entry: str
     field: str
-    change: Change
+    change: DifferenceKind
     old: str | None = None
     new: str | None = None
 
@@ -142,7 +142,7 @@ def _moved(section: str, old: Sequence[BaseModel], new: Sequence[BaseModel], pai
             yield Difference(section, name, "", "moved", f"line {was_at + 1}", f"line {is_at + 1}")
 
 
-FieldChange = tuple[str, Change, str | None, str | None]
+FieldChange = tuple[str, DifferenceKind, str | None, str | None]
 
 
 def _inside(path: str, old: Any, new: Any, words: Words) -> Iterator[FieldChange]:
@@ -188,7 +188,7 @@ def _inner_entries(path: str, old: Any, new: Any, words: Words) -> Iterator[Fiel
         yield path, "moved", ", ".join(_by_name(old)), ", ".join(_by_name(new))
 
 
-def _whole(old: Any, new: Any, words: Words) -> tuple[Change, str | None, str | None]:
+def _whole(old: Any, new: Any, words: Words) -> tuple[DifferenceKind, str | None, str | None]:
     if old is None or old == ():
         return "added", None, _told(new, words)
     if new is None or new == ():
