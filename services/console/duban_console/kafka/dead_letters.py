@@ -6,15 +6,15 @@ Three families of headers are read: Kafka Streams (KIP-1034, which our services 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from duban.messages.envelope import Headers
 
 SUFFIX: Final = ".dlq"
 _STREAMS, _CONNECT, _SPRING, _OURS = "__streams.errors.", "__connect.errors.", "kafka_dlt-", "duban.dlq."
 _FAMILIES: Final = (_STREAMS, _CONNECT, _SPRING, _OURS)
-
-Headers = Sequence[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from rich.markup import escape
@@ -13,9 +13,8 @@ from rich.markup import escape
 from duban.messages.commands import Collect
 
 if TYPE_CHECKING:
-    from aiokafka import ConsumerRecord
+    from duban_console.kafka.topic_reader import Raw
 
-Raw: TypeAlias = "ConsumerRecord[bytes, bytes]"
 #: Stands for the code with which a reward is collected: it is money in the hands of whoever reads it.
 _HIDDEN = "(not shown)"
 

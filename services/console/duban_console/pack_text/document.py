@@ -12,10 +12,8 @@ from duban.policy.model.organisation import Nearness, Responsibility
 from duban.policy.model.pack import PolicyPack
 from duban_console.pack_text.fields import called, field_name, others, section_in_words
 from duban_console.pack_text.obligations import obligations
-from duban_console.pack_text.records import draws, duties, lists, opened_by, rewards
+from duban_console.pack_text.records import Lines, draws, duties, lists, opened_by, rewards
 from duban_console.pack_text.words import COUNTING, WEEKDAYS, Language, Words
-
-Lines = Iterator[str]
 
 
 def explained(pack: PolicyPack, language: Language = Language.EN) -> str:
