@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from duban.errors import MigrationError, SettingsError
+from duban.io.availability import dependency
 from duban.io.migrations import migrate
 from duban.io.postgres import answers, connect_pool
 from duban.io.settings import Settings
@@ -102,3 +105,60 @@ async def test_a_pool_looks_at_the_schema_of_its_service(database: str, package:
 async def test_a_schema_that_would_have_to_be_quoted_is_refused() -> None:
     with pytest.raises(SettingsError, match="small letters"):
         await connect_pool(Settings(), 'x"; drop table t; --')
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.01, 0.1, 0.3])
+async def test_a_connection_that_the_server_ends_before_its_socket_closes_is_a_dependency_that_is_away(
+    database: str, gap: float
+) -> None:
+    """A restart or a failover, seen through a proxy that passes the end on half a second late."""
+    async with _late_proxy(database) as through:
+        pool = await asyncpg.create_pool(through, min_size=1, max_size=1)
+        admin = await asyncpg.connect(database)
+        try:
+            backend = await pool.fetchval("select pg_backend_pid()")
+            await admin.execute("select pg_terminate_backend($1)", backend)
+            await asyncio.sleep(gap)
+            errors = [await _failing(pool) for _ in range(3)]
+            assert [(error, dependency(error)) for error in errors if error and dependency(error) != "database"] == []
+            assert any(errors)
+            await asyncio.sleep(1)
+            assert await _failing(pool) is None, "the pool connects anew"
+        finally:
+            await admin.close()
+            pool.terminate()
+
+
+async def _failing(pool: asyncpg.Pool[asyncpg.Record]) -> Exception | None:
+    """What a transaction raises, as every handler has one for its batch."""
+    try:
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("select 1")
+    except Exception as error:
+        return error
+    return None
+
+
+@asynccontextmanager
+async def _late_proxy(database: str) -> AsyncIterator[str]:
+    """The URL of ``database`` through a proxy whose client hears of a closed connection half a second late."""
+    parts = urlsplit(database)
+
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+        await asyncio.sleep(seconds)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server_reader, server_writer = await asyncio.open_connection(parts.hostname, parts.port)
+        await asyncio.gather(pipe(reader, server_writer, 0), pipe(server_reader, writer, 0.5))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        yield urlunsplit(parts._replace(netloc=f"{parts.username}@127.0.0.1:{port}"))
+    finally:
+        server.close()

@@ -12,7 +12,7 @@ from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record, decode, derived_id
 from duban.messages.events import GENESIS, PROBLEMS, LedgerEvent, Refused, canonical, chained
 from duban.messages.report import Filed
-from duban_router.handlers import CommandHandler
+from duban_router.handlers import CommandHandler, Writing
 from duban_router.memory import MemoryLedger
 from tests.given import report, small_library
 
@@ -180,3 +180,21 @@ async def test_what_no_topic_would_take_is_refused_and_stands_in_no_ledger(ledge
     assert isinstance(large_again, Refused)
     assert large_again.code == "too_large"
     assert len(await ledger.history(derived_id("problem", 0))) == first.event.version
+
+
+async def test_a_command_that_comes_again_does_not_roll_its_batch_back() -> None:
+    class Counting(MemoryLedger):
+        writes = 0
+
+        async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
+            self.writes += 1
+            await super().write(writing, allocated_before)
+
+    ledger = Counting()
+    handler = CommandHandler(ledger, small_library(), SystemClock())
+    await handler([register(0)])
+    told = answers(await handler([register(1), register(0), acknowledge(0)]))
+    assert [one.event.change.kind for one in told if isinstance(one, LedgerEvent)] == [
+        "registered", "dispatched", "registered", "dispatched", "acknowledged",
+    ]  # fmt: skip
+    assert ledger.writes == 2

@@ -161,7 +161,9 @@ class CommandHandler:
 
     async def __call__(self, batch: Sequence[Delivery[do.Command]]) -> list[Record]:
         """Decide ``batch`` and give what is to be published, in order."""
-        decided: dict[UUID, Outcome] = {}
+        keys = [_key(delivery.message) for delivery in batch]
+        # Asked before anything is decided: one command that comes again would roll its whole batch back.
+        decided = await self._ledger.outcomes(keys)
         for _ in range(_MOST_CONFLICTS):
             attempt = _Attempt(self._ledger, self._library, self._clock, self._cache, decided, self._most_bytes)
             try:
@@ -171,7 +173,7 @@ class CommandHandler:
                 if conflict.stale == "ledger":
                     ids = (_problem_id(delivery.message) for delivery in batch)
                     self._cache.forget_standings(problem_id for problem_id in ids if problem_id is not None)
-                    decided = await self._ledger.outcomes([_key(delivery.message) for delivery in batch])
+                    decided = await self._ledger.outcomes(keys)
         raise Unavailable("the ledger kept changing under this batch")
 
 
