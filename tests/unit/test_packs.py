@@ -21,7 +21,7 @@ from duban.calendar import within
 from duban.duties import openings
 from duban.errors import PackError
 from duban.policy import PolicyPack, Rules, load_calendar, load_pack, loader, model
-from duban.policy.laws import LAWS, breaches
+from duban.policy.laws import LAWS, OF_NAMES, breaches, unusable
 
 ROOT: Final = Path(__file__).parents[2]
 SMALL: Final = ROOT / "tests/data/packs/small.yaml"
@@ -171,3 +171,15 @@ def _said(node: ast.AST) -> ast.expr | None:
         case ast.Raise(exc=ast.Call(args=[said, *_])):
             return said
     return None
+
+
+def test_what_a_reader_asks_of_a_pack_is_that_its_names_mean_something() -> None:
+    pack = load_pack(SMALL.read_text("utf-8"), SMALL.name)
+    assert unusable(pack) is None
+    broken = pack.obligations[0].model_copy(update={"ladder": "no-such-ladder"})
+    breach = unusable(pack.model_copy(update={"obligations": (broken, *pack.obligations[1:])}))
+    assert breach == ("obligations.0.ladder", "no-such-ladder is not among the ladders")
+
+
+def test_what_a_reader_asks_are_laws_like_the_others() -> None:
+    assert set(OF_NAMES) < set(LAWS)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from duban.clock import Clock, DrivenClock, SystemClock
+from duban.errors import PackError
 from duban.io.service import Shell
 from duban.io.settings import Settings
 from duban.io.tail import Tail
@@ -14,6 +15,7 @@ from duban.messages.delivery import Delivery
 from duban.messages.envelope import Payload
 from duban.messages.notices import TICKS, Tick
 from duban.policy import PACKS, PolicyPack, PublishedCalendar
+from duban.policy.laws import unusable
 from duban.policy.library import Library
 
 D = TypeVar("D", bound=Payload)
@@ -40,7 +42,10 @@ async def follow_packs(shell: Shell[Any]) -> Library:
     tail: Tail[PolicyPack | PublishedCalendar] = Tail(shell.settings, [PolicyPack.TOPIC], PACKS)
 
     async def take(delivered: Delivery[PolicyPack | PublishedCalendar]) -> None:
-        library.add(delivered.message.data)
+        published = delivered.message.data
+        if isinstance(published, PolicyPack) and (breach := unusable(published)) is not None:
+            raise PackError(f"{published.ref} on {delivered.topic}", *breach)
+        library.add(published)
 
     await follow(shell, tail, take)
     shell.health.check("packs", lambda: bool(library.refs))

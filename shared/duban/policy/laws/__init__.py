@@ -25,4 +25,29 @@ def breaches(pack: PolicyPack) -> Iterator[Breach]:
         yield from law(pack)
 
 
-__all__ = ["LAWS", "Breach", "breaches"]
+#: The laws without which the core cannot decide by a pack: that what it names is in it, and that nothing goes round.
+OF_NAMES: tuple[Callable[[PolicyPack], Iterator[Breach]], ...] = (
+    problems.units_are_known,
+    problems.areas_and_categories_are_known,
+    problems.parents_form_trees,
+    problems.territory_has_a_unit,
+    problems.ladders_climb,
+    problems.obligations_have_ladders,
+    problems.flags_are_known,
+    problems.approvers_and_issuers_are_units,
+    problems.triggers_can_fire,
+    problems.duties_are_owed,
+    records.lists_and_rewards_have_somebody,
+    records.measures_open_something,
+)
+
+
+def unusable(pack: PolicyPack) -> Breach | None:
+    """The first name in ``pack`` that means nothing; None where all do.
+
+    A reader of packs asks no more than this: a law that was added later must not take a city's pack away.
+    """
+    return next((breach for law in OF_NAMES for breach in law(pack)), None)
+
+
+__all__ = ["LAWS", "OF_NAMES", "Breach", "breaches", "unusable"]
