@@ -11,6 +11,8 @@
     tail          a topic from its beginning, without a group          (Tail)
     feeds         packs and the driven clock, kept up to date while a service runs
     http          an HTTP server as a part of a service
+    http_protocol how long a request may take to arrive
+    hosts         by which names a server is spoken to
     faults        what it answers that is no success, in one shape; the limit of a body
     availability  which errors mean "wait" instead of "wrong"
     backoff       how long to wait

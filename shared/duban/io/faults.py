@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from duban.errors import Fault, RecordTooLarge, Unavailable
@@ -45,6 +46,7 @@ class Faulty(BaseModel):
 #: What any route may answer, for the documentation of the server.
 FAULTS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": Faulty, "description": "The request cannot be read; the field is named"},
+    408: {"model": Faulty, "description": "The request took too long to arrive"},
     413: {"model": Faulty, "description": "The body is too large"},
     415: {"model": Faulty, "description": "The content type is not taken"},
     421: {"model": Faulty, "description": "The host that the request names is not the server's"},
@@ -75,6 +77,10 @@ def answer_faults(app: FastAPI, most: int, field_of: FieldOf = lambda _, place: 
     @app.exception_handler(RecordTooLarge)
     async def beyond_the_topic(_: Request, error: RecordTooLarge) -> JSONResponse:
         return answer(413, "too_large", str(error))
+
+    @app.exception_handler(ClientDisconnect)
+    async def hung_up(_: Request, error: ClientDisconnect) -> JSONResponse:
+        return answer(400, "hung_up", "the client hung up before its request had arrived")  # which nobody hears
 
     # Starlette raises an error again after a handler for Exception; a dependency that is away is no such fault.
     @app.exception_handler(Unavailable)

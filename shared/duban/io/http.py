@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from duban.errors import SettingsError
 from duban.io.faults import answer
 from duban.io.hosts import UNKNOWN_HOST, Hosts
+from duban.io.http_protocol import within
 from duban.io.settings import ServerSettings
 
 HOST = "127.0.0.1"
@@ -37,7 +38,8 @@ class Beside(Protocol):
 class Http:
     """Serves ``app``; ``stop`` lets requests in hand finish, then what runs ``beside``.
 
-    ``variable`` names the setting of the port, for whoever finds it taken. Who speaks to another host is refused.
+    ``variable`` names the setting of the port, for whoever finds it taken. Who speaks to another host is
+    refused, and so is who takes too long over a request.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Http:
                 _KnownHost(app, Hosts(HOST, settings.allowed_hosts)),
                 host=HOST,
                 port=port,
+                http=within(settings.request_timeout),
                 ws="none",
                 log_config=None,
                 access_log=False,

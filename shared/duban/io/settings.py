@@ -97,6 +97,9 @@ class Settings(BaseSettings):
 class ServerSettings(Settings):
     """What a service that answers over HTTP is told besides."""
 
+    request_timeout: float = Field(
+        30.0, gt=0, description="Seconds in which a request must have arrived, headers and body; after them 408"
+    )
     max_body: int = Field(1024 * 1024, ge=1024, description="Largest body of a request that is read, in bytes")
 
 

@@ -1,0 +1,89 @@
+"""HTTP/1.1 of uvicorn, with a limit on how long a request may take to arrive, and every refusal in the one shape.
+
+uvicorn waits without end for a request that has begun: some hundreds of connections that send a byte now and then hold
+its memory and its files for good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import h11
+from starlette.responses import Response
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from duban.io.faults import answer
+
+#: The client has yet to send, by h11: the headers, or the rest of the body.
+_ARRIVING: Final = (h11.IDLE, h11.SEND_BODY)
+_UNANSWERED: Final = (h11.IDLE, h11.SEND_RESPONSE)
+
+
+def within(seconds: float) -> type[H11Protocol]:
+    """The protocol under which a request has to be there, headers and body, ``seconds`` after it began."""
+
+    class Limited(_Timed):
+        limit = seconds
+
+    return Limited
+
+
+class _Timed(H11Protocol):
+    limit: float
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as its base
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._rest()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(answer(400, "not_http", f"{msg.rstrip('.')}: it is no HTTP/1.1, or its headers are too large"))
+
+    def _watch(self) -> None:
+        """Keep the deadline while a request arrives; between two requests uvicorn's own limit holds."""
+        between = self.conn.their_state is h11.IDLE and self.timeout_keep_alive_task is not None
+        if self.transport.is_closing() or between or self.conn.their_state not in _ARRIVING:
+            self._rest()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(self.limit, self._late)
+
+    def _rest(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _late(self) -> None:
+        if self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
+            self.transport.close()  # nothing was asked
+            return
+        say = f"the request has not arrived within the {self.limit:g} s of DUBAN_REQUEST_TIMEOUT; send it faster"
+        self._refuse(answer(408, "too_slow", say))
+
+    def _refuse(self, reply: Response) -> None:
+        """Answer where no answer has begun, and hang up; the route that waits for the rest of the body is told."""
+        if self.conn.our_state in _UNANSWERED:
+            headers = [*reply.raw_headers, (b"connection", b"close")]
+            bodiless = self.conn.their_state is h11.SEND_BODY and self.scope["method"] == "HEAD"
+            for event in (
+                h11.Response(status_code=reply.status_code, headers=headers),
+                h11.Data(data=b"" if bodiless else bytes(reply.body)),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event) or b"")
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.close()
