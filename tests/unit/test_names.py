@@ -24,10 +24,12 @@ NOUNS: Final = {"listing", "routing"}
 SPEECHLESS: Final = {"found", "said", "told", "kept", "paid", "taken", "asked", "wanted", "one"}
 #: Class names that stand in several modules, and why each is one concept there.
 SHARED_NAMES: Final = {
+    "Act": "what somebody does: a custodian in the vault's log, a unit in a story, anybody in a simulation",
     "Accepted": "the broker has it: the answer of the gateway, and that of the API",
     "Line": "a line of a chain of hashes: as the router writes it, as the console reads it, and in the vault's log",
     "Outcome": "what came of a command: as the router writes it, and as the console reads it",
     "Reward": "a record, and the command by which it comes to be: commands are imperative, and read as do.Reward",
+    "Topic": "a topic: as the catalogue shows it to readers, and as the local stack declares it",
     "Writing": "what one batch changes in the store of its service",
 }
 _ROW: Final = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
@@ -79,8 +81,8 @@ def test_no_local_says_only_how_its_value_came(room: str) -> None:
     assert not speechless
 
 
-def test_a_class_name_means_one_thing_in_the_core_and_the_services() -> None:
-    trees = [_tree(path) for room in ("shared", "services") for path in _files(room)]
+def test_a_class_name_means_one_thing() -> None:
+    trees = [_tree(path) for room in ROOMS for path in _files(room)]
     names = Counter(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
     assert {name for name, count in names.items() if count > 1} == SHARED_NAMES.keys()
 
