@@ -422,16 +422,27 @@ async def test_a_receiver_that_refuses_everything_gets_each_notice_once() -> Non
     assert len(await handler(batch(*notices))) == len(channel.tried) == 400
 
 
-async def test_a_notice_that_alone_is_put_off_again_and_again_is_set_aside_and_the_next_goes_out() -> None:
-    handler = handler_of(channel := Scripted(), deliveries := MemoryDeliveries(), patience=0.0)
-    channel.away = {notice(1).id}
-    with pytest.raises(Unavailable):  # nothing else was taken: the receiver may be away for all
-        await handler(batch(notice(1), notice(2)))
+async def test_when_one_recipient_alone_is_put_off_for_long_its_notices_are_set_aside_after_one_try_each() -> None:
+    handler = handler_of(outlet := Scripted(), deliveries := MemoryDeliveries(), patience=0.0)
+    mine, others = [notice(number) for number in range(4)], [notice(number, "office") for number in range(3)]
+    outlet.away = {mine[0].id, mine[1].id}
+    with pytest.raises(Unavailable):  # nothing else was taken: the receiver may be away
+        await handler(batch(*mine))
     with pytest.raises(Unavailable):
-        await handler(batch(notice(1), notice(2), notice(3, "office")))
-    (rejected,) = await handler(batch(notice(1), notice(2), notice(3, "office")))
-    assert (rejected.delivery.message.id, rejected.code) == (notice(1).id, "put_off")
-    assert set(deliveries.gone) == {UUID(notice(2).id), UUID(notice(3, "office").id)}
+        await handler(batch(*mine, others[0]))
+    rejected = await handler(batch(*mine, *others))
+    assert [(one.delivery.message.id, one.code) for one in rejected] == [(one.id, "put_off") for one in mine[:2]]
+    assert set(deliveries.gone) == {UUID(one.id) for one in (*mine[2:], *others)}
+
+
+async def test_while_several_are_put_off_nothing_is_set_aside() -> None:
+    handler = handler_of(outlet := Scripted(), patience=0.0)
+    outlet.away = {notice(1).id, notice(2, "office").id}
+    for later in range(3, 8):
+        with pytest.raises(Unavailable):
+            await handler(batch(notice(1), notice(2, "office"), notice(later, "north")))
+    outlet.away = set()
+    assert await handler(batch(notice(1), notice(2, "office"))) == []
 
 
 async def test_no_more_notices_are_under_way_than_allowed() -> None:

@@ -35,8 +35,8 @@ class EscalationSettings(Settings):
     webhook_patience: float = Field(
         900.0,
         gt=0,
-        description="Seconds after which a notice that the receiver puts off again and again, while it takes others, "
-        "is a dead letter",
+        description="Seconds after which what is for a recipient becomes dead letters, where the receiver puts it off "
+        "and takes everybody else's",
     )
     webhook_concurrency: int = Field(16, ge=1, le=256, description="Most notices under way to the receiver at once")
     notices_file: Path | None = Field(

@@ -35,9 +35,13 @@ class Deliveries(Protocol):
 
 @dataclass(slots=True)
 class _Rest:
-    """A recipient whose last notice was put off: nothing goes to it before ``until``."""
+    """A recipient whose last notice was put off: nothing goes to it before ``until``.
+
+    ``since`` is when it began to be the only one.
+    """
 
     delays: Iterator[float]
+    since: float
     until: float = 0.0
 
 
@@ -47,7 +51,8 @@ class NoticeHandler:
     Each is noted as gone as soon as it was answered, so a batch that comes again sends only what has not gone. A
     recipient whose notice is put off rests for the next of its ``delays`` while the others go on. A call begins no
     notice once it has lasted ``seconds``: the rest of the batch waits for the next call, so that the group hears of the
-    member in between. A notice that is put off for longer than ``patience``, while others are taken, is set aside.
+    member in between. When a single recipient is put off for longer than ``patience``, while others are taken, what
+    there is for it is set aside, each notice after one more try.
     """
 
     def __init__(
@@ -69,7 +74,6 @@ class NoticeHandler:
         self._delays = delays
         self._rests: dict[str, _Rest] = {}
         self._unwanted: dict[str, tuple[str, str]] = {}
-        self._tried_at: dict[str, float] = {}
         self._taken_at = 0.0
 
     async def __call__(self, batch: Sequence[Delivery[Notice]]) -> list[SetAside]:
@@ -85,7 +89,8 @@ class NoticeHandler:
         known = await self._deliveries.known([UUID(id_) for id_ in notices])
         NOTICES.labels("repeated").inc(len(known) + len(batch) - len(notices))
         self._unwanted = {id_: why for id_, why in self._unwanted.items() if id_ in notices}
-        self._tried_at = {id_: at for id_, at in self._tried_at.items() if id_ in notices}
+        recipients = {delivered.message.data.recipient for delivered in notices.values()}
+        self._rests = {recipient: rest for recipient, rest in self._rests.items() if recipient in recipients}
         queues: defaultdict[str, list[Message[Notice]]] = defaultdict(list)
         for id_, delivered in notices.items():
             if UUID(id_) not in known and id_ not in self._unwanted:
@@ -116,34 +121,37 @@ class NoticeHandler:
         Raises:
             Unavailable: it is to be sent again.
         """
-        recipient = notice.data.recipient
-        self._tried_at.setdefault(notice.id, self._now())
+        begun_at = self._now()
         try:
             outcome = await self._outlet.send(notice)
         except NoticeRefused as error:
             self._set_aside(notice, "refused", error)
         except (Unavailable, OSError) as error:
             NOTICES.labels("put_off").inc()
-            if not self._out_of_patience(notice):
-                rest = self._rests.setdefault(recipient, _Rest(self._delays()))
-                delay = (error.retry_after or 0.0) if isinstance(error, PutOff) else 0.0
-                rest.until = self._now() + max(next(rest.delays), min(delay, _LONGEST_ASKED))
+            rest = self._rest(notice.data.recipient, begun_at)
+            if not self._out_of_patience(rest):
+                retry_after = (error.retry_after or 0.0) if isinstance(error, PutOff) else 0.0
+                rest.until = self._now() + max(next(rest.delays), min(retry_after, _LONGEST_ASKED))
                 raise
             self._set_aside(notice, "put_off", error)
         else:
             self._gone[UUID(notice.id)] = outcome
             self._taken_at = self._now()
-            self._rests.pop(recipient, None)
+            self._rests.pop(notice.data.recipient, None)
             NOTICES.labels(outcome).inc()
 
-    def _out_of_patience(self, notice: Message[Notice]) -> bool:
-        """Whether ``notice`` alone holds up the others: the receiver is there, and takes what is not this one."""
-        tried_at = self._tried_at[notice.id]
-        return self._now() - tried_at > self._patience and self._taken_at > tried_at
+    def _rest(self, recipient: str, begun_at: float) -> _Rest:
+        rest = self._rests.setdefault(recipient, _Rest(self._delays(), begun_at))
+        if len(self._rests) > 1:  # the receiver may be away for all
+            rest.since = begun_at
+        return rest
+
+    def _out_of_patience(self, rest: _Rest) -> bool:
+        """Whether this recipient alone holds up the others: the receiver is there, and has taken what is not its."""
+        return self._now() - rest.since > self._patience and self._taken_at > rest.since
 
     def _set_aside(self, notice: Message[Notice], code: str, error: Exception) -> None:
         self._unwanted[notice.id] = (code, str(error))
-        self._rests.pop(notice.data.recipient, None)
         NOTICES.labels("refused").inc()
 
     async def _note(self) -> None:
