@@ -122,6 +122,7 @@ async def running(
     env: Mapping[str, Mapping[str, str]] | None = None,
     publish: Sequence[Path] | None = None,
     partitions: int | None = None,
+    keeps: bool = False,
     say: Say = silent,
 ) -> AsyncIterator[System]:
     """The engine, once every service is ready; stopped in reverse order at the end.
@@ -129,7 +130,8 @@ async def running(
     ``folder``: where data and logs stay, on the usual ports; None means a temporary folder on free ports, removed at
     the end. ``services``: which of :data:`SERVICES` run. ``env``: variables for a service by its name, or for all
     under ``"*"``. ``publish``: packs and calendars, by default those in ``deploy``. ``partitions``: instead of the
-    declared count. ``say(part, line)`` hears of the progress.
+    declared count. ``keeps``: broker and database are started again, too, when they end by themselves.
+    ``say(part, line)`` hears of the progress.
 
     Raises:
         StackError: a part cannot run; says which, why, and what to do.
@@ -137,7 +139,7 @@ async def running(
     temporary = folder is None
     with _temporary() if folder is None else nullcontext(folder) as place:
         ports = {"kafka_port": 0, "database_port": 0} if temporary else {}
-        stack = Stack(place, fresh=fresh, say=say, **ports)
+        stack = Stack(place, fresh=fresh, keeps=keeps, say=say, **ports)
         async with _engine(stack, services, clock, env or {}, publish, partitions, say, free=temporary) as system:
             yield system
 

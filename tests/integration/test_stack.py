@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -159,6 +160,31 @@ async def test_a_taken_port_is_named_with_what_moves_it(tmp_path: Path, part: st
         with pytest.raises(StackError, match=rf"127\.0\.0\.1:{port}.*set {variable} to another one"):
             await stack.start()
     assert not _left_in(tmp_path), "the part that could start was stopped again"
+
+
+async def test_a_broker_and_a_database_that_end_by_themselves_are_started_again_with_their_data(
+    tmp_path: Path,
+) -> None:
+    said: list[tuple[str, str]] = []
+    keeping = Stack(
+        tmp_path, kafka_port=0, database_port=0, keeps=True, say=lambda part, line: said.append((part, line))
+    )
+    async with keeping as stack:
+        connection = await asyncpg.connect(stack.database)
+        await connection.execute("create table kept as select 7 as n")
+        await connection.close()
+        before = stack.pids
+        for pid in before.values():
+            os.kill(pid, signal.SIGKILL)
+
+        async def again() -> bool:
+            return {part for part, line in lines if line == "serves again"} == {"kafka", "postgres"}
+
+        await until(again, "broker and database were not started again", 60)
+        assert not set(stack.pids.values()) & set(before.values())
+        assert await _fetchval(stack.database, "select n from kept") == 7
+        assert any("ended with -9" in line for part, line in lines if part == "kafka")
+    assert not _left_in(tmp_path), "what was started again is stopped, too"
 
 
 async def test_servers_named_in_the_environment_are_used_and_none_started(

@@ -53,7 +53,7 @@ async def up(
     services = () if no_services else tuple(SERVICES)
     _cancel_once(say)
     try:
-        async with running(folder, services=services, fresh=fresh, clock=chosen, say=say) as system:
+        async with running(folder, services=services, fresh=fresh, clock=chosen, keeps=True, say=say) as system:
             _tell(system, say)
             await asyncio.Event().wait()
     except asyncio.CancelledError:

@@ -28,12 +28,18 @@ from duban_local.postgres import Database
 #: Where the stack lives unless told otherwise: beside the code, out of version control.
 
 
+#: Seconds before a part that ended is started again, and at most between two tries.
+_FIRST, _LONGEST = 1.0, 30.0
+
+
 def silent(part: str, line: str) -> None:
     """Say nothing."""
 
 
 class Stack:
     """The two servers; data stay in ``folder`` from run to run unless ``fresh`` asks for new ones.
+
+    With ``keeps``, a part that ends by itself is started again, for as long as the stack runs.
 
     A port of ``None`` means the one in ``DUBAN_KAFKA_PORT`` or ``DUBAN_DATABASE_PORT``, else the default; 0 a free one.
     ``broker`` and ``server`` are the parts themselves (``None``: one that runs elsewhere), with ``start`` and ``stop``.
@@ -46,10 +52,13 @@ class Stack:
         kafka_port: int | None = None,
         database_port: int | None = None,
         fresh: bool = False,
+        keeps: bool = False,
         say: Say = silent,
     ) -> None:
         self.folder = folder.resolve()
         self._fresh = fresh
+        self._keeps = keeps
+        self._watches: list[asyncio.Task[None]] = []
         self._say = say
         self._lock: TextIOWrapper | None = None
         logs = self.folder / "logs"
@@ -96,9 +105,16 @@ class Stack:
             await self.stop()
             raise
         _write(self._lock, {"pid": os.getpid(), "kafka": self.kafka, "database": self.database})
+        if self._keeps:
+            parts = [part for part in (self.broker, self.server) if part is not None]
+            self._watches = [asyncio.create_task(self._keep(part)) for part in parts]
 
     async def stop(self) -> None:
         """Stop what was started here: the broker, then the database; harmless when nothing runs."""
+        for watch in self._watches:
+            watch.cancel()
+        await asyncio.gather(*self._watches, return_exceptions=True)
+        self._watches = []
         for name, part in (("kafka", self.broker), ("postgres", self.server)):
             if part is not None and part.child is not None:
                 await part.stop()
@@ -114,6 +130,22 @@ class Stack:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    async def _keep(self, part: Broker | Database) -> None:
+        """Start ``part`` again whenever it has ended, and go on trying: a disk that is full may be freed."""
+        pause = _FIRST
+        while part.child is not None:
+            name, code = part.child.name, await part.child.ended()
+            self._say(name, f"ended with {code} ({part.child.last_line()}); starts again in {pause:g} s")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST)
+            try:
+                await part.start()
+            except StackError as error:
+                self._say(name, f"did not start: {error}")
+            else:
+                self._say(name, "serves again")
+                pause = _FIRST
 
     async def _start_broker(self) -> None:
         if self.broker is None:
