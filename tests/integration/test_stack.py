@@ -165,11 +165,12 @@ async def test_a_taken_port_is_named_with_what_moves_it(tmp_path: Path, part: st
 async def test_a_broker_and_a_database_that_end_by_themselves_are_started_again_with_their_data(
     tmp_path: Path,
 ) -> None:
-    said: list[tuple[str, str]] = []
-    keeping = Stack(
-        tmp_path, kafka_port=0, database_port=0, keeps=True, say=lambda part, line: said.append((part, line))
-    )
-    async with keeping as stack:
+    lines: list[tuple[str, str]] = []
+
+    def say(part: str, line: str) -> None:
+        lines.append((part, line))
+
+    async with Stack(tmp_path, kafka_port=0, database_port=0, keeps=True, say=say) as stack:
         connection = await asyncpg.connect(stack.database)
         await connection.execute("create table kept as select 7 as n")
         await connection.close()
