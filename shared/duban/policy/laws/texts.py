@@ -9,6 +9,7 @@ from duban.policy.laws.names import Breach
 from duban.policy.model.ladder import TEXT_FIELDS
 from duban.policy.model.listing import LISTING_FIELDS
 from duban.policy.model.pack import PolicyPack
+from duban.policy.template import overdone
 
 
 def texts_can_be_filled(pack: PolicyPack) -> Iterator[Breach]:
@@ -29,13 +30,16 @@ def _fields(path: str, template: str, known: Mapping[str, object]) -> Iterator[B
     try:
         fields = [field for _, field, _, _ in Formatter().parse(template) if field is not None]
         strange = [field for field in fields if field not in known]
-        if not strange:
+        wide = list(overdone(template))
+        if not strange and not wide:
             template.format(**known)
     except (ValueError, LookupError) as error:
         yield path, f"is no template: {error}"
         return
     for field in strange:
         yield path, f"mentions {{{field}}}; it may mention {', '.join(known)}"
+    for field in wide:
+        yield path, f"formats {field}; a field takes a width of at most two digits, as in {{serial:04d}}"
 
 
 LAWS = (texts_can_be_filled,)

@@ -17,6 +17,7 @@ from duban.calendar import Within
 from duban.moves import Stage
 from duban.policy.model.bulletin_columns import FITTING, USUAL, BulletinKind, Column
 from duban.policy.model.entry import Founded, Frozen, Id, Name, Text
+from duban.policy.template import overdone
 
 
 class IndicatorKind(StrEnum):
@@ -170,10 +171,13 @@ class Bulletin(Founded):
         for template in filter(None, (self.title.en, self.title.zh)):
             try:
                 strange = {name for _, name, _, _ in Formatter().parse(template) if name is not None} - {*TITLE_FIELDS}
+                wide = list(overdone(template))
             except ValueError as error:
                 raise ValueError(f"the title is no template: {error}") from None
             if strange:
                 raise ValueError(f"the title mentions {{{min(strange)}}}; it may mention {', '.join(TITLE_FIELDS)}")
+            if wide:
+                raise ValueError(f"the title formats {wide[0]}; a field takes a width of at most two digits")
         return self
 
     @property
