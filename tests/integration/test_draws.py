@@ -23,7 +23,7 @@ from duban.messages.notices import Tick
 from duban.messages.records import AnyRecord
 from duban.messages.report import Filed
 from duban.moves import Kind, Status
-from duban.policy import loader
+from duban.policy.plain_data import plain_data
 from duban_cli.connection import asking
 from duban_cli.system import System, running
 from duban_console.inspection_draw import SOURCE, command_id, rank
@@ -220,7 +220,7 @@ async def test_a_check_that_the_router_refuses_ends_with_its_code(town: Town, du
 async def test_a_draw_is_opened_under_its_own_pack_and_not_under_a_newer_one(
     town: Town, duban: Run, tmp_path: Path
 ) -> None:
-    pack = yaml.load(SMALL.read_text("utf-8"), loader._UniqueKeys)
+    pack = plain_data(SMALL.read_text("utf-8"))
     pack |= {"version": 2, "draws": [], "duties": [one for one in pack["duties"] if one["id"] != "spot-check"]}
     newer = tmp_path / "small-2.yaml"
     newer.write_text(yaml.safe_dump(pack, allow_unicode=True), "utf-8")

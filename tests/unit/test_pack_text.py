@@ -13,11 +13,12 @@ from pydantic import Field, create_model
 
 from duban.messages.events import KINDS
 from duban.moves import Status
-from duban.policy import PolicyPack, load_pack, loader
+from duban.policy import PolicyPack, load_pack
 from duban.policy.laws import breaches
 from duban.policy.model.entry import Founded, Text
 from duban.policy.model.ladder import RELATIVE
 from duban.policy.model.organisation import TERRITORIAL
+from duban.policy.plain_data import plain_data
 from duban_console.pack_text import Difference, Language, differences, explained
 from duban_console.pack_text.words import EVENTS, ROLES, STATUSES
 
@@ -370,7 +371,7 @@ def test_what_else_a_pack_may_say_is_whole_with_the_example() -> None:
     """Each snippet of the ninth chapter is added to the example, entry by entry, and breaks no law."""
     pack = yaml.safe_load(EXAMPLE.read_text("utf-8"))
     for snippet in re.findall(r"```yaml\n(.*?)```", _guide()[1], re.DOTALL):
-        for section, said in yaml.load(snippet, loader._UniqueKeys).items():
+        for section, said in plain_data(snippet).items():
             pack[section] = [*pack.get(section, []), *said] if isinstance(said, list) else said
         assert not list(breaches(PolicyPack.model_validate(pack))), snippet
     optional = {name for name, field in PolicyPack.model_fields.items() if not field.is_required()}

@@ -13,7 +13,6 @@ from itertools import chain
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
 from pydantic import ConfigDict, ValidationError, model_validator
 
 from duban.duties import Opening
@@ -22,7 +21,7 @@ from duban.messages.commands import COMMANDS, Approve, Command, Withhold
 from duban.messages.envelope import Message, first_fault
 from duban.messages.handle import handle_of
 from duban.messages.report import Frozen, Name, Report, Reporter
-from duban.policy.loader import SAFE
+from duban.policy.plain_data import Unreadable, one_line, plain_data
 from duban_cli.demo.observation import Seen
 from duban_cli.demo.story_entry import (
     Act,
@@ -241,12 +240,12 @@ def load_story(text: str, file: str) -> Story:
         StoryError: naming ``file``, the place and what is wrong there.
     """
     try:
-        story = Story.model_validate(yaml.load(text, Loader=SAFE))  # noqa: S506 a SafeLoader
+        story = Story.model_validate(plain_data(text))
         _ = story.entries
-    except yaml.YAMLError as error:
-        raise StoryError(f"{file}: is no YAML: {error}") from None
-    except ValidationError as error:
-        raise StoryError(f"{file}: {first_fault(error)}") from None
-    except (ValueError, ZoneInfoNotFoundError) as error:
+    except Unreadable as error:
         raise StoryError(f"{file}: {error}") from None
+    except ValidationError as error:
+        raise StoryError(f"{file}: {one_line(first_fault(error))}") from None
+    except (ValueError, ZoneInfoNotFoundError) as error:
+        raise StoryError(f"{file}: {one_line(str(error))}") from None
     return story

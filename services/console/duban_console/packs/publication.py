@@ -8,14 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import yaml
-
 from duban.calendar import CalendarNotice
 from duban.errors import CalendarError, DubanError, PackError
 from duban.io.decode import delivery
 from duban.messages.envelope import Message, Record, derived_id, encode
 from duban.policy import PACKS, PolicyPack, PublishedCalendar, Rules, load_calendar, load_pack
-from duban.policy.loader import SAFE
+from duban.policy.plain_data import MOST_CHARACTERS, Unreadable, plain_data
 from duban_console.kafka.topic_reader import records
 
 if TYPE_CHECKING:
@@ -51,9 +49,10 @@ def load(path: Path) -> Published:
         PackError: naming file, place and the law that is broken.
     """
     try:
-        text = path.read_text("utf-8")
-        shape = yaml.load(text, Loader=SAFE)  # noqa: S506 a SafeLoader
-    except yaml.YAMLError:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MOST_CHARACTERS + 1)
+        shape = plain_data(text)
+    except Unreadable:
         shape = None  # the loader below says where
     except (OSError, UnicodeDecodeError) as error:
         raise PackError(str(path), "", f"cannot be read: {error}") from None

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
-import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from duban.errors import DubanError
 from duban.messages.envelope import Message
 from duban.messages.report import Frozen, Name, Report
+from duban.policy.plain_data import Unreadable, one_line, plain_data
 from duban_intake.domain import submitted, unusable_identity
 
 #: What a column, a constant or a value map may fill.
@@ -97,13 +97,13 @@ def load_mapping(text: str, file: str) -> Mapping:
         MappingError: naming ``file``, the entry and what is wrong with it.
     """
     try:
-        return Mapping.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise MappingError(f"{file}: is no YAML: {error}") from None
+        return Mapping.model_validate(plain_data(text))
+    except Unreadable as error:
+        raise MappingError(f"{file}: {error}") from None
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         path = ".".join(map(str, fault["loc"])) or "(root)"
-        raise MappingError(f"{file}: {path}: {fault['msg'].removeprefix('Value error, ')}") from None
+        raise MappingError(f"{file}: {one_line(path + ': ' + fault['msg'].removeprefix('Value error, '))}") from None
 
 
 def read_reports(
