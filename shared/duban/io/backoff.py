@@ -49,7 +49,7 @@ async def until_stopped(stopping: asyncio.Event, action: Coroutine[object, objec
         await cancelled({acting, stopped})
 
 
-async def cancelled(tasks: Collection[asyncio.Task[Any]], within: float = 3.0) -> None:
+async def cancelled(tasks: Collection[asyncio.Task[Any]], within: float = 2.0) -> None:
     """Cancel ``tasks`` and wait for them; one that does not end ``within`` so many seconds is left behind."""
     unfinished = {task for task in tasks if not task.done()}
     for _ in range(2):  # a client that gives back what it holds may wait for its dependency once more

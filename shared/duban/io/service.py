@@ -198,7 +198,7 @@ async def _begin(
 
 async def _closed(pool: asyncpg.Pool[asyncpg.Record]) -> None:
     try:
-        await asyncio.wait_for(pool.close(), 5.0)
+        await asyncio.wait_for(pool.close(), 2.0)
     except TimeoutError:
         pool.terminate()
 
