@@ -159,6 +159,6 @@ async def _late_proxy(database: str) -> AsyncIterator[str]:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     try:
-        yield urlunsplit(parts._replace(netloc=f"{parts.username}@127.0.0.1:{port}"))
+        yield urlunsplit(parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{port}"))
     finally:
         server.close()

@@ -14,6 +14,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import psutil  # type: ignore[import-untyped]
@@ -186,6 +187,15 @@ async def test_a_broker_and_a_database_that_end_by_themselves_are_started_again_
         assert await _fetchval(stack.database, "select n from kept") == 7
         assert any("ended with -9" in line for part, line in lines if part == "kafka")
     assert not _left_in(tmp_path), "what was started again is stopped, too"
+
+
+async def test_the_database_takes_no_stranger_and_its_password_is_its_owners_alone(stack: Stack) -> None:
+    url = urlsplit(stack.database)
+    for userinfo in ("postgres", "postgres:guessed"):
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await asyncpg.connect(urlunsplit(url._replace(netloc=f"{userinfo}@{url.hostname}:{url.port}")))
+    for name in ("postgres.password", "stack.json"):
+        assert (stack.folder / name).stat().st_mode & 0o077 == 0, name
 
 
 async def test_servers_named_in_the_environment_are_used_and_none_started(

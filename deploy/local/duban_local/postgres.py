@@ -1,4 +1,8 @@
-"""PostgreSQL on this machine, from the binaries of a wheel; on loopback only, where every local user is trusted."""
+"""PostgreSQL on this machine, from the binaries of a wheel; on loopback only, for whoever can read its password.
+
+The password is made with the data and lies beside them, readable by their owner alone: another account of the machine
+reaches the port, and no further.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ import signal
 import stat
 import subprocess
 from pathlib import Path
+from secrets import token_urlsafe
 
 import asyncpg
 
@@ -59,8 +64,12 @@ class Database:
         return self.url_of(SUPERUSER)
 
     def url_of(self, database: str) -> str:
-        """The URL of one database of this server."""
-        return f"postgresql://{SUPERUSER}@{LOOPBACK}:{self.port}/{database}"
+        """The URL of one database of this server, with the password."""
+        return f"postgresql://{SUPERUSER}:{self._password.read_text()}@{LOOPBACK}:{self.port}/{database}"
+
+    @property
+    def _password(self) -> Path:
+        return self.folder.with_suffix(".password")
 
     async def start(self) -> None:
         """Return when connections are served; initialises the folder on first use.
@@ -72,6 +81,11 @@ class Database:
         self._prepare()
         if not (self.folder / "PG_VERSION").exists():
             await self._initialise()
+        elif not self._password.exists():
+            raise StackError(
+                f"the data in {self.folder} are from a version whose database asked for no password, "
+                "which this one cannot read: begin anew with `duban up --fresh`, or keep that folder and use another"
+            )
         settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
         argv: list[str | Path] = [
             self._bin / "postgres",
@@ -100,6 +114,7 @@ class Database:
             self._say("postgres", "ended a server that an earlier run had left")
         if fresh:
             children.wipe(self.folder)
+            self._password.unlink(missing_ok=True)
 
     async def create_database(self, name: str, template: str | None = None) -> str:
         """The URL of the database ``name``, created now, as a copy of ``template`` if given (nobody may be in it)."""
@@ -120,11 +135,19 @@ class Database:
 
     async def _initialise(self) -> None:
         collation = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-        flags = ("--auth=trust", "--no-sync", *collation)
-        argv: list[str | Path] = [self._bin / "initdb", f"--pgdata={self.folder}", f"--username={SUPERUSER}", *flags]
+        # The password is as long as its hash: iterating over it would only cost every connection its time.
+        safe = ("--auth-host=scram-sha-256", "--auth-local=reject", "-c", "scram_iterations=1")
+        given = _written(self._password, token_urlsafe(32), self._account)
+        argv: list[str | Path] = [
+            self._bin / "initdb", f"--pgdata={self.folder}", f"--username={SUPERUSER}", f"--pwfile={given}",
+            "--no-sync", *safe, *collation,
+        ]  # fmt: skip
         child = spawn("initdb", argv, self.log, account=self._account)
         if await child.completed() != 0:
+            given.unlink()
             raise StackError(f"PostgreSQL could not initialise {self.folder}: {child.last_line()}. More in {self.log}")
+        if self._account is not None:
+            os.chown(given, os.geteuid(), os.getegid())  # the server itself needs it no more
 
     async def _served(self, child: Child) -> None:
         async def served() -> bool:
@@ -148,6 +171,16 @@ async def create_database(url: str, name: str, template: str | None = None) -> N
         await connection.execute(f"CREATE DATABASE {_quoted(name)}{copied}")
     finally:
         await connection.close()
+
+
+def _written(place: Path, secret: str, account: pwd.struct_passwd | None) -> Path:
+    """``secret`` in a file that its owner alone may read: ``account``, or whoever we are."""
+    place.unlink(missing_ok=True)
+    place.touch(mode=0o600, exist_ok=False)
+    place.write_text(secret)
+    if account is not None:
+        os.chown(place, account.pw_uid, account.pw_gid)
+    return place
 
 
 def _binaries() -> Path:

@@ -205,6 +205,7 @@ def _claim(folder: Path) -> TextIOWrapper:
     """The folder's lock, which the kernel drops when we die, whatever we die of."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = (folder / "stack.json").open("a+")
+    os.fchmod(lock.fileno(), 0o600)  # the database's password stands in it
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
