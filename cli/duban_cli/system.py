@@ -56,6 +56,10 @@ SERVICES: Final[dict[str, Process]] = {
 }
 
 
+#: Secrets that are one service's own, by how their variables begin: no other process is given them.
+_OWN_SECRETS: Final = {"DUBAN_VAULT_": "gateway", "DUBAN_WEBHOOK_": "escalation"}
+
+
 def deployed_packs() -> list[Path]:
     """The packs and calendars that come with the engine."""
     return sorted([*ROOT.glob("deploy/packs/*.yaml"), *ROOT.glob("deploy/calendars/*.yaml")])
@@ -226,4 +230,5 @@ def _service(name: str, system: System, env: Mapping[str, Mapping[str, str]], *,
     if process.variable:
         system.urls[name] = f"http://{LOOPBACK}:{variables[process.variable]}"
     argv = [sys.executable, "-m", process.module]
-    return Service(name, argv, variables, ready=f"{system.health[name]}/readyz")
+    others = tuple(prefix for prefix, owner in _OWN_SECRETS.items() if owner != name)
+    return Service(name, argv, variables, ready=f"{system.health[name]}/readyz", withheld=others)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from duban_local.children import StackError, free_port, last_line, until
+from duban_local.children import StackError, free_port, last_line, spawn, until
 from duban_local.supervisor import Service, Supervisor
 
 _SERVER = (
@@ -113,3 +113,27 @@ async def _up(log: Path, line: str = "up") -> None:
         return line in last_line(log)
 
     await until(written, f"{line} was not written", within=10)
+
+
+async def test_a_process_is_given_no_secret_of_another(
+    tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DUBAN_VAULT_KEY", "DUBAN_WEBHOOK_SECRET", "DUBAN_LOG_LEVEL"):
+        monkeypatch.setenv(name, "of somebody")
+    telling = "import os; print(sorted(name for name in os.environ if name.startswith('DUBAN_')), flush=True)\n"
+    argv = [sys.executable, "-c", telling + "while True: __import__('time').sleep(1)"]
+    services = [Service("api", argv, withheld=("DUBAN_VAULT_", "DUBAN_WEBHOOK_")), Service("gateway", argv)]
+    async with Supervisor(services, tmp_path, say=said):
+        broker = spawn("broker", argv, tmp_path / "broker.log")
+
+        async def told() -> bool:
+            return all((tmp_path / f"{name}.log").exists() and last_line(tmp_path / f"{name}.log") for name in NAMES)
+
+        await until(told, "they did not say")
+        await broker.end()
+    assert last_line(tmp_path / "api.log") == "['DUBAN_LOG_LEVEL']"
+    assert "DUBAN_VAULT_KEY" in last_line(tmp_path / "gateway.log")
+    assert last_line(tmp_path / "broker.log") == "[]"
+
+
+NAMES = ("api", "gateway", "broker")

@@ -96,10 +96,14 @@ def spawn(
     log: Path,
     *,
     env: Mapping[str, str] | None = None,
+    withheld: Callable[[str], bool] = lambda variable: variable.startswith("DUBAN_"),
     account: pwd.struct_passwd | None = None,
     on_parent_death: signal.Signals = signal.SIGTERM,
 ) -> Child:
     """Start ``argv`` with its output appended to ``log``, as ``account`` if given (only root may).
+
+    It inherits our environment but for the variables that are ``withheld`` from it, by default every setting of
+    Duban's: a broker or a database has no business with the keys of a vault. ``env`` is added to that.
 
     On Linux the kernel sends it ``on_parent_death`` when the *thread* that called this ends, however that came about,
     so call it from a thread that lives as long as the child should. It gets a session of its own: Ctrl-C at the
@@ -113,7 +117,7 @@ def spawn(
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
-            env=None if env is None else {**os.environ, **env},
+            env={**{name: value for name, value in os.environ.items() if not withheld(name)}, **(env or {})},
             start_new_session=True,
             preexec_fn=_tied_to(os.getpid(), on_parent_death),
             **identity,  # type: ignore[call-overload]

@@ -19,12 +19,16 @@ _FIRST, _LONGEST = 1.0, 10.0
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """How one process is run: ``ready`` is a URL that answers 200 when it can work (``None``: as soon as it runs)."""
+    """How one process is run: ``ready`` is a URL that answers 200 when it can work (``None``: as soon as it runs).
+
+    ``withheld``: how the variables of our environment begin that are not for it.
+    """
 
     name: str
     argv: Sequence[str | Path]
     env: Mapping[str, str] = field(default_factory=dict)
     ready: str | None = None
+    withheld: tuple[str, ...] = ()
 
 
 class Supervisor:
@@ -100,7 +104,11 @@ class Supervisor:
         await self.stop()
 
     def _spawn(self, service: Service) -> Child:
-        child = spawn(service.name, service.argv, self._logs / f"{service.name}.log", env=service.env)
+        def withheld(variable: str) -> bool:
+            return variable.startswith(service.withheld)
+
+        log = self._logs / f"{service.name}.log"
+        child = spawn(service.name, service.argv, log, env=service.env, withheld=withheld)
         self._children[service.name] = child
         return child
 
