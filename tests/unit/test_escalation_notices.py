@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from prometheus_client import REGISTRY
 
 from duban.clock import DrivenClock
 from duban.errors import SettingsError, Unavailable
@@ -295,6 +296,23 @@ async def test_a_notice_that_comes_again_is_not_sent_again() -> None:
     for _ in range(2):
         assert await handler(batch(notice(1), notice(2), notice(1))) == []
     assert channel.tried == [notice(1).id, notice(2).id]
+
+
+async def test_what_goes_on_in_the_next_call_is_not_counted_as_repeated() -> None:
+    def repeated() -> float:
+        return REGISTRY.get_sample_value("duban_notices_total", {"outcome": "repeated"}) or 0.0
+
+    handler = handler_of(outlet := Scripted())
+    outlet.away = {notice(2, "office").id}
+    before = repeated()
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            await handler(batch(notice(1), notice(2, "office")))
+    outlet.away = set()
+    await handler(batch(notice(1), notice(2, "office")))
+    assert repeated() == before
+    await handler(batch(notice(1), notice(2, "office")))
+    assert repeated() == before + 2
 
 
 async def test_order_holds_per_recipient_and_a_receiver_that_is_away_loses_nothing() -> None:

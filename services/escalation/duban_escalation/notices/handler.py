@@ -73,6 +73,7 @@ class NoticeHandler:
         self._noting = asyncio.Lock()
         self._delays = delays
         self._rests: dict[str, _Rest] = {}
+        self._under_way: set[str] = set()
         self._unwanted: dict[str, tuple[str, str]] = {}
         self._taken_at = 0.0
 
@@ -87,7 +88,9 @@ class NoticeHandler:
             notices.setdefault(delivered.message.id, delivered)
         await self._note()
         known = await self._deliveries.known([UUID(id_) for id_ in notices])
-        NOTICES.labels("repeated").inc(len(known) + len(batch) - len(notices))
+        if notices.keys() != self._under_way:  # else it is the batch of the last call, which goes on
+            NOTICES.labels("repeated").inc(len(known) + len(batch) - len(notices))
+        self._under_way = set(notices)
         self._unwanted = {id_: why for id_, why in self._unwanted.items() if id_ in notices}
         recipients = {delivered.message.data.recipient for delivered in notices.values()}
         self._rests = {recipient: rest for recipient, rest in self._rests.items() if recipient in recipients}
@@ -101,6 +104,7 @@ class NoticeHandler:
         failures = [outcome for outcome in outcomes if outcome is not None]
         for failure in sorted(failures, key=lambda failure: isinstance(failure, Unavailable)):
             raise failure
+        self._under_way = set()
         return [SetAside(notices[id_], code, reason) for id_, (code, reason) in self._unwanted.items()]
 
     async def _one_recipient(self, recipient: str, queue: Sequence[Message[Notice]], until: float) -> None:
