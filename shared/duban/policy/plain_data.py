@@ -23,7 +23,6 @@ _CHARACTERS_OF_AN_ENTRY: Final = 40
 _SAFE: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LONGEST_PROBLEM: Final = 1_000
 _BOOL: Final = "tag:yaml.org,2002:bool"
-_UNSEEN: Final = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Unreadable(ValueError):
@@ -59,7 +58,8 @@ def plain_data(text: str) -> Any:
 
 def one_line(text: str) -> str:
     """``text`` as one line that a person can read: nothing unseen in it, and no longer than such a line may be."""
-    line = _UNSEEN.sub("�", " ".join(text[: 2 * _LONGEST_PROBLEM].split()))
+    words = " ".join(text[: 2 * _LONGEST_PROBLEM].split())
+    line = "".join(letter if letter.isprintable() else "�" for letter in words)
     return line if len(line) <= _LONGEST_PROBLEM else f"{line[:_LONGEST_PROBLEM]}…"
 
 
