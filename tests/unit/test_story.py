@@ -162,6 +162,8 @@ def test_what_is_routine_is_submitted_unless_it_is_told_apart() -> None:
         ),
         pytest.param({"routine": [{"duties": ["patrol-plan"]}]}, "exactly one of `after` and `at`", id="no time"),
         pytest.param({"timezone": "Asia/Mianyang"}, "Asia/Mianyang", id="no timezone"),
+        pytest.param({"timezone": "A" * 300}, "is no time zone of the IANA list", id="a timezone of any length"),
+        pytest.param({"duties": [{**PATROL, "opens": "0001-01-01"}]}, "lies beyond the calendar", id="before all time"),
     ],
 )
 def test_what_does_not_hang_together_says_where(sections: dict[str, Any], error: str) -> None:
@@ -179,6 +181,16 @@ def test_what_does_not_hang_together_says_where(sections: dict[str, Any], error:
         pytest.param({**DUST, "code": "7K3M"}, "a claim code has 16", id="half a code"),
         pytest.param(with_act(action="progress"), "1: progress at 2022-04-07 10:00:00: note", id="a field is missing"),
         pytest.param(with_act(action="acknowledge", note="x"), "note: Extra inputs", id="a field too many"),
+        pytest.param(
+            with_act(action="hand_back", evidence=[7]), "a list of statements", id="evidence that says nothing"
+        ),
+        pytest.param(with_act(action="hand_back", evidence="x"), "a list of statements", id="evidence that is no list"),
+        pytest.param(with_act(action="acknowledge", plan={"text": "x"}), "say until when", id="a plan without an end"),
+        pytest.param(
+            with_act(action="acknowledge", plan={"due_at": "2022-05-01 10:00", "milestones": [[]]}),
+            "say until when",
+            id="a milestone without an end",
+        ),
         pytest.param({**DUST, "at": "2022-04-06T09:12:00Z"}, "leave the offset out", id="a time with an offset"),
         pytest.param({**DUST, "at": "2022-04-07 09:12"}, "in the order of time", id="acts before the report"),
         pytest.param({**DUST, "at": "2022-04-01 09:12"}, "lies outside the story", id="before the story begins"),

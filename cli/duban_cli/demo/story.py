@@ -156,7 +156,10 @@ class Story(Frozen):
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.timezone)
+        try:
+            return ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{self.timezone} is no time zone of the IANA list, such as Asia/Shanghai") from None
 
     @property
     def begins_at(self) -> datetime:
@@ -246,6 +249,6 @@ def load_story(text: str, file: str) -> Story:
         raise StoryError(f"{file}: {error}") from None
     except ValidationError as error:
         raise StoryError(f"{file}: {one_line(first_fault(error))}") from None
-    except (ValueError, ZoneInfoNotFoundError) as error:
+    except ValueError as error:
         raise StoryError(f"{file}: {one_line(str(error))}") from None
     return story

@@ -57,6 +57,20 @@ class Act(Frozen):
             raise ValueError(f"{self.action} names the `measure` that waits for it")
         return self
 
+    @model_validator(mode="after")
+    def _formed(self) -> Act:
+        """What is rewritten for the command has to have its form; the command checks the rest."""
+        fields = self.model_extra or {}
+        evidence = fields.get("evidence", [])
+        if not isinstance(evidence, list | tuple) or not all(isinstance(statement, str) for statement in evidence):
+            raise ValueError("`evidence` is a list of statements")
+        plan = fields.get("plan", {"due_at": ""})
+        milestones = plan.get("milestones", []) if isinstance(plan, dict) else []
+        parts = [plan, *milestones] if isinstance(milestones, list) else [milestones]
+        if not all(isinstance(part, dict) and "due_at" in part for part in parts):
+            raise ValueError("a `plan` and each of its `milestones` say until when: `due_at`")
+        return self
+
 
 class Expected(Frozen):
     """What must have become of a report when the story ends.
@@ -218,5 +232,8 @@ def _instant(local: object, zone: ZoneInfo) -> datetime:
 
 
 def utc(at: datetime, zone: ZoneInfo) -> datetime:
-    """The instant at which clocks in ``zone`` show ``at``."""
-    return at.replace(tzinfo=zone).astimezone(UTC)
+    """The instant at which clocks in ``zone`` show ``at``; ValueError where there is none."""
+    try:
+        return at.replace(tzinfo=zone).astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{at} lies beyond the calendar") from None
