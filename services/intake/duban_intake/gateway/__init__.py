@@ -9,5 +9,6 @@ owns      the vault: who reported, and the log of who opened it
     batcher    requests that arrive together reach the broker together
     app        the routes of reports; the contact goes into the vault first
     vault_routes  the routes of the vault
+    body_schema  what the document says of a body
     errors     what the vault refuses, as an answer
 """

@@ -19,6 +19,7 @@ from duban.messages.envelope import Message, Record, encode
 from duban.messages.handle import handle_of
 from duban.messages.report import Report
 from duban_intake.domain import Receipt, ReportOutcome, digest, own_problem
+from duban_intake.gateway.body_schema import body_schema
 from duban_intake.gateway.errors import answer_refusals, reached
 from duban_intake.gateway.request import JSON, STRUCTURED, Handed, Submission, read
 from duban_intake.gateway.vault_routes import add_custody
@@ -82,7 +83,7 @@ _BODIES: Final = {
         "description": "Plain JSON; or a CloudEvent, in binary mode with `ce-` headers or structured, whose data is "
         "the report without `id`, `source` and `time`",
         "content": {
-            JSON: {"schema": Submission.model_json_schema(), "example": EXAMPLE},
+            JSON: {"schema": body_schema(Submission), "example": EXAMPLE},
             STRUCTURED: {"schema": {"type": "object"}},
         },
     }

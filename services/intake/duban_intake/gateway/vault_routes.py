@@ -17,6 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from duban.errors import Fault
 from duban.io.faults import Faulty, only_json
 from duban_intake.domain import MOST_CHARACTERS
+from duban_intake.gateway.body_schema import body_schema
 from duban_intake.gateway.errors import reached
 from duban_intake.gateway.request import JSON, malformed
 from duban_intake.vault.chain import Audit, Line
@@ -157,7 +158,7 @@ def add_custody(app: FastAPI, vault: Vault) -> None:
 
 def _described(body: type[BaseModel]) -> Mapping[str, Any]:
     """What the documentation says of a route that reads ``body``."""
-    content = {"content": {JSON: {"schema": body.model_json_schema()}}, "required": True}
+    content = {"content": {JSON: {"schema": body_schema(body)}}, "required": True}
     return {"responses": _ANSWERS, "tags": ["vault"], "openapi_extra": {"requestBody": content}}
 
 

@@ -1,0 +1,101 @@
+"""The gateway and the API keep what their OpenAPI documents promise, whatever they are asked.
+
+Every operation is asked some dozen things made from its own document, sensible and not; its answers are held against
+the document too.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from typing import Any, Final
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import (
+    content_type_conformance,
+    not_a_server_error,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from schemathesis.core.result import Ok
+from schemathesis.schemas import BaseSchema
+
+from duban_cli.system import System, running
+from tests.given import ROOT, SMALL
+
+CHECKS: Final = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+#: The same questions each time: a fault that is found is found again.
+ASKING: Final = settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(scope="module")
+async def system() -> AsyncIterator[System]:
+    packs = [SMALL, ROOT / "deploy/calendars/cn.yaml"]
+    vault = {"DUBAN_VAULT_KEY": b64encode(bytes(32)).decode(), "DUBAN_VAULT_CUSTODIANS": "an,bo"}
+    services = ["router", "intake", "gateway", "api"]
+    async with running(services=services, publish=packs, env={"gateway": vault}) as system:
+        yield system
+
+
+@pytest.fixture(params=["gateway", "api"])
+def document(system: System, request: pytest.FixtureRequest) -> BaseSchema:
+    return schemathesis.openapi.from_url(f"{system.urls[request.param]}/openapi.json")
+
+
+def test_every_reference_leads_somewhere(document: BaseSchema) -> None:
+    references = list(referred(document.raw_schema))
+    assert len(references) > 20
+    lost = []
+    for reference in references:
+        place: Any = document.raw_schema
+        for step in reference.removeprefix("#/").split("/"):
+            place = place.get(step, {})
+        if not place:
+            lost.append(reference)
+    assert lost == []
+
+
+def referred(part: Any) -> Iterator[str]:
+    """Every ``$ref`` in a part of a document."""
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        part = list(part.values())
+    if isinstance(part, list):
+        for inner in part:
+            yield from referred(inner)
+
+
+@pytest.mark.parametrize("mode", GenerationMode, ids=lambda mode: mode.value)
+def test_every_operation_answers_as_its_document_says(document: BaseSchema, mode: GenerationMode) -> None:
+    asked = []
+    for result in document.get_all_operations():
+        assert isinstance(result, Ok)
+        operation = result.ok()
+
+        @ASKING
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def keeps_its_word(case: Any) -> None:
+            asked.append(case.operation.label)
+            case.call_and_validate(checks=CHECKS, timeout=20)
+
+        with suppress(Unsatisfiable):  # nothing that could be asked of this one is against its document
+            keeps_its_word()
+    assert len(set(asked)) > 5
