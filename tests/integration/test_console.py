@@ -18,6 +18,7 @@ import pytest
 from duban.io.publisher import Publisher
 from duban.messages import commands as do
 from duban.messages.envelope import Message, Record, encode
+from duban.messages.events import GENESIS, chained
 from duban.messages.report import Filed, Report
 from duban_cli.system import System, running
 from duban_console.kafka.topic_reader import records
@@ -277,6 +278,41 @@ class TestProblems:
         assert (broken["verified"], broken["first_broken_version"]) == (False, 2)
         shown = await duban("problem", "show", problem_id, "--json", code=1)
         assert json.loads(shown.stdout)["first_broken_version"] == 2
+
+
+class TestAudit:
+    async def test_history_written_anew_with_the_rights_of_the_database_is_found(
+        self, given: Given, duban: Run, tmp_path: Path
+    ) -> None:
+        """Every hash is computed anew, and the chain is whole: the topic and the heads noted before tell."""
+        problem_id = await given.registered()
+        await given.act(problem_id, ACKNOWLEDGE)
+        noted = tmp_path / "heads.jsonl"
+        noted.write_text((await duban("ledger", "heads")).stdout)
+        before = {str(one["record"]) for one in map(json.loads, noted.read_text().splitlines())}
+        assert str(problem_id) in before
+        connection = await asyncpg.connect(given.database)
+        rows = await connection.fetch(
+            "select version, body from router.events where problem_id = $1 order by version", problem_id
+        )
+        head = GENESIS
+        for row in rows:
+            body = row["body"].replace("Black water", "Clear water")
+            hash_ = chained(head, body.encode())
+            await connection.execute(
+                "update router.events set body = $3, previous = $4, hash = $5 where problem_id = $1 and version = $2",
+                problem_id, row["version"], body, head, hash_,
+            )  # fmt: skip
+            head = hash_
+        await connection.execute("update router.records set head = $2 where id = $1", problem_id, head)
+        await connection.close()
+        assert (await given.get(f"/v1/problems/{problem_id}/history")).json()["verified"], "the chain alone is whole"
+        by_topic = await duban("ledger", "verify", "--json", code=1)
+        assert {"record": str(problem_id), "version": 1, "what": "is another than the topic has"} in lines(by_topic)
+        by_file = await duban("ledger", "verify", "--no-topic", "--against", noted, "--json", code=1)
+        assert {"record": str(problem_id), "version": 3, "what": f"is another than {noted} has"} in lines(by_file)
+        noted.write_text("no head")
+        assert "line 1" in (await duban("ledger", "verify", "--against", noted, code=2)).stderr
 
 
 class TestCommand:
