@@ -20,8 +20,10 @@ from typer.testing import CliRunner
 
 from duban.errors import DubanError
 from duban.policy import load_calendar, load_pack
+from duban.policy.plain_data import MOST_CHARACTERS
 from duban_cli import app
 from duban_cli.demo.story import load_story
+from duban_cli.yaml_file import read_yaml
 from duban_intake.channels.csv_file import load_mapping
 from tests.given import ROOT, SMALL
 
@@ -102,3 +104,9 @@ def test_lint_says_so_and_ends_with_1(tmp_path: Path, content: bytes, error: str
     assert result.exit_code == 1
     [line] = [json.loads(line) for line in result.stdout.splitlines()]
     assert f"{line['path'] or '(root)'}: {line['law']}".startswith(error)
+
+
+def test_a_file_without_an_end_is_read_no_further_than_it_may_be_long() -> None:
+    assert len(read_yaml(Path("/dev/zero"))) == MOST_CHARACTERS + 1
+    result = CliRunner().invoke(app, ["pack", "lint", "/dev/zero", "--json"])
+    assert "has more than 2000000 characters" in result.stdout

@@ -24,6 +24,7 @@ from duban.messages.envelope import Message, decode, encode, first_fault
 from duban.messages.report import Report
 from duban_cli.connection import present, publishing, settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
+from duban_cli.yaml_file import read_yaml
 from duban_intake.channels.csv_file import BadRow, load_mapping, read_reports
 from duban_intake.domain import own_problem, submitted, unusable_identity
 
@@ -50,7 +51,7 @@ async def import_(
     Example: duban report import requests.csv --mapping deploy/demo/boston-mapping.yaml
     """
     known = settings() if not dry_run else None
-    rules = load_mapping(mapping.read_text("utf-8"), str(mapping))
+    rules = load_mapping(read_yaml(mapping), str(mapping))
     sent = bad = 0
     async with publishing(known) if known else nullcontext() as publisher:
         at = await present(known) if known else datetime.now(UTC)

@@ -30,6 +30,7 @@ from duban_cli.simulation.replay import replay as replayed
 from duban_cli.simulation.sources import Act, ClosingColumns, identities, json_reports, read_acts
 from duban_cli.simulation.tables import show, show_comparison
 from duban_cli.simulation.timeline import Timeline
+from duban_cli.yaml_file import read_yaml
 from duban_console.packs import publication as packs
 from duban_intake.channels.csv_file import BadRow, Mapping, load_mapping, read_reports
 
@@ -192,7 +193,7 @@ def _columns(reports: Path, mapping: Path | None, closed_column: str | None) -> 
     if reports.suffix.lower() == ".csv":
         if mapping is None:
             fail(ExitCode.USAGE, f"{reports} is CSV: name with --mapping the file that says which column means what")
-        return load_mapping(mapping.read_text("utf-8"), str(mapping))
+        return load_mapping(read_yaml(mapping), str(mapping))
     if mapping is not None or closed_column is not None:
         fail(ExitCode.USAGE, f"--mapping and --closed-column are for CSV, and {reports} is taken for JSON lines")
     return None

@@ -17,6 +17,7 @@ from duban_cli.demo.player import Scene
 from duban_cli.demo.rehearsal import Rehearsal, opened_in, rehearse, stops
 from duban_cli.demo.story import Acted, Entry, Story, StoryError, load_story
 from duban_cli.demo.story_entry import Act, DutyTold, Ended, Routine, utc
+from duban_cli.yaml_file import read_yaml
 from duban_console.packs import publication as packs
 from duban_local import ROOT
 
@@ -72,7 +73,7 @@ def load(story_file: Path, pack_file: Path | None = None, calendar_file: Path | 
         PackError: a pack or calendar that breaks a law.
     """
     try:
-        text = story_file.read_text("utf-8")
+        text = read_yaml(story_file)
     except (OSError, UnicodeDecodeError) as error:
         raise StoryError(f"{story_file}: cannot be read: {error}") from None
     story = load_story(text, story_file.name)
