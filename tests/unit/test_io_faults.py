@@ -68,6 +68,7 @@ JSON = {"content-type": "application/json"}
         ("POST", "/typed", {"json": {"a": "b"}}, 400, "invalid", "int_parsing:a"),
         ("POST", "/typed", {"json": []}, 400, "invalid", None),
         ("POST", "/typed", {"content": b"{", "headers": JSON}, 400, "not_json", None),
+        ("POST", "/typed", {"content": b'{"\xff": 1}', "headers": JSON}, 400, "not_json", None),
         ("POST", "/typed", {"data": {"a": "1"}}, 415, "unsupported_type", "content-type"),
         ("POST", "/typed", {"content": b"{}"}, 415, "unsupported_type", "content-type"),
         ("POST", "/typed", {"content": b"{", "headers": {"content-type": "text/plain"}}, 415, "unsupported_type",

@@ -90,6 +90,7 @@ def read(reply: bytes) -> tuple[int, str]:
     head, _, body = reply.partition(b"\r\n\r\n")
     assert b"content-type: application/json" in head.lower()
     assert b"connection: close" in head.lower()
+    assert len(head.splitlines()[0].split()) > 2  # the reason stands beside the status
     fault = json.loads(body)["error"]
     assert fault["message"]
     return int(head.split()[1]), fault["code"]

@@ -23,6 +23,7 @@ _log = structlog.get_logger(__name__)
 _JSON: Final = "application/json"
 #: As long as a service of ours waits at most before it tries a dependency again.
 _RETRY: Final = {"Retry-After": "5"}
+_UNREADABLE: Final = "the body is no JSON that can be read: it nests too deep, is no UTF-8, or has too long a number"
 _ROUTED: Final = {404: "unknown_path", 405: "wrong_method"}
 
 #: From pydantic's name of a fault and the place in the body to the field as its sender wrote it.
@@ -71,6 +72,8 @@ def answer_faults(app: FastAPI, most: int, field_of: FieldOf = lambda _, place: 
     async def routed(_: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == 413:
             return _too_large(most)
+        if error.status_code == 400:  # FastAPI's, of a body that the reader of JSON gave up on
+            return answer(400, "not_json", _UNREADABLE)
         code = _ROUTED.get(error.status_code, "invalid")
         return answer(error.status_code, code, f"{error.detail}; the paths stand in /docs", headers=error.headers)
 

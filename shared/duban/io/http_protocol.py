@@ -7,6 +7,7 @@ its memory and its files for good.
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Final
 
 import h11
@@ -76,9 +77,10 @@ class _Timed(H11Protocol):
         """Answer where no answer has begun, and hang up; the route that waits for the rest of the body is told."""
         if self.conn.our_state in _UNANSWERED:
             headers = [*reply.raw_headers, (b"connection", b"close")]
+            reason = HTTPStatus(reply.status_code).phrase.encode()
             bodiless = self.conn.their_state is h11.SEND_BODY and self.scope["method"] == "HEAD"
             for event in (
-                h11.Response(status_code=reply.status_code, headers=headers),
+                h11.Response(status_code=reply.status_code, headers=headers, reason=reason),
                 h11.Data(data=b"" if bodiless else bytes(reply.body)),
                 h11.EndOfMessage(),
             ):
