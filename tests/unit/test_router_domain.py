@@ -10,9 +10,10 @@ import pytest
 from duban.calendar import Within
 from duban.messages import commands as do
 from duban.messages.report import Evidence
-from duban.moves import MOVES, OF_OTHERS, OPEN, Stage, Status
+from duban.moves import MOVES, OF_OTHERS, OPEN, Kind, Stage, Status
 from duban.refusal import Refusal
 from duban_router.domain.decision import PERMITTED, Decided
+from duban_router.domain.kinds import FITTING
 from tests.given import CODE, Case, report
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city
@@ -352,3 +353,20 @@ def test_a_plan_for_a_day_that_nobody_can_count_to_is_refused_with_the_reason(du
 def test_a_duty_of_before_the_calendar_is_refused_with_the_reason(case: Case) -> None:
     outcome = case.act(do.Open, do.ENGINE, duty="daily-report", unit="north", opens_at="0001-01-01T00:00:00+14:00")
     assert refused(outcome) == "outside_calendar"
+
+
+def test_every_action_fits_some_kind_of_record_and_no_other_command_does() -> None:
+    assert frozenset[type[do.Command]]().union(*FITTING.values()) == set(get_args(do.Action))
+    assert FITTING.keys() == {*Kind}
+
+
+def test_a_duty_takes_no_action_that_is_of_problems_alone(case: Case) -> None:
+    opens = {"duty": "daily-report", "unit": "north", "opens_at": NOW}
+    assert isinstance(case.act(do.Open, do.ENGINE, **opens), Decided)
+    for command in FITTING[Kind.PROBLEM] - FITTING[Kind.DUTY] - {do.Attach}:
+        outcome = case.act(command, "office", **{"reason": "r", **DETAILS.get(command, {})})
+        assert refused(outcome) == "is_a_duty", command
+    assert isinstance(case.act(do.Progress, "north", note="half done"), Decided)
+    assert isinstance(case.act(do.Reject, "office", reason="the day is a holiday of the town"), Decided)
+    assert isinstance(case.act(do.Reopen, "office", reason="it is none"), Decided)
+    assert case.duty.status is Status.UNDERWAY
