@@ -131,3 +131,21 @@ async def test_an_entry_on_a_list_is_found_by_its_subject(postgres_ledger: Ledge
         ("SV-2022-0001", None),
         ("blacklist/SV-2022-0001/4", "绵阳示例电镀有限公司"),
     ]
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize(
+    "sql",
+    ["update router.events set body = ''", "delete from router.events where version = 2", "truncate router.events"],
+)
+async def test_the_database_refuses_to_change_what_has_happened(
+    postgres_ledger: Ledger, database: str, sql: str
+) -> None:
+    await Member(postgres_ledger)(registers("one"))
+    connection = await asyncpg.connect(database)
+    try:
+        with pytest.raises(asyncpg.RaiseError, match="of events is refused: what stands there stands for ever"):
+            await connection.execute(sql)
+    finally:
+        await connection.close()
+    assert len(await postgres_ledger.history(derived_id("one"))) == 2
