@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from duban.messages import changes as c
 from duban.messages.records import (
@@ -196,8 +196,20 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
             return dict(_TAKEN_UP_AGAIN)
         case c.Rebounded():
             return {**_TAKEN_UP_AGAIN, "deadlines": (), "raised": problem.raised + change.raised}
-        case _:
+        case (
+            c.Registered() | c.Rejected() | c.Acknowledged() | c.Reviewed() | c.Progressed() | c.Paused() | c.Verified()
+            | c.StruckOff() | c.LookedBack()
+        ):  # fmt: skip
             return {}
+        case c.Reminded() | c.Escalated() | c.Measured() | c.Approved() | c.Withheld() | c.Recomputed():
+            return _of_ladder(problem, event)
+        case (
+            c.Opened() | c.Noticed() | c.Listed() | c.Appealed() | c.AppealUpheld() | c.AppealDismissed() | c.Exited()
+            | c.Expired() | c.RewardOwed() | c.Awarded() | c.Declined() | c.Collected()
+        ):  # fmt: skip
+            return {}  # these happen to the other kinds
+        case _:
+            assert_never(change)
 
 
 #: What binds nobody any more once the work begins anew: the dates of the old plan.
