@@ -352,6 +352,19 @@ async def test_what_one_recipient_is_sent_is_noted_while_the_receiver_hangs_for_
     assert channel.tried == [notice(9).id]
 
 
+async def test_answers_that_come_fast_are_noted_together() -> None:
+    noted: list[int] = []
+
+    class Counted(MemoryDeliveries):
+        async def record(self, outcomes: Mapping[UUID, NoticeOutcome]) -> None:
+            await super().record(outcomes)
+            noted.append(len(outcomes))
+
+    assert await handler_of(Scripted(), Counted())(batch(*map(notice, range(200)))) == []
+    assert sum(noted) == 200
+    assert len(noted) < 20
+
+
 async def test_a_call_that_has_lasted_long_enough_begins_no_more_and_the_next_one_goes_on() -> None:
     handler = handler_of(channel := Scripted(), deliveries := MemoryDeliveries(), seconds=0.0)
     with pytest.raises(Unavailable, match="under way"):

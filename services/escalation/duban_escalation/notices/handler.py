@@ -21,6 +21,8 @@ from duban_escalation.notices.webhook import NoticeRefused, PutOff
 
 #: A receiver may ask for more time than our own back-off gives it, but not for any.
 _LONGEST_ASKED: Final = 300.0
+#: Seconds of answers that are noted together: a transaction for each costs more than the notice.
+_NOTED_TOGETHER: Final = 0.1
 
 
 class Deliveries(Protocol):
@@ -48,11 +50,11 @@ class _Rest:
 class NoticeHandler:
     """Sends notices through ``outlet``: at most ``concurrency`` at once, one after another to the same recipient.
 
-    Each is noted as gone as soon as it was answered, so a batch that comes again sends only what has not gone. A
-    recipient whose notice is put off rests for the next of its ``delays`` while the others go on. A call begins no
-    notice once it has lasted ``seconds``: the rest of the batch waits for the next call, so that the group hears of the
-    member in between. When a single recipient is put off for longer than ``patience``, while others are taken, what
-    there is for it is set aside, each notice after one more try.
+    Each is noted as gone a tenth of a second after its answer at most, so a batch that comes again, after a kill too,
+    sends next to nothing that has gone. A recipient whose notice is put off rests for the next of its ``delays`` while
+    the others go on. A call begins no notice once it has lasted ``seconds``: the rest of the batch waits for the next
+    call, so that the group hears of the member in between. When a single recipient is put off for longer than
+    ``patience``, while others are taken, what there is for it is set aside, each notice after one more try.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class NoticeHandler:
         self._patience = patience
         self._gone: dict[UUID, NoticeOutcome] = {}
         self._noting = asyncio.Lock()
+        self._noted_at = 0.0
         self._delays = delays
         self._rests: dict[str, _Rest] = {}
         self._under_way: set[str] = set()
@@ -109,14 +112,18 @@ class NoticeHandler:
 
     async def _one_recipient(self, recipient: str, queue: Sequence[Message[Notice]], until: float) -> None:
         """Send ``queue`` in order, as far as the receiver takes it and the time goes."""
-        for notice in queue:
-            async with self._free:
-                now, rest = self._now(), self._rests.get(recipient)
-                if rest is not None and now < rest.until:
-                    raise Unavailable(f"the receiver put off a notice to {recipient}; it is asked again later")
-                if now >= until:
-                    raise Unavailable(f"notices to {recipient} are under way")
-                await self._send(notice)
+        try:
+            for notice in queue:
+                async with self._free:
+                    now, rest = self._now(), self._rests.get(recipient)
+                    if rest is not None and now < rest.until:
+                        raise Unavailable(f"the receiver put off a notice to {recipient}; it is asked again later")
+                    if now >= until:
+                        raise Unavailable(f"notices to {recipient} are under way")
+                    await self._send(notice)
+                if self._now() - self._noted_at >= _NOTED_TOGETHER:
+                    await self._note()
+        finally:
             await self._note()
 
     async def _send(self, notice: Message[Notice]) -> None:
@@ -165,6 +172,7 @@ class NoticeHandler:
                 await self._deliveries.record(gone)
                 for id_ in gone:
                     del self._gone[id_]
+            self._noted_at = self._now()
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
