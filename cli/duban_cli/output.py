@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from duban.clock import within_range
 from duban.errors import DubanError
 from duban.io.availability import is_unavailable
 
@@ -131,4 +132,7 @@ def instant_in(option: str, text: str) -> datetime:
         fail(ExitCode.USAGE, f"{option}: {text} is no instant; write it as 2026-07-01T09:00+08:00")
     if instant.tzinfo is None:
         fail(ExitCode.USAGE, f"{option}: {text} says no offset; write it as {text}+08:00")
-    return instant
+    try:
+        return within_range(instant)
+    except ValueError as error:
+        fail(ExitCode.USAGE, f"{option}: {text} {error}")

@@ -6,7 +6,23 @@ A service asks its clock two things only: what time it is now, and at what insta
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
+
+#: What a person or a producer may name lies from the first on, and before the second: there calendars, zones and
+#: databases can all count.
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def within_range(at: datetime) -> datetime:
+    """``at``, which is aware.
+
+    Raises:
+        ValueError: it lies outside the years 1900 to 2199.
+    """
+    if not EARLIEST <= at < LATEST:
+        raise ValueError("is an instant outside the years 1900 to 2199; check the year")
+    return at
 
 
 class Clock(Protocol):

@@ -30,6 +30,7 @@ from duban_intake.domain import own_problem, submitted, unusable_identity
 
 SOURCE: Final = "duban/cli"
 _BATCH: Final = 500
+_LONGEST_LINE: Final = 1_000_000
 #: Replaced by the instant of sending.
 _UNSTATED: Final = datetime.fromtimestamp(0, UTC)
 
@@ -57,7 +58,7 @@ async def import_(
         at = await present(known) if known else datetime.now(UTC)
         with file.open("rb") as raw, TextIOWrapper(raw, "utf-8-sig", newline="") as rows, _bar(file) as bar:
             task = bar.add_task(file.name, total=file.stat().st_size, sent=0, bad=0)
-            for some in _some(read_reports(rows, rules, at), _BATCH):
+            for some in _some(read_reports(_lines(rows, file), rules, at), _BATCH):
                 good = [message for message in some if not isinstance(message, BadRow)]
                 for fault in some:
                     if isinstance(fault, BadRow):
@@ -76,6 +77,16 @@ async def import_(
 def _bar(file: Path) -> Progress:
     words = TextColumn("{task.fields[sent]} good, {task.fields[bad]} bad")
     return Progress(TextColumn("{task.description}"), BarColumn(), words, console=err(), transient=True)
+
+
+def _lines(rows: TextIOWrapper, file: Path) -> Iterator[str]:
+    """The lines of ``rows``, none read further than it may be long; ends the command at one that is longer."""
+    number = 0
+    while line := rows.readline(_LONGEST_LINE + 1):
+        number += 1
+        if len(line) > _LONGEST_LINE:
+            fail(ExitCode.FAILURE, f"{file}:{number}: has more than {_LONGEST_LINE} characters; is it a CSV file?")
+        yield line
 
 
 def _some(rows: Iterator[Message[Report] | BadRow], most: int) -> Iterator[list[Message[Report] | BadRow]]:

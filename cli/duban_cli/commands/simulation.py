@@ -15,6 +15,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from duban.clock import within_range
 from duban.errors import PackError
 from duban.messages.envelope import Message
 from duban.messages.report import Report
@@ -185,7 +186,10 @@ def _instant(text: str | None, zone: ZoneInfo) -> datetime | None:
         fail(
             ExitCode.USAGE, f"--until: {text} is neither a date nor an instant, such as 2024-07-01 or 2024-07-01T09:00"
         )
-    return read if read.tzinfo else read.replace(tzinfo=zone)
+    try:
+        return within_range(read if read.tzinfo else read.replace(tzinfo=zone))
+    except ValueError as error:
+        fail(ExitCode.USAGE, f"--until: {text} {error}")
 
 
 def _columns(reports: Path, mapping: Path | None, closed_column: str | None) -> Mapping | None:

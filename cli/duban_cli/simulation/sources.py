@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from pydantic import ValidationError
 
+from duban.clock import within_range
 from duban.errors import DubanError, Undecodable
 from duban.messages import commands as do
 from duban.messages.envelope import Message, decode, first_fault
@@ -134,7 +135,7 @@ def _value(cell: str) -> Any:
 
 def _instant(text: str, zone: ZoneInfo) -> datetime:
     read = datetime.fromisoformat(text)
-    return read if read.tzinfo else read.replace(tzinfo=zone)
+    return within_range(read if read.tzinfo else read.replace(tzinfo=zone))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from duban.clock import within_range
 from duban.errors import Unavailable
 from duban.io.availability import is_unavailable
 from duban.messages.envelope import derived_id
@@ -245,6 +246,6 @@ def _decoded(cursor: str) -> tuple[datetime, UUID]:
         instant = datetime.fromisoformat(at)
         if instant.tzinfo is None:
             raise ValueError("a cursor carries an aware instant")
-        return instant, UUID(problem_id)
+        return within_range(instant), UUID(problem_id)
     except ValueError:
         raise BadCursor("the cursor is none that a page has given out; begin again without one") from None

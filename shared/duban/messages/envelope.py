@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha1
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from duban.clock import within_range
 from duban.errors import Undecodable
 
 #: Every id in the system is derived from its cause inside this namespace.
@@ -89,7 +90,9 @@ class Record:
 
 _JSON = b"application/json"
 _STRUCTURED = b"application/cloudevents+json"
-_TIME = TypeAdapter(AwareDatetime)
+#: An instant that somebody names.
+Instant = Annotated[AwareDatetime, AfterValidator(within_range)]
+_TIME = TypeAdapter(Instant)
 #: The attributes that a message is read from, with their headers; others are nobody's concern here.
 _HEADERS = tuple(
     (name, f"ce_{name}")

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from duban.messages.envelope import Payload
+from duban.messages.envelope import Instant, Payload
 
 #: Names that travel as keys and labels: units, categories, areas, channels, jurisdictions.
 Name = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\s@\x00-\x1f][^\x00-\x1f]*$")]
@@ -66,7 +66,7 @@ class Report(Payload):
     area: Name | None = None
     location: Location | None = None
     enterprise: Name | None = None
-    observed_at: AwareDatetime | None = None
+    observed_at: Instant | None = None
     reporter: Reporter = Reporter()
     evidence: tuple[Evidence, ...] = Field(default=(), max_length=50)
     attributes: dict[Name, Prose] = Field(default_factory=dict, max_length=50)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from duban.clock import within_range
 from duban.policy.model.assessment import Period
 
 
@@ -51,8 +52,9 @@ def as_of(text: str, zone: ZoneInfo) -> datetime:
         if local.tzinfo is not None:
             raise ValueError(f"{text}: leave the offset out, the time is that of {zone.key}") from None
     else:
+        within_range(datetime.combine(day, time(), zone))
         local = datetime.combine(day + timedelta(days=1), time())
-    return local.replace(tzinfo=zone).astimezone(UTC)
+    return within_range(local.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def stretch_of(period: Period, until_at: datetime, zone: ZoneInfo) -> Stretch:

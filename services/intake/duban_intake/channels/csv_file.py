@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from duban.clock import within_range
 from duban.errors import DubanError
 from duban.messages.envelope import Message
 from duban.messages.report import Frozen, Name, Report
@@ -134,7 +135,9 @@ def _check_columns(present: Iterable[str], mapping: Mapping) -> None:
     there = set(present)
     for column in (mapping.id, *mapping.columns.values(), *mapping.attributes):
         if column not in there:
-            raise MappingError(f"the file has no column {column}; it has: {', '.join(present) or 'no header'}")
+            raise MappingError(
+                one_line(f"the file has no column {column}; it has: {', '.join(present) or 'no header'}")
+            )
 
 
 def _read_row(row: dict[str, str | None], line: int, mapping: Mapping, at: datetime | None) -> Message[Report] | BadRow:
@@ -187,7 +190,10 @@ def _instant(text: str, instants: Instants, mapping: Mapping) -> datetime:
             _column("observed_at", mapping), f"{text} is not of the form {instants.format}; correct it"
         ) from None
     local = read if read.tzinfo else read.replace(tzinfo=ZoneInfo(instants.timezone))
-    return local.astimezone(UTC)
+    try:
+        return within_range(local).astimezone(UTC)
+    except ValueError as error:
+        raise BrokenCell(_column("observed_at", mapping), f"{text} {error}") from None
 
 
 def _column(field: str, mapping: Mapping) -> str:

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Final, Self, TypeAlias
 from urllib.parse import unquote
 
 import orjson
-from pydantic import AwareDatetime, Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 
 from duban.errors import Fault, Undecodable
-from duban.messages.envelope import Message, decode
+from duban.messages.envelope import Instant, Message, decode
 from duban.messages.report import Report
 from duban_intake.domain import MOST_CHARACTERS, submitted, unusable_identity
 from duban_intake.vault.contact import Contact
@@ -69,7 +69,7 @@ class Submission(Confided):
 
     source: _Identity = Field(description="Who sends: a name or URI that no other producer uses")
     id: _Identity = Field(description="The report's id at its source; the same id sent again is the same report")
-    time: AwareDatetime | None = Field(None, description="When the source sent it; it counts from when it is accepted")
+    time: Instant | None = Field(None, description="When the source sent it; it counts from when it is accepted")
 
 
 #: Source, id, the time that was stated, and the report with what was confided.
