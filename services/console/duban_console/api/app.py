@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Path
 from fastapi.responses import JSONResponse
 
 from duban.clock import Clock
@@ -20,6 +20,9 @@ from duban_console.api.routes.rewards import serve_rewards
 from duban_console.ledger import LedgerReader
 
 _FAULTS: Final[dict[int | str, dict[str, Any]]] = {**FAULTS, 404: {"model": Faulty}, 409: {"model": Faulty}}
+
+
+_CommandId = Annotated[str, Path(alias="id")]
 
 
 def create_app(ledger: LedgerReader, publisher: Publisher, clock: Clock, library: Library, max_body: int) -> FastAPI:
@@ -40,13 +43,13 @@ def create_app(ledger: LedgerReader, publisher: Publisher, clock: Clock, library
 
 
 def _commands(app: FastAPI, ledger: LedgerReader) -> None:
-    @app.get("/v1/commands/{id_}", response_model=Decision, tags=["commands"])
-    async def own_command(id_: str) -> JSONResponse:
+    @app.get("/v1/commands/{id}", response_model=Decision, tags=["commands"])
+    async def own_command(id_: _CommandId) -> JSONResponse:
         """What came of a command that this API sent."""
         return await looked_up(SOURCE, id_)
 
-    @app.get("/v1/commands/{source:path}/{id_}", response_model=Decision, tags=["commands"])
-    async def command(source: str, id_: str) -> JSONResponse:
+    @app.get("/v1/commands/{source:path}/{id}", response_model=Decision, tags=["commands"])
+    async def command(source: str, id_: _CommandId) -> JSONResponse:
         """What came of a command, whoever sent it; 200 also for a refusal, which is an outcome like any other."""
         return await looked_up(source, id_)
 

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import Body, FastAPI, Query
+from fastapi import Body, FastAPI, Path, Query
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
@@ -55,6 +55,7 @@ _NAMES: Final = {
 }
 _TEXTS: Final = ("jurisdiction", "channel", "enterprise", "sponsor")
 
+RecordId = Annotated[UUID, Path(alias="id")]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Overdue = Annotated[bool, Query(description="Only open ones with a time limit that has passed")]
 
@@ -158,13 +159,13 @@ def _one(app: FastAPI, kind: Kind, ledger: LedgerReader) -> None:
     path = PATHS[kind]
     tags: list[str | Enum] = [path.rpartition("/")[2]]
 
-    @app.get(f"{path}/{{id_}}", response_model=_MODELS[kind], tags=tags, name=kind.value)
-    async def one(id_: UUID) -> JSONResponse:
+    @app.get(f"{path}/{{id}}", response_model=_MODELS[kind], tags=tags, name=kind.value)
+    async def one(id_: RecordId) -> JSONResponse:
         """The record as it stands after its latest event, with what is due."""
         return JSONResponse(as_json(await _found(ledger, kind, id_)))
 
-    @app.get(f"{path}/{{id_}}/history", response_model=HistoryTold, tags=tags, name=f"{kind}_history")
-    async def history(id_: UUID) -> JSONResponse:
+    @app.get(f"{path}/{{id}}/history", response_model=HistoryTold, tags=tags, name=f"{kind}_history")
+    async def history(id_: RecordId) -> JSONResponse:
         """Every event with who, when and why; `verified` says whether the chain of hashes recomputes."""
         await _found(ledger, kind, id_)
         whole = await ledger.history(id_)
@@ -175,11 +176,11 @@ def _one(app: FastAPI, kind: Kind, ledger: LedgerReader) -> None:
 
 def _actions(app: FastAPI, kind: Kind, ledger: LedgerReader, publisher: Publisher, clock: Clock) -> None:
     @app.post(
-        f"{PATHS[kind]}/{{id_}}/actions", status_code=202, response_model=Accepted | Decision, tags=["actions"],
+        f"{PATHS[kind]}/{{id}}/actions", status_code=202, response_model=Accepted | Decision, tags=["actions"],
         name=f"act_on_{kind}",
     )  # fmt: skip
     async def act(
-        id_: UUID, action: Annotated[Action, Body()], wait: Wait = 0, idempotency_key: IdempotencyKey = None
+        id_: RecordId, action: Annotated[Action, Body()], wait: Wait = 0, idempotency_key: IdempotencyKey = None
     ) -> JSONResponse:
         """Send an action; the same id sent again is the same action, and has the same outcome."""
         command, chosen = command_of(action)
