@@ -165,7 +165,8 @@ async def test_people_see_a_table_and_that_it_is_a_draft(city: City, duban: Run)
 @pytest.mark.parametrize(
     ("kind", "as_of", "code", "words"),
     [
-        ("bulletin", "2999-01-01", 2, "has not passed yet"),
+        ("bulletin", "2199-01-01", 2, "has not passed yet"),
+        ("bulletin", "2999-01-01", 2, "check the year"),
         ("bulletin", "soon", 2, "write 2022-04-30"),
         ("gossip", "2022-04-20", 3, "has no bulletin gossip; there are"),
         ("targets", "2022-04-20", 3, "has no `targets`"),

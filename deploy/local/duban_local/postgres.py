@@ -215,8 +215,8 @@ def _let_pass(place: Path) -> None:
     """Let other accounts walk through to ``place``; they still cannot list what is on the way."""
     for folder in place.parents:
         mode = folder.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            folder.chmod(mode | stat.S_IXOTH)
+        if not mode & stat.S_IXGRP or not mode & stat.S_IXOTH:  # either may be what is asked of the account
+            folder.chmod(mode | stat.S_IXGRP | stat.S_IXOTH)
 
 
 def _let_read(tree: Path) -> None:
