@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: Where ``duban up`` keeps data and logs, if not in the checkout.
 FOLDER_VARIABLE: Final = "DUBAN_FOLDER"
 
+#: The key that the engine of `duban up` signs its anchors with, in its folder.
+ANCHOR_KEY: Final = "anchors.pem"
+
 
 def settings() -> Settings:
     """The settings in the environment; without an address there, those of the engine that runs in this checkout.

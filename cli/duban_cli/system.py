@@ -24,8 +24,10 @@ from typing import Final, Literal
 
 from pydantic import SecretStr
 
+from duban.io.anchor_key import AnchorKey
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
+from duban_cli.connection import ANCHOR_KEY
 from duban_cli.engine_note import leave_note, remove_note
 from duban_console.packs import publication as packs
 from duban_local import DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT, topics
@@ -56,8 +58,10 @@ SERVICES: Final[dict[str, Process]] = {
 }
 
 
-#: Secrets that are one service's own, by how their variables begin: no other process is given them.
-_OWN_SECRETS: Final = {"DUBAN_VAULT_": "gateway", "DUBAN_WEBHOOK_": "escalation"}
+#: Secrets that are some services' own, by how their variables begin: no other process is given them.
+_OWN_SECRETS: Final = {
+    "DUBAN_VAULT_": ("gateway",), "DUBAN_WEBHOOK_": ("escalation",), "DUBAN_ANCHOR_": ("router", "intake"),
+}  # fmt: skip
 
 
 def deployed_packs() -> list[Path]:
@@ -181,6 +185,7 @@ async def _engine(
         changes = await topics.apply(stack.kafka, partitions=partitions)
         say("topics", f"{len(changes)} created or altered, the others stand as declared")
         await _publish(settings, deployed_packs() if publish is None else publish, say)
+        AnchorKey.made(stack.folder / ANCHOR_KEY)
         system = System(stack, Supervisor([], stack.folder / "logs", say=say), settings)
         planned = [_service(name, system, env, free=free) for name in names]
         system.supervisor = Supervisor(planned, stack.folder / "logs", say=say)
@@ -225,10 +230,12 @@ def _service(name: str, system: System, env: Mapping[str, Mapping[str, str]], *,
     if process.variable:
         usual = os.environ.get(process.variable, str(process.port))
         variables[process.variable] = str(free_port()) if free else usual
+    if name in _OWN_SECRETS["DUBAN_ANCHOR_"] and not os.environ.get("DUBAN_ANCHOR_KEY"):
+        variables["DUBAN_ANCHOR_KEY"] = str(system.folder / ANCHOR_KEY)
     variables |= overrides
     system.health[name] = f"http://{LOOPBACK}:{variables['DUBAN_HEALTH_PORT']}"
     if process.variable:
         system.urls[name] = f"http://{LOOPBACK}:{variables[process.variable]}"
     argv = [sys.executable, "-m", process.module]
-    others = tuple(prefix for prefix, owner in _OWN_SECRETS.items() if owner != name)
+    others = tuple(prefix for prefix, owners in _OWN_SECRETS.items() if name not in owners)
     return Service(name, argv, variables, ready=f"{system.health[name]}/readyz", withheld=others)

@@ -1,134 +1,208 @@
-"""``duban ledger``: whether the ledger is still the one that was written."""
+"""``duban ledger``: whether the ledger is still the one that was written, and what shows it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-from uuid import UUID
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from pydantic import ValidationError
 from rich.markup import escape
 
-from duban.messages.envelope import first_fault
-from duban_cli.connection import settings
+from duban.messages.anchors import ANCHORS, Anchor, Chain
+from duban_cli.anchor_options import Against, PublicKey, trusted
+from duban_cli.connection import ANCHOR_KEY, FOLDER_VARIABLE, settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
+from duban_console.anchor_audit import AnchorAudit
 from duban_console.api.responses import as_json as jsonable
-from duban_console.ledger_audit import Finding, Head, LedgerLine, broken, unlike
+from duban_console.ledger_audit import CLAIM_WIDTH, Claim, Finding, LedgerLine, Where
+from duban_console.spill import Spill
+from duban_local import FOLDER
 
 if TYPE_CHECKING:
     from duban.io.settings import Settings
 
-ledger_app = typer.Typer(no_args_is_help=True, help="The ledger as a whole: whether it is still what was written.")
+#: Events between two words about how far a reading has come.
+_SAID_EVERY: Final = 100_000
 
-_LINES = "select problem_id, version, body, previous, hash from router.published_events order by problem_id, version"
-_HEADS = "select id, version, head from router.published_records order by id"
+ledger_app = typer.Typer(no_args_is_help=True, help="The ledger as a whole: whether it is still what was written.")
 
 
 @ledger_app.command("heads")
 @command
 async def heads() -> None:
-    """The latest hash of every record, a line of JSON each: keep them where nobody who runs the engine can write.
+    """The latest hash of every record as the database has it now, a line of JSON each; `ledger anchors` has signed ones.
 
     Example: duban ledger heads > heads-2026-11-29.jsonl
     """
-    _, stands = await _ledger(settings())
-    for head in stands.values():
-        write_json(jsonable(head))
+    from duban_console.ledger_verification import reading, standing_heads
+
+    async with reading(settings()) as connection:
+        async for head in standing_heads(connection):
+            write_json(jsonable(head))
+
+
+@ledger_app.command("anchors")
+@command
+async def anchors(
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with those to come, until Ctrl-C.")] = False,
+) -> None:
+    """Every anchor of the ledger and of the vault's log, signed, a line of JSON each: for an auditor to keep.
+
+    Keep them where nobody who runs the engine can write; `ledger verify` and `vault verify` compare with them.
+
+    Example: duban ledger anchors > anchors-2026-11-29.jsonl
+    """
+    from duban.errors import Undecodable
+    from duban.io.decode import delivery
+    from duban_console.kafka.topic_reader import records
+
+    async with aclosing(records(settings(), [Anchor.TOPIC], follow=follow)) as stream:
+        async for record in stream:
+            try:
+                write_json(jsonable(delivery(record, ANCHORS).message.data))
+            except Undecodable as error:
+                err().print(escape(f"passed over {record.partition}:{record.offset}: {error}"))
+
+
+@ledger_app.command("key")
+@command
+async def key(
+    file: Annotated[
+        Path | None, typer.Option(help="The key file; else DUBAN_ANCHOR_KEY, else that of the engine that runs here.")
+    ] = None,
+) -> None:
+    """The public half of the key that signs the anchors, in base64: an auditor gives it to `ledger verify`.
+
+    Example: duban ledger key > anchors.pub
+    """
+    from duban.io.anchor_key import AnchorKey
+
+    named = file or os.environ.get("DUBAN_ANCHOR_KEY")
+    here = Path(os.environ.get(FOLDER_VARIABLE) or FOLDER) / ANCHOR_KEY
+    if named is None and not here.exists():
+        fail(ExitCode.NOT_FOUND, "no key is known here: give its file with --file or DUBAN_ANCHOR_KEY")
+    out().print(AnchorKey.load(Path(named or here)).public)
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """What the ledger is compared with, and how much of it there is."""
+
+    claims: Spill
+    anchors: AnchorAudit
+    told: int = 0
+    kept: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    def take_anchor(self, anchor: Anchor, where: str, *, on_topic: bool) -> None:
+        """Take in what ``anchor`` claims, unless it is none that may be believed."""
+        if anchor.chain is not Chain.LEDGER:
+            return
+        finding = self.anchors.take(anchor, where, on_topic=on_topic)
+        if finding is not None:
+            self.findings.append(finding)
+            return
+        for head in anchor.heads:
+            self.claims.add(Claim.of(head, Where.ANCHOR, anchor.number).row)
 
 
 @ledger_app.command("verify")
 @command
 async def verify(
-    against: Annotated[Path | None, typer.Option(help="Heads noted earlier, as `ledger heads` writes them.")] = None,
-    no_topic: Annotated[bool, typer.Option("--no-topic", help="Leave the topic out, which may be long.")] = False,
+    against: Against = None,
+    public_key: PublicKey = None,
+    no_topic: Annotated[
+        bool, typer.Option("--no-topic", help="Leave the topic of events out, which may be long; not its anchors.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Recompute every chain, and compare the ledger with what the topic told, and with heads that were noted.
+    """Recompute every chain, and compare the ledger with the topic, with its anchors, and with what an auditor kept.
 
-    Names the first line of each record that differs, and ends with 1 if there is one.
+    Names the first line of each record that differs, what differs and what shows it, and ends with 1 if there is one.
+    With a public key every anchor must bear its signature, or be vouched for by a later one that does.
 
-    Example: duban ledger verify --against heads-2026-11-29.jsonl
+    Example: duban ledger verify --against anchors-2026-11-29.jsonl --public-key anchors.pub
     """
-    noted = _noted(against) if against else []
-    known = settings()
-    on_topic = [] if no_topic else await _told(known)
-    lines, stands = await _ledger(known)
-    hashes = {(line.record, line.version): line.hash for line in lines}
-    findings: dict[UUID, Finding] = {}
-    for finding in (
-        *broken(lines, stands),
-        *unlike(hashes, on_topic, "the topic"),
-        *unlike(hashes, noted, str(against)),
-    ):
-        first = findings.get(finding.record)
-        if first is None or finding.version < first.version:
-            findings[finding.record] = finding
-    for finding in findings.values():
-        if as_json:
-            write_json(jsonable(finding))
-        else:
-            out().print(escape(f"{finding.record} version {finding.version} {finding.what}"))
-    counted = f"{len(lines)} events of {len(stands)} records, {len(on_topic)} told, {len(noted)} noted"
-    if findings:
-        fail(ExitCode.FAILURE, f"{len(findings)} records are not what they were; looked at {counted}")
-    err().print(f"the ledger is what was written: {counted}")
+    from duban_console.evidence import signed_with
+
+    known, keys = settings(), trusted(public_key)
+    with Spill(CLAIM_WIDTH) as claims:
+        evidence = _Evidence(claims, AnchorAudit(Chain.LEDGER, signed_with(keys)))
+        since = await _gathered(known, evidence, against, topic=not no_topic)
+        evidence.findings += evidence.anchors.findings(topic=True, keys=bool(keys))
+        for finding in evidence.findings:
+            _tell(finding, as_json)
+        events, records, differing = await _compared(known, evidence, since, as_json)
+    count = len(evidence.findings) + differing
+    looked = (
+        f"{events} events of {records} records, {evidence.told} told, {len(evidence.anchors)} anchors"
+        + (f", {evidence.kept} lines kept" if against else "")
+        + ("" if keys else "; no public key was given, so anybody may have signed them")
+    )
+    if count:
+        fail(ExitCode.FAILURE, f"{count} findings; looked at {looked}")
+    err().print(escape(f"the ledger is what was written: {looked}"))
 
 
-async def _ledger(known: Settings) -> tuple[list[LedgerLine], dict[UUID, Head]]:
-    """Every line of the ledger in order, and the heads that its records hold, as of one moment."""
-    from duban.io.postgres import connect_pool
-    from duban_console.ledger import asking
+async def _gathered(
+    known: Settings, evidence: _Evidence, against: Path | None, *, topic: bool
+) -> dict[int, int] | None:
+    """Take in everything that claims something; up to where the topic was read, None where it does not tell all."""
+    from duban_console.evidence import anchors_on_topic, kept, tells_all, told
 
-    async with asking():
-        pool = await connect_pool(known, "console")
-        try:
-            async with (
-                pool.acquire() as connection,
-                connection.transaction(isolation="repeatable_read", readonly=True),
-            ):
-                lines = [
-                    LedgerLine(row["problem_id"], row["version"], row["body"].encode(), row["previous"], row["hash"])
-                    for row in await connection.fetch(_LINES)
-                ]
-                rows = await connection.fetch(_HEADS)
-        finally:
-            await pool.close()
-    return lines, {row["id"]: Head(record=row["id"], version=row["version"], hash=row["head"]) for row in rows}
-
-
-async def _told(known: Settings) -> list[Head]:
-    """What the topic has told of each event, the first time that it told it."""
-    from duban.errors import Undecodable
-    from duban.io.decode import delivery
-    from duban.messages.events import PROBLEMS, LedgerEvent
-    from duban_console.kafka.topic_reader import records
-
-    first: dict[tuple[UUID, int], Head] = {}
-    async for record in records(known, [LedgerEvent.TOPIC]):
-        try:
-            data = delivery(record, PROBLEMS).message.data
-        except Undecodable:
-            continue
-        if isinstance(data, LedgerEvent):
-            place = data.event.problem_id, data.event.version
-            first.setdefault(place, Head(record=place[0], version=place[1], hash=data.hash))
-    return list(first.values())
+    if against is not None:
+        for number, line in kept(against):
+            evidence.kept = number
+            if isinstance(line, Anchor):
+                evidence.take_anchor(line, f"{against}, line {number}", on_topic=False)
+            else:
+                evidence.claims.add(Claim.of(line, Where.FILE, number).row)
+    async with aclosing(anchors_on_topic(known)) as stream:
+        async for where, anchor in stream:
+            evidence.take_anchor(anchor, where, on_topic=True)
+    if not topic:
+        return None
+    # The topic before the ledger: whatever it tells now stood there before.
+    since: dict[int, int] = {}
+    async with aclosing(told(known, since)) as heads_told:
+        async for head in heads_told:
+            evidence.told += 1
+            evidence.claims.add(Claim.of(head, Where.TOPIC).row)
+            _say("events read from the topic", evidence.told)
+    return since if await tells_all(known) else None
 
 
-def _noted(file: Path) -> list[Head]:
-    return list(_heads_in(file))
+async def _compared(
+    known: Settings, evidence: _Evidence, since: dict[int, int] | None, as_json: bool
+) -> tuple[int, int, int]:
+    """Tell of every difference; the count of events, of records, and of findings."""
+    from duban_console.ledger_verification import Tally, differences, not_told, reading, still_untold
+
+    tally, count = Tally(partial(_say, "events of the ledger recomputed")), 0
+    late: list[LedgerLine] | None = None if since is None else []
+    async with reading(known) as connection, aclosing(differences(connection, evidence.claims, tally, late)) as found:
+        async for finding in found:
+            _tell(finding, as_json)
+            count += 1
+    if late and since is not None:
+        for line in await still_untold(known, late, since):
+            _tell(not_told(line), as_json)
+            count += 1
+    return tally.events, tally.records, count
 
 
-def _heads_in(file: Path) -> Iterator[Head]:
-    try:
-        lines = file.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        fail(ExitCode.USAGE, f"{file} cannot be read: {error}")
-    for number, line in enumerate(lines, start=1):
-        try:
-            yield Head.model_validate_json(line)
-        except ValidationError as error:
-            why = first_fault(error)
-            fail(ExitCode.USAGE, f"{file}, line {number}: {why}; write the file with `duban ledger heads`")
+def _tell(finding: Finding, as_json: bool) -> None:
+    if as_json:
+        write_json(jsonable(finding))
+    else:
+        out().print(escape(str(finding)))
+
+
+def _say(what: str, count: int) -> None:
+    """Say how far a long reading has come, to people."""
+    if count % _SAID_EVERY == 0 and (console := err()).is_terminal:
+        console.print(f"{count:,} {what}", style="dim")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import aclosing
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -13,10 +15,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from duban.errors import Unavailable
+from duban.messages.anchors import Anchor, Chain
+from duban_cli.anchor_options import Against, PublicKey, trusted
 from duban_cli.connection import FOLDER_VARIABLE, settings
 from duban_cli.engine_note import note_of
 from duban_cli.output import AsJson, ExitCode, InUtc, command, err, fail, out, shown_at, write_json
 from duban_cli.zones import common_zone, zones
+from duban_console.anchor_audit import AnchorAudit, log_differences
+from duban_console.api.responses import as_json as jsonable
+from duban_console.ledger_audit import Finding
 from duban_local import FOLDER
 
 if TYPE_CHECKING:
@@ -137,23 +144,31 @@ async def log(gateway: Gateway = None, utc: InUtc = False, as_json: AsJson = Fal
 @command
 async def verify(
     head: Annotated[list[str] | None, typer.Option(help="A head noted earlier; repeatable.")] = None,
+    against: Against = None,
+    public_key: PublicKey = None,
     gateway: Gateway = None,
     as_json: AsJson = False,
 ) -> None:
     """Whether the log is the one that was written, and every step in it legal; ends with 1 if not.
 
-    Note the head somewhere else: only with an earlier head does a log show that was cut off or written anew as a whole.
+    Compares it with the anchors on the topic, where a broker is known, and with those that an auditor kept: only so does a
+    log show that was cut off or written anew as a whole. With a public key every anchor must bear its signature.
 
-    Example: duban vault verify --head 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    Example: duban vault verify --against anchors-2026-11-29.jsonl --public-key anchors.pub
     """
+    anchors, findings = await _anchored(against, trusted(public_key))
     audit = await _get(gateway, "verification", head=head or [])
+    lines = (await _get(gateway, "log"))["lines"] if anchors else []
+    findings += log_differences({line["number"]: line["hash"] for line in lines}, anchors)
     if as_json:
-        write_json(audit)
+        write_json({**audit, "anchors": len(anchors), "findings": [jsonable(finding) for finding in findings]})
     if not audit["whole"]:
         fail(ExitCode.FAILURE, f"line {audit['broken']} of the log: {audit['reason']}")
+    if findings:
+        fail(ExitCode.FAILURE, "; ".join(map(str, findings)))
     if not as_json:
         out().print(audit["head"])
-    err().print(f"[green]✓[/] {audit['lines']} lines, each follows on the one before it")
+    err().print(f"[green]✓[/] {audit['lines']} lines, each follows on the one before it; {len(anchors)} anchors")
 
 
 @vault_app.command("forget")
@@ -174,6 +189,37 @@ def _tell(line: dict[str, Any], words: str, as_json: bool) -> None:
         write_json(line)
     else:
         out().print(f"[green]✓[/] {escape(words)}")
+
+
+async def _anchored(against: Path | None, keys: Sequence[str]) -> tuple[list[Anchor], list[Finding]]:
+    """The anchors of the log that may be believed, and what is wrong with them, or with those that may not."""
+    from duban_console.evidence import anchors_on_topic, kept, signed_with
+
+    audit = AnchorAudit(Chain.VAULT, signed_with(keys))
+    anchors: dict[int, Anchor] = {}
+    findings: list[Finding] = []
+
+    def take(anchor: Anchor, where: str, *, on_topic: bool) -> None:
+        if anchor.chain is Chain.VAULT:
+            finding = audit.take(anchor, where, on_topic=on_topic)
+            if finding is not None:
+                findings.append(finding)
+            else:
+                anchors[anchor.number] = anchor
+
+    for number, line in kept(against) if against else ():
+        if isinstance(line, Anchor):
+            take(line, f"{against}, line {number}", on_topic=False)
+    known = None
+    try:
+        known = settings()
+    except Unavailable:
+        err().print("no broker is known: the anchors on the topic were not looked at")
+    else:
+        async with aclosing(anchors_on_topic(known)) as stream:
+            async for where, anchor in stream:
+                take(anchor, where, on_topic=True)
+    return list(anchors.values()), [*findings, *audit.findings(topic=known is not None, keys=bool(keys))]
 
 
 async def _zone(*, utc: bool) -> tzinfo | None:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
+from duban.io.anchors import AnchorLoop
 from duban.io.consumer import Source
 from duban.io.feeds import clock_of, follow_packs
 from duban.io.service import Shell, run_service
-from duban.io.settings import Settings
+from duban.io.settings import AnchorSettings
+from duban.messages.anchors import Chain
 from duban.messages.commands import Command
 from duban.messages.events import LedgerEvent
 from duban.messages.report import Report
+from duban_intake.domain import SOURCE
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
 from duban_intake.store import SCHEMA, PostgresStore
+from duban_intake.vault.anchors import VaultGrowth
 
 GROUP: Final = "duban-intake"
 
 
-async def compose(shell: Shell[Settings]) -> None:
-    """Wire the handlers to the topics, once the packs published so far are known."""
+async def compose(shell: Shell[AnchorSettings]) -> None:
+    """Wire the handlers to the topics, once the packs published so far are known; anchor the vault's log beside them."""
     library = await follow_packs(shell)
     store = PostgresStore(shell.pool)
     most_bytes = shell.settings.max_record_bytes * 19 // 20
@@ -30,12 +34,14 @@ async def compose(shell: Shell[Settings]) -> None:
             Source((LedgerEvent.TOPIC,), ANSWERS, AnswerHandler(store, library)),
         ],
     )
+    growth = VaultGrowth(shell.pool)
+    shell.run(AnchorLoop(Chain.VAULT, growth, shell.pool, shell.publisher, shell.settings, SOURCE))
 
 
 if __name__ == "__main__":
     run_service(
         "intake",
-        Settings,
+        AnchorSettings,
         compose,
         schema=SCHEMA,
         migrations="duban_intake.migrations",

@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Set
 from functools import partial
 
+from duban.io.anchors import AnchorLoop
 from duban.io.consumer import Source
 from duban.io.feeds import clock_of, follow_packs
 from duban.io.service import Shell, run_service
-from duban.io.settings import Settings
+from duban.io.settings import AnchorSettings
+from duban.messages.anchors import Chain
 from duban.messages.commands import COMMANDS, Command
-from duban_router.handlers import CommandHandler
+from duban.messages.events import LedgerEvent
+from duban_router.anchors import LedgerGrowth
+from duban_router.handlers import SOURCE, CommandHandler
 from duban_router.store import SCHEMA, PostgresLedger
 
 HEALTH_PORT = 8302
 GROUP = "duban-router"
 
 
-async def compose(shell: Shell[Settings]) -> None:
-    """One runner over the commands; when partitions change hands, what is remembered of them is dropped."""
+async def compose(shell: Shell[AnchorSettings]) -> None:
+    """One runner over the commands; when partitions change hands, what is remembered of them is dropped.
+
+    Beside it, what the topic of events has told is anchored.
+    """
     library = await follow_packs(shell)
     ledger, clock = PostgresLedger(shell.pool), clock_of(shell.settings)
     handler = CommandHandler(ledger, library, clock, most_bytes=shell.settings.max_record_bytes)
@@ -27,17 +34,19 @@ async def compose(shell: Shell[Settings]) -> None:
         handler.forget()
 
     shell.runner(GROUP, [Source((Command.TOPIC,), COMMANDS, handler)], on_assigned=forget)
+    growth = LedgerGrowth(shell.settings)
+    shell.run(AnchorLoop(Chain.LEDGER, growth, shell.pool, shell.publisher, shell.settings, SOURCE))
 
 
 main = partial(
     run_service,
     "router",
-    Settings,
+    AnchorSettings,
     compose,
     schema=SCHEMA,
     migrations="duban_router.migrations",
     health_port=HEALTH_PORT,
-    topics=(Command.TOPIC, "duban.problems.v1"),
+    topics=(Command.TOPIC, LedgerEvent.TOPIC),
 )
 
 if __name__ == "__main__":

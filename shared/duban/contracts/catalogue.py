@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from duban.messages.anchors import ANCHORS
 from duban.messages.commands import COMMANDS
 from duban.messages.envelope import Payload
 from duban.messages.events import PROBLEMS, LedgerEvent
@@ -18,7 +19,7 @@ from duban.policy.model.pack import PACKS
 REPORTS: dict[str, type[Report]] = {Report.TYPE: Report}
 
 #: Every CloudEvents type and its model.
-TYPES: dict[str, type[Payload]] = {**REPORTS, **COMMANDS, **PROBLEMS, **NOTICES, **PACKS, **TICKS}
+TYPES: dict[str, type[Payload]] = {**REPORTS, **COMMANDS, **PROBLEMS, **NOTICES, **PACKS, **ANCHORS, **TICKS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,13 @@ TOPICS = (
     Topic("duban.notices.v1", "recipient", "what must be told to whom", "escalation", "the deliverer"),
     Topic(
         "duban.packs.v1", "pack and version", "packs and calendars, checked", "`duban pack publish`", "every service"
+    ),
+    Topic(
+        "duban.anchors.v1",
+        "chain, number and hash",
+        "heads of the chains, signed",
+        "router, intake",
+        "`duban ledger verify`, auditors",
     ),
     Topic(
         "duban.clock.v1",

@@ -22,3 +22,4 @@ REBALANCES = Counter("duban_rebalances_total", "Times that partitions were taken
 PASSED_OVER = Counter(
     "duban_passed_over_total", "Records that a reader without a group could not take, and passed over", ["topic"]
 )
+ANCHORED = Counter("duban_anchored_heads_total", "Heads of a chain in anchors that were published", ["chain"])

@@ -103,6 +103,19 @@ class ServerSettings(Settings):
     max_body: int = Field(1024 * 1024, ge=1024, description="Largest body of a request that is read, in bytes")
 
 
+class AnchorSettings(Settings):
+    """What a service is told besides that anchors a chain outside the database."""
+
+    anchor_key: Path | None = Field(
+        None,
+        description="PEM file with the Ed25519 key that signs the anchors of the router and of intake, readable by its "
+        "owner alone; empty: they are published unsigned",
+    )
+    anchor_interval: float = Field(
+        60.0, gt=0, le=86_400, description="Seconds between two anchors of a chain that has grown"
+    )
+
+
 def variable(field: str) -> str:
     """The environment variable behind a field."""
     return f"{PREFIX}{field}".upper()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import structlog
@@ -115,6 +115,34 @@ class Tail(Generic[D]):
             await consumer.stop()
             raise
         return consumer
+
+
+async def present_records(
+    settings: Settings, topic: str, since: Mapping[int, int]
+) -> AsyncGenerator[ConsumerRecord[bytes, bytes], None]:
+    """Every record of ``topic`` to where it ends now, from the offsets ``since`` of its partitions on, else the first.
+
+    Of a topic that ends before such an offset, as one that was made anew, everything is read.
+    """
+    read_leniently()
+    consumer = AIOKafkaConsumer(
+        topic, **connection(settings, "duban-reader"), group_id=None, auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )  # fmt: skip
+    try:
+        await consumer.start()
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(sorted(consumer.assignment()))
+        for place, end in ends.items():
+            offset = since.get(place.partition, 0)
+            if offset > end:
+                _log.warning("topic ends before it was read to", topic=topic, partition=place.partition, offset=offset)
+            consumer.seek(place, offset if offset <= end else 0)
+        while not await _reached(consumer, ends):
+            for records in (await consumer.getmany(timeout_ms=_POLL_MS, max_records=settings.batch_size)).values():
+                for record in records:
+                    yield record
+    finally:
+        await consumer.stop()
 
 
 async def _reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from hashlib import sha256
 from typing import ClassVar, Self, get_args
+from uuid import UUID
 
 import orjson
-from pydantic import AwareDatetime, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from duban.messages.changes import Change
 from duban.messages.commands import Actor
-from duban.messages.envelope import Payload
+from duban.messages.envelope import Payload, Unheeded
 from duban.messages.records import AnyRecord, Duty, Event, Listing, Problem, Reward
 from duban.messages.report import Filed
 from duban.moves import HAPPENS, MOVES, Kind, Status
 
 #: The predecessor of the first event of every record.
 GENESIS = "0" * 64
+
+#: How a hash is written.
+HASH = r"^[0-9a-f]{64}$"
+#: Most lines in one chain, as the database counts them.
+MOST_LINES = 2**31 - 1
 
 
 def canonical(event: Event) -> bytes:
@@ -111,4 +117,28 @@ OF_PROBLEMS: tuple[str, ...] = tuple(kind for kind in KINDS if kind in HAPPENS)
 PROBLEMS: dict[str, type[LedgerEvent] | type[Refused]] = {
     Refused.TYPE: Refused,
     **{event_type(kind, change): LedgerEvent for kind, moves in MOVES.items() for _, change in moves},
+}
+
+
+class Place(BaseModel):
+    """Which event of which record."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    problem_id: UUID
+    version: int = Field(ge=1, le=MOST_LINES)
+
+
+class Told(Payload):
+    """The place and the hash of an event on ``duban.problems.v1``, for who needs no more: the rest is not looked into."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    event: Place
+    hash: str = Field(pattern=HASH)
+
+
+#: The same topic as :data:`PROBLEMS`, for who needs only where each event stands in which chain.
+TOLD: dict[str, type[Told] | type[Unheeded]] = {
+    name: Unheeded if model is Refused else Told for name, model in PROBLEMS.items()
 }

@@ -1,0 +1,91 @@
+"""Whether the anchors of a chain are all there, follow each on the one before, and bear the signature they should. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from duban.messages.anchors import Anchor, Chain
+from duban.messages.events import GENESIS
+from duban_console.ledger_audit import Finding
+
+#: Whether an anchor bears a good signature of a key that is trusted.
+Signed = Callable[[Anchor], bool]
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is remembered of an anchor."""
+
+    hash: str
+    previous: str
+    signed: bool
+    on_topic: bool
+    where: str
+
+
+class AnchorAudit:
+    """Anchors of one chain, taken in in any order and from several places, and what is wrong with them."""
+
+    def __init__(self, chain: Chain, signed: Signed) -> None:
+        self._chain = chain
+        self._signed = signed
+        self._known: dict[int, _Known] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def take(self, anchor: Anchor, where: str, *, on_topic: bool) -> Finding | None:
+        """Take in an anchor that stands ``where``; what is wrong with it by itself: then it claims nothing."""
+        signed = anchor.signature is not None and self._signed(anchor)
+        if anchor.signature is not None and not signed:
+            return self._finding(anchor.number, "is signed with another key, or was changed since", where)
+        known = self._known.get(anchor.number)
+        if known is not None and known.hash != anchor.hash:
+            return self._finding(anchor.number, f"stands twice, and differently: in {known.where} too", where)
+        if known is None:
+            known = _Known(anchor.hash, anchor.previous, signed, on_topic, where)
+            self._known[anchor.number] = known
+        known.signed |= signed
+        known.on_topic |= on_topic
+        return None
+
+    def findings(self, *, topic: bool, keys: bool) -> Iterator[Finding]:
+        """What is wrong with the anchors together; ``topic``: it was read, ``keys``: there are some to trust.
+
+        An anchor that is not signed itself is vouched for by a later one that is: its hash stands in that one's chain.
+        """
+        last_signed = max((number for number, known in self._known.items() if known.signed), default=0)
+        last = max(self._known, default=0)
+        before: _Known | None = None
+        for number in range(1, last + 1):
+            known = self._known.get(number)
+            if known is None:
+                if before is not None or number == 1:
+                    yield self._finding(number, "is missing", "the anchors after it")
+            else:
+                if known.previous != (before.hash if before else GENESIS) and (before is not None or number == 1):
+                    yield self._finding(number, "does not follow on the one before it", known.where)
+                if topic and not known.on_topic:
+                    yield self._finding(number, "is not on the topic", known.where)
+            before = known
+        if keys and last > last_signed:
+            known = self._known.get(last_signed + 1)
+            where = known.where if known else "the anchors"
+            yield self._finding(last_signed + 1, "and those after it bear no signature of a key that was given", where)
+        if keys and last == 0:
+            yield self._finding(1, "is not there: nothing is anchored", "the anchors")
+
+    def _finding(self, number: int, what: str, where: str) -> Finding:
+        return Finding(anchor=f"{self._chain}/{number}", what=what, evidence=where)
+
+
+def log_differences(hashes: Mapping[int, str], anchors: Iterable[Anchor]) -> list[Finding]:
+    """The first line of the vault's log, ``hashes`` by number, that is not the one that an anchor holds."""
+    for anchor in sorted(anchors, key=lambda anchor: anchor.number):
+        for head in anchor.heads:
+            hash_, where = hashes.get(head.version), f"anchor {anchor.number}"
+            if hash_ != head.hash:
+                what = f"is another than {where} has" if hash_ else f"is missing, but {where} has it"
+                return [Finding(record=head.record, version=head.version, what=what, evidence=where)]
+    return []

@@ -1,0 +1,106 @@
+"""The key that anchors are signed with (Ed25519): a PEM file that its owner alone may read, and its public half.
+
+``openssl genpkey -algorithm ed25519`` writes such a file; `duban ledger key` prints the public half for an auditor.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b64decode, b64encode
+from binascii import Error as NotBase64
+from pathlib import Path
+from typing import Self
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from duban.errors import SettingsError
+from duban.messages.anchors import Anchor
+
+
+class AnchorKey:
+    """The private key; ``public`` is the other half, in base64."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self.public = _written(key.public_key())
+
+    @classmethod
+    def load(cls, file: Path) -> Self:
+        """The key in ``file``.
+
+        Raises:
+            SettingsError: it cannot be read, others may read it, or it is no Ed25519 key; says what to do.
+        """
+        try:
+            mode, text = file.stat().st_mode, file.read_bytes()
+        except OSError as error:
+            raise SettingsError(f"the key of the anchors, {file}: {error.strerror}; {_HOW} {file}") from None
+        if mode & 0o077:
+            raise SettingsError(f"the key of the anchors, {file}, may be read by others: chmod 600 {file}")
+        try:
+            key = load_pem_private_key(text, None)
+        except (ValueError, TypeError):
+            key = None
+        if not isinstance(key, Ed25519PrivateKey):
+            raise SettingsError(f"the key of the anchors, {file}, is no Ed25519 key in PEM; {_HOW} {file}")
+        return cls(key)
+
+    @classmethod
+    def made(cls, file: Path) -> Self:
+        """The key in ``file``, drawn now if there is none."""
+        if not file.exists():
+            text = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            draft = file.with_suffix(".new")
+            draft.unlink(missing_ok=True)
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+                out.write(text)
+            draft.rename(file)
+        return cls.load(file)
+
+    def signed(self, anchor: Anchor) -> Anchor:
+        """``anchor`` with its signature."""
+        signature = b64encode(self._key.sign(anchor.covered)).decode()
+        return anchor.model_copy(update={"key": self.public, "signature": signature})
+
+
+_HOW = "make one with: openssl genpkey -algorithm ed25519 -out"
+
+
+def public_key(text: str) -> str:
+    """The public key in ``text``, base64 or PEM, as anchors name it.
+
+    Raises:
+        ValueError: it is none; says what one looks like.
+    """
+    try:
+        if "-----BEGIN" in text:
+            key = load_pem_public_key(text.encode())
+            if not isinstance(key, Ed25519PublicKey):
+                raise ValueError
+            return _written(key)
+        return _written(Ed25519PublicKey.from_public_bytes(b64decode(text.strip(), validate=True)))
+    except (ValueError, NotBase64):
+        raise ValueError("is no public key: give what `duban ledger key` prints, 32 bytes in base64, or PEM") from None
+
+
+def is_signed_with(anchor: Anchor, public: str) -> bool:
+    """Whether ``anchor`` bears a signature of the key whose public half is ``public``."""
+    try:
+        signature = b64decode(anchor.signature or "", validate=True)
+        Ed25519PublicKey.from_public_bytes(b64decode(public)).verify(signature, anchor.covered)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _written(key: Ed25519PublicKey) -> str:
+    return b64encode(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()

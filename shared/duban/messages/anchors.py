@@ -1,0 +1,85 @@
+"""What is anchored outside the database: heads of chains, as they stood at an instant.
+
+Every anchor names the hash of the one before it, so one that is left out, changed or put in between is seen. What an
+anchor says stays true whatever is appended later: the line at that version has that hash.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from hashlib import sha256
+from typing import ClassVar, Final
+from uuid import UUID
+
+import orjson
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from duban.messages.envelope import Message, Payload, Record, derived_id, encode
+from duban.messages.events import HASH, MOST_LINES
+
+#: Stands for the vault's log where a record would stand: it is one chain, and its lines are numbered.
+VAULT_LOG: Final = derived_id("duban/intake", "the vault's log")
+
+
+class Chain(StrEnum):
+    """What is anchored: the records of the ledger, or the log of the vault."""
+
+    LEDGER = "ledger"
+    VAULT = "vault"
+
+
+class Head(BaseModel):
+    """The latest line of a record when it was noted: its hash covers every line before it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    record: UUID
+    version: int = Field(ge=1, le=MOST_LINES)
+    hash: str = Field(pattern=HASH)
+
+
+class Anchor(Payload):
+    """The heads that are new since the anchor before it, over that one's hash, signed where there is a key (Ed25519).
+
+    The router anchors the ledger, intake the log of the vault; ``duban ledger verify`` and auditors read it.
+    ``offsets``: by partition of ``duban.problems.v1``, before which everything is in this anchor or an earlier one.
+    ``key`` is the public key in base64; ``signature`` is over the same bytes as the hash: JSON of all other fields in
+    UTF-8, keys sorted, no white space.
+    """
+
+    TOPIC: ClassVar[str] = "duban.anchors.v1"
+
+    chain: Chain
+    number: int = Field(ge=1, le=MOST_LINES)
+    previous: str = Field(pattern=HASH)
+    at: AwareDatetime
+    heads: tuple[Head, ...]
+    offsets: dict[int, int] = {}
+    key: str | None = None
+    signature: str | None = None
+
+    @property
+    def ce_type(self) -> str:
+        return f"duban.{self.chain}.anchored"
+
+    @property
+    def covered(self) -> bytes:
+        """The bytes that hash and signature cover."""
+        fields = self.model_dump(mode="json", exclude={"key", "signature"})
+        return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
+
+    @property
+    def hash(self) -> str:
+        """What the next anchor holds as ``previous``."""
+        return sha256(self.covered).hexdigest()
+
+
+#: What stands on ``duban.anchors.v1``, by CloudEvents type.
+ANCHORS: Final[dict[str, type[Anchor]]] = {f"duban.{chain}.anchored": Anchor for chain in Chain}
+
+
+def anchor_record(anchor: Anchor, source: str) -> Record:
+    """The record that publishes ``anchor``. Its key is its own: compaction drops what is published twice, no more."""
+    hash_, subject = anchor.hash, f"{anchor.chain}/{anchor.number}"
+    id_ = str(derived_id("anchor", subject, hash_))
+    return encode(Message(id_, source, subject, anchor.at, "", f"{subject}/{hash_[:16]}", anchor))
