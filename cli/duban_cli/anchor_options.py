@@ -15,7 +15,9 @@ Against = Annotated[
 ]
 PublicKey = Annotated[
     list[str] | None,
-    typer.Option(help="What `ledger key` printed, or a file with it (PEM too); repeatable, for keys that were changed."),
+    typer.Option(
+        help="What `ledger key` printed, or a file with it (PEM too); repeatable, for keys that were changed."
+    ),
 ]
 
 

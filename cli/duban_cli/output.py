@@ -54,6 +54,7 @@ _ENDS: Final = {
     "duban_local.children.StackError": ExitCode.UNAVAILABLE,
     "duban_console.packs.publication.Contradiction": ExitCode.CONFLICT,
     "duban_console.action.InvalidAction": ExitCode.USAGE,
+    "duban_console.evidence.UnusableFile": ExitCode.USAGE,
     "builtins.UnicodeDecodeError": ExitCode.FAILURE,
 }
 

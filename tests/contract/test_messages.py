@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import jsonschema
@@ -19,6 +20,7 @@ from duban.contracts.catalogue import TOPICS, TYPES
 from duban.errors import Undecodable
 from duban.messages import changes as c
 from duban.messages import commands as do
+from duban.messages.anchors import VAULT_LOG, Anchor, Anchored, Head
 from duban.messages.envelope import Message, Payload, decode, derived_id, encode, structured
 from duban.messages.events import GENESIS, KINDS, LedgerEvent, Refused, canonical, chained, event_type
 from duban.messages.notices import Notice, Tick
@@ -267,6 +269,11 @@ def payloads() -> Iterator[Payload]:
         obligation="rectify", part="north", problem_id=ID, number="SV-2022-0001", title="河水发臭", owner="water",
         lapse_at=AT, public=True, text="late", issued_at=AT,
     )  # fmt: skip
+    for chain, anchored in ((Anchored.LEDGER, ID), (Anchored.VAULT, VAULT_LOG)):
+        yield Anchor(
+            chain=chain, number=17, previous="a" * 64, at=AT, heads=(Head(record=anchored, version=7, hash="b" * 64),),
+            offsets={0: 42, 10: 7} if chain is Anchored.LEDGER else {}, key="key", signature="signature",
+        )  # fmt: skip
     yield Tick(at=AT)
     yield load_pack(SMALL.read_text("utf-8"), SMALL.name)
     boston = ROOT / "deploy/calendars/boston.yaml"
@@ -296,6 +303,14 @@ def test_what_was_written_once_is_read_for_ever(name: str) -> None:
 @EACH
 def test_what_is_written_has_not_changed(name: str) -> None:
     assert structured(MESSAGES[name]) == json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
+
+
+def test_the_hash_of_an_anchor_never_changes_or_every_anchor_there_is_would_look_forged() -> None:
+    data = json.loads((GOLDEN / "duban.ledger.anchored.json").read_text("utf-8"))["data"]
+    covered = {name: field for name, field in data.items() if name not in ("key", "signature")}
+    text = json.dumps(covered, sort_keys=True, separators=(",", ":"))
+    assert Anchor.model_validate(data).hash == sha256(text.encode()).hexdigest()
+    assert Anchor.model_validate(data).hash == "d5d69b135bd48dcdf8c11daff5e91e2081135093aa5ed7061642a44975d0f427"
 
 
 @EACH

@@ -6,7 +6,7 @@ import asyncio
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from typer.testing import CliRunner, Result
 from duban.io.anchor_key import AnchorKey, is_signed_with
 from duban.io.publisher import Publisher
 from duban.messages import commands as do
-from duban.messages.anchors import Anchor, Chain
+from duban.messages.anchors import Anchor, Anchored
 from duban.messages.envelope import Message, encode
 from duban.messages.events import GENESIS, LedgerEvent, chained
 from duban.messages.report import Filed, Report
@@ -30,13 +30,12 @@ from duban_cli import app
 from duban_cli.system import System, running
 from duban_console.evidence import anchors_on_topic
 from duban_console.kafka.topic_reader import looking
-from duban_intake.domain import own_problem
+from tests.conftest import eventually
 from tests.given import ROOT, SMALL
 
 pytestmark = pytest.mark.stack
 
 Run = Callable[..., Awaitable[Result]]
-Eventually = Callable[..., Awaitable[None]]
 
 
 @pytest.fixture(scope="module")
@@ -91,37 +90,53 @@ async def send(system: System, problem_id: UUID, command: do.Command) -> None:
 
 
 async def anchored(system: System, record: UUID, version: int) -> None:
-    async with asyncio.timeout(30):
-        while not any(
-            (head.record, head.version) == (record, version) for anchor in await anchors(system) for head in anchor.heads
-        ):
-            await asyncio.sleep(0.1)
+    """Return when an anchor holds the record at that version."""
+
+    async def holds() -> bool:
+        heads = {(head.record, head.version) for anchor in await anchors(system) for head in anchor.heads}
+        return (record, version) in heads
+
+    await eventually(holds)
 
 
-async def anchors(system: System, chain: Chain = Chain.LEDGER) -> list[Anchor]:
+async def anchors(system: System, chain: Anchored = Anchored.LEDGER) -> list[Anchor]:
     async with aclosing(anchors_on_topic(system.settings)) as found:
         return [anchor async for _, anchor in found if anchor.chain is chain]
 
 
-async def rewritten(system: System, problem_id: UUID, old: str, new: str) -> None:
-    """Write another history with the rights of a superuser, every hash in it computed anew."""
+@asynccontextmanager
+async def as_superuser(system: System) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A connection with every right, for which no trigger holds."""
     connection = await asyncpg.connect(system.database)
+    try:
+        await connection.execute("set session_replication_role = replica")
+        yield connection
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def rewritten(system: System, problem_id: UUID, old: str, new: str) -> AsyncIterator[None]:
+    """Meanwhile, another history stands there, every hash in it computed anew, and the head of its record."""
+    async with as_superuser(system) as connection:
+        await rewrite(connection, problem_id, old, new)
+        yield
+        await rewrite(connection, problem_id, new, old)
+
+
+async def rewrite(connection: asyncpg.Connection[asyncpg.Record], problem_id: UUID, old: str, new: str) -> None:
     rows = await connection.fetch(
         "select version, body from router.events where problem_id = $1 order by version", problem_id
     )
     head = GENESIS
-    async with connection.transaction():
-        await connection.execute("set local session_replication_role = replica")
-        for row in rows:
-            body = row["body"].replace(old, new)
-            hash_ = chained(head, body.encode())
-            await connection.execute(
-                "update router.events set body = $3, previous = $4, hash = $5 where problem_id = $1 and version = $2",
-                problem_id, row["version"], body, head, hash_,
-            )  # fmt: skip
-            head = hash_
-        await connection.execute("update router.records set head = $2 where id = $1", problem_id, head)
-    await connection.close()
+    for row in rows:
+        body = row["body"].replace(old, new)
+        before, head = head, chained(head, body.encode())
+        await connection.execute(
+            "update router.events set body = $3, previous = $4, hash = $5 where problem_id = $1 and version = $2",
+            problem_id, row["version"], body, before, head,
+        )  # fmt: skip
+    await connection.execute("update router.records set head = $2 where id = $1", problem_id, head)
 
 
 async def forget_topic(system: System) -> None:
@@ -130,7 +145,9 @@ async def forget_topic(system: System) -> None:
         ends = await consumer.end_offsets(sorted(consumer.assignment()))
     admin = AIOKafkaAdminClient(bootstrap_servers=system.kafka)
     await admin.start()
-    await admin.delete_records({TopicPartition(*place): RecordsToDelete(before_offset=end) for place, end in ends.items()})
+    await admin.delete_records(
+        {TopicPartition(*place): RecordsToDelete(before_offset=end) for place, end in ends.items()}
+    )
     await admin.close()
 
 
@@ -159,8 +176,131 @@ async def test_every_anchor_is_signed_and_names_the_one_before_it(system: System
         previous = anchor.hash
 
 
-async def test_a_router_that_was_killed_goes_on_in_the_chain(system: System, duban: Run) -> None:
+async def test_a_history_that_a_superuser_wrote_anew_is_found_by_what_was_anchored_or_kept(
+    system: System, duban: Run, tmp_path: Path
+) -> None:
+    problem_id = await registered(system)
+    kept, heads, key = tmp_path / "anchors.jsonl", tmp_path / "heads.jsonl", tmp_path / "anchors.pub"
+    kept.write_text((await duban("ledger", "anchors")).stdout)
+    heads.write_text((await duban("ledger", "heads")).stdout)
+    key.write_text((await duban("ledger", "key")).stdout)
+    async with rewritten(system, problem_id, "Black water", "Clear water"):
+        by_topic = lines(await duban("ledger", "verify", "--json", code=1))
+        by_anchors = lines(await duban("ledger", "verify", "--no-topic", "--against", kept, "--json", code=1))
+        by_heads = lines(await duban("ledger", "verify", "--no-topic", "--against", heads, "--json", code=1))
+        said = await duban("ledger", "verify", "--public-key", key, code=1)
+    line = {"record": str(problem_id), "version": 1}
+    assert by_topic == [{**line, "what": "is another than the topic has", "evidence": "the topic"}]
+    (one,) = by_anchors
+    assert (one["record"], one["version"]) == (str(problem_id), 2)
+    assert one["what"] == f"is another than {one['evidence']} has"
+    assert one["evidence"].startswith("anchor ")
+    assert [(one["record"], one["version"]) for one in by_heads] == [(str(problem_id), 2)]
+    assert f"{problem_id} version 1 is another" in said.stdout
+    assert lines(await duban("ledger", "verify", "--json")) == [], "what was written is back"
+
+
+async def test_lines_that_a_superuser_put_in_are_found_because_nobody_told_them(system: System, duban: Run) -> None:
+    problem_id = await registered(system)
+    async with as_superuser(system) as connection:
+        head = await connection.fetchval("select head from router.records where id = $1", problem_id)
+        body = """{"a":"deed"}"""
+        hash_ = chained(head, body.encode())
+        await connection.execute(
+            "insert into router.events values ($1, 3, now(), 'verified', $2, $3, $4)", problem_id, body, head, hash_
+        )
+        await connection.execute("update router.records set version = 3, head = $2 where id = $1", problem_id, hash_)
+        (one,) = lines(await duban("ledger", "verify", "--json", code=1))
+        await connection.execute("delete from router.events where problem_id = $1 and version = 3", problem_id)
+        await connection.execute("update router.records set version = 2, head = $2 where id = $1", problem_id, head)
+    assert (one["record"], one["version"], one["evidence"]) == (str(problem_id), 3, "the topic")
+    assert "does not tell it" in one["what"]
+
+
+async def test_an_anchor_of_another_key_is_found(system: System, duban: Run, tmp_path: Path) -> None:
     await registered(system)
-    await system.kill("router")
-    await registered(system)
+    other = AnchorKey.made(tmp_path / "other.pem")
+    found = await anchors(system)
+    forged = other.signed(found[-1].model_copy(update={"number": found[-1].number + 1, "previous": found[-1].hash}))
+    file = tmp_path / "anchors.jsonl"
+    file.write_text("".join(f"{anchor.model_dump_json(exclude_none=True)}\n" for anchor in (*found, forged)))
+    key = (await duban("ledger", "key")).stdout.strip()
+    (one,) = lines(await duban("ledger", "verify", "--against", file, "--public-key", key, "--json", code=1))
+    assert one["anchor"] == f"ledger/{forged.number}"
+    assert "another key" in one["what"]
+    assert f"line {len(found) + 1}" in one["evidence"]
+    (others,) = lines(await duban("ledger", "verify", "--public-key", other.public, "--json", code=1))[-1:]
+    assert "another key" in others["what"]
+
+
+async def test_what_is_no_key_and_no_file_of_ours_ends_with_usage(system: System, duban: Run, tmp_path: Path) -> None:
+    assert "duban ledger key" in (await duban("ledger", "verify", "--public-key", "none", code=2)).stderr
+    (tmp_path / "heads").write_text("no head")
+    assert "line 1" in (await duban("ledger", "verify", "--against", tmp_path / "heads", code=2)).stderr
+    assert "chmod" in (await duban("ledger", "key", "--file", ROOT / "README.md", code=2)).stderr
+
+
+async def test_the_vaults_log_written_anew_and_cut_off_by_a_superuser_is_found_by_its_anchors(
+    system: System, duban: Run, tmp_path: Path
+) -> None:
+    async def ask(id_: str) -> None:
+        report = {"source": "s", "id": id_, "jurisdiction": "smallville", "channel": "hotline", "title": "Black water"}
+        contact = {"category": "river", "area": "north-town", "contact": {"name": "Li"}, "secret": "a word"}
+        async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=20) as client:
+            assert (await client.post("/v1/reports", json={**report, **contact})).status_code == 202
+        await duban("vault", "ask", "s", id_, "--by", "li", "--reason", "the first ground")
+
+    await ask("1")
+    await ask("2")
+
+    async def holds() -> bool:
+        return any(head.version == 2 for anchor in await anchors(system, Anchored.VAULT) for head in anchor.heads)
+
+    await eventually(holds)
+    key = (await duban("ledger", "key")).stdout.strip()
+    file = tmp_path / "anchors.jsonl"
+    file.write_text((await duban("ledger", "anchors")).stdout)
+    clean = json.loads((await duban("vault", "verify", "--against", file, "--public-key", key, "--json")).stdout)
+    assert (clean["whole"], clean["findings"]) == (True, [])
+    async with as_superuser(system) as connection:
+        rows = await connection.fetch("select number, body, previous, hash from intake.vault_log order by number")
+        head = GENESIS
+        for row in rows:
+            body = row["body"].replace("the first ground", "another ground")
+            before, head = head, chained(head, body.encode())
+            await connection.execute(
+                "update intake.vault_log set body = $2, previous = $3, hash = $4 where number = $1",
+                row["number"], body, before, head,
+            )  # fmt: skip
+        anew = json.loads((await duban("vault", "verify", "--json", code=1)).stdout)
+        await connection.execute("delete from intake.vault_log")
+        await connection.executemany(
+            "insert into intake.vault_log values ($1, $2, $3, $4)", [tuple(r) for r in rows[:1]]
+        )
+        cut = json.loads((await duban("vault", "verify", "--against", file, "--json", code=1)).stdout)
+    assert anew["whole"], "the chain alone is whole"
+    assert "is another than anchor" in anew["findings"][0]["what"]
+    assert cut["whole"]
+    assert (cut["findings"][0]["version"], cut["findings"][0]["what"][:10]) == (2, "is missing")
+
+
+async def test_what_was_deleted_is_found_by_its_anchor_when_the_topic_has_forgotten_it(
+    system: System, duban: Run, tmp_path: Path
+) -> None:
+    """The last test here: afterwards nothing is left of what the topic told."""
+    gone, shortened = await registered(system), await registered(system)
+    await forget_topic(system)
     assert lines(await duban("ledger", "verify", "--json")) == []
+    async with as_superuser(system) as connection:
+        await connection.execute("delete from router.events where problem_id = $1", gone)
+        await connection.execute("delete from router.records where id = $1", gone)
+        await connection.execute("delete from router.events where problem_id = $1 and version = 2", shortened)
+        await connection.execute(
+            """update router.records set version = 1, head = (select hash from router.events where problem_id = $1)
+            where id = $1""",
+            shortened,
+        )
+    found = lines(await duban("ledger", "verify", "--json", code=1))
+    assert {(one["record"], one["version"]) for one in found} == {(str(gone), 2), (str(shortened), 2)}
+    assert all(one["what"] == f"is missing, but {one['evidence']} has it" for one in found)
+    assert all(one["evidence"].startswith("anchor ") for one in found)

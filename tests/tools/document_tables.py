@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from duban.contracts.catalogue import message_table
-from duban.io.settings import Settings, settings_table
+from duban.io.settings import AnchorSettings, Settings, settings_table
 from duban.moves import AFTER_REJECTION, AFTER_STRIKE_OFF, IN_ANY_OPEN, LADDER, MOVES, STAGE, Kind, Stage, Status
 from duban_console.api.settings import ApiSettings
 from duban_escalation.settings import EscalationSettings
@@ -72,7 +72,7 @@ def _words(kinds: Sequence[str]) -> str:
 
 def settings_of_all() -> str:
     """Every setting of every process."""
-    return settings_table(Settings, GatewaySettings, EscalationSettings, ApiSettings)
+    return settings_table(Settings, AnchorSettings, GatewaySettings, EscalationSettings, ApiSettings)
 
 
 #: The blocks by name: in which document each stands, and what writes it.

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from duban.errors import SettingsError
 from duban.io.anchor_key import AnchorKey, is_signed_with, public_key
-from duban.messages.anchors import VAULT_LOG, Anchor, Chain, Head, anchor_record
+from duban.messages.anchors import VAULT_LOG, Anchor, Anchored, Head, anchor_record
 from duban.messages.events import GENESIS
 from duban_console.anchor_audit import AnchorAudit, log_differences
 from duban_console.evidence import UnusableFile, kept, signed_with
@@ -29,7 +29,7 @@ AT = datetime(2026, 11, 29, 2, tzinfo=UTC)
 KEY, OTHER = (AnchorKey(Ed25519PrivateKey.from_private_bytes(byte * 32)) for byte in (b"\1", b"\2"))
 
 
-def chain_of(count: int, key: AnchorKey | None = KEY, chain: Chain = Chain.VAULT) -> list[Anchor]:
+def chain_of(count: int, key: AnchorKey | None = KEY, chain: Anchored = Anchored.VAULT) -> list[Anchor]:
     anchors: list[Anchor] = []
     for number in range(1, count + 1):
         head = Head(record=VAULT_LOG, version=number, hash=sha256(b"%d" % number).hexdigest())
@@ -44,7 +44,7 @@ CHAIN = chain_of(4)
 
 
 def findings(anchors: list[Anchor], *keys: AnchorKey, on_topic: bool = True) -> list[tuple[str | None, str]]:
-    audit = AnchorAudit(Chain.VAULT, signed_with([key.public for key in keys]))
+    audit = AnchorAudit(Anchored.VAULT, signed_with([key.public for key in keys]))
     alone = [audit.take(anchor, "there", on_topic=on_topic) for anchor in anchors]
     together = audit.findings(topic=True, keys=bool(keys))
     return [(finding.anchor, finding.what) for finding in (*alone, *together) if finding]
@@ -90,9 +90,7 @@ def test_where_a_key_is_given_and_nothing_is_anchored_that_is_said() -> None:
 
 def test_a_history_of_anchors_that_was_made_anew_does_not_follow_on_what_is_kept() -> None:
     anew = chain_of(4, OTHER)[2].model_copy(update={"previous": "f" * 64})
-    assert ("vault/3", "does not follow on the one before it") in findings(
-        [*CHAIN[:2], OTHER.signed(anew)], OTHER, KEY
-    )
+    assert ("vault/3", "does not follow on the one before it") in findings([*CHAIN[:2], OTHER.signed(anew)], OTHER, KEY)
 
 
 def test_two_anchors_of_one_number_are_seen() -> None:

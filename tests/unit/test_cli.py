@@ -49,7 +49,7 @@ def test_the_commands_are_those_that_the_handbook_names() -> None:
         ("up",), ("demo",), ("bench",), ("act",), ("tail",), ("lag",), ("check",), ("test",),
         ("simulate",), ("replay",), ("bulletin",), ("draw",), ("pack", "explain"), ("pack", "diff"),
         ("report", "import"), ("report", "send"),
-        ("ledger", "heads"), ("ledger", "verify"), ("duty", "ls"),
+        ("ledger", "heads"), ("ledger", "anchors"), ("ledger", "key"), ("ledger", "verify"), ("duty", "ls"),
         ("listing", "check"), ("listing", "ls"), ("listing", "put"), ("reward", "status"),
         ("reward", "ls"),
         ("vault", "ask"), ("vault", "approve"), ("vault", "refuse"), ("vault", "open"), ("vault", "log"),

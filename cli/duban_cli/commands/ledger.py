@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.markup import escape
 
-from duban.messages.anchors import ANCHORS, Anchor, Chain
+from duban.messages.anchors import ANCHORS, Anchor, Anchored
 from duban_cli.anchor_options import Against, PublicKey, trusted
 from duban_cli.connection import ANCHOR_KEY, FOLDER_VARIABLE, settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
@@ -34,7 +34,7 @@ ledger_app = typer.Typer(no_args_is_help=True, help="The ledger as a whole: whet
 @ledger_app.command("heads")
 @command
 async def heads() -> None:
-    """The latest hash of every record as the database has it now, a line of JSON each; `ledger anchors` has signed ones.
+    """The latest hash of every record as the database has it now, a line of JSON each; anchors have them signed.
 
     Example: duban ledger heads > heads-2026-11-29.jsonl
     """
@@ -100,7 +100,7 @@ class _Evidence:
 
     def take_anchor(self, anchor: Anchor, where: str, *, on_topic: bool) -> None:
         """Take in what ``anchor`` claims, unless it is none that may be believed."""
-        if anchor.chain is not Chain.LEDGER:
+        if anchor.chain is not Anchored.LEDGER:
             return
         finding = self.anchors.take(anchor, where, on_topic=on_topic)
         if finding is not None:
@@ -131,7 +131,7 @@ async def verify(
 
     known, keys = settings(), trusted(public_key)
     with Spill(CLAIM_WIDTH) as claims:
-        evidence = _Evidence(claims, AnchorAudit(Chain.LEDGER, signed_with(keys)))
+        evidence = _Evidence(claims, AnchorAudit(Anchored.LEDGER, signed_with(keys)))
         since = await _gathered(known, evidence, against, topic=not no_topic)
         evidence.findings += evidence.anchors.findings(topic=True, keys=bool(keys))
         for finding in evidence.findings:
@@ -180,19 +180,22 @@ async def _compared(
     known: Settings, evidence: _Evidence, since: dict[int, int] | None, as_json: bool
 ) -> tuple[int, int, int]:
     """Tell of every difference; the count of events, of records, and of findings."""
-    from duban_console.ledger_verification import Tally, differences, not_told, reading, still_untold
+    from duban_console.ledger_verification import Extent, differences, not_told, reading, still_untold
 
-    tally, count = Tally(partial(_say, "events of the ledger recomputed")), 0
+    extent, count = Extent(partial(_say, "events of the ledger recomputed")), 0
     late: list[LedgerLine] | None = None if since is None else []
-    async with reading(known) as connection, aclosing(differences(connection, evidence.claims, tally, late)) as found:
-        async for finding in found:
+    async with (
+        reading(known) as connection,
+        aclosing(differences(connection, evidence.claims, extent, late)) as differing,
+    ):
+        async for finding in differing:
             _tell(finding, as_json)
             count += 1
     if late and since is not None:
         for line in await still_untold(known, late, since):
             _tell(not_told(line), as_json)
             count += 1
-    return tally.events, tally.records, count
+    return extent.events, extent.records, count
 
 
 def _tell(finding: Finding, as_json: bool) -> None:

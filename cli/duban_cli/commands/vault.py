@@ -15,19 +15,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from duban.errors import Unavailable
-from duban.messages.anchors import Anchor, Chain
 from duban_cli.anchor_options import Against, PublicKey, trusted
 from duban_cli.connection import FOLDER_VARIABLE, settings
 from duban_cli.engine_note import note_of
 from duban_cli.output import AsJson, ExitCode, InUtc, command, err, fail, out, shown_at, write_json
 from duban_cli.zones import common_zone, zones
-from duban_console.anchor_audit import AnchorAudit, log_differences
-from duban_console.api.responses import as_json as jsonable
-from duban_console.ledger_audit import Finding
 from duban_local import FOLDER
 
 if TYPE_CHECKING:
     import httpx2
+
+    from duban.messages.anchors import Anchor
+    from duban_console.ledger_audit import Finding
 
 GATEWAY_VARIABLE: Final = "DUBAN_GATEWAY"
 #: How a command ends when the gateway does not do as told.
@@ -151,17 +150,25 @@ async def verify(
 ) -> None:
     """Whether the log is the one that was written, and every step in it legal; ends with 1 if not.
 
-    Compares it with the anchors on the topic, where a broker is known, and with those that an auditor kept: only so does a
-    log show that was cut off or written anew as a whole. With a public key every anchor must bear its signature.
+    Compares it with the anchors on the topic, where a broker is known, and with those that an auditor kept: only so
+    does a log show that was cut off or written anew as a whole. With a public key every anchor must bear its signature.
 
     Example: duban vault verify --against anchors-2026-11-29.jsonl --public-key anchors.pub
     """
+    from duban_console.anchor_audit import log_differences
+
     anchors, findings = await _anchored(against, trusted(public_key))
     audit = await _get(gateway, "verification", head=head or [])
     lines = (await _get(gateway, "log"))["lines"] if anchors else []
     findings += log_differences({line["number"]: line["hash"] for line in lines}, anchors)
     if as_json:
-        write_json({**audit, "anchors": len(anchors), "findings": [jsonable(finding) for finding in findings]})
+        write_json(
+            {
+                **audit,
+                "anchors": len(anchors),
+                "findings": [finding.model_dump(mode="json", exclude_none=True) for finding in findings],
+            }
+        )
     if not audit["whole"]:
         fail(ExitCode.FAILURE, f"line {audit['broken']} of the log: {audit['reason']}")
     if findings:
@@ -193,14 +200,16 @@ def _tell(line: dict[str, Any], words: str, as_json: bool) -> None:
 
 async def _anchored(against: Path | None, keys: Sequence[str]) -> tuple[list[Anchor], list[Finding]]:
     """The anchors of the log that may be believed, and what is wrong with them, or with those that may not."""
+    from duban.messages.anchors import Anchor, Anchored
+    from duban_console.anchor_audit import AnchorAudit
     from duban_console.evidence import anchors_on_topic, kept, signed_with
 
-    audit = AnchorAudit(Chain.VAULT, signed_with(keys))
+    audit = AnchorAudit(Anchored.VAULT, signed_with(keys))
     anchors: dict[int, Anchor] = {}
     findings: list[Finding] = []
 
     def take(anchor: Anchor, where: str, *, on_topic: bool) -> None:
-        if anchor.chain is Chain.VAULT:
+        if anchor.chain is Anchored.VAULT:
             finding = audit.take(anchor, where, on_topic=on_topic)
             if finding is not None:
                 findings.append(finding)

@@ -1,11 +1,11 @@
-"""Whether the anchors of a chain are all there, follow each on the one before, and bear the signature they should. Pure."""
+"""Whether the anchors of a chain are all there, follow each on the one before, and bear the right signature. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from duban.messages.anchors import Anchor, Chain
+from duban.messages.anchors import Anchor, Anchored
 from duban.messages.events import GENESIS
 from duban_console.ledger_audit import Finding
 
@@ -27,7 +27,7 @@ class _Known:
 class AnchorAudit:
     """Anchors of one chain, taken in in any order and from several places, and what is wrong with them."""
 
-    def __init__(self, chain: Chain, signed: Signed) -> None:
+    def __init__(self, chain: Anchored, signed: Signed) -> None:
         self._chain = chain
         self._signed = signed
         self._known: dict[int, _Known] = {}

@@ -111,8 +111,8 @@ def first_difference(
 
 def untold(lines: Sequence[LedgerLine], claims: Sequence[Claim]) -> LedgerLine | None:
     """The first line of a record that no event on the topic tells."""
-    told = {claim.version for claim in claims if claim.where is Where.TOPIC}
-    return next((line for line in lines if line.version not in told), None)
+    versions = {claim.version for claim in claims if claim.where is Where.TOPIC}
+    return next((line for line in lines if line.version not in versions), None)
 
 
 def _broken(record: UUID, lines: Sequence[LedgerLine], head: Head | None) -> Iterator[Finding]:

@@ -34,7 +34,7 @@ _PATIENCE: Final = 5.0
 
 
 @dataclass(slots=True)
-class Tally:
+class Extent:
     """How much has been looked at; ``say`` hears of every event."""
 
     say: Callable[[int], None]
@@ -66,13 +66,13 @@ async def standing_heads(connection: Connection) -> AsyncIterator[Head]:
 
 
 async def differences(
-    connection: Connection, claims: Iterable[bytes], tally: Tally, late: list[LedgerLine] | None
+    connection: Connection, claims: Iterable[bytes], extent: Extent, late: list[LedgerLine] | None
 ) -> AsyncGenerator[Finding, None]:
     """The first line of each record that is not what it was; ``claims`` are rows in order.
 
     With ``late``, the first line of each record that the topic does not tell is added to it: it may be on its way.
     """
-    histories, heads, claimed = _histories(connection, tally), standing_heads(connection), _claimed(claims)
+    histories, heads, claimed = _histories(connection, extent), standing_heads(connection), _claimed(claims)
     history, head, about = await anext(histories, None), await anext(heads, None), next(claimed, None)
     while history is not None or head is not None or about is not None:
         ids = [history[0].bytes if history else None, head.record.bytes if head else None, about[0] if about else None]
@@ -88,7 +88,7 @@ async def differences(
                 late.append(line)
             else:
                 yield not_told(line)
-        tally.records += bool(lines)
+        extent.records += bool(lines)
         if lines:
             history = await anext(histories, None)
         if holds is not None:
@@ -117,7 +117,7 @@ def not_told(line: LedgerLine) -> Finding:
     return Finding(record=line.record, version=line.version, what=what, evidence="the topic")
 
 
-async def _histories(connection: Connection, tally: Tally) -> AsyncIterator[tuple[UUID, list[LedgerLine]]]:
+async def _histories(connection: Connection, extent: Extent) -> AsyncIterator[tuple[UUID, list[LedgerLine]]]:
     lines: list[LedgerLine] = []
     async for row in connection.cursor(_LINES, prefetch=_ROWS_AT_A_TIME):
         line = LedgerLine(row["problem_id"], row["version"], row["body"].encode(), row["previous"], row["hash"])
@@ -125,8 +125,8 @@ async def _histories(connection: Connection, tally: Tally) -> AsyncIterator[tupl
             yield lines[0].record, lines
             lines = []
         lines.append(line)
-        tally.events += 1
-        tally.say(tally.events)
+        extent.events += 1
+        extent.say(extent.events)
     if lines:
         yield lines[0].record, lines
 

@@ -12,7 +12,7 @@ _ROWS_AT_A_TIME: Final = 1000
 
 
 class Spill:
-    """Rows of ``width`` bytes each; at most ``most`` of them are in memory (about 40 bytes more than its width each)."""
+    """Rows of ``width`` bytes each; at most ``most`` of them are in memory, about 40 bytes more than that each."""
 
     def __init__(self, width: int, most: int = 100_000) -> None:
         self._width = width

@@ -9,7 +9,7 @@ from duban.io.consumer import Source
 from duban.io.feeds import clock_of, follow_packs
 from duban.io.service import Shell, run_service
 from duban.io.settings import AnchorSettings
-from duban.messages.anchors import Chain
+from duban.messages.anchors import Anchored
 from duban.messages.commands import Command
 from duban.messages.events import LedgerEvent
 from duban.messages.report import Report
@@ -22,7 +22,7 @@ GROUP: Final = "duban-intake"
 
 
 async def compose(shell: Shell[AnchorSettings]) -> None:
-    """Wire the handlers to the topics, once the packs published so far are known; anchor the vault's log beside them."""
+    """Wire the handlers to the topics, once the packs published so far are known; beside it, the vault is anchored."""
     library = await follow_packs(shell)
     store = PostgresStore(shell.pool)
     most_bytes = shell.settings.max_record_bytes * 19 // 20
@@ -35,7 +35,7 @@ async def compose(shell: Shell[AnchorSettings]) -> None:
         ],
     )
     growth = VaultGrowth(shell.pool)
-    shell.run(AnchorLoop(Chain.VAULT, growth, shell.pool, shell.publisher, shell.settings, SOURCE))
+    shell.run(AnchorLoop(Anchored.VAULT, growth, shell.pool, shell.publisher, shell.settings, SOURCE))
 
 
 if __name__ == "__main__":

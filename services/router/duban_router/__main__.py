@@ -10,7 +10,7 @@ from duban.io.consumer import Source
 from duban.io.feeds import clock_of, follow_packs
 from duban.io.service import Shell, run_service
 from duban.io.settings import AnchorSettings
-from duban.messages.anchors import Chain
+from duban.messages.anchors import Anchored
 from duban.messages.commands import COMMANDS, Command
 from duban.messages.events import LedgerEvent
 from duban_router.anchors import LedgerGrowth
@@ -35,7 +35,7 @@ async def compose(shell: Shell[AnchorSettings]) -> None:
 
     shell.runner(GROUP, [Source((Command.TOPIC,), COMMANDS, handler)], on_assigned=forget)
     growth = LedgerGrowth(shell.settings)
-    shell.run(AnchorLoop(Chain.LEDGER, growth, shell.pool, shell.publisher, shell.settings, SOURCE))
+    shell.run(AnchorLoop(Anchored.LEDGER, growth, shell.pool, shell.publisher, shell.settings, SOURCE))
 
 
 main = partial(

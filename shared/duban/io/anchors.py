@@ -23,7 +23,7 @@ from duban.io.backoff import until_available, until_stopped
 from duban.io.metrics import ANCHORED
 from duban.io.publisher import Publisher
 from duban.io.settings import AnchorSettings
-from duban.messages.anchors import Anchor, Chain, Head, anchor_record
+from duban.messages.anchors import Anchor, Anchored, Head, anchor_record
 from duban.messages.events import GENESIS
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class AnchorLoop:
 
     def __init__(
         self,
-        chain: Chain,
+        chain: Anchored,
         since: Since,
         pool: asyncpg.Pool[asyncpg.Record],
         publisher: Publisher,

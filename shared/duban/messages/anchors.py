@@ -21,7 +21,7 @@ from duban.messages.events import HASH, MOST_LINES
 VAULT_LOG: Final = derived_id("duban/intake", "the vault's log")
 
 
-class Chain(StrEnum):
+class Anchored(StrEnum):
     """What is anchored: the records of the ledger, or the log of the vault."""
 
     LEDGER = "ledger"
@@ -49,12 +49,12 @@ class Anchor(Payload):
 
     TOPIC: ClassVar[str] = "duban.anchors.v1"
 
-    chain: Chain
+    chain: Anchored
     number: int = Field(ge=1, le=MOST_LINES)
     previous: str = Field(pattern=HASH)
     at: AwareDatetime
     heads: tuple[Head, ...]
-    offsets: dict[int, int] = {}
+    offsets: dict[int, int] = Field(default_factory=dict)
     key: str | None = None
     signature: str | None = None
 
@@ -65,7 +65,8 @@ class Anchor(Payload):
     @property
     def covered(self) -> bytes:
         """The bytes that hash and signature cover."""
-        fields = self.model_dump(mode="json", exclude={"key", "signature"})
+        # Absent fields are left out, so that one which is added later changes no anchor of before.
+        fields = self.model_dump(mode="json", exclude={"key", "signature"}, exclude_none=True)
         return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
 
     @property
@@ -75,7 +76,7 @@ class Anchor(Payload):
 
 
 #: What stands on ``duban.anchors.v1``, by CloudEvents type.
-ANCHORS: Final[dict[str, type[Anchor]]] = {f"duban.{chain}.anchored": Anchor for chain in Chain}
+ANCHORS: Final[dict[str, type[Anchor]]] = {f"duban.{chain}.anchored": Anchor for chain in Anchored}
 
 
 def anchor_record(anchor: Anchor, source: str) -> Record:

@@ -120,7 +120,7 @@ PROBLEMS: dict[str, type[LedgerEvent] | type[Refused]] = {
 }
 
 
-class Place(BaseModel):
+class EventPlace(BaseModel):
     """Which event of which record."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -130,11 +130,11 @@ class Place(BaseModel):
 
 
 class Told(Payload):
-    """The place and the hash of an event on ``duban.problems.v1``, for who needs no more: the rest is not looked into."""
+    """The place and the hash of an event on ``duban.problems.v1``, for who needs no more of it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    event: Place
+    event: EventPlace
     hash: str = Field(pattern=HASH)
 
 
