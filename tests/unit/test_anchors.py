@@ -45,9 +45,9 @@ CHAIN = chain_of(4)
 
 def findings(anchors: list[Anchor], *keys: AnchorKey, on_topic: bool = True) -> list[tuple[str | None, str]]:
     audit = AnchorAudit(Anchored.VAULT, signed_with([key.public for key in keys]))
-    alone = [audit.take(anchor, "there", on_topic=on_topic) for anchor in anchors]
-    together = audit.findings(topic=True, keys=bool(keys))
-    return [(finding.anchor, finding.what) for finding in (*alone, *together) if finding]
+    for anchor in anchors:
+        audit.take(anchor, "there", on_topic=on_topic)
+    return [(finding.anchor, finding.what) for finding in audit.findings(topic=True, keys=bool(keys))]
 
 
 def test_anchors_as_they_were_published_are_whole_once_or_twice_with_a_key_or_without() -> None:
@@ -73,6 +73,14 @@ def test_an_anchor_that_was_changed_since_it_was_signed_is_seen_even_without_a_k
 def test_an_anchor_of_another_key_is_seen_and_claims_nothing() -> None:
     forged = OTHER.signed(CHAIN[3])
     assert findings([*CHAIN[:3], forged], KEY) == [("vault/4", "is signed with another key, or was changed since")]
+
+
+def test_of_many_with_another_key_the_first_is_named_and_the_others_are_counted() -> None:
+    audit = AnchorAudit(Anchored.VAULT, signed_with([OTHER.public]))
+    assert [audit.take(anchor, "there", on_topic=True) for anchor in CHAIN] == [False] * 4
+    (finding,) = audit.findings(topic=True, keys=True)
+    assert finding.anchor == "vault/1"
+    assert finding.what.endswith("and so are 3 others")
 
 
 def test_an_unsigned_anchor_is_vouched_for_by_a_later_one_that_is_signed_and_by_nothing_else() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -96,18 +96,12 @@ class _Evidence:
     anchors: AnchorAudit
     told: int = 0
     kept: int = 0
-    findings: list[Finding] = field(default_factory=list)
 
     def take_anchor(self, anchor: Anchor, where: str, *, on_topic: bool) -> None:
         """Take in what ``anchor`` claims, unless it is none that may be believed."""
-        if anchor.chain is not Anchored.LEDGER:
-            return
-        finding = self.anchors.take(anchor, where, on_topic=on_topic)
-        if finding is not None:
-            self.findings.append(finding)
-            return
-        for head in anchor.heads:
-            self.claims.add(Claim.of(head, Where.ANCHOR, anchor.number).row)
+        if anchor.chain is Anchored.LEDGER and self.anchors.take(anchor, where, on_topic=on_topic):
+            for head in anchor.heads:
+                self.claims.add(Claim.of(head, Where.ANCHOR, anchor.number).row)
 
 
 @ledger_app.command("verify")
@@ -133,11 +127,11 @@ async def verify(
     with Spill(CLAIM_WIDTH) as claims:
         evidence = _Evidence(claims, AnchorAudit(Anchored.LEDGER, signed_with(keys)))
         since = await _gathered(known, evidence, against, topic=not no_topic)
-        evidence.findings += evidence.anchors.findings(topic=True, keys=bool(keys))
-        for finding in evidence.findings:
+        doubts = list(evidence.anchors.findings(topic=True, keys=bool(keys)))
+        for finding in doubts:
             _tell(finding, as_json)
         events, records, differing = await _compared(known, evidence, since, as_json)
-    count = len(evidence.findings) + differing
+    count = len(doubts) + differing
     looked = (
         f"{events} events of {records} records, {evidence.told} told, {len(evidence.anchors)} anchors"
         + (f", {evidence.kept} lines kept" if against else "")

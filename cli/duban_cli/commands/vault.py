@@ -206,15 +206,10 @@ async def _anchored(against: Path | None, keys: Sequence[str]) -> tuple[list[Anc
 
     audit = AnchorAudit(Anchored.VAULT, signed_with(keys))
     anchors: dict[int, Anchor] = {}
-    findings: list[Finding] = []
 
     def take(anchor: Anchor, where: str, *, on_topic: bool) -> None:
-        if anchor.chain is Anchored.VAULT:
-            finding = audit.take(anchor, where, on_topic=on_topic)
-            if finding is not None:
-                findings.append(finding)
-            else:
-                anchors[anchor.number] = anchor
+        if anchor.chain is Anchored.VAULT and audit.take(anchor, where, on_topic=on_topic):
+            anchors[anchor.number] = anchor
 
     for number, line in kept(against) if against else ():
         if isinstance(line, Anchor):
@@ -228,7 +223,7 @@ async def _anchored(against: Path | None, keys: Sequence[str]) -> tuple[list[Anc
         async with aclosing(anchors_on_topic(known)) as stream:
             async for where, anchor in stream:
                 take(anchor, where, on_topic=True)
-    return list(anchors.values()), [*findings, *audit.findings(topic=known is not None, keys=bool(keys))]
+    return list(anchors.values()), list(audit.findings(topic=known is not None, keys=bool(keys)))
 
 
 async def _zone(*, utc: bool) -> tzinfo | None:

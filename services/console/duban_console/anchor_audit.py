@@ -31,30 +31,39 @@ class AnchorAudit:
         self._chain = chain
         self._signed = signed
         self._known: dict[int, _Known] = {}
+        self._doubts: dict[str, list[tuple[int, str]]] = {}
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def take(self, anchor: Anchor, where: str, *, on_topic: bool) -> Finding | None:
-        """Take in an anchor that stands ``where``; what is wrong with it by itself: then it claims nothing."""
+    def take(self, anchor: Anchor, where: str, *, on_topic: bool) -> bool:
+        """Take in an anchor that stands ``where``; whether it may be believed, so that what it claims counts."""
         signed = anchor.signature is not None and self._signed(anchor)
         if anchor.signature is not None and not signed:
-            return self._finding(anchor.number, "is signed with another key, or was changed since", where)
+            return self._doubted(anchor, "is signed with another key, or was changed since", where)
         known = self._known.get(anchor.number)
         if known is not None and known.hash != anchor.hash:
-            return self._finding(anchor.number, f"stands twice, and differently: in {known.where} too", where)
+            return self._doubted(anchor, f"stands twice, and differently: in {known.where} too", where)
         if known is None:
             known = _Known(anchor.hash, anchor.previous, signed, on_topic, where)
             self._known[anchor.number] = known
         known.signed |= signed
         known.on_topic |= on_topic
-        return None
+        return True
+
+    def _doubted(self, anchor: Anchor, what: str, where: str) -> bool:
+        self._doubts.setdefault(what, []).append((anchor.number, where))
+        return False
 
     def findings(self, *, topic: bool, keys: bool) -> Iterator[Finding]:
         """What is wrong with the anchors together; ``topic``: it was read, ``keys``: there are some to trust.
 
         An anchor that is not signed itself is vouched for by a later one that is: its hash stands in that one's chain.
         """
+        for what, places in self._doubts.items():
+            number, where = min(places)
+            others = f", and so are {len(places) - 1} others" if len(places) > 1 else ""
+            yield self._finding(number, what + others, where)
         last_signed = max((number for number, known in self._known.items() if known.signed), default=0)
         last = max(self._known, default=0)
         before: _Known | None = None
@@ -73,7 +82,7 @@ class AnchorAudit:
             known = self._known.get(last_signed + 1)
             where = known.where if known else "the anchors"
             yield self._finding(last_signed + 1, "and those after it bear no signature of a key that was given", where)
-        if keys and last == 0:
+        if keys and last == 0 and not self._doubts:
             yield self._finding(1, "is not there: nothing is anchored", "the anchors")
 
     def _finding(self, number: int, what: str, where: str) -> Finding:

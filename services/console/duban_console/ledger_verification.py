@@ -30,7 +30,7 @@ _HEADS: Final = "select id, version, head from router.published_records order by
 _ROWS_AT_A_TIME: Final = 1000
 #: Most lines that are looked for again when the rest has been read: those that were just being told.
 _MOST_LATE: Final = 10_000
-_PATIENCE: Final = 5.0
+_PATIENCE: Final = 3.0
 
 
 @dataclass(slots=True)
