@@ -120,8 +120,10 @@ async def rewritten(system: System, problem_id: UUID, old: str, new: str) -> Asy
     """Meanwhile, another history stands there, every hash in it computed anew, and the head of its record."""
     async with as_superuser(system) as connection:
         await rewrite(connection, problem_id, old, new)
-        yield
-        await rewrite(connection, problem_id, new, old)
+        try:
+            yield
+        finally:
+            await rewrite(connection, problem_id, new, old)
 
 
 async def rewrite(connection: asyncpg.Connection[asyncpg.Record], problem_id: UUID, old: str, new: str) -> None:

@@ -142,6 +142,24 @@ async def over(pool: asyncpg.Pool[asyncpg.Record]) -> None:
     await pool.execute("update anchors set turn_until = '-infinity'")
 
 
+async def test_no_fault_ends_the_service_whose_chain_it_is(
+    settings: AnchorSettings, pool: asyncpg.Pool[asyncpg.Record], publisher: Away
+) -> None:
+    class Faulty(Growing):
+        async def __call__(self, latest: Anchor | None) -> Growth:
+            grown = await super().__call__(latest)
+            if self.lines == 1:
+                raise ValueError("a row that somebody set by hand")
+            return grown
+
+    loop = AnchorLoop(Anchored.VAULT, Faulty(), pool, publisher, settings, "test")
+    running = asyncio.create_task(loop.run())
+    while not running.done() and not await on_topic(settings):  # noqa: ASYNC110 the topic tells, no event does
+        await asyncio.sleep(0.02)
+    loop.stop()
+    await running
+
+
 async def test_the_turn_is_left_at_an_orderly_end(
     settings: AnchorSettings, pool: asyncpg.Pool[asyncpg.Record], publisher: Away
 ) -> None:

@@ -86,9 +86,13 @@ class AnchorLoop:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Anchor, rest and anchor again, until ``stop``; what is away is waited for."""
+        """Anchor, rest and anchor again, until ``stop``; what is away is waited for, and no fault ends the service."""
         while not self._stopping.is_set():
-            more = await until_stopped(self._stopping, until_available("anchors", self.once))
+            more: bool | None = False
+            try:
+                more = await until_stopped(self._stopping, until_available("anchors", self.once))
+            except Exception:
+                _log.exception("not anchored", chain=self._chain)
             if not more:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), self._interval)

@@ -141,6 +141,7 @@ async def present_records(
             for records in (await consumer.getmany(timeout_ms=_POLL_MS, max_records=settings.batch_size)).values():
                 for record in records:
                     yield record
+            await asyncio.sleep(0)  # what was fetched already is had without waiting: others come first
     finally:
         await consumer.stop()
 
