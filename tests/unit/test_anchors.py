@@ -62,6 +62,11 @@ def test_an_anchor_that_is_left_out_is_seen(left_out: int) -> None:
     assert findings(anchors, KEY) == [(f"vault/{left_out}", "is missing")]
 
 
+def test_a_number_that_is_far_off_is_one_gap() -> None:
+    far = KEY.signed(CHAIN[3].model_copy(update={"number": 2**31 - 1}))
+    assert findings([*CHAIN[:3], far], KEY) == [("vault/4", "is missing")]
+
+
 def test_an_anchor_that_was_changed_since_it_was_signed_is_seen_even_without_a_key() -> None:
     changed = CHAIN[1].model_copy(update={"heads": CHAIN[2].heads})
     for keys in ((), (KEY,)):

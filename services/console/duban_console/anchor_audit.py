@@ -66,21 +66,17 @@ class AnchorAudit:
             yield self._finding(number, what + others, where)
         last_signed = max((number for number, known in self._known.items() if known.signed), default=0)
         last = max(self._known, default=0)
-        before: _Known | None = None
-        for number in range(1, last + 1):
-            known = self._known.get(number)
-            if known is None:
-                if before is not None or number == 1:
-                    yield self._finding(number, "is missing", "the anchors after it")
-            else:
-                if known.previous != (before.hash if before else GENESIS) and (before is not None or number == 1):
-                    yield self._finding(number, "does not follow on the one before it", known.where)
-                if topic and not known.on_topic:
-                    yield self._finding(number, "is not on the topic", known.where)
-            before = known
-        if keys and last > last_signed:
-            known = self._known.get(last_signed + 1)
-            where = known.where if known else "the anchors"
+        at, hash_ = 0, GENESIS
+        for number, known in sorted(self._known.items()):
+            if number != at + 1:
+                yield self._finding(at + 1, "is missing", "the anchors after it")
+            elif known.previous != hash_:
+                yield self._finding(number, "does not follow on the one before it", known.where)
+            if topic and not known.on_topic:
+                yield self._finding(number, "is not on the topic", known.where)
+            at, hash_ = number, known.hash
+        if last > last_signed and keys:
+            where = next(known.where for number, known in sorted(self._known.items()) if number > last_signed)
             yield self._finding(last_signed + 1, "and those after it bear no signature of a key that was given", where)
         if keys and last == 0 and not self._doubts:
             yield self._finding(1, "is not there: nothing is anchored", "the anchors")
