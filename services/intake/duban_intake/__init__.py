@@ -4,6 +4,7 @@ consumes  ``duban.reports.v1``   reports (线索), one receipt each, whatever ha
           ``duban.problems.v1``  closed and reopened problems (where a report may be attached), commands refused
 produces  ``duban.commands.v1``  Register for a new problem, Attach for a near-duplicate of an open one
           ``duban.reports.v1``   the gateway, a process of its own, puts there what comes over HTTP
+          ``duban.anchors.v1``   heads of the vault's log
 owns      the schema ``intake``: receipts, refusals, the places of open problems; the vault of who reported
 
     domain     whether a report is admitted, what becomes of it, which command follows; pure

@@ -9,6 +9,7 @@
     isolation     one message that breaks the code, found and set aside
     dead_letters  what could not be handled, byte for byte, with the reason
     tail          a topic from its beginning, without a group          (Tail)
+    anchors       heads of a chain, published now and then             (AnchorLoop); anchor_key: what signs them
     feeds         packs and the driven clock, kept up to date while a service runs
     http          an HTTP server as a part of a service
     http_protocol how long a request may take to arrive
