@@ -21,6 +21,7 @@ from duban.errors import Undecodable
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.anchors import VAULT_LOG, Anchor, Anchored, Head
+from duban.messages.audit import LetterPlace, LetterReplayed, ReplayStep
 from duban.messages.envelope import Message, Payload, decode, derived_id, encode, structured
 from duban.messages.events import GENESIS, KINDS, LedgerEvent, Refused, canonical, chained, event_type
 from duban.messages.notices import Notice, Tick
@@ -275,6 +276,11 @@ def payloads() -> Iterator[Payload]:
             offsets={0: 42, 10: 7} if chain is Anchored.LEDGER else {}, key="key", signature="signature",
         )  # fmt: skip
     yield Tick(at=AT)
+    yield LetterReplayed(
+        replay=ID, step=ReplayStep.FAILED, letter=LetterPlace(topic="a.g.dlq", partition=0, offset=3),
+        origin=LetterPlace(topic="a", partition=1, offset=7), to="a", code="fault", size=2, sha256="0" * 64,
+        by="li", reason="mended", at=AT, again=True, error="the broker refused it",
+    )  # fmt: skip
     yield load_pack(SMALL.read_text("utf-8"), SMALL.name)
     boston = ROOT / "deploy/calendars/boston.yaml"
     yield PublishedCalendar(notice=load_calendar(boston.read_text("utf-8"), boston.name))

@@ -468,8 +468,8 @@ class TestDeadLetters:
             one for one in lines(await duban("dlq", "show", DLQ, "--json")) if one["key"] == "base64:/2tleQ=="
         )
         assert letter["reason"]["topic"] == "duban.commands.v1"
-        counted = next(one for one in lines(await duban("dlq", "ls", "--json")) if one["topic"] == DLQ)
-        assert counted["codes"][letter["reason"]["code"]] >= 1
+        counted = [one for one in lines(await duban("dlq", "ls", "--json")) if one["topic"] == DLQ]
+        assert letter["reason"]["code"] in {one["code"] for one in counted}
 
         say = ("--offset", letter["offset"], "--by", "li", "--reason", "mended")
         await duban("dlq", "replay", DLQ, *say, "--dry-run")

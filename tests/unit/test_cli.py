@@ -54,7 +54,7 @@ def test_the_commands_are_those_that_the_handbook_names() -> None:
         ("reward", "ls"),
         ("vault", "ask"), ("vault", "approve"), ("vault", "refuse"), ("vault", "open"), ("vault", "log"),
         ("vault", "verify"), ("vault", "forget"),
-        ("dlq", "ls"), ("dlq", "show"), ("dlq", "replay"), ("problem", "show"), ("problem", "ls"),
+        ("dlq", "ls"), ("dlq", "show"), ("dlq", "replay"), ("dlq", "audit"), ("problem", "show"), ("problem", "ls"),
         ("pack", "lint"), ("pack", "publish"), ("pack", "ls"), ("topics", "apply"), ("topics", "ls"),
     }  # fmt: skip
 

@@ -69,3 +69,15 @@ def test_what_is_too_large_is_kept_as_its_head_its_size_and_its_hash() -> None:
     assert int(told["duban.dlq.headers-dropped"] or 0) > 400
     assert (told["__streams.errors.partition"], told["__streams.errors.offset"]) == (b"3", b"42")
     assert size(without_value(letter)) < 40_000
+
+
+def test_a_letter_that_goes_without_its_bytes_says_what_they_were() -> None:
+    whole = dead_letter(
+        record(b"k", b"value"), "g", ValueError("odd"), code="invalid", attempts=1, retryable=False, most_bytes=MOST
+    )
+    bare = without_value(whole)
+    told = dict(bare.headers)
+    assert (bare.key, bare.value) == (None, None)
+    assert (told["duban.dlq.truncated"], told["duban.dlq.value-bytes"]) == (b"true", b"5")
+    assert told["duban.dlq.value-sha256"] == sha256(b"value").hexdigest().encode()
+    assert without_value(bare).headers == bare.headers

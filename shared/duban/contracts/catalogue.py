@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from duban.messages.anchors import ANCHORS
+from duban.messages.audit import AUDIT
 from duban.messages.commands import COMMANDS
 from duban.messages.envelope import Payload
 from duban.messages.events import PROBLEMS, LedgerEvent
@@ -19,7 +20,9 @@ from duban.policy.model.pack import PACKS
 REPORTS: dict[str, type[Report]] = {Report.TYPE: Report}
 
 #: Every CloudEvents type and its model.
-TYPES: dict[str, type[Payload]] = {**REPORTS, **COMMANDS, **PROBLEMS, **NOTICES, **PACKS, **ANCHORS, **TICKS}
+TYPES: dict[str, type[Payload]] = {
+    **REPORTS, **COMMANDS, **PROBLEMS, **NOTICES, **PACKS, **ANCHORS, **TICKS, **AUDIT
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ TOPICS = (
         "the player",
         "escalation, the API",
     ),
+    Topic("duban.audit.v1", "the letter's place", "who sent which dead letter back, and why", "operators", "operators"),
 )
 
 

@@ -15,10 +15,14 @@ from typing import Final, TypeAlias
 
 from aiokafka import ConsumerRecord
 
+from duban.messages.envelope import sendable
+
 #: Enough of a stack trace to find the line, little enough for a record of the largest size to pass.
 _STACKTRACE_BYTES: Final = 4096
 #: What is kept of a value, of a key and of all headers, where the whole is too large.
 _HEAD_BYTES, _KEY_BYTES, _HEADER_BYTES = 65_536, 1_024, 16_384
+
+_CUT: Final = "duban.dlq.truncated"
 
 Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
 
@@ -58,14 +62,16 @@ def dead_letter(
         "duban.dlq.retryable": str(retryable).lower(),
     }
     added = tuple((name, text.encode(errors="replace")) for name, text in reasons.items())
-    came = tuple((_sendable(name), value) for name, value in record.headers)
+    came = tuple((sendable(name), value) for name, value in record.headers)
     whole = DeadLetter(dead_letter_topic(record.topic, group), record.key, record.value, (*came, *added))
     return whole if size(whole) <= most_bytes else _cut(whole, came, added)
 
 
 def without_value(letter: DeadLetter) -> DeadLetter:
     """``letter`` for a topic that takes not even the head of it: all that is known of it but its bytes."""
-    return replace(letter, key=None, value=None)
+    known = any(name == _CUT for name, _ in letter.headers)
+    headers = letter.headers if known else (*letter.headers, *_dimensions(letter.key, letter.value, 0))
+    return replace(letter, key=None, value=None, headers=headers)
 
 
 def size(record: DeadLetter) -> int:
@@ -77,17 +83,23 @@ def size(record: DeadLetter) -> int:
 
 def _cut(whole: DeadLetter, came: Headers, added: Headers) -> DeadLetter:
     fitting = tuple(_fitting(came, _HEADER_BYTES))
-    value, key = whole.value or b"", whole.key or b""
+    headers = (*fitting, *added, *_dimensions(whole.key, whole.value, len(came) - len(fitting)))
+    return DeadLetter(
+        whole.topic, whole.key and whole.key[:_KEY_BYTES], whole.value and whole.value[:_HEAD_BYTES], headers
+    )
+
+
+def _dimensions(key: bytes | None, value: bytes | None, headers_dropped: int) -> Headers:
+    """The headers that say what a letter without all of its bytes was cut from."""
     dimensions = {
-        "duban.dlq.truncated": "true",
-        "duban.dlq.value-bytes": str(len(value)),
-        "duban.dlq.value-sha256": sha256(value).hexdigest(),
-        "duban.dlq.key-bytes": str(len(key)),
-        "duban.dlq.key-sha256": sha256(key).hexdigest(),
-        "duban.dlq.headers-dropped": str(len(came) - len(fitting)),
+        _CUT: "true",
+        "duban.dlq.value-bytes": str(len(value or b"")),
+        "duban.dlq.value-sha256": sha256(value or b"").hexdigest(),
+        "duban.dlq.key-bytes": str(len(key or b"")),
+        "duban.dlq.key-sha256": sha256(key or b"").hexdigest(),
+        "duban.dlq.headers-dropped": str(headers_dropped),
     }
-    headers = (*fitting, *added, *((name, text.encode()) for name, text in dimensions.items()))
-    return DeadLetter(whole.topic, whole.key and key[:_KEY_BYTES], whole.value and value[:_HEAD_BYTES], headers)
+    return tuple((name, text.encode()) for name, text in dimensions.items())
 
 
 def _fitting(headers: Sequence[tuple[str, bytes | None]], most: int) -> Iterator[tuple[str, bytes | None]]:
@@ -95,8 +107,3 @@ def _fitting(headers: Sequence[tuple[str, bytes | None]], most: int) -> Iterator
         most -= len(name.encode()) + len(value or b"")
         if most >= 0:
             yield name, value
-
-
-def _sendable(name: str) -> str:
-    """A name as UTF-8 can say it: bytes that are none stand as ``\\xff``."""
-    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -30,6 +30,11 @@ def derived_id(*causes: object) -> UUID:
     return UUID(bytes=sha1(NAMESPACE.bytes + name, usedforsecurity=False).digest()[:16], version=5)
 
 
+def sendable(name: str) -> str:
+    """The name of a header as UTF-8 can say it: bytes that are none, read as surrogates, stand as ``\\xff``."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 class Payload(BaseModel):
     """The data of a message: frozen, and strict about fields it does not know.
 

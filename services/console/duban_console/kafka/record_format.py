@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from rich.markup import escape
 
 from duban.messages.commands import Collect
+from duban.messages.envelope import sendable
 
 if TYPE_CHECKING:
     from duban_console.kafka.topic_reader import Raw
@@ -28,9 +30,10 @@ def unpacked(record: Raw) -> dict[str, Any]:
     else:
         event = {name[3:]: shown(value) for name, value in record.headers if name.startswith("ce_")}
         event["data"] = _data(record.value)
-    if event.get("type") == Collect.TYPE and isinstance(event.get("data"), dict):
-        event["data"] = {**event["data"], "code": _HIDDEN}
-    others = {name: shown(value) for name, value in record.headers if not name.startswith("ce_")}
+    if event.get("type") == Collect.TYPE:
+        data = event.get("data")
+        event["data"] = {**data, "code": _HIDDEN} if isinstance(data, dict) else _HIDDEN
+    others = {sendable(name): shown(value) for name, value in record.headers if not name.startswith("ce_")}
     return {
         **event,
         "key": shown(record.key),
@@ -52,10 +55,62 @@ def one_line(record: Raw) -> str:
     at = str(event.get("time") or event["appended_at"])[:19]
     subject = data.get("problem", {}).get("number") or event.get("subject") or event.get("key") or ""
     place = f"{record.partition}/{record.offset}"
-    return (
+    return printable(
         f"[dim]{escape(at)} {place:>8}[/] [bold]{escape(kind)}[/] {escape(str(subject))} "
         f"[dim]{escape(str(event.get('jurisdiction', '')))}[/] {escape(summary)}"
     )
+
+
+def written_out(record: Raw, most_bytes: int | None = None) -> list[str]:
+    """The value of ``record`` for people, line by line: JSON set out, other text as it is, other bytes in hex.
+
+    At most the first ``most_bytes`` of what is no JSON.
+    """
+    value = record.value
+    if value is None:
+        return ["–"]
+    data = unpacked(record)["data"]
+    if not isinstance(data, str):
+        return [printable(line) for line in orjson.dumps(data, option=orjson.OPT_INDENT_2).decode().split("\n")]
+    if data == _HIDDEN:
+        return [data]
+    head = value[:most_bytes]
+    cut = [f"… of {len(value)} bytes"] if len(head) < len(value) else []
+    text = _text_of(head)
+    return [*(_hex(head) if text is None else map(printable, text.split("\n"))), *cut]
+
+
+def _text_of(head: bytes) -> str | None:
+    """The text that begins with ``head``, which may end within a character; None where it is no text."""
+    try:
+        return head.decode()
+    except UnicodeDecodeError as error:
+        return head[: error.start].decode() if error.reason == "unexpected end of data" else None
+
+
+def printable(text: str) -> str:
+    """``text`` with every character escaped that a terminal would obey, or that no stream can carry."""
+    return "".join(
+        _escaped(character) if unicodedata.category(character) in _OBEYED else character for character in text
+    )
+
+
+#: Controls, formats such as the reversal of writing, surrogates, and what ends a line or a paragraph.
+_OBEYED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _hex(raw: bytes) -> list[str]:
+    """Sixteen bytes a line: where they are, in hex, and as ASCII."""
+    return [
+        f"{at:08x}  {raw[at : at + 16].hex(' '):<47}  "
+        + "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in raw[at : at + 16])
+        for at in range(0, len(raw), 16)
+    ]
 
 
 #: What is worth a word, in this order, whichever payload carries it.

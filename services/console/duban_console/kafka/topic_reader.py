@@ -74,6 +74,34 @@ async def topics_of(settings: Settings) -> set[str]:
         return {name for name in await admin.list_topics() if not name.startswith("__")}
 
 
+async def partition_counts(settings: Settings) -> dict[str, int]:
+    """How many partitions each topic on the broker has, its own internal ones left out."""
+    async with administering(settings) as admin:
+        described: list[dict[str, Any]] = await admin.describe_topics()
+    return {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["topic"].startswith("__")}
+
+
+async def record_at(settings: Settings, topic: str, partition: int, offset: int) -> Raw | None:
+    """The record at that very place; None where none lies there any more, or ever did."""
+    from aiokafka.structs import TopicPartition
+
+    place = TopicPartition(topic, partition)
+    if topic not in await topics_of(settings):
+        return None
+    async with looking(settings, [topic]) as consumer:
+        if place not in consumer.assignment():
+            return None
+        first, end = await consumer.beginning_offsets([place]), await consumer.end_offsets([place])
+        if not first[place] <= offset < end[place]:
+            return None
+        consumer.pause(*(consumer.assignment() - {place}))
+        consumer.seek(place, offset)
+        while await consumer.position(place) <= offset:
+            for record in (await consumer.getmany(place, timeout_ms=_POLL_MS, max_records=1)).get(place, ()):
+                return record if record.offset == offset else None
+    return None
+
+
 async def records(
     settings: Settings, topics: Sequence[str], *, from_beginning: bool = True, follow: bool = False
 ) -> AsyncGenerator[Raw, None]:
@@ -82,14 +110,19 @@ async def records(
     if not there:
         return
     async with looking(settings, there) as consumer:
-        ends = await consumer.end_offsets(sorted(consumer.assignment()))
         if not from_beginning:
-            for place, end in ends.items():
-                consumer.seek(place, end)
-        while follow or await _before(consumer, ends):
-            for batch in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
-                for record in batch:
-                    yield record
+            await consumer.seek_to_end()
+        async for record in taken(consumer, follow=follow):
+            yield record
+
+
+async def taken(consumer: AIOKafkaConsumer, *, follow: bool = False) -> AsyncGenerator[Raw, None]:
+    """What ``consumer`` has before it, to the present end of its topics; with ``follow``, without end."""
+    ends = await consumer.end_offsets(sorted(consumer.assignment()))
+    while follow or await _before(consumer, ends):
+        for batch in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
+            for record in batch:
+                yield record
 
 
 async def _before(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
