@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from duban.clock import DrivenClock
 from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
+from duban.io.retention import Forgets
 from duban.messages.envelope import derived_id
 from duban.policy.model.ladder import MeasureKind
 from duban_escalation.domain import START, Armed, Position
@@ -21,7 +22,6 @@ from duban_escalation.handlers import Deadlines, Writing
 from duban_escalation.measures import MeasureTaken
 from duban_escalation.memory import MemoryDeadlines
 from duban_escalation.notices.deliveries import PostgresDeliveries
-from duban_escalation.retention import Forgets
 from duban_escalation.settings import EscalationSettings
 from duban_escalation.store import ALONG_THE_INDEX, DUE, NEXT, SCHEMA, SET_RIGHT, PostgresDeadlines
 

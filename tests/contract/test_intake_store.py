@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from duban.errors import Unavailable
 from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
+from duban.io.retention import Forgets
 from duban.io.settings import Settings
 from duban.messages.report import Location, Report
 from duban.refusal import Refusal
@@ -22,6 +23,8 @@ from duban_intake.domain import Arrival, Receipt, ReportOutcome, submitted
 from duban_intake.handlers import RefusedArrival, Store, Writing
 from duban_intake.memory import MemoryStore
 from duban_intake.nearness import Place
+from duban_intake.retention import old_rows
+from duban_intake.settings import IntakeSettings
 from duban_intake.store import SCHEMA, PostgresStore
 from tests.given import report
 
@@ -29,7 +32,7 @@ AT = datetime(2022, 4, 6, 2, 0, 0, 123456, tzinfo=UTC)
 
 
 @pytest.fixture
-async def postgres_store(database: str) -> AsyncIterator[Store]:
+async def postgres_store(database: str) -> AsyncIterator[PostgresStore]:
     await migrate(database, SCHEMA, "duban_intake.migrations")
     pool = await connect_pool(Settings(database=SecretStr(database)), SCHEMA)
     yield PostgresStore(pool)
@@ -160,6 +163,55 @@ async def test_turns_on_one_jurisdiction_wait_for_each_other(store: Store) -> No
 
     await asyncio.gather(first(), second())
     assert order == ["first", "second"]
+
+
+async def walked(table: Forgets, age: timedelta) -> int:
+    """How many are forgotten from one end of ``table`` to the other, three keys a page."""
+    after: UUID | None = UUID(int=0)
+    forgotten = 0
+    while after is not None:
+        after, gone = await table.forget(age, after, 3)
+        forgotten += gone
+    return forgotten
+
+
+@pytest.mark.stack
+async def test_refused_reports_are_forgotten_after_their_time_and_those_in_the_ledger_never(
+    postgres_store: PostgresStore,
+) -> None:
+    now, long_ago = datetime.now(UTC), datetime.now(UTC) - timedelta(days=366)
+    refused: Any = {"outcome": ReportOutcome.REFUSED, "problem_id": None, "code": "unknown_area", "reason": "no"}
+    old = [receipt(number, received_at=long_ago, **refused) for number in range(10, 20)]
+    lasting = [
+        receipt(1, received_at=long_ago),
+        receipt(2, ReportOutcome.ATTACHED, received_at=long_ago),
+        # The router refused it: the ledger answers for it, and so must the receipt.
+        receipt(3, ReportOutcome.REFUSED, received_at=long_ago, code="other", reason="no"),
+        receipt(4, received_at=now, **refused),
+    ]
+    others = [
+        RefusedArrival(Arrival.of(submitted("hotline", str(n), report(), AT), at), Refusal("other_body", "no"))
+        for n, at in enumerate([long_ago] * 5 + [now])
+    ]
+    await write(postgres_store, *old, *lasting, refusals=others)
+    tables = old_rows(postgres_store._pool, IntakeSettings())
+    assert [await walked(*tables[name]) for name in ("receipts", "refusals")] == [10, 5]
+    held = await receipts(postgres_store, *range(30))
+    assert held.keys() == {one.key for one in lasting}
+
+
+@pytest.mark.stack
+async def test_the_versions_of_problems_are_forgotten_when_nothing_turned_for_long(
+    postgres_store: PostgresStore,
+) -> None:
+    problems = {UUID(int=number): 4 for number in range(1, 11)}
+    await write(postgres_store, versions=problems)
+    await postgres_store._pool.execute("update intake.turns set at = now() - interval '181 days'")
+    await write(postgres_store, versions={UUID(int=1): 5, UUID(int=2): 4, UUID(int=11): 1})
+    tables = old_rows(postgres_store._pool, IntakeSettings())
+    assert await walked(*tables["turns"]) == 9
+    async with postgres_store.transaction(["smallville"]) as transaction:
+        assert await transaction.versions([*problems, UUID(int=11)]) == {UUID(int=1): 5, UUID(int=11): 1}
 
 
 def test_the_digest_is_that_of_the_content_not_of_its_spelling() -> None:

@@ -14,6 +14,7 @@ from duban.moves import AFTER_REJECTION, AFTER_STRIKE_OFF, IN_ANY_OPEN, LADDER, 
 from duban_console.api.settings import ApiSettings
 from duban_escalation.settings import EscalationSettings
 from duban_intake.gateway.settings import GatewaySettings
+from duban_intake.settings import IntakeSettings
 from duban_local import ROOT
 
 DOCS: Final = ROOT / "docs"
@@ -72,7 +73,7 @@ def _words(kinds: Sequence[str]) -> str:
 
 def settings_of_all() -> str:
     """Every setting of every process."""
-    return settings_table(Settings, AnchorSettings, GatewaySettings, EscalationSettings, ApiSettings)
+    return settings_table(Settings, AnchorSettings, IntakeSettings, GatewaySettings, EscalationSettings, ApiSettings)
 
 
 #: The blocks by name: in which document each stands, and what writes it.

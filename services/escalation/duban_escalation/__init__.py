@@ -13,7 +13,6 @@
     unanswered  what was sent and is not answered yet, so that it is sent once, and again if it is lost   (pure)
     sweep       the clock's hand: reads what falls due and sends it
     store       the deadlines in PostgreSQL; ``memory`` holds the same in dictionaries
-    retention   forgets what was kept for long enough
     notices/    the deliverer: webhook, log, file
 
 Firing writes nothing. A deadline leaves the table when the router's answer comes back with the next state, so a crash

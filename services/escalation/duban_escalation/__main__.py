@@ -9,6 +9,7 @@ from functools import partial
 from duban.clock import DrivenClock, SystemClock
 from duban.io.consumer import Source
 from duban.io.feeds import clock_of, follow_packs
+from duban.io.retention import Forgets, Retention
 from duban.io.service import Shell, run_service
 from duban.io.tail import Tail
 from duban.messages.commands import Escalate
@@ -22,7 +23,6 @@ from duban_escalation.notices.handler import Deliveries, NoticeHandler
 from duban_escalation.notices.journal import Journal, Outlet
 from duban_escalation.notices.signature import Signer
 from duban_escalation.notices.webhook import Webhook, client
-from duban_escalation.retention import Forgets, Retention
 from duban_escalation.settings import EscalationSettings
 from duban_escalation.store import SCHEMA, PostgresDeadlines, PostgresSchedules
 from duban_escalation.sweep import Sweeper

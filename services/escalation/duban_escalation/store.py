@@ -161,7 +161,7 @@ class PostgresDeadlines:
         return rows[0]["fire_at"] if rows else None
 
     async def forget(self, age: timedelta, after: UUID, limit: int) -> tuple[UUID | None, int]:
-        """Forget heads: see :class:`duban_escalation.retention.Forgets`."""
+        """Forget heads: see :class:`duban.io.retention.Forgets`."""
         row = await self._pool.fetchrow(_FORGET_HEADS, age, after, limit)
         return (row[0], row[1]) if row is not None else (None, 0)
 

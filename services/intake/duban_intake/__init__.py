@@ -11,6 +11,7 @@ owns      the schema ``intake``: receipts, refusals, the places of open problems
     nearness   when two reports are one problem: distance, and the grid that finds neighbours; pure
     handlers   a batch of reports, a batch of answers of the router
     store      PostgreSQL; memory: the same in dictionaries
+    retention  what is forgotten after its time, and what is kept for ever
     channels   from what a source sends to reports, a module a channel; pure
     gateway    reports over HTTP, accepted once the broker has them
     vault      who reported, sealed apart from the report, opened by two custodians together

@@ -7,21 +7,23 @@ from typing import Final
 from duban.io.anchors import AnchorLoop
 from duban.io.consumer import Source
 from duban.io.feeds import clock_of, follow_packs
+from duban.io.retention import Retention
 from duban.io.service import Shell, run_service
-from duban.io.settings import AnchorSettings
 from duban.messages.anchors import Anchored
 from duban.messages.commands import Command
 from duban.messages.events import LedgerEvent
 from duban.messages.report import Report
 from duban_intake.domain import SOURCE
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
+from duban_intake.retention import old_rows
+from duban_intake.settings import IntakeSettings
 from duban_intake.store import SCHEMA, PostgresStore
 from duban_intake.vault.anchors import VaultGrowth
 
 GROUP: Final = "duban-intake"
 
 
-async def compose(shell: Shell[AnchorSettings]) -> None:
+async def compose(shell: Shell[IntakeSettings]) -> None:
     """Wire the handlers to the topics, once the packs published so far are known; beside it, the vault is anchored."""
     library = await follow_packs(shell)
     store = PostgresStore(shell.pool)
@@ -36,12 +38,14 @@ async def compose(shell: Shell[AnchorSettings]) -> None:
     )
     growth = VaultGrowth(shell.pool)
     shell.run(AnchorLoop(Anchored.VAULT, growth, shell.pool, shell.publisher, shell.settings, SOURCE))
+    if shell.settings.clock == "system":  # a story told on another clock is over before anything in it is old
+        shell.run(Retention(old_rows(shell.pool, shell.settings)))
 
 
 if __name__ == "__main__":
     run_service(
         "intake",
-        AnchorSettings,
+        IntakeSettings,
         compose,
         schema=SCHEMA,
         migrations="duban_intake.migrations",

@@ -60,7 +60,8 @@ _WRITE_PLACES = """
 _VERSIONS = "select problem_id, version from intake.turns where problem_id = any($1::uuid[])"
 _WRITE_VERSIONS = """
     insert into intake.turns as held (problem_id, version) select * from unnest($1::uuid[], $2::int[])
-    on conflict (problem_id) do update set version = excluded.version where held.version < excluded.version
+    on conflict (problem_id) do update set version = excluded.version, at = now()
+    where held.version < excluded.version
 """
 _REMOVE_PLACES = "delete from intake.places where problem_id = any($1::uuid[])"
 

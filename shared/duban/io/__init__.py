@@ -18,6 +18,7 @@
     availability  which errors mean "wait" instead of "wrong"
     backoff       how long to wait
     postgres      pools; migrations: numbered SQL files
+    retention     forgets, in small steps, what was kept for long enough
     logs, metrics, health, crash_points
     service       the composition that every service's ``__main__`` calls
 

@@ -44,7 +44,7 @@ class PostgresDeliveries:
         await self._pool.execute(_RECORD, self._clock.now(), list(outcomes), list(outcomes.values()))
 
     async def forget(self, age: timedelta, after: UUID, limit: int) -> tuple[UUID | None, int]:
-        """Forget deliveries: see :class:`duban_escalation.retention.Forgets`."""
+        """Forget deliveries: see :class:`duban.io.retention.Forgets`."""
         row = await self._pool.fetchrow(_FORGET, self._clock.now() - age, after, limit)
         return (row[0], row[1]) if row is not None else (None, 0)
 

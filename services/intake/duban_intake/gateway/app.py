@@ -131,7 +131,10 @@ def create_app(
         source, id = _named(request)  # noqa: A001
         receipt = await reached(receipts.receipt(own_problem(source, id)), "the receipts cannot be read now")
         if receipt is None:
-            say = f"no receipt for {id} of {source}: intake has not come to it yet, or it was never sent"
+            say = (
+                f"no receipt for {id} of {source}: intake has not come to it yet, it was never sent, or it was refused "
+                "so long ago that this is forgotten"
+            )
             raise Fault(404, "unknown_report", say)
         return Became(
             source=receipt.source,

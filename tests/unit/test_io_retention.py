@@ -7,7 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from duban.errors import Unavailable
-from duban_escalation.retention import Retention
+from duban.io.retention import Retention
 
 
 class Table:

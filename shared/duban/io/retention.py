@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final, Protocol
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from duban.io.backoff import until_available, until_stopped
@@ -29,6 +30,21 @@ class Forgets(Protocol):
 
         The last key that was looked at, None at the end of the table; and how many are gone.
         """
+
+
+class OldRows:
+    """Rows of a table in PostgreSQL that ``query`` forgets.
+
+    Its arguments are those of :meth:`Forgets.forget`; it answers with one row of what that gives, or none at the end.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], query: str) -> None:
+        self._pool = pool
+        self._query = query
+
+    async def forget(self, age: timedelta, after: UUID, limit: int) -> tuple[UUID | None, int]:
+        row = await self._pool.fetchrow(self._query, age, after, limit)
+        return (row[0], row[1]) if row is not None else (None, 0)
 
 
 class Retention:
