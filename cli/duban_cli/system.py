@@ -54,13 +54,14 @@ SERVICES: Final[dict[str, Process]] = {
     "router": Process("duban_router", 8302),
     "intake": Process("duban_intake", 8301),
     "gateway": Process("duban_intake.gateway", 8311, 8310, "DUBAN_GATEWAY_PORT"),
+    "vault": Process("duban_intake.vault", 8331, 8330, "DUBAN_VAULT_PORT"),
     "api": Process("duban_console.api", 8321, 8320, "DUBAN_API_PORT"),
 }
 
 
 #: Secrets that are some services' own, by how their variables begin: no other process is given them.
 _OWN_SECRETS: Final = {
-    "DUBAN_VAULT_": ("gateway",), "DUBAN_WEBHOOK_": ("escalation",), "DUBAN_ANCHOR_": ("router", "intake"),
+    "DUBAN_VAULT_": ("gateway", "vault"), "DUBAN_WEBHOOK_": ("escalation",), "DUBAN_ANCHOR_": ("router", "intake"),
 }  # fmt: skip
 
 
@@ -71,7 +72,7 @@ def deployed_packs() -> list[Path]:
 
 @dataclass(slots=True)
 class System:
-    """The running engine. ``urls``: what people call (``gateway``, ``api``); ``health``: that of each service."""
+    """The running engine. ``urls``: what people call, by service; ``health``: that of each service."""
 
     stack: Stack
     supervisor: Supervisor

@@ -46,7 +46,7 @@ from duban_intake.gateway.batcher import Batching
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
 from duban_intake.store import SCHEMA, PostgresStore
-from duban_intake.vault.desk import Vault
+from duban_intake.vault.desk import DeskSettings, Vault
 from duban_intake.vault.store import PostgresVault
 from duban_local import topics
 from duban_local.kafka import Broker
@@ -285,7 +285,7 @@ async def gateway(
         await publisher.publish([replace(one, topic=topic) for one in records])
 
     batching = Batching(publish, settings.gateway_patience)
-    vault = Vault(PostgresVault(pool), SystemClock(), settings.vault_rules())
+    vault = Vault(PostgresVault(pool), SystemClock(), DeskSettings(settings.keyring()))
     app = create_app(batching.put, publisher.check, PostgresStore(pool), SystemClock(), settings.max_body, vault)
     http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", beside=batching)
     running = asyncio.create_task(http.run())

@@ -1,4 +1,4 @@
-"""The vault on the real broker, database and gateway: who reported leaves no trace, and two custodians open it."""
+"""The vault on the real broker and database: who reported leaves no trace, and two custodians open it elsewhere."""
 
 from __future__ import annotations
 
@@ -42,10 +42,11 @@ async def system() -> AsyncIterator[System]:
     env = {
         # All that is written stays readable, so that a search of the disk finds what is there.
         "*": {"DUBAN_LOG_LEVEL": "DEBUG", "DUBAN_COMPRESSION": "none"},
-        "gateway": {"DUBAN_VAULT_KEY": KEY, "DUBAN_VAULT_CUSTODIANS": "li, wang, zhao"},
+        "gateway": {"DUBAN_VAULT_KEY": KEY},
+        "vault": {"DUBAN_VAULT_KEY": KEY, "DUBAN_VAULT_CUSTODIANS": "li, wang, zhao"},
     }
     publish = [SMALL, ROOT / "deploy/calendars/cn.yaml"]
-    async with running(services=["router", "intake", "gateway"], publish=publish, env=env) as found:
+    async with running(services=["router", "intake", "gateway", "vault"], publish=publish, env=env) as found:
         yield found
 
 
@@ -57,8 +58,8 @@ async def client(system: System) -> AsyncIterator[httpx2.AsyncClient]:
 
 @pytest.fixture
 def duban(system: System, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """The command, against this gateway; fails unless it ends with ``code``."""
-    monkeypatch.setenv("DUBAN_GATEWAY", system.urls["gateway"])
+    """The command, against this vault; fails unless it ends with ``code``."""
+    monkeypatch.setenv("DUBAN_VAULT", system.urls["vault"])
 
     async def run(*arguments: object, code: int = 0) -> Result:
         result = await asyncio.to_thread(CliRunner().invoke, app, ["vault", *map(str, arguments)])
@@ -169,8 +170,8 @@ async def test_who_reported_leaves_no_trace_anywhere_but_sealed_my_02b_my_02d(
     assert any(b"moon 4711" in written for place, written in found.places.items() if place.endswith(".dlq"))
     assert any(place.endswith(".log") and "kafka" in place for place in found.of("a title to be found 4711"))
     assert any("base/" in place for place in found.of("trace-1"))
-    for line in ('"kind": "opened"', '"code": "other_body"'):
-        assert any(place.endswith("gateway.log") for place in found.of(line))
+    for log, line in (("vault.log", '"kind": "opened"'), ("gateway.log", '"code": "other_body"')):
+        assert any(place.endswith(log) for place in found.of(line))
     for confided in (*CONTACT.values(), SECRET, "13800138000"):
         assert found.of(confided) == set()
         assert not any(confided in one.text or json.dumps(confided)[1:-1] in one.text for one in answers[:-1])
@@ -268,9 +269,24 @@ async def test_the_check_of_the_log_finds_a_line_that_was_changed_behind_its_bac
         await database.close()
 
 
-async def test_the_gateway_takes_the_vaults_requests_only_as_strict_json(client: httpx2.AsyncClient) -> None:
+async def test_the_custodians_door_and_the_reporters_door_do_not_lead_to_each_other(system: System) -> None:
+    gateway, vault = system.urls["gateway"], system.urls["vault"]
+    assert gateway != vault
+    async with httpx2.AsyncClient(timeout=20) as client:
+        for served, other in ((vault, gateway), (gateway, vault)):
+            paths = (await client.get(f"{served}/openapi.json")).json()["paths"]
+            assert paths
+            for path, methods in paths.items():
+                for method in methods:
+                    answer = await client.request(method, other + path, json={})
+                    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_path"), path
+        assert (await client.get(f"{system.health['vault']}/readyz")).status_code == 200
+
+
+async def test_the_vault_takes_its_requests_only_as_strict_json(system: System) -> None:
     async def fault(path: str, **sent: Any) -> tuple[int, str, str | None]:
-        answer = await client.post(f"/v1/vault/{path}", **sent)
+        async with httpx2.AsyncClient(base_url=system.urls["vault"], timeout=20) as client:
+            answer = await client.post(f"/v1/vault/{path}", **sent)
         error = answer.json()["error"]
         assert error["message"]
         return answer.status_code, error["code"], error.get("field")
@@ -287,11 +303,11 @@ async def test_the_gateway_takes_the_vaults_requests_only_as_strict_json(client:
     assert await fault("asks", json={**asked, "reason": "x" * (1024 * 1024)}) == (413, "too_large", None)
 
 
-async def test_a_gateway_that_is_not_there_is_unavailable_and_the_variable_is_named(
+async def test_a_vault_that_is_not_there_is_unavailable_and_the_variable_is_named(
     duban: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DUBAN_GATEWAY", "http://127.0.0.1:9")
-    assert "DUBAN_GATEWAY" in (await duban("log", code=5)).stderr
+    monkeypatch.setenv("DUBAN_VAULT", "http://127.0.0.1:9")
+    assert "DUBAN_VAULT" in (await duban("log", code=5)).stderr
 
 
 async def test_the_problem_of_a_named_report_stands_in_the_ledger_under_the_handle_alone(

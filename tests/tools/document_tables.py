@@ -15,6 +15,7 @@ from duban_console.api.settings import ApiSettings
 from duban_escalation.settings import EscalationSettings
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.settings import IntakeSettings
+from duban_intake.vault.settings import VaultSettings
 from duban_local import ROOT
 
 DOCS: Final = ROOT / "docs"
@@ -73,7 +74,9 @@ def _words(kinds: Sequence[str]) -> str:
 
 def settings_of_all() -> str:
     """Every setting of every process."""
-    return settings_table(Settings, AnchorSettings, IntakeSettings, GatewaySettings, EscalationSettings, ApiSettings)
+    return settings_table(
+        Settings, AnchorSettings, IntakeSettings, GatewaySettings, VaultSettings, EscalationSettings, ApiSettings
+    )
 
 
 #: The blocks by name: in which document each stands, and what writes it.

@@ -13,8 +13,9 @@ from cloudevents.core.v1.event import CloudEvent
 
 from duban.errors import Fault
 from duban.messages.report import Report
+from duban_intake.body import JSON
 from duban_intake.gateway.app import EXAMPLE
-from duban_intake.gateway.request import JSON, STRUCTURED, read
+from duban_intake.gateway.request import STRUCTURED, read
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 REPORT = {"jurisdiction": "smallville", "channel": "hotline", "title": "黑臭水体"}

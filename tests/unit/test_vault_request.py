@@ -13,8 +13,9 @@ from duban.errors import Fault
 from duban.messages.envelope import encode
 from duban.messages.handle import handle_of
 from duban.messages.report import Report
+from duban_intake.body import JSON
 from duban_intake.gateway.app import claimed
-from duban_intake.gateway.request import JSON, STRUCTURED, Handed, read
+from duban_intake.gateway.request import STRUCTURED, Handed, read
 from duban_intake.vault.contact import Contact
 from duban_intake.vault.seal import Keyring
 

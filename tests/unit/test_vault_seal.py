@@ -13,9 +13,9 @@ from pydantic import SecretStr, ValidationError
 
 from duban.errors import SettingsError
 from duban.messages.handle import ALPHABET, handle_of, normalised, written
-from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.vault.contact import Bound, Contact
 from duban_intake.vault.seal import Keyring, Sealed, Unsealable
+from duban_intake.vault.settings import VaultSettings
 
 CONTACT = Contact(name="王小明", phone="13800138000", email="wang@example.com", other="after six only")
 BOUND = Bound("hotline", "42", "smallville", b"\x01" * 32)
@@ -124,7 +124,7 @@ def test_an_unusable_key_is_refused_by_its_place_and_never_shown(
 ) -> None:
     monkeypatch.setenv("DUBAN_VAULT_KEY", text)
     with pytest.raises(SettingsError, match=says) as caught:
-        GatewaySettings.load()
+        VaultSettings.load()
     assert "DUBAN_VAULT_KEY" in str(caught.value)
     assert text.strip(",") not in str(caught.value)
 
@@ -133,17 +133,17 @@ def test_an_unusable_key_is_refused_by_its_place_and_never_shown(
 def test_custodians_are_two_different_people_at_least(names: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DUBAN_VAULT_CUSTODIANS", names)
     with pytest.raises(SettingsError, match="DUBAN_VAULT_CUSTODIANS"):
-        GatewaySettings.load()
+        VaultSettings.load()
 
 
 def test_an_empty_variable_is_no_key() -> None:
-    rules = GatewaySettings(vault_key=SecretStr("")).vault_rules()
+    rules = VaultSettings(vault_key=SecretStr("")).rules()
     assert (rules.keyring, rules.custodians) == (None, frozenset())
 
 
 def test_settings_do_not_show_the_key() -> None:
-    settings = GatewaySettings(vault_key=SecretStr(key(7)))
-    assert settings.vault_rules().keyring is not None
+    settings = VaultSettings(vault_key=SecretStr(key(7)))
+    assert settings.rules().keyring is not None
     assert key(7) not in f"{settings!r} {settings}"
 
 

@@ -1,4 +1,4 @@
-"""``duban vault``: who reported, opened by two custodians together; every step goes over the gateway into its log."""
+"""``duban vault``: who reported, opened by two custodians together; every step stands in the vault's log."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from duban.messages.anchors import Anchor
     from duban_console.ledger_audit import Finding
 
-GATEWAY_VARIABLE: Final = "DUBAN_GATEWAY"
-#: How a command ends when the gateway does not do as told.
+VAULT_VARIABLE: Final = "DUBAN_VAULT"
+#: How a command ends when the vault does not do as told.
 _CODES: Final = {
     400: ExitCode.USAGE,
     403: ExitCode.CONFLICT,
@@ -49,22 +49,20 @@ Id = Annotated[str, typer.Argument(help="The id of the report at its source.")]
 Ask = Annotated[str, typer.Argument(help="The ask, as `duban vault ask` and `duban vault log` name it.")]
 By = Annotated[str, typer.Option(help="The custodian who acts, one of DUBAN_VAULT_CUSTODIANS.")]
 Reason = Annotated[str, typer.Option(help="Why; it stands in the log for ever, so name nobody in it.")]
-Gateway = Annotated[
+Vault = Annotated[
     str | None,
-    typer.Option(envvar=GATEWAY_VARIABLE, help="The gateway's URL; else that of the engine that runs here."),
+    typer.Option(envvar=VAULT_VARIABLE, help="The vault's URL; else that of the engine that runs here."),
 ]
 
 
 @vault_app.command("ask")
 @command
-async def ask(
-    source: Source, id_: Id, by: By, reason: Reason, gateway: Gateway = None, as_json: AsJson = False
-) -> None:
+async def ask(source: Source, id_: Id, by: By, reason: Reason, vault: Vault = None, as_json: AsJson = False) -> None:
     """Ask to open the contact of a report; another custodian has to approve.
 
     Example: duban vault ask hotline 2026-000123 --by li --reason "the reward is to be paid"
     """
-    line = await _post(gateway, "asks", source=source, id=id_, by=by, reason=reason)
+    line = await _post(vault, "asks", source=source, id=id_, by=by, reason=reason)
     _tell(
         line, f"asked as {line['ask']}; another custodian approves it with `duban vault approve {line['ask']}`", as_json
     )
@@ -72,34 +70,34 @@ async def ask(
 
 @vault_app.command("approve")
 @command
-async def approve(ask: Ask, by: By, gateway: Gateway = None, as_json: AsJson = False) -> None:
+async def approve(ask: Ask, by: By, vault: Vault = None, as_json: AsJson = False) -> None:
     """Agree to an ask; never who asked.
 
     Example: duban vault approve 6f1b0a5e-0d7e-4c1b-9a37-2f6d7562616e --by wang
     """
-    line = await _post(gateway, f"asks/{quote(ask, safe='')}/approval", by=by)
+    line = await _post(vault, f"asks/{quote(ask, safe='')}/approval", by=by)
     _tell(line, f"approved by {line['by']}; who asked may open it once", as_json)
 
 
 @vault_app.command("refuse")
 @command
-async def refuse(ask: Ask, by: By, reason: Reason, gateway: Gateway = None, as_json: AsJson = False) -> None:
+async def refuse(ask: Ask, by: By, reason: Reason, vault: Vault = None, as_json: AsJson = False) -> None:
     """End an ask, even an approved one, before it is opened.
 
     Example: duban vault refuse 6f1b0a5e-0d7e-4c1b-9a37-2f6d7562616e --by wang --reason "no ground is given"
     """
-    line = await _post(gateway, f"asks/{quote(ask, safe='')}/refusal", by=by, reason=reason)
+    line = await _post(vault, f"asks/{quote(ask, safe='')}/refusal", by=by, reason=reason)
     _tell(line, f"refused by {line['by']}", as_json)
 
 
 @vault_app.command("open")
 @command
-async def open_(ask: Ask, by: By, gateway: Gateway = None, as_json: AsJson = False) -> None:
+async def open_(ask: Ask, by: By, vault: Vault = None, as_json: AsJson = False) -> None:
     """The contact, once, to who asked, while the approval holds.
 
     Example: duban vault open 6f1b0a5e-0d7e-4c1b-9a37-2f6d7562616e --by li
     """
-    opening = await _post(gateway, f"asks/{quote(ask, safe='')}/opening", by=by)
+    opening = await _post(vault, f"asks/{quote(ask, safe='')}/opening", by=by)
     if as_json:
         write_json(opening)
         return
@@ -111,14 +109,14 @@ async def open_(ask: Ask, by: By, gateway: Gateway = None, as_json: AsJson = Fal
 
 @vault_app.command("log")
 @command
-async def log(gateway: Gateway = None, utc: InUtc = False, as_json: AsJson = False) -> None:
+async def log(vault: Vault = None, utc: InUtc = False, as_json: AsJson = False) -> None:
     """Who asked, approved, refused, opened and forgot what, in order.
 
     A line names no city: it is shown in the time that every city of the engine keeps, or in UTC where they differ.
 
     Example: duban vault log --json
     """
-    lines = (await _get(gateway, "log"))["lines"]
+    lines = (await _get(vault, "log"))["lines"]
     zone = await _zone(utc=utc or as_json or not lines)
     table = Table("no.", "at", "act", "by", "report", "ask", "reason", box=None, pad_edge=False, header_style="dim")
     for line in lines:
@@ -145,7 +143,7 @@ async def verify(
     head: Annotated[list[str] | None, typer.Option(help="A head noted earlier; repeatable.")] = None,
     against: Against = None,
     public_key: PublicKey = None,
-    gateway: Gateway = None,
+    vault: Vault = None,
     as_json: AsJson = False,
 ) -> None:
     """Whether the log is the one that was written, and every step in it legal; ends with 1 if not.
@@ -158,8 +156,8 @@ async def verify(
     from duban_console.anchor_audit import log_differences
 
     anchors, findings = await _anchored(against, trusted(public_key))
-    audit = await _get(gateway, "verification", head=head or [])
-    lines = (await _get(gateway, "log"))["lines"] if anchors else []
+    audit = await _get(vault, "verification", head=head or [])
+    lines = (await _get(vault, "log"))["lines"] if anchors else []
     findings += log_differences({line["number"]: line["hash"] for line in lines}, anchors)
     if as_json:
         write_json(
@@ -180,14 +178,12 @@ async def verify(
 
 @vault_app.command("forget")
 @command
-async def forget(
-    source: Source, id_: Id, by: By, reason: Reason, gateway: Gateway = None, as_json: AsJson = False
-) -> None:
+async def forget(source: Source, id_: Id, by: By, reason: Reason, vault: Vault = None, as_json: AsJson = False) -> None:
     """Destroy the data key of a report's contact, for ever; the log stays.
 
     Example: duban vault forget hotline 2026-000123 --by li --reason "the reporter asks for it"
     """
-    line = await _post(gateway, "forgotten", source=source, id=id_, by=by, reason=reason)
+    line = await _post(vault, "forgotten", source=source, id=id_, by=by, reason=reason)
     _tell(line, f"the contact for {line['id']} of {line['source']} is destroyed", as_json)
 
 
@@ -237,25 +233,25 @@ async def _zone(*, utc: bool) -> tzinfo | None:
     return common_zone(await zones(known, utc=False))
 
 
-async def _post(gateway: str | None, path: str, **fields: str) -> dict[str, Any]:
-    return await _asked(gateway, "POST", path, json=fields)
+async def _post(vault: str | None, path: str, **fields: str) -> dict[str, Any]:
+    return await _asked(vault, "POST", path, json=fields)
 
 
-async def _get(gateway: str | None, path: str, **query: Any) -> dict[str, Any]:
-    return await _asked(gateway, "GET", path, params=query)
+async def _get(vault: str | None, path: str, **query: Any) -> dict[str, Any]:
+    return await _asked(vault, "GET", path, params=query)
 
 
-async def _asked(gateway: str | None, method: str, path: str, **rest: Any) -> dict[str, Any]:
-    """What the gateway answers; ends the command with its words where it does not do as told."""
+async def _asked(vault: str | None, method: str, path: str, **rest: Any) -> dict[str, Any]:
+    """What the vault answers; ends the command with its words where it does not do as told."""
     import httpx2
 
-    url = gateway or _gateway_here()
+    url = vault or _vault_here()
     try:
         async with httpx2.AsyncClient(base_url=url, timeout=30) as client:
             answer = await client.request(method, f"/v1/vault/{path}", **rest)
     except httpx2.TransportError as error:
         raise Unavailable(
-            f"the gateway does not answer at {url} ({type(error).__name__}): start it, or set {GATEWAY_VARIABLE}"
+            f"the vault does not answer at {url} ({type(error).__name__}): start it, or set {VAULT_VARIABLE}"
         ) from error
     if not answer.is_success:
         fail(_CODES.get(answer.status_code, ExitCode.FAILURE), _words(answer))
@@ -268,13 +264,13 @@ def _words(answer: httpx2.Response) -> str:
         error = answer.json()["error"]
         return f"{error['code']}: {error['message']}"
     except (ValueError, KeyError, TypeError):
-        return f"no gateway of ours: {answer.request.url} answers {answer.status_code}"
+        return f"no vault of ours: {answer.request.url} answers {answer.status_code}"
 
 
-def _gateway_here() -> str:
-    """The gateway of the engine that runs here, else where one would listen by its settings."""
-    from duban_intake.gateway.settings import GatewaySettings
+def _vault_here() -> str:
+    """The vault of the engine that runs here, else where one would listen by its settings."""
+    from duban_intake.vault.settings import VaultSettings
 
     urls = note_of(Path(os.environ.get(FOLDER_VARIABLE) or FOLDER)).get("urls", {})
-    noted = urls.get("gateway") if isinstance(urls, dict) else None
-    return str(noted or f"http://127.0.0.1:{GatewaySettings.load().gateway_port}")
+    noted = urls.get("vault") if isinstance(urls, dict) else None
+    return str(noted or f"http://127.0.0.1:{VaultSettings.load().vault_port}")

@@ -3,12 +3,9 @@
 consumes  HTTP: plain JSON, CloudEvents in binary and in structured mode; ticks of a driven clock
 produces  ``duban.reports.v1``
 reads     the receipts of intake, for those who ask what became of a report
-owns      the vault: who reported, and the log of who opened it
+owns      who reported, as far as it goes into the vault; it never comes out here
 
     request    from the bytes of a request to the report and its contact, or to a fault that names the field
     batcher    requests that arrive together reach the broker together
-    app        the routes of reports; the contact goes into the vault first
-    vault_routes  the routes of the vault
-    body_schema  what the document says of a body
-    errors     what the vault refuses, as an answer
+    app        the routes; the contact goes into the vault first
 """

@@ -12,7 +12,7 @@ from duban_intake.gateway.app import create_app
 from duban_intake.gateway.batcher import Batching
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.store import SCHEMA, PostgresStore
-from duban_intake.vault.desk import Vault
+from duban_intake.vault.desk import DeskSettings, Vault
 from duban_intake.vault.store import PostgresVault
 
 HEALTH_PORT: Final = 8311
@@ -23,7 +23,7 @@ async def compose(shell: Shell[GatewaySettings]) -> None:
     settings = shell.settings
     batching = Batching(shell.publisher.publish, settings.gateway_patience)
     clock = await follow_clock(shell)
-    vault = Vault(PostgresVault(shell.pool), clock, settings.vault_rules())
+    vault = Vault(PostgresVault(shell.pool), clock, DeskSettings(settings.keyring()))
     app = create_app(batching.put, shell.publisher.check, PostgresStore(shell.pool), clock, settings.max_body, vault)
     http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", beside=batching)
     shell.health.check("http", lambda: http.listening)

@@ -1,4 +1,4 @@
-"""The routes of the gateway: reports in, what became of them; the vault's routes come beside them."""
+"""The routes of the gateway: reports in, and what became of them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from duban.io.faults import FAULTS, Faulty, answer_faults
 from duban.messages.envelope import Message, Record, encode
 from duban.messages.handle import handle_of
 from duban.messages.report import Report
+from duban_intake.body import JSON, body_schema
 from duban_intake.domain import Receipt, ReportOutcome, digest, own_problem
-from duban_intake.gateway.body_schema import body_schema
-from duban_intake.gateway.errors import answer_refusals, reached
-from duban_intake.gateway.request import JSON, STRUCTURED, Handed, Submission, read
-from duban_intake.gateway.vault_routes import add_custody
+from duban_intake.gateway.request import STRUCTURED, Handed, Submission, read
+from duban_intake.vault.answers import answer_refusals, reached
 from duban_intake.vault.contact import Bound
 from duban_intake.vault.desk import Vault
 from duban_intake.vault.seal import Keyring
@@ -146,7 +145,6 @@ def create_app(
             reason=receipt.reason,
         )
 
-    add_custody(app, vault)
     return app
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Annotated, Any, Final, Self, TypeAlias
+from typing import Annotated, Final, Self, TypeAlias
 from urllib.parse import unquote
 
 import orjson
@@ -18,25 +18,14 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from duban.errors import Fault, Undecodable
 from duban.messages.envelope import Instant, Message, decode
 from duban.messages.report import Report
+from duban_intake.body import JSON, malformed
 from duban_intake.domain import MOST_CHARACTERS, submitted, unusable_identity
 from duban_intake.vault.contact import Contact
 
-JSON: Final = "application/json"
 STRUCTURED: Final = "application/cloudevents+json"
 _NEVER: Final = datetime.fromtimestamp(0, UTC)
 _PLACE = re.compile(r"^(?P<field>[\w.]+|\(root\)): (?P<what>.*)$", re.DOTALL)
 _Identity = Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
-
-#: What to do about a fault of validation, by pydantic's name for it.
-_ADVICE: Final = {
-    "missing": "add it",
-    "extra_forbidden": "no such field: remove it, or put it under attributes; who reported goes under contact only",
-    "timezone_aware": "give the time zone, as in 2026-03-01T08:00:00+08:00",
-    "string_too_long": "shorten it",
-    "too_long": "shorten it",
-    "string_pattern_mismatch": "remove control characters; names also begin neither with a space nor with @",
-}
-
 
 #: Fields beside the report, which go no further than the vault.
 _CONFIDED: Final = ("contact", "secret")
@@ -124,19 +113,8 @@ def _plain(body: bytes) -> _Given:
     try:
         given = Submission.model_validate_json(body)
     except ValidationError as error:
-        raise malformed(error) from None
+        raise malformed(error, _field) from None
     return given.source, given.id, given.time or _NEVER, given
-
-
-def malformed(error: ValidationError) -> Fault:
-    """The first fault of a body, with what to do about it and without what was sent."""
-    fault: Any = error.errors(include_url=False, include_input=False)[0]
-    if fault["type"] == "json_invalid":
-        return Fault(400, "not_json", f"the body is no JSON: {fault['ctx']['error']}; send one JSON object in UTF-8")
-    where = _field(".".join(map(str, fault["loc"]))) or None
-    advice = _ADVICE.get(fault["type"])
-    message = fault["msg"].removeprefix("Value error, ")
-    return Fault(400, "invalid", f"{message}; {advice or 'correct it'}", where)
 
 
 def _field(path: str) -> str:

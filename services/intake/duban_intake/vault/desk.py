@@ -1,4 +1,4 @@
-"""The vault as the gateway uses it: contacts go in with a report and come out by two custodians together."""
+"""The vault: contacts go in at the gateway, with a report, and come out by two custodians together."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _log = structlog.get_logger(__name__)
 
 NO_KEY: Final = Refusal(
     "no_vault_key",
-    "this gateway keeps no contacts: set DUBAN_VAULT_KEY (`openssl rand -base64 32` makes one), or send the report "
-    "without contact",
+    "no contact is sealed or opened here: set DUBAN_VAULT_KEY (`openssl rand -base64 32` makes one), or send the "
+    "report without contact",
 )
 _NO_CUSTODIANS: Final = Refusal(
     "no_custodians",

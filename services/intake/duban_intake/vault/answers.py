@@ -1,4 +1,4 @@
-"""How the gateway answers what the vault refuses, and what the database does not say."""
+"""How a server answers what the vault refuses, and what the database does not say."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The routes of the vault: ask, approve or refuse, open, forget, and the log of all that.
+"""The routes of the vault, for custodians: ask, approve or refuse, open, forget, and the log of all that.
 
-No authentication exists yet: who calls says who they are, and the gateway listens on the loopback address only.
+No authentication exists yet: who calls says who they are, and the server listens on the loopback address only.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from duban.errors import Fault
-from duban.io.faults import Faulty, only_json
+from duban.io.faults import FAULTS, Faulty, answer_faults, only_json
+from duban_intake.body import JSON, body_schema, malformed
 from duban_intake.domain import MOST_CHARACTERS
-from duban_intake.gateway.body_schema import body_schema
-from duban_intake.gateway.errors import reached
-from duban_intake.gateway.request import JSON, malformed
+from duban_intake.vault.answers import answer_refusals, reached
 from duban_intake.vault.chain import Audit, Line
 from duban_intake.vault.contact import Contact
 from duban_intake.vault.custody import ActKind
@@ -102,8 +101,11 @@ class LogVerification(BaseModel):
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {status: {"model": Faulty} for status in (403, 404, 409, 410, 501)}
 
 
-def add_custody(app: FastAPI, vault: Vault) -> None:
-    """Add the routes of ``vault`` to ``app``."""
+def create_app(vault: Vault, max_body: int) -> FastAPI:
+    """The application over ``vault``."""
+    app = FastAPI(title="Duban vault", version="1", description="Who reported, for custodians alone.", responses=FAULTS)
+    answer_faults(app, max_body)
+    answer_refusals(app)
 
     async def said(request: Request, body: type[B]) -> B:
         await only_json(request)
@@ -143,23 +145,25 @@ def add_custody(app: FastAPI, vault: Vault) -> None:
         of = await said(request, About)
         return _answer(201, _logged(await reached(vault.forget(of.source, of.id, of.by, of.reason), _AWAY)))
 
-    @app.get(f"{_PATH}/log", tags=["vault"])
+    @app.get(f"{_PATH}/log")
     async def log() -> Log:
         """Who asked, approved, refused, opened and forgot what."""
         return Log(lines=[_logged(line) for line in await reached(vault.log(), _AWAY)])
 
-    @app.get(f"{_PATH}/verification", tags=["vault"])
+    @app.get(f"{_PATH}/verification")
     async def verify(
         head: Annotated[list[str] | None, Query(description="A head noted earlier")] = None,
     ) -> LogVerification:
         """Whether the log is whole."""
         return _verified(await reached(vault.verify(head or ()), _AWAY))
 
+    return app
+
 
 def _described(body: type[BaseModel]) -> Mapping[str, Any]:
     """What the documentation says of a route that reads ``body``."""
     content = {"content": {JSON: {"schema": body_schema(body)}}, "required": True}
-    return {"responses": _ANSWERS, "tags": ["vault"], "openapi_extra": {"requestBody": content}}
+    return {"responses": _ANSWERS, "openapi_extra": {"requestBody": content}}
 
 
 def _id(ask: str) -> UUID:

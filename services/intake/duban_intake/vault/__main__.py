@@ -1,0 +1,36 @@
+"""The vault as a process, for custodians: ``python -m duban_intake.vault``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from duban.io.feeds import follow_clock
+from duban.io.http import Http
+from duban.io.service import Shell, run_service
+from duban_intake.store import SCHEMA
+from duban_intake.vault.app import create_app
+from duban_intake.vault.desk import Vault
+from duban_intake.vault.settings import VaultSettings
+from duban_intake.vault.store import PostgresVault
+
+HEALTH_PORT: Final = 8331
+
+
+async def compose(shell: Shell[VaultSettings]) -> None:
+    """Wire the routes to the sealed contacts and the log."""
+    settings = shell.settings
+    vault = Vault(PostgresVault(shell.pool), await follow_clock(shell), settings.rules())
+    http = Http(create_app(vault, settings.max_body), settings, settings.vault_port, "DUBAN_VAULT_PORT")
+    shell.health.check("http", lambda: http.listening)
+    shell.run(http)
+
+
+if __name__ == "__main__":
+    run_service(
+        "vault",
+        VaultSettings,
+        compose,
+        schema=SCHEMA,
+        migrations="duban_intake.migrations",
+        health_port=HEALTH_PORT,
+    )
