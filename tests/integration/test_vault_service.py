@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import asyncpg
@@ -336,3 +337,27 @@ async def test_the_problem_of_a_named_report_stands_in_the_ledger_under_the_hand
     told = "".join(row["body"] for row in events)
     assert handle_of(code) in told
     assert '"insider"' in told
+
+
+async def test_intake_forgets_by_itself_what_it_refused_long_ago_and_not_what_stands_in_the_ledger(
+    system: System, client: httpx2.AsyncClient, eventually: Callable[..., Awaitable[None]]
+) -> None:
+    for id_, area in (("old-1", "moon"), ("old-2", "north-town")):
+        await client.post("/v1/reports", json=body(id_, area=area))
+    urls = [f"/v1/reports/{quote('热线/insiders', safe='')}/{id_}" for id_ in ("old-1", "old-2")]
+
+    async def outcomes() -> list[str | None]:
+        return [(await client.get(url)).json().get("outcome") for url in urls]
+
+    async def decided() -> bool:
+        return await outcomes() == ["refused", "accepted"]
+
+    async def forgotten() -> bool:
+        return await outcomes() == [None, "accepted"]
+
+    await eventually(decided)
+    database = await asyncpg.connect(system.database)
+    await database.execute("update intake.receipts set received_at = received_at - interval '366 days'")
+    await database.close()
+    await system.restart("intake")
+    await eventually(forgotten)
