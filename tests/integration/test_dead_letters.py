@@ -18,7 +18,7 @@ from duban.io.dead_letters import DeadLetter, dead_letter, dead_letter_topic, wi
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.audit import LetterReplayed
-from duban_console.kafka.audit import audit_trail
+from duban_console.kafka.audit import audit_lines, audit_trail
 from duban_console.kafka.letter_replay import Errand, Fate, LetterReplay, Passage, letters
 from duban_console.kafka.topic_reader import Raw, partition_counts, records
 from tests.commanding import Run, command_on, lines
@@ -73,8 +73,7 @@ class Letters:
         return [record async for record in records(self.settings, [topic])]
 
     async def audit(self) -> list[LetterReplayed]:
-        async with audit_trail(self.settings) as trail:
-            return trail.lines
+        return [line async for line in audit_lines(self.settings)]
 
 
 @pytest.fixture
@@ -126,6 +125,7 @@ async def test_a_letter_goes_back_once_as_it_came_and_says_that_it_was_sent_back
     would = await duban("dlq", "replay", given.dlq, "--all", *SAID, "--dry-run", "--json")
     assert len(await given.held(given.topic)) == 1
     assert await given.audit() == []
+    await given.publish([DeadLetter(LetterReplayed.TOPIC, b"\xff", b"no line of the audit", (("ce_id", None),))])
     [sent] = lines(await duban("dlq", "replay", given.dlq, "--offset", 0, *SAID, "--json"))
     _, back = await given.held(given.topic)
     marks = [

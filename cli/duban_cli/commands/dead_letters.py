@@ -18,7 +18,7 @@ from duban.clock import SystemClock
 from duban.messages.audit import LetterReplayed, ReplayStep
 from duban_cli.connection import publishing, settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, instant_in, out, shown_at, write_json
-from duban_console.kafka.audit import audit_trail
+from duban_console.kafka.audit import audit_lines, audit_trail
 from duban_console.kafka.dead_letters import SUFFIX, LetterCounts, Which
 from duban_console.kafka.letter_replay import Errand, Fate, Letter, LetterReplay, Passage, letters
 from duban_console.kafka.record_format import printable, shown, unpacked, written_out
@@ -167,11 +167,9 @@ async def audit(
     Example: duban dlq audit --since 7d
     """
     known, from_at = settings(), _since(since)
-    async with audit_trail(known) as trail:
-        ended = {(line.replay, line.letter) for line in trail.lines if line.step is not ReplayStep.BEGUN}
-        lines = [
-            line for line in trail.lines if (by is None or line.by == by) and (from_at is None or line.at >= from_at)
-        ]
+    every = [line async for line in audit_lines(known)]
+    ended = {(line.replay, line.letter) for line in every if line.step is not ReplayStep.BEGUN}
+    lines = [line for line in every if by in (None, line.by) and (from_at is None or line.at >= from_at)]
     table = Table("at", "by", "letter", "to", "code", "came of it", "reason", box=None, pad_edge=False,
                   header_style="dim")  # fmt: skip
     steps = dict.fromkeys(ReplayStep, 0)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from duban.errors import Undecodable
 from duban.io.decode import delivery
 from duban.messages.audit import AUDIT, LetterPlace, LetterReplayed, ReplayStep
-from duban_console.kafka.topic_reader import looking, taken, topics_of
+from duban_console.kafka.topic_reader import Raw, looking, records, taken, topics_of
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
@@ -44,24 +44,17 @@ class Replays:
 
 
 class AuditTrail:
-    """The lines of the audit as far as they were read, in order, and what follows from them."""
+    """Who has which letter in hand, as far as the audit was read."""
 
     def __init__(self, consumer: AIOKafkaConsumer | None) -> None:
         self._consumer = consumer
-        self.lines: list[LetterReplayed] = []
         self.replays = Replays()
 
     async def read_on(self) -> None:
-        """Read what has been written meanwhile; what is no line of the audit is passed over."""
-        if self._consumer is None:
-            return
-        async for record in taken(self._consumer):
-            try:
-                line = delivery(record, AUDIT).message.data
-            except Undecodable:
-                continue
-            self.lines.append(line)
-            self.replays.add(line)
+        """Take in what has been written meanwhile."""
+        if self._consumer is not None:
+            async for line in _lines(taken(self._consumer)):
+                self.replays.add(line)
 
 
 @asynccontextmanager
@@ -74,3 +67,20 @@ async def audit_trail(settings: Settings) -> AsyncIterator[AuditTrail]:
         trail = AuditTrail(consumer)
         await trail.read_on()
         yield trail
+
+
+async def audit_lines(settings: Settings) -> AsyncGenerator[LetterReplayed, None]:
+    """Every line of the audit, in order."""
+    async with aclosing(records(settings, [LetterReplayed.TOPIC])) as stream:
+        async for line in _lines(stream):
+            yield line
+
+
+async def _lines(stream: AsyncIterable[Raw]) -> AsyncGenerator[LetterReplayed, None]:
+    """The lines in ``stream``; what is none is passed over."""
+    async for record in stream:
+        try:
+            line = delivery(record, AUDIT).message.data
+        except Undecodable:
+            continue
+        yield line
