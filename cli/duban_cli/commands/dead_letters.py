@@ -40,7 +40,7 @@ Since = Annotated[
     str | None, typer.Option(help="Only what came since: an age such as 90m, 24h or 7d, or an instant with its offset.")
 ]
 
-_AGE: Final = re.compile(r"(\d{1,6})([mhd])")
+_AGE: Final = re.compile(r"(\d{1,4})([mhd])")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 #: So much of what is no JSON is shown to people.
 _SHOWN_BYTES: Final = 2000
