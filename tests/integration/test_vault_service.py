@@ -40,15 +40,14 @@ Run = Callable[..., Awaitable[Result]]
 
 @pytest.fixture(scope="module")
 async def system() -> AsyncIterator[System]:
-    env = {
-        # All that is written stays readable, so that a search of the disk finds what is there.
-        "*": {"DUBAN_LOG_LEVEL": "DEBUG", "DUBAN_COMPRESSION": "none"},
-        "gateway": {"DUBAN_VAULT_KEY": KEY},
-        "vault": {"DUBAN_VAULT_KEY": KEY, "DUBAN_VAULT_CUSTODIANS": "li, wang, zhao"},
-    }
+    # All that is written stays readable, so that a search of the disk finds what is there.
+    env = {"*": {"DUBAN_LOG_LEVEL": "DEBUG", "DUBAN_COMPRESSION": "none"}}
     publish = [SMALL, ROOT / "deploy/calendars/cn.yaml"]
-    async with running(services=["router", "intake", "gateway", "vault"], publish=publish, env=env) as found:
-        yield found
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DUBAN_VAULT_KEY", KEY)
+        environment.setenv("DUBAN_VAULT_CUSTODIANS", "li, wang, zhao")
+        async with running(services=["router", "intake", "gateway", "vault"], publish=publish, env=env) as found:
+            yield found
 
 
 @pytest.fixture

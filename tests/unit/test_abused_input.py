@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from duban.errors import Fault
 from duban_cli import app
-from duban_intake.channels.csv_file import BadRow, Mapping, MappingError, load_mapping, read_reports
 from duban_intake.body import JSON
+from duban_intake.channels.csv_file import BadRow, Mapping, MappingError, load_mapping, read_reports
 from duban_intake.gateway.request import read
 from tests.given import ROOT
 

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from duban.clock import SystemClock
 from duban.messages.audit import LetterReplayed, ReplayStep
+from duban.messages.envelope import sendable
 from duban_cli.connection import publishing, settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, instant_in, out, shown_at, write_json
 from duban_console.kafka.audit import audit_lines, audit_trail
@@ -61,7 +62,7 @@ async def ls(code: Code = None, because: Because = None, since: Since = None, as
     counts = LetterCounts()
     async with audit_trail(known) as trail, aclosing(letters(known, topics, which)) as meant:
         async for letter in meant:
-            sent_back = trail.replays.latest(letter.place) is not None
+            sent_back = trail.replays.sent_back(letter.place)
             counts.add(letter.place.topic, letter.reason, letter.laid_at, sent_back=sent_back)
     now = SystemClock().now()
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -242,7 +243,7 @@ def _document(letter: Letter, latest: LetterReplayed | None) -> dict[str, Any]:
         "laid_at": letter.laid_at,
         "reason": asdict(letter.reason),
         "key": shown(raw.key),
-        "headers": [[name, shown(held)] for name, held in raw.headers],
+        "headers": [[sendable(name), shown(held)] for name, held in raw.headers],
         "data": unpacked(raw)["data"],
         "sent_back": latest.model_dump(mode="json") if latest else None,
     }

@@ -20,7 +20,7 @@ from duban_console.kafka.topic_reader import Raw, administering, records, topics
 #: What people call a topic.
 SHORT = {
     name: f"duban.{name}.v1"
-    for name in ("reports", "readings", "commands", "problems", "notices", "packs", "anchors", "clock")
+    for name in ("reports", "readings", "commands", "problems", "notices", "packs", "anchors", "audit", "clock")
 }
 
 topics_app = typer.Typer(no_args_is_help=True, help="Kafka topics as deploy/topics.yaml declares them.")

@@ -42,6 +42,11 @@ class Replays:
         stack = self._stacks.get(letter)
         return stack[-1] if stack else None
 
+    def sent_back(self, letter: LetterPlace) -> bool:
+        """Whether ``letter`` is known to have gone."""
+        latest = self.latest(letter)
+        return latest is not None and latest.step is ReplayStep.SENT
+
 
 class AuditTrail:
     """Who has which letter in hand, as far as the audit was read."""

@@ -72,6 +72,8 @@ async def letters(
             letter = Letter(raw, reason_of(raw.headers))
             if at in (None, (raw.partition, raw.offset)) and which.takes(letter.reason, letter.laid_at):
                 yield letter
+                if at is not None:
+                    return
 
 
 class Fate(StrEnum):
@@ -204,7 +206,7 @@ class LetterReplay:
         going: list[Passage] = []
         for passage in chunk:
             holder = self._trail.replays.latest(passage.letter.place)
-            if holder is None or holder.replay == self._errand.id:
+            if holder is not None and holder.replay == self._errand.id:
                 going.append(passage)
             else:
                 outcomes.append(Passage(passage.letter, Fate.KEPT, _kept(holder)))
@@ -244,7 +246,9 @@ class LetterReplay:
         return encode(Message(str(derived_id(errand.id, key, step)), SOURCE, key, at, "", key, line))
 
 
-def _kept(before: LetterReplayed) -> str:
+def _kept(before: LetterReplayed | None) -> str:
+    if before is None:
+        return "another replay had it in hand at the same time, and could not send it; try again"
     how = f"{before.by} at {before.at.isoformat(timespec='seconds')} as replay {before.replay}"
     if before.step is ReplayStep.SENT:
         return f"it was sent back by {how}; --again sends it once more"
