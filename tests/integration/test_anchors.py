@@ -41,9 +41,9 @@ Run = Callable[..., Awaitable[Result]]
 @pytest.fixture(scope="module")
 async def system() -> AsyncIterator[System]:
     vault = {"DUBAN_VAULT_KEY": b64encode(b"\x17" * 32).decode(), "DUBAN_VAULT_CUSTODIANS": "li, wang"}
-    env = {"*": {"DUBAN_ANCHOR_INTERVAL": "0.2"}, "gateway": vault}
+    env = {"*": {"DUBAN_ANCHOR_INTERVAL": "0.2"}, "gateway": vault, "vault": vault}
     publish = [SMALL, ROOT / "deploy/calendars/cn.yaml"]
-    async with running(services=["router", "intake", "gateway"], publish=publish, env=env) as found:
+    async with running(services=["router", "intake", "gateway", "vault"], publish=publish, env=env) as found:
         yield found
 
 
@@ -51,7 +51,7 @@ async def system() -> AsyncIterator[System]:
 def duban(system: System, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The command, against this engine; fails unless it ends with ``code``."""
     for name, value in {
-        "DUBAN_KAFKA": system.kafka, "DUBAN_DATABASE": system.database, "DUBAN_GATEWAY": system.urls["gateway"],
+        "DUBAN_KAFKA": system.kafka, "DUBAN_DATABASE": system.database, "DUBAN_VAULT": system.urls["vault"],
         "DUBAN_ANCHOR_KEY": str(system.folder / "anchors.pem"),
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
