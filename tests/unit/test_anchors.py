@@ -45,9 +45,10 @@ CHAIN = chain_of(4)
 
 def findings(anchors: list[Anchor], *keys: AnchorKey, on_topic: bool = True) -> list[tuple[str | None, str]]:
     audit = AnchorAudit(Anchored.VAULT, signed_with([key.public for key in keys]))
+    audit.topic = True
     for anchor in anchors:
         audit.take(anchor, "there", on_topic=on_topic)
-    return [(finding.anchor, finding.what) for finding in audit.findings(topic=True, keys=bool(keys))]
+    return [(finding.anchor, finding.what) for finding in audit.findings(keys=bool(keys))]
 
 
 def test_anchors_as_they_were_published_are_whole_once_or_twice_with_a_key_or_without() -> None:
@@ -83,7 +84,7 @@ def test_an_anchor_of_another_key_is_seen_and_claims_nothing() -> None:
 def test_of_many_with_another_key_the_first_is_named_and_the_others_are_counted() -> None:
     audit = AnchorAudit(Anchored.VAULT, signed_with([OTHER.public]))
     assert [audit.take(anchor, "there", on_topic=True) for anchor in CHAIN] == [False] * 4
-    (finding,) = audit.findings(topic=True, keys=True)
+    (finding,) = audit.findings(keys=True)
     assert finding.anchor == "vault/1"
     assert finding.what.endswith("and so are 3 others")
 
@@ -96,9 +97,14 @@ def test_an_unsigned_anchor_is_vouched_for_by_a_later_one_that_is_signed_and_by_
     assert "no signature" in what
 
 
-def test_where_a_key_is_given_and_nothing_is_anchored_that_is_said() -> None:
-    assert findings([], KEY) == [("vault/1", "is not there: nothing is anchored")]
-    assert findings([]) == []
+def test_that_nothing_is_anchored_is_said_where_something_should_be() -> None:
+    audit = AnchorAudit(Anchored.VAULT, signed_with([KEY.public]))
+    finding = audit.nothing()
+    assert finding is not None
+    assert (finding.anchor, finding.what) == ("vault/1", "is not there: nothing is anchored")
+    assert list(audit.findings(keys=True)) == []
+    audit.take(CHAIN[0], "there", on_topic=True)
+    assert audit.nothing() is None
 
 
 def test_a_history_of_anchors_that_was_made_anew_does_not_follow_on_what_is_kept() -> None:

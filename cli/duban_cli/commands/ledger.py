@@ -127,10 +127,13 @@ async def verify(
     with Spill(CLAIM_WIDTH) as claims:
         evidence = _Evidence(claims, AnchorAudit(Anchored.LEDGER, signed_with(keys)))
         since = await _gathered(known, evidence, against, topic=not no_topic)
-        doubts = list(evidence.anchors.findings(topic=True, keys=bool(keys)))
+        doubts = list(evidence.anchors.findings(keys=bool(keys)))
         for finding in doubts:
             _tell(finding, as_json)
         events, records, differing = await _compared(known, evidence, since, as_json)
+    if keys and events and (nothing := evidence.anchors.nothing()) is not None:
+        doubts.append(nothing)
+        _tell(nothing, as_json)
     count = len(doubts) + differing
     looked = (
         f"{events} events of {records} records, {evidence.told} told, {len(evidence.anchors)} anchors"
@@ -158,6 +161,7 @@ async def _gathered(
     async with aclosing(anchors_on_topic(known)) as stream:
         async for where, anchor in stream:
             evidence.take_anchor(anchor, where, on_topic=True)
+    evidence.anchors.topic = True
     if not topic:
         return None
     # The topic before the ledger: whatever it tells now stood there before.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from duban.messages.anchors import Anchor
-    from duban_console.ledger_audit import Finding
+    from duban_console.anchor_audit import AnchorAudit
 
 VAULT_VARIABLE: Final = "DUBAN_VAULT"
 #: How a command ends when the vault does not do as told.
@@ -155,18 +155,17 @@ async def verify(
     """
     from duban_console.anchor_audit import log_differences
 
-    anchors, findings = await _anchored(against, trusted(public_key))
+    keys = trusted(public_key)
+    of_anchors, anchors = await _anchored(against, keys)
+    findings = list(of_anchors.findings(keys=bool(keys)))
     audit = await _get(vault, "verification", head=head or [])
     lines = (await _get(vault, "log"))["lines"] if anchors else []
     findings += log_differences({line["number"]: line["hash"] for line in lines}, anchors)
+    if keys and audit["lines"] and (nothing := of_anchors.nothing()) is not None:
+        findings.append(nothing)
     if as_json:
-        write_json(
-            {
-                **audit,
-                "anchors": len(anchors),
-                "findings": [finding.model_dump(mode="json", exclude_none=True) for finding in findings],
-            }
-        )
+        named = [finding.model_dump(mode="json", exclude_none=True) for finding in findings]
+        write_json({**audit, "anchors": len(anchors), "findings": named})
     if not audit["whole"]:
         fail(ExitCode.FAILURE, f"line {audit['broken']} of the log: {audit['reason']}")
     if findings:
@@ -194,8 +193,8 @@ def _tell(line: dict[str, Any], words: str, as_json: bool) -> None:
         out().print(f"[green]✓[/] {escape(words)}")
 
 
-async def _anchored(against: Path | None, keys: Sequence[str]) -> tuple[list[Anchor], list[Finding]]:
-    """The anchors of the log that may be believed, and what is wrong with them, or with those that may not."""
+async def _anchored(against: Path | None, keys: Sequence[str]) -> tuple[AnchorAudit, list[Anchor]]:
+    """What is to be said of the anchors of the log, and those of them that may be believed."""
     from duban.messages.anchors import Anchor, Anchored
     from duban_console.anchor_audit import AnchorAudit
     from duban_console.evidence import anchors_on_topic, kept, signed_with
@@ -210,16 +209,16 @@ async def _anchored(against: Path | None, keys: Sequence[str]) -> tuple[list[Anc
     for number, line in kept(against) if against else ():
         if isinstance(line, Anchor):
             take(line, f"{against}, line {number}", on_topic=False)
-    known = None
     try:
         known = settings()
     except Unavailable:
         err().print("no broker is known: the anchors on the topic were not looked at")
     else:
+        audit.topic = True
         async with aclosing(anchors_on_topic(known)) as stream:
             async for where, anchor in stream:
                 take(anchor, where, on_topic=True)
-    return list(anchors.values()), list(audit.findings(topic=known is not None, keys=bool(keys)))
+    return audit, list(anchors.values())
 
 
 async def _zone(*, utc: bool) -> tzinfo | None:

@@ -25,11 +25,15 @@ class _Known:
 
 
 class AnchorAudit:
-    """Anchors of one chain, taken in in any order and from several places, and what is wrong with them."""
+    """Anchors of one chain, taken in in any order and from several places, and what is wrong with them.
+
+    ``topic``: whether all of their topic has been taken in, so that what only a file has is missing there.
+    """
 
     def __init__(self, chain: Anchored, signed: Signed) -> None:
         self._chain = chain
         self._signed = signed
+        self.topic = False
         self._known: dict[int, _Known] = {}
         self._doubts: dict[str, list[tuple[int, str]]] = {}
 
@@ -55,8 +59,8 @@ class AnchorAudit:
         self._doubts.setdefault(what, []).append((anchor.number, where))
         return False
 
-    def findings(self, *, topic: bool, keys: bool) -> Iterator[Finding]:
-        """What is wrong with the anchors together; ``topic``: it was read, ``keys``: there are some to trust.
+    def findings(self, *, keys: bool) -> Iterator[Finding]:
+        """What is wrong with the anchors together; ``keys``: there are some to trust.
 
         An anchor that is not signed itself is vouched for by a later one that is: its hash stands in that one's chain.
         """
@@ -72,14 +76,18 @@ class AnchorAudit:
                 yield self._finding(at + 1, "is missing", "the anchors after it")
             elif known.previous != hash_:
                 yield self._finding(number, "does not follow on the one before it", known.where)
-            if topic and not known.on_topic:
+            if self.topic and not known.on_topic:
                 yield self._finding(number, "is not on the topic", known.where)
             at, hash_ = number, known.hash
         if last > last_signed and keys:
             where = next(known.where for number, known in sorted(self._known.items()) if number > last_signed)
             yield self._finding(last_signed + 1, "and those after it bear no signature of a key that was given", where)
-        if keys and last == 0 and not self._doubts:
-            yield self._finding(1, "is not there: nothing is anchored", "the anchors")
+
+    def nothing(self) -> Finding | None:
+        """That nothing at all is anchored, where something should be: then no signature was looked at."""
+        if self._known or self._doubts:
+            return None
+        return self._finding(1, "is not there: nothing is anchored", "the anchors")
 
     def _finding(self, number: int, what: str, where: str) -> Finding:
         return Finding(anchor=f"{self._chain}/{number}", what=what, evidence=where)
