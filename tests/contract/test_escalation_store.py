@@ -21,7 +21,8 @@ from duban_escalation.domain import START, Armed, Position
 from duban_escalation.handlers import Deadlines, Writing
 from duban_escalation.measures import MeasureTaken
 from duban_escalation.memory import MemoryDeadlines
-from duban_escalation.notices.deliveries import PostgresDeliveries
+from duban_escalation.notices.deliveries import WAITING, MemoryDeliveries, PostgresDeliveries
+from duban_escalation.notices.handler import Deliveries, Line, LineLength, WaitingNotice
 from duban_escalation.settings import EscalationSettings
 from duban_escalation.store import ALONG_THE_INDEX, DUE, NEXT, SCHEMA, SET_RIGHT, PostgresDeadlines
 
@@ -257,14 +258,90 @@ async def test_the_versions_of_records_are_forgotten_when_nothing_is_due_and_not
     assert set(held) == {problem(number) for number in (*range(5), 6)}
 
 
-async def test_deliveries_are_forgotten_after_their_time(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+@pytest.fixture(params=["memory", "postgres"])
+def deliveries(request: pytest.FixtureRequest) -> Deliveries:
+    if request.param == "memory":
+        return MemoryDeliveries()
+    return PostgresDeliveries(request.getfixturevalue("pool"), DrivenClock(AT))
+
+
+def waiting(name: object, offset: int, recipient: str = "water", partition: int = 0) -> WaitingNotice:
+    return WaitingNotice(problem(name), Line(partition, recipient), offset, b'{"ce_id": "x"}', b"{}", AT)
+
+
+async def test_a_notice_is_taken_in_once_and_waits_until_it_is_settled(deliveries: Deliveries) -> None:
+    first, second = waiting("a", 1), waiting("b", 2)
+    assert await deliveries.take([first]) == 1
+    assert await deliveries.take([replace(first, offset=9), second]) == 1
+    assert await deliveries.waiting({first.line: -1}, 10) == [first, second]
+    await deliveries.settle({first.id: "posted", problem("never seen"): "posted"})
+    assert await deliveries.take([first]) == 0
+    assert await deliveries.waiting({first.line: -1}, 10) == [second]
+
+
+async def test_what_was_set_aside_waits_anew_when_it_is_replayed_and_not_when_it_is_only_repeated(
+    deliveries: Deliveries,
+) -> None:
+    notice = waiting("a", 1)
+    await deliveries.take([notice])
+    await deliveries.settle({notice.id: "set_aside"})
+    assert await deliveries.take([notice]) == 0
+    replayed = replace(notice, offset=5, taken_at=AT + TICK)
+    assert await deliveries.take([replayed]) == 1
+    assert await deliveries.waiting({notice.line: 1}, 10) == [replayed]
+    await deliveries.settle({notice.id: "posted"})
+    assert await deliveries.take([replace(notice, offset=9)]) == 0
+
+
+async def test_what_waits_is_read_per_line_in_the_order_of_the_topic_from_behind_a_place(
+    deliveries: Deliveries,
+) -> None:
+    lines = [Line(0, "water"), Line(0, "office"), Line(1, "water")]
+    notices = [waiting((line, n), n, line.recipient, line.partition) for line in lines for n in range(5)]
+    await deliveries.take(notices[::-1])
+    found = await deliveries.waiting({lines[2]: -1, lines[0]: 2, Line(0, "nobody"): -1}, 3)
+    assert found == [*notices[10:13], *notices[3:5]]
+
+
+async def test_lines_tell_how_much_waits_in_our_partitions_since_when_and_where_it_begins(
+    deliveries: Deliveries,
+) -> None:
+    late = replace(waiting("late", 7), taken_at=AT - TICK)
+    await deliveries.take([waiting("a", 5), late, waiting("b", 6, "office", 1), waiting("theirs", 8, partition=7)])
+    assert sorted(await deliveries.lines(OURS), key=lambda found: found.line) == [
+        LineLength(Line(0, "water"), 2, AT - TICK, 5),
+        LineLength(Line(1, "office"), 1, AT, 6),
+    ]
+    await deliveries.settle({problem("a"): "posted", late.id: "set_aside"})
+    assert await deliveries.lines({0}) == []
+
+
+async def test_what_waits_is_read_along_the_index(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    store = PostgresDeliveries(pool, DrivenClock(AT))
+    await store.take([waiting(number, number, f"unit {number % 50}") for number in range(20_000)])
+    async with pool.acquire() as connection:
+        for analysed in (False, True):
+            if analysed:
+                await connection.execute("analyze escalation.deliveries")
+            rows = await connection.fetch(f"explain (costs off) {WAITING}", [0, 0], ["unit 1", "unit 2"], [9, 99], 100)
+            plan = "\n".join(row[0] for row in rows)
+            assert "deliveries_waiting" in plan, plan
+            condition = plan.partition("Index Cond:")[2]
+            assert '"offset" > line.behind' in condition, plan
+
+
+async def test_deliveries_are_forgotten_after_their_time_but_never_what_waits(
+    pool: asyncpg.Pool[asyncpg.Record],
+) -> None:
     clock = DrivenClock(AT)
     deliveries = PostgresDeliveries(pool, clock)
-    old, new = [problem(number) for number in range(25)], [problem(number) for number in range(25, 30)]
-    await deliveries.record(dict.fromkeys(old, "posted"))
+    old, new = [waiting(number, number) for number in range(25)], [waiting(number, number) for number in range(25, 40)]
+    await deliveries.take([*old, *new])
+    await deliveries.settle({notice.id: "posted" for notice in old})
     clock.tick(AT + timedelta(days=1))
-    await deliveries.record(dict.fromkeys(new, "logged"))
+    await deliveries.settle({notice.id: "logged" for notice in new[:5]})
     assert await walk(deliveries, timedelta(days=1)) == 0
     clock.tick(AT + timedelta(days=2))
     assert await walk(deliveries, timedelta(days=1)) == len(old)
-    assert await deliveries.known([*old, *new]) == set(new)
+    assert await deliveries.take([*new, *old]) == len(old)
+    assert len(await deliveries.waiting({new[0].line: 24}, 100)) == 10

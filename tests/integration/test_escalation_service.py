@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 import pytest_asyncio
 import standardwebhooks
@@ -123,6 +124,19 @@ class World:
             await admin.close()
 
 
+async def delivered(database: str) -> None:
+    """Return when no notice waits any more."""
+
+    async def holds() -> bool:
+        return not await connection.fetchval("select count(*) from escalation.deliveries where outcome is null")
+
+    connection = await asyncpg.connect(database)
+    try:
+        await eventually(holds)
+    finally:
+        await connection.close()
+
+
 async def parts(admin: AIOKafkaAdminClient, topic: str) -> list[int]:
     (described,) = await admin.describe_topics([topic])
     return [one["partition"] for one in described["partitions"]]
@@ -196,6 +210,7 @@ async def test_a_story_on_the_driven_clock_fires_each_level_once_at_its_instant_
         for _ in range(3):
             await climb()
         await world.quiet("-driven", Tick.TOPIC)
+        await delivered(database)
         service.send_signal(signal.SIGKILL)
         await service.wait()
     async with escalation(world, database, "-driven", **driven):
@@ -207,6 +222,7 @@ async def test_a_story_on_the_driven_clock_fires_each_level_once_at_its_instant_
         while case.problem.deadlines:
             await climb()
         await world.quiet("-driven", Tick.TOPIC)
+        await delivered(database)
 
     fired = await world.escalates(case)
     assert [(one.data.obligation, one.data.level, one.time) for one in fired] == expected
@@ -264,6 +280,7 @@ async def test_what_is_overdue_at_the_start_is_fired_and_its_notices_reach_a_rec
         climbed(case, first[0].data)
         await world.tell(case)
         await world.quiet("-webhook")
+        await delivered(database)
         service.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(service.wait(), 30) == 0
 

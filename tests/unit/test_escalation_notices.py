@@ -6,14 +6,11 @@ import asyncio
 import json
 import ssl
 from base64 import b64encode
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from itertools import repeat
 from pathlib import Path
-from uuid import UUID
 
 import httpx2
 import pytest
@@ -23,7 +20,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from prometheus_client import REGISTRY
 
 from duban.clock import DrivenClock
 from duban.errors import SettingsError, Unavailable
@@ -32,8 +28,6 @@ from duban.messages.envelope import Message, derived_id
 from duban.messages.notices import Notice
 from duban.moves import Kind
 from duban_escalation.notices.address_guard import Guard, is_public
-from duban_escalation.notices.deliveries import MemoryDeliveries
-from duban_escalation.notices.handler import Deliveries, NoticeHandler
 from duban_escalation.notices.journal import Journal, NoticeOutcome, Outlet
 from duban_escalation.notices.signature import Signer
 from duban_escalation.notices.webhook import NoticeRefused, PutOff, Webhook, client
@@ -250,237 +244,6 @@ async def test_the_address_that_was_checked_is_the_one_that_is_called() -> None:
     (request,) = receiver.requests
     assert (request.url.host, request.headers["host"]) == ("8.8.8.8", "receiver.example")
     assert request.extensions["sni_hostname"] == "receiver.example"
-
-
-class Scripted:
-    """A channel that refuses, or is away for, the notices it is told to; it hangs for those of some recipients."""
-
-    def __init__(self) -> None:
-        self.away: set[str] = set()
-        self.unwanted: set[str] = set()
-        self.hanging: set[str] = set()
-        self.error: Exception = Unavailable("away")
-        self.tried: list[str] = []
-        self.under_way: Counter[str] = Counter()
-        self.most = 0
-        self.hung = asyncio.Event()
-
-    async def send(self, notice: Message[Notice]) -> NoticeOutcome:
-        self.tried.append(notice.id)
-        self.under_way[notice.data.recipient] += 1
-        self.most = max(self.most, self.under_way.total())
-        assert self.under_way[notice.data.recipient] == 1
-        try:
-            await asyncio.sleep(0)  # gives way to the others
-            if notice.data.recipient in self.hanging:
-                self.hung.set()
-                await asyncio.Event().wait()
-            if notice.id in self.away:
-                raise self.error
-            if notice.id in self.unwanted:
-                raise NoticeRefused(notice.id, 404)
-        finally:
-            self.under_way[notice.data.recipient] -= 1
-        return "posted"
-
-
-def handler_of(
-    outlet: Outlet, deliveries: Deliveries | None = None, *, rest: float = 0.0, **more: float
-) -> NoticeHandler:
-    """A handler whose recipients rest for ``rest`` seconds."""
-    return NoticeHandler(outlet, deliveries or MemoryDeliveries(), delays=lambda: repeat(rest), **more)  # type: ignore[arg-type]
-
-
-async def test_a_notice_that_comes_again_is_not_sent_again() -> None:
-    handler = NoticeHandler(channel := Scripted(), MemoryDeliveries())
-    for _ in range(2):
-        assert await handler(batch(notice(1), notice(2), notice(1))) == []
-    assert channel.tried == [notice(1).id, notice(2).id]
-
-
-async def test_what_goes_on_in_the_next_call_is_not_counted_as_repeated() -> None:
-    def repeated() -> float:
-        return REGISTRY.get_sample_value("duban_notices_total", {"outcome": "repeated"}) or 0.0
-
-    handler = handler_of(outlet := Scripted())
-    outlet.away = {notice(2, "office").id}
-    before = repeated()
-    for _ in range(3):
-        with pytest.raises(Unavailable):
-            await handler(batch(notice(1), notice(2, "office")))
-    outlet.away = set()
-    await handler(batch(notice(1), notice(2, "office")))
-    assert repeated() == before
-    await handler(batch(notice(1), notice(2, "office")))
-    assert repeated() == before + 2
-
-
-async def test_order_holds_per_recipient_and_a_receiver_that_is_away_loses_nothing() -> None:
-    handler = handler_of(channel := Scripted(), deliveries := MemoryDeliveries())
-    first, second, third, other = notice(1), notice(2), notice(3), notice(4, "office")
-    channel.away = {second.id}
-    with pytest.raises(Unavailable):
-        await handler(batch(first, second, third, other))
-    assert third.id not in channel.tried
-    channel.away, channel.tried = set(), []
-    await handler(batch(first, second, third, other))
-    assert channel.tried == [second.id, third.id]
-    assert len(deliveries.gone) == 4
-
-
-async def test_what_one_recipient_is_sent_is_noted_while_the_receiver_hangs_for_another() -> None:
-    others = [notice(number, "office") for number in range(5)]
-    all_noted = asyncio.Event()
-
-    class Noted(MemoryDeliveries):
-        async def record(self, outcomes: Mapping[UUID, NoticeOutcome]) -> None:
-            await super().record(outcomes)
-            if len(self.gone) == len(others):
-                all_noted.set()
-
-    handler = handler_of(channel := Scripted(), Noted())
-    channel.hanging = {"water"}
-    sending = asyncio.create_task(handler(batch(notice(9), *others)))
-    async with asyncio.timeout(5):
-        await channel.hung.wait()
-        await all_noted.wait()
-    sending.cancel()
-    with suppress(asyncio.CancelledError):
-        await sending
-    channel.hanging, channel.tried = set(), []
-    assert await handler(batch(notice(9), *others)) == []
-    assert channel.tried == [notice(9).id]
-
-
-async def test_answers_that_come_fast_are_noted_together() -> None:
-    noted: list[int] = []
-
-    class Counted(MemoryDeliveries):
-        async def record(self, outcomes: Mapping[UUID, NoticeOutcome]) -> None:
-            await super().record(outcomes)
-            noted.append(len(outcomes))
-
-    assert await handler_of(Scripted(), Counted())(batch(*map(notice, range(200)))) == []
-    assert sum(noted) == 200
-    assert len(noted) < 20
-
-
-async def test_a_call_that_has_lasted_long_enough_begins_no_more_and_the_next_one_goes_on() -> None:
-    handler = handler_of(channel := Scripted(), deliveries := MemoryDeliveries(), seconds=0.0)
-    with pytest.raises(Unavailable, match="under way"):
-        await handler(batch(notice(1), notice(2)))
-    assert (channel.tried, deliveries.gone) == ([], {})
-    slow = handler_of(Slow(0.03), deliveries, seconds=0.05)
-    calls = 1
-    while True:
-        try:
-            await slow(batch(*map(notice, range(5))))
-        except Unavailable:
-            calls += 1
-        else:
-            break
-    assert calls > 1
-    assert slow._outlet.tried == [notice(number).id for number in range(5)]  # type: ignore[attr-defined]
-
-
-class Slow(Scripted):
-    """A channel that needs a while."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
-        self.seconds = seconds
-
-    async def send(self, notice: Message[Notice]) -> NoticeOutcome:
-        await asyncio.sleep(self.seconds)
-        return await super().send(notice)
-
-
-async def test_a_recipient_whose_notice_was_put_off_rests_while_the_others_go_on() -> None:
-    handler = handler_of(channel := Scripted(), rest=60)
-    channel.away = {notice(1).id}
-    for later in (2, 3):
-        with pytest.raises(Unavailable):
-            await handler(batch(notice(1), notice(later, "office")))
-    assert channel.tried == [notice(1).id, notice(2, "office").id, notice(3, "office").id]
-
-
-@pytest.mark.parametrize(("asked", "rests"), [(None, False), (0, False), (200, True), (10**9, True)])
-async def test_a_receiver_is_given_the_time_it_asks_for(asked: float | None, rests: bool) -> None:
-    handler = handler_of(channel := Scripted())
-    channel.away, channel.error = {notice(1).id}, PutOff(429, asked)
-    for _ in range(2):
-        with pytest.raises(Unavailable):
-            await handler(batch(notice(1)))
-    assert len(channel.tried) == (1 if rests else 2)
-    assert handler._rests["water"].until < asyncio.get_running_loop().time() + 301
-
-
-async def test_what_went_out_while_the_database_was_away_is_not_sent_again() -> None:
-    class Away(MemoryDeliveries):
-        away = True
-
-        async def record(self, outcomes: Mapping[UUID, NoticeOutcome]) -> None:
-            if self.away:
-                raise ConnectionRefusedError
-            await super().record(outcomes)
-
-    handler = handler_of(channel := Scripted(), deliveries := Away())
-    with pytest.raises(ConnectionRefusedError):
-        await handler(batch(notice(1), notice(2)))
-    deliveries.away = False
-    assert await handler(batch(notice(1), notice(2))) == []
-    assert channel.tried == [notice(1).id, notice(2).id]
-
-
-async def test_what_nobody_will_have_is_set_aside_once_all_is_settled_and_sent_only_once() -> None:
-    handler = handler_of(channel := Scripted(), deliveries := MemoryDeliveries())
-    notices = [notice(number) for number in range(4)]
-    channel.unwanted, channel.away = {notices[1].id}, {notices[2].id}
-    with pytest.raises(Unavailable):
-        await handler(batch(*notices))
-    channel.away = set()
-    (rejected,) = await handler(batch(*notices))
-    assert (rejected.delivery.message, rejected.code) == (notices[1], "refused")
-    assert "404" in rejected.reason
-    assert Counter(channel.tried) == Counter({notices[2].id: 2, **{notices[n].id: 1 for n in (0, 1, 3)}})
-    assert len(deliveries.gone) == 3
-
-
-async def test_a_receiver_that_refuses_everything_gets_each_notice_once() -> None:
-    handler = handler_of(channel := Scripted())
-    notices = [notice(number, f"unit {number % 7}") for number in range(400)]
-    channel.unwanted = {one.id for one in notices}
-    assert len(await handler(batch(*notices))) == len(channel.tried) == 400
-
-
-async def test_when_one_recipient_alone_is_put_off_for_long_its_notices_are_set_aside_after_one_try_each() -> None:
-    handler = handler_of(outlet := Scripted(), deliveries := MemoryDeliveries(), patience=0.0)
-    mine, others = [notice(number) for number in range(4)], [notice(number, "office") for number in range(3)]
-    outlet.away = {mine[0].id, mine[1].id}
-    with pytest.raises(Unavailable):  # nothing else was taken: the receiver may be away
-        await handler(batch(*mine))
-    with pytest.raises(Unavailable):
-        await handler(batch(*mine, others[0]))
-    rejected = await handler(batch(*mine, *others))
-    assert [(one.delivery.message.id, one.code) for one in rejected] == [(one.id, "put_off") for one in mine[:2]]
-    assert set(deliveries.gone) == {UUID(one.id) for one in (*mine[2:], *others)}
-
-
-async def test_while_several_are_put_off_nothing_is_set_aside() -> None:
-    handler = handler_of(outlet := Scripted(), patience=0.0)
-    outlet.away = {notice(1).id, notice(2, "office").id}
-    for later in range(3, 8):
-        with pytest.raises(Unavailable):
-            await handler(batch(notice(1), notice(2, "office"), notice(later, "north")))
-    outlet.away = set()
-    assert await handler(batch(notice(1), notice(2, "office"))) == []
-
-
-async def test_no_more_notices_are_under_way_than_allowed() -> None:
-    handler = NoticeHandler(channel := Scripted(), MemoryDeliveries(), concurrency=3)
-    await handler(batch(*(notice(number, f"unit {number}") for number in range(50))))
-    assert len(channel.tried) == 50
-    assert 1 < channel.most <= 3
 
 
 def test_a_webhook_without_a_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

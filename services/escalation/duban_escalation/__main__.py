@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
 from duban.clock import DrivenClock, SystemClock
+from duban.io.aside import Aside, Committed
 from duban.io.consumer import Source
 from duban.io.feeds import clock_of, follow_packs
 from duban.io.retention import Forgets, Retention
@@ -18,6 +20,7 @@ from duban.messages.events import PROBLEMS, LedgerEvent
 from duban.messages.notices import NOTICES, TICKS, Notice, Tick
 from duban_escalation.duty_schedule import Opener, OpeningLoop
 from duban_escalation.handlers import ProblemHandler, TickHandler
+from duban_escalation.notices.deliverer import Deliverer, Unwanted
 from duban_escalation.notices.deliveries import PostgresDeliveries
 from duban_escalation.notices.handler import Deliveries, NoticeHandler
 from duban_escalation.notices.journal import Journal, Outlet
@@ -65,15 +68,24 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
 def deliver(shell: Shell[EscalationSettings], deliveries: Deliveries) -> None:
     """Have the notices delivered."""
     settings = shell.settings
-    handler = NoticeHandler(
-        outlet(settings),
-        deliveries,
-        settings.webhook_concurrency,
-        # What is begun last is answered before the time to drain is over.
-        seconds=max(1.0, settings.drain_timeout - settings.webhook_timeout),
-        patience=settings.webhook_patience,
-    )
-    shell.runner(DELIVERER, [Source((Notice.TOPIC,), NOTICES, handler)])
+    lay_aside = Aside(shell.publisher, DELIVERER + settings.group_suffix, settings.max_record_bytes)
+
+    async def set_aside(notices: Sequence[Unwanted]) -> None:
+        await lay_aside([_committed(unwanted) for unwanted in notices])
+
+    clock = SystemClock()
+    patience = timedelta(seconds=settings.webhook_patience)
+    deliverer = Deliverer(outlet(settings), deliveries, set_aside, clock, settings.webhook_concurrency, patience)
+    shell.run(deliverer)
+    source = Source((Notice.TOPIC,), NOTICES, NoticeHandler(deliveries, deliverer, clock))
+    shell.runner(DELIVERER, [source], on_assigned=deliverer.assigned, on_revoked=deliverer.revoked)
+
+
+def _committed(unwanted: Unwanted) -> Committed:
+    notice = unwanted.notice
+    key = notice.line.recipient.encode()
+    place = (Notice.TOPIC, notice.line.partition, notice.offset)
+    return Committed(*place, key, notice.value, notice.record_headers, unwanted.error, unwanted.code)
 
 
 async def restore(clock: DrivenClock, settings: EscalationSettings) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 DELAY = Histogram(
     "duban_escalation_delay_seconds",
@@ -13,3 +13,5 @@ FIRED = Counter("duban_escalations_fired_total", "Escalate commands sent, each r
 NOTICES = Counter(
     "duban_notices_total", "Notices by what became of them: posted, logged, repeated, put_off, refused", ["outcome"]
 )
+WAITING = Gauge("duban_waiting_notices", "Notices taken in by this member's partitions that have not gone out yet")
+OLDEST_WAITING = Gauge("duban_oldest_waiting_notice_seconds", "How long the oldest of them has been waiting")

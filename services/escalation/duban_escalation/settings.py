@@ -33,10 +33,9 @@ class EscalationSettings(Settings):
     )
     webhook_timeout: float = Field(15.0, gt=0, description="Seconds that the receiver has to answer")
     webhook_patience: float = Field(
-        900.0,
+        259_200.0,
         gt=0,
-        description="Seconds after which what is for a recipient becomes dead letters, where the receiver puts it off "
-        "and takes everybody else's",
+        description="Seconds after which a notice becomes a dead letter that the receiver still puts off",
     )
     webhook_concurrency: int = Field(16, ge=1, le=256, description="Most notices under way to the receiver at once")
     notices_file: Path | None = Field(

@@ -1,9 +1,10 @@
 """The deliverer: what stands on ``duban.notices.v1`` goes to a signed webhook, or to the log where there is none.
 
-handler    a batch of notices, each sent once, in order per recipient
-webhook    the receiver: what its answers mean
-signing    Standard Webhooks signatures
-guarding   no request to a private address
-journal    the log, and a file
-deliveries which notices have gone out
+handler        a batch of notices, taken in: from then on they wait
+deliveries     which notices wait, and which are done with
+deliverer      what waits is sent, in order per recipient, whatever the others do
+webhook        the receiver: what its answers mean
+signature      Standard Webhooks signatures
+address_guard  no request to a private address
+journal        the log, and a file
 """

@@ -11,8 +11,8 @@ import structlog
 from duban.messages.envelope import Message, structured
 from duban.messages.notices import Notice
 
-#: What became of a notice that is done with.
-NoticeOutcome: TypeAlias = Literal["posted", "logged"]
+#: What became of a notice that is done with; set aside is what became a dead letter.
+NoticeOutcome: TypeAlias = Literal["posted", "logged", "set_aside"]
 
 _log = structlog.get_logger(__name__)
 
