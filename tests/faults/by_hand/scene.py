@@ -1,0 +1,196 @@
+"""What the faults by hand share: the engine under a light load, and the account of what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import asyncpg
+import orjson
+
+from duban.errors import DubanError
+from duban.io.publisher import Publisher
+from duban.messages.events import GENESIS, chained
+from duban_cli.bench import load
+from duban_cli.system import System, running
+from duban_local import ROOT
+
+SERVICES = ("escalation", "router", "intake")
+_LADDER = "select count(*) from router.published_problems where lapses = 2"
+_WAITING = "select count(*) from escalation.deliveries where outcome is null"
+_LAPSES = """
+    select problem_id, body::json->'change'->>'level' as level,
+        extract(epoch from at - (body::json->'change'->>'due_at')::timestamptz)::float as late
+    from router.events where kind = 'escalated'
+"""
+
+
+def say(line: str) -> None:
+    """A line of what is done or seen, with the time that has passed."""
+    print(f"{time.monotonic() - _BEGAN:7.1f} s  {line}", flush=True)
+
+
+_BEGAN = time.monotonic()
+
+
+def pack(folder: Path, first: str, second: str) -> Path:
+    """The pack of the benchmark, with other limits: ``first`` for the first level, and ``second`` for the next."""
+    text = load.PACK.read_text("utf-8").replace("{hours: 24}", first).replace("{hours: 1}", second)
+    place = folder / "bench.yaml"
+    place.write_text(text, "utf-8")
+    return place
+
+
+@asynccontextmanager
+async def engine(
+    *,
+    services: Sequence[str] = SERVICES,
+    env: Mapping[str, Mapping[str, str]] | None = None,
+    first: str = "{minutes: 0.1}",
+    second: str = "{minutes: 0.1}",
+    folder: Path | None = None,
+) -> AsyncIterator[System]:
+    """The engine with the pack of the benchmark, its parts started again when they end."""
+
+    def hear(part: str, line: str) -> None:
+        if "ended with" in line or "serves again" in line or "did not start" in line:
+            say(f"[{part}] {line[:150]}")
+
+    with TemporaryDirectory(prefix="duban-pack-") as place:
+        published = [pack(Path(place), first, second), ROOT / "deploy/calendars/cn.yaml"]
+        async with running(folder, services=services, env=env, publish=published, keeps=True, say=hear) as system:
+            say(f"up: {', '.join(sorted(system.pids))}")
+            yield system
+
+
+@dataclass(slots=True)
+class Load:
+    """Reports, each sent until it is acknowledged; ``sent`` are the numbers of those that were."""
+
+    system: System
+    sent: list[int] = field(default_factory=list)
+    tries: int = 0
+
+    async def send(self, numbers: Sequence[int], a_second: float) -> None:
+        """Send reports ``numbers``, so many a second, however long what is away stays away."""
+        publisher = Publisher(self.system.settings, "duban-by-hand")
+        await publisher.start()
+        try:
+            began = time.monotonic()
+            for count, number in enumerate(numbers, start=1):
+                await self._one(publisher, number)
+                await asyncio.sleep(max(0.0, began + count / a_second - time.monotonic()))
+        finally:
+            await publisher.stop()
+
+    async def _one(self, publisher: Publisher, number: int) -> None:
+        while True:
+            self.tries += 1
+            try:
+                await publisher.publish([load.submission(number)])
+            except (DubanError, OSError):
+                await asyncio.sleep(0.3)
+            else:
+                self.sent.append(number)
+                return
+
+
+async def rows(database: str, query: str, *values: object, tries: int = 60) -> list[asyncpg.Record]:
+    """The rows of ``query``, tried again while the database is away."""
+    for left in reversed(range(tries)):
+        try:
+            async with asyncio.timeout(10):
+                connection = await asyncpg.connect(database, timeout=5)
+                try:
+                    return await connection.fetch(query, *values)
+                finally:
+                    await connection.close(timeout=2)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            if not left:
+                raise
+            await asyncio.sleep(0.5)
+    raise AssertionError("tries")
+
+
+async def reached(system: System, query: str, count: int, within: float) -> float | None:
+    """Seconds until the first value of ``query`` is ``count``, or None."""
+    began = time.monotonic()
+    while time.monotonic() - began < within:
+        with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            if (await rows(system.database, query, tries=1))[0][0] == count:
+                return time.monotonic() - began
+        await asyncio.sleep(0.5)
+    return None
+
+
+async def all_lapsed(system: System, count: int, within: float = 120.0) -> bool:
+    """Wait until ``count`` problems have climbed their ladder, and every notice has gone out; whether they did."""
+    lapsed = await reached(system, _LADDER, count, within)
+    told = await reached(system, _WAITING, 0, within)
+    after = {
+        what: "not" if seconds is None else f"{seconds:.1f} s" for what, seconds in (("lapsed", lapsed), ("told", told))
+    }
+    say(f"more waiting until all lapsed: {after['lapsed']}; and until everybody was told: {after['told']}")
+    return lapsed is not None and told is not None
+
+
+async def account(system: System, sent: Sequence[int], *, latest: float | None = None) -> bool:
+    """Hold the ledger against what was acknowledged: whether nothing is lost, twice, early, or broken in its chain.
+
+    ``latest``: seconds by which the latest lapse may be late.
+    """
+    database = system.database
+    problems = {row["id"]: row["version"] for row in await rows(database, "select id, version from router.problems")}
+    owed = {load.problem_id(number) for number in sent}
+    lapses = await rows(database, _LAPSES)
+    levels = Counter((row["problem_id"], row["level"]) for row in lapses)
+    late = sorted(row["late"] for row in lapses)
+    faults = {
+        "lost": len(owed - problems.keys()),
+        "phantom": len(problems.keys() - owed),
+        "lapsed twice": sum(count > 1 for count in levels.values()),
+        "early": sum(seconds < 0 for seconds in late),
+        "not lapsed": sum(levels[problem, level] == 0 for problem in problems for level in ("1", "2")),
+        "chain": await _broken(database, problems),
+        "not told": (await rows(database, _WAITING))[0][0],
+        "dead letters of notices": (
+            await rows(database, "select count(*) from escalation.deliveries where outcome = 'set_aside'")
+        )[0][0],
+    }
+    if latest is not None:
+        faults[f"later than {latest} s"] = sum(seconds > latest for seconds in late)
+    wrong = {name: count for name, count in faults.items() if count}
+    say(f"{len(sent)} acknowledged, {len(problems)} in the ledger, {len(lapses)} lapses")
+    if late:
+        say(
+            f"lateness: p50 {late[len(late) // 2]:.2f} s, p99 {late[len(late) * 99 // 100]:.2f} s, max {late[-1]:.2f} s"
+        )
+    say(f"violations: {wrong or 'none'}")
+    return not wrong
+
+
+async def _broken(database: str, versions: Mapping[Any, int]) -> int:
+    """How many problems have a chain that does not hold, or another length than their state says."""
+    heads: dict[Any, tuple[int, str]] = {}
+    broken = set()
+    for row in await rows(database, "select * from router.events order by problem_id, version"):
+        number, head = heads.get(row["problem_id"], (0, GENESIS))
+        event = orjson.loads(row["body"])
+        sound = row["version"] == number + 1 and row["hash"] == chained(head, row["body"]) and event
+        if not sound:
+            broken.add(row["problem_id"])
+        heads[row["problem_id"]] = (row["version"], row["hash"])
+    return len(broken | {problem for problem, version in versions.items() if heads.get(problem, (0, ""))[0] != version})
+
+
+def verdict(*right: bool) -> int:
+    """The exit code, said: 0 when everything is ``right``."""
+    say("right" if all(right) else "WRONG")
+    return 0 if all(right) else 1
