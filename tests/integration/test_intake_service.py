@@ -230,6 +230,24 @@ async def test_each_report_gives_one_command_or_a_dead_letter_byte_for_byte(lane
     assert any("small@1 has no area moon" in reason for reason in reasons)
 
 
+async def test_what_is_no_report_takes_no_id_so_that_it_can_be_sent_again_mended(lane: Lane, source: str) -> None:
+    mended = submitted(source, "42", report(), AT)
+    record = replace(encode(mended), topic=lane.reports)
+    broken = [replace(record, value=b'{"title": '), replace(record, value=b'{"title": "no more than that"}')]
+    await lane.world.publisher.publish(broken)
+    await lane.send(lane.reports, mended)
+    await lane.work(1, 1)
+    assert [message.data.filed.id for message in decoded(await lane.world.records(lane.commands))] == ["42"]
+    store = PostgresStore(lane.pool)
+    receipt = await store.receipt(own_problem(source, "42"))
+    assert receipt is not None
+    assert receipt.outcome is ReportOutcome.ACCEPTED
+    dead = await lane.world.records(lane.dead(1))
+    assert [raw(letter)[1] for letter in dead] == [letter.value for letter in broken]
+    assert {dict(letter.headers)["ce_id"] for letter in dead} == {b"42"}
+    assert all(dict(letter.headers)["__streams.errors.message"] for letter in dead)
+
+
 async def test_a_batch_that_comes_again_writes_nothing_and_publishes_the_same(lane: Lane, source: str) -> None:
     sent = await lane.send(lane.reports, *reports(source)[:60])
     await lane.work(1, len(sent))

@@ -131,8 +131,9 @@ def create_app(
         receipt = await reached(receipts.receipt(own_problem(source, id)), "the receipts cannot be read now")
         if receipt is None:
             say = (
-                f"no receipt for {id} of {source}: intake has not come to it yet, it was never sent, or it was refused "
-                "so long ago that this is forgotten"
+                f"no receipt for {id} of {source}: intake has not come to it yet, it was never sent, it was refused so "
+                "long ago that this is forgotten, or it is no report and lies in the dead letters of intake, with the "
+                "reason"
             )
             raise Fault(404, "unknown_report", say)
         return Became(
