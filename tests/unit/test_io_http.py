@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 
 from duban.io.faults import answer_faults
 from duban.io.http import Http
@@ -17,6 +18,9 @@ from duban_local.children import free_port
 from tests.conftest import eventually
 
 LIMIT = 0.4
+MOST = 12
+#: More than a socket takes by itself.
+LARGE = 32 * 1024 * 1024
 HEAD = b"POST /raw HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"
 
 
@@ -27,6 +31,7 @@ class Server:
     port: int
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
     broken: list[str] = field(default_factory=list)
+    holding: int = 0
 
     def app(self) -> FastAPI:
         app = FastAPI()
@@ -44,10 +49,16 @@ class Server:
         async def refuses() -> int:
             return 0
 
+        @app.get("/large")
+        async def large() -> Response:
+            return Response(bytes(LARGE))
+
         @app.post("/held")
         async def held(request: Request) -> int:
             length = len(await request.body())
+            self.holding += 1
             await self.let_go.wait()
+            self.holding -= 1
             return length
 
         return app
@@ -77,7 +88,7 @@ class Server:
 @pytest.fixture(scope="module")
 async def server() -> AsyncIterator[Server]:
     made = Server(free_port())
-    http = Http(made.app(), ServerSettings(request_timeout=LIMIT), made.port, "DUBAN_PORT")
+    http = Http(made.app(), ServerSettings(request_timeout=LIMIT, max_connections=MOST), made.port, "DUBAN_PORT")
     running = asyncio.create_task(http.run())
     await eventually(lambda: http.listening)
     yield made
@@ -155,3 +166,49 @@ async def test_what_has_arrived_may_take_longer_to_answer(server: Server) -> Non
 )
 async def test_what_is_no_http_is_refused_in_the_one_shape(server: Server, data: bytes) -> None:
     assert read(await server.send(data)) == (400, "not_http")
+
+
+async def read_late(server: Server, path: bytes, late: float) -> int:
+    """How much of an answer comes that nobody reads at first."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+    try:
+        writer.write(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        await asyncio.sleep(late)
+        length = 0
+        with suppress(ConnectionError):
+            while arrived := await reader.read(1_000_000):
+                length += len(arrived)
+        return length
+    finally:
+        writer.close()
+
+
+async def test_an_answer_that_nobody_reads_is_dropped(server: Server) -> None:
+    assert await read_late(server, b"/large", 0.0) > LARGE
+    assert await read_late(server, b"/large", LIMIT * 3) < LARGE
+
+
+async def test_when_too_many_are_connected_those_give_way_who_have_kept_the_server_waiting(server: Server) -> None:
+    idle = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(5 * MOST)]
+    for _, writer in idle[::2]:
+        writer.write(HEAD)
+    good = b"POST /raw HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc"
+    async with asyncio.timeout(LIMIT):
+        assert (await server.send(good)).startswith(b"HTTP/1.1 200")
+        # Long before their time is over, all but the last are let go.
+        for reader, _ in idle[: -MOST + 1]:
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+    for _, writer in idle:
+        writer.close()
+
+
+async def test_while_all_are_being_answered_whoever_comes_is_let_go(server: Server) -> None:
+    head = b"POST /held HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 3\r\n\r\n"
+    server.let_go.clear()
+    held = [asyncio.create_task(server.send(head + b"abc")) for _ in range(MOST)]
+    await eventually(lambda: server.holding == MOST)
+    async with asyncio.timeout(LIMIT):
+        assert await server.send(b"") == b""
+    server.let_go.set()
+    assert all(reply.startswith(b"HTTP/1.1 200") for reply in await asyncio.gather(*held))

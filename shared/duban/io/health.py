@@ -19,6 +19,8 @@ _Answer: TypeAlias = tuple[HTTPStatus, str, bytes]
 
 _CHECK_SECONDS = 3.0
 _REQUEST_SECONDS = 5.0
+#: Probes at once; who has been connected longest gives way to the next.
+_MOST_CONNECTIONS = 64
 
 
 class Health:
@@ -34,6 +36,7 @@ class Health:
         self._facts: dict[str, Fact] = {}
         self._server: asyncio.Server | None = None
         self._hosts = Hosts("")
+        self._connected: dict[asyncio.StreamWriter, None] = {}
 
     def check(self, name: str, check: Check) -> None:
         """Let ``/readyz`` depend on ``check``."""
@@ -51,9 +54,11 @@ class Health:
         return bound
 
     async def stop(self) -> None:
-        """Stop listening."""
+        """Stop listening, and hang up."""
         if self._server is not None:
             self._server.close()
+            for writer in self._connected:
+                writer.transport.abort()
             await self._server.wait_closed()
 
     async def ready(self) -> dict[str, bool]:
@@ -67,6 +72,17 @@ class Health:
         return dict(zip(checks, answers, strict=True))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._connected) >= _MOST_CONNECTIONS:
+            longest = next(iter(self._connected))
+            del self._connected[longest]
+            longest.transport.abort()
+        self._connected[writer] = None
+        try:
+            await self._exchange(reader, writer)
+        finally:
+            self._connected.pop(writer, None)
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             async with asyncio.timeout(_REQUEST_SECONDS):
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -77,7 +93,10 @@ class Health:
                     + body
                 )
                 await writer.drain()
-        writer.close()
+                writer.close()
+                await writer.wait_closed()
+                return
+        writer.transport.abort()  # it took too long to ask or to read, or is gone
 
     async def _admitted(self, head: str) -> _Answer:
         fields = [line.partition(":") for line in head.split("\r\n")[1:]]

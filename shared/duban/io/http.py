@@ -39,7 +39,7 @@ class Http:
     """Serves ``app``; ``stop`` lets requests in hand finish, then what runs ``beside``.
 
     ``variable`` names the setting of the port, for whoever finds it taken. Who speaks to another host is
-    refused, and so is who takes too long over a request.
+    refused, and so is who takes too long over a request or an answer.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Http:
                 _KnownHost(app, Hosts(HOST, settings.allowed_hosts)),
                 host=HOST,
                 port=port,
-                http=within(settings.request_timeout),
+                http=within(settings.request_timeout, settings.max_connections),
                 ws="none",
                 log_config=None,
                 access_log=False,

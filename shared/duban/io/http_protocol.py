@@ -1,7 +1,7 @@
-"""HTTP/1.1 of uvicorn, with a limit on how long a request may take to arrive, and every refusal in the one shape.
+"""HTTP/1.1 of uvicorn, with limits on who is slow and on how many there are, and every refusal in the one shape.
 
-uvicorn waits without end for a request that has begun: some hundreds of connections that send a byte now and then hold
-its memory and its files for good.
+uvicorn waits without end for a request that has begun, and for a client that reads its answer: some hundreds of
+connections that send or read a byte now and then hold its memory and its files for good.
 """
 
 from __future__ import annotations
@@ -21,22 +21,37 @@ _ARRIVING: Final = (h11.IDLE, h11.SEND_BODY)
 _UNANSWERED: Final = (h11.IDLE, h11.SEND_RESPONSE)
 
 
-def within(seconds: float) -> type[H11Protocol]:
-    """The protocol under which a request has to be there, headers and body, ``seconds`` after it began."""
+def within(seconds: float, most: int) -> type[H11Protocol]:
+    """The protocol under which a request has to be there, headers and body, ``seconds`` after it began.
 
-    class Limited(_Timed):
+    So long an answer may lie unread, too. When more than ``most`` are connected, the one is let go that has kept us
+    waiting longest; while none does, whoever comes is.
+    """
+
+    class Limited(_Limited):
         limit = seconds
+        most_connections = most
 
     return Limited
 
 
-class _Timed(H11Protocol):
+class _Limited(H11Protocol):
     limit: float
+    most_connections: int
     _deadline: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
+    waiting_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as its base
         super().connection_made(transport)
+        self.waiting_since = self.loop.time()
+        if len(self.connections) > self.most_connections:
+            self._make_room()
         self._watch()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_reading()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -44,11 +59,37 @@ class _Timed(H11Protocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        self.waiting_since = self.loop.time()
+        self._expect_reading()
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._rest()
+        if self._unread is not None:
+            self._unread.cancel()
         super().connection_lost(exc)
+
+    def _make_room(self) -> None:
+        """Let go of the connection on which we have waited longest, for a request or for its reader."""
+        others = (other for other in self.connections if isinstance(other, _Limited) and other is not self)
+        waits = (other for other in others if other.waits())
+        longest = min(waits, key=lambda other: other.waiting_since, default=self)
+        longest.connections.discard(longest)  # else whoever comes before it is gone would find it again
+        longest.transport.abort()
+
+    def waits(self) -> bool:
+        """Whether it is the client's turn, to send or to read."""
+        return self.conn.their_state in _ARRIVING or self.cycle is None or self.transport.get_write_buffer_size() > 0
+
+    def _expect_reading(self) -> None:
+        """Hang up on a client that has not taken what lies ready for it when the limit is over."""
+        if self._unread is None and self.transport.get_write_buffer_size():
+            self._unread = self.loop.call_later(self.limit, self._left_unread)
+
+    def _left_unread(self) -> None:
+        self._unread = None
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(answer(400, "not_http", f"{msg.rstrip('.')}: it is no HTTP/1.1, or its headers are too large"))

@@ -98,7 +98,15 @@ class ServerSettings(Settings):
     """What a service that answers over HTTP is told besides."""
 
     request_timeout: float = Field(
-        30.0, gt=0, description="Seconds in which a request must have arrived, headers and body; after them 408"
+        30.0,
+        gt=0,
+        description="Seconds in which a request must have arrived, headers and body; after them 408; an answer that "
+        "lies unread so long is dropped",
+    )
+    max_connections: int = Field(
+        500,
+        ge=10,
+        description="Most connections to a server; when more come, the one is let go that has kept it waiting longest",
     )
     max_body: int = Field(1024 * 1024, ge=1024, description="Largest body of a request that is read, in bytes")
 

@@ -28,7 +28,7 @@ _WAITING = "select count(*) from escalation.deliveries where outcome is null"
 _LAPSES = """
     select problem_id, body::json->'change'->>'level' as level,
         extract(epoch from at - (body::json->'change'->>'due_at')::timestamptz)::float as late
-    from router.events where kind = 'escalated'
+    from router.published_events where kind = 'escalated'
 """
 
 
@@ -147,7 +147,9 @@ async def account(system: System, sent: Sequence[int], *, latest: float | None =
     ``latest``: seconds by which the latest lapse may be late.
     """
     database = system.database
-    problems = {row["id"]: row["version"] for row in await rows(database, "select id, version from router.problems")}
+    problems = {
+        row["id"]: row["version"] for row in await rows(database, "select id, version from router.published_problems")
+    }
     owed = {load.problem_id(number) for number in sent}
     lapses = await rows(database, _LAPSES)
     levels = Counter((row["problem_id"], row["level"]) for row in lapses)
@@ -180,7 +182,7 @@ async def _broken(database: str, versions: Mapping[Any, int]) -> int:
     """How many problems have a chain that does not hold, or another length than their state says."""
     heads: dict[Any, tuple[int, str]] = {}
     broken = set()
-    for row in await rows(database, "select * from router.events order by problem_id, version"):
+    for row in await rows(database, "select * from router.published_events order by problem_id, version"):
         number, head = heads.get(row["problem_id"], (0, GENESIS))
         event = orjson.loads(row["body"])
         sound = row["version"] == number + 1 and row["hash"] == chained(head, row["body"]) and event
