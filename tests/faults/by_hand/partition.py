@@ -2,8 +2,8 @@
 
     unshare -mn sh -c 'ip link set lo up; exec python -m tests.faults.by_hand.partition'
 
-A second member of each service runs beyond a pair of virtual cards. What is cut sends to a card that is not there: nothing
-is refused, nothing arrives. Cut are in turn: both ways, the way there, the way back, the broker alone, the database alone.
+A second member of each service runs beyond a pair of virtual cards. What is cut sends to a card that is not there:
+nothing is refused, nothing arrives. Cut are in turn: both ways, the way there, the way back, the broker, the database.
 Right: nothing is lost, twice, or early; whoever is left goes on; after each cut everything is caught up.
 """
 

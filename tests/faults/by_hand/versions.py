@@ -1,0 +1,156 @@
+"""F16: an older release beside this one while messages run; a backup that is restored, and replay from the topics.
+
+    python -m tests.faults.by_hand.versions upgrade --commit HEAD~20
+    python -m tests.faults.by_hand.versions restore
+
+Right: nothing is lost, twice or early while both releases share groups and schemas, which move under load; a ledger
+that is restored and reads its topics from the beginning is, event by event, the one that was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
+
+import orjson
+
+from duban_cli.system import SERVICES as PROCESSES
+from duban_cli.system import System
+from duban_local import ROOT
+from duban_local.children import Child, spawn
+from tests.faults.by_hand.scene import SERVICES, Load, account, all_lapsed, engine, rows, say, verdict
+
+_EVENTS = "select problem_id, version, hash from router.published_events"
+
+
+@contextmanager
+def _release(commit: str) -> Iterator[Path]:
+    """The tree of ``commit``."""
+    with TemporaryDirectory(prefix="duban-release-") as folder:
+        place = Path(folder) / "tree"
+        git = ["git", "-C", str(ROOT)]
+        subprocess.run([*git, "worktree", "add", "--detach", str(place), commit], check=True, capture_output=True)
+        try:
+            yield place
+        finally:
+            subprocess.run([*git, "worktree", "remove", "--force", str(place)], check=True, capture_output=True)
+
+
+def _members(system: System, tree: Path, folder: Path, **more: str) -> list[Child]:
+    """A member of each service, with the code of ``tree``."""
+    paths = [tree / "shared", *sorted(place for place in (tree / "services").iterdir() if place.is_dir())]
+    env = {
+        "PYTHONPATH": ":".join(map(str, paths)),
+        "DUBAN_KAFKA": system.kafka,
+        "DUBAN_DATABASE": system.database,
+        "DUBAN_HEALTH_PORT": "0",
+        **more,
+    }
+    return [
+        spawn(name, [sys.executable, "-m", PROCESSES[name].module], folder / f"{name}-{tree.name}.log", env=env)
+        for name in SERVICES
+    ]
+
+
+async def _end(children: list[Child]) -> list[int | None]:
+    for child in children:
+        if child.exit_code is None:
+            os.kill(child.pid, signal.SIGTERM)
+    return [await child.ended(40) for child in children]
+
+
+async def upgrade(commit: str, reports: int) -> int:
+    with _release(commit) as tree, TemporaryDirectory(prefix="duban-logs-") as folder:
+        async with engine(services=()) as system:
+            load = Load(system)
+            older = _members(system, tree, Path(folder))
+            say(f"the release of {commit} runs alone")
+            sending = asyncio.create_task(load.send(range(reports), 25))
+            await asyncio.sleep(20)
+            newer = _members(system, ROOT, Path(folder))
+            say("this release runs beside it; its migrations are applied under load")
+            await asyncio.sleep(25)
+            alive = [child.exit_code is None for child in (*older, *newer)]
+            say(f"all {len(alive)} are alive: {all(alive)}; the older end with {await _end(older)}")
+            await sending
+            lapsed = await all_lapsed(system, reports)
+            right = await account(system, load.sent)
+            await _end(newer)
+    return verdict(all(alive), lapsed, right)
+
+
+async def _events(database: str) -> dict[tuple[object, int], str]:
+    return {(row["problem_id"], row["version"]): row["hash"] for row in await rows(database, _EVENTS)}
+
+
+def _tool(system: System, name: str, *words: str, database: str) -> None:
+    """Run a program of PostgreSQL's own on ``database``."""
+    server = system.stack.server
+    assert server is not None
+    url = urlsplit(database)
+    place = ["-h", str(url.hostname), "-p", str(url.port), "-U", str(url.username), "-d", url.path[1:]]
+    env = {**os.environ, "PGPASSWORD": url.password or ""}
+    subprocess.run([server._bin / name, *place, *words], check=True, env=env)
+
+
+async def restore(reports: int) -> int:
+    with TemporaryDirectory(prefix="duban-backup-") as folder:
+        backup, told = Path(folder) / "backup", Path(folder) / "notices.jsonl"
+        async with engine(env={"escalation": {"DUBAN_NOTICES_FILE": str(told)}}) as system:
+            server = system.stack.server
+            assert server is not None
+            load = Load(system)
+            sending = asyncio.create_task(load.send(range(reports), 40))
+            await asyncio.sleep(reports / 40 / 2)
+            await asyncio.to_thread(_tool, system, "pg_dump", "-Fc", "-f", str(backup), database=system.database)
+            say(f"a backup was taken under load: {backup.stat().st_size} bytes, {len(load.sent)} reports acknowledged")
+            await sending
+            lapsed = await all_lapsed(system, reports)
+            right = await account(system, load.sent)
+            before = await _events(system.database)
+            await system.supervisor.stop()
+            database = await server.create_database("restored")
+            await asyncio.to_thread(_tool, system, "pg_restore", str(backup), database=database)
+            held = await _events(database)
+            say(f"restored: {len(held)} of {len(before)} events")
+            again = {"DUBAN_DATABASE": database, "DUBAN_GROUP_SUFFIX": "-restored", "DUBAN_NOTICES_FILE": str(told)}
+            members = _members(system, ROOT, Path(folder), **again)
+            same = await _replayed(database, before)
+            await _end(members)
+        notices = Counter(orjson.loads(line)["id"] for line in told.read_bytes().splitlines())
+        say(f"{len(notices)} notices were told, {notices.total() - len(notices)} of them a second time")
+    return verdict(lapsed, right, same)
+
+
+async def _replayed(database: str, before: Mapping[tuple[object, int], str], within: int = 120) -> bool:
+    """Whether the ledger in ``database`` comes to be the one that was, and nothing beyond it."""
+    after: dict[tuple[object, int], str] = {}
+    for _ in range(within):
+        after = await _events(database)
+        if after == before:
+            break
+        await asyncio.sleep(1)
+    await asyncio.sleep(10)  # nothing more may come of what was read again
+    after = await _events(database)
+    differ = sum(after[place] != digest for place, digest in before.items() if place in after)
+    say(f"after the replay: {len(after)} events, {len(before.keys() - after.keys())} missing, {differ} differ")
+    return after == before
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("upgrade", "restore"))
+    parser.add_argument("--commit", default="HEAD~20", help="the older release")
+    parser.add_argument("--reports", type=int, default=1200)
+    args = parser.parse_args()
+    sys.exit(asyncio.run(upgrade(args.commit, args.reports) if args.what == "upgrade" else restore(args.reports)))
