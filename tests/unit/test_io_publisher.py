@@ -1,6 +1,9 @@
-"""Keys meet the partitions that Java clients choose."""
+"""Keys meet the partitions that Java clients choose, and a broker that hangs holds no end."""
 
 from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
 
 import pytest
 
@@ -31,3 +34,25 @@ def test_a_record_beyond_the_limit_is_named() -> None:
     publisher.check(Record("t", b"k", b"x" * 1900, ()))
     with pytest.raises(RecordTooLarge, match=r"2001 bytes for t, key b'k': the limit is 2000"):
         publisher.check(Record("t", b"k", b"x" * 2000, ()))
+
+
+class Hanging:
+    """A producer whose broker takes what is left, and never answers."""
+
+    def __init__(self) -> None:
+        self.client, self.closed = self, False
+        self._sender = SimpleNamespace(sender_task=None)
+
+    async def stop(self) -> None:
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def test_the_end_does_not_wait_for_a_broker_that_hangs_as_long_as_a_publish_may() -> None:
+    publisher = Publisher(Settings(publish_timeout=3600))
+    publisher._producer = producer = Hanging()  # type: ignore[assignment]
+    async with asyncio.timeout(5):
+        await publisher.stop()
+    assert producer.closed

@@ -58,7 +58,8 @@ class Http:
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                timeout_graceful_shutdown=int(settings.drain_timeout),
+                # What is in hand then is broken off here, a moment before the shell breaks off what is left.
+                timeout_graceful_shutdown=max(1, int(settings.drain_timeout) - 1),
             )
         )
 

@@ -35,6 +35,8 @@ _log = structlog.get_logger(__name__)
 _BATCH_BYTES = 768 * 1024
 #: Up to so many records go one by one.
 _FEW = 8
+#: Seconds for what is left at the end: nobody waits for it, and a broker that hangs would take all it is given.
+_LEAVING = 1.0
 _Ack: TypeAlias = "asyncio.Future[object]"
 _REFUSED = (MessageSizeTooLargeError, RecordTooLargeError, RecordListTooLargeError)
 
@@ -78,10 +80,10 @@ class Publisher:
         await until_available("broker", self._connected)
 
     async def stop(self) -> None:
-        """Close the connection; a broker that is away is not waited for longer than the publish time-out."""
+        """Close the connection; a broker that is away or hangs is hardly waited for."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            await _stopped(producer, self._settings.publish_timeout)
+            await _stopped(producer, _LEAVING)
 
     async def reachable(self) -> bool:
         """Whether a broker answers now."""
