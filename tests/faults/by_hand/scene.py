@@ -185,7 +185,7 @@ async def _broken(database: str, versions: Mapping[Any, int]) -> int:
     for row in await rows(database, "select * from router.published_events order by problem_id, version"):
         number, head = heads.get(row["problem_id"], (0, GENESIS))
         event = orjson.loads(row["body"])
-        sound = row["version"] == number + 1 and row["hash"] == chained(head, row["body"]) and event
+        sound = row["version"] == number + 1 and row["hash"] == chained(head, row["body"].encode()) and event
         if not sound:
             broken.add(row["problem_id"])
         heads[row["problem_id"]] = (row["version"], row["hash"])

@@ -4,7 +4,8 @@
     python -m tests.faults.by_hand.versions restore
 
 Right: nothing is lost, twice or early while both releases share groups and schemas, which move under load; a ledger
-that is restored and reads its topics from the beginning is, event by event, the one that was.
+that is restored and reads its topics from the beginning is, event by event, the one that was. With ``--gap`` the backup
+is older than the topics: what was decided since is decided again, and the script says in what it comes out otherwise.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from duban_local import ROOT
 from duban_local.children import Child, spawn
 from tests.faults.by_hand.scene import SERVICES, Load, account, all_lapsed, engine, rows, say, verdict
 
-_EVENTS = "select problem_id, version, hash from router.published_events"
+_EVENTS = "select problem_id, version, body from router.published_events"
 
 
 @contextmanager
@@ -90,7 +91,7 @@ async def upgrade(commit: str, reports: int) -> int:
 
 
 async def _events(database: str) -> dict[tuple[object, int], str]:
-    return {(row["problem_id"], row["version"]): row["hash"] for row in await rows(database, _EVENTS)}
+    return {(row["problem_id"], row["version"]): row["body"] for row in await rows(database, _EVENTS)}
 
 
 def _tool(system: System, name: str, *words: str, database: str) -> None:
@@ -103,54 +104,78 @@ def _tool(system: System, name: str, *words: str, database: str) -> None:
     subprocess.run([server._bin / name, *place, *words], check=True, env=env)
 
 
-async def restore(reports: int) -> int:
+async def restore(reports: int, *, gap: bool) -> int:
     with TemporaryDirectory(prefix="duban-backup-") as folder:
         backup, told = Path(folder) / "backup", Path(folder) / "notices.jsonl"
+        dump = ("pg_dump", "-Fc", "-f", str(backup))
         async with engine(env={"escalation": {"DUBAN_NOTICES_FILE": str(told)}}) as system:
             server = system.stack.server
             assert server is not None
             load = Load(system)
             sending = asyncio.create_task(load.send(range(reports), 40))
-            await asyncio.sleep(reports / 40 / 2)
-            await asyncio.to_thread(_tool, system, "pg_dump", "-Fc", "-f", str(backup), database=system.database)
-            say(f"a backup was taken under load: {backup.stat().st_size} bytes, {len(load.sent)} reports acknowledged")
+            if gap:
+                await asyncio.sleep(reports / 40 / 2)
+                await asyncio.to_thread(_tool, system, *dump, database=system.database)
+                say(f"a backup was taken under load, after {len(load.sent)} reports")
             await sending
             lapsed = await all_lapsed(system, reports)
             right = await account(system, load.sent)
             before = await _events(system.database)
             await system.supervisor.stop()
+            if not gap:
+                await asyncio.to_thread(_tool, system, *dump, database=system.database)
+                say("a backup was taken with the services stopped")
             database = await server.create_database("restored")
             await asyncio.to_thread(_tool, system, "pg_restore", str(backup), database=database)
-            held = await _events(database)
-            say(f"restored: {len(held)} of {len(before)} events")
+            say(f"restored: {backup.stat().st_size} bytes, {len(await _events(database))} of {len(before)} events")
             again = {"DUBAN_DATABASE": database, "DUBAN_GROUP_SUFFIX": "-restored", "DUBAN_NOTICES_FILE": str(told)}
             members = _members(system, ROOT, Path(folder), **again)
             same = await _replayed(database, before)
             await _end(members)
         notices = Counter(orjson.loads(line)["id"] for line in told.read_bytes().splitlines())
-        say(f"{len(notices)} notices were told, {notices.total() - len(notices)} of them a second time")
-    return verdict(lapsed, right, same)
+        twice = notices.total() - len(notices)
+        say(f"{len(notices)} notices were told, {twice} of them a second time")
+    return verdict(lapsed, right, same, gap or not twice)
 
 
-async def _replayed(database: str, before: Mapping[tuple[object, int], str], within: int = 120) -> bool:
+async def _replayed(database: str, before: Mapping[tuple[object, int], str], within: int = 60) -> bool:
     """Whether the ledger in ``database`` comes to be the one that was, and nothing beyond it."""
-    after: dict[tuple[object, int], str] = {}
     for _ in range(within):
-        after = await _events(database)
-        if after == before:
+        if len(await _events(database)) >= len(before):
             break
         await asyncio.sleep(1)
     await asyncio.sleep(10)  # nothing more may come of what was read again
     after = await _events(database)
-    differ = sum(after[place] != digest for place, digest in before.items() if place in after)
-    say(f"after the replay: {len(after)} events, {len(before.keys() - after.keys())} missing, {differ} differ")
+    missing, beyond = len(before.keys() - after.keys()), len(after.keys() - before.keys())
+    differ = Counter(
+        field
+        for place in before.keys() & after.keys()
+        for field in _differing(orjson.loads(before[place]), orjson.loads(after[place]))
+    )
+    say(
+        f"after the replay: {len(after)} events; {missing} missing, {beyond} beyond; fields that differ: {dict(differ)}"
+    )
     return after == before
+
+
+def _differing(before: object, after: object, at: str = "") -> Iterator[str]:
+    """The fields in which two documents differ."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in before.keys() | after.keys():
+            yield from _differing(before.get(name), after.get(name), f"{at}.{name}" if at else name)
+    elif before != after:
+        yield at
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("upgrade", "restore"))
     parser.add_argument("--commit", default="HEAD~20", help="the older release")
+    parser.add_argument("--gap", action="store_true", help="take the backup under load, halfway")
     parser.add_argument("--reports", type=int, default=1200)
     args = parser.parse_args()
-    sys.exit(asyncio.run(upgrade(args.commit, args.reports) if args.what == "upgrade" else restore(args.reports)))
+    sys.exit(
+        asyncio.run(
+            upgrade(args.commit, args.reports) if args.what == "upgrade" else restore(args.reports, gap=args.gap)
+        )
+    )
