@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import Final
+from typing import ClassVar, Final
 
 import h11
 from starlette.responses import Response
@@ -31,6 +31,7 @@ def within(seconds: float, most: int) -> type[H11Protocol]:
     class Limited(_Limited):
         limit = seconds
         most_connections = most
+        line: ClassVar[dict[_Limited, None]] = {}
 
     return Limited
 
@@ -38,14 +39,15 @@ def within(seconds: float, most: int) -> type[H11Protocol]:
 class _Limited(H11Protocol):
     limit: float
     most_connections: int
+    #: Every connection, by when it was last the server's turn.
+    line: ClassVar[dict[_Limited, None]]
     _deadline: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
-    waiting_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as its base
         super().connection_made(transport)
-        self.waiting_since = self.loop.time()
-        if len(self.connections) > self.most_connections:
+        self.line[self] = None
+        if len(self.line) > self.most_connections:
             self._make_room()
         self._watch()
 
@@ -59,22 +61,23 @@ class _Limited(H11Protocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self.waiting_since = self.loop.time()
+        if self in self.line:
+            del self.line[self]
+            self.line[self] = None  # at its end
         self._expect_reading()
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._rest()
+        self.line.pop(self, None)
         if self._unread is not None:
             self._unread.cancel()
         super().connection_lost(exc)
 
     def _make_room(self) -> None:
         """Let go of the connection on which we have waited longest, for a request or for its reader."""
-        others = (other for other in self.connections if isinstance(other, _Limited) and other is not self)
-        waits = (other for other in others if other.waits())
-        longest = min(waits, key=lambda other: other.waiting_since, default=self)
-        longest.connections.discard(longest)  # else whoever comes before it is gone would find it again
+        longest = next((other for other in self.line if other is not self and other.waits()), self)
+        del self.line[longest]  # else whoever comes before it is gone would find it again
         longest.transport.abort()
 
     def waits(self) -> bool:
