@@ -8,11 +8,12 @@
     decode        from a record of the broker to a delivery
     isolation     one message that breaks the code, found and set aside
     dead_letters  what could not be handled, byte for byte, with the reason
+    aside         the same for what turns out to be nobody's after its offset was committed
     tail          a topic from its beginning, without a group          (Tail)
     anchors       heads of a chain, published now and then             (AnchorLoop); anchor_key: what signs them
     feeds         packs and the driven clock, kept up to date while a service runs
     http          an HTTP server as a part of a service
-    http_protocol how long a request may take to arrive
+    http_protocol how long a request may take to arrive and its answer to be read, and how many may be connected
     hosts         by which names a server is spoken to
     faults        what it answers that is no success, in one shape; the limit of a body
     availability  which errors mean "wait" instead of "wrong"

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import structlog
 from aiokafka import ConsumerRecord
 
 from duban.errors import RecordTooLarge
-from duban.io.dead_letters import DeadLetter, dead_letter, without_value
-from duban.io.metrics import DEAD_LETTERS
+from duban.io.dead_letters import DeadLetter, dead_letter, tell, without_value
 from duban.io.publisher import Publisher
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +47,7 @@ class Aside:
             for letter in letters:
                 await self._lay_aside(letter)
         for record in records:
-            DEAD_LETTERS.labels(self._group, record.topic, record.code).inc()
-            _log.error(
-                "dead letter",
-                group=self._group,
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                code=record.code,
-                error=f"{type(record.error).__name__}: {record.error}"[:500],
-            )
+            tell(record, self._group, record.error, record.code)
 
     async def _lay_aside(self, letter: DeadLetter) -> None:
         try:

@@ -6,22 +6,20 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-import structlog
 from aiokafka import ConsumerRecord
 from aiokafka.structs import TopicPartition
 
 from duban.errors import DubanError, NotArrived, Undecodable
-from duban.io.dead_letters import DeadLetter, dead_letter
+from duban.io.dead_letters import DeadLetter, dead_letter, tell
 from duban.io.decode import delivery
 from duban.io.isolation import Isolation
-from duban.io.metrics import DEAD_LETTERS, RECORDS
+from duban.io.metrics import RECORDS
 from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Payload, Record, Unheeded
 
 Fetched: TypeAlias = dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
 Answers: TypeAlias = Sequence[Record | SetAside]
 Handle: TypeAlias = Callable[[Sequence[Delivery[Any]]], Awaitable[Answers]]
-_log = structlog.get_logger(__name__)
 
 
 class Handler(Protocol):
@@ -94,16 +92,7 @@ class Work:
     def _dead(
         self, record: ConsumerRecord[bytes, bytes], error: Exception, code: str, attempts: int, *, retryable: bool
     ) -> DeadLetter:
-        DEAD_LETTERS.labels(self._group, record.topic, code).inc()
-        _log.error(
-            "dead letter",
-            group=self._group,
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            code=code,
-            error=f"{type(error).__name__}: {error}"[:500].encode(errors="backslashreplace").decode(),
-        )
+        tell(record, self._group, error, code)
         return dead_letter(
             record, self._group, error, code=code, attempts=attempts, retryable=retryable, most_bytes=self._most_bytes
         )

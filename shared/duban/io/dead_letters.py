@@ -11,11 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
+import structlog
 from aiokafka import ConsumerRecord
 
+from duban.io.metrics import DEAD_LETTERS
 from duban.messages.envelope import sendable
+
+_log = structlog.get_logger(__name__)
 
 #: Enough of a stack trace to find the line, little enough for a record of the largest size to pass.
 _STACKTRACE_BYTES: Final = 4096
@@ -65,6 +69,31 @@ def dead_letter(
     came = tuple((sendable(name), value) for name, value in record.headers)
     whole = DeadLetter(dead_letter_topic(record.topic, group), record.key, record.value, (*came, *added))
     return whole if size(whole) <= most_bytes else _cut(whole, came, added)
+
+
+class RecordPlace(Protocol):
+    """Where a record lies."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+
+
+def tell(place: RecordPlace, group: str, error: Exception, code: str) -> None:
+    """Count and log that what lies at ``place`` is a dead letter of ``group``."""
+    DEAD_LETTERS.labels(group, place.topic, code).inc()
+    _log.error(
+        "dead letter",
+        group=group,
+        topic=place.topic,
+        partition=place.partition,
+        offset=place.offset,
+        code=code,
+        error=f"{type(error).__name__}: {error}"[:500].encode(errors="backslashreplace").decode(),
+    )
 
 
 def without_value(letter: DeadLetter) -> DeadLetter:
