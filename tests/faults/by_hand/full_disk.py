@@ -12,18 +12,16 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from duban_cli.system import System
-from tests.faults.by_hand.scene import Load, account, all_lapsed, engine, rows, say, verdict
+from tests.faults.by_hand.scene import Load, account, all_lapsed, engine, reached, say, verdict
 
 _PARTS = ("kafka", "postgres")
 _SIZE = "500m"
-_RECENT = "select count(*) from router.published_problems where registered_at > now() - interval '2 s'"
+_CAUGHT_UP = "select count(*) >= {} from router.published_problems"
 
 
 def _fill(place: Path) -> None:
@@ -35,19 +33,6 @@ def _fill(place: Path) -> None:
             pass
     free = os.statvfs(place)
     say(f"full: {free.f_bavail * free.f_frsize} bytes are left")
-
-
-async def _recovery(system: System, within: float = 120.0) -> float | None:
-    """Seconds until a report that was sent after the disk was freed stands in the ledger."""
-    began = time.monotonic()
-    while time.monotonic() - began < within:
-        try:
-            if (await rows(system.database, _RECENT, tries=1))[0][0]:
-                return time.monotonic() - began
-        except Exception as error:  # whatever is away, it is asked again
-            say(f"not yet: {type(error).__name__}") if int(time.monotonic() - began) % 10 == 9 else None
-        await asyncio.sleep(0.5)
-    return None
 
 
 @contextmanager
@@ -77,8 +62,8 @@ async def main(data: Path, disk: Path, reports: int) -> int:
         say(f"while full: {len(load.sent)} acknowledged; running: {', '.join(sorted(system.pids))}")
         (disk / "ballast").unlink()
         say("freed")
-        recovered = await _recovery(system)
-        say(f"the first report in the ledger after {recovered and round(recovered, 1)} s")
+        recovered = await reached(system, _CAUGHT_UP.format(len(load.sent)), 1, within=120.0)
+        say(f"what was acknowledged until then stands in the ledger after {recovered and round(recovered, 1)} s")
         await sending
         lapsed = await all_lapsed(system, reports)
         right = await account(system, load.sent)
