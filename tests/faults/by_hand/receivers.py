@@ -42,7 +42,7 @@ class Receiver:
                 self.under_way += 1
                 self.most = max(self.most, self.under_way)
                 try:
-                    writer.write(await self._answer(headers["webhook-id"], body["data"]["recipient"]))
+                    writer.write(await self._answer(headers["webhook-id"], body["data"]["recipient"], reader))
                     await writer.drain()
                 finally:
                     self.under_way -= 1
@@ -51,9 +51,10 @@ class Receiver:
         finally:
             writer.close()
 
-    async def _answer(self, id_: str, recipient: str) -> bytes:
+    async def _answer(self, id_: str, recipient: str, reader: asyncio.StreamReader) -> bytes:
         if self.mode == "hang" or (self.mode == "one" and recipient == "water"):
-            await asyncio.sleep(3600)
+            await reader.read()  # until the other side hangs up
+            raise ConnectionResetError
         if self.mode == "slow":
             await asyncio.sleep(0.9)
         if self.mode == "close":
