@@ -5,7 +5,8 @@
 
 Right: nothing is lost, twice or early while both releases share groups and schemas, which move under load; a ledger
 that is restored and reads its topics from the beginning is, event by event, the one that was. With ``--gap`` the backup
-is older than the topics: what was decided since is decided again, and the script says in what it comes out otherwise.
+is older than the topics: what was decided since is decided again, and comes out as it was but for the numbers of the
+registers, which are given in the order in which the partitions are read.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -130,7 +131,7 @@ async def restore(reports: int, *, gap: bool) -> int:
             say(f"restored: {backup.stat().st_size} bytes, {len(await _events(database))} of {len(before)} events")
             again = {"DUBAN_DATABASE": database, "DUBAN_GROUP_SUFFIX": "-restored", "DUBAN_NOTICES_FILE": str(told)}
             members = _members(system, ROOT, Path(folder), **again)
-            same = await _replayed(database, before)
+            same = await _replayed(database, before, otherwise={"change.number"} if gap else set())
             await _end(members)
         notices = Counter(orjson.loads(line)["id"] for line in told.read_bytes().splitlines())
         twice = notices.total() - len(notices)
@@ -138,8 +139,10 @@ async def restore(reports: int, *, gap: bool) -> int:
     return verdict(lapsed, right, same, gap or not twice)
 
 
-async def _replayed(database: str, before: Mapping[tuple[object, int], str], within: int = 60) -> bool:
-    """Whether the ledger in ``database`` comes to be the one that was, and nothing beyond it."""
+async def _replayed(
+    database: str, before: Mapping[tuple[object, int], str], *, otherwise: Set[str], within: int = 60
+) -> bool:
+    """Whether the ledger in ``database`` comes to be the one that was, and no more, but for the fields ``otherwise``."""
     for _ in range(within):
         if len(await _events(database)) >= len(before):
             break
@@ -155,7 +158,7 @@ async def _replayed(database: str, before: Mapping[tuple[object, int], str], wit
     say(
         f"after the replay: {len(after)} events; {missing} missing, {beyond} beyond; fields that differ: {dict(differ)}"
     )
-    return after == before
+    return not missing and not beyond and differ.keys() <= otherwise
 
 
 def _differing(before: object, after: object, at: str = "") -> Iterator[str]:
