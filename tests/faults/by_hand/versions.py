@@ -142,7 +142,7 @@ async def restore(reports: int, *, gap: bool) -> int:
 async def _replayed(
     database: str, before: Mapping[tuple[object, int], str], *, otherwise: Set[str], within: int = 60
 ) -> bool:
-    """Whether the ledger in ``database`` comes to be the one that was, and no more, but for the fields ``otherwise``."""
+    """Whether the ledger in ``database`` comes to be the one that was, and no more, but for fields ``otherwise``."""
     for _ in range(within):
         if len(await _events(database)) >= len(before):
             break
