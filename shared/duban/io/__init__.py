@@ -20,7 +20,7 @@
     backoff       how long to wait
     postgres      pools; migrations: numbered SQL files
     retention     forgets, in small steps, what was kept for long enough
-    logs, metrics, health, crash_points
+    logs, metrics, health, mishaps
     service       the composition that every service's ``__main__`` calls
 
 Nothing connects at import. Handlers see none of the client libraries: they get deliveries and give back records.

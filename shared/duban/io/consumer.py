@@ -21,10 +21,10 @@ from duban.io.availability import dependency
 from duban.io.backoff import backoff, until_available, until_stopped
 from duban.io.batch import Answers, Fetched, Handle, Handler, Source, Work
 from duban.io.broker import connection
-from duban.io.crash_points import crash_point
 from duban.io.dead_letters import DeadLetter, without_value
 from duban.io.lenient_records import read_leniently
 from duban.io.metrics import BATCH_SECONDS, LAG, PARTITIONS, REBALANCES, RETRIES
+from duban.io.mishaps import crash_point, misreport
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.delivery import Delivery, SetAside
@@ -222,6 +222,7 @@ class Runner:
         raise Unavailable(f"{self.group}: {_FETCH_TRIES} fetches in a row failed; the log says why")
 
     async def _work_on(self, consumer: AIOKafkaConsumer, fetched: Fetched) -> None:
+        crash_point("before_handle")
         results: list[Record | DeadLetter] = []
         for work in self._works:
             results += await work.on(fetched)
@@ -254,7 +255,12 @@ class Runner:
         """``handle``, waiting for its dependencies, and at fault if a record that it gives is too large."""
 
         async def guarded(batch: Sequence[Delivery[Any]]) -> Answers:
-            results = await self._patiently(lambda: handle(batch))
+            async def handled() -> Answers:
+                answers = await handle(batch)
+                misreport("writing")
+                return answers
+
+            results = await self._patiently(handled)
             for record in results:
                 if not isinstance(record, SetAside):
                     self._publisher.check(record)
@@ -309,6 +315,7 @@ class Runner:
             try:
                 async with asyncio.timeout(self._settings.publish_timeout):
                     await consumer.commit(offsets)
+                misreport("committing")
             except TimeoutError:
                 raise Unavailable("offsets not committed in time") from KafkaTimeoutError()
 

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from duban.clock import Clock, DrivenClock, SystemClock
+from duban.clock import Clock, DrivenClock
 from duban.errors import PackError
+from duban.io import mishaps
 from duban.io.service import Shell
 from duban.io.settings import Settings
 from duban.io.tail import Tail
@@ -54,7 +55,7 @@ async def follow_packs(shell: Shell[Any]) -> Library:
 
 def clock_of(settings: Settings) -> Clock:
     """The clock that the settings name; a driven one stands at its beginning until ticks move it."""
-    return DrivenClock() if settings.clock == "driven" else SystemClock()
+    return DrivenClock() if settings.clock == "driven" else mishaps.clock()
 
 
 async def follow_clock(shell: Shell[Any]) -> Clock:

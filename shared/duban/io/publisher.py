@@ -27,6 +27,7 @@ from duban.io.availability import is_unavailable
 from duban.io.backoff import until_available
 from duban.io.broker import connection
 from duban.io.metrics import PUBLISH_SECONDS, PUBLISHED
+from duban.io.mishaps import misreport
 from duban.io.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -118,6 +119,7 @@ class Publisher:
                     await self._settle()
                     producer = await self._connected()
                     await self._deliver(producer, records)
+                misreport("publishing")
             except TimeoutError:
                 raise Unavailable(f"no acks within {self._settings.publish_timeout} s") from KafkaTimeoutError()
             except KafkaError as error:

@@ -25,7 +25,7 @@ import structlog
 import uvloop
 
 from duban.errors import DubanError
-from duban.io import broker, logs, postgres
+from duban.io import broker, logs, mishaps, postgres
 from duban.io.availability import is_unavailable
 from duban.io.backoff import cancelled, until_available
 from duban.io.consumer import OnPartitions, Runner, Source
@@ -222,6 +222,7 @@ def run_service(
     gc.set_threshold(100_000, 20, 100)
     try:
         settings = settings_type.load()
+        mishaps.refuse_elsewhere(settings.kafka)
         logs.configure(service, settings.log_level, settings.log_format)
         uvloop.run(
             serve(
