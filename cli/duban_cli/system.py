@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -72,13 +72,17 @@ def deployed_packs() -> list[Path]:
 
 @dataclass(slots=True)
 class System:
-    """The running engine. ``urls``: what people call, by service; ``health``: that of each service."""
+    """The running engine. ``urls``: what people call, by service; ``health``: that of each service.
+
+    ``services``: how each is run.
+    """
 
     stack: Stack
     supervisor: Supervisor
     settings: Settings
     urls: dict[str, str] = field(default_factory=dict)
     health: dict[str, str] = field(default_factory=dict)
+    services: dict[str, Service] = field(default_factory=dict)
 
     @property
     def kafka(self) -> str:
@@ -149,7 +153,7 @@ async def running(
     with _temporary() if folder is None else nullcontext(folder) as place:
         ports = {"kafka_port": 0, "database_port": 0} if temporary else {}
         stack = Stack(place, fresh=fresh, keeps=keeps, say=say, **ports)
-        async with _engine(stack, services, clock, env or {}, publish, partitions, say, free=temporary) as system:
+        async with engine(stack, services, clock, env or {}, publish, partitions, say, free=temporary) as system:
             yield system
 
 
@@ -169,7 +173,7 @@ def _temporary() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def _engine(
+async def engine(
     stack: Stack,
     services: Iterable[str],
     clock: Literal["system", "driven"],
@@ -179,7 +183,12 @@ async def _engine(
     say: Say,
     *,
     free: bool,
+    reached: Callable[[str], str] = str,
 ) -> AsyncIterator[System]:
+    """The engine on ``stack``, which is started with it; on ``free`` ports, or on the usual ones.
+
+    ``reached``: the address by which services reach a server, from its own; another one where something lies between.
+    """
     names = _ordered(services)
     async with stack:
         settings = Settings(kafka=stack.kafka, database=SecretStr(stack.database), clock=clock)
@@ -188,7 +197,8 @@ async def _engine(
         await _publish(settings, deployed_packs() if publish is None else publish, say)
         AnchorKey.made(stack.folder / ANCHOR_KEY)
         system = System(stack, Supervisor([], stack.folder / "logs", say=say), settings)
-        planned = [_service(name, system, env, free=free) for name in names]
+        planned = [_service(name, system, env, free=free, reached=reached) for name in names]
+        system.services = {service.name: service for service in planned}
         system.supervisor = Supervisor(planned, stack.folder / "logs", say=say)
         async with system.supervisor:
             # For a second terminal: on which clock the engine runs, and where it is called.
@@ -218,13 +228,15 @@ async def _publish(settings: Settings, files: Sequence[Path], say: Say) -> None:
         await publisher.stop()
 
 
-def _service(name: str, system: System, env: Mapping[str, Mapping[str, str]], *, free: bool) -> Service:
+def _service(
+    name: str, system: System, env: Mapping[str, Mapping[str, str]], *, free: bool, reached: Callable[[str], str]
+) -> Service:
     """How ``name`` is run; what it will be called at is written down in ``system``."""
     process = SERVICES[name]
     overrides = {**env.get("*", {}), **env.get(name, {})}
     variables = {
-        KAFKA_VARIABLE: system.kafka,
-        DATABASE_VARIABLE: system.database,
+        KAFKA_VARIABLE: reached(system.kafka),
+        DATABASE_VARIABLE: reached(system.database),
         "DUBAN_CLOCK": system.settings.clock,
         "DUBAN_HEALTH_PORT": str(free_port() if free else process.health_port),
     }

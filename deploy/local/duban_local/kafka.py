@@ -36,7 +36,7 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller}
 listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller}
-advertised.listeners=BROKER://{host}:{port}
+advertised.listeners=BROKER://{host}:{advertised}
 listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=BROKER
 controller.listener.names=CONTROLLER
@@ -71,12 +71,16 @@ rootLogger.appenderRef.out.ref=out
 
 
 class Broker:
-    """A Kafka broker with its data in ``folder``; ``port`` 0 means a free one, which is then kept."""
+    """A Kafka broker with its data in ``folder``; ``port`` 0 means a free one, which is then kept.
+
+    ``advertised``: the port at which clients are told to look for it, where something lies between.
+    """
 
     def __init__(self, folder: Path, port: int = DEFAULT_PORT, *, log: Path, say: Say) -> None:
         self.folder = folder.resolve()
         self.port = port
         self.log = log
+        self.advertised: int | None = None
         self.child: Child | None = None
         self._say = say
 
@@ -130,7 +134,8 @@ class Broker:
     def _configure(self) -> Path:
         settings = self.folder / "server.properties"
         data = self.folder / "data"
-        settings.write_text(_SERVER.format(host=LOOPBACK, port=self.port, controller=children.free_port(), data=data))
+        ports = {"port": self.port, "advertised": self.advertised or self.port, "controller": children.free_port()}
+        settings.write_text(_SERVER.format(host=LOOPBACK, data=data, **ports))
         return settings
 
     async def _format(self, java: list[str | Path], settings: Path) -> None:
