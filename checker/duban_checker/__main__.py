@@ -13,7 +13,7 @@ from pathlib import Path
 
 import orjson
 
-from duban_checker.evidence import EvidenceFolder, EvidenceError
+from duban_checker.evidence import EvidenceError, EvidenceFolder
 from duban_checker.verdict import NEEDS, Judgement, judge
 
 _CLEAN, _VIOLATED, _UNREADABLE = 0, 1, 2

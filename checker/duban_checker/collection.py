@@ -14,7 +14,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from duban_checker.evidence import Row, EvidenceError
+from duban_checker.evidence import EvidenceError, Row
 
 _PAGE: Final = 2000
 #: Each file with the query that fills it; the names of columns are those of its rows.

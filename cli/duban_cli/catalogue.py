@@ -54,6 +54,10 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         "bench:bench",
         "Measure whole lifecycles (W1), intake alone (W3), the router alone, and deadlines (W4), beside their limits.",
     ),
+    "chaos": CommandEntry(
+        "chaos:chaos",
+        "Break things on purpose while people work, then heal, drain, and have an independent checker judge.",
+    ),
     "act": CommandEntry(
         "act:act", "Send an action on a problem and say what came of it; ends with 4 when it is refused."
     ),
