@@ -1,4 +1,4 @@
-"""``python -m duban_checker``: collect evidence from a running engine, and judge it.
+"""``python -m duban_checker``: collect traces from a running engine, and judge it.
 
 Exit codes: 0 nothing is wrong · 1 an invariant does not hold · 2 it could not be read
 """
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import orjson
 
-from duban_checker.evidence import EvidenceError, EvidenceFolder
-from duban_checker.verdict import NEEDS, Judgement, judge
+from duban_checker.judgement import NEEDS, Judgement, judge
+from duban_checker.traces import Traces, TracesError
 
 _CLEAN, _VIOLATED, _UNREADABLE = 0, 1, 2
 
@@ -24,8 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
-    except EvidenceError as error:
+    except TracesError as error:
         sys.stderr.write(f"duban-checker: {error}\n")
+        return _UNREADABLE
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        sys.stderr.write(f"duban-checker: a row of {options.folder} is not of its form: {error!r}\n")
         return _UNREADABLE
     return code
 
@@ -41,25 +44,25 @@ def _collect(options: argparse.Namespace) -> int:
 
 
 def _judge(options: argparse.Namespace) -> int:
-    verdict = judge(EvidenceFolder(options.folder), options.without)
+    judgement = judge(Traces(options.folder), options.without)
     if options.json:
-        sys.stdout.write(orjson.dumps(verdict.as_json()).decode() + "\n")
+        sys.stdout.write(orjson.dumps(judgement.as_json()).decode() + "\n")
     else:
-        sys.stdout.write(in_words(verdict))
-    return _VIOLATED if verdict.counts else _CLEAN
+        sys.stdout.write(in_words(judgement))
+    return _VIOLATED if judgement.counts else _CLEAN
 
 
-def in_words(verdict: Judgement) -> str:
-    """The verdict for people."""
-    figures = verdict.figures
+def in_words(judgement: Judgement) -> str:
+    """The judgement for people."""
+    figures = judgement.figures
     lines = [
-        f"{each.invariant:<4} {each.what}: {each.problem} {each.detail}".rstrip() for each in verdict.violations[:50]
+        f"{each.invariant:<4} {each.what}: {each.problem} {each.detail}".rstrip() for each in judgement.violations[:50]
     ]
-    lines += [f"{invariant:<4} not judged: {why}" for invariant, why in verdict.left_out.items()]
+    lines += [f"{invariant:<4} not judged: {why}" for invariant, why in judgement.left_out.items()]
     bound = figures["bound_95"]
     lines.append(
         f"{sum(figures['operations'].values())} operations, {figures['faults']} faults, {figures['lapses']} lapses, "
-        f"{sum(verdict.counts.values())} violations, 95 % bound {'none' if bound is None else f'{bound:.1e}'}"
+        f"{sum(judgement.counts.values())} violations, 95 % bound {'none' if bound is None else f'{bound:.1e}'}"
     )
     late = figures["lateness_s"]
     lines.append(f"lateness p50 {late['p50']:.3f} s, p99 {late['p99']:.3f} s, max {late['max']:.3f} s")
@@ -70,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="duban-checker",
         description="Whether an engine lost, doubled, hurried or hid anything (I1 to I14).",
-        epilog="Example: python -m duban_checker judge evidence --json. "
+        epilog="Example: python -m duban_checker judge traces --json. "
         "Ends with 0 (nothing is wrong), 1 (an invariant does not hold) or 2 (it could not be read).",
     )
     commands = parser.add_subparsers(required=True)
@@ -87,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     collecting.set_defaults(run=_collect)
     judging = commands.add_parser(
-        "judge", help="judge a folder of evidence", description="Judge a folder of evidence, problem by problem."
+        "judge", help="judge a folder of traces", description="Judge a folder of traces, problem by problem."
     )
     judging.add_argument("folder", type=Path)
     judging.add_argument("--json", action="store_true", help="one JSON object instead of words")

@@ -1,4 +1,4 @@
-"""Evidence from a running system: its tables and topics, read to their present end into JSON-lines files."""
+"""Traces from a running system: its tables and topics, read to their present end into JSON-lines files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from duban_checker.evidence import EvidenceError, Row
+from duban_checker.traces import Row, TracesError
 
 _PAGE: Final = 2000
 #: Each file with the query that fills it; the names of columns are those of its rows.
@@ -36,14 +36,14 @@ async def collect(folder: Path, kafka: str, database: str, identities: Sequence[
     """Read everything into ``folder``; how many rows of each.
 
     Raises:
-        EvidenceError: broker or database do not answer, or do not hold what an engine holds.
+        TracesError: broker or database do not answer, or do not hold what an engine holds.
     """
     try:
         # The topics first: what they tell, the ledger holds already.
         counts = await _topics(folder, kafka, [identity.encode() for identity in identities])
         counts |= await _tables(folder, database)
     except (OSError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise EvidenceError(f"{type(error).__name__}: {error}") from error
+        raise TracesError(f"{type(error).__name__}: {error}") from error
     place = folder / "run.json"
     noted = orjson.loads(place.read_bytes()) if place.exists() else {}
     run = {**noted, "read_at": datetime.now(UTC).isoformat(), "identities": list(identities)}
@@ -77,7 +77,7 @@ async def _topics(folder: Path, kafka: str, identities: Sequence[bytes]) -> dict
         await consumer.start()
         names = sorted(name for name in await consumer.topics() if name.startswith("duban."))
         if EVENTS not in names:
-            raise EvidenceError(f"{kafka} has no topic {EVENTS}: is an engine installed there?")
+            raise TracesError(f"{kafka} has no topic {EVENTS}: is an engine installed there?")
         with ExitStack() as stack:
             files = {name: stack.enter_context((folder / f"{name}.jsonl").open("wb")) for name in counts}
             await _read(consumer, names, lambda record: _note(record, files, counts, identities))

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from duban_checker.evidence import EvidenceFolder, Row, Violation
+from duban_checker.traces import Row, Traces, Violation
 
 #: Seconds in which it must work again, at the 95th percentile, by what was broken.
 BARS = {"service": 10.0, "broker": 30.0, "database": 30.0}
@@ -16,10 +16,10 @@ _OWN = frozenset({"calls.jsonl", "run.json", "leaks.jsonl"})
 _BLOCK = 1 << 20
 
 
-def recovered(evidence: EvidenceFolder) -> Iterator[Violation]:
+def recovered(traces: Traces) -> Iterator[Violation]:
     """I13: the first good operation after a fault comes within the bar, at the 95th percentile; all of them come."""
     spent: dict[str, list[float]] = defaultdict(list)
-    for fault in evidence.rows("faults"):
+    for fault in traces.rows("faults"):
         if fault.get("of") not in BARS:
             continue
         for what in ("first_good_s", "caught_up_s"):
@@ -34,14 +34,14 @@ def recovered(evidence: EvidenceFolder) -> Iterator[Violation]:
             yield Violation("I13", f"a {of} that was broken came back late", "", what)
 
 
-def leaked(evidence: EvidenceFolder) -> Iterator[Violation]:
+def leaked(traces: Traces) -> Iterator[Violation]:
     """I14: no plain identity of a reporter in topics, logs or tables."""
-    for row in evidence.rows("leaks"):
+    for row in traces.rows("leaks"):
         yield Violation("I14", "a plain identity stands in a topic", "", str(row["where"]))
-    needles = [needle.encode() for needle in evidence.run.get("identities", ())]
-    for place in sorted(path for path in evidence.folder.rglob("*") if path.is_file() and path.name not in _OWN):
+    needles = [needle.encode() for needle in traces.run.get("identities", ())]
+    for place in sorted(path for path in traces.folder.rglob("*") if path.is_file() and path.name not in _OWN):
         if any(_holds(place, needle) for needle in needles):
-            yield Violation("I14", "a plain identity stands in a file", "", str(place.relative_to(evidence.folder)))
+            yield Violation("I14", "a plain identity stands in a file", "", str(place.relative_to(traces.folder)))
 
 
 def _holds(place: Path, needle: bytes) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from duban_checker.evidence import Row, instant
+from duban_checker.traces import Row, instant
 
 _LADDER: Final = "reminded escalated measured approved withheld recomputed"
 _OPEN: Final = f"{_LADDER} attached flagged unflagged sponsored referred received replied rated"

@@ -7,8 +7,8 @@ from hashlib import sha256
 
 import orjson
 
-from duban_checker.evidence import Case, Row, Violation
 from duban_checker.fold import Illegal, differences, folded
+from duban_checker.traces import Case, Row, Violation
 
 _GENESIS = "0" * 64
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import orjson
 
-from duban_checker.evidence import Case, Row, Violation, instant
+from duban_checker.traces import Case, Row, Violation, instant
 
 #: What a deadline may take to fire once everything is healed.
 GRACE = timedelta(seconds=30)
@@ -121,7 +121,7 @@ def after_action(case: Case, run: Row) -> Iterator[Violation]:
 
 
 def overdue(case: Case, run: Row) -> Iterator[Violation]:
-    """I7: nothing is due and unanswered when everything has been healed for half a minute."""
+    """I7: nothing is due and unanswered half a minute later, by the stored state, and by the limits of the pack."""
     read_at = instant(run["read_at"])
     for record in case.records:
         for deadline in orjson.loads(record["state"]).get("deadlines", ()):
@@ -129,6 +129,24 @@ def overdue(case: Case, run: Row) -> Iterator[Violation]:
             if due_at < read_at - GRACE:
                 what = f"{deadline['obligation']} level {deadline['level']}, due at {due_at}"
                 yield Violation("I7", "a deadline that is due has not lapsed", case.problem, what)
+    yield from _forgotten(case, run)
+
+
+def _forgotten(case: Case, run: Row) -> Iterator[Violation]:
+    """Levels that the pack's limits make due while the obligation runs, whatever the engine believes to be due."""
+    read_at = instant(run["read_at"])
+    lapsed = {(lapse.of, lapse.level) for lapse in lapses(case)}
+    status = orjson.loads(case.records[0]["state"]).get("status") if case.records else None
+    for name, limit in run.get("limits", {}).items():
+        begun = [body for body in case.bodies if body["change"]["kind"] in limit["since"]]
+        if not begun or status not in limit["running"]:
+            continue
+        of = RunningClock(name, None, begun[-1]["version"])
+        for level, seconds in enumerate(limit["levels_s"], start=1):
+            due_at = instant(begun[-1]["at"]) + timedelta(seconds=limit["within_s"] + seconds)
+            if due_at < read_at - GRACE and (of, level) not in lapsed:
+                what = f"{_words(of, level)}, due at {due_at}"
+                yield Violation("I7", "a deadline of the pack has not lapsed", case.problem, what)
 
 
 def overtaken(case: Case) -> Iterator[timedelta]:

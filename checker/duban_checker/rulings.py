@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from duban_checker.evidence import Case, Row, Violation
+from duban_checker.traces import Case, Row, Violation
 
 
 def lost(case: Case, run: Row) -> Iterator[Violation]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TypeAlias
 
-from duban_checker.evidence import Case, Row, Violation, instant
+from duban_checker.traces import Case, Row, Violation, instant
 
 #: What happened, for which obligation and part, at which level and when, and who must be told.
 Told: TypeAlias = tuple[str, str, str | None, int, datetime, str]

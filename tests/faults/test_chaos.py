@@ -23,9 +23,9 @@ async def report() -> dict[str, Any]:
 
 
 async def test_no_invariant_is_broken(report: dict[str, Any]) -> None:
-    verdict = report["verdict"]
-    assert verdict["found"] == []
-    assert verdict["left_out"] == {"I13": "asked to leave out"}
+    judgement = report["judgement"]
+    assert judgement["found"] == []
+    assert judgement["left_out"] == {"I13": "asked to leave out"}
 
 
 async def test_every_kind_of_fault_struck(report: dict[str, Any]) -> None:
@@ -34,9 +34,9 @@ async def test_every_kind_of_fault_struck(report: dict[str, Any]) -> None:
 
 
 async def test_there_was_something_to_judge(report: dict[str, Any]) -> None:
-    verdict = report["verdict"]
-    assert verdict["lapses"] > 500
-    assert verdict["operations"]["ok"] > 500
-    assert verdict["events_told_again"] > 0
-    assert verdict["dead_letters"] > 0
-    assert verdict["bound_95"] == 3 / verdict["lapses"]
+    judgement = report["judgement"]
+    assert judgement["lapses"] > 500
+    assert judgement["operations"]["ok"] > 500
+    assert judgement["events_told_again"] > 0
+    assert judgement["dead_letters"] > 0
+    assert judgement["bound_95"] == 3 / judgement["lapses"]

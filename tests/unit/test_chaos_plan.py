@@ -54,7 +54,8 @@ def test_an_unknown_fault_is_refused_with_those_there_are() -> None:
 
 def test_the_limits_for_the_checker_are_those_of_the_pack() -> None:
     ladder = {"levels_s": [0.0, 3.0, 6.0, 9.0]}
+    running = ["registered", "dispatched", "underway"]
     assert limits(yaml.safe_load(PACK.read_text())) == {
-        "acknowledge": {"within_s": 3.0, **ladder},
-        "resolve": {"within_s": 6.0, **ladder},
+        "acknowledge": {"since": ["dispatched"], "running": ["dispatched"], "within_s": 3.0, **ladder},
+        "resolve": {"since": ["registered"], "running": running, "within_s": 6.0, **ladder},
     }

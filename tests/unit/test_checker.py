@@ -14,16 +14,21 @@ import pytest
 from duban.moves import MOVES
 from duban_checker import fold
 from duban_checker.__main__ import main
-from duban_checker.evidence import OF_PROBLEMS, Case, EvidenceFolder, Row, Violation
-from duban_checker.verdict import NEEDS, judge, laws
+from duban_checker.judgement import NEEDS, judge, laws
+from duban_checker.traces import OF_PROBLEMS, Case, Row, Traces, Violation
 
 PROBLEM = "0b0e7a52-6f1b-5e5c-8b7d-3f1c2a4d5e6f"
 BEGIN_AT = datetime(2026, 11, 29, 8, tzinfo=UTC)
 RUN: Row = {
     "read_at": (BEGIN_AT + timedelta(minutes=10)).isoformat(),
     "limits": {
-        "acknowledge": {"within_s": 4.0, "levels_s": [0.0, 2.0]},
-        "resolve": {"within_s": 6.0, "levels_s": [0.0]},
+        "acknowledge": {"since": ["dispatched"], "running": ["dispatched"], "within_s": 4.0, "levels_s": [0.0, 2.0]},
+        "resolve": {
+            "since": ["registered"],
+            "running": ["registered", "dispatched", "underway"],
+            "within_s": 6.0,
+            "levels_s": [0.0],
+        },
     },
     "identities": ["PLAIN-7f"],
 }
@@ -239,6 +244,14 @@ def _never_fired(case: Case) -> None:
     keep(case, [{"obligation": "verify", "generation": 5, "level": 1, "due_at": at(100)}])
 
 
+def _forgotten(case: Case) -> None:
+    # Nobody ever acted; the second level and the other obligation never lapsed, and the state knows of neither.
+    tell(case, LIFE[:3])
+    keep(case, [])
+    case.calls = case.calls[:3]
+    case.outcomes, case.commands = case.outcomes[:2], case.commands[:2]
+
+
 def _versions_jump(case: Case) -> None:
     case.outcomes[-1]["first_version"], case.outcomes[-2]["first_version"] = 5, 6
 
@@ -304,7 +317,7 @@ PLANTED: list[tuple[str, Callable[[Case], None]]] = [
     ("I4", _lapsed_twice), ("I4", _level_left_out), ("I4", _passed_over),
     ("I5", _early), ("I5", _other_instant), ("I5", _limit_cut_short),
     ("I6", _after_a_timely_action),
-    ("I7", _never_fired),
+    ("I7", _never_fired), ("I7", _forgotten),
     ("I8", _versions_jump), ("I8", _told_in_disorder), ("I8", _two_partitions),
     ("I9", _illegal), ("I9", _state_is_another), ("I9", _climb_forgotten), ("I9", _no_record),
     ("I10", _rewritten), ("I10", _head_is_another),
@@ -333,7 +346,7 @@ def test_an_obligation_may_be_met_late_before_its_lapse_is_in_the_log() -> None:
     assert violations(case) == []
 
 
-def evidence(folder: Path, *cases: Case, faults: list[Row] | None = None, leaks: list[Row] | None = None) -> Path:
+def traces(folder: Path, *cases: Case, faults: list[Row] | None = None, leaks: list[Row] | None = None) -> Path:
     """The folder with ``cases`` as files, as they are collected."""
     folder.mkdir(exist_ok=True)
     for name in OF_PROBLEMS:
@@ -359,40 +372,40 @@ def fault(**said: Any) -> Row:
     ],
 )
 def test_a_recovery_that_is_late_breaks_i13(tmp_path: Path, rows: list[Row]) -> None:
-    assert set(judge(EvidenceFolder(evidence(tmp_path, clean(), faults=rows))).counts) == {"I13"}
+    assert set(judge(Traces(traces(tmp_path, clean(), faults=rows))).counts) == {"I13"}
 
 
 def test_a_recovery_within_its_bar_breaks_nothing(tmp_path: Path) -> None:
     rows = [fault(), fault(of="broker", first_good_s=29.0), fault(of="sink", first_good_s=None)]
-    verdict = judge(EvidenceFolder(evidence(tmp_path, clean(), faults=rows)))
-    assert not verdict.counts
-    assert verdict.figures["recovery_s"]["broker first_good_s"]["max"] == 29.0
+    judgement = judge(Traces(traces(tmp_path, clean(), faults=rows)))
+    assert not judgement.counts
+    assert judgement.figures["recovery_s"]["broker first_good_s"]["max"] == 29.0
 
 
 def test_a_plain_identity_breaks_i14_wherever_it_stands(tmp_path: Path) -> None:
-    on_topic = evidence(tmp_path / "topic", clean(), leaks=[{"where": "duban.reports.v1/0/1"}])
-    in_log = evidence(tmp_path / "log", clean())
+    on_topic = traces(tmp_path / "topic", clean(), leaks=[{"where": "duban.reports.v1/0/1"}])
+    in_log = traces(tmp_path / "log", clean())
     (in_log / "logs").mkdir()
     (in_log / "logs" / "gateway.log").write_text("x" * (1 << 20) + " a reporter, PLAIN-7f")
-    own = evidence(tmp_path / "own", clean())
+    own = traces(tmp_path / "own", clean())
     (own / "calls.jsonl").write_bytes((own / "calls.jsonl").read_bytes().replace(b"foul water", b"PLAIN-7f"))
-    assert [set(judge(EvidenceFolder(folder)).counts) for folder in (on_topic, in_log)] == [{"I14"}, {"I14"}]
-    assert "I14" not in judge(EvidenceFolder(own)).counts
+    assert [set(judge(Traces(folder)).counts) for folder in (on_topic, in_log)] == [{"I14"}, {"I14"}]
+    assert "I14" not in judge(Traces(own)).counts
 
 
 def test_long_evidence_is_judged_in_shares_with_the_same_verdict(tmp_path: Path) -> None:
     late = clean()
     late.problem = "late"
     keep(late, [{"obligation": "verify", "generation": 5, "level": 1, "due_at": at(100)}])
-    folder = evidence(tmp_path, clean(), late)
-    whole = {case.problem: case for case in EvidenceFolder(folder).cases()}
-    shared = {case.problem: case for case in EvidenceFolder(folder).cases(share=100)}
+    folder = traces(tmp_path, clean(), late)
+    whole = {case.problem: case for case in Traces(folder).cases()}
+    shared = {case.problem: case for case in Traces(folder).cases(share=100)}
     assert {name: case.events for name, case in shared.items()} == {name: case.events for name, case in whole.items()}
     assert not list(tmp_path.glob("shares-*"))
 
 
 def test_the_figures_say_how_many_lapses_there_were_and_how_sure_that_makes_us(tmp_path: Path) -> None:
-    figures = judge(EvidenceFolder(evidence(tmp_path, clean()))).as_json()
+    figures = judge(Traces(traces(tmp_path, clean()))).as_json()
     assert figures["operations"] == {"ok": 5, "fail": 0, "unknown": 0}
     assert (figures["lapses"], figures["bound_95"]) == (1, 3.0)
     assert figures["lateness_s"]["max"] == pytest.approx(0.2)
@@ -400,20 +413,23 @@ def test_the_figures_say_how_many_lapses_there_were_and_how_sure_that_makes_us(t
 
 
 def test_what_cannot_be_judged_is_named_not_passed(tmp_path: Path) -> None:
-    folder = evidence(tmp_path, clean())
+    folder = traces(tmp_path, clean())
     (folder / "posts.jsonl").unlink()
-    verdict = judge(EvidenceFolder(folder), without=["I13"])
-    assert verdict.left_out == {"I12": "there is no posts.jsonl", "I13": "asked to leave out"}
-    assert set(verdict.judged) == NEEDS.keys() - {"I12", "I13"}
+    judgement = judge(Traces(folder), without=["I13"])
+    assert judgement.left_out == {"I12": "there is no posts.jsonl", "I13": "asked to leave out"}
+    assert set(judgement.judged) == NEEDS.keys() - {"I12", "I13"}
 
 
 def test_exit_codes_say_clean_violated_and_unreadable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = evidence(tmp_path, clean())
+    folder = traces(tmp_path, clean())
     assert main(["judge", str(folder)]) == 0
     assert "5 operations, 0 faults, 1 lapses, 0 violations, 95 % bound 3.0e+00" in capsys.readouterr().out
     (folder / "leaks.jsonl").write_bytes(b'{"where": "duban.reports.v1/0/1"}\n')
     assert main(["judge", str(folder), "--json"]) == 1
     assert orjson.loads(capsys.readouterr().out)["by_invariant"] == {"I14": 1}
+    (folder / "calls.jsonl").write_bytes(b'{"problem": "p", "kind": "report"}\n')
+    assert main(["judge", str(folder)]) == 2
+    assert "is not of its form: KeyError" in capsys.readouterr().err
     (folder / "events.jsonl").write_bytes(b"{")
     assert main(["judge", str(folder)]) == 2
     assert "events.jsonl, line 1: no JSON" in capsys.readouterr().err

@@ -3,9 +3,9 @@
 client     a client that writes down every call, with its outcome: ok, fail, or unknown
 load       reports at a pace, and what people do about each problem, in time, late or never
 watch      what the engine does, as its topics tell: for people, and for how fast it recovers
-sink       the receiver of notices, and how it can misbehave
+receiver   the receiver of notices, and how it can misbehave
 proxy      the network between the engine and its servers
 plan       which fault strikes when, by a seed
 faults/    every fault: strike and heal
-run        all of it, from start to verdict
+run        all of it, from start to judgement
 """

@@ -129,6 +129,8 @@ def limits(pack: dict[str, Any]) -> dict[str, Any]:
     ladders = {ladder["id"]: ladder["levels"] for ladder in pack["ladders"]}
     return {
         obligation["id"]: {
+            "since": obligation["since"],
+            "running": obligation["running"],
             "within_s": _seconds(obligation["within"]),
             "levels_s": [_seconds(level.get("after", {})) for level in ladders[obligation["ladder"]]],
         }

@@ -1,4 +1,4 @@
-"""The whole run: an engine of its own, people at work, faults by plan, then healing, draining, and the verdict."""
+"""The whole run: an engine of its own, people at work, faults by plan, then healing, draining, and the judgement."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from duban_cli.chaos.faults.fault import SERVICES, ChaosFault, World
 from duban_cli.chaos.load import Load, limits
 from duban_cli.chaos.plan import Strike, described, plan
 from duban_cli.chaos.proxy import Proxy
-from duban_cli.chaos.sink import Sink
+from duban_cli.chaos.receiver import ChaosReceiver
 from duban_cli.chaos.watch import Recovery, Watch
 from duban_cli.system import System, engine
 from duban_local import ROOT
@@ -42,7 +42,7 @@ _PATIENCE: Final = 25.0
 #: Seconds that draining may take, and as long again as people worked.
 _DRAIN: Final = 240.0
 _QUIET: Final = 2.0
-#: Exit codes of the checker that carry a verdict.
+#: Exit codes of the checker that carry a judgement.
 _JUDGED: Final = (0, 1)
 
 
@@ -91,27 +91,27 @@ async def chaos(options: Options, say: Say) -> dict[str, Any]:
     """
     strikes = plan(options.seed, options.minutes * 60, options.faults)
     folder = Path(mkdtemp(prefix="duban-chaos-"))
-    evidence = folder / "evidence"
-    evidence.mkdir()
+    traces = folder / "traces"
+    traces.mkdir()
     try:
         report = await _played(options, strikes, folder, say)
-        verdict = await _judged(evidence, options.without)
+        judgement = await _judged(traces, options.without)
     except BaseException as error:
-        say("chaos", f"the evidence so far is kept in {folder}")
+        say("chaos", f"the traces so far are kept in {folder}")
         if isinstance(error, Exception):
-            raise ChaosFailed(f"{type(error).__name__}: {error}; evidence and logs are in {folder}") from error
+            raise ChaosFailed(f"{type(error).__name__}: {error}; traces and logs are in {folder}") from error
         raise
-    if verdict["violations"]:
-        say("chaos", f"the evidence is kept in {folder}")
-        report["evidence"] = str(folder)
+    if judgement["violations"]:
+        say("chaos", f"the traces are kept in {folder}")
+        report["traces"] = str(folder)
     else:
         shutil.rmtree(folder)
-    return {**report, "verdict": verdict}
+    return {**report, "judgement": judgement}
 
 
 async def _played(options: Options, strikes: Sequence[Strike], folder: Path, say: Say) -> dict[str, Any]:
-    """Everything up to the evidence in the folder."""
-    evidence = folder / "evidence"
+    """Everything up to the traces in the folder."""
+    traces = folder / "traces"
     begun = time.monotonic()
     async with _world(options, folder, say) as (world, watch):
         say(
@@ -125,14 +125,14 @@ async def _played(options: Options, strikes: Sequence[Strike], folder: Path, say
         healed_at = datetime.now(UTC)
         drained_s = await _drained(world, watch, _DRAIN + options.minutes * 60, say)
         run = {"limits": limits(yaml.safe_load(PACK.read_text("utf-8"))), "healed_at": healed_at.isoformat()}
-        (evidence / "run.json").write_bytes(orjson.dumps(run))
+        (traces / "run.json").write_bytes(orjson.dumps(run))
         faults = b"".join(orjson.dumps(each.as_json()) + b"\n" for each in struck)
-        (evidence / "faults.jsonl").write_bytes(faults)
+        (traces / "faults.jsonl").write_bytes(faults)
         say("chaos", "reading ledger, receipts and topics")
         system = world.system
         known = ["--kafka", system.kafka, "--database", whole_database(system), "--identity", world.load.identity]
-        await _checker("collect", str(evidence), *known)
-    shutil.copytree(folder / "stack" / "logs", evidence / "logs")
+        await _checker("collect", str(traces), *known)
+    shutil.copytree(folder / "stack" / "logs", traces / "logs")
     return {
         "seed": options.seed,
         "minutes": options.minutes,
@@ -154,12 +154,12 @@ def whole_database(system: System) -> str:
 @asynccontextmanager
 async def _world(options: Options, folder: Path, say: Say) -> AsyncIterator[tuple[World, Watch]]:
     """The engine behind its proxies, with its receiver and its client; everything ends with it."""
-    evidence, mishaps = folder / "evidence", folder / "mishaps"
+    traces, mishaps = folder / "traces", folder / "mishaps"
     mishaps.mkdir()
     async with AsyncExitStack() as stack:
-        sink, broker, database = Sink(evidence / "posts.jsonl"), Proxy(), Proxy()
-        hook = await sink.start()
-        stack.push_async_callback(sink.stop)
+        receiver, broker, database = ChaosReceiver(traces / "posts.jsonl"), Proxy(), Proxy()
+        hook = await receiver.start()
+        stack.push_async_callback(receiver.stop)
         for proxy in (broker, database):
             await proxy.start()
             stack.push_async_callback(proxy.stop)
@@ -181,14 +181,14 @@ async def _world(options: Options, folder: Path, say: Say) -> AsyncIterator[tupl
                 free=True, reached=reached,
             )
         )  # fmt: skip
-        client = ChaosClient(system.kafka, system.urls["gateway"], evidence / "calls.jsonl")
+        client = ChaosClient(system.kafka, system.urls["gateway"], traces / "calls.jsonl")
         stack.push_async_callback(client.stop)
         load = Load(client, options.seed, options.rate)
         watch = Watch(system.kafka, load.heard)
         for follow in (watch.events(), watch.lags(enough=int(options.rate * 10))):
             task = asyncio.create_task(follow)
             stack.push_async_callback(_ended, task)
-        yield World(system, client, load, sink, broker, database, mishaps, folder / "stack" / "logs"), watch
+        yield World(system, client, load, receiver, broker, database, mishaps, folder / "stack" / "logs"), watch
 
 
 def _variables(mishaps: Path, hook: str) -> dict[str, dict[str, str]]:
@@ -278,7 +278,7 @@ async def _progress(world: World, watch: Watch, seconds: float, say: Say) -> Non
         say(
             f"{time.monotonic() - begun:.0f} of {seconds:.0f} s",
             f"{counts['ok']} ok, {counts['fail']} fail, {counts['unknown']} unknown; {watch.registered} registered, "
-            f"{watch.lapses} lapses, {world.sink.posts} posts, lag {watch.lag}",
+            f"{watch.lapses} lapses, {world.receiver.posts} posts, lag {watch.lag}",
         )
 
 
@@ -320,10 +320,10 @@ async def _left(world: World, watch: Watch) -> str:
     return f"{open_} problems have deadlines" if open_ else ""
 
 
-async def _judged(evidence: Path, without: Sequence[str]) -> dict[str, Any]:
+async def _judged(traces: Path, without: Sequence[str]) -> dict[str, Any]:
     left_out = [word for invariant in without for word in ("--without", invariant)]
-    verdict: dict[str, Any] = json.loads(await _checker("judge", str(evidence), "--json", *left_out))
-    return verdict
+    judgement: dict[str, Any] = json.loads(await _checker("judge", str(traces), "--json", *left_out))
+    return judgement
 
 
 async def _checker(*arguments: str) -> bytes:

@@ -55,7 +55,7 @@ def chaos(
         write_json(outcome)
     else:
         _show(outcome)
-    if outcome["verdict"]["violations"]:
+    if outcome["judgement"]["violations"]:
         raise typer.Exit(ExitCode.FAILURE)
 
 
@@ -64,18 +64,18 @@ def _say(part: str, line: str) -> None:
 
 
 def _show(outcome: dict[str, Any]) -> None:
-    """The verdict for people."""
-    verdict, console = outcome["verdict"], out()
-    for each in verdict["found"][:50]:
+    """The judgement for people."""
+    judgement, console = outcome["judgement"], out()
+    for each in judgement["found"][:50]:
         console.print(escape(f"{each['invariant']:<4} {each['what']}: {each['problem']} {each['detail']}"))
-    for name, seconds in verdict["recovery_s"].items():
+    for name, seconds in judgement["recovery_s"].items():
         console.print(
             f"{name}: p50 {seconds['p50']:.1f}, p95 {seconds['p95']:.1f}, max {seconds['max']:.1f} of {seconds['n']}"
         )
-    late = verdict["lateness_s"]
+    late = judgement["lateness_s"]
     console.print(f"lateness: p50 {late['p50']:.3f} s, p99 {late['p99']:.3f} s, max {late['max']:.3f} s")
-    lapses, bound = verdict["lapses"], verdict["bound_95"]
+    lapses, bound = judgement["lapses"], judgement["bound_95"]
     console.print(
-        f"{sum(verdict['operations'].values())} operations, {len(outcome['struck'])} faults, {lapses} lapses, "
-        f"{verdict['violations']} violations, 95 % bound {'none' if bound is None else f'3/{lapses} = {bound:.1e}'}"
+        f"{sum(judgement['operations'].values())} operations, {len(outcome['struck'])} faults, {lapses} lapses, "
+        f"{judgement['violations']} violations, 95 % bound {'none' if bound is None else f'3/{lapses} = {bound:.1e}'}"
     )

@@ -14,13 +14,13 @@ from typing import Final
 from duban_cli.chaos.faults.fault import ChaosFault
 from duban_cli.chaos.faults.messages import Herd, Poison, Repetition, Replay
 from duban_cli.chaos.faults.processes import ClockOff, CrashPoint, Freeze, Kill, Membership, Misreport, Terminate
-from duban_cli.chaos.faults.receiver import Receiver
+from duban_cli.chaos.faults.receiver import BadReceiver
 from duban_cli.chaos.faults.servers import BrokerRestart, DatabaseStop, Network
 
 FAULTS: Final[dict[str, type[ChaosFault]]] = {
     fault.NAME: fault
     for fault in (
         Kill, Terminate, Freeze, BrokerRestart, DatabaseStop, CrashPoint, Misreport, Network, ClockOff, Poison,
-        Membership, Repetition, Replay, Receiver, Herd,
+        Membership, Repetition, Replay, BadReceiver, Herd,
     )
 }  # fmt: skip

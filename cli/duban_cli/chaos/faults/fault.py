@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 from duban_cli.chaos.client import ChaosClient
 from duban_cli.chaos.load import Load
 from duban_cli.chaos.proxy import Proxy
-from duban_cli.chaos.sink import Sink
+from duban_cli.chaos.receiver import ChaosReceiver
 from duban_cli.system import System
 
 #: The services that are struck.
@@ -25,7 +25,7 @@ class World:
     system: System
     client: ChaosClient
     load: Load
-    sink: Sink
+    receiver: ChaosReceiver
     broker: Proxy
     database: Proxy
     mishaps: Path

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Self
 
 from duban_cli.chaos.faults.fault import ChaosFault, World, short
-from duban_cli.chaos.sink import MODES
+from duban_cli.chaos.receiver import MODES
 
 
 @dataclass(frozen=True, slots=True)
-class Receiver(ChaosFault):
+class BadReceiver(ChaosFault):
     """The receiver hangs, is slow, closes in the middle, or answers 429 or 500."""
 
     NUMBER, NAME, PART = "F13", "receiver", frozenset({"receiver"})
@@ -22,7 +22,7 @@ class Receiver(ChaosFault):
         return cls(short(draw, seconds, 4.0, 15.0), draw.choice(MODES))
 
     async def strike(self, world: World) -> None:
-        world.sink.mode = self.mode
+        world.receiver.mode = self.mode
 
     async def heal(self, world: World) -> None:
-        world.sink.mode = None
+        world.receiver.mode = None

@@ -1,4 +1,4 @@
-"""Evidence as files: rows by problem, in bounded memory however long the files are."""
+"""Traces as files: rows by problem, in bounded memory however long the files are."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Row: TypeAlias = dict[str, Any]
 OF_PROBLEMS: Final = (
     "calls", "receipts", "refusals", "events", "records", "outcomes", "commands", "told", "notices", "letters", "posts",
 )  # fmt: skip
-#: Bytes of evidence that are held in memory at once.
+#: Bytes of traces that are held in memory at once.
 _SHARE: Final = 48 * 1024 * 1024
 
 
-class EvidenceError(Exception):
-    """The evidence cannot be read: which file, which line, why."""
+class TracesError(Exception):
+    """The traces cannot be read: which file, which line, why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Violation:
 
 @dataclass(slots=True)
 class Case:
-    """Everything that the evidence says about one problem, each file in its own order."""
+    """Everything that the traces say about one problem, each file in its own order."""
 
     problem: str
     calls: list[Row] = field(default_factory=list)
@@ -77,27 +77,27 @@ class Case:
         return first
 
 
-class EvidenceFolder:
-    """A folder of evidence."""
+class Traces:
+    """A folder of traces."""
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
-            raise EvidenceError(f"{folder} is no folder")
+            raise TracesError(f"{folder} is no folder")
         self.folder = folder
         self.run = self._run()
         self.files = frozenset(path.stem for path in folder.glob("*.jsonl"))
         if "events" not in self.files:
-            raise EvidenceError(f"{folder} holds no events.jsonl: nothing can be judged without the ledger")
+            raise TracesError(f"{folder} holds no events.jsonl: nothing can be judged without the ledger")
 
     def _run(self) -> Row:
         place = self.folder / "run.json"
         if not place.exists():
-            raise EvidenceError(f"{place} is missing: it says when the evidence was read")
+            raise TracesError(f"{place} is missing: it says when the traces were read")
         try:
             run: Row = orjson.loads(place.read_bytes())
             instant(run["read_at"])
         except (orjson.JSONDecodeError, KeyError, ValueError, TypeError) as error:
-            raise EvidenceError(f"{place}: {error}; it must be an object with read_at, an instant") from None
+            raise TracesError(f"{place}: {error}; it must be an object with read_at, an instant") from None
         return run
 
     def rows(self, name: str) -> Iterator[Row]:
@@ -134,7 +134,7 @@ def _rows(place: Path) -> Iterator[Row]:
             try:
                 yield orjson.loads(line)
             except orjson.JSONDecodeError as error:
-                raise EvidenceError(f"{place}, line {number}: no JSON ({error})") from None
+                raise TracesError(f"{place}, line {number}: no JSON ({error})") from None
 
 
 def _split(place: Path, folder: Path, shares: int) -> None:
@@ -161,5 +161,5 @@ def _cases(places: list[Path]) -> Iterator[Case]:
 def _problem(row: Row, place: Path) -> str:
     problem = row.get("problem")
     if not isinstance(problem, str):
-        raise EvidenceError(f"{place}: a row names no problem: {str(row)[:200]}")
+        raise TracesError(f"{place}: a row names no problem: {str(row)[:200]}")
     return problem

@@ -1,4 +1,4 @@
-"""All invariants over one folder of evidence: the violations, what was looked at, and how sure that makes us."""
+"""All invariants over one folder of traces: the violations, what was looked at, and how sure that makes us."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from duban_checker import conduct, history, rulings, topics
 from duban_checker import lapses as deadlines
-from duban_checker.evidence import Case, EvidenceFolder, Row, Violation
+from duban_checker.traces import Case, Row, Traces, Violation
 
 #: Judges one problem.
 Law: TypeAlias = Callable[[Case, Row], Iterator[Violation]]
@@ -73,7 +73,7 @@ class Judgement:
                 self.violations.append(violation)
 
     def as_json(self) -> Row:
-        """The verdict as plain data."""
+        """The judgement as plain data."""
         return {
             "violations": sum(self.counts.values()),
             "by_invariant": dict(self.counts),
@@ -84,31 +84,31 @@ class Judgement:
         }
 
 
-def judge(evidence: EvidenceFolder, without: Collection[str] = ()) -> Judgement:
-    """The verdict over ``evidence``, but for the invariants ``without``."""
-    verdict = Judgement()
+def judge(traces: Traces, without: Collection[str] = ()) -> Judgement:
+    """The judgement over ``traces``, but for the invariants ``without``."""
+    judgement = Judgement()
     for invariant, needs in NEEDS.items():
-        missing = [name for name in needs if name not in evidence.files]
+        missing = [name for name in needs if name not in traces.files]
         if invariant in without:
-            verdict.left_out[invariant] = "asked to leave out"
+            judgement.left_out[invariant] = "asked to leave out"
         elif missing:
-            verdict.left_out[invariant] = f"there is no {missing[0]}.jsonl"
+            judgement.left_out[invariant] = f"there is no {missing[0]}.jsonl"
         else:
-            verdict.judged.append(invariant)
-    applied = [law for invariant, law in laws().items() if invariant in verdict.judged]
+            judgement.judged.append(invariant)
+    applied = [law for invariant, law in laws().items() if invariant in judgement.judged]
     tally = RunTotals()
-    for case in evidence.cases():
+    for case in traces.cases():
         for law in applied:
-            verdict.add(law(case, evidence.run))
+            judgement.add(law(case, traces.run))
         tally.count(case)
-    if "I13" in verdict.judged:
-        verdict.add(conduct.recovered(evidence))
-    if "I14" in verdict.judged:
-        verdict.add(conduct.leaked(evidence))
-    verdict.figures = tally.figures(verdict.counts)
-    faults = list(evidence.rows("faults"))
-    verdict.figures |= {"faults": len(faults), "recovery_s": conduct.recoveries(faults)}
-    return verdict
+    if "I13" in judgement.judged:
+        judgement.add(conduct.recovered(traces))
+    if "I14" in judgement.judged:
+        judgement.add(conduct.leaked(traces))
+    judgement.figures = tally.figures(judgement.counts)
+    faults = list(traces.rows("faults"))
+    judgement.figures |= {"faults": len(faults), "recovery_s": conduct.recoveries(faults)}
+    return judgement
 
 
 class RunTotals:

@@ -14,7 +14,7 @@ MODES: Final = ("hang", "slow", "close", "429", "500")
 _SLOW: Final = 0.3
 
 
-class Sink:
+class ChaosReceiver:
     """An HTTP server on loopback; ``mode`` is None while it behaves, else one of :data:`MODES`."""
 
     def __init__(self, history: Path) -> None:
