@@ -38,7 +38,7 @@ from duban_local.stack import Stack
 PACK: Final = Path(__file__).with_name("pack.yaml")
 _CALENDAR: Final = ROOT / "deploy/calendars/cn.yaml"
 #: What recovers is waited for so long before the next fault strikes.
-_PATIENCE: Final = 25.0
+_PATIENCE: Final = 60.0
 #: Seconds that draining may take, and as long again as people worked.
 _DRAIN: Final = 240.0
 _QUIET: Final = 2.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json as jsonlib
+import logging
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -38,6 +39,8 @@ def chaos(
     from duban_cli.chaos.run import Options, chaos
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    for client in ("aiokafka", "asyncio"):  # what they complain of is broken on purpose
+        logging.getLogger(client).setLevel(logging.CRITICAL + 1)
     options = Options(minutes, seed, [name.strip() for name in faults.split(",")], rate, tuple(without or ()))
     try:
         if plan_only:

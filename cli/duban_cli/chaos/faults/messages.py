@@ -31,7 +31,7 @@ _READS: Final = {
     "escalation": ("duban-escalation", LedgerEvent.TOPIC),
 }
 #: A replay goes back no further: what it costs is the engine's to do while everything else goes on.
-_MOST_REPLAYED: Final = 4000
+_MOST_REPLAYED: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ async def _last(kafka: str, topic: str, records: int) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Replay(ChaosFault):
-    """A group begins again at the beginning of its topic, or 4,000 records back in each partition."""
+    """A group begins again at the beginning of its topic, or 1,000 records back in each partition."""
 
     NUMBER, NAME, PART, ALONE = "F12", "replay", frozenset({"services"}), True
     service: str = "router"
