@@ -59,10 +59,11 @@ def in_words(judgement: Judgement) -> str:
         f"{each.invariant:<4} {each.what}: {each.problem} {each.detail}".rstrip() for each in judgement.violations[:50]
     ]
     lines += [f"{invariant:<4} not judged: {why}" for invariant, why in judgement.left_out.items()]
-    bound = figures["bound_95"]
+    lapses, bound = figures["lapses"], figures["bound_95"]
     lines.append(
-        f"{sum(figures['operations'].values())} operations, {figures['faults']} faults, {figures['lapses']} lapses, "
-        f"{sum(judgement.counts.values())} violations, 95 % bound {'none' if bound is None else f'{bound:.1e}'}"
+        f"{sum(figures['operations'].values())} operations, {figures['faults']} faults, {lapses} lapses, "
+        f"{sum(judgement.counts.values())} violations, 95 % bound "
+        + ("none" if bound is None else f"3/{lapses} = {bound:.1e}")
     )
     late = figures["lateness_s"]
     lines.append(f"lateness p50 {late['p50']:.3f} s, p99 {late['p99']:.3f} s, max {late['max']:.3f} s")

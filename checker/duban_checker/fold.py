@@ -113,6 +113,18 @@ def folded(bodies: Sequence[Row]) -> Row:
     return state
 
 
+def statuses(bodies: Sequence[Row]) -> list[str | None]:
+    """The status after each of ``bodies``, in order; from an event on that is no legal move it stays."""
+    kind = status = None
+    after = []
+    for body in bodies:
+        change = body["change"]["kind"]
+        kind = kind or _BEGINS.get(change)
+        status = MOVES.get((str(kind), status, change), status)
+        after.append(status)
+    return after
+
+
 def differences(held: Row, right: Row) -> Iterator[tuple[str, object, object]]:
     """Each field in which the stored state differs from what its history leads to: name, as stored, as it must be."""
     for name in right.keys() - {"marks", "climbs"}:

@@ -100,7 +100,7 @@ def judge(traces: Traces, without: Collection[str] = ()) -> Judgement:
     for case in traces.cases():
         for law in applied:
             judgement.add(law(case, traces.run))
-        tally.count(case)
+        tally.count(case, traces.run)
     if "I13" in judgement.judged:
         judgement.add(conduct.recovered(traces))
     if "I14" in judgement.judged:
@@ -119,7 +119,7 @@ class RunTotals:
         self._lateness = array("d")
         self._overtaken = array("d")
 
-    def count(self, case: Case) -> None:
+    def count(self, case: Case, run: Row) -> None:
         """Take one problem in."""
         counts = self._counts
         for call in case.calls:
@@ -130,7 +130,11 @@ class RunTotals:
         counts["told again"] += len(case.told) - len({row["version"] for row in case.told})
         counts["dead letters"] += len(case.letters)
         lapsed = list(deadlines.lapses(case))
-        counts["lapses"] += len({(lapse.of, lapse.level) for lapse in lapsed})
+        fired = {(lapse.of, lapse.level) for lapse in lapsed}
+        counts["lapses"] += len(fired)
+        due = {(deadline.of, deadline.level) for deadline in deadlines.made_due(case, run.get("limits", {}))}
+        counts["due by the pack"] += len(due)
+        counts["due and lapsed"] += len(due & fired)
         self._lateness.extend((lapse.at - lapse.due_at).total_seconds() for lapse in lapsed)
         self._overtaken.extend(late.total_seconds() for late in deadlines.overtaken(case))
         posted, again = topics.repeats(case)
@@ -151,6 +155,11 @@ class RunTotals:
             "dead_letters": counts["dead letters"],
             "lapses": lapsed,
             "lapses_are": "distinct (problem, obligation, part, generation, level) among the escalated events",
+            "due_by_the_pack": {
+                "n": counts["due by the pack"],
+                "lapsed": counts["due and lapsed"],
+                "met_late": counts["due by the pack"] - counts["due and lapsed"],
+            },
             "bound_95": _RULE / lapsed if lapsed and not wrong else None,
             "lateness_s": {
                 "p50": conduct.percentile(late, 50),

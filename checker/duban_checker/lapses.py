@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import orjson
 
+from duban_checker.fold import statuses
 from duban_checker.traces import Case, Row, Violation, instant
 
-#: What a deadline may take to fire once everything is healed.
-GRACE = timedelta(seconds=30)
+#: Seconds that a deadline may take to fire once everything is healed, unless the run says otherwise.
+GRACE_S = 30.0
 
 
 class RunningClock(NamedTuple):
@@ -32,6 +33,15 @@ class LapsedLevel(NamedTuple):
     at: datetime
     version: int
     command: str
+
+
+class PackDeadline(NamedTuple):
+    """A step of a ladder that the pack's limits made due; its obligation ran ``until`` then, None: it runs still."""
+
+    of: RunningClock
+    level: int
+    due_at: datetime
+    until: datetime | None
 
 
 def lapses(case: Case) -> Iterator[LapsedLevel]:
@@ -85,7 +95,6 @@ def early(case: Case, run: Row) -> Iterator[Violation]:
     """I5: no lapse before it is due, by the broker's clock and by the limits of the pack where they are given."""
     appended = case.appended()
     limits = run.get("limits", {})
-    at_version = {event["version"]: instant(body["at"]) for event, body in zip(case.events, case.bodies, strict=True)}
     for lapse in lapses(case):
         where = _words(lapse.of, lapse.level)
         if lapse.at < lapse.due_at:
@@ -93,12 +102,22 @@ def early(case: Case, run: Row) -> Iterator[Violation]:
         row = appended.get(lapse.command)
         if row is not None and moment(row) != lapse.at:
             yield Violation("I5", "a lapse counts at another instant than the broker's", case.problem, where)
-        limit = limits.get(lapse.of.name)
-        since = at_version.get(lapse.of.generation)
-        if limit is not None and since is not None:
-            expected = since + timedelta(seconds=limit["within_s"] + limit["levels_s"][lapse.level - 1])
-            if lapse.due_at != expected:
-                yield Violation("I5", f"it was due at {expected}, not at {lapse.due_at}", case.problem, where)
+        expected = _due_by_pack(case, lapse, limits)
+        if expected is None:
+            yield Violation("I5", "a deadline lapsed that the pack does not know", case.problem, where)
+        elif lapse.due_at != expected:
+            yield Violation("I5", f"it was due at {expected}, not at {lapse.due_at}", case.problem, where)
+
+
+def _due_by_pack(case: Case, lapse: LapsedLevel, limits: Row) -> datetime | None:
+    """When the pack makes a level due, None if never; without limits of its obligation what the ledger says holds."""
+    limit = limits.get(lapse.of.name)
+    if limit is None:
+        return lapse.due_at
+    begun = next((body for body in case.bodies if body["version"] == lapse.of.generation), None)
+    if begun is None or begun["change"]["kind"] not in limit["since"] or lapse.level > len(limit["levels_s"]):
+        return None
+    return instant(begun["at"]) + timedelta(seconds=limit["within_s"] + limit["levels_s"][lapse.level - 1])
 
 
 def after_action(case: Case, run: Row) -> Iterator[Violation]:
@@ -108,6 +127,7 @@ def after_action(case: Case, run: Row) -> Iterator[Violation]:
         by_obligation[lapse.of].append(lapse)
     if not by_obligation:
         return
+    yield from _no_longer_running(case, run.get("limits", {}))
     states = standing(case)
     for event, body in zip(case.events, case.bodies, strict=True):
         version, at = event["version"], instant(body["at"])
@@ -120,33 +140,67 @@ def after_action(case: Case, run: Row) -> Iterator[Violation]:
                     yield Violation("I6", "a deadline lapsed that had been met in time", case.problem, what)
 
 
+def _no_longer_running(case: Case, limits: Row) -> Iterator[Violation]:
+    """The same by the limits of the pack, whatever the engine believed to be due."""
+    due = {(deadline.of, deadline.level) for deadline in made_due(case, limits)}
+    for lapse in lapses(case):
+        known = lapse.of.name in limits and _due_by_pack(case, lapse, limits) is not None
+        if known and (lapse.of, lapse.level) not in due:
+            where = _words(lapse.of, lapse.level)
+            yield Violation(
+                "I6", "a deadline lapsed whose obligation ran no longer when it was due", case.problem, where
+            )
+
+
 def overdue(case: Case, run: Row) -> Iterator[Violation]:
-    """I7: nothing is due and unanswered half a minute later, by the stored state, and by the limits of the pack."""
-    read_at = instant(run["read_at"])
+    """I7: half a minute after everything is healed nothing is due, by the stored state or by the limits of the pack."""
+    read_at, grace = instant(run["read_at"]), timedelta(seconds=run.get("grace_s", GRACE_S))
     for record in case.records:
         for deadline in orjson.loads(record["state"]).get("deadlines", ()):
             due_at = instant(deadline["due_at"])
-            if due_at < read_at - GRACE:
+            if due_at < read_at - grace:
                 what = f"{deadline['obligation']} level {deadline['level']}, due at {due_at}"
                 yield Violation("I7", "a deadline that is due has not lapsed", case.problem, what)
-    yield from _forgotten(case, run)
+    healed_at = instant(run["healed_at"]) if "healed_at" in run else datetime.min.replace(tzinfo=UTC)
+    lapsed = {(lapse.of, lapse.level): lapse.at for lapse in lapses(case)}
+    for deadline in made_due(case, run.get("limits", {})):
+        must_by = max(deadline.due_at, healed_at) + grace
+        at = lapsed.get(deadline[:2])
+        what = f"{_words(*deadline[:2])}, due at {deadline.due_at}"
+        if at is None and must_by < (deadline.until or read_at):
+            yield Violation("I7", "a deadline of the pack has not lapsed", case.problem, what)
+        elif at is not None and at > must_by:
+            yield Violation("I7", f"a deadline lapsed {at - must_by} after it had to", case.problem, what)
 
 
-def _forgotten(case: Case, run: Row) -> Iterator[Violation]:
-    """Levels that the pack's limits make due while the obligation runs, whatever the engine believes to be due."""
-    read_at = instant(run["read_at"])
-    lapsed = {(lapse.of, lapse.level) for lapse in lapses(case)}
-    status = orjson.loads(case.records[0]["state"]).get("status") if case.records else None
-    for name, limit in run.get("limits", {}).items():
-        begun = [body for body in case.bodies if body["change"]["kind"] in limit["since"]]
-        if not begun or status not in limit["running"]:
-            continue
-        of = RunningClock(name, None, begun[-1]["version"])
-        for level, seconds in enumerate(limit["levels_s"], start=1):
-            due_at = instant(begun[-1]["at"]) + timedelta(seconds=limit["within_s"] + seconds)
-            if due_at < read_at - GRACE and (of, level) not in lapsed:
-                what = f"{_words(of, level)}, due at {due_at}"
-                yield Violation("I7", "a deadline of the pack has not lapsed", case.problem, what)
+def made_due(case: Case, limits: Row) -> Iterator[PackDeadline]:
+    """Every level that the pack's limits made due while its obligation ran, whatever the engine believes to be due."""
+    for name, limit in limits.items():
+        known = set()
+        for generation, since, begun_at, until in _periods(case, limit):
+            for level, seconds in enumerate(limit["levels_s"], start=1):
+                due_at = max(begun_at, since + timedelta(seconds=limit["within_s"] + seconds))
+                if (generation, level) not in known and (until is None or due_at <= until):
+                    known.add((generation, level))
+                    yield PackDeadline(RunningClock(name, None, generation), level, due_at, until)
+
+
+def _periods(case: Case, limit: Row) -> Iterator[tuple[int, datetime, datetime, datetime | None]]:
+    """When an obligation ran: the version and instant that set its clock going, from when, and until when."""
+    clock: tuple[int, datetime] | None = None
+    begun_at: datetime | None = None
+    for body, status in zip(case.bodies, statuses(case.bodies), strict=True):
+        at, begins = instant(body["at"]), body["change"]["kind"] in limit["since"]
+        runs = status in limit["running"]
+        if clock is not None and begun_at is not None and (begins or not runs):
+            yield *clock, begun_at, at
+            begun_at = None
+        if begins:
+            clock = body["version"], at
+        if runs and begun_at is None and clock is not None:
+            begun_at = at
+    if clock is not None and begun_at is not None:
+        yield *clock, begun_at, None
 
 
 def overtaken(case: Case) -> Iterator[timedelta]:

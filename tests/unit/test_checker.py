@@ -252,6 +252,27 @@ def _forgotten(case: Case) -> None:
     case.outcomes, case.commands = case.outcomes[:2], case.commands[:2]
 
 
+def _lapsed_too_late(case: Case) -> None:
+    # Half a minute is allowed from when it is due, or from when everything is healed.
+    tell(case, [*LIFE[:2], (34.1, *LIFE[2][1:]), *[(34.2, *life[1:]) for life in LIFE[3:]]])
+    case.commands[1]["at"] = at(34.1)
+    case.posts[1]["issued_at"] = at(34.1)
+
+
+def _never_due(case: Case) -> None:
+    # The pack knows no third level.
+    due = ["acknowledge", None, 2, 3, at(8)]
+    life = [*LIFE[:3], (6.1, "lapse-2", lapse(ACK_2), [RESOLVE]), (8.1, "lapse-3", lapse(due), [RESOLVE])]
+    tell(case, [*life, *[(8.2, *step[1:]) for step in LIFE[3:]]])
+    sent = [("lapse-2", ACK_2, 6.1), ("lapse-3", due, 8.1)]
+    lapsed = [{**case.commands[1], "id": name, "due": of, "at": at(second)} for name, of, second in sent]
+    case.commands[2:] = [*lapsed, *case.commands[2:]]
+    for offset, row in enumerate(case.commands):
+        row["offset"] = offset
+    case.outcomes = [{"command": row["id"], "first_version": n, "refused": None} for n, row in enumerate(case.commands)]
+    case.posts += [{**case.posts[1], "level": level, "issued_at": at(at_)} for level, at_ in ((2, 6.1), (3, 8.1))]
+
+
 def _versions_jump(case: Case) -> None:
     case.outcomes[-1]["first_version"], case.outcomes[-2]["first_version"] = 5, 6
 
@@ -315,9 +336,9 @@ PLANTED: list[tuple[str, Callable[[Case], None]]] = [
     ("I2", _two_receipts), ("I2", _other_body_stands), ("I2", _other_body_accepted),
     ("I3", _nobody_sent_it), ("I3", _refused_by_the_gateway), ("I3", _command_in_no_log),
     ("I4", _lapsed_twice), ("I4", _level_left_out), ("I4", _passed_over),
-    ("I5", _early), ("I5", _other_instant), ("I5", _limit_cut_short),
+    ("I5", _early), ("I5", _other_instant), ("I5", _limit_cut_short), ("I5", _never_due),
     ("I6", _after_a_timely_action),
-    ("I7", _never_fired), ("I7", _forgotten),
+    ("I7", _never_fired), ("I7", _forgotten), ("I7", _lapsed_too_late),
     ("I8", _versions_jump), ("I8", _told_in_disorder), ("I8", _two_partitions),
     ("I9", _illegal), ("I9", _state_is_another), ("I9", _climb_forgotten), ("I9", _no_record),
     ("I10", _rewritten), ("I10", _head_is_another),
@@ -408,6 +429,7 @@ def test_the_figures_say_how_many_lapses_there_were_and_how_sure_that_makes_us(t
     figures = judge(Traces(traces(tmp_path, clean()))).as_json()
     assert figures["operations"] == {"ok": 5, "fail": 0, "unknown": 0}
     assert (figures["lapses"], figures["bound_95"]) == (1, 3.0)
+    assert figures["due_by_the_pack"] == {"n": 2, "lapsed": 1, "met_late": 1}
     assert figures["lateness_s"]["max"] == pytest.approx(0.2)
     assert (figures["notices"], figures["notices_told_again"]) == (1, 0)
 
@@ -423,7 +445,7 @@ def test_what_cannot_be_judged_is_named_not_passed(tmp_path: Path) -> None:
 def test_exit_codes_say_clean_violated_and_unreadable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = traces(tmp_path, clean())
     assert main(["judge", str(folder)]) == 0
-    assert "5 operations, 0 faults, 1 lapses, 0 violations, 95 % bound 3.0e+00" in capsys.readouterr().out
+    assert "5 operations, 0 faults, 1 lapses, 0 violations, 95 % bound 3/1 = 3.0e+00" in capsys.readouterr().out
     (folder / "leaks.jsonl").write_bytes(b'{"where": "duban.reports.v1/0/1"}\n')
     assert main(["judge", str(folder), "--json"]) == 1
     assert orjson.loads(capsys.readouterr().out)["by_invariant"] == {"I14": 1}
