@@ -1,4 +1,4 @@
-"""Three quarters of a minute of chaos: people work, things break, and the checker finds nothing wrong."""
+"""Chaos for half a minute and a little more: people work, things break, and the checker finds nothing wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from duban_cli.chaos.run import Options, chaos
 
 pytestmark = pytest.mark.stack
 #: With this seed all six kinds strike: F1, F3, F4, F5, F10 and F12.
-SEED = 1771
+SEED = 23062
 FAULTS = ("F1", "F3", "F4", "F5", "F10", "F12")
 
 
@@ -18,7 +18,7 @@ FAULTS = ("F1", "F3", "F4", "F5", "F10", "F12")
 async def report() -> dict[str, Any]:
     """What a run found. How fast the engine comes back is left to runs on machines that do nothing else: I13."""
     lines: list[str] = []
-    options = Options(minutes=0.75, seed=SEED, faults=FAULTS, rate=20.0, without=("I13",))
+    options = Options(minutes=0.6, seed=SEED, faults=FAULTS, rate=20.0, without=("I13",))
     return await chaos(options, lambda part, line: lines.append(f"{part}: {line}"))
 
 

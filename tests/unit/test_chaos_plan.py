@@ -7,10 +7,10 @@ from itertools import pairwise
 import pytest
 import yaml
 
+from duban.policy.loader import load_pack
 from duban_cli.chaos.faults import FAULTS
-from duban_cli.chaos.load import limits
 from duban_cli.chaos.plan import LEAST_GAP, UnknownFault, plan
-from duban_cli.chaos.run import PACK
+from duban_cli.chaos.policy import chaos_pack, ladders_end_s, limits
 
 
 def names(seed: int, seconds: float = 600, *faults: str) -> list[str]:
@@ -55,7 +55,15 @@ def test_an_unknown_fault_is_refused_with_those_there_are() -> None:
 def test_the_limits_for_the_checker_are_those_of_the_pack() -> None:
     ladder = {"levels_s": [0.0, 3.0, 6.0, 9.0]}
     running = ["registered", "dispatched", "underway"]
-    assert limits(yaml.safe_load(PACK.read_text())) == {
+    assert limits(chaos_pack(4)) == {
         "acknowledge": {"since": ["dispatched"], "running": ["dispatched"], "within_s": 3.0, **ladder},
         "resolve": {"since": ["registered"], "running": running, "within_s": 6.0, **ladder},
     }
+
+
+@pytest.mark.parametrize("levels", [1, 4, 50])
+def test_the_pack_breaks_no_law_however_many_levels_it_has(levels: int) -> None:
+    pack = load_pack(yaml.safe_dump(chaos_pack(levels)), "chaos")
+    assert len(pack.ladders[0].levels) == levels
+    resolve = limits(chaos_pack(levels))["resolve"]
+    assert ladders_end_s(levels) == pytest.approx(resolve["within_s"] + resolve["levels_s"][-1])

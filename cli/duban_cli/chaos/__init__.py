@@ -2,6 +2,7 @@
 
 client     a client that writes down every call, with its outcome: ok, fail, or unknown
 load       reports at a pace, and what people do about each problem, in time, late or never
+policy     the pack, whose deadlines are seconds
 watch      what the engine does, as its topics tell: for people, and for how fast it recovers
 receiver   the receiver of notices, and how it can misbehave
 proxy      the network between the engine and its servers

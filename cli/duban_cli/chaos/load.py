@@ -11,10 +11,8 @@ from typing import Any, Final
 
 from duban.messages import commands as do
 from duban_cli.chaos.client import JURISDICTION, ChaosClient, Sending
+from duban_cli.chaos.policy import ACKNOWLEDGE_S, RESOLVE_S, UNITS
 
-AREAS: Final = 16
-#: Seconds from registration to the deadlines of the pack, and to the end of its ladders.
-ACKNOWLEDGE_S, RESOLVE_S, LADDERS_END_S = 3.0, 6.0, 15.0
 #: What stands in every contact, and may stand nowhere else.
 IDENTITY: Final = "PLAIN-{seed:08x}"
 #: Shares of the problems: handled in time; around the deadlines; handed back first; when everything has lapsed.
@@ -24,11 +22,14 @@ TWICE, ANOTHER_BODY, HTTP, WITH_CONTACT = 0.1, 0.03, 0.25, 0.2
 
 
 class Load:
-    """Sends ``rate`` reports a second while it runs, and acts on the problems that :meth:`heard` tells it of."""
+    """Sends ``rate`` reports a second while it runs, and acts on the problems that :meth:`heard` tells it of.
 
-    def __init__(self, client: ChaosClient, seed: int, rate: float) -> None:
+    Who acts when everything has lapsed acts ``late_s`` seconds after the problem was given to him.
+    """
+
+    def __init__(self, client: ChaosClient, seed: int, rate: float, late_s: float) -> None:
         self._client = client
-        self._seed, self._rate = seed, rate
+        self._seed, self._rate, self._late_s = seed, rate, late_s
         self._random = random.Random(seed)  # noqa: S311 no secret
         self._tasks: set[asyncio.Task[Any]] = set()
         self._seen: set[str] = set()
@@ -62,7 +63,7 @@ class Load:
         contact = f"{self.identity} {number}" if http and draw.random() < WITH_CONTACT else None
         report = {
             "jurisdiction": JURISDICTION, "channel": "hotline", "category": "river",
-            "area": f"area-{1 + number % AREAS}",
+            "area": f"area-{1 + number % UNITS}",
             "title": f"foul water {number}", "text": "Foul water runs into the river below the bridge, every evening.",
         }  # fmt: skip
         return Sending(str(number), report, "http" if http else "kafka", contact)
@@ -100,7 +101,7 @@ class Load:
             await _until(at, draw.uniform(5.5, 8.0))
             await self._send(problem, do.Dispatch(actor=office, lead_unit=unit))
         elif kind < IN_TIME + RACING + HANDED_BACK + LATE:
-            await _until(at, LADDERS_END_S + draw.uniform(1.0, 4.0))
+            await _until(at, self._late_s + draw.uniform(1.0, 4.0))
             await self._send(problem, do.Complete(actor=lead, outcome="rectified"))
         else:
             return
@@ -122,21 +123,3 @@ async def _until(at: datetime, seconds: float) -> None:
     """Wait until so many seconds after ``at``; not at all when they have passed."""
     left = at + timedelta(seconds=seconds) - datetime.now(UTC)
     await asyncio.sleep(max(0.0, left.total_seconds()))
-
-
-def limits(pack: dict[str, Any]) -> dict[str, Any]:
-    """What the pack allows, for the checker: seconds of each obligation, and of its levels after them."""
-    ladders = {ladder["id"]: ladder["levels"] for ladder in pack["ladders"]}
-    return {
-        obligation["id"]: {
-            "since": obligation["since"],
-            "running": obligation["running"],
-            "within_s": _seconds(obligation["within"]),
-            "levels_s": [_seconds(level.get("after", {})) for level in ladders[obligation["ladder"]]],
-        }
-        for obligation in pack["obligations"]
-    }
-
-
-def _seconds(duration: dict[str, float]) -> float:
-    return timedelta(**duration).total_seconds()

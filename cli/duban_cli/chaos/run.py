@@ -25,8 +25,9 @@ from duban.errors import DubanError
 from duban.io.mishaps import FILE_VARIABLE
 from duban_cli.chaos.client import ChaosClient
 from duban_cli.chaos.faults.fault import SERVICES, ChaosFault, World
-from duban_cli.chaos.load import Load, limits
+from duban_cli.chaos.load import Load
 from duban_cli.chaos.plan import Strike, described, plan
+from duban_cli.chaos.policy import chaos_pack, ladders_end_s, limits
 from duban_cli.chaos.proxy import Proxy
 from duban_cli.chaos.receiver import ChaosReceiver
 from duban_cli.chaos.watch import Recovery, Watch
@@ -35,7 +36,6 @@ from duban_local import ROOT
 from duban_local.children import Say, free_port
 from duban_local.stack import Stack
 
-PACK: Final = Path(__file__).with_name("pack.yaml")
 _CALENDAR: Final = ROOT / "deploy/calendars/cn.yaml"
 #: What recovers is waited for so long before the next fault strikes.
 _PATIENCE: Final = 60.0
@@ -52,12 +52,18 @@ class ChaosFailed(DubanError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is asked for: the length of the load, the seed of plan and load, faults by name, reports a second."""
+    """What is asked for.
+
+    The length of the load, the seed of plan and load, faults by name, reports a second, levels of each ladder; and the
+    seconds after everything is healed in which what is due must have lapsed.
+    """
 
     minutes: float
     seed: int
     faults: Sequence[str]
     rate: float = 40.0
+    levels: int = 4
+    grace_s: float = 30.0
     without: Sequence[str] = ()
 
 
@@ -124,7 +130,11 @@ async def _played(options: Options, strikes: Sequence[Strike], folder: Path, say
         lapses = watch.lapses
         healed_at = datetime.now(UTC)
         drained_s = await _drained(world, watch, _DRAIN + options.minutes * 60, say)
-        run = {"limits": limits(yaml.safe_load(PACK.read_text("utf-8"))), "healed_at": healed_at.isoformat()}
+        run = {
+            "limits": limits(chaos_pack(options.levels)),
+            "healed_at": healed_at.isoformat(),
+            "grace_s": options.grace_s,
+        }
         (traces / "run.json").write_bytes(orjson.dumps(run))
         faults = b"".join(orjson.dumps(each.as_json()) + b"\n" for each in struck)
         (traces / "faults.jsonl").write_bytes(faults)
@@ -137,6 +147,7 @@ async def _played(options: Options, strikes: Sequence[Strike], folder: Path, say
         "seed": options.seed,
         "minutes": options.minutes,
         "rate": options.rate,
+        "levels": options.levels,
         "plan": [strike.as_json() for strike in strikes],
         "struck": [each.as_json() for each in struck],
         "load_s": round(seconds, 1),
@@ -154,8 +165,9 @@ def whole_database(system: System) -> str:
 @asynccontextmanager
 async def _world(options: Options, folder: Path, say: Say) -> AsyncIterator[tuple[World, Watch]]:
     """The engine behind its proxies, with its receiver and its client; everything ends with it."""
-    traces, mishaps = folder / "traces", folder / "mishaps"
+    traces, mishaps, pack = folder / "traces", folder / "mishaps", folder / "pack.yaml"
     mishaps.mkdir()
+    pack.write_text(yaml.safe_dump(chaos_pack(options.levels), sort_keys=False), "utf-8")
     async with AsyncExitStack() as stack:
         receiver, broker, database = ChaosReceiver(traces / "posts.jsonl"), Proxy(), Proxy()
         hook = await receiver.start()
@@ -177,13 +189,13 @@ async def _world(options: Options, folder: Path, say: Say) -> AsyncIterator[tupl
 
         system = await stack.enter_async_context(
             engine(
-                servers, (*SERVICES, "gateway"), "system", _variables(mishaps, hook), [PACK, _CALENDAR], None, say,
+                servers, (*SERVICES, "gateway"), "system", _variables(mishaps, hook), [pack, _CALENDAR], None, say,
                 free=True, reached=reached,
             )
         )  # fmt: skip
         client = ChaosClient(system.kafka, system.urls["gateway"], traces / "calls.jsonl")
         stack.push_async_callback(client.stop)
-        load = Load(client, options.seed, options.rate)
+        load = Load(client, options.seed, options.rate, ladders_end_s(options.levels))
         watch = Watch(system.kafka, load.heard)
         for follow in (watch.events(), watch.lags(enough=int(options.rate * 10))):
             task = asyncio.create_task(follow)

@@ -149,7 +149,7 @@ async def _last(kafka: str, topic: str, records: int) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Replay(ChaosFault):
-    """A group begins again at the beginning of its topic, or 1,000 records back in each partition."""
+    """A group begins again up to 1,000 records back in each partition of its topic."""
 
     NUMBER, NAME, PART, ALONE = "F12", "replay", frozenset({"services"}), True
     service: str = "router"
