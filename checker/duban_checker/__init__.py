@@ -6,7 +6,7 @@ it is given are *traces*: a folder of JSON-lines files, one row a line, each wit
     calls       every call of a client, with its outcome: ok, fail, or unknown after a time-out
     receipts, refusals                  what intake keeps
     events, records, outcomes           the ledger
-    commands, told, notices, letters    the topics; ``told`` are the events on ``duban.problems.v1``
+    commands, told, notices, letters, anchors    the topics; ``told`` are the events on ``duban.problems.v1``
     posts       what the receiver of notices was sent, and what it answered
     faults      what was broken on purpose, and how long it took to recover
     leaks       where a reporter's plain identity was seen while topics were read

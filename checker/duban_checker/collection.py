@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ TABLES: Final = {
 COMMANDS: Final = "duban.commands.v1"
 EVENTS: Final = "duban.problems.v1"
 NOTICES: Final = "duban.notices.v1"
-REPORTS: Final = "duban.reports.v1"
+ANCHORS: Final = "duban.anchors.v1"
 _LETTERS: Final = ".dlq"
 
 
@@ -68,7 +68,7 @@ async def _tables(folder: Path, database: str) -> dict[str, int]:
 
 
 async def _topics(folder: Path, kafka: str, identities: Sequence[bytes]) -> dict[str, int]:
-    counts = dict.fromkeys(("commands", "told", "notices", "letters", "leaks"), 0)
+    counts = dict.fromkeys(("commands", "told", "notices", "letters", "anchors", "leaks"), 0)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka, auto_offset_reset="earliest", enable_auto_commit=False,
         max_partition_fetch_bytes=4 * 1024 * 1024,
@@ -120,6 +120,8 @@ def _rows(record: Any) -> Iterable[tuple[str, Row]]:
         return [("told", {**place, **event(value)})]
     if record.topic == NOTICES and isinstance(value, dict) and "problem_id" in value:
         return [("notices", {**place, "id": headers.get("ce_id", ""), **notice(value)})]
+    if record.topic == ANCHORS and kind == "duban.ledger.anchored" and isinstance(value, dict):
+        return [("anchors", row) for row in anchored(value)]
     return []
 
 
@@ -168,6 +170,13 @@ def notice(value: Row) -> Row:
     """What a notice is about, as the topic and the receiver know it."""
     names = ("recipient", "event", "obligation", "part", "level", "issued_at")
     return {"problem": value["problem_id"], **{name: value.get(name) for name in names}}
+
+
+def anchored(value: Row) -> Iterator[Row]:
+    """The heads that an anchor holds."""
+    for head in value["heads"]:
+        where = f"anchor {value['number']}"
+        yield {"problem": head["record"], "version": head["version"], "hash": head["hash"], "where": where}
 
 
 def _leaks(record: Any, identities: Sequence[bytes]) -> Iterable[tuple[str, Row]]:

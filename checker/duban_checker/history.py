@@ -57,7 +57,7 @@ def legal(case: Case, run: Row) -> Iterator[Violation]:
 
 
 def chained(case: Case, run: Row) -> Iterator[Violation]:
-    """I10: each event carries the hash of the one before it, and its own recomputes; the record holds the last."""
+    """I10: each event carries the hash of the one before it, and its own recomputes; record and anchors hold them."""
     head = _GENESIS
     for event in case.events:
         where = f"version {event['version']}"
@@ -69,3 +69,8 @@ def chained(case: Case, run: Row) -> Iterator[Violation]:
     for record in case.records:
         if case.events and record["head"] != head:
             yield Violation("I10", "the record holds another head than its history", case.problem, record["head"])
+    held = {event["version"]: event["hash"] for event in case.events}
+    for anchor in case.anchors:
+        if held.get(anchor["version"]) != anchor["hash"]:
+            where = f"{anchor['where']}, version {anchor['version']}"
+            yield Violation("I10", "an anchor holds another head than the ledger", case.problem, where)

@@ -18,7 +18,8 @@ Row: TypeAlias = dict[str, Any]
 
 #: The files whose rows are about one problem each.
 OF_PROBLEMS: Final = (
-    "calls", "receipts", "refusals", "events", "records", "outcomes", "commands", "told", "notices", "letters", "posts",
+    "calls", "receipts", "refusals", "events", "records", "outcomes", "commands", "told", "notices", "letters",
+    "anchors", "posts",
 )  # fmt: skip
 #: Bytes of traces that are held in memory at once.
 _SHARE: Final = 48 * 1024 * 1024
@@ -53,6 +54,7 @@ class Case:
     told: list[Row] = field(default_factory=list)
     notices: list[Row] = field(default_factory=list)
     letters: list[Row] = field(default_factory=list)
+    anchors: list[Row] = field(default_factory=list)
     posts: list[Row] = field(default_factory=list)
     _bodies: list[Row] | None = None
 

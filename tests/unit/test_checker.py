@@ -114,6 +114,7 @@ def tell(case: Case, life: list[tuple[float, str, Row, list[list[Any]]]]) -> Non
         case.events.append({"version": version, "body": body, "previous": head, "hash": hash_})
         case.told.append({"version": version, "hash": hash_, "partition": 1, "offset": version, "deadlines": due})
         head = hash_
+    case.anchors = [{"version": 2, "hash": case.events[1]["hash"], "where": "anchor 1"}]
     keep(case, [life[-1][3]] if life[-1][3] else [])
 
 
@@ -311,6 +312,14 @@ def _head_is_another(case: Case) -> None:
     case.records[0]["head"] = "f" * 64
 
 
+def _anchored_otherwise(case: Case) -> None:
+    case.anchors[0]["hash"] = "f" * 64
+
+
+def _anchored_what_is_gone(case: Case) -> None:
+    case.anchors.append({"version": 7, "hash": "f" * 64, "where": "anchor 2"})
+
+
 def _not_on_the_topic(case: Case) -> None:
     case.told.pop()
 
@@ -341,7 +350,8 @@ PLANTED: list[tuple[str, Callable[[Case], None]]] = [
     ("I7", _never_fired), ("I7", _forgotten), ("I7", _lapsed_too_late),
     ("I8", _versions_jump), ("I8", _told_in_disorder), ("I8", _two_partitions),
     ("I9", _illegal), ("I9", _state_is_another), ("I9", _climb_forgotten), ("I9", _no_record),
-    ("I10", _rewritten), ("I10", _head_is_another),
+    ("I10", _rewritten), ("I10", _head_is_another), ("I10", _anchored_otherwise),
+    ("I10", _anchored_what_is_gone),
     ("I11", _not_on_the_topic), ("I11", _told_otherwise), ("I11", _told_what_never_was),
     ("I12", _not_delivered), ("I12", _no_notice),
 ]  # fmt: skip
