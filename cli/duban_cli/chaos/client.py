@@ -102,9 +102,7 @@ class ChaosClient:
     async def raw(self, topic: str, key: bytes | None, value: bytes | None, headers: Any, partition: int) -> str | None:
         """Send any bytes, once; where they lie, None if they were not taken or nobody knows."""
         with suppress(KafkaError, OSError, TimeoutError):
-            producer = await self._connected()
-            sending = await producer.send(topic, value, key, partition, headers=headers)
-            place = await asyncio.wait_for(asyncio.shield(sending), _PATIENCE)
+            place = await self._appended(topic, value, key, partition, headers)
             return f"{topic}/{place.partition}/{place.offset}"
         return None
 
@@ -137,15 +135,22 @@ class ChaosClient:
 
     async def _send(self, record: Record) -> CallOutcome:
         try:
-            producer = await self._connected()
-            sending = await producer.send(record.topic, record.value, record.key, headers=list(record.headers))
-            await asyncio.wait_for(asyncio.shield(sending), _PATIENCE)
+            await self._appended(record.topic, record.value, record.key, None, list(record.headers))
         except MessageSizeTooLargeError:
             return "fail"
         except (KafkaError, OSError, TimeoutError):
             await self._drop()
             return "unknown"
         return "ok"
+
+    async def _appended(
+        self, topic: str, value: bytes | None, key: bytes | None, partition: int | None, headers: Any
+    ) -> Any:
+        """Where a record lies once the broker has it; a producer that another call has given up may wait for ever."""
+        producer = await self._connected()
+        async with asyncio.timeout(_PATIENCE):
+            sending = await producer.send(topic, value, key, partition, headers=headers)
+            return await asyncio.shield(sending)
 
     async def _connected(self) -> AIOKafkaProducer:
         async with self._renewing:
