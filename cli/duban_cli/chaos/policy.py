@@ -10,7 +10,7 @@ import yaml
 
 PACK: Final = Path(__file__).with_name("pack.yaml")
 #: How many units there are, each with an area of its own.
-UNITS: Final = 32
+UNITS: Final = 64
 #: Seconds from registration to the deadlines of the pack, and from one level of a ladder to the next.
 ACKNOWLEDGE_S, RESOLVE_S, STEP_S = 3.0, 6.0, 3.0
 

@@ -27,7 +27,7 @@ from duban_cli.chaos.client import ChaosClient
 from duban_cli.chaos.faults.fault import SERVICES, ChaosFault, World
 from duban_cli.chaos.load import Load
 from duban_cli.chaos.plan import Strike, described, plan
-from duban_cli.chaos.policy import chaos_pack, ladders_end_s, limits
+from duban_cli.chaos.policy import UNITS, chaos_pack, ladders_end_s, limits
 from duban_cli.chaos.proxy import Proxy
 from duban_cli.chaos.receiver import ChaosReceiver
 from duban_cli.chaos.watch import Recovery, Watch
@@ -208,7 +208,10 @@ def _variables(mishaps: Path, hook: str) -> dict[str, dict[str, str]]:
     # Six seconds is the shortest session that a broker allows unless told otherwise.
     short = {"DUBAN_SESSION_TIMEOUT": "6", "DUBAN_PUBLISH_TIMEOUT": "5", "DUBAN_DRAIN_TIMEOUT": "8"}
     variables = {name: {**short, FILE_VARIABLE: str(mishaps / name)} for name in (*SERVICES, "gateway")}
+    for name in ("router", "intake"):
+        variables[name]["DUBAN_ANCHOR_INTERVAL"] = "5"
     variables["escalation"] |= {
+        "DUBAN_WEBHOOK_CONCURRENCY": str(UNITS),
         "DUBAN_WEBHOOK_URL": hook,
         "DUBAN_WEBHOOK_SECRET": f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}",
         "DUBAN_WEBHOOK_ALLOW_PRIVATE": "true",
