@@ -39,6 +39,8 @@ from duban_local.stack import Stack
 _CALENDAR: Final = ROOT / "deploy/calendars/cn.yaml"
 #: What recovers is waited for so long before the next fault strikes.
 _PATIENCE: Final = 60.0
+#: Seconds by which the load may last longer for that; what has not struck by then is left out.
+_OVERTIME: Final = 300.0
 #: Seconds that draining may take, and as long again as people worked.
 _DRAIN: Final = 240.0
 _QUIET: Final = 2.0
@@ -197,10 +199,15 @@ async def _world(options: Options, folder: Path, say: Say) -> AsyncIterator[tupl
         stack.push_async_callback(client.stop)
         load = Load(client, options.seed, options.rate, ladders_end_s(options.levels))
         watch = Watch(system.kafka, load.heard)
-        for follow in (watch.events(), watch.lags(enough=int(options.rate * 10))):
+        for follow in (watch.events(), watch.lags(enough=int(options.rate * _records(options.levels)))):
             task = asyncio.create_task(follow)
             stack.push_async_callback(_ended, task)
         yield World(system, client, load, receiver, broker, database, mishaps, folder / "stack" / "logs"), watch
+
+
+def _records(levels: int) -> int:
+    """About how many records all groups read of one problem; who is behind by those of a second has caught up."""
+    return 18 + 3 * levels
 
 
 def _variables(mishaps: Path, hook: str) -> dict[str, dict[str, str]]:
@@ -238,6 +245,8 @@ async def _broken(options: Options, strikes: Sequence[Strike], world: World, wat
     try:
         for strike in strikes:
             await asyncio.sleep(max(0.0, begun + strike.at_s - time.monotonic()))
+            if time.monotonic() > begun + seconds + _OVERTIME:
+                break
             struck += await _strike(strike, world, watch, say)
         await asyncio.sleep(max(0.0, begun + seconds - time.monotonic()))
         stop.set()
