@@ -132,7 +132,7 @@ class RunTotals:
         lapsed = list(deadlines.lapses(case))
         fired = {(lapse.of, lapse.level) for lapse in lapsed}
         counts["lapses"] += len(fired)
-        due = {(deadline.of, deadline.level) for deadline in deadlines.made_due(case, run.get("limits", {}))}
+        due = {(deadline.of, deadline.level) for deadline in deadlines.made_due(case, run)}
         counts["due by the pack"] += len(due)
         counts["due and lapsed"] += len(due & fired)
         self._lateness.extend((lapse.at - lapse.due_at).total_seconds() for lapse in lapsed)

@@ -127,7 +127,7 @@ def after_action(case: Case, run: Row) -> Iterator[Violation]:
         by_obligation[lapse.of].append(lapse)
     if not by_obligation:
         return
-    yield from _no_longer_running(case, run.get("limits", {}))
+    yield from _no_longer_running(case, run)
     states = standing(case)
     for event, body in zip(case.events, case.bodies, strict=True):
         version, at = event["version"], instant(body["at"])
@@ -140,9 +140,10 @@ def after_action(case: Case, run: Row) -> Iterator[Violation]:
                     yield Violation("I6", "a deadline lapsed that had been met in time", case.problem, what)
 
 
-def _no_longer_running(case: Case, limits: Row) -> Iterator[Violation]:
+def _no_longer_running(case: Case, run: Row) -> Iterator[Violation]:
     """The same by the limits of the pack, whatever the engine believed to be due."""
-    due = {(deadline.of, deadline.level) for deadline in made_due(case, limits)}
+    limits = run.get("limits", {})
+    due = {(deadline.of, deadline.level) for deadline in made_due(case, run)}
     for lapse in lapses(case):
         known = lapse.of.name in limits and _due_by_pack(case, lapse, limits) is not None
         if known and (lapse.of, lapse.level) not in due:
@@ -163,7 +164,7 @@ def overdue(case: Case, run: Row) -> Iterator[Violation]:
                 yield Violation("I7", "a deadline that is due has not lapsed", case.problem, what)
     healed_at = instant(run["healed_at"]) if "healed_at" in run else datetime.min.replace(tzinfo=UTC)
     lapsed = {(lapse.of, lapse.level): lapse.at for lapse in lapses(case)}
-    for deadline in made_due(case, run.get("limits", {})):
+    for deadline in made_due(case, run):
         must_by = max(deadline.due_at, healed_at) + grace
         at = lapsed.get(deadline[:2])
         what = f"{_words(*deadline[:2])}, due at {deadline.due_at}"
@@ -173,14 +174,15 @@ def overdue(case: Case, run: Row) -> Iterator[Violation]:
             yield Violation("I7", f"a deadline lapsed {at - must_by} after it had to", case.problem, what)
 
 
-def made_due(case: Case, limits: Row) -> Iterator[PackDeadline]:
+def made_due(case: Case, run: Row) -> Iterator[PackDeadline]:
     """Every level that the pack's limits made due while its obligation ran, whatever the engine believes to be due."""
-    for name, limit in limits.items():
+    read_at = instant(run["read_at"])
+    for name, limit in run.get("limits", {}).items():
         known = set()
         for generation, since, begun_at, until in _periods(case, limit):
             for level, seconds in enumerate(limit["levels_s"], start=1):
                 due_at = max(begun_at, since + timedelta(seconds=limit["within_s"] + seconds))
-                if (generation, level) not in known and (until is None or due_at <= until):
+                if (generation, level) not in known and due_at <= (until or read_at):
                     known.add((generation, level))
                     yield PackDeadline(RunningClock(name, None, generation), level, due_at, until)
 
