@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import pwd
-import shutil
 import signal
-import stat
-import subprocess
 from pathlib import Path
 from secrets import token_urlsafe
 
 import asyncpg
 
-from duban_local import children
+from duban_local import accounts, children
+from duban_local.accounts import Account
 from duban_local.children import LOOPBACK, Child, Say, StackError, spawn
 
 DEFAULT_PORT = 25432
@@ -56,7 +53,7 @@ class Database:
         self.child: Child | None = None
         self._say = say
         self._bin = _binaries()
-        self._account: pwd.struct_passwd | None = None
+        self._account: Account | None = None
 
     @property
     def url(self) -> str:
@@ -127,11 +124,12 @@ class Database:
         if os.geteuid() != 0:
             self.folder.chmod(0o700)
             return
-        self._account = _account(_ACCOUNT)
+        self._account = accounts.server_account(_ACCOUNT)
         os.chown(self.folder, self._account.pw_uid, self._account.pw_gid)
         self.folder.chmod(0o700)
-        _let_pass(self.folder)
-        _let_read(self._bin.parent)
+        accounts.let_home(self.folder.parent, self._account)
+        accounts.let_pass(self.folder, self._account)
+        accounts.let_read(self._bin.parent, self._account)
 
     async def _initialise(self) -> None:
         collation = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
@@ -173,7 +171,7 @@ async def create_database(url: str, name: str, template: str | None = None) -> N
         await connection.close()
 
 
-def _written(place: Path, secret: str, account: pwd.struct_passwd | None) -> Path:
+def _written(place: Path, secret: str, account: Account | None) -> Path:
     """``secret`` in a file that its owner alone may read: ``account``, or whoever we are."""
     place.unlink(missing_ok=True)
     place.touch(mode=0o600, exist_ok=False)
@@ -190,40 +188,5 @@ def _binaries() -> Path:
     return Path(wheel.submodule_search_locations[0]) / _RELEASE / "bin"
 
 
-def _account(name: str) -> pwd.struct_passwd:
-    """The system account ``name``, made if there is none; needs root."""
-    try:
-        return pwd.getpwnam(name)
-    except KeyError:
-        pass
-    useradd = shutil.which("useradd") or "/usr/sbin/useradd"
-    try:
-        subprocess.run([useradd, "--system", "--no-create-home", name], check=True, capture_output=True)  # noqa: S603
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise StackError(
-            f"PostgreSQL does not run as root, and the account {name!r} cannot be made ({error}): "
-            "run ./duban as an ordinary user, or set DUBAN_DATABASE=postgresql://…"
-        ) from None
-    return pwd.getpwnam(name)
-
-
 def _quoted(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
-
-
-def _let_pass(place: Path) -> None:
-    """Let other accounts walk through to ``place``; they still cannot list what is on the way."""
-    for folder in place.parents:
-        mode = folder.stat().st_mode
-        if not mode & stat.S_IXGRP or not mode & stat.S_IXOTH:  # either may be what is asked of the account
-            folder.chmod(mode | stat.S_IXGRP | stat.S_IXOTH)
-
-
-def _let_read(tree: Path) -> None:
-    """Let other accounts read and run what is in ``tree``, also where it was installed for its owner alone."""
-    _let_pass(tree)
-    for place in (tree, *tree.rglob("*")):
-        mode = place.stat().st_mode
-        readable = mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
-        if mode != readable:
-            place.chmod(readable)
