@@ -6,11 +6,12 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import asyncpg
@@ -22,15 +23,58 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("duban", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("duban")
 
+if TYPE_CHECKING:
+    from duban_local.postgres import Database
+
 _numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Where the broker (``host:port``) and the database (URL of a superuser) of this run are."""
+    """Where the broker (``host:port``) and the database (URL of a superuser) of this run are.
+
+    ``server`` is the embedded database; without it, everybody comes in as the superuser.
+    """
 
     kafka: str
     database: str
+    server: Database | None = None
+
+    def superuser_url(self, database: str) -> str:
+        """The URL of who may do everything in ``database``."""
+        return f"{self.database.rpartition('/')[0]}/{database}"
+
+    def owner_url(self, database: str) -> str:
+        """The URL of the owner of every schema."""
+        return self.server.owner_url(database) if self.server else self.superuser_url(database)
+
+    def url_of(self, name: str, database: str) -> str:
+        """The URL by which the process ``name`` comes into ``database``."""
+        return self.server.url_of(name, database) if self.server else self.superuser_url(database)
+
+    @asynccontextmanager
+    async def created(self, template: str | None = None) -> AsyncIterator[str]:
+        """The name of a database, empty or a copy of ``template``, which is gone afterwards."""
+        name = f"test_{uuid4().hex[:12]}"
+        admin = await asyncpg.connect(self.database)
+        try:
+            if self.server:
+                await self.server.create_database(name, template)
+            else:
+                await admin.execute(f"create database {name} template {template or 'template1'}")
+            yield name
+            await admin.execute(f"drop database {name} with (force)")
+        finally:
+            await admin.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """A database with every schema; the services come in by their roles, and a test plants faults as the superuser."""
+
+    superuser: str
+    owner: str
+    url_of: Callable[[str], str]
 
 
 @pytest.fixture(scope="session")
@@ -44,20 +88,31 @@ def stack() -> Iterator[Stack]:
 
     # Not below pytest's own folder: each session closes that to other users, and the database runs as one.
     with TemporaryDirectory(prefix="duban-tests-") as folder, running_stack(Path(folder)) as found:
-        yield Stack(found.kafka, found.database)
+        yield Stack(found.kafka, found.superuser, found.server)
 
 
 @pytest.fixture
 async def database(stack: Stack) -> AsyncIterator[str]:
-    """The URL of a database of this test's own, empty."""
-    name = f"test_{uuid4().hex[:12]}"
-    admin = await asyncpg.connect(stack.database)
-    try:
-        await admin.execute(f"create database {name}")
-        yield f"{stack.database.rpartition('/')[0]}/{name}"
-        await admin.execute(f"drop database {name} with (force)")
-    finally:
-        await admin.close()
+    """The superuser's URL of a database of this test's own, empty."""
+    async with stack.created() as name:
+        yield stack.superuser_url(name)
+
+
+@pytest.fixture(scope="session")
+async def template(stack: Stack) -> AsyncIterator[str]:
+    """The name of a database with every schema, to be copied."""
+    from duban_cli.schemas import migrate_all
+
+    async with stack.created() as name:
+        await migrate_all(stack.owner_url(name))
+        yield name
+
+
+@pytest.fixture
+async def migrated(stack: Stack, template: str) -> AsyncIterator[Migrated]:
+    """A database of this test's own with every schema."""
+    async with stack.created(template) as name:
+        yield Migrated(stack.superuser_url(name), stack.owner_url(name), lambda who: stack.url_of(who, name))
 
 
 @pytest.fixture

@@ -47,6 +47,11 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     "up": CommandEntry(
         "up:up", "Run the whole engine on this machine until Ctrl-C: broker, database, topics, packs, services."
     ),
+    "migrate": CommandEntry(
+        "migrate:migrate",
+        "Bring the database to what this release needs: migrations, and what each role may do. "
+        "Run it before the services.",
+    ),
     "demo": CommandEntry(
         "demo:demo", "Play cities' stories on the real stack, and check the outcome against what they tell."
     ),

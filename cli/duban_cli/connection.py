@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from duban.io.publisher import Publisher
     from duban.io.settings import Settings
     from duban_console.ledger import LedgerReader
+    from duban_local.stack import Running
 
 #: Where ``duban up`` keeps data and logs, if not in the checkout.
 FOLDER_VARIABLE: Final = "DUBAN_FOLDER"
@@ -44,18 +45,36 @@ def settings() -> Settings:
     return Settings(**_running_here())
 
 
+def owner_of_database() -> str:
+    """The URL of who owns the schemas: in the environment, or of the engine that runs in this checkout.
+
+    Raises:
+        Unavailable: neither is there.
+    """
+    return os.environ.get(DATABASE_VARIABLE) or _stack(_folder()).owner
+
+
 def _running_here() -> dict[str, Any]:
+    folder = _folder()
+    running = _stack(folder)
+    clock = os.environ.get("DUBAN_CLOCK") or note_of(folder).get("clock", "system")
+    return {"kafka": running.kafka, "database": running.database, "clock": clock}
+
+
+def _folder() -> Path:
+    return Path(os.environ.get(FOLDER_VARIABLE) or FOLDER)
+
+
+def _stack(folder: Path) -> Running:
     from duban_local.stack import find_running
 
-    folder = Path(os.environ.get(FOLDER_VARIABLE) or FOLDER)
     running = find_running(folder)
     if running is None:
         raise Unavailable(
             f"no engine runs here: start one with `duban up`, or set {KAFKA_VARIABLE}=host:port and "
             f"{DATABASE_VARIABLE}=postgresql://… to one that runs elsewhere"
         )
-    clock = os.environ.get("DUBAN_CLOCK") or note_of(folder).get("clock", "system")
-    return {"kafka": running.kafka, "database": running.database, "clock": clock}
+    return running
 
 
 @asynccontextmanager

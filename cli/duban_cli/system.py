@@ -29,9 +29,11 @@ from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban_cli.connection import ANCHOR_KEY
 from duban_cli.engine_note import leave_note, remove_note
+from duban_cli.schemas import migrate_all
 from duban_console.packs import publication as packs
 from duban_local import DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT, topics
 from duban_local.children import LOOPBACK, Say, StackError, free_port, until
+from duban_local.roles import READER
 from duban_local.stack import Stack, silent
 from duban_local.supervisor import Service, Supervisor, answers
 
@@ -40,9 +42,10 @@ STORY_BEGINS: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """How a service is run: its module, its health port, and the port on which it serves, if any, with its variable."""
+    """How a service is run: its module, who it is to the database, its health port, and the port on which it serves."""
 
     module: str
+    role: str
     health_port: int
     port: int | None = None
     variable: str | None = None
@@ -50,12 +53,12 @@ class Process:
 
 #: In the order in which they are started, which is against the stream: whoever reads is there before who writes.
 SERVICES: Final[dict[str, Process]] = {
-    "escalation": Process("duban_escalation", 8303),
-    "router": Process("duban_router", 8302),
-    "intake": Process("duban_intake", 8301),
-    "gateway": Process("duban_intake.gateway", 8311, 8310, "DUBAN_GATEWAY_PORT"),
-    "vault": Process("duban_intake.vault", 8331, 8330, "DUBAN_VAULT_PORT"),
-    "api": Process("duban_console.api", 8321, 8320, "DUBAN_API_PORT"),
+    "escalation": Process("duban_escalation", "escalation", 8303),
+    "router": Process("duban_router", "router", 8302),
+    "intake": Process("duban_intake", "intake", 8301),
+    "gateway": Process("duban_intake.gateway", "gateway", 8311, 8310, "DUBAN_GATEWAY_PORT"),
+    "vault": Process("duban_intake.vault", "vault", 8331, 8330, "DUBAN_VAULT_PORT"),
+    "api": Process("duban_console.api", READER, 8321, 8320, "DUBAN_API_PORT"),
 }
 
 
@@ -91,8 +94,13 @@ class System:
 
     @property
     def database(self) -> str:
-        """The URL of the database, ``postgresql://…``."""
-        return self.stack.database
+        """The URL of the database for whoever reads, ``postgresql://…``."""
+        return self.stack.database_of(READER)
+
+    @property
+    def superuser(self) -> str:
+        """The URL of who may do everything in the database, for benchmarks and tests."""
+        return self.stack.superuser
 
     @property
     def folder(self) -> Path:
@@ -191,7 +199,8 @@ async def engine(
     """
     names = _ordered(services)
     async with stack:
-        settings = Settings(kafka=stack.kafka, database=SecretStr(stack.database), clock=clock)
+        settings = Settings(kafka=stack.kafka, database=SecretStr(stack.database_of(READER)), clock=clock)
+        await _migrate(stack, say)
         changes = await topics.apply(stack.kafka, partitions=partitions)
         say("topics", f"{len(changes)} created or altered, the others stand as declared")
         await _publish(settings, deployed_packs() if publish is None else publish, say)
@@ -217,6 +226,15 @@ def _ordered(services: Iterable[str]) -> list[str]:
     return [name for name in SERVICES if name in names]
 
 
+async def _migrate(stack: Stack, say: Say) -> None:
+    migrated = await migrate_all(stack.owner)
+    applied = [f"{schema} {migration}" for schema, done in migrated.items() for migration in done.applied]
+    say("database", f"{', '.join(applied)} applied" if applied else "every migration stands")
+    for schema, done in migrated.items():
+        if done.ungranted:
+            say("database", f"{schema}: every service runs as the owner: {done.ungranted}")
+
+
 async def _publish(settings: Settings, files: Sequence[Path], say: Say) -> None:
     publisher = Publisher(settings, "duban-console")
     await publisher.start()
@@ -236,7 +254,7 @@ def _service(
     overrides = {**env.get("*", {}), **env.get(name, {})}
     variables = {
         KAFKA_VARIABLE: reached(system.kafka),
-        DATABASE_VARIABLE: reached(system.database),
+        DATABASE_VARIABLE: reached(system.stack.database_of(process.role)),
         "DUBAN_CLOCK": system.settings.clock,
         "DUBAN_HEALTH_PORT": str(free_port() if free else process.health_port),
     }

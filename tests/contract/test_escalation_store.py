@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -12,7 +13,6 @@ import pytest
 from pydantic import SecretStr
 
 from duban.clock import DrivenClock
-from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.io.retention import Forgets
 from duban.messages.envelope import derived_id
@@ -25,6 +25,7 @@ from duban_escalation.notices.deliveries import WAITING, MemoryDeliveries, Postg
 from duban_escalation.notices.handler import Deliveries, Line, LineLength, WaitingNotice
 from duban_escalation.settings import EscalationSettings
 from duban_escalation.store import ALONG_THE_INDEX, DUE, NEXT, SCHEMA, SET_RIGHT, PostgresDeadlines
+from tests.conftest import Migrated
 
 pytestmark = pytest.mark.stack
 
@@ -34,11 +35,17 @@ OURS = frozenset({0, 1})
 
 
 @pytest.fixture
-async def pool(database: str) -> AsyncIterator[asyncpg.Pool[asyncpg.Record]]:
-    await migrate(database, SCHEMA, "duban_escalation.migrations")
-    pool = await connect_pool(EscalationSettings(database=SecretStr(database)), SCHEMA)
+async def pool(migrated: Migrated) -> AsyncIterator[asyncpg.Pool[asyncpg.Record]]:
+    pool = await connect_pool(EscalationSettings(database=SecretStr(migrated.url_of("escalation"))), SCHEMA)
     yield pool
     await pool.close()
+
+
+@pytest.fixture
+async def superuser(migrated: Migrated) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    connection = await asyncpg.connect(migrated.superuser)
+    yield connection
+    await connection.close()
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -170,16 +177,31 @@ def taken(version: int, kind: MeasureKind, public: bool = False) -> MeasureTaken
     return MeasureTaken(problem("a"), version, kind, kind.value, "water", 1, "rectify", None, AT, public, *place)
 
 
-async def published(store: Deadlines) -> list[tuple[int, str, str | None, datetime | None]]:
-    if isinstance(store, MemoryDeadlines):
+Published: TypeAlias = "Callable[[], Awaitable[list[tuple[int, str, str | None, datetime | None]]]]"
+
+
+@pytest.fixture
+def published(request: pytest.FixtureRequest, store: Deadlines) -> Published:
+    """What the boards show; in the database nobody is granted that view yet."""
+
+    async def in_memory() -> list[tuple[int, str, str | None, datetime | None]]:
+        assert isinstance(store, MemoryDeadlines)
         held = await store.published_measures()
         return [(one.version, one.kind.value, one.effect.board, ended_at) for one, ended_at in held]
-    assert isinstance(store, PostgresDeadlines)
-    sql = "select version, kind, board, ended_at from escalation.published_measures order by version"
-    return [tuple(row) for row in await store._pool.fetch(sql)]
+
+    async def in_database() -> list[tuple[int, str, str | None, datetime | None]]:
+        sql = "select version, kind, board, ended_at from escalation.published_measures order by version"
+        return [tuple(row) for row in await connection.fetch(sql)]
+
+    if isinstance(store, MemoryDeadlines):
+        return in_memory
+    connection: asyncpg.Connection[asyncpg.Record] = request.getfixturevalue("superuser")
+    return in_database
 
 
-async def test_a_measure_is_recorded_once_and_boards_show_what_stands_on_them(store: Deadlines) -> None:
+async def test_a_measure_is_recorded_once_and_boards_show_what_stands_on_them(
+    store: Deadlines, published: Published
+) -> None:
     acts = [
         taken(3, MeasureKind.REMINDER),
         taken(4, MeasureKind.EXPOSURE),
@@ -188,25 +210,29 @@ async def test_a_measure_is_recorded_once_and_boards_show_what_stands_on_them(st
     ]
     for _ in range(2):
         await store.write(Writing(measures=acts))
-    assert await published(store) == [
+    assert await published() == [
         (4, "exposure", "exposure", None),
         (5, "listed_supervision", "supervision", None),
         (6, "bulletin", None, None),
     ]
 
 
-async def test_listed_supervision_ends_when_its_problem_is_closed_and_only_once(store: Deadlines) -> None:
+async def test_listed_supervision_ends_when_its_problem_is_closed_and_only_once(
+    store: Deadlines, published: Published
+) -> None:
     listed = [taken(version, MeasureKind.LISTED_SUPERVISION) for version in (5, 9)]
     await store.write(Writing(measures=listed, closed=[(problem("a"), 7, AT)]))
-    assert await published(store) == [
+    assert await published() == [
         (5, "listed_supervision", "supervision", AT),
         (9, "listed_supervision", "supervision", None),
     ]
     await store.write(Writing(closed=[(problem("a"), 8, AT + TICK)]))
-    assert (await published(store))[0][3] == AT
+    assert (await published())[0][3] == AT
 
 
-async def test_polls_go_along_the_index_from_where_they_were(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+async def test_polls_go_along_the_index_from_where_they_were(
+    pool: asyncpg.Pool[asyncpg.Record], superuser: asyncpg.Connection[asyncpg.Record]
+) -> None:
     store = PostgresDeadlines(pool)
     await store.write(writing(1, *(deadline(number, AT + number * TICK) for number in range(20_000))))
     position: Position = deadline(9_000, AT + 9_000 * TICK).position
@@ -215,7 +241,7 @@ async def test_polls_go_along_the_index_from_where_they_were(pool: asyncpg.Pool[
         await connection.execute(ALONG_THE_INDEX)
         for analysed in (False, True):
             if analysed:
-                await connection.execute("analyze escalation.deadlines")
+                await superuser.execute("analyze escalation.deadlines")
             for sql, more in ((DUE, (AT + timedelta(days=1), [0], 100)), (NEXT, ([0],))):
                 rows = await connection.fetch(f"explain (costs off) {sql}", *place, *more)
                 plan = "\n".join(row[0] for row in rows)
@@ -224,13 +250,14 @@ async def test_polls_go_along_the_index_from_where_they_were(pool: asyncpg.Pool[
                 assert "Sort" not in plan, plan
 
 
-async def test_what_was_rearmed_is_found_along_an_index_of_its_own(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+async def test_what_was_rearmed_is_found_along_an_index_of_its_own(
+    pool: asyncpg.Pool[asyncpg.Record], superuser: asyncpg.Connection[asyncpg.Record]
+) -> None:
     await PostgresDeadlines(pool).write(writing(1, *(deadline(number) for number in range(20_000))))
-    async with pool.acquire() as connection:
-        await connection.execute("analyze escalation.deadlines")
-        rows = await connection.fetch(f"explain (costs off) {SET_RIGHT}", AT, [0])
-        plan = "\n".join(row[0] for row in rows)
-        assert "deadlines_rearmed" in plan, plan
+    await superuser.execute("analyze escalation.deadlines")
+    rows = await pool.fetch(f"explain (costs off) {SET_RIGHT}", AT, [0])
+    plan = "\n".join(row[0] for row in rows)
+    assert "deadlines_rearmed" in plan, plan
 
 
 async def walk(table: Forgets, age: timedelta) -> int:

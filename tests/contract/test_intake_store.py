@@ -13,7 +13,6 @@ import pytest
 from pydantic import SecretStr
 
 from duban.errors import Unavailable
-from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.io.retention import Forgets
 from duban.io.settings import Settings
@@ -26,15 +25,15 @@ from duban_intake.nearness import Place
 from duban_intake.retention import old_rows
 from duban_intake.settings import IntakeSettings
 from duban_intake.store import SCHEMA, PostgresStore
+from tests.conftest import Migrated
 from tests.given import report
 
 AT = datetime(2022, 4, 6, 2, 0, 0, 123456, tzinfo=UTC)
 
 
 @pytest.fixture
-async def postgres_store(database: str) -> AsyncIterator[PostgresStore]:
-    await migrate(database, SCHEMA, "duban_intake.migrations")
-    pool = await connect_pool(Settings(database=SecretStr(database)), SCHEMA)
+async def postgres_store(migrated: Migrated) -> AsyncIterator[PostgresStore]:
+    pool = await connect_pool(Settings(database=SecretStr(migrated.url_of("intake"))), SCHEMA)
     yield PostgresStore(pool)
     await pool.close()
 

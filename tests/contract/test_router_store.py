@@ -13,7 +13,6 @@ import pytest
 from pydantic import SecretStr
 
 from duban.clock import SystemClock
-from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
 from duban.messages import commands as do
@@ -24,6 +23,7 @@ from duban.messages.report import Filed
 from duban_router.handlers import CommandHandler, Conflict, Ledger, Writing
 from duban_router.memory import MemoryLedger
 from duban_router.store import SCHEMA, PostgresLedger
+from tests.conftest import Migrated
 from tests.given import report, small_library
 
 AT = datetime(2022, 4, 6, 2, 0, 0, 123456, tzinfo=UTC)
@@ -32,9 +32,8 @@ CAUSE = do.Cause(problem_id=derived_id("cause"), number="SV-2022-0001", version=
 
 
 @pytest.fixture
-async def postgres_ledger(database: str) -> AsyncIterator[Ledger]:
-    await migrate(database, SCHEMA, "duban_router.migrations")
-    pool = await connect_pool(Settings(database=SecretStr(database)), SCHEMA)
+async def postgres_ledger(migrated: Migrated) -> AsyncIterator[Ledger]:
+    pool = await connect_pool(Settings(database=SecretStr(migrated.url_of("router"))), SCHEMA)
     yield PostgresLedger(pool)
     await pool.close()
 
@@ -119,10 +118,10 @@ async def test_no_two_members_award_more_than_a_budget_together(ledger: Ledger) 
 
 
 @pytest.mark.stack
-async def test_an_entry_on_a_list_is_found_by_its_subject(postgres_ledger: Ledger, database: str) -> None:
+async def test_an_entry_on_a_list_is_found_by_its_subject(postgres_ledger: Ledger, migrated: Migrated) -> None:
     puts = do.PutOnList(actor=ENGINE, list="blacklist", of="绵阳示例电镀有限公司", ground="repeated", cause=CAUSE)
     await Member(postgres_ledger)(("put", "entry", puts), registers("one"))
-    connection = await asyncpg.connect(database)
+    connection = await asyncpg.connect(migrated.url_of("reader"))
     try:
         rows = await connection.fetch("select number, subject from router.published_records order by number")
     finally:
@@ -145,11 +144,11 @@ async def test_an_entry_on_a_list_is_found_by_its_subject(postgres_ledger: Ledge
         "truncate router.outcomes",
     ],
 )
-async def test_the_database_refuses_to_change_what_has_happened(
-    postgres_ledger: Ledger, database: str, sql: str
+async def test_the_database_refuses_whoever_changes_what_has_happened(
+    postgres_ledger: Ledger, migrated: Migrated, sql: str
 ) -> None:
     await Member(postgres_ledger)(registers("one"))
-    connection = await asyncpg.connect(database)
+    connection = await asyncpg.connect(migrated.superuser)
     try:
         with pytest.raises(
             asyncpg.RaiseError, match=r"of (events|outcomes) is refused: what stands there stands for ever"

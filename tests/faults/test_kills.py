@@ -78,7 +78,7 @@ async def _all_lapsed(system: System) -> None:
 
 
 async def _rows(system: System, query: str) -> list[Any]:
-    ledger = await asyncpg.connect(system.database)
+    ledger = await asyncpg.connect(system.superuser)
     try:
         return list(await ledger.fetch(query))
     finally:

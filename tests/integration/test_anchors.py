@@ -107,7 +107,7 @@ async def anchors(system: System, chain: Anchored = Anchored.LEDGER) -> list[Anc
 @asynccontextmanager
 async def as_superuser(system: System) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """A connection with every right, for which no trigger holds."""
-    connection = await asyncpg.connect(system.database)
+    connection = await asyncpg.connect(system.superuser)
     try:
         await connection.execute("set session_replication_role = replica")
         yield connection

@@ -16,7 +16,6 @@ from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from duban.clock import SystemClock
-from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
 from duban.messages import commands as do
@@ -27,7 +26,7 @@ from duban_cli import app
 from duban_console.assessment_input import from_ledger
 from duban_router.handlers import CommandHandler
 from duban_router.store import SCHEMA, PostgresLedger
-from tests.conftest import Stack
+from tests.conftest import Migrated, Stack
 from tests.given import ROOT, SMALL, report, small_library
 
 pytestmark = pytest.mark.stack
@@ -58,10 +57,10 @@ class City:
 
 
 @pytest.fixture
-async def city(database: str, stack: Stack) -> AsyncIterator[City]:
-    await migrate(database, SCHEMA, "duban_router.migrations")
-    settings = Settings(kafka=stack.kafka, database=SecretStr(database))
-    pool: asyncpg.Pool[asyncpg.Record] = await connect_pool(settings, SCHEMA)
+async def city(migrated: Migrated, stack: Stack) -> AsyncIterator[City]:
+    settings = Settings(kafka=stack.kafka, database=SecretStr(migrated.url_of("reader")))
+    router = Settings(database=SecretStr(migrated.url_of("router")))
+    pool: asyncpg.Pool[asyncpg.Record] = await connect_pool(router, SCHEMA)
     try:
         city = City(CommandHandler(PostgresLedger(pool), small_library(), SystemClock()), settings)
         water = do.Actor(unit="water", person="Li")

@@ -37,7 +37,7 @@ class Given:
 
     @property
     def database(self) -> str:
-        return self.system.database
+        return self.system.superuser
 
     async def registered(self, title: str = "Black water", category: str = "river", **said: Any) -> UUID:
         """A problem in the ledger, dispatched to its unit."""
@@ -280,6 +280,18 @@ class TestProblems:
         assert (broken["verified"], broken["first_broken_version"]) == (False, 2)
         shown = await duban("problem", "show", problem_id, "--json", code=1)
         assert json.loads(shown.stdout)["first_broken_version"] == 2
+
+
+async def test_each_service_comes_into_the_database_by_its_own_role_and_none_as_superuser(given: Given) -> None:
+    if given.system.stack.server is None:
+        pytest.skip("the database runs elsewhere: its roles are not ours")
+    connection = await asyncpg.connect(given.database)
+    rows = await connection.fetch(
+        "select distinct application_name, usename from pg_stat_activity"
+        " where backend_type = 'client backend' and pid <> pg_backend_pid() order by 1"
+    )
+    await connection.close()
+    assert [tuple(row) for row in rows] == [("duban-api", "duban_reader"), ("duban-router", "duban_router")]
 
 
 class TestAudit:

@@ -37,7 +37,7 @@ from duban_local import topics
 from duban_local.kafka import Broker
 from duban_local.stack import silent
 from duban_router.domain.decision import Decided
-from tests.conftest import eventually
+from tests.conftest import Migrated, eventually
 from tests.given import ROOT, SMALL, Case, report
 
 pytestmark = pytest.mark.stack
@@ -184,7 +184,7 @@ def soonest(case: Case) -> Deadline:
 
 
 async def test_a_story_on_the_driven_clock_fires_each_level_once_at_its_instant_even_across_a_kill(
-    world: World, database: str, tmp_path: Path
+    world: World, migrated: Migrated, tmp_path: Path
 ) -> None:
     case, file = case_of("driven"), tmp_path / "notices.jsonl"
     driven = {"DUBAN_CLOCK": "driven", "DUBAN_NOTICES_FILE": str(file)}
@@ -206,14 +206,14 @@ async def test_a_story_on_the_driven_clock_fires_each_level_once_at_its_instant_
 
     await world.publish(Tick(at=AT), AT)
     await world.tell(case)
-    async with escalation(world, database, "-driven", **driven) as service:
+    async with escalation(world, migrated.url_of("escalation"), "-driven", **driven) as service:
         for _ in range(3):
             await climb()
         await world.quiet("-driven", Tick.TOPIC)
-        await delivered(database)
+        await delivered(migrated.superuser)
         service.send_signal(signal.SIGKILL)
         await service.wait()
-    async with escalation(world, database, "-driven", **driven):
+    async with escalation(world, migrated.url_of("escalation"), "-driven", **driven):
         # Nothing ticks after the restart: the clock shows what it showed, so what is armed late fires at that instant.
         late = case_of("armed late")
         await world.tell(late)
@@ -222,7 +222,7 @@ async def test_a_story_on_the_driven_clock_fires_each_level_once_at_its_instant_
         while case.problem.deadlines:
             await climb()
         await world.quiet("-driven", Tick.TOPIC)
-        await delivered(database)
+        await delivered(migrated.superuser)
 
     fired = await world.escalates(case)
     assert [(one.data.obligation, one.data.level, one.time) for one in fired] == expected
@@ -253,7 +253,7 @@ class Receiver:
 
 
 async def test_what_is_overdue_at_the_start_is_fired_and_its_notices_reach_a_receiver_that_failed_at_first(
-    world: World, database: str
+    world: World, migrated: Migrated
 ) -> None:
     case = case_of("webhook")
     receiver = Receiver([500, 500])
@@ -273,14 +273,14 @@ async def test_what_is_overdue_at_the_start_is_fired_and_its_notices_reach_a_rec
         await eventually(holds)
         return list({one.id: one for one in await world.escalates(case)}.values())
 
-    async with server, escalation(world, database, "-webhook", **webhook) as service:
+    async with server, escalation(world, migrated.url_of("escalation"), "-webhook", **webhook) as service:
         first = await fired(len(case.problem.deadlines))
         assert {one.data.obligation for one in first} == {one.obligation for one in case.problem.deadlines}
         case.now = datetime.now(UTC)
         climbed(case, first[0].data)
         await world.tell(case)
         await world.quiet("-webhook")
-        await delivered(database)
+        await delivered(migrated.superuser)
         service.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(service.wait(), 30) == 0
 

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -30,7 +30,6 @@ from pydantic import SecretStr
 from duban.clock import SystemClock
 from duban.io.consumer import Handler, Runner, Source
 from duban.io.http import Http
-from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
@@ -51,13 +50,14 @@ from duban_intake.vault.store import PostgresVault
 from duban_local import topics
 from duban_local.kafka import Broker
 from duban_local.stack import silent
-from tests.conftest import Stack, eventually
+from tests.conftest import Migrated, Stack, eventually
 from tests.given import ROOT, SMALL, report, small_library
 
 pytestmark = pytest.mark.stack
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
 HERE = {"latitude": 30.25, "longitude": 120.17}
+Pools: TypeAlias = "tuple[asyncpg.Pool[asyncpg.Record], asyncpg.Pool[asyncpg.Record]]"
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,15 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
 
 
 @pytest.fixture
-async def pool(database: str) -> AsyncIterator[asyncpg.Pool[asyncpg.Record]]:
-    await migrate(database, SCHEMA, "duban_intake.migrations")
-    pool = await connect_pool(Settings(database=SecretStr(database)), SCHEMA)
-    yield pool
-    await pool.close()
+async def pools(migrated: Migrated) -> AsyncIterator[Pools]:
+    """The connections of intake and of its gateway, each by its own role."""
+    intake, gateway = [
+        await connect_pool(Settings(database=SecretStr(migrated.url_of(name))), SCHEMA)
+        for name in ("intake", "gateway")
+    ]
+    yield intake, gateway
+    await intake.close()
+    await gateway.close()
 
 
 @pytest.fixture
@@ -119,6 +123,7 @@ class Lane:
 
     world: World
     pool: asyncpg.Pool[asyncpg.Record]
+    gateway_pool: asyncpg.Pool[asyncpg.Record]
     name: str
 
     @property
@@ -182,8 +187,8 @@ class Lane:
 
 
 @pytest.fixture
-async def lane(world: World, pool: asyncpg.Pool[asyncpg.Record]) -> Lane:
-    lane = Lane(world, pool, f"test.{uuid4().hex[:8]}")
+async def lane(world: World, pools: Pools) -> Lane:
+    lane = Lane(world, *pools, f"test.{uuid4().hex[:8]}")
     admin = AIOKafkaAdminClient(bootstrap_servers=world.kafka)
     await admin.start()
     stamped = {"message.timestamp.type": "LogAppendTime"}
@@ -321,7 +326,7 @@ def body(source: str, id_: str = "1", **changed: Any) -> dict[str, Any]:
 
 
 async def test_a_report_is_accepted_once_the_broker_has_it_and_its_receipt_follows(lane: Lane, source: str) -> None:
-    async with gateway(lane.world.publisher, lane.pool, lane.reports) as client:
+    async with gateway(lane.world.publisher, lane.gateway_pool, lane.reports) as client:
         answer = await client.post("/v1/reports", json=body(source, "a/1", location=HERE))
         assert answer.status_code == 202
         assert answer.json()["problem_id"] == str(own_problem(source, "a/1"))
@@ -340,7 +345,7 @@ async def test_a_report_is_accepted_once_the_broker_has_it_and_its_receipt_follo
 
 
 async def test_a_refused_report_is_answered_with_the_reason(lane: Lane, source: str) -> None:
-    async with gateway(lane.world.publisher, lane.pool, lane.reports) as client:
+    async with gateway(lane.world.publisher, lane.gateway_pool, lane.reports) as client:
         answer = await client.post("/v1/reports", json=body(source, area="moon"))
         await lane.work(1, 1)
         became = (await client.get(answer.json()["status_url"])).json()
@@ -352,7 +357,7 @@ async def test_cloudevents_are_taken_over_http(lane: Lane, source: str) -> None:
     data = report().model_dump(mode="json", exclude_defaults=True)
     event = {"specversion": "1.0", "id": "2", "source": source, "type": Report.TYPE, "data": data}
     binary = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": quote(source), "ce-type": Report.TYPE}
-    async with gateway(lane.world.publisher, lane.pool, lane.reports) as client:
+    async with gateway(lane.world.publisher, lane.gateway_pool, lane.reports) as client:
         answers = [
             await client.post("/v1/reports", json=data, headers=binary),
             await client.post(
@@ -366,7 +371,7 @@ async def test_cloudevents_are_taken_over_http(lane: Lane, source: str) -> None:
 
 async def test_requests_that_arrive_together_reach_the_broker_together(lane: Lane, source: str) -> None:
     batches: list[int] = []
-    async with gateway(lane.world.publisher, lane.pool, lane.reports, batches) as client:
+    async with gateway(lane.world.publisher, lane.gateway_pool, lane.reports, batches) as client:
         answers = await asyncio.gather(*(client.post("/v1/reports", json=body(source, str(n))) for n in range(60)))
         assert {one.status_code for one in answers} == {202}
         assert sum(batches) == 60
@@ -381,7 +386,7 @@ async def test_what_the_gateway_cannot_take_is_refused_with_the_field_and_never_
         for _ in range(100):
             yield b" " * 1024
 
-    async with gateway(lane.world.publisher, lane.pool, lane.reports, max_body=10_000) as client:
+    async with gateway(lane.world.publisher, lane.gateway_pool, lane.reports, max_body=10_000) as client:
         kind = {"content-type": "application/json"}
 
         async def fault(content: Any, headers: dict[str, str] = kind) -> tuple[int, str, str | None]:
@@ -407,7 +412,7 @@ async def test_without_a_broker_the_answer_is_503_in_bounded_time_and_says_when_
     lane: Lane, source: str
 ) -> None:
     nowhere = Publisher(Settings(kafka=f"127.0.0.1:{free_port()}"), "tests")
-    async with gateway(nowhere, lane.pool, lane.reports, gateway_patience=0.5) as client:
+    async with gateway(nowhere, lane.gateway_pool, lane.reports, gateway_patience=0.5) as client:
         answer = await client.post("/v1/reports", json=body(source))
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
         assert int(answer.headers["retry-after"]) > 0
@@ -433,10 +438,10 @@ async def away(stack: Stack, database: str) -> AsyncIterator[None]:
 
 
 async def test_without_a_database_the_receipts_are_503_and_reports_are_still_taken(
-    lane: Lane, source: str, stack: Stack, database: str
+    lane: Lane, source: str, stack: Stack, migrated: Migrated
 ) -> None:
-    async with gateway(lane.world.publisher, lane.pool, lane.reports) as client:
-        async with away(stack, database):
+    async with gateway(lane.world.publisher, lane.gateway_pool, lane.reports) as client:
+        async with away(stack, migrated.superuser):
             accepted = await client.post("/v1/reports", json=body(source))
             assert accepted.status_code == 202
             asked = await client.get(accepted.json()["status_url"])
@@ -451,7 +456,7 @@ CONTACT = {"phone": "13800138000"}
 async def test_without_a_vault_key_a_contact_is_refused_with_what_to_set_and_reports_go_on(
     lane: Lane, source: str
 ) -> None:
-    async with gateway(lane.world.publisher, lane.pool, lane.reports) as client:
+    async with gateway(lane.world.publisher, lane.gateway_pool, lane.reports) as client:
         refused = await client.post("/v1/reports", json=body(source, "1", contact=CONTACT, secret="correct horse"))
         assert (refused.status_code, refused.json()["error"]["code"]) == (501, "no_vault_key")
         assert "DUBAN_VAULT_KEY" in refused.text
@@ -463,11 +468,11 @@ async def test_without_a_vault_key_a_contact_is_refused_with_what_to_set_and_rep
 
 
 async def test_a_contact_that_cannot_be_sealed_keeps_its_report_back_and_one_without_goes_on(
-    lane: Lane, source: str, stack: Stack, database: str
+    lane: Lane, source: str, stack: Stack, migrated: Migrated
 ) -> None:
     key = SecretStr(b64encode(b"k" * 32).decode())
-    async with gateway(lane.world.publisher, lane.pool, lane.reports, vault_key=key) as client:
-        async with away(stack, database):
+    async with gateway(lane.world.publisher, lane.gateway_pool, lane.reports, vault_key=key) as client:
+        async with away(stack, migrated.superuser):
             refused = await client.post("/v1/reports", json=body(source, "1", contact=CONTACT, secret="correct horse"))
             accepted = await client.post("/v1/reports", json=body(source, "2", secret="correct horse"))
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
@@ -479,23 +484,23 @@ async def test_a_contact_is_sealed_before_its_report_is_published(lane: Lane, so
     nowhere = Publisher(Settings(kafka=f"127.0.0.1:{free_port()}"), "tests")
     key = SecretStr(b64encode(b"k" * 32).decode())
     given = body(source, "1", contact=CONTACT, secret="correct horse")
-    async with gateway(nowhere, lane.pool, lane.reports, vault_key=key, gateway_patience=0.5) as client:
+    async with gateway(nowhere, lane.gateway_pool, lane.reports, vault_key=key, gateway_patience=0.5) as client:
         assert (await client.post("/v1/reports", json=given)).status_code == 503
-    assert await lane.pool.fetchval("select count(*) from intake.vault_contacts where source = $1", source) == 1
-    async with gateway(lane.world.publisher, lane.pool, lane.reports, vault_key=key) as client:
+    assert await lane.gateway_pool.fetchval("select count(*) from intake.vault_contacts where source = $1", source) == 1
+    async with gateway(lane.world.publisher, lane.gateway_pool, lane.reports, vault_key=key) as client:
         assert (await client.post("/v1/reports", json=given)).status_code == 202
-    assert await lane.pool.fetchval("select count(*) from intake.vault_contacts where source = $1", source) == 1
+    assert await lane.gateway_pool.fetchval("select count(*) from intake.vault_contacts where source = $1", source) == 1
 
 
 async def test_a_record_larger_than_any_topic_takes_is_413(lane: Lane, source: str) -> None:
     small = Publisher(Settings(kafka=lane.world.kafka, max_record_bytes=1_000), "tests")
-    async with gateway(small, lane.pool, lane.reports) as client:
+    async with gateway(small, lane.gateway_pool, lane.reports) as client:
         answer = await client.post("/v1/reports", json=body(source, text="x" * 2_000))
         assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
 
 
 async def test_the_documentation_shows_a_report_that_is_taken(lane: Lane) -> None:
-    async with gateway(lane.world.publisher, lane.pool, lane.reports) as client:
+    async with gateway(lane.world.publisher, lane.gateway_pool, lane.reports) as client:
         paths = (await client.get("/openapi.json")).json()["paths"]
         shown = paths["/v1/reports"]["post"]["requestBody"]["content"]["application/json"]["example"]
         assert shown == EXAMPLE
@@ -531,12 +536,12 @@ async def process(module: str, world: World, database: str, **settings: object) 
 
 
 async def test_the_two_processes_take_a_report_from_http_to_its_command(
-    world: World, database: str, source: str
+    world: World, migrated: Migrated, source: str
 ) -> None:
     port = free_port()
     async with (
-        process("duban_intake", world, database),
-        process("duban_intake.gateway", world, database, DUBAN_GATEWAY_PORT=port),
+        process("duban_intake", world, migrated.url_of("intake")),
+        process("duban_intake.gateway", world, migrated.url_of("gateway"), DUBAN_GATEWAY_PORT=port),
         httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
     ):
         accepted = (await client.post("/v1/reports", json=body(source))).json()

@@ -15,13 +15,13 @@ from pydantic import SecretStr
 from duban.errors import SettingsError, Unavailable
 from duban.io.anchor_key import AnchorKey, is_signed_with
 from duban.io.anchors import AnchorLoop, Growth
-from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.io.publisher import Publishable, Publisher
 from duban.io.settings import AnchorSettings
 from duban.messages.anchors import VAULT_LOG, Anchor, Anchored, Head
 from duban.messages.events import GENESIS
 from duban_console.evidence import anchors_on_topic
+from tests.conftest import Migrated
 
 pytestmark = pytest.mark.stack
 Make = Callable[..., Awaitable[str]]
@@ -50,12 +50,14 @@ class Away(Publisher):
 
 
 @pytest.fixture
-async def settings(stack: Any, database: str, topic: Make, tmp_path: Path) -> AnchorSettings:
+async def settings(stack: Any, migrated: Migrated, topic: Make, tmp_path: Path) -> AnchorSettings:
     await topic(Anchor.TOPIC, exact=True, **{"cleanup.policy": "compact"})
-    await migrate(database, "router", "duban_router.migrations")
     AnchorKey.made(tmp_path / "anchors.pem")
     return AnchorSettings(
-        kafka=stack.kafka, database=SecretStr(database), anchor_interval=0.05, anchor_key=tmp_path / "anchors.pem"
+        kafka=stack.kafka,
+        database=SecretStr(migrated.url_of("router")),
+        anchor_interval=0.05,
+        anchor_key=tmp_path / "anchors.pem",
     )
 
 

@@ -15,9 +15,10 @@ import pytest
 
 from duban.errors import MigrationError, SettingsError
 from duban.io.availability import dependency
-from duban.io.migrations import migrate
+from duban.io.migrations import migrate, require
 from duban.io.postgres import answers, connect_pool
 from duban.io.settings import Settings
+from tests.conftest import Migrated
 
 pytestmark = pytest.mark.stack
 Package = Callable[..., str]
@@ -52,8 +53,8 @@ async def column(database: str, sql: str) -> list[object]:
 
 async def test_each_file_is_applied_once_and_in_order(database: str, package: Package) -> None:
     first = package(tables="create table t (n int)", rows="insert into t values (1); insert into t values (2)")
-    assert [migration.name for migration in await migrate(database, "router", first)] == ["tables", "rows"]
-    assert await migrate(database, "router", first) == []
+    assert [str(one) for one in (await migrate(database, "router", first)).applied] == ["0001_tables", "0002_rows"]
+    assert (await migrate(database, "router", first)).applied == []
     assert await column(database, "select n from router.t order by n") == [1, 2]
     assert await column(database, "select number from router.migrations order by 1") == [1, 2]
 
@@ -67,7 +68,38 @@ async def test_an_applied_file_that_changed_is_refused_and_nothing_is_applied(da
 
 async def test_a_database_ahead_is_left_alone(database: str, package: Package) -> None:
     await migrate(database, "router", package(tables="create table t (n int)", more="create table u ()"))
-    assert await migrate(database, "router", package(tables="create table t (n int)")) == []
+    older = package(tables="create table t (n int)")
+    assert (await migrate(database, "router", older)).applied == []
+    await require(database, "router", older)
+
+
+async def test_who_needs_a_migration_that_is_missing_is_told_its_name_and_changes_nothing(
+    database: str, package: Package
+) -> None:
+    tables, more = "create table t (n int)", "create table u ()"
+    whole = package(tables=tables, more=more)
+    with pytest.raises(MigrationError, match="router: the database lacks 0001_tables, 0002_more: run `duban migrate`"):
+        await require(database, "router", whole)
+    assert await column(database, "select 1 from pg_namespace where nspname = 'router'") == []
+    await migrate(database, "router", package(tables=tables))
+    with pytest.raises(MigrationError, match="router: the database lacks 0002_more: run"):
+        await require(database, "router", whole)
+    await migrate(database, "router", whole)
+    await require(database, "router", whole)
+    with pytest.raises(MigrationError, match=r"0001_tables\.sql has changed"):
+        await require(database, "router", package(tables="create table t (n bigint)"))
+
+
+async def test_where_a_role_is_not_there_nothing_is_granted_and_that_is_told(
+    database: str, package: Package, tmp_path: Path
+) -> None:
+    name = package(tables="create table t (n int)")
+    (tmp_path / name / "grants.sql").write_text("grant select on t to public; grant select on t to nobody_here")
+    assert (await migrate(database, "router", name)).ungranted == 'role "nobody_here" does not exist'
+    assert await column(database, "select 1 from pg_class where relname = 't' and relacl is not null") == []
+    (tmp_path / name / "grants.sql").write_text("grant select on t to public")
+    assert (await migrate(database, "router", name)).ungranted is None
+    assert await column(database, "select 1 from pg_class where relname = 't' and relacl is not null") == [1]
 
 
 async def test_a_file_that_fails_leaves_nothing_behind(database: str, package: Package) -> None:
@@ -81,7 +113,7 @@ async def test_a_file_that_fails_leaves_nothing_behind(database: str, package: P
 async def test_members_that_start_together_apply_once(database: str, package: Package) -> None:
     name = package(tables="create table t (n int)", rows="insert into t values (1)")
     done = await asyncio.gather(*(migrate(database, "router", name) for _ in range(5)))
-    assert sorted(len(applied) for applied in done) == [0, 0, 0, 0, 2]
+    assert sorted(len(migrated.applied) for migrated in done) == [0, 0, 0, 0, 2]
     assert await column(database, "select n from router.t") == [1]
 
 
@@ -109,12 +141,12 @@ async def test_a_schema_that_would_have_to_be_quoted_is_refused() -> None:
 
 @pytest.mark.parametrize("gap", [0.0, 0.01, 0.1, 0.3])
 async def test_a_connection_that_the_server_ends_before_its_socket_closes_is_a_dependency_that_is_away(
-    database: str, gap: float
+    migrated: Migrated, gap: float
 ) -> None:
     """A restart or a failover, seen through a proxy that passes the end on half a second late."""
-    async with _late_proxy(database) as through:
+    async with _late_proxy(migrated.url_of("router")) as through:
         pool = await asyncpg.create_pool(through, min_size=1, max_size=1)
-        admin = await asyncpg.connect(database)
+        admin = await asyncpg.connect(migrated.superuser)
         try:
             backend = await pool.fetchval("select pg_backend_pid()")
             await admin.execute("select pg_terminate_backend($1)", backend)

@@ -317,7 +317,7 @@ class TestLists:
         assert "Shown Ltd" in (await duban("listing", "ls", "--all")).stdout
 
     async def test_names_are_looked_up_along_the_index_of_subjects(self, town: Town) -> None:
-        connection = await asyncpg.connect(town.system.database)
+        connection = await asyncpg.connect(town.system.superuser)
         try:
             await connection.execute("set enable_seqscan = off")
             for question, said in ((LISTINGS, ("Acme", None, None)), (REWARDS, ("Acme",))):

@@ -14,7 +14,6 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import psutil  # type: ignore[import-untyped]
@@ -109,10 +108,11 @@ async def test_both_listen_on_loopback_only(stack: Stack) -> None:
 async def test_a_second_stack_in_the_folder_is_told_of_the_first(stack: Stack) -> None:
     told = find_running(stack.folder)
     assert told is not None
-    assert (told.pid, told.kafka, told.database) == (os.getpid(), stack.kafka, stack.database)
-    with pytest.raises(StackError, match=rf"already \(process {os.getpid()}\).*DUBAN_KAFKA={stack.kafka}"):
+    assert (told.pid, told.kafka) == (os.getpid(), stack.kafka)
+    assert (told.database, told.owner) == (stack.database_of("reader"), stack.owner)
+    with pytest.raises(StackError, match=rf"already \(process {os.getpid()}\).*{stack.kafka}"):
         await Stack(stack.folder, kafka_port=0, database_port=0).start()
-    assert await _fetchval(stack.database, "SELECT 1") == 1, "the first goes on"
+    assert await _fetchval(stack.superuser, "SELECT 1") == 1, "the first goes on"
 
 
 async def test_data_survive_a_restart_and_fresh_wipes_them(tmp_path: Path) -> None:
@@ -120,17 +120,17 @@ async def test_data_survive_a_restart_and_fresh_wipes_them(tmp_path: Path) -> No
         await topics.apply(stack.kafka)
         async with AIOKafkaProducer(bootstrap_servers=stack.kafka) as producer:
             await producer.send_and_wait(REPORTS, b"kept", partition=0)
-        await _execute(stack.database, "CREATE TABLE kept AS SELECT 7 AS n")
+        await _execute(stack.superuser, "CREATE TABLE kept AS SELECT 7 AS n")
     assert find_running(tmp_path) is None
 
     async with Stack(tmp_path, kafka_port=0, database_port=0) as stack:
         async with AIOKafkaConsumer(REPORTS, bootstrap_servers=stack.kafka, auto_offset_reset="earliest") as consumer:
             assert (await asyncio.wait_for(consumer.getone(), 10)).value == b"kept"
-        assert await _fetchval(stack.database, "SELECT n FROM kept") == 7
+        assert await _fetchval(stack.superuser, "SELECT n FROM kept") == 7
 
     async with Stack(tmp_path, kafka_port=0, database_port=0, fresh=True) as stack:
         assert REPORTS not in await _topic_names(stack)
-        assert await _fetchval(stack.database, "SELECT to_regclass('kept')") is None
+        assert await _fetchval(stack.superuser, "SELECT to_regclass('kept')") is None
 
 
 async def test_a_broker_that_was_killed_comes_back_at_its_port_with_what_it_held(stack: Stack) -> None:
@@ -172,7 +172,7 @@ async def test_a_broker_and_a_database_that_end_by_themselves_are_started_again_
         lines.append((part, line))
 
     async with Stack(tmp_path, kafka_port=0, database_port=0, keeps=True, say=say) as stack:
-        connection = await asyncpg.connect(stack.database)
+        connection = await asyncpg.connect(stack.superuser)
         await connection.execute("create table kept as select 7 as n")
         await connection.close()
         before = stack.pids
@@ -184,29 +184,21 @@ async def test_a_broker_and_a_database_that_end_by_themselves_are_started_again_
 
         await until(again, "broker and database were not started again", 60)
         assert not set(stack.pids.values()) & set(before.values())
-        assert await _fetchval(stack.database, "select n from kept") == 7
+        assert await _fetchval(stack.superuser, "select n from kept") == 7
         assert any("ended with -9" in line for part, line in lines if part == "kafka")
     assert not _left_in(tmp_path), "what was started again is stopped, too"
-
-
-async def test_the_database_takes_no_stranger_and_its_password_is_its_owners_alone(stack: Stack) -> None:
-    url = urlsplit(stack.database)
-    for userinfo in ("postgres", "postgres:guessed"):
-        with pytest.raises(asyncpg.InvalidPasswordError):
-            await asyncpg.connect(urlunsplit(url._replace(netloc=f"{userinfo}@{url.hostname}:{url.port}")))
-    for name in ("postgres.password", "stack.json"):
-        assert (stack.folder / name).stat().st_mode & 0o077 == 0, name
 
 
 async def test_servers_named_in_the_environment_are_used_and_none_started(
     stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DUBAN_KAFKA", stack.kafka)
-    monkeypatch.setenv("DUBAN_DATABASE", stack.database)
+    monkeypatch.setenv("DUBAN_DATABASE", stack.superuser)
     async with Stack(tmp_path) as borrowed:
-        assert (borrowed.kafka, borrowed.database) == (stack.kafka, stack.database)
+        assert borrowed.kafka == stack.kafka
+        assert {borrowed.database_of("router"), borrowed.owner, borrowed.superuser} == {stack.superuser}
         assert borrowed.pids == {}
-    assert await _fetchval(stack.database, "SELECT 1") == 1, "not ours to stop"
+    assert await _fetchval(stack.superuser, "SELECT 1") == 1, "not ours to stop"
 
 
 _RUNS_A_STACK = """
@@ -238,7 +230,7 @@ async def test_no_server_outlives_a_parent_that_was_killed_and_the_folder_is_usa
 
     await until(gone, "the servers did not end", within=20)
     async with Stack(tmp_path, kafka_port=0, database_port=0) as stack:
-        assert await _fetchval(stack.database, "SELECT 1") == 1
+        assert await _fetchval(stack.superuser, "SELECT 1") == 1
 
 
 async def test_a_jar_that_is_not_what_the_lock_names_is_fetched_again(

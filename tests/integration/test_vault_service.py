@@ -114,7 +114,7 @@ class Traces:
 
 
 async def traces(system: System) -> Traces:
-    database = await asyncpg.connect(system.database)
+    database = await asyncpg.connect(system.superuser)
     await database.execute("checkpoint")
     await database.close()
     files = {str(file): file.read_bytes() for file in system.folder.rglob("*") if file.is_file()}
@@ -255,7 +255,7 @@ async def test_the_check_of_the_log_finds_a_line_that_was_changed_behind_its_bac
     head = one(await duban("verify", "--json"))["head"]
     assert (await duban("verify", "--head", head)).stdout.strip() == head
     assert "noted earlier" in (await duban("verify", "--head", "f" * 64, code=1)).stderr
-    database = await asyncpg.connect(system.database)
+    database = await asyncpg.connect(system.superuser)
     try:
         [line] = await database.fetch("select number, body from intake.vault_log order by number desc limit 1")
         for text in (line["body"].replace("the first ground", "another ground"), line["body"]):
@@ -315,7 +315,7 @@ async def test_the_problem_of_a_named_report_stands_in_the_ledger_under_the_hand
 ) -> None:
     given = body("ledger-1", contact=CONTACT, reporter={"identity": "insider"})
     code = (await client.post("/v1/reports", json=given)).json()["code"]
-    database = await asyncpg.connect(system.database)
+    database = await asyncpg.connect(system.superuser)
     try:
 
         async def state() -> str | None:
@@ -355,7 +355,7 @@ async def test_intake_forgets_by_itself_what_it_refused_long_ago_and_not_what_st
         return await outcomes() == [None, "accepted"]
 
     await eventually(decided)
-    database = await asyncpg.connect(system.database)
+    database = await asyncpg.connect(system.superuser)
     await database.execute("update intake.receipts set received_at = received_at - interval '366 days'")
     await database.close()
     await system.restart("intake")

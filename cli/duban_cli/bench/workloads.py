@@ -97,7 +97,7 @@ async def lifecycles(problems: int, say: Say) -> Figures:
             grown = folder_bytes(system.folder) - before
         limits = {
             "kafka_hop": await kafka_hop(system.settings, 50_000, 1500),
-            "postgres": await batched_insert(system.database, 50_000, 1500),
+            "postgres": await batched_insert(system.superuser, 50_000, 1500),
         }
         return {**asdict(figure), "problems": problems, "bytes_per_problem": round(grown / problems), "limits": limits}
 
@@ -135,7 +135,7 @@ async def intake(reports: int, say: Say) -> Figures:
     async with _system(("intake",), say) as system:
         records = [load.submission(n) for n in chain(range(reports), range(0, reports, 10))]
         figure = await _drained(system, "duban-intake", records, len(records))
-        limit = await batched_insert(system.database, 50_000, 100)
+        limit = await batched_insert(system.superuser, 50_000, 100)
         return {**asdict(figure), "reports": len(records), "limits": {"postgres": limit}}
 
 
@@ -148,7 +148,7 @@ async def router(problems: int, say: Say) -> Figures:
         ledger = await read_ledger(system.database)
         if ledger.struck_off != problems:
             raise Void(f"the router struck off {ledger.struck_off} of {problems}")
-        limit = await batched_insert(system.database, 50_000, 1500)
+        limit = await batched_insert(system.superuser, 50_000, 1500)
         return {**asdict(figure), "commands": len(records), "limits": {"postgres": limit}}
 
 
@@ -168,9 +168,9 @@ async def _drained(system: System, group: str, records: list[Record], count: int
 async def deadlines(armed: int, say: Say) -> Figures:
     """W4: arm, meet 90 %, let the rest lapse; then a herd in one second."""
     async with running(services=(), say=say) as system:
-        session = await asyncpg.connect(system.database)
+        session = await asyncpg.connect(system.superuser)
         await session.execute("create database bench_deadlines")
         await session.close()
-        figures = await measure(f"{system.database.rpartition('/')[0]}/bench_deadlines", armed)
-        limit = await batched_insert(system.database, 50_000, 100)
+        figures = await measure(f"{system.superuser.rpartition('/')[0]}/bench_deadlines", armed)
+        limit = await batched_insert(system.superuser, 50_000, 100)
         return {**figures, "armed": armed, "limits": {"postgres": limit}}

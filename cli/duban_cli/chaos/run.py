@@ -161,7 +161,7 @@ async def _played(options: Options, strikes: Sequence[Strike], folder: Path, say
 
 def whole_database(system: System) -> str:
     """The URL of somebody who may read every schema, for the checker."""
-    return system.database
+    return system.superuser
 
 
 @asynccontextmanager
@@ -334,7 +334,7 @@ async def _left(world: World, watch: Watch) -> str:
     if world.load.at_work:
         return f"{world.load.at_work} people at work"
     try:
-        connection = await asyncpg.connect(world.system.database, timeout=5.0)
+        connection = await asyncpg.connect(world.system.superuser, timeout=5.0)
         try:
             open_ = await connection.fetchval("select count(*) from router.published_records where due_at is not null")
         finally:

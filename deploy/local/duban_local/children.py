@@ -216,6 +216,13 @@ def last_line(log: Path, within: int = 8192) -> str:
     return next((line.strip() for line in reversed(written) if line.strip()), "")
 
 
+def closed(folder: Path) -> Path:
+    """``folder``, made if it is not there, open to its owner alone."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    return folder
+
+
 def wipe(folder: Path) -> None:
     """Remove ``folder`` and all in it; harmless when it is not there."""
     if folder.exists():

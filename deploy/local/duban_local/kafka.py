@@ -95,7 +95,7 @@ class Broker:
         Raises:
             StackError: when the port is taken, the jars cannot be had, or the broker ends by itself.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        children.closed(self.folder)
         self.port = children.claim_port(self.port, "Kafka", PORT_VARIABLE)
         java = await self._java()
         settings = self._configure()

@@ -1,7 +1,8 @@
 """Broker and database together in one folder, for development, the demo and the tests.
 
     async with Stack(folder) as stack:      # or: with running_stack(folder) as stack
-        stack.kafka, stack.database         # "127.0.0.1:29092", "postgresql://…"
+        stack.kafka                         # "127.0.0.1:29092"
+        stack.database_of("router")         # "postgresql://…", by the role of the router
 
 ``DUBAN_KAFKA`` and ``DUBAN_DATABASE`` in the environment name servers that run elsewhere; then the one so named is used
 and none is started in its place.
@@ -20,10 +21,11 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Self
 
-from duban_local import DATABASE_VARIABLE, FOLDER, KAFKA_VARIABLE, kafka, postgres
-from duban_local.children import Say, StackError
+from duban_local import DATABASE_VARIABLE, FOLDER, KAFKA_VARIABLE, children, kafka, postgres
+from duban_local.children import LOOPBACK, Say, StackError
 from duban_local.kafka import Broker
 from duban_local.postgres import Database
+from duban_local.roles import READER
 
 #: Where the stack lives unless told otherwise: beside the code, out of version control.
 
@@ -76,10 +78,19 @@ class Stack:
         """Bootstrap servers, ``host:port``."""
         return self.broker.address if self.broker else os.environ[KAFKA_VARIABLE]
 
+    def database_of(self, name: str) -> str:
+        """The URL by which the process ``name`` comes into the database; the one in the environment is everybody's."""
+        return self.server.url_of(name) if self.server else os.environ[DATABASE_VARIABLE]
+
     @property
-    def database(self) -> str:
-        """The URL of the database to begin with, ``postgresql://…``."""
-        return self.server.url if self.server else os.environ[DATABASE_VARIABLE]
+    def owner(self) -> str:
+        """The URL of the owner of every schema, who migrates."""
+        return self.server.owner_url() if self.server else os.environ[DATABASE_VARIABLE]
+
+    @property
+    def superuser(self) -> str:
+        """The URL of who may do everything, for benchmarks and tests; nothing of the engine uses it."""
+        return self.server.superuser_url() if self.server else os.environ[DATABASE_VARIABLE]
 
     @property
     def pids(self) -> dict[str, int]:
@@ -94,6 +105,7 @@ class Stack:
             StackError: when a stack runs in the folder already, a port is taken, or a part cannot start.
         """
         self._lock = _claim(self.folder)
+        children.closed(self.folder / "logs")
         try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._start_broker())
@@ -104,7 +116,8 @@ class Stack:
         except BaseException:
             await self.stop()
             raise
-        _write(self._lock, {"pid": os.getpid(), "kafka": self.kafka, "database": self.database})
+        databases = {"database": self.database_of(READER), "owner": self.owner}
+        _write(self._lock, {"pid": os.getpid(), "kafka": self.kafka, **databases})
         if self._keeps:
             parts = [part for part in (self.broker, self.server) if part is not None]
             self._watches = [asyncio.create_task(self._keep(part)) for part in parts]
@@ -161,7 +174,7 @@ class Stack:
             return
         self.server.clear(fresh=self._fresh)
         await self.server.start()
-        self._say("postgres", f"serves at {self.database}")
+        self._say("postgres", f"serves at {LOOPBACK}:{self.server.port}")
 
 
 @contextmanager
@@ -180,11 +193,12 @@ def running_stack(
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A stack that another process runs."""
+    """A stack that another process runs: ``database`` is for whoever reads, ``owner`` for who migrates."""
 
     pid: int
     kafka: str
     database: str
+    owner: str
 
 
 def find_running(folder: Path = FOLDER) -> Running | None:
@@ -197,15 +211,16 @@ def find_running(folder: Path = FOLDER) -> Running | None:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             note = json.loads(lock.read() or "{}")
-            return Running(**note) if "kafka" in note else None
+            # A release whose database had one user for all names no owner: that user is it.
+            return Running(**{"owner": note["database"], **note}) if "kafka" in note else None
     return None
 
 
 def _claim(folder: Path) -> TextIOWrapper:
     """The folder's lock, which the kernel drops when we die, whatever we die of."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = (folder / "stack.json").open("a+")
-    os.fchmod(lock.fileno(), 0o600)  # the database's password stands in it
+    os.fchmod(lock.fileno(), 0o600)  # the reader's password stands in it
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -213,9 +228,8 @@ def _claim(folder: Path) -> TextIOWrapper:
         note = json.loads(lock.read() or "{}")
         lock.close()
         raise StackError(
-            f"a stack runs in {folder} already (process {note.get('pid', 'unknown, starting')}). "
-            f"Use it by setting {KAFKA_VARIABLE}={note.get('kafka', 'host:port')} and "
-            f"{DATABASE_VARIABLE}={note.get('database', 'postgresql://…')}, stop it, or use another folder."
+            f"a stack runs in {folder} already (process {note.get('pid', 'unknown, starting')}), "
+            f"with its broker at {note.get('kafka', 'host:port')}: stop it, or use another folder"
         ) from None
     _write(lock, {"pid": os.getpid()})
     return lock

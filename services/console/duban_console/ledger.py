@@ -220,12 +220,12 @@ async def asking() -> AsyncIterator[None]:
     """Turn what asyncpg raises while the ledger is away into :class:`Unavailable`."""
     import asyncpg
 
-    # A ledger that no router of today has migrated yet: not there, but coming.
+    # A ledger that nobody has migrated to today's release yet: not there, but coming.
     not_yet = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidSchemaNameError)
     try:
         yield
     except not_yet as error:
-        raise Unavailable("the ledger is not there yet: start the router once, it lays out its tables") from error
+        raise Unavailable("the ledger is not there yet: run `duban migrate`, which lays it out") from error
     except Exception as error:
         if is_unavailable(error):
             raise Unavailable(f"the database cannot be asked: {type(error).__name__}: {error}") from error

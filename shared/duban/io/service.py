@@ -30,7 +30,7 @@ from duban.io.availability import is_unavailable
 from duban.io.backoff import cancelled, until_available
 from duban.io.consumer import OnPartitions, Runner, Source
 from duban.io.health import Health
-from duban.io.migrations import migrate
+from duban.io.migrations import require
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 
@@ -182,7 +182,7 @@ async def _begin(
     if schema is not None:
         if migrations is not None:
             url = settings.database.get_secret_value()
-            await until_available("database", partial(migrate, url, schema, migrations))
+            await until_available("database", partial(require, url, schema, migrations))
         pool = await until_available("database", partial(postgres.connect_pool, settings, schema))
         stack.push_async_callback(_closed, pool)
         health.check("database", partial(postgres.answers, pool))
@@ -215,8 +215,8 @@ def run_service(
 ) -> NoReturn:
     """Run ``service`` as this process, and end the process: 0 after an orderly stop, 1 after a failure that it logs.
 
-    ``compose`` wires handlers to the shell it is given. ``schema`` and ``migrations`` (a package of SQL files) bring a
-    database, ``topics`` are those whose durability ``/readyz`` states.
+    ``compose`` wires handlers to the shell it is given. ``schema`` brings a database, which must hold ``migrations`` (a
+    package of SQL files) if they are named; ``topics`` are those whose durability ``/readyz`` states.
     """
     # States and rows live long and hold no cycles: the default thresholds made the router 25 % slower for nothing.
     gc.set_threshold(100_000, 20, 100)

@@ -34,8 +34,8 @@ class Settings(BaseSettings):
         None, description="PEM file of the authority that signs the brokers; empty: the system's"
     )
     database: SecretStr = Field(
-        SecretStr("postgresql://postgres@127.0.0.1:25432/postgres"),
-        description="PostgreSQL of this service, as a URL",
+        SecretStr("postgresql://127.0.0.1:25432/postgres"),
+        description="PostgreSQL of this service, as a URL with the service's own role",
     )
     pool_size: int = Field(4, ge=1, le=100, description="Database connections that one process may hold")
     clock: Literal["system", "driven"] = Field(

@@ -30,8 +30,8 @@ async def _watched(system: System, until: float) -> list[float]:
     highest = []
     while time.monotonic() < until:
         await asyncio.sleep(30)
-        late = [row["late"] for row in await rows(system.database, _LATE)]
-        dead = ", ".join(f"{row[0]} {row[1]} dead" for row in await rows(system.database, _DEAD))
+        late = [row["late"] for row in await rows(system.superuser, _LATE)]
+        dead = ", ".join(f"{row[0]} {row[1]} dead" for row in await rows(system.superuser, _DEAD))
         if late:
             highest.append(late[len(late) * 99 // 100])
             say(f"{len(late)} lapses in 30 s, p50 {late[len(late) // 2]:.3f} s, p99 {highest[-1]:.3f} s; {dead}")
@@ -41,7 +41,7 @@ async def _watched(system: System, until: float) -> list[float]:
 async def main(minutes: float, a_second: float) -> int:
     reports = int(minutes * 60 * a_second)
     async with engine() as system:
-        connection = await asyncpg.connect(system.database)
+        connection = await asyncpg.connect(system.superuser)
         transaction = connection.transaction(isolation="repeatable_read")
         await transaction.start()
         await connection.fetchval("select count(*) from router.published_events")

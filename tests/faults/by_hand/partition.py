@@ -91,10 +91,10 @@ async def _members(system: System, folder: Path) -> AsyncIterator[None]:
     here = await relayed([f"{address}:{port}=127.0.0.1:{port}" for address, port in ports.items()])
     ways = [f"127.0.0.1:{port}={address}:{port}" for address, port in ports.items()]
     processes = [_inside(sys.executable, "-m", "tests.faults.by_hand.relay", *ways, log=folder / "relay.log")]
-    settings = {"DUBAN_KAFKA": system.kafka, "DUBAN_DATABASE": system.database, "DUBAN_HEALTH_PORT": "0"}
     for name in SERVICES:
-        log = folder / f"{name}.log"
-        processes.append(_inside(sys.executable, "-m", PROCESSES[name].module, log=log, **settings))
+        log, module, database = folder / f"{name}.log", PROCESSES[name].module, system.stack.database_of(name)
+        settings = {"DUBAN_KAFKA": system.kafka, "DUBAN_DATABASE": database, "DUBAN_HEALTH_PORT": "0"}
+        processes.append(_inside(sys.executable, "-m", module, log=log, **settings))
     try:
         yield
         ended = [name for name, process in zip(SERVICES, processes[1:], strict=True) if process.poll() is not None]
@@ -114,7 +114,7 @@ async def _cut(system: System, name: str, seconds: float) -> None:
     say(f"cut: {name}")
     longest, until = 0.0, time.monotonic() + seconds
     while time.monotonic() < until:
-        longest = max(longest, (await rows(system.database, _LATEST))[0][0])
+        longest = max(longest, (await rows(system.superuser, _LATEST))[0][0])
         await asyncio.sleep(0.5)
     for address in CUTS[name]:
         _send(address, nowhere=False)

@@ -68,7 +68,7 @@ class Receiver:
 async def _watched(system: System, receiver: Receiver) -> None:
     while True:
         rss = psutil.Process(system.pids["escalation"]).memory_info().rss / 1e6
-        waiting = (await rows(system.database, "select count(*) from escalation.deliveries where outcome is null"))[0][
+        waiting = (await rows(system.superuser, "select count(*) from escalation.deliveries where outcome is null"))[0][
             0
         ]
         say(
@@ -93,7 +93,7 @@ async def main(mode: str, reports: int) -> int:
         await asyncio.sleep(40)
         if mode == "one":
             away = "select count(*) from escalation.deliveries where outcome is null and recipient <> 'water'"
-            others_told = not (await rows(system.database, away))[0][0]
+            others_told = not (await rows(system.superuser, away))[0][0]
             say(f"all others told while one hangs: {others_told}")
         else:
             others_told = True

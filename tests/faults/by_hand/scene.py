@@ -128,7 +128,7 @@ async def reached(system: System, query: str, count: int, within: float) -> floa
     began = time.monotonic()
     while time.monotonic() - began < within:
         with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            if (await rows(system.database, query, tries=1))[0][0] == count:
+            if (await rows(system.superuser, query, tries=1))[0][0] == count:
                 return time.monotonic() - began
         await asyncio.sleep(0.5)
     return None
@@ -150,7 +150,7 @@ async def account(system: System, sent: Sequence[int], *, latest: float | None =
 
     ``latest``: seconds by which the latest lapse may be late.
     """
-    database = system.database
+    database = system.superuser
     problems = {
         row["id"]: row["version"] for row in await rows(database, "select id, version from router.published_problems")
     }

@@ -18,14 +18,14 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit
 
 import orjson
 
+from duban_cli.schemas import SCHEMAS, migrate_all
 from duban_cli.system import SERVICES as PROCESSES
 from duban_cli.system import System
 from duban_local import ROOT
@@ -48,20 +48,29 @@ def _release(commit: str) -> Iterator[Path]:
             subprocess.run([*git, "worktree", "remove", "--force", str(place)], check=True, capture_output=True)
 
 
-def _members(system: System, tree: Path, folder: Path, **more: str) -> list[Child]:
-    """A member of each service, with the code of ``tree``."""
+def _members(system: System, tree: Path, folder: Path, url_of: Callable[[str], str], **more: str) -> list[Child]:
+    """A member of each service, with the code of ``tree``, and the database that ``url_of`` names."""
     paths = [tree / "shared", *sorted(place for place in (tree / "services").iterdir() if place.is_dir())]
-    env = {
-        "PYTHONPATH": ":".join(map(str, paths)),
-        "DUBAN_KAFKA": system.kafka,
-        "DUBAN_DATABASE": system.database,
-        "DUBAN_HEALTH_PORT": "0",
-        **more,
-    }
+    env = {"PYTHONPATH": ":".join(map(str, paths)), "DUBAN_KAFKA": system.kafka, "DUBAN_HEALTH_PORT": "0", **more}
     return [
-        spawn(name, [sys.executable, "-m", PROCESSES[name].module], folder / f"{name}-{tree.name}.log", env=env)
+        spawn(
+            name,
+            [sys.executable, "-m", PROCESSES[name].module],
+            folder / f"{name}-{tree.name}.log",
+            env={**env, "DUBAN_DATABASE": url_of(name)},
+        )
         for name in SERVICES
     ]
+
+
+async def _migrated(tree: Path, system: System) -> None:
+    """Bring the schemas to what the code of ``tree`` needs, by its `duban migrate`; without one its services do it."""
+    if (tree / "cli/duban_cli/commands/migrate.py").exists():
+        paths = [tree / "shared", tree / "cli", tree / "deploy/local", *sorted((tree / "services").iterdir())]
+        env = {**os.environ, "PYTHONPATH": ":".join(map(str, paths)), "DUBAN_DATABASE": system.stack.owner}
+        await asyncio.to_thread(
+            subprocess.run, [sys.executable, "-m", "duban_cli", "migrate"], check=True, env=env, cwd=tree
+        )
 
 
 async def _end(children: list[Child]) -> list[int | None]:
@@ -75,12 +84,16 @@ async def upgrade(commit: str, reports: int) -> int:
     with _release(commit) as tree, TemporaryDirectory(prefix="duban-logs-") as folder:
         async with engine(services=()) as system:
             load = Load(system)
-            older = _members(system, tree, Path(folder))
+            # In schemas of its own making, as their owner: its services may migrate by themselves.
+            await rows(system.superuser, f"drop schema {', '.join(SCHEMAS)} cascade", tries=1)
+            await _migrated(tree, system)
+            older = _members(system, tree, Path(folder), lambda _: system.stack.owner)
             say(f"the release of {commit} runs alone")
             sending = asyncio.create_task(load.send(range(reports), 25))
             await asyncio.sleep(20)
-            newer = _members(system, ROOT, Path(folder))
-            say("this release runs beside it; its migrations are applied under load")
+            await migrate_all(system.stack.owner)
+            newer = _members(system, ROOT, Path(folder), system.stack.database_of)
+            say("this release runs beside it; its migrations were applied under load")
             await asyncio.sleep(25)
             alive = [child.exit_code is None for child in (*older, *newer)]
             say(f"all {len(alive)} are alive: {all(alive)}; the older end with {await _end(older)}")
@@ -99,10 +112,7 @@ def _tool(system: System, name: str, *words: str, database: str) -> None:
     """Run a program of PostgreSQL's own on ``database``."""
     server = system.stack.server
     assert server is not None
-    url = urlsplit(database)
-    place = ["-h", str(url.hostname), "-p", str(url.port), "-U", str(url.username), "-d", url.path[1:]]
-    env = {**os.environ, "PGPASSWORD": url.password or ""}
-    subprocess.run([server._bin / name, *place, *words], check=True, env=env)
+    subprocess.run([server._bin / name, "-d", database, *words], check=True)
 
 
 async def restore(reports: int, *, gap: bool) -> int:
@@ -116,21 +126,21 @@ async def restore(reports: int, *, gap: bool) -> int:
             sending = asyncio.create_task(load.send(range(reports), 40))
             if gap:
                 await asyncio.sleep(reports / 40 / 2)
-                await asyncio.to_thread(_tool, system, *dump, database=system.database)
+                await asyncio.to_thread(_tool, system, *dump, database=system.superuser)
                 say(f"a backup was taken under load, after {len(load.sent)} reports")
             await sending
             lapsed = await all_lapsed(system, reports)
             right = await account(system, load.sent)
-            before = await _events(system.database)
+            before = await _events(system.superuser)
             await system.supervisor.stop()
             if not gap:
-                await asyncio.to_thread(_tool, system, *dump, database=system.database)
+                await asyncio.to_thread(_tool, system, *dump, database=system.superuser)
                 say("a backup was taken with the services stopped")
             database = await server.create_database("restored")
             await asyncio.to_thread(_tool, system, "pg_restore", str(backup), database=database)
             say(f"restored: {backup.stat().st_size} bytes, {len(await _events(database))} of {len(before)} events")
-            again = {"DUBAN_DATABASE": database, "DUBAN_GROUP_SUFFIX": "-restored", "DUBAN_NOTICES_FILE": str(told)}
-            members = _members(system, ROOT, Path(folder), **again)
+            again = {"DUBAN_GROUP_SUFFIX": "-restored", "DUBAN_NOTICES_FILE": str(told)}
+            members = _members(system, ROOT, Path(folder), lambda name: server.url_of(name, "restored"), **again)
             same = await _replayed(database, before, otherwise={"change.number"} if gap else set())
             await _end(members)
         notices = Counter(orjson.loads(line)["id"] for line in told.read_bytes().splitlines())

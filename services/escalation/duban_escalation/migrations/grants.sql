@@ -1,0 +1,9 @@
+-- What the role may do here. Granted anew by every `duban migrate`: what does not stand below is taken away.
+revoke all on all tables in schema escalation from duban_escalation;
+grant usage on schema escalation to duban_escalation;
+grant select on migrations to duban_escalation;
+
+grant select, insert, update, delete on heads, deadlines to duban_escalation;
+grant select, insert, update on schedules to duban_escalation;
+grant select, insert, update (ended_at) on measures_taken to duban_escalation;
+grant select, insert, update, delete on deliveries to duban_escalation;

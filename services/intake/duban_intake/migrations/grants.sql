@@ -1,0 +1,19 @@
+-- What each role may do here. Granted anew by every `duban migrate`: what does not stand below is taken away.
+revoke all on all tables in schema intake from duban_intake, duban_gateway, duban_vault;
+grant usage on schema intake to duban_intake, duban_gateway, duban_vault;
+grant select on migrations to duban_intake, duban_gateway, duban_vault;
+
+grant select, insert, update, delete on receipts, turns, places to duban_intake;
+grant select, insert, delete on refusals to duban_intake;
+-- It anchors the log of the vault, for which it needs no more than the hashes.
+grant select, insert, update on anchors to duban_intake;
+grant select (number, hash) on vault_log to duban_intake;
+
+-- The gateway says what became of a report, and seals who sent it.
+grant select on receipts to duban_gateway;
+grant select, insert on vault_contacts to duban_gateway;
+
+-- The vault opens a contact or forgets it; its log is only added to.
+grant select (key, digest) on receipts to duban_vault;
+grant select, update (key_id, fingerprint, wrapped, sealed, forgotten_at) on vault_contacts to duban_vault;
+grant select, insert on vault_log to duban_vault;

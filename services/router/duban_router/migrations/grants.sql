@@ -1,0 +1,13 @@
+-- What each role may do here. Granted anew by every `duban migrate`: what does not stand below is taken away.
+revoke all on all tables in schema router from duban_router, duban_reader;
+grant usage on schema router to duban_router, duban_reader;
+grant select on migrations to duban_router;
+
+-- History: what happened, and what came of each command, is only added to.
+grant select, insert on events, outcomes to duban_router;
+grant select, insert on records to duban_router;
+grant update (version, status, holder, due_at, lapses, head, state) on records to duban_router;
+grant select, insert, update on registers, anchors to duban_router;
+
+-- The API and the commands read what is published, and nothing else.
+grant select on published_events, published_outcomes, published_records to duban_reader;
