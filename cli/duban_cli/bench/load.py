@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,8 @@ LAPSE = timedelta(hours=24)
 RUNG = timedelta(hours=1)
 JURISDICTION = "bench"
 SOURCE = "bench"
+#: A duplicate comes so many submissions after its original: somebody clicked twice, or a hotline sent its page again.
+_AGAIN_AFTER = 20
 _TEXT = "Foul water runs into the river below the bridge, every evening. " * 6
 
 
@@ -37,6 +40,18 @@ def report(number: int) -> Report:
 def submission(number: int) -> Record:
     """Report ``number`` as a record."""
     return encode(submitted(SOURCE, str(number), report(number), BEGINS_AT))
+
+
+def submissions(problems: int) -> Iterator[Record]:
+    """The reports of so many problems; every tenth comes again, some twenty submissions after it came first."""
+    again: deque[tuple[int, Record]] = deque()
+    for number in range(problems):
+        yield (record := submission(number))
+        if number % 10 == 0:
+            again.append((number + _AGAIN_AFTER, record))
+        if again and again[0][0] <= number:
+            yield again.popleft()[1]
+    yield from (record for _, record in again)
 
 
 def registration(number: int) -> Record:

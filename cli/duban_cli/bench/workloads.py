@@ -81,7 +81,7 @@ async def lifecycles(problems: int, say: Say) -> Figures:
             await publisher.start()
             sets = _shares(problems)
             work = [_encoded(numbers, at) for numbers, at in sets]
-            reports = [load.submission(n) for n in chain(range(problems), range(0, problems, 10))]
+            reports = list(load.submissions(problems))
             say("W1", f"{problems} problems, {len(reports)} reports")
             before = folder_bytes(system.folder)
             measured = _Measured(system, problems)
@@ -133,7 +133,7 @@ async def _check_lifecycles(database: str, problems: int) -> None:
 async def intake(reports: int, say: Say) -> Figures:
     """W3: intake alone, from a topic that holds all reports to commands and receipts."""
     async with _system(("intake",), say) as system:
-        records = [load.submission(n) for n in chain(range(reports), range(0, reports, 10))]
+        records = list(load.submissions(reports))
         figure = await _drained(system, "duban-intake", records, len(records))
         limit = await batched_insert(system.superuser, 50_000, 100)
         return {**asdict(figure), "reports": len(records), "limits": {"postgres": limit}}

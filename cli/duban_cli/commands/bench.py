@@ -39,6 +39,7 @@ def bench(
     import structlog
 
     from duban_cli.bench import workloads
+    from duban_cli.bench.limits import loop_ms
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     console = Console(stderr=True, quiet=json)
@@ -46,7 +47,9 @@ def bench(
     for name in only or WORKLOADS:
         function, times = WORKLOADS[name]
         console.rule(name)
-        figures[name] = asyncio.run(_run(getattr(workloads, function), problems * times, console))
+        before = loop_ms()
+        measured = asyncio.run(_run(getattr(workloads, function), problems * times, console))
+        figures[name] = {**measured, "loop_ms": [before, loop_ms()]}
         console.print_json(data=figures[name])
     if json:
         sys.stdout.write(jsonlib.dumps(figures) + "\n")
