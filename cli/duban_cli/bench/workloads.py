@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import asyncpg
 
 from duban.errors import DubanError
 from duban.io.publisher import Publisher
 from duban.messages.envelope import Record
-from duban_cli.bench import load
+from duban_cli.bench import load, open_loop
 from duban_cli.bench.costs import costs, folder_bytes
 from duban_cli.bench.deadlines import measure
 from duban_cli.bench.limits import batched_insert, kafka_hop
@@ -49,6 +51,16 @@ class Figure:
 async def _system(services: Sequence[str], say: Say) -> AsyncIterator[System]:
     async with running(services=services, clock="driven", publish=[load.PACK, _CALENDAR], say=say) as system:
         yield system
+
+
+@asynccontextmanager
+async def _system_in_time(services: Sequence[str], say: Say) -> AsyncIterator[System]:
+    """On the clock of the wall, under a pack whose limits are seconds."""
+    with TemporaryDirectory(prefix="duban-bench-") as folder:
+        pack = Path(folder) / "pack.yaml"
+        pack.write_text(open_loop.hastened(load.PACK.read_text()))
+        async with running(services=services, publish=[pack, _CALENDAR], say=say) as system:
+            yield system
 
 
 class _Measured:
@@ -93,13 +105,29 @@ async def lifecycles(problems: int, say: Say) -> Figures:
                 await player.quiet()
             figure = measured.figure()
             await publisher.stop()
-            await _check_lifecycles(system.database, problems)
+            _, second, third = (len(numbers) for numbers, _ in sets)
+            await _check_lifecycles(system.database, problems, lapses=second + 2 * third)
             grown = folder_bytes(system.folder) - before
         limits = {
             "kafka_hop": await kafka_hop(system.settings, 50_000, 1500),
             "postgres": await batched_insert(system.superuser, 50_000, 1500),
         }
         return {**asdict(figure), "problems": problems, "bytes_per_problem": round(grown / problems), "limits": limits}
+
+
+async def in_time(problems: int, say: Say, highest: float) -> Figures:
+    """W2: reports at 50, 80 and 100 % of the ``highest`` rate, come what may; how late lapses are then."""
+    figures: Figures = {"problems": problems}
+    for share in (50, 80, 100):
+        async with _system_in_time(("escalation", "router", "intake"), say) as system:
+            per_s = highest * share / 100
+            say("W2", f"{problems} problems at {per_s:.0f} a second")
+            measured = _Measured(system, problems)
+            course = await open_loop.drive(system.settings, problems, per_s)
+            figure = measured.figure()
+            await _check_lifecycles(system.database, problems, sum(map(open_loop.lapses_of, range(problems))))
+        figures[f"{share} %"] = {"offered_per_s": round(per_s, 1), **course.figures(), **asdict(figure)}
+    return figures
 
 
 def _shares(problems: int) -> list[tuple[range, datetime]]:
@@ -117,17 +145,15 @@ def _encoded(numbers: range, at: datetime) -> list[Record]:
     return [record for number in numbers for record in load.way_to_strike_off(number, at)]
 
 
-async def _check_lifecycles(database: str, problems: int) -> None:
+async def _check_lifecycles(database: str, problems: int, lapses: int) -> None:
     ledger = await read_ledger(database)
-    first, second = problems * 7 // 10, problems * 9 // 10
-    lapses = (problems - first) + (problems - second)
     expected = {"problems": problems, "struck off": problems, "broken": 0, "events": problems * 6 + lapses}
     counts = {
         "problems": len(ledger.registered), "struck off": ledger.struck_off, "broken": len(ledger.broken),
         "events": ledger.events,
     }  # fmt: skip
     if counts != expected:
-        raise Void(f"W1 counted {counts}, expected {expected}")
+        raise Void(f"counted {counts}, expected {expected}")
 
 
 async def intake(reports: int, say: Say) -> Figures:
