@@ -57,7 +57,7 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     ),
     "bench": CommandEntry(
         "bench:bench",
-        "Measure whole lifecycles (W1), intake alone (W3), the router alone, and deadlines (W4), beside their limits.",
+        "Measure whole lifecycles, deadlines, intake and router, each beside its limit in the same run.",
     ),
     "chaos": CommandEntry(
         "chaos:chaos",

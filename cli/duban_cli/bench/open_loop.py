@@ -86,9 +86,7 @@ async def drive(settings: Settings, problems: int, per_second: float) -> Course:
 class _Drive:
     """One run: a sender on its schedule beside people who read the topic."""
 
-    def __init__(
-        self, publisher: Publisher, consumer: AIOKafkaConsumer, problems: int, per_second: float
-    ) -> None:
+    def __init__(self, publisher: Publisher, consumer: AIOKafkaConsumer, problems: int, per_second: float) -> None:
         self._publisher, self._consumer = publisher, consumer
         self._problems, self._per_second = problems, per_second
         self._numbers = {str(load.problem_id(number)).encode(): number for number in range(problems)}
