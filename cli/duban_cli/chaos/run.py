@@ -337,11 +337,12 @@ async def _left(world: World, watch: Watch) -> str:
         connection = await asyncpg.connect(world.system.superuser, timeout=5.0)
         try:
             open_ = await connection.fetchval("select count(*) from router.published_records where due_at is not null")
+            waiting = await connection.fetchval("select count(*) from escalation.deliveries where outcome is null")
         finally:
             await connection.close()
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
         return f"the database does not answer: {error!r}"
-    return f"{open_} problems have deadlines" if open_ else ""
+    return f"{open_} problems have deadlines, {waiting} notices wait" if open_ or waiting else ""
 
 
 async def _judged(traces: Path, without: Sequence[str]) -> dict[str, Any]:
