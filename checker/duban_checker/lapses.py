@@ -72,12 +72,16 @@ def repeated(case: Case, run: Row) -> Iterator[Violation]:
 
 
 def _passed_over(case: Case, lapsed: set[tuple[RunningClock, int]]) -> Iterator[Violation]:
-    """Deadlines that were sent when due, while they stood, and did not lapse: the log settles races."""
+    """Deadlines that were sent when due, while they stood, and did not lapse: the log settles races.
+
+    A command that comes again under its id is none: one that was refused as not due yet stays refused.
+    """
     states = standing(case)
     appended = case.appended()
     offsets = [appended[body["command"]]["offset"] if body["command"] in appended else None for body in case.bodies]
-    sent = [row for row in case.commands if row.get("due")]
-    for row in sent:
+    for row in appended.values():
+        if not row.get("due"):
+            continue
         of, level, due_at = RunningClock(*row["due"][:3]), row["due"][3], instant(row["due"][4])
         if (of, level) in lapsed or moment(row) < due_at:
             continue

@@ -377,6 +377,15 @@ def test_an_obligation_may_be_met_late_before_its_lapse_is_in_the_log() -> None:
     assert violations(case) == []
 
 
+def test_a_command_that_was_refused_as_too_early_and_comes_again_when_due_is_not_passed_over() -> None:
+    case = clean()
+    case.commands[2]["at"] = at(7)
+    sent = {**case.commands[1], "id": "lapse-2", "due": ACK_2}
+    case.commands[2:2] = [{**sent, "offset": 1.3, "at": at(5.9)}, {**sent, "offset": 1.6, "at": at(6.5)}]
+    case.outcomes.append({"command": "lapse-2", "first_version": 0, "refused": "{}"})
+    assert violations(case) == []
+
+
 def traces(folder: Path, *cases: Case, faults: list[Row] | None = None, leaks: list[Row] | None = None) -> Path:
     """The folder with ``cases`` as files, as they are collected."""
     folder.mkdir(exist_ok=True)
