@@ -69,9 +69,8 @@ class Tail(Generic[D]):
                 PASSED_OVER.labels(delivered.topic).inc()
 
     async def __aiter__(self) -> AsyncIterator[Delivery[D]]:
-        consumer = await until_available("broker", self._start)
+        consumer, ends = await until_available("broker", self._start)
         try:
-            ends: dict[TopicPartition, int] = await consumer.end_offsets(sorted(consumer.assignment()))
             while not self._stopping.is_set():
                 if not self._caught_up.is_set() and await _reached(consumer, ends):
                     self._caught_up.set()
@@ -100,7 +99,8 @@ class Tail(Generic[D]):
             return {}
         return fetched
 
-    async def _start(self) -> AIOKafkaConsumer:
+    async def _start(self) -> tuple[AIOKafkaConsumer, dict[TopicPartition, int]]:
+        """A reader that has begun, and where each partition ended then."""
         read_leniently()
         consumer = AIOKafkaConsumer(
             *self._topics,
@@ -111,10 +111,11 @@ class Tail(Generic[D]):
         )
         try:
             await consumer.start()
+            ends = await consumer.end_offsets(sorted(consumer.assignment()))
         except BaseException:
             await consumer.stop()
             raise
-        return consumer
+        return consumer, ends
 
 
 async def present_records(
