@@ -153,20 +153,27 @@ def refused(code: str, at: datetime = AT, version: int = 3) -> Refused:
 def test_what_came_too_early_by_the_brokers_clock_fires_again_when_that_clock_has_come_round() -> None:
     now = AT + timedelta(milliseconds=1)
     behind = timedelta(milliseconds=250)
-    again = fired_anew(held(), refused("not_due", AT - behind), 3, now)
+    again = fired_anew(held(), refused("not_due", AT - behind), AT - behind, 3, now)
     assert again == replace(held(), command=derived_id("again", held().command), fire_at=now + behind)
 
 
 @pytest.mark.parametrize("behind", [timedelta(0), timedelta(hours=-1), timedelta(hours=1)])
 def test_it_waits_at_least_a_little_and_never_longer_than_a_minute(behind: timedelta) -> None:
-    again = fired_anew(held(), refused("not_due", AT - behind), 3, AT)
+    again = fired_anew(held(), refused("not_due", AT - behind), AT - behind, 3, AT)
     assert again is not None
     assert timedelta(milliseconds=1) <= again.fire_at - AT <= timedelta(minutes=1)
 
 
+def test_an_answer_of_long_ago_that_is_given_again_makes_nothing_wait() -> None:
+    now = AT + timedelta(minutes=5)
+    again = fired_anew(held(), refused("not_due", AT - timedelta(hours=1)), now, 3, now)
+    assert again is not None
+    assert again.fire_at - now == timedelta(milliseconds=1)
+
+
 def test_what_stands_again_after_it_had_moved_on_fires_under_a_new_id() -> None:
-    assert fired_anew(held(), refused("moved_on", version=3), 3, AT) is None
-    again = fired_anew(held(), refused("moved_on", version=3), 5, AT + timedelta(seconds=1))
+    assert fired_anew(held(), refused("moved_on", version=3), AT, 3, AT) is None
+    again = fired_anew(held(), refused("moved_on", version=3), AT, 5, AT + timedelta(seconds=1))
     assert again is not None
     assert (again.command, again.fire_at) == (derived_id("again", held().command), AT + timedelta(seconds=1))
 
@@ -174,7 +181,7 @@ def test_what_stands_again_after_it_had_moved_on_fires_under_a_new_id() -> None:
 def test_each_new_attempt_has_an_id_of_its_own() -> None:
     ids = [held().command]
     for _ in range(4):
-        again = fired_anew(held(ids[-1]), refused("not_due"), 3, AT)
+        again = fired_anew(held(ids[-1]), refused("not_due"), AT, 3, AT)
         assert again is not None
         ids.append(again.command)
     assert all(one != other for one, other in pairwise(ids))
@@ -183,4 +190,4 @@ def test_each_new_attempt_has_an_id_of_its_own() -> None:
 
 @pytest.mark.parametrize("code", ["unknown_problem", "not_permitted", "illegal_move"])
 def test_any_other_refusal_is_final(code: str) -> None:
-    assert fired_anew(held(), refused(code), 9, AT) is None
+    assert fired_anew(held(), refused(code), AT, 9, AT) is None

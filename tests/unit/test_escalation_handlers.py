@@ -84,7 +84,8 @@ def events(case: Case) -> list[Delivery[LedgerEvent | Refused]]:
 
 def delivered(data: LedgerEvent | Refused, subject: str = "") -> Delivery[LedgerEvent | Refused]:
     subject = subject or str(data.problem.id)  # type: ignore[union-attr]
-    message: Message[LedgerEvent | Refused] = Message("e", "duban/router", subject, AT, "smallville", subject, data)
+    at = data.at if isinstance(data, Refused) else AT
+    message: Message[LedgerEvent | Refused] = Message("e", "duban/router", subject, at, "smallville", subject, data)
     return Delivery(message, LedgerEvent.TOPIC, 0, 0, AT)
 
 

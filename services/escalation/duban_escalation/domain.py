@@ -105,15 +105,18 @@ def opened_by(rules: Rules, since: datetime | None, now: datetime) -> Iterator[M
             yield Message(id_, SOURCE, subject, now, rules.pack.jurisdiction, subject, data)
 
 
-def fired_anew(deadline: Armed, refused: Refused, version: int, now: datetime) -> Armed | None:
+def fired_anew(deadline: Armed, refused: Refused, told_at: datetime, version: int, now: datetime) -> Armed | None:
     """``deadline`` as it fires again after the router refused its command; None where the refusal is final.
+
+    ``told_at`` is when the broker was told so. That is later than ``refused.at`` where an id was sent before, while a
+    clock was ahead, and the answer of then is given again.
 
     The router answers a command id once and for all, so what must be decided anew needs a new id. That is so when the
     broker's clock was behind ours (``not_due``), and when the problem came back to the very state that it had left as
     the command arrived (``moved_on``, with ``version``, the newest we know, later than the refusal).
     """
     if refused.code == "not_due":
-        behind = min(max(deadline.due_at - refused.at, _SOONEST_AGAIN), LATEST_AGAIN)
+        behind = min(max(deadline.due_at - told_at, _SOONEST_AGAIN), LATEST_AGAIN)
         return replace(deadline, command=derived_id("again", deadline.command), fire_at=now + behind)
     if refused.code == "moved_on" and version > refused.version:
         fire_at = max(deadline.due_at, now)

@@ -122,7 +122,7 @@ class ProblemHandler:
         """Take in ``batch``; the notices that it causes, and the commands of what is due already."""
         writing, notices = Writing(), list[Record]()
         newest: dict[UUID, tuple[AnyRecord, int]] = {}
-        refusals: list[tuple[UUID, Refused]] = []
+        refusals: list[tuple[UUID, Refused, datetime]] = []
         for delivery in batch:
             data = delivery.message.data
             if isinstance(data, LedgerEvent):
@@ -132,12 +132,13 @@ class ProblemHandler:
                 if known is None or known[0].version < held.version:
                     newest[held.id] = (held, delivery.partition)
             elif data.command_type == Escalate.TYPE:
-                refusals.append((UUID(delivery.message.subject), data))
+                told_at = self._clock.instant(delivery.appended_at, delivery.message.time)
+                refusals.append((UUID(delivery.message.subject), data, told_at))
         for held, partition in newest.values():
             writing.heads[held.id] = held.version
             writing.armed += armed(held, partition)
         await self._deadlines.write(writing)
-        for _, refused in refusals:
+        for _, refused, _ in refusals:
             with suppress(ValueError):  # somebody else's id
                 self._sweep.note_refused(UUID(refused.command))
         anew = await self._fire_anew(refusals)
@@ -158,18 +159,18 @@ class ProblemHandler:
         opened = opened_because(event.event, held, rules)
         return [*map(encode, notices), *map(encode, opened)]
 
-    async def _fire_anew(self, refusals: Sequence[tuple[UUID, Refused]]) -> Collection[Armed]:
+    async def _fire_anew(self, refusals: Sequence[tuple[UUID, Refused, datetime]]) -> Collection[Armed]:
         """Rearm what was refused though it still stands, to be sent under a new command id."""
         if not refusals:
             return ()
-        versions = await self._deadlines.armed_versions({problem_id for problem_id, _ in refusals})
+        versions = await self._deadlines.armed_versions({problem_id for problem_id, _, _ in refusals})
         now = self._clock.now()
         changed: dict[UUID, Armed] = {}
-        for problem_id, refused in refusals:
+        for problem_id, refused, told_at in refusals:
             held = versions.get(problem_id, ArmedVersion(0, ()))
             for deadline in held.armed:
                 again = (
-                    fired_anew(deadline, refused, held.version, now)
+                    fired_anew(deadline, refused, told_at, held.version, now)
                     if str(deadline.command) == refused.command
                     else None
                 )
