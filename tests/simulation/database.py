@@ -25,7 +25,7 @@ LOST: Final = (
     lambda: asyncpg.InterfaceError("connection is closed"),
     lambda: ConnectionResetError("Connection lost"),
 )
-_WRITES: Final = {"write", "rearm", "set_right", "set_opened_until", "record"}
+_WRITES: Final = {"write", "rearm", "set_right", "set_opened_until", "take", "settle"}
 
 
 class WatchedLedger(MemoryLedger):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 from duban.errors import Unavailable
+from duban.io.aside import Aside
 from duban.io.consumer import Source
 from duban.io.feeds import follow_packs
 from duban.io.health import Health
@@ -18,8 +19,10 @@ from duban.messages.envelope import Message
 from duban.messages.events import PROBLEMS, LedgerEvent
 from duban.messages.notices import NOTICES, Notice
 from duban.messages.report import Report
+from duban_escalation.__main__ import _committed
 from duban_escalation.duty_schedule import Opener, OpeningLoop
 from duban_escalation.handlers import ProblemHandler
+from duban_escalation.notices.deliverer import Deliverer, Unwanted
 from duban_escalation.notices.handler import NoticeHandler
 from duban_escalation.notices.journal import NoticeOutcome
 from duban_escalation.notices.webhook import NoticeRefused, PutOff
@@ -102,8 +105,15 @@ async def _escalation(shell: Shell[Settings], life: Life, database: Database, re
     problems = Source((LedgerEvent.TOPIC,), PROBLEMS, handler)
     shell.runner("duban-escalation", [problems], on_assigned=sweeper.assigned, on_revoked=sweeper.revoked)
     deliveries = _as_is(Remote(life, database, database.deliveries))
-    notices = NoticeHandler(Post(life, receiver), deliveries, seconds=5.0)
-    shell.runner("duban-deliverer", [Source((Notice.TOPIC,), NOTICES, notices)])
+    lay_aside = Aside(shell.publisher, "duban-deliverer", SETTINGS.max_record_bytes)
+
+    async def set_aside(notices: Sequence[Unwanted]) -> None:
+        await lay_aside([_committed(each) for each in notices])
+
+    deliverer = Deliverer(Post(life, receiver), deliveries, set_aside, life.clock)
+    shell.run(deliverer)
+    source = Source((Notice.TOPIC,), NOTICES, NoticeHandler(deliveries, deliverer, life.clock))
+    shell.runner("duban-deliverer", [source], on_assigned=deliverer.assigned, on_revoked=deliverer.revoked)
 
 
 def _as_is(remote: Remote) -> Any:
