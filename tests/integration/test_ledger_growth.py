@@ -73,6 +73,7 @@ async def test_the_newest_event_of_each_record_is_anchored_once_and_only_what_ca
             assert len(latest.heads) <= 1
             all_of_it |= places(latest)
             latest = await parts(after(latest))
+        assert not latest.heads
         assert all_of_it >= places(second) | {(ONE, 2, "2")}
         assert latest.offsets == second.offsets
 

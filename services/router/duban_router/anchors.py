@@ -48,6 +48,6 @@ class LedgerGrowth:
                     known = heads.get(place.problem_id)
                     if known is None or place.version > known.version:
                         heads[place.problem_id] = Head(record=place.problem_id, version=place.version, hash=data.hash)
-                if len(heads) == self._most_heads or read == self._most_records:
+                if len(heads) == self._most_heads or read >= self._most_records:
                     return Growth(tuple(heads.values()), offsets, more=True)
         return Growth(tuple(heads.values()), offsets)
