@@ -13,6 +13,7 @@ from duban.messages.events import GENESIS, LedgerEvent
 from duban.messages.handle import handle_of
 from duban.messages.records import AnyRecord, Deadline, Duty, Event, Listing, Problem, Reward, in_words
 from duban.messages.report import Evidence, Filed, Report
+from duban.messages.struct import from_data
 from duban.moves import OF_OTHERS, Status
 from duban.policy import PolicyPack, PublishedCalendar, Rules, load_calendar, load_pack
 from duban.policy.laws import breaches
@@ -33,7 +34,7 @@ CODE = "7K3M-9XQ2-TR5A-0WZD"
 #: A piece of evidence, as commands carry it.
 SEAL = {"uri": "file:///photo.jpg", "sha256": "0" * 64}
 
-_WATER, _OFFICE, _SEAL = do.Actor(unit="water"), do.Actor(unit="office"), Evidence.model_validate(SEAL)
+_WATER, _OFFICE, _SEAL = do.Actor(unit="water"), do.Actor(unit="office"), from_data(SEAL, Evidence)
 #: The commands that lead a dispatched problem of the small pack to its strike-off.
 TO_STRIKE_OFF: Final = (
     do.Complete(actor=_WATER, outcome="rectified"),
@@ -81,7 +82,7 @@ def report(**changed: Any) -> Report:
         "title": "foul water",
         "category": "river",
     }
-    return Report(**{**fields, **changed})
+    return from_data({**fields, **changed}, Report)
 
 
 class Case:
@@ -141,7 +142,7 @@ class Case:
         listing = status in (Status.NOTICED, Status.CONTESTED, Status.LISTED, Status.DELISTED)
         begins = {"list": "blacklist", "of": "Acme", "ground": "repeated"} if listing else {"reward": "tip"}
         model = do.PutOnList if listing else do.Reward
-        self.apply(model.model_validate({**engine, **begins, **({} if listing else {"handle": handle})}))
+        self.apply(from_data({**engine, **begins, **({} if listing else {"handle": handle})}, model))
         for command, unit, details in way[status]:
             self.done(command, unit, **details)
         assert self.record.status is status
@@ -216,7 +217,7 @@ class Case:
         return outcome
 
     def act(self, command: type[do.Command], unit: str, /, **details: Any) -> Decided | Refusal:
-        return self.apply(command.model_validate({"actor": {"unit": unit}, **details}))
+        return self.apply(from_data({"actor": {"unit": unit}, **details}, command))
 
     def done(self, command: type[do.Command], unit: str, /, **details: Any) -> Decided:
         outcome = self.act(command, unit, **details)
@@ -269,4 +270,4 @@ def problem_of(record: AnyRecord) -> Problem:
 
 def ledger_event(event: Event, record: AnyRecord, previous: str = GENESIS, hash_: str = GENESIS) -> LedgerEvent:
     """The event as the topic tells it, with the record under the name of its kind."""
-    return LedgerEvent.model_validate({"event": event, "previous": previous, "hash": hash_, record.kind.value: record})
+    return from_data({"event": event, "previous": previous, "hash": hash_, record.kind.value: record}, LedgerEvent)

@@ -169,7 +169,7 @@ def event(value: Row) -> Row:
 def notice(value: Row) -> Row:
     """What a notice is about, as the topic and the receiver know it."""
     names = ("recipient", "event", "obligation", "part", "level", "issued_at")
-    return {"problem": value["problem_id"], **{name: value.get(name) for name in names}}
+    return {"problem": value["problem_id"], "level": 0, **{name: value[name] for name in names if name in value}}
 
 
 def anchored(value: Row) -> Iterator[Row]:

@@ -87,6 +87,10 @@ MOVES: Final[dict[tuple[str, str | None, str], str]] = dict(_moves())
 _BEGINS: Final = {change: kind for kind, before, change in MOVES if before is None}
 
 
+#: What a field is that a record leaves out, where that is not nothing.
+_UNSAID: Final = {"reports": 1, "handbacks": 0}
+
+
 class Illegal(Exception):
     """An event that cannot happen in this state."""
 
@@ -128,8 +132,9 @@ def statuses(bodies: Sequence[Row]) -> list[str | None]:
 def differences(held: Row, right: Row) -> Iterator[tuple[str, object, object]]:
     """Each field in which the stored state differs from what its history leads to: name, as stored, as it must be."""
     for name in right.keys() - {"marks", "climbs"}:
-        if held.get(name) != right[name]:
-            yield name, held.get(name), right[name]
+        stored = held.get(name, _UNSAID.get(name))
+        if stored != right[name]:
+            yield name, stored, right[name]
     marks = {name: _times(mark) for name, mark in held.get("marks", {}).items() if name in right["marks"]}
     if marks != right["marks"]:
         yield "marks", marks, right["marks"]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from duban import duties
 from duban.calendar import Counting, Within
 from duban.messages.records import Deadline, Duty, LedgerRecord, Mark, Problem
+from duban.messages.struct import replace
 from duban.policy.model.ladder import Obligation
 from duban.policy.rules import Passing, Rules
 
@@ -45,7 +46,7 @@ def _running(
         climbed = _climbed(record, owing)
         previous = carried.get((obligation.id, part))
         if previous and _still_holds(previous, record, obligation, since, climbed):
-            yield previous if previous.owner == owner else previous.model_copy(update={"owner": owner})
+            yield previous if previous.owner == owner else replace(previous, owner=owner)
         else:
             same_clock = previous and previous.generation == since.version and obligation.until is None
             known = previous.lapse_at if previous and same_clock else None

@@ -20,6 +20,7 @@ from duban.messages.records import (
     Span,
     Waiting,
 )
+from duban.messages.struct import replace
 from duban.moves import BEGINS, MOVES
 
 
@@ -37,7 +38,7 @@ def evolve(record: AnyRecord | None, event: Event) -> AnyRecord:
     mark = Mark(at=event.at, version=event.version, times=before.times + 1 if before else 1)
     update = {"status": status, "version": event.version, "marks": {**record.marks, change.kind: mark}}
     effect = _of_ladder(record, event) if isinstance(change, OF_LADDER) else _of_kind(record, event, mark)
-    return record.model_copy(update={**update, **effect})
+    return replace(record, **{**update, **effect})
 
 
 def _begun(event: Event, change: c.Change) -> AnyRecord:
@@ -178,7 +179,7 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
         case c.Referred():
             return {"referrals": {**problem.referrals, change.to: Referral(referred=mark)}}
         case c.Received():
-            received = problem.referrals[change.unit].model_copy(update={"received": mark})
+            received = replace(problem.referrals[change.unit], received=mark)
             return {"referrals": {**problem.referrals, change.unit: received}}
         case c.Replied():
             ref = ReportRef(source=change.source, id=change.id)
@@ -239,10 +240,12 @@ def _held(record: LedgerRecord, version: int, change: c.Reminded | c.Escalated |
         return {}
     waiting = Waiting(measure=change.measure, to=change.to, owner=change.owner)
     if isinstance(change, c.Escalated):
-        ground = {"ground": change.obligation, "part": change.part, "level": change.level, "lapse_at": change.lapse_at}
+        waiting = replace(
+            waiting, ground=change.obligation, part=change.part, level=change.level, lapse_at=change.lapse_at
+        )
     else:
-        ground = {"ground": change.ground}
-    return {"awaiting_approval": {**record.awaiting_approval, version: waiting.model_copy(update=ground)}}
+        waiting = replace(waiting, ground=change.ground)
+    return {"awaiting_approval": {**record.awaiting_approval, version: waiting}}
 
 
 def _climbs(record: LedgerRecord, change: c.Reminded | c.Escalated) -> tuple[Climb, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from duban.messages.changes import Registered
 from duban.moves import OPEN, Kind
 from duban.policy import Rules
 from duban_console.inspection_draw import Draw
@@ -136,7 +137,7 @@ def test_each_permit_of_the_register_is_a_problem_of_its_own_ly_04(city: City) -
     assert len({case.id for case in cases.values()}) == 6
     for permit, case in cases.items():
         expect(case, lead_unit="ecology", co_units=("approval", "lanshan"), enterprise=f"企业 {permit}", reports=1)
-        (filed,) = (event.change.filed for event in case.events if event.change.kind == "registered")
+        (filed,) = (event.change.filed for event in case.events if isinstance(event.change, Registered))
         assert filed.report.attributes == {"permit": permit}
     again = register(city, *permits)
     assert {permit: case.id for permit, case in again.items()} == {permit: case.id for permit, case in cases.items()}

@@ -14,6 +14,7 @@ import pytest
 from duban.messages.commands import PutOnList
 from duban.messages.envelope import Message, derived_id
 from duban.messages.handle import handle_of
+from duban.messages.struct import from_data
 from duban.moves import Kind
 from duban.refusal import Refusal
 from duban_escalation.records import told
@@ -38,7 +39,7 @@ def enters(city: City, by: str, because: str | None = None, **entry: Any) -> Cas
     id_, now, jurisdiction = derived_id("timeline entry", next(_turn)), city.now, city.rules.pack.jurisdiction
     case = Case(id_)
     city.cases[id_].append(case)
-    data = PutOnList.model_validate({"actor": {"unit": by}, **entry})
+    data = from_data({"actor": {"unit": by}, **entry}, PutOnList)
     answer = city.send(Message(f"enter {id_}", "timeline", str(id_), now, jurisdiction, str(id_), data))
     assert (answer.code if isinstance(answer, Refusal) else None) == because
     return case

@@ -11,6 +11,7 @@ import pytest
 
 from duban.messages.handle import handle_of
 from duban.messages.report import Identity, Reporter
+from duban.messages.struct import to_json
 from duban.moves import Kind
 from tests.acceptance.timeline import Case, City, expect, lead, measured, runs
 
@@ -71,7 +72,7 @@ def test_one_bureau_fixes_and_pays_and_asks_for_the_code_alone_my_02c(city: City
     city.refuses(owed, "collect", by="ecology", because="wrong_code", code="7K3M-9XQ2-TR5A-0WZE")
     city.act(owed, "collect", by="ecology", code=CODE.lower().replace("-", " "))
     expect(owed, status="settled")
-    assert CODE not in "".join(event.model_dump_json() for event in owed.events)
+    assert CODE not in "".join(to_json(event).decode() for event in owed.events)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from msgspec import ValidationError
 
 from duban.calendar import Within
 from duban.messages.changes import Approved

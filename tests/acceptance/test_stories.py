@@ -17,6 +17,7 @@ import yaml
 from rich.console import Console
 from typer.testing import CliRunner
 
+from duban.messages import struct
 from duban.messages.changes import Escalated
 from duban.moves import Kind
 from duban_cli import app
@@ -193,7 +194,7 @@ def test_one_measure_more_than_on_virtual_time_is_found() -> None:
 def test_an_instant_too_late_is_found() -> None:
     city, wanted = rehearsed("golmud")
     ledger = city.rehearsed()
-    kind = Escalated.model_fields["kind"].default
+    kind = Escalated.kind
     id_ = next(iter(ledger.lapsed))
     place = next(n for n, (what, _) in enumerate(ledger.history[id_]) if what == kind)
     ledger.history[id_][place] = (kind, city.until)
@@ -205,7 +206,7 @@ def test_what_is_missing_in_the_ledger_and_what_is_too_much_is_found() -> None:
     city, wanted = rehearsed("golmud")
     ledger = city.rehearsed()
     missing, surplus = list(wanted.records)[:2]
-    stranger = wanted.records[surplus].model_copy(update={"id": uuid4()})
+    stranger = struct.replace(wanted.records[surplus], id=uuid4())
     del ledger.records[missing]
     ledger.records[stranger.id] = stranger
     assert sorted(one.partition(" stands ")[2] for one in differences(ledger, wanted, city.name)) == [

@@ -25,6 +25,7 @@ from duban.messages.commands import COMMANDS, Command
 from duban.messages.envelope import Message
 from duban.messages.records import AnyRecord, Event, Listing, Problem, Reward, in_words
 from duban.messages.report import Location, Report
+from duban.messages.struct import from_data
 from duban.moves import Kind
 from duban.policy import PolicyPack, Rules, load_calendar, load_pack
 from duban.refusal import Refusal
@@ -142,7 +143,7 @@ class City:
         """Somebody reports something at the place ``at`` (latitude, longitude)."""
         where = Location(latitude=at[0], longitude=at[1]) if at else None
         fields = {"jurisdiction": self.rules.pack.jurisdiction, "channel": self.rules.pack.channels[0].id, **said}
-        report = Report(category=category, title=title, location=where, **fields)
+        report = from_data({"category": category, "title": title, "location": where, **fields}, Report)
         return self.submit(submitted("timeline", report_id or f"report {next(self._turn)}", report, self._now))
 
     def submit(self, message: Message[Report]) -> Case:
@@ -176,7 +177,7 @@ class City:
         return answer
 
     def _command(self, case: Case, action: str, by: str, details: dict[str, Any]) -> Message[Command]:
-        data = COMMANDS[f"duban.command.{action}"].model_validate({"actor": {"unit": by}, **details})
+        data = from_data({"actor": {"unit": by}, **details}, COMMANDS[f"duban.command.{action}"])
         id_, subject = f"command {next(self._turn)}", str(case.id)
         return Message(id_, "timeline", subject, self._now, self.rules.pack.jurisdiction, subject, data)
 

@@ -16,6 +16,7 @@ from duban.clock import SystemClock
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
 from duban.messages import commands as do
+from duban.messages import struct
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, decode, derived_id
 from duban.messages.events import PROBLEMS, LedgerEvent, Refused
@@ -107,7 +108,7 @@ async def test_what_rests_on_a_stale_state_is_not_written(ledger: Ledger) -> Non
 async def test_no_two_members_award_more_than_a_budget_together(ledger: Ledger) -> None:
     one, other = Member(ledger), Member(ledger)
     owed = {
-        name: do.Reward(actor=ENGINE, reward="tip", cause=CAUSE.model_copy(update={"number": name}), handle=name)
+        name: do.Reward(actor=ENGINE, reward="tip", cause=struct.replace(CAUSE, number=name), handle=name)
         for name in ("a", "b", "c")
     }
     await one(*((f"owe {name}", name, data) for name, data in owed.items()))

@@ -22,10 +22,12 @@ from typer.testing import CliRunner, Result
 from duban.io.anchor_key import AnchorKey, is_signed_with
 from duban.io.publisher import Publisher
 from duban.messages import commands as do
+from duban.messages import struct
 from duban.messages.anchors import Anchor, Anchored
 from duban.messages.envelope import Message, encode
 from duban.messages.events import GENESIS, LedgerEvent, chained
 from duban.messages.report import Filed, Report
+from duban.messages.struct import to_json
 from duban_cli import app
 from duban_cli.system import System, running
 from duban_console.evidence import anchors_on_topic
@@ -232,9 +234,9 @@ async def test_an_anchor_of_another_key_is_found(system: System, duban: Run, tmp
     await registered(system)
     other = AnchorKey.made(tmp_path / "other.pem")
     found = await anchors(system)
-    forged = other.signed(found[-1].model_copy(update={"number": found[-1].number + 1, "previous": found[-1].hash}))
+    forged = other.signed(struct.replace(found[-1], number=found[-1].number + 1, previous=found[-1].hash))
     file = tmp_path / "anchors.jsonl"
-    file.write_text("".join(f"{anchor.model_dump_json(exclude_none=True)}\n" for anchor in (*found, forged)))
+    file.write_text("".join(f"{to_json(anchor).decode()}\n" for anchor in (*found, forged)))
     key = (await duban("ledger", "key")).stdout.strip()
     (one,) = lines(await duban("ledger", "verify", "--against", file, "--public-key", key, "--json", code=1))
     assert one["anchor"] == f"ledger/{forged.number}"

@@ -22,6 +22,7 @@ from duban.messages import commands as do
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, derived_id
 from duban.messages.report import Filed
+from duban.messages.struct import to_json
 from duban_cli import app
 from duban_console.assessment_input import from_ledger
 from duban_router.handlers import CommandHandler
@@ -131,7 +132,7 @@ async def test_the_account_tells_the_units_own_reason_and_no_cell_is_a_formula(c
 
 async def test_a_file_of_events_gives_the_bytes_that_the_ledger_gives(city: City, duban: Run, tmp_path: Path) -> None:
     told = await from_ledger(city.settings, "smallville", AT + 100 * DAY)
-    lines = [event.model_dump_json(exclude_none=True) for event in told]
+    lines = [to_json(event).decode() for event in told]
     path = tmp_path / "events.jsonl"
     path.write_text("\n".join(reversed(lines)), "utf-8")
     for kind in ("bulletin", "ledger"):

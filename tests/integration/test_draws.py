@@ -21,7 +21,8 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message, Payload, derived_id, encode
 from duban.messages.notices import Tick
 from duban.messages.records import AnyRecord
-from duban.messages.report import Filed
+from duban.messages.report import Evidence, Filed
+from duban.messages.struct import from_data
 from duban.moves import Kind, Status
 from duban.policy.plain_data import plain_data
 from duban_cli.connection import asking
@@ -57,7 +58,10 @@ class Town:
         id_ = str(derived_id("draws", name))
         filed = Filed(source="test", id=name, received_at=at, report=report(title=name, area="north", **said))
         water, office = do.Actor(unit="water"), do.Actor(unit="office")
-        checks = [do.Check(actor=office, check=check, evidence=(SEAL,)) for check in ("clear", "satisfied")]
+        checks = [
+            do.Check(actor=office, check=check, evidence=(from_data(SEAL, Evidence),))
+            for check in ("clear", "satisfied")
+        ]
         await self.send(
             id_, do.Register(actor=do.Actor(unit=do.ENGINE), filed=filed), do.Acknowledge(actor=water),
             do.Complete(actor=water, outcome="rectified"), do.Verify(actor=office, passed=True), *checks,
@@ -88,7 +92,7 @@ async def town() -> AsyncIterator[Town]:
             found = Town(system, publisher)
             await found.send("clock", Tick(at=BEGINS))
             good = do.PutOnList(actor=do.Actor(unit="office"), list="exemplary", of="Clean Works", ground="clean",
-                                evidence=(SEAL,))  # fmt: skip
+                                evidence=(from_data(SEAL, Evidence),))  # fmt: skip
             await found.send(str(uuid4()), good)
             for n in range(8):
                 firm = "Clean Works" if n in (0, 1, 7) else f"Works {n}"

@@ -27,7 +27,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.commands import COMMANDS, Command, Escalate
-from duban.messages.envelope import Message, Payload, decode, derived_id, encode
+from duban.messages.envelope import AnyPayload, Message, decode, derived_id, encode
 from duban.messages.events import GENESIS, LedgerEvent
 from duban.messages.notices import Notice, Tick
 from duban.messages.records import Deadline
@@ -73,7 +73,7 @@ class World:
     kafka: str
     publisher: Publisher
 
-    async def publish(self, data: Payload, at: datetime, subject: str = "tests") -> None:
+    async def publish(self, data: AnyPayload, at: datetime, subject: str = "tests") -> None:
         await self.publisher.publish([encode(Message(str(at), "tests", subject, at, "smallville", subject, data))])
 
     async def tell(self, case: Case) -> None:

@@ -16,6 +16,7 @@ import httpx2
 import pytest
 from typer.testing import CliRunner, Result
 
+from duban.messages import struct
 from duban.messages.envelope import decode
 from duban.messages.handle import handle_of
 from duban.messages.report import Report
@@ -196,8 +197,8 @@ async def test_who_only_sees_a_published_report_cannot_ask_for_its_code(
 ) -> None:
     code = (await client.post("/v1/reports", json=body("secret-1"))).json()["code"]
     [seen] = await sent(system, "secret-1")
-    copied = seen.model_copy(update={"reporter": seen.reporter.model_copy(update={"handle": None})})
-    again = {"source": "热线/insiders", "id": "secret-1", **copied.model_dump(mode="json", exclude_defaults=True)}
+    copied = struct.replace(seen, reporter=struct.replace(seen.reporter, handle=None))
+    again = {"source": "热线/insiders", "id": "secret-1", **struct.plain(copied)}
     assert "code" not in (await client.post("/v1/reports", json=again)).json()
     guessed = (await client.post("/v1/reports", json={**again, "secret": "a mere guess"})).json()["code"]
     assert guessed != code

@@ -17,7 +17,7 @@ from typing import Any, Final
 import yaml
 from pydantic import Field, model_validator
 
-from duban.messages.report import Frozen
+from duban.policy.model.entry import Written
 from duban_local import ROOT
 
 PAGE: Final = ROOT / "docs/coverage.md"
@@ -44,7 +44,7 @@ class Standing(StrEnum):
     OUT = "out of reach"
 
 
-class Demand(Frozen):
+class Demand(Written):
     """A duty, mechanism or number of a document.
 
     ``out`` says what of it software cannot do. Of the rest, ``partly`` says what is missing beside the tests that show

@@ -20,8 +20,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from duban.errors import SettingsError
 from duban.io.anchor_key import AnchorKey, is_signed_with, public_key
+from duban.messages import struct
 from duban.messages.anchors import VAULT_LOG, Anchor, Anchored, Head, anchor_record
 from duban.messages.events import GENESIS
+from duban.messages.struct import from_json, to_json
 from duban_console.anchor_audit import AnchorAudit, log_differences
 from duban_console.evidence import UnusableFile, kept, signed_with
 
@@ -64,12 +66,12 @@ def test_an_anchor_that_is_left_out_is_seen(left_out: int) -> None:
 
 
 def test_a_number_that_is_far_off_is_one_gap() -> None:
-    far = KEY.signed(CHAIN[3].model_copy(update={"number": 2**31 - 1}))
+    far = KEY.signed(struct.replace(CHAIN[3], number=2**31 - 1))
     assert findings([*CHAIN[:3], far], KEY) == [("vault/4", "is missing")]
 
 
 def test_an_anchor_that_was_changed_since_it_was_signed_is_seen_even_without_a_key() -> None:
-    changed = CHAIN[1].model_copy(update={"heads": CHAIN[2].heads})
+    changed = struct.replace(CHAIN[1], heads=CHAIN[2].heads)
     for keys in ((), (KEY,)):
         assert ("vault/2", "is signed with another key, or was changed since") in findings(
             [CHAIN[0], changed, *CHAIN[2:]], *keys
@@ -90,7 +92,7 @@ def test_of_many_with_another_key_the_first_is_named_and_the_others_are_counted(
 
 
 def test_an_unsigned_anchor_is_vouched_for_by_a_later_one_that_is_signed_and_by_nothing_else() -> None:
-    unsigned = [anchor.model_copy(update={"key": None, "signature": None}) for anchor in CHAIN]
+    unsigned = [struct.replace(anchor, key=None, signature=None) for anchor in CHAIN]
     assert findings([*unsigned[:3], CHAIN[3]], KEY) == []
     ((place, what),) = findings([*CHAIN[:2], *unsigned[2:]], KEY)
     assert place == "vault/3"
@@ -108,12 +110,12 @@ def test_that_nothing_is_anchored_is_said_where_something_should_be() -> None:
 
 
 def test_a_history_of_anchors_that_was_made_anew_does_not_follow_on_what_is_kept() -> None:
-    anew = chain_of(4, OTHER)[2].model_copy(update={"previous": "f" * 64})
+    anew = struct.replace(chain_of(4, OTHER)[2], previous="f" * 64)
     assert ("vault/3", "does not follow on the one before it") in findings([*CHAIN[:2], OTHER.signed(anew)], OTHER, KEY)
 
 
 def test_two_anchors_of_one_number_are_seen() -> None:
-    other = KEY.signed(CHAIN[3].model_copy(update={"heads": CHAIN[2].heads}))
+    other = KEY.signed(struct.replace(CHAIN[3], heads=CHAIN[2].heads))
     ((place, what),) = findings([*CHAIN, other], KEY)
     assert place == "vault/4"
     assert "stands twice" in what
@@ -133,16 +135,16 @@ def test_the_first_line_of_the_log_that_no_longer_has_the_hash_of_an_anchor_is_n
 
 
 def test_an_anchor_keeps_its_hash_through_its_topic_and_through_a_file(tmp_path: Path) -> None:
-    anchor = KEY.signed(CHAIN[0].model_copy(update={"offsets": {0: 5, 10: 2, 2: 9}}))
-    assert Anchor.model_validate_json(anchor_record(anchor, "test").value).hash == anchor.hash
+    anchor = KEY.signed(struct.replace(CHAIN[0], offsets={0: 5, 10: 2, 2: 9}))
+    assert from_json(anchor_record(anchor, "test").value, Anchor).hash == anchor.hash
     file = tmp_path / "anchors.jsonl"
-    file.write_text(f"{anchor.model_dump_json(exclude_none=True)}\n{anchor.heads[0].model_dump_json()}\n")
+    file.write_text(f"{to_json(anchor).decode()}\n{to_json(anchor.heads[0]).decode()}\n")
     assert [line for _, line in kept(file)] == [anchor, anchor.heads[0]]
     assert is_signed_with(anchor, KEY.public)
 
 
 def test_two_anchors_of_one_number_have_keys_of_their_own_so_that_compaction_drops_neither() -> None:
-    other = CHAIN[0].model_copy(update={"heads": CHAIN[2].heads})
+    other = struct.replace(CHAIN[0], heads=CHAIN[2].heads)
     assert anchor_record(CHAIN[0], "test").key != anchor_record(other, "test").key
     assert anchor_record(CHAIN[0], "test") == anchor_record(chain_of(1)[0], "test")
 
@@ -150,7 +152,7 @@ def test_two_anchors_of_one_number_have_keys_of_their_own_so_that_compaction_dro
 @pytest.mark.parametrize("text", ["{", "no head", '{"chain":"vault"}', "\xff"])
 def test_a_file_with_something_else_in_it_is_refused_with_its_line(tmp_path: Path, text: str) -> None:
     file = tmp_path / "anchors.jsonl"
-    file.write_text(f"{CHAIN[0].model_dump_json()}\n{text}\n", "latin-1")
+    file.write_text(f"{to_json(CHAIN[0]).decode()}\n{text}\n", "latin-1")
     with pytest.raises(UnusableFile, match=r"anchors.jsonl, line 2: .*`duban ledger anchors`"):
         list(kept(file))
 

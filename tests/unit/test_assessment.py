@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from duban.messages import changes as c
 from duban.messages import commands as do
+from duban.messages import struct
 from duban.messages.envelope import derived_id
 from duban.messages.records import Event
+from duban.messages.report import Location
 from duban.moves import Status
 from duban.policy import Rules
 from duban.policy.model.assessment import Assessment, Bulletin
@@ -292,7 +294,13 @@ class TestGrace:
         lapse_at = LIMIT + timedelta(days=7)
         assert story.timeliness("rectify", "water", lapse_at) is Timeliness.EXTENDED
         story.now = lapse_at
-        escalated = {"obligation": "rectify", "generation": 1, "level": 2, "measure": "bulletin", "to": ("water",)}
+        escalated: dict[str, Any] = {
+            "obligation": "rectify",
+            "generation": 1,
+            "level": 2,
+            "measure": "bulletin",
+            "to": ("water",),
+        }
         story.happened(c.Escalated(due_at=lapse_at, lapse_at=lapse_at, **escalated))
         found = [one for one in story.verdicts(lapse_at + TICK) if one.obligation == "rectify"]
         assert [(one.timeliness, one.judged_at) for one in found] == [(Timeliness.LATE, lapse_at)]
@@ -347,8 +355,8 @@ class TestDuties:
             opens_at=opens_at,
         )  # fmt: skip
         story = Story(number)
-        first = story.events[0].model_copy(
-            update={"problem_id": derived_id("duty", number), "version": 1, "at": opens_at, "change": change}
+        first = struct.replace(
+            story.events[0], problem_id=derived_id("duty", number), version=1, at=opens_at, change=change
         )
         story.events, story.now = [first], opens_at
         return story
@@ -498,7 +506,7 @@ class TestLists:
         assert sheet([closed], bulletin("responsibilities"), AT + timedelta(days=30)).rows == ()
 
     def test_what_is_open_and_lies_somewhere_is_on_the_map(self) -> None:
-        place = {"latitude": 31.5, "longitude": 104.7}
+        place = Location(latitude=31.5, longitude=104.7)
         stories = [
             Story(1, location=place), Story(2), Story(3, location=place).acknowledged().completed(),
         ]  # fmt: skip

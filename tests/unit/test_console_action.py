@@ -10,6 +10,7 @@ import pytest
 
 from duban.messages import commands as do
 from duban.messages.envelope import decode, encode
+from duban.messages.struct import plain
 from duban_console.action import ACTIONS, InvalidAction, action_message, new_entry, parsed, plain_name
 
 ACTOR = {"unit": "water", "person": "Li"}
@@ -90,7 +91,7 @@ def test_a_faulty_action_names_its_field(body: dict[str, Any], field: str) -> No
 def test_an_entry_by_hand_becomes_its_command_and_carries_no_cause() -> None:
     entry = new_entry({**ENTRY, "reason": "again", "id": "e-1"})
     assert (type(entry.command), entry.command.cause, entry.command.reason) == (do.PutOnList, None, "again")
-    assert set(entry.command.model_dump()) == set(do.PutOnList.model_fields)
+    assert plain(entry.command).keys() | {"cause"} == set(do.PutOnList.__struct_fields__)
 
 
 def test_the_same_id_is_the_same_entry_within_a_jurisdiction() -> None:

@@ -35,7 +35,8 @@ def test_an_entry_in_notice_does_not_count_and_says_until_when_one_may_answer() 
     record = Case.in_status(Status.NOTICED, NOW).listing
     told = entry(record, NOW)
     assert (told.status, told.since, told.until) == (Status.NOTICED, NOW, NOW + 5 * DAY)
-    assert listed("Acme", [record], NOW).model_dump(include={"listed", "entries"}) == {"listed": False, "entries": ()}
+    check = listed("Acme", [record], NOW)
+    assert (check.listed, check.entries) == (False, ())
     assert [one.status for one in listed("Acme", [record], NOW, everything=True).entries] == ["noticed"]
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 
 from duban.io.settings import Settings
+from duban.messages import struct
 from duban.messages.notices import Notice
 from duban.moves import Kind
 from duban_cli.demo.board import board
@@ -37,7 +38,7 @@ def test_what_no_measure_brought_is_told_by_its_event() -> None:
         recipient="water", kind=Kind.PROBLEM, event="dispatched", problem_id=UUID(int=1), number="S-1", title="foam",
         owner="water", lapse_at=AT, text="please act", issued_at=AT,
     )  # fmt: skip
-    feed.notices += [notice, notice.model_copy(update={"event": "lapsed", "measure": "reminder"})]
+    feed.notices += [notice, struct.replace(notice, event="lapsed", measure="reminder")]
     told = printed(feed, None)
     assert "dispatched           → water: please act" in told
     assert "reminder             → water" in told

@@ -20,7 +20,7 @@ from duban.policy.rules import Rules
 from duban_escalation.domain import Armed, armed, escalate, fired_anew
 from duban_escalation.measures import effect, measure_taken, notices_for
 from duban_router.domain.decision import Decided
-from tests.given import Case, small_rules
+from tests.given import Case, ledger_event, small_rules
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
 
@@ -32,7 +32,7 @@ def escalated(case: Case, obligation: str = "acknowledge") -> LedgerEvent:
     outcome = case.escalate(deadline)
     assert isinstance(outcome, Decided)
     event, problem = outcome.steps[-1]
-    return LedgerEvent(event=event, previous=GENESIS, hash=GENESIS, problem=problem)
+    return ledger_event(event, problem)
 
 
 def rules_with(**changed: object) -> Rules:

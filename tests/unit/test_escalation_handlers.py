@@ -13,6 +13,7 @@ import pytest
 from duban.clock import DrivenClock, SystemClock
 from duban.errors import NotArrived, Unavailable
 from duban.messages import commands as do
+from duban.messages import struct
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record, decode, derived_id
 from duban.messages.events import GENESIS, LedgerEvent, Refused
@@ -169,7 +170,7 @@ async def test_a_deadline_that_comes_overdue_is_sent_once_by_the_batch_or_by_the
     cases = [Case.in_status(Status.DISPATCHED, AT) for _ in range(6)]
     for number, case in enumerate(cases):
         case.id = str(derived_id("case", number))
-        case.standing = case.problem.model_copy(update={"id": UUID(case.id)})
+        case.standing = struct.replace(case.problem, id=UUID(case.id))
     world.clock.tick(cases[0].deadline("acknowledge").due_at)
     by_batch: list[Record] = []
     for case in cases:
@@ -425,8 +426,8 @@ async def test_the_sweep_wakes_for_what_is_armed_earlier_and_ends_when_it_is_sto
     handler = ProblemHandler(deadlines, small_library(), clock, sweeper)
     case = Case.in_status(Status.DISPATCHED, clock.now())
     soon = clock.now() + timedelta(milliseconds=50)
-    deadline = case.deadline("acknowledge").model_copy(update={"due_at": soon})
-    case.standing = case.problem.model_copy(update={"deadlines": (deadline,)})
+    deadline = struct.replace(case.deadline("acknowledge"), due_at=soon)
+    case.standing = struct.replace(case.problem, deadlines=(deadline,))
     assert await handler(events(case)) == []
     async with asyncio.timeout(5):
         await sent.arrived.wait()

@@ -13,6 +13,7 @@ from cloudevents.core.v1.event import CloudEvent
 
 from duban.errors import Fault
 from duban.messages.report import Report
+from duban.messages.struct import from_data
 from duban_intake.body import JSON
 from duban_intake.gateway.app import EXAMPLE
 from duban_intake.gateway.request import STRUCTURED, read
@@ -41,7 +42,7 @@ def lowered(message: HTTPMessage) -> dict[str, str]:
 def test_a_plain_report_is_stated_at_the_time_of_the_gateway_unless_it_says_when() -> None:
     message = read({"content-type": "application/json; charset=utf-8"}, plain(), NOW).message
     assert (message.source, message.id, message.jurisdiction, message.time) == ("city/hotline", "1", "smallville", NOW)
-    assert message.data == Report.model_validate(REPORT)
+    assert message.data == from_data(REPORT, Report)
     at = datetime(2026, 2, 1, tzinfo=UTC)
     assert read({"content-type": JSON}, plain(time=at.isoformat()), NOW).message.time == at
 
@@ -51,7 +52,7 @@ def test_a_cloudevent_as_others_write_it_gives_the_same_report_in_either_mode(wr
     sent: HTTPMessage = write(EVENT)
     message = read(lowered(sent), sent.body, datetime(2030, 1, 1, tzinfo=UTC)).message
     assert (message.source, message.id, message.time) == ("city/热线", "编号 1", NOW)
-    assert message.data == Report.model_validate(REPORT)
+    assert message.data == from_data(REPORT, Report)
 
 
 def test_the_example_in_the_documentation_is_taken() -> None:
@@ -61,24 +62,24 @@ def test_the_example_in_the_documentation_is_taken() -> None:
 @pytest.mark.parametrize(
     ("body", "code", "field", "says"),
     [
-        (b"", "not_json", None, "EOF"),
+        (b"", "not_json", None, "truncated"),
         (b"{", "not_json", None, "send one JSON object in UTF-8"),
         (b"\xff\xfe", "not_json", None, "no JSON"),
-        (b"[" * 5_000, "not_json", None, "recursion"),
-        (b'{"title": ' + b"[" * 5_000 + b"]" * 5_000 + b"}", "not_json", None, "recursion"),
-        (b'{"title": "\\ud800"}', "not_json", None, "hex escape"),
+        (b"[" * 5_000, "invalid", None, "object"),
+        (b'{"title": ' + b"[" * 5_000 + b"]" * 5_000 + b"}", "invalid", "title", "a text"),
+        (b'{"title": "\\ud800"}', "not_json", None, "no JSON"),
         (b'"text"', "invalid", None, "object"),
-        (b"NaN", "invalid", None, "object"),
+        (b"NaN", "not_json", None, "no JSON"),
         (plain(title="a\x00b"), "invalid", "title", "control characters"),
         (plain(text="\x00"), "invalid", "text", "control characters"),
         (plain(channel="@office"), "invalid", "channel", "nor with @"),
         (plain(color="red"), "invalid", "color", "put it under attributes"),
-        (plain(location={"latitude": 91, "longitude": 0}), "invalid", "location.latitude", "less than or equal to 90"),
+        (plain(location={"latitude": 91, "longitude": 0}), "invalid", "location.latitude", "at most 90"),
         (plain(observed_at="2026-03-01T08:00:00"), "invalid", "observed_at", "time zone"),
         (plain(id=""), "invalid", "id", "at least 1 character"),
         (plain(id="1\x1f"), "invalid_identity", "id", "choose another"),
         (plain(source=" " * 301), "invalid", "source", "shorten"),
-        (plain(title=None), "invalid", "title", "valid string"),
+        (plain(title=None), "invalid", "title", "should be a text"),
         (b'{"id": "1"}', "invalid", "jurisdiction", "add it"),
     ],
 )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from duban.messages import commands as do
 from duban.messages.envelope import derived_id
+from duban.messages.struct import from_data
 from duban.moves import Status
 from duban.policy.model.draw import DrawRule
 from duban.policy.rules import Rules
@@ -44,7 +45,7 @@ def exemplary(name: str) -> Case:
     case = Case(NOW)
     case.id = str(derived_id("entry", name))
     entry = {"list": "exemplary", "of": name, "ground": "clean", "actor": {"unit": "office"}, "evidence": [SEAL]}
-    assert isinstance(case.apply(do.PutOnList.model_validate(entry)), Decided)
+    assert isinstance(case.apply(from_data(entry, do.PutOnList)), Decided)
     return case
 
 
@@ -138,7 +139,7 @@ def test_a_list_spares_from_its_entry_to_the_last_moment_of_its_term() -> None:
     assert drawn(case, entry, at=ends_at - timedelta(microseconds=1)).candidates == 0
     assert drawn(case, entry, at=ends_at).candidates == 1
     early = {"actor": {"unit": "office"}, "evidence": [SEAL], "reason": "a spill"}
-    assert isinstance(entry.apply(do.TakeOffList.model_validate(early)), Decided)
+    assert isinstance(entry.apply(from_data(early, do.TakeOffList)), Decided)
     assert drawn(case, entry).candidates == 1
 
 

@@ -71,7 +71,7 @@ def test_a_byte_order_mark_is_not_part_of_the_first_column() -> None:
     [
         (ROW.replace("7,", ",", 1), "No", "printable"),
         (ROW.replace("06.04.2022", "31.02.2022"), "When", "%d.%m.%Y"),
-        (ROW.replace("30.25", "95"), "Y", "less than or equal to 90"),
+        (ROW.replace("30.25", "95"), "Y", "at most 90"),
         (ROW.replace("30.25", "north"), "Y", "number"),
         (ROW.replace("120.17", ""), "X", "other coordinate"),
         (ROW.replace("Phone call", ""), "How", "empty"),

@@ -10,6 +10,7 @@ import pytest
 
 from duban.clock import DrivenClock, SystemClock
 from duban.messages import commands as do
+from duban.messages import struct
 from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Message, Payload, Record, decode, derived_id, encode
 from duban.messages.events import GENESIS, LedgerEvent, Refused
@@ -63,8 +64,8 @@ def refused(sent: Message[Any], code: str = "illegal_move") -> Delivery[Payload]
 
 def event(case: Case, problem_id: str) -> Delivery[Payload]:
     """The latest event of ``case``, as if it had happened to ``problem_id``."""
-    moved = case.events[-1].model_copy(update={"problem_id": UUID(problem_id)})
-    problem = case.problem.model_copy(update={"id": UUID(problem_id)})
+    moved = struct.replace(case.events[-1], problem_id=UUID(problem_id))
+    problem = struct.replace(case.problem, id=UUID(problem_id))
     return answered(LedgerEvent(event=moved, previous=GENESIS, hash=GENESIS, problem=problem), problem_id)
 
 
@@ -253,8 +254,8 @@ async def test_a_closed_problem_takes_no_more_reports_until_it_is_reopened(
     await answers([event(case, own(2))])
     case.done(do.Reopen, "office", reason="it is back")
     reopened = event(case, own(1))
-    located = reopened.message.data.problem.model_copy(update={"location": near(1).message.data.location})  # type: ignore[attr-defined]
-    data = reopened.message.data.model_copy(update={"problem": located})
+    located = struct.replace(reopened.message.data.problem, location=near(1).message.data.location)  # type: ignore[attr-defined]
+    data = struct.replace(reopened.message.data, problem=located)
     await answers([answered(data, own(1))])
     [third] = commands(await handler([near(3)]))
     assert isinstance(third.data, do.Attach)
@@ -329,7 +330,7 @@ async def test_a_closing_that_is_told_again_after_the_reopening_changes_nothing(
 ) -> None:
     case = Case.in_status(Status.STRUCK_OFF, AT)
     located = {"location": near(1).message.data.location}
-    case.standing = case.problem.model_copy(update=located)
+    case.standing = struct.replace(case.problem, **located)
     await handler([near(1)])
     closed = event(case, own(1))
     await answers([closed])

@@ -12,6 +12,7 @@ import pytest
 from duban.messages import commands as do
 from duban.messages.envelope import Message
 from duban.messages.report import Location, Report
+from duban.messages.struct import to_json
 from duban.moves import Status
 from duban.policy import PolicyPack, Rules
 from duban_cli.demo.story import load_story
@@ -114,7 +115,7 @@ def acted(problem_id: UUID, at: datetime, data: do.Command) -> Message[do.Comman
 def struck_off(city: City, problem_id: UUID, at: datetime) -> None:
     for data in TO_STRIKE_OFF:
         sent = acted(problem_id, at, data)
-        city.send(replace(sent, id=f"{sent.id} {data.model_dump_json()}"))
+        city.send(replace(sent, id=f"{sent.id} {to_json(data).decode()}"))
     assert city.records[problem_id].status is Status.STRUCK_OFF
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import median, quantiles
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -19,6 +20,7 @@ from duban.clock import DrivenClock
 from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.messages import changes as c
+from duban.messages import struct
 from duban.messages.commands import Actor
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record
@@ -115,16 +117,14 @@ def _delivery(number: int, armed: int, version: int) -> Delivery[LedgerEvent]:
     # Ids are spread like derived ones, so the index is written all over, as in life.
     id_ = UUID(int=number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128)
     due_at = LAPSE_AT + SPAN * (number / armed)
-    deadline = Deadline.model_construct(
+    deadline = Deadline(
         obligation="acknowledge", generation=1, level=1, measure="m", owner="u", due_at=due_at, lapse_at=due_at
     )
-    update = {"id": id_, "version": version, "deadlines": (deadline,) if version == 1 else ()}
+    update: dict[str, Any] = {"id": id_, "version": version, "deadlines": (deadline,) if version == 1 else ()}
     change = c.Dispatched(lead_unit="u") if version == 1 else c.Acknowledged()
-    event = Event.model_construct(
-        problem_id=id_, version=version, at=BEGIN_AT, actor=Actor(unit="u"), command="c", change=change
-    )
-    problem = _TEMPLATE.model_copy(update=update)
-    data = LedgerEvent.model_construct(event=event, previous=GENESIS, hash=GENESIS, problem=problem)
+    event = Event(problem_id=id_, version=version, at=BEGIN_AT, actor=Actor(unit="u"), command="c", change=change)
+    problem = struct.replace(_TEMPLATE, **update)
+    data = LedgerEvent(event=event, previous=GENESIS, hash=GENESIS, problem=problem)
     message = Message(str(number), "bench", str(id_), BEGIN_AT, "bench", str(id_), data)
     return Delivery(message, LedgerEvent.TOPIC, number % PARTITIONS, number, BEGIN_AT)
 

@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from duban.messages import commands as do
 from duban.messages.envelope import Message, Record, encode
 from duban.messages.report import Report
+from duban.messages.struct import from_data
 from duban_intake.domain import own_problem, submitted
 
 CallOutcome: TypeAlias = Literal["ok", "fail", "unknown"]
@@ -179,4 +180,4 @@ async def _closed(producer: AIOKafkaProducer) -> None:
 
 
 def _record(sending: Sending) -> Record:
-    return encode(submitted(SOURCE, sending.id, Report.model_validate(sending.report), datetime.now(UTC)))
+    return encode(submitted(SOURCE, sending.id, from_data(sending.report, Report), datetime.now(UTC)))

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from duban.messages.commands import Command
 from duban.messages.envelope import Message, encode
+from duban.messages.struct import plain
 from duban_cli.commands.problem import found_record
 from duban_cli.connection import asking, present, publishing, settings
 from duban_cli.files import EvidenceFiles, read_code, sealed
@@ -111,12 +112,12 @@ async def tell(
         return
     if decided.refused is not None:
         if as_json:
-            refused = decided.refused.model_dump(mode="json", exclude_none=True)
+            refused = plain(decided.refused)
             write_json({"command": message_id, "status": "refused", "refused": refused})
         fail(ExitCode.CONFLICT, f"refused ({decided.refused.code}): {decided.refused.reason}")
     events = [line.event for line in decided.lines]
     if as_json:
-        bodies = [event.model_dump(mode="json", exclude_none=True) for event in events]
+        bodies = [plain(event) for event in events]
         write_json({"command": message_id, "status": "done", "events": bodies})
         return
     zone = (await zones(known, utc=utc)).get(message.jurisdiction)

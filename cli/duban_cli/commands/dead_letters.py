@@ -17,6 +17,7 @@ from rich.table import Table
 from duban.clock import SystemClock
 from duban.messages.audit import LetterReplayed, ReplayStep
 from duban.messages.envelope import sendable
+from duban.messages.struct import plain
 from duban_cli.connection import publishing, settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, instant_in, out, shown_at, write_json
 from duban_console.kafka.audit import audit_lines, audit_trail
@@ -176,7 +177,7 @@ async def audit(
     steps = dict.fromkeys(ReplayStep, 0)
     for line in lines:
         if as_json:
-            write_json(line.model_dump(mode="json"))
+            write_json(plain(line))
         if line.step is not ReplayStep.BEGUN or (line.replay, line.letter) not in ended:
             steps[line.step] += 1
             came = {ReplayStep.SENT: "sent", ReplayStep.FAILED: f"failed: {line.error}"}.get(line.step, "not noted")
@@ -245,7 +246,7 @@ def _document(letter: Letter, latest: LetterReplayed | None) -> dict[str, Any]:
         "key": shown(raw.key),
         "headers": [[sendable(name), shown(held)] for name, held in raw.headers],
         "data": unpacked(raw)["data"],
-        "sent_back": latest.model_dump(mode="json") if latest else None,
+        "sent_back": plain(latest) if latest else None,
     }
 
 

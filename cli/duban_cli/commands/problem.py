@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from duban.messages.records import AnyRecord, Event, Listing, Problem, Reward, in_words
+from duban.messages.struct import plain
 from duban.moves import Kind, Stage, Status
 from duban_cli.connection import asking, present, settings
 from duban_cli.output import AsJson, ExitCode, InUtc, command, fail, out, shown_at, write_json
@@ -133,7 +134,7 @@ _TELLING = (
 
 
 def _what(event: Event) -> str:
-    change: dict[str, Any] = event.change.model_dump(mode="json", exclude_defaults=True)
+    change = plain(event.change)
     told_ = (_worded(name, change[name]) for name in _TELLING if name in change)
     return escape(" · ".join([event.change.kind, *told_]))
 

@@ -13,15 +13,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import msgspec
 import orjson
 import typer
-from pydantic import ValidationError
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
 from duban.errors import Undecodable
-from duban.messages.envelope import Message, decode, encode, first_fault
+from duban.messages.envelope import Message, decode, encode
 from duban.messages.report import Report
+from duban.messages.struct import flaw_of, from_json
 from duban_cli.connection import present, publishing, settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
 from duban_cli.yaml_file import read_yaml
@@ -154,11 +155,11 @@ def _message(item: Any, source: str, id_: str | None, place: int) -> Message[Rep
             event = decode(None, raw, headers, {Report.TYPE: Report})
             message = submitted(event.source, event.id, event.data, event.time)
         else:
-            report = Report.model_validate_json(raw)
+            report = from_json(raw, Report)
             name = id_ or sha256(orjson.dumps(item, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
             message = submitted(source, name, report, _UNSTATED)
-    except ValidationError as error:
-        fail(ExitCode.FAILURE, f"report {place + 1}: {first_fault(error)}")
+    except msgspec.DecodeError as error:
+        fail(ExitCode.FAILURE, f"report {place + 1}: {flaw_of(error, Report)}")
     except Undecodable as error:
         fail(ExitCode.FAILURE, f"report {place + 1}: {error.detail}")
     refusal = unusable_identity(message.source, message.id)

@@ -45,7 +45,7 @@ def differences(seen: Seen, rehearsed: Seen, city: str) -> Iterator[str]:
         record = there.get(id_)
         if record is None:
             yield f"{expected.number} stands on virtual time, but not in the ledger"
-        elif fields := [name for name in type(expected).model_fields if _field(record, name) != _field(expected, name)]:
+        elif fields := [name for name in expected.__struct_fields__ if _field(record, name) != _field(expected, name)]:
             yield f"{expected.number} differs from virtual time in {', '.join(fields)}"
         elif seen.history[id_] != rehearsed.history[id_]:
             there_and_here = zip(seen.history[id_], rehearsed.history[id_], strict=False)

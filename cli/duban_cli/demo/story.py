@@ -13,14 +13,18 @@ from itertools import chain
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
 from pydantic import ConfigDict, ValidationError, model_validator
 
 from duban.duties import Opening
 from duban.errors import DubanError
+from duban.messages import struct
 from duban.messages.commands import COMMANDS, Approve, Command, Withhold
 from duban.messages.envelope import Message, first_fault
 from duban.messages.handle import handle_of
-from duban.messages.report import Frozen, Name, Report, Reporter
+from duban.messages.report import Report, Reporter
+from duban.messages.struct import flaw_of, from_data
+from duban.policy.model.entry import Name, Written
 from duban.policy.plain_data import Unreadable, one_line, plain_data
 from duban_cli.demo.observation import Seen
 from duban_cli.demo.story_entry import (
@@ -99,14 +103,14 @@ class Acted:
                 (version for version, held in waiting if held.measure == measure),
                 message.data.version,
             )
-            message = replace(message, data=message.data.model_copy(update={"version": version}))
+            message = replace(message, data=struct.replace(message.data, version=version))
         return message
 
 
 Entry = Reported | Acted
 
 
-class Story(Frozen):
+class Story(Written):
     """Reports, duties and acts of one city between ``begins`` and ``ends``; what is expected holds at the end.
 
     ``pack`` and ``calendar`` are files, from where the story lies; without a calendar it is the one that comes with
@@ -207,11 +211,10 @@ class Story(Frozen):
         return next(report.problem_id for report in self.reports if report.id == record.because)
 
     def _report(self, report: ReportTold) -> Report:
-        fields = report.model_dump(
-            exclude={"at", "source", "id", "reporter", "code", "acts", "expect"}, exclude_none=True
-        )
+        fields = ("channel", "title", "text", "category", "area", "location", "enterprise")
         reporter = Reporter(identity=report.reporter, handle=handle_of(report.code) if report.code else None)
-        return Report(jurisdiction=self.jurisdiction, reporter=reporter, **fields)
+        content = {name: getattr(report, name) for name in fields}
+        return from_data({**content, "jurisdiction": self.jurisdiction, "reporter": reporter}, Report)
 
     def acted(self, item: ReportTold | DutyTold | RecordTold, act: Act, problem_id: UUID, message_id: str) -> Acted:
         """The entry for ``act``.
@@ -221,8 +224,8 @@ class Story(Frozen):
         """
         try:
             command = self._command(item, act)
-        except (ValidationError, ValueError, KeyError, TypeError) as error:
-            fault = first_fault(error) if isinstance(error, ValidationError) else str(error)
+        except (msgspec.ValidationError, ValueError, KeyError, TypeError) as error:
+            fault = str(flaw_of(error)) if isinstance(error, msgspec.ValidationError) else str(error)
             raise ValueError(f"{item.id}: {act.action} at {act.at}: {fault}") from None
         at, subject = utc(act.at, self.zone), str(problem_id)
         return Acted(at, item, act, Message(message_id, SOURCE, subject, at, self.jurisdiction, subject, command))
@@ -233,7 +236,7 @@ class Story(Frozen):
             fields = {"source": item.source, "id": item.id, **fields}
         if act.action in ("approve", "withhold"):
             fields["version"] = 1  # which one it is, shows when it is played
-        return COMMANDS[f"duban.command.{act.action}"].model_validate({"actor": {"unit": act.by}, **fields})
+        return from_data({"actor": {"unit": act.by}, **fields}, COMMANDS[f"duban.command.{act.action}"])
 
 
 def load_story(text: str, file: str) -> Story:

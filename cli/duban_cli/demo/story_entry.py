@@ -9,11 +9,14 @@ from urllib.parse import quote
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+import msgspec
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, model_validator
 
 from duban.calendar import Within
 from duban.messages.commands import COMMANDS
-from duban.messages.report import Frozen, Identity, Location, Name
+from duban.messages.report import Identity, Location
+from duban.messages.struct import flaw_of, from_data
+from duban.policy.model.entry import Name, Written
 from duban_intake.domain import own_problem
 
 
@@ -24,17 +27,22 @@ def unzoned(at: datetime) -> datetime:
     return at
 
 
-def _point(value: object) -> object:
-    return dict(zip(("latitude", "longitude"), value, strict=True)) if isinstance(value, list) else value
+def _point(value: object) -> Location:
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError("a place is [latitude, longitude]")
+    try:
+        return from_data(dict(zip(("latitude", "longitude"), value, strict=True)), Location)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(flaw_of(error))) from None
 
 
 #: A wall-clock time of the city, such as ``2022-04-06 09:12``.
 LocalTime = Annotated[datetime, AfterValidator(unzoned)]
 #: ``[latitude, longitude]``.
-Point = Annotated[Location, BeforeValidator(_point)]
+Point = Annotated[Location, PlainValidator(_point)]
 
 
-class Act(Frozen):
+class Act(Written):
     """What a unit does. Fields beyond these are the command's own; its times are wall-clock times too.
 
     ``evidence`` is a list of statements: each is sealed as a data URI with its SHA-256. ``refused`` is the code with
@@ -72,7 +80,7 @@ class Act(Frozen):
         return self
 
 
-class Expected(Frozen):
+class Expected(Written):
     """What must have become of a report when the story ends.
 
     ``lapsed`` names the obligations that were missed; ``measures``, where given, all that were taken, in order.
@@ -93,7 +101,7 @@ class Expected(Frozen):
         return self
 
 
-class ReportTold(Frozen):
+class ReportTold(Written):
     """A report as the story tells it, with the acts that follow and the end that is expected."""
 
     at: LocalTime
@@ -124,7 +132,7 @@ class ReportTold(Frozen):
         return own_problem(self.source, self.id)
 
 
-class Ended(Frozen):
+class Ended(Written):
     """What must have become of a duty, an entry on a list or a reward when the story ends; ``lapsed``: it was late."""
 
     outcome: Literal["submitted", "open", "noticed", "contested", "listed", "delisted", "owed", "awarded", "settled"]
@@ -132,7 +140,7 @@ class Ended(Frozen):
     measures: tuple[str, ...] | None = None
 
 
-class DutyTold(Frozen):
+class DutyTold(Written):
     """A duty that the calendar opens for a unit, what the unit did about it, and the end that is expected."""
 
     duty: Name
@@ -152,7 +160,7 @@ class DutyTold(Frozen):
         return f"{self.duty}/{self.unit}/{self.opens:%Y-%m-%d}"
 
 
-class RecordTold(Frozen):
+class RecordTold(Written):
     """What a measure opened because of a report: a duty, an entry on a list, a reward, by its id in the pack.
 
     ``of`` says whose it is, where a measure opened several: the unit, the enterprise, the handle.
@@ -176,7 +184,7 @@ class RecordTold(Frozen):
         return f"{self.record}{f'/{self.of}' if self.of else ''} because of {self.because}"
 
 
-class Routine(Frozen):
+class Routine(Written):
     """What ``units``, or all who owe it, submit unless it is told apart: so long ``after`` each opening, or ``at``.
 
     ``evidence`` is a list of statements, as in an act.

@@ -192,7 +192,7 @@ class Engine:
         self.records[last.id] = last
         self._await(before, last, done.steps[-1][0].at)
         turns = [
-            LedgerEvent.model_construct(event=event, previous=GENESIS, hash=GENESIS, problem=record)
+            LedgerEvent(event=event, previous=GENESIS, hash=GENESIS, problem=record)
             for event, record in done.steps
             if isinstance(record, Problem) and event.change.kind in TURNS
         ]

@@ -9,15 +9,17 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 import orjson
-from pydantic import ValidationError
 
 from duban.errors import DubanError, Undecodable
 from duban.messages import changes as c
+from duban.messages import struct
 from duban.messages.commands import COMMANDS, ENGINE, Command
-from duban.messages.envelope import Message, decode, first_fault
+from duban.messages.envelope import Message, decode
 from duban.messages.events import PROBLEMS, LedgerEvent
 from duban.messages.records import AnyRecord, Event
+from duban.messages.struct import flaw_of, from_json
 from duban.policy.library import Library
 from duban_cli.simulation.sources import bare_event
 from duban_router.domain.decision import after
@@ -143,9 +145,13 @@ def read_steps(lines: Iterable[bytes]) -> Iterator[Step]:
             if isinstance(document, dict) and "specversion" in document:
                 data = decode(None, bare_event(document), _STRUCTURED, PROBLEMS).data
             else:
-                data = LedgerEvent.model_validate_json(line)
-        except (ValidationError, Undecodable, orjson.JSONDecodeError) as error:
-            why = first_fault(error) if isinstance(error, ValidationError) else str(error)
+                data = from_json(line, LedgerEvent)
+        except (msgspec.DecodeError, RecursionError, Undecodable, orjson.JSONDecodeError) as error:
+            why = (
+                str(error)
+                if isinstance(error, Undecodable | orjson.JSONDecodeError)
+                else str(flaw_of(error, LedgerEvent))
+            )
             raise HistoryError(f"line {number}: {why}; write the file with `duban tail problems --json`") from None
         if isinstance(data, LedgerEvent):
             yield Step(data.event, data.record)
@@ -181,7 +187,7 @@ def _amend(facts: Facts, event: Event) -> None:
     facts.left_out[event.change.kind] += 1
     if event.change.kind == "rebounded" and facts.facts:
         last = facts.facts[-1]
-        data = last.message.data.model_copy(update={"rebound": True})
+        data = struct.replace(last.message.data, rebound=True)
         facts.facts[-1] = Fact(last.at, replace(last.message, data=data), last.by_lead)
 
 
@@ -191,7 +197,7 @@ def _message(step: Step, *, by_lead: bool) -> Message[Command]:
     if isinstance(change, c.Planned) and not by_lead:
         name, fixed = "decide_plan", {"approved": True}  # the office approved what the unit had proposed
     model = COMMANDS[f"duban.command.{name}"]
-    fields = {name: getattr(change, name) for name in model.model_fields if hasattr(change, name)}
+    fields = {name: getattr(change, name) for name in model.__struct_fields__ if hasattr(change, name)}
     data = model(**{**fields, **fixed, "actor": event.actor, "reason": event.reason})
     subject = str(event.problem_id)
     return Message(event.command, SOURCE, subject, event.at, step.record.jurisdiction, subject, data)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from duban.io.decode import delivery
 from duban.messages.events import PROBLEMS, LedgerEvent
 from duban.messages.records import Event
+from duban.messages.struct import from_json
 from duban.policy.library import Library
 from duban_cli.simulation.history import Step, folded
 from duban_console.kafka.topic_reader import records
@@ -37,7 +38,7 @@ async def from_ledger(settings: Settings, jurisdiction: str) -> list[Step]:
         library.add(document)
     async with asking():
         bodies = [body async for body in _bodies(settings, jurisdiction)]
-    return list(folded(map(Event.model_validate_json, bodies), library))
+    return list(folded((from_json(body, Event) for body in bodies), library))
 
 
 async def _bodies(settings: Settings, jurisdiction: str) -> AsyncIterator[str]:

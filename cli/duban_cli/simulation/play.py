@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from duban.messages import struct
 from duban.messages.commands import Actor, Command, Open
 from duban.messages.envelope import Message
 from duban.messages.report import Report
@@ -62,7 +63,7 @@ def _act(engine: Engine, act: Act, at: datetime) -> None:
     record, office = engine.records.get(problem_id), engine.rules.pack.office
     units = {LEAD: record.holder if record else None, OFFICE: office}
     unit = units.get(act.unit, act.unit) or office
-    command = act.command.model_copy(update={"actor": Actor(unit=unit)})
+    command = struct.replace(act.command, actor=Actor(unit=unit))
     subject = str(problem_id)
     message: Message[Command] = Message(
         f"{act.command.TYPE} {subject} {at.isoformat()}", SOURCE, subject, at, engine.rules.pack.jurisdiction, subject,

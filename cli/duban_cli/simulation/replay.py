@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from duban.messages import struct
 from duban.messages.commands import ENGINE, Actor, Command
 from duban.messages.envelope import Message
 from duban.policy import Rules
@@ -121,5 +122,5 @@ def _cast(fact: Fact, engine: Engine, moved: Counter[tuple[str, str]]) -> Messag
         unit = pack.office
     if unit == actor.unit:
         return message
-    data = message.data.model_copy(update={"actor": Actor(unit=unit, person=actor.person)})
+    data = struct.replace(message.data, actor=Actor(unit=unit, person=actor.person))
     return replace(message, data=data)

@@ -11,14 +11,15 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
 import orjson
-from pydantic import ValidationError
 
 from duban.clock import within_range
 from duban.errors import DubanError, Undecodable
 from duban.messages import commands as do
-from duban.messages.envelope import Message, decode, first_fault
+from duban.messages.envelope import Message, decode
 from duban.messages.report import Evidence, Report
+from duban.messages.struct import flaw_of, from_data, from_json
 from duban.policy import Rules
 from duban_console.action import ACTIONS
 from duban_intake.channels.csv_file import BadRow
@@ -58,15 +59,17 @@ def json_reports(lines: Iterable[bytes]) -> Iterator[Message[Report] | BadRow]:
         if line.strip():
             try:
                 yield _json_report(line)
-            except (ValidationError, Undecodable, orjson.JSONDecodeError, ValueError) as error:
-                yield BadRow(number, "(line)", first_fault(error) if isinstance(error, ValidationError) else str(error))
+            except (msgspec.DecodeError, RecursionError) as error:
+                yield BadRow(number, "(line)", str(flaw_of(error, Report)))
+            except (Undecodable, ValueError) as error:
+                yield BadRow(number, "(line)", str(error))
 
 
 def _json_report(line: bytes) -> Message[Report]:
     document = orjson.loads(line)
     if isinstance(document, dict) and "specversion" in document:
         return decode(None, bare_event(document), _STRUCTURED, {Report.TYPE: Report})
-    report = Report.model_validate_json(line)
+    report = from_json(line, Report)
     if report.observed_at is None:
         raise ValueError("observed_at is missing: say when, or send a CloudEvent with its time")
     name = sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
@@ -103,8 +106,8 @@ def read_acts(lines: Iterable[str], known: Mapping[str, set[str]], zone: ZoneInf
         cells = {name: (cell or "").strip() for name, cell in row.items() if name is not None}
         try:
             yield _act(cells, known, zone)
-        except ValidationError as error:
-            yield BadRow(rows.line_num, cells["action"], first_fault(error))
+        except msgspec.ValidationError as error:
+            yield BadRow(rows.line_num, cells["action"], str(flaw_of(error)))
         except ValueError as error:
             yield BadRow(rows.line_num, "(row)", str(error))
 
@@ -115,7 +118,7 @@ def _act(cells: Mapping[str, str], known: Mapping[str, set[str]], zone: ZoneInfo
         raise ValueError(f"{action} is no action; they are {', '.join(ACTIONS)}")
     fields = {name: _value(cell) for name, cell in cells.items() if cell and name not in _KEYS}
     actor = {"unit": "office" if unit in (LEAD, OFFICE) else unit}
-    command = ACTIONS[action].model_validate({"actor": actor, **fields})
+    command = from_data({"actor": actor, **fields}, ACTIONS[action], texts=True)
     return Act(_instant(cells["at"], zone), _key(cells, known), unit, command)
 
 
@@ -163,8 +166,8 @@ class ClosingColumns:
                     at = self._at(closed, mapping, rules)
                     outcome = (row[self.outcome] or "").strip() if self.outcome else ""
                     yield from _closes(at, own_problem(mapping.source, report), outcome or self.usual, rules)
-                except ValidationError as error:
-                    yield BadRow(rows.line_num, self.outcome or self.closed, first_fault(error))
+                except msgspec.ValidationError as error:
+                    yield BadRow(rows.line_num, self.outcome or self.closed, str(flaw_of(error)))
                 except ValueError as error:
                     yield BadRow(rows.line_num, self.closed, str(error))
 

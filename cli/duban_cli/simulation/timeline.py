@@ -9,6 +9,7 @@ import orjson
 from duban.messages.commands import Command
 from duban.messages.envelope import Message
 from duban.messages.records import AnyRecord, Event
+from duban.messages.struct import plain
 from duban.refusal import Refusal
 from duban_intake.domain import Arrival
 
@@ -21,7 +22,7 @@ class Timeline:
 
     def happened(self, before: AnyRecord | None, event: Event, record: AnyRecord) -> None:
         """A line for an event: what, to which record, by whom, and how it stands after it."""
-        change = event.change.model_dump(mode="json", exclude_defaults=True, exclude={"filed"})
+        change = {name: value for name, value in plain(event.change).items() if name not in ("kind", "filed")}
         filed = getattr(event.change, "filed", None)
         report = {"source": filed.source, "report": filed.id} if filed else {}
         fields = {"at": event.at, "what": event.change.kind, record.kind.value: record.id, "number": record.number}

@@ -6,16 +6,22 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any, Final, Literal, cast
+from types import new_class
+from typing import Annotated, Any, Final, TypeVar
 from unicodedata import normalize
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter, ValidationError, create_model, field_validator
+import msgspec
+from msgspec import Meta
+from msgspec.structs import force_setattr
 
 from duban.errors import DubanError
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.report import Name
+from duban.messages.struct import NO_NEWLINE, Unfit, flaw_of, from_data, from_json
+
+T = TypeVar("T")
 
 #: Commands that only the services themselves send; no action leads to them.
 _ENGINE_ONLY = (do.Register, do.Attach, do.Open, do.Reward, do.Escalate, do.Recompute)
@@ -28,7 +34,8 @@ ACTIONS: Final[dict[str, type[do.Command]]] = {
 }
 
 #: What may serve as the id of a command, chosen by whoever sends it: sent again, it is the same command.
-CommandId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:~-]{0,119}$")]
+COMMAND_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._:~-]{0,119}$"
+CommandId = Annotated[str, Meta(pattern=COMMAND_ID + NO_NEWLINE)]
 
 
 class InvalidAction(DubanError):
@@ -42,35 +49,41 @@ class InvalidAction(DubanError):
 
 
 def _form(name: str, model: type[do.Command]) -> type[do.Command]:
-    """The command ``model`` with the name of its action, and the id that its sender may choose."""
-    fields: dict[str, Any] = {"action": (Literal[name], ...), "id": (CommandId | None, None)}
-    return create_model(f"{model.__name__}Action", __base__=model, __doc__=model.__doc__, **fields)
+    """The command ``model`` with the name of its action, and the id that its sender may choose.
+
+    A reply names a report by ``id``: that is the id of the command, too.
+    """
+    own = "id" in model.__struct_fields__
+    body: dict[str, Any] = {"__doc__": model.__doc__, "__module__": __name__, "action": name}
+    body |= {"__annotations__": {"id": CommandId}} if own else {"__annotations__": {"id": CommandId | None}, "id": None}
+    return new_class(
+        f"{model.__name__}Action", (model,), {"tag_field": "action", "tag": name}, lambda to: to.update(body)
+    )
 
 
 _FORMS = [_form(name, model) for name, model in ACTIONS.items()]
 #: Any action, told apart by its name: the body of a request.
-Action: Any = Annotated[reduce(or_, _FORMS), Field(discriminator="action")]
-_ADAPTER: TypeAdapter[do.Command] = TypeAdapter(Action)
+Action: Any = reduce(or_, _FORMS)
 
 
-def parsed(body: Mapping[str, Any]) -> tuple[do.Command, str | None]:
-    """The command in ``body``, and the id that its sender chose.
+def parsed(body: Mapping[str, Any] | bytes) -> tuple[do.Command, str | None]:
+    """The command in ``body``, which is JSON or data, and the id that its sender chose.
 
     Raises:
         InvalidAction: naming the first field that is wrong.
     """
+    form = _read(body, Action)
+    model = ACTIONS[form.action]
+    return model(**{name: getattr(form, name) for name in model.__struct_fields__}), form.id
+
+
+def _read(body: Mapping[str, Any] | bytes, model: type[T]) -> T:
     try:
-        form = _ADAPTER.validate_python(dict(body))
-    except ValidationError as error:
-        raise invalid(error) from None
-    return command_of(form)
-
-
-def command_of(form: do.Command) -> tuple[do.Command, str | None]:
-    """The command inside a validated action, and the id that its sender chose."""
-    fields = cast(Any, form)
-    model = ACTIONS[fields.action]
-    return model(**{name: getattr(form, name) for name in model.model_fields}), fields.id
+        return from_json(body, model) if isinstance(body, bytes) else from_data(body, model)
+    except (msgspec.DecodeError, RecursionError) as error:
+        flaw = flaw_of(error, model)
+        raise InvalidAction("not_json" if flaw.sort == "not_json" else "invalid", ".".join(flaw.place),
+                            f"the body {flaw.what}" if flaw.sort == "not_json" else flaw.what) from None  # fmt: skip
 
 
 class NewEntry(do.PutOnList):
@@ -79,24 +92,22 @@ class NewEntry(do.PutOnList):
     jurisdiction: Name
     id: CommandId | None = None
     #: What a measure has caused, the engine enters by itself.
-    cause: Literal[None] = None
+    cause: None = None
+    #: Read as it is looked up, whatever white space stands around it.
+    of: str
 
-    @field_validator("of", mode="before")
-    @classmethod
-    def _as_it_is_looked_up(cls, of: Any) -> Any:
-        return plain_name(of) if isinstance(of, str) else of
-
-    @field_validator("actor")
-    @classmethod
-    def _of_people(cls, actor: do.Actor) -> do.Actor:
-        if actor.unit == do.ENGINE:
-            raise ValueError(f"{do.ENGINE} enters what its measures lead to; by hand it is the keeper of the list")
-        return actor
+    def __post_init__(self) -> None:
+        if self.actor.unit == do.ENGINE:
+            raise Unfit("actor", f"{do.ENGINE} enters what its measures lead to; by hand it is the keeper of the list")
+        try:
+            force_setattr(self, "of", from_data(plain_name(self.of), Name))
+        except msgspec.ValidationError as error:
+            raise Unfit("of", flaw_of(error).what) from None
 
     @property
     def command(self) -> do.PutOnList:
         """The command for the router."""
-        return do.PutOnList(**{name: getattr(self, name) for name in do.PutOnList.model_fields})
+        return do.PutOnList(**{name: getattr(self, name) for name in do.PutOnList.__struct_fields__})
 
     def record_id(self, chosen: str) -> UUID:
         """The id of the entry that follows from the id ``chosen``, whichever door it comes through."""
@@ -108,30 +119,13 @@ def plain_name(name: str) -> str:
     return normalize("NFKC", name).strip()
 
 
-def new_entry(body: Mapping[str, Any]) -> NewEntry:
-    """The entry in ``body``.
+def new_entry(body: Mapping[str, Any] | bytes) -> NewEntry:
+    """The entry in ``body``, which is JSON or data.
 
     Raises:
         InvalidAction: naming the first field that is wrong.
     """
-    try:
-        return NewEntry.model_validate(dict(body))
-    except ValidationError as error:
-        raise invalid(error) from None
-
-
-def invalid(error: ValidationError) -> InvalidAction:
-    """The first fault of a validation, without the tag that pydantic puts in front of the field."""
-    fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    return InvalidAction("invalid", field_of(fault["type"], fault["loc"]), fault["msg"].removeprefix("Value error, "))
-
-
-def field_of(fault: str, place: tuple[int | str, ...]) -> str:
-    """The path of the field at fault as its sender wrote it; empty when it is the whole body."""
-    if fault.startswith("union_tag"):
-        return "action"
-    inner = place[1:] if place and place[0] in ACTIONS else place
-    return ".".join(map(str, inner))
+    return _read(body, NewEntry)
 
 
 def action_message(

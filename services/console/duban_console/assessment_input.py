@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+import msgspec
 import orjson
-from pydantic import ValidationError
 
 from duban.errors import Undecodable
 from duban.io.postgres import connect_pool
-from duban.messages.envelope import first_fault
 from duban.messages.records import Event
+from duban.messages.struct import flaw_of, from_data, from_json
 from duban_console.assessment.rows.targets import Reading
 from duban_console.ledger import asking
 
@@ -46,7 +46,7 @@ async def from_ledger(settings: Settings, jurisdiction: str, before: datetime) -
             rows = await pool.fetch(_BEFORE, jurisdiction, before)
         finally:
             await pool.close()
-    return (Event.model_validate_json(row["body"]) for row in rows)
+    return (from_json(row["body"], Event) for row in rows)
 
 
 def from_file(path: Path) -> list[Event]:
@@ -75,11 +75,11 @@ def _events(path: Path, lines: Iterable[bytes]) -> Iterator[Event]:
                 body = body[wrapping] if isinstance(body, dict) and wrapping in body else body
             if isinstance(body, dict) and "code" in body and "change" not in body:
                 continue
-            yield Event.model_validate_json(orjson.dumps(body))
+            yield from_data(body, Event)
         except orjson.JSONDecodeError as error:
             raise Undecodable("not_json", f"{path}, line {number}: {error}") from None
-        except ValidationError as error:
-            raise Undecodable("invalid", f"{path}, line {number} is no event: {first_fault(error)}") from None
+        except msgspec.ValidationError as error:
+            raise Undecodable("invalid", f"{path}, line {number} is no event: {flaw_of(error, Event)}") from None
 
 
 def from_readings(path: Path, targets: Collection[str]) -> list[Reading]:

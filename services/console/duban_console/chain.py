@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from duban.messages.events import GENESIS, chained
 from duban.messages.records import Event
+from duban.messages.struct import from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Line:
     @property
     def event(self) -> Event:
         """What the bytes say."""
-        return Event.model_validate_json(self.body)
+        return from_json(self.body, Event)
 
 
 def first_broken(lines: Sequence[Line], head: str) -> int | None:

@@ -7,15 +7,15 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
+import msgspec
 
 from duban.errors import DubanError, Undecodable
 from duban.io.anchor_key import is_signed_with
 from duban.io.decode import delivery
 from duban.io.tail import present_records
 from duban.messages.anchors import ANCHORS, Anchor, Head
-from duban.messages.envelope import first_fault
 from duban.messages.events import TOLD, LedgerEvent, Told
+from duban.messages.struct import flaw_of, from_json
 from duban_console.kafka.topic_reader import away, looking, topics_of
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def kept(file: Path) -> Iterator[tuple[int, Anchor | Head]]:
 
 def _of_line(file: Path, number: int, line: bytes) -> Anchor | Head:
     try:
-        return Anchor.model_validate_json(line) if b'"chain"' in line else Head.model_validate_json(line)
-    except ValidationError as error:
-        why = f"{file}, line {number}: {first_fault(error)}"
+        return from_json(line, Anchor) if b'"chain"' in line else from_json(line, Head)
+    except (msgspec.DecodeError, RecursionError) as error:
+        why = f"{file}, line {number}: {flaw_of(error)}"
         raise UnusableFile(f"{why}; write the file with `duban ledger anchors` or `duban ledger heads`") from None
 
 

@@ -23,6 +23,7 @@ from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.records import AnyRecord, Event, Listing, Problem
+from duban.messages.struct import replace
 from duban.moves import OPEN, Status
 from duban.policy import Rules
 from duban.policy.model.draw import DrawRule
@@ -105,7 +106,7 @@ def standing(events: Iterable[Event], rules_of: Callable[[str], Rules | None]) -
             record = evolve(record, event)
         rules = rules_of(record.pack) if isinstance(record, Listing) else None
         if rules is not None:  # the end of an entry's term is one of its deadlines
-            record = record.model_copy(update={"deadlines": due(record, rules)})
+            record = replace(record, deadlines=due(record, rules))
         yield Snapshot(record, first)
 
 

@@ -18,6 +18,7 @@ from duban.io.availability import is_unavailable
 from duban.messages.envelope import derived_id
 from duban.messages.events import Refused
 from duban.messages.records import AnyRecord, Listing, Reward, record_from_json
+from duban.messages.struct import from_json
 from duban.moves import CLOSED, STAGE, Kind, Stage, Status
 from duban_console.chain import Line, first_broken
 
@@ -163,7 +164,7 @@ class LedgerReader:
             versions = range(row["first_version"], row["last_version"] + 1)
             events = await self._pool.fetch(_HISTORY, row["problem_id"]) if versions else []
         lines = [line for line in _lines(events) if line.version in versions]
-        refused = Refused.model_validate_json(row["refused"]) if row["refused"] else None
+        refused = from_json(row["refused"], Refused) if row["refused"] else None
         return Outcome(row["command"], row["problem_id"], lines, refused)
 
     async def awaited(self, source: str, command: str, seconds: float) -> Outcome | None:
@@ -198,13 +199,13 @@ class LedgerReader:
         """Every entry of ``of`` (as :func:`plain_name` makes it) on any list, or on ``list_``, the oldest first."""
         async with asking():
             rows = await self._pool.fetch(LISTINGS, of, jurisdiction, list_)
-        return [Listing.model_validate_json(row["state"]) for row in rows]
+        return [from_json(row["state"], Listing) for row in rows]
 
     async def rewards(self, handle: str) -> list[Reward]:
         """The rewards that are owed to whoever holds ``handle``, the oldest first."""
         async with asking():
             rows = await self._pool.fetch(REWARDS, handle)
-        return [Reward.model_validate_json(row["state"]) for row in rows]
+        return [from_json(row["state"], Reward) for row in rows]
 
     async def why_declined(self, reward: Reward) -> str | None:
         """The reason why ``reward`` was declined; None where it was not."""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import AwareDatetime, BaseModel, Field
+from msgspec import Meta
 
 from duban.messages.commands import Cause
 from duban.messages.records import Listing
+from duban.messages.struct import AwareDatetime, Frozen
 from duban.moves import Status
 
 #: The events by which an entry is off its list.
 _ENDS: Final = ("appeal_upheld", "exited", "expired")
 
 
-class Entry(BaseModel):
+class Entry(Frozen):
     """An entry as it stood at an instant. ``since``: when this status began; ``until``: when it ends, or ended."""
 
     list: str
@@ -27,21 +28,23 @@ class Entry(BaseModel):
     keeper: str
     of: str
     ground: str
-    status: Status = Field(description="`listed` counts; `noticed` and `contested` do not yet, `delisted` no more")
+    status: Annotated[
+        Status, Meta(description="`listed` counts; `noticed` and `contested` do not yet, `delisted` no more")
+    ]
     since: AwareDatetime
     until: AwareDatetime | None = None
-    bars: tuple[str, ...] = ()
-    public: bool = False
+    bars: tuple[str, ...]
+    public: bool
     cause: Cause | None = None
 
 
-class NameCheck(BaseModel):
+class NameCheck(Frozen):
     """Whether ``of`` stood on a list at an instant, and its entries: those in force, or all if all were wanted."""
 
     of: str
     at: AwareDatetime
     listed: bool
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[Entry, ...]
 
 
 def listed(of: str, listings: Iterable[Listing], at: datetime, *, everything: bool = False) -> NameCheck:

@@ -5,20 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from duban.errors import Fault
+from duban.messages import struct
+from duban.messages.envelope import Payload
+from duban.messages.struct import Sort, flaw_of
 
 JSON: Final = "application/json"
 
-#: What to do about a fault of validation, by pydantic's name for it.
-_ADVICE: Final = {
+#: What to do about a flaw, by its sort.
+_ADVICE: Final[dict[Sort, str]] = {
     "missing": "add it",
-    "extra_forbidden": "no such field: remove it, or put it under attributes; who reported goes under contact only",
-    "timezone_aware": "give the time zone, as in 2026-03-01T08:00:00+08:00",
-    "string_too_long": "shorten it",
-    "too_long": "shorten it",
-    "string_pattern_mismatch": "remove control characters; names also begin neither with a space nor with @",
+    "unknown": "remove it, or put it under attributes; who reported goes under contact only",
+    "zone": "give the time zone, as in 2026-03-01T08:00:00+08:00",
+    "long": "shorten it",
+    "pattern": "remove control characters; names also begin neither with a space nor with @",
+}
+#: The sorts by pydantic's names for them.
+_SORTS: Final[dict[str, Sort]] = {
+    "missing": "missing",
+    "extra_forbidden": "unknown",
+    "timezone_aware": "zone",
+    "string_too_long": "long",
+    "too_long": "long",
+    "string_pattern_mismatch": "pattern",
 }
 
 
@@ -31,15 +43,27 @@ def malformed(error: ValidationError, shown: Callable[[str], str] = str) -> Faul
     if fault["type"] == "json_invalid":
         return Fault(400, "not_json", f"the body is no JSON: {fault['ctx']['error']}; send one JSON object in UTF-8")
     where = shown(".".join(map(str, fault["loc"]))) or None
-    advice = _ADVICE.get(fault["type"])
+    advice = _ADVICE.get(_SORTS.get(fault["type"], "other"))
     message = fault["msg"].removeprefix("Value error, ")
     return Fault(400, "invalid", f"{message}; {advice or 'correct it'}", where)
 
 
-def body_schema(body: type[BaseModel]) -> dict[str, Any]:
+def misread(error: msgspec.DecodeError | RecursionError, model: type[Payload], shown: Callable[[str], str]) -> Fault:
+    """The same of a body that is a message."""
+    flaw = flaw_of(error, model)
+    if flaw.sort == "not_json":
+        return Fault(400, "not_json", f"the body {flaw.what}; send one JSON object in UTF-8")
+    where = shown(".".join(flaw.place)) or None
+    return Fault(400, "invalid", f"{flaw.what}; {_ADVICE.get(flaw.sort) or 'correct it'}", where)
+
+
+def body_schema(body: type[BaseModel] | type[Payload]) -> dict[str, Any]:
     """The JSON Schema of ``body`` in one piece: in the document, a reference to its definitions would lead nowhere."""
-    schema = body.model_json_schema()
-    definitions = schema.pop("$defs", {})
+    if issubclass(body, BaseModel):
+        schema = body.model_json_schema()
+        definitions = schema.pop("$defs", {})
+    else:
+        (schema,), definitions = struct.schemas((body,), "#/$defs/{name}")
 
     def whole(part: Any) -> Any:
         if isinstance(part, list):

@@ -11,13 +11,12 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-import orjson
-
 from duban.messages.commands import ENGINE, Actor, Attach, Register
 from duban.messages.envelope import Message, derived_id
 from duban.messages.events import Refused
 from duban.messages.records import Problem
 from duban.messages.report import Filed, Report
+from duban.messages.struct import canonical_json, to_json
 from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
@@ -83,8 +82,7 @@ def own_problem(source: str, report_id: str) -> UUID:
 
 def digest(report: Report) -> bytes:
     """The SHA-256 of the report as canonical JSON: keys sorted, no white space, fields at their defaults left out."""
-    body = report.model_dump(mode="json", exclude_defaults=True)
-    return sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
+    return sha256(canonical_json(report)).digest()
 
 
 def submitted(source: str, report_id: str, report: Report, at: datetime) -> Message[Report]:
@@ -99,7 +97,7 @@ def too_large(report: Report, most_bytes: int) -> Refusal | None:
     characters += sum(len(name) + len(str(value)) for name, value in report.attributes.items())
     if 6 * characters + 65_536 < most_bytes:
         return None
-    size = len(report.model_dump_json())
+    size = len(to_json(report))
     if size <= most_bytes:
         return None
     say = "send fewer or shorter attributes, and evidence as links"

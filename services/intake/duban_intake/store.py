@@ -101,7 +101,7 @@ class PostgresTransaction:
                 row["problem_id"],
                 row["jurisdiction"],
                 row["category"],
-                Location.model_construct(latitude=row["latitude"], longitude=row["longitude"]),
+                Location(latitude=row["latitude"], longitude=row["longitude"]),
                 row["cell"],
                 row["latest_at"],
             )

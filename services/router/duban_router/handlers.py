@@ -15,6 +15,7 @@ from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record, derived_id, encode, record
 from duban.messages.events import GENESIS, LedgerEvent, Refused, canonical, chained, event_json, event_type
 from duban.messages.records import AnyRecord, Event
+from duban.messages.struct import to_json
 from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
@@ -238,7 +239,7 @@ class _Attempt:
             self._writing.allocated[register] = allocated + allocation(message.data)
         self._writing.lines += lines
         latest, versions = outcome.record, range(lines[0].event.version, lines[-1].event.version + 1)
-        self._writing.standings[latest.id] = Standing(latest, json_of(latest), lines[-1].hash)
+        self._writing.standings[latest.id] = Standing(latest, to_json(latest), lines[-1].hash)
         self._writing.outcomes.append(Outcome(key, message.id, latest.id, versions))
         return records
 
@@ -272,7 +273,7 @@ class _Attempt:
             body = canonical(event)
             line = Line(event, body, head, chained(head, body))
             lines.append(line)
-            records.append(_record(message, line, after_it, json_of(after_it)))
+            records.append(_record(message, line, after_it, to_json(after_it)))
             head = line.hash
         return lines, records
 
@@ -309,7 +310,7 @@ class _Attempt:
                 raise NotArrived("the pack of this record has not arrived on duban.packs.v1")
             held = after(held, line.event, rules)
             if line.event.version in outcome.versions:
-                records.append(_record(message, line, held, json_of(held)))
+                records.append(_record(message, line, held, to_json(held)))
         return records
 
 
@@ -331,11 +332,6 @@ def _problem_id(message: Message[do.Command]) -> UUID | None:
 def _key(message: Message[do.Command]) -> UUID:
     """A command is itself by its source and its id, as CloudEvents say."""
     return derived_id(message.source, message.id)
-
-
-def json_of(held: AnyRecord) -> bytes:
-    """The state as the ledger keeps it and as it stands on the topic."""
-    return held.__pydantic_serializer__.to_json(held, exclude_none=True)
 
 
 def _record(message: Message[do.Command], line: Line, held: AnyRecord, state: bytes) -> Record:

@@ -11,6 +11,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from duban.messages.events import Refused
 from duban.messages.records import Event, record_from_json
+from duban.messages.struct import from_json, to_json
 from duban_router.handlers import Conflict, Line, Outcome, Standing, Writing
 
 SCHEMA = "router"
@@ -69,7 +70,7 @@ class PostgresLedger:
 
     async def history(self, problem_id: UUID) -> list[Line]:
         rows = await self._pool.fetch(_HISTORY, problem_id)
-        return [Line(Event.model_validate_json(r["body"]), r["body"].encode(), r["previous"], r["hash"]) for r in rows]
+        return [Line(from_json(r["body"], Event), r["body"].encode(), r["previous"], r["hash"]) for r in rows]
 
     async def allocated(self, register: str, year: int) -> int:
         last: int | None = await self._pool.fetchval(_ALLOCATED, register, year)
@@ -121,7 +122,7 @@ def _answers(writing: Writing) -> tuple[list[object], ...]:
         [outcome.problem_id for outcome in outcomes],
         [outcome.versions.start for outcome in outcomes],
         [outcome.versions.stop - 1 for outcome in outcomes],
-        [outcome.refused.model_dump_json(exclude_none=True) if outcome.refused else None for outcome in outcomes],
+        [to_json(outcome.refused).decode() if outcome.refused else None for outcome in outcomes],
     )
 
 
@@ -152,6 +153,6 @@ def _standing(row: asyncpg.Record) -> Standing:
 
 
 def _outcome(row: asyncpg.Record) -> Outcome:
-    refused = Refused.model_validate_json(row["refused"]) if row["refused"] else None
+    refused = from_json(row["refused"], Refused) if row["refused"] else None
     versions = range(row["first_version"], row["last_version"] + 1)
     return Outcome(row["key"], row["command"], row["problem_id"], versions, refused)

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from duban.messages import struct
 from duban.messages.anchors import ANCHORS
 from duban.messages.audit import AUDIT
 from duban.messages.commands import COMMANDS
-from duban.messages.envelope import Payload
+from duban.messages.envelope import AnyPayload, Document
 from duban.messages.events import PROBLEMS, LedgerEvent
 from duban.messages.notices import NOTICES, TICKS
 from duban.messages.report import Report
@@ -20,7 +21,7 @@ from duban.policy.model.pack import PACKS
 REPORTS: dict[str, type[Report]] = {Report.TYPE: Report}
 
 #: Every CloudEvents type and its model.
-TYPES: dict[str, type[Payload]] = {
+TYPES: dict[str, type[AnyPayload]] = {
     **REPORTS, **COMMANDS, **PROBLEMS, **NOTICES, **PACKS, **ANCHORS, **TICKS, **AUDIT
 }  # fmt: skip
 
@@ -73,8 +74,13 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {model.__name__: _schema(model) for model in dict.fromkeys(TYPES.values())}
 
 
-def _schema(model: type[Payload]) -> dict[str, Any]:
-    schema = model.model_json_schema(mode="validation")
+def _schema(model: type[AnyPayload]) -> dict[str, Any]:
+    if issubclass(model, Document):
+        schema = model.model_json_schema(mode="validation")
+    else:
+        _, parts = struct.schemas((model,), "#/$defs/{name}")
+        schema = parts.pop(model.__name__)
+        schema |= {"$defs": parts} if parts else {}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"duban:{model.__name__}", **schema}
 
 
@@ -112,7 +118,7 @@ def _operation(topic: Topic) -> dict[str, Any]:
     }
 
 
-def _message(name: str, model: type[Payload]) -> dict[str, Any]:
+def _message(name: str, model: type[AnyPayload]) -> dict[str, Any]:
     attributes = ("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_subject", "ce_time", "ce_jurisdiction")
     return {
         "name": name,
@@ -129,7 +135,7 @@ def _message(name: str, model: type[Payload]) -> dict[str, Any]:
     }
 
 
-def summary(model: type[Payload]) -> str:
+def summary(model: type[AnyPayload]) -> str:
     """The first sentence of the model's docstring."""
     return inspect.getdoc(model).split("\n")[0]  # type: ignore[union-attr]
 

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from duban.errors import SettingsError
 from duban.messages.anchors import Anchor
+from duban.messages.struct import replace
 
 
 class AnchorKey:
@@ -69,7 +70,7 @@ class AnchorKey:
     def signed(self, anchor: Anchor) -> Anchor:
         """``anchor`` with its signature."""
         signature = b64encode(self._key.sign(anchor.covered)).decode()
-        return anchor.model_copy(update={"key": self.public, "signature": signature})
+        return replace(anchor, key=self.public, signature=signature)
 
 
 _HOW = "make one with: openssl genpkey -algorithm ed25519 -out"

@@ -25,6 +25,7 @@ from duban.io.publisher import Publisher
 from duban.io.settings import AnchorSettings
 from duban.messages.anchors import Anchor, Anchored, Head, anchor_record
 from duban.messages.events import GENESIS
+from duban.messages.struct import from_json, to_json
 
 if TYPE_CHECKING:
     import asyncpg
@@ -121,7 +122,7 @@ class AnchorLoop:
         )
         if self._key is not None:
             anchor = self._key.signed(anchor)
-        body = anchor.model_dump_json(exclude_none=True)
+        body = to_json(anchor).decode()
         if await self._pool.execute(_ADVANCE, self._chain, anchor.number, body) != "UPDATE 1":
             return True  # somebody else's number now: go on from there
         await self._publish(anchor)
@@ -132,7 +133,7 @@ class AnchorLoop:
         if number == 0:
             return None
         if self._latest is None or self._latest.number != number:
-            self._latest = Anchor.model_validate_json(await self._pool.fetchval(_BODY, self._chain))
+            self._latest = from_json(await self._pool.fetchval(_BODY, self._chain), Anchor)
         if not published:
             await self._publish(self._latest)
         return self._latest

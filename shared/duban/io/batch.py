@@ -15,7 +15,7 @@ from duban.io.decode import delivery
 from duban.io.isolation import Isolation
 from duban.io.metrics import RECORDS
 from duban.messages.delivery import Delivery, SetAside
-from duban.messages.envelope import Payload, Record, Unheeded
+from duban.messages.envelope import AnyPayload, Record, Unheeded
 
 Fetched: TypeAlias = dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
 Answers: TypeAlias = Sequence[Record | SetAside]
@@ -37,7 +37,7 @@ class Source:
     """
 
     topics: tuple[str, ...]
-    types: Mapping[str, type[Payload]]
+    types: Mapping[str, type[AnyPayload]]
     handle: Handler
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from duban.errors import Undecodable
 from duban.messages.delivery import Delivery
-from duban.messages.envelope import Payload, decode
+from duban.messages.envelope import AnyPayload, decode
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
 
-D = TypeVar("D", bound=Payload, covariant=True)
+D = TypeVar("D", bound=AnyPayload, covariant=True)
 
 
 def delivery(record: ConsumerRecord[bytes, bytes], types: Mapping[str, type[D]]) -> Delivery[D]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI, Request
@@ -25,9 +25,6 @@ _JSON: Final = "application/json"
 _RETRY: Final = {"Retry-After": "5"}
 _UNREADABLE: Final = "the body is no JSON that can be read: it nests too deep, is no UTF-8, or has too long a number"
 _ROUTED: Final = {404: "unknown_path", 405: "wrong_method"}
-
-#: From pydantic's name of a fault and the place in the body to the field as its sender wrote it.
-FieldOf: TypeAlias = Callable[[str, tuple[int | str, ...]], str]
 
 
 class What(BaseModel):
@@ -56,7 +53,7 @@ FAULTS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def answer_faults(app: FastAPI, most: int, field_of: FieldOf = lambda _, place: ".".join(map(str, place))) -> None:
+def answer_faults(app: FastAPI, most: int) -> None:
     """Give ``app`` one answer to each kind of fault, and to a body of more than ``most`` bytes."""
     app.add_middleware(_BodyLimit, max_body_size=most)
 
@@ -66,7 +63,7 @@ def answer_faults(app: FastAPI, most: int, field_of: FieldOf = lambda _, place: 
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
-        return _malformed(error.errors()[0], field_of)
+        return _malformed(error.errors()[0])
 
     @app.exception_handler(HTTPException)
     async def routed(_: Request, error: HTTPException) -> JSONResponse:
@@ -117,13 +114,12 @@ async def only_json(request: Request) -> None:
         raise Fault(415, "unsupported_type", say, "content-type")
 
 
-def _malformed(fault: dict[str, Any], field_of: FieldOf) -> JSONResponse:
+def _malformed(fault: dict[str, Any]) -> JSONResponse:
     """The first fault of a request, with the field named as the client wrote it."""
-    where, *place = fault["loc"]
+    _, *place = fault["loc"]
     if fault["type"] == "json_invalid":
         return answer(400, "not_json", f"the body is no JSON: {fault.get('ctx', {}).get('error', fault['msg'])}")
-    field = field_of(fault["type"], tuple(place)) if where == "body" else ".".join(map(str, place))
-    return answer(400, "invalid", str(fault["msg"]).removeprefix("Value error, "), field)
+    return answer(400, "invalid", str(fault["msg"]).removeprefix("Value error, "), ".".join(map(str, place)))
 
 
 def _away(error: Exception) -> JSONResponse:

@@ -13,13 +13,13 @@ from duban.io.service import Shell
 from duban.io.settings import Settings
 from duban.io.tail import Tail
 from duban.messages.delivery import Delivery
-from duban.messages.envelope import Payload
+from duban.messages.envelope import AnyPayload
 from duban.messages.notices import TICKS, Tick
 from duban.policy import PACKS, PolicyPack, PublishedCalendar
 from duban.policy.laws import unusable
 from duban.policy.library import Library
 
-D = TypeVar("D", bound=Payload)
+D = TypeVar("D", bound=AnyPayload)
 
 
 async def follow(shell: Shell[Any], tail: Tail[D], take: Callable[[Delivery[D]], Awaitable[None]]) -> None:

@@ -18,9 +18,9 @@ from duban.io.lenient_records import read_leniently
 from duban.io.metrics import PASSED_OVER
 from duban.io.settings import Settings
 from duban.messages.delivery import Delivery
-from duban.messages.envelope import Payload
+from duban.messages.envelope import AnyPayload
 
-D = TypeVar("D", bound=Payload)
+D = TypeVar("D", bound=AnyPayload)
 _log = structlog.get_logger(__name__)
 
 _POLL_MS = 500

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from hashlib import sha256
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final
 from uuid import UUID
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from msgspec import Meta, field
 
 from duban.messages.envelope import Message, Payload, Record, derived_id, encode
-from duban.messages.events import HASH, MOST_LINES
+from duban.messages.events import MOST_LINES, Hash
+from duban.messages.struct import AwareDatetime, Frozen, plain
 
 #: Stands for the vault's log where a record would stand: it is one chain, and its lines are numbered.
 VAULT_LOG: Final = derived_id("duban/intake", "the vault's log")
@@ -28,14 +29,12 @@ class Anchored(StrEnum):
     VAULT = "vault"
 
 
-class Head(BaseModel):
+class Head(Frozen):
     """The latest line of a record when it was noted: its hash covers every line before it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     record: UUID
-    version: int = Field(ge=1, le=MOST_LINES)
-    hash: str = Field(pattern=HASH)
+    version: Annotated[int, Meta(ge=1, le=MOST_LINES)]
+    hash: Hash
 
 
 class Anchor(Payload):
@@ -50,11 +49,11 @@ class Anchor(Payload):
     TOPIC: ClassVar[str] = "duban.anchors.v1"
 
     chain: Anchored
-    number: int = Field(ge=1, le=MOST_LINES)
-    previous: str = Field(pattern=HASH)
+    number: Annotated[int, Meta(ge=1, le=MOST_LINES)]
+    previous: Hash
     at: AwareDatetime
     heads: tuple[Head, ...]
-    offsets: dict[int, int] = Field(default_factory=dict)
+    offsets: dict[int, int] = field(default_factory=dict)
     key: str | None = None
     signature: str | None = None
 
@@ -65,8 +64,8 @@ class Anchor(Payload):
     @property
     def covered(self) -> bytes:
         """The bytes that hash and signature cover."""
-        # Absent fields are left out, so that one which is added later changes no anchor of before.
-        fields = self.model_dump(mode="json", exclude={"key", "signature"}, exclude_none=True)
+        # Fields at their defaults are left out, so that one which is added later changes no anchor of before.
+        fields = {name: value for name, value in plain(self).items() if name not in ("key", "signature")}
         return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
 
     @property

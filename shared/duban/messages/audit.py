@@ -6,9 +6,10 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from msgspec import Meta
 
 from duban.messages.envelope import Payload
+from duban.messages.struct import AwareDatetime, Frozen
 
 
 class ReplayStep(StrEnum):
@@ -19,10 +20,8 @@ class ReplayStep(StrEnum):
     FAILED = "failed"  #: the broker did not take it, and why
 
 
-class LetterPlace(BaseModel):
+class LetterPlace(Frozen):
     """Where a record lies, or lay."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     topic: str
     partition: int
@@ -50,8 +49,8 @@ class LetterReplayed(Payload):
     code: str
     size: int
     sha256: str
-    by: Annotated[str, Field(min_length=1, max_length=120)]
-    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    by: Annotated[str, Meta(min_length=1, max_length=120)]
+    reason: Annotated[str, Meta(min_length=1, max_length=2000)]
     at: AwareDatetime
     again: bool = False
     error: str | None = None

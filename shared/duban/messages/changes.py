@@ -2,226 +2,207 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import AwareDatetime, Field
+import re
+from typing import ClassVar, TypeAlias
 
 from duban.messages.commands import Cause, RectificationPlan
-from duban.messages.report import Evidence, Filed, Frozen
+from duban.messages.report import Evidence, Filed
+from duban.messages.struct import AwareDatetime, Frozen
 
 
-class Registered(Frozen):
+def _kind(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+class _Change(Frozen, tag_field="kind", tag=_kind):
+    """What every change has: its ``kind``, which is the name of its class in small letters."""
+
+    kind: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        cls.kind = _kind(cls.__name__)
+
+
+class Registered(_Change):
     """The problem stands in the ledger, with its number and the pack it will live under."""
 
-    kind: Literal["registered"] = "registered"
     number: str
     pack: str
     category: str
     filed: Filed
 
 
-class Attached(Frozen):
+class Attached(_Change):
     """A near-duplicate report was added."""
 
-    kind: Literal["attached"] = "attached"
     filed: Filed
 
 
-class Rejected(Frozen):
+class Rejected(_Change):
     """The problem was closed without handling."""
 
-    kind: Literal["rejected"] = "rejected"
 
-
-class Dispatched(Frozen):
+class Dispatched(_Change):
     """The problem was given to a lead unit, by the clause cited."""
 
-    kind: Literal["dispatched"] = "dispatched"
     lead_unit: str
     co_units: tuple[str, ...] = ()
     clause: str = ""
 
 
-class Acknowledged(Frozen):
+class Acknowledged(_Change):
     """The lead unit has it."""
 
-    kind: Literal["acknowledged"] = "acknowledged"
 
-
-class HandedBack(Frozen):
+class HandedBack(_Change):
     """The lead unit returned it to the office; the overall limit runs on."""
 
-    kind: Literal["handed_back"] = "handed_back"
     unit: str
     clause: str = ""
     evidence: tuple[Evidence, ...] = ()
 
 
-class Planned(Frozen):
+class Planned(_Change):
     """A rectification plan was filed."""
 
-    kind: Literal["planned"] = "planned"
     plan: RectificationPlan
 
 
-class PlanProposed(Frozen):
+class PlanProposed(_Change):
     """A change of the filed plan was asked for; the filed one holds until it is approved."""
 
-    kind: Literal["plan_proposed"] = "plan_proposed"
     plan: RectificationPlan
 
 
-class PlanRefused(Frozen):
+class PlanRefused(_Change):
     """The change of the plan was refused; the filed one holds."""
 
-    kind: Literal["plan_refused"] = "plan_refused"
 
-
-class MilestoneReached(Frozen):
+class MilestoneReached(_Change):
     """The next milestone of the plan was reached."""
 
-    kind: Literal["milestone_reached"] = "milestone_reached"
     title: str
     evidence: tuple[Evidence, ...] = ()
 
 
-class Reviewed(Frozen):
+class Reviewed(_Change):
     """A long-term rectification was reviewed and goes on."""
 
-    kind: Literal["reviewed"] = "reviewed"
     evidence: tuple[Evidence, ...] = ()
 
 
-class PartFinished(Frozen):
+class PartFinished(_Change):
     """A co-unit has done its part."""
 
-    kind: Literal["part_finished"] = "part_finished"
     unit: str
     evidence: tuple[Evidence, ...] = ()
 
 
-class ExtensionAsked(Frozen):
+class ExtensionAsked(_Change):
     """More time was asked for on one obligation."""
 
-    kind: Literal["extension_asked"] = "extension_asked"
     obligation: str
 
 
-class Extended(Frozen):
+class Extended(_Change):
     """The extension was granted; the limit moves, and the extension is counted."""
 
-    kind: Literal["extended"] = "extended"
     obligation: str
 
 
-class ExtensionDenied(Frozen):
+class ExtensionDenied(_Change):
     """The extension was denied; the limit stands."""
 
-    kind: Literal["extension_denied"] = "extension_denied"
     obligation: str
 
 
-class Paused(Frozen):
+class Paused(_Change):
     """The clock stands still, on the ground named."""
 
-    kind: Literal["paused"] = "paused"
     ground: str
 
 
-class Resumed(Frozen):
+class Resumed(_Change):
     """The clock runs on; limits move by the time it stood."""
 
-    kind: Literal["resumed"] = "resumed"
 
-
-class Flagged(Frozen):
+class Flagged(_Change):
     """The problem was marked, and units were joined to it."""
 
-    kind: Literal["flagged"] = "flagged"
     flag: str
     co_units: tuple[str, ...] = ()
 
 
-class Unflagged(Frozen):
+class Unflagged(_Change):
     """A flag was taken off."""
 
-    kind: Literal["unflagged"] = "unflagged"
     flag: str
 
 
-class Sponsored(Frozen):
+class Sponsored(_Change):
     """A leader took the problem, and a unit was paired with its handler."""
 
-    kind: Literal["sponsored"] = "sponsored"
     sponsor: str
     pair: str | None = None
 
 
-class Referred(Frozen):
+class Referred(_Change):
     """The problem was referred to another body, which owes a receipt."""
 
-    kind: Literal["referred"] = "referred"
     to: str
     ground: str = ""
     evidence: tuple[Evidence, ...] = ()
 
 
-class Received(Frozen):
+class Received(_Change):
     """The body that it was referred to has it."""
 
-    kind: Literal["received"] = "received"
     unit: str
 
 
-class Replied(Frozen):
+class Replied(_Change):
     """A reporter was told what became of the report."""
 
-    kind: Literal["replied"] = "replied"
     source: str
     id: str
     text: str
 
 
-class Rated(Frozen):
+class Rated(_Change):
     """A reporter's satisfaction was recorded."""
 
-    kind: Literal["rated"] = "rated"
     satisfied: bool
 
 
-class Checked(Frozen):
+class Checked(_Change):
     """A check of the strike-off gate was signed."""
 
-    kind: Literal["checked"] = "checked"
     check: str
     unit: str
     evidence: tuple[Evidence, ...] = ()
 
 
-class LookedBack(Frozen):
+class LookedBack(_Change):
     """The look-back was made, with its verdicts."""
 
-    kind: Literal["looked_back"] = "looked_back"
     truthful: bool
     timely: bool
     effective: bool
     evidence: tuple[Evidence, ...] = ()
 
 
-class Rebounded(Frozen):
+class Rebounded(_Change):
     """The problem has come back after strike-off; its ladders begin higher by ``raised`` levels."""
 
-    kind: Literal["rebounded"] = "rebounded"
     raised: int
 
 
-class Measured(Frozen):
+class Measured(_Change):
     """A measure was taken at once because of what happened, not because of a deadline; ``ground`` is the rule.
 
     Where ``approval`` names a unit, nobody else is told before that unit has approved.
     """
 
-    kind: Literal["measured"] = "measured"
     ground: str
     measure: str
     to: tuple[str, ...]
@@ -229,10 +210,9 @@ class Measured(Frozen):
     approval: str | None = None
 
 
-class Approved(Frozen):
+class Approved(_Change):
     """A measure that had waited for approval was released; ``version`` is the event that took it, on what ground."""
 
-    kind: Literal["approved"] = "approved"
     version: int
     measure: str
     to: tuple[str, ...]
@@ -243,18 +223,16 @@ class Approved(Frozen):
     lapse_at: AwareDatetime | None = None
 
 
-class Withheld(Frozen):
+class Withheld(_Change):
     """A measure that had waited for approval was not released; ``version`` is the event that took it."""
 
-    kind: Literal["withheld"] = "withheld"
     version: int
     measure: str
 
 
-class Opened(Frozen):
+class Opened(_Change):
     """A duty was opened for a unit: for the period that begins then, or because of a problem."""
 
-    kind: Literal["opened"] = "opened"
     jurisdiction: str
     number: str
     pack: str
@@ -265,10 +243,9 @@ class Opened(Frozen):
     cause: Cause | None = None
 
 
-class Noticed(Frozen):
+class Noticed(_Change):
     """Somebody was told that it is to stand on a list: on which, kept by whom, on what ground, and what that bars."""
 
-    kind: Literal["noticed"] = "noticed"
     jurisdiction: str
     number: str
     pack: str
@@ -283,49 +260,38 @@ class Noticed(Frozen):
     evidence: tuple[Evidence, ...] = ()
 
 
-class Listed(Frozen):
+class Listed(_Change):
     """It stands on the list from now on."""
 
-    kind: Literal["listed"] = "listed"
 
-
-class Appealed(Frozen):
+class Appealed(_Change):
     """It has answered, and awaits a decision."""
 
-    kind: Literal["appealed"] = "appealed"
     text: str
     evidence: tuple[Evidence, ...] = ()
 
 
-class AppealUpheld(Frozen):
+class AppealUpheld(_Change):
     """The appeal was right: the entry is off the list."""
 
-    kind: Literal["appeal_upheld"] = "appeal_upheld"
 
-
-class AppealDismissed(Frozen):
+class AppealDismissed(_Change):
     """The appeal was not right: the entry stands."""
 
-    kind: Literal["appeal_dismissed"] = "appeal_dismissed"
 
-
-class Exited(Frozen):
+class Exited(_Change):
     """It has made good and is off the list before the end of the term."""
 
-    kind: Literal["exited"] = "exited"
     evidence: tuple[Evidence, ...] = ()
 
 
-class Expired(Frozen):
+class Expired(_Change):
     """The term of an entry is over, or nobody has collected a reward in time."""
 
-    kind: Literal["expired"] = "expired"
 
-
-class RewardOwed(Frozen):
+class RewardOwed(_Change):
     """A report proved true, and a reward is owed for it: in which class, to whom, and which unit fixes it."""
 
-    kind: Literal["reward_owed"] = "reward_owed"
     jurisdiction: str
     number: str
     pack: str
@@ -337,73 +303,60 @@ class RewardOwed(Frozen):
     worker: str | None = None
 
 
-class Awarded(Frozen):
+class Awarded(_Change):
     """The amount of the reward is fixed, in whole units of the pack's currency."""
 
-    kind: Literal["awarded"] = "awarded"
     amount: int
 
 
-class Declined(Frozen):
+class Declined(_Change):
     """The reward is not granted."""
 
-    kind: Literal["declined"] = "declined"
 
-
-class Collected(Frozen):
+class Collected(_Change):
     """The reward was paid out, by this unit."""
 
-    kind: Literal["collected"] = "collected"
     unit: str
 
 
-class Progressed(Frozen):
+class Progressed(_Change):
     """The unit said how far it is."""
 
-    kind: Literal["progressed"] = "progressed"
     note: str
     evidence: tuple[Evidence, ...] = ()
 
 
-class Completed(Frozen):
+class Completed(_Change):
     """The unit has put it right, citing these items of the catalogue of enforcement."""
 
-    kind: Literal["completed"] = "completed"
     outcome: str
     evidence: tuple[Evidence, ...] = ()
     items: tuple[str, ...] = ()
 
 
-class Verified(Frozen):
+class Verified(_Change):
     """A reviewer passed the work."""
 
-    kind: Literal["verified"] = "verified"
     evidence: tuple[Evidence, ...] = ()
 
 
-class SentBack(Frozen):
+class SentBack(_Change):
     """A reviewer did not pass the work; it is underway again."""
 
-    kind: Literal["sent_back"] = "sent_back"
     evidence: tuple[Evidence, ...] = ()
 
 
-class StruckOff(Frozen):
+class StruckOff(_Change):
     """The problem was struck off the ledger."""
 
-    kind: Literal["struck_off"] = "struck_off"
 
-
-class Reopened(Frozen):
+class Reopened(_Change):
     """A closed problem was taken up again."""
 
-    kind: Literal["reopened"] = "reopened"
 
-
-class Reminded(Frozen):
+class Reminded(_Change):
     """A reminder went out before the deadline; nothing has lapsed. ``part``: the unit that owes it for itself."""
 
-    kind: Literal["reminded"] = "reminded"
     obligation: str
     part: str | None = None
     generation: int
@@ -415,14 +368,13 @@ class Reminded(Frozen):
     owner: str = ""
 
 
-class Escalated(Frozen):
+class Escalated(_Change):
     """A deadline has lapsed and a measure of the ladder was taken against its owner.
 
     ``part`` is the unit that owes it for itself, where several do: a co-unit, or a body that was referred to.
     Where ``approval`` names a unit, nobody else is told before that unit has approved.
     """
 
-    kind: Literal["escalated"] = "escalated"
     obligation: str
     part: str | None = None
     generation: int
@@ -435,18 +387,15 @@ class Escalated(Frozen):
     approval: str | None = None
 
 
-class Recomputed(Frozen):
+class Recomputed(_Change):
     """The deadlines were evaluated against a newer calendar."""
 
-    kind: Literal["recomputed"] = "recomputed"
 
-
-Change = Annotated[
+Change: TypeAlias = (
     Registered | Attached | Opened | Rejected | Dispatched | Acknowledged | HandedBack | Planned | PlanProposed
     | PlanRefused | MilestoneReached | Reviewed | Progressed | PartFinished | ExtensionAsked | Extended
     | ExtensionDenied | Paused | Resumed | Flagged | Unflagged | Sponsored | Referred | Received | Completed
     | Verified | SentBack | Checked | StruckOff | Replied | Rated | LookedBack | Rebounded | Reopened | Reminded
     | Escalated | Measured | Approved | Withheld | Recomputed | Noticed | Listed | Appealed | AppealUpheld
-    | AppealDismissed | Exited | Expired | RewardOwed | Awarded | Declined | Collected,
-    Field(discriminator="kind"),
-]  # fmt: skip
+    | AppealDismissed | Exited | Expired | RewardOwed | Awarded | Declined | Collected
+)  # fmt: skip

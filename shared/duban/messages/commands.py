@@ -6,10 +6,11 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from msgspec import Meta
 
 from duban.messages.envelope import Payload
-from duban.messages.report import Evidence, Filed, Frozen, Name, Prose
+from duban.messages.report import Evidence, Filed, Name, Prose
+from duban.messages.struct import AwareDatetime, Frozen
 
 #: The unit under which the services themselves act.
 ENGINE = "duban"
@@ -27,7 +28,7 @@ class Cause(Frozen):
 
     problem_id: UUID
     number: str
-    version: int = Field(ge=1)
+    version: Annotated[int, Meta(ge=1)]
     pack: str
 
     @property
@@ -112,7 +113,7 @@ class RectificationPlan(Frozen):
 
     person: Name
     target: Prose
-    measures: tuple[Prose, ...] = Field(min_length=1)
+    measures: Annotated[tuple[Prose, ...], Meta(min_length=1)]
     due_at: AwareDatetime
     rectification: Rectification = Rectification.IMMEDIATE
     milestones: tuple[Milestone, ...] = ()
@@ -235,9 +236,9 @@ class Reply(Command):
 
     TYPE: ClassVar[str] = "duban.command.reply"
 
-    source: str = Field(min_length=1, max_length=300)
-    id: str = Field(min_length=1, max_length=300)
-    text: Annotated[Prose, Field(min_length=1)]
+    source: Annotated[str, Meta(min_length=1, max_length=300)]
+    id: Annotated[str, Meta(min_length=1, max_length=300)]
+    text: Annotated[Prose, Meta(min_length=1)]
 
 
 class Rate(Command):
@@ -274,7 +275,7 @@ class Approve(Command):
 
     TYPE: ClassVar[str] = "duban.command.approve"
 
-    version: int = Field(ge=1)
+    version: Annotated[int, Meta(ge=1)]
 
 
 class Withhold(Command):
@@ -282,7 +283,7 @@ class Withhold(Command):
 
     TYPE: ClassVar[str] = "duban.command.withhold"
 
-    version: int = Field(ge=1)
+    version: Annotated[int, Meta(ge=1)]
 
 
 class Open(Command):
@@ -316,7 +317,7 @@ class Appeal(Command):
 
     TYPE: ClassVar[str] = "duban.command.appeal"
 
-    text: Annotated[Prose, Field(min_length=1)]
+    text: Annotated[Prose, Meta(min_length=1)]
     evidence: tuple[Evidence, ...] = ()
 
 
@@ -343,8 +344,8 @@ class Reward(Command):
 
     reward: Name
     cause: Cause
-    handle: str | None = Field(default=None, max_length=120)
-    worker: str | None = Field(default=None, max_length=120)
+    handle: Annotated[str, Meta(max_length=120)] | None = None
+    worker: Annotated[str, Meta(max_length=120)] | None = None
 
 
 class Award(Command):
@@ -352,7 +353,7 @@ class Award(Command):
 
     TYPE: ClassVar[str] = "duban.command.award"
 
-    amount: int = Field(ge=1)
+    amount: Annotated[int, Meta(ge=1)]
 
 
 class Decline(Command):
@@ -366,7 +367,7 @@ class Collect(Command):
 
     TYPE: ClassVar[str] = "duban.command.collect"
 
-    code: str | None = Field(default=None, max_length=60)
+    code: Annotated[str, Meta(max_length=60)] | None = None
 
 
 class Progress(Command):
@@ -374,7 +375,7 @@ class Progress(Command):
 
     TYPE: ClassVar[str] = "duban.command.progress"
 
-    note: Annotated[Prose, Field(min_length=1)]
+    note: Annotated[Prose, Meta(min_length=1)]
     evidence: tuple[Evidence, ...] = ()
 
 
@@ -430,7 +431,7 @@ class Recompute(Command):
     TYPE: ClassVar[str] = "duban.command.recompute"
 
     calendar: Name
-    version: int = Field(ge=1)
+    version: Annotated[int, Meta(ge=1)]
 
 
 #: The commands with which a record begins.

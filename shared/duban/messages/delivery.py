@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from duban.messages.envelope import Message, Payload
+from duban.messages.envelope import AnyPayload, Message
 
-D = TypeVar("D", bound=Payload, covariant=True)
+D = TypeVar("D", bound=AnyPayload, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha1
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
+import msgspec
 import orjson
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from duban.clock import within_range
 from duban.errors import Undecodable
+from duban.messages.struct import AwareDatetime, Frozen, flaw_of, from_data, from_json, plain, to_json
 
 #: Every id in the system is derived from its cause inside this namespace.
 NAMESPACE = UUID("6f1b0a5e-0d7e-5c1b-9a37-2f6d7562616e")
@@ -35,11 +37,27 @@ def sendable(name: str) -> str:
     return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
-class Payload(BaseModel):
+class Payload(Frozen):
     """The data of a message: frozen, and strict about fields it does not know.
 
-    A subclass names its topic, and its CloudEvents type unless each instance has its own (:attr:`type`).
+    A subclass names its topic, and its CloudEvents type unless each instance has its own (:attr:`ce_type`).
     """
+
+    TOPIC: ClassVar[str]
+    TYPE: ClassVar[str] = ""
+
+    @property
+    def ce_type(self) -> str:
+        """The CloudEvents type under which this payload travels."""
+        return self.TYPE
+
+
+class Unheeded(Payload, forbid_unknown_fields=False):
+    """Stands for the payload of a message that is welcome and changes nothing for its reader: nobody looks into it."""
+
+
+class Document(BaseModel):
+    """The data of a message that people write and laws are checked on: a pack, a calendar. It names topic and type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,13 +70,9 @@ class Payload(BaseModel):
         return self.TYPE
 
 
-class Unheeded(Payload):
-    """Stands for the payload of a message that is welcome and changes nothing for its reader: nobody looks into it."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-D = TypeVar("D", bound=Payload, covariant=True)
+#: Whatever a message may carry.
+AnyPayload: TypeAlias = Payload | Document
+D = TypeVar("D", bound=AnyPayload, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +109,8 @@ class Record:
 
 _JSON = b"application/json"
 _STRUCTURED = b"application/cloudevents+json"
-#: An instant that somebody names.
-Instant = Annotated[AwareDatetime, AfterValidator(within_range)]
-_TIME = TypeAdapter(Instant)
+#: The time of a message that states none.
+_NEVER = datetime.fromtimestamp(0, UTC)
 #: The attributes that a message is read from, with their headers; others are nobody's concern here.
 _HEADERS = tuple(
     (name, f"ce_{name}")
@@ -105,13 +118,13 @@ _HEADERS = tuple(
 )
 
 
-def encode(message: Message[Payload]) -> Record:
+def encode(message: Message[AnyPayload]) -> Record:
     """The binary-mode record of ``message``: attributes as ``ce_`` headers, the payload as the value."""
     data = message.data
     return record(
         data.TOPIC,
         data.ce_type,
-        data.__pydantic_serializer__.to_json(data, exclude_none=True),
+        json_of(data),
         id_=message.id,
         source=message.source,
         subject=message.subject,
@@ -189,11 +202,11 @@ def _message(key: bytes | None, attributes: dict[str, str], data: bytes, types: 
     model = types.get(attributes["type"])
     if model is None:
         raise Undecodable("unknown_type", f"{attributes['type']} is not one of {', '.join(sorted(types))}")
+    time = _instant(attributes["time"]) if "time" in attributes else _NEVER
     try:
-        payload = model.model_validate_json(data)
-        time = _TIME.validate_strings(attributes["time"]) if "time" in attributes else datetime.fromtimestamp(0, UTC)
-    except ValidationError as error:
-        raise Undecodable("invalid", first_fault(error)) from None
+        payload = from_json(data, model) if issubclass(model, Payload) else model.model_validate_json(data)
+    except (msgspec.DecodeError, ValidationError, RecursionError) as error:
+        raise Undecodable("invalid", first_fault(error, model)) from None
     return Message(
         id=attributes["id"],
         source=attributes["source"],
@@ -206,15 +219,34 @@ def _message(key: bytes | None, attributes: dict[str, str], data: bytes, types: 
     )
 
 
-def first_fault(error: ValidationError) -> str:
-    """The first fault of a validation, as ``field: what is wrong``, with the count of the others."""
+def _instant(time: str) -> datetime:
+    try:
+        return within_range(from_data(time, AwareDatetime))
+    except msgspec.ValidationError as error:
+        raise Undecodable("invalid", f"time: {flaw_of(error).what}") from None
+    except ValueError as error:
+        raise Undecodable("invalid", f"time: {error}") from None
+
+
+def json_of(data: AnyPayload) -> bytes:
+    """``data`` as it travels."""
+    return to_json(data) if isinstance(data, Payload) else data.model_dump_json(exclude_none=True).encode()
+
+
+def first_fault(error: msgspec.DecodeError | ValidationError | RecursionError, model: Any = None) -> str:
+    """The first fault of data that should be a ``model``, as ``field: what is wrong``, and how many there are besides.
+
+    Of a message only the first is looked for.
+    """
+    if not isinstance(error, ValidationError):
+        return str(flaw_of(error, model))
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     where = ".".join(str(part) for part in faults[0]["loc"]) or "(root)"
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     return f"{where}: {faults[0]['msg']}{more}"
 
 
-def structured(message: Message[Payload]) -> dict[str, Any]:
+def structured(message: Message[AnyPayload]) -> dict[str, Any]:
     """The structured-mode CloudEvent of ``message`` as JSON data, for webhooks and terminals."""
     event: dict[str, Any] = {
         "specversion": "1.0",
@@ -225,8 +257,13 @@ def structured(message: Message[Payload]) -> dict[str, Any]:
         "time": message.time.astimezone(UTC).isoformat(),
         "jurisdiction": message.jurisdiction,
         "datacontenttype": "application/json",
-        "data": message.data.model_dump(mode="json", exclude_none=True),
+        "data": data_of(message.data),
     }
     if message.cause is not None:
         event["causationid"] = message.cause
     return event
+
+
+def data_of(data: AnyPayload) -> dict[str, Any]:
+    """``data`` as JSON data, as it travels."""
+    return plain(data) if isinstance(data, Payload) else data.model_dump(mode="json", exclude_none=True)

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import ClassVar, Self, get_args
+from typing import Annotated, ClassVar, get_args
 from uuid import UUID
 
-import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from msgspec import Meta
 
 from duban.messages.changes import Change
 from duban.messages.commands import Actor
 from duban.messages.envelope import Payload, Unheeded
 from duban.messages.records import AnyRecord, Duty, Event, Listing, Problem, Reward
 from duban.messages.report import Filed
+from duban.messages.struct import NO_NEWLINE, AwareDatetime, Frozen, Unfit, canonical_json
 from duban.moves import HAPPENS, MOVES, Kind, Status
 
 #: The predecessor of the first event of every record.
 GENESIS = "0" * 64
 
 #: How a hash is written.
-HASH = r"^[0-9a-f]{64}$"
+Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$" + NO_NEWLINE)]
 #: Most lines in one chain, as the database counts them.
 MOST_LINES = 2**31 - 1
 
 
 def canonical(event: Event) -> bytes:
-    """The bytes that the hash of ``event`` covers: JSON in UTF-8, keys sorted, no white space, no absent fields."""
-    return orjson.dumps(
-        event.__pydantic_serializer__.to_python(event, mode="json", exclude_none=True), option=orjson.OPT_SORT_KEYS
-    )
+    """The bytes that the hash of ``event`` covers: JSON in UTF-8, keys sorted, no white space, no field at its default.
+
+    They are the bytes that are published.
+    """
+    return canonical_json(event)
 
 
 def chained(previous: str, body: bytes) -> str:
@@ -53,11 +54,9 @@ class LedgerEvent(Payload):
     listing: Listing | None = None
     reward: Reward | None = None
 
-    @model_validator(mode="after")
-    def _one_record(self) -> Self:
+    def __post_init__(self) -> None:
         if sum(record is not None for record in (self.problem, self.duty, self.listing, self.reward)) != 1:
-            raise ValueError("carries just one record: a problem, a duty, a listing or a reward")
-        return self
+            raise Unfit("", "carries just one record: a problem, a duty, a listing or a reward")
 
     @property
     def record(self) -> AnyRecord:
@@ -108,7 +107,7 @@ def event_json(body: bytes, previous: str, hash_: str, kind: Kind, state: bytes)
 
 
 #: Every kind of change, the last word of a CloudEvents type.
-KINDS: tuple[str, ...] = tuple(kind.model_fields["kind"].default for kind in get_args(get_args(Change)[0]))
+KINDS: tuple[str, ...] = tuple(change.kind for change in get_args(Change))
 
 #: Those that can happen to a problem: what a policy may speak of.
 OF_PROBLEMS: tuple[str, ...] = tuple(kind for kind in KINDS if kind in HAPPENS)
@@ -120,22 +119,18 @@ PROBLEMS: dict[str, type[LedgerEvent] | type[Refused]] = {
 }
 
 
-class EventPlace(BaseModel):
+class EventPlace(Frozen, forbid_unknown_fields=False):
     """Which event of which record."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
     problem_id: UUID
-    version: int = Field(ge=1, le=MOST_LINES)
+    version: Annotated[int, Meta(ge=1, le=MOST_LINES)]
 
 
-class Told(Payload):
+class Told(Payload, forbid_unknown_fields=False):
     """The place and the hash of an event on ``duban.problems.v1``, for who needs no more of it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
     event: EventPlace
-    hash: str = Field(pattern=HASH)
+    hash: Hash
 
 
 #: The same topic as :data:`PROBLEMS`, for who needs only where each event stands in which chain.

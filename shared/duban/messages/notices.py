@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import AwareDatetime
-
 from duban.messages.envelope import Payload
+from duban.messages.struct import AwareDatetime
 from duban.moves import Kind
 
 

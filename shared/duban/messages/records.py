@@ -7,14 +7,16 @@ stands under its own names.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, TypeAdapter
+import msgspec
+from msgspec import field
 
 from duban.messages import changes as c
 from duban.messages.commands import Actor, Cause, RectificationPlan
-from duban.messages.report import Frozen, Location
+from duban.messages.report import Location
+from duban.messages.struct import AwareDatetime, Frozen
 from duban.moves import STAGE, Kind, Occasion, Stage, Status
 
 
@@ -94,19 +96,20 @@ def in_words(obligation: str, part: str | None) -> str:
     return f"{obligation}/{part}" if part else obligation
 
 
-class LedgerRecord(Frozen):
+class LedgerRecord(Frozen, tag_field="kind", tag=str.lower):
     """What every record of the ledger carries, of whatever kind."""
 
+    kind: ClassVar[Kind]
+
     id: UUID
-    kind: Kind
     jurisdiction: str
     pack: str
     number: str
     title: str
     status: Status
     version: int
-    awaiting_approval: dict[int, Waiting] = Field(default_factory=dict)
-    marks: dict[str, Mark] = Field(default_factory=dict)
+    awaiting_approval: dict[int, Waiting] = field(default_factory=dict)
+    marks: dict[str, Mark] = field(default_factory=dict)
     climbs: tuple[Climb, ...] = ()
     deadlines: tuple[Deadline, ...] = ()
 
@@ -157,7 +160,8 @@ class LedgerRecord(Frozen):
 class Problem(LedgerRecord):
     """A registered problem (问题) as it stands after its latest event."""
 
-    kind: Literal[Kind.PROBLEM] = Kind.PROBLEM
+    kind: ClassVar[Kind] = Kind.PROBLEM
+
     category: str
     channel: str
     area: str | None = None
@@ -178,15 +182,15 @@ class Problem(LedgerRecord):
     dissatisfied: int = 0
     handbacks: int = 0
     flags: tuple[str, ...] = ()
-    flagged: dict[str, Mark] = Field(default_factory=dict)
+    flagged: dict[str, Mark] = field(default_factory=dict)
     sponsor: str | None = None
     pair: str | None = None
     parts_finished: tuple[str, ...] = ()
-    referrals: dict[str, Referral] = Field(default_factory=dict)
+    referrals: dict[str, Referral] = field(default_factory=dict)
     extension_asked: str | None = None
-    extended: dict[str, int] = Field(default_factory=dict)
+    extended: dict[str, int] = field(default_factory=dict)
     pauses: tuple[Span, ...] = ()
-    checks: dict[str, str] = Field(default_factory=dict)
+    checks: dict[str, str] = field(default_factory=dict)
     raised: int = 0
 
     @property
@@ -215,7 +219,8 @@ class Problem(LedgerRecord):
 class Duty(LedgerRecord):
     """What a unit owes for a period, or because of a problem, as it stands after its latest event."""
 
-    kind: Literal[Kind.DUTY] = Kind.DUTY
+    kind: ClassVar[Kind] = Kind.DUTY
+
     duty: str
     unit: str
     cause: Cause | None = None
@@ -233,7 +238,8 @@ class Duty(LedgerRecord):
 class Listing(LedgerRecord):
     """An entry on a list as it stands after its latest event: ``of`` whom, on what ground, and what it bars from."""
 
-    kind: Literal[Kind.LISTING] = Kind.LISTING
+    kind: ClassVar[Kind] = Kind.LISTING
+
     list: str
     keeper: str
     of: str
@@ -258,7 +264,8 @@ class Listing(LedgerRecord):
 class Reward(LedgerRecord):
     """What is owed for a report as it stands after its latest event; ``amount`` is None until it is fixed."""
 
-    kind: Literal[Kind.REWARD] = Kind.REWARD
+    kind: ClassVar[Kind] = Kind.REWARD
+
     reward: str
     fixed_by: str
     cause: Cause
@@ -281,16 +288,16 @@ class Reward(LedgerRecord):
 
 #: Any record, told apart by its kind.
 AnyRecord: TypeAlias = Problem | Duty | Listing | Reward
-_RECORD: Final[TypeAdapter[AnyRecord]] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="kind")])
+_RECORD: Final[msgspec.json.Decoder[AnyRecord]] = msgspec.json.Decoder(AnyRecord)
 
 
 def record_from_json(state: str | bytes) -> AnyRecord:
     """The record that ``state`` holds.
 
     Raises:
-        ValidationError: it holds none.
+        msgspec.DecodeError: it holds none.
     """
-    return _RECORD.validate_json(state)
+    return _RECORD.decode(state)
 
 
 #: The events with which a record begins.

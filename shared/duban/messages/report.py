@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from msgspec import Meta, field
+from msgspec.structs import force_setattr
 
-from duban.messages.envelope import Instant, Payload
+from duban.clock import within_range
+from duban.messages.envelope import Payload
+from duban.messages.struct import NO_NEWLINE, AwareDatetime, Frozen, Unfit
+
+#: How a name is written, and how long it is at most.
+NAME: Final = r"^[^\s@\x00-\x1f][^\x00-\x1f]*$"
+MOST_OF_NAME: Final = 120
 
 #: Names that travel as keys and labels: units, categories, areas, channels, jurisdictions.
-Name = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\s@\x00-\x1f][^\x00-\x1f]*$")]
+Name = Annotated[str, Meta(min_length=1, max_length=MOST_OF_NAME, pattern=NAME + NO_NEWLINE)]
 #: Free text of people. NUL is refused here because no database column could hold it.
-Prose = Annotated[str, Field(max_length=8000, pattern=r"^[^\x00]*$")]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Frozen(BaseModel):
-    """A frozen part of a message, strict about fields it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+Prose = Annotated[str, Meta(max_length=8000, pattern=r"^[^\x00]*$")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$" + NO_NEWLINE)]
 
 
 class Location(Frozen):
     """A point on the earth, WGS 84, degrees."""
 
-    latitude: float = Field(ge=-90, le=90, allow_inf_nan=False)
-    longitude: float = Field(ge=-180, le=180, allow_inf_nan=False)
+    latitude: Annotated[float, Meta(ge=-90, le=90)]
+    longitude: Annotated[float, Meta(ge=-180, le=180)]
 
 
 class Evidence(Frozen):
     """A sealed piece of evidence (固化证据): where it lies and the SHA-256 of its bytes."""
 
-    uri: str = Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")
+    uri: Annotated[str, Meta(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
     sha256: Sha256
     title: Prose = ""
 
@@ -49,7 +51,11 @@ class Reporter(Frozen):
     """Who reported: the level of identity and an opaque handle, never a name or a number."""
 
     identity: Identity = Identity.ANONYMOUS
-    handle: str | None = Field(default=None, max_length=120, pattern=r"^[^\x00]*$")
+    handle: Annotated[str, Meta(max_length=120, pattern=r"^[^\x00]*$")] | None = None
+
+
+#: Of whom nothing is known.
+_UNKNOWN: Final = Reporter()
 
 
 class Report(Payload):
@@ -60,16 +66,34 @@ class Report(Payload):
 
     jurisdiction: Name
     channel: Name
-    title: Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
+    title: Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
     text: Prose = ""
     category: Name | None = None
     area: Name | None = None
     location: Location | None = None
     enterprise: Name | None = None
-    observed_at: Instant | None = None
-    reporter: Reporter = Reporter()
-    evidence: tuple[Evidence, ...] = Field(default=(), max_length=50)
-    attributes: dict[Name, Prose] = Field(default_factory=dict, max_length=50)
+    observed_at: AwareDatetime | None = None
+    reporter: Reporter = _UNKNOWN
+    evidence: Annotated[tuple[Evidence, ...], Meta(max_length=50)] = ()
+    attributes: Annotated[dict[Name, Prose], Meta(max_length=50)] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        in_range("observed_at", self.observed_at)
+        if self.reporter == _UNKNOWN:  # one content has one form: an empty reporter is none
+            force_setattr(self, "reporter", _UNKNOWN)
+
+
+def in_range(name: str, at: datetime | None) -> None:
+    """Refuse an instant that somebody names in ``name`` and that calendars, zones or databases cannot count.
+
+    Raises:
+        Unfit: it lies outside the years 1900 to 2199.
+    """
+    try:
+        if at is not None:
+            within_range(at)
+    except ValueError as error:
+        raise Unfit(name, str(error)) from None
 
 
 class Filed(Frozen):

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import psutil  # type: ignore[import-untyped]
 
+from duban.messages.struct import to_json
 from duban_cli.bench import load
 from duban_cli.system import SERVICES, System
 from tests.faults.by_hand.scene import Load, engine, say, verdict
@@ -52,7 +53,7 @@ async def _ends(pid: int, asked_at: float) -> float:
 
 async def _requests(system: System) -> list[asyncio.Task[None]]:
     """Work in hand for those who serve people."""
-    report = load.report(1_000_000).model_dump_json(exclude_defaults=True)
+    report = to_json(load.report(1_000_000)).decode()
     body = b'{"source": "by-hand", "id": "late", ' + report.encode()[1:]
     action = b'{"action": "acknowledge", "actor": {"unit": "water"}}'
     path = f"/v1/problems/{load.problem_id(1)}"

@@ -12,8 +12,9 @@ from duban.errors import Fault
 from duban.io.faults import FAULTS, Faulty, answer_faults, only_json
 from duban.io.publisher import Publisher
 from duban.policy.library import Library
-from duban_console.action import field_of
-from duban_console.api.responses import SOURCE, Decision, as_json, decision
+from duban_console.action import Action, NewEntry
+from duban_console.api.document import answers, describe
+from duban_console.api.responses import ANSWERS, SOURCE, Decision, as_json, decision
 from duban_console.api.routes.listings import serve_listings
 from duban_console.api.routes.records import serve_records
 from duban_console.api.routes.rewards import serve_rewards
@@ -34,21 +35,22 @@ def create_app(ledger: LedgerReader, publisher: Publisher, clock: Clock, library
         responses=_FAULTS,
         dependencies=[Depends(only_json)],
     )
-    answer_faults(app, max_body, field_of)
+    answer_faults(app, max_body)
     _commands(app, ledger)
     serve_listings(app, ledger, publisher, clock)
     serve_rewards(app, ledger, library)
     serve_records(app, ledger, publisher, clock)
+    describe(app, (*ANSWERS, NewEntry, Action))
     return app
 
 
 def _commands(app: FastAPI, ledger: LedgerReader) -> None:
-    @app.get("/v1/commands/{id}", response_model=Decision, tags=["commands"])
+    @app.get("/v1/commands/{id}", responses=answers(Decision), tags=["commands"])
     async def own_command(id_: _CommandId) -> JSONResponse:
         """What came of a command that this API sent."""
         return await looked_up(SOURCE, id_)
 
-    @app.get("/v1/commands/{source:path}/{id}", response_model=Decision, tags=["commands"])
+    @app.get("/v1/commands/{source:path}/{id}", responses=answers(Decision), tags=["commands"])
     async def command(source: str, id_: _CommandId) -> JSONResponse:
         """What came of a command, whoever sent it; 200 also for a refusal, which is an outcome like any other."""
         return await looked_up(source, id_)

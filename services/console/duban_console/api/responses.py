@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, Field
+from msgspec import Meta, Struct
+from pydantic import BaseModel
 
 from duban.messages.changes import Change
 from duban.messages.commands import Actor
 from duban.messages.events import Refused
 from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reward
+from duban.messages.struct import AwareDatetime, Frozen, plain
 from duban_console.chain import Line
 from duban_console.ledger import Chain, Outcome
+from duban_console.listings import NameCheck
 
 SOURCE = "duban/api"
 
 
-class Accepted(BaseModel):
+class Accepted(Frozen):
     """The broker has the command; the router decides it in its turn."""
 
     command: str
-    source: str = SOURCE
-    status: str = "accepted"
+    source: str
+    status: str
     problem_id: str
     status_url: str
 
 
-class EventLine(BaseModel):
+class EventLine(Frozen):
     """One event of a history, with the hashes that chain it to the one before."""
 
     version: int
@@ -39,14 +42,14 @@ class EventLine(BaseModel):
     hash: str
 
 
-class Decision(BaseModel):
+class Decision(Frozen):
     """What came of a command: carried out with its events and the record as it stands now, or refused."""
 
     command: str
     source: str
-    status: str = Field(description="`done` or `refused`")
+    status: Annotated[str, Meta(description="`done` or `refused`")]
     problem_id: str
-    events: list[EventLine] = []
+    events: list[EventLine]
     refused: Refused | None = None
     problem: Problem | None = None
     duty: Duty | None = None
@@ -54,7 +57,7 @@ class Decision(BaseModel):
     reward: Reward | None = None
 
 
-class HistoryTold(BaseModel):
+class HistoryTold(Frozen):
     """A record's whole history. ``first_broken_version`` says where the chain of hashes breaks, if it does."""
 
     problem_id: str
@@ -63,32 +66,36 @@ class HistoryTold(BaseModel):
     events: list[EventLine]
 
 
-class Problems(BaseModel):
+class Problems(Frozen):
     """A page of problems; pass ``cursor`` on for the next one, null on the last page."""
 
     problems: list[Problem]
     cursor: str | None = None
 
 
-class Duties(BaseModel):
+class Duties(Frozen):
     """A page of duties; pass ``cursor`` on for the next one, null on the last page."""
 
     duties: list[Duty]
     cursor: str | None = None
 
 
-class Listings(BaseModel):
+class Listings(Frozen):
     """A page of entries on lists; pass ``cursor`` on for the next one, null on the last page."""
 
     listings: list[Listing]
     cursor: str | None = None
 
 
-class Rewards(BaseModel):
+class Rewards(Frozen):
     """A page of rewards; pass ``cursor`` on for the next one, null on the last page."""
 
     rewards: list[Reward]
     cursor: str | None = None
+
+
+#: What answers are made of, for the document.
+ANSWERS = (Accepted, Decision, HistoryTold, Problems, Duties, Listings, Rewards, NameCheck)
 
 
 def event_line(line: Line) -> EventLine:
@@ -115,6 +122,7 @@ def told(problem_id: str, history: Chain) -> HistoryTold:
 
 
 def decision(source: str, outcome: Outcome, record: AnyRecord | None) -> Decision:
+    of_kind: dict[str, Any] = {record.kind.value: record} if record else {}
     return Decision(
         command=outcome.command,
         source=source,
@@ -122,10 +130,10 @@ def decision(source: str, outcome: Outcome, record: AnyRecord | None) -> Decisio
         problem_id=str(outcome.problem_id),
         events=[event_line(line) for line in outcome.lines],
         refused=outcome.refused,
-        **({record.kind.value: record} if record else {}),
+        **of_kind,
     )
 
 
-def as_json(answer: BaseModel) -> dict[str, Any]:
-    """``answer`` as JSON data, absent fields left out."""
-    return answer.model_dump(mode="json", exclude_none=True)
+def as_json(answer: BaseModel | Struct) -> dict[str, Any]:
+    """``answer`` as JSON data, absent fields left out, and of what is made of messages those at their defaults."""
+    return plain(answer) if isinstance(answer, Struct) else answer.model_dump(mode="json", exclude_none=True)

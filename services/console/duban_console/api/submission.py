@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Final
 from uuid import UUID, uuid4
 
@@ -12,13 +14,22 @@ from duban.errors import Fault
 from duban.io.publisher import Publisher
 from duban.messages.commands import Command
 from duban.messages.envelope import Message, encode
-from duban_console.action import CommandId
+from duban_console.action import COMMAND_ID, InvalidAction
 from duban_console.api.responses import SOURCE, Accepted, as_json, decision
 from duban_console.ledger import LedgerReader, Outcome
 
 _MOST_WAIT: Final = 30.0
 Wait = Annotated[float, Query(ge=0, le=_MOST_WAIT, description="Seconds to wait for the outcome")]
-IdempotencyKey = Annotated[CommandId | None, Header(description="The command's id, if the body has none")]
+IdempotencyKey = Annotated[str | None, Header(pattern=COMMAND_ID, description="The command's id, if the body has none")]
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """What is no action is answered with the field that is wrong."""
+    try:
+        yield
+    except InvalidAction as error:
+        raise Fault(400, error.code, error.message, error.field or None) from None
 
 
 def command_id(chosen: str | None, header: str | None) -> str:
@@ -36,7 +47,9 @@ async def sent(message: Message[Command], ledger: LedgerReader, publisher: Publi
     outcome = await ledger.awaited(SOURCE, message.id, wait) if wait else None
     if outcome is None:
         url = f"/v1/commands/{SOURCE}/{message.id}"
-        accepted = Accepted(command=message.id, problem_id=message.subject, status_url=url)
+        accepted = Accepted(
+            command=message.id, source=SOURCE, status="accepted", problem_id=message.subject, status_url=url
+        )
         return JSONResponse(as_json(accepted), 202, headers={"Location": url})
     return await _decided(ledger, outcome, UUID(message.subject))
 

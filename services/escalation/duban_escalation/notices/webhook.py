@@ -16,6 +16,7 @@ from duban.clock import Clock
 from duban.errors import DubanError, Unavailable
 from duban.messages.envelope import Message
 from duban.messages.notices import Notice
+from duban.messages.struct import plain
 from duban_escalation.notices.address_guard import Guard
 from duban_escalation.notices.journal import NoticeOutcome, Outlet
 from duban_escalation.notices.signature import Signer
@@ -149,6 +150,6 @@ def _body(notice: Message[Notice]) -> bytes:
         {
             "type": notice.data.ce_type,
             "timestamp": notice.time.isoformat(),
-            "data": {"jurisdiction": notice.jurisdiction, **notice.data.model_dump(mode="json")},
+            "data": {"jurisdiction": notice.jurisdiction, **plain(notice.data)},
         }
     )

@@ -9,12 +9,16 @@ from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
+import msgspec
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from duban.clock import within_range
 from duban.errors import DubanError
 from duban.messages.envelope import Message
-from duban.messages.report import Frozen, Name, Report
+from duban.messages.report import Name as _Name
+from duban.messages.report import Prose, Report
+from duban.messages.struct import flaw_of, from_data
+from duban.policy.model.entry import Name, Written
 from duban.policy.plain_data import Unreadable, one_line, plain_data
 from duban_intake.domain import submitted, unusable_identity
 
@@ -45,14 +49,14 @@ def _known_zone(name: str) -> str:
     return name
 
 
-class Instants(Frozen):
+class Instants(Written):
     """How the source writes instants: a strptime format, and the zone of its wall clock where it writes none."""
 
     format: str = Field(min_length=1)
     timezone: Annotated[str, AfterValidator(_known_zone)]
 
 
-class Mapping(Frozen):
+class Mapping(Written):
     """How the rows of a file become reports.
 
     ``columns`` names the column behind a field, ``constants`` the text of a field that is the same in every row;
@@ -173,12 +177,23 @@ def _report(cells: dict[str, str], mapping: Mapping) -> Report:
         filled["observed_at"] = _instant(str(filled["observed_at"]), mapping.observed_at, mapping)
     filled["attributes"] = {column: cells[column] for column in mapping.attributes if cells[column]}
     try:
-        return Report.model_validate(filled)
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        column = _column(str(fault["loc"][-1]), mapping)
-        empty = fault["type"] == "missing"
-        raise BrokenCell(column, "is empty; fill it" if empty else f"{fault['msg']}; correct it") from None
+        return from_data(filled, Report, texts=True)
+    except msgspec.ValidationError as error:
+        flaw = flaw_of(error, Report)
+        column = _column(_field(flaw.place, cells, mapping), mapping)
+        raise BrokenCell(
+            column, "is empty; fill it" if flaw.sort == "missing" else f"{flaw.what}; correct it"
+        ) from None
+
+
+def _field(place: tuple[str, ...], cells: dict[str, str], mapping: Mapping) -> str:
+    """The field at ``place`` of a report; of the attributes, the first that cannot be one."""
+    for column in mapping.attributes if place == ("attributes",) else ():
+        try:
+            from_data({column: cells[column]}, dict[_Name, Prose])
+        except msgspec.ValidationError:
+            return column
+    return place[-1] if place else "(row)"
 
 
 def _instant(text: str, instants: Instants, mapping: Mapping) -> datetime:

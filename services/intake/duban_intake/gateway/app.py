@@ -15,12 +15,13 @@ from pydantic import AwareDatetime, BaseModel, Field
 from duban.clock import Clock
 from duban.errors import Fault
 from duban.io.faults import FAULTS, Faulty, answer_faults
+from duban.messages import struct
 from duban.messages.envelope import Message, Record, encode
 from duban.messages.handle import handle_of
 from duban.messages.report import Report
-from duban_intake.body import JSON, body_schema
+from duban_intake.body import JSON
 from duban_intake.domain import Receipt, ReportOutcome, digest, own_problem
-from duban_intake.gateway.request import STRUCTURED, Handed, Submission, read
+from duban_intake.gateway.request import STRUCTURED, Handed, read, submission_schema
 from duban_intake.vault.answers import answer_refusals, reached
 from duban_intake.vault.contact import Bound
 from duban_intake.vault.desk import Vault
@@ -82,7 +83,7 @@ _BODIES: Final = {
         "description": "Plain JSON; or a CloudEvent, in binary mode with `ce-` headers or structured, whose data is "
         "the report without `id`, `source` and `time`",
         "content": {
-            JSON: {"schema": body_schema(Submission), "example": EXAMPLE},
+            JSON: {"schema": submission_schema(), "example": EXAMPLE},
             STRUCTURED: {"schema": {"type": "object"}},
         },
     }
@@ -155,8 +156,8 @@ def claimed(handed: Handed, keyring: Keyring | None) -> tuple[Message[Report], s
     if keyring is None or handed.told is None or message.data.reporter.handle is not None:
         return message, None
     code = keyring.code(message.source, message.id, handed.told)
-    reporter = message.data.reporter.model_copy(update={"handle": handle_of(code)})
-    return replace(message, data=message.data.model_copy(update={"reporter": reporter})), code
+    reporter = struct.replace(message.data.reporter, handle=handle_of(code))
+    return replace(message, data=struct.replace(message.data, reporter=reporter)), code
 
 
 def _named(request: Request) -> tuple[str, str]:

@@ -9,56 +9,97 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Annotated, Final, Self, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 from urllib.parse import unquote
 
+import msgspec
 import orjson
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from msgspec import Meta
+from pydantic import ValidationError
 
 from duban.errors import Fault, Undecodable
-from duban.messages.envelope import Instant, Message, decode
-from duban.messages.report import Report
-from duban_intake.body import JSON, malformed
+from duban.messages.envelope import Message, decode
+from duban.messages.report import Report, in_range
+from duban.messages.struct import AwareDatetime, Unfit, canonical_json, from_json
+from duban_intake.body import JSON, body_schema, misread
 from duban_intake.domain import MOST_CHARACTERS, submitted, unusable_identity
 from duban_intake.vault.contact import Contact
 
 STRUCTURED: Final = "application/cloudevents+json"
 _NEVER: Final = datetime.fromtimestamp(0, UTC)
 _PLACE = re.compile(r"^(?P<field>[\w.]+|\(root\)): (?P<what>.*)$", re.DOTALL)
-_Identity = Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
+_Identity = Annotated[str, Meta(min_length=1, max_length=MOST_CHARACTERS)]
 
 #: Fields beside the report, which go no further than the vault.
 _CONFIDED: Final = ("contact", "secret")
 
 
+_NOTHING: Final = msgspec.Raw(b"null")
+_OF_THE_SENDER: Final = (
+    "Known to the sender alone and never published. The claim code follows from it, so nobody who only sees the "
+    "report can ask for its code, or try out who reported, by sending it again"
+)
+
+
 class Confided(Report):
-    """A report with what its reporter confides to the gateway alone."""
+    """A report with what its reporter confides to the gateway alone: the contact is read by the vault's own model."""
 
-    contact: Contact | None = Field(None, description="Who reported; sealed into the vault, and never published")
-    secret: SecretStr | None = Field(
-        None,
-        min_length=8,
-        max_length=200,
-        description="Known to the sender alone and never published. The claim code follows from it, so nobody who only "
-        "sees the report can ask for its code, or try out who reported, by sending it again",
-    )
+    contact: msgspec.Raw = msgspec.field(default_factory=lambda: _NOTHING)
+    secret: Annotated[str, Meta(min_length=8, max_length=200, description=_OF_THE_SENDER)] | None = None
 
-    @model_validator(mode="after")
-    def _is_kept_apart(self) -> Self:
-        if self.contact is not None and self.secret is None:
-            raise ValueError(
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            contact = self.known_contact
+        except ValidationError as error:
+            fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            what = fault["msg"].removeprefix("Value error, ")
+            raise Unfit(".".join(map(str, ("contact", *fault["loc"]))), what) from None
+        if contact is not None and self.secret is None:
+            raise Unfit(
+                "",
                 "a contact goes with a secret of the sender's own (at least 8 characters, another for each report), "
-                "or whoever sees the report could try out who sent it"
+                "or whoever sees the report could try out who sent it",
             )
-        return self
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"  # shows nothing of what was confided
+
+    @property
+    def known_contact(self) -> Contact | None:
+        """The contact, where one was confided."""
+        sealed = bytes(self.contact)
+        return None if sealed == b"null" else Contact.model_validate_json(sealed)
+
+    @property
+    def report(self) -> Report:
+        """The report, without what was confided with it."""
+        return Report(**{name: getattr(self, name) for name in Report.__struct_fields__})
 
 
 class Submission(Confided):
     """A report as plain JSON: its fields, with the id and the source that make it unique for ever."""
 
-    source: _Identity = Field(description="Who sends: a name or URI that no other producer uses")
-    id: _Identity = Field(description="The report's id at its source; the same id sent again is the same report")
-    time: Instant | None = Field(None, description="When the source sent it; it counts from when it is accepted")
+    source: Annotated[_Identity, Meta(description="Who sends: a name or URI that no other producer uses")]
+    id: Annotated[_Identity, Meta(description="The report's id at its source; the same id again is the same report")]
+    time: Annotated[
+        AwareDatetime | None, Meta(description="When the source sent it; it counts from when it is accepted")
+    ] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        in_range("time", self.time)
+
+
+def submission_schema() -> dict[str, Any]:
+    """The JSON Schema of a :class:`Submission` in one piece, with the contact as the vault reads it."""
+    schema = body_schema(Submission)
+    schema["properties"]["contact"] = {
+        "anyOf": [body_schema(Contact), {"type": "null"}],
+        "default": None,
+        "description": "Who reported; sealed into the vault, and never published",
+    }
+    return schema
 
 
 #: Source, id, the time that was stated, and the report with what was confided.
@@ -93,27 +134,24 @@ def read(headers: Mapping[str, str], body: bytes, now: datetime) -> Handed:
     if refusal is not None:
         where, _, what = refusal.reason.partition(": ")
         raise Fault(400, refusal.code, what, where)
-    report = Report.model_construct(**{name: getattr(given, name) for name in Report.model_fields})
+    contact, report = given.known_contact, given.report
     at = now if stated_at == _NEVER else stated_at
-    return Handed(submitted(source, report_id, report, at), given.contact, _told(report, given))
+    return Handed(submitted(source, report_id, report, at), contact, _told(report, contact, given.secret))
 
 
-def _told(report: Report, given: Confided) -> bytes | None:
+def _told(report: Report, contact: Contact | None, secret: str | None) -> bytes | None:
     """The SHA-256 of the report and what was confided with it: of the content, not of its spelling."""
-    if given.secret is None:
+    if secret is None:
         return None
-    content = report.model_dump(mode="json", exclude_defaults=True)
-    contact = given.contact.model_dump(exclude_none=True) if given.contact else None
-    return sha256(
-        orjson.dumps([content, contact, given.secret.get_secret_value()], option=orjson.OPT_SORT_KEYS)
-    ).digest()
+    reporter = contact.model_dump(exclude_none=True) if contact else None
+    return sha256(canonical_json([report, reporter, secret])).digest()
 
 
 def _plain(body: bytes) -> _Given:
     try:
-        given = Submission.model_validate_json(body)
-    except ValidationError as error:
-        raise malformed(error, _field) from None
+        given = from_json(body, Submission)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise misread(error, Submission, _field) from None
     return given.source, given.id, given.time or _NEVER, given
 
 

@@ -21,6 +21,7 @@ from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message
 from duban.messages.records import AnyRecord, Event, Problem
+from duban.messages.struct import replace
 from duban.moves import BEGINS, CLOSED, MOVES
 from duban.policy.model.ladder import Trigger
 from duban.policy.rules import Rules
@@ -171,7 +172,7 @@ def after(record: AnyRecord | None, event: Event, rules: Rules) -> AnyRecord:
     """The state after ``event`` with what is due in it: what the ledger holds and the topic carries."""
     changed = evolve(record, event)
     deadlines = due(changed, rules)
-    return changed if deadlines == changed.deadlines else changed.model_copy(update={"deadlines": deadlines})
+    return changed if deadlines == changed.deadlines else replace(changed, deadlines=deadlines)
 
 
 def _consequences(record: AnyRecord, change: c.Change, rules: Rules) -> Iterator[c.Change]:

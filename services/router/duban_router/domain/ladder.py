@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
+
+from msgspec.structs import asdict
 
 from duban.messages import changes as c
 from duban.messages import commands as do
@@ -29,7 +32,7 @@ def approve(record: AnyRecord, command: do.Approve, rules: Rules) -> Changes:
     waiting = _waiting(record, command, rules)
     if isinstance(waiting, Refusal):
         return waiting
-    return [c.Approved(version=command.version, **dict(waiting))]
+    return [c.Approved(version=command.version, **asdict(waiting))]
 
 
 def withhold(record: AnyRecord, command: do.Withhold, rules: Rules) -> Changes:
@@ -64,7 +67,7 @@ def _climbed(record: AnyRecord, deadline: Deadline, rules: Rules) -> c.Change:
         return c.Listed() if obligation.then == "listed" else c.Expired()
     level = rules.levels_of(obligation)[deadline.level - 1]
     owner = deadline.owner or rules.pack.office
-    what = {
+    what: dict[str, Any] = {
         "obligation": deadline.obligation,
         "part": deadline.part,
         "generation": deadline.generation,
@@ -76,8 +79,8 @@ def _climbed(record: AnyRecord, deadline: Deadline, rules: Rules) -> c.Change:
         "owner": owner,
     }
     if level.before is not None:
-        return c.Reminded.model_validate(what)
-    return c.Escalated.model_validate({**what, "approval": rules.measures[deadline.measure].approval})
+        return c.Reminded(**what)
+    return c.Escalated(**what, approval=rules.measures[deadline.measure].approval)
 
 
 def recipients(record: AnyRecord, owner: str, names: tuple[str, ...], rules: Rules) -> dict[str, None]:

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from duban.calendar import Within
 from duban.moves import Stage
 from duban.policy.model.bulletin_columns import FITTING, USUAL, BulletinKind, Column
-from duban.policy.model.entry import Founded, Frozen, Id, Name, Text
+from duban.policy.model.entry import Founded, Id, Name, Text, Written
 from duban.policy.template import overdone
 
 
@@ -120,14 +120,14 @@ class Period(StrEnum):
     YEARLY = "yearly"
 
 
-class Heading(Frozen):
+class Heading(Written):
     """A column, and what stands above it where the document has a word for it."""
 
     column: Column
     title: Text | None = None
 
 
-class Selection(Frozen):
+class Selection(Written):
     """Which problems count; what is not named does not matter. ``stages``: as they stand at the end of the period.
 
     ``overdue_by``: only problems with an obligation that lapsed at least so long before the end of the period.

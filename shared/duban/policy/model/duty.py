@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from duban.calendar import Within
 from duban.calendar.within import ClockTime
-from duban.policy.model.entry import Founded, Frozen, Id, Name, Text
+from duban.policy.model.entry import Founded, Id, Name, Text, Written
 
 
 class Window(Founded):
@@ -34,7 +34,7 @@ class Every(StrEnum):
     NEVER = "never"  #: only a measure or a draw opens it
 
 
-class Schedule(Frozen):
+class Schedule(Written):
     """When a duty is opened, local time: ``on`` is the weekday (1 to 7), the day of the month, or the month-day.
 
     ``once`` opens on the day ``date``, ``never`` only when a measure says so. ``during`` names a window outside which

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from duban.messages.report import Frozen, Name
+from duban.messages.report import MOST_OF_NAME, NAME
 
 #: An identifier in a pack: lower case, digits and dashes for what we name ourselves, the city's own spelling elsewhere.
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
 
 
-class Text(Frozen):
+#: A name that travels as a key or a label, as messages hold it.
+Name = Annotated[str, Field(min_length=1, max_length=MOST_OF_NAME, pattern=NAME)]
+
+
+class Written(BaseModel):
+    """A frozen part of what people write into files, strict about fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Text(Written):
     """A text for people: English always, Chinese as in the document where there is one."""
 
     en: str = Field(min_length=1)
@@ -24,7 +34,7 @@ class Text(Frozen):
         return self.zh or self.en
 
 
-class Founded(Frozen):
+class Founded(Written):
     """An entry that rests on something: a clause of the document, or practice."""
 
     clause: str | None = None
@@ -38,4 +48,4 @@ class Founded(Frozen):
         return self
 
 
-__all__ = ["Founded", "Frozen", "Id", "Name", "Text"]
+__all__ = ["Founded", "Id", "Name", "Text", "Written"]

@@ -11,7 +11,7 @@ from duban.calendar import Within
 from duban.messages.commands import Rectification
 from duban.messages.events import OF_PROBLEMS
 from duban.moves import OF_OTHERS, Occasion, Status
-from duban.policy.model.entry import Founded, Frozen, Id, Name, Text
+from duban.policy.model.entry import Founded, Id, Name, Text, Written
 
 
 class MeasureKind(StrEnum):
@@ -64,7 +64,7 @@ class Measure(Founded):
 RELATIVE = ("@owner", "@superior", "@lead", "@co", "@office", "@sponsor", "@territorial")
 
 
-class Level(Frozen):
+class Level(Written):
     """A step of a ladder: ``before`` the lapse (a reminder) or ``after`` it, the measure, and who is told."""
 
     measure: Id

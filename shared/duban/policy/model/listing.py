@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from duban.calendar import Within
-from duban.policy.model.entry import Founded, Frozen, Id, Name, Text
+from duban.policy.model.entry import Founded, Id, Name, Text, Written
 
 #: What the texts of a list may mention.
 LISTING_FIELDS = ("number", "list", "of", "ground", "bars", "until", "until_date")
@@ -28,7 +28,7 @@ class AppealRule(Founded):
     ladder: Id
 
 
-class ListingTexts(Frozen):
+class ListingTexts(Written):
     """What is told when somebody is to stand on the list, stands on it, and is off it again."""
 
     noticed: str = Field(min_length=1)

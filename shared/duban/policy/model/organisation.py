@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from duban.policy.model.entry import Founded, Frozen, Id, Name, Text
+from duban.policy.model.entry import Founded, Id, Name, Text, Written
 
 
-class Liaison(Frozen):
+class Liaison(Written):
     """Who is reached at a unit (联络员): a deputy head and a member of staff."""
 
     deputy: str = Field(min_length=1)
@@ -37,7 +37,7 @@ class Channel(Founded):
     title: Text
 
 
-class Cell(Frozen):
+class Cell(Written):
     """The five things fixed for a cell of the grid (五定): the area itself, and duty, person, task and assessment."""
 
     duty: str = Field(min_length=1)
@@ -46,7 +46,7 @@ class Cell(Frozen):
     assessment: str = Field(min_length=1)
 
 
-class Area(Frozen):
+class Area(Written):
     """A place; its unit answers for it, and for the areas inside it that have no unit of their own.
 
     ``tier`` is its level in the grid, 1 at the top, at most five; ``cell`` is what is fixed for it as a cell.
@@ -60,7 +60,7 @@ class Area(Frozen):
     cell: Cell | None = None
 
 
-class Nearness(Frozen):
+class Nearness(Written):
     """When two reports of one category are taken for the same problem."""
 
     metres: float = Field(gt=0, le=10_000)

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from duban.calendar import CalendarNotice, Counting, WorkingHours
-from duban.messages.envelope import Payload
+from duban.messages.envelope import Document
 from duban.policy.model.assessment import Assessment, Bulletin
 from duban.policy.model.draw import DrawRule
 from duban.policy.model.duty import DutyRule, Window
@@ -33,7 +33,7 @@ class WorkingTime(Founded):
     counting: Counting
 
 
-class PolicyPack(Payload):
+class PolicyPack(Document):
     """One city's policy: who answers for what, until when, and what follows when not. ``duban pack publish`` writes."""
 
     TOPIC: ClassVar[str] = "duban.packs.v1"
@@ -85,7 +85,7 @@ class PolicyPack(Payload):
         return f"{self.id}@{self.version}"
 
 
-class PublishedCalendar(Payload):
+class PublishedCalendar(Document):
     """A holiday calendar as published; a new version takes the place of the one before."""
 
     TOPIC: ClassVar[str] = "duban.packs.v1"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Body, FastAPI, Query
+from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime
 
 from duban.clock import Clock
 from duban.errors import Fault
 from duban.io.publisher import Publisher
-from duban_console.action import NewEntry, action_message, plain_name
+from duban_console.action import NewEntry, action_message, new_entry, plain_name
+from duban_console.api.document import answers, body
 from duban_console.api.responses import SOURCE, Accepted, Decision, as_json
-from duban_console.api.submission import IdempotencyKey, Wait, command_id, sent
+from duban_console.api.submission import IdempotencyKey, Wait, answered, command_id, sent
 from duban_console.ledger import LedgerReader
 from duban_console.listings import NameCheck, listed
 
@@ -25,7 +26,7 @@ _ALL = "Also entries that do not count yet, and those that have ended"
 def serve_listings(app: FastAPI, ledger: LedgerReader, publisher: Publisher, clock: Clock) -> None:
     """Add the routes to ``app``."""
 
-    @app.get("/v1/listings", response_model=NameCheck, tags=["listings"])
+    @app.get("/v1/listings", responses=answers(NameCheck), tags=["listings"])
     async def listings(
         of: Annotated[str, Query(min_length=1, max_length=120, description=_OF)],
         jurisdiction: str | None = None,
@@ -43,11 +44,12 @@ def serve_listings(app: FastAPI, ledger: LedgerReader, publisher: Publisher, clo
         entries = await ledger.listings(name, jurisdiction, list_)
         return JSONResponse(as_json(listed(name, entries, at or clock.now(), everything=everything)))
 
-    @app.post("/v1/listings", status_code=202, response_model=Accepted | Decision, tags=["listings"])
-    async def put(
-        entry: Annotated[NewEntry, Body()], wait: Wait = 0, idempotency_key: IdempotencyKey = None
-    ) -> JSONResponse:
+    @app.post("/v1/listings", status_code=202, responses=answers(Accepted, Decision, status=202), tags=["listings"],
+              openapi_extra=body(NewEntry))  # fmt: skip
+    async def put(request: Request, wait: Wait = 0, idempotency_key: IdempotencyKey = None) -> JSONResponse:
         """Put somebody on a list, by hand of its keeper and with evidence; the same id again is the same entry."""
+        with answered():
+            entry = new_entry(await request.body())
         id_ = command_id(entry.id, idempotency_key)
         message = action_message(
             entry.command,

@@ -7,16 +7,16 @@ from enum import Enum
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import Body, FastAPI, Path, Query
+from fastapi import FastAPI, Path, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 
 from duban.clock import Clock
 from duban.errors import Fault
 from duban.io.publisher import Publisher
 from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reward
 from duban.moves import Kind, Stage, Status
-from duban_console.action import Action, action_message, command_of
+from duban_console.action import Action, action_message, parsed
+from duban_console.api.document import answers, body
 from duban_console.api.responses import (
     SOURCE,
     Accepted,
@@ -29,7 +29,7 @@ from duban_console.api.responses import (
     as_json,
     told,
 )
-from duban_console.api.submission import IdempotencyKey, Wait, command_id, sent
+from duban_console.api.submission import IdempotencyKey, Wait, answered, command_id, sent
 from duban_console.ledger import BadCursor, Filters, LedgerReader, statuses_in
 
 #: Where records of each kind are found.
@@ -39,7 +39,7 @@ PATHS: Final = {
     Kind.LISTING: "/v1/listings",
     Kind.REWARD: "/v1/rewards",
 }
-_MODELS: Final[dict[Kind, type[BaseModel]]] = {
+_MODELS: Final[dict[Kind, type[AnyRecord]]] = {
     Kind.PROBLEM: Problem,
     Kind.DUTY: Duty,
     Kind.LISTING: Listing,
@@ -69,7 +69,7 @@ def serve_records(app: FastAPI, ledger: LedgerReader, publisher: Publisher, cloc
 
 
 def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
-    @app.get("/v1/problems", response_model=Problems, tags=["problems"])
+    @app.get("/v1/problems", responses=answers(Problems), tags=["problems"])
     async def problems(
         jurisdiction: str | None = None,
         status: Status | None = None,
@@ -92,7 +92,7 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         )  # fmt: skip
         return await page("problems", filters, limit, cursor)
 
-    @app.get("/v1/duties", response_model=Duties, tags=["duties"])
+    @app.get("/v1/duties", responses=answers(Duties), tags=["duties"])
     async def duties(
         jurisdiction: str | None = None,
         status: Status | None = None,
@@ -106,7 +106,7 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         filters = Filters(Kind.DUTY, jurisdiction, _only(status), duty, unit, _overdue_at(clock, overdue))
         return await page("duties", filters, limit, cursor)
 
-    @app.get("/v1/listings/entries", response_model=Listings, tags=["listings"])
+    @app.get("/v1/listings/entries", responses=answers(Listings), tags=["listings"])
     async def listings(
         jurisdiction: str | None = None,
         status: Status | None = None,
@@ -120,7 +120,7 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         filters = Filters(Kind.LISTING, jurisdiction, _only(status), list_, keeper, _overdue_at(clock, overdue))
         return await page("listings", filters, limit, cursor)
 
-    @app.get("/v1/rewards", response_model=Rewards, tags=["rewards"])
+    @app.get("/v1/rewards", responses=answers(Rewards), tags=["rewards"])
     async def rewards(
         jurisdiction: str | None = None,
         status: Status | None = None,
@@ -159,12 +159,12 @@ def _one(app: FastAPI, kind: Kind, ledger: LedgerReader) -> None:
     path = PATHS[kind]
     tags: list[str | Enum] = [path.rpartition("/")[2]]
 
-    @app.get(f"{path}/{{id}}", response_model=_MODELS[kind], tags=tags, name=kind.value)
+    @app.get(f"{path}/{{id}}", responses=answers(_MODELS[kind]), tags=tags, name=kind.value)
     async def one(id_: RecordId) -> JSONResponse:
         """The record as it stands after its latest event, with what is due."""
         return JSONResponse(as_json(await _found(ledger, kind, id_)))
 
-    @app.get(f"{path}/{{id}}/history", response_model=HistoryTold, tags=tags, name=f"{kind}_history")
+    @app.get(f"{path}/{{id}}/history", responses=answers(HistoryTold), tags=tags, name=f"{kind}_history")
     async def history(id_: RecordId) -> JSONResponse:
         """Every event with who, when and why; `verified` says whether the chain of hashes recomputes."""
         await _found(ledger, kind, id_)
@@ -176,14 +176,15 @@ def _one(app: FastAPI, kind: Kind, ledger: LedgerReader) -> None:
 
 def _actions(app: FastAPI, kind: Kind, ledger: LedgerReader, publisher: Publisher, clock: Clock) -> None:
     @app.post(
-        f"{PATHS[kind]}/{{id}}/actions", status_code=202, response_model=Accepted | Decision, tags=["actions"],
-        name=f"act_on_{kind}",
+        f"{PATHS[kind]}/{{id}}/actions", status_code=202, tags=["actions"],
+        responses=answers(Accepted, Decision, status=202), openapi_extra=body(Action), name=f"act_on_{kind}",
     )  # fmt: skip
     async def act(
-        id_: RecordId, action: Annotated[Action, Body()], wait: Wait = 0, idempotency_key: IdempotencyKey = None
+        id_: RecordId, request: Request, wait: Wait = 0, idempotency_key: IdempotencyKey = None
     ) -> JSONResponse:
         """Send an action; the same id sent again is the same action, and has the same outcome."""
-        command, chosen = command_of(action)
+        with answered():
+            command, chosen = parsed(await request.body())
         message_id = command_id(chosen, idempotency_key)
         record = await _found(ledger, kind, id_)
         message = action_message(

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from duban.deadlines import due
 from duban.messages import changes as c
 from duban.messages.records import Problem
+from duban.messages.struct import replace
 from duban.moves import STAGE, Stage
 from duban.policy import Rules
 from duban.policy.model.assessment import FITTING, Bulletin, BulletinKind, Column, Selection
@@ -183,7 +184,7 @@ def _task(history: History, overdue: list[Verdict]) -> _Task:
     """What is overdue the longest, else what falls due next by the limits as they stand now."""
     if overdue:
         return _Task(overdue[0].obligation, overdue[0].unit, overdue[0].limit_at)
-    anew = history.problem.model_copy(update={"deadlines": ()})
+    anew = replace(history.problem, deadlines=())
     soonest = min(due(anew, history.rules), key=lambda deadline: (deadline.lapse_at, deadline.obligation), default=None)
     return _Task(soonest.obligation, soonest.owner, soonest.lapse_at) if soonest else _Task()
 
