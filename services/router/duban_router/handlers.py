@@ -8,14 +8,17 @@ from datetime import datetime
 from typing import Literal, Protocol
 from uuid import UUID
 
+import msgspec
+from msgspec import Struct
+
 from duban.clock import Clock
 from duban.errors import NotArrived, Unavailable
 from duban.messages import commands as do
 from duban.messages.delivery import Delivery
-from duban.messages.envelope import Message, Record, derived_id, encode, record
+from duban.messages.envelope import Message, Record, derived_id, derived_text, encode, record
 from duban.messages.events import GENESIS, LedgerEvent, Refused, canonical, chained, event_json, event_type
 from duban.messages.records import AnyRecord, Event
-from duban.messages.struct import to_json
+from duban.messages.struct import from_data, to_json
 from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
@@ -33,8 +36,7 @@ class Conflict(Exception):
         self.stale = stale
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True, gc=False):
     """A record as the ledger holds it, with its JSON and the hash of its latest event."""
 
     record: AnyRecord
@@ -42,8 +44,7 @@ class Standing:
     head: str
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True, gc=False):
     """One line of a record's history: the event, the bytes its hash covers, and the hash."""
 
     event: Event
@@ -52,8 +53,7 @@ class Line:
     hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True, gc=False):
     """What came of a command: the versions of its events, or its refusal."""
 
     key: UUID
@@ -168,7 +168,7 @@ class CommandHandler:
         for _ in range(_MOST_CONFLICTS):
             attempt = _Attempt(self._ledger, self._library, self._clock, self._cache, decided, self._most_bytes)
             try:
-                return await attempt.take(batch)
+                return await attempt.take(batch, keys)
             except Conflict as conflict:
                 self._cache.forget_allocated()
                 if conflict.stale == "ledger":
@@ -192,13 +192,12 @@ class _Attempt:
         self._writing = Writing()
         self._allocated_before: dict[tuple[str, int], int] = {}
 
-    async def take(self, batch: Sequence[Delivery[do.Command]]) -> list[Record]:
+    async def take(self, batch: Sequence[Delivery[do.Command]], keys: Sequence[UUID]) -> list[Record]:
         ids = [_problem_id(delivery.message) for delivery in batch]
         await self._cache.recall({problem_id for problem_id in ids if problem_id is not None})
         records: list[Record] = []
-        for delivery, problem_id in zip(batch, ids, strict=True):
+        for delivery, problem_id, key in zip(batch, ids, keys, strict=True):
             message = delivery.message
-            key = _key(message)
             if key in self._fresh:
                 records += self._fresh[key]
             elif key in self._decided:
@@ -231,7 +230,7 @@ class _Attempt:
         outcome = decide(held, message, rules, at, allocated)
         if isinstance(outcome, Refusal):
             return self._refuse(message, key, at, standing, outcome)
-        lines, records = self._told(message, standing, outcome)
+        lines, records, state = self._told(message, standing, outcome)
         if any(record.size > self._most_bytes for record in records):
             why = f"what it leads to is larger than the {self._most_bytes} bytes that a record may have: say less in it"
             return self._refuse(message, key, at, standing, Refusal("too_large", why))
@@ -239,7 +238,7 @@ class _Attempt:
             self._writing.allocated[register] = allocated + allocation(message.data)
         self._writing.lines += lines
         latest, versions = outcome.record, range(lines[0].event.version, lines[-1].event.version + 1)
-        self._writing.standings[latest.id] = Standing(latest, to_json(latest), lines[-1].hash)
+        self._writing.standings[problem_id] = Standing(latest, state, lines[-1].hash)
         self._writing.outcomes.append(Outcome(key, message.id, latest.id, versions))
         return records
 
@@ -265,17 +264,18 @@ class _Attempt:
     @staticmethod
     def _told(
         message: Message[do.Command], standing: Standing | None, done: Decided
-    ) -> tuple[list[Line], list[Record]]:
-        """The lines of the history that ``done`` adds, and the records that tell of them."""
+    ) -> tuple[list[Line], list[Record], bytes]:
+        """The lines of the history that ``done`` adds, the records that tell of them, and the last state as JSON."""
         head = standing.head if standing else GENESIS
-        lines, records = [], []
+        lines, records, state = [], [], b""
         for event, after_it in done.steps:
             body = canonical(event)
             line = Line(event, body, head, chained(head, body))
             lines.append(line)
-            records.append(_record(message, line, after_it, to_json(after_it)))
+            state = to_json(after_it)
+            records.append(_record(message, line, after_it, state))
             head = line.hash
-        return lines, records
+        return lines, records, state
 
     def _refuse(
         self, message: Message[do.Command], key: UUID, at: datetime, standing: Standing | None, why: Refusal
@@ -324,7 +324,15 @@ def _register(name: str | None, rules: Rules, at: datetime) -> tuple[str, int] |
 
 def _problem_id(message: Message[do.Command]) -> UUID | None:
     try:
-        return UUID(message.subject)
+        return from_data(message.subject, UUID)
+    except msgspec.ValidationError:
+        return _written_otherwise(message.subject)
+
+
+def _written_otherwise(subject: str) -> UUID | None:
+    """The id in ``subject`` in one of the other ways to write one: in braces, as a URN."""
+    try:
+        return UUID(subject)
     except ValueError:
         return None
 
@@ -341,7 +349,7 @@ def _record(message: Message[do.Command], line: Line, held: AnyRecord, state: by
         LedgerEvent.TOPIC,
         event_type(held.kind, event.change.kind),
         event_json(line.body, line.previous, line.hash, held.kind, state),
-        id_=str(derived_id(event.problem_id, event.version)),
+        id_=derived_text(event.problem_id, event.version),
         source=SOURCE,
         subject=message.subject,
         time=event.at,

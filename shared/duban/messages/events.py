@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha256
 from typing import Annotated, ClassVar, get_args
 from uuid import UUID
@@ -91,6 +92,7 @@ class Refused(Payload):
     filed: Filed | None = None
 
 
+@cache
 def event_type(kind: Kind, change: str) -> str:
     """The CloudEvents type of what happened to a record of this kind."""
     return f"duban.{kind}.{change}"
