@@ -11,13 +11,14 @@ import pytest
 
 from duban.messages import changes as c
 from duban.messages.commands import Escalate
-from duban.messages.envelope import decode, derived_id, encode
-from duban.messages.events import GENESIS, LedgerEvent, Refused
+from duban.messages.envelope import Message, decode, derived_id, encode
+from duban.messages.events import GENESIS, PROBLEMS, LedgerEvent, Refused
 from duban.moves import Status
 from duban.policy.model.entry import Text
 from duban.policy.model.ladder import Measure, MeasureKind
 from duban.policy.rules import Rules
 from duban_escalation.domain import Armed, armed, escalate, fired_anew
+from duban_escalation.heard import HEARD, HEEDED
 from duban_escalation.measures import effect, measure_taken, notices_for
 from duban_router.domain.decision import Decided
 from tests.given import Case, ledger_event, small_rules
@@ -52,6 +53,22 @@ def test_every_deadline_of_the_state_is_armed_at_its_instant_under_a_derived_com
             "escalate", problem.id, one.obligation, one.part or "", one.generation, one.level
         )
         assert (one.partition, one.jurisdiction) == (3, "smallville")
+
+
+@pytest.mark.parametrize("status", [Status.DISPATCHED, Status.STRUCK_OFF, Status.LISTED, Status.AWARDED])
+def test_what_is_read_of_an_event_gives_the_same_deadlines_as_all_of_it(status: Status) -> None:
+    case = Case.in_status(status, AT)
+    record = case.record
+    for event in case.events:
+        told = encode(Message("1", "duban/router", case.id, AT, "smallville", case.id, ledger_event(event, record)))
+        whole, heard = (decode(told.key, told.value, told.headers, types).data for types in (PROBLEMS, HEARD))
+        assert isinstance(whole, LedgerEvent)
+        assert not isinstance(heard, Refused)
+        assert list(armed(heard.record, 3)) == list(armed(whole.record, 3))
+        for name in ("id", "status", "version"):
+            assert getattr(heard.record, name) == getattr(whole.record, name)
+        assert (heard.event.version, heard.event.at) == (whole.event.version, whole.event.at)
+        assert isinstance(heard, LedgerEvent) == isinstance(event.change, HEEDED)
 
 
 def test_an_escalate_says_what_the_router_needs_and_is_ordered_with_its_problem() -> None:

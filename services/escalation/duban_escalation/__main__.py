@@ -16,10 +16,11 @@ from duban.io.service import Shell, run_service
 from duban.io.tail import Tail
 from duban.messages.commands import Escalate
 from duban.messages.delivery import Delivery
-from duban.messages.events import PROBLEMS, LedgerEvent
+from duban.messages.events import LedgerEvent
 from duban.messages.notices import NOTICES, TICKS, Notice, Tick
 from duban_escalation.duty_schedule import Opener, OpeningLoop
 from duban_escalation.handlers import ProblemHandler, TickHandler
+from duban_escalation.heard import HEARD
 from duban_escalation.notices.deliverer import Deliverer, Unwanted
 from duban_escalation.notices.deliveries import PostgresDeliveries
 from duban_escalation.notices.handler import Deliveries, NoticeHandler
@@ -46,7 +47,7 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
     sweeper = Sweeper(deadlines, shell.publisher, clock, shell.settings.sweep_page)
     schedules = PostgresSchedules(shell.pool)
     opener = Opener(schedules, library)
-    sources = [Source((LedgerEvent.TOPIC,), PROBLEMS, ProblemHandler(deadlines, library, clock, sweeper))]
+    sources = [Source((LedgerEvent.TOPIC,), HEARD, ProblemHandler(deadlines, library, clock, sweeper))]
     if isinstance(clock, DrivenClock):
         # One runner for both, so that "no lag" means "nothing left to do". Ticks alone move time, so nothing sweeps.
         await restore(clock, shell.settings)

@@ -14,6 +14,7 @@ from duban.messages.envelope import Message, derived_id
 from duban.messages.events import Refused
 from duban.messages.records import LedgerRecord
 from duban.policy.rules import Rules
+from duban_escalation.heard import Due
 from duban_escalation.measures import ENGINE, SOURCE
 
 _INSTANT: Final = timedelta(microseconds=1)
@@ -61,7 +62,7 @@ class Armed:
         return Position(self.fire_at, self.problem_id, self.obligation, self.part or "")
 
 
-def armed(record: LedgerRecord, partition: int) -> Iterator[Armed]:
+def armed(record: LedgerRecord | Due, partition: int) -> Iterator[Armed]:
     """What must be waited for while ``record`` stands as it does."""
     for deadline in record.deadlines:
         command = derived_id(

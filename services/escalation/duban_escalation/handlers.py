@@ -20,15 +20,14 @@ from duban.messages.records import AnyRecord
 from duban.moves import OPEN
 from duban.policy.library import Library
 from duban_escalation.domain import START, Armed, Position, armed, escalate, fired_anew
-from duban_escalation.measures import TAKING, MeasureTaken, measure_taken, notices_for
+from duban_escalation.heard import HEEDED, Due, DueAfter
+from duban_escalation.measures import MeasureTaken, measure_taken, notices_for
 from duban_escalation.metrics import DELAY, FIRED
-from duban_escalation.records import TOLD, opened_because, told
+from duban_escalation.records import opened_because, told
 
 #: After every deadline.
 FAR: Final = datetime.max.replace(tzinfo=UTC)
 _PAGE: Final = 1000
-#: The events that tell somebody something, or open something.
-_HEEDED: Final = (*TAKING, *TOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +117,14 @@ class ProblemHandler:
         self._clock = clock
         self._sweep = sweep
 
-    async def __call__(self, batch: Sequence[Delivery[LedgerEvent | Refused]]) -> list[Record]:
+    async def __call__(self, batch: Sequence[Delivery[LedgerEvent | DueAfter | Refused]]) -> list[Record]:
         """Take in ``batch``; the notices that it causes, and the commands of what is due already."""
         writing, notices = Writing(), list[Record]()
-        newest: dict[UUID, tuple[AnyRecord, int]] = {}
+        newest: dict[UUID, tuple[AnyRecord | Due, int]] = {}
         refusals: list[tuple[UUID, Refused, datetime]] = []
         for delivery in batch:
             data = delivery.message.data
-            if isinstance(data, LedgerEvent):
+            if not isinstance(data, Refused):
                 notices += self._take(data, writing)
                 held = data.record
                 known = newest.get(held.id)
@@ -144,13 +143,14 @@ class ProblemHandler:
         anew = await self._fire_anew(refusals)
         return [*notices, *await self._overdue([*writing.armed, *anew])]
 
-    def _take(self, event: LedgerEvent, writing: Writing) -> list[Record]:
+    def _take(self, event: LedgerEvent | DueAfter, writing: Writing) -> list[Record]:
         """Note the measure that ``event`` took, and that the problem was closed; what it tells, and what it opens."""
         held = event.record
         if held.status not in OPEN:
             writing.closed.append((held.id, event.event.version, event.event.at))
-        if not isinstance(event.event.change, _HEEDED):
+        if isinstance(event, DueAfter) or not isinstance(event.event.change, HEEDED):
             return []
+        held = event.record
         rules = self._library.rules(held.pack)
         if rules is None:
             raise NotArrived(f"the pack {held.pack} has not arrived on duban.packs.v1, or its calendar has not")

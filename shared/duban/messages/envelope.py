@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from duban.clock import within_range
 from duban.errors import Undecodable
-from duban.messages.struct import AwareDatetime, Frozen, flaw_of, from_data, from_json, plain, to_json
+from duban.messages.struct import AwareDatetime, Frozen, flaw_of, from_json, plain, to_json
 
 #: Every id in the system is derived from its cause inside this namespace.
 NAMESPACE = UUID("6f1b0a5e-0d7e-5c1b-9a37-2f6d7562616e")
@@ -28,6 +28,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 _NAMESPACE = NAMESPACE.bytes
+_ID = msgspec.json.Decoder(UUID)
 #: The first digit of the fourth group says the variant of a UUID in two of its bits.
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
@@ -42,7 +43,7 @@ def derived_text(*causes: object) -> str:
 
 def derived_id(*causes: object) -> UUID:
     """The same id as a UUID."""
-    return from_data(derived_text(*causes), UUID)  # six times as fast as UUID(): it is made for each command
+    return _ID.decode(f'"{derived_text(*causes)}"')  # many times as fast as UUID(), and made for each command
 
 
 def sendable(name: str) -> str:

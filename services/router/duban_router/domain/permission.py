@@ -78,8 +78,9 @@ def unpermitted(record: AnyRecord | None, command: do.Command, rules: Rules) -> 
     if roles is _ANYONE:
         return None
     units = _units(record, rules)
-    if any(command.actor.unit in units[role] for role in roles):
-        return None
+    for role in roles:
+        if command.actor.unit in units[role]:
+            return None
     return not_permitted(command.actor.unit, *(named(_IN_WORDS[role], *units[role]) for role in sorted(roles)))
 
 
