@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from itertools import count
@@ -20,6 +20,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from duban.calendar import Within
+from duban.messages import struct
 from duban.messages.changes import Attached, Escalated, Measured, Registered, Reminded
 from duban.messages.commands import COMMANDS, Command
 from duban.messages.envelope import Message
@@ -202,7 +203,7 @@ class City:
         for message in opened_by(self.rules, self._now, to):
             case = self._case(message)
             self._duties[message.data.duty, message.data.unit].append(case)
-            answer = self.send(replace(message, time=message.data.opens_at))
+            answer = self.send(struct.replace(message, time=message.data.opens_at))
             assert not isinstance(answer, Refusal), answer.reason
         self._call("run", to)
         self._now = max(self._now, to)

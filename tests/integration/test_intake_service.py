@@ -13,7 +13,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -33,6 +33,7 @@ from duban.io.http import Http
 from duban.io.postgres import connect_pool
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
+from duban.messages import struct
 from duban.messages.commands import COMMANDS, Attach, Command, Register
 from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Message, Record, decode, encode
@@ -143,7 +144,7 @@ class Lane:
         return f"{self.reports}.intake-{number}.dlq"
 
     async def send(self, topic: str, *messages: Message[Any]) -> list[Record]:
-        records = [replace(encode(message), topic=topic) for message in messages]
+        records = [struct.replace(encode(message), topic=topic) for message in messages]
         await self.world.publisher.publish(records)
         return records
 
@@ -157,7 +158,7 @@ class Lane:
                 nonlocal taken
                 found = await handle(batch)
                 taken += len(batch)
-                return [replace(one, topic=self.commands) if isinstance(one, Record) else one for one in found]
+                return [struct.replace(one, topic=self.commands) if isinstance(one, Record) else one for one in found]
 
             return handled
 
@@ -238,8 +239,11 @@ async def test_each_report_gives_one_command_or_a_dead_letter_byte_for_byte(lane
 
 async def test_what_is_no_report_takes_no_id_so_that_it_can_be_sent_again_mended(lane: Lane, source: str) -> None:
     mended = submitted(source, "42", report(), AT)
-    record = replace(encode(mended), topic=lane.reports)
-    broken = [replace(record, value=b'{"title": '), replace(record, value=b'{"title": "no more than that"}')]
+    record = struct.replace(encode(mended), topic=lane.reports)
+    broken = [
+        struct.replace(record, value=b'{"title": '),
+        struct.replace(record, value=b'{"title": "no more than that"}'),
+    ]
     await lane.world.publisher.publish(broken)
     await lane.send(lane.reports, mended)
     await lane.work(1, 1)
@@ -306,7 +310,7 @@ async def gateway(
     async def publish(records: Sequence[Record]) -> None:
         if batches is not None:
             batches.append(len(records))
-        await publisher.publish([replace(one, topic=topic) for one in records])
+        await publisher.publish([struct.replace(one, topic=topic) for one in records])
 
     batching = Batching(publish, settings.gateway_patience)
     vault = Vault(PostgresVault(pool), SystemClock(), DeskSettings(settings.keyring()))

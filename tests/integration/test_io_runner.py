@@ -10,7 +10,6 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -29,6 +28,7 @@ from duban.io.dead_letters import dead_letter_topic
 from duban.io.postgres import connect_pool
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
+from duban.messages import struct
 from duban.messages.envelope import Message, Payload, Record, encode
 
 pytestmark = pytest.mark.stack
@@ -45,7 +45,7 @@ At = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def note(topic: str, key: str, n: int) -> Record:
-    return replace(encode(Message(f"{key}-{n}", "test", key, At, "", key, Note(n=n))), topic=topic)
+    return struct.replace(encode(Message(f"{key}-{n}", "test", key, At, "", key, Note(n=n))), topic=topic)
 
 
 def notes(topic: str, keys: int, each: int) -> list[Record]:
@@ -341,7 +341,9 @@ async def test_a_result_too_large_for_any_topic_is_the_fault_of_its_message_alon
 
     async def handle(batch: Sequence[Delivery[Any]]) -> Answers:
         return [
-            replace(found, value=b"x" * 2_000_000) if item.message.data.n == 3 and isinstance(found, Record) else found
+            struct.replace(found, value=b"x" * 2_000_000)
+            if item.message.data.n == 3 and isinstance(found, Record)
+            else found
             for item, found in zip(batch, await echo(out)(batch), strict=True)
         ]
 

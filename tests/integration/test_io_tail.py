@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -13,6 +12,7 @@ import pytest
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.io.tail import Tail
+from duban.messages import struct
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Payload, Record, encode
 
@@ -29,7 +29,7 @@ class Tick(Payload):
 
 def tick(topic: str, n: int) -> Record:
     at = datetime(2026, 11, 1, tzinfo=UTC)
-    return replace(encode(Message(str(n), "test", "clock", at, "", "clock", Tick(n=n))), topic=topic)
+    return struct.replace(encode(Message(str(n), "test", "clock", at, "", "clock", Tick(n=n))), topic=topic)
 
 
 async def test_everything_is_read_before_it_has_caught_up_and_later_records_follow(

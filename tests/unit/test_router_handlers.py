@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid5
 
 import pytest
 
 from duban.clock import SystemClock
 from duban.messages import commands as do
+from duban.messages import struct
 from duban.messages.delivery import Delivery
-from duban.messages.envelope import Message, Record, decode, derived_id
+from duban.messages.envelope import NAMESPACE, Message, Record, decode, derived_id, derived_text
 from duban.messages.events import GENESIS, PROBLEMS, LedgerEvent, Refused, canonical, chained
 from duban.messages.report import Filed
 from duban_router.handlers import CommandHandler, Writing
@@ -198,3 +200,20 @@ async def test_a_command_that_comes_again_does_not_roll_its_batch_back() -> None
         "registered", "dispatched", "registered", "dispatched", "acknowledged",
     ]  # fmt: skip
     assert ledger.writes == 2
+
+
+def test_an_id_is_the_uuid5_of_its_causes_as_text_and_as_one() -> None:
+    for number in range(200):
+        known = uuid5(NAMESPACE, f"cause\x1f{number}")
+        assert (derived_id("cause", number), derived_text("cause", number)) == (known, str(known))
+
+
+@pytest.mark.parametrize("written", ["{%s}", "urn:uuid:%s"])
+async def test_the_id_of_a_problem_may_be_written_otherwise(handler: CommandHandler, written: str) -> None:
+    given = register(0)
+    subject = written % problem_id(0)
+    [first, *_] = answers(
+        await handler([struct.replace(given, message=struct.replace(given.message, subject=subject, key=subject))])
+    )
+    assert isinstance(first, LedgerEvent)
+    assert first.record.id == UUID(problem_id(0))

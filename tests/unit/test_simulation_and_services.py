@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from duban.messages import commands as do
+from duban.messages import struct
 from duban.messages.envelope import Message
 from duban.messages.report import Location, Report
 from duban.messages.struct import to_json
@@ -115,7 +116,7 @@ def acted(problem_id: UUID, at: datetime, data: do.Command) -> Message[do.Comman
 def struck_off(city: City, problem_id: UUID, at: datetime) -> None:
     for data in TO_STRIKE_OFF:
         sent = acted(problem_id, at, data)
-        city.send(replace(sent, id=f"{sent.id} {to_json(data).decode()}"))
+        city.send(struct.replace(sent, id=f"{sent.id} {to_json(data).decode()}"))
     assert city.records[problem_id].status is Status.STRUCK_OFF
 
 
@@ -151,7 +152,7 @@ def test_a_story_ends_the_same_with_every_deadline_at_its_instant() -> None:
     file = ROOT / "deploy/demo/mianyang.yaml"
     story = load_story(file.read_text("utf-8"), file.name)
     rules = rules_of("mianyang-2022")
-    opened = [replace(one, time=one.data.opens_at) for one in opened_by(rules, story.begins_at, story.ends_at)]
+    opened = [struct.replace(one, time=one.data.opens_at) for one in opened_by(rules, story.begins_at, story.ends_at)]
     services, engine = Services(rules), Engine(rules)
     for message in sorted([*opened, *(entry.message for entry in story.entries)], key=lambda one: one.time):
         for city in (services, engine):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ import orjson
 import pytest
 
 from duban.messages import commands as do
+from duban.messages import struct
 from duban.messages.commands import Command
 from duban.messages.envelope import Message
 from duban.messages.records import AnyRecord, Event
@@ -53,7 +53,9 @@ def mianyang() -> tuple[Rules, list[Step], datetime]:
     story, rules, recorder = load_story(file.read_text("utf-8"), file.name), rules_of("mianyang-2022"), Recorder()
     engine = Engine(rules, [recorder])
     messages: list[Message[Any]] = [entry.message for entry in story.entries]
-    messages += [replace(one, time=one.data.opens_at) for one in opened_by(rules, story.begins_at, story.ends_at)]
+    messages += [
+        struct.replace(one, time=one.data.opens_at) for one in opened_by(rules, story.begins_at, story.ends_at)
+    ]
     for message in sorted(messages, key=lambda one: one.time):
         engine.submit(message) if isinstance(message.data, Report) else engine.send(message)
     engine.finish(story.ends_at)

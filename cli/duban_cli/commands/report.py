@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from io import TextIOWrapper
@@ -20,6 +19,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
 from duban.errors import Undecodable
+from duban.messages import struct
 from duban.messages.envelope import Message, decode, encode
 from duban.messages.report import Report
 from duban.messages.struct import flaw_of, from_json
@@ -120,7 +120,7 @@ async def send(
         fail(ExitCode.USAGE, f"--id names one report, and {file} holds {len(items)}")
     known = settings()
     at = await present(known)
-    messages = [replace(_message(item, source, id_, place), time=at) for place, item in enumerate(items)]
+    messages = [struct.replace(_message(item, source, id_, place), time=at) for place, item in enumerate(items)]
     async with publishing(known) as publisher:
         records = [encode(message) for message in messages]
         for record in records:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from duban.errors import DubanError
 from duban.messages import commands as do
+from duban.messages import struct
 from duban.messages.envelope import Message, Payload, derived_id
 from duban.messages.report import Report
 from duban_cli.demo.feed import Feed
@@ -59,7 +60,7 @@ def load(rows_file: Path, mapping_file: Path) -> Boston:
 def _scenes(report: Message[Report], row: dict[str, str]) -> Iterator[Scene]:
     opened_at = _instant(row["OPEN_DT"])
     problem = own_problem(report.source, report.id)
-    yield Scene(opened_at, lambda _: [replace(report, time=opened_at)])
+    yield Scene(opened_at, lambda _: [struct.replace(report, time=opened_at)])
     yield Scene(opened_at, lambda feed: _given_on(feed, problem, row["QUEUE"], opened_at), order=1)
     if row["TARGET_DT"]:
         target_at = _instant(row["TARGET_DT"])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from duban.duties import openings
+from duban.messages import struct
 from duban.messages.commands import Command, Open
 from duban.messages.envelope import Message
 from duban.messages.records import AnyRecord, Event
@@ -76,5 +76,5 @@ def opened_in(rules: Rules, begins_at: datetime, ends_at: datetime) -> Iterator[
 
 def _open(engine: Engine, looked_at: datetime | None, at: datetime) -> datetime:
     for message in opened_by(engine.rules, looked_at, at):
-        engine.send(replace(message, time=at))
+        engine.send(struct.replace(message, time=at))
     return at

@@ -6,7 +6,7 @@ Times in the file are wall-clock times of the city; everything that leaves this 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
@@ -95,7 +95,7 @@ class Acted:
         message, about = self.message, self.problem_id
         if isinstance(self.told, RecordTold):
             about = seen.opened_because(about, self.told.record, self.told.of) or UUID(int=0)
-            message = replace(message, subject=str(about), key=str(about))
+            message = struct.replace(message, subject=str(about), key=str(about))
         if isinstance(message.data, Approve | Withhold) and about in seen.records:
             measure = (self.act.model_extra or {})["measure"]
             waiting = seen.records[about].awaiting_approval.items()
@@ -103,7 +103,7 @@ class Acted:
                 (version for version, held in waiting if held.measure == measure),
                 message.data.version,
             )
-            message = replace(message, data=struct.replace(message.data, version=version))
+            message = struct.replace(message, data=struct.replace(message.data, version=version))
         return message
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -188,7 +188,7 @@ def _amend(facts: Facts, event: Event) -> None:
     if event.change.kind == "rebounded" and facts.facts:
         last = facts.facts[-1]
         data = struct.replace(last.message.data, rebound=True)
-        facts.facts[-1] = Fact(last.at, replace(last.message, data=data), last.by_lead)
+        facts.facts[-1] = Fact(last.at, struct.replace(last.message, data=data), last.by_lead)
 
 
 def _message(step: Step, *, by_lead: bool) -> Message[Command]:

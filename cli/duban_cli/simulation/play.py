@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -49,7 +48,7 @@ def play(
         if kind == 0:
             engine.submit(reports[n])
         elif kind < 0:
-            engine.send(replace(opened[n], time=at))
+            engine.send(struct.replace(opened[n], time=at))
         else:
             _act(engine, acts[n], at)
         yield at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -123,4 +123,4 @@ def _cast(fact: Fact, engine: Engine, moved: Counter[tuple[str, str]]) -> Messag
     if unit == actor.unit:
         return message
     data = struct.replace(message.data, actor=Actor(unit=unit, person=actor.person))
-    return replace(message, data=data)
+    return struct.replace(message, data=data)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from msgspec import Struct
+
 from duban.messages.envelope import AnyPayload, Message
 
 D = TypeVar("D", bound=AnyPayload, covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery(Generic[D]):
+class Delivery(Struct, Generic[D], frozen=True, gc=False):
     """A message as it lies in its topic; ``appended_at`` is the instant that the broker stamped on it."""
 
     message: Message[D]

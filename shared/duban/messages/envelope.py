@@ -6,7 +6,6 @@ https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/kafka-protoco
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha1
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
@@ -89,8 +88,7 @@ AnyPayload: TypeAlias = Payload | Document
 D = TypeVar("D", bound=AnyPayload, covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Message(Generic[D]):
+class Message(Struct, Generic[D], frozen=True, gc=False):
     """One message: a payload with the context attributes of its CloudEvent.
 
     ``key`` is the Kafka key (who keeps order with whom); ``cause`` is the id of the message this one follows from.

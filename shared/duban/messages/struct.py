@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ast import literal_eval
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -125,7 +126,6 @@ _KINDS: Final = {
     "array": "a list", "null": "null", "datetime": "an instant such as 2026-03-01T08:00:00+08:00", "uuid": "a UUID",
 }  # fmt: skip
 _BOUNDS: Final = {"<=": "at most", ">=": "at least"}
-_SHOWN: Final = repr(NO_NEWLINE)[1:-1]
 _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -158,7 +158,7 @@ def _in_words(place: tuple[str, ...], what: str, model: Any) -> Flaw:  # noqa: P
     if what == "Invalid RFC3339 encoded datetime":
         return Flaw(place, "other", "is no datetime with its offset, such as 2026-03-01T08:00:00+08:00")
     if pattern := re.fullmatch(r"Expected `str` matching regex (.*)", what, re.DOTALL):
-        return Flaw(place, "pattern", f"should match the pattern {pattern[1].replace(_SHOWN, '')}")
+        return Flaw(place, "pattern", f"should match the pattern {literal_eval(pattern[1]).removesuffix(NO_NEWLINE)}")
     if bound := re.fullmatch(r"Expected `(\w+)` of length ([<>]=) (\d+)", what):
         unit = ("character" if bound[1] == "str" else "item") + "s" * (bound[3] != "1")
         sort: Sort = "long" if bound[2] == "<=" else "other"

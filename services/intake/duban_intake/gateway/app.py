@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any, Final, Protocol
 from urllib.parse import quote, unquote
 from uuid import UUID
@@ -157,7 +156,7 @@ def claimed(handed: Handed, keyring: Keyring | None) -> tuple[Message[Report], s
         return message, None
     code = keyring.code(message.source, message.id, handed.told)
     reporter = struct.replace(message.data.reporter, handle=handle_of(code))
-    return replace(message, data=struct.replace(message.data, reporter=reporter)), code
+    return struct.replace(message, data=struct.replace(message.data, reporter=reporter)), code
 
 
 def _named(request: Request) -> tuple[str, str]:
