@@ -36,7 +36,12 @@ def chain_of(count: int, key: AnchorKey | None = KEY, chain: Anchored = Anchored
     for number in range(1, count + 1):
         head = Head(record=VAULT_LOG, version=number, hash=sha256(b"%d" % number).hexdigest())
         anchor = Anchor(
-            chain=chain, number=number, previous=anchors[-1].hash if anchors else GENESIS, at=AT, heads=(head,)
+            chain=chain,
+            number=number,
+            previous=anchors[-1].hash if anchors else GENESIS,
+            at=AT,
+            heads=(head,),
+            offsets={},
         )
         anchors.append(key.signed(anchor) if key else anchor)
     return anchors

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Final
 from uuid import UUID
 
 import orjson
-from msgspec import Meta, field
+from msgspec import Meta
 
 from duban.messages.envelope import Message, Payload, Record, derived_id, encode
 from duban.messages.events import MOST_LINES, Hash
@@ -53,7 +53,7 @@ class Anchor(Payload):
     previous: Hash
     at: AwareDatetime
     heads: tuple[Head, ...]
-    offsets: dict[int, int] = field(default_factory=dict)
+    offsets: dict[int, int]
     key: str | None = None
     signature: str | None = None
 
