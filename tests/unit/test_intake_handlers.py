@@ -20,6 +20,7 @@ from duban.policy import load_pack
 from duban.policy.library import Library
 from duban_intake.domain import ACTOR, ReportOutcome, own_problem, submitted
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
+from duban_intake.heard import Turned
 from duban_intake.memory import MemoryStore
 from tests.given import SMALL, Case, report, small_library
 
@@ -256,14 +257,14 @@ async def test_a_closed_problem_takes_no_more_reports_until_it_is_reopened(
     reopened = event(case, own(1))
     located = struct.replace(reopened.message.data.problem, location=near(1).message.data.location)  # type: ignore[attr-defined]
     data = struct.replace(reopened.message.data, problem=located)
-    await answers([answered(data, own(1))])
+    await answers([struct.replace(reopened, message=struct.replace(reopened.message, data=data))])
     [third] = commands(await handler([near(3)]))
     assert isinstance(third.data, do.Attach)
     assert third.key == own(1)
 
 
 def test_whatever_closes_a_problem_or_opens_it_again_is_heeded() -> None:
-    heeded = {name.rpartition(".")[2] for name, model in ANSWERS.items() if model is LedgerEvent}
+    heeded = {name.rpartition(".")[2] for name, model in ANSWERS.items() if model is Turned}
     assert heeded == {"rejected", "struck_off", "reopened", "rebounded"}
 
 

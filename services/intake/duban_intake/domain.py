@@ -20,6 +20,7 @@ from duban.messages.struct import canonical_json, to_json
 from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
+from duban_intake.heard import TurnedProblem
 from duban_intake.nearness import Grid, Place
 
 SOURCE: Final = "duban/intake"
@@ -216,7 +217,7 @@ def search(arrivals: Iterable[Arrival], library: Library) -> tuple[set[int], dat
     return cells, since_at
 
 
-def place_of(problem_id: UUID, subject: Report | Problem, at: datetime, rules: Rules) -> Place | None:
+def place_of(problem_id: UUID, subject: Report | Problem | TurnedProblem, at: datetime, rules: Rules) -> Place | None:
     """The place of a problem; None where nobody says where it is, or each report of its kind stands for itself."""
     category = category_of(subject, rules)
     near = rules.nearness(category) if category in rules.categories else None
@@ -226,7 +227,7 @@ def place_of(problem_id: UUID, subject: Report | Problem, at: datetime, rules: R
     return Place(problem_id, subject.jurisdiction, category, subject.location, cell, at)
 
 
-def category_of(subject: Report | Problem, rules: Rules) -> str:
+def category_of(subject: Report | Problem | TurnedProblem, rules: Rules) -> str:
     """The category; a report that names none gets the pack's default."""
     return subject.category or rules.pack.default_category
 

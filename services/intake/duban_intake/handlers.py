@@ -32,6 +32,7 @@ from duban_intake.domain import (
     too_large,
     unusable_identity,
 )
+from duban_intake.heard import Turned, TurnedProblem
 from duban_intake.nearness import Place
 
 
@@ -163,7 +164,7 @@ def _answer(
 ANSWERS: Final[dict[str, type[Payload]]] = {
     **dict.fromkeys(PROBLEMS, Unheeded),
     Refused.TYPE: Refused,
-    **{event_type(Kind.PROBLEM, change): LedgerEvent for change in TURNS},
+    **{event_type(Kind.PROBLEM, change): Turned for change in TURNS},
 }
 
 
@@ -180,10 +181,10 @@ class AnswerHandler:
 
     async def decide(self, batch: Sequence[Delivery[Payload]]) -> list[Message[Register | Attach]]:
         """The same before it is encoded."""
-        turned: list[Problem] = []
+        turned: list[Problem | TurnedProblem] = []
         refused: list[tuple[Receipt, Report]] = []
         for data in (delivery.message.data for delivery in batch):
-            if isinstance(data, LedgerEvent) and data.problem is not None:
+            if isinstance(data, LedgerEvent | Turned) and data.problem is not None:
                 turned.append(data.problem)
             elif isinstance(data, Refused) and data.filed is not None and (receipt := rerouted(data)) is not None:
                 refused.append((receipt, data.filed.report))
@@ -203,7 +204,7 @@ class AnswerHandler:
             await transaction.write(writing)
         return commands
 
-    def _turned(self, problem: Problem, writing: Writing) -> None:
+    def _turned(self, problem: Problem | TurnedProblem, writing: Writing) -> None:
         """A problem was closed, or opened again."""
         if problem.status not in OPEN:
             writing.places.pop(problem.id, None)
@@ -223,10 +224,10 @@ class AnswerHandler:
         follows = command(receipt, report)
         return [follows] if follows else []
 
-    def _place(self, problem_id: UUID, subject: Report | Problem, at: datetime) -> Place | None:
+    def _place(self, problem_id: UUID, subject: Report | Problem | TurnedProblem, at: datetime) -> Place | None:
         rules = self._library.current(subject.jurisdiction, at)
         return place_of(problem_id, subject, at, rules) if rules else None
 
 
-def _latest_report_at(problem: Problem) -> datetime:
+def _latest_report_at(problem: Problem | TurnedProblem) -> datetime:
     return max(problem.marks[kind].at for kind in ("registered", "reported", "attached") if kind in problem.marks)
