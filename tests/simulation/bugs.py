@@ -133,13 +133,14 @@ def a_number_is_taken_as_from_a_sequence(patch: Patch) -> None:
 def a_repeated_command_is_decided_before_anybody_asks(patch: Patch) -> None:
     async def call(self: CommandHandler, batch: Sequence[Any]) -> list[Any]:
         decided: dict[Any, Any] = {}
+        keys = [_key(delivery.message) for delivery in batch]
         for _ in range(5):
             attempt = _Attempt(self._ledger, self._library, self._clock, self._cache, decided, self._most_bytes)
             try:
-                return await attempt.take(batch)
+                return await attempt.take(batch, keys)
             except Conflict:
                 self._cache.forget()
-                decided = await self._ledger.outcomes([_key(delivery.message) for delivery in batch])
+                decided = await self._ledger.outcomes(keys)
         raise Unavailable("the ledger kept changing")
 
     patch.setattr(CommandHandler, "__call__", call)

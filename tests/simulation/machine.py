@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from duban.messages import commands as do
 from duban.messages.envelope import Message
 from duban.messages.report import Location, Report
+from duban.messages.struct import from_data, to_json
 from duban_intake.domain import submitted
 from tests.simulation.broker import Entry
 from tests.simulation.history import History
@@ -47,7 +48,7 @@ CLOSING: Final = {
     **{status: acts[0] for status, acts in ACTS.items()},
     "registered": ACTS["registered"][-1], "dispatched": ACTS["underway"][1], "underway": ACTS["underway"][1],
 }  # fmt: skip
-ALL_ACTS: Final = tuple({act.model_dump_json(): act for acts in ACTS.values() for act in acts}.values())
+ALL_ACTS: Final = tuple({to_json(act): act for acts in ACTS.values() for act in acts}.values())
 #: Where each service can be struck, beside the start.
 POINTS: Final = {
     service: (
@@ -127,7 +128,7 @@ class City(RuleBasedStateMachine):
             "jurisdiction": CITIES[0], "channel": "hotline", "title": f"{other} {id_} at {spot}",
             "category": "noise" if spot == 2 else "river", "location": _SPOTS[spot % 2],
         }  # fmt: skip
-        data = Report.model_validate(fields | changed)
+        data = from_data(fields | changed, Report)
         key = ("client", id_)
         if other and key in self.laws.sent:
             codes = ("other_body", "always")

@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaTimeoutError
 
 from duban.calendar import CalendarNotice
 from duban.errors import Unavailable
-from duban.messages.envelope import Message, Payload, encode
+from duban.messages.envelope import AnyPayload, Message, encode
 from duban.policy import PolicyPack, PublishedCalendar, Rules, load_pack
 from tests.given import ROOT
 from tests.simulation.broker import Broker, Entry
@@ -126,7 +126,7 @@ class World:
         headers = tuple((name.encode(), value) for name, value in record.headers)
         return self.broker.append(record.topic, record.key, record.value, headers, **more)
 
-    def publish(self, data: Payload, key: str) -> None:
+    def publish(self, data: AnyPayload, key: str) -> None:
         """Publish a pack or a calendar."""
         self.send(Message(f"{key} {self.now}", "tests", key, instant(self.now), "", key, data))
 
