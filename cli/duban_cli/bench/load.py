@@ -42,16 +42,17 @@ def submission(number: int) -> Record:
     return encode(submitted(SOURCE, str(number), report(number), BEGINS_AT))
 
 
-def submissions(problems: int) -> Iterator[Record]:
-    """The reports of so many problems; every tenth comes again, some twenty submissions after it came first."""
+def submissions(problems: int) -> Iterator[tuple[int, Record]]:
+    """The reports of so many problems, each with its number; every tenth comes again, twenty submissions later."""
     again: deque[tuple[int, Record]] = deque()
     for number in range(problems):
-        yield (record := submission(number))
+        record = submission(number)
+        yield number, record
         if number % 10 == 0:
-            again.append((number + _AGAIN_AFTER, record))
-        if again and again[0][0] <= number:
-            yield again.popleft()[1]
-    yield from (record for _, record in again)
+            again.append((number, record))
+        if again and again[0][0] + _AGAIN_AFTER <= number:
+            yield again.popleft()
+    yield from again
 
 
 def registration(number: int) -> Record:

@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +15,7 @@ import asyncpg
 from duban.errors import DubanError
 from duban.io.publisher import Publisher
 from duban.messages.envelope import Record
-from duban_cli.bench import load, open_loop
+from duban_cli.bench import drive, load
 from duban_cli.bench.costs import costs, folder_bytes
 from duban_cli.bench.deadlines import measure
 from duban_cli.bench.limits import batched_insert, kafka_hop
@@ -58,7 +57,7 @@ async def _system_in_time(services: Sequence[str], say: Say) -> AsyncIterator[Sy
     """On the clock of the wall, under a pack whose limits are seconds."""
     with TemporaryDirectory(prefix="duban-bench-") as folder:
         pack = Path(folder) / "pack.yaml"
-        pack.write_text(open_loop.hastened(load.PACK.read_text()))
+        pack.write_text(drive.hastened(load.PACK.read_text()))
         async with running(services=services, publish=[pack, _CALENDAR], say=say) as system:
             yield system
 
@@ -85,34 +84,17 @@ async def _send(publisher: Publisher, records: Iterable[Record]) -> None:
 
 
 async def lifecycles(problems: int, say: Say) -> Figures:
-    """W1: every report becomes a problem, is handled, in part after one or two lapses, and struck off."""
-    services = ("escalation", "router", "intake")
-    async with _system(services, say) as system:
-        async with Player(system.settings, Feed(system.settings), lambda at, played: None) as player:
-            publisher = Publisher(system.settings, "duban-bench")
-            await publisher.start()
-            sets = _shares(problems)
-            work = [_encoded(numbers, at) for numbers, at in sets]
-            reports = list(load.submissions(problems))
-            say("W1", f"{problems} problems, {len(reports)} reports")
-            before = folder_bytes(system.folder)
-            measured = _Measured(system, problems)
-            await _send(publisher, reports)
-            await player.quiet()
-            for (_, at), records in zip(sets, work, strict=True):
-                await player.tick(at)
-                await _send(publisher, records)
-                await player.quiet()
-            figure = measured.figure()
-            await publisher.stop()
-            _, second, third = (len(numbers) for numbers, _ in sets)
-            await _check_lifecycles(system.database, problems, lapses=second + 2 * third)
-            grown = folder_bytes(system.folder) - before
+    """W1, a closed loop: each report becomes a problem, is handled, in part after one or two lapses, and struck off."""
+    say("W1", f"{problems} problems, {drive.WINDOW} in hand at once")
+    async with _system_in_time(("escalation", "router", "intake"), say) as system:
+        before = folder_bytes(system.folder)
+        course = await _driven(system, problems)
+        grown = folder_bytes(system.folder) - before
         limits = {
             "kafka_hop": await kafka_hop(system.settings, 50_000, 1500),
             "postgres": await batched_insert(system.superuser, 50_000, 1500),
         }
-        return {**asdict(figure), "problems": problems, "bytes_per_problem": round(grown / problems), "limits": limits}
+        return {**course, "problems": problems, "bytes_per_problem": round(grown / problems), "limits": limits}
 
 
 async def in_time(problems: int, say: Say, highest: float) -> Figures:
@@ -120,29 +102,19 @@ async def in_time(problems: int, say: Say, highest: float) -> Figures:
     figures: Figures = {"problems": problems}
     for share in (50, 80, 100):
         async with _system_in_time(("escalation", "router", "intake"), say) as system:
-            per_s = highest * share / 100
+            per_s = round(highest * share / 100, 1)
             say("W2", f"{problems} problems at {per_s:.0f} a second")
-            measured = _Measured(system, problems)
-            course = await open_loop.drive(system.settings, problems, per_s)
-            figure = measured.figure()
-            await _check_lifecycles(system.database, problems, sum(map(open_loop.lapses_of, range(problems))))
-        figures[f"{share} %"] = {"offered_per_s": round(per_s, 1), **course.figures(), **asdict(figure)}
+            figures[f"{share} %"] = {"offered_per_s": per_s, **await _driven(system, problems, per_s)}
     return figures
 
 
-def _shares(problems: int) -> list[tuple[range, datetime]]:
-    """Who is handled when: 70 % in time, 20 % after one lapse, 10 % after two."""
-    first, second = problems * 7 // 10, problems * 9 // 10
-    lapse_at = load.BEGINS_AT + load.LAPSE
-    return [
-        (range(first), load.BEGINS_AT),
-        (range(first, second), lapse_at),
-        (range(second, problems), lapse_at + load.RUNG),
-    ]
-
-
-def _encoded(numbers: range, at: datetime) -> list[Record]:
-    return [record for number in numbers for record in load.way_to_strike_off(number, at)]
+async def _driven(system: System, problems: int, per_second: float | None = None) -> Figures:
+    """The figures of whole lives at that rate, or in a closed loop; void when anything was lost or doubled."""
+    measured = _Measured(system, problems)
+    course = await drive.drive(system.settings, problems, per_second)
+    figure = measured.figure()
+    await _check_lifecycles(system.database, problems, sum(map(drive.lapses_of, range(problems))))
+    return {**asdict(figure), **course.figures(), "per_s": course.per_s}
 
 
 async def _check_lifecycles(database: str, problems: int, lapses: int) -> None:
@@ -159,7 +131,7 @@ async def _check_lifecycles(database: str, problems: int, lapses: int) -> None:
 async def intake(reports: int, say: Say) -> Figures:
     """W3: intake alone, from a topic that holds all reports to commands and receipts."""
     async with _system(("intake",), say) as system:
-        records = list(load.submissions(reports))
+        records = [record for _, record in load.submissions(reports)]
         figure = await _drained(system, "duban-intake", records, len(records))
         limit = await batched_insert(system.superuser, 50_000, 100)
         return {**asdict(figure), "reports": len(records), "limits": {"postgres": limit}}
