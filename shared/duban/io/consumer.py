@@ -37,6 +37,8 @@ OnPartitions: TypeAlias = Callable[[frozenset[tuple[str, int]]], Awaitable[None]
 _log = structlog.get_logger(__name__)
 
 _POLL_MS = 1000
+#: A batch costs as much by itself as some fifty records in it: smaller ones wait for company.
+_SMALL = 50
 _FETCH_TRIES = 12
 
 
@@ -100,6 +102,8 @@ class Runner:
         self._idle = asyncio.Event()
         self._idle.set()
         self._step: asyncio.Task[None] | None = None
+        self._spacing = settings.batch_spacing if settings.clock == "system" else 0.0
+        self._next_at = 0.0
         self._broken: Exception | None = None
         self._waiting_for: str | None = None
         self._arrivals = _Arrivals(settings.arrival_timeout)
@@ -193,7 +197,11 @@ class Runner:
             _log.warning("group not left", group=self.group, error=repr(error))
 
     async def _take_one(self, consumer: AIOKafkaConsumer) -> None:
+        if (rest := self._next_at - self._now()) > 0:
+            await asyncio.sleep(rest)
         fetched = await self._fetch(consumer)
+        small = sum(map(len, fetched.values())) < _SMALL
+        self._next_at = self._now() + self._spacing if small else 0.0
         # No await between the records' arrival and this line: a rebalance sees the batch in hand or no batch at all.
         if not fetched:
             return

@@ -47,6 +47,13 @@ class Settings(BaseSettings):
         description="Appended to the consumer group, for a second installation on one broker",
     )
     batch_size: int = Field(500, ge=1, le=10_000, description="Most records in one batch, which is one transaction")
+    batch_spacing: float = Field(
+        0.03,
+        ge=0,
+        le=1,
+        description="Seconds from the beginning of a small batch to that of the next: what comes meanwhile is handled "
+        "together; none on the driven clock",
+    )
     compression: Literal["none", "lz4"] = Field("lz4", description="How published records are compressed")
     max_record_bytes: int = Field(
         2_000_000, ge=1_000, description="Largest record that may be published; the topic must take as much"
