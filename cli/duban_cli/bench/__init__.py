@@ -1,8 +1,11 @@
-"""The benchmarks: whole lifecycles, intake alone, the router alone, deadlines; each beside its limit in the same run.
+"""The benchmarks: whole lives, deadlines, intake and router; each beside its limit in the same run.
 
 costs      CPU time, memory and bytes of the parts that run
 limits     what broker and database do at best, on this machine, now
 load       the messages that a benchmark sends
-workloads  W1, W3, the router, W4
+drive      reports and people on the clock of the wall, in a closed loop or an open one
+path       the router's path in this process
+deadlines  escalation's handler over a real database
+workloads  W1, W2, W3, the router, W4
 main       the command
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ import asyncpg
 from duban.errors import DubanError
 from duban.io.publisher import Publisher
 from duban.messages.envelope import Record
-from duban_cli.bench import drive, load
+from duban_cli.bench import drive, load, path
 from duban_cli.bench.costs import costs, folder_bytes
 from duban_cli.bench.deadlines import measure
 from duban_cli.bench.limits import batched_insert, kafka_hop
@@ -161,6 +162,12 @@ async def _drained(system: System, group: str, records: list[Record], count: int
         figure = measured.figure()
     await publisher.stop()
     return figure
+
+
+async def router_path(problems: int, say: Say) -> Figures:
+    """The router's path from bytes to records, without broker and database."""
+    say("path", f"{problems} problems, five commands each")
+    return {**await asyncio.to_thread(path.measure, problems)}
 
 
 async def deadlines(armed: int, say: Say) -> Figures:

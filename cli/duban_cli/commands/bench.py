@@ -24,19 +24,23 @@ WORKLOADS: Final = {
     "W2": ("in_time", 2),
     "W3": ("intake", 5),
     "router": ("router", 2),
+    "path": ("router_path", 1),
     "W4": ("deadlines", 25),
 }
 
 
 def bench(
     problems: Annotated[int, typer.Option(min=100, help="Problems in W1; the other workloads follow from it.")] = 4000,
-    only: Annotated[list[str] | None, typer.Option(help="One of W1, W2, W3, router, W4; may be given again.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="One of W1, W2, W3, router, path, W4; may be given again.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON line, and nothing else.")] = False,
 ) -> None:
     """Measure whole lifecycles, deadlines, intake and router, each beside its limit in the same run.
 
-    W1: whole lifecycles. W2: the same on the clock of the wall, at 50, 80 and 100 % of the rate of W1 (which is then
-    measured too), and how late lapses come. W3: intake alone. router: the router alone. W4: deadlines.
+    W1: whole lives, 500 in hand at once. W2: the same in an open loop at 50, 80 and 100 % of the rate of W1 (which is
+    then measured too), and how late lapses come. W3: intake alone. router: the router alone. path: its path from bytes
+    to records, without broker and database. W4: deadlines.
 
     Every run starts its own broker, database and services in a temporary folder, and checks its count: a run that
     lost or doubled anything is void and ends with exit code 1. The figures are for this machine, with everything on it.
@@ -82,7 +86,7 @@ async def _run(
 
 
 def _machine() -> dict[str, object]:
-    parts = ("duban", "aiokafka", "asyncpg", "pydantic", "uvloop")
+    parts = ("duban", "aiokafka", "asyncpg", "msgspec", "pydantic", "uvloop")
     return {
         "cores": os.cpu_count(),
         "processor": platform.machine(),
