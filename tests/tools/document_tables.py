@@ -17,6 +17,7 @@ from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.settings import IntakeSettings
 from duban_intake.vault.settings import VaultSettings
 from duban_local import ROOT
+from duban_router.settings import RouterSettings
 
 DOCS: Final = ROOT / "docs"
 
@@ -75,7 +76,14 @@ def _words(kinds: Sequence[str]) -> str:
 def settings_of_all() -> str:
     """Every setting of every process."""
     return settings_table(
-        Settings, AnchorSettings, IntakeSettings, GatewaySettings, VaultSettings, EscalationSettings, ApiSettings
+        Settings,
+        AnchorSettings,
+        RouterSettings,
+        IntakeSettings,
+        GatewaySettings,
+        VaultSettings,
+        EscalationSettings,
+        ApiSettings,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
@@ -14,7 +15,7 @@ from duban.messages.delivery import Delivery
 from duban.messages.envelope import NAMESPACE, Message, Record, decode, derived_id, derived_text
 from duban.messages.events import GENESIS, PROBLEMS, LedgerEvent, Refused, canonical, chained
 from duban.messages.report import Filed
-from duban_router.handlers import CommandHandler, Writing
+from duban_router.handlers import CommandHandler, Standing, Writing
 from duban_router.memory import MemoryLedger
 from tests.given import report, small_library
 
@@ -217,3 +218,38 @@ async def test_the_id_of_a_problem_may_be_written_otherwise(handler: CommandHand
     )
     assert isinstance(first, LedgerEvent)
     assert first.record.id == UUID(problem_id(0))
+
+
+async def test_what_was_longest_of_no_use_is_read_anew_and_the_rest_is_remembered() -> None:
+    class Asked(MemoryLedger):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked: list[set[UUID]] = []
+
+        async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
+            self.asked.append(set(ids))
+            return await super().standings(ids)
+
+    def note(number: int, name: str) -> Delivery[do.Command]:
+        return command(f"{name} {number}", do.Progress(actor=do.Actor(unit="water"), note="half done"), number)
+
+    ids = [UUID(problem_id(number)) for number in range(4)]
+    ledger = Asked()
+    handler = CommandHandler(ledger, small_library(), SystemClock(), remembered=21_000)  # three of these, not four
+    await handler([register(0), acknowledge(0), register(1), acknowledge(1), register(2), acknowledge(2)])
+    await handler([note(0, "first")])
+    await handler([register(3), acknowledge(3)])
+    ledger.asked.clear()
+    told = answers(await handler([note(0, "second"), note(2, "second"), note(3, "second")]))
+    assert ledger.asked == []
+    told += answers(await handler([note(1, "second")]))
+    assert ledger.asked == [{ids[1]}]
+    assert all(isinstance(one, LedgerEvent) for one in told)
+
+
+async def test_a_batch_that_is_larger_than_what_may_be_remembered_is_decided_all_the_same() -> None:
+    handler = CommandHandler(MemoryLedger(), small_library(), SystemClock(), remembered=1)
+    told = answers(await handler([register(0), register(1), acknowledge(0), acknowledge(1)]))
+    told += answers(await handler([acknowledge(0)]))
+    kinds = [one.event.change.kind if isinstance(one, LedgerEvent) else one.code for one in told]
+    assert kinds == ["registered", "dispatched"] * 2 + ["acknowledged"] * 2 + ["acknowledged"]

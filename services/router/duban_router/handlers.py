@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -23,6 +23,7 @@ from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
 from duban_router.domain.decision import REGISTER, Decided, after, allocates_from, allocation, decide, pack_of
+from duban_router.metrics import RECALLED
 
 SOURCE = "duban/router"
 _MOST_CONFLICTS = 5
@@ -95,23 +96,28 @@ class Ledger(Protocol):
 
 
 class Cache:
-    """What of the ledger is remembered; its keys tell when that is stale."""
+    """What of the ledger is remembered, at most so many bytes of it; its keys tell when that is stale.
 
-    def __init__(self, ledger: Ledger, most: int) -> None:
+    What was longest of no use goes first, and never within the batch that named it.
+    """
+
+    def __init__(self, ledger: Ledger, most_bytes: int) -> None:
         self._ledger = ledger
-        self._most = most
-        self._standings: dict[UUID, Standing] = {}
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._standings: dict[UUID, Standing] = {}  # in the order in which they were last of use
         self._allocated: dict[tuple[str, int], int] = {}
 
     def forget(self) -> None:
         """Drop everything: the partitions have changed hands."""
         self._standings.clear()
+        self._bytes = 0
         self._allocated.clear()
 
     def forget_standings(self, ids: Iterable[UUID]) -> None:
         """Drop these alone: other states stay, or every command that comes again would cost them all."""
         for problem_id in ids:
-            self._standings.pop(problem_id, None)
+            self._drop(problem_id)
 
     def forget_allocated(self) -> None:
         """Drop what had been given out."""
@@ -119,11 +125,18 @@ class Cache:
 
     async def recall(self, ids: set[UUID]) -> None:
         """Bring the states of ``ids`` into memory."""
-        if len(self._standings) > self._most:
-            self._standings.clear()
-        missing = [problem_id for problem_id in ids if problem_id not in self._standings]
+        missing = []
+        for problem_id in ids:
+            standing = self._standings.pop(problem_id, None)
+            if standing is None:
+                missing.append(problem_id)
+            else:
+                self._standings[problem_id] = standing
+        RECALLED.labels("memory").inc(len(ids) - len(missing))
         if missing:
-            self._standings |= await self._ledger.standings(missing)
+            standings = await self._ledger.standings(missing)
+            RECALLED.labels("ledger").inc(len(standings))
+            self._remember(standings)
 
     def standing(self, problem_id: UUID) -> Standing | None:
         """The record, if it was recalled and stands in the ledger."""
@@ -136,19 +149,38 @@ class Cache:
         return self._allocated[register]
 
     def add(self, writing: Writing) -> None:
-        """Remember what was written."""
-        self._standings |= writing.standings
+        """Remember what was written, and let go what is too much."""
+        self._remember(writing.standings)
         self._allocated |= writing.allocated
+        while self._bytes > self._most_bytes:
+            self._drop(next(iter(self._standings)))
+
+    def _remember(self, standings: Mapping[UUID, Standing]) -> None:
+        for problem_id, standing in standings.items():
+            self._drop(problem_id)
+            self._standings[problem_id] = standing
+            self._bytes += _weight(standing)
+
+    def _drop(self, problem_id: UUID) -> None:
+        standing = self._standings.pop(problem_id, None)
+        if standing is not None:
+            self._bytes -= _weight(standing)
+
+
+def _weight(standing: Standing) -> int:
+    """About the bytes of memory that ``standing`` takes: measured, 3.9 KB where its JSON has 740 bytes."""
+    return 600 + 9 * len(standing.state) // 2
 
 
 class CommandHandler:
     """Decides commands batch by batch. States stay in memory; the ledger's keys tell when they are stale.
 
     What would give a record of more than ``most_bytes`` is refused: the ledger holds nothing that no topic tells.
+    About ``remembered`` bytes of memory hold states.
     """
 
     def __init__(
-        self, ledger: Ledger, library: Library, clock: Clock, remembered: int = 100_000, most_bytes: int = 2_000_000
+        self, ledger: Ledger, library: Library, clock: Clock, most_bytes: int = 2_000_000, remembered: int = 256_000_000
     ) -> None:
         self._ledger = ledger
         self._library = library
