@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 #: The function in :mod:`duban_cli.bench.workloads` that runs each, and how many times the problems of W1 it takes.
 WORKLOADS: Final = {
     "W1": ("lifecycles", 1),
-    "W2": ("in_time", 2),
-    "W3": ("intake", 5),
-    "router": ("router", 2),
+    "W2": ("in_time", 1),
+    "W3": ("intake", 2),
+    "router": ("router", 1),
     "path": ("router_path", 1),
-    "W4": ("deadlines", 25),
+    "W4": ("deadlines", 10),
 }
 
 
 def bench(
-    problems: Annotated[int, typer.Option(min=100, help="Problems in W1; the other workloads follow from it.")] = 4000,
+    problems: Annotated[int, typer.Option(min=100, help="Problems in W1; the others follow from it.")] = 12_000,
     only: Annotated[
         list[str] | None, typer.Option(help="One of W1, W2, W3, router, path, W4; may be given again.")
     ] = None,
@@ -45,7 +45,7 @@ def bench(
     Every run starts its own broker, database and services in a temporary folder, and checks its count: a run that
     lost or doubled anything is void and ends with exit code 1. The figures are for this machine, with everything on it.
 
-    Example: duban bench --problems 4000 --only W1 --json
+    Example: duban bench --problems 12000 --only W1 --json
     """
     unknown = [name for name in only or [] if name not in WORKLOADS]
     if unknown:
