@@ -9,7 +9,7 @@ import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 from duban_cli.chaos.faults.fault import SERVICES, ChaosFault, World, short
 from duban_local.children import spawn
@@ -29,6 +29,24 @@ class _OfServices(ChaosFault):
     def by_lapse(self) -> bool:
         return self.services == ("escalation",)
 
+    async def _signal(self, world: World, number: signal.Signals) -> None:
+        for name in self.services:
+            await signalled(world, name, number)
+
+
+@dataclass(frozen=True, slots=True)
+class _ByMishap(_OfServices):
+    """What a file of mishaps asks for, until it is healed; of the processes ``BESIDE`` the services too."""
+
+    BESIDE: ClassVar[tuple[str, ...]] = ()
+
+    def _plan(self, world: World, line: str | None) -> None:
+        for name in (*self.services, *self.BESIDE):
+            world.plan_mishap(name, line)
+
+    async def heal(self, world: World) -> None:
+        self._plan(world, None)
+
 
 @dataclass(frozen=True, slots=True)
 class Kill(_OfServices):
@@ -42,8 +60,7 @@ class Kill(_OfServices):
         return cls(0.0, SERVICES if burst else (draw.choice(SERVICES),))
 
     async def strike(self, world: World) -> None:
-        for name in self.services:
-            await signalled(world, name, signal.SIGKILL)
+        await self._signal(world, signal.SIGKILL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +74,7 @@ class Terminate(_OfServices):
         return cls(0.0, (draw.choice(SERVICES),))
 
     async def strike(self, world: World) -> None:
-        for name in self.services:
-            await signalled(world, name, signal.SIGTERM)
+        await self._signal(world, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +88,14 @@ class Freeze(_OfServices):
         return cls(short(draw, seconds, 5.0, 60.0), (draw.choice(SERVICES),))
 
     async def strike(self, world: World) -> None:
-        for name in self.services:
-            await signalled(world, name, signal.SIGSTOP)
+        await self._signal(world, signal.SIGSTOP)
 
     async def heal(self, world: World) -> None:
-        for name in self.services:
-            await signalled(world, name, signal.SIGCONT)
+        await self._signal(world, signal.SIGCONT)
 
 
 @dataclass(frozen=True, slots=True)
-class CrashPoint(_OfServices):
+class CrashPoint(_ByMishap):
     """A service ends at the worst moment: before or after its transaction, what it publishes, or its offsets."""
 
     NUMBER, NAME, OF = "F4", "crash-point", "service"
@@ -94,22 +108,18 @@ class CrashPoint(_OfServices):
     async def strike(self, world: World) -> None:
         (name,) = self.services
         before = world.system.pids.get(name)
-        world.plan_mishap(name, f"crash_at={self.point}")
+        self._plan(world, f"crash_at={self.point}")
         until = time.monotonic() + 10.0
         while world.system.pids.get(name) == before and time.monotonic() < until:  # noqa: ASYNC110 another process
             await asyncio.sleep(_TICK)
-        world.plan_mishap(name, None)
-
-    async def heal(self, world: World) -> None:
-        for name in self.services:
-            world.plan_mishap(name, None)
+        self._plan(world, None)
 
 
 @dataclass(frozen=True, slots=True)
-class Misreport(_OfServices):
+class Misreport(_ByMishap):
     """What was written, published or committed is reported as not done, one time in twenty."""
 
-    NUMBER, NAME = "F5", "misreport"
+    NUMBER, NAME, BESIDE = "F5", "misreport", ("gateway",)
     share: float = 0.05
 
     @classmethod
@@ -117,16 +127,11 @@ class Misreport(_OfServices):
         return cls(short(draw, seconds, 4.0, 15.0), SERVICES)
 
     async def strike(self, world: World) -> None:
-        for name in (*self.services, "gateway"):
-            world.plan_mishap(name, f"misreport={self.share}")
-
-    async def heal(self, world: World) -> None:
-        for name in (*self.services, "gateway"):
-            world.plan_mishap(name, None)
+        self._plan(world, f"misreport={self.share}")
 
 
 @dataclass(frozen=True, slots=True)
-class ClockOff(_OfServices):
+class ClockOff(_ByMishap):
     """The clock of one service is an hour ahead, or behind."""
 
     NUMBER, NAME = "F8", "clock"
@@ -139,12 +144,7 @@ class ClockOff(_OfServices):
         return cls(short(draw, seconds, 4.0, 12.0), (name,), draw.choice((3600, -3600)))
 
     async def strike(self, world: World) -> None:
-        for name in self.services:
-            world.plan_mishap(name, f"clock={self.seconds}")
-
-    async def heal(self, world: World) -> None:
-        for name in self.services:
-            world.plan_mishap(name, None)
+        self._plan(world, f"clock={self.seconds}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,7 @@ class BrokerRestart(ChaosFault):
         await _started(broker)
 
     async def heal(self, world: World) -> None:
-        broker = world.system.stack.broker
-        if broker is not None and (broker.child is None or broker.child.exit_code is not None):
-            await _started(broker)
+        await _back(world.system.stack.broker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +63,7 @@ class DatabaseStop(ChaosFault):
         await _started(server)
 
     async def heal(self, world: World) -> None:
-        server = world.system.stack.server
-        if server is not None and (server.child is None or server.child.exit_code is not None):
-            await _started(server)
+        await _back(world.system.stack.server)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +87,12 @@ class Network(ChaosFault):
 
     async def heal(self, world: World) -> None:
         self._proxy(world).weather = None
+
+
+async def _back(part: Broker | Database | None) -> None:
+    """Start ``part`` unless it runs."""
+    if part is not None and (part.child is None or part.child.exit_code is not None):
+        await _started(part)
 
 
 async def _started(part: Broker | Database) -> None:
