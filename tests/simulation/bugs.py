@@ -7,7 +7,7 @@ few ways to find it (``python -m tests.simulation.walk --planted`` looks for it)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -293,18 +293,18 @@ def one_bad_message_takes_its_whole_batch_along(patch: Patch) -> None:
 
 @_bug("stops", seed=5)
 def a_dead_letter_may_be_too_large_for_its_topic(patch: Patch) -> None:
-    async def lay_aside(self: Runner, letters: Sequence[Any]) -> None:
-        await self._patiently(lambda: self._publisher.publish(letters))
+    async def lay_aside(letters: Sequence[Any], publish: Callable[[Sequence[Any]], Awaitable[None]]) -> None:
+        await publish(letters)
 
-    patch.setattr(Runner, "_lay_aside", lay_aside)
+    patch.setattr("duban.io.consumer.lay_aside", lay_aside)
 
 
 @_bug("I1")
 def what_is_no_message_is_passed_over_without_a_word(patch: Patch) -> None:
-    async def nothing(self: Runner, letters: Sequence[Any]) -> None:
+    async def nothing(letters: Sequence[Any], publish: Callable[[Sequence[Any]], Awaitable[None]]) -> None:
         pass
 
-    patch.setattr(Runner, "_lay_aside", nothing)
+    patch.setattr("duban.io.consumer.lay_aside", nothing)
 
 
 @_bug("stops", seed=11)

@@ -8,7 +8,7 @@
     decode        from a record of the broker to a delivery
     isolation     one message that breaks the code, found and set aside
     dead_letters  what could not be handled, byte for byte, with the reason
-    aside         the same for what turns out to be nobody's after its offset was committed
+    aside         how it is laid aside, also after its offset was committed
     tail          a topic from its beginning, without a group          (Tail)
     anchors       heads of a chain, published now and then             (AnchorLoop); anchor_key: what signs them
     feeds         packs and the driven clock, kept up to date while a service runs

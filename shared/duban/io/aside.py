@@ -1,15 +1,35 @@
-"""Dead letters of records whose offsets are committed already, and that turn out later to be nobody's."""
+"""How dead letters are laid aside, also of records that turn out to be nobody's after their offsets were committed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+import structlog
 from aiokafka import ConsumerRecord
 
 from duban.errors import RecordTooLarge
 from duban.io.dead_letters import DeadLetter, dead_letter, tell, without_value
 from duban.io.publisher import Publisher
+
+_log = structlog.get_logger(__name__)
+
+
+async def lay_aside(letters: Sequence[DeadLetter], publish: Callable[[Sequence[DeadLetter]], Awaitable[None]]) -> None:
+    """Publish ``letters``; what its topic will not take at all goes without its bytes, which lie where it came.
+
+    Raises:
+        RecordTooLarge: one cannot be laid aside, though all but its reason was left out.
+    """
+    try:
+        await publish(letters)
+    except RecordTooLarge as error:
+        _log.error("dead letters too large for their topic go without their bytes", error=str(error))
+        for letter in letters:
+            try:
+                await publish([letter])
+            except RecordTooLarge:
+                await publish([without_value(letter)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +60,9 @@ class Aside:
         Raises:
             Unavailable: the broker is away; laying the same records aside again is right.
         """
-        letters = [self._letter(record) for record in records]
-        try:
-            await self._publisher.publish(letters)
-        except RecordTooLarge:
-            for letter in letters:
-                await self._lay_aside(letter)
+        await lay_aside([self._letter(record) for record in records], self._publisher.publish)
         for record in records:
             tell(record, self._group, record.error, record.code)
-
-    async def _lay_aside(self, letter: DeadLetter) -> None:
-        try:
-            await self._publisher.publish([letter])
-        except RecordTooLarge:
-            await self._publisher.publish([without_value(letter)])
 
     def _letter(self, record: Committed) -> DeadLetter:
         came = ConsumerRecord(

@@ -16,12 +16,13 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, KafkaTimeoutError
 from aiokafka.structs import TopicPartition
 
-from duban.errors import NotArrived, RecordTooLarge, Unavailable
+from duban.errors import NotArrived, Unavailable
+from duban.io.aside import lay_aside
 from duban.io.availability import dependency
 from duban.io.backoff import backoff, until_available, until_stopped
 from duban.io.batch import Answers, Fetched, Handle, Handler, Source, Work
 from duban.io.broker import connection
-from duban.io.dead_letters import DeadLetter, without_value
+from duban.io.dead_letters import DeadLetter
 from duban.io.lenient_records import read_leniently
 from duban.io.metrics import BATCH_SECONDS, LAG, PARTITIONS, REBALANCES, RETRIES
 from duban.io.mishaps import crash_point, misreport
@@ -237,27 +238,15 @@ class Runner:
         crash_point("after_handle")
         letters = [result for result in results if isinstance(result, DeadLetter)]
         records = [result for result in results if not isinstance(result, DeadLetter)]
-        await self._patiently(lambda: self._publisher.publish(records))
-        await self._lay_aside(letters)
+        await self._publish(records)
+        await lay_aside(letters, self._publish)
         crash_point("after_publish")
         await self._commit(consumer, fetched)
         crash_point("after_offsets")
         self._measure_lag(consumer, fetched)
 
-    async def _lay_aside(self, letters: Sequence[DeadLetter]) -> None:
-        """Publish ``letters``; what its topic will not take at all goes without its bytes, which lie where it came."""
-        try:
-            await self._patiently(lambda: self._publisher.publish(letters))
-        except RecordTooLarge as error:
-            _log.error("dead letters too large for their topic go without their bytes", error=str(error))
-            for letter in letters:
-                await self._lay_aside_one(letter)
-
-    async def _lay_aside_one(self, letter: DeadLetter) -> None:
-        try:
-            await self._patiently(lambda: self._publisher.publish([letter]))
-        except RecordTooLarge:
-            await self._patiently(lambda: self._publisher.publish([without_value(letter)]))
+    async def _publish(self, records: Sequence[Record | DeadLetter]) -> None:
+        await self._patiently(lambda: self._publisher.publish(records))
 
     def _guarded(self, handle: Handler) -> Handle:
         """``handle``, waiting for its dependencies, and at fault if a record that it gives is too large."""
