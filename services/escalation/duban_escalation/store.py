@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
+from duban.io.retention import forgetting, forgotten
 from duban_escalation.domain import Armed, Position
 from duban_escalation.handlers import ArmedVersion, Writing
 
@@ -90,17 +91,11 @@ NEXT: Final = """
 #: Until a table has been analysed the planner may prefer to sort all that is due, for every page anew.
 ALONG_THE_INDEX: Final = "set local enable_sort = off"
 #: The version guards against older events; once nothing is waited for, only as long as they might still come.
-_FORGET_HEADS: Final = """
-    with page as materialized (
-        select problem_id from escalation.heads where problem_id > $2 order by problem_id limit $3
-    ), gone as (
-        delete from escalation.heads as held using page
-        where held.problem_id = page.problem_id and held.at < now() - $1::interval
-            and not exists (select from escalation.deadlines as armed where armed.problem_id = held.problem_id)
-        returning held.problem_id
-    )
-    select problem_id, (select count(*) from gone) from page order by problem_id desc limit 1
-"""
+_FORGET_HEADS: Final = forgetting(
+    "escalation.heads", "problem_id",
+    "held.at < now() - $1::interval"
+    " and not exists (select from escalation.deadlines as armed where armed.problem_id = held.problem_id)",
+)  # fmt: skip
 _REACHED: Final = """
     insert into escalation.schedules as held (jurisdiction, opened_until)
     select * from unnest($1::text[], $2::timestamptz[])
@@ -162,8 +157,7 @@ class PostgresDeadlines:
 
     async def forget(self, age: timedelta, after: UUID, limit: int) -> tuple[UUID | None, int]:
         """Forget heads: see :class:`duban.io.retention.Forgets`."""
-        row = await self._pool.fetchrow(_FORGET_HEADS, age, after, limit)
-        return (row[0], row[1]) if row is not None else (None, 0)
+        return await forgotten(self._pool, _FORGET_HEADS, age, after, limit)
 
     async def _along(self, query: str, after: Position, *more: object) -> list[asyncpg.Record]:
         """The rows of ``query`` beyond ``after``, read in the order of the index."""

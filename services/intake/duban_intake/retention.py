@@ -11,41 +11,16 @@ from typing import Final
 
 import asyncpg
 
-from duban.io.retention import OldRows
+from duban.io.retention import OldRows, forgetting
 from duban_intake.settings import IntakeSettings
 
 #: A receipt without a problem is of a report that intake itself refused; it would be decided anew in any case.
-_REFUSED: Final = """
-    with page as materialized (
-        select key from intake.receipts where key > $2 order by key limit $3
-    ), gone as (
-        delete from intake.receipts as held using page
-        where held.key = page.key and held.problem_id is null and held.received_at < now() - $1::interval
-        returning 1
-    )
-    select key, (select count(*) from gone) from page order by key desc limit 1
-"""
+_REFUSED: Final = forgetting(
+    "intake.receipts", "key", "held.problem_id is null and held.received_at < now() - $1::interval"
+)
 #: Of other reports under an id that was taken; nothing is decided by these.
-_TAKEN: Final = """
-    with page as materialized (
-        select key from intake.refusals where key > $2 order by key limit $3
-    ), gone as (
-        delete from intake.refusals as held
-        where held.key in (select key from page) and held.refused_at < now() - $1::interval
-        returning 1
-    )
-    select key, (select count(*) from gone) from page order by key desc limit 1
-"""
-_TURNS: Final = """
-    with page as materialized (
-        select problem_id from intake.turns where problem_id > $2 order by problem_id limit $3
-    ), gone as (
-        delete from intake.turns as held using page
-        where held.problem_id = page.problem_id and held.at < now() - $1::interval
-        returning 1
-    )
-    select problem_id, (select count(*) from gone) from page order by problem_id desc limit 1
-"""
+_TAKEN: Final = forgetting("intake.refusals", "key", "held.refused_at < now() - $1::interval")
+_TURNS: Final = forgetting("intake.turns", "problem_id", "held.at < now() - $1::interval")
 
 
 def old_rows(pool: asyncpg.Pool[asyncpg.Record], settings: IntakeSettings) -> dict[str, tuple[OldRows, timedelta]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol
 from uuid import UUID
@@ -32,19 +32,40 @@ class Forgets(Protocol):
         """
 
 
-class OldRows:
-    """Rows of a table in PostgreSQL that ``query`` forgets.
+def forgetting(table: str, key: str, old: str) -> str:
+    """SQL that walks a page of ``table`` along its uuid ``key``, and deletes the rows ``held`` for which ``old`` is true.
 
-    Its arguments are those of :meth:`Forgets.forget`; it answers with one row of what that gives, or none at the end.
+    ``$1`` is for ``old`` to compare with: an age or an instant; the others are those of :meth:`Forgets.forget`.
     """
+    return f"""
+        with page as materialized (
+            select {key} from {table} where {key} > $2 order by {key} limit $3
+        ), gone as (
+            delete from {table} as held
+            where held.{key} in (select {key} from page) and {old}
+            returning 1
+        )
+        select {key}, (select count(*) from gone) from page order by {key} desc limit 1
+    """  # noqa: S608 - constant
+
+
+async def forgotten(
+    pool: asyncpg.Pool[asyncpg.Record], query: str, bound: timedelta | datetime, after: UUID, limit: int
+) -> tuple[UUID | None, int]:
+    """What :meth:`Forgets.forget` gives, by a ``query`` as :func:`forgetting` makes it."""
+    row = await pool.fetchrow(query, bound, after, limit)
+    return (row[0], row[1]) if row is not None else (None, 0)
+
+
+class OldRows:
+    """Rows of a table in PostgreSQL that ``query``, made by :func:`forgetting` for an age, forgets."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record], query: str) -> None:
         self._pool = pool
         self._query = query
 
     async def forget(self, age: timedelta, after: UUID, limit: int) -> tuple[UUID | None, int]:
-        row = await self._pool.fetchrow(self._query, age, after, limit)
-        return (row[0], row[1]) if row is not None else (None, 0)
+        return await forgotten(self._pool, self._query, age, after, limit)
 
 
 class Retention:

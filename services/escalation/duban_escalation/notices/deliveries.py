@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from duban.clock import Clock
+from duban.io.retention import forgetting, forgotten
 from duban_escalation.notices.handler import Line, LineLength, WaitingNotice
 from duban_escalation.notices.journal import NoticeOutcome
 
@@ -46,16 +47,7 @@ _SETTLE: Final = """
     from unnest($2::uuid[], $3::text[]) as gone (notice_id, outcome)
     where held.notice_id = gone.notice_id and held.outcome is null
 """
-_FORGET: Final = """
-    with page as materialized (
-        select notice_id from escalation.deliveries where notice_id > $2 order by notice_id limit $3
-    ), gone as (
-        delete from escalation.deliveries as held using page
-        where held.notice_id = page.notice_id and held.at < $1 and held.outcome is not null
-        returning held.notice_id
-    )
-    select notice_id, (select count(*) from gone) from page order by notice_id desc limit 1
-"""
+_FORGET: Final = forgetting("escalation.deliveries", "notice_id", "held.at < $1 and held.outcome is not null")
 
 
 class PostgresDeliveries:
@@ -98,8 +90,7 @@ class PostgresDeliveries:
 
     async def forget(self, age: timedelta, after: UUID, limit: int) -> tuple[UUID | None, int]:
         """Forget what is done with: see :class:`duban.io.retention.Forgets`."""
-        row = await self._pool.fetchrow(_FORGET, self._clock.now() - age, after, limit)
-        return (row[0], row[1]) if row is not None else (None, 0)
+        return await forgotten(self._pool, _FORGET, self._clock.now() - age, after, limit)
 
 
 class MemoryDeliveries:
