@@ -33,7 +33,7 @@ class Forgets(Protocol):
 
 
 def forgetting(table: str, key: str, old: str) -> str:
-    """SQL that walks a page of ``table`` along its uuid ``key``, and deletes the rows ``held`` for which ``old`` is true.
+    """SQL that walks a page of ``table`` along its uuid ``key``, and deletes the rows ``held`` for which ``old`` holds.
 
     ``$1`` is for ``old`` to compare with: an age or an instant; the others are those of :meth:`Forgets.forget`.
     """
