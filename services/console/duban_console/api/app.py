@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, FastAPI, Path
-from fastapi.responses import JSONResponse
+from fastapi import Depends, FastAPI, Path, Response
 
 from duban.clock import Clock
 from duban.errors import Fault
@@ -13,8 +12,9 @@ from duban.io.faults import FAULTS, Faulty, answer_faults, only_json
 from duban.io.publisher import Publisher
 from duban.policy.library import Library
 from duban_console.action import Action, NewEntry
+from duban_console.api.answer import respond
 from duban_console.api.document import answers, describe
-from duban_console.api.responses import ANSWERS, SOURCE, Decision, as_json, decision
+from duban_console.api.responses import ANSWERS, SOURCE, Decision, decision
 from duban_console.api.routes.listings import serve_listings
 from duban_console.api.routes.records import serve_records
 from duban_console.api.routes.rewards import serve_rewards
@@ -46,16 +46,16 @@ def create_app(ledger: LedgerReader, publisher: Publisher, clock: Clock, library
 
 def _commands(app: FastAPI, ledger: LedgerReader) -> None:
     @app.get("/v1/commands/{id}", responses=answers(Decision), tags=["commands"])
-    async def own_command(id_: _CommandId) -> JSONResponse:
+    async def own_command(id_: _CommandId) -> Response:
         """What came of a command that this API sent."""
         return await looked_up(SOURCE, id_)
 
     @app.get("/v1/commands/{source:path}/{id}", responses=answers(Decision), tags=["commands"])
-    async def command(source: str, id_: _CommandId) -> JSONResponse:
+    async def command(source: str, id_: _CommandId) -> Response:
         """What came of a command, whoever sent it; 200 also for a refusal, which is an outcome like any other."""
         return await looked_up(source, id_)
 
-    async def looked_up(source: str, id_: str) -> JSONResponse:
+    async def looked_up(source: str, id_: str) -> Response:
         if "\0" in source + id_:
             raise Fault(400, "invalid", "an id carries no NUL", "id")
         outcome = await ledger.outcome(source, id_)
@@ -63,4 +63,4 @@ def _commands(app: FastAPI, ledger: LedgerReader) -> None:
             raise Fault(
                 404, "unknown_command", f"{source} has sent no command {id_}, or the router has not decided it yet"
             )
-        return JSONResponse(as_json(decision(source, outcome, await ledger.record(outcome.problem_id))))
+        return respond(decision(source, outcome, await ledger.record(outcome.problem_id)))

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from typing import Annotated, Final
 from uuid import UUID, uuid4
 
-from fastapi import Header, Query
-from fastapi.responses import JSONResponse
+from fastapi import Header, Query, Response
 
 from duban.errors import Fault
 from duban.io.publisher import Publisher
 from duban.messages.commands import Command
 from duban.messages.envelope import Message, encode
 from duban_console.action import COMMAND_ID, InvalidAction
+from duban_console.api.answer import respond
 from duban_console.api.responses import SOURCE, Accepted, as_json, decision
 from duban_console.ledger import LedgerReader, Outcome
 
@@ -39,7 +39,7 @@ def command_id(chosen: str | None, header: str | None) -> str:
     return chosen or header or str(uuid4())
 
 
-async def sent(message: Message[Command], ledger: LedgerReader, publisher: Publisher, wait: float) -> JSONResponse:
+async def sent(message: Message[Command], ledger: LedgerReader, publisher: Publisher, wait: float) -> Response:
     """Send ``message``: 202 once the broker has it; its outcome if that stands within ``wait`` seconds."""
     record = encode(message)
     publisher.check(record)
@@ -50,15 +50,15 @@ async def sent(message: Message[Command], ledger: LedgerReader, publisher: Publi
         accepted = Accepted(
             command=message.id, source=SOURCE, status="accepted", problem_id=message.subject, status_url=url
         )
-        return JSONResponse(as_json(accepted), 202, headers={"Location": url})
+        return respond(accepted, 202, {"Location": url})
     return await _decided(ledger, outcome, UUID(message.subject))
 
 
-async def _decided(ledger: LedgerReader, outcome: Outcome, problem_id: UUID) -> JSONResponse:
+async def _decided(ledger: LedgerReader, outcome: Outcome, problem_id: UUID) -> Response:
     """The outcome as an answer: 200 when it was carried out, 409 when it was refused."""
     if outcome.problem_id != problem_id:
         raise Fault(409, "id_taken", f"the id {outcome.command} belongs to a command for {outcome.problem_id}", "id")
-    answer = as_json(decision(SOURCE, outcome, await ledger.record(outcome.problem_id)))
+    answer = decision(SOURCE, outcome, await ledger.record(outcome.problem_id))
     if outcome.refused is None:
-        return JSONResponse(answer, 200)
-    return JSONResponse({"error": {"code": outcome.refused.code, "message": outcome.refused.reason}, **answer}, 409)
+        return respond(answer)
+    return respond({"error": {"code": outcome.refused.code, "message": outcome.refused.reason}, **as_json(answer)}, 409)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import FastAPI, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Query, Request, Response
 from pydantic import AwareDatetime
 
 from duban.clock import Clock
 from duban.errors import Fault
 from duban.io.publisher import Publisher
 from duban_console.action import NewEntry, action_message, new_entry, plain_name
+from duban_console.api.answer import respond
 from duban_console.api.document import answers, body
-from duban_console.api.responses import SOURCE, Accepted, Decision, as_json
+from duban_console.api.responses import SOURCE, Accepted, Decision
 from duban_console.api.submission import IdempotencyKey, Wait, answered, command_id, sent
 from duban_console.ledger import LedgerReader
 from duban_console.listings import NameCheck, listed
@@ -33,7 +33,7 @@ def serve_listings(app: FastAPI, ledger: LedgerReader, publisher: Publisher, clo
         list_: Annotated[str | None, Query(alias="list", description="Only this list, by its id in the pack")] = None,
         at: Annotated[AwareDatetime | None, Query(description=_AT)] = None,
         everything: Annotated[bool, Query(alias="all", description=_ALL)] = False,
-    ) -> JSONResponse:
+    ) -> Response:
         """Whether somebody stands on a list, and on what ground; `listed` only looks at what is in force."""
         for name, value in (("of", of), ("jurisdiction", jurisdiction), ("list", list_)):
             if "\0" in (value or ""):
@@ -42,11 +42,11 @@ def serve_listings(app: FastAPI, ledger: LedgerReader, publisher: Publisher, clo
         if not name:
             raise Fault(400, "invalid", "the name is nothing but white space", "of")
         entries = await ledger.listings(name, jurisdiction, list_)
-        return JSONResponse(as_json(listed(name, entries, at or clock.now(), everything=everything)))
+        return respond(listed(name, entries, at or clock.now(), everything=everything))
 
     @app.post("/v1/listings", status_code=202, responses=answers(Accepted, Decision, status=202), tags=["listings"],
               openapi_extra=body(NewEntry))  # fmt: skip
-    async def put(request: Request, wait: Wait = 0, idempotency_key: IdempotencyKey = None) -> JSONResponse:
+    async def put(request: Request, wait: Wait = 0, idempotency_key: IdempotencyKey = None) -> Response:
         """Put somebody on a list, by hand of its keeper and with evidence; the same id again is the same entry."""
         with answered():
             entry = new_entry(await request.body())

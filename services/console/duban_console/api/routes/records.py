@@ -7,8 +7,7 @@ from enum import Enum
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import FastAPI, Path, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Path, Query, Request, Response
 
 from duban.clock import Clock
 from duban.errors import Fault
@@ -16,6 +15,7 @@ from duban.io.publisher import Publisher
 from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reward
 from duban.moves import Kind, Stage, Status
 from duban_console.action import Action, action_message, parsed
+from duban_console.api.answer import respond
 from duban_console.api.document import answers, body
 from duban_console.api.responses import (
     SOURCE,
@@ -26,7 +26,6 @@ from duban_console.api.responses import (
     Listings,
     Problems,
     Rewards,
-    as_json,
     told,
 )
 from duban_console.api.submission import IdempotencyKey, Wait, answered, command_id, sent
@@ -82,10 +81,10 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         overdue: Overdue = False,
         limit: Limit = 50,
         cursor: str | None = None,
-    ) -> JSONResponse:
+    ) -> Response:
         """Problems, in the order of their registration."""
         if stage is not None and not statuses_in(stage, status):
-            return JSONResponse({"problems": []})  # nothing is in this status and in another's stage
+            return respond({"problems": []})  # nothing is in this status and in another's stage
         filters = Filters(
             Kind.PROBLEM, jurisdiction, statuses_in(stage, status), category, lead_unit, _overdue_at(clock, overdue),
             channel, enterprise, sponsor,
@@ -101,7 +100,7 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         overdue: Overdue = False,
         limit: Limit = 50,
         cursor: str | None = None,
-    ) -> JSONResponse:
+    ) -> Response:
         """What the calendar and measures have opened for units, in the order of its opening."""
         filters = Filters(Kind.DUTY, jurisdiction, _only(status), duty, unit, _overdue_at(clock, overdue))
         return await page("duties", filters, limit, cursor)
@@ -115,7 +114,7 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         overdue: Overdue = False,
         limit: Limit = 50,
         cursor: str | None = None,
-    ) -> JSONResponse:
+    ) -> Response:
         """Entries on lists, in the order in which they were made."""
         filters = Filters(Kind.LISTING, jurisdiction, _only(status), list_, keeper, _overdue_at(clock, overdue))
         return await page("listings", filters, limit, cursor)
@@ -129,12 +128,12 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         overdue: Overdue = False,
         limit: Limit = 50,
         cursor: str | None = None,
-    ) -> JSONResponse:
+    ) -> Response:
         """Rewards, in the order in which they came to be owed."""
         filters = Filters(Kind.REWARD, jurisdiction, _only(status), reward, fixed_by, _overdue_at(clock, overdue))
         return await page("rewards", filters, limit, cursor)
 
-    async def page(name: str, filters: Filters, limit: int, cursor: str | None) -> JSONResponse:
+    async def page(name: str, filters: Filters, limit: int, cursor: str | None) -> Response:
         rule, holder = _NAMES[filters.kind]
         for field, parameter in {"rule": rule, "holder": holder}.items() | {(text, text) for text in _TEXTS}:
             if "\0" in (getattr(filters, field) or ""):
@@ -144,7 +143,7 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         except BadCursor as error:
             raise Fault(400, "invalid", str(error), "cursor") from None
         more = {"cursor": records_page.cursor} if records_page.cursor else {}
-        return JSONResponse({name: [as_json(record) for record in records_page.records], **more})
+        return respond({name: records_page.records, **more})
 
 
 def _only(status: Status | None) -> tuple[Status, ...]:
@@ -160,18 +159,18 @@ def _one(app: FastAPI, kind: Kind, ledger: LedgerReader) -> None:
     tags: list[str | Enum] = [path.rpartition("/")[2]]
 
     @app.get(f"{path}/{{id}}", responses=answers(_MODELS[kind]), tags=tags, name=kind.value)
-    async def one(id_: RecordId) -> JSONResponse:
+    async def one(id_: RecordId) -> Response:
         """The record as it stands after its latest event, with what is due."""
-        return JSONResponse(as_json(await _found(ledger, kind, id_)))
+        return respond(await _found(ledger, kind, id_))
 
     @app.get(f"{path}/{{id}}/history", responses=answers(HistoryTold), tags=tags, name=f"{kind}_history")
-    async def history(id_: RecordId) -> JSONResponse:
+    async def history(id_: RecordId) -> Response:
         """Every event with who, when and why; `verified` says whether the chain of hashes recomputes."""
         await _found(ledger, kind, id_)
         whole = await ledger.history(id_)
         if whole is None:
             raise _unknown(kind, id_)
-        return JSONResponse(as_json(told(str(id_), whole)))
+        return respond(told(str(id_), whole))
 
 
 def _actions(app: FastAPI, kind: Kind, ledger: LedgerReader, publisher: Publisher, clock: Clock) -> None:
@@ -179,9 +178,7 @@ def _actions(app: FastAPI, kind: Kind, ledger: LedgerReader, publisher: Publishe
         f"{PATHS[kind]}/{{id}}/actions", status_code=202, tags=["actions"],
         responses=answers(Accepted, Decision, status=202), openapi_extra=body(Action), name=f"act_on_{kind}",
     )  # fmt: skip
-    async def act(
-        id_: RecordId, request: Request, wait: Wait = 0, idempotency_key: IdempotencyKey = None
-    ) -> JSONResponse:
+    async def act(id_: RecordId, request: Request, wait: Wait = 0, idempotency_key: IdempotencyKey = None) -> Response:
         """Send an action; the same id sent again is the same action, and has the same outcome."""
         with answered():
             command, chosen = parsed(await request.body())
