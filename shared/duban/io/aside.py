@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from aiokafka import ConsumerRecord
 
 from duban.errors import RecordTooLarge
 from duban.io.dead_letters import DeadLetter, dead_letter, tell, without_value
@@ -60,24 +59,13 @@ class Aside:
         Raises:
             Unavailable: the broker is away; laying the same records aside again is right.
         """
-        await lay_aside([self._letter(record) for record in records], self._publisher.publish)
+        letters = [
+            dead_letter(
+                record, self._group, record.error, code=record.code, attempts=1, retryable=True,
+                most_bytes=self._most_bytes,
+            )
+            for record in records
+        ]  # fmt: skip
+        await lay_aside(letters, self._publisher.publish)
         for record in records:
             tell(record, self._group, record.error, record.code)
-
-    def _letter(self, record: Committed) -> DeadLetter:
-        came = ConsumerRecord(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            timestamp=0,
-            timestamp_type=0,
-            key=record.key,
-            value=record.value,
-            checksum=None,
-            serialized_key_size=len(record.key),
-            serialized_value_size=len(record.value),
-            headers=record.headers,
-        )
-        return dead_letter(
-            came, self._group, record.error, code=record.code, attempts=1, retryable=True, most_bytes=self._most_bytes
-        )

@@ -14,7 +14,6 @@ from hashlib import sha256
 from typing import Final, Protocol, TypeAlias
 
 import structlog
-from aiokafka import ConsumerRecord
 
 from duban.io.metrics import DEAD_LETTERS
 from duban.messages.envelope import sendable
@@ -46,8 +45,30 @@ def dead_letter_topic(topic: str, group: str) -> str:
     return f"{topic}.{group}.dlq"
 
 
+class RecordPlace(Protocol):
+    """Where a record lies."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+
+
+class Unhandled(RecordPlace, Protocol):
+    """A record that could not be handled."""
+
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+
+
 def dead_letter(
-    record: ConsumerRecord[bytes, bytes], group: str, error: Exception, *, code: str, attempts: int, retryable: bool,
+    record: Unhandled, group: str, error: Exception, *, code: str, attempts: int, retryable: bool,
     most_bytes: int,
 ) -> DeadLetter:  # fmt: skip
     """The dead letter of ``record``, of at most about ``most_bytes``; ``retryable``: other code could handle it."""
@@ -69,17 +90,6 @@ def dead_letter(
     came = tuple((sendable(name), value) for name, value in record.headers)
     whole = DeadLetter(dead_letter_topic(record.topic, group), record.key, record.value, (*came, *added))
     return whole if size(whole) <= most_bytes else _cut(whole, came, added)
-
-
-class RecordPlace(Protocol):
-    """Where a record lies."""
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
 
 
 def tell(place: RecordPlace, group: str, error: Exception, code: str) -> None:
