@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 import structlog
@@ -69,7 +70,7 @@ class Tail(Generic[D]):
                 PASSED_OVER.labels(delivered.topic).inc()
 
     async def __aiter__(self) -> AsyncIterator[Delivery[D]]:
-        consumer, ends = await until_available("broker", self._start)
+        consumer, ends = await until_available("broker", partial(_reader, self._settings, self._topics, "duban-tail"))
         try:
             while not self._stopping.is_set():
                 if not self._caught_up.is_set() and await _reached(consumer, ends):
@@ -99,23 +100,26 @@ class Tail(Generic[D]):
             return {}
         return fetched
 
-    async def _start(self) -> tuple[AIOKafkaConsumer, dict[TopicPartition, int]]:
-        """A reader that has begun, and where each partition ended then."""
-        read_leniently()
-        consumer = AIOKafkaConsumer(
-            *self._topics,
-            **connection(self._settings, "duban-tail"),
-            group_id=None,
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-        )
-        try:
-            await consumer.start()
-            ends = await consumer.end_offsets(sorted(consumer.assignment()))
-        except BaseException:
-            await consumer.stop()
-            raise
-        return consumer, ends
+
+async def _reader(
+    settings: Settings, topics: Sequence[str], client_id: str
+) -> tuple[AIOKafkaConsumer, dict[TopicPartition, int]]:
+    """A reader of ``topics`` that has begun, and where each partition ended then."""
+    read_leniently()
+    consumer = AIOKafkaConsumer(
+        *topics,
+        **connection(settings, client_id),
+        group_id=None,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
+    try:
+        await consumer.start()
+        ends = await consumer.end_offsets(sorted(consumer.assignment()))
+    except BaseException:
+        await consumer.stop()
+        raise
+    return consumer, ends
 
 
 async def present_records(
@@ -125,14 +129,8 @@ async def present_records(
 
     Of a topic that ends before such an offset, as one that was made anew, everything is read.
     """
-    read_leniently()
-    consumer = AIOKafkaConsumer(
-        topic, **connection(settings, "duban-reader"), group_id=None, auto_offset_reset="earliest",
-        enable_auto_commit=False,
-    )  # fmt: skip
+    consumer, ends = await _reader(settings, [topic], "duban-reader")
     try:
-        await consumer.start()
-        ends: dict[TopicPartition, int] = await consumer.end_offsets(sorted(consumer.assignment()))
         for place, end in ends.items():
             offset = since.get(place.partition, 0)
             if offset > end:
