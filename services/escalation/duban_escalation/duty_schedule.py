@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -89,8 +88,7 @@ class OpeningLoop:
         """Look again and again, until ``stop``; what is away is waited for, as long as that."""
         while not self._stopping.is_set():
             await until_stopped(self._stopping, until_available("opening", self._look))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), _SECONDS_BETWEEN)
+            await until_stopped(self._stopping, asyncio.sleep(_SECONDS_BETWEEN))
 
     async def _look(self) -> None:
         now = min(self._clock.now(), await self._other.now())

@@ -95,8 +95,7 @@ class AnchorLoop:
             except Exception:
                 _log.exception("not anchored", chain=self._chain)
             if not more:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), self._interval)
+                await until_stopped(self._stopping, asyncio.sleep(self._interval))
         with suppress(Exception):  # a turn that is not left ends by itself
             await self._pool.execute(_LEAVE, self._chain, self._member, timeout=1.0)
 

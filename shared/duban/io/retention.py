@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol
@@ -91,7 +90,7 @@ class Retention:
         while not self._stopping.is_set():
             for name, (table, age) in self._tables.items():
                 await until_stopped(self._stopping, self._walk(name, table, age))
-            await self._pause(self._between_walks)
+            await until_stopped(self._stopping, asyncio.sleep(self._between_walks))
 
     async def _walk(self, name: str, table: Forgets, age: timedelta) -> None:
         after: UUID | None = _BEGINNING
@@ -99,10 +98,6 @@ class Retention:
         while after is not None and not self._stopping.is_set():
             after, gone = await until_available("retention", partial(table.forget, age, after, _PAGE))
             forgotten += gone
-            await self._pause(self._between_pages)
+            await until_stopped(self._stopping, asyncio.sleep(self._between_pages))
         if forgotten:
             _log.info("forgotten", table=name, rows=forgotten, days=age.days)
-
-    async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
