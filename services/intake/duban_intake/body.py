@@ -27,29 +27,23 @@ _ADVICE: Final[dict[Sort, str]] = {
 _SORTS: Final[dict[str, Sort]] = {
     "missing": "missing",
     "extra_forbidden": "unknown",
-    "timezone_aware": "zone",
     "string_too_long": "long",
-    "too_long": "long",
     "string_pattern_mismatch": "pattern",
 }
 
 
-def malformed(error: ValidationError, shown: Callable[[str], str] = str) -> Fault:
-    """The first fault of a body, with what to do about it and without what was sent.
-
-    ``shown``: the path of a field as it may be told.
-    """
+def malformed(error: ValidationError) -> Fault:
+    """The first fault of a body, with what to do about it and without what was sent."""
     fault: Any = error.errors(include_url=False, include_input=False)[0]
     if fault["type"] == "json_invalid":
         return Fault(400, "not_json", f"the body is no JSON: {fault['ctx']['error']}; send one JSON object in UTF-8")
-    where = shown(".".join(map(str, fault["loc"]))) or None
+    where = ".".join(map(str, fault["loc"])) or None
     advice = _ADVICE.get(_SORTS.get(fault["type"], "other"))
-    message = fault["msg"].removeprefix("Value error, ")
-    return Fault(400, "invalid", f"{message}; {advice or 'correct it'}", where)
+    return Fault(400, "invalid", f"{fault['msg']}; {advice or 'correct it'}", where)
 
 
 def misread(error: msgspec.DecodeError | RecursionError, model: type[Payload], shown: Callable[[str], str]) -> Fault:
-    """The same of a body that is a message."""
+    """The same of a body that is a message; ``shown``: the path of a field as it may be told."""
     flaw = flaw_of(error, model)
     if flaw.sort == "not_json":
         return Fault(400, "not_json", f"the body {flaw.what}; send one JSON object in UTF-8")
