@@ -10,8 +10,8 @@ from typing import Final, Protocol
 
 #: What a person or a producer may name lies from the first on, and before the second: there calendars, zones and
 #: databases can all count.
-EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
-LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+_EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def within_range(at: datetime) -> datetime:
@@ -20,7 +20,7 @@ def within_range(at: datetime) -> datetime:
     Raises:
         ValueError: it lies outside the years 1900 to 2199.
     """
-    if not EARLIEST <= at < LATEST:
+    if not _EARLIEST <= at < _LATEST:
         raise ValueError("is an instant outside the years 1900 to 2199; check the year")
     return at
 

@@ -238,13 +238,12 @@ def _held(record: LedgerRecord, version: int, change: c.Reminded | c.Escalated |
     """A measure that needs approval waits under the version of the event that took it."""
     if isinstance(change, c.Reminded) or change.approval is None:
         return {}
-    waiting = Waiting(measure=change.measure, to=change.to, owner=change.owner)
+    ground: dict[str, Any]
     if isinstance(change, c.Escalated):
-        waiting = replace(
-            waiting, ground=change.obligation, part=change.part, level=change.level, lapse_at=change.lapse_at
-        )
+        ground = {"ground": change.obligation, "part": change.part, "level": change.level, "lapse_at": change.lapse_at}
     else:
-        waiting = replace(waiting, ground=change.ground)
+        ground = {"ground": change.ground}
+    waiting = Waiting(measure=change.measure, to=change.to, owner=change.owner, **ground)
     return {"awaiting_approval": {**record.awaiting_approval, version: waiting}}
 
 

@@ -15,7 +15,8 @@ import orjson
 from msgspec import Meta
 
 from duban.messages.envelope import Message, Payload, Record, derived_id, encode
-from duban.messages.events import MOST_LINES, Hash
+from duban.messages.events import MOST_LINES
+from duban.messages.report import Sha256
 from duban.messages.struct import AwareDatetime, Frozen, plain
 
 #: Stands for the vault's log where a record would stand: it is one chain, and its lines are numbered.
@@ -34,7 +35,7 @@ class Head(Frozen):
 
     record: UUID
     version: Annotated[int, Meta(ge=1, le=MOST_LINES)]
-    hash: Hash
+    hash: Sha256
 
 
 class Anchor(Payload):
@@ -50,7 +51,7 @@ class Anchor(Payload):
 
     chain: Anchored
     number: Annotated[int, Meta(ge=1, le=MOST_LINES)]
-    previous: Hash
+    previous: Sha256
     at: AwareDatetime
     heads: tuple[Head, ...]
     offsets: dict[int, int]

@@ -122,7 +122,7 @@ _JSON = b"application/json"
 _STRUCTURED = b"application/cloudevents+json"
 _TIME = msgspec.json.Decoder(AwareDatetime)
 #: The time of a message that states none.
-_NEVER = datetime.fromtimestamp(0, UTC)
+NEVER = datetime.fromtimestamp(0, UTC)
 #: The attributes that a message is read from, with their headers; others are nobody's concern here.
 _HEADERS = tuple(
     (name, f"ce_{name}")
@@ -136,7 +136,7 @@ def encode(message: Message[AnyPayload]) -> Record:
     return record(
         data.TOPIC,
         data.ce_type,
-        json_of(data),
+        _json_of(data),
         id_=message.id,
         source=message.source,
         subject=message.subject,
@@ -214,7 +214,7 @@ def _message(key: bytes | None, attributes: dict[str, str], data: bytes, types: 
     model = types.get(attributes["type"])
     if model is None:
         raise Undecodable("unknown_type", f"{attributes['type']} is not one of {', '.join(sorted(types))}")
-    time = _instant(attributes["time"]) if "time" in attributes else _NEVER
+    time = _instant(attributes["time"]) if "time" in attributes else NEVER
     try:
         payload = from_json(data, model) if issubclass(model, Payload) else model.model_validate_json(data)
     except (msgspec.DecodeError, ValidationError, RecursionError) as error:
@@ -241,7 +241,7 @@ def _instant(time: str) -> datetime:
         raise Undecodable("invalid", f"time: {error}") from None
 
 
-def json_of(data: AnyPayload) -> bytes:
+def _json_of(data: AnyPayload) -> bytes:
     """``data`` as it travels."""
     return to_json(data) if isinstance(data, Payload) else data.model_dump_json(exclude_none=True).encode()
 
@@ -270,13 +270,13 @@ def structured(message: Message[AnyPayload]) -> dict[str, Any]:
         "time": message.time.astimezone(UTC).isoformat(),
         "jurisdiction": message.jurisdiction,
         "datacontenttype": "application/json",
-        "data": data_of(message.data),
+        "data": _data_of(message.data),
     }
     if message.cause is not None:
         event["causationid"] = message.cause
     return event
 
 
-def data_of(data: AnyPayload) -> dict[str, Any]:
+def _data_of(data: AnyPayload) -> dict[str, Any]:
     """``data`` as JSON data, as it travels."""
     return plain(data) if isinstance(data, Payload) else data.model_dump(mode="json", exclude_none=True)

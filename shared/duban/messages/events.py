@@ -13,15 +13,13 @@ from duban.messages.changes import Change
 from duban.messages.commands import Actor
 from duban.messages.envelope import Payload, Unheeded
 from duban.messages.records import AnyRecord, Duty, Event, Listing, Problem, Reward
-from duban.messages.report import Filed
-from duban.messages.struct import NO_NEWLINE, AwareDatetime, Frozen, Unfit, canonical_json
+from duban.messages.report import Filed, Sha256
+from duban.messages.struct import AwareDatetime, Frozen, Unfit, canonical_json
 from duban.moves import HAPPENS, MOVES, Kind, Status
 
 #: The predecessor of the first event of every record.
 GENESIS = "0" * 64
 
-#: How a hash is written.
-Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$" + NO_NEWLINE)]
 #: Most lines in one chain, as the database counts them.
 MOST_LINES = 2**31 - 1
 
@@ -132,7 +130,7 @@ class Told(Payload, forbid_unknown_fields=False):
     """The place and the hash of an event on ``duban.problems.v1``, for who needs no more of it."""
 
     event: EventPlace
-    hash: Hash
+    hash: Sha256
 
 
 #: The same topic as :data:`PROBLEMS`, for who needs only where each event stands in which chain.

@@ -11,8 +11,8 @@ from uuid import UUID
 import orjson
 
 from duban.clock import Clock
-from duban.messages.delivery import Delivery, SetAside
-from duban.messages.envelope import Message, decode, encode
+from duban.messages.delivery import Delivery
+from duban.messages.envelope import Message, Record, decode, encode
 from duban.messages.notices import NOTICES as TYPES
 from duban.messages.notices import Notice
 from duban_escalation.metrics import NOTICES
@@ -108,7 +108,7 @@ class NoticeHandler:
         self._deliverer = deliverer
         self._clock = clock
 
-    async def __call__(self, batch: Sequence[Delivery[Notice]]) -> list[SetAside]:
+    async def __call__(self, batch: Sequence[Delivery[Notice]]) -> list[Record]:
         """Let what is new wait."""
         now = self._clock.now()
         notices: dict[UUID, WaitingNotice] = {}

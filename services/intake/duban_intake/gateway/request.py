@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Final, TypeAlias
 from urllib.parse import unquote
@@ -18,7 +18,7 @@ from msgspec import Meta
 from pydantic import ValidationError
 
 from duban.errors import Fault, Undecodable
-from duban.messages.envelope import Message, decode
+from duban.messages.envelope import NEVER, Message, decode
 from duban.messages.report import Report, in_range
 from duban.messages.struct import AwareDatetime, Unfit, canonical_json, from_json
 from duban_intake.body import JSON, body_schema, misread
@@ -26,7 +26,6 @@ from duban_intake.domain import MOST_CHARACTERS, submitted, unusable_identity
 from duban_intake.vault.contact import Contact
 
 STRUCTURED: Final = "application/cloudevents+json"
-_NEVER: Final = datetime.fromtimestamp(0, UTC)
 _PLACE = re.compile(r"^(?P<field>[\w.]+|\(root\)): (?P<what>.*)$", re.DOTALL)
 _Identity = Annotated[str, Meta(min_length=1, max_length=MOST_CHARACTERS)]
 
@@ -135,7 +134,7 @@ def read(headers: Mapping[str, str], body: bytes, now: datetime) -> Handed:
         where, _, what = refusal.reason.partition(": ")
         raise Fault(400, refusal.code, what, where)
     contact, report = given.known_contact, given.report
-    at = now if stated_at == _NEVER else stated_at
+    at = now if stated_at == NEVER else stated_at
     return Handed(submitted(source, report_id, report, at), contact, _told(report, contact, given.secret))
 
 
@@ -152,7 +151,7 @@ def _plain(body: bytes) -> _Given:
         given = from_json(body, Submission)
     except (msgspec.DecodeError, RecursionError) as error:
         raise misread(error, Submission, _field) from None
-    return given.source, given.id, given.time or _NEVER, given
+    return given.source, given.id, given.time or NEVER, given
 
 
 def _field(path: str) -> str:
