@@ -14,11 +14,13 @@ from itertools import count
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
+from msgspec import convert
+
 from duban.clock import DrivenClock
 from duban.messages import commands as do
 from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Message, Payload
-from duban.messages.events import GENESIS, LedgerEvent, Refused
+from duban.messages.events import Refused
 from duban.messages.records import AnyRecord, Deadline, Event, Problem
 from duban.messages.report import Report
 from duban.moves import TURNS
@@ -30,6 +32,7 @@ from duban_escalation.records import opened_because
 from duban_intake.domain import ACTOR, Arrival, Receipt, own_problem
 from duban_intake.domain import SOURCE as INTAKE
 from duban_intake.handlers import AnswerHandler, ReportHandler
+from duban_intake.heard import Turned, TurnedProblem
 from duban_intake.memory import MemoryStore
 from duban_router.domain.decision import Decided, allocates_from, allocation, decide, pack_of
 
@@ -192,7 +195,7 @@ class Engine:
         self.records[last.id] = last
         self._await(before, last, done.steps[-1][0].at)
         turns = [
-            LedgerEvent(event=event, previous=GENESIS, hash=GENESIS, problem=record)
+            Turned(problem=convert(record, TurnedProblem, from_attributes=True))
             for event, record in done.steps
             if isinstance(record, Problem) and event.change.kind in TURNS
         ]
@@ -216,7 +219,7 @@ def _delivered(message: Message[Report]) -> Delivery[Report]:
     return Delivery(message, Report.TOPIC, 0, 0, message.time)
 
 
-def _answered(message: Message[Any], data: Refused | LedgerEvent) -> Delivery[Payload]:
+def _answered(message: Message[Any], data: Refused | Turned) -> Delivery[Payload]:
     answer = Message(message.id, "duban/router", message.subject, message.time, message.jurisdiction, message.key, data)
     return Delivery(answer, data.TOPIC, 0, 0, message.time)
 

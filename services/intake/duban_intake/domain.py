@@ -14,7 +14,6 @@ from uuid import UUID
 from duban.messages.commands import ENGINE, Actor, Attach, Register
 from duban.messages.envelope import Message, derived_id
 from duban.messages.events import Refused
-from duban.messages.records import Problem
 from duban.messages.report import Filed, Report
 from duban.messages.struct import canonical_json, to_json
 from duban.policy.library import Library
@@ -217,7 +216,7 @@ def search(arrivals: Iterable[Arrival], library: Library) -> tuple[set[int], dat
     return cells, since_at
 
 
-def place_of(problem_id: UUID, subject: Report | Problem | TurnedProblem, at: datetime, rules: Rules) -> Place | None:
+def place_of(problem_id: UUID, subject: Report | TurnedProblem, at: datetime, rules: Rules) -> Place | None:
     """The place of a problem; None where nobody says where it is, or each report of its kind stands for itself."""
     category = category_of(subject, rules)
     near = rules.nearness(category) if category in rules.categories else None
@@ -227,7 +226,7 @@ def place_of(problem_id: UUID, subject: Report | Problem | TurnedProblem, at: da
     return Place(problem_id, subject.jurisdiction, category, subject.location, cell, at)
 
 
-def category_of(subject: Report | Problem | TurnedProblem, rules: Rules) -> str:
+def category_of(subject: Report | TurnedProblem, rules: Rules) -> str:
     """The category; a report that names none gets the pack's default."""
     return subject.category or rules.pack.default_category
 

@@ -13,8 +13,7 @@ from duban.clock import Clock
 from duban.messages.commands import Attach, Register
 from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Message, Payload, Record, Unheeded, encode
-from duban.messages.events import PROBLEMS, LedgerEvent, Refused, event_type
-from duban.messages.records import Problem
+from duban.messages.events import PROBLEMS, Refused, event_type
 from duban.messages.report import Report
 from duban.moves import OPEN, TURNS, Kind
 from duban.policy.library import Library
@@ -181,10 +180,10 @@ class AnswerHandler:
 
     async def decide(self, batch: Sequence[Delivery[Payload]]) -> list[Message[Register | Attach]]:
         """The same before it is encoded."""
-        turned: list[Problem | TurnedProblem] = []
+        turned: list[TurnedProblem] = []
         refused: list[tuple[Receipt, Report]] = []
         for data in (delivery.message.data for delivery in batch):
-            if isinstance(data, LedgerEvent | Turned) and data.problem is not None:
+            if isinstance(data, Turned):
                 turned.append(data.problem)
             elif isinstance(data, Refused) and data.filed is not None and (receipt := rerouted(data)) is not None:
                 refused.append((receipt, data.filed.report))
@@ -204,7 +203,7 @@ class AnswerHandler:
             await transaction.write(writing)
         return commands
 
-    def _turned(self, problem: Problem | TurnedProblem, writing: Writing) -> None:
+    def _turned(self, problem: TurnedProblem, writing: Writing) -> None:
         """A problem was closed, or opened again."""
         if problem.status not in OPEN:
             writing.places.pop(problem.id, None)
@@ -224,10 +223,10 @@ class AnswerHandler:
         follows = command(receipt, report)
         return [follows] if follows else []
 
-    def _place(self, problem_id: UUID, subject: Report | Problem | TurnedProblem, at: datetime) -> Place | None:
+    def _place(self, problem_id: UUID, subject: Report | TurnedProblem, at: datetime) -> Place | None:
         rules = self._library.current(subject.jurisdiction, at)
         return place_of(problem_id, subject, at, rules) if rules else None
 
 
-def _latest_report_at(problem: Problem | TurnedProblem) -> datetime:
+def _latest_report_at(problem: TurnedProblem) -> datetime:
     return max(problem.marks[kind].at for kind in ("registered", "reported", "attached") if kind in problem.marks)
