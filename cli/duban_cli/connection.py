@@ -51,17 +51,18 @@ def owner_of_database() -> str:
     Raises:
         Unavailable: neither is there.
     """
-    return os.environ.get(DATABASE_VARIABLE) or _stack(_folder()).owner
+    return os.environ.get(DATABASE_VARIABLE) or _stack(engine_folder()).owner
 
 
 def _running_here() -> dict[str, Any]:
-    folder = _folder()
+    folder = engine_folder()
     running = _stack(folder)
     clock = os.environ.get("DUBAN_CLOCK") or note_of(folder).get("clock", "system")
     return {"kafka": running.kafka, "database": running.database, "clock": clock}
 
 
-def _folder() -> Path:
+def engine_folder() -> Path:
+    """The folder of the engine that runs here."""
     return Path(os.environ.get(FOLDER_VARIABLE) or FOLDER)
 
 

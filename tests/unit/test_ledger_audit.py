@@ -62,6 +62,12 @@ def test_a_line_that_was_changed_is_the_first_that_is_named() -> None:
     assert found(changed) == (2, "was changed: its hash is another", CHAIN)
 
 
+def test_a_hash_that_is_none_at_all_is_named_like_any_other_that_was_changed() -> None:
+    changed = [LINES[0], replace(LINES[1], hash="no hash"), LINES[2]]
+    claims = [Claim.of(head_of(line), Where.TOPIC) for line in LINES]
+    assert found(changed, claims=claims) == (2, "was changed: its hash is another", CHAIN)
+
+
 @pytest.mark.parametrize(("lines", "version"), [(LINES[1:], 1), ([LINES[0], LINES[2]], 2), (LINES[:2], 3)])
 def test_a_line_that_is_gone_is_found_wherever_it_stood(lines: list[LedgerLine], version: int) -> None:
     finding = found(lines)

@@ -14,13 +14,12 @@ from rich.markup import escape
 
 from duban.messages.anchors import ANCHORS, Anchor, Anchored
 from duban_cli.anchor_options import Against, PublicKey, trusted
-from duban_cli.connection import ANCHOR_KEY, FOLDER_VARIABLE, settings
+from duban_cli.connection import ANCHOR_KEY, engine_folder, settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
 from duban_console.anchor_audit import AnchorAudit
 from duban_console.api.responses import as_json as jsonable
 from duban_console.ledger_audit import CLAIM_WIDTH, Claim, Finding, LedgerLine, Where
 from duban_console.spill import Spill
-from duban_local import FOLDER
 
 if TYPE_CHECKING:
     from duban.io.settings import Settings
@@ -82,7 +81,7 @@ async def key(
     from duban.io.anchor_key import AnchorKey
 
     named = file or os.environ.get("DUBAN_ANCHOR_KEY")
-    here = Path(os.environ.get(FOLDER_VARIABLE) or FOLDER) / ANCHOR_KEY
+    here = engine_folder() / ANCHOR_KEY
     if named is None and not here.exists():
         fail(ExitCode.NOT_FOUND, "no key is known here: give its file with --file or DUBAN_ANCHOR_KEY")
     out().print(AnchorKey.load(Path(named or here)).public)
@@ -99,7 +98,7 @@ class _Evidence:
 
     def take_anchor(self, anchor: Anchor, where: str, *, on_topic: bool) -> None:
         """Take in what ``anchor`` claims, unless it is none that may be believed."""
-        if anchor.chain is Anchored.LEDGER and self.anchors.take(anchor, where, on_topic=on_topic):
+        if self.anchors.take(anchor, where, on_topic=on_topic):
             for head in anchor.heads:
                 self.claims.add(Claim.of(head, Where.ANCHOR, anchor.number).row)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import datetime, tzinfo
@@ -16,11 +15,10 @@ from rich.table import Table
 
 from duban.errors import Unavailable
 from duban_cli.anchor_options import Against, PublicKey, trusted
-from duban_cli.connection import FOLDER_VARIABLE, settings
+from duban_cli.connection import engine_folder, settings
 from duban_cli.engine_note import note_of
 from duban_cli.output import AsJson, ExitCode, InUtc, command, err, fail, out, shown_at, write_json
 from duban_cli.zones import common_zone, zones
-from duban_local import FOLDER
 
 if TYPE_CHECKING:
     import httpx2
@@ -203,7 +201,7 @@ async def _anchored(against: Path | None, keys: Sequence[str]) -> tuple[AnchorAu
     anchors: dict[int, Anchor] = {}
 
     def take(anchor: Anchor, where: str, *, on_topic: bool) -> None:
-        if anchor.chain is Anchored.VAULT and audit.take(anchor, where, on_topic=on_topic):
+        if audit.take(anchor, where, on_topic=on_topic):
             anchors[anchor.number] = anchor
 
     for number, line in kept(against) if against else ():
@@ -270,6 +268,6 @@ def _vault_here() -> str:
     """The vault of the engine that runs here, else where one would listen by its settings."""
     from duban_intake.vault.settings import VaultSettings
 
-    urls = note_of(Path(os.environ.get(FOLDER_VARIABLE) or FOLDER)).get("urls", {})
+    urls = note_of(engine_folder()).get("urls", {})
     noted = urls.get("vault") if isinstance(urls, dict) else None
     return str(noted or f"http://127.0.0.1:{VaultSettings.load().vault_port}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from duban.messages.anchors import Anchor, Anchored
+from duban.messages.anchors import VAULT_LOG, Anchor, Anchored
 from duban.messages.events import GENESIS
-from duban_console.ledger_audit import Finding
+from duban_console.ledger_audit import Claim, Finding, Where, unlike
 
 #: Whether an anchor bears a good signature of a key that is trusted.
 Signed = Callable[[Anchor], bool]
@@ -41,7 +41,12 @@ class AnchorAudit:
         return len(self._known)
 
     def take(self, anchor: Anchor, where: str, *, on_topic: bool) -> bool:
-        """Take in an anchor that stands ``where``; whether it may be believed, so that what it claims counts."""
+        """Take in an anchor that stands ``where``; whether it may be believed, so that what it claims counts.
+
+        One of another chain is passed over.
+        """
+        if anchor.chain is not self._chain:
+            return False
         signed = anchor.signature is not None and self._signed(anchor)
         if anchor.signature is not None and not signed:
             return self._doubted(anchor, "is signed with another key, or was changed since", where)
@@ -95,10 +100,6 @@ class AnchorAudit:
 
 def log_differences(hashes: Mapping[int, str], anchors: Iterable[Anchor]) -> list[Finding]:
     """The first line of the vault's log, ``hashes`` by number, that is not the one that an anchor holds."""
-    for anchor in sorted(anchors, key=lambda anchor: anchor.number):
-        for head in anchor.heads:
-            hash_, where = hashes.get(head.version), f"anchor {anchor.number}"
-            if hash_ != head.hash:
-                what = f"is another than {where} has" if hash_ else f"is missing, but {where} has it"
-                return [Finding(record=head.record, version=head.version, what=what, evidence=where)]
-    return []
+    in_order = sorted(anchors, key=lambda anchor: anchor.number)
+    claims = (Claim.of(head, Where.ANCHOR, anchor.number) for anchor in in_order for head in anchor.heads)
+    return [*filter(None, [unlike(VAULT_LOG, hashes, claims)])]

@@ -7,7 +7,7 @@ anchors, and by heads that somebody keeps. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
@@ -105,7 +105,8 @@ def first_difference(
 
     ``lines`` and ``claims`` are those of ``record``, in order of version; ``head`` is what the record itself holds.
     """
-    findings = [*_broken(record, lines, head), *_unlike(record, lines, claims)]
+    hashes = {line.version: line.hash for line in lines}
+    findings = [*_broken(record, lines, head), *filter(None, [unlike(record, hashes, claims)])]
     return min(findings, key=lambda finding: finding.version or 0, default=None)
 
 
@@ -138,15 +139,11 @@ def _broken(record: UUID, lines: Sequence[LedgerLine], head: Head | None) -> Ite
         yield Finding(record=record, version=last + 1, what=what, evidence=CHAIN)
 
 
-def _unlike(record: UUID, lines: Sequence[LedgerLine], claims: Sequence[Claim]) -> Iterator[Finding]:
-    hashes = {line.version: line.hash for line in lines}
+def unlike(record: UUID, hashes: Mapping[int, str], claims: Iterable[Claim]) -> Finding | None:
+    """The first of ``claims`` that the lines of ``record``, their ``hashes`` by version, do not meet."""
     for claim in claims:
         hash_, where = hashes.get(claim.version), claim.where.words(claim.number)
-        if hash_ is None:
-            what = f"is missing, but {where} has it"
-        elif bytes.fromhex(hash_) != claim.hash:
-            what = f"is another than {where} has"
-        else:
-            continue
-        yield Finding(record=record, version=claim.version, what=what, evidence=where)
-        return
+        if hash_ != claim.hash.hex():
+            what = f"is another than {where} has" if hash_ is not None else f"is missing, but {where} has it"
+            return Finding(record=record, version=claim.version, what=what, evidence=where)
+    return None
