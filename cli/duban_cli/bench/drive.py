@@ -11,23 +11,19 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from statistics import quantiles
-from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-from duban.io.broker import connection
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.events import LedgerEvent, event_type
 from duban.moves import Kind
 from duban_cli.bench import load
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from duban_cli.connection import publishing
+from duban_console.kafka.topic_reader import looking
 
 LIMIT = timedelta(seconds=6)
 RUNG = timedelta(seconds=2)
@@ -85,13 +81,11 @@ async def drive(settings: Settings, problems: int, per_second: float | None = No
     Raises:
         TimeoutError: nothing was struck off for two minutes.
     """
-    publisher = Publisher(settings, "duban-bench")
-    await publisher.start()
-    try:
-        async with _events(settings) as consumer:
-            return await _Drive(publisher, consumer, problems, per_second).run()
-    finally:
-        await publisher.stop()
+    async with publishing(settings) as publisher, looking(settings, [LedgerEvent.TOPIC]) as consumer:
+        await consumer.seek_to_end()
+        for place in consumer.assignment():
+            await consumer.position(place)
+        return await _Drive(publisher, consumer, problems, per_second).run()
 
 
 class _Drive:
@@ -180,20 +174,6 @@ class _Drive:
             if self._lapsed[number] == lapses_of(number):
                 self._in_hand += 1
                 yield number
-
-
-@asynccontextmanager
-async def _events(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    """What comes onto the topic of events from now on."""
-    consumer = AIOKafkaConsumer(LedgerEvent.TOPIC, **connection(settings, "duban-bench"), group_id=None)
-    await consumer.start()
-    try:
-        await consumer.seek_to_end()
-        for place in consumer.assignment():
-            await consumer.position(place)
-        yield consumer
-    finally:
-        await consumer.stop()
 
 
 def _percentiles(name: str, seconds: list[float]) -> dict[str, float]:

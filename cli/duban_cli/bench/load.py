@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -15,8 +15,6 @@ from duban_intake.domain import own_problem, submitted
 
 PACK = Path(__file__).with_name("pack.yaml")
 BEGINS_AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
-LAPSE = timedelta(hours=24)
-RUNG = timedelta(hours=1)
 JURISDICTION = "bench"
 SOURCE = "bench"
 #: A duplicate comes so many submissions after its original: somebody clicked twice, or a hotline sent its page again.

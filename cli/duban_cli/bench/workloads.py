@@ -20,6 +20,7 @@ from duban_cli.bench import drive, load, path
 from duban_cli.bench.costs import costs, folder_bytes
 from duban_cli.bench.deadlines import measure
 from duban_cli.bench.limits import batched_insert, kafka_hop
+from duban_cli.connection import publishing
 from duban_cli.demo.feed import Feed
 from duban_cli.demo.player import Player
 from duban_cli.demo.summary import read_ledger
@@ -153,15 +154,14 @@ async def router(problems: int, say: Say) -> Figures:
 
 async def _drained(system: System, group: str, records: list[Record], count: int) -> Figure:
     """From the first record sent to the last offset committed by ``group``; the sender's time is in it."""
-    publisher = Publisher(system.settings, "duban-bench")
-    await publisher.start()
-    async with Player(system.settings, Feed(system.settings), lambda at, played: None) as player:
+    async with (
+        publishing(system.settings) as publisher,
+        Player(system.settings, Feed(system.settings), lambda at, played: None) as player,
+    ):
         measured = _Measured(system, count)
         await _send(publisher, records)
         await player.quiet(within=300.0, groups=[group])
-        figure = measured.figure()
-    await publisher.stop()
-    return figure
+        return measured.figure()
 
 
 async def router_path(problems: int, say: Say) -> Figures:
