@@ -88,7 +88,7 @@ def command(action: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             asyncio.run(action(*args, **kwargs))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, asyncio.CancelledError):
             raise typer.Exit(_INTERRUPTED) from None
         except BrokenPipeError:
             # Whoever read has seen enough; what is left in the buffer must not be flushed into the closed pipe.

@@ -7,20 +7,19 @@ import json as jsonlib
 import logging
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from duban_cli.output import AsJson, ExitCode, code_of, err, fail, out, words_of, write_json
+from duban_cli.output import AsJson, ExitCode, command, err, out, write_json
 
 if TYPE_CHECKING:
     from duban_cli.chaos.run import Options
 
-_INTERRUPTED: Final = 130
 
-
-def chaos(
+@command
+async def chaos(
     minutes: Annotated[float, typer.Option(min=0.2, max=24 * 60, help="How long people work.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="The same seed gives the same plan.")] = 1,
     faults: Annotated[str, typer.Option(help="`all`, numbers as F1, or names, parted by commas.")] = "all",
@@ -48,16 +47,11 @@ def chaos(
         logging.getLogger(client).setLevel(logging.CRITICAL + 1)
     names = [name.strip() for name in faults.split(",")]
     options = Options(minutes, seed, names, rate, levels, without=tuple(without or ()))
-    try:
-        if plan_only:
-            for strike in plan(seed, minutes * 60, options.faults):
-                write_json(strike.as_json())
-            return
-        outcome = asyncio.run(_carried_through(options))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        raise typer.Exit(_INTERRUPTED) from None
-    except Exception as error:
-        fail(code_of(error), words_of(error))
+    if plan_only:
+        for strike in plan(seed, minutes * 60, options.faults):
+            write_json(strike.as_json())
+        return
+    outcome = await _carried_through(options)
     if report is not None:
         report.write_text(jsonlib.dumps(outcome, indent=1), "utf-8")
     if as_json:
