@@ -19,7 +19,7 @@ from duban.errors import DubanError
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.report import Name
-from duban.messages.struct import NO_NEWLINE, Unfit, flaw_of, from_data, from_json
+from duban.messages.struct import NO_NEWLINE, Unfit, flaw_of, from_data, from_json, narrowed
 
 T = TypeVar("T")
 
@@ -73,8 +73,7 @@ def parsed(body: Mapping[str, Any] | bytes) -> tuple[do.Command, str | None]:
         InvalidAction: naming the first field that is wrong.
     """
     form = _read(body, Action)
-    model = ACTIONS[form.action]
-    return model(**{name: getattr(form, name) for name in model.__struct_fields__}), form.id
+    return narrowed(form, ACTIONS[form.action]), form.id
 
 
 def _read(body: Mapping[str, Any] | bytes, model: type[T]) -> T:
@@ -107,7 +106,7 @@ class NewEntry(do.PutOnList):
     @property
     def command(self) -> do.PutOnList:
         """The command for the router."""
-        return do.PutOnList(**{name: getattr(self, name) for name in do.PutOnList.__struct_fields__})
+        return narrowed(self, do.PutOnList)
 
     def record_id(self, chosen: str) -> UUID:
         """The id of the entry that follows from the id ``chosen``, whichever door it comes through."""

@@ -18,6 +18,7 @@ __all__ = ["AwareDatetime", "Flaw", "Frozen", "Unfit", "canonical_json", "flaw_o
            "replace", "to_json"]  # fmt: skip
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
 
 #: An instant with its offset from UTC.
 AwareDatetime = Annotated[datetime, Meta(tz=True)]
@@ -84,6 +85,11 @@ def plain(struct: Struct) -> dict[str, Any]:
     """``struct`` as JSON data, as it travels: without the fields that are at their defaults."""
     data: dict[str, Any] = msgspec.json.decode(to_json(struct))
     return data
+
+
+def narrowed(whole: Struct, model: type[S]) -> S:
+    """The ``model`` within ``whole``, which has its fields and more."""
+    return model(**{name: getattr(whole, name) for name in model.__struct_fields__})
 
 
 #: Behind ``$`` in a pattern: Python's also matches before a newline at the end; that of a JSON Schema does not.

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from duban.errors import Fault, Undecodable
 from duban.messages.envelope import NEVER, Message, decode
 from duban.messages.report import Report, in_range
-from duban.messages.struct import AwareDatetime, Unfit, canonical_json, from_json
+from duban.messages.struct import AwareDatetime, Unfit, canonical_json, from_json, narrowed
 from duban_intake.body import JSON, body_schema, misread
 from duban_intake.domain import MOST_CHARACTERS, submitted, unusable_identity
 from duban_intake.vault.contact import Contact
@@ -73,7 +73,7 @@ class Confided(Report):
     @property
     def report(self) -> Report:
         """The report, without what was confided with it."""
-        return Report(**{name: getattr(self, name) for name in Report.__struct_fields__})
+        return narrowed(self, Report)
 
 
 class Submission(Confided):
