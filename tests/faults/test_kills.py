@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -18,6 +18,7 @@ from duban.io.settings import Settings
 from duban.messages.envelope import Record
 from duban.messages.events import GENESIS, chained
 from duban_cli.bench import load
+from duban_cli.bench.drive import hastened
 from duban_cli.demo.feed import Feed
 from duban_cli.demo.player import Player
 from duban_cli.system import System, running
@@ -33,10 +34,8 @@ SERVICES = ("escalation", "router", "intake")
 async def survivor(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     """The engine after 2,000 reports, with each service killed twice on the way, and all of it worked off."""
     pack = tmp_path_factory.mktemp("pack") / "bench.yaml"
-    text = load.PACK.read_text("utf-8")
-    for slow in ("{hours: 24}", "{hours: 1}"):
-        text = text.replace(slow, "{minutes: 0.05}")
-    pack.write_text(text, "utf-8")
+    limit = timedelta(seconds=3)
+    pack.write_text(hastened(load.PACK.read_text("utf-8"), limit, limit), "utf-8")
     async with running(services=SERVICES, publish=[pack, ROOT / "deploy/calendars/cn.yaml"]) as system:
         async with Feed(system.settings) as feed, Player(system.settings, feed, lambda at, played: None) as player:
             killing = asyncio.create_task(_kill_each(system))

@@ -15,6 +15,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -107,7 +108,7 @@ async def main() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 3 * _MANY)), hard))
     async with engine(
-        services=tuple(SERVICES), first="{hours: 1}", env={"*": {"DUBAN_REQUEST_TIMEOUT": str(_LIMIT)}}
+        services=tuple(SERVICES), first=timedelta(hours=1), env={"*": {"DUBAN_REQUEST_TIMEOUT": str(_LIMIT)}}
     ) as system:
         await Load(system).send(range(600), 600)
         await asyncio.sleep(3)

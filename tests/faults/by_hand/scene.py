@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +21,7 @@ from duban.errors import DubanError
 from duban.io.publisher import Publisher
 from duban.messages.events import GENESIS, chained
 from duban_cli.bench import load
+from duban_cli.bench.drive import hastened
 from duban_cli.system import System, running
 from duban_local import ROOT
 
@@ -44,31 +46,28 @@ def say(line: str) -> None:
 _BEGAN = time.monotonic()
 
 
-def pack(folder: Path, first: str, second: str) -> Path:
-    """The pack of the benchmark, with other limits: ``first`` for the first level, and ``second`` for the next."""
-    text = load.PACK.read_text("utf-8").replace("{hours: 24}", first).replace("{hours: 1}", second)
-    place = folder / "bench.yaml"
-    place.write_text(text, "utf-8")
-    return place
-
-
 @asynccontextmanager
 async def engine(
     *,
     services: Sequence[str] = SERVICES,
     env: Mapping[str, Mapping[str, str]] | None = None,
-    first: str = "{minutes: 0.1}",
-    second: str = "{minutes: 0.1}",
+    first: timedelta = timedelta(seconds=6),
+    second: timedelta = timedelta(seconds=6),
     folder: Path | None = None,
 ) -> AsyncIterator[System]:
-    """The engine with the pack of the benchmark, its parts started again when they end."""
+    """The engine with the pack of the benchmark, its parts started again when they end.
+
+    ``first`` is the limit of the first level, and ``second`` what the next one has beyond it.
+    """
 
     def hear(part: str, line: str) -> None:
         if "ended with" in line or "serves again" in line or "did not start" in line:
             say(f"[{part}] {line[:150]}")
 
     with TemporaryDirectory(prefix="duban-pack-") as place:
-        published = [pack(Path(place), first, second), ROOT / "deploy/calendars/cn.yaml"]
+        pack = Path(place) / "bench.yaml"
+        pack.write_text(hastened(load.PACK.read_text("utf-8"), first, second), "utf-8")
+        published = [pack, ROOT / "deploy/calendars/cn.yaml"]
         async with running(folder, services=services, env=env, publish=published, keeps=True, say=hear) as system:
             say(f"up: {', '.join(sorted(system.pids))}")
             yield system
