@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -17,7 +15,6 @@ import httpx2
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
-from typer.testing import CliRunner, Result
 
 from duban.io.anchor_key import AnchorKey, is_signed_with
 from duban.io.publisher import Publisher
@@ -28,16 +25,14 @@ from duban.messages.envelope import Message, encode
 from duban.messages.events import GENESIS, LedgerEvent, chained
 from duban.messages.report import Filed, Report
 from duban.messages.struct import to_json
-from duban_cli import app
 from duban_cli.system import System, running
 from duban_console.evidence import anchors_on_topic
 from duban_console.kafka.topic_reader import looking
+from tests.commanding import Run, command_on, lines
 from tests.conftest import eventually
 from tests.given import ROOT, SMALL
 
 pytestmark = pytest.mark.stack
-
-Run = Callable[..., Awaitable[Result]]
 
 
 @pytest.fixture(scope="module")
@@ -52,22 +47,8 @@ async def system() -> AsyncIterator[System]:
 @pytest.fixture
 def duban(system: System, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The command, against this engine; fails unless it ends with ``code``."""
-    for name, value in {
-        "DUBAN_KAFKA": system.kafka, "DUBAN_DATABASE": system.database, "DUBAN_VAULT": system.urls["vault"],
-        "DUBAN_ANCHOR_KEY": str(system.folder / "anchors.pem"),
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-
-    async def run(*arguments: object, code: int = 0) -> Result:
-        result = await asyncio.to_thread(CliRunner().invoke, app, [*map(str, arguments)])
-        assert result.exit_code == code, result.output
-        return result
-
-    return run
-
-
-def lines(result: Result) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    key = str(system.folder / "anchors.pem")
+    return command_on(system, monkeypatch, DUBAN_VAULT=system.urls["vault"], DUBAN_ANCHOR_KEY=key)
 
 
 async def registered(system: System) -> UUID:
