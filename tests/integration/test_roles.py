@@ -22,7 +22,7 @@ from duban_local import roles
 from duban_local.children import free_port
 from duban_local.postgres import Database
 from duban_local.stack import silent
-from tests.commanding import Engine, command_on, lines
+from tests.commanding import command_on, lines
 from tests.conftest import Migrated, Stack
 
 pytestmark = pytest.mark.stack
@@ -200,7 +200,7 @@ async def test_a_service_whose_database_lacks_a_migration_names_it_and_starts_af
         assert error.startswith("MigrationError: router: the database lacks 0001_ledger, 0002_problems_by_number, ")
         assert error.endswith(": run `duban migrate` as its owner, then start again")
 
-        duban = command_on(_At(stack.kafka, stack.owner_url(name)), monkeypatch)
+        duban = command_on(Stack(stack.kafka, stack.owner_url(name)), monkeypatch)
         planned = lines(await duban("migrate", "--dry-run", "--json"))
         done = lines(await duban("migrate", "--json"))
         assert [one["schema"] for one in done] == list(SCHEMAS)
@@ -222,21 +222,6 @@ async def test_a_service_whose_database_lacks_a_migration_names_it_and_starts_af
         await eventually(started)
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 20) == 0
-
-
-class _At(Engine):
-    """Where the command finds what."""
-
-    def __init__(self, kafka: str, database: str) -> None:
-        self._kafka, self._database = kafka, database
-
-    @property
-    def kafka(self) -> str:
-        return self._kafka
-
-    @property
-    def database(self) -> str:
-        return self._database
 
 
 async def _router(stack: Stack, url: str) -> tuple[asyncio.subprocess.Process, int]:
