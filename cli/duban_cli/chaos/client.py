@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -78,27 +78,19 @@ class ChaosClient:
             "source": SOURCE,
             "id": sending.id,
             "report": sending.report,
+            "via": sending.via,
         }
-        for _ in range(_TRIES):
-            outcome = await (self._post(sending) if sending.via == "http" else self._send(_record(sending)))
-            self.note({**row, "via": sending.via}, outcome)
-            if outcome != "unknown" or self.stopping:
-                return outcome == "ok"
-            await asyncio.sleep(_REST)
-        return False
+        if sending.via == "http":
+            return await self._certain(row, lambda: self._post(sending))
+        # Made anew for each try: it says when it was sent.
+        return await self._certain(row, lambda: self._send(_record(sending)))
 
     async def act(self, problem: str, command: do.Command, id_: str) -> bool:
         """Send a command until the broker has it."""
         at = datetime.now(UTC)
         record = encode(Message(id_, PEOPLE, problem, at, JURISDICTION, problem, command))
         row = {"problem": problem, "kind": "act", "source": PEOPLE, "id": id_, "via": "kafka", "type": command.TYPE}
-        for _ in range(_TRIES):
-            outcome = await self._send(record)
-            self.note(row, outcome)
-            if outcome != "unknown" or self.stopping:
-                return outcome == "ok"
-            await asyncio.sleep(_REST)
-        return False
+        return await self._certain(row, lambda: self._send(record))
 
     async def raw(self, topic: str, key: bytes | None, value: bytes | None, headers: Any, partition: int) -> str | None:
         """Send any bytes, once; where they lie, None if they were not taken or nobody knows."""
@@ -109,21 +101,6 @@ class ChaosClient:
 
     async def body(self, content: bytes) -> CallOutcome:
         """Post any bytes to the gateway, once."""
-        return await self._posted(content)
-
-    def note(self, row: Mapping[str, Any], outcome: CallOutcome) -> None:
-        """Write one call down."""
-        self.counts[outcome] += 1
-        at = datetime.now(UTC).isoformat()
-        if not self._history.closed:
-            self._history.write(orjson.dumps({**row, "outcome": outcome, "at": at}) + b"\n")
-            self._history.flush()
-
-    async def _post(self, sending: Sending) -> CallOutcome:
-        confided = {"contact": {"name": sending.contact}, "secret": f"secret-{sending.id}"} if sending.contact else {}
-        return await self._posted(orjson.dumps({"source": SOURCE, "id": sending.id, **sending.report, **confided}))
-
-    async def _posted(self, content: bytes) -> CallOutcome:
         try:
             answer = await self._http.post(
                 f"{self._gateway}/v1/reports", content=content, headers={"content-type": "application/json"}
@@ -133,6 +110,28 @@ class ChaosClient:
         if answer.status_code == 202:
             return "ok"
         return "fail" if 400 <= answer.status_code < 500 else "unknown"
+
+    def note(self, row: Mapping[str, Any], outcome: CallOutcome) -> None:
+        """Write one call down."""
+        self.counts[outcome] += 1
+        at = datetime.now(UTC).isoformat()
+        if not self._history.closed:
+            self._history.write(orjson.dumps({**row, "outcome": outcome, "at": at}) + b"\n")
+            self._history.flush()
+
+    async def _certain(self, row: Mapping[str, Any], send: Callable[[], Awaitable[CallOutcome]]) -> bool:
+        """Have it sent, and each try written down, until the answer is certain; whether it is ok."""
+        for _ in range(_TRIES):
+            outcome = await send()
+            self.note(row, outcome)
+            if outcome != "unknown" or self.stopping:
+                return outcome == "ok"
+            await asyncio.sleep(_REST)
+        return False
+
+    async def _post(self, sending: Sending) -> CallOutcome:
+        confided = {"contact": {"name": sending.contact}, "secret": f"secret-{sending.id}"} if sending.contact else {}
+        return await self.body(orjson.dumps({"source": SOURCE, "id": sending.id, **sending.report, **confided}))
 
     async def _send(self, record: Record) -> CallOutcome:
         try:
