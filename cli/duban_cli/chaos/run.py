@@ -23,6 +23,7 @@ import yaml
 
 from duban.errors import DubanError
 from duban.io.mishaps import FILE_VARIABLE
+from duban_cli.bench.limits import loop_ms
 from duban_cli.chaos.client import ChaosClient
 from duban_cli.chaos.faults.fault import SERVICES, ChaosFault, World
 from duban_cli.chaos.load import Load
@@ -31,7 +32,7 @@ from duban_cli.chaos.policy import UNITS, chaos_pack, ladders_end_s, limits
 from duban_cli.chaos.proxy import Proxy
 from duban_cli.chaos.receiver import ChaosReceiver
 from duban_cli.chaos.watch import Recovery, Watch
-from duban_cli.system import System, engine
+from duban_cli.system import engine
 from duban_local import ROOT
 from duban_local.children import Say, free_port
 from duban_local.stack import Stack
@@ -142,7 +143,7 @@ async def _played(options: Options, strikes: Sequence[Strike], folder: Path, say
         (traces / "faults.jsonl").write_bytes(faults)
         say("chaos", "reading ledger, receipts and topics")
         system = world.system
-        known = ["--kafka", system.kafka, "--database", whole_database(system), "--identity", world.load.identity]
+        known = ["--kafka", system.kafka, "--database", system.superuser, "--identity", world.load.identity]
         await _checker("collect", str(traces), *known)
     shutil.copytree(folder / "stack" / "logs", traces / "logs")
     return {
@@ -157,11 +158,6 @@ async def _played(options: Options, strikes: Sequence[Strike], folder: Path, say
         "drained_s": drained_s,
         "loop_ms": loop_ms(),
     }
-
-
-def whole_database(system: System) -> str:
-    """The URL of somebody who may read every schema, for the checker."""
-    return system.superuser
 
 
 @asynccontextmanager
@@ -370,12 +366,3 @@ async def _checker(*arguments: str) -> bytes:
     if process.returncode not in _JUDGED or (arguments[0] == "collect" and process.returncode):
         raise ChaosFailed(f"the checker ended with {process.returncode}: {complaint.decode(errors='replace').strip()}")
     return answer
-
-
-def loop_ms() -> float:
-    """How fast this machine is now: milliseconds of half a million turns of a small loop."""
-    begun = time.perf_counter()
-    x = 0
-    for i in range(500_000):
-        x += i * i
-    return round((time.perf_counter() - begun) * 1000, 1)
