@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from duban.messages.events import LedgerEvent
 
@@ -113,8 +113,9 @@ class Watch:
         try:
             await admin.start()
             await consumer.start()
+            read_by = await _read_by(admin)
             while True:
-                self.lag = await asyncio.wait_for(_lags(admin, consumer), 5.0)
+                self.lag = await asyncio.wait_for(_lags(admin, consumer, read_by), 5.0)
                 self._recoveries = [recovery for recovery in self._recoveries if not self._done(recovery, enough)]
                 await asyncio.sleep(_PAUSE)
         finally:
@@ -130,18 +131,28 @@ class Watch:
         return recovery.caught_up_s is not None
 
 
-async def _lags(admin: Any, consumer: AIOKafkaConsumer) -> dict[str, int]:
-    lags = {}
-    for group, topics in GROUPS.items():
-        committed = await admin.list_consumer_group_offsets(group)
-        lags[group] = 0
-        for topic in topics:
-            places = [TopicPartition(topic, partition) for partition in await _partitions(admin, topic)]
-            for place, end in (await consumer.end_offsets(places)).items():
-                lags[group] += max(0, end - max(0, committed[place].offset if place in committed else 0))
-    return lags
+async def _read_by(admin: Any) -> dict[str, list[TopicPartition]]:
+    """The places that each group reads."""
+    described = await admin.describe_topics(sorted({topic for topics in GROUPS.values() for topic in topics}))
+    partitions = {topic["topic"]: range(len(topic["partitions"])) for topic in described}
+    if not all(partitions.values()):
+        raise UnknownTopicOrPartitionError
+    return {
+        group: [TopicPartition(t, number) for t in topics for number in partitions[t]]
+        for group, topics in GROUPS.items()
+    }
 
 
-async def _partitions(admin: Any, topic: str) -> range:
-    described = await admin.describe_topics([topic])
-    return range(len(described[0]["partitions"]))
+async def _lags(
+    admin: Any, consumer: AIOKafkaConsumer, read_by: Mapping[str, Sequence[TopicPartition]]
+) -> dict[str, int]:
+    """How far each group is behind; commits are asked for before ends, so that it is never told too small."""
+    committed = {group: await admin.list_consumer_group_offsets(group) for group in read_by}
+    ends = await consumer.end_offsets(sorted({place for places in read_by.values() for place in places}))
+    return {
+        group: sum(
+            max(0, ends[place] - max(0, committed[group][place].offset if place in committed[group] else 0))
+            for place in places
+        )
+        for group, places in read_by.items()
+    }

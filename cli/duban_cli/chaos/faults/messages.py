@@ -19,17 +19,12 @@ from duban.messages import commands as do
 from duban.messages.events import LedgerEvent
 from duban.messages.report import Report
 from duban_cli.chaos.client import JURISDICTION, SOURCE
-from duban_cli.chaos.faults.fault import ChaosFault, World
+from duban_cli.chaos.faults.fault import SERVICES, ChaosFault, World
 from duban_cli.chaos.faults.processes import signalled
+from duban_cli.chaos.watch import GROUPS
 
 _MIB: Final = 1024 * 1024
 _PARTITIONS: Final = 4
-#: What is read by each group of which a replay is asked.
-_READS: Final = {
-    "intake": ("duban-intake", Report.TOPIC),
-    "router": ("duban-router", do.Command.TOPIC),
-    "escalation": ("duban-escalation", LedgerEvent.TOPIC),
-}
 #: A replay goes back no further: what it costs is the engine's to do while everything else goes on.
 _MOST_REPLAYED: Final = 1000
 
@@ -156,10 +151,11 @@ class Replay(ChaosFault):
 
     @classmethod
     def drawn(cls, draw: random.Random, seconds: float) -> Self:
-        return cls(0.0, draw.choice(tuple(_READS)))
+        return cls(0.0, draw.choice(SERVICES))
 
     async def strike(self, world: World) -> None:
-        group, topic = _READS[self.service]
+        group = f"duban-{self.service}"
+        topic = GROUPS[group][0]
         await signalled(world, self.service, signal.SIGTERM)
         places = [TopicPartition(topic, partition) for partition in range(_PARTITIONS)]
         consumer = AIOKafkaConsumer(
