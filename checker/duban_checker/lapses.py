@@ -132,16 +132,11 @@ def after_action(case: Case, run: Row) -> Iterator[Violation]:
     if not by_obligation:
         return
     yield from _no_longer_running(case, run)
-    states = standing(case)
-    for event, body in zip(case.events, case.bodies, strict=True):
-        version, at = event["version"], instant(body["at"])
-        if body["change"]["kind"] in ("escalated", "reminded"):
-            continue
-        for of in states.get(version - 1, {}).keys() - states.get(version, {}).keys():
-            for lapse in by_obligation.get(of, ()):
-                if at < lapse.due_at or (at == lapse.due_at and version < lapse.version):
-                    what = f"{_words(of, lapse.level)}: met as version {version}, lapsed as version {lapse.version}"
-                    yield Violation("I6", "a deadline lapsed that had been met in time", case.problem, what)
+    for of, _, at, version in _met(case):
+        for lapse in by_obligation.get(of, ()):
+            if at < lapse.due_at or (at == lapse.due_at and version < lapse.version):
+                what = f"{_words(of, lapse.level)}: met as version {version}, lapsed as version {lapse.version}"
+                yield Violation("I6", "a deadline lapsed that had been met in time", case.problem, what)
 
 
 def _no_longer_running(case: Case, run: Row) -> Iterator[Violation]:
@@ -211,14 +206,18 @@ def _periods(case: Case, limit: Row) -> Iterator[tuple[int, datetime, datetime, 
 
 def overtaken(case: Case) -> Iterator[timedelta]:
     """How late each action came that met a deadline after it was due, before its lapse was in the log."""
+    return (at - due_at for _, due_at, at, _ in _met(case) if due_at < at)
+
+
+def _met(case: Case) -> Iterator[tuple[RunningClock, datetime, datetime, int]]:
+    """Each obligation that an action ended: which, what was due next, when the action came, and as which version."""
     states = standing(case)
     for event, body in zip(case.events, case.bodies, strict=True):
-        version, at = event["version"], instant(body["at"])
         if body["change"]["kind"] not in ("escalated", "reminded"):
+            version = event["version"]
             before, after = states.get(version - 1, {}), states.get(version, {})
             for of in before.keys() - after.keys():
-                if before[of][1] < at:
-                    yield at - before[of][1]
+                yield of, before[of][1], instant(body["at"]), version
 
 
 def standing(case: Case) -> dict[int, dict[RunningClock, tuple[int, datetime]]]:
