@@ -23,7 +23,6 @@ from cryptography.x509.oid import NameOID
 
 from duban.clock import DrivenClock
 from duban.errors import SettingsError, Unavailable
-from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, derived_id
 from duban.messages.notices import Notice
 from duban.moves import Kind
@@ -47,10 +46,6 @@ def notice(name: object, recipient: str = "water") -> Message[Notice]:
     )  # fmt: skip
     id_ = str(derived_id("notice", name, recipient))
     return Message(id_, "duban/escalation", str(problem_id), AT, "smallville", recipient, data)
-
-
-def batch(*notices: Message[Notice]) -> list[Delivery[Notice]]:
-    return [Delivery(one, Notice.TOPIC, 0, number, AT) for number, one in enumerate(notices)]
 
 
 class Receiver:

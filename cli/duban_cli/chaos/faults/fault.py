@@ -45,7 +45,6 @@ class ChaosFault:
     """A fault with its particulars: ``NUMBER`` as in F1; ``OF`` is whose bar of recovery holds, if any.
 
     ``PART`` are what it strikes: two faults of one part do not strike together. ``ALONE``: it strikes with no other.
-    ``BY_LAPSE``: it is over when deadlines lapse again, else when problems are registered again.
     """
 
     NUMBER: ClassVar[str]
