@@ -8,11 +8,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -24,6 +25,7 @@ settings.register_profile("duban", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("duban")
 
 if TYPE_CHECKING:
+    from duban.io.retention import Forgets
     from duban_local.postgres import Database
 
 _numbers = count(1)
@@ -150,6 +152,25 @@ async def eventually(holds: Callable[[], bool | Awaitable[bool]], within: float 
         if time.monotonic() > until:
             pytest.fail(f"not within {within} s")
         await asyncio.sleep(0.02)
+
+
+async def fetchval(url: str, sql: str) -> object:
+    """The first value that ``sql`` finds in the database at ``url``."""
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(sql)
+    finally:
+        await connection.close()
+
+
+async def walked(table: Forgets, age: timedelta, page: int = 10) -> int:
+    """How many are forgotten from one end of ``table`` to the other, ``page`` keys at a time."""
+    after: UUID | None = UUID(int=0)
+    forgotten = 0
+    while after is not None:
+        after, gone = await table.forget(age, after, page)
+        forgotten += gone
+    return forgotten
 
 
 @pytest.fixture(name="eventually")

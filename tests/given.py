@@ -11,10 +11,11 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.events import GENESIS, LedgerEvent
 from duban.messages.handle import handle_of
+from duban.messages.notices import Notice
 from duban.messages.records import AnyRecord, Deadline, Duty, Event, Listing, Problem, Reward, in_words
 from duban.messages.report import Evidence, Filed, Report
 from duban.messages.struct import from_data
-from duban.moves import OF_OTHERS, Status
+from duban.moves import OF_OTHERS, Kind, Status
 from duban.policy import PolicyPack, PublishedCalendar, Rules, load_calendar, load_pack
 from duban.policy.laws import breaches
 from duban.policy.library import Library
@@ -83,6 +84,18 @@ def report(**changed: Any) -> Report:
         "category": "river",
     }
     return from_data({**fields, **changed}, Report)
+
+
+def notice(name: object, recipient: str = "water") -> Message[Notice]:
+    """A notice to ``recipient`` of the problem of that name."""
+    problem_id, at = derived_id("problem", name), datetime(2022, 4, 6, 2, tzinfo=UTC)
+    data = Notice(
+        recipient=recipient, kind=Kind.PROBLEM, event="escalated", measure="bulletin", measure_kind="bulletin", level=2,
+        obligation="acknowledge", problem_id=problem_id, number="SV-1", title="河水", owner="water", lapse_at=at,
+        issued_at=at, text="迟",
+    )  # fmt: skip
+    id_ = str(derived_id("notice", name, recipient))
+    return Message(id_, "duban/escalation", str(problem_id), at, "smallville", recipient, data)
 
 
 class Case:

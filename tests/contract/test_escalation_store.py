@@ -14,7 +14,6 @@ from pydantic import SecretStr
 
 from duban.clock import DrivenClock
 from duban.io.postgres import connect_pool
-from duban.io.retention import Forgets
 from duban.messages.envelope import derived_id
 from duban.policy.model.ladder import MeasureKind
 from duban_escalation.domain import START, Armed, Position
@@ -25,7 +24,7 @@ from duban_escalation.notices.deliveries import WAITING, MemoryDeliveries, Postg
 from duban_escalation.notices.handler import Deliveries, Line, LineLength, WaitingNotice
 from duban_escalation.settings import EscalationSettings
 from duban_escalation.store import ALONG_THE_INDEX, DUE, NEXT, SCHEMA, SET_RIGHT, PostgresDeadlines
-from tests.conftest import Migrated
+from tests.conftest import Migrated, walked
 
 pytestmark = pytest.mark.stack
 
@@ -260,17 +259,6 @@ async def test_what_was_rearmed_is_found_along_an_index_of_its_own(
     assert "deadlines_rearmed" in plan, plan
 
 
-async def walk(table: Forgets, age: timedelta) -> int:
-    """How many are forgotten from one end of ``table`` to the other."""
-    after, forgotten = UUID(int=0), 0
-    while True:
-        last, gone = await table.forget(age, after, 10)
-        forgotten += gone
-        if last is None:
-            return forgotten
-        after = last
-
-
 async def test_the_versions_of_records_are_forgotten_when_nothing_is_due_and_nothing_happened_for_long(
     pool: asyncpg.Pool[asyncpg.Record],
 ) -> None:
@@ -279,8 +267,8 @@ async def test_the_versions_of_records_are_forgotten_when_nothing_is_due_and_not
     await pool.execute("update escalation.heads set at = now() - interval '10 days'")
     await store.write(writing(2, empty=(6,)))
     await store.write(writing(1, empty=(7,)))  # what was known already is no event
-    assert await walk(store, timedelta(days=11)) == 0
-    assert await walk(store, timedelta(days=9)) == 34
+    assert await walked(store, timedelta(days=11)) == 0
+    assert await walked(store, timedelta(days=9)) == 34
     held = await store.armed_versions([problem(number) for number in range(40)])
     assert set(held) == {problem(number) for number in (*range(5), 6)}
 
@@ -367,8 +355,8 @@ async def test_deliveries_are_forgotten_after_their_time_but_never_what_waits(
     await deliveries.settle({notice.id: "posted" for notice in old})
     clock.tick(AT + timedelta(days=1))
     await deliveries.settle({notice.id: "logged" for notice in new[:5]})
-    assert await walk(deliveries, timedelta(days=1)) == 0
+    assert await walked(deliveries, timedelta(days=1)) == 0
     clock.tick(AT + timedelta(days=2))
-    assert await walk(deliveries, timedelta(days=1)) == len(old)
+    assert await walked(deliveries, timedelta(days=1)) == len(old)
     assert await deliveries.take([*new, *old]) == len(old)
     assert len(await deliveries.waiting({new[0].line: 24}, 100)) == 10

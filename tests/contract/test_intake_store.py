@@ -14,7 +14,6 @@ from pydantic import SecretStr
 
 from duban.errors import Unavailable
 from duban.io.postgres import connect_pool
-from duban.io.retention import Forgets
 from duban.io.settings import Settings
 from duban.messages.report import Location, Report
 from duban.messages.struct import from_json
@@ -26,7 +25,7 @@ from duban_intake.nearness import Place
 from duban_intake.retention import old_rows
 from duban_intake.settings import IntakeSettings
 from duban_intake.store import SCHEMA, PostgresStore
-from tests.conftest import Migrated
+from tests.conftest import Migrated, walked
 from tests.given import report
 
 AT = datetime(2022, 4, 6, 2, 0, 0, 123456, tzinfo=UTC)
@@ -165,16 +164,6 @@ async def test_turns_on_one_jurisdiction_wait_for_each_other(store: Store) -> No
     assert order == ["first", "second"]
 
 
-async def walked(table: Forgets, age: timedelta) -> int:
-    """How many are forgotten from one end of ``table`` to the other, three keys a page."""
-    after: UUID | None = UUID(int=0)
-    forgotten = 0
-    while after is not None:
-        after, gone = await table.forget(age, after, 3)
-        forgotten += gone
-    return forgotten
-
-
 @pytest.mark.stack
 async def test_refused_reports_are_forgotten_after_their_time_and_those_in_the_ledger_never(
     postgres_store: PostgresStore,
@@ -195,7 +184,7 @@ async def test_refused_reports_are_forgotten_after_their_time_and_those_in_the_l
     ]
     await write(postgres_store, *old, *lasting, refusals=others)
     tables = old_rows(postgres_store._pool, IntakeSettings())
-    assert [await walked(*tables[name]) for name in ("receipts", "refusals")] == [10, 5]
+    assert [await walked(*tables[name], page=3) for name in ("receipts", "refusals")] == [10, 5]
     held = await receipts(postgres_store, *range(30))
     assert held.keys() == {one.key for one in lasting}
 
@@ -209,7 +198,7 @@ async def test_the_versions_of_problems_are_forgotten_when_nothing_turned_for_lo
     await postgres_store._pool.execute("update intake.turns set at = now() - interval '181 days'")
     await write(postgres_store, versions={UUID(int=1): 5, UUID(int=2): 4, UUID(int=11): 1})
     tables = old_rows(postgres_store._pool, IntakeSettings())
-    assert await walked(*tables["turns"]) == 9
+    assert await walked(*tables["turns"], page=3) == 9
     async with postgres_store.transaction(["smallville"]) as transaction:
         assert await transaction.versions([*problems, UUID(int=11)]) == {UUID(int=1): 5, UUID(int=11): 1}
 

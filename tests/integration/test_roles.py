@@ -23,7 +23,7 @@ from duban_local.children import free_port
 from duban_local.postgres import Database
 from duban_local.stack import silent
 from tests.commanding import command_on, lines
-from tests.conftest import Migrated, Stack
+from tests.conftest import Migrated, Stack, fetchval
 
 pytestmark = pytest.mark.stack
 
@@ -73,7 +73,7 @@ async def test_where_the_path_to_the_socket_would_be_too_long_it_lies_elsewhere_
     server = Database(tmp_path / ("x" * 80) / "postgres", 0, log=tmp_path / "log", say=silent)
     await server.start()
     try:
-        assert await _value(server.superuser_url(), "select current_user") == "postgres"
+        assert await fetchval(server.superuser_url(), "select current_user") == "postgres"
         socket = _socket_of(server.superuser_url())
         assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
     finally:
@@ -165,11 +165,11 @@ async def test_no_role_may_do_more_than_its_own_and_migrating_takes_away_what_wa
     assert allowed == []
 
     may = "select has_table_privilege('duban_router', 'router.events', 'delete')"
-    await _value(migrated.superuser, "grant delete on router.events to duban_router")
-    assert await _value(migrated.superuser, may)
+    await fetchval(migrated.superuser, "grant delete on router.events to duban_router")
+    assert await fetchval(migrated.superuser, may)
     done = await migrate_all(migrated.owner)
     assert [(migrated.applied, migrated.ungranted) for migrated in done.values()] == [([], None)] * len(SCHEMAS)
-    assert not await _value(migrated.superuser, may)
+    assert not await fetchval(migrated.superuser, may)
 
 
 async def test_data_from_before_there_was_an_owner_become_its_own(server: Database, database: str) -> None:
@@ -232,14 +232,6 @@ async def _router(stack: Stack, url: str) -> tuple[asyncio.subprocess.Process, i
         sys.executable, "-m", "duban_router", env={**os.environ, **told}, stdout=asyncio.subprocess.PIPE
     )
     return process, port
-
-
-async def _value(url: str, sql: str) -> object:
-    connection = await asyncpg.connect(url)
-    try:
-        return await connection.fetchval(sql)
-    finally:
-        await connection.close()
 
 
 def _socket_of(url: str) -> Path:

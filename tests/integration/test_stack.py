@@ -23,6 +23,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from duban_local import jars, topics
 from duban_local.children import StackError, until
 from duban_local.stack import Stack, find_running
+from tests.conftest import fetchval
 
 pytestmark = pytest.mark.stack
 
@@ -94,8 +95,8 @@ async def test_a_database_is_copied_from_a_template(stack: Stack) -> None:
     await _execute(original, "CREATE TABLE seal (n int)")
     copy = await stack.server.create_database("Copy 1", template="original")
     await _execute(copy, "INSERT INTO seal VALUES (1)")
-    assert await _fetchval(copy, "SELECT count(*) FROM seal") == 1
-    assert await _fetchval(original, "SELECT count(*) FROM seal") == 0
+    assert await fetchval(copy, "SELECT count(*) FROM seal") == 1
+    assert await fetchval(original, "SELECT count(*) FROM seal") == 0
 
 
 async def test_both_listen_on_loopback_only(stack: Stack) -> None:
@@ -112,7 +113,7 @@ async def test_a_second_stack_in_the_folder_is_told_of_the_first(stack: Stack) -
     assert (told.database, told.owner) == (stack.database_of("reader"), stack.owner)
     with pytest.raises(StackError, match=rf"already \(process {os.getpid()}\).*{stack.kafka}"):
         await Stack(stack.folder, kafka_port=0, database_port=0).start()
-    assert await _fetchval(stack.superuser, "SELECT 1") == 1, "the first goes on"
+    assert await fetchval(stack.superuser, "SELECT 1") == 1, "the first goes on"
 
 
 async def test_data_survive_a_restart_and_fresh_wipes_them(tmp_path: Path) -> None:
@@ -126,11 +127,11 @@ async def test_data_survive_a_restart_and_fresh_wipes_them(tmp_path: Path) -> No
     async with Stack(tmp_path, kafka_port=0, database_port=0) as stack:
         async with AIOKafkaConsumer(REPORTS, bootstrap_servers=stack.kafka, auto_offset_reset="earliest") as consumer:
             assert (await asyncio.wait_for(consumer.getone(), 10)).value == b"kept"
-        assert await _fetchval(stack.superuser, "SELECT n FROM kept") == 7
+        assert await fetchval(stack.superuser, "SELECT n FROM kept") == 7
 
     async with Stack(tmp_path, kafka_port=0, database_port=0, fresh=True) as stack:
         assert REPORTS not in await _topic_names(stack)
-        assert await _fetchval(stack.superuser, "SELECT to_regclass('kept')") is None
+        assert await fetchval(stack.superuser, "SELECT to_regclass('kept')") is None
 
 
 async def test_a_broker_that_was_killed_comes_back_at_its_port_with_what_it_held(stack: Stack) -> None:
@@ -184,7 +185,7 @@ async def test_a_broker_and_a_database_that_end_by_themselves_are_started_again_
 
         await until(again, "broker and database were not started again", 60)
         assert not set(stack.pids.values()) & set(before.values())
-        assert await _fetchval(stack.superuser, "select n from kept") == 7
+        assert await fetchval(stack.superuser, "select n from kept") == 7
         assert any("ended with -9" in line for part, line in lines if part == "kafka")
     assert not _left_in(tmp_path), "what was started again is stopped, too"
 
@@ -198,7 +199,7 @@ async def test_servers_named_in_the_environment_are_used_and_none_started(
         assert borrowed.kafka == stack.kafka
         assert {borrowed.database_of("router"), borrowed.owner, borrowed.superuser} == {stack.superuser}
         assert borrowed.pids == {}
-    assert await _fetchval(stack.superuser, "SELECT 1") == 1, "not ours to stop"
+    assert await fetchval(stack.superuser, "SELECT 1") == 1, "not ours to stop"
 
 
 _RUNS_A_STACK = """
@@ -230,7 +231,7 @@ async def test_no_server_outlives_a_parent_that_was_killed_and_the_folder_is_usa
 
     await until(gone, "the servers did not end", within=20)
     async with Stack(tmp_path, kafka_port=0, database_port=0) as stack:
-        assert await _fetchval(stack.superuser, "SELECT 1") == 1
+        assert await fetchval(stack.superuser, "SELECT 1") == 1
 
 
 async def test_a_jar_that_is_not_what_the_lock_names_is_fetched_again(
@@ -286,14 +287,6 @@ async def _execute(url: str, statement: str) -> None:
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-async def _fetchval(url: str, query: str) -> object:
-    connection = await asyncpg.connect(url)
-    try:
-        return await connection.fetchval(query)
     finally:
         await connection.close()
 

@@ -16,28 +16,17 @@ from prometheus_client import REGISTRY
 from duban.clock import DrivenClock
 from duban.errors import Unavailable
 from duban.messages.delivery import Delivery
-from duban.messages.envelope import Message, derived_id
+from duban.messages.envelope import Message
 from duban.messages.notices import Notice
-from duban.moves import Kind
 from duban_escalation.notices.deliverer import Deliverer, Unwanted
 from duban_escalation.notices.deliveries import MemoryDeliveries
 from duban_escalation.notices.handler import NoticeHandler
 from duban_escalation.notices.journal import NoticeOutcome
 from duban_escalation.notices.webhook import NoticeRefused, PutOff
 from tests.conftest import eventually
+from tests.given import notice
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
-
-
-def notice(name: object, recipient: str = "water") -> Message[Notice]:
-    problem_id = derived_id("problem", name)
-    data = Notice(
-        recipient=recipient, kind=Kind.PROBLEM, event="escalated", measure="bulletin", measure_kind="bulletin", level=2,
-        obligation="acknowledge", problem_id=problem_id, number="SV-1", title="河水", owner="water", lapse_at=AT,
-        issued_at=AT, text="迟",
-    )  # fmt: skip
-    id_ = str(derived_id("notice", name, recipient))
-    return Message(id_, "duban/escalation", str(problem_id), AT, "smallville", recipient, data)
 
 
 class Scripted:

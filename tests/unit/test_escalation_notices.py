@@ -23,29 +23,16 @@ from cryptography.x509.oid import NameOID
 
 from duban.clock import DrivenClock
 from duban.errors import SettingsError, Unavailable
-from duban.messages.envelope import Message, derived_id
-from duban.messages.notices import Notice
-from duban.moves import Kind
 from duban_escalation.notices.address_guard import Guard, is_public
 from duban_escalation.notices.journal import Journal, NoticeOutcome, Outlet
 from duban_escalation.notices.signature import Signer
 from duban_escalation.notices.webhook import NoticeRefused, PutOff, Webhook, client
 from duban_escalation.settings import EscalationSettings
+from tests.given import notice
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "whsec_" + b64encode(bytes(range(32))).decode()
-
-
-def notice(name: object, recipient: str = "water") -> Message[Notice]:
-    problem_id = derived_id("problem", name)
-    data = Notice(
-        recipient=recipient, kind=Kind.PROBLEM, event="escalated", measure="bulletin",
-        measure_kind="bulletin", level=2, obligation="acknowledge",
-        problem_id=problem_id, number="SV-1", title="河水", owner="water", lapse_at=AT, issued_at=AT, text="迟",
-    )  # fmt: skip
-    id_ = str(derived_id("notice", name, recipient))
-    return Message(id_, "duban/escalation", str(problem_id), AT, "smallville", recipient, data)
 
 
 class Receiver:
