@@ -284,14 +284,18 @@ class Laws:
         self._duties()
         self._poison()
 
-    def _waits(self) -> Iterator[str]:
+    def _read(self) -> Iterator[tuple[str, TopicPartition]]:
+        """Each group with each place that it reads."""
         for group, topics in READ.items():
-            committed = self.world.broker.groups[group].committed
             for topic in topics:
                 for place in self.world.broker.partitions(topic):
-                    end = len(self.world.broker.logs[place])
-                    if committed.get(place, 0) < end:
-                        yield f"{group} stands at {committed.get(place, 0)} of {end} of {topic} {place.partition}"
+                    yield group, place
+
+    def _waits(self) -> Iterator[str]:
+        for group, place in self._read():
+            at, end = self.world.broker.groups[group].committed.get(place, 0), len(self.world.broker.logs[place])
+            if at < end:
+                yield f"{group} stands at {at} of {end} of {place.topic} {place.partition}"
 
     def _reports(self) -> None:
         receipts = {(receipt.source, receipt.id) for receipt in self.world.database.intake.receipts.values()}
@@ -366,12 +370,10 @@ class Laws:
                 raise Broken("duties", f"{id_} called for {calls} explanations, {caused[str(id_)]} were opened")
 
     def _poison(self) -> None:
-        for group, topics in READ.items():
-            for topic in topics:
-                for place in self.world.broker.partitions(topic):
-                    for offset, entry in enumerate(self.world.broker.logs[place]):
-                        if "always" in entry.may_die_of and (group, place, offset) not in self._set_aside:
-                            raise Broken("I1", f"{group} passed over {topic} {place.partition} {offset} without a word")
+        for group, place in self._read():
+            for offset, entry in enumerate(self.world.broker.logs[place]):
+                if "always" in entry.may_die_of and (group, place, offset) not in self._set_aside:
+                    raise Broken("I1", f"{group} passed over {place.topic} {place.partition} {offset} without a word")
 
 
 def _instant(ms: int) -> datetime:

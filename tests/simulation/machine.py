@@ -326,9 +326,7 @@ class City(RuleBasedStateMachine):
     @rule(soon=_SOON)
     def restart(self, soon: float) -> None:
         """Who is not there is started."""
-        for service in SERVICES:
-            for number in MEMBERS:
-                self.world.start(service, number)
+        self.world.start_all()
         self.world.run(soon)
 
     @rule(group=st.sampled_from(sorted(READ)))

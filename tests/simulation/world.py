@@ -94,9 +94,7 @@ class World:
         self._serial = 0
         self.publish(_CALENDAR, "plain")
         self.found(CITIES[0])
-        for service in SERVICES:
-            for number in MEMBERS:
-                self.start(service, number)
+        self.start_all()
 
     @property
     def now(self) -> float:
@@ -136,6 +134,12 @@ class World:
         self.publish(pack_of(city, version), city)
 
     # Members
+
+    def start_all(self) -> None:
+        """Start every member that is not there."""
+        for service in SERVICES:
+            for number in MEMBERS:
+                self.start(service, number)
 
     def start(self, service: str, number: int) -> None:
         """Start the member, if it is not there."""
@@ -229,9 +233,7 @@ class World:
         """Everything is there again, and right."""
         self.restore()
         self.receiver.moods.clear()
-        for service in SERVICES:
-            for number in MEMBERS:
-                self.start(service, number)
+        self.start_all()
         for life in self.lives.values():
             life.struck.clear()
             if life.is_stalled:
