@@ -192,7 +192,8 @@ class LetterReplay:
         assert cut is not None
         if origin is None:
             raise Unreturnable("it was cut, and no header says where the whole of it lies")
-        whole = await record_at(self._settings, origin.topic, origin.partition, origin.offset)
+        is_there = origin.topic in self._partitions
+        whole = await record_at(self._settings, origin.topic, origin.partition, origin.offset) if is_there else None
         if whole is None:
             raise Unreturnable(f"it was cut, and {origin} no longer holds the whole of it; send it from its source")
         if not cut.of(whole.key, whole.value):

@@ -82,12 +82,10 @@ async def partition_counts(settings: Settings) -> dict[str, int]:
 
 
 async def record_at(settings: Settings, topic: str, partition: int, offset: int) -> Raw | None:
-    """The record at that very place; None where none lies there any more, or ever did."""
+    """The record at that very place of a ``topic`` that exists; None where none lies there any more, or ever did."""
     from aiokafka.structs import TopicPartition
 
     place = TopicPartition(topic, partition)
-    if topic not in await topics_of(settings):
-        return None
     async with looking(settings, [topic]) as consumer:
         if place not in consumer.assignment():
             return None
