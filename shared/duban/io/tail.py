@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -70,7 +70,7 @@ class Tail(Generic[D]):
                 PASSED_OVER.labels(delivered.topic).inc()
 
     async def __aiter__(self) -> AsyncIterator[Delivery[D]]:
-        consumer, ends = await until_available("broker", partial(_reader, self._settings, self._topics, "duban-tail"))
+        consumer, ends = await until_available("broker", partial(_begun, self._settings, self._topics, "duban-tail"))
         try:
             while not self._stopping.is_set():
                 if not self._caught_up.is_set() and await _reached(consumer, ends):
@@ -101,18 +101,23 @@ class Tail(Generic[D]):
         return fetched
 
 
-async def _reader(
-    settings: Settings, topics: Sequence[str], client_id: str
-) -> tuple[AIOKafkaConsumer, dict[TopicPartition, int]]:
-    """A reader of ``topics`` that has begun, and where each partition ended then."""
+def reader(settings: Settings, topics: Iterable[str], client_id: str) -> AIOKafkaConsumer:
+    """A consumer of no group on all of ``topics``, from their beginning, whatever they hold; to be started."""
     read_leniently()
-    consumer = AIOKafkaConsumer(
+    return AIOKafkaConsumer(
         *topics,
         **connection(settings, client_id),
         group_id=None,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
     )
+
+
+async def _begun(
+    settings: Settings, topics: Iterable[str], client_id: str
+) -> tuple[AIOKafkaConsumer, dict[TopicPartition, int]]:
+    """A reader of ``topics`` that has begun, and where each partition ended then."""
+    consumer = reader(settings, topics, client_id)
     try:
         await consumer.start()
         ends = await consumer.end_offsets(sorted(consumer.assignment()))
@@ -129,7 +134,7 @@ async def present_records(
 
     Of a topic that ends before such an offset, as one that was made anew, everything is read.
     """
-    consumer, ends = await _reader(settings, [topic], "duban-reader")
+    consumer, ends = await _begun(settings, [topic], "duban-reader")
     try:
         for place, end in ends.items():
             offset = since.get(place.partition, 0)

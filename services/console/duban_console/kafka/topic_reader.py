@@ -39,18 +39,9 @@ async def administering(settings: Settings) -> AsyncIterator[Any]:
 @asynccontextmanager
 async def looking(settings: Settings, topics: Iterable[str]) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of no group on all of ``topics``, which exist; :class:`Unavailable` when no broker answers."""
-    from aiokafka import AIOKafkaConsumer
+    from duban.io.tail import reader
 
-    from duban.io.lenient_records import read_leniently
-
-    read_leniently()
-    consumer = AIOKafkaConsumer(
-        *topics,
-        **connection(settings, "duban-console"),
-        group_id=None,
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-    )
+    consumer = reader(settings, topics, "duban-console")
     try:
         try:
             await consumer.start()
