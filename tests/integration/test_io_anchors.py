@@ -16,9 +16,10 @@ from duban.errors import SettingsError, Unavailable
 from duban.io.anchor_key import AnchorKey, is_signed_with
 from duban.io.anchors import AnchorLoop, Growth
 from duban.io.postgres import connect_pool
-from duban.io.publisher import Publishable, Publisher
+from duban.io.publisher import Publisher
 from duban.io.settings import AnchorSettings
 from duban.messages.anchors import VAULT_LOG, Anchor, Anchored, Head
+from duban.messages.envelope import Publishable
 from duban.messages.events import GENESIS
 from duban_console.evidence import anchors_on_topic
 from tests.conftest import Migrated

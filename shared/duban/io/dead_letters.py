@@ -16,7 +16,7 @@ from typing import Final, Protocol, TypeAlias
 import structlog
 
 from duban.io.metrics import DEAD_LETTERS
-from duban.messages.envelope import sendable
+from duban.messages.envelope import Publishable, sendable
 
 _log = structlog.get_logger(__name__)
 
@@ -56,15 +56,8 @@ class RecordPlace(Protocol):
     def offset(self) -> int: ...
 
 
-class Unhandled(RecordPlace, Protocol):
+class Unhandled(RecordPlace, Publishable, Protocol):
     """A record that could not be handled."""
-
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
 def dead_letter(

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -29,6 +29,7 @@ from duban.io.broker import connection
 from duban.io.metrics import PUBLISH_SECONDS, PUBLISHED
 from duban.io.mishaps import misreport
 from duban.io.settings import Settings
+from duban.messages.envelope import Publishable
 
 _log = structlog.get_logger(__name__)
 
@@ -40,19 +41,6 @@ _FEW = 8
 _LEAVING = 1.0
 _Ack: TypeAlias = "asyncio.Future[object]"
 _REFUSED = (MessageSizeTooLargeError, RecordTooLargeError, RecordListTooLargeError)
-
-
-class Publishable(Protocol):
-    """Anything with the shape of a record: a message of ours, or a dead letter."""
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
 @lru_cache(maxsize=65_536)

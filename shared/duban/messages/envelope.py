@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha1
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -116,6 +116,19 @@ class Record(Struct, frozen=True, gc=False):
     def size(self) -> int:
         """Its bytes, about as a topic counts them."""
         return len(self.key) + len(self.value) + sum([len(name) + len(value) + 4 for name, value in self.headers])
+
+
+class Publishable(Protocol):
+    """Anything with the shape of a record: a message of ours, or a dead letter."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
 _JSON = b"application/json"

@@ -29,8 +29,8 @@ from duban_console.kafka.dead_letters import (
 from duban_console.kafka.topic_reader import Raw, record_at, records
 
 if TYPE_CHECKING:
-    from duban.io.publisher import Publishable
     from duban.io.settings import Settings
+    from duban.messages.envelope import Publishable
 
 SOURCE: Final = "duban/console"
 #: So many letters, or bytes, are written down, sent and written down again at once.
