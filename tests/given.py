@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
@@ -22,6 +23,7 @@ from duban.policy.library import Library
 from duban.policy.model.ladder import Obligation
 from duban.refusal import Refusal
 from duban_router.domain.decision import Decided, decide
+from duban_router.domain.replies import Unanswered
 
 ROOT = Path(__file__).parents[1]
 SMALL = ROOT / "tests/data/packs/small.yaml"
@@ -107,6 +109,7 @@ class Case:
         self.id = str(derived_id("case"))
         #: What has been given out of the register, or of the budget, before.
         self.allocated = 0
+        self.unanswered = Unanswered()
         self.standing: AnyRecord | None = None
         self.events: list[Event] = []
         self._serial = 0
@@ -256,10 +259,14 @@ class Case:
         return self
 
     def apply(self, data: do.Command) -> Decided | Refusal:
-        outcome = decide(self.standing, self.message(data), self.rules, self.now, self.allocated)
+        message = self.message(data)
+        owed = self.unanswered.is_owed(UUID(self.id), data)
+        outcome = decide(self.standing, message, self.rules, self.now, self.allocated, reply_owed=owed)
         if isinstance(outcome, Decided):
             self.standing = outcome.record
-            self.events += [event for event, _ in outcome.steps]
+            for event, _ in outcome.steps:
+                self.events.append(event)
+                self.unanswered.take(event)
         return outcome
 
     def deadline(self, obligation: str) -> Deadline:

@@ -15,7 +15,6 @@ from duban.messages.records import (
     Mark,
     Problem,
     Referral,
-    ReportRef,
     Reward,
     Span,
     Waiting,
@@ -91,7 +90,6 @@ def _registered(change: c.Registered, begins: dict[str, Any]) -> Problem:
         location=report.location,
         enterprise=report.enterprise,
         handle=report.reporter.handle,
-        unanswered=(ReportRef(source=change.filed.source, id=change.filed.id),),
     )
 
 
@@ -141,8 +139,7 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
     change = event.change
     match change:
         case c.Attached():
-            ref = ReportRef(source=change.filed.source, id=change.filed.id)
-            return {"reports": problem.reports + 1, "unanswered": (*problem.unanswered, ref)}
+            return {"reports": problem.reports + 1}
         case c.Dispatched():
             return {"lead_unit": change.lead_unit, "co_units": change.co_units, "clause": change.clause, **_BEGUN_ANEW}
         case c.HandedBack():
@@ -182,8 +179,7 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
             received = replace(problem.referrals[change.unit], received=mark)
             return {"referrals": {**problem.referrals, change.unit: received}}
         case c.Replied():
-            ref = ReportRef(source=change.source, id=change.id)
-            return {"unanswered": tuple(report for report in problem.unanswered if report != ref)}
+            return {"answered": problem.answered + 1}
         case c.Rated():
             return {"satisfied": problem.satisfied + change.satisfied,
                     "dissatisfied": problem.dissatisfied + (not change.satisfied)}  # fmt: skip

@@ -295,7 +295,7 @@ def test_what_delegates_raise_is_accepted_fast_and_answered_go_14(city: City) ->
     city.advance(to="2018-05-17 17:00")
     expect(case, escalated=("supervision",), lapsed={"answer-direct-line"})
     city.act(case, "reply", by="ecology", source="timeline", id="dl-1", text="已覆盖裸土，感谢建议。")
-    expect(case, unanswered=())
+    expect(case, unanswered=0)
     city.advance(to="2018-05-31 17:00")
     expect(case, escalated=("supervision",))
 

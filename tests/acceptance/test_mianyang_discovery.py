@@ -105,10 +105,10 @@ def test_an_association_hands_in_the_demands_of_many_and_each_gets_an_answer_my_
         city.act(case, "reply", by="agriculture", source="timeline", id=id_, text="已整改，请协会转告。")
     assert runs(farm, "reply") == "2022-04-11 17:00"
     city.advance(to="2022-04-11 17:00")
-    expect(ditch, lapsed=set(), unanswered=())
+    expect(ditch, lapsed=set(), unanswered=0)
     expect(farm, lapsed={"reply"}, escalated=("bulletin",))
     city.act(farm, "reply", by="agriculture", source="timeline", id="诉求2", text="已整改，请协会转告。")
-    expect(farm, unanswered=())
+    expect(farm, unanswered=0)
 
 
 def test_volunteers_are_trained_every_year_or_it_is_told_of_my_04(city: City) -> None:

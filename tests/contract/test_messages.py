@@ -37,7 +37,6 @@ from duban.messages.records import (
     Mark,
     Problem,
     Referral,
-    ReportRef,
     Reward,
     Span,
     Waiting,
@@ -87,7 +86,7 @@ PROBLEM = Problem(
 #: The same with every field of the language in use.
 FULL = struct.replace(
     PROBLEM,
-    plan=PHASED, proposed_plan=PLAN, milestones_reached=1, unanswered=(ReportRef(source="hotline", id="42"),),
+    plan=PHASED, proposed_plan=PLAN, milestones_reached=1, answered=1,
     satisfied=2, dissatisfied=1, flags=("hard", "listed"), sponsor="mayor", pair="south",
     items=("EN-01",), parts_finished=("north",), flagged={"hard": Mark(at=AT, version=4)},
     referrals={

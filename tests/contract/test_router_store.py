@@ -20,6 +20,7 @@ from duban.messages import struct
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, decode, derived_id
 from duban.messages.events import PROBLEMS, LedgerEvent, Refused
+from duban.messages.records import Problem
 from duban.messages.report import Filed
 from duban_router.handlers import CommandHandler, Conflict, Ledger, Writing
 from duban_router.memory import MemoryLedger
@@ -92,6 +93,34 @@ async def test_another_member_decides_on_what_the_first_has_written(ledger: Ledg
     ]
     assert codes(await one(("again", "one", do.Acknowledge(actor=WATER)))) == ["illegal_move"]
     assert await ledger.allocated("smallville", 2022) == 2
+
+
+def attaches(name: str, id_: str) -> tuple[str, str, do.Command]:
+    filed = Filed(source="tests", id=id_, received_at=AT, report=report(area="north"))
+    return f"attach {id_}", name, do.Attach(actor=ENGINE, filed=filed)
+
+
+def replies(name: str, id_: str, command: str = "reply") -> tuple[str, str, do.Command]:
+    return f"{command} {id_}", name, do.Reply(actor=OFFICE, source="tests", id=id_, text="it is clean again")
+
+
+async def test_a_reply_is_owed_once_to_each_report_whoever_decides_and_within_one_batch(ledger: Ledger) -> None:
+    one, other = Member(ledger), Member(ledger)
+    await one(registers("one"), registers("two"), *(attaches("one", id_) for id_ in "abc"))
+    told = await other(
+        replies("one", "a"), replies("one", "a", "again"), replies("one", "z"), replies("two", "b", "other"),
+        attaches("one", "d"), replies("one", "d"), replies("one", "d", "again"),
+    )  # fmt: skip
+    owed = "no_reply_owed"
+    assert codes(told) == ["replied", owed, owed, owed, "attached", "replied", owed]
+    assert codes(await one(replies("one", "a", "later"), replies("one", "b"))) == [owed, "replied"]
+    asked = [(derived_id(name), "tests", id_) for name in ("one", "two") for id_ in ("one", "two", *"abcdz")]
+    one_id, two_id = derived_id("one"), derived_id("two")
+    waiting = [(one_id, "tests", "one", 1), (one_id, "tests", "c", 5), (two_id, "tests", "two", 1)]
+    assert sorted(await ledger.unanswered(asked)) == sorted(waiting)
+    standing = (await ledger.standings([one_id]))[one_id]
+    assert isinstance(standing.record, Problem)
+    assert (standing.record.reports, standing.record.unanswered) == (5, 2)
 
 
 async def test_what_rests_on_a_stale_state_is_not_written(ledger: Ledger) -> None:

@@ -115,6 +115,25 @@ async def test_every_event_carries_the_hash_over_its_predecessor(handler: Comman
         head = one.hash
 
 
+async def test_what_is_told_and_kept_of_each_report_stays_as_small_however_many_are_attached(
+    handler: CommandHandler, ledger: MemoryLedger
+) -> None:
+    await handler([register(0)])
+    told: list[int] = []
+    kept: list[int] = []
+    for number in range(1, 1001):
+        filed = Filed(source="tests", id=f"{number:04}", received_at=AT, report=report(area="north"))
+        attach = do.Attach(actor=do.Actor(unit=do.ENGINE), filed=filed)
+        (record,) = await handler([command(f"attach {number:04}", attach)])
+        told.append(record.size)
+        kept.append(len((await ledger.standings([derived_id("problem", 0)]))[derived_id("problem", 0)].state))
+    few = 16  # more digits of counts and versions
+    assert max(told[10:]) <= told[10] + few
+    assert max(kept[10:]) <= kept[10] + few
+    reply = do.Reply(actor=do.Actor(unit="office"), source="tests", id="0777", text="it is clean again")
+    assert [one.event.change.kind for one in answers(await handler([command("reply", reply)]))] == ["replied"]  # type: ignore[union-attr]
+
+
 async def test_an_action_counts_from_when_the_broker_appended_it(handler: CommandHandler) -> None:
     backdated = register(0)
     message = backdated.message

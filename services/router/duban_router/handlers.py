@@ -23,6 +23,7 @@ from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
 from duban_router.domain.decision import REGISTER, Decided, after, allocates_from, allocation, decide, pack_of
+from duban_router.domain.replies import Filing, Reported, Unanswered, answered
 from duban_router.metrics import RECALLED
 
 SOURCE = "duban/router"
@@ -74,6 +75,8 @@ class Writing:
     allocated: dict[tuple[str, int], int] = field(default_factory=dict)
     #: The versions that refusals rest on: an event meets the key of its version, a refusal would meet nothing.
     rests_on: dict[UUID, int] = field(default_factory=dict)
+    #: The reports that wait for a reply from now on (True), and those that do no more (False).
+    unanswered: dict[Filing, bool] = field(default_factory=dict)
 
 
 class Ledger(Protocol):
@@ -90,6 +93,9 @@ class Ledger(Protocol):
 
     async def allocated(self, register: str, year: int) -> int:
         """How much of a register has been given out: its last number, or the money of a budget."""
+
+    async def unanswered(self, reports: Sequence[Reported]) -> list[Filing]:
+        """Those of ``reports`` that wait for a reply."""
 
     async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
         """Add all of ``writing``, or raise :class:`Conflict` and add nothing."""
@@ -223,10 +229,14 @@ class _Attempt:
         self._fresh: dict[UUID, list[Record]] = {}
         self._writing = Writing()
         self._allocated_before: dict[tuple[str, int], int] = {}
+        self._unanswered = Unanswered()
 
     async def take(self, batch: Sequence[Delivery[do.Command]], keys: Sequence[UUID]) -> list[Record]:
         ids = [_problem_id(delivery.message) for delivery in batch]
         await self._cache.recall({problem_id for problem_id in ids if problem_id is not None})
+        replies = [answered(id_, one.message.data) for one, id_ in zip(batch, ids, strict=True) if id_ is not None]
+        if reports := [reported for reported in replies if reported is not None]:
+            self._unanswered = Unanswered(await self._ledger.unanswered(reports))
         records: list[Record] = []
         for delivery, problem_id, key in zip(batch, ids, keys, strict=True):
             message = delivery.message
@@ -259,7 +269,8 @@ class _Attempt:
         held = standing.record if standing else None
         register = _register(allocates_from(held, message.data, rules), rules, at)
         allocated = await self._allocated(register) if register else 0
-        outcome = decide(held, message, rules, at, allocated)
+        owed = self._unanswered.is_owed(problem_id, message.data)
+        outcome = decide(held, message, rules, at, allocated, reply_owed=owed)
         if isinstance(outcome, Refusal):
             return self._refuse(message, key, at, standing, outcome)
         lines, records, state = self._told(message, standing, outcome)
@@ -269,6 +280,7 @@ class _Attempt:
         if register:
             self._writing.allocated[register] = allocated + allocation(message.data)
         self._writing.lines += lines
+        self._note_replies(lines)
         latest, versions = outcome.record, range(lines[0].event.version, lines[-1].event.version + 1)
         self._writing.standings[problem_id] = Standing(latest, state, lines[-1].hash)
         self._writing.outcomes.append(Outcome(key, message.id, latest.id, versions))
@@ -292,6 +304,14 @@ class _Attempt:
             allocated = await self._cache.allocated(register)
         self._allocated_before.setdefault(register, allocated)
         return allocated
+
+    def _note_replies(self, lines: Sequence[Line]) -> None:
+        """Which reports wait for a reply after ``lines``, and which do no more; what came and went was never there."""
+        waiting = self._writing.unanswered
+        for line in lines:
+            turn = self._unanswered.take(line.event)
+            if turn is not None and (turn[1] or waiting.pop(turn[0], None) is None):
+                waiting[turn[0]] = turn[1]
 
     @staticmethod
     def _told(

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
+from duban_router.domain.replies import Filing, Reported
 from duban_router.handlers import Conflict, Line, Outcome, Standing, Writing
 
 
@@ -17,6 +18,7 @@ class MemoryLedger:
         self._outcomes: dict[UUID, Outcome] = {}
         self._lines: defaultdict[UUID, list[Line]] = defaultdict(list)
         self._allocated: dict[tuple[str, int], int] = {}
+        self._unanswered: defaultdict[Reported, set[Filing]] = defaultdict(set)
 
     async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
         return {id_: self._standings[id_] for id_ in ids if id_ in self._standings}
@@ -29,6 +31,9 @@ class MemoryLedger:
 
     async def allocated(self, register: str, year: int) -> int:
         return self._allocated.get((register, year), 0)
+
+    async def unanswered(self, reports: Sequence[Reported]) -> list[Filing]:
+        return [filing for reported in set(reports) for filing in self._unanswered.get(reported, ())]
 
     async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
         if any(self._allocated.get(register, 0) != allocated_before[register] for register in writing.allocated):
@@ -44,3 +49,5 @@ class MemoryLedger:
         self._outcomes |= {outcome.key: outcome for outcome in writing.outcomes}
         self._standings |= writing.standings
         self._allocated |= writing.allocated
+        for filing, waits in writing.unanswered.items():
+            (self._unanswered[filing[:3]].add if waits else self._unanswered[filing[:3]].remove)(filing)

@@ -12,6 +12,7 @@ from asyncpg.pool import PoolConnectionProxy
 from duban.messages.events import Refused
 from duban.messages.records import Event, record_from_json
 from duban.messages.struct import from_json, to_json
+from duban_router.domain.replies import Filing, Reported
 from duban_router.handlers import Conflict, Line, Outcome, Standing, Writing
 
 SCHEMA = "router"
@@ -24,6 +25,17 @@ _OUTCOMES = """
 """
 _HISTORY = "select body, previous, hash from router.events where problem_id = $1 order by version"
 _ALLOCATED = "select last from router.registers where jurisdiction = $1 and year = $2"
+_UNANSWERED = """
+    select problem_id, source, id, version from router.unanswered
+    join unnest($1::uuid[], $2::text[], $3::text[]) as asked (problem_id, source, id) using (problem_id, source, id)
+"""
+_WAIT = "insert into router.unanswered select * from unnest($1::uuid[], $2::text[], $3::text[], $4::int[])"
+_ANSWER = """
+    delete from router.unanswered using unnest($1::uuid[], $2::text[], $3::text[], $4::int[])
+        as answered (problem_id, source, id, version)
+    where (unanswered.problem_id, unanswered.source, unanswered.id, unanswered.version)
+        = (answered.problem_id, answered.source, answered.id, answered.version)
+"""
 
 #: Moves a register on from what it was read at; nothing happens when somebody else has moved it meanwhile.
 _ADVANCE = """
@@ -76,6 +88,10 @@ class PostgresLedger:
         last: int | None = await self._pool.fetchval(_ALLOCATED, register, year)
         return last or 0
 
+    async def unanswered(self, reports: Sequence[Reported]) -> list[Filing]:
+        rows = await self._pool.fetch(_UNANSWERED, *map(list, zip(*set(reports), strict=True)))
+        return [Filing(*row) for row in rows]
+
     async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
         async with self._pool.acquire() as connection:
             try:
@@ -84,6 +100,9 @@ class PostgresLedger:
                         await _advance(connection, register, allocated_before[register], last)
                     await _check(connection, writing.rests_on)
                     await connection.execute(_WRITE, *_lines(writing), *_answers(writing), *_records(writing))
+                    for waits, sql in ((True, _WAIT), (False, _ANSWER)):
+                        if filings := [filing for filing, its in writing.unanswered.items() if its is waits]:
+                            await connection.execute(sql, *map(list, zip(*filings, strict=True)))
             except asyncpg.UniqueViolationError:
                 raise Conflict("ledger") from None
 

@@ -42,13 +42,6 @@ class Span(Frozen):
     to_at: AwareDatetime
 
 
-class ReportRef(Frozen):
-    """A report by its source and id."""
-
-    source: str
-    id: str
-
-
 class Waiting(Frozen):
     """A measure that was taken and waits for approval, with the ground on which it was: whose, and which."""
 
@@ -177,7 +170,7 @@ class Problem(LedgerRecord):
     outcome: str | None = None
     items: tuple[str, ...] = ()
     reports: int = 1
-    unanswered: tuple[ReportRef, ...] = ()
+    answered: int = 0
     satisfied: int = 0
     dissatisfied: int = 0
     handbacks: int = 0
@@ -205,6 +198,11 @@ class Problem(LedgerRecord):
     def stage(self) -> Stage:
         """The stage that the status belongs to."""
         return STAGE[self.status]
+
+    @property
+    def unanswered(self) -> int:
+        """How many of its reports wait for a reply; which, the ledger says beside the state."""
+        return self.reports - self.answered
 
     def mark(self, occasion: Occasion) -> Mark | None:
         event, of = occasion

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from duban.messages import changes as c
 from duban.messages import commands as do
-from duban.messages.records import AnyRecord, Duty, Listing, Problem, ReportRef, Reward
+from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reward
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
 from duban_router.domain import closure, duties, gate, kinds, ladder, listings, rewards
@@ -35,12 +35,14 @@ def registered(command: do.Register, rules: Rules, now: datetime, allocated: int
     return changes + [c.Flagged(flag=flag) for flag in rules.flags_at_registration(category, filed.report.channel)]
 
 
-def act(record: AnyRecord, command: do.Action, rules: Rules, now: datetime, allocated: int) -> Changes:
+def act(
+    record: AnyRecord, command: do.Action, rules: Rules, now: datetime, allocated: int, *, reply_owed: bool
+) -> Changes:
     """The changes that ``command`` makes to a record that stands in the ledger, and for whose kind it makes sense."""
     if isinstance(command, kinds.OfAll):
         return _climb(record, command, rules, now)
     if isinstance(record, Problem) and isinstance(command, kinds.OfProblems):
-        return _handle(record, command, rules, now)
+        return _handle(record, command, rules, now, reply_owed=reply_owed)
     if isinstance(record, Duty) and isinstance(command, kinds.OfDuties):
         return duties.perform(record, command, rules)
     if isinstance(record, Listing) and isinstance(command, kinds.OfListings):
@@ -64,7 +66,9 @@ def _climb(record: AnyRecord, command: kinds.OfAll, rules: Rules, now: datetime)
             assert_never(command)
 
 
-def _handle(problem: Problem, command: kinds.OfProblems, rules: Rules, now: datetime) -> Changes:  # noqa: C901, PLR0911, PLR0912 one line a command
+def _handle(  # noqa: C901, PLR0911, PLR0912 one line a command
+    problem: Problem, command: kinds.OfProblems, rules: Rules, now: datetime, *, reply_owed: bool
+) -> Changes:
     match command:
         case do.Attach():
             return [c.Attached(filed=command.filed)]
@@ -117,7 +121,7 @@ def _handle(problem: Problem, command: kinds.OfProblems, rules: Rules, now: date
         case do.Reject():
             return [c.Rejected()] if command.reason else missing_reason("a rejection")
         case do.Reply():
-            return _reply(problem, command)
+            return _reply(command, owed=reply_owed)
         case do.Rate():
             return [c.Rated(satisfied=command.satisfied)]
         case do.LookBack():
@@ -243,7 +247,7 @@ def _receive(problem: Problem, command: do.Receive) -> Changes:
     return [c.Received(unit=unit)]
 
 
-def _reply(problem: Problem, command: do.Reply) -> Changes:
-    if ReportRef(source=command.source, id=command.id) not in problem.unanswered:
+def _reply(command: do.Reply, *, owed: bool) -> Changes:
+    if not owed:
         return Refusal("no_reply_owed", f"no reply is owed to the report {command.source} {command.id}")
     return [c.Replied(source=command.source, id=command.id, text=command.text)]

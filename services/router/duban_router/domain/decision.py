@@ -63,12 +63,14 @@ def pack_of(record: AnyRecord | None, command: do.Command) -> str | None:
 
 
 def decide(
-    record: AnyRecord | None, command: Message[do.Command], rules: Rules, now: datetime, allocated: int
-) -> Decided | Refusal:
+    record: AnyRecord | None, command: Message[do.Command], rules: Rules, now: datetime, allocated: int, *,
+    reply_owed: bool = False,
+) -> Decided | Refusal:  # fmt: skip
     """What ``command`` does to ``record`` at ``now``: events, or a refusal.
 
     ``allocated`` is how much has been given out before of what the command :func:`allocates_from`: the last number of
-    the register, or the money of the budget; 0 where it allocates nothing.
+    the register, or the money of the budget; 0 where it allocates nothing. ``reply_owed``: whether the report that a
+    reply answers waits for one.
     """
     # What is decoded is one of COMMANDS, and a test holds these two unions to them.
     data = cast("do.Beginning | do.Action", command.data)
@@ -80,7 +82,7 @@ def decide(
             outcome = _begun(data, UUID(command.subject), rules, now, allocated)
         else:
             assert record is not None  # what is not there is inadmissible
-            outcome = act(record, data, rules, now, allocated)
+            outcome = act(record, data, rules, now, allocated, reply_owed=reply_owed)
         return outcome if isinstance(outcome, Refusal) else _apply(record, command, outcome, rules, now)
     except CalendarError as error:
         return Refusal("outside_calendar", str(error))
