@@ -123,6 +123,35 @@ class TestActions:
         assert answer.json()["error"]["code"] == "not_permitted"
         assert "south" in answer.json()["error"]["message"]
 
+    async def test_which_reports_wait_for_a_reply_is_shown_until_they_have_one(self, given: Given, duban: Run) -> None:
+        problem_id = await given.registered()
+        filed = [
+            Filed(source="test", id=f"{n}-{problem_id}", received_at=datetime.now(UTC), report=Report(
+                jurisdiction="smallville", channel="hotline", title="Black water again", category="river",
+            )) for n in range(2)
+        ]  # fmt: skip
+        key, engine = str(problem_id), do.Actor(unit=do.ENGINE)
+        attach = [
+            Message(
+                f"attach {one.id}", "test", key, one.received_at, "smallville", key, do.Attach(actor=engine, filed=one)
+            )
+            for one in filed
+        ]
+        await given.publisher.publish([encode(message) for message in attach])
+        await given.until(problem_id, reports=3)
+        reply = {"action": "reply", "actor": {"unit": "water"}, "source": "test", "id": key, "text": "dug"}
+        answer = await given.act(problem_id, reply)
+        assert (answer.json()["problem"]["reports"], answer.json()["problem"]["answered"]) == (3, 1)
+        first = (await given.get(f"/v1/problems/{problem_id}/unanswered", limit=1)).json()
+        assert first == {"reports": [{"source": "test", "id": filed[0].id, "version": 3}], "cursor": "3"}
+        last = (await given.get(f"/v1/problems/{problem_id}/unanswered", cursor=first["cursor"])).json()
+        assert last == {"reports": [{"source": "test", "id": filed[1].id, "version": 4}]}
+        shown = json.loads((await duban("problem", "show", key, "--json")).stdout)
+        assert shown["unanswered"] == first["reports"] + last["reports"]
+        told = (await duban("problem", "show", key)).stdout
+        assert f"without a reply: test {filed[0].id}, test {filed[1].id}" in " ".join(told.split())
+        assert (await given.get(f"/v1/problems/{uuid4()}/unanswered")).status_code == 404
+
     async def test_the_same_id_is_the_same_action(self, given: Given) -> None:
         problem_id = await given.registered()
         key = f"key-{problem_id}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 from uuid import UUID
@@ -19,7 +20,7 @@ from duban_cli.pages import page_of, say_more
 from duban_cli.zones import zones
 from duban_console.api.responses import as_json as jsonable
 from duban_console.api.responses import told
-from duban_console.ledger import Chain, Filters, LedgerReader, statuses_in
+from duban_console.ledger import Chain, Filters, LedgerReader, WaitingReport, statuses_in
 
 if TYPE_CHECKING:
     from duban.io.settings import Settings
@@ -52,7 +53,7 @@ async def show(
     utc: InUtc = False,
     as_json: AsJson = False,
 ) -> None:
-    """A record with its whole history: who did what, when and why, and what is due now.
+    """A record with its whole history: who did what, when and why, what is due now, and which reports wait for a reply.
 
     The chain of hashes is recomputed; where it breaks, the command says the version and ends with 1.
 
@@ -62,16 +63,22 @@ async def show(
     async with asking(known) as ledger:
         standing = await found_record(ledger, problem)
         history = await ledger.history(standing.id)
+        unanswered = await ledger.unanswered(standing.id)
     assert history is not None
     if as_json:
-        write_json({standing.kind.value: jsonable(standing), **jsonable(told(str(standing.id), history))})
+        waiting = {"unanswered": [jsonable(report) for report in unanswered]} if isinstance(standing, Problem) else {}
+        write_json({standing.kind.value: jsonable(standing), **waiting, **jsonable(told(str(standing.id), history))})
     else:
-        _print(standing, history, (await zones(known, utc=utc)).get(standing.jurisdiction))
+        _print(standing, history, unanswered, (await zones(known, utc=utc)).get(standing.jurisdiction))
     if history.first_broken is not None:
         fail(ExitCode.FAILURE, f"the chain of hashes breaks at version {history.first_broken}: somebody changed it")
 
 
-def _print(record: AnyRecord, history: Chain, zone: tzinfo | None) -> None:
+#: So many reports that wait for a reply are named; ``--json`` names all.
+_MOST_WAITING = 5
+
+
+def _print(record: AnyRecord, history: Chain, unanswered: Sequence[WaitingReport], zone: tzinfo | None) -> None:
     console = out()
     console.print(f"[bold]{escape(record.number)}[/]  {escape(record.title)}")
     stage = (record.stage,) if isinstance(record, Problem) else ()
@@ -94,6 +101,10 @@ def _print(record: AnyRecord, history: Chain, zone: tzinfo | None) -> None:
             f"due {word}{_at(deadline.due_at, zone)}  {deadline.measure} for {escape(obligation)} "
             f"({escape(deadline.owner or 'by itself')}; the limit ends {_at(deadline.lapse_at, zone)})"
         )
+    if unanswered:
+        named = ", ".join(f"{report.source} {report.id}" for report in unanswered[:_MOST_WAITING])
+        more = f" and {len(unanswered) - _MOST_WAITING} more" if len(unanswered) > _MOST_WAITING else ""
+        console.print(escape(f"without a reply: {named}{more}"))
     if history.first_broken is None:
         console.print(f"[green]✓[/] chain of {len(history.lines)} hashes recomputed")
 

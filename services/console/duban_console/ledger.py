@@ -18,7 +18,7 @@ from duban.io.availability import is_unavailable
 from duban.messages.envelope import derived_id
 from duban.messages.events import Refused
 from duban.messages.records import AnyRecord, Listing, Reward, record_from_json
-from duban.messages.struct import from_json
+from duban.messages.struct import Frozen, from_json
 from duban.moves import CLOSED, STAGE, Kind, Stage, Status
 from duban_console.chain import Line, first_broken
 
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _STATE = "select state from router.published_records where id = $1"
 _BY_NUMBER = "select id from router.published_records where number = $1"
 _HISTORY = "select version, body, previous, hash from router.published_events where problem_id = $1 order by version"
+_UNANSWERED = """
+    select source, id, version from router.published_unanswered where problem_id = $1 and version > $2
+    order by version limit $3
+"""
 _HEAD = "select head from router.published_records where id = $1"
 _OUTCOME = """
     select command, problem_id, first_version, last_version, refused from router.published_outcomes where key = $1
@@ -105,6 +109,14 @@ class Page:
     cursor: str | None
 
 
+class WaitingReport(Frozen):
+    """A report that waits for a reply, with the version of the event that filed it."""
+
+    source: str
+    id: str
+    version: int
+
+
 @dataclass(frozen=True, slots=True)
 class Chain:
     """Every event of a record, and the version at which its chain of hashes breaks, if it does."""
@@ -139,6 +151,12 @@ class LedgerReader:
         """The records that bear ``number``: at most one in each jurisdiction."""
         async with asking():
             return [row["id"] for row in await self._pool.fetch(_BY_NUMBER, number)]
+
+    async def unanswered(self, problem_id: UUID, limit: int | None = None, after: int = 0) -> list[WaitingReport]:
+        """The reports of a problem that wait for a reply, the oldest first: at most ``limit``, after that version."""
+        async with asking():
+            rows = await self._pool.fetch(_UNANSWERED, problem_id, after, limit)
+        return [WaitingReport(**row) for row in rows]
 
     async def history(self, problem_id: UUID) -> Chain | None:
         """Every event of the record, with its chain of hashes recomputed."""

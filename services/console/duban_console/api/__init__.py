@@ -8,6 +8,7 @@ may act for any unit. Put a gateway that knows its callers in front before anyth
     GET  /v1/problems                 problems in the order of their registration, page by page
     GET  /v1/problems/{id}            a problem as it stands
     GET  /v1/problems/{id}/history    every event with its reason, the chain of hashes recomputed
+    GET  /v1/problems/{id}/unanswered the reports that wait for a reply
     GET  /v1/listings?of=NAME         whether somebody stands on a list, and why
     POST /v1/listings                 an entry on a list, by its keeper, with evidence; answered like an action
     POST /v1/rewards/lookup           what became of the reward for a report, by the code of the report alone

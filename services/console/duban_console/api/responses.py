@@ -13,7 +13,7 @@ from duban.messages.events import Refused
 from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reward
 from duban.messages.struct import AwareDatetime, Frozen, plain
 from duban_console.chain import Line
-from duban_console.ledger import Chain, Outcome
+from duban_console.ledger import Chain, Outcome, WaitingReport
 from duban_console.listings import NameCheck
 
 SOURCE = "duban/api"
@@ -73,6 +73,13 @@ class Problems(Frozen):
     cursor: str | None = None
 
 
+class WaitingReports(Frozen):
+    """A page of reports that wait for a reply; pass ``cursor`` on for the next one, null on the last page."""
+
+    reports: list[WaitingReport]
+    cursor: str | None = None
+
+
 class Duties(Frozen):
     """A page of duties; pass ``cursor`` on for the next one, null on the last page."""
 
@@ -95,7 +102,7 @@ class Rewards(Frozen):
 
 
 #: What answers are made of, for the document.
-ANSWERS = (Accepted, Decision, HistoryTold, Problems, Duties, Listings, Rewards, NameCheck)
+ANSWERS = (Accepted, Decision, HistoryTold, Problems, WaitingReports, Duties, Listings, Rewards, NameCheck)
 
 
 def event_line(line: Line) -> EventLine:

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Path, Query, Request, Response
 from duban.clock import Clock
 from duban.errors import Fault
 from duban.io.publisher import Publisher
+from duban.messages.events import MOST_LINES
 from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reward
 from duban.moves import Kind, Stage, Status
 from duban_console.action import Action, action_message, parsed
@@ -26,6 +27,7 @@ from duban_console.api.responses import (
     Listings,
     Problems,
     Rewards,
+    WaitingReports,
     told,
 )
 from duban_console.api.submission import IdempotencyKey, Wait, answered, command_id, sent
@@ -62,6 +64,7 @@ Overdue = Annotated[bool, Query(description="Only open ones with a time limit th
 def serve_records(app: FastAPI, ledger: LedgerReader, publisher: Publisher, clock: Clock) -> None:
     """Add the routes to ``app``."""
     _pages(app, ledger, clock)
+    _unanswered(app, ledger)
     for kind in Kind:
         _one(app, kind, ledger)
         _actions(app, kind, ledger, publisher, clock)
@@ -171,6 +174,18 @@ def _one(app: FastAPI, kind: Kind, ledger: LedgerReader) -> None:
         if whole is None:
             raise _unknown(kind, id_)
         return respond(told(str(id_), whole))
+
+
+def _unanswered(app: FastAPI, ledger: LedgerReader) -> None:
+    @app.get("/v1/problems/{id}/unanswered", responses=answers(WaitingReports), tags=["problems"])
+    async def unanswered(
+        id_: RecordId, limit: Limit = 50, cursor: Annotated[int, Query(ge=0, le=MOST_LINES)] = 0
+    ) -> Response:
+        """The reports of a problem that wait for a reply, the oldest first, each with the event that filed it."""
+        await _found(ledger, Kind.PROBLEM, id_)
+        reports = await ledger.unanswered(id_, limit + 1, cursor)
+        more = str(reports[limit - 1].version) if len(reports) > limit else None
+        return respond(WaitingReports(reports=reports[:limit], cursor=more))
 
 
 def _actions(app: FastAPI, kind: Kind, ledger: LedgerReader, publisher: Publisher, clock: Clock) -> None:
