@@ -288,6 +288,6 @@ def problem_of(record: AnyRecord) -> Problem:
     return record
 
 
-def ledger_event(event: Event, record: AnyRecord, previous: str = GENESIS, hash_: str = GENESIS) -> LedgerEvent:
+def ledger_event(event: Event, record: AnyRecord, hash_: str = GENESIS) -> LedgerEvent:
     """The event as the topic tells it, with the record under the name of its kind."""
-    return from_data({"event": event, "previous": previous, "hash": hash_, record.kind.value: record}, LedgerEvent)
+    return from_data({"event": event, "hash": hash_, record.kind.value: record}, LedgerEvent)

@@ -21,7 +21,7 @@ _PAGE: Final = 2000
 TABLES: Final = {
     "receipts": "select key::text as problem, source, id, outcome, code from intake.receipts",
     "refusals": "select key::text as problem, encode(digest, 'hex') as digest, code from intake.refusals",
-    "events": "select problem_id::text as problem, version, body, previous, hash from router.published_events",
+    "events": "select problem_id::text as problem, version, body, hash from router.published_events",
     "records": "select id::text as problem, version, head, state from router.published_records",
     "outcomes": "select problem_id::text as problem, command, first_version, refused from router.published_outcomes",
 }

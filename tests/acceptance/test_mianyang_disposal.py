@@ -37,7 +37,7 @@ def owing(case: Case) -> list[str]:
 def told(city: City, case: Case) -> dict[str, str]:
     """The notices of the measures of a problem, the latest of each recipient."""
     assert case.problem is not None
-    answers = [LedgerEvent(event=one, previous=GENESIS, hash=GENESIS, problem=case.problem) for one in case.events]
+    answers = [LedgerEvent(event=one, hash=GENESIS, problem=case.problem) for one in case.events]
     return {one.data.recipient: one.data.text for answer in answers for one in notices_for(answer, city.rules)}
 
 

@@ -116,12 +116,12 @@ async def rewrite(connection: asyncpg.Connection[asyncpg.Record], problem_id: UU
     head = GENESIS
     for row in rows:
         body = row["body"].replace(old, new)
-        before, head = head, chained(head, body.encode())
+        head = chained(head, body.encode())
         await connection.execute(
-            "update router.events set body = $3, previous = $4, hash = $5 where problem_id = $1 and version = $2",
-            problem_id, row["version"], body, before, head,
+            "update router.events set body = $3, hash = decode($4, 'hex') where problem_id = $1 and version = $2",
+            problem_id, row["version"], body, head,
         )  # fmt: skip
-    await connection.execute("update router.records set head = $2 where id = $1", problem_id, head)
+    await connection.execute("update router.records set head = decode($2, 'hex') where id = $1", problem_id, head)
 
 
 async def forget_topic(system: System) -> None:
@@ -197,16 +197,23 @@ async def test_a_history_that_a_superuser_wrote_anew_is_found_by_what_was_anchor
 async def test_lines_that_a_superuser_put_in_are_found_because_nobody_told_them(system: System, duban: Run) -> None:
     problem_id = await registered(system)
     async with as_superuser(system) as connection:
-        head = await connection.fetchval("select head from router.records where id = $1", problem_id)
+        head = await connection.fetchval("select head from router.published_records where id = $1", problem_id)
         body = """{"a":"deed"}"""
         hash_ = chained(head, body.encode())
         await connection.execute(
-            "insert into router.events values ($1, 3, now(), 'verified', $2, $3, $4)", problem_id, body, head, hash_
+            "insert into router.events values ($1, 3, now(), 'verified', $2, decode($3, 'hex'))",
+            problem_id,
+            body,
+            hash_,
         )
-        await connection.execute("update router.records set version = 3, head = $2 where id = $1", problem_id, hash_)
+        await connection.execute(
+            "update router.records set version = 3, head = decode($2, 'hex') where id = $1", problem_id, hash_
+        )
         (one,) = lines(await duban("ledger", "verify", "--json", code=1))
         await connection.execute("delete from router.events where problem_id = $1 and version = 3", problem_id)
-        await connection.execute("update router.records set version = 2, head = $2 where id = $1", problem_id, head)
+        await connection.execute(
+            "update router.records set version = 2, head = decode($2, 'hex') where id = $1", problem_id, head
+        )
     assert (one["record"], one["version"], one["evidence"]) == (str(problem_id), 3, "the topic")
     assert "does not tell it" in one["what"]
 

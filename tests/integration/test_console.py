@@ -346,12 +346,12 @@ class TestAudit:
             body = row["body"].replace("Black water", "Clear water")
             hash_ = chained(head, body.encode())
             await connection.execute(
-                "update router.events set body = $3, previous = $4, hash = $5 where problem_id = $1 and version = $2",
-                problem_id, row["version"], body, head, hash_,
+                "update router.events set body = $3, hash = decode($4, 'hex') where problem_id = $1 and version = $2",
+                problem_id, row["version"], body, hash_,
             )  # fmt: skip
             head = hash_
         await connection.execute("alter table router.events enable trigger user")
-        await connection.execute("update router.records set head = $2 where id = $1", problem_id, head)
+        await connection.execute("update router.records set head = decode($2, 'hex') where id = $1", problem_id, head)
         await connection.close()
         assert (await given.get(f"/v1/problems/{problem_id}/history")).json()["verified"], "the chain alone is whole"
         by_topic = await duban("ledger", "verify", "--json", code=1)

@@ -78,7 +78,7 @@ class World:
 
     async def tell(self, case: Case) -> None:
         """Publish the latest event of ``case`` with the state after it, as the router does."""
-        data = LedgerEvent(event=case.events[-1], previous=GENESIS, hash=GENESIS, problem=case.problem)
+        data = LedgerEvent(event=case.events[-1], hash=GENESIS, problem=case.problem)
         await self.publish(data, case.now, case.id)
 
     async def records(self, topic: str) -> list[Any]:

@@ -111,7 +111,7 @@ def tell(case: Case, life: list[tuple[float, str, Row, list[list[Any]]]]) -> Non
         event = {"problem_id": PROBLEM, "version": version, "at": at(second), "command": command, "change": change}
         body = orjson.dumps(event).decode()
         hash_ = sha256(head.encode() + body.encode()).hexdigest()
-        case.events.append({"version": version, "body": body, "previous": head, "hash": hash_})
+        case.events.append({"version": version, "body": body, "hash": hash_})
         case.told.append({"version": version, "hash": hash_, "partition": 1, "offset": version, "deadlines": due})
         head = hash_
     case.anchors = [{"version": 2, "hash": case.events[1]["hash"], "where": "anchor 1"}]

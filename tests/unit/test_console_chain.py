@@ -16,7 +16,7 @@ def written(count: int) -> tuple[list[Line], str]:
     head = GENESIS
     for version in range(1, count + 1):
         body = b'{"version":%d}' % version
-        lines.append(Line(version, body, head, chained(head, body)))
+        lines.append(Line(version, body, chained(head, body)))
         head = lines[-1].hash
     return lines, head
 
@@ -36,8 +36,8 @@ def test_a_changed_body_is_found_where_it_stands(version: int) -> None:
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_changed_body_with_its_hash_recomputed_is_found_at_the_next_line(version: int) -> None:
     lines, head = written(4)
-    old = lines[version - 1]
-    lines[version - 1] = replace(old, body=b"{}", hash=chained(old.previous, b"{}"))
+    previous = lines[version - 2].hash if version > 1 else GENESIS
+    lines[version - 1] = replace(lines[version - 1], body=b"{}", hash=chained(previous, b"{}"))
     assert first_broken(lines, head) == version + 1
 
 

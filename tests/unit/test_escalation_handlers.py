@@ -80,7 +80,7 @@ async def world() -> World:
 
 def events(case: Case) -> list[Delivery[LedgerEvent | Refused]]:
     """The latest event of ``case`` with the state as it is."""
-    return [delivered(LedgerEvent(event=case.events[-1], previous=GENESIS, hash=GENESIS, problem=case.problem))]
+    return [delivered(LedgerEvent(event=case.events[-1], hash=GENESIS, problem=case.problem))]
 
 
 def delivered(data: LedgerEvent | Refused, subject: str = "") -> Delivery[LedgerEvent | Refused]:

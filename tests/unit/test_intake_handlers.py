@@ -67,7 +67,7 @@ def event(case: Case, problem_id: str) -> Delivery[Payload]:
     """The latest event of ``case``, as if it had happened to ``problem_id``."""
     moved = struct.replace(case.events[-1], problem_id=UUID(problem_id))
     problem = struct.replace(case.problem, id=UUID(problem_id))
-    return answered(LedgerEvent(event=moved, previous=GENESIS, hash=GENESIS, problem=problem), problem_id)
+    return answered(LedgerEvent(event=moved, hash=GENESIS, problem=problem), problem_id)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ ONE, OTHER = UUID(int=1), UUID(int=2)
 def history(*bodies: bytes, record: UUID = ONE) -> list[LedgerLine]:
     lines, head = [], GENESIS
     for version, body in enumerate(bodies, start=1):
-        lines.append(LedgerLine(record, version, body, head, chained(head, body)))
+        lines.append(LedgerLine(record, version, body, chained(head, body)))
         head = lines[-1].hash
     return lines
 

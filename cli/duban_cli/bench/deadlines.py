@@ -124,7 +124,7 @@ def _delivery(number: int, armed: int, version: int) -> Delivery[LedgerEvent]:
     change = c.Dispatched(lead_unit="u") if version == 1 else c.Acknowledged()
     event = Event(problem_id=id_, version=version, at=BEGIN_AT, actor=Actor(unit="u"), command="c", change=change)
     problem = struct.replace(_TEMPLATE, **update)
-    data = LedgerEvent(event=event, previous=GENESIS, hash=GENESIS, problem=problem)
+    data = LedgerEvent(event=event, hash=GENESIS, problem=problem)
     message = Message(str(number), "bench", str(id_), BEGIN_AT, "bench", str(id_), data)
     return Delivery(message, LedgerEvent.TOPIC, number % PARTITIONS, number, BEGIN_AT)
 

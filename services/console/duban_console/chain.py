@@ -12,11 +12,10 @@ from duban.messages.struct import from_json
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a history: its version, the very bytes that its hash covers, and the hash before and after it."""
+    """One line of a history: its version, its very bytes, and the hash over them and the one before."""
 
     version: int
     body: bytes
-    previous: str
     hash: str
 
     @property
@@ -32,7 +31,7 @@ def first_broken(lines: Sequence[Line], head: str) -> int | None:
     """
     previous = GENESIS
     for version, line in enumerate(lines, start=1):
-        if line.version != version or line.previous != previous or chained(previous, line.body) != line.hash:
+        if line.version != version or chained(previous, line.body) != line.hash:
             return version
         previous = line.hash
     return None if previous == head else len(lines) + 1

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _STATE = "select state from router.published_records where id = $1"
 _BY_NUMBER = "select id from router.published_records where number = $1"
-_HISTORY = "select version, body, previous, hash from router.published_events where problem_id = $1 order by version"
+_HISTORY = "select version, body, hash from router.published_events where problem_id = $1 order by version"
 _UNANSWERED = """
     select source, id, version from router.published_unanswered where problem_id = $1 and version > $2
     order by version limit $3
@@ -252,7 +252,7 @@ async def asking() -> AsyncIterator[None]:
 
 
 def _lines(rows: list[asyncpg.Record]) -> list[Line]:
-    return [Line(row["version"], row["body"].encode(), row["previous"], row["hash"]) for row in rows]
+    return [Line(row["version"], row["body"].encode(), row["hash"]) for row in rows]
 
 
 def _encoded(row: Any) -> str:

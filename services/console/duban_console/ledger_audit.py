@@ -51,7 +51,6 @@ class LedgerLine:
     record: UUID
     version: int
     body: bytes
-    previous: str
     hash: str
 
 
@@ -119,7 +118,7 @@ def untold(lines: Sequence[LedgerLine], claims: Sequence[Claim]) -> LedgerLine |
 def _broken(record: UUID, lines: Sequence[LedgerLine], head: Head | None) -> Iterator[Finding]:
     previous = GENESIS
     for version, line in enumerate(lines, start=1):
-        if (line.version, line.previous) != (version, previous):
+        if line.version != version:
             what = "does not follow from the line before it"
         elif chained(previous, line.body) != line.hash:
             what = "was changed: its hash is another"

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
     Connection = PoolConnectionProxy[asyncpg.Record]
 
-_LINES: Final = (
-    "select problem_id, version, body, previous, hash from router.published_events order by problem_id, version"
-)
+_LINES: Final = "select problem_id, version, body, hash from router.published_events order by problem_id, version"
 _HEADS: Final = "select id, version, head from router.published_records order by id"
 _ROWS_AT_A_TIME: Final = 1000
 #: Most lines that are looked for again when the rest has been read: those that were just being told.
@@ -120,7 +118,7 @@ def not_told(line: LedgerLine) -> Finding:
 async def _histories(connection: Connection, extent: Extent) -> AsyncIterator[tuple[UUID, list[LedgerLine]]]:
     lines: list[LedgerLine] = []
     async for row in connection.cursor(_LINES, prefetch=_ROWS_AT_A_TIME):
-        line = LedgerLine(row["problem_id"], row["version"], row["body"].encode(), row["previous"], row["hash"])
+        line = LedgerLine(row["problem_id"], row["version"], row["body"].encode(), row["hash"])
         if lines and lines[0].record != line.record:
             yield lines[0].record, lines
             lines = []

@@ -10,7 +10,7 @@ from uuid import UUID
 from duban.messages import commands as do
 from duban.messages.changes import Approved, Escalated, Measured, Reminded
 from duban.messages.envelope import Message, derived_id
-from duban.messages.events import LedgerEvent
+from duban.messages.events import LedgerEvent, event_id
 from duban.messages.notices import Notice
 from duban.messages.records import AnyRecord, Event, Problem
 from duban.policy.model.ladder import MeasureKind
@@ -168,7 +168,7 @@ def _notice(event: LedgerEvent, change: Taking, warrant: Warrant, recipient: str
         time=at,
         jurisdiction=record.jurisdiction,
         key=recipient,
-        cause=str(derived_id(record.id, version)),
+        cause=event_id(record.id, version),
         data=Notice(
             recipient=recipient,
             kind=record.kind,

@@ -11,6 +11,7 @@ from duban.duties import called_id
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
+from duban.messages.events import event_id
 from duban.messages.notices import Notice
 from duban.messages.records import AnyRecord, Event, Listing, Problem, Reward
 from duban.policy.model.ladder import Measure
@@ -141,7 +142,7 @@ def _notice(event: Event, record: Listing | Reward, recipient: str, text: str) -
         time=event.at,
         jurisdiction=record.jurisdiction,
         key=recipient,
-        cause=str(derived_id(record.id, event.version)),
+        cause=event_id(record.id, event.version),
         data=Notice(
             recipient=recipient,
             kind=record.kind,

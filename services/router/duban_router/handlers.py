@@ -15,8 +15,8 @@ from duban.clock import Clock
 from duban.errors import NotArrived, Unavailable
 from duban.messages import commands as do
 from duban.messages.delivery import Delivery
-from duban.messages.envelope import Message, Record, derived_id, derived_text, encode, record
-from duban.messages.events import GENESIS, LedgerEvent, Refused, canonical, chained, event_json, event_type
+from duban.messages.envelope import Message, Record, derived_id, encode, record
+from duban.messages.events import GENESIS, LedgerEvent, Refused, canonical, chained, event_id, event_json, event_type
 from duban.messages.records import AnyRecord, Event
 from duban.messages.struct import from_data, to_json
 from duban.policy.library import Library
@@ -47,11 +47,10 @@ class Standing(Struct, frozen=True, gc=False):
 
 
 class Line(Struct, frozen=True, gc=False):
-    """One line of a record's history: the event, the bytes its hash covers, and the hash."""
+    """One line of a record's history: the event, its bytes, and the hash over the line before and them."""
 
     event: Event
     body: bytes
-    previous: str
     hash: str
 
 
@@ -234,8 +233,9 @@ class _Attempt:
     async def take(self, batch: Sequence[Delivery[do.Command]], keys: Sequence[UUID]) -> list[Record]:
         ids = [_problem_id(delivery.message) for delivery in batch]
         await self._cache.recall({problem_id for problem_id in ids if problem_id is not None})
-        replies = [answered(id_, one.message.data) for one, id_ in zip(batch, ids, strict=True) if id_ is not None]
-        if reports := [reported for reported in replies if reported is not None]:
+        asked = zip(batch, ids, strict=True)
+        replied = [answered(id_, delivery.message.data) for delivery, id_ in asked if id_ is not None]
+        if reports := [reported for reported in replied if reported is not None]:
             self._unanswered = Unanswered(await self._ledger.unanswered(reports))
         records: list[Record] = []
         for delivery, problem_id, key in zip(batch, ids, keys, strict=True):
@@ -322,11 +322,11 @@ class _Attempt:
         lines, records, state = [], [], b""
         for event, after_it in done.steps:
             body = canonical(event)
-            line = Line(event, body, head, chained(head, body))
+            head = chained(head, body)
+            line = Line(event, body, head)
             lines.append(line)
             state = to_json(after_it)
             records.append(_record(message, line, after_it, state))
-            head = line.hash
         return lines, records, state
 
     def _refuse(
@@ -400,8 +400,8 @@ def _record(message: Message[do.Command], line: Line, held: AnyRecord, state: by
     return record(
         LedgerEvent.TOPIC,
         event_type(held.kind, event.change.kind),
-        event_json(line.body, line.previous, line.hash, held.kind, state),
-        id_=derived_text(event.problem_id, event.version),
+        event_json(line.body, line.hash, held.kind, state),
+        id_=event_id(event.problem_id, event.version),
         source=SOURCE,
         subject=message.subject,
         time=event.at,

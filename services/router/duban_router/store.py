@@ -18,12 +18,12 @@ from duban_router.handlers import Conflict, Line, Outcome, Standing, Writing
 SCHEMA = "router"
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
-_STANDINGS = "select id, head, state from router.records where id = any($1::uuid[])"
+_STANDINGS = "select id, encode(head, 'hex') as head, state from router.records where id = any($1::uuid[])"
 _OUTCOMES = """
     select key, command, problem_id, first_version, last_version, refused
     from router.outcomes where key = any($1::uuid[])
 """
-_HISTORY = "select body, previous, hash from router.events where problem_id = $1 order by version"
+_HISTORY = "select body, encode(hash, 'hex') as hash from router.events where problem_id = $1 order by version"
 _ALLOCATED = "select last from router.registers where jurisdiction = $1 and year = $2"
 _UNANSWERED = """
     select problem_id, source, id, version from router.unanswered
@@ -48,18 +48,18 @@ _SAME = """
 """
 _WRITE = """
     with lines as (
-        insert into router.events (problem_id, version, at, kind, body, previous, hash)
-        select * from unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[])
+        insert into router.events (problem_id, version, at, kind, body, hash)
+        select * from unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::text[], $5::text[], $6::bytea[])
     ), answers as (
         insert into router.outcomes (key, command, problem_id, first_version, last_version, refused)
-        select * from unnest($8::uuid[], $9::text[], $10::uuid[], $11::int[], $12::int[], $13::text[])
+        select * from unnest($7::uuid[], $8::text[], $9::uuid[], $10::int[], $11::int[], $12::text[])
     )
     insert into router.records
         (id, version, jurisdiction, number, begun_at, kind, status,
          rule, holder, due_at, lapses, head, state, subject)
-    select * from unnest($14::uuid[], $15::int[], $16::text[], $17::text[], $18::timestamptz[],
-        $19::text[], $20::text[], $21::text[], $22::text[], $23::timestamptz[], $24::int[], $25::text[], $26::text[],
-        $27::text[])
+    select * from unnest($13::uuid[], $14::int[], $15::text[], $16::text[], $17::timestamptz[],
+        $18::text[], $19::text[], $20::text[], $21::text[], $22::timestamptz[], $23::int[], $24::bytea[], $25::text[],
+        $26::text[])
     on conflict (id) do update set
         version = excluded.version, status = excluded.status, holder = excluded.holder,
         due_at = excluded.due_at, lapses = excluded.lapses, head = excluded.head, state = excluded.state
@@ -82,7 +82,7 @@ class PostgresLedger:
 
     async def history(self, problem_id: UUID) -> list[Line]:
         rows = await self._pool.fetch(_HISTORY, problem_id)
-        return [Line(from_json(r["body"], Event), r["body"].encode(), r["previous"], r["hash"]) for r in rows]
+        return [Line(from_json(r["body"], Event), r["body"].encode(), r["hash"]) for r in rows]
 
     async def allocated(self, register: str, year: int) -> int:
         last: int | None = await self._pool.fetchval(_ALLOCATED, register, year)
@@ -128,8 +128,7 @@ def _lines(writing: Writing) -> tuple[list[object], ...]:
         [line.event.at for line in lines],
         [line.event.change.kind for line in lines],
         [line.body.decode() for line in lines],
-        [line.previous for line in lines],
-        [line.hash for line in lines],
+        [bytes.fromhex(line.hash) for line in lines],
     )
 
 
@@ -160,7 +159,7 @@ def _records(writing: Writing) -> tuple[list[object], ...]:
         [record.holder for record in records],
         [record.deadlines[0].due_at if record.deadlines else None for record in records],
         [record.lapses for record in records],
-        [standing.head for standing in standings],
+        [bytes.fromhex(standing.head) for standing in standings],
         [standing.state.decode() for standing in standings],
         [record.subject for record in records],
     )

@@ -40,13 +40,13 @@ def chained(previous: str, body: bytes) -> str:
 class LedgerEvent(Payload):
     """What happened to a record and how it stands after it, under the name of its kind: just one of them is there.
 
-    The router writes it; anyone may read it.
+    ``hash`` is the SHA-256 over the hash of the event before it, as text, and the very bytes of ``event``; before the
+    first stand 64 zeros. The router writes it; anyone may read it.
     """
 
     TOPIC: ClassVar[str] = "duban.problems.v1"
 
     event: Event
-    previous: str
     hash: str
     problem: Problem | None = None
     duty: Duty | None = None
@@ -96,14 +96,17 @@ def event_type(kind: Kind, change: str) -> str:
     return f"duban.{kind}.{change}"
 
 
-def event_json(body: bytes, previous: str, hash_: str, kind: Kind, state: bytes) -> bytes:
+def event_id(record: UUID, version: int) -> str:
+    """The id under which an event travels: its record, and which of its events it is."""
+    return f"{record}/{version}"
+
+
+def event_json(body: bytes, hash_: str, kind: Kind, state: bytes) -> bytes:
     """The JSON of a :class:`LedgerEvent`, put together from parts that are JSON already.
 
     The event stands in it with the very bytes that its hash covers.
     """
-    return b'{"event":%b,"previous":"%b","hash":"%b","%b":%b}' % (
-        body, previous.encode(), hash_.encode(), kind.encode(), state,
-    )  # fmt: skip
+    return b'{"event":%b,"hash":"%b","%b":%b}' % (body, hash_.encode(), kind.encode(), state)
 
 
 #: Every kind of change, the last word of a CloudEvents type.

@@ -30,7 +30,7 @@ class Accepted(Frozen):
 
 
 class EventLine(Frozen):
-    """One event of a history, with the hashes that chain it to the one before."""
+    """One event of a history, with the hash that chains it to the one before."""
 
     version: int
     at: AwareDatetime
@@ -38,7 +38,6 @@ class EventLine(Frozen):
     reason: str
     command: str
     change: Change
-    previous: str
     hash: str
 
 
@@ -114,7 +113,6 @@ def event_line(line: Line) -> EventLine:
         reason=event.reason,
         command=event.command,
         change=event.change,
-        previous=line.previous,
         hash=line.hash,
     )
 
