@@ -88,7 +88,7 @@ _BEGINS: Final = {change: kind for kind, before, change in MOVES if before is No
 
 
 #: What a field is that a record leaves out, where that is not nothing.
-_UNSAID: Final = {"reports": 1, "handbacks": 0}
+_UNSAID: Final = {"reports": 1, "answered": 0, "handbacks": 0}
 
 
 class Illegal(Exception):
@@ -173,9 +173,12 @@ def _handle(state: Row, change: Row) -> None:
     """What the handling of a problem sets."""
     match change["kind"]:
         case "registered":
-            state |= {"number": change["number"], "reports": 1, "handbacks": 0, "lead_unit": None, "outcome": None}
+            state |= {"number": change["number"], "lead_unit": None, "outcome": None}
+            state |= {"reports": 1, "answered": 0, "handbacks": 0}
         case "attached":
             state["reports"] += 1
+        case "replied":
+            state["answered"] += 1
         case "dispatched":
             state["lead_unit"] = change["lead_unit"]
         case "handed_back":

@@ -231,7 +231,11 @@ def _still_reached(problem: Problem, change: c.Planned) -> int:
 
 
 def _held(record: LedgerRecord, version: int, change: c.Reminded | c.Escalated | c.Measured) -> dict[str, Any]:
-    """A measure that needs approval waits under the version of the event that took it."""
+    """A measure that needs approval waits under the version of the event that took it.
+
+    It takes the place of one that waits on the same ground against the same unit already: one word decides both, and
+    however often it is taken before that word, the state does not grow.
+    """
     if isinstance(change, c.Reminded) or change.approval is None:
         return {}
     ground: dict[str, Any]
@@ -240,7 +244,13 @@ def _held(record: LedgerRecord, version: int, change: c.Reminded | c.Escalated |
     else:
         ground = {"ground": change.ground}
     waiting = Waiting(measure=change.measure, to=change.to, owner=change.owner, **ground)
-    return {"awaiting_approval": {**record.awaiting_approval, version: waiting}}
+    others = {its: other for its, other in record.awaiting_approval.items() if not _is_overtaken(other, waiting)}
+    return {"awaiting_approval": {**others, version: waiting}}
+
+
+def _is_overtaken(earlier: Waiting, later: Waiting) -> bool:
+    """Whether ``later`` is the same measure on the same ground against the same unit, taken again."""
+    return replace(earlier, to=later.to, lapse_at=later.lapse_at) == later
 
 
 def _climbs(record: LedgerRecord, change: c.Reminded | c.Escalated) -> tuple[Climb, ...]:

@@ -386,6 +386,19 @@ def test_a_measure_that_needs_approval_is_told_to_the_approver_and_when_approved
     assert refused(case.act(do.Approve, "office", version=version)) == "nothing_asked"
 
 
+def test_a_measure_taken_again_before_anybody_has_approved_it_waits_once_for_each_unit_that_it_is_against() -> None:
+    case = listing()
+    for _ in range(3):
+        first = case.lapse("progress").steps[0][0].version
+        case.done(do.Progress, "water", note="half done")
+    case.done(do.HandBack, "water", reason="not ours", clause="art. 2", evidence=[SEAL])
+    case.done(do.Dispatch, "office", lead_unit="north")
+    case.done(do.Acknowledge, "north")
+    latest = case.lapse("progress").steps[0][0].version
+    owners = {version: waiting.owner for version, waiting in case.problem.awaiting_approval.items()}
+    assert owners == {first: "water", latest: "north"}
+
+
 def test_a_measure_that_needs_no_approval_is_told_at_once() -> None:
     case = listing(approval=None)
     assert told(case.lapse("progress"), case) == ["water", "office", "police", PUBLIC]
