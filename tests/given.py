@@ -23,7 +23,7 @@ from duban.policy.library import Library
 from duban.policy.model.ladder import Obligation
 from duban.refusal import Refusal
 from duban_router.domain.decision import Decided, decide
-from duban_router.domain.replies import Unanswered
+from duban_router.domain.replies import RepliesOwed
 
 ROOT = Path(__file__).parents[1]
 SMALL = ROOT / "tests/data/packs/small.yaml"
@@ -109,7 +109,7 @@ class Case:
         self.id = str(derived_id("case"))
         #: What has been given out of the register, or of the budget, before.
         self.allocated = 0
-        self.unanswered = Unanswered()
+        self.replies_owed = RepliesOwed()
         self.standing: AnyRecord | None = None
         self.events: list[Event] = []
         self._serial = 0
@@ -260,13 +260,13 @@ class Case:
 
     def apply(self, data: do.Command) -> Decided | Refusal:
         message = self.message(data)
-        owed = self.unanswered.is_owed(UUID(self.id), data)
+        owed = self.replies_owed.is_owed(UUID(self.id), data)
         outcome = decide(self.standing, message, self.rules, self.now, self.allocated, reply_owed=owed)
         if isinstance(outcome, Decided):
             self.standing = outcome.record
             for event, _ in outcome.steps:
                 self.events.append(event)
-                self.unanswered.take(event)
+                self.replies_owed.take(event)
         return outcome
 
     def deadline(self, obligation: str) -> Deadline:

@@ -299,6 +299,11 @@ def _climb_forgotten(case: Case) -> None:
     case.records[0]["state"] = orjson.dumps({**state, "climbs": []}).decode()
 
 
+def _answered_too_many(case: Case) -> None:
+    state = orjson.loads(case.records[0]["state"])
+    case.records[0]["state"] = orjson.dumps({**state, "answered": 1}).decode()
+
+
 def _no_record(case: Case) -> None:
     case.records = []
     case.receipts[0]["outcome"] = "attached"
@@ -349,7 +354,8 @@ PLANTED: list[tuple[str, Callable[[Case], None]]] = [
     ("I6", _after_a_timely_action),
     ("I7", _never_fired), ("I7", _forgotten), ("I7", _lapsed_too_late),
     ("I8", _versions_jump), ("I8", _told_in_disorder), ("I8", _two_partitions),
-    ("I9", _illegal), ("I9", _state_is_another), ("I9", _climb_forgotten), ("I9", _no_record),
+    ("I9", _illegal), ("I9", _state_is_another), ("I9", _climb_forgotten), ("I9", _answered_too_many),
+    ("I9", _no_record),
     ("I10", _rewritten), ("I10", _head_is_another), ("I10", _anchored_otherwise),
     ("I10", _anchored_what_is_gone),
     ("I11", _not_on_the_topic), ("I11", _told_otherwise), ("I11", _told_what_never_was),

@@ -35,7 +35,7 @@ from duban_intake.handlers import AnswerHandler, ReportHandler
 from duban_intake.heard import Turned, TurnedProblem
 from duban_intake.memory import MemoryStore
 from duban_router.domain.decision import Decided, allocates_from, allocation, decide, pack_of
-from duban_router.domain.replies import Unanswered
+from duban_router.domain.replies import RepliesOwed
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ class Engine:
         self._answers = AnswerHandler(self._intake, self._library)
         self._refusals: dict[str, Refusal] = {}
         self._allocated: Counter[tuple[str, int]] = Counter()
-        self._unanswered = Unanswered()
+        self._replies_owed = RepliesOwed()
         self._awaited: list[tuple[datetime, int, tuple[str, str], int, UUID, Deadline]] = []
         self._turn = count()
 
@@ -168,7 +168,7 @@ class Engine:
         name = allocates_from(before, message.data, rules)
         register = (name, message.time.astimezone(rules.zone).year) if name else None
         allocated = self._allocated[register] if register else 0
-        owed = self._unanswered.is_owed(problem_id, message.data)
+        owed = self._replies_owed.is_owed(problem_id, message.data)
         done = self._refusals.get(message.id) or decide(
             before, message, rules, message.time, allocated, reply_owed=owed
         )
@@ -195,7 +195,7 @@ class Engine:
         for event, record in done.steps:
             for witness in self._witnesses:
                 witness.happened(last, event, record)
-            self._unanswered.take(event)
+            self._replies_owed.take(event)
             last = record
         assert last is not None
         self.records[last.id] = last

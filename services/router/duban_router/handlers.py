@@ -23,7 +23,7 @@ from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
 from duban_router.domain.decision import REGISTER, Decided, after, allocates_from, allocation, decide, pack_of
-from duban_router.domain.replies import Filing, Reported, Unanswered, answered
+from duban_router.domain.replies import Filing, RepliesOwed, Reported, answered
 from duban_router.metrics import RECALLED
 
 SOURCE = "duban/router"
@@ -228,15 +228,15 @@ class _Attempt:
         self._fresh: dict[UUID, list[Record]] = {}
         self._writing = Writing()
         self._allocated_before: dict[tuple[str, int], int] = {}
-        self._unanswered = Unanswered()
+        self._replies_owed = RepliesOwed()
 
     async def take(self, batch: Sequence[Delivery[do.Command]], keys: Sequence[UUID]) -> list[Record]:
         ids = [_problem_id(delivery.message) for delivery in batch]
         await self._cache.recall({problem_id for problem_id in ids if problem_id is not None})
-        asked = zip(batch, ids, strict=True)
-        replied = [answered(id_, delivery.message.data) for delivery, id_ in asked if id_ is not None]
-        if reports := [reported for reported in replied if reported is not None]:
-            self._unanswered = Unanswered(await self._ledger.unanswered(reports))
+        named = zip(ids, batch, strict=True)
+        replies = [answered(id_, delivery.message.data) for id_, delivery in named if id_ is not None]
+        if reports := [reported for reported in replies if reported is not None]:
+            self._replies_owed = RepliesOwed(await self._ledger.unanswered(reports))
         records: list[Record] = []
         for delivery, problem_id, key in zip(batch, ids, keys, strict=True):
             message = delivery.message
@@ -269,7 +269,7 @@ class _Attempt:
         held = standing.record if standing else None
         register = _register(allocates_from(held, message.data, rules), rules, at)
         allocated = await self._allocated(register) if register else 0
-        owed = self._unanswered.is_owed(problem_id, message.data)
+        owed = self._replies_owed.is_owed(problem_id, message.data)
         outcome = decide(held, message, rules, at, allocated, reply_owed=owed)
         if isinstance(outcome, Refusal):
             return self._refuse(message, key, at, standing, outcome)
@@ -309,7 +309,7 @@ class _Attempt:
         """Which reports wait for a reply after ``lines``, and which do no more; what came and went was never there."""
         waiting = self._writing.unanswered
         for line in lines:
-            turn = self._unanswered.take(line.event)
+            turn = self._replies_owed.take(line.event)
             if turn is not None and (turn[1] or waiting.pop(turn[0], None) is None):
                 waiting[turn[0]] = turn[1]
 

@@ -28,7 +28,7 @@ class Filing(NamedTuple):
     version: int
 
 
-class Unanswered:
+class RepliesOwed:
     """The reports that wait for a reply, as far as they are ``known``, and from then on by what happens."""
 
     def __init__(self, known: Iterable[Filing] = ()) -> None:
