@@ -29,13 +29,6 @@ _UNANSWERED = """
     select problem_id, source, id, version from router.unanswered
     join unnest($1::uuid[], $2::text[], $3::text[]) as asked (problem_id, source, id) using (problem_id, source, id)
 """
-_WAIT = "insert into router.unanswered select * from unnest($1::uuid[], $2::text[], $3::text[], $4::int[])"
-_ANSWER = """
-    delete from router.unanswered using unnest($1::uuid[], $2::text[], $3::text[], $4::int[])
-        as answered (problem_id, source, id, version)
-    where (unanswered.problem_id, unanswered.source, unanswered.id, unanswered.version)
-        = (answered.problem_id, answered.source, answered.id, answered.version)
-"""
 
 #: Moves a register on from what it was read at; nothing happens when somebody else has moved it meanwhile.
 _ADVANCE = """
@@ -53,6 +46,14 @@ _WRITE = """
     ), answers as (
         insert into router.outcomes (key, command, problem_id, first_version, last_version, refused)
         select * from unnest($7::uuid[], $8::text[], $9::uuid[], $10::int[], $11::int[], $12::text[])
+    ), filed as (
+        insert into router.unanswered (problem_id, source, id, version)
+        select * from unnest($27::uuid[], $28::text[], $29::text[], $30::int[])
+    ), answered as (
+        delete from router.unanswered as held
+        using unnest($31::uuid[], $32::text[], $33::text[], $34::int[]) as gone (problem_id, source, id, version)
+        where held.problem_id = gone.problem_id and held.source = gone.source and held.id = gone.id
+            and held.version = gone.version
     )
     insert into router.records
         (id, version, jurisdiction, number, begun_at, kind, status,
@@ -99,10 +100,10 @@ class PostgresLedger:
                     for register, last in writing.allocated.items():
                         await _advance(connection, register, allocated_before[register], last)
                     await _check(connection, writing.rests_on)
-                    await connection.execute(_WRITE, *_lines(writing), *_answers(writing), *_records(writing))
-                    for waits, sql in ((True, _WAIT), (False, _ANSWER)):
-                        if filings := [filing for filing, its in writing.unanswered.items() if its is waits]:
-                            await connection.execute(sql, *map(list, zip(*filings, strict=True)))
+                    await connection.execute(
+                        _WRITE, *_lines(writing), *_answers(writing), *_records(writing),
+                        *_filings(writing, wait=True), *_filings(writing, wait=False),
+                    )  # fmt: skip
             except asyncpg.UniqueViolationError:
                 raise Conflict("ledger") from None
 
@@ -162,6 +163,16 @@ def _records(writing: Writing) -> tuple[list[object], ...]:
         [bytes.fromhex(standing.head) for standing in standings],
         [standing.state.decode() for standing in standings],
         [record.subject for record in records],
+    )
+
+
+def _filings(writing: Writing, *, wait: bool) -> tuple[list[object], ...]:
+    filings = [filing for filing, waits in writing.unanswered.items() if waits is wait]
+    return (
+        [filing.problem_id for filing in filings],
+        [filing.source for filing in filings],
+        [filing.id for filing in filings],
+        [filing.version for filing in filings],
     )
 
 
