@@ -21,7 +21,7 @@ from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, decode, derived_id
 from duban.messages.events import PROBLEMS, LedgerEvent, Refused
 from duban.messages.report import Filed
-from duban_router.handlers import CommandHandler, Conflict, Ledger, Writing
+from duban_router.handlers import CommandHandler, Conflict, Ledger, Line, Writing
 from duban_router.memory import MemoryLedger
 from duban_router.store import SCHEMA, PostgresLedger
 from tests.conftest import Migrated
@@ -68,18 +68,41 @@ def registers(name: str) -> tuple[str, str, do.Command]:
     return f"register {name}", name, do.Register(actor=ENGINE, filed=filed)
 
 
+async def history_of(ledger: Ledger, name: str) -> list[Line]:
+    """All that has happened to a record."""
+    return (await ledger.histories({derived_id(name): 1_000}))[derived_id(name)]
+
+
 def codes(told: list[LedgerEvent | Refused]) -> list[str]:
     return [one.code if isinstance(one, Refused) else one.event.change.kind for one in told]
 
 
 async def test_a_history_comes_back_as_it_was_written(ledger: Ledger) -> None:
     told = await Member(ledger)(registers("one"), ("ack", "one", do.Acknowledge(actor=WATER)))
-    history = await ledger.history(derived_id("one"))
+    history = await history_of(ledger, "one")
     assert [(one.event, one.previous, one.hash) for one in history] == [
         (one.event, one.previous, one.hash) for one in told if isinstance(one, LedgerEvent)
     ]
     standing = (await ledger.standings([derived_id("one"), UUID(int=9)]))[derived_id("one")]
     assert (standing.record.version, standing.head) == (3, history[-1].hash)
+
+
+async def test_histories_of_many_come_together_each_up_to_its_version(ledger: Ledger) -> None:
+    await Member(ledger)(registers("one"), registers("two"), ("ack", "one", do.Acknowledge(actor=WATER)))
+    histories = await ledger.histories({derived_id("one"): 2, derived_id("two"): 7, derived_id("unknown"): 1})
+    assert {id_: [line.event.version for line in lines] for id_, lines in histories.items()} == {
+        derived_id("one"): [1, 2],
+        derived_id("two"): [1, 2],
+    }
+
+
+async def test_a_batch_that_another_member_has_decided_is_answered_the_same(ledger: Ledger) -> None:
+    batch = [registers("one"), registers("two"), ("ack", "one", do.Acknowledge(actor=WATER)), registers("one")]
+    refused = ("early", "three", do.Acknowledge(actor=WATER))
+    told = await Member(ledger)(*batch, refused)
+    assert await Member(ledger)(*batch, registers("three"), refused) == [
+        *told[:-1], *await Member(ledger)(registers("three")), told[-1],
+    ]  # fmt: skip
 
 
 async def test_another_member_decides_on_what_the_first_has_written(ledger: Ledger) -> None:
@@ -157,4 +180,4 @@ async def test_the_database_refuses_whoever_changes_what_has_happened(
             await connection.execute(sql)
     finally:
         await connection.close()
-    assert len(await postgres_ledger.history(derived_id("one"))) == 2
+    assert len(await history_of(postgres_ledger, "one")) == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -85,8 +85,8 @@ class Ledger(Protocol):
     async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
         """What came of the commands ``keys``, those that have been decided."""
 
-    async def history(self, problem_id: UUID) -> list[Line]:
-        """Every line of a record, in order."""
+    async def histories(self, until: Mapping[UUID, int]) -> dict[UUID, list[Line]]:
+        """The lines of each record up to a version, in order."""
 
     async def allocated(self, register: str, year: int) -> int:
         """How much of a register has been given out: its last number, or the money of a budget."""
@@ -227,20 +227,19 @@ class _Attempt:
     async def take(self, batch: Sequence[Delivery[do.Command]], keys: Sequence[UUID]) -> list[Record]:
         ids = [_problem_id(delivery.message) for delivery in batch]
         await self._cache.recall({problem_id for problem_id in ids if problem_id is not None})
-        records: list[Record] = []
         for delivery, problem_id, key in zip(batch, ids, keys, strict=True):
             message = delivery.message
-            if key in self._fresh:
-                records += self._fresh[key]
-            elif key in self._decided:
-                records += await self._again(message, self._decided[key])
-            else:
+            if key not in self._decided and key not in self._fresh:
                 at = self._clock.instant(delivery.appended_at, message.time)
                 self._fresh[key] = await self._decide(message, problem_id, key, at)
-                records += self._fresh[key]
         if self._writing.outcomes:
             await self._ledger.write(self._writing, self._allocated_before)
         self._cache.add(self._writing)
+        steps = await self._steps_again()
+        records: list[Record] = []
+        for delivery, key in zip(batch, keys, strict=True):
+            fresh = self._fresh.get(key)
+            records += _again(delivery.message, self._decided[key], steps) if fresh is None else fresh
         return records
 
     async def _decide(
@@ -330,20 +329,37 @@ class _Attempt:
         self._writing.outcomes.append(Outcome(key, message.id, problem_id, range(0), refused))
         return [_answer(message, refused)]
 
-    async def _again(self, message: Message[do.Command], outcome: Outcome) -> list[Record]:
-        """The same records as when the command was decided: the states are folded again from the history."""
-        if outcome.refused is not None:
-            return [_answer(message, outcome.refused)]
-        records: list[Record] = []
-        held: AnyRecord | None = None
-        for line in await self._ledger.history(outcome.problem_id):
-            rules = self._library.rules(held.pack if held else line.event.change.pack)  # type: ignore[union-attr]
-            if rules is None:
-                raise NotArrived("the pack of this record has not arrived on duban.packs.v1")
-            held = after(held, line.event, rules)
-            if line.event.version in outcome.versions:
-                records.append(_record(message, line, held, to_json(held)))
-        return records
+    async def _steps_again(self) -> dict[tuple[UUID, int], tuple[Line, AnyRecord]]:
+        """The steps that commands which come again took, by record and version, folded anew from the histories."""
+        carried_out = [outcome for outcome in self._decided.values() if outcome.refused is None]
+        if not carried_out:
+            return {}
+        until: dict[UUID, int] = {}
+        for outcome in carried_out:
+            until[outcome.problem_id] = max(until.get(outcome.problem_id, 0), outcome.versions[-1])
+        histories = await self._ledger.histories(until)
+        return {(line.event.problem_id, line.event.version): (line, held) for line, held in self._folded(histories)}
+
+    def _folded(self, histories: Mapping[UUID, Sequence[Line]]) -> Iterator[tuple[Line, AnyRecord]]:
+        """Each line with the record as it stood after it."""
+        for lines in histories.values():
+            held: AnyRecord | None = None
+            for line in lines:
+                rules = self._library.rules(held.pack if held else line.event.change.pack)  # type: ignore[union-attr]
+                if rules is None:
+                    raise NotArrived("the pack of this record has not arrived on duban.packs.v1")
+                held = after(held, line.event, rules)
+                yield line, held
+
+
+def _again(
+    message: Message[do.Command], outcome: Outcome, steps: Mapping[tuple[UUID, int], tuple[Line, AnyRecord]]
+) -> list[Record]:
+    """The same records as when the command was decided."""
+    if outcome.refused is not None:
+        return [_answer(message, outcome.refused)]
+    told = (steps[outcome.problem_id, version] for version in outcome.versions)
+    return [_record(message, line, held, to_json(held)) for line, held in told]
 
 
 def _register(name: str | None, rules: Rules, at: datetime) -> tuple[str, int] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from duban_router.handlers import Conflict, Line, Outcome, Standing, Writing
@@ -24,8 +24,8 @@ class MemoryLedger:
     async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
         return {key: self._outcomes[key] for key in keys if key in self._outcomes}
 
-    async def history(self, problem_id: UUID) -> list[Line]:
-        return list(self._lines[problem_id])
+    async def histories(self, until: Mapping[UUID, int]) -> dict[UUID, list[Line]]:
+        return {id_: self._lines[id_][:version] for id_, version in until.items() if id_ in self._lines}
 
     async def allocated(self, register: str, year: int) -> int:
         return self._allocated.get((register, year), 0)

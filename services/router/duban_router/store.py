@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 from uuid import UUID
 
@@ -22,7 +23,11 @@ _OUTCOMES = """
     select key, command, problem_id, first_version, last_version, refused
     from router.outcomes where key = any($1::uuid[])
 """
-_HISTORY = "select body, previous, hash from router.events where problem_id = $1 order by version"
+_HISTORIES = """
+    select problem_id, body, previous, hash
+    from router.events join unnest($1::uuid[], $2::int[]) as wanted (problem_id, last) using (problem_id)
+    where version <= last order by problem_id, version
+"""
 _ALLOCATED = "select last from router.registers where jurisdiction = $1 and year = $2"
 
 #: Moves a register on from what it was read at; nothing happens when somebody else has moved it meanwhile.
@@ -68,9 +73,13 @@ class PostgresLedger:
         rows = await self._pool.fetch(_OUTCOMES, keys)
         return {row["key"]: _outcome(row) for row in rows}
 
-    async def history(self, problem_id: UUID) -> list[Line]:
-        rows = await self._pool.fetch(_HISTORY, problem_id)
-        return [Line(from_json(r["body"], Event), r["body"].encode(), r["previous"], r["hash"]) for r in rows]
+    async def histories(self, until: Mapping[UUID, int]) -> dict[UUID, list[Line]]:
+        rows = await self._pool.fetch(_HISTORIES, list(until), list(until.values()))
+        histories: defaultdict[UUID, list[Line]] = defaultdict(list)
+        for row in rows:
+            line = Line(from_json(row["body"], Event), row["body"].encode(), row["previous"], row["hash"])
+            histories[row["problem_id"]].append(line)
+        return dict(histories)
 
     async def allocated(self, register: str, year: int) -> int:
         last: int | None = await self._pool.fetchval(_ALLOCATED, register, year)
