@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
 from duban.clock import SystemClock
@@ -29,6 +31,7 @@ from tests.given import report, small_library
 
 AT = datetime(2022, 4, 6, 2, 0, 0, 123456, tzinfo=UTC)
 ENGINE, OFFICE, WATER = (do.Actor(unit=unit) for unit in (do.ENGINE, "office", "water"))
+NUMBERS = ("smallville", 2022)
 CAUSE = do.Cause(problem_id=derived_id("cause"), number="SV-2022-0001", version=4, pack="small@1")
 
 
@@ -73,6 +76,21 @@ async def history_of(ledger: Ledger, name: str) -> list[Line]:
     return (await ledger.histories({derived_id(name): 1_000}))[derived_id(name)]
 
 
+async def given_out(ledger: Ledger, name: str) -> int:
+    async with ledger.transaction([(name, 2022)]) as transaction:
+        return transaction.allocated[name, 2022]
+
+
+async def write(ledger: Ledger, writing: Writing) -> None:
+    async with ledger.transaction(writing.allocated) as transaction:
+        await transaction.write(writing)
+
+
+def decided_anew() -> float | None:
+    """How many batches any member here has decided again."""
+    return REGISTRY.get_sample_value("duban_batches_decided_anew_total")
+
+
 def codes(told: list[LedgerEvent | Refused]) -> list[str]:
     return [one.code if isinstance(one, Refused) else one.event.change.kind for one in told]
 
@@ -114,18 +132,59 @@ async def test_another_member_decides_on_what_the_first_has_written(ledger: Ledg
         "acknowledged",
     ]
     assert codes(await one(("again", "one", do.Acknowledge(actor=WATER)))) == ["illegal_move"]
-    assert await ledger.allocated("smallville", 2022) == 2
+    assert await given_out(ledger, "smallville") == 2
 
 
 async def test_what_rests_on_a_stale_state_is_not_written(ledger: Ledger) -> None:
     await Member(ledger)(registers("one"))
-    with pytest.raises(Conflict) as stale:
-        await ledger.write(Writing(rests_on={derived_id("one"): 7}), {})
-    assert stale.value.stale == "ledger"
-    with pytest.raises(Conflict) as moved:
-        await ledger.write(Writing(allocated={("smallville", 2022): 5}), {("smallville", 2022): 3})
-    assert moved.value.stale == "register"
-    assert await ledger.allocated("smallville", 2022) == 1
+    with pytest.raises(Conflict):
+        await write(ledger, Writing(rests_on={derived_id("one"): 7}, allocated={NUMBERS: 5}))
+    assert await given_out(ledger, "smallville") == 1
+
+
+async def test_who_takes_numbers_waits_until_whoever_takes_some_is_through(ledger: Ledger) -> None:
+    seen: list[int] = []
+
+    async def next_in_line() -> None:
+        async with ledger.transaction([NUMBERS]) as transaction:
+            seen.append(transaction.allocated[NUMBERS])
+
+    async with ledger.transaction([NUMBERS]) as transaction:
+        waiting = asyncio.create_task(next_in_line())
+        assert codes(await Member(ledger)(("ack", "one", do.Acknowledge(actor=WATER)))) == ["unknown_problem"]
+        assert seen == []  # who takes none has not waited, and who does still waits
+        await transaction.write(Writing(allocated={NUMBERS: 7}))
+    await waiting
+    assert seen == [7]
+
+
+async def test_what_was_taken_by_whoever_fails_is_there_for_the_next(ledger: Ledger) -> None:
+    async def fail() -> None:
+        async with ledger.transaction([NUMBERS]) as transaction:
+            await transaction.write(Writing(rests_on={derived_id("nobody"): 7}, allocated={NUMBERS: 7}))
+
+    with pytest.raises(Conflict):
+        await fail()
+    async with ledger.transaction([NUMBERS, ("smallville/budget/tip", 2022)]) as transaction:
+        assert set(transaction.allocated.values()) == {0}
+
+
+async def test_members_that_register_at_once_decide_each_command_once_and_leave_no_gap(ledger: Ledger) -> None:
+    members = [Member(ledger) for _ in range(3)]
+    batches = [[registers(f"{m} {n}") for n in range(5)] for m in range(3)]
+    before = decided_anew()
+    told = await asyncio.gather(*(member(*batch) for member, batch in zip(members, batches, strict=True)))
+    numbers = {one.record.number for part in told for one in part if isinstance(one, LedgerEvent)}
+    assert sorted(numbers) == [f"SV-2022-{n:04}" for n in range(1, 16)]
+    assert decided_anew() == before
+
+
+async def test_the_same_commands_at_two_members_at_once_are_decided_once(ledger: Ledger) -> None:
+    batch = [registers("one"), ("ack", "one", do.Acknowledge(actor=WATER)), registers("two"), registers("one")]
+    before = decided_anew()
+    told, again = await asyncio.gather(Member(ledger)(*batch), Member(ledger)(*batch))
+    assert told == again
+    assert decided_anew() == before
 
 
 async def test_no_two_members_award_more_than_a_budget_together(ledger: Ledger) -> None:
@@ -138,7 +197,14 @@ async def test_no_two_members_award_more_than_a_budget_together(ledger: Ledger) 
     assert codes(await other(("award a", "a", do.Award(actor=OFFICE, amount=20_000)))) == ["awarded"]
     assert codes(await one(("award b", "b", do.Award(actor=OFFICE, amount=30_000)))) == ["awarded"]
     assert codes(await other(("award c", "c", do.Award(actor=OFFICE, amount=1_000)))) == ["over_budget"]
-    assert await ledger.allocated("smallville/budget/tip", 2022) == 50_000
+    assert await given_out(ledger, "smallville/budget/tip") == 50_000
+
+
+async def test_a_reward_is_owed_and_awarded_in_one_batch(ledger: Ledger) -> None:
+    owes = do.Reward(actor=ENGINE, reward="tip", cause=CAUSE, handle="a")
+    awards = do.Award(actor=OFFICE, amount=20_000)
+    assert codes(await Member(ledger)(("owe", "a", owes), ("award", "a", awards))) == ["reward_owed", "awarded"]
+    assert await given_out(ledger, "smallville/budget/tip") == 20_000
 
 
 @pytest.mark.stack

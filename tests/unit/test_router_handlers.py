@@ -171,7 +171,8 @@ async def test_two_members_together_award_no_more_than_the_budget(ledger: Memory
     await one([award(1, 30_000)])
     told = answers(await other([award(2, 19_001), award(3, 19_000)]))
     assert [one.code if isinstance(one, Refused) else one.record.status for one in told] == ["over_budget", "awarded"]
-    assert await ledger.allocated("smallville/budget/tip", 2022) == 50_000
+    budget = ("smallville/budget/tip", 2022)
+    assert ledger.allocated([budget]) == {budget: 50_000}
 
 
 async def test_what_no_topic_would_take_is_refused_and_stands_in_no_ledger(ledger: MemoryLedger) -> None:
@@ -194,9 +195,9 @@ async def test_a_command_that_comes_again_does_not_roll_its_batch_back() -> None
     class Counting(MemoryLedger):
         writes = 0
 
-        async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
+        async def write(self, writing: Writing) -> None:
             self.writes += 1
-            await super().write(writing, allocated_before)
+            await super().write(writing)
 
     ledger = Counting()
     handler = CommandHandler(ledger, small_library(), SystemClock())

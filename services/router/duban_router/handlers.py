@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Protocol, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -22,19 +23,39 @@ from duban.messages.struct import from_data, to_json
 from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
-from duban_router.domain.decision import REGISTER, Decided, after, allocates_from, allocation, decide, pack_of
-from duban_router.metrics import RECALLED
+from duban_router.domain.decision import (
+    REGISTER,
+    Allocating,
+    Decided,
+    after,
+    allocates_from,
+    allocation,
+    decide,
+    pack_of,
+)
+from duban_router.metrics import DECIDED_ANEW, RECALLED
 
 SOURCE = "duban/router"
-_MOST_CONFLICTS = 5
+_MOST_ATTEMPTS = 5
+
+
+#: Steps in the histories of records, by record and version: each line with the record as it stood after it.
+Steps: TypeAlias = "dict[tuple[UUID, int], tuple[Line, AnyRecord]]"
+
+#: What is given out without gaps, by its name and year: the numbers of a jurisdiction, or the money of a budget.
+Register: TypeAlias = tuple[str, int]
 
 
 class Conflict(Exception):
-    """Somebody else wrote first: the ``ledger``, or just the ``register``, is ``stale`` and must be asked again."""
+    """Somebody else wrote first: what is remembered of the ledger is stale, and must be asked for again."""
 
-    def __init__(self, stale: Literal["ledger", "register"]) -> None:
-        super().__init__(f"the {stale} has moved on")
-        self.stale = stale
+
+class _Unforeseen(Exception):
+    """A command takes from a ``register`` that was not asked for: the batch is decided again with it."""
+
+    def __init__(self, register: Register) -> None:
+        super().__init__(register)
+        self.register = register
 
 
 class Standing(Struct, frozen=True, gc=False):
@@ -71,28 +92,40 @@ class Writing:
     lines: list[Line] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     standings: dict[UUID, Standing] = field(default_factory=dict)
-    allocated: dict[tuple[str, int], int] = field(default_factory=dict)
+    #: How much of each register has been given out after this batch.
+    allocated: dict[Register, int] = field(default_factory=dict)
     #: The versions that refusals rest on: an event meets the key of its version, a refusal would meet nothing.
     rests_on: dict[UUID, int] = field(default_factory=dict)
 
 
-class Ledger(Protocol):
-    """The ledger (台账) as the handler needs it; one ``write`` is one transaction."""
+class Transaction(Protocol):
+    """A turn on the ledger. Until it ends nobody else takes from the registers that it was asked for."""
 
-    async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
-        """The records that stand under ``ids``."""
+    #: How much of each register that was asked for has been given out: its last number, or the money of a budget.
+    allocated: Mapping[Register, int]
 
     async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
         """What came of the commands ``keys``, those that have been decided."""
 
+    async def write(self, writing: Writing) -> None:
+        """Add all of ``writing``, or raise :class:`Conflict` and add nothing. It comes last."""
+
+
+class Ledger(Protocol):
+    """The ledger (台账) as the handler needs it."""
+
+    async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
+        """The records that stand under ``ids``."""
+
     async def histories(self, until: Mapping[UUID, int]) -> dict[UUID, list[Line]]:
         """The lines of each record up to a version, in order."""
 
-    async def allocated(self, register: str, year: int) -> int:
-        """How much of a register has been given out: its last number, or the money of a budget."""
+    def transaction(self, registers: Collection[Register]) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that may take from ``registers``, once whoever does so now is through.
 
-    async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
-        """Add all of ``writing``, or raise :class:`Conflict` and add nothing."""
+        What is written stands when it is left; left by an error, nothing of it does. Who asks for no register waits for
+        nobody.
+        """
 
 
 class Cache:
@@ -106,22 +139,16 @@ class Cache:
         self._most_bytes = most_bytes
         self._bytes = 0
         self._standings: dict[UUID, Standing] = {}  # in the order in which they were last of use
-        self._allocated: dict[tuple[str, int], int] = {}
 
     def forget(self) -> None:
         """Drop everything: the partitions have changed hands."""
         self._standings.clear()
         self._bytes = 0
-        self._allocated.clear()
 
     def forget_standings(self, ids: Iterable[UUID]) -> None:
         """Drop these alone: other states stay, or every command that comes again would cost them all."""
         for problem_id in ids:
             self._drop(problem_id)
-
-    def forget_allocated(self) -> None:
-        """Drop what had been given out."""
-        self._allocated.clear()
 
     async def recall(self, ids: set[UUID]) -> None:
         """Bring the states of ``ids`` into memory."""
@@ -142,16 +169,9 @@ class Cache:
         """The record, if it was recalled and stands in the ledger."""
         return self._standings.get(problem_id)
 
-    async def allocated(self, register: tuple[str, int]) -> int:
-        """How much of ``register`` has been given out."""
-        if register not in self._allocated:
-            self._allocated[register] = await self._ledger.allocated(*register)
-        return self._allocated[register]
-
     def add(self, writing: Writing) -> None:
         """Remember what was written, and let go what is too much."""
         self._remember(writing.standings)
-        self._allocated |= writing.allocated
         while self._bytes > self._most_bytes:
             self._drop(next(iter(self._standings)))
 
@@ -194,103 +214,134 @@ class CommandHandler:
 
     async def __call__(self, batch: Sequence[Delivery[do.Command]]) -> list[Record]:
         """Decide ``batch`` and give what is to be published, in order."""
-        keys = [_key(delivery.message) for delivery in batch]
-        # Asked before anything is decided: one command that comes again would roll its whole batch back.
-        decided = await self._ledger.outcomes(keys)
-        for _ in range(_MOST_CONFLICTS):
-            attempt = _Attempt(self._ledger, self._library, self._clock, self._cache, decided, self._most_bytes)
+        registers: set[Register] = set()
+        for _ in range(_MOST_ATTEMPTS):
+            attempt = _Attempt(self._ledger, self._library, self._clock, self._cache, self._most_bytes, batch)
             try:
-                return await attempt.take(batch, keys)
-            except Conflict as conflict:
-                self._cache.forget_allocated()
-                if conflict.stale == "ledger":
-                    ids = (_problem_id(delivery.message) for delivery in batch)
-                    self._cache.forget_standings(problem_id for problem_id in ids if problem_id is not None)
-                    decided = await self._ledger.outcomes(keys)
+                return await attempt.take(registers)
+            except _Unforeseen as unforeseen:
+                registers.add(unforeseen.register)
+            except Conflict:
+                self._cache.forget_standings(attempt.ids)
+            DECIDED_ANEW.inc()
         raise Unavailable("the ledger kept changing under this batch")
+
+
+class _Asked(Struct, frozen=True, gc=False):
+    """A command as a batch brings it: what it names (None: no record), what it is itself by, and when it counts."""
+
+    message: Message[do.Command]
+    problem_id: UUID | None
+    key: UUID
+    at: datetime
 
 
 class _Attempt:
     """One attempt at one batch."""
 
     def __init__(
-        self, ledger: Ledger, library: Library, clock: Clock, cache: Cache, decided: dict[UUID, Outcome],
-        most_bytes: int,
+        self, ledger: Ledger, library: Library, clock: Clock, cache: Cache, most_bytes: int,
+        batch: Sequence[Delivery[do.Command]],
     ) -> None:  # fmt: skip
-        self._ledger, self._library, self._clock, self._cache = ledger, library, clock, cache
-        self._decided = dict(decided)
+        self._ledger, self._library, self._cache = ledger, library, cache
         self._most_bytes = most_bytes
+        self._commands = [
+            _Asked(message, _problem_id(message), _key(message), clock.instant(delivery.appended_at, message.time))
+            for delivery in batch
+            for message in (delivery.message,)
+        ]
         self._fresh: dict[UUID, list[Record]] = {}
         self._writing = Writing()
-        self._allocated_before: dict[tuple[str, int], int] = {}
+        self._allocated: dict[Register, int] = {}
 
-    async def take(self, batch: Sequence[Delivery[do.Command]], keys: Sequence[UUID]) -> list[Record]:
-        ids = [_problem_id(delivery.message) for delivery in batch]
-        await self._cache.recall({problem_id for problem_id in ids if problem_id is not None})
-        for delivery, problem_id, key in zip(batch, ids, keys, strict=True):
-            message = delivery.message
-            if key not in self._decided and key not in self._fresh:
-                at = self._clock.instant(delivery.appended_at, message.time)
-                self._fresh[key] = await self._decide(message, problem_id, key, at)
-        if self._writing.outcomes:
-            await self._ledger.write(self._writing, self._allocated_before)
+    @property
+    def ids(self) -> set[UUID]:
+        """The records that the batch names."""
+        return {asked.problem_id for asked in self._commands if asked.problem_id is not None}
+
+    async def take(self, registers: Collection[Register]) -> list[Record]:
+        """Decide the batch, which may take from ``registers`` besides those that it seems to take from."""
+        await self._cache.recall(self.ids)
+        async with self._ledger.transaction({*registers, *self._foreseen()}) as transaction:
+            self._allocated |= transaction.allocated
+            # Asked before anything is decided: one command that comes again would roll its whole batch back.
+            decided = await transaction.outcomes([asked.key for asked in self._commands])
+            for asked in self._commands:
+                if asked.key not in decided and asked.key not in self._fresh:
+                    self._fresh[asked.key] = self._decide(asked)
+            if self._fresh:
+                await transaction.write(self._writing)
         self._cache.add(self._writing)
-        steps = await self._steps_again()
+        steps = await self._steps_again(decided.values())
         records: list[Record] = []
-        for delivery, key in zip(batch, keys, strict=True):
-            fresh = self._fresh.get(key)
-            records += _again(delivery.message, self._decided[key], steps) if fresh is None else fresh
+        for asked in self._commands:
+            fresh = self._fresh.get(asked.key)
+            records += _again(asked.message, decided[asked.key], steps) if fresh is None else fresh
         return records
 
-    async def _decide(
-        self, message: Message[do.Command], problem_id: UUID | None, key: UUID, at: datetime
-    ) -> list[Record]:
+    def _foreseen(self) -> Iterator[Register]:
+        """The registers that the batch takes from, as far as that shows before it is decided."""
+        for asked in self._commands:
+            command = asked.message.data
+            if asked.problem_id is not None and isinstance(command, Allocating):
+                standing = self._cache.standing(asked.problem_id)
+                rules = self._known_rules(asked, standing)
+                register = _register(standing, asked, rules) if rules else None
+                if register is not None:
+                    yield register
+
+    def _decide(self, asked: _Asked) -> list[Record]:
+        message, problem_id = asked.message, asked.problem_id
         if problem_id is None:
-            return self._refuse(message, key, at, None, Refusal("no_problem_id", f"{message.subject} is no problem id"))
+            return self._refuse(asked, None, Refusal("no_problem_id", f"{message.subject} is no problem id"))
         if message.key != message.subject:
             misplaced = Refusal("wrong_key", "the Kafka key of a command is its problem id, or the order is lost")
-            return self._refuse(message, key, at, None, misplaced)
+            return self._refuse(asked, None, misplaced)
         standing = self._writing.standings.get(problem_id) or self._cache.standing(problem_id)
-        rules = self._rules(message, standing, at)
+        rules = self._rules(asked, standing)
         if rules is None:
             missing = Refusal("unknown_jurisdiction", f"no pack is published for {message.jurisdiction or 'nowhere'}")
-            return self._refuse(message, key, at, standing, missing)
-        held = standing.record if standing else None
-        register = _register(allocates_from(held, message.data, rules), rules, at)
-        allocated = await self._allocated(register) if register else 0
-        outcome = decide(held, message, rules, at, allocated)
+            return self._refuse(asked, standing, missing)
+        register = _register(standing, asked, rules)
+        if register is not None and register not in self._allocated:
+            raise _Unforeseen(register)
+        allocated = self._allocated[register] if register else 0
+        outcome = decide(standing.record if standing else None, message, rules, asked.at, allocated)
         if isinstance(outcome, Refusal):
-            return self._refuse(message, key, at, standing, outcome)
+            return self._refuse(asked, standing, outcome)
         lines, records, state = self._told(message, standing, outcome)
         if any(record.size > self._most_bytes for record in records):
             why = f"what it leads to is larger than the {self._most_bytes} bytes that a record may have: say less in it"
-            return self._refuse(message, key, at, standing, Refusal("too_large", why))
+            return self._refuse(asked, standing, Refusal("too_large", why))
         if register:
-            self._writing.allocated[register] = allocated + allocation(message.data)
+            self._allocated[register] = self._writing.allocated[register] = allocated + allocation(message.data)
         self._writing.lines += lines
         latest, versions = outcome.record, range(lines[0].event.version, lines[-1].event.version + 1)
         self._writing.standings[problem_id] = Standing(latest, state, lines[-1].hash)
-        self._writing.outcomes.append(Outcome(key, message.id, latest.id, versions))
+        self._writing.outcomes.append(Outcome(asked.key, message.id, latest.id, versions))
         return records
 
-    def _rules(self, message: Message[do.Command], standing: Standing | None, at: datetime) -> Rules | None:
-        ref = pack_of(standing.record if standing else None, message.data)
-        if ref is None:
-            return self._library.current(message.jurisdiction, at)
-        rules = self._library.rules(ref)
+    def _known_rules(self, asked: _Asked, standing: Standing | None) -> Rules | None:
+        """The rules under which a command is decided, as far as they are here."""
+        ref = pack_of(standing.record if standing else None, asked.message.data)
+        return self._library.rules(ref) if ref else self._library.current(asked.message.jurisdiction, asked.at)
+
+    def _rules(self, asked: _Asked, standing: Standing | None) -> Rules | None:
+        """The same; None where no pack of the jurisdiction is published.
+
+        Raises:
+            NotArrived: what the command rests on has been published somewhere, and is not here yet.
+        """
+        rules, data = self._known_rules(asked, standing), asked.message.data
         if rules is None:
-            raise NotArrived(f"the pack {ref} has not arrived on duban.packs.v1")
-        data, notice = message.data, rules.calendar.notice
+            ref = pack_of(standing.record if standing else None, data)
+            if ref is not None:
+                raise NotArrived(f"the pack {ref} has not arrived on duban.packs.v1")
+            return None
+        notice = rules.calendar.notice
         if isinstance(data, do.Recompute) and data.calendar == notice.id and data.version > notice.version:
             raise NotArrived(f"version {data.version} of the calendar {notice.id} has not arrived on duban.packs.v1")
         return rules
-
-    async def _allocated(self, register: tuple[str, int]) -> int:
-        allocated = self._writing.allocated.get(register)
-        if allocated is None:
-            allocated = await self._cache.allocated(register)
-        self._allocated_before.setdefault(register, allocated)
-        return allocated
 
     @staticmethod
     def _told(
@@ -308,30 +359,28 @@ class _Attempt:
             head = line.hash
         return lines, records, state
 
-    def _refuse(
-        self, message: Message[do.Command], key: UUID, at: datetime, standing: Standing | None, why: Refusal
-    ) -> list[Record]:
-        command = message.data
+    def _refuse(self, asked: _Asked, standing: Standing | None, why: Refusal) -> list[Record]:
+        message, command = asked.message, asked.message.data
         if standing and standing.record.id not in self._writing.standings:
             self._writing.rests_on[standing.record.id] = standing.record.version
         refused = Refused(
             command=message.id,
             command_type=command.TYPE,
             actor=command.actor,
-            at=at,
+            at=asked.at,
             code=why.code,
             reason=why.reason,
             status=standing.record.status if standing else None,
             version=standing.record.version if standing else 0,
             filed=command.filed if isinstance(command, do.Register | do.Attach) else None,
         )
-        problem_id = _problem_id(message) or derived_id("no problem", message.subject)
-        self._writing.outcomes.append(Outcome(key, message.id, problem_id, range(0), refused))
+        problem_id = asked.problem_id or derived_id("no problem", message.subject)
+        self._writing.outcomes.append(Outcome(asked.key, message.id, problem_id, range(0), refused))
         return [_answer(message, refused)]
 
-    async def _steps_again(self) -> dict[tuple[UUID, int], tuple[Line, AnyRecord]]:
+    async def _steps_again(self, decided: Iterable[Outcome]) -> Steps:
         """The steps that commands which come again took, by record and version, folded anew from the histories."""
-        carried_out = [outcome for outcome in self._decided.values() if outcome.refused is None]
+        carried_out = [outcome for outcome in decided if outcome.refused is None]
         if not carried_out:
             return {}
         until: dict[UUID, int] = {}
@@ -352,9 +401,7 @@ class _Attempt:
                 yield line, held
 
 
-def _again(
-    message: Message[do.Command], outcome: Outcome, steps: Mapping[tuple[UUID, int], tuple[Line, AnyRecord]]
-) -> list[Record]:
+def _again(message: Message[do.Command], outcome: Outcome, steps: Steps) -> list[Record]:
     """The same records as when the command was decided."""
     if outcome.refused is not None:
         return [_answer(message, outcome.refused)]
@@ -362,11 +409,12 @@ def _again(
     return [_record(message, line, held, to_json(held)) for line, held in told]
 
 
-def _register(name: str | None, rules: Rules, at: datetime) -> tuple[str, int] | None:
-    """The register of a year; a budget of a jurisdiction stands beside its register of numbers."""
+def _register(standing: Standing | None, asked: _Asked, rules: Rules) -> Register | None:
+    """What a command takes from, of its year; a budget of a jurisdiction stands beside its register of numbers."""
+    name = allocates_from(standing.record if standing else None, asked.message.data, rules)
     if name is None:
         return None
-    jurisdiction, year = rules.pack.jurisdiction, at.astimezone(rules.zone).year
+    jurisdiction, year = rules.pack.jurisdiction, asked.at.astimezone(rules.zone).year
     return (jurisdiction if name == REGISTER else f"{jurisdiction}/budget/{name}", year)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import TypeAlias
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from asyncpg.pool import PoolConnectionProxy
 from duban.messages.events import Refused
 from duban.messages.records import Event, record_from_json
 from duban.messages.struct import from_json, to_json
-from duban_router.handlers import Conflict, Line, Outcome, Standing, Writing
+from duban_router.handlers import Conflict, Line, Outcome, Register, Standing, Writing
 
 SCHEMA = "router"
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
@@ -28,12 +29,17 @@ _HISTORIES = """
     from router.events join unnest($1::uuid[], $2::int[]) as wanted (problem_id, last) using (problem_id)
     where version <= last order by problem_id, version
 """
-_ALLOCATED = "select last from router.registers where jurisdiction = $1 and year = $2"
-
-#: Moves a register on from what it was read at; nothing happens when somebody else has moved it meanwhile.
-_ADVANCE = """
-    insert into router.registers as held (jurisdiction, year, last) values ($1, $2, $4)
-    on conflict (jurisdiction, year) do update set last = excluded.last where held.last = $3
+#: In order: two members that want the same registers never wait for each other in a circle. Who stands still with them
+#: in hand loses them, with what was decided meanwhile.
+_ALLOCATED = """
+    select jurisdiction, year, last, set_config('idle_in_transaction_session_timeout', '10s', true)
+    from router.registers join unnest($1::text[], $2::int[]) as wanted (jurisdiction, year) using (jurisdiction, year)
+    order by jurisdiction, year for update of registers
+"""
+_BEGIN_REGISTERS = """
+    insert into router.registers (jurisdiction, year, last)
+    select jurisdiction, year, 0 from unnest($1::text[], $2::int[]) as wanted (jurisdiction, year)
+    order by jurisdiction, year on conflict do nothing
 """
 _SAME = """
     select count(*) from router.records
@@ -46,6 +52,10 @@ _WRITE = """
     ), answers as (
         insert into router.outcomes (key, command, problem_id, first_version, last_version, refused)
         select * from unnest($8::uuid[], $9::text[], $10::uuid[], $11::int[], $12::int[], $13::text[])
+    ), given as (
+        update router.registers as held set last = given.last
+        from unnest($28::text[], $29::int[], $30::int[]) as given (jurisdiction, year, last)
+        where held.jurisdiction = given.jurisdiction and held.year = given.year
     )
     insert into router.records
         (id, version, jurisdiction, number, begun_at, kind, status,
@@ -69,10 +79,6 @@ class PostgresLedger:
         rows = await self._pool.fetch(_STANDINGS, ids)
         return {row["id"]: _standing(row) for row in rows}
 
-    async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
-        rows = await self._pool.fetch(_OUTCOMES, keys)
-        return {row["key"]: _outcome(row) for row in rows}
-
     async def histories(self, until: Mapping[UUID, int]) -> dict[UUID, list[Line]]:
         rows = await self._pool.fetch(_HISTORIES, list(until), list(until.values()))
         histories: defaultdict[UUID, list[Line]] = defaultdict(list)
@@ -81,33 +87,51 @@ class PostgresLedger:
             histories[row["problem_id"]].append(line)
         return dict(histories)
 
-    async def allocated(self, register: str, year: int) -> int:
-        last: int | None = await self._pool.fetchval(_ALLOCATED, register, year)
-        return last or 0
-
-    async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
+    @asynccontextmanager
+    async def transaction(self, registers: Collection[Register]) -> AsyncIterator[PostgresTransaction]:
         async with self._pool.acquire() as connection:
-            try:
-                async with connection.transaction():
-                    for register, last in writing.allocated.items():
-                        await _advance(connection, register, allocated_before[register], last)
-                    await _check(connection, writing.rests_on)
-                    await connection.execute(_WRITE, *_lines(writing), *_answers(writing), *_records(writing))
-            except asyncpg.UniqueViolationError:
-                raise Conflict("ledger") from None
+            if not registers:
+                yield PostgresTransaction(connection, {})
+                return
+            async with connection.transaction():
+                yield PostgresTransaction(connection, await _allocated(connection, sorted(registers)))
+
+
+async def _allocated(connection: Connection, registers: Sequence[Register]) -> dict[Register, int]:
+    """What has been given out of ``registers``, held until the transaction ends."""
+    names, years = [name for name, _ in registers], [year for _, year in registers]
+    rows = await connection.fetch(_ALLOCATED, names, years)
+    if len(rows) < len(registers):
+        await connection.execute(_BEGIN_REGISTERS, names, years)
+        rows = await connection.fetch(_ALLOCATED, names, years)
+    return {(row["jurisdiction"], row["year"]): row["last"] for row in rows}
+
+
+class PostgresTransaction:
+    """One transaction, or, where it takes from no register, one statement that writes all."""
+
+    def __init__(self, connection: Connection, allocated: Mapping[Register, int]) -> None:
+        self._connection = connection
+        self.allocated = allocated
+
+    async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
+        rows = await self._connection.fetch(_OUTCOMES, keys)
+        return {row["key"]: _outcome(row) for row in rows}
+
+    async def write(self, writing: Writing) -> None:
+        await _check(self._connection, writing.rests_on)
+        columns = (*_lines(writing), *_answers(writing), *_records(writing), *_registers(writing))
+        try:
+            await self._connection.execute(_WRITE, *columns)
+        except asyncpg.UniqueViolationError:
+            raise Conflict from None
 
 
 async def _check(connection: Connection, rests_on: dict[UUID, int]) -> None:
     if rests_on:
         same = await connection.fetchval(_SAME, list(rests_on), list(rests_on.values()))
         if same != len(rests_on):
-            raise Conflict("ledger")
-
-
-async def _advance(connection: Connection, register: tuple[str, int], before: int, last: int) -> None:
-    done = await connection.execute(_ADVANCE, *register, before, last)
-    if done != "INSERT 0 1":
-        raise Conflict("register")
+            raise Conflict
 
 
 def _lines(writing: Writing) -> tuple[list[object], ...]:
@@ -154,6 +178,11 @@ def _records(writing: Writing) -> tuple[list[object], ...]:
         [standing.state.decode() for standing in standings],
         [record.subject for record in records],
     )
+
+
+def _registers(writing: Writing) -> tuple[list[object], ...]:
+    allocated = writing.allocated
+    return [name for name, _ in allocated], [year for _, year in allocated], list(allocated.values())
 
 
 def _standing(row: asyncpg.Record) -> Standing:
