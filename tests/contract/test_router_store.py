@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
 from duban.clock import SystemClock
+from duban.io.availability import dependency
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
 from duban.messages import commands as do
@@ -205,6 +206,24 @@ async def test_a_reward_is_owed_and_awarded_in_one_batch(ledger: Ledger) -> None
     awards = do.Award(actor=OFFICE, amount=20_000)
     assert codes(await Member(ledger)(("owe", "a", owes), ("award", "a", awards))) == ["reward_owed", "awarded"]
     assert await given_out(ledger, "smallville/budget/tip") == 20_000
+
+
+@pytest.mark.stack
+async def test_a_member_that_stands_still_loses_its_turn_and_its_numbers(migrated: Migrated) -> None:
+    pool = await connect_pool(Settings(database=SecretStr(migrated.url_of("router"))), SCHEMA)
+    ledger = PostgresLedger(pool, turn=timedelta(milliseconds=50))
+
+    async def stand_still() -> None:
+        async with ledger.transaction([NUMBERS]) as transaction:
+            assert transaction.allocated == {NUMBERS: 0}
+            assert await given_out(ledger, "smallville") == 0  # the next one did not wait for ever
+            await transaction.write(Writing(allocated={NUMBERS: 7}))
+
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as lost:
+        await stand_still()
+    assert dependency(lost.value) == "database"  # so that the batch is decided again
+    assert await given_out(ledger, "smallville") == 0
+    await pool.close()
 
 
 @pytest.mark.stack

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TypeAlias
 from uuid import UUID
 
@@ -29,10 +30,9 @@ _HISTORIES = """
     from router.events join unnest($1::uuid[], $2::int[]) as wanted (problem_id, last) using (problem_id)
     where version <= last order by problem_id, version
 """
-#: In order: two members that want the same registers never wait for each other in a circle. Who stands still with them
-#: in hand loses them, with what was decided meanwhile.
+#: In order: two members that want the same registers never wait for each other in a circle.
 _ALLOCATED = """
-    select jurisdiction, year, last, set_config('idle_in_transaction_session_timeout', '10s', true)
+    select jurisdiction, year, last, set_config('idle_in_transaction_session_timeout', $3, true)
     from router.registers join unnest($1::text[], $2::int[]) as wanted (jurisdiction, year) using (jurisdiction, year)
     order by jurisdiction, year for update of registers
 """
@@ -70,10 +70,14 @@ _WRITE = """
 
 
 class PostgresLedger:
-    """The ledger behind :class:`duban_router.handlers.CommandHandler`, in the schema ``router``."""
+    """The ledger behind :class:`duban_router.handlers.CommandHandler`, in the schema ``router``.
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    Whoever holds a register and stands still for ``turn`` loses it, with what was decided meanwhile.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], turn: timedelta = timedelta(seconds=10)) -> None:
         self._pool = pool
+        self._turn = f"{turn // timedelta(milliseconds=1)}ms"
 
     async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
         rows = await self._pool.fetch(_STANDINGS, ids)
@@ -94,17 +98,16 @@ class PostgresLedger:
                 yield PostgresTransaction(connection, {})
                 return
             async with connection.transaction():
-                yield PostgresTransaction(connection, await _allocated(connection, sorted(registers)))
+                yield PostgresTransaction(connection, await self._allocated(connection, sorted(registers)))
 
-
-async def _allocated(connection: Connection, registers: Sequence[Register]) -> dict[Register, int]:
-    """What has been given out of ``registers``, held until the transaction ends."""
-    names, years = [name for name, _ in registers], [year for _, year in registers]
-    rows = await connection.fetch(_ALLOCATED, names, years)
-    if len(rows) < len(registers):
-        await connection.execute(_BEGIN_REGISTERS, names, years)
-        rows = await connection.fetch(_ALLOCATED, names, years)
-    return {(row["jurisdiction"], row["year"]): row["last"] for row in rows}
+    async def _allocated(self, connection: Connection, registers: Sequence[Register]) -> dict[Register, int]:
+        """What has been given out of ``registers``, held until the transaction ends."""
+        names, years = [name for name, _ in registers], [year for _, year in registers]
+        rows = await connection.fetch(_ALLOCATED, names, years, self._turn)
+        if len(rows) < len(registers):
+            await connection.execute(_BEGIN_REGISTERS, names, years)
+            rows = await connection.fetch(_ALLOCATED, names, years, self._turn)
+        return {(row["jurisdiction"], row["year"]): row["last"] for row in rows}
 
 
 class PostgresTransaction:
