@@ -33,6 +33,15 @@ from tests.given import report, small_library
 AT = datetime(2022, 4, 6, 2, 0, 0, 123456, tzinfo=UTC)
 ENGINE, OFFICE, WATER = (do.Actor(unit=unit) for unit in (do.ENGINE, "office", "water"))
 NUMBERS = ("smallville", 2022)
+#: The columns of records that indexes cover, and those that the router may change.
+_INDEXED = """
+    select distinct attname::text as column from pg_index
+    join pg_attribute on attrelid = indrelid and attnum = any(indkey) where indrelid = 'router.records'::regclass
+"""
+_CHANGING = """
+    select column_name::text as column from information_schema.column_privileges
+    where table_schema = 'router' and table_name = 'records' and grantee = 'duban_router' and privilege_type = 'UPDATE'
+"""
 CAUSE = do.Cause(problem_id=derived_id("cause"), number="SV-2022-0001", version=4, pack="small@1")
 
 
@@ -224,6 +233,19 @@ async def test_a_member_that_stands_still_loses_its_turn_and_its_numbers(migrate
     assert dependency(lost.value) == "database"  # so that the batch is decided again
     assert await given_out(ledger, "smallville") == 0
     await pool.close()
+
+
+@pytest.mark.stack
+async def test_a_record_that_changes_touches_no_index(migrated: Migrated) -> None:
+    connection = await asyncpg.connect(migrated.superuser)
+    try:
+        indexed = {row["column"] for row in await connection.fetch(_INDEXED)}
+        changing = {row["column"] for row in await connection.fetch(_CHANGING)}
+    finally:
+        await connection.close()
+    assert {"id", "number"} <= indexed
+    assert {"version", "status", "due_at", "state"} <= changing
+    assert not indexed & changing
 
 
 @pytest.mark.stack
