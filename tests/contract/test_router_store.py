@@ -159,9 +159,11 @@ async def test_who_takes_numbers_waits_until_whoever_takes_some_is_through(ledge
         async with ledger.transaction([NUMBERS]) as transaction:
             seen.append(transaction.allocated[NUMBERS])
 
+    assert await given_out(ledger, "smallville") == 0
     async with ledger.transaction([NUMBERS]) as transaction:
         waiting = asyncio.create_task(next_in_line())
         assert codes(await Member(ledger)(("ack", "one", do.Acknowledge(actor=WATER)))) == ["unknown_problem"]
+        await asyncio.wait({waiting}, timeout=0.2)
         assert seen == []  # who takes none has not waited, and who does still waits
         await transaction.write(Writing(allocated={NUMBERS: 7}))
     await waiting
@@ -225,7 +227,8 @@ async def test_a_member_that_stands_still_loses_its_turn_and_its_numbers(migrate
     async def stand_still() -> None:
         async with ledger.transaction([NUMBERS]) as transaction:
             assert transaction.allocated == {NUMBERS: 0}
-            assert await given_out(ledger, "smallville") == 0  # the next one did not wait for ever
+            async with asyncio.timeout(10):
+                assert await given_out(ledger, "smallville") == 0  # the next one does not wait for ever
             await transaction.write(Writing(allocated={NUMBERS: 7}))
 
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as lost:
