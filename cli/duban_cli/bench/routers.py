@@ -65,11 +65,11 @@ async def _by(members: int, problems: int, say: Callable[[str, str], None]) -> F
         publishing(system.settings) as publisher,
         Player(system.settings, Feed(system.settings), lambda at, played: None) as player,
     ):  # fmt: skip
-        measured = _Measured(system, more, publisher, player)
-        await measured([load.registration(problems + number) for number in range(_WARM)])
-        registered = await measured([load.registration(number) for number in range(problems)])
+        trial = _Trial(system, more, publisher, player)
+        await trial([load.registration(problems + number) for number in range(_WARM)])
+        registered = await trial([load.registration(number) for number in range(problems)])
         ways = (load.way_to_strike_off(number, load.BEGINS_AT) for number in range(problems))
-        acknowledged = await measured(list(chain.from_iterable(islice(way, 1) for way in ways)))
+        acknowledged = await trial(list(chain.from_iterable(islice(way, 1) for way in ways)))
         await _check(system, problems + _WARM, problems)
         return {"registrations": registered, "acknowledgements": acknowledged}
 
@@ -92,7 +92,7 @@ async def _more(system: System, count: int) -> AsyncIterator[Supervisor]:
         yield supervisor
 
 
-class _Measured:
+class _Trial:
     """What it costs to work off commands: from the first one sent to the last offset committed."""
 
     def __init__(self, system: System, more: Supervisor, publisher: Publisher, player: Player) -> None:

@@ -227,7 +227,7 @@ class CommandHandler:
         raise Unavailable("the ledger kept changing under this batch")
 
 
-class _Asked(Struct, frozen=True, gc=False):
+class _Request(Struct, frozen=True, gc=False):
     """A command as a batch brings it: what it names (None: no record), what it is itself by, and when it counts."""
 
     message: Message[do.Command]
@@ -245,8 +245,8 @@ class _Attempt:
     ) -> None:  # fmt: skip
         self._ledger, self._library, self._cache = ledger, library, cache
         self._most_bytes = most_bytes
-        self._commands = [
-            _Asked(message, _problem_id(message), _key(message), clock.instant(delivery.appended_at, message.time))
+        self._requests = [
+            _Request(message, _problem_id(message), _key(message), clock.instant(delivery.appended_at, message.time))
             for delivery in batch
             for message in (delivery.message,)
         ]
@@ -257,7 +257,7 @@ class _Attempt:
     @property
     def ids(self) -> set[UUID]:
         """The records that the batch names."""
-        return {asked.problem_id for asked in self._commands if asked.problem_id is not None}
+        return {request.problem_id for request in self._requests if request.problem_id is not None}
 
     async def take(self, registers: Collection[Register]) -> list[Record]:
         """Decide the batch, which may take from ``registers`` besides those that it seems to take from."""
@@ -265,74 +265,74 @@ class _Attempt:
         async with self._ledger.transaction({*registers, *self._foreseen()}) as transaction:
             self._allocated |= transaction.allocated
             # Asked before anything is decided: one command that comes again would roll its whole batch back.
-            decided = await transaction.outcomes([asked.key for asked in self._commands])
-            for asked in self._commands:
-                if asked.key not in decided and asked.key not in self._fresh:
-                    self._fresh[asked.key] = self._decide(asked)
+            decided = await transaction.outcomes([request.key for request in self._requests])
+            for request in self._requests:
+                if request.key not in decided and request.key not in self._fresh:
+                    self._fresh[request.key] = self._decide(request)
             if self._fresh:
                 await transaction.write(self._writing)
         self._cache.add(self._writing)
         steps = await self._steps_again(decided.values())
         records: list[Record] = []
-        for asked in self._commands:
-            fresh = self._fresh.get(asked.key)
-            records += _again(asked.message, decided[asked.key], steps) if fresh is None else fresh
+        for request in self._requests:
+            fresh = self._fresh.get(request.key)
+            records += _again(request.message, decided[request.key], steps) if fresh is None else fresh
         return records
 
     def _foreseen(self) -> Iterator[Register]:
         """The registers that the batch takes from, as far as that shows before it is decided."""
-        for asked in self._commands:
-            command = asked.message.data
-            if asked.problem_id is not None and isinstance(command, Allocating):
-                standing = self._cache.standing(asked.problem_id)
-                rules = self._known_rules(asked, standing)
-                register = _register(standing, asked, rules) if rules else None
+        for request in self._requests:
+            command = request.message.data
+            if request.problem_id is not None and isinstance(command, Allocating):
+                standing = self._cache.standing(request.problem_id)
+                rules = self._known_rules(request, standing)
+                register = _register(standing, request, rules) if rules else None
                 if register is not None:
                     yield register
 
-    def _decide(self, asked: _Asked) -> list[Record]:
-        message, problem_id = asked.message, asked.problem_id
+    def _decide(self, request: _Request) -> list[Record]:
+        message, problem_id = request.message, request.problem_id
         if problem_id is None:
-            return self._refuse(asked, None, Refusal("no_problem_id", f"{message.subject} is no problem id"))
+            return self._refuse(request, None, Refusal("no_problem_id", f"{message.subject} is no problem id"))
         if message.key != message.subject:
             misplaced = Refusal("wrong_key", "the Kafka key of a command is its problem id, or the order is lost")
-            return self._refuse(asked, None, misplaced)
+            return self._refuse(request, None, misplaced)
         standing = self._writing.standings.get(problem_id) or self._cache.standing(problem_id)
-        rules = self._rules(asked, standing)
+        rules = self._rules(request, standing)
         if rules is None:
             missing = Refusal("unknown_jurisdiction", f"no pack is published for {message.jurisdiction or 'nowhere'}")
-            return self._refuse(asked, standing, missing)
-        register = _register(standing, asked, rules)
+            return self._refuse(request, standing, missing)
+        register = _register(standing, request, rules)
         if register is not None and register not in self._allocated:
             raise _Unforeseen(register)
         allocated = self._allocated[register] if register else 0
-        outcome = decide(standing.record if standing else None, message, rules, asked.at, allocated)
+        outcome = decide(standing.record if standing else None, message, rules, request.at, allocated)
         if isinstance(outcome, Refusal):
-            return self._refuse(asked, standing, outcome)
+            return self._refuse(request, standing, outcome)
         lines, records, state = self._told(message, standing, outcome)
         if any(record.size > self._most_bytes for record in records):
             why = f"what it leads to is larger than the {self._most_bytes} bytes that a record may have: say less in it"
-            return self._refuse(asked, standing, Refusal("too_large", why))
+            return self._refuse(request, standing, Refusal("too_large", why))
         if register:
             self._allocated[register] = self._writing.allocated[register] = allocated + allocation(message.data)
         self._writing.lines += lines
         latest, versions = outcome.record, range(lines[0].event.version, lines[-1].event.version + 1)
         self._writing.standings[problem_id] = Standing(latest, state, lines[-1].hash)
-        self._writing.outcomes.append(Outcome(asked.key, message.id, latest.id, versions))
+        self._writing.outcomes.append(Outcome(request.key, message.id, latest.id, versions))
         return records
 
-    def _known_rules(self, asked: _Asked, standing: Standing | None) -> Rules | None:
+    def _known_rules(self, request: _Request, standing: Standing | None) -> Rules | None:
         """The rules under which a command is decided, as far as they are here."""
-        ref = pack_of(standing.record if standing else None, asked.message.data)
-        return self._library.rules(ref) if ref else self._library.current(asked.message.jurisdiction, asked.at)
+        ref = pack_of(standing.record if standing else None, request.message.data)
+        return self._library.rules(ref) if ref else self._library.current(request.message.jurisdiction, request.at)
 
-    def _rules(self, asked: _Asked, standing: Standing | None) -> Rules | None:
+    def _rules(self, request: _Request, standing: Standing | None) -> Rules | None:
         """The same; None where no pack of the jurisdiction is published.
 
         Raises:
             NotArrived: what the command rests on has been published somewhere, and is not here yet.
         """
-        rules, data = self._known_rules(asked, standing), asked.message.data
+        rules, data = self._known_rules(request, standing), request.message.data
         if rules is None:
             ref = pack_of(standing.record if standing else None, data)
             if ref is not None:
@@ -359,23 +359,23 @@ class _Attempt:
             head = line.hash
         return lines, records, state
 
-    def _refuse(self, asked: _Asked, standing: Standing | None, why: Refusal) -> list[Record]:
-        message, command = asked.message, asked.message.data
+    def _refuse(self, request: _Request, standing: Standing | None, why: Refusal) -> list[Record]:
+        message, command = request.message, request.message.data
         if standing and standing.record.id not in self._writing.standings:
             self._writing.rests_on[standing.record.id] = standing.record.version
         refused = Refused(
             command=message.id,
             command_type=command.TYPE,
             actor=command.actor,
-            at=asked.at,
+            at=request.at,
             code=why.code,
             reason=why.reason,
             status=standing.record.status if standing else None,
             version=standing.record.version if standing else 0,
             filed=command.filed if isinstance(command, do.Register | do.Attach) else None,
         )
-        problem_id = asked.problem_id or derived_id("no problem", message.subject)
-        self._writing.outcomes.append(Outcome(asked.key, message.id, problem_id, range(0), refused))
+        problem_id = request.problem_id or derived_id("no problem", message.subject)
+        self._writing.outcomes.append(Outcome(request.key, message.id, problem_id, range(0), refused))
         return [_answer(message, refused)]
 
     async def _steps_again(self, decided: Iterable[Outcome]) -> Steps:
@@ -405,16 +405,16 @@ def _again(message: Message[do.Command], outcome: Outcome, steps: Steps) -> list
     """The same records as when the command was decided."""
     if outcome.refused is not None:
         return [_answer(message, outcome.refused)]
-    told = (steps[outcome.problem_id, version] for version in outcome.versions)
-    return [_record(message, line, held, to_json(held)) for line, held in told]
+    retold = (steps[outcome.problem_id, version] for version in outcome.versions)
+    return [_record(message, line, held, to_json(held)) for line, held in retold]
 
 
-def _register(standing: Standing | None, asked: _Asked, rules: Rules) -> Register | None:
+def _register(standing: Standing | None, request: _Request, rules: Rules) -> Register | None:
     """What a command takes from, of its year; a budget of a jurisdiction stands beside its register of numbers."""
-    name = allocates_from(standing.record if standing else None, asked.message.data, rules)
+    name = allocates_from(standing.record if standing else None, request.message.data, rules)
     if name is None:
         return None
-    jurisdiction, year = rules.pack.jurisdiction, asked.at.astimezone(rules.zone).year
+    jurisdiction, year = rules.pack.jurisdiction, request.at.astimezone(rules.zone).year
     return (jurisdiction if name == REGISTER else f"{jurisdiction}/budget/{name}", year)
 
 
