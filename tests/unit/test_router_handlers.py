@@ -175,6 +175,21 @@ async def test_two_members_together_award_no_more_than_the_budget(ledger: Memory
     assert ledger.allocated([budget]) == {budget: 50_000}
 
 
+async def test_a_batch_may_take_from_many_registers_that_do_not_show_before_it_is_decided(
+    handler: CommandHandler, ledger: MemoryLedger
+) -> None:
+    years = range(2022, 2030)
+    batch = [
+        struct.replace(each, appended_at=AT.replace(year=year))
+        for year in years
+        for each in (owe(year), award(year, 5_000))
+    ]
+    told = answers(await handler(batch))
+    assert [one.record.status for one in told if isinstance(one, LedgerEvent)] == ["owed", "awarded"] * len(years)
+    budgets = [("smallville/budget/tip", year) for year in years]
+    assert ledger.allocated(budgets) == dict.fromkeys(budgets, 5_000)
+
+
 async def test_what_no_topic_would_take_is_refused_and_stands_in_no_ledger(ledger: MemoryLedger) -> None:
     handler = CommandHandler(ledger, small_library(), SystemClock(), most_bytes=14_000)
     note = do.Progress(actor=do.Actor(unit="water"), note="x" * 7_000)

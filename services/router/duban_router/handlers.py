@@ -36,8 +36,7 @@ from duban_router.domain.decision import (
 from duban_router.metrics import DECIDED_ANEW, RECALLED
 
 SOURCE = "duban/router"
-_MOST_ATTEMPTS = 5
-
+_MOST_CONFLICTS = 5
 
 #: Steps in the histories of records, by record and version: each line with the record as it stood after it.
 Steps: TypeAlias = "dict[tuple[UUID, int], tuple[Line, AnyRecord]]"
@@ -215,13 +214,15 @@ class CommandHandler:
     async def __call__(self, batch: Sequence[Delivery[do.Command]]) -> list[Record]:
         """Decide ``batch`` and give what is to be published, in order."""
         registers: set[Register] = set()
-        for _ in range(_MOST_ATTEMPTS):
+        conflicts = 0
+        while conflicts < _MOST_CONFLICTS:
             attempt = _Attempt(self._ledger, self._library, self._clock, self._cache, self._most_bytes, batch)
             try:
                 return await attempt.take(registers)
             except _Unforeseen as unforeseen:
                 registers.add(unforeseen.register)
             except Conflict:
+                conflicts += 1
                 self._cache.forget_standings(attempt.ids)
             DECIDED_ANEW.inc()
         raise Unavailable("the ledger kept changing under this batch")
