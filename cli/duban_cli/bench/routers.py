@@ -61,7 +61,7 @@ async def _by(members: int, problems: int, say: Callable[[str, str], None]) -> F
     how: dict[str, Any] = {"clock": "driven", "publish": [load.PACK, _CALENDAR], "partitions": _PARTITIONS}
     async with (
         running(services=("router",), **how, say=say) as system,
-        _more(system, members - 1) as more,
+        beside(system, members - 1) as more,
         publishing(system.settings) as publisher,
         Player(system.settings, Feed(system.settings), lambda at, played: None) as player,
     ):  # fmt: skip
@@ -75,8 +75,8 @@ async def _by(members: int, problems: int, say: Callable[[str, str], None]) -> F
 
 
 @asynccontextmanager
-async def _more(system: System, count: int) -> AsyncIterator[Supervisor]:
-    """So many further members of the group."""
+async def beside(system: System, count: int) -> AsyncIterator[Supervisor]:
+    """So many further routers beside that of ``system``, of the same group, once they are ready."""
     router = system.services["router"]
     ports = [str(free_port()) for _ in range(count)]
     services = [
