@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
 from duban.clock import SystemClock
+from duban.io.availability import dependency
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
 from duban.messages import commands as do
@@ -22,7 +25,7 @@ from duban.messages.envelope import Message, decode, derived_id
 from duban.messages.events import PROBLEMS, LedgerEvent, Refused
 from duban.messages.records import Problem
 from duban.messages.report import Filed
-from duban_router.handlers import CommandHandler, Conflict, Ledger, Writing
+from duban_router.handlers import CommandHandler, Conflict, Ledger, Line, Writing
 from duban_router.memory import MemoryLedger
 from duban_router.store import SCHEMA, PostgresLedger
 from tests.conftest import Migrated
@@ -30,6 +33,16 @@ from tests.given import report, small_library
 
 AT = datetime(2022, 4, 6, 2, 0, 0, 123456, tzinfo=UTC)
 ENGINE, OFFICE, WATER = (do.Actor(unit=unit) for unit in (do.ENGINE, "office", "water"))
+NUMBERS = ("smallville", 2022)
+#: The columns of records that indexes cover, and those that the router may change.
+_INDEXED = """
+    select distinct attname::text as column from pg_index
+    join pg_attribute on attrelid = indrelid and attnum = any(indkey) where indrelid = 'router.records'::regclass
+"""
+_CHANGING = """
+    select column_name::text as column from information_schema.column_privileges
+    where table_schema = 'router' and table_name = 'records' and grantee = 'duban_router' and privilege_type = 'UPDATE'
+"""
 CAUSE = do.Cause(problem_id=derived_id("cause"), number="SV-2022-0001", version=4, pack="small@1")
 
 
@@ -69,18 +82,56 @@ def registers(name: str) -> tuple[str, str, do.Command]:
     return f"register {name}", name, do.Register(actor=ENGINE, filed=filed)
 
 
+async def history_of(ledger: Ledger, name: str) -> list[Line]:
+    """All that has happened to a record."""
+    return (await ledger.histories({derived_id(name): 1_000}))[derived_id(name)]
+
+
+async def given_out(ledger: Ledger, name: str) -> int:
+    async with ledger.transaction([(name, 2022)]) as transaction:
+        return transaction.allocated[name, 2022]
+
+
+async def write(ledger: Ledger, writing: Writing) -> None:
+    async with ledger.transaction(writing.allocated) as transaction:
+        await transaction.write(writing)
+
+
+def decided_anew() -> float | None:
+    """How many batches any member here has decided again."""
+    return REGISTRY.get_sample_value("duban_batches_decided_anew_total")
+
+
 def codes(told: list[LedgerEvent | Refused]) -> list[str]:
     return [one.code if isinstance(one, Refused) else one.event.change.kind for one in told]
 
 
 async def test_a_history_comes_back_as_it_was_written(ledger: Ledger) -> None:
     told = await Member(ledger)(registers("one"), ("ack", "one", do.Acknowledge(actor=WATER)))
-    history = await ledger.history(derived_id("one"))
+    history = await history_of(ledger, "one")
     assert [(one.event, one.hash) for one in history] == [
         (one.event, one.hash) for one in told if isinstance(one, LedgerEvent)
     ]
     standing = (await ledger.standings([derived_id("one"), UUID(int=9)]))[derived_id("one")]
     assert (standing.record.version, standing.head) == (3, history[-1].hash)
+
+
+async def test_histories_of_many_come_together_each_up_to_its_version(ledger: Ledger) -> None:
+    await Member(ledger)(registers("one"), registers("two"), ("ack", "one", do.Acknowledge(actor=WATER)))
+    histories = await ledger.histories({derived_id("one"): 2, derived_id("two"): 7, derived_id("unknown"): 1})
+    assert {id_: [line.event.version for line in lines] for id_, lines in histories.items()} == {
+        derived_id("one"): [1, 2],
+        derived_id("two"): [1, 2],
+    }
+
+
+async def test_a_batch_that_another_member_has_decided_is_answered_the_same(ledger: Ledger) -> None:
+    batch = [registers("one"), registers("two"), ("ack", "one", do.Acknowledge(actor=WATER)), registers("one")]
+    refused = ("early", "three", do.Acknowledge(actor=WATER))
+    told = await Member(ledger)(*batch, refused)
+    assert await Member(ledger)(*batch, registers("three"), refused) == [
+        *told[:-1], *await Member(ledger)(registers("three")), told[-1],
+    ]  # fmt: skip
 
 
 async def test_another_member_decides_on_what_the_first_has_written(ledger: Ledger) -> None:
@@ -92,7 +143,7 @@ async def test_another_member_decides_on_what_the_first_has_written(ledger: Ledg
         "acknowledged",
     ]
     assert codes(await one(("again", "one", do.Acknowledge(actor=WATER)))) == ["illegal_move"]
-    assert await ledger.allocated("smallville", 2022) == 2
+    assert await given_out(ledger, "smallville") == 2
 
 
 def attaches(name: str, id_: str) -> tuple[str, str, do.Command]:
@@ -117,7 +168,8 @@ async def test_a_reply_is_owed_once_to_each_report_whoever_decides_and_within_on
     asked = [(derived_id(name), "tests", id_) for name in ("one", "two") for id_ in ("one", "two", *"abcdz")]
     one_id, two_id = derived_id("one"), derived_id("two")
     waiting = [(one_id, "tests", "one", 1), (one_id, "tests", "c", 5), (two_id, "tests", "two", 1)]
-    assert sorted(await ledger.unanswered(asked)) == sorted(waiting)
+    async with ledger.transaction([]) as transaction:
+        assert sorted(await transaction.unanswered(asked)) == sorted(waiting)
     standing = (await ledger.standings([one_id]))[one_id]
     assert isinstance(standing.record, Problem)
     assert (standing.record.reports, standing.record.unanswered) == (5, 2)
@@ -125,13 +177,56 @@ async def test_a_reply_is_owed_once_to_each_report_whoever_decides_and_within_on
 
 async def test_what_rests_on_a_stale_state_is_not_written(ledger: Ledger) -> None:
     await Member(ledger)(registers("one"))
-    with pytest.raises(Conflict) as stale:
-        await ledger.write(Writing(rests_on={derived_id("one"): 7}), {})
-    assert stale.value.stale == "ledger"
-    with pytest.raises(Conflict) as moved:
-        await ledger.write(Writing(allocated={("smallville", 2022): 5}), {("smallville", 2022): 3})
-    assert moved.value.stale == "register"
-    assert await ledger.allocated("smallville", 2022) == 1
+    with pytest.raises(Conflict):
+        await write(ledger, Writing(rests_on={derived_id("one"): 7}, allocated={NUMBERS: 5}))
+    assert await given_out(ledger, "smallville") == 1
+
+
+async def test_who_takes_numbers_waits_until_whoever_takes_some_is_through(ledger: Ledger) -> None:
+    seen: list[int] = []
+
+    async def next_in_line() -> None:
+        async with ledger.transaction([NUMBERS]) as transaction:
+            seen.append(transaction.allocated[NUMBERS])
+
+    assert await given_out(ledger, "smallville") == 0
+    async with ledger.transaction([NUMBERS]) as transaction:
+        waiting = asyncio.create_task(next_in_line())
+        assert codes(await Member(ledger)(("ack", "one", do.Acknowledge(actor=WATER)))) == ["unknown_problem"]
+        await asyncio.wait({waiting}, timeout=0.2)
+        assert seen == []  # who takes none has not waited, and who does still waits
+        await transaction.write(Writing(allocated={NUMBERS: 7}))
+    await waiting
+    assert seen == [7]
+
+
+async def test_what_was_taken_by_whoever_fails_is_there_for_the_next(ledger: Ledger) -> None:
+    async def fail() -> None:
+        async with ledger.transaction([NUMBERS]) as transaction:
+            await transaction.write(Writing(rests_on={derived_id("nobody"): 7}, allocated={NUMBERS: 7}))
+
+    with pytest.raises(Conflict):
+        await fail()
+    async with ledger.transaction([NUMBERS, ("smallville/budget/tip", 2022)]) as transaction:
+        assert set(transaction.allocated.values()) == {0}
+
+
+async def test_members_that_register_at_once_decide_each_command_once_and_leave_no_gap(ledger: Ledger) -> None:
+    members = [Member(ledger) for _ in range(3)]
+    batches = [[registers(f"{m} {n}") for n in range(5)] for m in range(3)]
+    before = decided_anew()
+    told = await asyncio.gather(*(member(*batch) for member, batch in zip(members, batches, strict=True)))
+    numbers = {one.record.number for part in told for one in part if isinstance(one, LedgerEvent)}
+    assert sorted(numbers) == [f"SV-2022-{n:04}" for n in range(1, 16)]
+    assert decided_anew() == before
+
+
+async def test_the_same_commands_at_two_members_at_once_are_decided_once(ledger: Ledger) -> None:
+    batch = [registers("one"), ("ack", "one", do.Acknowledge(actor=WATER)), registers("two"), registers("one")]
+    before = decided_anew()
+    told, again = await asyncio.gather(Member(ledger)(*batch), Member(ledger)(*batch))
+    assert told == again
+    assert decided_anew() == before
 
 
 async def test_no_two_members_award_more_than_a_budget_together(ledger: Ledger) -> None:
@@ -144,7 +239,46 @@ async def test_no_two_members_award_more_than_a_budget_together(ledger: Ledger) 
     assert codes(await other(("award a", "a", do.Award(actor=OFFICE, amount=20_000)))) == ["awarded"]
     assert codes(await one(("award b", "b", do.Award(actor=OFFICE, amount=30_000)))) == ["awarded"]
     assert codes(await other(("award c", "c", do.Award(actor=OFFICE, amount=1_000)))) == ["over_budget"]
-    assert await ledger.allocated("smallville/budget/tip", 2022) == 50_000
+    assert await given_out(ledger, "smallville/budget/tip") == 50_000
+
+
+async def test_a_reward_is_owed_and_awarded_in_one_batch(ledger: Ledger) -> None:
+    owes = do.Reward(actor=ENGINE, reward="tip", cause=CAUSE, handle="a")
+    awards = do.Award(actor=OFFICE, amount=20_000)
+    assert codes(await Member(ledger)(("owe", "a", owes), ("award", "a", awards))) == ["reward_owed", "awarded"]
+    assert await given_out(ledger, "smallville/budget/tip") == 20_000
+
+
+@pytest.mark.stack
+async def test_a_member_that_stands_still_loses_its_turn_and_its_numbers(migrated: Migrated) -> None:
+    pool = await connect_pool(Settings(database=SecretStr(migrated.url_of("router"))), SCHEMA)
+    ledger = PostgresLedger(pool, turn=timedelta(milliseconds=50))
+
+    async def stand_still() -> None:
+        async with ledger.transaction([NUMBERS]) as transaction:
+            assert transaction.allocated == {NUMBERS: 0}
+            async with asyncio.timeout(10):
+                assert await given_out(ledger, "smallville") == 0  # the next one does not wait for ever
+            await transaction.write(Writing(allocated={NUMBERS: 7}))
+
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as lost:
+        await stand_still()
+    assert dependency(lost.value) == "database"  # so that the batch is decided again
+    assert await given_out(ledger, "smallville") == 0
+    await pool.close()
+
+
+@pytest.mark.stack
+async def test_a_record_that_changes_touches_no_index(migrated: Migrated) -> None:
+    connection = await asyncpg.connect(migrated.superuser)
+    try:
+        indexed = {row["column"] for row in await connection.fetch(_INDEXED)}
+        changing = {row["column"] for row in await connection.fetch(_CHANGING)}
+    finally:
+        await connection.close()
+    assert {"id", "number"} <= indexed
+    assert {"version", "status", "due_at", "state"} <= changing
+    assert not indexed & changing
 
 
 @pytest.mark.stack
@@ -186,4 +320,4 @@ async def test_the_database_refuses_whoever_changes_what_has_happened(
             await connection.execute(sql)
     finally:
         await connection.close()
-    assert len(await postgres_ledger.history(derived_id("one"))) == 2
+    assert len(await history_of(postgres_ledger, "one")) == 2

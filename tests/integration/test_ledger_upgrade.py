@@ -35,7 +35,7 @@ _RECORD = """
 
 @pytest.fixture
 def migrations_until(tmp_path: Path) -> Iterator[Callable[[int], str]]:
-    """A function ``migrations_until(7)`` that makes a package of the router's migrations up to that number."""
+    """A function ``migrations_until(8)`` that makes a package of the router's migrations up to that number."""
 
     def make(last: int) -> str:
         folder = tmp_path / f"sql_{uuid4().hex}"
@@ -60,11 +60,11 @@ async def test_reports_that_wait_in_the_states_of_an_earlier_release_still_wait(
     await Member(ledger)(registers("two"), replies("two", "two"), ("ack", "two", do.Acknowledge(actor=OFFICE)))
     one, two = derived_id("one"), derived_id("two")
     waiting = {one: [("one", 1), ("a", 3), ("c", 5)], two: []}
-    await migrate(database, SCHEMA, migrations_until(7))
+    await migrate(database, SCHEMA, migrations_until(8))
     connection = await asyncpg.connect(database)
     for id_, ids in waiting.items():
         previous = GENESIS
-        for line in await ledger.history(id_):
+        for line in (await ledger.histories({id_: 100}))[id_]:
             await connection.execute(
                 "insert into router.events values ($1, $2, $3, $4, $5, $6, $7)", id_, line.event.version, AT,
                 line.event.change.kind, line.body.decode(), previous, line.hash,
@@ -87,14 +87,15 @@ async def test_reports_that_wait_in_the_states_of_an_earlier_release_still_wait(
         for id_, ids in waiting.items():
             before, after = [(await each.standings([id_]))[id_] for each in (ledger, upgraded)]
             assert (after.record, after.head) == (before.record, before.head)
-            assert await upgraded.history(id_) == await ledger.history(id_)
+            assert await upgraded.histories({id_: 100}) == await ledger.histories({id_: 100})
             stood = after.record
             assert isinstance(stood, Problem)
             assert stood.unanswered == len(ids)
         asked = [(id_, "tests", report) for id_ in waiting for report in ("one", "two", *"abc")]
-        assert sorted(await upgraded.unanswered(asked)) == sorted(
-            (id_, "tests", report, version) for id_, ids in waiting.items() for report, version in ids
-        )
+        async with upgraded.transaction([]) as transaction:
+            assert sorted(await transaction.unanswered(asked)) == sorted(
+                (id_, "tests", report, version) for id_, ids in waiting.items() for report, version in ids
+            )
         told = await Member(upgraded)(replies("one", "c"), replies("one", "b", "again"))
         assert codes(told) == ["replied", "no_reply_owed"]
     finally:

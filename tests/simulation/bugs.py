@@ -7,16 +7,17 @@ few ways to find it (``python -m tests.simulation.walk --planted`` looks for it)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import pytest
 from aiokafka.consumer import fetcher
 from asyncpg.exceptions import InternalClientError
 
-from duban.errors import Unavailable
 from duban.io import availability
 from duban.io.consumer import Runner, _Arrivals
 from duban.io.isolation import Culprit, Isolation
@@ -34,8 +35,9 @@ from duban_escalation.memory import MemoryDeadlines
 from duban_escalation.sweep import Sweeper
 from duban_intake.memory import MemoryTransaction
 from duban_router.domain import ladder
-from duban_router.handlers import CommandHandler, Conflict, Writing, _Attempt, _key
+from duban_router.handlers import CommandHandler, Register, Writing
 from duban_router.memory import MemoryLedger
+from duban_router.memory import MemoryTransaction as LedgerTransaction
 
 Patch = pytest.MonkeyPatch
 
@@ -94,16 +96,16 @@ def the_generation_of_an_escalation_is_not_checked(patch: Patch) -> None:
 def a_refusal_is_forgotten_when_its_command_comes_again(patch: Patch) -> None:
     real = MemoryLedger.write
 
-    async def write(self: MemoryLedger, writing: Writing, before: dict[tuple[str, int], int]) -> None:
+    async def write(self: MemoryLedger, writing: Writing) -> None:
         writing.outcomes = [outcome for outcome in writing.outcomes if outcome.refused is None]
-        await real(self, writing, before)
+        await real(self, writing)
 
     patch.setattr(MemoryLedger, "write", write)
 
 
 @_bug("I2", "I3", "I8", "I9", "I10", "numbers", seed=1)
 def two_members_may_write_the_same_version(patch: Patch) -> None:
-    async def write(self: MemoryLedger, writing: Writing, before: dict[tuple[str, int], int]) -> None:
+    async def write(self: MemoryLedger, writing: Writing) -> None:
         for line in writing.lines:
             self._lines[line.event.problem_id].append(line)
         self._outcomes |= {outcome.key: outcome for outcome in writing.outcomes}
@@ -115,35 +117,35 @@ def two_members_may_write_the_same_version(patch: Patch) -> None:
 
 @_bug("numbers", seed=1)
 def a_number_is_taken_as_from_a_sequence(patch: Patch) -> None:
-    real = MemoryLedger.write
-
-    async def allocated(self: MemoryLedger, register: str, year: int) -> int:
-        last = self._allocated.get((register, year), 0)
-        self._allocated[register, year] = last + 1
-        return last
-
-    async def write(self: MemoryLedger, writing: Writing, before: dict[tuple[str, int], int]) -> None:
-        await real(self, writing, dict(self._allocated))
+    def allocated(self: MemoryLedger, registers: Collection[Register]) -> dict[Register, int]:
+        given = {register: self._allocated.get(register, 0) for register in registers}
+        self._allocated |= {register: last + 1 for register, last in given.items()}
+        return given
 
     patch.setattr(MemoryLedger, "allocated", allocated)
-    patch.setattr(MemoryLedger, "write", write)
+
+
+@_bug("numbers")
+def nobody_waits_for_whoever_takes_numbers(patch: Patch) -> None:
+    @asynccontextmanager
+    async def transaction(self: MemoryLedger, registers: Collection[Register]) -> AsyncIterator[LedgerTransaction]:
+        yield LedgerTransaction(self, self.allocated(registers))
+
+    patch.setattr(MemoryLedger, "transaction", transaction)
 
 
 @_bug("needless")
 def a_repeated_command_is_decided_before_anybody_asks(patch: Patch) -> None:
-    async def call(self: CommandHandler, batch: Sequence[Any]) -> list[Any]:
-        decided: dict[Any, Any] = {}
-        keys = [_key(delivery.message) for delivery in batch]
-        for _ in range(5):
-            attempt = _Attempt(self._ledger, self._library, self._clock, self._cache, decided, self._most_bytes)
-            try:
-                return await attempt.take(batch, keys)
-            except Conflict:
-                self._cache.forget()
-                decided = await self._ledger.outcomes(keys)
-        raise Unavailable("the ledger kept changing")
+    real, asked = LedgerTransaction.outcomes, WeakKeyDictionary[MemoryLedger, set[frozenset[Any]]]()
 
-    patch.setattr(CommandHandler, "__call__", call)
+    async def outcomes(self: LedgerTransaction, keys: Sequence[Any]) -> dict[Any, Any]:
+        before = asked.setdefault(self._ledger, set())
+        if frozenset(keys) in before:
+            return await real(self, keys)
+        before.add(frozenset(keys))
+        return {}
+
+    patch.setattr(LedgerTransaction, "outcomes", outcomes)
 
 
 @_bug("I1", "I8", "I11")

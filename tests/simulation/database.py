@@ -14,7 +14,7 @@ from asyncpg.exceptions import InternalClientError
 from duban_escalation.memory import MemoryDeadlines, MemorySchedules
 from duban_escalation.notices.deliveries import MemoryDeliveries
 from duban_intake.memory import MemoryStore
-from duban_router.handlers import Conflict, Writing
+from duban_router.handlers import Conflict, Register, Writing
 from duban_router.memory import MemoryLedger
 from tests.simulation.life import LIVING, Life, instant
 
@@ -37,10 +37,10 @@ class WatchedLedger(MemoryLedger):
         self._loop = loop
         self._answered_at: dict[UUID, float] = {}
 
-    async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
+    async def write(self, writing: Writing) -> None:
         life = LIVING.get()
         try:
-            await super().write(writing, allocated_before)
+            await super().write(writing)
         except Conflict:
             known = [one for one in writing.outcomes if self._answered_at.get(one.key, 1e9) < life.fetched_at]
             self.needless += [f"{life.name} decided {one.command} again" for one in known]
@@ -94,6 +94,18 @@ class Remote:
             return answer
 
         return call
+
+
+class RemoteLedger(Remote):
+    """The ledger as ``life`` reaches it: who takes numbers waits until whoever takes some is through."""
+
+    @asynccontextmanager
+    async def transaction(self, registers: Collection[Register]) -> AsyncIterator[Any]:
+        await self._database.reach(self._life, "before read")
+        async with self._database.ledger.transaction(registers) as transaction:
+            remote: Any = Remote(self._life, self._database, transaction)
+            remote.allocated = transaction.allocated
+            yield remote
 
 
 class RemoteIntake:

@@ -29,7 +29,7 @@ from duban_escalation.notices.webhook import NoticeRefused, PutOff
 from duban_escalation.sweep import Sweeper
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
 from duban_router.handlers import CommandHandler
-from tests.simulation.database import Database, Remote, RemoteIntake
+from tests.simulation.database import Database, Remote, RemoteIntake, RemoteLedger
 from tests.simulation.life import Life
 
 #: Times are production's, or shorter: what they mean is the same, and less of the virtual time is spent waiting.
@@ -85,7 +85,7 @@ async def _intake(shell: Shell[Settings], life: Life, database: Database, receiv
 
 
 async def _router(shell: Shell[Settings], life: Life, database: Database, receiver: Receiver) -> None:
-    library, ledger = await follow_packs(shell), _as_is(Remote(life, database, database.ledger))
+    library, ledger = await follow_packs(shell), _as_is(RemoteLedger(life, database, database.ledger))
     handler = CommandHandler(ledger, library, life.clock, most_bytes=SETTINGS.max_record_bytes)
 
     async def forget(_: object) -> None:

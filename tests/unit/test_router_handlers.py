@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
@@ -15,7 +15,7 @@ from duban.messages.delivery import Delivery
 from duban.messages.envelope import NAMESPACE, Message, Record, decode, derived_id, derived_text
 from duban.messages.events import GENESIS, PROBLEMS, LedgerEvent, Refused, canonical, chained
 from duban.messages.report import Filed
-from duban_router.handlers import CommandHandler, Standing, Writing
+from duban_router.handlers import CommandHandler, Line, Standing, Writing
 from duban_router.memory import MemoryLedger
 from tests.given import report, small_library
 
@@ -45,6 +45,11 @@ def answers(records: list[Record]) -> list[LedgerEvent | Refused]:
     return [decode(one.key, one.value, one.headers, PROBLEMS).data for one in records]
 
 
+async def history_of(ledger: MemoryLedger, number: int) -> list[Line]:
+    id_ = derived_id("problem", number)
+    return (await ledger.histories({id_: 1_000}))[id_]
+
+
 @pytest.fixture
 def ledger() -> MemoryLedger:
     return MemoryLedger()
@@ -69,11 +74,11 @@ async def test_a_batch_that_comes_again_writes_nothing_and_publishes_the_same(
     batch = [register(0), acknowledge(0), acknowledge(0), register(1)]
     first = await handler(batch)
     await handler([command("later", do.Progress(actor=do.Actor(unit="water"), note="half done"))])
-    held = len(await ledger.history(derived_id("problem", 0)))
+    held = len(await history_of(ledger, 0))
     fresh = CommandHandler(ledger, small_library(), SystemClock())
     assert await handler(batch) == first
     assert await fresh(batch) == first
-    assert len(await ledger.history(derived_id("problem", 0))) == held
+    assert len(await history_of(ledger, 0)) == held
 
 
 async def test_a_refusal_stands_even_if_it_would_be_granted_now(handler: CommandHandler, ledger: MemoryLedger) -> None:
@@ -107,7 +112,7 @@ async def test_two_members_share_one_register_without_gaps(ledger: MemoryLedger)
 async def test_every_event_carries_the_hash_over_its_predecessor(handler: CommandHandler, ledger: MemoryLedger) -> None:
     published = answers(await handler([register(0), acknowledge(0)]))
     head = GENESIS
-    for one, entry in zip(published, await ledger.history(derived_id("problem", 0)), strict=True):
+    for one, entry in zip(published, await history_of(ledger, 0), strict=True):
         assert isinstance(one, LedgerEvent)
         assert one.hash == chained(head, canonical(one.event)) == entry.hash
         assert entry.body == canonical(one.event)
@@ -184,7 +189,23 @@ async def test_two_members_together_award_no_more_than_the_budget(ledger: Memory
     await one([award(1, 30_000)])
     told = answers(await other([award(2, 19_001), award(3, 19_000)]))
     assert [one.code if isinstance(one, Refused) else one.record.status for one in told] == ["over_budget", "awarded"]
-    assert await ledger.allocated("smallville/budget/tip", 2022) == 50_000
+    budget = ("smallville/budget/tip", 2022)
+    assert ledger.allocated([budget]) == {budget: 50_000}
+
+
+async def test_a_batch_may_take_from_many_registers_that_do_not_show_before_it_is_decided(
+    handler: CommandHandler, ledger: MemoryLedger
+) -> None:
+    years = range(2022, 2030)
+    batch = [
+        struct.replace(each, appended_at=AT.replace(year=year))
+        for year in years
+        for each in (owe(year), award(year, 5_000))
+    ]
+    told = answers(await handler(batch))
+    assert [one.record.status for one in told if isinstance(one, LedgerEvent)] == ["owed", "awarded"] * len(years)
+    budgets = [("smallville/budget/tip", year) for year in years]
+    assert ledger.allocated(budgets) == dict.fromkeys(budgets, 5_000)
 
 
 async def test_what_no_topic_would_take_is_refused_and_stands_in_no_ledger(ledger: MemoryLedger) -> None:
@@ -200,16 +221,16 @@ async def test_what_no_topic_would_take_is_refused_and_stands_in_no_ledger(ledge
     assert isinstance(first, LedgerEvent)
     assert isinstance(large_again, Refused)
     assert large_again.code == "too_large"
-    assert len(await ledger.history(derived_id("problem", 0))) == first.event.version
+    assert len(await history_of(ledger, 0)) == first.event.version
 
 
 async def test_a_command_that_comes_again_does_not_roll_its_batch_back() -> None:
     class Counting(MemoryLedger):
         writes = 0
 
-        async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
+        async def write(self, writing: Writing) -> None:
             self.writes += 1
-            await super().write(writing, allocated_before)
+            await super().write(writing)
 
     ledger = Counting()
     handler = CommandHandler(ledger, small_library(), SystemClock())
@@ -219,6 +240,23 @@ async def test_a_command_that_comes_again_does_not_roll_its_batch_back() -> None
         "registered", "dispatched", "registered", "dispatched", "acknowledged",
     ]  # fmt: skip
     assert ledger.writes == 2
+
+
+async def test_commands_that_come_again_read_and_fold_each_history_once() -> None:
+    class Asked(MemoryLedger):
+        asked: Sequence[Mapping[UUID, int]] = ()
+
+        async def histories(self, until: Mapping[UUID, int]) -> dict[UUID, list[Line]]:
+            self.asked = [*self.asked, until]
+            return await super().histories(until)
+
+    ledger = Asked()
+    notes = [command(f"note {n}", do.Progress(actor=do.Actor(unit="water"), note="dug")) for n in range(5)]
+    batch = [register(0), acknowledge(0), register(1), *notes]
+    first = await CommandHandler(ledger, small_library(), SystemClock())(batch)
+    again = CommandHandler(ledger, small_library(), SystemClock())
+    assert await again([*batch[:-1], batch[0]]) == [*first[:-1], *first[:2]]
+    assert ledger.asked == [{derived_id("problem", 0): 7, derived_id("problem", 1): 2}]
 
 
 def test_an_id_is_the_uuid5_of_its_causes_as_text_and_as_one() -> None:

@@ -5,6 +5,7 @@ limits     what broker and database do at best, on this machine, now
 load       the messages that a benchmark sends
 drive      reports and people on the clock of the wall, in a closed loop or an open one
 path       the router's path in this process
+routers    one, two and four routers on one city
 deadlines  escalation's handler over a real database
 workloads  W1, W2, W3, the router, W4
 main       the command

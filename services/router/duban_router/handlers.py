@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Protocol, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -22,20 +23,39 @@ from duban.messages.struct import from_data, to_json
 from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
-from duban_router.domain.decision import REGISTER, Decided, after, allocates_from, allocation, decide, pack_of
+from duban_router.domain.decision import (
+    REGISTER,
+    Allocating,
+    Decided,
+    after,
+    allocates_from,
+    allocation,
+    decide,
+    pack_of,
+)
 from duban_router.domain.replies import Filing, RepliesOwed, Reported, answered
-from duban_router.metrics import RECALLED
+from duban_router.metrics import DECIDED_ANEW, RECALLED
 
 SOURCE = "duban/router"
 _MOST_CONFLICTS = 5
 
+#: Steps in the histories of records, by record and version: each line with the record as it stood after it.
+Steps: TypeAlias = "dict[tuple[UUID, int], tuple[Line, AnyRecord]]"
+
+#: What is given out without gaps, by its name and year: the numbers of a jurisdiction, or the money of a budget.
+Register: TypeAlias = tuple[str, int]
+
 
 class Conflict(Exception):
-    """Somebody else wrote first: the ``ledger``, or just the ``register``, is ``stale`` and must be asked again."""
+    """Somebody else wrote first: what is remembered of the ledger is stale, and must be asked for again."""
 
-    def __init__(self, stale: Literal["ledger", "register"]) -> None:
-        super().__init__(f"the {stale} has moved on")
-        self.stale = stale
+
+class _Unforeseen(Exception):
+    """A command takes from a ``register`` that was not asked for: the batch is decided again with it."""
+
+    def __init__(self, register: Register) -> None:
+        super().__init__(register)
+        self.register = register
 
 
 class Standing(Struct, frozen=True, gc=False):
@@ -71,33 +91,45 @@ class Writing:
     lines: list[Line] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     standings: dict[UUID, Standing] = field(default_factory=dict)
-    allocated: dict[tuple[str, int], int] = field(default_factory=dict)
+    #: How much of each register has been given out after this batch.
+    allocated: dict[Register, int] = field(default_factory=dict)
     #: The versions that refusals rest on: an event meets the key of its version, a refusal would meet nothing.
     rests_on: dict[UUID, int] = field(default_factory=dict)
     #: The reports that wait for a reply from now on (True), and those that do no more (False).
     unanswered: dict[Filing, bool] = field(default_factory=dict)
 
 
-class Ledger(Protocol):
-    """The ledger (台账) as the handler needs it; one ``write`` is one transaction."""
+class Transaction(Protocol):
+    """A turn on the ledger. Until it ends nobody else takes from the registers that it was asked for."""
 
-    async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
-        """The records that stand under ``ids``."""
+    #: How much of each register that was asked for has been given out: its last number, or the money of a budget.
+    allocated: Mapping[Register, int]
 
     async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
         """What came of the commands ``keys``, those that have been decided."""
 
-    async def history(self, problem_id: UUID) -> list[Line]:
-        """Every line of a record, in order."""
-
-    async def allocated(self, register: str, year: int) -> int:
-        """How much of a register has been given out: its last number, or the money of a budget."""
-
     async def unanswered(self, reports: Sequence[Reported]) -> list[Filing]:
         """Those of ``reports`` that wait for a reply."""
 
-    async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
-        """Add all of ``writing``, or raise :class:`Conflict` and add nothing."""
+    async def write(self, writing: Writing) -> None:
+        """Add all of ``writing``, or raise :class:`Conflict` and add nothing. It comes last."""
+
+
+class Ledger(Protocol):
+    """The ledger (台账) as the handler needs it."""
+
+    async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
+        """The records that stand under ``ids``."""
+
+    async def histories(self, until: Mapping[UUID, int]) -> dict[UUID, list[Line]]:
+        """The lines of each record up to a version, in order."""
+
+    def transaction(self, registers: Collection[Register]) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that may take from ``registers``, once whoever does so now is through.
+
+        What is written stands when it is left; left by an error, nothing of it does. Who asks for no register waits for
+        nobody.
+        """
 
 
 class Cache:
@@ -111,22 +143,16 @@ class Cache:
         self._most_bytes = most_bytes
         self._bytes = 0
         self._standings: dict[UUID, Standing] = {}  # in the order in which they were last of use
-        self._allocated: dict[tuple[str, int], int] = {}
 
     def forget(self) -> None:
         """Drop everything: the partitions have changed hands."""
         self._standings.clear()
         self._bytes = 0
-        self._allocated.clear()
 
     def forget_standings(self, ids: Iterable[UUID]) -> None:
         """Drop these alone: other states stay, or every command that comes again would cost them all."""
         for problem_id in ids:
             self._drop(problem_id)
-
-    def forget_allocated(self) -> None:
-        """Drop what had been given out."""
-        self._allocated.clear()
 
     async def recall(self, ids: set[UUID]) -> None:
         """Bring the states of ``ids`` into memory."""
@@ -147,16 +173,9 @@ class Cache:
         """The record, if it was recalled and stands in the ledger."""
         return self._standings.get(problem_id)
 
-    async def allocated(self, register: tuple[str, int]) -> int:
-        """How much of ``register`` has been given out."""
-        if register not in self._allocated:
-            self._allocated[register] = await self._ledger.allocated(*register)
-        return self._allocated[register]
-
     def add(self, writing: Writing) -> None:
         """Remember what was written, and let go what is too much."""
         self._remember(writing.standings)
-        self._allocated |= writing.allocated
         while self._bytes > self._most_bytes:
             self._drop(next(iter(self._standings)))
 
@@ -199,111 +218,147 @@ class CommandHandler:
 
     async def __call__(self, batch: Sequence[Delivery[do.Command]]) -> list[Record]:
         """Decide ``batch`` and give what is to be published, in order."""
-        keys = [_key(delivery.message) for delivery in batch]
-        # Asked before anything is decided: one command that comes again would roll its whole batch back.
-        decided = await self._ledger.outcomes(keys)
-        for _ in range(_MOST_CONFLICTS):
-            attempt = _Attempt(self._ledger, self._library, self._clock, self._cache, decided, self._most_bytes)
+        registers: set[Register] = set()
+        conflicts = 0
+        while conflicts < _MOST_CONFLICTS:
+            attempt = _Attempt(self._ledger, self._library, self._clock, self._cache, self._most_bytes, batch)
             try:
-                return await attempt.take(batch, keys)
-            except Conflict as conflict:
-                self._cache.forget_allocated()
-                if conflict.stale == "ledger":
-                    ids = (_problem_id(delivery.message) for delivery in batch)
-                    self._cache.forget_standings(problem_id for problem_id in ids if problem_id is not None)
-                    decided = await self._ledger.outcomes(keys)
+                return await attempt.take(registers)
+            except _Unforeseen as unforeseen:
+                registers.add(unforeseen.register)
+            except Conflict:
+                conflicts += 1
+                self._cache.forget_standings(attempt.ids)
+            DECIDED_ANEW.inc()
         raise Unavailable("the ledger kept changing under this batch")
+
+
+class _Request(Struct, frozen=True, gc=False):
+    """A command as a batch brings it: what it names (None: no record), what it is itself by, and when it counts."""
+
+    message: Message[do.Command]
+    problem_id: UUID | None
+    key: UUID
+    at: datetime
 
 
 class _Attempt:
     """One attempt at one batch."""
 
     def __init__(
-        self, ledger: Ledger, library: Library, clock: Clock, cache: Cache, decided: dict[UUID, Outcome],
-        most_bytes: int,
+        self, ledger: Ledger, library: Library, clock: Clock, cache: Cache, most_bytes: int,
+        batch: Sequence[Delivery[do.Command]],
     ) -> None:  # fmt: skip
-        self._ledger, self._library, self._clock, self._cache = ledger, library, clock, cache
-        self._decided = dict(decided)
+        self._ledger, self._library, self._cache = ledger, library, cache
         self._most_bytes = most_bytes
+        self._requests = [
+            _Request(message, _problem_id(message), _key(message), clock.instant(delivery.appended_at, message.time))
+            for delivery in batch
+            for message in (delivery.message,)
+        ]
         self._fresh: dict[UUID, list[Record]] = {}
         self._writing = Writing()
-        self._allocated_before: dict[tuple[str, int], int] = {}
+        self._allocated: dict[Register, int] = {}
         self._replies_owed = RepliesOwed()
 
-    async def take(self, batch: Sequence[Delivery[do.Command]], keys: Sequence[UUID]) -> list[Record]:
-        ids = [_problem_id(delivery.message) for delivery in batch]
-        await self._cache.recall({problem_id for problem_id in ids if problem_id is not None})
-        named = zip(ids, batch, strict=True)
-        replies = [answered(id_, delivery.message.data) for id_, delivery in named if id_ is not None]
-        if reports := [reported for reported in replies if reported is not None]:
-            self._replies_owed = RepliesOwed(await self._ledger.unanswered(reports))
-        records: list[Record] = []
-        for delivery, problem_id, key in zip(batch, ids, keys, strict=True):
-            message = delivery.message
-            if key in self._fresh:
-                records += self._fresh[key]
-            elif key in self._decided:
-                records += await self._again(message, self._decided[key])
-            else:
-                at = self._clock.instant(delivery.appended_at, message.time)
-                self._fresh[key] = await self._decide(message, problem_id, key, at)
-                records += self._fresh[key]
-        if self._writing.outcomes:
-            await self._ledger.write(self._writing, self._allocated_before)
+    @property
+    def ids(self) -> set[UUID]:
+        """The records that the batch names."""
+        return {request.problem_id for request in self._requests if request.problem_id is not None}
+
+    async def take(self, registers: Collection[Register]) -> list[Record]:
+        """Decide the batch, which may take from ``registers`` besides those that it seems to take from."""
+        await self._cache.recall(self.ids)
+        async with self._ledger.transaction({*registers, *self._foreseen()}) as transaction:
+            self._allocated |= transaction.allocated
+            # Asked before anything is decided: one command that comes again would roll its whole batch back.
+            decided = await transaction.outcomes([request.key for request in self._requests])
+            if reports := list(self._answered()):
+                self._replies_owed = RepliesOwed(await transaction.unanswered(reports))
+            for request in self._requests:
+                if request.key not in decided and request.key not in self._fresh:
+                    self._fresh[request.key] = self._decide(request)
+            if self._fresh:
+                await transaction.write(self._writing)
         self._cache.add(self._writing)
+        steps = await self._steps_again(decided.values())
+        records: list[Record] = []
+        for request in self._requests:
+            fresh = self._fresh.get(request.key)
+            records += _again(request.message, decided[request.key], steps) if fresh is None else fresh
         return records
 
-    async def _decide(
-        self, message: Message[do.Command], problem_id: UUID | None, key: UUID, at: datetime
-    ) -> list[Record]:
+    def _answered(self) -> Iterator[Reported]:
+        """The reports to which the batch replies."""
+        for request in self._requests:
+            if request.problem_id is not None and (reported := answered(request.problem_id, request.message.data)):
+                yield reported
+
+    def _foreseen(self) -> Iterator[Register]:
+        """The registers that the batch takes from, as far as that shows before it is decided."""
+        for request in self._requests:
+            command = request.message.data
+            if request.problem_id is not None and isinstance(command, Allocating):
+                standing = self._cache.standing(request.problem_id)
+                rules = self._known_rules(request, standing)
+                register = _register(standing, request, rules) if rules else None
+                if register is not None:
+                    yield register
+
+    def _decide(self, request: _Request) -> list[Record]:
+        message, problem_id = request.message, request.problem_id
         if problem_id is None:
-            return self._refuse(message, key, at, None, Refusal("no_problem_id", f"{message.subject} is no problem id"))
+            return self._refuse(request, None, Refusal("no_problem_id", f"{message.subject} is no problem id"))
         if message.key != message.subject:
             misplaced = Refusal("wrong_key", "the Kafka key of a command is its problem id, or the order is lost")
-            return self._refuse(message, key, at, None, misplaced)
+            return self._refuse(request, None, misplaced)
         standing = self._writing.standings.get(problem_id) or self._cache.standing(problem_id)
-        rules = self._rules(message, standing, at)
+        rules = self._rules(request, standing)
         if rules is None:
             missing = Refusal("unknown_jurisdiction", f"no pack is published for {message.jurisdiction or 'nowhere'}")
-            return self._refuse(message, key, at, standing, missing)
-        held = standing.record if standing else None
-        register = _register(allocates_from(held, message.data, rules), rules, at)
-        allocated = await self._allocated(register) if register else 0
+            return self._refuse(request, standing, missing)
+        register = _register(standing, request, rules)
+        if register is not None and register not in self._allocated:
+            raise _Unforeseen(register)
+        allocated = self._allocated[register] if register else 0
         owed = self._replies_owed.is_owed(problem_id, message.data)
-        outcome = decide(held, message, rules, at, allocated, reply_owed=owed)
+        outcome = decide(standing.record if standing else None, message, rules, request.at, allocated, reply_owed=owed)
         if isinstance(outcome, Refusal):
-            return self._refuse(message, key, at, standing, outcome)
+            return self._refuse(request, standing, outcome)
         lines, records, state = self._told(message, standing, outcome)
         if any(record.size > self._most_bytes for record in records):
             why = f"what it leads to is larger than the {self._most_bytes} bytes that a record may have: say less in it"
-            return self._refuse(message, key, at, standing, Refusal("too_large", why))
+            return self._refuse(request, standing, Refusal("too_large", why))
         if register:
-            self._writing.allocated[register] = allocated + allocation(message.data)
+            self._allocated[register] = self._writing.allocated[register] = allocated + allocation(message.data)
         self._writing.lines += lines
         self._note_replies(lines)
         latest, versions = outcome.record, range(lines[0].event.version, lines[-1].event.version + 1)
         self._writing.standings[problem_id] = Standing(latest, state, lines[-1].hash)
-        self._writing.outcomes.append(Outcome(key, message.id, latest.id, versions))
+        self._writing.outcomes.append(Outcome(request.key, message.id, latest.id, versions))
         return records
 
-    def _rules(self, message: Message[do.Command], standing: Standing | None, at: datetime) -> Rules | None:
-        ref = pack_of(standing.record if standing else None, message.data)
-        if ref is None:
-            return self._library.current(message.jurisdiction, at)
-        rules = self._library.rules(ref)
+    def _known_rules(self, request: _Request, standing: Standing | None) -> Rules | None:
+        """The rules under which a command is decided, as far as they are here."""
+        ref = pack_of(standing.record if standing else None, request.message.data)
+        return self._library.rules(ref) if ref else self._library.current(request.message.jurisdiction, request.at)
+
+    def _rules(self, request: _Request, standing: Standing | None) -> Rules | None:
+        """The same; None where no pack of the jurisdiction is published.
+
+        Raises:
+            NotArrived: what the command rests on has been published somewhere, and is not here yet.
+        """
+        rules, data = self._known_rules(request, standing), request.message.data
         if rules is None:
-            raise NotArrived(f"the pack {ref} has not arrived on duban.packs.v1")
-        data, notice = message.data, rules.calendar.notice
+            ref = pack_of(standing.record if standing else None, data)
+            if ref is not None:
+                raise NotArrived(f"the pack {ref} has not arrived on duban.packs.v1")
+            return None
+        notice = rules.calendar.notice
         if isinstance(data, do.Recompute) and data.calendar == notice.id and data.version > notice.version:
             raise NotArrived(f"version {data.version} of the calendar {notice.id} has not arrived on duban.packs.v1")
         return rules
-
-    async def _allocated(self, register: tuple[str, int]) -> int:
-        allocated = self._writing.allocated.get(register)
-        if allocated is None:
-            allocated = await self._cache.allocated(register)
-        self._allocated_before.setdefault(register, allocated)
-        return allocated
 
     def _note_replies(self, lines: Sequence[Line]) -> None:
         """Which reports wait for a reply after ``lines``, and which do no more; what came and went was never there."""
@@ -329,48 +384,62 @@ class _Attempt:
             records.append(_record(message, line, after_it, state))
         return lines, records, state
 
-    def _refuse(
-        self, message: Message[do.Command], key: UUID, at: datetime, standing: Standing | None, why: Refusal
-    ) -> list[Record]:
-        command = message.data
+    def _refuse(self, request: _Request, standing: Standing | None, why: Refusal) -> list[Record]:
+        message, command = request.message, request.message.data
         if standing and standing.record.id not in self._writing.standings:
             self._writing.rests_on[standing.record.id] = standing.record.version
         refused = Refused(
             command=message.id,
             command_type=command.TYPE,
             actor=command.actor,
-            at=at,
+            at=request.at,
             code=why.code,
             reason=why.reason,
             status=standing.record.status if standing else None,
             version=standing.record.version if standing else 0,
             filed=command.filed if isinstance(command, do.Register | do.Attach) else None,
         )
-        problem_id = _problem_id(message) or derived_id("no problem", message.subject)
-        self._writing.outcomes.append(Outcome(key, message.id, problem_id, range(0), refused))
+        problem_id = request.problem_id or derived_id("no problem", message.subject)
+        self._writing.outcomes.append(Outcome(request.key, message.id, problem_id, range(0), refused))
         return [_answer(message, refused)]
 
-    async def _again(self, message: Message[do.Command], outcome: Outcome) -> list[Record]:
-        """The same records as when the command was decided: the states are folded again from the history."""
-        if outcome.refused is not None:
-            return [_answer(message, outcome.refused)]
-        records: list[Record] = []
-        held: AnyRecord | None = None
-        for line in await self._ledger.history(outcome.problem_id):
-            rules = self._library.rules(held.pack if held else line.event.change.pack)  # type: ignore[union-attr]
-            if rules is None:
-                raise NotArrived("the pack of this record has not arrived on duban.packs.v1")
-            held = after(held, line.event, rules)
-            if line.event.version in outcome.versions:
-                records.append(_record(message, line, held, to_json(held)))
-        return records
+    async def _steps_again(self, decided: Iterable[Outcome]) -> Steps:
+        """The steps that commands which come again took, by record and version, folded anew from the histories."""
+        carried_out = [outcome for outcome in decided if outcome.refused is None]
+        if not carried_out:
+            return {}
+        until: dict[UUID, int] = {}
+        for outcome in carried_out:
+            until[outcome.problem_id] = max(until.get(outcome.problem_id, 0), outcome.versions[-1])
+        histories = await self._ledger.histories(until)
+        return {(line.event.problem_id, line.event.version): (line, held) for line, held in self._folded(histories)}
+
+    def _folded(self, histories: Mapping[UUID, Sequence[Line]]) -> Iterator[tuple[Line, AnyRecord]]:
+        """Each line with the record as it stood after it."""
+        for lines in histories.values():
+            held: AnyRecord | None = None
+            for line in lines:
+                rules = self._library.rules(held.pack if held else line.event.change.pack)  # type: ignore[union-attr]
+                if rules is None:
+                    raise NotArrived("the pack of this record has not arrived on duban.packs.v1")
+                held = after(held, line.event, rules)
+                yield line, held
 
 
-def _register(name: str | None, rules: Rules, at: datetime) -> tuple[str, int] | None:
-    """The register of a year; a budget of a jurisdiction stands beside its register of numbers."""
+def _again(message: Message[do.Command], outcome: Outcome, steps: Steps) -> list[Record]:
+    """The same records as when the command was decided."""
+    if outcome.refused is not None:
+        return [_answer(message, outcome.refused)]
+    retold = (steps[outcome.problem_id, version] for version in outcome.versions)
+    return [_record(message, line, held, to_json(held)) for line, held in retold]
+
+
+def _register(standing: Standing | None, request: _Request, rules: Rules) -> Register | None:
+    """What a command takes from, of its year; a budget of a jurisdiction stands beside its register of numbers."""
+    name = allocates_from(standing.record if standing else None, request.message.data, rules)
     if name is None:
         return None
-    jurisdiction, year = rules.pack.jurisdiction, at.astimezone(rules.zone).year
+    jurisdiction, year = rules.pack.jurisdiction, request.at.astimezone(rules.zone).year
     return (jurisdiction if name == REGISTER else f"{jurisdiction}/budget/{name}", year)
 
 

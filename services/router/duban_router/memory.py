@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from uuid import UUID
 
 from duban_router.domain.replies import Filing, Reported
-from duban_router.handlers import Conflict, Line, Outcome, Standing, Writing
+from duban_router.handlers import Conflict, Line, Outcome, Register, Standing, Writing
 
 
 class MemoryLedger:
@@ -17,33 +19,41 @@ class MemoryLedger:
         self._standings: dict[UUID, Standing] = {}
         self._outcomes: dict[UUID, Outcome] = {}
         self._lines: defaultdict[UUID, list[Line]] = defaultdict(list)
-        self._allocated: dict[tuple[str, int], int] = {}
+        self._allocated: dict[Register, int] = {}
+        self._turn = asyncio.Lock()
         self._unanswered: defaultdict[Reported, set[Filing]] = defaultdict(set)
 
     async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
         return {id_: self._standings[id_] for id_ in ids if id_ in self._standings}
 
     async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
+        """What came of the commands ``keys``, those that have been decided."""
         return {key: self._outcomes[key] for key in keys if key in self._outcomes}
 
-    async def history(self, problem_id: UUID) -> list[Line]:
-        return list(self._lines[problem_id])
+    async def histories(self, until: Mapping[UUID, int]) -> dict[UUID, list[Line]]:
+        return {id_: self._lines[id_][:version] for id_, version in until.items() if id_ in self._lines}
 
-    async def allocated(self, register: str, year: int) -> int:
-        return self._allocated.get((register, year), 0)
+    @asynccontextmanager
+    async def transaction(self, registers: Collection[Register]) -> AsyncIterator[MemoryTransaction]:
+        async with self._turn if registers else nullcontext():
+            yield MemoryTransaction(self, self.allocated(registers))
 
-    async def unanswered(self, reports: Sequence[Reported]) -> list[Filing]:
+    def unanswered(self, reports: Sequence[Reported]) -> list[Filing]:
+        """Those of ``reports`` that wait for a reply."""
         return [filing for reported in set(reports) for filing in self._unanswered.get(reported, ())]
 
-    async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
-        if any(self._allocated.get(register, 0) != allocated_before[register] for register in writing.allocated):
-            raise Conflict("register")
-        if any(self._standings[id_].record.version != version for id_, version in writing.rests_on.items()):
-            raise Conflict("ledger")
+    def allocated(self, registers: Collection[Register]) -> dict[Register, int]:
+        """How much of each register has been given out."""
+        return {register: self._allocated.get(register, 0) for register in registers}
+
+    async def write(self, writing: Writing) -> None:
+        """Add all of ``writing``, or raise :class:`Conflict` and add nothing."""
+        if any(self._version(id_) != version for id_, version in writing.rests_on.items()):
+            raise Conflict
         if any(line.event.version <= len(self._lines[line.event.problem_id]) for line in writing.lines):
-            raise Conflict("ledger")
+            raise Conflict
         if any(outcome.key in self._outcomes for outcome in writing.outcomes):
-            raise Conflict("ledger")
+            raise Conflict
         for line in writing.lines:
             self._lines[line.event.problem_id].append(line)
         self._outcomes |= {outcome.key: outcome for outcome in writing.outcomes}
@@ -51,3 +61,24 @@ class MemoryLedger:
         self._allocated |= writing.allocated
         for filing, waits in writing.unanswered.items():
             (self._unanswered[filing[:3]].add if waits else self._unanswered[filing[:3]].remove)(filing)
+
+    def _version(self, id_: UUID) -> int:
+        standing = self._standings.get(id_)
+        return standing.record.version if standing else 0
+
+
+class MemoryTransaction:
+    """One transaction: it writes once, at its end, so there is nothing to roll back."""
+
+    def __init__(self, ledger: MemoryLedger, allocated: Mapping[Register, int]) -> None:
+        self._ledger = ledger
+        self.allocated = allocated
+
+    async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
+        return await self._ledger.outcomes(keys)
+
+    async def unanswered(self, reports: Sequence[Reported]) -> list[Filing]:
+        return self._ledger.unanswered(reports)
+
+    async def write(self, writing: Writing) -> None:
+        await self._ledger.write(writing)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TypeAlias
 from uuid import UUID
 
@@ -13,7 +16,7 @@ from duban.messages.events import Refused
 from duban.messages.records import Event, record_from_json
 from duban.messages.struct import from_json, to_json
 from duban_router.domain.replies import Filing, Reported
-from duban_router.handlers import Conflict, Line, Outcome, Standing, Writing
+from duban_router.handlers import Conflict, Line, Outcome, Register, Standing, Writing
 
 SCHEMA = "router"
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
@@ -23,17 +26,25 @@ _OUTCOMES = """
     select key, command, problem_id, first_version, last_version, refused
     from router.outcomes where key = any($1::uuid[])
 """
-_HISTORY = "select body, encode(hash, 'hex') as hash from router.events where problem_id = $1 order by version"
-_ALLOCATED = "select last from router.registers where jurisdiction = $1 and year = $2"
 _UNANSWERED = """
     select problem_id, source, id, version from router.unanswered
     join unnest($1::uuid[], $2::text[], $3::text[]) as asked (problem_id, source, id) using (problem_id, source, id)
 """
-
-#: Moves a register on from what it was read at; nothing happens when somebody else has moved it meanwhile.
-_ADVANCE = """
-    insert into router.registers as held (jurisdiction, year, last) values ($1, $2, $4)
-    on conflict (jurisdiction, year) do update set last = excluded.last where held.last = $3
+_HISTORIES = """
+    select problem_id, body, encode(hash, 'hex') as hash
+    from router.events join unnest($1::uuid[], $2::int[]) as wanted (problem_id, last) using (problem_id)
+    where version <= last order by problem_id, version
+"""
+#: In order: two members that want the same registers never wait for each other in a circle.
+_ALLOCATED = """
+    select jurisdiction, year, last, set_config('idle_in_transaction_session_timeout', $3, true)
+    from router.registers join unnest($1::text[], $2::int[]) as wanted (jurisdiction, year) using (jurisdiction, year)
+    order by jurisdiction, year for update of registers
+"""
+_BEGIN_REGISTERS = """
+    insert into router.registers (jurisdiction, year, last)
+    select jurisdiction, year, 0 from unnest($1::text[], $2::int[]) as wanted (jurisdiction, year)
+    order by jurisdiction, year on conflict do nothing
 """
 _SAME = """
     select count(*) from router.records
@@ -54,6 +65,10 @@ _WRITE = """
         using unnest($31::uuid[], $32::text[], $33::text[], $34::int[]) as gone (problem_id, source, id, version)
         where held.problem_id = gone.problem_id and held.source = gone.source and held.id = gone.id
             and held.version = gone.version
+    ), given as (
+        update router.registers as held set last = given.last
+        from unnest($35::text[], $36::int[], $37::int[]) as given (jurisdiction, year, last)
+        where held.jurisdiction = given.jurisdiction and held.year = given.year
     )
     insert into router.records
         (id, version, jurisdiction, number, begun_at, kind, status,
@@ -68,57 +83,78 @@ _WRITE = """
 
 
 class PostgresLedger:
-    """The ledger behind :class:`duban_router.handlers.CommandHandler`, in the schema ``router``."""
+    """The ledger behind :class:`duban_router.handlers.CommandHandler`, in the schema ``router``.
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    Whoever holds a register and stands still for ``turn`` loses it, with what was decided meanwhile.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], turn: timedelta = timedelta(seconds=10)) -> None:
         self._pool = pool
+        self._turn = f"{turn // timedelta(milliseconds=1)}ms"
 
     async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
         rows = await self._pool.fetch(_STANDINGS, ids)
         return {row["id"]: _standing(row) for row in rows}
 
+    async def histories(self, until: Mapping[UUID, int]) -> dict[UUID, list[Line]]:
+        rows = await self._pool.fetch(_HISTORIES, list(until), list(until.values()))
+        histories: defaultdict[UUID, list[Line]] = defaultdict(list)
+        for row in rows:
+            line = Line(from_json(row["body"], Event), row["body"].encode(), row["hash"])
+            histories[row["problem_id"]].append(line)
+        return dict(histories)
+
+    @asynccontextmanager
+    async def transaction(self, registers: Collection[Register]) -> AsyncIterator[PostgresTransaction]:
+        async with self._pool.acquire() as connection:
+            if not registers:
+                yield PostgresTransaction(connection, {})
+                return
+            async with connection.transaction():
+                yield PostgresTransaction(connection, await self._allocated(connection, sorted(registers)))
+
+    async def _allocated(self, connection: Connection, registers: Sequence[Register]) -> dict[Register, int]:
+        """What has been given out of ``registers``, held until the transaction ends."""
+        names, years = [name for name, _ in registers], [year for _, year in registers]
+        rows = await connection.fetch(_ALLOCATED, names, years, self._turn)
+        if len(rows) < len(registers):
+            await connection.execute(_BEGIN_REGISTERS, names, years)
+            rows = await connection.fetch(_ALLOCATED, names, years, self._turn)
+        return {(row["jurisdiction"], row["year"]): row["last"] for row in rows}
+
+
+class PostgresTransaction:
+    """One transaction, or, where it takes from no register, one statement that writes all."""
+
+    def __init__(self, connection: Connection, allocated: Mapping[Register, int]) -> None:
+        self._connection = connection
+        self.allocated = allocated
+
     async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
-        rows = await self._pool.fetch(_OUTCOMES, keys)
+        rows = await self._connection.fetch(_OUTCOMES, keys)
         return {row["key"]: _outcome(row) for row in rows}
 
-    async def history(self, problem_id: UUID) -> list[Line]:
-        rows = await self._pool.fetch(_HISTORY, problem_id)
-        return [Line(from_json(r["body"], Event), r["body"].encode(), r["hash"]) for r in rows]
-
-    async def allocated(self, register: str, year: int) -> int:
-        last: int | None = await self._pool.fetchval(_ALLOCATED, register, year)
-        return last or 0
-
     async def unanswered(self, reports: Sequence[Reported]) -> list[Filing]:
-        rows = await self._pool.fetch(_UNANSWERED, *map(list, zip(*set(reports), strict=True)))
+        rows = await self._connection.fetch(_UNANSWERED, *map(list, zip(*set(reports), strict=True)))
         return [Filing(*row) for row in rows]
 
-    async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
-        async with self._pool.acquire() as connection:
-            try:
-                async with connection.transaction():
-                    for register, last in writing.allocated.items():
-                        await _advance(connection, register, allocated_before[register], last)
-                    await _check(connection, writing.rests_on)
-                    await connection.execute(
-                        _WRITE, *_lines(writing), *_answers(writing), *_records(writing),
-                        *_filings(writing, wait=True), *_filings(writing, wait=False),
-                    )  # fmt: skip
-            except asyncpg.UniqueViolationError:
-                raise Conflict("ledger") from None
+    async def write(self, writing: Writing) -> None:
+        await _check(self._connection, writing.rests_on)
+        columns = (
+            *_lines(writing), *_answers(writing), *_records(writing),
+            *_filings(writing, wait=True), *_filings(writing, wait=False), *_registers(writing),
+        )  # fmt: skip
+        try:
+            await self._connection.execute(_WRITE, *columns)
+        except asyncpg.UniqueViolationError:
+            raise Conflict from None
 
 
 async def _check(connection: Connection, rests_on: dict[UUID, int]) -> None:
     if rests_on:
         same = await connection.fetchval(_SAME, list(rests_on), list(rests_on.values()))
         if same != len(rests_on):
-            raise Conflict("ledger")
-
-
-async def _advance(connection: Connection, register: tuple[str, int], before: int, last: int) -> None:
-    done = await connection.execute(_ADVANCE, *register, before, last)
-    if done != "INSERT 0 1":
-        raise Conflict("register")
+            raise Conflict
 
 
 def _lines(writing: Writing) -> tuple[list[object], ...]:
@@ -174,6 +210,11 @@ def _filings(writing: Writing, *, wait: bool) -> tuple[list[object], ...]:
         [filing.id for filing in filings],
         [filing.version for filing in filings],
     )
+
+
+def _registers(writing: Writing) -> tuple[list[object], ...]:
+    allocated = writing.allocated
+    return [name for name, _ in allocated], [year for _, year in allocated], list(allocated.values())
 
 
 def _standing(row: asyncpg.Record) -> Standing:

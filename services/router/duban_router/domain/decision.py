@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, assert_never, cast
+from typing import Final, TypeAlias, assert_never, cast
 from uuid import UUID
 
 from duban.calendar import FIRST_YEAR, LAST_YEAR
@@ -49,6 +49,8 @@ class Decided:
 
 #: The name of the register of numbers; every other name is that of a budget.
 REGISTER: Final = "register"
+#: The commands that may take from a register.
+Allocating: TypeAlias = do.Register | do.Award
 
 
 def pack_of(record: AnyRecord | None, command: do.Command) -> str | None:
