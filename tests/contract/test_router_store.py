@@ -175,6 +175,15 @@ async def test_a_reply_is_owed_once_to_each_report_whoever_decides_and_within_on
     assert (standing.record.reports, standing.record.unanswered) == (5, 2)
 
 
+async def test_a_reply_finds_a_report_whose_names_are_as_long_as_they_may_be(ledger: Ledger) -> None:
+    name = "".join(map(chr, range(0x20000, 0x20000 + 300)))  # four bytes each in UTF-8
+    filed = Filed(source=name, id=name[::-1], received_at=AT, report=report(area="north"))
+    reply = do.Reply(actor=OFFICE, source=name, id=name[::-1], text="it is clean again")
+    register = do.Register(actor=ENGINE, filed=filed)
+    assert codes(await Member(ledger)(("register", "one", register))) == ["registered", "dispatched"]
+    assert codes(await Member(ledger)(("reply", "one", reply), ("again", "one", reply))) == ["replied", "no_reply_owed"]
+
+
 async def test_what_rests_on_a_stale_state_is_not_written(ledger: Ledger) -> None:
     await Member(ledger)(registers("one"))
     with pytest.raises(Conflict):

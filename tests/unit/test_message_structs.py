@@ -51,6 +51,16 @@ def test_what_is_no_report_is_told_with_the_field_and_what_is_wrong(changed: dic
     assert str(flaw_of(caught.value, Report)).startswith(words)
 
 
+@pytest.mark.parametrize("field", ["source", "id"])
+@pytest.mark.parametrize("text", ["", "a\0", "x" * 301])
+def test_what_no_index_of_a_database_could_hold_names_no_report(field: str, text: str) -> None:
+    names = {"source": "hotline", "id": "42", field: text}
+    filed = {**names, "received_at": AT, "report": REPORT}
+    for model, data in ((do.Reply, {**names, "text": "done"}), (do.Attach, {"filed": filed})):
+        with pytest.raises(msgspec.ValidationError, match=field):
+            from_json(to_json({"actor": {"unit": "office"}, **data}), model)
+
+
 def test_a_kind_that_is_none_is_told_with_those_that_there_are() -> None:
     event = plain(Case.in_status(Status.REGISTERED, AT).events[0])
     event["change"]["kind"] = "vanished"

@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec import Meta
 
 from duban.messages.envelope import Payload
-from duban.messages.report import Evidence, Filed, Name, Prose
+from duban.messages.report import Evidence, Filed, Name, Prose, ReportName
 from duban.messages.struct import AwareDatetime, Frozen
 
 #: The unit under which the services themselves act.
@@ -236,8 +236,8 @@ class Reply(Command):
 
     TYPE: ClassVar[str] = "duban.command.reply"
 
-    source: Annotated[str, Meta(min_length=1, max_length=300)]
-    id: Annotated[str, Meta(min_length=1, max_length=300)]
+    source: ReportName
+    id: ReportName
     text: Annotated[Prose, Meta(min_length=1)]
 
 

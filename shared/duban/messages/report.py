@@ -21,6 +21,8 @@ MOST_OF_NAME: Final = 120
 Name = Annotated[str, Meta(min_length=1, max_length=MOST_OF_NAME, pattern=NAME + NO_NEWLINE)]
 #: Free text of people. NUL is refused here because no database column could hold it.
 Prose = Annotated[str, Meta(max_length=8000, pattern=r"^[^\x00]*$")]
+#: The source of a report, and its id there, as the ledger looks for who waits for a reply by them.
+ReportName = Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$" + NO_NEWLINE)]
 
 
@@ -99,7 +101,7 @@ def in_range(name: str, at: datetime | None) -> None:
 class Filed(Frozen):
     """A report as it goes into the ledger: with its source and id, and the instant it counted as received."""
 
-    source: str
-    id: str
+    source: ReportName
+    id: ReportName
     received_at: AwareDatetime
     report: Report
