@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from duban import duties
 from duban.calendar import Counting, Within
+from duban.messages import changes as c
 from duban.messages.records import Deadline, Duty, LedgerRecord, Mark, Problem
 from duban.messages.struct import replace
 from duban.policy.model.ladder import Obligation
-from duban.policy.rules import Passing, Rules
+from duban.policy.rules import Course, Passing, Rules, Running, sort_of
 
 
 class Owed(NamedTuple):
@@ -26,46 +27,112 @@ class Owed(NamedTuple):
 def due(record: LedgerRecord, rules: Rules) -> tuple[Deadline, ...]:
     """The next deadline of every obligation that runs against ``record``, soonest first.
 
-    Acting moves the state, and with it what is due; nothing is cancelled by hand. A deadline that the state carries
-    already is kept while its clock has not been set going anew: counting working time is most of the cost. (An
-    extension, a pause and a new holiday notice clear them first.)
+    This is the definition, a function of the state alone: acting moves the state, and with it what is due; nothing is
+    cancelled by hand.
     """
-    carried = {(deadline.obligation, deadline.part): deadline for deadline in record.deadlines}
-    return tuple(sorted(_running(record, rules, carried), key=_order))
+    return tuple(sorted(_evaluated(record, rules.running(record, record.status), rules, {}), key=_order))
+
+
+def due_after(
+    before: LedgerRecord, record: LedgerRecord, change: c.Change, moved: Collection[str], rules: Rules
+) -> tuple[Deadline, ...]:
+    """The same as ``due(record, rules)``, where ``change`` has led from ``before``, whose deadlines are known.
+
+    ``moved`` are the fields that it has set. Only the obligations that read one of these are evaluated; the deadlines
+    of the others are kept, and so is the lapse of a limit while its clock runs on: counting working time is most of
+    the cost. (An extension, a pause and a new holiday notice clear all of them first.)
+    """
+    course = _course(before, record, change, moved, rules)
+    known, now = record.deadlines, record.marks[change.kind].at
+    if any(_overtaken(deadline, now) for deadline in known):
+        return due(record, rules)
+    kept = [deadline for deadline in known if deadline.obligation in course.kept]
+    if not course.anew:
+        return known if len(kept) == len(known) else tuple(kept)
+    carried = {(deadline.obligation, deadline.part): deadline for deadline in known}
+    return tuple(sorted([*kept, *_evaluated(record, course.anew, rules, carried)], key=_order))
 
 
 def _order(deadline: Deadline) -> tuple[datetime, str, str]:
     return (deadline.due_at, deadline.obligation, deadline.part or "")
 
 
-def _running(
-    record: LedgerRecord, rules: Rules, carried: Mapping[tuple[str, str | None], Deadline]
+def _course(
+    before: LedgerRecord, record: LedgerRecord, change: c.Change, moved: Collection[str], rules: Rules
+) -> Course:
+    """Which deadlines ``change`` leaves as they are, and what it calls for: compiled once for each sort of record."""
+    climbed = change.obligation if isinstance(change, c.Reminded | c.Escalated) else None
+    key = (*sort_of(record), before.status, change.kind, climbed, *moved)
+    course = rules.courses.get(key)
+    if course is None:
+        running = rules.running(record, record.status)
+        ran = {of.obligation.id for of in rules.running(record, before.status)}
+        kept = [
+            of.obligation.id
+            for of in running
+            if of.obligation.id in ran
+            and of.obligation.id != climbed
+            and _reads(of.obligation).isdisjoint({*moved, f"marks.{change.kind}"})
+        ]
+        anew = tuple(of for of in running if of.obligation.id not in kept)
+        course = rules.courses[key] = Course(frozenset(kept), anew)
+    return course
+
+
+def _reads(obligation: Obligation) -> set[str]:
+    """The fields of a record, beside its status and its climbs, that decide whether and when ``obligation`` is due."""
+    reads = {"deadlines", "raised", "extended", "pauses"}
+    for event, of in (*obligation.since, *obligation.met_by):
+        reads.add(f"marks.{event}" if of is None else "flagged" if event == "flagged" else "referrals")
+        if event == "replied":
+            reads.add("unanswered")
+    if obligation.flags:
+        reads.add("flags")
+    if obligation.rectification or obligation.until is not None:
+        reads |= {"plan", "milestones_reached"}
+    return reads | _READ_OF_OWNER.get(obligation.owner, set())
+
+
+_READ_OF_OWNER: Final = {
+    "@lead": {"lead_unit"}, "@co": {"co_units", "parts_finished"}, "@referred": {"referrals"},
+}  # fmt: skip
+
+
+def _evaluated(
+    record: LedgerRecord, running: Iterable[Running], rules: Rules, carried: Mapping[tuple[str, str | None], Deadline]
 ) -> Iterator[Deadline]:
-    for owing in owed(record, rules):
-        obligation, since, part, owner = owing
-        climbed = _climbed(record, owing)
-        previous = carried.get((obligation.id, part))
-        if previous and _still_holds(previous, record, obligation, since, climbed):
-            yield previous if previous.owner == owner else replace(previous, owner=owner)
-        else:
-            same_clock = previous and previous.generation == since.version and obligation.until is None
-            known = previous.lapse_at if previous and same_clock else None
-            yield from _next_level(record, owing, climbed, rules, known)
+    """The deadlines of ``running``; one that is ``carried`` holds while its clock has not been set going anew."""
+    for of in running:
+        obligation = of.obligation
+        for owing in _owed(record, obligation, rules):
+            climbed = _climbed(record, owing)
+            previous = carried.get((obligation.id, owing.part))
+            if previous is None or previous.generation != owing.since.version or obligation.until is not None:
+                yield from _next_level(record, owing, of, climbed, rules, None)
+            elif previous.level > climbed:
+                yield previous if previous.owner == owing.owner else replace(previous, owner=owing.owner)
+            else:
+                yield from _next_level(record, owing, of, climbed, rules, previous.lapse_at)
 
 
 def owed(record: LedgerRecord, rules: Rules) -> Iterator[Owed]:
     """Every obligation that runs now."""
-    for obligation in rules.obligations_of(record):
-        if isinstance(record, Problem):
-            if not _concerns(record, obligation):
-                continue
-            if obligation.owner == "@referred":
-                yield from _receipts(record, obligation)
-                continue
-        since = _latest(record, obligation)
-        if since is not None and not _met(record, obligation, since):
-            for part, owner in _owners(record, obligation, rules):
-                yield Owed(obligation, since, part, owner)
+    for of in rules.running(record, record.status):
+        yield from _owed(record, of.obligation, rules)
+
+
+def _owed(record: LedgerRecord, obligation: Obligation, rules: Rules) -> Iterator[Owed]:
+    """``obligation`` by each who owes it now; nothing while it does not run."""
+    if isinstance(record, Problem):
+        if not _concerns(record, obligation):
+            return
+        if obligation.owner == "@referred":
+            yield from _receipts(record, obligation)
+            return
+    since = _latest(record, obligation)
+    if since is not None and not _met(record, obligation, since):
+        for part, owner in _owners(record, obligation, rules):
+            yield Owed(obligation, since, part, owner)
 
 
 def _receipts(problem: Problem, obligation: Obligation) -> Iterator[Owed]:
@@ -119,11 +186,9 @@ def _owners(record: LedgerRecord, obligation: Obligation, rules: Rules) -> Itera
         yield None, rules.unit_of(record, obligation.owner)
 
 
-def _still_holds(deadline: Deadline, record: LedgerRecord, obligation: Obligation, since: Mark, climbed: int) -> bool:
-    """Whether a deadline that the state carries need not be counted again."""
-    if obligation.until is not None or deadline.generation != since.version or deadline.level <= climbed:
-        return False
-    return not (deadline.due_at < deadline.lapse_at <= _now_in(record))
+def _overtaken(deadline: Deadline, now: datetime) -> bool:
+    """Whether a reminder was not taken before the lapse: it would tell nobody anything any more."""
+    return deadline.due_at < deadline.lapse_at <= now
 
 
 def _now_in(record: LedgerRecord) -> datetime:
@@ -138,17 +203,17 @@ def _climbed(record: LedgerRecord, owing: Owed) -> int:
 
 
 def _next_level(
-    record: LedgerRecord, owing: Owed, climbed: int, rules: Rules, known: datetime | None
+    record: LedgerRecord, owing: Owed, running: Running, climbed: int, rules: Rules, known: datetime | None
 ) -> Iterator[Deadline]:
     """The first level above ``climbed``, with the lapse where it is ``known``; none at the end of the ladder."""
     obligation, since, part, owner = owing
-    levels = rules.levels_of(obligation)
+    levels = running.levels
     if climbed >= len(levels):
         return
     lapse_at = known or _lapse_at(record, obligation, since, rules)
     if lapse_at is None:
         return
-    lowest = _raised(record, levels_before_lapse=sum(level.before is not None for level in levels), levels=len(levels))
+    lowest = _raised(record, running)
     for number, level in enumerate(levels[climbed:], start=climbed + 1):
         due_at = lapse_at
         if level.before is not None:
@@ -176,10 +241,10 @@ def _next_level(
         return
 
 
-def _raised(record: LedgerRecord, levels_before_lapse: int, levels: int) -> int:
+def _raised(record: LedgerRecord, running: Running) -> int:
     """The level with which the lapse begins: the first after the reminders, higher after a rebound."""
     raised = record.raised if isinstance(record, Problem) else 0
-    return min(levels_before_lapse + 1 + raised, levels)
+    return min(running.reminders + 1 + raised, len(running.levels))
 
 
 def _lapse_at(record: LedgerRecord, obligation: Obligation, since: Mark, rules: Rules) -> datetime | None:

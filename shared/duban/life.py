@@ -30,15 +30,22 @@ def evolve(record: AnyRecord | None, event: Event) -> AnyRecord:
     Raises:
         KeyError: the event is illegal in this state; a decided event never is.
     """
+    return _begun(event, event.change) if record is None else replace(record, **effect(record, event))
+
+
+def effect(record: AnyRecord, event: Event) -> dict[str, Any]:
+    """The fields of ``record`` that ``event`` sets, as they are after it.
+
+    Raises:
+        KeyError: the event is illegal in this state.
+    """
     change = event.change
-    if record is None:
-        return _begun(event, change)
     status = MOVES[record.kind][record.status, change.kind]
     before = record.marks.get(change.kind)
     mark = Mark(at=event.at, version=event.version, times=before.times + 1 if before else 1)
     update = {"status": status, "version": event.version, "marks": {**record.marks, change.kind: mark}}
-    effect = _of_ladder(record, event) if isinstance(change, OF_LADDER) else _of_kind(record, event, mark)
-    return replace(record, **{**update, **effect})
+    of_it = _of_ladder(record, event) if type(change) in OF_LADDER else _of_kind(record, event, mark)
+    return {**update, **of_it}
 
 
 def _begun(event: Event, change: c.Change) -> AnyRecord:
@@ -96,7 +103,7 @@ def _registered(change: c.Registered, begins: dict[str, Any]) -> Problem:
 
 
 #: The ladder and its measures, which happen to records of any kind.
-OF_LADDER: Final = (c.Reminded, c.Escalated, c.Measured, c.Approved, c.Withheld, c.Recomputed)
+OF_LADDER: Final = frozenset({c.Reminded, c.Escalated, c.Measured, c.Approved, c.Withheld, c.Recomputed})
 
 
 def _of_ladder(record: LedgerRecord, event: Event) -> dict[str, Any]:

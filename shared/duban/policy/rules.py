@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from duban.calendar import Calendar, CalendarNotice, Within
@@ -23,6 +23,22 @@ class Passing(Obligation):
     """What nobody owes: when its time is over, the record moves on by itself, to what ``then`` says."""
 
     then: Literal["listed", "expired"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Running:
+    """An obligation as it runs: with its ladder, of whose levels the first ``reminders`` come before the lapse."""
+
+    obligation: Obligation
+    levels: tuple[Level, ...]
+    reminders: int
+
+
+class Course(NamedTuple):
+    """What becomes of deadlines when something happens: of which obligations they are ``kept``, and what is ``anew``."""
+
+    kept: frozenset[str]
+    anew: tuple[Running, ...]
 
 
 @dataclass(frozen=True)
@@ -70,28 +86,29 @@ class Rules:
         return {obligation.id: obligation for obligation in self.pack.obligations}
 
     @cached_property
-    def _obligations_by_kind(self) -> dict[tuple[Kind, str, str | None, Status], tuple[Obligation, ...]]:
+    def _running(self) -> dict[tuple[str | Status | None, ...], tuple[Running, ...]]:
         return {}
 
-    def obligations_of(self, record: LedgerRecord) -> tuple[Obligation, ...]:
-        """The obligations that run in this status for such a record, in the order of the pack."""
-        channel = record.channel if isinstance(record, Problem) else None
-        kind = (record.kind, record.rule, channel, record.status)
-        obligations = self._obligations_by_kind.get(kind)
-        if obligations is None:
-            obligations = self._obligations_by_kind[kind] = tuple(self._running(record))
-        return obligations
+    @cached_property
+    def courses(self) -> dict[tuple[str | Status | None, ...], Course]:
+        """What :mod:`duban.deadlines` has compiled so far, by what happens to which sort of record."""
+        return {}
 
-    def _running(self, record: LedgerRecord) -> Iterator[Obligation]:
-        for obligation in self._known_to(record).values():
-            if record.status in obligation.running and (
-                not isinstance(record, Problem)
-                or (
-                    (not obligation.categories or record.category in obligation.categories)
-                    and (not obligation.channels or record.channel in obligation.channels)
-                )
-            ):
-                yield obligation
+    def running(self, record: LedgerRecord, status: Status) -> tuple[Running, ...]:
+        """The obligations that run in ``status`` for such a record, in the order of the pack."""
+        key = (*sort_of(record), status)
+        running = self._running.get(key)
+        if running is None:
+            running = self._running[key] = tuple(
+                self._compiled(obligation)
+                for obligation in self._known_to(record).values()
+                if status in obligation.running and _is_for(obligation, record)
+            )
+        return running
+
+    def _compiled(self, obligation: Obligation) -> Running:
+        levels = self.levels_of(obligation)
+        return Running(obligation, levels, sum(level.before is not None for level in levels))
 
     def _known_to(self, record: LedgerRecord) -> dict[str, Obligation]:
         """What may run for a record of its kind and rule, by id."""
@@ -188,6 +205,19 @@ class Rules:
         if role == "@lead":
             return record.holder or self.pack.office
         return self.pack.office if role == "@office" else role
+
+
+def sort_of(record: LedgerRecord) -> tuple[str | None, ...]:
+    """What never changes of a record and decides which obligations it may have: kind, rule, and channel."""
+    return (record.kind, record.rule, record.channel if isinstance(record, Problem) else None)
+
+
+def _is_for(obligation: Obligation, record: LedgerRecord) -> bool:
+    """Whether the category and the channel of a problem are among those of ``obligation``."""
+    return not isinstance(record, Problem) or (
+        (not obligation.categories or record.category in obligation.categories)
+        and (not obligation.channels or record.channel in obligation.channels)
+    )
 
 
 def _by_id(obligations: Iterable[Obligation]) -> dict[str, Obligation]:

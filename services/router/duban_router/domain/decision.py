@@ -14,9 +14,9 @@ from typing import Final, assert_never, cast
 from uuid import UUID
 
 from duban.calendar import FIRST_YEAR, LAST_YEAR
-from duban.deadlines import due
+from duban.deadlines import due, due_after
 from duban.errors import CalendarError
-from duban.life import evolve
+from duban.life import effect, evolve
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message
@@ -170,9 +170,13 @@ def _in_words(change: c.Change) -> str:
 
 def after(record: AnyRecord | None, event: Event, rules: Rules) -> AnyRecord:
     """The state after ``event`` with what is due in it: what the ledger holds and the topic carries."""
-    changed = evolve(record, event)
-    deadlines = due(changed, rules)
-    return changed if deadlines == changed.deadlines else replace(changed, deadlines=deadlines)
+    if record is None:
+        begun = evolve(None, event)
+        return replace(begun, deadlines=due(begun, rules))
+    moved = effect(record, event)
+    changed = replace(record, **moved)
+    deadlines = due_after(record, changed, event.change, moved, rules)
+    return changed if deadlines is changed.deadlines else replace(changed, deadlines=deadlines)
 
 
 def _consequences(record: AnyRecord, change: c.Change, rules: Rules) -> Iterator[c.Change]:
