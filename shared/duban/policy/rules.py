@@ -35,7 +35,7 @@ class Running:
 
 
 class Course(NamedTuple):
-    """What becomes of deadlines when something happens: of which obligations they are ``kept``, and what is ``anew``."""
+    """What becomes of deadlines as something happens: of which obligations they are ``kept``, and what is ``anew``."""
 
     kept: frozenset[str]
     anew: tuple[Running, ...]
