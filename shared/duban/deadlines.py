@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -103,43 +103,49 @@ def _evaluated(
 ) -> Iterator[Deadline]:
     """The deadlines of ``running``; one that is ``carried`` holds while its clock has not been set going anew."""
     for of in running:
-        obligation = of.obligation
-        for owing in _owed(record, obligation, rules):
-            climbed = _climbed(record, owing)
-            previous = carried.get((obligation.id, owing.part))
-            if previous is None or previous.generation != owing.since.version or obligation.until is not None:
-                yield from _next_level(record, owing, of, climbed, rules, None)
-            elif previous.level > climbed:
-                yield previous if previous.owner == owing.owner else replace(previous, owner=owing.owner)
-            else:
-                yield from _next_level(record, owing, of, climbed, rules, previous.lapse_at)
+        for owing in _owed(record, of.obligation, rules):
+            deadline = _deadline(record, owing, of, rules, carried.get((of.obligation.id, owing.part)))
+            if deadline is not None:
+                yield deadline
+
+
+def _deadline(
+    record: LedgerRecord, owing: Owed, running: Running, rules: Rules, carried: Deadline | None
+) -> Deadline | None:
+    climbed = _climbed(record, owing)
+    if carried is None or carried.generation != owing.since.version or owing.obligation.until is not None:
+        return _next_level(record, owing, running, climbed, rules, None)
+    if carried.level <= climbed:
+        return _next_level(record, owing, running, climbed, rules, carried.lapse_at)
+    return carried if carried.owner == owing.owner else replace(carried, owner=owing.owner)
 
 
 def owed(record: LedgerRecord, rules: Rules) -> Iterator[Owed]:
     """Every obligation that runs now."""
-    for of in rules.running(record, record.status):
-        yield from _owed(record, of.obligation, rules)
+    for running in rules.running(record, record.status):
+        yield from _owed(record, running.obligation, rules)
 
 
-def _owed(record: LedgerRecord, obligation: Obligation, rules: Rules) -> Iterator[Owed]:
+def _owed(record: LedgerRecord, obligation: Obligation, rules: Rules) -> Sequence[Owed]:
     """``obligation`` by each who owes it now; nothing while it does not run."""
     if isinstance(record, Problem):
         if not _concerns(record, obligation):
-            return
+            return ()
         if obligation.owner == "@referred":
-            yield from _receipts(record, obligation)
-            return
+            return _receipts(record, obligation)
     since = _latest(record, obligation)
-    if since is not None and not _met(record, obligation, since):
-        for part, owner in _owners(record, obligation, rules):
-            yield Owed(obligation, since, part, owner)
+    if since is None or _met(record, obligation, since):
+        return ()
+    return [Owed(obligation, since, part, owner) for part, owner in _owners(record, obligation, rules)]
 
 
-def _receipts(problem: Problem, obligation: Obligation) -> Iterator[Owed]:
+def _receipts(problem: Problem, obligation: Obligation) -> list[Owed]:
     """What each body owes that the problem was referred to, until it has confirmed its own receipt."""
-    for body, referral in problem.referrals.items():
-        if referral.received is None:
-            yield Owed(obligation, referral.referred, body, body)
+    return [
+        Owed(obligation, referral.referred, body, body)
+        for body, referral in problem.referrals.items()
+        if referral.received is None
+    ]
 
 
 def _concerns(problem: Problem, obligation: Obligation) -> bool:
@@ -174,16 +180,13 @@ def _met(record: LedgerRecord, obligation: Obligation, since: Mark) -> bool:
     return False
 
 
-def _owners(record: LedgerRecord, obligation: Obligation, rules: Rules) -> Iterator[tuple[str | None, str | None]]:
+def _owners(record: LedgerRecord, obligation: Obligation, rules: Rules) -> Sequence[tuple[str | None, str | None]]:
     """Whose it is: one unit's, nobody's, or a part of each co-unit that has not finished its own."""
     if isinstance(obligation, Passing):
-        yield None, None
-    elif isinstance(record, Problem) and obligation.owner == "@co":
-        for unit in record.co_units:
-            if unit not in record.parts_finished:
-                yield unit, unit
-    else:
-        yield None, rules.unit_of(record, obligation.owner)
+        return ((None, None),)
+    if isinstance(record, Problem) and obligation.owner == "@co":
+        return [(unit, unit) for unit in record.co_units if unit not in record.parts_finished]
+    return ((None, rules.unit_of(record, obligation.owner)),)
 
 
 def _overtaken(deadline: Deadline, now: datetime) -> bool:
@@ -204,17 +207,16 @@ def _climbed(record: LedgerRecord, owing: Owed) -> int:
 
 def _next_level(
     record: LedgerRecord, owing: Owed, running: Running, climbed: int, rules: Rules, known: datetime | None
-) -> Iterator[Deadline]:
-    """The first level above ``climbed``, with the lapse where it is ``known``; none at the end of the ladder."""
+) -> Deadline | None:
+    """The first level above ``climbed``, with the lapse where it is ``known``; None at the end of the ladder."""
     obligation, since, part, owner = owing
-    levels = running.levels
-    if climbed >= len(levels):
-        return
+    if climbed >= len(running.levels):
+        return None
     lapse_at = known or _lapse_at(record, obligation, since, rules)
     if lapse_at is None:
-        return
+        return None
     lowest = _raised(record, running)
-    for number, level in enumerate(levels[climbed:], start=climbed + 1):
+    for number, level in enumerate(running.levels[climbed:], start=climbed + 1):
         due_at = lapse_at
         if level.before is not None:
             if lapse_at <= _now_in(record) or (due_at := rules.calendar.subtract(lapse_at, level.before)) <= since.at:
@@ -223,7 +225,7 @@ def _next_level(
             continue
         elif level.after is not None and number > lowest:
             due_at = rules.calendar.add(lapse_at, level.after)
-        yield Deadline(
+        return Deadline(
             obligation=obligation.id,
             part=part,
             generation=since.version,
@@ -232,13 +234,10 @@ def _next_level(
             owner=owner,
             due_at=due_at,
             lapse_at=lapse_at,
-            provisional=any(
-                rules.calendar.is_provisional(since.at, max(due_at, lapse_at), duration)
-                for duration in (obligation.within, level.before, level.after)
-                if duration is not None
-            ),
+            provisional=running.by_notice[number - 1]
+            and rules.calendar.is_provisional(since.at, max(due_at, lapse_at)),
         )
-        return
+    return None
 
 
 def _raised(record: LedgerRecord, running: Running) -> int:

@@ -27,11 +27,15 @@ class Passing(Obligation):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Running:
-    """An obligation as it runs: with its ladder, of whose levels the first ``reminders`` come before the lapse."""
+    """An obligation as it runs: with its ladder, of whose levels the first ``reminders`` come before the lapse.
+
+    ``by_notice`` says of each level whether a notice of holidays may move it.
+    """
 
     obligation: Obligation
     levels: tuple[Level, ...]
     reminders: int
+    by_notice: tuple[bool, ...]
 
 
 class Course(NamedTuple):
@@ -108,7 +112,9 @@ class Rules:
 
     def _compiled(self, obligation: Obligation) -> Running:
         levels = self.levels_of(obligation)
-        return Running(obligation, levels, sum(level.before is not None for level in levels))
+        durations = ((obligation.within, level.before, level.after) for level in levels)
+        by_notice = (any(map(self.calendar.asks_notice, filter(None, some))) for some in durations)
+        return Running(obligation, levels, sum(level.before is not None for level in levels), tuple(by_notice))
 
     def _known_to(self, record: LedgerRecord) -> dict[str, Obligation]:
         """What may run for a record of its kind and rule, by id."""
