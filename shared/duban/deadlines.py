@@ -57,11 +57,14 @@ def _order(deadline: Deadline) -> tuple[datetime, str, str]:
     return (deadline.due_at, deadline.obligation, deadline.part or "")
 
 
+_CLIMBING: Final = (c.Reminded, c.Escalated)
+
+
 def _course(
     before: LedgerRecord, record: LedgerRecord, change: c.Change, moved: Collection[str], rules: Rules
 ) -> Course:
     """Which deadlines ``change`` leaves as they are, and what it calls for: compiled once for each sort of record."""
-    climbed = change.obligation if isinstance(change, c.Reminded | c.Escalated) else None
+    climbed = change.obligation if isinstance(change, _CLIMBING) else None
     key = (*sort_of(record), before.status, change.kind, climbed, *moved)
     course = rules.courses.get(key)
     if course is None:

@@ -146,7 +146,11 @@ def _of_kind(record: LedgerRecord, event: Event, mark: Mark) -> dict[str, Any]:
 def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912 one line a kind, all on one screen
     """The fields of a problem that ``event`` sets."""
     change = event.change
-    match change:
+    match change:  # the commonest first: to ask whether it is another costs 60 ns each
+        case c.Acknowledged() | c.Verified() | c.StruckOff():
+            return {}
+        case c.Completed():
+            return {"outcome": change.outcome, "items": change.items}
         case c.Attached():
             ref = ReportRef(source=change.filed.source, id=change.filed.id)
             return {"reports": problem.reports + 1, "unanswered": (*problem.unanswered, ref)}
@@ -194,8 +198,6 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
         case c.Rated():
             return {"satisfied": problem.satisfied + change.satisfied,
                     "dissatisfied": problem.dissatisfied + (not change.satisfied)}  # fmt: skip
-        case c.Completed():
-            return {"outcome": change.outcome, "items": change.items}
         case c.Checked():
             return {"checks": {**problem.checks, change.check: change.unit}}
         case c.SentBack():
@@ -205,8 +207,7 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
         case c.Rebounded():
             return {**_TAKEN_UP_AGAIN, "deadlines": (), "raised": problem.raised + change.raised}
         case (
-            c.Registered() | c.Rejected() | c.Acknowledged() | c.Reviewed() | c.Progressed() | c.Paused() | c.Verified()
-            | c.StruckOff() | c.LookedBack()
+            c.Registered() | c.Rejected() | c.Reviewed() | c.Progressed() | c.Paused() | c.LookedBack()
         ):  # fmt: skip
             return {}
         case c.Reminded() | c.Escalated() | c.Measured() | c.Approved() | c.Withheld() | c.Recomputed():
