@@ -44,12 +44,17 @@ def due_after(
     """
     course = _course(before, record, change, moved, rules)
     known, now = record.deadlines, record.marks[change.kind].at
-    if any(_overtaken(deadline, now) for deadline in known):
-        return due(record, rules)
-    kept = [deadline for deadline in known if deadline.obligation in course.kept]
+    kept: list[Deadline] = []
+    carried: dict[tuple[str, str | None], Deadline] = {}
+    for deadline in known:
+        if deadline.due_at < deadline.lapse_at <= now:  # a reminder that was not taken tells nobody anything any more
+            return due(record, rules)
+        if deadline.obligation in course.kept:
+            kept.append(deadline)
+        else:
+            carried[deadline.obligation, deadline.part] = deadline
     if not course.anew:
-        return known if len(kept) == len(known) else tuple(kept)
-    carried = {(deadline.obligation, deadline.part): deadline for deadline in known}
+        return tuple(kept) if carried else known
     return tuple(sorted([*kept, *_evaluated(record, course.anew, rules, carried)], key=_order))
 
 
@@ -185,16 +190,11 @@ def _met(record: LedgerRecord, obligation: Obligation, since: Mark) -> bool:
 
 def _owners(record: LedgerRecord, obligation: Obligation, rules: Rules) -> Sequence[tuple[str | None, str | None]]:
     """Whose it is: one unit's, nobody's, or a part of each co-unit that has not finished its own."""
-    if isinstance(obligation, Passing):
+    if type(obligation) is Passing:  # its class is an ABC, as every pydantic model: to ask isinstance costs more
         return ((None, None),)
     if isinstance(record, Problem) and obligation.owner == "@co":
         return [(unit, unit) for unit in record.co_units if unit not in record.parts_finished]
     return ((None, rules.unit_of(record, obligation.owner)),)
-
-
-def _overtaken(deadline: Deadline, now: datetime) -> bool:
-    """Whether a reminder was not taken before the lapse: it would tell nobody anything any more."""
-    return deadline.due_at < deadline.lapse_at <= now
 
 
 def _now_in(record: LedgerRecord) -> datetime:

@@ -146,14 +146,19 @@ class Figures:
         for deadline in running:
             if deadline.owner is None:
                 continue
-            key = (record.id, deadline.obligation, deadline.part)
-            if isinstance(change, _CLIMBING) and (change.obligation, change.part) == key[1:]:
-                if isinstance(change, c.Escalated) and self._late.get(key) != deadline.generation:
+            of = (deadline.obligation, deadline.part)
+            if isinstance(change, _CLIMBING) and (change.obligation, change.part) == of:
+                if isinstance(change, c.Escalated) and self._is_open(deadline, record.id):
                     self._count(deadline, record.id, in_time=False)
-            elif self._late.get(key) != deadline.generation and not isinstance(change, c.Paused):
+            elif not isinstance(change, c.Paused):
                 next_ = record.deadline(deadline.obligation, deadline.part)
-                if next_ is None or (next_.generation != deadline.generation and next_.owner == deadline.owner):
+                ended = next_ is None or (next_.generation != deadline.generation and next_.owner == deadline.owner)
+                if ended and self._is_open(deadline, record.id):
                     self._count(deadline, record.id, in_time=event.at <= deadline.lapse_at)
+
+    def _is_open(self, deadline: Deadline, id_: UUID) -> bool:
+        """Whether this run of the clock has not been counted as lapsed yet."""
+        return self._late.get((id_, deadline.obligation, deadline.part)) != deadline.generation
 
     def _count(self, deadline: Deadline, id_: UUID, *, in_time: bool) -> None:
         assert deadline.owner is not None

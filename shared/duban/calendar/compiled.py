@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
 from typing import Self
@@ -42,6 +42,8 @@ class Calendar:
     _worked: list[int]  # microseconds of working time before span i
     _range: tuple[int, int]  # microseconds since 1970 UTC that the tables cover, half open
     _noticed: tuple[tuple[datetime, datetime], ...]  # stretches of years with a notice, without the last days' reach
+    _closings: dict[int, datetime] = field(default_factory=dict)  # of working day k, those that were asked for
+    _ordinals: dict[datetime, int] = field(default_factory=dict)  # the local day of each of them
 
     @classmethod
     def compile(cls, notice: CalendarNotice, hours: WorkingHours, counting: Counting) -> Self:
@@ -160,7 +162,13 @@ class Calendar:
         return _utc(local + timedelta(days=self._read(self._days, day) - local.toordinal()), self._zone)
 
     def _closing(self, day: int) -> datetime:
-        return _instant(self._read(self._closes, (day + 1) * len(self.hours.intervals) - 1))
+        closing = self._closings.get(day)
+        if closing is None:
+            micros = self._read(self._closes, (day + 1) * len(self.hours.intervals) - 1)
+            closing = self._closings[day] = _instant(micros)
+            if micros < self._range[1]:
+                self._ordinals[closing] = self._local(closing).toordinal()
+        return closing
 
     def _time_of_day(self, at: datetime, in_days: int, clock_time: str) -> datetime:
         local = self._local(at)
@@ -194,8 +202,11 @@ class Calendar:
         return _aware(at).astimezone(self._zone)
 
     def _today(self, at: datetime) -> int:
-        self._covered(at)
-        return self._local(at).toordinal()
+        day = self._ordinals.get(at)  # by whole days most limits end with a closing, and the next one begins there
+        if day is None:
+            self._covered(at)
+            day = self._local(at).toordinal()
+        return day
 
     def _covered(self, at: datetime) -> int:
         micros = _micros(at)

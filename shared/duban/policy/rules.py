@@ -126,7 +126,7 @@ class Rules:
 
     def levels_of(self, obligation: Obligation) -> tuple[Level, ...]:
         """The ladder of ``obligation``; what passes by itself has the one level to what it then is."""
-        if isinstance(obligation, Passing):
+        if type(obligation) is Passing:
             return (Level.model_construct(measure=obligation.then, to=()),)
         return self.ladders[obligation.ladder].levels
 
