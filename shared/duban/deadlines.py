@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from duban import duties
@@ -58,8 +59,8 @@ def due_after(
     return tuple(sorted([*kept, *_evaluated(record, course.anew, rules, carried)], key=_order))
 
 
-def _order(deadline: Deadline) -> tuple[datetime, str, str]:
-    return (deadline.due_at, deadline.obligation, deadline.part or "")
+#: Soonest first. Of one obligation either every deadline has a part or there is but one, so no part meets None.
+_order: Final = attrgetter("due_at", "obligation", "part")
 
 
 _CLIMBING: Final = (c.Reminded, c.Escalated)

@@ -44,8 +44,7 @@ def effect(record: AnyRecord, event: Event) -> dict[str, Any]:
     before = record.marks.get(change.kind)
     mark = Mark(at=event.at, version=event.version, times=before.times + 1 if before else 1)
     update = {"status": status, "version": event.version, "marks": {**record.marks, change.kind: mark}}
-    of_it = _of_ladder(record, event) if type(change) in OF_LADDER else _of_kind(record, event, mark)
-    return {**update, **of_it}
+    return update | (_of_ladder(record, event) if type(change) in OF_LADDER else _of_kind(record, event, mark))
 
 
 def _begun(event: Event, change: c.Change) -> AnyRecord:

@@ -160,8 +160,9 @@ class Engine:
             record.jurisdiction,
         )  # fmt: skip
         done = self._decide(record, escalate(fires, due_at))
-        what = f"{deadline.obligation} of {record.number}"
-        assert isinstance(done, Decided), f"{what} is due and was refused: {done.reason}"
+        assert isinstance(done, Decided), (
+            f"{deadline.obligation} of {record.number} is due and was refused: {done.reason}"
+        )
 
     def _standing(self, message: Message[do.Command]) -> AnyRecord | None:
         return self.records.get(UUID(message.subject))

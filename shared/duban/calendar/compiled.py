@@ -99,8 +99,11 @@ class Calendar:
         """
         if within is not None and not self.asks_notice(within):
             return False
-        first, last = sorted((_aware(start_at), _aware(due_at)))
-        return not any(begins_at <= first and last < ends_at for begins_at, ends_at in self._noticed)
+        first, last = min(_aware(start_at), _aware(due_at)), max(start_at, due_at)
+        for begins_at, ends_at in self._noticed:
+            if begins_at <= first and last < ends_at:
+                return False
+        return True
 
     def asks_notice(self, within: Within) -> bool:
         """Whether a notice of holidays may move what ``within`` counts; wall time and times of day it never moves."""
