@@ -160,9 +160,7 @@ class Engine:
             record.jurisdiction,
         )  # fmt: skip
         done = self._decide(record, escalate(fires, due_at))
-        assert isinstance(done, Decided), (
-            f"{deadline.obligation} of {record.number} is due and was refused: {done.reason}"
-        )
+        assert isinstance(done, Decided), f"{deadline.obligation} of {record.number} was refused: {done.reason}"
 
     def _standing(self, message: Message[do.Command]) -> AnyRecord | None:
         return self.records.get(UUID(message.subject))
