@@ -12,8 +12,9 @@ from duban.calendar import Counting, Within
 from duban.messages import changes as c
 from duban.messages.records import Deadline, Duty, LedgerRecord, Mark, Problem
 from duban.messages.struct import replace
+from duban.moves import Status
 from duban.policy.model.ladder import Obligation
-from duban.policy.rules import Course, Passing, Rules, Running, sort_of
+from duban.policy.rules import Course, Passing, Rules, Running, Sort
 
 
 class Owed(NamedTuple):
@@ -31,7 +32,7 @@ def due(record: LedgerRecord, rules: Rules) -> tuple[Deadline, ...]:
     This is the definition, a function of the state alone: acting moves the state, and with it what is due; nothing is
     cancelled by hand.
     """
-    return tuple(sorted(_evaluated(record, rules.running(record, record.status), rules, {}), key=_order))
+    return tuple(sorted(_evaluated(record, rules.sort_of(record).running[record.status], rules, {}), key=_order))
 
 
 def due_after(
@@ -43,7 +44,7 @@ def due_after(
     of the others are kept, and so is the lapse of a limit while its clock runs on: counting working time is most of
     the cost. (An extension, a pause and a new holiday notice clear all of them first.)
     """
-    course = _course(before, record, change, moved, rules)
+    course = _course(rules.sort_of(record), before.status, record.status, change, moved)
     known, now = record.deadlines, record.marks[change.kind].at
     kept: list[Deadline] = []
     carried: dict[tuple[str, str | None], Deadline] = {}
@@ -66,16 +67,14 @@ _order: Final = attrgetter("due_at", "obligation", "part")
 _CLIMBING: Final = (c.Reminded, c.Escalated)
 
 
-def _course(
-    before: LedgerRecord, record: LedgerRecord, change: c.Change, moved: Collection[str], rules: Rules
-) -> Course:
+def _course(sort: Sort, before: Status, after: Status, change: c.Change, moved: Collection[str]) -> Course:
     """Which deadlines ``change`` leaves as they are, and what it calls for: compiled once for each sort of record."""
     climbed = change.obligation if isinstance(change, _CLIMBING) else None
-    key = (*sort_of(record), before.status, change.kind, climbed, *moved)
-    course = rules.courses.get(key)
+    key = (before, change.kind, climbed, *moved)
+    course = sort.courses.get(key)
     if course is None:
-        running = rules.running(record, record.status)
-        ran = {of.obligation.id for of in rules.running(record, before.status)}
+        running = sort.running[after]
+        ran = {of.obligation.id for of in sort.running[before]}
         kept = [
             of.obligation.id
             for of in running
@@ -84,7 +83,7 @@ def _course(
             and _reads(of.obligation).isdisjoint({*moved, f"marks.{change.kind}"})
         ]
         anew = tuple(of for of in running if of.obligation.id not in kept)
-        course = rules.courses[key] = Course(frozenset(kept), anew)
+        course = sort.courses[key] = Course(frozenset(kept), anew)
     return course
 
 
@@ -131,7 +130,7 @@ def _deadline(
 
 def owed(record: LedgerRecord, rules: Rules) -> Iterator[Owed]:
     """Every obligation that runs now."""
-    for running in rules.running(record, record.status):
+    for running in rules.sort_of(record).running[record.status]:
         yield from _owed(record, running.obligation, rules)
 
 

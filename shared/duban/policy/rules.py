@@ -45,6 +45,17 @@ class Course(NamedTuple):
     anew: tuple[Running, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sort:
+    """Records that may have the same obligations: what runs in each status, in the order of the pack.
+
+    ``courses`` are those that :mod:`duban.deadlines` has compiled so far, by what happens in which status.
+    """
+
+    running: dict[Status, tuple[Running, ...]]
+    courses: dict[tuple[str | None, ...], Course]
+
+
 @dataclass(frozen=True)
 class Rules:
     """A pack with its calendar: what the core asks when it decides."""
@@ -90,25 +101,32 @@ class Rules:
         return {obligation.id: obligation for obligation in self.pack.obligations}
 
     @cached_property
-    def _running(self) -> dict[tuple[str | Status | None, ...], tuple[Running, ...]]:
+    def _sorts(self) -> dict[tuple[str | None, ...], Sort]:
         return {}
 
     @cached_property
-    def courses(self) -> dict[tuple[str | Status | None, ...], Course]:
-        """What :mod:`duban.deadlines` has compiled so far, by what happens to which sort of record."""
+    def _sorts_by_obligations(self) -> dict[tuple[str, ...], Sort]:
         return {}
 
-    def running(self, record: LedgerRecord, status: Status) -> tuple[Running, ...]:
-        """The obligations that run in ``status`` for such a record, in the order of the pack."""
-        key = (*sort_of(record), status)
-        running = self._running.get(key)
-        if running is None:
-            running = self._running[key] = tuple(
-                self._compiled(obligation)
-                for obligation in self._known_to(record).values()
-                if status in obligation.running and _is_for(obligation, record)
-            )
-        return running
+    def sort_of(self, record: LedgerRecord) -> Sort:
+        """Which sort of record it is: what never changes of it decides which obligations may run for it."""
+        channel = record.channel if isinstance(record, Problem) else None
+        key = (record.kind, record.rule, channel)
+        sort = self._sorts.get(key)
+        if sort is None:
+            sort = self._sorts[key] = self._sort(record)
+        return sort
+
+    def _sort(self, record: LedgerRecord) -> Sort:
+        """Categories and channels with the same obligations are one sort."""
+        obligations = [one for one in self._known_to(record).values() if _is_for(one, record)]
+        key = (record.kind, "" if record.kind is Kind.PROBLEM else record.rule, *(one.id for one in obligations))
+        sort = self._sorts_by_obligations.get(key)
+        if sort is None:
+            compiled = [self._compiled(obligation) for obligation in obligations]
+            running = {status: tuple(one for one in compiled if status in one.obligation.running) for status in Status}
+            sort = self._sorts_by_obligations[key] = Sort(running, {})
+        return sort
 
     def _compiled(self, obligation: Obligation) -> Running:
         levels = self.levels_of(obligation)
@@ -211,11 +229,6 @@ class Rules:
         if role == "@lead":
             return record.holder or self.pack.office
         return self.pack.office if role == "@office" else role
-
-
-def sort_of(record: LedgerRecord) -> tuple[str | None, ...]:
-    """What never changes of a record and decides which obligations it may have: kind, rule, and channel."""
-    return (record.kind, record.rule, record.channel if isinstance(record, Problem) else None)
 
 
 def _is_for(obligation: Obligation, record: LedgerRecord) -> bool:
