@@ -15,7 +15,7 @@ from duban.policy.model.duty import DutyRule, Window
 from duban.policy.model.ladder import Ladder, Level, Measure, Obligation, Trigger
 from duban.policy.model.lifecycle import FlagRule
 from duban.policy.model.listing import ListRule, RewardRule
-from duban.policy.model.organisation import Area, Category, Nearness, Unit
+from duban.policy.model.organisation import Area, Category, Nearness, Responsibility, Unit
 from duban.policy.model.pack import PolicyPack
 
 
@@ -204,6 +204,25 @@ class Rules:
         while area is not None:
             yield (place := self.areas[area])
             area = place.parent
+
+    @cached_property
+    def _responsible(self) -> dict[tuple[str, str | None, str], tuple[Responsibility, ...]]:
+        return {}
+
+    def responsible(self, category: str, area: str | None, channel: str) -> tuple[Responsibility, ...]:
+        """The lines of the responsibility list that take such a report, in their order."""
+        key = (category, area, channel)
+        lines = self._responsible.get(key)
+        if lines is None:
+            around = {place.id for place in self.lineage(area)}
+            lines = self._responsible[key] = tuple(
+                line
+                for line in self.pack.responsibility_list
+                if (not line.categories or category in line.categories)
+                and (not line.areas or not around.isdisjoint(line.areas))
+                and (not line.channels or channel in line.channels)
+            )
+        return lines
 
     def territorial_unit(self, area: str | None) -> str | None:
         """The unit that answers for ``area``: its own, or that of the nearest area around it."""
