@@ -204,7 +204,7 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
         case c.Reopened():
             return dict(_TAKEN_UP_AGAIN)
         case c.Rebounded():
-            return {**_TAKEN_UP_AGAIN, "deadlines": (), "raised": problem.raised + change.raised}
+            return {**_TAKEN_UP_AGAIN, "raised": problem.raised + change.raised}
         case (
             c.Registered() | c.Rejected() | c.Reviewed() | c.Progressed() | c.Paused() | c.LookedBack()
         ):  # fmt: skip
@@ -224,8 +224,10 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
 _WITHOUT_PLAN: Final[dict[str, Any]] = {"plan": None, "proposed_plan": None, "milestones_reached": 0}
 #: What a new handler begins without.
 _BEGUN_ANEW: Final[dict[str, Any]] = {**_WITHOUT_PLAN, "parts_finished": (), "extension_asked": None}
-#: What a problem that was closed begins again without.
-_TAKEN_UP_AGAIN: Final[dict[str, Any]] = {**_WITHOUT_PLAN, "outcome": None, "items": (), "checks": {}, "extended": {}}
+#: What a problem that was closed begins again without; its limits are counted anew, without what was granted before.
+_TAKEN_UP_AGAIN: Final[dict[str, Any]] = {
+    **_WITHOUT_PLAN, "outcome": None, "items": (), "checks": {}, "extended": {}, "deadlines": (),
+}  # fmt: skip
 
 
 def _still_reached(problem: Problem, change: c.Planned) -> int:
