@@ -144,7 +144,7 @@ def _owed(record: LedgerRecord, obligation: Obligation, rules: Rules) -> Sequenc
     since = _latest(record, obligation)
     if since is None or _met(record, obligation, since):
         return ()
-    return [Owed(obligation, since, part, owner) for part, owner in _owners(record, obligation, rules)]
+    return _by_owner(record, obligation, since, rules)
 
 
 def _receipts(problem: Problem, obligation: Obligation) -> list[Owed]:
@@ -188,13 +188,13 @@ def _met(record: LedgerRecord, obligation: Obligation, since: Mark) -> bool:
     return False
 
 
-def _owners(record: LedgerRecord, obligation: Obligation, rules: Rules) -> Sequence[tuple[str | None, str | None]]:
+def _by_owner(record: LedgerRecord, obligation: Obligation, since: Mark, rules: Rules) -> list[Owed]:
     """Whose it is: one unit's, nobody's, or a part of each co-unit that has not finished its own."""
-    if type(obligation) is Passing:  # its class is an ABC, as every pydantic model: to ask isinstance costs more
-        return ((None, None),)
     if isinstance(record, Problem) and obligation.owner == "@co":
-        return [(unit, unit) for unit in record.co_units if unit not in record.parts_finished]
-    return ((None, rules.unit_of(record, obligation.owner)),)
+        return [Owed(obligation, since, unit, unit) for unit in record.co_units if unit not in record.parts_finished]
+    if type(obligation) is Passing:  # its class is an ABC, as every pydantic model: to ask isinstance costs more
+        return [Owed(obligation, since, None, None)]
+    return [Owed(obligation, since, None, rules.unit_of(record, obligation.owner))]
 
 
 def _now_in(record: LedgerRecord) -> datetime:

@@ -27,7 +27,7 @@ from duban.moves import TURNS
 from duban.policy import PolicyPack, PublishedCalendar, Rules
 from duban.policy.library import Library
 from duban.refusal import Refusal
-from duban_escalation.domain import Armed, escalate
+from duban_escalation.domain import fires
 from duban_escalation.records import opened_because
 from duban_intake.domain import ACTOR, Arrival, Receipt, own_problem
 from duban_intake.domain import SOURCE as INTAKE
@@ -155,11 +155,8 @@ class Engine:
                 break
         else:
             return  # it was met, or is awaited anew: the state holds another one by now
-        fires = Armed(
-            id_, deadline.obligation, deadline.part, deadline.generation, deadline.level, due_at, due_at, id_, 0,
-            record.jurisdiction,
-        )  # fmt: skip
-        done = self._decide(record, escalate(fires, due_at))
+        subject = str(id_)
+        done = self._decide(record, fires(deadline, subject, subject, record.jurisdiction, due_at))
         assert isinstance(done, Decided), f"{deadline.obligation} of {record.number} was refused: {done.reason}"
 
     def _standing(self, message: Message[do.Command]) -> AnyRecord | None:

@@ -144,7 +144,7 @@ class Figures:
         """Count those of the deadlines ``running`` that the event missed or met."""
         change = event.change
         for deadline in running:
-            if deadline.owner is None:
+            if deadline.owner is None or deadline in record.deadlines:
                 continue
             of = (deadline.obligation, deadline.part)
             if isinstance(change, _CLIMBING) and (change.obligation, change.part) == of:
