@@ -14,7 +14,7 @@ from duban.messages.records import Deadline, Duty, LedgerRecord, Mark, Problem
 from duban.messages.struct import replace
 from duban.moves import Status
 from duban.policy.model.ladder import Obligation
-from duban.policy.rules import Course, Passing, Rules, Running, Sort
+from duban.policy.rules import Bearing, Passing, Rules, RunningObligation, Sort
 
 
 class Owed(NamedTuple):
@@ -44,20 +44,20 @@ def due_after(
     of the others are kept, and so is the lapse of a limit while its clock runs on: counting working time is most of
     the cost. (An extension, a pause and a new holiday notice clear all of them first.)
     """
-    course = _course(rules.sort_of(record), before.status, record.status, change, moved)
+    bearing = _bearing(rules.sort_of(record), before.status, record.status, change, moved)
     known, now = record.deadlines, record.marks[change.kind].at
-    kept: list[Deadline] = []
+    untouched: list[Deadline] = []
     carried: dict[tuple[str, str | None], Deadline] = {}
     for deadline in known:
         if deadline.due_at < deadline.lapse_at <= now:  # a reminder that was not taken tells nobody anything any more
             return due(record, rules)
-        if deadline.obligation in course.kept:
-            kept.append(deadline)
+        if deadline.obligation in bearing.untouched:
+            untouched.append(deadline)
         else:
             carried[deadline.obligation, deadline.part] = deadline
-    if not course.anew:
-        return tuple(kept) if carried else known
-    return tuple(sorted([*kept, *_evaluated(record, course.anew, rules, carried)], key=_order))
+    if not bearing.anew:
+        return tuple(untouched) if carried else known
+    return tuple(sorted([*untouched, *_evaluated(record, bearing.anew, rules, carried)], key=_order))
 
 
 #: Soonest first. Of one obligation either every deadline has a part or there is but one, so no part meets None.
@@ -67,24 +67,24 @@ _order: Final = attrgetter("due_at", "obligation", "part")
 _CLIMBING: Final = (c.Reminded, c.Escalated)
 
 
-def _course(sort: Sort, before: Status, after: Status, change: c.Change, moved: Collection[str]) -> Course:
+def _bearing(sort: Sort, before: Status, after: Status, change: c.Change, moved: Collection[str]) -> Bearing:
     """Which deadlines ``change`` leaves as they are, and what it calls for: compiled once for each sort of record."""
     climbed = change.obligation if isinstance(change, _CLIMBING) else None
     key = (before, change.kind, climbed, *moved)
-    course = sort.courses.get(key)
-    if course is None:
+    bearing = sort.bearings.get(key)
+    if bearing is None:
         running = sort.running[after]
         ran = {of.obligation.id for of in sort.running[before]}
-        kept = [
+        untouched = [
             of.obligation.id
             for of in running
             if of.obligation.id in ran
             and of.obligation.id != climbed
             and _reads(of.obligation).isdisjoint({*moved, f"marks.{change.kind}"})
         ]
-        anew = tuple(of for of in running if of.obligation.id not in kept)
-        course = sort.courses[key] = Course(frozenset(kept), anew)
-    return course
+        anew = tuple(of for of in running if of.obligation.id not in untouched)
+        bearing = sort.bearings[key] = Bearing(frozenset(untouched), anew)
+    return bearing
 
 
 def _reads(obligation: Obligation) -> set[str]:
@@ -107,7 +107,10 @@ _READ_OF_OWNER: Final = {
 
 
 def _evaluated(
-    record: LedgerRecord, running: Iterable[Running], rules: Rules, carried: Mapping[tuple[str, str | None], Deadline]
+    record: LedgerRecord,
+    running: Iterable[RunningObligation],
+    rules: Rules,
+    carried: Mapping[tuple[str, str | None], Deadline],
 ) -> Iterator[Deadline]:
     """The deadlines of ``running``; one that is ``carried`` holds while its clock has not been set going anew."""
     for of in running:
@@ -118,7 +121,7 @@ def _evaluated(
 
 
 def _deadline(
-    record: LedgerRecord, owing: Owed, running: Running, rules: Rules, carried: Deadline | None
+    record: LedgerRecord, owing: Owed, running: RunningObligation, rules: Rules, carried: Deadline | None
 ) -> Deadline | None:
     climbed = _climbed(record, owing)
     if carried is None or carried.generation != owing.since.version or owing.obligation.until is not None:
@@ -209,7 +212,7 @@ def _climbed(record: LedgerRecord, owing: Owed) -> int:
 
 
 def _next_level(
-    record: LedgerRecord, owing: Owed, running: Running, climbed: int, rules: Rules, known: datetime | None
+    record: LedgerRecord, owing: Owed, running: RunningObligation, climbed: int, rules: Rules, known: datetime | None
 ) -> Deadline | None:
     """The first level above ``climbed``, with the lapse where it is ``known``; None at the end of the ladder."""
     obligation, since, part, owner = owing
@@ -243,7 +246,7 @@ def _next_level(
     return None
 
 
-def _raised(record: LedgerRecord, running: Running) -> int:
+def _raised(record: LedgerRecord, running: RunningObligation) -> int:
     """The level with which the lapse begins: the first after the reminders, higher after a rebound."""
     raised = record.raised if isinstance(record, Problem) else 0
     return min(running.reminders + 1 + raised, len(running.levels))

@@ -26,7 +26,7 @@ class Passing(Obligation):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Running:
+class RunningObligation:
     """An obligation as it runs: with its ladder, of whose levels the first ``reminders`` come before the lapse.
 
     ``by_notice`` says of each level whether a notice of holidays may move it.
@@ -38,22 +38,22 @@ class Running:
     by_notice: tuple[bool, ...]
 
 
-class Course(NamedTuple):
-    """What becomes of deadlines as something happens: of which obligations they are ``kept``, and what is ``anew``."""
+class Bearing(NamedTuple):
+    """What an event has to do with deadlines: of which obligations they are ``untouched``, and what begins ``anew``."""
 
-    kept: frozenset[str]
-    anew: tuple[Running, ...]
+    untouched: frozenset[str]
+    anew: tuple[RunningObligation, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sort:
     """Records that may have the same obligations: what runs in each status, in the order of the pack.
 
-    ``courses`` are those that :mod:`duban.deadlines` has compiled so far, by what happens in which status.
+    ``bearings`` are those that :mod:`duban.deadlines` has compiled so far, by what happens in which status.
     """
 
-    running: dict[Status, tuple[Running, ...]]
-    courses: dict[tuple[str | None, ...], Course]
+    running: dict[Status, tuple[RunningObligation, ...]]
+    bearings: dict[tuple[str | None, ...], Bearing]
 
 
 @dataclass(frozen=True)
@@ -119,20 +119,26 @@ class Rules:
 
     def _sort(self, record: LedgerRecord) -> Sort:
         """Categories and channels with the same obligations are one sort."""
-        obligations = [one for one in self._known_to(record).values() if _is_for(one, record)]
-        key = (record.kind, "" if record.kind is Kind.PROBLEM else record.rule, *(one.id for one in obligations))
+        obligations = [known for known in self._known_to(record).values() if _is_for(known, record)]
+        key = (
+            record.kind,
+            "" if record.kind is Kind.PROBLEM else record.rule,
+            *(obligation.id for obligation in obligations),
+        )
         sort = self._sorts_by_obligations.get(key)
         if sort is None:
             compiled = [self._compiled(obligation) for obligation in obligations]
-            running = {status: tuple(one for one in compiled if status in one.obligation.running) for status in Status}
+            running = {status: tuple(of for of in compiled if status in of.obligation.running) for status in Status}
             sort = self._sorts_by_obligations[key] = Sort(running, {})
         return sort
 
-    def _compiled(self, obligation: Obligation) -> Running:
+    def _compiled(self, obligation: Obligation) -> RunningObligation:
         levels = self.levels_of(obligation)
         durations = ((obligation.within, level.before, level.after) for level in levels)
         by_notice = (any(map(self.calendar.asks_notice, filter(None, some))) for some in durations)
-        return Running(obligation, levels, sum(level.before is not None for level in levels), tuple(by_notice))
+        return RunningObligation(
+            obligation, levels, sum(level.before is not None for level in levels), tuple(by_notice)
+        )
 
     def _known_to(self, record: LedgerRecord) -> dict[str, Obligation]:
         """What may run for a record of its kind and rule, by id."""
