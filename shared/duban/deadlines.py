@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from duban import duties
 from duban.calendar import Counting, Within
+from duban.messages import changes as c
 from duban.messages.records import Deadline, Duty, LedgerRecord, Mark, Problem
 from duban.messages.struct import replace
+from duban.moves import Status
 from duban.policy.model.ladder import Obligation
-from duban.policy.rules import Passing, Rules
+from duban.policy.rules import Bearing, Passing, Rules, RunningObligation, Sort
 
 
 class Owed(NamedTuple):
@@ -26,53 +29,134 @@ class Owed(NamedTuple):
 def due(record: LedgerRecord, rules: Rules) -> tuple[Deadline, ...]:
     """The next deadline of every obligation that runs against ``record``, soonest first.
 
-    Acting moves the state, and with it what is due; nothing is cancelled by hand. A deadline that the state carries
-    already is kept while its clock has not been set going anew: counting working time is most of the cost. (An
-    extension, a pause and a new holiday notice clear them first.)
+    This is the definition, a function of the state alone: acting moves the state, and with it what is due; nothing is
+    cancelled by hand.
     """
-    carried = {(deadline.obligation, deadline.part): deadline for deadline in record.deadlines}
-    return tuple(sorted(_running(record, rules, carried), key=_order))
+    return tuple(sorted(_evaluated(record, rules.sort_of(record).running[record.status], rules, {}), key=_order))
 
 
-def _order(deadline: Deadline) -> tuple[datetime, str, str]:
-    return (deadline.due_at, deadline.obligation, deadline.part or "")
+def due_after(
+    before: LedgerRecord, record: LedgerRecord, change: c.Change, moved: Collection[str], rules: Rules
+) -> tuple[Deadline, ...]:
+    """The same as ``due(record, rules)``, where ``change`` has led from ``before``, whose deadlines are known.
 
-
-def _running(
-    record: LedgerRecord, rules: Rules, carried: Mapping[tuple[str, str | None], Deadline]
-) -> Iterator[Deadline]:
-    for owing in owed(record, rules):
-        obligation, since, part, owner = owing
-        climbed = _climbed(record, owing)
-        previous = carried.get((obligation.id, part))
-        if previous and _still_holds(previous, record, obligation, since, climbed):
-            yield previous if previous.owner == owner else replace(previous, owner=owner)
+    ``moved`` are the fields that it has set. Only the obligations that read one of these are evaluated; the deadlines
+    of the others are kept, and so is the lapse of a limit while its clock runs on: counting working time is most of
+    the cost. (An extension, a pause and a new holiday notice clear all of them first.)
+    """
+    bearing = _bearing(rules.sort_of(record), before.status, record.status, change, moved)
+    known, now = record.deadlines, record.marks[change.kind].at
+    untouched: list[Deadline] = []
+    carried: dict[tuple[str, str | None], Deadline] = {}
+    for deadline in known:
+        if deadline.due_at < deadline.lapse_at <= now:  # a reminder that was not taken tells nobody anything any more
+            return due(record, rules)
+        if deadline.obligation in bearing.untouched:
+            untouched.append(deadline)
         else:
-            same_clock = previous and previous.generation == since.version and obligation.until is None
-            known = previous.lapse_at if previous and same_clock else None
-            yield from _next_level(record, owing, climbed, rules, known)
+            carried[deadline.obligation, deadline.part] = deadline
+    if not bearing.anew:
+        return tuple(untouched) if carried else known
+    return tuple(sorted([*untouched, *_evaluated(record, bearing.anew, rules, carried)], key=_order))
+
+
+#: Soonest first. Of one obligation either every deadline has a part or there is but one, so no part meets None.
+_order: Final = attrgetter("due_at", "obligation", "part")
+
+
+_CLIMBING: Final = (c.Reminded, c.Escalated)
+
+
+def _bearing(sort: Sort, before: Status, after: Status, change: c.Change, moved: Collection[str]) -> Bearing:
+    """Which deadlines ``change`` leaves as they are, and what it calls for: compiled once for each sort of record."""
+    climbed = change.obligation if isinstance(change, _CLIMBING) else None
+    key = (before, change.kind, climbed, *moved)
+    bearing = sort.bearings.get(key)
+    if bearing is None:
+        running = sort.running[after]
+        ran = {of.obligation.id for of in sort.running[before]}
+        untouched = [
+            of.obligation.id
+            for of in running
+            if of.obligation.id in ran
+            and of.obligation.id != climbed
+            and _reads(of.obligation).isdisjoint({*moved, f"marks.{change.kind}"})
+        ]
+        anew = tuple(of for of in running if of.obligation.id not in untouched)
+        bearing = sort.bearings[key] = Bearing(frozenset(untouched), anew)
+    return bearing
+
+
+def _reads(obligation: Obligation) -> set[str]:
+    """The fields of a record, beside its status and its climbs, that decide whether and when ``obligation`` is due."""
+    reads = {"deadlines", "raised", "extended", "pauses"}
+    for event, of in (*obligation.since, *obligation.met_by):
+        reads.add(f"marks.{event}" if of is None else "flagged" if event == "flagged" else "referrals")
+        if event == "replied":
+            reads |= {"reports", "answered"}
+    if obligation.flags:
+        reads.add("flags")
+    if obligation.rectification or obligation.until is not None:
+        reads |= {"plan", "milestones_reached"}
+    return reads | _READ_OF_OWNER.get(obligation.owner, set())
+
+
+_READ_OF_OWNER: Final = {
+    "@lead": {"lead_unit"}, "@co": {"co_units", "parts_finished"}, "@referred": {"referrals"},
+}  # fmt: skip
+
+
+def _evaluated(
+    record: LedgerRecord,
+    running: Iterable[RunningObligation],
+    rules: Rules,
+    carried: Mapping[tuple[str, str | None], Deadline],
+) -> Iterator[Deadline]:
+    """The deadlines of ``running``; one that is ``carried`` holds while its clock has not been set going anew."""
+    for of in running:
+        for owing in _owed(record, of.obligation, rules):
+            deadline = _deadline(record, owing, of, rules, carried.get((of.obligation.id, owing.part)))
+            if deadline is not None:
+                yield deadline
+
+
+def _deadline(
+    record: LedgerRecord, owing: Owed, running: RunningObligation, rules: Rules, carried: Deadline | None
+) -> Deadline | None:
+    climbed = _climbed(record, owing)
+    if carried is None or carried.generation != owing.since.version or owing.obligation.until is not None:
+        return _next_level(record, owing, running, climbed, rules, None)
+    if carried.level <= climbed:
+        return _next_level(record, owing, running, climbed, rules, carried.lapse_at)
+    return carried if carried.owner == owing.owner else replace(carried, owner=owing.owner)
 
 
 def owed(record: LedgerRecord, rules: Rules) -> Iterator[Owed]:
     """Every obligation that runs now."""
-    for obligation in rules.obligations_of(record):
-        if isinstance(record, Problem):
-            if not _concerns(record, obligation):
-                continue
-            if obligation.owner == "@referred":
-                yield from _receipts(record, obligation)
-                continue
-        since = _latest(record, obligation)
-        if since is not None and not _met(record, obligation, since):
-            for part, owner in _owners(record, obligation, rules):
-                yield Owed(obligation, since, part, owner)
+    for running in rules.sort_of(record).running[record.status]:
+        yield from _owed(record, running.obligation, rules)
 
 
-def _receipts(problem: Problem, obligation: Obligation) -> Iterator[Owed]:
+def _owed(record: LedgerRecord, obligation: Obligation, rules: Rules) -> Sequence[Owed]:
+    """``obligation`` by each who owes it now; nothing while it does not run."""
+    if isinstance(record, Problem):
+        if not _concerns(record, obligation):
+            return ()
+        if obligation.owner == "@referred":
+            return _receipts(record, obligation)
+    since = _latest(record, obligation)
+    if since is None or _met(record, obligation, since):
+        return ()
+    return _by_owner(record, obligation, since, rules)
+
+
+def _receipts(problem: Problem, obligation: Obligation) -> list[Owed]:
     """What each body owes that the problem was referred to, until it has confirmed its own receipt."""
-    for body, referral in problem.referrals.items():
-        if referral.received is None:
-            yield Owed(obligation, referral.referred, body, body)
+    return [
+        Owed(obligation, referral.referred, body, body)
+        for body, referral in problem.referrals.items()
+        if referral.received is None
+    ]
 
 
 def _concerns(problem: Problem, obligation: Obligation) -> bool:
@@ -107,23 +191,13 @@ def _met(record: LedgerRecord, obligation: Obligation, since: Mark) -> bool:
     return False
 
 
-def _owners(record: LedgerRecord, obligation: Obligation, rules: Rules) -> Iterator[tuple[str | None, str | None]]:
+def _by_owner(record: LedgerRecord, obligation: Obligation, since: Mark, rules: Rules) -> list[Owed]:
     """Whose it is: one unit's, nobody's, or a part of each co-unit that has not finished its own."""
-    if isinstance(obligation, Passing):
-        yield None, None
-    elif isinstance(record, Problem) and obligation.owner == "@co":
-        for unit in record.co_units:
-            if unit not in record.parts_finished:
-                yield unit, unit
-    else:
-        yield None, rules.unit_of(record, obligation.owner)
-
-
-def _still_holds(deadline: Deadline, record: LedgerRecord, obligation: Obligation, since: Mark, climbed: int) -> bool:
-    """Whether a deadline that the state carries need not be counted again."""
-    if obligation.until is not None or deadline.generation != since.version or deadline.level <= climbed:
-        return False
-    return not (deadline.due_at < deadline.lapse_at <= _now_in(record))
+    if isinstance(record, Problem) and obligation.owner == "@co":
+        return [Owed(obligation, since, unit, unit) for unit in record.co_units if unit not in record.parts_finished]
+    if type(obligation) is Passing:  # its class is an ABC, as every pydantic model: to ask isinstance costs more
+        return [Owed(obligation, since, None, None)]
+    return [Owed(obligation, since, None, rules.unit_of(record, obligation.owner))]
 
 
 def _now_in(record: LedgerRecord) -> datetime:
@@ -138,18 +212,17 @@ def _climbed(record: LedgerRecord, owing: Owed) -> int:
 
 
 def _next_level(
-    record: LedgerRecord, owing: Owed, climbed: int, rules: Rules, known: datetime | None
-) -> Iterator[Deadline]:
-    """The first level above ``climbed``, with the lapse where it is ``known``; none at the end of the ladder."""
+    record: LedgerRecord, owing: Owed, running: RunningObligation, climbed: int, rules: Rules, known: datetime | None
+) -> Deadline | None:
+    """The first level above ``climbed``, with the lapse where it is ``known``; None at the end of the ladder."""
     obligation, since, part, owner = owing
-    levels = rules.levels_of(obligation)
-    if climbed >= len(levels):
-        return
+    if climbed >= len(running.levels):
+        return None
     lapse_at = known or _lapse_at(record, obligation, since, rules)
     if lapse_at is None:
-        return
-    lowest = _raised(record, levels_before_lapse=sum(level.before is not None for level in levels), levels=len(levels))
-    for number, level in enumerate(levels[climbed:], start=climbed + 1):
+        return None
+    lowest = _raised(record, running)
+    for number, level in enumerate(running.levels[climbed:], start=climbed + 1):
         due_at = lapse_at
         if level.before is not None:
             if lapse_at <= _now_in(record) or (due_at := rules.calendar.subtract(lapse_at, level.before)) <= since.at:
@@ -158,7 +231,7 @@ def _next_level(
             continue
         elif level.after is not None and number > lowest:
             due_at = rules.calendar.add(lapse_at, level.after)
-        yield Deadline(
+        return Deadline(
             obligation=obligation.id,
             part=part,
             generation=since.version,
@@ -167,19 +240,16 @@ def _next_level(
             owner=owner,
             due_at=due_at,
             lapse_at=lapse_at,
-            provisional=any(
-                rules.calendar.is_provisional(since.at, max(due_at, lapse_at), duration)
-                for duration in (obligation.within, level.before, level.after)
-                if duration is not None
-            ),
+            provisional=running.by_notice[number - 1]
+            and rules.calendar.is_provisional(since.at, max(due_at, lapse_at)),
         )
-        return
+    return None
 
 
-def _raised(record: LedgerRecord, levels_before_lapse: int, levels: int) -> int:
+def _raised(record: LedgerRecord, running: RunningObligation) -> int:
     """The level with which the lapse begins: the first after the reminders, higher after a rebound."""
     raised = record.raised if isinstance(record, Problem) else 0
-    return min(levels_before_lapse + 1 + raised, levels)
+    return min(running.reminders + 1 + raised, len(running.levels))
 
 
 def _lapse_at(record: LedgerRecord, obligation: Obligation, since: Mark, rules: Rules) -> datetime | None:

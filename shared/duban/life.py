@@ -29,15 +29,21 @@ def evolve(record: AnyRecord | None, event: Event) -> AnyRecord:
     Raises:
         KeyError: the event is illegal in this state; a decided event never is.
     """
+    return _begun(event, event.change) if record is None else replace(record, **effect(record, event))
+
+
+def effect(record: AnyRecord, event: Event) -> dict[str, Any]:
+    """The fields of ``record`` that ``event`` sets, as they are after it.
+
+    Raises:
+        KeyError: the event is illegal in this state.
+    """
     change = event.change
-    if record is None:
-        return _begun(event, change)
     status = MOVES[record.kind][record.status, change.kind]
     before = record.marks.get(change.kind)
     mark = Mark(at=event.at, version=event.version, times=before.times + 1 if before else 1)
     update = {"status": status, "version": event.version, "marks": {**record.marks, change.kind: mark}}
-    effect = _of_ladder(record, event) if isinstance(change, OF_LADDER) else _of_kind(record, event, mark)
-    return replace(record, **{**update, **effect})
+    return update | (_of_ladder(record, event) if type(change) in OF_LADDER else _of_kind(record, event, mark))
 
 
 def _begun(event: Event, change: c.Change) -> AnyRecord:
@@ -94,7 +100,7 @@ def _registered(change: c.Registered, begins: dict[str, Any]) -> Problem:
 
 
 #: The ladder and its measures, which happen to records of any kind.
-OF_LADDER: Final = (c.Reminded, c.Escalated, c.Measured, c.Approved, c.Withheld, c.Recomputed)
+OF_LADDER: Final = frozenset({c.Reminded, c.Escalated, c.Measured, c.Approved, c.Withheld, c.Recomputed})
 
 
 def _of_ladder(record: LedgerRecord, event: Event) -> dict[str, Any]:
@@ -137,7 +143,11 @@ def _of_kind(record: LedgerRecord, event: Event, mark: Mark) -> dict[str, Any]:
 def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912 one line a kind, all on one screen
     """The fields of a problem that ``event`` sets."""
     change = event.change
-    match change:
+    match change:  # the commonest first: to ask whether it is another costs 60 ns each
+        case c.Acknowledged() | c.Verified() | c.StruckOff():
+            return {}
+        case c.Completed():
+            return {"outcome": change.outcome, "items": change.items}
         case c.Attached():
             return {"reports": problem.reports + 1}
         case c.Dispatched():
@@ -183,8 +193,6 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
         case c.Rated():
             return {"satisfied": problem.satisfied + change.satisfied,
                     "dissatisfied": problem.dissatisfied + (not change.satisfied)}  # fmt: skip
-        case c.Completed():
-            return {"outcome": change.outcome, "items": change.items}
         case c.Checked():
             return {"checks": {**problem.checks, change.check: change.unit}}
         case c.SentBack():
@@ -192,10 +200,9 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
         case c.Reopened():
             return dict(_TAKEN_UP_AGAIN)
         case c.Rebounded():
-            return {**_TAKEN_UP_AGAIN, "deadlines": (), "raised": problem.raised + change.raised}
+            return {**_TAKEN_UP_AGAIN, "raised": problem.raised + change.raised}
         case (
-            c.Registered() | c.Rejected() | c.Acknowledged() | c.Reviewed() | c.Progressed() | c.Paused() | c.Verified()
-            | c.StruckOff() | c.LookedBack()
+            c.Registered() | c.Rejected() | c.Reviewed() | c.Progressed() | c.Paused() | c.LookedBack()
         ):  # fmt: skip
             return {}
         case c.Reminded() | c.Escalated() | c.Measured() | c.Approved() | c.Withheld() | c.Recomputed():
@@ -213,8 +220,10 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
 _WITHOUT_PLAN: Final[dict[str, Any]] = {"plan": None, "proposed_plan": None, "milestones_reached": 0}
 #: What a new handler begins without.
 _BEGUN_ANEW: Final[dict[str, Any]] = {**_WITHOUT_PLAN, "parts_finished": (), "extension_asked": None}
-#: What a problem that was closed begins again without.
-_TAKEN_UP_AGAIN: Final[dict[str, Any]] = {**_WITHOUT_PLAN, "outcome": None, "items": (), "checks": {}, "extended": {}}
+#: What a problem that was closed begins again without; its limits are counted anew, without what was granted before.
+_TAKEN_UP_AGAIN: Final[dict[str, Any]] = {
+    **_WITHOUT_PLAN, "outcome": None, "items": (), "checks": {}, "extended": {}, "deadlines": (),
+}  # fmt: skip
 
 
 def _still_reached(problem: Problem, change: c.Planned) -> int:

@@ -9,7 +9,7 @@ import pytest
 from duban.duties import lapse_at, openings
 from duban.messages import commands as do
 from duban.messages.struct import plain
-from duban.moves import Kind, Status
+from duban.moves import OPEN, STAGE, Kind, Status
 from duban.refusal import Refusal
 from duban_escalation.measures import PUBLIC, measure_taken, notices_for
 from duban_router.domain.decision import Decided
@@ -665,3 +665,18 @@ def test_an_extension_belongs_to_the_clock_that_it_was_granted_for() -> None:
         case.deadline("rectify").lapse_at == limit
     )  # all of it happened at one instant, so the new limit is the first
     assert case.problem.marks["extended"].times == 1
+
+
+def test_what_ran_on_while_the_problem_was_closed_loses_its_extension_with_the_reopening() -> None:
+    case = Case.in_status(Status.UNDERWAY, NOW)
+    case.change_obligation("rectify", running=[*OPEN & STAGE.keys(), Status.STRUCK_OFF], since=["registered"])
+    limit = case.deadline("rectify").lapse_at
+    case.done(do.AskExtension, "water", obligation="rectify", reason="frost")
+    case.done(do.DecideExtension, "office", granted=True)
+    case.done(do.Complete, "water", outcome="rectified")
+    case.done(do.Verify, "office", passed=True)
+    case.signed()
+    case.done(do.StrikeOff, "office")
+    assert case.deadline("rectify").lapse_at > limit
+    case.done(do.Reopen, "office", reason="it is back")
+    assert case.deadline("rectify").lapse_at == limit

@@ -27,7 +27,7 @@ from duban.moves import TURNS
 from duban.policy import PolicyPack, PublishedCalendar, Rules
 from duban.policy.library import Library
 from duban.refusal import Refusal
-from duban_escalation.domain import Armed, escalate
+from duban_escalation.domain import fires
 from duban_escalation.records import opened_because
 from duban_intake.domain import ACTOR, Arrival, Receipt, own_problem
 from duban_intake.domain import SOURCE as INTAKE
@@ -115,10 +115,10 @@ class Engine:
         Where intake finds another way for what was refused, the answer is what came of that.
         """
         self.run(message.time)
-        done = self._decide(UUID(message.subject), message)
+        done = self._decide(self._standing(message), message)
         if isinstance(done, Refusal) and message.data.actor == ACTOR:
             for again in self._rerouted(message, done):
-                done = self._decide(UUID(again.subject), again)
+                done = self._decide(self._standing(again), again)
         return done
 
     def _rerouted(self, message: Message[do.Command], why: Refusal) -> Sequence[Message[do.Command]]:
@@ -152,23 +152,24 @@ class Engine:
     def _fire(self) -> None:
         due_at, _, _, _, id_, deadline = heappop(self._awaited)
         record = self.records[id_]
-        if not any(armed is deadline for armed in record.deadlines):
+        for armed in record.deadlines:
+            if armed is deadline:
+                break
+        else:
             return  # it was met, or is awaited anew: the state holds another one by now
-        fires = Armed(
-            id_, deadline.obligation, deadline.part, deadline.generation, deadline.level, due_at, due_at, id_, 0,
-            record.jurisdiction,
-        )  # fmt: skip
-        done = self._decide(id_, escalate(fires, due_at))
-        what = f"{deadline.obligation} of {record.number}"
-        assert isinstance(done, Decided), f"{what} is due and was refused: {done.reason}"
+        subject = str(id_)
+        done = self._decide(record, fires(deadline, subject, subject, record.jurisdiction, due_at))
+        assert isinstance(done, Decided), f"{deadline.obligation} of {record.number} was refused: {done.reason}"
 
-    def _decide(self, problem_id: UUID, message: Message[do.Command]) -> Decided | Refusal:
-        before = self.records.get(problem_id)
+    def _standing(self, message: Message[do.Command]) -> AnyRecord | None:
+        return self.records.get(UUID(message.subject))
+
+    def _decide(self, before: AnyRecord | None, message: Message[do.Command]) -> Decided | Refusal:
         rules = self._rules(message, before)
         name = allocates_from(before, message.data, rules)
         register = (name, message.time.astimezone(rules.zone).year) if name else None
         allocated = self._allocated[register] if register else 0
-        owed = self._replies_owed.is_owed(problem_id, message.data)
+        owed = before is not None and self._replies_owed.is_owed(before.id, message.data)
         done = self._refusals.get(message.id) or decide(
             before, message, rules, message.time, allocated, reply_owed=owed
         )
@@ -209,13 +210,13 @@ class Engine:
             at_once(self._answers.decide([_answered(message, turn) for turn in turns]))
         for event, record in done.steps if self._opens else ():
             for opens in opened_because(event, record, rules):
-                self._decide(UUID(opens.subject), opens)
+                self._decide(self._standing(opens), opens)
 
     def _await(self, before: AnyRecord | None, record: AnyRecord, now: datetime) -> None:
         """Wait for what is newly due; what is overdue already when its clock begins falls due at once, not before."""
-        known = before.deadlines if before else ()
+        known = {id(deadline) for deadline in before.deadlines} if before else ()
         for deadline in record.deadlines:
-            if not any(deadline is other for other in known):
+            if id(deadline) not in known:
                 order = (max(deadline.due_at, now), record.id.int, (deadline.obligation, deadline.part or ""))
                 entry = (*order, next(self._turn), record.id, deadline)
                 heappush(self._awaited, entry)

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from duban.messages import changes as c
@@ -19,6 +19,11 @@ from duban.refusal import Refusal
 from duban_intake.domain import Arrival
 
 Measure = c.Reminded | c.Escalated | c.Measured | c.Approved
+#: As tuples, which are quicker to ask than unions made anew each time.
+_MEASURES: Final = (c.Reminded, c.Escalated, c.Measured, c.Approved)
+_CLIMBING: Final = (c.Reminded, c.Escalated)
+_WITHOUT_APPROVAL: Final = (c.Reminded, c.Approved)
+_REPORTED: Final = (c.Registered, c.Attached)
 
 
 @dataclass(slots=True)
@@ -95,12 +100,12 @@ class Figures:
         change = event.change
         self.events += 1
         self.records[record.id] = record
-        if isinstance(change, c.Registered | c.Attached):
+        if isinstance(change, _REPORTED):
             self.reports += 1
             self.attached += isinstance(change, c.Attached)
         elif isinstance(change, c.HandedBack):
             self.units[change.unit].handed_back += 1
-        elif isinstance(change, Measure):
+        elif isinstance(change, _MEASURES):
             self._told(change)
         if before is not None and before.deadlines:
             self._settle(before.deadlines, event, record)
@@ -128,10 +133,10 @@ class Figures:
         self.refused_acts.append(RefusedAct(message.time, UUID(message.subject), action, unit, code, reason))
 
     def _told(self, change: Measure) -> None:
-        if isinstance(change, c.Reminded | c.Escalated):
+        if isinstance(change, _CLIMBING):
             self.levels[change.obligation, change.level, change.measure] += 1
         if self._rules is not None:
-            waits = isinstance(change, c.Escalated | c.Measured) and change.approval is not None
+            waits = not isinstance(change, _WITHOUT_APPROVAL) and change.approval is not None
             notices = 1 if waits else len(set(change.to)) + self._rules.measures[change.measure].public
             self.notices[change.measure] += notices
 
@@ -139,16 +144,21 @@ class Figures:
         """Count those of the deadlines ``running`` that the event missed or met."""
         change = event.change
         for deadline in running:
-            if deadline.owner is None:
+            if deadline.owner is None or deadline in record.deadlines:
                 continue
-            key = (record.id, deadline.obligation, deadline.part)
-            if isinstance(change, c.Reminded | c.Escalated) and (change.obligation, change.part) == key[1:]:
-                if isinstance(change, c.Escalated) and self._late.get(key) != deadline.generation:
+            of = (deadline.obligation, deadline.part)
+            if isinstance(change, _CLIMBING) and (change.obligation, change.part) == of:
+                if isinstance(change, c.Escalated) and self._is_open(deadline, record.id):
                     self._count(deadline, record.id, in_time=False)
-            elif self._late.get(key) != deadline.generation and not isinstance(change, c.Paused):
+            elif not isinstance(change, c.Paused):
                 next_ = record.deadline(deadline.obligation, deadline.part)
-                if next_ is None or (next_.generation != deadline.generation and next_.owner == deadline.owner):
+                ended = next_ is None or (next_.generation != deadline.generation and next_.owner == deadline.owner)
+                if ended and self._is_open(deadline, record.id):
                     self._count(deadline, record.id, in_time=event.at <= deadline.lapse_at)
+
+    def _is_open(self, deadline: Deadline, id_: UUID) -> bool:
+        """Whether this run of the clock has not been counted as lapsed yet."""
+        return self._late.get((id_, deadline.obligation, deadline.part)) != deadline.generation
 
     def _count(self, deadline: Deadline, id_: UUID, *, in_time: bool) -> None:
         assert deadline.owner is not None

@@ -12,7 +12,7 @@ from duban.duties import openings
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.events import Refused
-from duban.messages.records import LedgerRecord
+from duban.messages.records import Deadline, LedgerRecord
 from duban.policy.rules import Rules
 from duban_escalation.heard import Due
 from duban_escalation.measures import ENGINE, SOURCE
@@ -76,7 +76,11 @@ def armed(record: LedgerRecord | Due, partition: int) -> Iterator[Armed]:
 
 def escalate(deadline: Armed, now: datetime) -> Message[do.Escalate]:
     """The command that a deadline sends when it fires; fired again, it is the same command."""
-    subject = str(deadline.problem_id)
+    return fires(deadline, str(deadline.command), str(deadline.problem_id), deadline.jurisdiction, now)
+
+
+def fires(deadline: Armed | Deadline, id_: str, subject: str, jurisdiction: str, now: datetime) -> Message[do.Escalate]:
+    """The same, of any deadline of the record ``subject``, under the id ``id_``."""
     data = do.Escalate(
         actor=ENGINE,
         obligation=deadline.obligation,
@@ -85,7 +89,7 @@ def escalate(deadline: Armed, now: datetime) -> Message[do.Escalate]:
         level=deadline.level,
         due_at=deadline.due_at,
     )
-    return Message(str(deadline.command), SOURCE, subject, now, deadline.jurisdiction, subject, data)
+    return Message(id_, SOURCE, subject, now, jurisdiction, subject, data)
 
 
 def opened_by(rules: Rules, since: datetime | None, now: datetime) -> Iterator[Message[do.Open]]:

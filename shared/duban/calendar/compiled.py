@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
 from typing import Self
@@ -41,6 +41,9 @@ class Calendar:
     _closes: list[int]
     _worked: list[int]  # microseconds of working time before span i
     _range: tuple[int, int]  # microseconds since 1970 UTC that the tables cover, half open
+    _noticed: tuple[tuple[datetime, datetime], ...]  # stretches of years with a notice, without the last days' reach
+    _closings: dict[int, datetime] = field(default_factory=dict)  # of working day k, those that were asked for
+    _ordinals: dict[datetime, int] = field(default_factory=dict)  # the local day of each of them
 
     @classmethod
     def compile(cls, notice: CalendarNotice, hours: WorkingHours, counting: Counting) -> Self:
@@ -51,7 +54,8 @@ class Calendar:
         opens, closes = [start for start, _ in spans], [end for _, end in spans]
         worked = list(accumulate((end - start for start, end in spans), initial=0))
         covered = tuple(_micros(_utc(datetime(year, 1, 1), zone)) for year in (FIRST_YEAR, LAST_YEAR + 1))  # noqa: DTZ001
-        return cls(notice, hours, counting, zone, days, opens, closes, worked, (covered[0], covered[1]))
+        noticed = tuple(_noticed(notice, zone))
+        return cls(notice, hours, counting, zone, days, opens, closes, worked, (covered[0], covered[1]), noticed)
 
     def add(self, start_at: datetime, within: Within) -> datetime:
         """The instant at which a duration that began at ``start_at`` is due, in UTC."""
@@ -93,10 +97,18 @@ class Calendar:
 
         With ``within`` given, False where no notice can move it: wall time, times of day, elapsed calendar days.
         """
-        if within is not None and not self._asks_notice(within):
+        if within is not None and not self.asks_notice(within):
             return False
-        first, last = sorted((self._local(start_at), self._local(due_at)))
-        return any(year not in self.notice.years for year in range(first.year, (last + _REACH).year + 1))
+        first, last = min(_aware(start_at), _aware(due_at)), max(start_at, due_at)
+        for begins_at, ends_at in self._noticed:  # noqa: SIM110 a generator takes as long as all the rest
+            if begins_at <= first and last < ends_at:
+                return False
+        return True
+
+    def asks_notice(self, within: Within) -> bool:
+        """Whether a notice of holidays may move what ``within`` counts; wall time and times of day it never moves."""
+        by_day = (within.days or within.years) is not None and self.counting is Counting.WHOLE_DAYS
+        return by_day or within.working_days is not None or within.working_hours is not None
 
     def working_seconds(self, start_at: datetime, end_at: datetime) -> float:
         """Working time between two instants; negative when ``end_at`` is the earlier."""
@@ -153,7 +165,13 @@ class Calendar:
         return _utc(local + timedelta(days=self._read(self._days, day) - local.toordinal()), self._zone)
 
     def _closing(self, day: int) -> datetime:
-        return _instant(self._read(self._closes, (day + 1) * len(self.hours.intervals) - 1))
+        closing = self._closings.get(day)
+        if closing is None:
+            micros = self._read(self._closes, (day + 1) * len(self.hours.intervals) - 1)
+            closing = self._closings[day] = _instant(micros)
+            if micros < self._range[1]:
+                self._ordinals[closing] = self._local(closing).toordinal()
+        return closing
 
     def _time_of_day(self, at: datetime, in_days: int, clock_time: str) -> datetime:
         local = self._local(at)
@@ -183,16 +201,15 @@ class Calendar:
 
     # The edges
 
-    def _asks_notice(self, within: Within) -> bool:
-        by_day = (within.days or within.years) is not None and self.counting is Counting.WHOLE_DAYS
-        return by_day or within.working_days is not None or within.working_hours is not None
-
     def _local(self, at: datetime) -> datetime:
         return _aware(at).astimezone(self._zone)
 
     def _today(self, at: datetime) -> int:
-        self._covered(at)
-        return self._local(at).toordinal()
+        day = self._ordinals.get(at)  # by whole days most limits end with a closing, and the next one begins there
+        if day is None:
+            self._covered(at)
+            day = self._local(at).toordinal()
+        return day
 
     def _covered(self, at: datetime) -> int:
         micros = _micros(at)
@@ -219,6 +236,15 @@ def _working_days(notice: CalendarNotice, hours: WorkingHours) -> Iterator[int]:
     for day in range(date(FIRST_YEAR, 1, 1).toordinal(), date(LAST_YEAR + 1, 1, 1).toordinal()):
         if day in on or (day not in off and (day - 1) % 7 in weekdays):  # ordinal 1 was a Monday
             yield day
+
+
+def _noticed(notice: CalendarNotice, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
+    """Each stretch of years with a notice, up to the days that the notice of the year after it may still rule."""
+    for year in sorted(notice.years):
+        if year - 1 not in notice.years:
+            begins = datetime(year, 1, 1)  # noqa: DTZ001 - local wall-clock time, as below
+        if year + 1 not in notice.years:
+            yield _utc(begins, zone), _utc(datetime(year + 1, 1, 1) - _REACH, zone)  # noqa: DTZ001
 
 
 def _spans(days: list[int], hours: WorkingHours, zone: ZoneInfo) -> Iterator[tuple[int, int]]:

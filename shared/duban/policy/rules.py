@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from duban.calendar import Calendar, CalendarNotice, Within
@@ -15,7 +15,7 @@ from duban.policy.model.duty import DutyRule, Window
 from duban.policy.model.ladder import Ladder, Level, Measure, Obligation, Trigger
 from duban.policy.model.lifecycle import FlagRule
 from duban.policy.model.listing import ListRule, RewardRule
-from duban.policy.model.organisation import Area, Category, Nearness, Unit
+from duban.policy.model.organisation import Area, Category, Nearness, Responsibility, Unit
 from duban.policy.model.pack import PolicyPack
 
 
@@ -23,6 +23,37 @@ class Passing(Obligation):
     """What nobody owes: when its time is over, the record moves on by itself, to what ``then`` says."""
 
     then: Literal["listed", "expired"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunningObligation:
+    """An obligation as it runs: with its ladder, of whose levels the first ``reminders`` come before the lapse.
+
+    ``by_notice`` says of each level whether a notice of holidays may move it.
+    """
+
+    obligation: Obligation
+    levels: tuple[Level, ...]
+    reminders: int
+    by_notice: tuple[bool, ...]
+
+
+class Bearing(NamedTuple):
+    """What an event has to do with deadlines: of which obligations they are ``untouched``, and what begins ``anew``."""
+
+    untouched: frozenset[str]
+    anew: tuple[RunningObligation, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sort:
+    """Records that may have the same obligations: what runs in each status, in the order of the pack.
+
+    ``bearings`` are those that :mod:`duban.deadlines` has compiled so far, by what happens in which status.
+    """
+
+    running: dict[Status, tuple[RunningObligation, ...]]
+    bearings: dict[tuple[str | None, ...], Bearing]
 
 
 @dataclass(frozen=True)
@@ -70,28 +101,44 @@ class Rules:
         return {obligation.id: obligation for obligation in self.pack.obligations}
 
     @cached_property
-    def _obligations_by_kind(self) -> dict[tuple[Kind, str, str | None, Status], tuple[Obligation, ...]]:
+    def _sorts(self) -> dict[tuple[str | None, ...], Sort]:
         return {}
 
-    def obligations_of(self, record: LedgerRecord) -> tuple[Obligation, ...]:
-        """The obligations that run in this status for such a record, in the order of the pack."""
-        channel = record.channel if isinstance(record, Problem) else None
-        kind = (record.kind, record.rule, channel, record.status)
-        obligations = self._obligations_by_kind.get(kind)
-        if obligations is None:
-            obligations = self._obligations_by_kind[kind] = tuple(self._running(record))
-        return obligations
+    @cached_property
+    def _sorts_by_obligations(self) -> dict[tuple[str, ...], Sort]:
+        return {}
 
-    def _running(self, record: LedgerRecord) -> Iterator[Obligation]:
-        for obligation in self._known_to(record).values():
-            if record.status in obligation.running and (
-                not isinstance(record, Problem)
-                or (
-                    (not obligation.categories or record.category in obligation.categories)
-                    and (not obligation.channels or record.channel in obligation.channels)
-                )
-            ):
-                yield obligation
+    def sort_of(self, record: LedgerRecord) -> Sort:
+        """Which sort of record it is: what never changes of it decides which obligations may run for it."""
+        channel = record.channel if isinstance(record, Problem) else None
+        key = (record.kind, record.rule, channel)
+        sort = self._sorts.get(key)
+        if sort is None:
+            sort = self._sorts[key] = self._sort(record)
+        return sort
+
+    def _sort(self, record: LedgerRecord) -> Sort:
+        """Categories and channels with the same obligations are one sort."""
+        obligations = [known for known in self._known_to(record).values() if _is_for(known, record)]
+        key = (
+            record.kind,
+            "" if record.kind is Kind.PROBLEM else record.rule,
+            *(obligation.id for obligation in obligations),
+        )
+        sort = self._sorts_by_obligations.get(key)
+        if sort is None:
+            compiled = [self._compiled(obligation) for obligation in obligations]
+            running = {status: tuple(of for of in compiled if status in of.obligation.running) for status in Status}
+            sort = self._sorts_by_obligations[key] = Sort(running, {})
+        return sort
+
+    def _compiled(self, obligation: Obligation) -> RunningObligation:
+        levels = self.levels_of(obligation)
+        durations = ((obligation.within, level.before, level.after) for level in levels)
+        by_notice = (any(map(self.calendar.asks_notice, filter(None, some))) for some in durations)
+        return RunningObligation(
+            obligation, levels, sum(level.before is not None for level in levels), tuple(by_notice)
+        )
 
     def _known_to(self, record: LedgerRecord) -> dict[str, Obligation]:
         """What may run for a record of its kind and rule, by id."""
@@ -103,7 +150,7 @@ class Rules:
 
     def levels_of(self, obligation: Obligation) -> tuple[Level, ...]:
         """The ladder of ``obligation``; what passes by itself has the one level to what it then is."""
-        if isinstance(obligation, Passing):
+        if type(obligation) is Passing:
             return (Level.model_construct(measure=obligation.then, to=()),)
         return self.ladders[obligation.ladder].levels
 
@@ -164,6 +211,25 @@ class Rules:
             yield (place := self.areas[area])
             area = place.parent
 
+    @cached_property
+    def _responsible(self) -> dict[tuple[str, str | None, str], tuple[Responsibility, ...]]:
+        return {}
+
+    def responsible(self, category: str, area: str | None, channel: str) -> tuple[Responsibility, ...]:
+        """The lines of the responsibility list that take such a report, in their order."""
+        key = (category, area, channel)
+        lines = self._responsible.get(key)
+        if lines is None:
+            around = {place.id for place in self.lineage(area)}
+            lines = self._responsible[key] = tuple(
+                line
+                for line in self.pack.responsibility_list
+                if (not line.categories or category in line.categories)
+                and (not line.areas or not around.isdisjoint(line.areas))
+                and (not line.channels or channel in line.channels)
+            )
+        return lines
+
     def territorial_unit(self, area: str | None) -> str | None:
         """The unit that answers for ``area``: its own, or that of the nearest area around it."""
         return next((place.unit for place in self.lineage(area) if place.unit), None)
@@ -188,6 +254,14 @@ class Rules:
         if role == "@lead":
             return record.holder or self.pack.office
         return self.pack.office if role == "@office" else role
+
+
+def _is_for(obligation: Obligation, record: LedgerRecord) -> bool:
+    """Whether the category and the channel of a problem are among those of ``obligation``."""
+    return not isinstance(record, Problem) or (
+        (not obligation.categories or record.category in obligation.categories)
+        and (not obligation.channels or record.channel in obligation.channels)
+    )
 
 
 def _by_id(obligations: Iterable[Obligation]) -> dict[str, Obligation]:

@@ -14,9 +14,9 @@ from typing import Final, TypeAlias, assert_never, cast
 from uuid import UUID
 
 from duban.calendar import FIRST_YEAR, LAST_YEAR
-from duban.deadlines import due
+from duban.deadlines import due, due_after
 from duban.errors import CalendarError
-from duban.life import evolve
+from duban.life import effect, evolve
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message
@@ -74,17 +74,15 @@ def decide(
     the register, or the money of the budget; 0 where it allocates nothing. ``reply_owed``: whether the report that a
     reply answers waits for one.
     """
-    # What is decoded is one of COMMANDS, and a test holds these two unions to them.
-    data = cast("do.Beginning | do.Action", command.data)
-    refusal = _inadmissible(record, data, rules)
+    refusal = _inadmissible(record, command.data, rules)
     if refusal:
         return refusal
+    # What is decoded is one of COMMANDS, and a test holds these two unions to them; the other one is inadmissible.
     try:
-        if isinstance(data, do.Beginning):
-            outcome = _begun(data, UUID(command.subject), rules, now, allocated)
+        if record is None:
+            outcome = _begun(cast("do.Beginning", command.data), UUID(command.subject), rules, now, allocated)
         else:
-            assert record is not None  # what is not there is inadmissible
-            outcome = act(record, data, rules, now, allocated, reply_owed=reply_owed)
+            outcome = act(record, cast("do.Action", command.data), rules, now, allocated, reply_owed=reply_owed)
         return outcome if isinstance(outcome, Refusal) else _apply(record, command, outcome, rules, now)
     except CalendarError as error:
         return Refusal("outside_calendar", str(error))
@@ -121,7 +119,7 @@ def allocation(command: do.Command) -> int:
 
 def _inadmissible(record: AnyRecord | None, command: do.Command, rules: Rules) -> Refusal | None:
     """The reasons that do not depend on what exactly is wanted: no such problem, or not for this unit to do."""
-    begins = isinstance(command, do.Beginning)
+    begins = type(command) in kinds.BEGINNING
     if record is None and not begins:
         return Refusal("unknown_problem", "no problem with this id stands in the ledger")
     if record is not None and begins:
@@ -141,7 +139,7 @@ def _apply(
     waiting = deque(changes)
     while waiting:
         change = waiting.popleft()
-        if isinstance(record, Problem) and isinstance(change, c.Flagged) and steps and change.flag in record.flags:
+        if steps and isinstance(change, c.Flagged) and isinstance(record, Problem) and change.flag in record.flags:
             continue  # two measures of one event may set the same flag
         if not _is_legal(record, change):
             assert record is not None  # what a record begins with is legal
@@ -174,9 +172,17 @@ def _in_words(change: c.Change) -> str:
 
 def after(record: AnyRecord | None, event: Event, rules: Rules) -> AnyRecord:
     """The state after ``event`` with what is due in it: what the ledger holds and the topic carries."""
-    changed = evolve(record, event)
-    deadlines = due(changed, rules)
-    return changed if deadlines == changed.deadlines else replace(changed, deadlines=deadlines)
+    if record is None:
+        begun = evolve(None, event)
+        return replace(begun, deadlines=due(begun, rules))
+    moved = effect(record, event)
+    changed = replace(record, **moved)
+    deadlines = due_after(record, changed, event.change, moved, rules)
+    return changed if deadlines is changed.deadlines else replace(changed, deadlines=deadlines)
+
+
+#: What takes a measure, or releases it.
+_TAKING: Final = (c.Escalated, c.Measured, c.Approved)
 
 
 def _consequences(record: AnyRecord, change: c.Change, rules: Rules) -> Iterator[c.Change]:
@@ -186,7 +192,7 @@ def _consequences(record: AnyRecord, change: c.Change, rules: Rules) -> Iterator
     """
     if not isinstance(record, Problem):
         return
-    if isinstance(change, c.Escalated | c.Measured | c.Approved):
+    if isinstance(change, _TAKING):
         flag = rules.measures[change.measure].flag
         waits = not isinstance(change, c.Approved) and change.approval is not None
         if flag is not None and flag not in record.flags and not waits and record.status not in CLOSED:

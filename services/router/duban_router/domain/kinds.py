@@ -9,6 +9,9 @@ from duban.messages.records import AnyRecord
 from duban.moves import Kind
 from duban.refusal import Refusal
 
+#: The commands with which a record begins, as types: to ask a union costs 60 ns for each of its members.
+BEGINNING: Final = frozenset(get_args(do.Beginning))
+
 #: The ladder's own commands, which every record takes.
 OfAll = do.Escalate | do.Recompute | do.Approve | do.Withhold
 
@@ -21,6 +24,9 @@ OfProblems = (
 OfDuties = do.Progress | do.Complete | do.Reject | do.Reopen
 OfListings = do.Appeal | do.DecideAppeal | do.TakeOffList
 OfRewards = do.Award | do.Decline | do.Collect
+
+#: Those of :data:`OfAll`, as types.
+OF_ALL: Final = frozenset(get_args(OfAll))
 
 #: The commands that make sense for a record of each kind.
 FITTING: Final[dict[Kind, frozenset[type[do.Command]]]] = {

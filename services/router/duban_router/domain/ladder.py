@@ -63,7 +63,7 @@ def _climbed(record: AnyRecord, deadline: Deadline, rules: Rules) -> c.Change:
     Where nobody owes anything, what has passed is itself the change.
     """
     obligation = rules.obligation(record, deadline.obligation)
-    if isinstance(obligation, Passing):
+    if type(obligation) is Passing:
         return c.Listed() if obligation.then == "listed" else c.Expired()
     level = rules.levels_of(obligation)[deadline.level - 1]
     owner = deadline.owner or rules.pack.office

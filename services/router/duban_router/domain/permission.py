@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import Final, Literal, TypeAlias, assert_never
 
 from duban.messages import commands as do
 from duban.messages.records import AnyRecord, Problem
@@ -11,14 +11,16 @@ from duban.policy.rules import Rules
 from duban.refusal import Refusal
 from duban_router.domain.refusal import not_permitted
 
-_OFFICE: Final = frozenset({"office"})
-_LEAD: Final = frozenset({"lead"})
-_ENGINE: Final = frozenset({"engine"})
+Role: TypeAlias = Literal["anyone", "co", "desk", "engine", "lead", "office"]
+
+_OFFICE: Final[frozenset[Role]] = frozenset({"office"})
+_LEAD: Final[frozenset[Role]] = frozenset({"lead"})
+_ENGINE: Final[frozenset[Role]] = frozenset({"engine"})
 #: Where the pack itself says who: the command is decided by its rule.
-_ANYONE: Final = frozenset({"anyone"})
+_ANYONE: Final[frozenset[Role]] = frozenset({"anyone"})
 
 #: Who may send a command: units in one of these roles towards the record.
-PERMITTED: Final[dict[type[do.Command], frozenset[str]]] = {
+PERMITTED: Final[dict[type[do.Command], frozenset[Role]]] = {
     do.Register: _ENGINE,
     do.Attach: _ENGINE,
     do.Open: _ENGINE,
@@ -77,23 +79,30 @@ def unpermitted(record: AnyRecord | None, command: do.Command, rules: Rules) -> 
     roles = PERMITTED[type(command)]
     if roles is _ANYONE:
         return None
-    units = _units(record, rules)
+    unit = command.actor.unit
     for role in roles:
-        if command.actor.unit in units[role]:
+        if unit in _units(role, record, rules):
             return None
-    return not_permitted(command.actor.unit, *(named(_IN_WORDS[role], *units[role]) for role in sorted(roles)))
+    return not_permitted(unit, *(named(_IN_WORDS[role], *_units(role, record, rules)) for role in sorted(roles)))
 
 
-def _units(record: AnyRecord | None, rules: Rules) -> dict[str, Collection[str]]:
-    """The units in each role towards the record."""
-    holder = record.holder if record else None
-    return {
-        "co": record.co_units if isinstance(record, Problem) else (),
-        "desk": (rules.pack.fallback.unit,),
-        "engine": (do.ENGINE,),
-        "lead": (holder,) if holder is not None else (),
-        "office": (rules.pack.office,),
-    }
+def _units(role: Role, record: AnyRecord | None, rules: Rules) -> Collection[str]:
+    """The units in ``role`` towards the record."""
+    match role:
+        case "lead":
+            return () if record is None or record.holder is None else (record.holder,)
+        case "office":
+            return (rules.pack.office,)
+        case "engine":
+            return (do.ENGINE,)
+        case "co":
+            return record.co_units if isinstance(record, Problem) else ()
+        case "desk":
+            return (rules.pack.fallback.unit,)
+        case "anyone":
+            raise AssertionError("anyone is let through before")
+        case _:
+            assert_never(role)
 
 
 def named(role: str, *units: str | None) -> str:

@@ -21,22 +21,12 @@ class Assignment:
 
 def assign(report: Report, category: str, rules: Rules) -> Assignment:
     """The first line of the list that takes the report; the fallback desk where none does."""
-    lineage = {area.id for area in rules.lineage(report.area)}
-    for line in rules.pack.responsibility_list:
-        if _takes(line, report, category, lineage):
-            lead = _resolve(line.lead, report, rules)
-            if lead is not None:
-                return Assignment(lead, _others(line, lead, report, rules), line.clause or "practice")
+    for line in rules.responsible(category, report.area, report.channel):
+        lead = _resolve(line.lead, report, rules)
+        if lead is not None:
+            return Assignment(lead, _others(line, lead, report, rules), line.clause or "practice")
     desk = rules.pack.fallback
     return Assignment(desk.unit, (), desk.clause or "practice", matched=False)
-
-
-def _takes(line: Responsibility, report: Report, category: str, lineage: set[str]) -> bool:
-    return (
-        (not line.categories or category in line.categories)
-        and (not line.areas or not lineage.isdisjoint(line.areas))
-        and (not line.channels or report.channel in line.channels)
-    )
 
 
 def _resolve(unit: str, report: Report, rules: Rules) -> str | None:

@@ -1,0 +1,277 @@
+"""What is due after an event, evaluated only where the event can have moved it, against the whole evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from duban.deadlines import due
+from duban.messages import commands as do
+from duban.messages.envelope import Message, derived_id
+from duban.messages.records import AnyRecord, Listing, Problem, Reward
+from duban.messages.struct import from_data
+from duban.moves import MOVES
+from duban.policy import Rules, load_calendar, load_pack
+from duban_router.domain.decision import Decided, decide
+from tests.given import CODE, ROOT, SEAL, SMALL
+
+PACKS: Final = [*sorted((ROOT / "deploy/packs").glob("*.yaml")), ROOT / "docs/example-pack.yaml", SMALL]
+BEGINS_AT: Final = datetime(
+    2024, 9, 25, 1, tzinfo=UTC
+)  # the days off of October lie before it, and the next year's end
+WHY: Final = {"reason": "for a reason"}
+
+T = TypeVar("T")
+
+#: A command, who sends it, and what it says.
+Move = tuple[type[do.Command], str, dict[str, Any]]
+
+
+@cache
+def rules_of(file: Path) -> Rules:
+    pack = load_pack(file.read_text("utf-8"), file.name)
+    calendar = ROOT / "deploy/calendars" / f"{pack.time.calendar}.yaml"
+    return Rules.compile(pack, load_calendar(calendar.read_text("utf-8"), calendar.name))
+
+
+class Life:
+    """One record under the rules of a pack, moved on by numbers that hypothesis draws."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules, self.pack, self.now = rules, rules.pack, BEGINS_AT
+        self.record: AnyRecord | None = None
+        self.serial = 0
+
+    def send(self, command: type[do.Command], unit: str, details: dict[str, Any]) -> None:
+        """Have a command decided; after each event of it the deadlines are those of the whole evaluation."""
+        self.serial += 1
+        data = from_data({"actor": {"unit": unit}, **details}, command)
+        id_ = str(derived_id("life"))
+        message = Message(f"command {self.serial}", "tests", id_, self.now, self.pack.jurisdiction, id_, data)
+        outcome = decide(self.record, message, self.rules, self.now, 0)
+        if isinstance(outcome, Decided):
+            for event, record in outcome.steps:
+                assert record.deadlines == due(record, self.rules), f"after {event.change}"
+            self.record = outcome.record
+
+    def begin(self, number: int) -> None:
+        """A problem mostly; else a duty, an entry on a list, or a reward, where the pack knows one."""
+        cause = {"problem_id": str(derived_id("problem")), "number": "1", "version": 2, "pack": self.pack.ref}
+        unit = self.unit(number)
+        duties = [{"duty": duty.id, "unit": unit, "opens_at": self.now} for duty in self.pack.duties]
+        lists = [{"list": rule.id, "of": unit, "ground": rule.grounds[0].id} for rule in self.pack.lists]
+        rewards = [{"reward": rule.id, "worker": "Li"} for rule in self.pack.rewards]
+        ways: list[Move] = [
+            (command, do.ENGINE, {**entry, "cause": cause})
+            for command, entries in ((do.Open, duties), (do.PutOnList, lists), (do.Reward, rewards))
+            for entry in entries
+        ]
+        registers: Move = (do.Register, do.ENGINE, {"filed": self.filed(number)})
+        self.send(*_one([registers] * (3 * len(ways) + 1) + ways, number))
+
+    def filed(self, number: int) -> dict[str, Any]:
+        pack, areas = self.pack, [area.id for area in self.pack.areas]
+        report = {
+            "jurisdiction": pack.jurisdiction, "title": "foul water", "channel": _one(pack.channels, number).id,
+            "category": _one(pack.categories, number // 7).id, "area": _one(areas, number // 3) if areas else None,
+            "enterprise": "Acme",
+        }  # fmt: skip
+        return {"source": "tests", "id": str(self.serial), "received_at": self.now, "report": report}
+
+    def move(self, number: int, seconds: int) -> None:
+        """Whatever is legal now, one way or another; or a deadline comes, or has come and gone unnoticed."""
+        record = self.record
+        assert record is not None
+        if number % 4 == 0 and record.deadlines:
+            deadline = record.deadlines[number // 4 % min(2, len(record.deadlines))]
+            self.now = max(self.now, deadline.due_at)
+            fields = {name: getattr(deadline, name) for name in ("obligation", "part", "generation", "level", "due_at")}
+            self.send(do.Escalate, do.ENGINE, fields)
+            return
+        self.now += timedelta(seconds=seconds)
+        moves = MOVES[record.kind]
+        legal = [event for event in WAYS for _ in range(OFTEN.get(event, 1)) if (record.status, event) in moves]
+        if legal:
+            for command, unit, details in WAYS[_one(legal, number // 4)](self, record, number // 128):
+                self.send(command, unit, details)
+
+    def unit(self, number: int) -> str:
+        return _one(self.pack.units, number).id
+
+    def signer(self, by: tuple[str, ...], number: int) -> str:
+        """A unit that is among ``by``, and has not handled the problem if that can be."""
+        known = [unit.id for unit in self.pack.units if {unit.id, *unit.roles} & set(by)]
+        known += [self.pack.office] if "@office" in by else []
+        handled = self.record.lead_unit if isinstance(self.record, Problem) else None
+        return _one([unit for unit in known if unit != handled] or [self.pack.office], number)
+
+
+def _one(entries: Sequence[T], number: int) -> T:
+    return entries[number % len(entries)]
+
+
+Ways = Callable[[Life, Any, int], Iterable[Move]]
+
+
+def _by_lead(command: type[do.Command], **details: Any) -> Ways:
+    return lambda life, record, number: [(command, record.holder or life.pack.office, details)]
+
+
+def _by_office(command: type[do.Command], **details: Any) -> Ways:
+    return lambda life, record, number: [(command, life.pack.office, details)]
+
+
+def _dispatch(life: Life, _: Problem, number: int) -> Iterable[Move]:
+    co = [life.unit(number // 5), life.unit(number // 11)][: number % 3]
+    return [(do.Dispatch, life.pack.office, {"lead_unit": life.unit(number), "co_units": co})]
+
+
+def _plan(life: Life, problem: Problem, number: int) -> Iterable[Move]:
+    kinds, days = list(do.Rectification), [life.now + timedelta(days=3 + number % 40 + step) for step in range(4)]
+    stages = [{"title": f"stage {step}", "due_at": at} for step, at in enumerate(days)]
+    plan = {"person": "Li", "target": "clean", "measures": ["dig"], "due_at": days[3],
+            "rectification": _one(kinds, number), "milestones": stages[: number % 4]}  # fmt: skip
+    return [(do.Plan, problem.holder or life.pack.office, {"plan": plan, **WHY}),
+            (do.DecidePlan, life.pack.office, {"approved": number % 3 > 0})]  # fmt: skip
+
+
+def _parts(life: Life, problem: Problem, number: int) -> Iterable[Move]:
+    return [(do.FinishPart, unit, {}) for unit in problem.co_units[: 1 + number % 2]]
+
+
+def _extension(life: Life, problem: Problem, number: int) -> Iterable[Move]:
+    rule = life.pack.extension
+    asked = {"obligation": _one(rule.obligations, number), **WHY} if rule else {"obligation": "none", **WHY}
+    return [(do.AskExtension, problem.holder or life.pack.office, asked),
+            (do.DecideExtension, life.pack.office, {"granted": number % 4 > 0})]  # fmt: skip
+
+
+def _pause(life: Life, problem: Problem, number: int) -> Iterable[Move]:
+    grounds = life.pack.pause.grounds if life.pack.pause else ("none",)
+    return [(do.Pause, life.pack.office, {"ground": _one(grounds, number), **WHY})]
+
+
+def _flag(life: Life, problem: Problem, number: int) -> Iterable[Move]:
+    if not life.pack.flags:
+        return []
+    co = [life.unit(number)] if number % 2 else []
+    return [(do.Flag, life.pack.office, {"flag": _one(life.pack.flags, number // 2).id, "co_units": co})]
+
+
+def _unflag(life: Life, problem: Problem, number: int) -> Iterable[Move]:
+    return [(do.Unflag, life.pack.office, {"flag": flag, **WHY}) for flag in problem.flags[:1]]
+
+
+def _receive(life: Life, problem: Problem, number: int) -> Iterable[Move]:
+    return [(do.Receive, body, {}) for body, referral in problem.referrals.items() if referral.received is None][:1]
+
+
+def _complete(life: Life, record: Any, number: int) -> Iterable[Move]:
+    closing = life.pack.closing
+    items = [closing.items[0].code] if closing.items else []
+    done = {"outcome": _one(closing.outcomes, number), "evidence": [SEAL], "items": items}
+    parts: list[Move] = [(do.FinishPart, unit, {}) for unit in getattr(record, "co_units", ())]
+    return [*parts, (do.Complete, record.holder or life.pack.office, done)]
+
+
+def _strike_off(life: Life, problem: Problem, number: int) -> Iterable[Move]:
+    checks = life.pack.gate.checks if life.pack.gate else ()
+    signed: list[Move] = [
+        (do.Check, life.signer(check.by, number), {"check": check.id, "evidence": [SEAL]}) for check in checks
+    ]
+    verified: Move = (do.Verify, life.signer((life.pack.office,), 0), {"passed": True})
+    return [verified, *signed[: len(signed) - (number % 5 == 0)], (do.StrikeOff, life.pack.office, {})]
+
+
+def _look_back(life: Life, problem: Problem, number: int) -> Iterable[Move]:
+    by = life.pack.look_back.by if life.pack.look_back else ()
+    good = {"truthful": True, "timely": True, "effective": number % 3 > 0, "rebound": number % 2 > 0}
+    return [(do.LookBack, life.signer(by, number), {**good, **WHY})]
+
+
+def _approve(life: Life, record: AnyRecord, number: int) -> Iterable[Move]:
+    held = [(version, life.rules.measures[waiting.measure].approval or "") for version, waiting in
+            record.awaiting_approval.items()]  # fmt: skip
+    return [
+        (do.Withhold if number % 3 == 0 else do.Approve, unit, {"version": version, **WHY}) for version, unit in held
+    ]
+
+
+def _reply(life: Life, problem: Problem, number: int) -> Iterable[Move]:
+    each = [(do.Reply, life.pack.office, {"source": "tests", "id": str(serial), "text": "done"})
+            for serial in range(life.serial + 1)]  # fmt: skip
+    return each if number % 2 else each[:1]
+
+
+def _appeal(life: Life, listing: Listing, number: int) -> Iterable[Move]:
+    appeal = life.rules.lists[listing.list].appeal
+    to = appeal.to if appeal else listing.keeper
+    decided: Move = (do.DecideAppeal, to, {"upheld": number % 3 == 0, **WHY})
+    return [(do.Appeal, to, {"text": "not us"}), *([decided] if number % 2 else [])]
+
+
+def _award(life: Life, reward: Reward, number: int) -> Iterable[Move]:
+    return [(do.Award, reward.holder, {"amount": life.rules.rewards[reward.reward].at_least})]
+
+
+#: How the events come about that people bring about.
+WAYS: Final[dict[str, Ways]] = {
+    "attached": lambda life, _, number: [(do.Attach, do.ENGINE, {"filed": life.filed(number)})],
+    "dispatched": _dispatch,
+    "rejected": _by_office(do.Reject, **WHY),
+    "acknowledged": _by_lead(do.Acknowledge),
+    "handed_back": _by_lead(do.HandBack, clause="art. 2", evidence=[SEAL], **WHY),
+    "planned": _plan,
+    "milestone_reached": _by_lead(do.ReachMilestone),
+    "reviewed": _by_office(do.Review),
+    "progressed": _by_lead(do.Progress, note="half done", evidence=[SEAL]),
+    "part_finished": _parts,
+    "extended": _extension,
+    "paused": _pause,
+    "resumed": _by_office(do.Resume),
+    "flagged": _flag,
+    "unflagged": _unflag,
+    "sponsored": lambda life, _, number: [(do.Sponsor, life.pack.office, {"sponsor": life.unit(number)})],
+    "referred": lambda life, _, number: [
+        (do.Refer, life.pack.office, {"to": life.unit(number), "evidence": [SEAL]}),
+    ],
+    "received": _receive,
+    "completed": _complete,
+    "sent_back": _by_office(do.Verify, passed=False, **WHY),
+    "struck_off": _strike_off,
+    "looked_back": _look_back,
+    "reopened": _by_office(do.Reopen, **WHY),
+    "replied": _reply,
+    "rated": _by_office(do.Rate, satisfied=False),
+    "approved": _approve,
+    "recomputed": _by_office(do.Recompute, calendar="cn", version=1),
+    "appealed": _appeal,
+    "exited": _by_lead(do.TakeOffList, evidence=[SEAL], **WHY),
+    "awarded": _award,
+    "collected": lambda life, reward, _: [(do.Collect, life.rules.rewards[reward.reward].pays, {"code": CODE})],
+    "declined": _by_lead(do.Decline, **WHY),
+}
+#: What leads on comes about more often than what leads back.
+OFTEN: Final = {"acknowledged": 12, "planned": 5, "milestone_reached": 2, "extended": 4, "paused": 3, "resumed": 9,
+                "verified": 4, "looked_back": 4, "part_finished": 2, "flagged": 3, "attached": 2}  # fmt: skip
+NUMBERS: Final = st.integers(0, 2**20)
+STEPS: Final = st.lists(st.tuples(NUMBERS, st.integers(0, 5 * 86_400)), min_size=6, max_size=30)
+
+
+@pytest.mark.parametrize("file", PACKS, ids=lambda file: file.stem)
+@settings(max_examples=60, deadline=None)
+@given(beginning=NUMBERS, steps=STEPS)
+def test_what_an_event_cannot_have_moved_is_due_as_before(
+    file: Path, beginning: int, steps: list[tuple[int, int]]
+) -> None:
+    life = Life(rules_of(file))
+    life.begin(beginning)
+    for number, seconds in steps if life.record is not None else ():
+        life.move(number, seconds)
