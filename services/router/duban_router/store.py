@@ -35,16 +35,17 @@ _HISTORIES = """
     from router.events join unnest($1::uuid[], $2::int[]) as wanted (problem_id, last) using (problem_id)
     where version <= last order by problem_id, version
 """
+#: A statement by itself: rows are there before any is locked, or a new one would be waited for out of order.
+_BEGIN_REGISTERS = """
+    insert into router.registers (jurisdiction, year, last)
+    select jurisdiction, year, 0 from unnest($1::text[], $2::int[]) as wanted (jurisdiction, year)
+    on conflict do nothing
+"""
 #: In order: two members that want the same registers never wait for each other in a circle.
 _ALLOCATED = """
     select jurisdiction, year, last, set_config('idle_in_transaction_session_timeout', $3, true)
     from router.registers join unnest($1::text[], $2::int[]) as wanted (jurisdiction, year) using (jurisdiction, year)
     order by jurisdiction, year for update of registers
-"""
-_BEGIN_REGISTERS = """
-    insert into router.registers (jurisdiction, year, last)
-    select jurisdiction, year, 0 from unnest($1::text[], $2::int[]) as wanted (jurisdiction, year)
-    order by jurisdiction, year on conflict do nothing
 """
 _SAME = """
     select count(*) from router.records
@@ -110,17 +111,11 @@ class PostgresLedger:
             if not registers:
                 yield PostgresTransaction(connection, {})
                 return
-            async with connection.transaction():
-                yield PostgresTransaction(connection, await self._allocated(connection, sorted(registers)))
-
-    async def _allocated(self, connection: Connection, registers: Sequence[Register]) -> dict[Register, int]:
-        """What has been given out of ``registers``, held until the transaction ends."""
-        names, years = [name for name, _ in registers], [year for _, year in registers]
-        rows = await connection.fetch(_ALLOCATED, names, years, self._turn)
-        if len(rows) < len(registers):
+            names, years = zip(*sorted(registers), strict=True)
             await connection.execute(_BEGIN_REGISTERS, names, years)
-            rows = await connection.fetch(_ALLOCATED, names, years, self._turn)
-        return {(row["jurisdiction"], row["year"]): row["last"] for row in rows}
+            async with connection.transaction():
+                rows = await connection.fetch(_ALLOCATED, names, years, self._turn)
+                yield PostgresTransaction(connection, {(row["jurisdiction"], row["year"]): row["last"] for row in rows})
 
 
 class PostgresTransaction:
