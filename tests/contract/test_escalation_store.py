@@ -229,6 +229,23 @@ async def test_listed_supervision_ends_when_its_problem_is_closed_and_only_once(
     assert (await published())[0][3] == AT
 
 
+async def test_a_measure_ends_with_the_first_closing_that_follows_it_in_the_same_batch_and_in_a_later_one(
+    store: Deadlines, published: Published
+) -> None:
+    def closed(version: int) -> tuple[UUID, int, datetime]:
+        return (problem("a"), version, AT + version * TICK)
+
+    listed = [taken(version, MeasureKind.LISTED_SUPERVISION) for version in (5, 9)]
+    await store.write(Writing(measures=listed, closed=[closed(version) for version in (3, 7, 8, 11, 12)]))
+    assert [(version, ended_at) for version, *_, ended_at in await published()] == [
+        (5, closed(7)[2]),
+        (9, closed(11)[2]),
+    ]
+    await store.write(Writing(measures=[taken(15, MeasureKind.LISTED_SUPERVISION)]))
+    await store.write(Writing(closed=[closed(version) for version in (17, 16, 14)]))
+    assert (await published())[2][3] == closed(16)[2]
+
+
 async def test_polls_go_along_the_index_from_where_they_were(
     pool: asyncpg.Pool[asyncpg.Record], superuser: asyncpg.Connection[asyncpg.Record]
 ) -> None:

@@ -35,7 +35,7 @@ class MemoryDeadlines:
                 self._armed.setdefault(deadline.problem_id, {})[key] = held if held and stands else deadline
         for measure in writing.measures:
             self._measures.setdefault((measure.problem_id, measure.version), (measure, None))
-        for problem_id, version, at in writing.closed:
+        for problem_id, version, at in sorted(writing.closed, key=lambda closing: closing[1]):
             for place, (measure, ended_at) in self._measures.items():
                 if place[0] == problem_id and place[1] < version and measure.effect.standing and ended_at is None:
                     self._measures[place] = (measure, at)

@@ -19,6 +19,8 @@ SCHEMA: Final = "escalation"
 _COLUMNS = "problem_id, obligation, part, generation, level, due_at, fire_at, command, partition, jurisdiction"
 
 #: Only problems whose version is newer count ("news"); of those, what is no longer due goes, and what differs is set.
+#: A measure that stands until the problem is closed ends with the first closing that follows it, be it in one batch.
+#: All of it is one statement, for each one more costs a batch as much as many rows.
 _WRITE: Final = f"""
     with news as (
         insert into escalation.heads as held (problem_id, version)
@@ -34,6 +36,27 @@ _WRITE: Final = f"""
         delete from escalation.deadlines as held
         where problem_id = any($1::uuid[]) and problem_id in (select problem_id from news)
             and (problem_id, obligation, part) not in (select problem_id, obligation, part from wanted)
+    ), closed as materialized (
+        select * from unnest($27::uuid[], $28::int[], $29::timestamptz[]) as closed (problem_id, version, at)
+    ), taken as (
+        insert into escalation.measures_taken (problem_id, version, kind, measure, owner, level, obligation, part, at,
+            public, board, standing, number, jurisdiction, ended_at)
+        select taken.*, case when standing then (
+            select closed.at from closed
+            where closed.problem_id = taken.problem_id and closed.version > taken.version
+            order by closed.version limit 1
+        ) end
+        from unnest($13::uuid[], $14::int[], $15::text[], $16::text[], $17::text[], $18::int[], $19::text[],
+            $20::text[], $21::timestamptz[], $22::boolean[], $23::text[], $24::boolean[], $25::text[], $26::text[])
+            as taken (problem_id, version, kind, measure, owner, level, obligation, part, at, public, board, standing,
+                number, jurisdiction)
+        on conflict (problem_id, version) do nothing
+    ), ended as (
+        update escalation.measures_taken as held set ended_at = closed.at from closed
+        where held.problem_id = closed.problem_id and held.standing and held.ended_at is null and closed.version = (
+            select min(later.version) from closed as later
+            where later.problem_id = held.problem_id and later.version > held.version
+        )
     )
     insert into escalation.deadlines as held ({_COLUMNS})
     select {_COLUMNS} from wanted
@@ -43,22 +66,6 @@ _WRITE: Final = f"""
     where (held.generation, held.level, held.due_at, held.partition, held.jurisdiction) is distinct from
         (excluded.generation, excluded.level, excluded.due_at, excluded.partition, excluded.jurisdiction)
 """  # noqa: S608 - constant
-
-_MEASURES: Final = """
-    insert into escalation.measures_taken (problem_id, version, kind, measure, owner, level, obligation, part, at,
-        public, board, standing, number, jurisdiction)
-    select * from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[],
-        $9::timestamptz[], $10::boolean[], $11::text[], $12::boolean[], $13::text[], $14::text[])
-    on conflict (problem_id, version) do nothing
-"""
-
-#: A measure that stands until the problem is closed ends with the first closing that follows it.
-_CLOSED: Final = """
-    update escalation.measures_taken as held set ended_at = closed.at
-    from unnest($1::uuid[], $2::int[], $3::timestamptz[]) as closed (problem_id, version, at)
-    where held.problem_id = closed.problem_id and held.version < closed.version
-        and held.standing and held.ended_at is null
-"""
 _STANDING: Final = f"""
     select {_COLUMNS}, version from escalation.heads left join escalation.deadlines using (problem_id)
     where problem_id = any($1::uuid[]) order by problem_id, obligation, part
@@ -111,16 +118,12 @@ class PostgresDeadlines:
         self._pool = pool
 
     async def write(self, writing: Writing) -> None:
-        async with self._pool.acquire() as connection, connection.transaction():
-            if writing.heads:
-                # Members that meet on problems lock them in one order; with the head comes the right to its deadlines.
-                heads = sorted(writing.heads.items(), key=lambda head: head[0].int)
-                problems, versions = [problem_id for problem_id, _ in heads], [version for _, version in heads]
-                await connection.execute(_WRITE, problems, versions, *_columns(writing.armed))
-            if writing.measures:
-                await connection.execute(_MEASURES, *_measures(writing))
-            if writing.closed:
-                await connection.execute(_CLOSED, *(list(column) for column in zip(*writing.closed, strict=True)))
+        # Members that meet on problems lock them in one order; with the head comes the right to its deadlines.
+        heads = sorted(writing.heads.items(), key=lambda head: head[0].int)
+        problems, versions = [problem_id for problem_id, _ in heads], [version for _, version in heads]
+        await self._pool.execute(
+            _WRITE, problems, versions, *_columns(writing.armed), *_measures(writing), *_closed(writing)
+        )
 
     async def armed_versions(self, problem_ids: Collection[UUID]) -> dict[UUID, ArmedVersion]:
         versions: dict[UUID, int] = {}
@@ -204,6 +207,11 @@ def _measures(writing: Writing) -> tuple[list[object], ...]:
         [measure.number for measure in measures],
         [measure.jurisdiction for measure in measures],
     )
+
+
+def _closed(writing: Writing) -> tuple[list[object], ...]:
+    closed = writing.closed
+    return [problem_id for problem_id, _, _ in closed], [version for _, version, _ in closed], [at for *_, at in closed]
 
 
 class PostgresSchedules:

@@ -25,6 +25,7 @@ async def connect_pool(settings: Settings, schema: str) -> asyncpg.Pool[asyncpg.
         min_size=1,
         max_size=settings.pool_size,
         timeout=10.0,
+        reset=_as_it_was,
         server_settings={
             "application_name": f"duban-{schema}",
             "search_path": schema,
@@ -35,6 +36,10 @@ async def connect_pool(settings: Settings, schema: str) -> asyncpg.Pool[asyncpg.
     )
     assert pool is not None
     return pool
+
+
+async def _as_it_was(_: object) -> None:
+    """No session here holds a setting, a lock or a cursor beyond its transaction: asking for their end is idle."""
 
 
 async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:
