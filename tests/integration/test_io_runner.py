@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
 
 import asyncpg
@@ -28,10 +28,12 @@ from duban.io.dead_letters import dead_letter_topic
 from duban.io.postgres import connect_pool
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
+from duban.io.tail import present_records
 from duban.messages import struct
 from duban.messages.envelope import Message, Payload, Record, encode
 
 pytestmark = pytest.mark.stack
+T = TypeVar("T")
 
 
 class Note(Payload):
@@ -555,7 +557,7 @@ async def _superuser(database: str) -> AsyncIterator[asyncpg.Connection[asyncpg.
         await connection.close()
 
 
-async def _is(count: Callable[[], Awaitable[int]], wanted: int) -> bool:
+async def _is(count: Callable[[], Awaitable[T]], wanted: T) -> bool:
     return await count() == wanted
 
 
@@ -583,3 +585,25 @@ async def _run_as_process(kafka: str, group: str, source: str, out: str) -> None
 
 if __name__ == "__main__":
     asyncio.run(_run_as_process(*sys.argv[1:]))
+
+
+async def test_what_a_transaction_aborted_is_seen_by_nobody_and_what_it_committed_by_all(
+    place: Place, topic: Make, eventually: Eventually
+) -> None:
+    source, out = await topic("transactions"), await topic("transactions-out")
+    producer = AIOKafkaProducer(bootstrap_servers=place.settings.kafka, transactional_id=f"test-{uuid4().hex[:8]}")
+    await producer.start()
+    for n, commits in enumerate((True, False, True)):
+        await producer.begin_transaction()
+        sent = note(source, "k", n)
+        await producer.send_and_wait(source, sent.value, sent.key, headers=list(sent.headers))
+        await (producer.commit_transaction() if commits else producer.abort_transaction())
+    await producer.stop()
+    place.run(source, echo(out))
+    await eventually(lambda: _is(lambda: _numbers(place, out), [0, 2]))
+    present = [record async for record in present_records(place.settings, source, {})]
+    assert [json.loads(record.value or b"")["n"] for record in present] == [0, 2]
+
+
+async def _numbers(place: Place, topic: str) -> list[int]:
+    return [json.loads(record.value or b"")["n"] for record in await everything(place.settings.kafka, topic)]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from duban.errors import Unavailable
 
 if TYPE_CHECKING:
     from duban.io.settings import Settings
+
+#: Nobody here reads what a transaction has not committed: aborted, it never was.
+COMMITTED: Final = "read_committed"
 
 
 def connection(settings: Settings, client_id: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from duban.io.aside import lay_aside
 from duban.io.availability import dependency
 from duban.io.backoff import backoff, until_available, until_stopped
 from duban.io.batch import Answers, Fetched, Handle, Handler, Source, Work
-from duban.io.broker import connection
+from duban.io.broker import COMMITTED, connection
 from duban.io.dead_letters import DeadLetter
 from duban.io.lenient_records import read_leniently
 from duban.io.metrics import BATCH_SECONDS, LAG, PARTITIONS, REBALANCES, RETRIES
@@ -155,6 +155,7 @@ class Runner:
             group_id=self.group,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
+            isolation_level=COMMITTED,
             session_timeout_ms=int(settings.session_timeout * 1000),
             heartbeat_interval_ms=int(settings.session_timeout * 1000 / 4),
             # Nobody gets our partitions before the batch in hand had its time to finish.

@@ -13,7 +13,7 @@ from aiokafka.structs import TopicPartition
 
 from duban.errors import Undecodable
 from duban.io.backoff import until_available
-from duban.io.broker import connection
+from duban.io.broker import COMMITTED, connection
 from duban.io.decode import delivery
 from duban.io.lenient_records import read_leniently
 from duban.io.metrics import PASSED_OVER
@@ -110,6 +110,7 @@ def reader(settings: Settings, topics: Iterable[str], client_id: str) -> AIOKafk
         group_id=None,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
+        isolation_level=COMMITTED,
     )
 
 
