@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from statistics import quantiles
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -36,27 +36,31 @@ _PATIENCE_S = 120.0
 _DISPATCHED = event_type(Kind.PROBLEM, "dispatched").encode()
 _ESCALATED = event_type(Kind.PROBLEM, "escalated").encode()
 _STRUCK_OFF = event_type(Kind.PROBLEM, "struck_off").encode()
+_HEEDED = frozenset((_DISPATCHED, _ESCALATED, _STRUCK_OFF))
 
 
 @dataclass(slots=True)
 class Course:
-    """What came of a run: seconds of lateness of each lapse, of each dispatch after its report, and when each ended."""
+    """What came of a run: how late each lapse was, how long after its report each dispatch, in seconds; what ended."""
 
     lapses: list[float] = field(default_factory=list)
     dispatches: list[float] = field(default_factory=list)
-    struck_off: list[float] = field(default_factory=list)
-
-    @property
-    def per_s(self) -> float:
-        """Problems struck off a second, without the first and the last fifth: neither warming up nor running out."""
-        ended = sorted(self.struck_off)
-        first, last = len(ended) // 5, len(ended) * 4 // 5
-        return round((last - first) / (ended[last] - ended[first]), 1)
+    struck_off: int = 0
 
     def figures(self) -> dict[str, float]:
         """How many lapses; medians and 99th percentiles in milliseconds."""
-        late = _percentiles("lateness", self.lapses)
-        return {"lapses": len(self.lapses), **late, **_percentiles("dispatch", self.dispatches)}
+        late = percentiles("lateness", self.lapses)
+        return {"lapses": len(self.lapses), **late, **percentiles("dispatch", self.dispatches)}
+
+
+@dataclass(slots=True)
+class _Case:
+    """A problem in hand: its number, when its report should have been sent, and which events of it have been seen."""
+
+    number: int
+    intended: float
+    lapsed: int = 0
+    seen: set[bytes] = field(default_factory=set)
 
 
 def hastened(pack: str, limit: timedelta = LIMIT, rung: timedelta = RUNG) -> str:
@@ -73,10 +77,18 @@ def lapses_of(number: int) -> int:
     return (0, 0, 0, 1, 0, 0, 2, 0, 0, 1)[number % 10]
 
 
-async def drive(settings: Settings, problems: int, per_second: float | None = None) -> Course:
+async def drive(
+    settings: Settings,
+    problems: int,
+    per_second: float | None = None,
+    course: Course | None = None,
+    mark: Callable[[], None] = lambda: None,
+) -> Course:
     """Report ``problems``, act on them, and return when the last has been struck off.
 
     At an even rate ``per_second``; without one, as fast as a window of :data:`WINDOW` problems lets them come.
+    ``mark`` is called when a fifth of the problems has been struck off, and again when four fifths have: between them
+    the run is neither warming up nor running out. ``course`` is filled on the way.
 
     Raises:
         TimeoutError: nothing was struck off for two minutes.
@@ -85,21 +97,23 @@ async def drive(settings: Settings, problems: int, per_second: float | None = No
         await consumer.seek_to_end()
         for place in consumer.assignment():
             await consumer.position(place)
-        return await _Drive(publisher, consumer, problems, per_second).run()
+        return await _Drive(publisher, consumer, problems, per_second, course or Course(), mark).run()
 
 
 class _Drive:
     """One run: a sender beside people who read the topic."""
 
     def __init__(
-        self, publisher: Publisher, consumer: AIOKafkaConsumer, problems: int, per_second: float | None
-    ) -> None:
+        self, publisher: Publisher, consumer: AIOKafkaConsumer, problems: int, per_second: float | None,
+        course: Course, mark: Callable[[], None],
+    ) -> None:  # fmt: skip
         self._publisher, self._consumer = publisher, consumer
         self._problems, self._per_second = problems, per_second
-        self._numbers = {str(load.problem_id(number)).encode(): number for number in range(problems)}
-        self._submissions = list(load.submissions(problems))
-        self._course, self._lapsed, self._known = Course(), Counter[int](), set[bytes]()
-        self._intended: dict[int, float] = {}
+        self._submissions, self._left = load.submissions(problems), load.submitted_in_all(problems)
+        self._course, self._mark = course, mark
+        self._marks = (max(1, problems // 5), problems * 4 // 5)
+        self._cases: dict[bytes, _Case] = {}
+        self._reported = 0
         self._in_hand = 0
         self._room = asyncio.Event()
 
@@ -110,38 +124,37 @@ class _Drive:
         return self._course
 
     async def _report_in_window(self) -> None:
-        sent = 0
-        while sent < len(self._submissions):
+        while self._left:
             if (room := WINDOW - self._in_hand) <= 0:
                 self._room.clear()
                 await self._room.wait()
                 continue
             at = time.time()
-            await self._send(sent, sent + room, lambda _, at=at: at)  # type: ignore[misc]
-            sent += room
+            await self._send(room, lambda _, at=at: at)  # type: ignore[misc]
 
     async def _report_at_rate(self) -> None:
         """Send each report at its instant; who is late sends all that is due, and the schedule stays as it was."""
         assert self._per_second is not None
-        begun, per_second = time.time(), self._per_second * len(self._submissions) / self._problems
-        sent = 0
-        while sent < len(self._submissions):
-            by_now = min(len(self._submissions), int((time.time() - begun) * per_second) + 1)
+        every = self._left
+        begun, per_second = time.time(), self._per_second * every / self._problems
+        while self._left:
+            sent, by_now = every - self._left, int((time.time() - begun) * per_second) + 1
             if by_now > sent:
-                await self._send(sent, by_now, lambda place: begun + place / per_second)
-                sent = by_now
+                await self._send(by_now - sent, lambda place, sent=sent: begun + (sent + place) / per_second)  # type: ignore[misc]
             await asyncio.sleep(_TURN_S)
 
-    async def _send(self, first: int, last: int, intended: Callable[[int], float]) -> None:
-        for place in range(first, min(last, len(self._submissions))):
-            number, _ = self._submissions[place]
-            if number not in self._intended:
-                self._intended[number] = intended(place)
+    async def _send(self, count: int, intended: Callable[[int], float]) -> None:
+        sending = list(islice(self._submissions, count))
+        self._left -= len(sending)
+        for place, (number, _) in enumerate(sending):
+            if number == self._reported:  # what comes again opens nothing
+                self._reported += 1
                 self._in_hand += 1
-        await self._publisher.publish([record for _, record in self._submissions[first:last]])
+                self._cases[str(load.problem_id(number)).encode()] = _Case(number, intended(place))
+        await self._publisher.publish([record for _, record in sending])
 
     async def _act(self) -> None:
-        while len(self._course.struck_off) < self._problems:
+        while self._course.struck_off < self._problems:
             async with asyncio.timeout(_PATIENCE_S):
                 fetched = await self._consumer.getmany(timeout_ms=int(_PATIENCE_S * 1000))
             at = datetime.now(UTC)
@@ -151,31 +164,37 @@ class _Drive:
                 await self._publisher.publish([c for number in acting for c in load.way_to_strike_off(number, at)])
 
     def _seen(self, record: ConsumerRecord[bytes, bytes]) -> Iterator[int]:
-        """Take the event in; the problem of which somebody acts now."""
-        headers, number = dict(record.headers), self._numbers[record.key or b""]
-        if headers["ce_id"] in self._known:
+        """Take the event in; the problem of which somebody acts now. Its body is not looked at."""
+        headers = dict(record.headers)
+        kind, id_, case = headers["ce_type"], headers["ce_id"], self._cases.get(record.key or b"")
+        if kind not in _HEEDED or case is None or id_ in case.seen:
             return  # what is asked again is told again
-        self._known.add(headers["ce_id"])
-        kind, at = headers["ce_type"], record.timestamp / 1000
-        late = at - self._intended[number]
+        case.seen.add(id_)
+        late = record.timestamp / 1000 - case.intended
         if kind == _STRUCK_OFF:
-            self._course.struck_off.append(at)
+            del self._cases[record.key or b""]
             self._in_hand -= 1
+            self._course.struck_off += 1
+            if self._course.struck_off in self._marks:
+                self._mark()
         elif kind == _DISPATCHED:
             self._course.dispatches.append(late)
-            if lapses_of(number) == 0:
-                yield number
+            if lapses_of(case.number) == 0:
+                yield case.number
             else:
                 self._in_hand -= 1
-        elif kind == _ESCALATED:
-            limit = LIMIT + RUNG * self._lapsed[number]
+        else:
+            limit = LIMIT + RUNG * case.lapsed
             self._course.lapses.append(late - limit.total_seconds())
-            self._lapsed[number] += 1
-            if self._lapsed[number] == lapses_of(number):
+            case.lapsed += 1
+            if case.lapsed == lapses_of(case.number):
                 self._in_hand += 1
-                yield number
+                yield case.number
 
 
-def _percentiles(name: str, seconds: list[float]) -> dict[str, float]:
+def percentiles(name: str, seconds: list[float]) -> dict[str, float]:
+    """Median and 99th percentile of ``seconds``, in milliseconds; nothing where there are fewer than two."""
+    if len(seconds) < 2:
+        return {}
     cuts = quantiles(seconds, n=100)
     return {f"{name}_p50_ms": round(cuts[49] * 1000), f"{name}_p99_ms": round(cuts[98] * 1000)}

@@ -17,7 +17,7 @@ from duban.errors import DubanError
 from duban.io.publisher import Publisher
 from duban.messages.envelope import Record
 from duban_cli.bench import drive, load, path
-from duban_cli.bench.costs import costs, folder_bytes
+from duban_cli.bench.costs import Cost, costs, folder_bytes
 from duban_cli.bench.deadlines import measure
 from duban_cli.bench.limits import batched_insert, kafka_hop
 from duban_cli.connection import publishing
@@ -64,19 +64,23 @@ async def _system_in_time(services: Sequence[str], say: Say) -> AsyncIterator[Sy
             yield system
 
 
-class _Measured:
-    """Wall time and cost of a stretch of a run."""
+class Meter:
+    """Reads the wall time and what a system has cost; its figure lies between the first reading and the last."""
 
-    def __init__(self, system: System, count: int) -> None:
-        self._system, self._count = system, count
-        self._before = costs(system.pids)
-        self._begun = time.perf_counter()
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._readings: list[tuple[float, Cost]] = []
 
-    def figure(self) -> Figure:
-        wall = time.perf_counter() - self._begun
-        used = costs(self._system.pids).since(self._before)
-        per = {name: round(seconds / self._count * 1000, 3) for name, seconds in used.cpu.items()}
-        return Figure(round(self._count / wall, 1), round(wall, 3), per, round(sum(per.values()), 3), used.peak_mb)
+    def read(self) -> None:
+        """Read now."""
+        self._readings.append((time.perf_counter(), costs(self._system.pids)))
+
+    def figure(self, count: int) -> Figure:
+        """What ``count`` things took."""
+        (begun, before), (ended, after) = self._readings[0], self._readings[-1]
+        per = {name: round(seconds / count * 1000, 3) for name, seconds in after.since(before).cpu.items()}
+        wall = ended - begun
+        return Figure(round(count / wall, 1), round(wall, 3), per, round(sum(per.values()), 3), after.peak_mb)
 
 
 async def _send(publisher: Publisher, records: Iterable[Record]) -> None:
@@ -111,12 +115,14 @@ async def in_time(problems: int, say: Say, highest: float) -> Figures:
 
 
 async def _driven(system: System, problems: int, per_second: float | None = None) -> Figures:
-    """The figures of whole lives at that rate, or in a closed loop; void when anything was lost or doubled."""
-    measured = _Measured(system, problems)
-    course = await drive.drive(system.settings, problems, per_second)
-    figure = measured.figure()
+    """The figures of whole lives at that rate, or in a closed loop; void when anything was lost or doubled.
+
+    Rate and CPU time are those of the three fifths in the middle; lateness and the count are those of all.
+    """
+    meter = Meter(system)
+    course = await drive.drive(system.settings, problems, per_second, mark=meter.read)
     await _check_lifecycles(system.database, problems, sum(map(drive.lapses_of, range(problems))))
-    return {**asdict(figure), **course.figures(), "per_s": course.per_s}
+    return {**asdict(meter.figure(problems * 4 // 5 - problems // 5)), **course.figures()}
 
 
 async def _check_lifecycles(database: str, problems: int, lapses: int) -> None:
@@ -158,10 +164,12 @@ async def _drained(system: System, group: str, records: list[Record], count: int
         publishing(system.settings) as publisher,
         Player(system.settings, Feed(system.settings), lambda at, played: None) as player,
     ):
-        measured = _Measured(system, count)
+        meter = Meter(system)
+        meter.read()
         await _send(publisher, records)
         await player.quiet(within=300.0, groups=[group])
-        return measured.figure()
+        meter.read()
+        return meter.figure(count)
 
 
 async def router_path(problems: int, say: Say) -> Figures:
