@@ -29,7 +29,7 @@ LIMIT = timedelta(seconds=6)
 RUNG = timedelta(seconds=2)
 #: Problems in hand at once, in the closed loop: those that do not wait for their lapse.
 WINDOW = 500
-#: How often the sender looks at what is to be sent by now.
+#: How often the sender looks at what is to be sent by now, and people at what has happened.
 _TURN_S = 0.01
 #: How long nothing may happen before a run is given up.
 _PATIENCE_S = 120.0
@@ -162,6 +162,7 @@ class _Drive:
             self._room.set()
             if acting:
                 await self._publisher.publish([c for number in acting for c in load.way_to_strike_off(number, at)])
+            await asyncio.sleep(_TURN_S)  # who asks at once is told little, and asks often
 
     def _seen(self, record: ConsumerRecord[bytes, bytes]) -> Iterator[int]:
         """Take the event in; the problem of which somebody acts now. Its body is not looked at."""

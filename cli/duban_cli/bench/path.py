@@ -30,11 +30,11 @@ def measure(problems: int) -> dict[str, float]:
     """Microseconds of CPU a command, and of them those of decoding, over a ledger in memory; bytes a record."""
     ways = (load.way_to_strike_off(number, load.BEGINS_AT) for number in range(problems))
     commands = [*map(load.registration, range(problems)), *chain.from_iterable(ways)]
-    return asyncio.run(_measure(_fetched(commands)))
+    return asyncio.run(_measure(fetched(commands)))
 
 
 async def _measure(commands: Sequence[ConsumerRecord[bytes, bytes]]) -> dict[str, float]:
-    handler = CommandHandler(MemoryLedger(), _library(), DrivenClock())
+    handler = CommandHandler(MemoryLedger(), library_of(load.PACK.read_text()), DrivenClock())
     decoding = handling = 0.0
     answers = size = 0
     gc.freeze()
@@ -57,14 +57,16 @@ async def _measure(commands: Sequence[ConsumerRecord[bytes, bytes]]) -> dict[str
     }
 
 
-def _library() -> Library:
+def library_of(pack: str) -> Library:
+    """The rules of that pack, on the calendar that comes with the engine."""
     library = Library()
     library.add(PublishedCalendar(notice=load_calendar(_CALENDAR.read_text(), _CALENDAR.name)))
-    library.add(load_pack(load.PACK.read_text(), load.PACK.name))
+    library.add(load_pack(pack, load.PACK.name))
     return library
 
 
-def _fetched(commands: Sequence[Record]) -> list[ConsumerRecord[bytes, bytes]]:
+def fetched(commands: Sequence[Record]) -> list[ConsumerRecord[bytes, bytes]]:
+    """``commands`` as a consumer gets them."""
     appended_ms = int(load.BEGINS_AT.timestamp() * 1000)
     return [
         ConsumerRecord(
