@@ -30,6 +30,8 @@ from duban_router.memory import MemoryLedger
 JURISDICTION: Final = "standing"
 #: The number of the first report; those of problems that come and go lie below.
 FIRST: Final = 10_000_000
+#: How many events each has had: registered, dispatched.
+EVENTS: Final = 2
 #: How long the pack gives.
 LIMIT: Final = timedelta(hours=24)
 #: The number of the report that is decided: as long as every other, so that one text stands for all.
@@ -143,7 +145,7 @@ def _text(at: datetime) -> str:
 async def stand(database: str, problems: int, partitions: int, lapsed: int = 0) -> None:
     """Fill the empty tables of ``database`` with so many open problems, their deadlines and receipts.
 
-    ``lapsed`` of them have been due for an hour, spread evenly; the others are due between one hour and 23 from now.
+    ``lapsed`` of them have been due for ten minutes, spread evenly; the others are due between one hour and 23 from now.
     """
     now = datetime.now(UTC).replace(microsecond=0)
     standing = await Standing.decided(now, partitions)
@@ -154,7 +156,7 @@ async def stand(database: str, problems: int, partitions: int, lapsed: int = 0) 
             chunk: defaultdict[str, list[tuple[object, ...]]] = defaultdict(list)
             for place in range(first, min(first + _CHUNK, problems)):
                 late = lapsed > 0 and place % every == 0 and place // every < lapsed
-                due = timedelta(hours=-1) if late else timedelta(hours=1, seconds=place * 7919 % 79_200)
+                due = timedelta(minutes=-10) if late else timedelta(hours=1, seconds=place * 7919 % 79_200)
                 for table, rows in standing.rows(place, now + due - LIMIT).items():
                     chunk[table] += rows
             for table, rows in chunk.items():

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 import asyncpg
 
 from duban.errors import DubanError
 from duban.io.publisher import Publisher
 from duban.messages.envelope import Record
-from duban_cli.bench import drive, load, path
+from duban_cli.bench import drive, load, path, standing
 from duban_cli.bench.costs import Cost, costs, folder_bytes
 from duban_cli.bench.deadlines import measure
 from duban_cli.bench.limits import batched_insert, kafka_hop
@@ -54,13 +56,26 @@ async def _system(services: Sequence[str], say: Say) -> AsyncIterator[System]:
         yield system
 
 
+#: How many partitions the topics are declared to have.
+PARTITIONS: Final = 4
+#: What a problem passes through, in the order in which it is started.
+SERVICES: Final = ("escalation", "router", "intake")
+
+
 @asynccontextmanager
-async def _system_in_time(services: Sequence[str], say: Say) -> AsyncIterator[System]:
-    """On the clock of the wall, under a pack whose limits are seconds."""
+async def system_in_time(
+    say: Say,
+    limit: timedelta = drive.LIMIT,
+    partitions: int | None = None,
+    env: Mapping[str, Mapping[str, str]] | None = None,
+) -> AsyncIterator[System]:
+    """The services on the clock of the wall, under a pack with that ``limit``; what stands has its own."""
     with TemporaryDirectory(prefix="duban-bench-") as folder:
-        pack = Path(folder) / "pack.yaml"
-        pack.write_text(drive.hastened(load.PACK.read_text()))
-        async with running(services=services, publish=[pack, _CALENDAR], say=say) as system:
+        packs = {"pack.yaml": drive.hastened(load.PACK.read_text(), limit), "standing.yaml": standing.pack()}
+        for name, text in packs.items():
+            (Path(folder) / name).write_text(text)
+        publish = [*(Path(folder) / name for name in packs), _CALENDAR]
+        async with running(services=SERVICES, publish=publish, partitions=partitions, env=env, say=say) as system:
             yield system
 
 
@@ -83,7 +98,7 @@ class Meter:
         return Figure(round(count / wall, 1), round(wall, 3), per, round(sum(per.values()), 3), after.peak_mb)
 
 
-async def _send(publisher: Publisher, records: Iterable[Record]) -> None:
+async def send(publisher: Publisher, records: Iterable[Record]) -> None:
     waiting = iter(records)
     while batch := list(islice(waiting, _BATCH)):
         await publisher.publish(batch)
@@ -92,9 +107,9 @@ async def _send(publisher: Publisher, records: Iterable[Record]) -> None:
 async def lifecycles(problems: int, say: Say) -> Figures:
     """W1, a closed loop: each report becomes a problem, is handled, in part after one or two lapses, and struck off."""
     say("W1", f"{problems} problems, {drive.WINDOW} in hand at once")
-    async with _system_in_time(("escalation", "router", "intake"), say) as system:
+    async with system_in_time(say) as system:
         before = folder_bytes(system.folder)
-        course = await _driven(system, problems)
+        course = await driven(system, problems)
         grown = folder_bytes(system.folder) - before
         limits = {
             "kafka_hop": await kafka_hop(system.settings, 50_000, 1500),
@@ -107,31 +122,32 @@ async def in_time(problems: int, say: Say, highest: float) -> Figures:
     """W2: reports at 50, 80 and 100 % of the ``highest`` rate, come what may; how late lapses are then."""
     figures: Figures = {"problems": problems}
     for share in (50, 80, 100):
-        async with _system_in_time(("escalation", "router", "intake"), say) as system:
+        async with system_in_time(say) as system:
             per_s = round(highest * share / 100, 1)
             say("W2", f"{problems} problems at {per_s:.0f} a second")
-            figures[f"{share} %"] = {"offered_per_s": per_s, **await _driven(system, problems, per_s)}
+            figures[f"{share} %"] = {"offered_per_s": per_s, **await driven(system, problems, per_s)}
     return figures
 
 
-async def _driven(system: System, problems: int, per_second: float | None = None) -> Figures:
+async def driven(system: System, problems: int, per_second: float | None = None) -> Figures:
     """The figures of whole lives at that rate, or in a closed loop; void when anything was lost or doubled.
 
     Rate and CPU time are those of the three fifths in the middle; lateness and the count are those of all.
     """
     meter = Meter(system)
     course = await drive.drive(system.settings, problems, per_second, mark=meter.read)
-    await _check_lifecycles(system.database, problems, sum(map(drive.lapses_of, range(problems))))
+    await _check_lifecycles(system.database, problems)
     return {**asdict(meter.figure(problems * 4 // 5 - problems // 5)), **course.figures()}
 
 
-async def _check_lifecycles(database: str, problems: int, lapses: int) -> None:
+async def _check_lifecycles(database: str, problems: int) -> None:
+    """Void unless all problems were struck off in as many events as that takes, and no chain is broken."""
     ledger = await read_ledger(database)
+    ours = {id_ for id_, city in ledger.registered.items() if city == load.JURISDICTION}
+    lapses = sum(map(drive.lapses_of, range(problems)))
+    events = ledger.events - standing.EVENTS * (len(ledger.registered) - len(ours))
+    counts = {"problems": len(ours), "struck off": ledger.struck_off, "broken": len(ledger.broken), "events": events}
     expected = {"problems": problems, "struck off": problems, "broken": 0, "events": problems * 6 + lapses}
-    counts = {
-        "problems": len(ledger.registered), "struck off": ledger.struck_off, "broken": len(ledger.broken),
-        "events": ledger.events,
-    }  # fmt: skip
     if counts != expected:
         raise Void(f"counted {counts}, expected {expected}")
 
@@ -140,17 +156,24 @@ async def intake(reports: int, say: Say) -> Figures:
     """W3: intake alone, from a topic that holds all reports to commands and receipts."""
     async with _system(("intake",), say) as system:
         records = [record for _, record in load.submissions(reports)]
-        figure = await _drained(system, "duban-intake", records, len(records))
+        figure = await drained(system, "duban-intake", records, len(records))
         limit = await batched_insert(system.superuser, 50_000, 100)
         return {**asdict(figure), "reports": len(records), "limits": {"postgres": limit}}
 
 
+@asynccontextmanager
+async def router_alone(say: Say) -> AsyncIterator[System]:
+    """A system with nothing but the router."""
+    async with _system(("router",), say) as system:
+        yield system
+
+
 async def router(problems: int, say: Say) -> Figures:
     """The router alone: registrations and whole ways to strike-off, from a topic that holds all commands."""
-    async with _system(("router",), say) as system:
+    async with router_alone(say) as system:
         ways = (load.way_to_strike_off(number, load.BEGINS_AT) for number in range(problems))
         records = [*map(load.registration, range(problems)), *chain.from_iterable(ways)]
-        figure = await _drained(system, "duban-router", records, len(records))
+        figure = await drained(system, "duban-router", records, len(records))
         ledger = await read_ledger(system.database)
         if ledger.struck_off != problems:
             raise Void(f"the router struck off {ledger.struck_off} of {problems}")
@@ -158,7 +181,7 @@ async def router(problems: int, say: Say) -> Figures:
         return {**asdict(figure), "commands": len(records), "limits": {"postgres": limit}}
 
 
-async def _drained(system: System, group: str, records: list[Record], count: int) -> Figure:
+async def drained(system: System, group: str, records: list[Record], count: int) -> Figure:
     """From the first record sent to the last offset committed by ``group``; the sender's time is in it."""
     async with (
         publishing(system.settings) as publisher,
@@ -166,7 +189,7 @@ async def _drained(system: System, group: str, records: list[Record], count: int
     ):
         meter = Meter(system)
         meter.read()
-        await _send(publisher, records)
+        await send(publisher, records)
         await player.quiet(within=300.0, groups=[group])
         meter.read()
         return meter.figure(count)

@@ -1,0 +1,114 @@
+"""W5: the services come back to a million open deadlines, some of which lapsed meanwhile, and to a backlog."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from aiokafka import AIOKafkaConsumer
+
+from duban.messages import commands as do
+from duban.messages.events import LedgerEvent, event_type
+from duban.moves import Kind
+from duban_cli.bench import load
+from duban_cli.bench.drive import percentiles
+from duban_cli.bench.standing import FIRST, JURISDICTION, LIMIT, stand
+from duban_cli.bench.workloads import PARTITIONS, SERVICES, Figures, Meter, Say, Void, send, system_in_time
+from duban_cli.connection import publishing
+from duban_cli.demo.feed import Feed
+from duban_cli.demo.player import Player
+from duban_cli.system import System
+from duban_console.kafka.topic_reader import looking
+
+_FIRED = do.Escalate.TYPE
+_REGISTERED = do.Register.TYPE
+_LAPSED, _ACKNOWLEDGED, _DISPATCHED = (
+    event_type(Kind.PROBLEM, kind) for kind in ("escalated", "acknowledged", "dispatched")
+)
+_WITHIN_S = 600.0
+
+
+async def restart(standing: int, backlog: int, say: Say) -> Figures:
+    """Half of the backlog are reports, half acknowledgements of what stands; one open deadline in a hundred has lapsed.
+
+    Everything is counted from the start of the three services, all at once.
+    """
+    lapsed, half = standing // 100, backlog // 2
+    async with system_in_time(say, LIMIT) as system:
+        await system.supervisor.stop()
+        say("W5", f"{standing} open deadlines, {lapsed} of them lapsed")
+        await stand(system.superuser, standing, PARTITIONS, lapsed)
+        say("W5", f"a backlog of {half} reports and {half} acknowledgements")
+        async with publishing(system.settings) as publisher:
+            await send(publisher, (load.submission(number) for number in range(half)))
+            # Of problems that have not lapsed: what has was put at the front of each hundred.
+            places = (place for place in range(standing) if place % 100)
+            at = datetime.now(UTC)
+            await send(
+                publisher,
+                (
+                    load.acknowledgement(FIRST + place, at, JURISDICTION)
+                    for place, _ in zip(places, range(half), strict=False)
+                ),
+            )
+        return {"open": standing, "lapsed": lapsed, "backlog": backlog, **await _come_back(system, lapsed, half)}
+
+
+async def _come_back(system: System, lapsed: int, half: int) -> Figures:
+    wanted = {_FIRED: lapsed, _REGISTERED: half, _LAPSED: lapsed, _DISPATCHED: half, _ACKNOWLEDGED: half}
+    async with (
+        looking(system.settings, [do.Command.TOPIC, LedgerEvent.TOPIC]) as consumer,
+        Player(system.settings, Feed(system.settings), lambda at, played: None) as player,
+    ):
+        await consumer.seek_to_end()
+        for place in consumer.assignment():
+            await consumer.position(place)
+        begun = time.time()
+        system.supervisor.start()
+        meter = Meter(system)
+        meter.read()
+        watching = asyncio.create_task(_seen(consumer, wanted, begun))
+        ready = await asyncio.gather(*(_ready(system, name, begun) for name in SERVICES))
+        seen = await watching
+        await player.quiet(within=_WITHIN_S, groups=[f"duban-{name}" for name in SERVICES])
+        meter.read()
+        done = time.time() - begun
+    counted = {kind: len(seen[kind]) for kind in wanted}
+    if counted != wanted:
+        raise Void(f"counted {counted}, expected {wanted}")
+    return {
+        "ready_s": dict(zip(SERVICES, ready, strict=True)),
+        "first_fired_s": round(min(seen[_FIRED]), 2),
+        "last_fired_s": round(max(seen[_FIRED]), 2),
+        "first_lapse_s": round(min(seen[_LAPSED]), 2),
+        "last_lapse_s": round(max(seen[_LAPSED]), 2),
+        **percentiles("lapse", list(seen[_LAPSED])),
+        "intake_done_s": round(max(seen[_REGISTERED]), 2),
+        "router_done_s": round(max(*seen[_DISPATCHED], *seen[_ACKNOWLEDGED]), 2),
+        "all_done_s": round(done, 2),
+        **asdict(meter.figure(half * 2)),
+    }
+
+
+async def _ready(system: System, name: str, begun: float) -> float:
+    await system.ready(name, within=_WITHIN_S)
+    return round(time.time() - begun, 2)
+
+
+async def _seen(consumer: AIOKafkaConsumer, wanted: dict[str, int], begun: float) -> dict[str, list[float]]:
+    """When each of the ``wanted`` was appended, in seconds since ``begun``; what comes again counts once."""
+    seen: defaultdict[str, list[float]] = defaultdict(list)
+    known: set[bytes] = set()
+    async with asyncio.timeout(_WITHIN_S):
+        while any(len(seen[kind]) < count for kind, count in wanted.items()):
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                for record in records:
+                    headers = dict(record.headers)
+                    kind, id_ = headers["ce_type"].decode(), headers["ce_id"]
+                    if kind in wanted and id_ not in known:
+                        known.add(id_)
+                        seen[kind].append(record.timestamp / 1000 - begun)
+    return seen
