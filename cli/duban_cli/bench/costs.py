@@ -31,7 +31,7 @@ def costs(pids: Mapping[str, int]) -> Cost:
     for name, pid in {**pids, "player": os.getpid()}.items():
         family = [pid] if name == "player" else _family(pid, children)
         cpu[name] = round(sum(map(_cpu, family)), 3)
-        peak[name] = round(sum(map(_peak, family)), 1)
+        peak[name] = round(sum(_memory(each, "VmHWM") for each in family), 1)
     return Cost(cpu, peak)
 
 
@@ -62,12 +62,20 @@ def _cpu(pid: int) -> float:
     return sum(map(int, stat[11:15])) / _TICKS if stat else 0.0
 
 
-def _peak(pid: int) -> float:
+def resident(pids: Mapping[str, int]) -> dict[str, float]:
+    """The resident megabytes of the processes ``pids`` now; shared pages count with each process."""
+    children = _children()
+    return {
+        name: round(sum(_memory(each, "VmRSS") for each in _family(pid, children)), 1) for name, pid in pids.items()
+    }
+
+
+def _memory(pid: int, entry: str) -> float:
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(entry)), 0.0)
 
 
 def folder_bytes(folder: Path) -> int:

@@ -30,8 +30,6 @@ from duban_router.memory import MemoryLedger
 JURISDICTION: Final = "standing"
 #: The number of the first report; those of problems that come and go lie below.
 FIRST: Final = 10_000_000
-#: How many events each has had: registered, dispatched.
-EVENTS: Final = 2
 #: How long the pack gives.
 LIMIT: Final = timedelta(hours=24)
 #: The number of the report that is decided: as long as every other, so that one text stands for all.
@@ -145,7 +143,7 @@ def _text(at: datetime) -> str:
 async def stand(database: str, problems: int, partitions: int, lapsed: int = 0) -> None:
     """Fill the empty tables of ``database`` with so many open problems, their deadlines and receipts.
 
-    ``lapsed`` of them have been due for ten minutes, spread evenly; the others are due between one hour and 23 from now.
+    ``lapsed`` of them have been due for ten minutes, spread evenly; the others are due in one hour to 23.
     """
     now = datetime.now(UTC).replace(microsecond=0)
     standing = await Standing.decided(now, partitions)

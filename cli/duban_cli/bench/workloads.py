@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from itertools import chain, islice
@@ -18,14 +18,15 @@ import asyncpg
 from duban.errors import DubanError
 from duban.io.publisher import Publisher
 from duban.messages.envelope import Record
+from duban.messages.events import GENESIS
 from duban_cli.bench import drive, load, path, standing
 from duban_cli.bench.costs import Cost, costs, folder_bytes
 from duban_cli.bench.deadlines import measure
 from duban_cli.bench.limits import batched_insert, kafka_hop
+from duban_cli.bench.profile import profiled, summed
 from duban_cli.connection import publishing
 from duban_cli.demo.feed import Feed
 from duban_cli.demo.player import Player
-from duban_cli.demo.summary import read_ledger
 from duban_cli.system import System, running
 from duban_local import ROOT
 
@@ -104,12 +105,19 @@ async def send(publisher: Publisher, records: Iterable[Record]) -> None:
         await publisher.publish(batch)
 
 
-async def lifecycles(problems: int, say: Say) -> Figures:
-    """W1, a closed loop: each report becomes a problem, is handled, in part after one or two lapses, and struck off."""
+async def lifecycles(problems: int, profiles: Path | None, say: Say) -> Figures:
+    """W1, a closed loop: each report becomes a problem, is handled, in part after one or two lapses, and struck off.
+
+    With a folder for ``profiles`` each service is looked at meanwhile, which costs time of its own.
+    """
     say("W1", f"{problems} problems, {drive.WINDOW} in hand at once")
     async with system_in_time(say) as system:
         before = folder_bytes(system.folder)
-        course = await driven(system, problems)
+        services = {name: system.pids[name] for name in SERVICES}
+        async with profiled(services, profiles) if profiles else nullcontext():
+            course = await driven(system, problems)
+        if profiles:
+            course["profile_percent"] = {name: summed(profiles / f"{name}.raw") for name in services}
         grown = folder_bytes(system.folder) - before
         limits = {
             "kafka_hop": await kafka_hop(system.settings, 50_000, 1500),
@@ -118,7 +126,7 @@ async def lifecycles(problems: int, say: Say) -> Figures:
         return {**course, "problems": problems, "bytes_per_problem": round(grown / problems), "limits": limits}
 
 
-async def in_time(problems: int, say: Say, highest: float) -> Figures:
+async def in_time(problems: int, highest: float, say: Say) -> Figures:
     """W2: reports at 50, 80 and 100 % of the ``highest`` rate, come what may; how late lapses are then."""
     figures: Figures = {"problems": problems}
     for share in (50, 80, 100):
@@ -136,18 +144,33 @@ async def driven(system: System, problems: int, per_second: float | None = None)
     """
     meter = Meter(system)
     course = await drive.drive(system.settings, problems, per_second, mark=meter.read)
-    await _check_lifecycles(system.database, problems)
+    await check_lives(system.database, problems)
     return {**asdict(meter.figure(problems * 4 // 5 - problems // 5)), **course.figures()}
 
 
-async def _check_lifecycles(database: str, problems: int) -> None:
-    """Void unless all problems were struck off in as many events as that takes, and no chain is broken."""
-    ledger = await read_ledger(database)
-    ours = {id_ for id_, city in ledger.registered.items() if city == load.JURISDICTION}
-    lapses = sum(map(drive.lapses_of, range(problems)))
-    events = ledger.events - standing.EVENTS * (len(ledger.registered) - len(ours))
-    counts = {"problems": len(ours), "struck off": ledger.struck_off, "broken": len(ledger.broken), "events": events}
-    expected = {"problems": problems, "struck off": problems, "broken": 0, "events": problems * 6 + lapses}
+_COUNT: Final = """
+    with lines as (
+        select e.problem_id, e.body, e.previous, e.hash,
+            lag(e.hash, 1, $2) over (partition by e.problem_id order by e.version) as head
+        from router.published_events e join router.published_records p on p.id = e.problem_id
+        where p.jurisdiction = $1
+    )
+    select count(distinct problem_id) as problems, count(*) as events, count(*) filter (where previous <> head
+        or hash <> encode(sha256(convert_to(previous || body, 'UTF8')), 'hex')) as broken,
+        (select count(*) from router.published_records where jurisdiction = $1 and status = 'struck_off') as struck_off
+    from lines
+"""
+
+
+async def check_lives(database: str, problems: int, lapses: int | None = None) -> None:
+    """Void unless all problems were struck off in as many events as that takes, and no chain of hashes is broken."""
+    session = await asyncpg.connect(database)
+    try:
+        counts = dict(await session.fetchrow(_COUNT, load.JURISDICTION, GENESIS))  # type: ignore[arg-type]
+    finally:
+        await session.close()
+    lapses = sum(map(drive.lapses_of, range(problems))) if lapses is None else lapses
+    expected = {"problems": problems, "events": problems * 6 + lapses, "broken": 0, "struck_off": problems}
     if counts != expected:
         raise Void(f"counted {counts}, expected {expected}")
 
@@ -174,9 +197,7 @@ async def router(problems: int, say: Say) -> Figures:
         ways = (load.way_to_strike_off(number, load.BEGINS_AT) for number in range(problems))
         records = [*map(load.registration, range(problems)), *chain.from_iterable(ways)]
         figure = await drained(system, "duban-router", records, len(records))
-        ledger = await read_ledger(system.database)
-        if ledger.struck_off != problems:
-            raise Void(f"the router struck off {ledger.struck_off} of {problems}")
+        await check_lives(system.database, problems, lapses=0)
         limit = await batched_insert(system.superuser, 50_000, 1500)
         return {**asdict(figure), "commands": len(records), "limits": {"postgres": limit}}
 
