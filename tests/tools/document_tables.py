@@ -105,11 +105,12 @@ def renewed(path: Path) -> str:
     text = path.read_text("utf-8")
     for name, (document, block) in BLOCKS.items():
         if document == path:
-            text = _with_block(text, name, block())
+            text = with_block(text, name, block())
     return text
 
 
-def _with_block(text: str, name: str, made: str) -> str:
+def with_block(text: str, name: str, made: str) -> str:
+    """``text`` with ``made`` as its one block of that name."""
     pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     text, count = pattern.subn(partial(_between, made), text)
     if count != 1:
