@@ -73,7 +73,8 @@ def _rows(figures: Figures) -> Iterator[tuple[str, ...]]:
     )  # fmt: skip
     yield (
         f"W4: {w4['armed']:,} deadlines, 90 % met early",
-        (f"arm {w4['arm_per_second']:,.0f}/s, meet {w4['meet_per_second']:,.0f}/s, fire {w4['fire_per_second']:,.0f}/s; "
+        (f"arm {w4['arm_per_second']:,.0f}/s, meet {w4['meet_per_second']:,.0f}/s, "
+        f"fire {w4['fire_per_second']:,.0f}/s; "
         f"a poll {w4['poll_nothing_due_ms']:.1f} ms, behind dead rows {w4['poll_behind_dead_rows_ms']:.1f} ms "
         f"(p99 {w4['poll_behind_dead_rows_p99_ms']:.1f}); {w4['peak_rss_mb']:.0f} MB, {w4['bytes_per_deadline']:.0f} "
         "bytes a deadline"),
