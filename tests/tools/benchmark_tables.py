@@ -34,7 +34,7 @@ def read(files: Iterable[Path]) -> Figures:
 
 def tables(figures: Figures) -> dict[str, str]:
     """The blocks for which there are figures, by name."""
-    blocks = {name: block(figures) for name, (wanted, block) in _BLOCKS.items() if wanted <= figures.keys()}
+    blocks = {name: block(figures) for name, (wanted, block) in BLOCKS.items() if wanted <= figures.keys()}
     return {name: "\n".join(lines) + "\n" for name, lines in blocks.items()}
 
 
@@ -170,7 +170,7 @@ def _rows_a_second(figures: Figures, size: str) -> str:
 
 
 #: The blocks by name: the workloads each needs, and what writes it.
-_BLOCKS: Final[dict[str, tuple[frozenset[str], Callable[[Figures], Iterator[str]]]]] = {
+BLOCKS: Final[dict[str, tuple[frozenset[str], Callable[[Figures], Iterator[str]]]]] = {
     "whole": (frozenset(("W1", "W2", "W3", "router", "path", "W4")), _whole),
     "restart": (frozenset(("W5",)), _restart),
     "flat": (frozenset(("flat",)), _flat),

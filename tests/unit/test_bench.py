@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
 
 from duban.clock import DrivenClock
 from duban.io.decode import delivery
@@ -12,11 +16,13 @@ from duban.messages.commands import COMMANDS
 from duban.messages.envelope import Message, derived_id, encode
 from duban_cli.bench import load
 from duban_cli.bench.path import fetched, library_of
+from duban_cli.bench.profile import by_kind, kind_of
 from duban_cli.bench.standing import FIRST, JURISDICTION, Standing, pack
 from duban_escalation.domain import armed
 from duban_intake.domain import digest, submitted
 from duban_router.handlers import CommandHandler, Writing
 from duban_router.memory import MemoryLedger
+from tests.tools import benchmark_tables
 
 AT = datetime(2029, 12, 30, 5, tzinfo=UTC)
 PARTITIONS = 16
@@ -92,3 +98,49 @@ async def test_what_stands_is_what_the_router_and_escalation_write() -> None:
         ]  # fmt: skip
         [receipt] = rows["intake.receipts"]
         assert receipt[3] == digest(load.report(FIRST + place, JURISDICTION))
+
+
+_RUN = [
+    "<module> (duban_router/__main__.py:54)",
+    "run_service (duban/io/service.py:227)",
+    "run (uvloop/__init__.py:92)",
+]
+
+
+@pytest.mark.parametrize(
+    ("frames", "kind"),
+    [
+        ([], "loop"),
+        (["_Attempt.take (duban_router/handlers.py:228)", "due (duban/policy/rules.py:40)"], "deciding"),
+        (["_Attempt.take (duban_router/handlers.py:228)", "canonical (duban/messages/struct.py:40)"], "encoding"),
+        (["delivery (duban/io/decode.py:30)", "from_json (duban/messages/struct.py:40)"], "decoding"),
+        (["PostgresLedger.write (duban_router/store.py:80)", "Connection.execute (asyncpg/connection.py:1)"],
+         "PostgreSQL client"),
+        (["_append (duban/io/publisher.py:230)", "lz4_encode (aiokafka/codec.py:100)"], "Kafka client"),
+    ],
+)  # fmt: skip
+def test_a_sample_counts_where_its_innermost_known_function_is(frames: list[str], kind: str) -> None:
+    assert kind_of([*_RUN, *frames]) == kind
+
+
+def test_the_shares_of_a_profile_are_of_all_samples() -> None:
+    stacks = [f"{';'.join(_RUN)} 30\n", f"{';'.join([*_RUN, 'lz4_encode (aiokafka/codec.py:100)'])} 10\n"]
+
+    assert by_kind(stacks) == {"loop": 75.0, "Kafka client": 25.0}
+
+
+def test_a_profiled_run_gives_its_profile_and_leaves_the_figures_to_another(tmp_path: Path) -> None:
+    plain, profiled = tmp_path / "plain.json", tmp_path / "profiled.json"
+    plain.write_text(json.dumps({"machine": {}, "W1": {"per_s": 900}}), "utf-8")
+    profiled.write_text(json.dumps({"W1": {"per_s": 500, "profile_percent": {"router": {"loop": 9.0}}}}), "utf-8")
+
+    figures = benchmark_tables.read([plain, profiled])
+
+    assert figures["W1"] == {"per_s": 900}
+    assert benchmark_tables.tables(figures) == {"profile": "| | loop |\n| --- | --- |\n| router | 9 % |\n"}
+
+
+def test_every_table_of_the_benchmarks_has_its_place_in_the_page() -> None:
+    text = benchmark_tables.PAGE.read_text("utf-8")
+    for name in benchmark_tables.BLOCKS:
+        assert text.count(f"<!-- {name} -->\n") == text.count(f"<!-- /{name} -->") == 1, name
