@@ -17,23 +17,14 @@ from duban.messages.envelope import Message, derived_id, encode
 from duban_cli.bench import load
 from duban_cli.bench.path import fetched, library_of
 from duban_cli.bench.profile import by_kind, kind_of
-from duban_cli.bench.standing import FIRST, JURISDICTION, Standing, pack
+from duban_cli.bench.standing import FIRST, JURISDICTION, KeptLedger, Standing, pack
 from duban_escalation.domain import armed
 from duban_intake.domain import digest, submitted
-from duban_router.handlers import CommandHandler, Writing
-from duban_router.memory import MemoryLedger
+from duban_router.handlers import CommandHandler
 from tests.tools import benchmark_tables
 
 AT = datetime(2029, 12, 30, 5, tzinfo=UTC)
 PARTITIONS = 16
-
-
-class KeptLedger(MemoryLedger):
-    """Remembers what was written last."""
-
-    async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
-        await super().write(writing, allocated_before)
-        self.writing = writing
 
 
 def test_a_submission_is_the_report_as_a_client_encodes_it() -> None:

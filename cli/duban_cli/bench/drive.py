@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -93,11 +94,18 @@ async def drive(
     Raises:
         TimeoutError: nothing was struck off for two minutes.
     """
-    async with publishing(settings) as publisher, looking(settings, [LedgerEvent.TOPIC]) as consumer:
+    async with publishing(settings) as publisher, watching(settings, [LedgerEvent.TOPIC]) as consumer:
+        return await _Drive(publisher, consumer, problems, per_second, course or Course(), mark).run()
+
+
+@asynccontextmanager
+async def watching(settings: Settings, topics: Sequence[str]) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of what is appended to ``topics`` from now on."""
+    async with looking(settings, topics) as consumer:
         await consumer.seek_to_end()
         for place in consumer.assignment():
             await consumer.position(place)
-        return await _Drive(publisher, consumer, problems, per_second, course or Course(), mark).run()
+        yield consumer
 
 
 class _Drive:

@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import islice
 
 from aiokafka import AIOKafkaConsumer
 
 from duban.messages import commands as do
+from duban.messages.envelope import Record
 from duban.messages.events import LedgerEvent, event_type
 from duban.moves import Kind
 from duban_cli.bench import load
-from duban_cli.bench.drive import percentiles
+from duban_cli.bench.drive import percentiles, watching
 from duban_cli.bench.standing import FIRST, JURISDICTION, LIMIT, stand
 from duban_cli.bench.workloads import PARTITIONS, SERVICES, Figures, Meter, Say, Void, send, system_in_time
 from duban_cli.connection import publishing
 from duban_cli.demo.feed import Feed
 from duban_cli.demo.player import Player
 from duban_cli.system import System
-from duban_console.kafka.topic_reader import looking
 
 _FIRED = do.Escalate.TYPE
 _REGISTERED = do.Register.TYPE
@@ -34,45 +36,40 @@ _WITHIN_S = 600.0
 async def restart(standing: int, backlog: int, say: Say) -> Figures:
     """Half of the backlog are reports, half acknowledgements of what stands; one open deadline in a hundred has lapsed.
 
+    No more of either than what stands and has not lapsed.
     Everything is counted from the start of the three services, all at once.
     """
-    lapsed, half = standing // 100, backlog // 2
+    lapsed = standing // 100
+    half = min(backlog // 2, standing - lapsed)
     async with system_in_time(say, LIMIT) as system:
         await system.supervisor.stop()
         say("W5", f"{standing} open deadlines, {lapsed} of them lapsed")
         await stand(system.superuser, standing, PARTITIONS, lapsed)
         say("W5", f"a backlog of {half} reports and {half} acknowledgements")
         async with publishing(system.settings) as publisher:
-            await send(publisher, (load.submission(number) for number in range(half)))
-            # Of problems that have not lapsed: what has was put at the front of each hundred.
-            places = (place for place in range(standing) if place % 100)
-            at = datetime.now(UTC)
-            await send(
-                publisher,
-                (
-                    load.acknowledgement(FIRST + place, at, JURISDICTION)
-                    for place, _ in zip(places, range(half), strict=False)
-                ),
-            )
-        return {"open": standing, "lapsed": lapsed, "backlog": backlog, **await _come_back(system, lapsed, half)}
+            await send(publisher, map(load.submission, range(half)))
+            await send(publisher, islice(_acknowledgements(standing, datetime.now(UTC)), half))
+        return {"open": standing, "lapsed": lapsed, "backlog": 2 * half, **await _come_back(system, lapsed, half)}
+
+
+def _acknowledgements(standing: int, at: datetime) -> Iterator[Record]:
+    """Of what has not lapsed: the first of each hundred has."""
+    return (load.acknowledgement(FIRST + place, at, JURISDICTION) for place in range(standing) if place % 100)
 
 
 async def _come_back(system: System, lapsed: int, half: int) -> Figures:
     wanted = {_FIRED: lapsed, _REGISTERED: half, _LAPSED: lapsed, _DISPATCHED: half, _ACKNOWLEDGED: half}
     async with (
-        looking(system.settings, [do.Command.TOPIC, LedgerEvent.TOPIC]) as consumer,
+        watching(system.settings, [do.Command.TOPIC, LedgerEvent.TOPIC]) as consumer,
         Player(system.settings, Feed(system.settings), lambda at, played: None) as player,
     ):
-        await consumer.seek_to_end()
-        for place in consumer.assignment():
-            await consumer.position(place)
         begun = time.time()
         system.supervisor.start()
         meter = Meter(system)
         meter.read()
-        watching = asyncio.create_task(_seen(consumer, wanted, begun))
+        observer = asyncio.create_task(_seen(consumer, wanted, begun))
         ready = await asyncio.gather(*(_ready(system, name, begun) for name in SERVICES))
-        seen = await watching
+        seen = await observer
         await player.quiet(within=_WITHIN_S, groups=[f"duban-{name}" for name in SERVICES])
         meter.read()
         done = time.time() - begun

@@ -11,7 +11,7 @@ import asyncpg
 from duban.messages.envelope import Record
 from duban_cli.bench import load
 from duban_cli.bench.standing import stand
-from duban_cli.bench.workloads import PARTITIONS, Figures, Say, Void, drained, driven, router_alone, system_in_time
+from duban_cli.bench.workloads import PARTITIONS, Figures, Say, Void, drained, driven, system_driven, system_in_time
 
 #: Open problems standing, a tenth and a hundredth of what was asked; then more partitions.
 _SHARES = (100, 10, 1)
@@ -41,7 +41,7 @@ async def history(say: Say) -> Figures:
     """The router alone: what a further command and one that comes again cost, by how many events there were before."""
     figures: Figures = {"problems": _GROWN, "further": _FURTHER, "again": _AGAIN}
     numbers, at = range(_GROWN), datetime.now(UTC)
-    async with router_alone(say) as system:
+    async with system_driven(("router",), say) as system:
         begun = [
             record for number in numbers for record in (load.registration(number), load.acknowledgement(number, at))
         ]

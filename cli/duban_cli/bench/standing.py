@@ -79,7 +79,7 @@ class Standing:
     @classmethod
     async def decided(cls, at: datetime, partitions: int) -> Standing:
         """What the router's handler gives for a registration at ``at``, in whole seconds."""
-        ledger = _Kept()
+        ledger = KeptLedger()
         handler = CommandHandler(ledger, library_of(pack()), DrivenClock())
         [command] = fetched([load.registration(_MARK, JURISDICTION, at)])
         await handler([delivery(command, COMMANDS)])
@@ -122,8 +122,10 @@ class Standing:
         }  # fmt: skip
 
 
-class _Kept(MemoryLedger):
-    """A ledger that keeps what was written last."""
+class KeptLedger(MemoryLedger):
+    """A ledger in memory that keeps what was written last."""
+
+    writing: Writing
 
     async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
         await super().write(writing, allocated_before)

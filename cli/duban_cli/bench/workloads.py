@@ -52,7 +52,8 @@ class Figure:
 
 
 @asynccontextmanager
-async def _system(services: Sequence[str], say: Say) -> AsyncIterator[System]:
+async def system_driven(services: Sequence[str], say: Say) -> AsyncIterator[System]:
+    """Those services alone, on a clock that stands still."""
     async with running(services=services, clock="driven", publish=[load.PACK, _CALENDAR], say=say) as system:
         yield system
 
@@ -100,6 +101,7 @@ class Meter:
 
 
 async def send(publisher: Publisher, records: Iterable[Record]) -> None:
+    """Publish ``records``, so many at a time."""
     waiting = iter(records)
     while batch := list(islice(waiting, _BATCH)):
         await publisher.publish(batch)
@@ -177,23 +179,16 @@ async def check_lives(database: str, problems: int, lapses: int | None = None) -
 
 async def intake(reports: int, say: Say) -> Figures:
     """W3: intake alone, from a topic that holds all reports to commands and receipts."""
-    async with _system(("intake",), say) as system:
+    async with system_driven(("intake",), say) as system:
         records = [record for _, record in load.submissions(reports)]
         figure = await drained(system, "duban-intake", records, len(records))
         limit = await batched_insert(system.superuser, 50_000, 100)
         return {**asdict(figure), "reports": len(records), "limits": {"postgres": limit}}
 
 
-@asynccontextmanager
-async def router_alone(say: Say) -> AsyncIterator[System]:
-    """A system with nothing but the router."""
-    async with _system(("router",), say) as system:
-        yield system
-
-
 async def router(problems: int, say: Say) -> Figures:
     """The router alone: registrations and whole ways to strike-off, from a topic that holds all commands."""
-    async with router_alone(say) as system:
+    async with system_driven(("router",), say) as system:
         ways = (load.way_to_strike_off(number, load.BEGINS_AT) for number in range(problems))
         records = [*map(load.registration, range(problems)), *chain.from_iterable(ways)]
         figure = await drained(system, "duban-router", records, len(records))
