@@ -47,7 +47,7 @@ def _open(points: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _lengths(histories: Sequence[tuple[int, Mapping[str, Any]]]) -> Iterator[str]:
     yield _text(560, 28, "Router: CPU ms of a command", size=15, weight=600)
-    yield _text(560, 56, "by the events that its problem had before", fill=_QUIET)
+    yield _text(560, 52, "by the events that its problem had before", fill=_QUIET)
     kinds = {"further": ("further", "#2a78d6"), "again": ("again", "#86b6ef")}
     bars = [
         (name, f"{length:,} events" if kind == "further" else "", [(at[kind]["cpu_s_per_1000"]["router"], colour)])
