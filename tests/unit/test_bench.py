@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from duban_cli.bench import load
 from duban_cli.bench.path import fetched, library_of
 from duban_cli.bench.profile import by_kind, kind_of
 from duban_cli.bench.standing import FIRST, JURISDICTION, KeptLedger, Standing, pack
+from duban_cli.commands.bench import WORKLOADS, Sizes
 from duban_escalation.domain import armed
 from duban_intake.domain import digest, submitted
 from duban_router.handlers import CommandHandler
@@ -135,3 +138,14 @@ def test_every_table_of_the_benchmarks_has_its_place_in_the_page() -> None:
     text = benchmark_tables.PAGE.read_text("utf-8")
     for name in benchmark_tables.BLOCKS:
         assert text.count(f"<!-- {name} -->\n") == text.count(f"<!-- /{name} -->") == 1, name
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_every_workload_is_given_what_it_asks_for(name: str) -> None:
+    sizes = Sizes(problems=100, standing=1000, backlog=100, minutes=1, per_second=1.0, profiles=None)
+    module, _, function = WORKLOADS[name].function.partition(":")
+    workload = getattr(import_module(f"duban_cli.bench.{module}"), function)
+
+    bound = inspect.signature(workload).bind(*WORKLOADS[name].sizes(sizes), print)
+
+    assert bound.arguments["say"] is print

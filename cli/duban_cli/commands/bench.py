@@ -66,7 +66,9 @@ def bench(
     profile: Annotated[
         Path | None, typer.Option(help="Folder for a py-spy profile of each service in W1; it slows W1 down.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON line, and nothing else.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the figures as one JSON line; progress goes to stderr.")
+    ] = False,
 ) -> None:
     """Measure whole lifecycles, deadlines, intake and router, each beside its limit in the same run.
 
@@ -95,7 +97,7 @@ def bench(
         spy()
         profile.mkdir(parents=True, exist_ok=True)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    console = Console(stderr=True, quiet=json)
+    console = Console(stderr=True)
     sizes = Sizes(problems, standing, backlog, minutes, per_second, profile)
     figures: Figures = {"machine": _machine()}
     for name in _with_w1(only or [name for name, workload in WORKLOADS.items() if workload.usual]):
@@ -103,7 +105,8 @@ def bench(
         before = loop_ms()
         measured = uvloop.run(_run(WORKLOADS[name], sizes, console))
         figures[name] = {**measured, "loop_ms": [before, loop_ms()]}
-        console.print_json(data=figures[name])
+        if not json:
+            console.print_json(data=figures[name])
         if name == "W1":
             sizes = replace(sizes, highest=float(str(measured["per_s"])))
     if json:
