@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,11 +63,14 @@ def _cpu(pid: int) -> float:
 
 
 def resident(pids: Mapping[str, int]) -> dict[str, float]:
-    """The resident megabytes of the processes ``pids`` now; shared pages count with each process."""
+    """The resident megabytes of the processes ``pids`` now; memory that a family shares on purpose counts once."""
     children = _children()
-    return {
-        name: round(sum(_memory(each, "VmRSS") for each in _family(pid, children)), 1) for name, pid in pids.items()
-    }
+    return {name: round(_held(_family(pid, children)), 1) for name, pid in pids.items()}
+
+
+def _held(family: Sequence[int]) -> float:
+    shared = [_memory(pid, "RssShmem") for pid in family]
+    return sum(_memory(pid, "VmRSS") for pid in family) - sum(shared) + max(shared)
 
 
 def _memory(pid: int, entry: str) -> float:
