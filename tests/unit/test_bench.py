@@ -17,9 +17,9 @@ from duban.messages import commands as do
 from duban.messages.commands import COMMANDS
 from duban.messages.envelope import Message, derived_id, encode
 from duban_cli.bench import load
+from duban_cli.bench.open_problems import FIRST, JURISDICTION, KeptLedger, OpenProblem, pack
 from duban_cli.bench.path import fetched, library_of
 from duban_cli.bench.profile import by_kind, kind_of
-from duban_cli.bench.standing import FIRST, JURISDICTION, KeptLedger, Standing, pack
 from duban_cli.commands.bench import WORKLOADS, Sizes
 from duban_escalation.domain import armed
 from duban_intake.domain import digest, submitted
@@ -53,7 +53,7 @@ def test_what_people_send_is_the_command_as_a_client_encodes_it() -> None:
 
 
 async def test_what_stands_is_what_the_router_and_escalation_write() -> None:
-    standing = await Standing.decided(AT, PARTITIONS)
+    standing = await OpenProblem.decided(AT, PARTITIONS)
     handler = CommandHandler(ledger := KeptLedger(), library_of(pack()), DrivenClock())
     for place in (0, 1):
         at = AT + timedelta(hours=place)
@@ -142,7 +142,7 @@ def test_every_table_of_the_benchmarks_has_its_place_in_the_page() -> None:
 
 @pytest.mark.parametrize("name", WORKLOADS)
 def test_every_workload_is_given_what_it_asks_for(name: str) -> None:
-    sizes = Sizes(problems=100, standing=1000, backlog=100, minutes=1, per_second=1.0, profiles=None)
+    sizes = Sizes(problems=100, open_problems=1000, backlog=100, minutes=1, per_second=1.0, profiles=None)
     module, _, function = WORKLOADS[name].function.partition(":")
     workload = getattr(import_module(f"duban_cli.bench.{module}"), function)
 

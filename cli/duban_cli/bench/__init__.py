@@ -8,7 +8,7 @@ path       the router's path in this process
 routers    one, two and four routers on one city
 deadlines  escalation's handler over a real database
 workloads  W1, W2, W3, the router, W4
-standing   open problems that stand already
+open_problems  those that stand already
 scale      W1 beside ever more of them, and on more partitions; histories of any length
 restart    W5: the services come back to open deadlines and a backlog
 soak       W6: a steady rate for an hour

@@ -40,10 +40,10 @@ def spy() -> str:
         DubanError: it is not installed; says how that is done.
     """
     beside = Path(sys.executable).with_name("py-spy")
-    found = str(beside) if beside.exists() else shutil.which("py-spy")
-    if found is None:
+    path = str(beside) if beside.exists() else shutil.which("py-spy")
+    if path is None:
         raise DubanError("a profile needs py-spy, which is not here: pip install py-spy, or run ./duban check once")
-    return found
+    return path
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from duban.messages.events import LedgerEvent, event_type
 from duban.moves import Kind
 from duban_cli.bench import load
 from duban_cli.bench.drive import percentiles, watching
-from duban_cli.bench.standing import FIRST, JURISDICTION, LIMIT, stand
+from duban_cli.bench.open_problems import FIRST, JURISDICTION, LIMIT, lay
 from duban_cli.bench.workloads import PARTITIONS, SERVICES, Figures, Meter, Say, Void, send, system_in_time
 from duban_cli.connection import publishing
 from duban_cli.demo.feed import Feed
@@ -33,32 +33,32 @@ _LAPSED, _ACKNOWLEDGED, _DISPATCHED = (
 _WITHIN_S = 600.0
 
 
-async def restart(standing: int, backlog: int, say: Say) -> Figures:
+async def restart(open_problems: int, backlog: int, say: Say) -> Figures:
     """Half of the backlog are reports, half acknowledgements of what stands; one open deadline in a hundred has lapsed.
 
     No more of either than what stands and has not lapsed.
     Everything is counted from the start of the three services, all at once.
     """
-    lapsed = standing // 100
-    half = min(backlog // 2, standing - lapsed)
+    lapsed = open_problems // 100
+    half = min(backlog // 2, open_problems - lapsed)
     async with system_in_time(say, LIMIT) as system:
         await system.supervisor.stop()
-        say("W5", f"{standing} open deadlines, {lapsed} of them lapsed")
-        await stand(system.superuser, standing, PARTITIONS, lapsed)
+        say("W5", f"{open_problems} open deadlines, {lapsed} of them lapsed")
+        await lay(system.superuser, open_problems, PARTITIONS, lapsed)
         say("W5", f"a backlog of {half} reports and {half} acknowledgements")
         async with publishing(system.settings) as publisher:
             await send(publisher, map(load.submission, range(half)))
-            await send(publisher, islice(_acknowledgements(standing, datetime.now(UTC)), half))
-        return {"open": standing, "lapsed": lapsed, "backlog": 2 * half, **await _come_back(system, lapsed, half)}
+            await send(publisher, islice(_acknowledgements(open_problems, datetime.now(UTC)), half))
+        return {"open": open_problems, "lapsed": lapsed, "backlog": 2 * half, **await _come_back(system, lapsed, half)}
 
 
-def _acknowledgements(standing: int, at: datetime) -> Iterator[Record]:
+def _acknowledgements(open_problems: int, at: datetime) -> Iterator[Record]:
     """Of what has not lapsed: the first of each hundred has."""
-    return (load.acknowledgement(FIRST + place, at, JURISDICTION) for place in range(standing) if place % 100)
+    return (load.acknowledgement(FIRST + place, at, JURISDICTION) for place in range(open_problems) if place % 100)
 
 
 async def _come_back(system: System, lapsed: int, half: int) -> Figures:
-    wanted = {_FIRED: lapsed, _REGISTERED: half, _LAPSED: lapsed, _DISPATCHED: half, _ACKNOWLEDGED: half}
+    expected = {_FIRED: lapsed, _REGISTERED: half, _LAPSED: lapsed, _DISPATCHED: half, _ACKNOWLEDGED: half}
     async with (
         watching(system.settings, [do.Command.TOPIC, LedgerEvent.TOPIC]) as consumer,
         Player(system.settings, Feed(system.settings), lambda at, played: None) as player,
@@ -67,15 +67,15 @@ async def _come_back(system: System, lapsed: int, half: int) -> Figures:
         system.supervisor.start()
         meter = Meter(system)
         meter.read()
-        observer = asyncio.create_task(_seen(consumer, wanted, begun))
+        observer = asyncio.create_task(_seen(consumer, expected, begun))
         ready = await asyncio.gather(*(_ready(system, name, begun) for name in SERVICES))
         seen = await observer
         await player.quiet(within=_WITHIN_S, groups=[f"duban-{name}" for name in SERVICES])
         meter.read()
         done = time.time() - begun
-    counted = {kind: len(seen[kind]) for kind in wanted}
-    if counted != wanted:
-        raise Void(f"counted {counted}, expected {wanted}")
+    counted = {kind: len(seen[kind]) for kind in expected}
+    if counted != expected:
+        raise Void(f"counted {counted}, expected {expected}")
     return {
         "ready_s": dict(zip(SERVICES, ready, strict=True)),
         "first_fired_s": round(min(seen[_FIRED]), 2),
@@ -95,17 +95,17 @@ async def _ready(system: System, name: str, begun: float) -> float:
     return round(time.time() - begun, 2)
 
 
-async def _seen(consumer: AIOKafkaConsumer, wanted: dict[str, int], begun: float) -> dict[str, list[float]]:
-    """When each of the ``wanted`` was appended, in seconds since ``begun``; what comes again counts once."""
+async def _seen(consumer: AIOKafkaConsumer, expected: dict[str, int], begun: float) -> dict[str, list[float]]:
+    """When each of the ``expected`` was appended, in seconds since ``begun``; what comes again counts once."""
     seen: defaultdict[str, list[float]] = defaultdict(list)
     known: set[bytes] = set()
     async with asyncio.timeout(_WITHIN_S):
-        while any(len(seen[kind]) < count for kind, count in wanted.items()):
+        while any(len(seen[kind]) < count for kind, count in expected.items()):
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 for record in records:
                     headers = dict(record.headers)
                     kind, id_ = headers["ce_type"].decode(), headers["ce_id"]
-                    if kind in wanted and id_ not in known:
+                    if kind in expected and id_ not in known:
                         known.add(id_)
                         seen[kind].append(record.timestamp / 1000 - begun)
     return seen

@@ -10,7 +10,7 @@ import asyncpg
 
 from duban.messages.envelope import Record
 from duban_cli.bench import load
-from duban_cli.bench.standing import stand
+from duban_cli.bench.open_problems import lay
 from duban_cli.bench.workloads import PARTITIONS, Figures, Say, Void, drained, driven, system_driven, system_in_time
 
 #: Open problems standing, a tenth and a hundredth of what was asked; then more partitions.
@@ -21,18 +21,18 @@ _LENGTHS = (10, 100, 1000)
 _GROWN, _FURTHER, _AGAIN = 100, 20, 5
 
 
-async def flat(problems: int, standing: int, say: Say) -> Figures:
+async def flat(problems: int, open_problems: int, say: Say) -> Figures:
     """W1 with ever more open problems standing, and on more partitions; by what differs."""
-    points = [(PARTITIONS, standing // share) for share in _SHARES]
-    points += [(partitions, standing // _SHARES[0]) for partitions in _OTHER_PARTITIONS]
+    points = [(PARTITIONS, open_problems // share) for share in _SHARES]
+    points += [(partitions, open_problems // _SHARES[0]) for partitions in _OTHER_PARTITIONS]
     figures: Figures = {"problems": problems}
-    for partitions, open_ in points:
+    for partitions, count in points:
         async with system_in_time(say, partitions=partitions) as system:
-            say("flat", f"{open_} open problems standing, {partitions} partitions")
-            await stand(system.superuser, open_, partitions)
+            say("flat", f"{count} open problems standing, {partitions} partitions")
+            await lay(system.superuser, count, partitions)
             say("flat", f"they stand; {problems} problems come and go beside them")
-            figures[f"{open_} open, {partitions} partitions"] = {
-                "open": open_, "partitions": partitions, **await driven(system, problems)
+            figures[f"{count} open, {partitions} partitions"] = {
+                "open": count, "partitions": partitions, **await driven(system, problems)
             }  # fmt: skip
     return figures
 
@@ -47,17 +47,17 @@ async def history(say: Say) -> Figures:
         ]
         await drained(system, "duban-router", begun, len(begun))
         length = 3  # registered, dispatched, acknowledged
-        for wanted in _LENGTHS:
-            say("history", f"{_GROWN} problems of {wanted} events")
-            grown = list(_progress(numbers, range(length, wanted), at))
+        for before in _LENGTHS:
+            say("history", f"{_GROWN} problems of {before} events")
+            grown = list(_progress(numbers, range(length, before), at))
             await drained(system, "duban-router", grown, len(grown))
-            further = list(_progress(numbers, range(wanted, wanted + _FURTHER), at))
-            again = list(_progress(numbers, range(wanted, wanted + _AGAIN), at))
-            figures[f"{wanted} events"] = {
+            further = list(_progress(numbers, range(before, before + _FURTHER), at))
+            again = list(_progress(numbers, range(before, before + _AGAIN), at))
+            figures[f"{before} events"] = {
                 "further": asdict(await drained(system, "duban-router", further, len(further))),
                 "again": asdict(await drained(system, "duban-router", again, len(again))),
             }
-            length = wanted + _FURTHER
+            length = before + _FURTHER
         await _check(system.superuser, _GROWN * length)
     return figures
 

@@ -19,7 +19,7 @@ from duban.errors import DubanError
 from duban.io.publisher import Publisher
 from duban.messages.envelope import Record
 from duban.messages.events import GENESIS
-from duban_cli.bench import drive, load, path, standing
+from duban_cli.bench import drive, load, open_problems, path
 from duban_cli.bench.costs import Cost, costs, folder_bytes
 from duban_cli.bench.deadlines import measure
 from duban_cli.bench.limits import batched_insert, kafka_hop
@@ -73,7 +73,7 @@ async def system_in_time(
 ) -> AsyncIterator[System]:
     """The services on the clock of the wall, under a pack with that ``limit``; what stands has its own."""
     with TemporaryDirectory(prefix="duban-bench-") as folder:
-        packs = {"pack.yaml": drive.hastened(load.PACK.read_text(), limit), "standing.yaml": standing.pack()}
+        packs = {"pack.yaml": drive.hastened(load.PACK.read_text(), limit), "standing.yaml": open_problems.pack()}
         for name, text in packs.items():
             (Path(folder) / name).write_text(text)
         publish = [*(Path(folder) / name for name in packs), _CALENDAR]

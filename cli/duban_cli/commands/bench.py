@@ -25,7 +25,7 @@ class Sizes:
     """How much is measured: the options of the command, and the rate of W1 once that is known."""
 
     problems: int
-    standing: int
+    open_problems: int
     backlog: int
     minutes: int
     per_second: float
@@ -48,17 +48,19 @@ WORKLOADS: Final = {
     "W3": Workload("workloads:intake", lambda size: (size.problems * 2,)),
     "router": Workload("workloads:router", lambda size: (size.problems,)),
     "path": Workload("workloads:router_path", lambda size: (size.problems // 4,)),
-    "W4": Workload("workloads:deadlines", lambda size: (size.standing,)),
+    "W4": Workload("workloads:deadlines", lambda size: (size.open_problems,)),
     "history": Workload("scale:history", lambda size: ()),
-    "W5": Workload("restart:restart", lambda size: (size.standing, size.backlog), usual=False),
-    "flat": Workload("scale:flat", lambda size: (size.problems // 4, size.standing), usual=False),
+    "W5": Workload("restart:restart", lambda size: (size.open_problems, size.backlog), usual=False),
+    "flat": Workload("scale:flat", lambda size: (size.problems // 4, size.open_problems), usual=False),
     "W6": Workload("soak:soak", lambda size: (size.minutes, size.per_second), usual=False),
 }
 
 
 def bench(
     problems: Annotated[int, typer.Option(min=100, help="Problems in W1; others follow from it.")] = 40_000,
-    standing: Annotated[int, typer.Option(min=1000, help="Deadlines in W4, open problems in W5 and flat.")] = 1_000_000,
+    open_problems: Annotated[
+        int, typer.Option(min=1000, help="Deadlines in W4, open problems in W5 and flat.")
+    ] = 1_000_000,
     backlog: Annotated[int, typer.Option(min=100, help="What has come in meanwhile, in W5.")] = 100_000,
     minutes: Annotated[int, typer.Option(min=1, help="How long W6 takes.")] = 60,
     per_second: Annotated[float, typer.Option(min=1, help="Problems a second in W6.")] = 200.0,
@@ -98,7 +100,7 @@ def bench(
         profile.mkdir(parents=True, exist_ok=True)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     console = Console(stderr=True)
-    sizes = Sizes(problems, standing, backlog, minutes, per_second, profile)
+    sizes = Sizes(problems, open_problems, backlog, minutes, per_second, profile)
     figures: Figures = {"machine": _machine()}
     for name in _with_w1(only or [name for name, workload in WORKLOADS.items() if workload.usual]):
         console.rule(name)

@@ -62,8 +62,8 @@ def pack() -> str:
     )
 
 
-class Standing:
-    """Writes the rows of open problems that were registered around ``at``, on topics of so many partitions."""
+class OpenProblem:
+    """The one that was decided, at ``at``, and the rows of others like it, on topics of so many partitions."""
 
     def __init__(self, writing: Writing, at: datetime, partitions: int) -> None:
         [outcome], [(id_, standing)] = writing.outcomes, writing.standings.items()
@@ -77,7 +77,7 @@ class Standing:
         self._swapped = (str(id_), outcome.command, standing.record.number, str(_MARK), _text(at), _text(at + LIMIT))
 
     @classmethod
-    async def decided(cls, at: datetime, partitions: int) -> Standing:
+    async def decided(cls, at: datetime, partitions: int) -> OpenProblem:
         """What the router's handler gives for a registration at ``at``, in whole seconds."""
         ledger = KeptLedger()
         handler = CommandHandler(ledger, library_of(pack()), DrivenClock())
@@ -142,13 +142,13 @@ def _text(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-async def stand(database: str, problems: int, partitions: int, lapsed: int = 0) -> None:
+async def lay(database: str, problems: int, partitions: int, lapsed: int = 0) -> None:
     """Fill the empty tables of ``database`` with so many open problems, their deadlines and receipts.
 
     ``lapsed`` of them have been due for ten minutes, spread evenly; the others are due in one hour to 23.
     """
     now = datetime.now(UTC).replace(microsecond=0)
-    standing = await Standing.decided(now, partitions)
+    problem = await OpenProblem.decided(now, partitions)
     every = problems // lapsed if lapsed else problems + 1
     session = await asyncpg.connect(database)
     try:
@@ -157,12 +157,12 @@ async def stand(database: str, problems: int, partitions: int, lapsed: int = 0) 
             for place in range(first, min(first + _CHUNK, problems)):
                 late = lapsed > 0 and place % every == 0 and place // every < lapsed
                 due = timedelta(minutes=-10) if late else timedelta(hours=1, seconds=place * 7919 % 79_200)
-                for table, rows in standing.rows(place, now + due - LIMIT).items():
+                for table, rows in problem.rows(place, now + due - LIMIT).items():
                     chunk[table] += rows
             for table, rows in chunk.items():
                 schema, _, name = table.partition(".")
                 await session.copy_records_to_table(name, schema_name=schema, columns=_COLUMNS[table], records=rows)
-        await session.execute("insert into router.registers values ($1, $2, $3)", *standing.register, problems)
+        await session.execute("insert into router.registers values ($1, $2, $3)", *problem.register, problems)
         for table in _COLUMNS:
             await session.execute(f"vacuum (analyze) {table}")  # as it would have been done meanwhile
         await session.execute("checkpoint")

@@ -16,8 +16,8 @@ from duban.messages.commands import COMMANDS
 from duban.messages.events import GENESIS, chained
 from duban.messages.struct import to_json
 from duban_cli.bench import load
+from duban_cli.bench.open_problems import FIRST, JURISDICTION, lay, pack
 from duban_cli.bench.path import fetched, library_of
-from duban_cli.bench.standing import FIRST, JURISDICTION, pack, stand
 from duban_escalation.domain import START, armed
 from duban_escalation.store import PostgresDeadlines
 from duban_router.domain.decision import after
@@ -30,7 +30,7 @@ COUNT, LAPSED, PARTITIONS = 300, 3, 4
 
 
 async def test_what_stands_is_read_folded_and_acknowledged(migrated: Migrated) -> None:
-    await stand(migrated.superuser, COUNT, PARTITIONS, LAPSED)
+    await lay(migrated.superuser, COUNT, PARTITIONS, LAPSED)
     router = await connect_pool(Settings(database=SecretStr(migrated.url_of("router"))), SCHEMA)
     escalation = await connect_pool(Settings(database=SecretStr(migrated.url_of("escalation"))), "escalation")
     try:
