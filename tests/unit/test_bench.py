@@ -69,17 +69,18 @@ async def test_what_stands_is_what_the_router_and_escalation_write() -> None:
                 line.event.at,
                 line.event.change.kind,
                 line.body.decode(),
-                line.previous,
-                line.hash,
+                bytes.fromhex(line.hash),
             )
             for line in written.lines
         ]
+        assert rows["router.unanswered"] == list(written.unanswered)
         assert rows["router.outcomes"] == [(outcome.key, outcome.command, id_, 1, 2)]
         [record] = rows["router.records"]
         expected = held.record
         assert record == (
             id_, expected.version, expected.jurisdiction, expected.number, expected.begun_at, expected.kind,
-            expected.status, expected.rule, expected.holder, expected.deadlines[0].due_at, expected.lapses, held.head,
+            expected.status, expected.rule, expected.holder, expected.deadlines[0].due_at, expected.lapses,
+            bytes.fromhex(held.head),
             held.state.decode(),
         )  # fmt: skip
         [deadline] = armed(expected, partition_of(str(id_).encode(), PARTITIONS))

@@ -39,12 +39,13 @@ _CHUNK: Final = 10_000
 Rows: TypeAlias = Mapping[str, Sequence[tuple[object, ...]]]
 
 _COLUMNS: Final = {
-    "router.events": ("problem_id", "version", "at", "kind", "body", "previous", "hash"),
+    "router.events": ("problem_id", "version", "at", "kind", "body", "hash"),
     "router.outcomes": ("key", "command", "problem_id", "first_version", "last_version"),
     "router.records": (
         "id", "version", "jurisdiction", "number", "begun_at", "kind", "status", "rule", "holder", "due_at", "lapses",
         "head", "state",
     ),
+    "router.unanswered": ("problem_id", "source", "id", "version"),
     "escalation.heads": ("problem_id", "version"),
     "escalation.deadlines": (
         "problem_id", "obligation", "generation", "level", "due_at", "fire_at", "command", "partition", "jurisdiction",
@@ -94,9 +95,9 @@ class OpenProblem:
         swaps = tuple(zip(self._swapped, (key, command, serial, str(number), _text(at), _text(due_at)), strict=True))
         events, head = [], GENESIS
         for version, (kind, text) in enumerate(self._bodies, 1):
-            body, previous = _swapped(text, swaps), head
-            head = chained(previous, body.encode())
-            events.append((id_, version, at, kind, body, previous, head))
+            body = _swapped(text, swaps)
+            head = chained(head, body.encode())
+            events.append((id_, version, at, kind, body, bytes.fromhex(head)))
         record, deadline, last = self._record, self._deadline, len(events)
         fires = derived_id("escalate", id_, deadline.obligation, "", deadline.generation, deadline.level)
         return {
@@ -105,9 +106,10 @@ class OpenProblem:
             "router.records": [
                 (
                     id_, last, JURISDICTION, serial, at, record.kind, record.status, record.rule, record.holder, due_at,
-                    0, head, _swapped(self._state, swaps),
+                    0, bytes.fromhex(head), _swapped(self._state, swaps),
                 )
             ],
+            "router.unanswered": [(id_, load.SOURCE, str(number), 1)],
             "escalation.heads": [(id_, last)],
             "escalation.deadlines": [
                 (
@@ -127,8 +129,8 @@ class KeptLedger(MemoryLedger):
 
     writing: Writing
 
-    async def write(self, writing: Writing, allocated_before: dict[tuple[str, int], int]) -> None:
-        await super().write(writing, allocated_before)
+    async def write(self, writing: Writing) -> None:
+        await super().write(writing)
         self.writing = writing
 
 

@@ -47,6 +47,7 @@ WORKLOADS: Final = {
     "W2": Workload("workloads:in_time", lambda size: (size.problems, size.highest)),
     "W3": Workload("workloads:intake", lambda size: (size.problems * 2,)),
     "router": Workload("workloads:router", lambda size: (size.problems,)),
+    "routers": Workload("routers:routers", lambda size: (size.problems // 4,), usual=False),
     "path": Workload("workloads:router_path", lambda size: (size.problems // 4,)),
     "W4": Workload("workloads:deadlines", lambda size: (size.open_problems,)),
     "history": Workload("scale:history", lambda size: ()),
@@ -78,7 +79,7 @@ def bench(
     then measured too), and how late lapses come. W3: intake alone. router: the router alone. path: its path from bytes
     to records, without broker and database. W4: deadlines. history: what a command costs where many came before.
 
-    By name only, for they take longer. W5: the services come back to open deadlines and a backlog. flat: W1 beside
+    By name only, for they take longer. routers: one, two and four on one city. W5: the services come back to open deadlines and a backlog. flat: W1 beside
     ever more open problems, and on more partitions. W6: a soak at a steady rate, a line a minute.
 
     Every run starts its own broker, database and services in a temporary folder, and checks its count: a run that
