@@ -152,13 +152,13 @@ async def driven(system: System, problems: int, per_second: float | None = None)
 
 _COUNT: Final = """
     with lines as (
-        select e.problem_id, e.body, e.previous, e.hash,
-            lag(e.hash, 1, $2) over (partition by e.problem_id order by e.version) as head
+        select e.problem_id, e.body, e.hash,
+            lag(e.hash, 1, $2) over (partition by e.problem_id order by e.version) as previous
         from router.published_events e join router.published_records p on p.id = e.problem_id
         where p.jurisdiction = $1
     )
-    select count(distinct problem_id) as problems, count(*) as events, count(*) filter (where previous <> head
-        or hash <> encode(sha256(convert_to(previous || body, 'UTF8')), 'hex')) as broken,
+    select count(distinct problem_id) as problems, count(*) as events, count(*) filter (
+        where hash <> encode(sha256(convert_to(previous || body, 'UTF8')), 'hex')) as broken,
         (select count(*) from router.published_records where jurisdiction = $1 and status = 'struck_off') as struck_off
     from lines
 """
