@@ -118,8 +118,12 @@ def test_a_sample_counts_where_its_innermost_known_function_is(frames: list[str]
     assert kind_of([*_RUN, *frames]) == kind
 
 
-def test_the_shares_of_a_profile_are_of_all_samples() -> None:
-    stacks = [f"{';'.join(_RUN)} 30\n", f"{';'.join([*_RUN, 'lz4_encode (aiokafka/codec.py:100)'])} 10\n"]
+def test_the_shares_of_a_profile_are_of_all_samples_but_those_of_waiting() -> None:
+    stacks = [
+        f"{';'.join(_RUN)} 60\n",
+        f"{';'.join([*_RUN, 'isfuture (asyncio/base_futures.py:1)'])} 30\n",
+        f"{';'.join([*_RUN, 'lz4_encode (aiokafka/codec.py:100)'])} 10\n",
+    ]
 
     assert by_kind(stacks) == {"loop": 75.0, "Kafka client": 25.0}
 
