@@ -27,7 +27,8 @@ from duban_cli.simulation.engine import Engine
 from duban_cli.simulation.figures import Figures
 from duban_cli.simulation.play import play
 from duban_cli.simulation.sources import Act, ClosingColumns
-from duban_intake.channels.csv_file import BadRow, load_mapping, read_reports
+from duban_intake.channels.columns import load_mapping, read_reports
+from duban_intake.channels.table import BadRow, csv_table
 from tests.acceptance.timeline import rules_of
 
 ROOT: Final = Path(__file__).parents[2]
@@ -116,7 +117,7 @@ def test_with_their_real_closings_exactly_those_lapse_that_the_city_calls_overdu
 
 def test_the_acts_are_all_granted_and_units_are_told_apart(acts: Path) -> None:
     found = figures(*REAL, *UNTIL, "--acts", acts)
-    assert found["refused_acts"] == {}
+    assert found["acts_refused"] == []
     assert (found["reports"], found["lapsed_problems"], found["unreadable"]) == (500, 173, 0)
     assert sum(unit["lapsed"] for unit in found["units"].values()) == 173
     assert sum(unit["handed_back"] for unit in found["units"].values()) > 0
@@ -152,10 +153,10 @@ def played(rules: Rules) -> set[UUID]:
     found = Figures()
     mapping = load_mapping(MAPPING.read_text("utf-8"), MAPPING.name)
     with ROWS.open(encoding="utf-8", newline="") as file:
-        reports = [one for one in read_reports(file, mapping) if not isinstance(one, BadRow)]
+        reports = [one for one in read_reports(csv_table(file), mapping) if not isinstance(one, BadRow)]
     with ROWS.open(encoding="utf-8", newline="") as file:
         closing = ClosingColumns("CLOSED_DT", "CLOSURE_REASON", USUAL)
-        closings = [one for one in closing.read(file, mapping, rules) if isinstance(one, Act)]
+        closings = [one for one in closing.read(csv_table(file), mapping, rules) if isinstance(one, Act)]
     until = datetime(2016, 1, 12, tzinfo=ZoneInfo("America/New_York"))
     for _ in play(Engine(rules, [found]), reports, closings, until):
         pass
@@ -194,26 +195,49 @@ def test_reports_that_the_pack_does_not_know_are_refused_and_rows_that_are_none_
     broken.write_text("\n".join([lines[0], strange, undated, lines[3]]) + "\n", "utf-8")
     words = ["simulate", PACK, "--reports", broken, "--mapping", MAPPING, "--json"]
     result = CliRunner().invoke(app, [str(word) for word in words])
-    assert result.exit_code == 0
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "--keep-going" in result.stderr
+    result = CliRunner().invoke(app, [str(word) for word in (*words, "--keep-going")])
+    assert result.exit_code == 1
     found = json.loads(result.stdout)
     assert (found["refused"]["by_code"], found["unreadable"]) == ({"unknown_area": 1}, 1)
     assert found["problems"]["total"] == 1
     assert f"{broken}:3: OPEN_DT" in result.stderr
 
 
+def test_a_case_that_was_closed_before_it_was_opened_is_named_and_left_out_or_closed_at_once(tmp_path: Path) -> None:
+    early = tmp_path / "early.csv"
+    header, first, second = ROWS.read_text("utf-8").splitlines()[:3]
+    column = header.split(",").index("CLOSED_DT")
+    cells = first.split(",")
+    cells[column] = "12/31/2014 08:00:00 AM"
+    early.write_text("\n".join([header, ",".join(cells), second]) + "\n", "utf-8")
+    words = ["simulate", PACK, "--reports", early, "--mapping", MAPPING, *REAL, "--json"]
+    result = CliRunner().invoke(app, [str(word) for word in (*words, "--keep-going")])
+    assert result.exit_code == 1
+    assert f"{early}:2: CLOSED_DT: closed before it was opened" in result.stderr
+    assert json.loads(result.stdout)["problems"]["total"] == 1
+    result = CliRunner().invoke(app, [str(word) for word in (*words, "--early-at-once")])
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert (found["problems"]["total"], found["lapsed_problems"], found["acts_refused"]) == (2, 0, [])
+
+
 def test_csv_without_a_mapping_and_a_pack_without_its_calendar_are_usage(tmp_path: Path) -> None:
     alone = tmp_path / "packs/alone.yaml"
     alone.parent.mkdir()
     alone.write_text(PACK.read_text("utf-8"), "utf-8")
+    unknown = tmp_path / "packs/unknown.yaml"
+    unknown.write_text(PACK.read_text("utf-8").replace("calendar: boston", "calendar: atlantis"), "utf-8")
     for words in (
         ["simulate", PACK, "--reports", ROWS],
-        ["simulate", alone, "--reports", ROWS, "--mapping", MAPPING],
+        ["simulate", unknown, "--reports", ROWS, "--mapping", MAPPING],
         ["simulate", PACK, "--reports", ROWS, "--mapping", MAPPING, "--until", "tomorrow"],
     ):
         result = CliRunner().invoke(app, [str(word) for word in words])
         assert (result.exit_code, result.stdout) == (2, ""), words
     calendar = ROOT / "deploy/calendars/boston.yaml"
-    assert simulate("--calendar", calendar, pack=alone).stdout == simulate().stdout
+    assert simulate("--calendar", calendar, pack=alone).stdout == simulate(pack=alone).stdout == simulate().stdout
 
 
 def test_duties_are_opened_where_they_are_asked_for(tmp_path: Path) -> None:

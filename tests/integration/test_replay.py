@@ -87,7 +87,7 @@ CALENDAR = ("--calendar", ROOT / "deploy/calendars/cn.yaml")
 
 async def test_under_its_own_pack_the_history_lapses_exactly_as_it_did(duban: Run) -> None:
     found = await replayed(duban, "--pack", SMALL, "--from-ledger", *CALENDAR)
-    assert found["changes"] == found["acts_refused"] == []
+    assert found["changes"] == found["after"]["acts_refused"] == []
     assert found["before"]["lapsed_problems"] >= 2
     for figure in ("obligations", "measures", "units", "problems", "attached"):
         assert found["after"][figure] == found["before"][figure], figure
@@ -119,7 +119,7 @@ async def test_acts_follow_the_lead_and_what_is_refused_is_told(duban: Run, tmp_
     pack = other_pack(tmp_path, elsewhere)
     found = await replayed(duban, "--pack", pack, "--from-ledger", *CALENDAR)
     assert found["acts_moved_to_another_lead"] == [{"from": "water", "to": "south", "acts": 2}]
-    assert [(one["action"], one["unit"], one["code"]) for one in found["acts_refused"]] == [
+    assert [(one["action"], one["unit"], one["code"]) for one in found["after"]["acts_refused"]] == [
         ("complete", "south", "unknown_outcome")
     ]
     shown = (await duban("replay", "--pack", pack, "--from-ledger", *CALENDAR)).stdout

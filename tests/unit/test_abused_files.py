@@ -24,7 +24,7 @@ from duban.policy.plain_data import MOST_CHARACTERS
 from duban_cli import app
 from duban_cli.demo.story import load_story
 from duban_cli.yaml_file import read_yaml
-from duban_intake.channels.csv_file import load_mapping
+from duban_intake.channels.columns import load_mapping
 from tests.given import ROOT, SMALL
 
 CORPUS: Final[dict[str, dict[str, Any]]] = yaml.safe_load((ROOT / "tests/data/abuse/corpus.yaml").read_text("utf-8"))

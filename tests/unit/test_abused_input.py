@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 from duban.errors import Fault
 from duban_cli import app
 from duban_intake.body import JSON
-from duban_intake.channels.csv_file import BadRow, Mapping, MappingError, load_mapping, read_reports
+from duban_intake.channels.columns import Mapping, load_mapping, read_reports
+from duban_intake.channels.table import BadRow, TableError, csv_table
 from duban_intake.gateway.request import read
 from tests.given import ROOT
 
@@ -59,22 +60,22 @@ def mapping() -> Mapping:
 
 @pytest.mark.parametrize("entry", ROWS.values(), ids=ROWS)
 def test_a_row_that_is_too_much_or_no_sense_is_named_with_its_line(entry: dict[str, Any], mapping: Mapping) -> None:
-    [fault] = read_reports(StringIO(HEADER + filled(entry["lines"], entry), newline=""), mapping)
+    [fault] = read_reports(csv_table(StringIO(HEADER + filled(entry["lines"], entry), newline="")), mapping)
     assert isinstance(fault, BadRow)
     assert entry["bad"] in f"{fault.line}: {fault.field}: {fault.reason}"
 
 
 @pytest.mark.parametrize("entry", FILES.values(), ids=FILES)
 def test_a_file_without_the_columns_is_refused(entry: dict[str, Any], mapping: Mapping) -> None:
-    with pytest.raises(MappingError) as refused:
-        list(read_reports(StringIO(filled(entry["file"], entry), newline=""), mapping))
+    with pytest.raises(TableError) as refused:
+        list(read_reports(csv_table(StringIO(filled(entry["file"], entry), newline="")), mapping))
     assert entry["error"] in str(refused.value)
     assert len(str(refused.value)) < 1_200
 
 
 def test_the_rows_are_refused_for_what_is_wrong_with_them_alone(mapping: Mapping) -> None:
     good = HEADER + "1,a,1,1,2026-01-01 00:00,\n"
-    assert not isinstance(next(read_reports(StringIO(good), mapping)), BadRow)
+    assert not isinstance(next(read_reports(csv_table(StringIO(good)), mapping)), BadRow)
 
 
 @pytest.mark.parametrize("entry", REQUESTS.values(), ids=REQUESTS)
@@ -99,4 +100,4 @@ def test_a_file_without_an_end_is_read_no_further_than_a_line_may_be_long(tmp_pa
     file.write_text("x" * 5_000_000)
     result = CliRunner().invoke(app, ["report", "import", str(file), "--mapping", str(mapping), "--dry-run"])
     assert result.exit_code == 1
-    assert "rows.csv:1: has more than 1000000 characters; is it a CSV file?" in " ".join(result.stderr.split())
+    assert "rows.csv: line 1 has more than 1000000 bytes; is it a CSV file?" in " ".join(result.stderr.split())

@@ -165,7 +165,7 @@ def test_acts_that_the_new_pack_refuses_are_listed_with_their_reason() -> None:
     found = played(small((2, do.Complete(actor=WATER, outcome="rectified"))), changed(fewer))
     (refused,) = found.after.refused_acts
     assert (refused.action, refused.code) == ("complete", "unknown_outcome")
-    assert found.json()["acts_refused"][0]["reason"] == refused.reason
+    assert found.json()["after"]["acts_refused"][0]["reason"] == refused.reason
     assert any(one.obligation == "rectify" for lapses in found.after.lapses.values() for one in lapses)
 
 

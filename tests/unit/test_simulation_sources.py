@@ -12,8 +12,9 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message, structured
 from duban.messages.report import Report
 from duban.messages.struct import plain
-from duban_cli.simulation.sources import Act, ClosingColumns, SourceError, identities, json_reports, read_acts
-from duban_intake.channels.csv_file import BadRow, Mapping
+from duban_cli.simulation.sources import Act, ClosingColumns, identities, json_reports, read_acts
+from duban_intake.channels.columns import Mapping
+from duban_intake.channels.table import BadRow, TableError, csv_table
 from duban_intake.domain import own_problem, submitted
 from tests.given import report, small_rules
 
@@ -24,7 +25,7 @@ HEADER = "report,at,action,unit,outcome,plan,passed\n"
 
 def acts(*rows: str, known: Iterable[tuple[str, str]] = (("tests", "1"),)) -> list[Act | BadRow]:
     messages = [submitted(source, id_, report(), AT) for source, id_ in known]
-    return list(read_acts([HEADER, *(f"{row}\n" for row in rows)], identities(messages), ZONE))
+    return list(read_acts(csv_table([HEADER, *(f"{row}\n" for row in rows)]), identities(messages), ZONE))
 
 
 def test_an_act_is_local_time_where_it_names_no_offset() -> None:
@@ -66,7 +67,7 @@ def test_an_act_that_cannot_be_is_named(row: str, says: str) -> None:
     (fault,) = acts(row)
     assert isinstance(fault, BadRow)
     assert fault.line == 2
-    assert says in fault.reason
+    assert says in f"{fault.field} {fault.reason}"
 
 
 def test_an_id_of_two_sources_needs_the_source() -> None:
@@ -76,8 +77,8 @@ def test_an_id_of_two_sources_needs_the_source() -> None:
 
 
 def test_acts_without_their_columns_are_no_acts() -> None:
-    with pytest.raises(SourceError, match="action"):
-        list(read_acts(["report,at,unit\n"], {}, ZONE))
+    with pytest.raises(TableError, match="action"):
+        list(read_acts(csv_table(["report,at,unit\n", "1,2,3\n"]), {}, ZONE))
 
 
 def test_reports_are_read_as_events_and_as_they_are() -> None:
@@ -116,7 +117,7 @@ ROWS = [
 
 
 def test_a_closing_is_everything_that_closes_a_problem_under_the_pack() -> None:
-    found = list(ClosingColumns("closed", "how", "rectified").read(ROWS, COLUMNS, small_rules()))
+    found = list(ClosingColumns("closed", "how", "rectified").read(csv_table(ROWS), COLUMNS, small_rules()))
     played = [one for one in found if isinstance(one, Act)]
     first, third = own_problem("city", "1"), own_problem("city", "3")
     steps = ["complete", "check", "check", "verify", "strike_off"]
@@ -131,8 +132,8 @@ def test_a_closing_is_everything_that_closes_a_problem_under_the_pack() -> None:
 
 
 def test_a_closing_column_that_is_not_there_is_named() -> None:
-    with pytest.raises(SourceError, match="done"):
-        list(ClosingColumns("done", None, "rectified").read(ROWS, COLUMNS, small_rules()))
+    with pytest.raises(TableError, match="done"):
+        list(ClosingColumns("done", None, "rectified").read(csv_table(ROWS), COLUMNS, small_rules()))
 
 
 def test_a_report_of_the_file_is_the_report_of_its_acts() -> None:

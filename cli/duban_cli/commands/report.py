@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from hashlib import sha256
-from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -25,13 +24,14 @@ from duban.messages.report import Report
 from duban.messages.struct import flaw_of, from_json
 from duban_cli.connection import present, publishing, settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
+from duban_cli.table_file import opened
 from duban_cli.yaml_file import read_yaml
-from duban_intake.channels.csv_file import BadRow, load_mapping, read_reports
+from duban_intake.channels.columns import load_mapping, read_reports
+from duban_intake.channels.table import BadRow
 from duban_intake.domain import own_problem, submitted, unusable_identity
 
 SOURCE: Final = "duban/cli"
 _BATCH: Final = 500
-_LONGEST_LINE: Final = 1_000_000
 #: Replaced by the instant of sending.
 _UNSTATED: Final = datetime.fromtimestamp(0, UTC)
 
@@ -41,12 +41,12 @@ report_app = typer.Typer(no_args_is_help=True, help="Reports (线索) from files
 @report_app.command("import")
 @command
 async def import_(
-    file: Annotated[Path, typer.Argument(help="A CSV file, UTF-8.", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="A CSV file or a workbook (.xlsx).", exists=True, dir_okay=False)],
     mapping: Annotated[Path, typer.Option(help="Which column means what, YAML.", exists=True, dir_okay=False)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the rows.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send the rows of a CSV file as reports; sent again, they are the same reports.
+    """Send the rows of a table as reports; sent again, they are the same reports.
 
     Every good row is sent, every bad one is named with its line and field; ends with 1 if there was a bad one.
 
@@ -54,12 +54,14 @@ async def import_(
     """
     known = settings() if not dry_run else None
     rules = load_mapping(read_yaml(mapping), str(mapping))
+    if rules.id is None:
+        err().print(f"{mapping} names no id column: a row is known by its content, and changed it is another report")
     sent = bad = 0
     async with publishing(known) if known else nullcontext() as publisher:
         at = await present(known) if known else datetime.now(UTC)
-        with file.open("rb") as raw, TextIOWrapper(raw, "utf-8-sig", newline="") as rows, _bar(file) as bar:
-            task = bar.add_task(file.name, total=file.stat().st_size, sent=0, bad=0)
-            for some in _some(read_reports(_lines(rows, file), rules, at), _BATCH):
+        with opened(file) as file_, _bar(file) as bar:
+            task = bar.add_task(file.name, total=file_.size, sent=0, bad=0)
+            for some in _some(read_reports(file_.table(rules), rules, at), _BATCH):
                 good = [message for message in some if not isinstance(message, BadRow)]
                 for fault in some:
                     if isinstance(fault, BadRow):
@@ -67,7 +69,7 @@ async def import_(
                 if publisher:
                     await publisher.publish([encode(message) for message in good])
                 sent, bad = sent + len(good), bad + len(some) - len(good)
-                bar.update(task, completed=raw.tell(), sent=sent, bad=bad)
+                bar.update(task, completed=file_.done, sent=sent, bad=bad)
     if as_json:
         write_json({"file": str(file), "good": sent, "bad": bad, "sent": 0 if dry_run else sent})
     err().print(f"{sent} {'would be sent' if dry_run else 'sent'}, {bad} bad")
@@ -78,16 +80,6 @@ async def import_(
 def _bar(file: Path) -> Progress:
     words = TextColumn("{task.fields[sent]} good, {task.fields[bad]} bad")
     return Progress(TextColumn("{task.description}"), BarColumn(), words, console=err(), transient=True)
-
-
-def _lines(rows: TextIOWrapper, file: Path) -> Iterator[str]:
-    """The lines of ``rows``, none read further than it may be long; ends the command at one that is longer."""
-    number = 0
-    while line := rows.readline(_LONGEST_LINE + 1):
-        number += 1
-        if len(line) > _LONGEST_LINE:
-            fail(ExitCode.FAILURE, f"{file}:{number}: has more than {_LONGEST_LINE} characters; is it a CSV file?")
-        yield line
 
 
 def _some(rows: Iterator[Message[Report] | BadRow], most: int) -> Iterator[list[Message[Report] | BadRow]]:

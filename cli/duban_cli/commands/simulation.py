@@ -28,20 +28,25 @@ from duban_cli.simulation.history import Step, ordered, read_steps
 from duban_cli.simulation.history_source import from_ledger, from_topic
 from duban_cli.simulation.play import play
 from duban_cli.simulation.replay import replay as replayed
-from duban_cli.simulation.sources import Act, ClosingColumns, identities, json_reports, read_acts
+from duban_cli.simulation.sources import Act, ClosingColumns, EarlyRow, identities, json_reports, read_acts
 from duban_cli.simulation.tables import show, show_comparison
 from duban_cli.simulation.timeline import Timeline
+from duban_cli.table_file import opened
 from duban_cli.yaml_file import read_yaml
 from duban_console.packs import publication as packs
-from duban_intake.channels.csv_file import BadRow, Mapping, load_mapping, read_reports
+from duban_intake.channels.columns import Mapping, load_mapping, read_reports
+from duban_intake.channels.table import BadRow
+from duban_intake.domain import own_problem
+from duban_local import ROOT
 
-_SHOWN = 5
 _EVERY = 500
 
 T = TypeVar("T")
 Calendar = Annotated[
     Path | None,
-    typer.Option(help="The calendar, if not in ../calendars beside the pack.", exists=True, dir_okay=False),
+    typer.Option(
+        help="The calendar, if neither in ../calendars beside the pack nor shipped.", exists=True, dir_okay=False
+    ),
 ]
 Until = Annotated[str | None, typer.Option(help="Until when: a date (its first instant) or an instant, ISO 8601.")]
 
@@ -49,9 +54,9 @@ Until = Annotated[str | None, typer.Option(help="Until when: a date (its first i
 @command
 async def simulate(
     pack: Annotated[Path, typer.Argument(help="The policy pack, YAML.", exists=True, dir_okay=False)],
-    reports: Annotated[Path, typer.Option(help="Reports: .csv, or JSON lines.", exists=True, dir_okay=False)],
+    reports: Annotated[Path, typer.Option(help="Reports: .csv, .xlsx, or JSON lines.", exists=True, dir_okay=False)],
     mapping: Annotated[
-        Path | None, typer.Option(help="Which column of the CSV file means what, YAML.", exists=True, dir_okay=False)
+        Path | None, typer.Option(help="Which column of the table means what, YAML.", exists=True, dir_okay=False)
     ] = None,
     acts: Annotated[
         Path | None,
@@ -61,11 +66,15 @@ async def simulate(
             dir_okay=False,
         ),
     ] = None,
-    closed_column: Annotated[str | None, typer.Option(help="The CSV column that says when a case was closed.")] = None,
-    outcome_column: Annotated[str | None, typer.Option(help="The CSV column that says with which outcome.")] = None,
+    closed_column: Annotated[str | None, typer.Option(help="The column that says when a case was closed.")] = None,
+    outcome_column: Annotated[str | None, typer.Option(help="The column that says with which outcome.")] = None,
     outcome: Annotated[
         str | None, typer.Option(help="The outcome where that cell is empty; the pack's first, if not given.")
     ] = None,
+    early_at_once: Annotated[
+        bool, typer.Option("--early-at-once", help="Close at once what was closed before it was opened.")
+    ] = False,
+    keep_going: Annotated[bool, typer.Option("--keep-going", help="Play the rest where rows cannot be read.")] = False,
     duties: Annotated[bool, typer.Option("--duties", help="Open the duties of the calendar too.")] = False,
     until: Until = None,
     calendar: Calendar = None,
@@ -87,25 +96,33 @@ async def simulate(
     messages = _good(_reports(reports, columns), reports, bad)
     done: list[Act] = []
     if acts:
-        with acts.open(encoding="utf-8-sig", newline="") as lines:
-            done += _good(read_acts(lines, identities(messages), rules.zone), acts, bad)
+        with opened(acts) as file_:
+            done += _good(read_acts(file_.plain_table(), identities(messages), rules.zone), acts, bad)
     if closed_column and columns:
-        closing = ClosingColumns(closed_column, outcome_column, outcome or rules.pack.closing.outcomes[0])
-        with reports.open(encoding="utf-8-sig", newline="") as lines:
-            done += _good(closing.read(lines, columns, rules), reports, bad)
+        usual = outcome or rules.pack.closing.outcomes[0]
+        closing = ClosingColumns(closed_column, outcome_column, usual, early_at_once=early_at_once)
+        with opened(reports) as file_:
+            done += _good(closing.read(file_.table(columns), columns, rules), reports, bad)
+        early = {row.key for _, row in bad if isinstance(row, EarlyRow)}
+        messages = [message for message in messages if own_problem(message.source, message.id) not in early]
+    _tell(bad)
+    if bad and not keep_going:
+        fail(ExitCode.FAILURE, "nothing was simulated; correct the rows, or leave them out with --keep-going")
     figures = Figures(rules)
     with ExitStack() as stack:
         witnesses: list[Witness] = [figures]
         if timeline:
-            witnesses.append(Timeline(stack.enter_context(timeline.open("wb"))))
+            witnesses.append(Timeline(stack.enter_context(timeline.open("wb")), rules.zone))
         tick = stack.enter_context(_going("simulating", len(messages) + len(done)))
         for _ in play(Engine(rules, witnesses), messages, done, end, duties=duties):
             tick()
+    names = {own_problem(message.source, message.id): message.id for message in messages}
     if as_json:
-        write_json({"pack": rules.pack.ref, **figures.json(), "unreadable": len(bad)})
+        write_json({"pack": rules.pack.ref, **figures.json(names), "unreadable": len(bad)})
     else:
-        show(figures, rules.pack.ref, out())
-    _tell(bad)
+        show(figures, rules.pack.ref, out(), rules.zone, names)
+    if bad:
+        raise typer.Exit(ExitCode.FAILURE)
 
 
 @command
@@ -167,7 +184,8 @@ def _rules(path: Path, calendar: Path | None) -> Rules:
     pack = packs.load(path)
     if not isinstance(pack, PolicyPack):
         raise PackError(str(path), "", "is a calendar; name a pack")
-    at_hand = [calendar] if calendar else sorted(path.resolve().parent.parent.glob("calendars/*.yaml"))
+    beside = sorted(path.resolve().parent.parent.glob("calendars/*.yaml"))
+    at_hand = [calendar] if calendar else [*beside, *sorted((ROOT / "deploy/calendars").glob("*.yaml"))]
     notices = [document.notice for document in map(packs.load, at_hand) if isinstance(document, PublishedCalendar)]
     notice = next((candidate for candidate in notices if candidate.id == pack.time.calendar), None)
     if notice is None:
@@ -193,13 +211,18 @@ def _instant(text: str | None, zone: ZoneInfo) -> datetime | None:
 
 
 def _columns(reports: Path, mapping: Path | None, closed_column: str | None) -> Mapping | None:
-    """The mapping of a CSV file; None for JSON lines."""
-    if reports.suffix.lower() == ".csv":
+    """The mapping of a table; None for JSON lines."""
+    if reports.suffix.lower() in (".csv", ".xlsx"):
         if mapping is None:
-            fail(ExitCode.USAGE, f"{reports} is CSV: name with --mapping the file that says which column means what")
+            fail(
+                ExitCode.USAGE, f"{reports} is a table: name with --mapping the file that says which column means what"
+            )
         return load_mapping(read_yaml(mapping), str(mapping))
     if mapping is not None or closed_column is not None:
-        fail(ExitCode.USAGE, f"--mapping and --closed-column are for CSV, and {reports} is taken for JSON lines")
+        fail(
+            ExitCode.USAGE,
+            f"--mapping and --closed-column are for CSV and workbooks, and {reports} is taken for JSON lines",
+        )
     return None
 
 
@@ -208,8 +231,8 @@ def _reports(file: Path, columns: Mapping | None) -> Iterator[Message[Report] | 
         with file.open("rb") as lines:
             yield from json_reports(lines)
     else:
-        with file.open(encoding="utf-8-sig", newline="") as rows:
-            yield from read_reports(rows, columns)
+        with opened(file) as file_:
+            yield from read_reports(file_.table(columns), columns)
 
 
 def _good(rows: Iterator[T | BadRow], file: Path, bad: list[tuple[Path, BadRow]]) -> list[T]:
@@ -224,8 +247,8 @@ def _good(rows: Iterator[T | BadRow], file: Path, bad: list[tuple[Path, BadRow]]
 
 
 def _tell(bad: list[tuple[Path, BadRow]]) -> None:
-    """The first rows that could not be read, and how many they are."""
-    for file, fault in bad[:_SHOWN]:
+    """The rows that could not be read, and how many they are."""
+    for file, fault in bad:
         err().print(f"[red]✗[/] {escape(f'{file}:{fault.line}: {fault.field}: {fault.reason}')}")
     if bad:
         err().print(f"{len(bad)} rows could not be read and are left out")

@@ -17,7 +17,9 @@ from duban.messages.envelope import Message, Payload, derived_id
 from duban.messages.report import Report
 from duban_cli.demo.feed import Feed
 from duban_cli.demo.player import Scene
-from duban_intake.channels.csv_file import BadRow, load_mapping, read_reports
+from duban_cli.table_file import opened
+from duban_intake.channels.columns import load_mapping, read_reports
+from duban_intake.channels.table import BadRow
 from duban_intake.domain import own_problem
 
 JURISDICTION = "boston"
@@ -46,8 +48,8 @@ def load(rows_file: Path, mapping_file: Path) -> Boston:
     mapping = load_mapping(mapping_file.read_text("utf-8"), mapping_file.name)
     scenes: list[Scene] = []
     overdue = set()
-    with rows_file.open(encoding="utf-8", newline="") as file:
-        for report in read_reports(file, mapping):
+    with opened(rows_file) as file_:
+        for report in read_reports(file_.table(mapping), mapping):
             if isinstance(report, BadRow):
                 raise DubanError(f"{rows_file.name}: {report}")
             row = rows[report.id]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -75,6 +76,10 @@ class RefusedAct:
     unit: str
     code: str
     reason: str
+
+    def json(self, names: Mapping[UUID, str]) -> dict[str, Any]:
+        """Its fields, and the id of the report where ``names`` has it."""
+        return {"report": names.get(self.problem_id), **asdict(self)}
 
 
 class Figures:
@@ -173,8 +178,8 @@ class Figures:
 
     # As a result
 
-    def json(self) -> dict[str, Any]:
-        """Every figure by name, in an order that is always the same."""
+    def json(self, names: Mapping[UUID, str] = MappingProxyType({})) -> dict[str, Any]:
+        """Every figure by name, in an order that is always the same; ``names``: the report of each problem."""
         stages = Counter(record.stage.value for record in self.records.values() if isinstance(record, Problem))
         beside = Counter(record.kind.value for record in self.records.values() if record.kind is not Kind.PROBLEM)
         return {
@@ -190,7 +195,7 @@ class Figures:
             "measures": [dict(row) for row in self._measures()],
             "notices": _sorted(self.notices),
             "units": {name: punctuality.json() for name, punctuality in sorted(self.units.items())},
-            "refused_acts": _sorted(Counter(act.code for act in self.refused_acts)),
+            "acts_refused": [act.json(names) for act in self.refused_acts],
         }
 
     def of_kind(self, kind: Kind) -> list[AnyRecord]:

@@ -71,19 +71,13 @@ class Comparison:
         return sorted(changes, key=lambda change: (change.number, change.problem_id))
 
     def json(self) -> dict[str, Any]:
-        """Both sides' figures, every change, and every act that the new pack refuses."""
+        """Both sides' figures, and every change."""
         moved = [{"from": was, "to": is_, "acts": acts} for (was, is_), acts in sorted(self.moved.items())]
-        refused = [
-            {"at": act.at, "problem": act.problem_id, "action": act.action, "unit": act.unit, "code": act.code,
-             "reason": act.reason}
-            for act in self.after.refused_acts
-        ]  # fmt: skip
         return {
             "before": self.before.json(),
             "after": self.after.json(),
             "changes": [change.json() for change in self.changes],
             "acts_moved_to_another_lead": moved,
-            "acts_refused": refused,
             "left_out": dict(sorted(self.left_out.items())),
         }
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
@@ -15,16 +15,17 @@ import msgspec
 import orjson
 
 from duban.clock import within_range
-from duban.errors import DubanError, Undecodable
+from duban.errors import Undecodable
 from duban.messages import commands as do
 from duban.messages.envelope import Message, decode
 from duban.messages.report import Evidence, Report
-from duban.messages.struct import flaw_of, from_data, from_json
+from duban.messages.struct import Flaw, flaw_of, from_data, from_json
 from duban.policy import Rules
 from duban_console.action import ACTIONS
-from duban_intake.channels.csv_file import BadRow
-from duban_intake.channels.csv_file import Mapping as Columns
-from duban_intake.domain import own_problem, submitted, unusable_identity
+from duban_intake.channels.columns import BrokenCell, report_id
+from duban_intake.channels.columns import Mapping as Columns
+from duban_intake.channels.table import BadRow, Cell, Row, Table
+from duban_intake.domain import own_problem, submitted
 
 #: The source of a report that names none, as for ``duban report send``.
 SOURCE: Final = "duban/cli"
@@ -37,10 +38,6 @@ _KEYS: Final = ("report", "source", "at", "action", "unit")
 
 #: Stands for the evidence that nobody put into the file.
 _SEAL: Final = Evidence(uri="data:,", sha256=sha256(b"").hexdigest(), title="closed in the file of reports")
-
-
-class SourceError(DubanError):
-    """A file that cannot be used as it is; says what is missing in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,37 +86,81 @@ def identities(reports: Iterable[Message[Report]]) -> dict[str, set[str]]:
     return sources
 
 
-def read_acts(lines: Iterable[str], known: Mapping[str, set[str]], zone: ZoneInfo) -> Iterator[Act | BadRow]:
-    """The acts in a CSV file with the columns report, at, action and unit; other columns are fields of the action.
+def read_acts(table: Table, known: Mapping[str, set[str]], zone: ZoneInfo) -> Iterator[Act | BadRow]:
+    """The acts in a table with the columns report, at, action and unit; other columns are fields of the action.
 
-    An instant without an offset is local time in ``zone``; a cell that begins with { or [ is JSON. ``source`` is a
-    column only where one id is used by several sources. Of ``known`` ids, each names its sources.
+    An instant without an offset is local time in ``zone``; a cell that begins with { or [ is JSON, unless the field is
+    a text. ``source`` is a column only where one id is used by several sources. Of ``known`` ids, each names its
+    sources.
 
     Raises:
-        SourceError: a column is missing.
+        TableError: a column is missing.
     """
-    rows = csv.DictReader(lines)
-    missing = [name for name in ("report", "at", "action", "unit") if name not in (rows.fieldnames or ())]
-    if missing:
-        raise SourceError(f"the acts have no column {missing[0]}; they need report, at, action, unit")
-    for row in rows:
-        cells = {name: (cell or "").strip() for name, cell in row.items() if name is not None}
-        try:
-            yield _act(cells, known, zone)
-        except msgspec.ValidationError as error:
-            yield BadRow(rows.line_num, cells["action"], str(flaw_of(error)))
-        except ValueError as error:
-            yield BadRow(rows.line_num, "(row)", str(error))
+    table.need(("report", "at", "action", "unit"))
+    for row in table:
+        yield row if isinstance(row, BadRow) else _act(row, known, zone)
 
 
-def _act(cells: Mapping[str, str], known: Mapping[str, set[str]], zone: ZoneInfo) -> Act:
+def _act(row: Row, known: Mapping[str, set[str]], zone: ZoneInfo) -> Act | BadRow:
+    cells = {name: str(cell) for name, cell in row.cells.items()}
     action, unit = cells["action"], cells["unit"]
-    if action not in ACTIONS:
-        raise ValueError(f"{action} is no action; they are {', '.join(ACTIONS)}")
-    fields = {name: _value(cell) for name, cell in cells.items() if cell and name not in _KEYS}
+    column = "action"
+    try:
+        if action not in ACTIONS:
+            raise ValueError(f"{action or '(empty)'} is no action; they are {', '.join(ACTIONS)}")
+        column = "at"
+        at = _instant(row.cells["at"], zone)
+        column = "report"
+        key = _key(cells, known)
+        column = action
+        return Act(at, key, unit, _command(action, unit, cells))
+    except BrokenCell as broken:
+        return BadRow(row.line, broken.field, str(broken))
+    except ValueError as error:
+        return BadRow(row.line, column, str(error))
+
+
+def _command(action: str, unit: str, cells: Mapping[str, str]) -> do.Command:
+    model = ACTIONS[action]
+    texts = _texts(model)
+    fields = {
+        name: cell if name in texts else _value(name, cell)
+        for name, cell in cells.items()
+        if cell and name not in _KEYS
+    }
     actor = {"unit": "office" if unit in (LEAD, OFFICE) else unit}
-    command = from_data({"actor": actor, **fields}, ACTIONS[action], texts=True)
-    return Act(_instant(cells["at"], zone), _key(cells, known), unit, command)
+    try:
+        return from_data({"actor": actor, **fields}, model, texts=True)
+    except msgspec.ValidationError as error:
+        flaw = flaw_of(error, model)
+        raise BrokenCell(".".join(flaw.place) or action, _advice(flaw, action, model)) from None
+
+
+def _advice(flaw: Flaw, action: str, model: type[do.Command]) -> str:
+    match flaw.sort:
+        case "missing":
+            return f"is empty; {action} needs it"
+        case "unknown":
+            fields = ", ".join(name for name in model.__struct_fields__ if name != "actor")
+            return f"is no field of {action}, which has {fields}; leave its cell empty"
+        case _:
+            return f"{flaw.what}; correct it"
+
+
+@cache
+def _texts(model: type[do.Command]) -> frozenset[str]:
+    """The fields of ``model`` that are texts, whatever they begin with."""
+    info = msgspec.inspect.type_info(model)
+    assert isinstance(info, msgspec.inspect.StructType)
+    return frozenset(field.name for field in info.fields if _is_text(field.type))
+
+
+def _is_text(info: msgspec.inspect.Type) -> bool:
+    if isinstance(info, msgspec.inspect.Metadata):
+        return _is_text(info.type)
+    if isinstance(info, msgspec.inspect.UnionType):
+        return any(map(_is_text, info.types))
+    return isinstance(info, msgspec.inspect.StrType)
 
 
 def _key(cells: Mapping[str, str], known: Mapping[str, set[str]]) -> UUID:
@@ -132,51 +173,92 @@ def _key(cells: Mapping[str, str], known: Mapping[str, set[str]]) -> UUID:
     return own_problem(source, report)
 
 
-def _value(cell: str) -> Any:
-    return orjson.loads(cell) if cell[0] in "{[" else cell
+def _value(column: str, cell: str) -> Any:
+    if cell[0] not in "{[":
+        return cell
+    try:
+        return orjson.loads(cell)
+    except orjson.JSONDecodeError as error:
+        raise BrokenCell(column, f"begins with {cell[0]}, which means JSON here, and is none: {error}") from None
 
 
-def _instant(text: str, zone: ZoneInfo) -> datetime:
-    read = datetime.fromisoformat(text)
-    return within_range(read if read.tzinfo else read.replace(tzinfo=zone))
+def _instant(cell: Cell, zone: ZoneInfo) -> datetime:
+    try:
+        read = cell if isinstance(cell, datetime) else datetime.fromisoformat(cell)
+    except ValueError:
+        raise ValueError(f"{cell or '(empty)'} is no instant, such as 2026-03-02T09:10 or 2026-03-02") from None
+    try:
+        return within_range(read if read.tzinfo else read.replace(tzinfo=zone))
+    except ValueError as error:
+        raise ValueError(f"{cell} {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyRow(BadRow):
+    """A row whose case was closed before it was opened; ``key`` is its problem."""
+
+    key: UUID
 
 
 @dataclass(frozen=True, slots=True)
 class ClosingColumns:
-    """Which columns of the reports' own file say when a case was closed, and how; ``usual`` where the cell is empty."""
+    """Which columns of the reports' own file say when a case was closed, and how; ``usual`` where the cell is empty.
+
+    A case that was closed before it was opened is left out, or with ``early_at_once`` closed as it is opened.
+    """
 
     closed: str
     outcome: str | None
     usual: str
+    early_at_once: bool = False
 
-    def read(self, lines: Iterable[str], mapping: Columns, rules: Rules) -> Iterator[Act | BadRow]:
+    def read(self, table: Table, mapping: Columns, rules: Rules) -> Iterator[Act | BadRow]:
         """Everything that closes a problem under the pack, at the instant in the file: completed, verified, struck off.
 
-        Raises:
-            SourceError: a column is missing.
-        """
-        rows = csv.DictReader(line.removeprefix("\ufeff") for line in lines)
-        for column in (self.closed, *([self.outcome] if self.outcome else [])):
-            if column not in (rows.fieldnames or ()):
-                raise SourceError(f"the file has no column {column}; it has: {', '.join(rows.fieldnames or ())}")
-        for row in rows:
-            closed, report = (row[self.closed] or "").strip(), (row[mapping.id] or "").strip()
-            if closed and unusable_identity(mapping.source, report) is None:
-                try:
-                    at = self._at(closed, mapping, rules)
-                    outcome = (row[self.outcome] or "").strip() if self.outcome else ""
-                    yield from _closes(at, own_problem(mapping.source, report), outcome or self.usual, rules)
-                except msgspec.ValidationError as error:
-                    yield BadRow(rows.line_num, self.outcome or self.closed, str(flaw_of(error)))
-                except ValueError as error:
-                    yield BadRow(rows.line_num, self.closed, str(error))
+        A row that gives no report gives nothing here either; what is wrong with it has been told.
 
-    def _at(self, text: str, mapping: Columns, rules: Rules) -> datetime:
+        Raises:
+            TableError: a column is missing.
+        """
+        known: dict[str, int] = {}
+        table.need((*mapping.needed, self.closed, *filter(None, [self.outcome])))
+        for row in table:
+            if isinstance(row, BadRow):
+                continue
+            try:
+                key = own_problem(mapping.source, report_id(row, mapping, known))
+            except BrokenCell:
+                continue
+            if row.cells[self.closed]:
+                yield from self._closing(row, key, mapping, rules)
+
+    def _closing(self, row: Row, key: UUID, mapping: Columns, rules: Rules) -> Iterator[Act | BadRow]:
+        outcome = str(row.cells[self.outcome]) if self.outcome else ""
+        try:
+            at = self._at(row.cells[self.closed], mapping, rules)
+            if (opened := self._opened(row, mapping)) is not None and at < opened:
+                if not self.early_at_once:
+                    yield EarlyRow(row.line, self.closed, "closed before it was opened; its report is left out", key)
+                    return
+                at = opened
+            yield from _closes(at, key, outcome or self.usual, rules)
+        except msgspec.ValidationError as error:
+            yield BadRow(row.line, self.outcome or self.closed, str(flaw_of(error)))
+        except ValueError as error:
+            yield BadRow(row.line, self.closed, str(error))
+
+    @staticmethod
+    def _at(cell: Cell, mapping: Columns, rules: Rules) -> datetime:
         """The instant in a cell, written as the mapping says of ``observed_at``, else as ISO 8601."""
-        if mapping.observed_at is None:
-            return _instant(text, rules.zone)
-        read = datetime.strptime(text, mapping.observed_at.format)  # noqa: DTZ007 the zone follows
-        return read if read.tzinfo else read.replace(tzinfo=ZoneInfo(mapping.observed_at.timezone))
+        return mapping.observed_at.read(cell) if mapping.observed_at else _instant(cell, rules.zone)
+
+    @staticmethod
+    def _opened(row: Row, mapping: Columns) -> datetime | None:
+        column = mapping.columns.get("observed_at")
+        try:
+            return mapping.observed_at.read(row.cells[column]) if column and mapping.observed_at else None
+        except ValueError:
+            return None  # told with the reports
 
 
 def _closes(at: datetime, key: UUID, outcome: str, rules: Rules) -> Iterator[Act]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
+from uuid import UUID
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,8 +19,8 @@ from duban_cli.simulation.replay import Comparison
 _WORDS = {"lapses": "lapses now", "no_longer": "lapses no longer", "otherwise": "lapses otherwise"}
 
 
-def show(figures: Figures, pack: str, console: Console) -> None:
-    """What came of the reports under ``pack``."""
+def show(figures: Figures, pack: str, console: Console, zone: tzinfo, names: Mapping[UUID, str]) -> None:
+    """What came of the reports under ``pack``; instants in ``zone``, ``names``: the report of each problem."""
     counts = figures.json()
     problems, refused = counts["problems"], counts["refused"]
     console.print(f"[bold]{escape(pack)}[/]")
@@ -29,7 +31,7 @@ def show(figures: Figures, pack: str, console: Console) -> None:
     if counts["beside"]["total"]:
         console.print(f"beside them {_total(counts['beside']['total'], 'records', counts['beside']['by_kind'])}")
     console.print(f"{counts['lapsed_problems']} problems have missed a limit")
-    _refused_acts(figures, console)
+    _refused_acts(figures, console, zone, names)
     measures = [
         (measure["obligation"], measure["measure"], measure["level"], measure["taken"])
         for measure in counts["measures"]
@@ -61,10 +63,7 @@ def show_comparison(comparison: Comparison, console: Console, zone: tzinfo | Non
         console.print("\nevery problem lapses as it did")
     for (was, is_), acts in sorted(comparison.moved.items()):
         console.print(escape(f"{acts} acts of {was}, the lead then, are taken as acts of {is_}, the lead now"))
-    _refused_acts(after, console)
-    for act in after.refused_acts:
-        text = f"{shown_at(act.at, zone)} {act.action} by {act.unit} on {act.problem_id}: {act.code}: {act.reason}"
-        console.print(f"  {escape(text)}")
+    _refused_acts(after, console, zone, {})
 
 
 def _punctuality(before: Figures, after: Figures) -> Table:
@@ -85,10 +84,14 @@ def _rates(what: str, counted: Mapping[str, Punctuality]) -> Table:
     return _table((what, "on time", "in time", "lapsed", "handed back"), rows)
 
 
-def _refused_acts(figures: Figures, console: Console) -> None:
-    if figures.refused_acts:
-        by_code = figures.json()["refused_acts"]
-        console.print(f"\n{_total(len(figures.refused_acts), 'acts were refused', by_code)}")
+def _refused_acts(figures: Figures, console: Console, zone: tzinfo | None, names: Mapping[UUID, str]) -> None:
+    acts = figures.refused_acts
+    if acts:
+        console.print(f"\n{_total(len(acts), 'acts were refused', Counter(act.code for act in acts))}")
+    for act in acts:
+        about = names.get(act.problem_id, str(act.problem_id))
+        text = f"{shown_at(act.at, zone)} {act.action} by {act.unit} on {about}: {act.code}: {act.reason}"
+        console.print(f"  {escape(text)}")
 
 
 def _total(total: int, what: str, parts: Mapping[str, int]) -> str:

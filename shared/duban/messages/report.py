@@ -11,18 +11,18 @@ from msgspec.structs import force_setattr
 
 from duban.clock import within_range
 from duban.messages.envelope import Payload
-from duban.messages.struct import NO_NEWLINE, AwareDatetime, Frozen, Unfit
+from duban.messages.struct import NAME, NO_NEWLINE, NO_NUL, AwareDatetime, Frozen, Unfit
 
-#: How a name is written, and how long it is at most.
-NAME: Final = r"^[^\s@\x00-\x1f][^\x00-\x1f]*$"
+#: How long a name, and a title, is at most.
 MOST_OF_NAME: Final = 120
+MOST_OF_TITLE: Final = 300
 
 #: Names that travel as keys and labels: units, categories, areas, channels, jurisdictions.
 Name = Annotated[str, Meta(min_length=1, max_length=MOST_OF_NAME, pattern=NAME + NO_NEWLINE)]
 #: Free text of people. NUL is refused here because no database column could hold it.
-Prose = Annotated[str, Meta(max_length=8000, pattern=r"^[^\x00]*$")]
+Prose = Annotated[str, Meta(max_length=8000, pattern=NO_NUL)]
 #: The source of a report, and its id there, as the ledger looks for who waits for a reply by them.
-ReportName = Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
+ReportName = Annotated[str, Meta(min_length=1, max_length=300, pattern=NO_NUL)]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$" + NO_NEWLINE)]
 
 
@@ -36,7 +36,7 @@ class Location(Frozen):
 class Evidence(Frozen):
     """A sealed piece of evidence (固化证据): where it lies and the SHA-256 of its bytes."""
 
-    uri: Annotated[str, Meta(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
+    uri: Annotated[str, Meta(min_length=1, max_length=2000, pattern=NO_NUL)]
     sha256: Sha256
     title: Prose = ""
 
@@ -53,7 +53,7 @@ class Reporter(Frozen):
     """Who reported: the level of identity and an opaque handle, never a name or a number."""
 
     identity: Identity = Identity.ANONYMOUS
-    handle: Annotated[str, Meta(max_length=120, pattern=r"^[^\x00]*$")] | None = None
+    handle: Annotated[str, Meta(max_length=120, pattern=NO_NUL)] | None = None
 
 
 #: Of whom nothing is known.
@@ -68,7 +68,7 @@ class Report(Payload):
 
     jurisdiction: Name
     channel: Name
-    title: Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
+    title: Annotated[str, Meta(min_length=1, max_length=MOST_OF_TITLE, pattern=NO_NUL)]
     text: Prose = ""
     category: Name | None = None
     area: Name | None = None

@@ -92,6 +92,14 @@ def narrowed(whole: Struct, model: type[S]) -> S:
     return model(**{name: getattr(whole, name) for name in model.__struct_fields__})
 
 
+#: How a name is written, and free text.
+NAME: Final = r"^[^\s@\x00-\x1f][^\x00-\x1f]*$"
+NO_NUL: Final = r"^[^\x00]*$"
+#: What is wrong with a text that one of these does not match, in a person's words.
+_UNMATCHED: Final = {
+    NAME: "has a line break or another control character in it, or begins with a blank or @",
+    NO_NUL: "has a NUL character in it",
+}
 #: Behind ``$`` in a pattern: Python's also matches before a newline at the end; that of a JSON Schema does not.
 NO_NEWLINE: Final = r"(?!\n)"
 
@@ -164,7 +172,8 @@ def _in_words(place: tuple[str, ...], what: str, model: Any) -> Flaw:  # noqa: P
     if what == "Invalid RFC3339 encoded datetime":
         return Flaw(place, "other", "is no datetime with its offset, such as 2026-03-01T08:00:00+08:00")
     if pattern := re.fullmatch(r"Expected `str` matching regex (.*)", what, re.DOTALL):
-        return Flaw(place, "pattern", f"should match the pattern {literal_eval(pattern[1]).removesuffix(NO_NEWLINE)}")
+        regex = literal_eval(pattern[1]).removesuffix(NO_NEWLINE)
+        return Flaw(place, "pattern", _UNMATCHED.get(regex, f"should match the pattern {regex}"))
     if bound := re.fullmatch(r"Expected `(\w+)` of length ([<>]=) (\d+)", what):
         unit = ("character" if bound[1] == "str" else "item") + "s" * (bound[3] != "1")
         sort: Sort = "long" if bound[2] == "<=" else "other"

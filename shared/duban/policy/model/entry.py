@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from duban.messages.report import MOST_OF_NAME, NAME
+from duban.messages.report import MOST_OF_NAME
+from duban.messages.struct import NAME
 
 #: An identifier in a pack: lower case, digits and dashes for what we name ourselves, the city's own spelling elsewhere.
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
