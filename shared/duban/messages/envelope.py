@@ -5,6 +5,7 @@ https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/kafka-protoco
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha1
@@ -136,6 +137,8 @@ _STRUCTURED = b"application/cloudevents+json"
 _TIME = msgspec.json.Decoder(AwareDatetime)
 #: The time of a message that states none.
 NEVER = datetime.fromtimestamp(0, UTC)
+#: The attributes that CloudEvents itself has, every one a text.
+_TEXTS = frozenset(("specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema"))
 #: The attributes that a message is read from, with their headers; others are nobody's concern here.
 _HEADERS = tuple(
     (name, f"ce_{name}")
@@ -198,17 +201,38 @@ def decode(key: bytes | None, value: bytes | None, headers: Headers, types: Mapp
 
 
 def _structured(value: bytes) -> tuple[dict[str, str], bytes]:
+    """The attributes and the data of an event in CloudEvents' JSON format; an attribute that is null is absent."""
     try:
         event = orjson.loads(value)
     except orjson.JSONDecodeError as error:
         raise Undecodable("not_json", str(error)) from None
     if not isinstance(event, dict):
         raise Undecodable("not_json", "a structured CloudEvent is a JSON object")
-    data = event.pop("data", None)
-    wrong = [name for name, item in event.items() if not isinstance(item, str)]
-    if wrong:
-        raise Undecodable("invalid", f"attribute {wrong[0]} of the CloudEvent is not a string")
-    return event, orjson.dumps(data)
+    data = _data(event)
+    return {name: _canonical(name, item) for name, item in event.items() if item is not None}, data
+
+
+def _data(event: dict[str, Any]) -> bytes:
+    """The data of ``event``, taken out of it: JSON as it stands, or bytes in base64."""
+    data, encoded = event.pop("data", None), event.pop("data_base64", None)
+    if encoded is None:
+        return orjson.dumps(data)
+    try:
+        return b64decode(encoded, validate=True)
+    except (TypeError, ValueError):
+        raise Undecodable("invalid", "data_base64 of the CloudEvent is no base64") from None
+
+
+def _canonical(name: str, item: object) -> str:
+    """An attribute as its text: an extension may be an integer or a boolean as well."""
+    match item:
+        case str():
+            return item
+        case bool() | int() if name not in _TEXTS:
+            return str(item).lower()
+        case _:
+            allowed = "a text" if name in _TEXTS else "a text, an integer or a boolean"
+            raise Undecodable("invalid", f"attribute {name} of the CloudEvent is not {allowed}")
 
 
 def _text(name: str, raw: bytes) -> str:
