@@ -27,7 +27,8 @@ from duban_cli.connection import publishing
 from duban_console.kafka.topic_reader import looking
 
 LIMIT = timedelta(seconds=6)
-RUNG = timedelta(seconds=2)
+#: Long enough for people to act in an engine that is far behind, or a second lapse would come that was not meant.
+RUNG = timedelta(seconds=5)
 #: Problems in hand at once, in the closed loop: those that do not wait for their lapse.
 WINDOW = 500
 #: How often the sender looks at what is to be sent by now, and people at what has happened.

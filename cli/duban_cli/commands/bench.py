@@ -15,6 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+
+from duban.errors import DubanError
+from duban_cli.output import ExitCode, fail
 
 if TYPE_CHECKING:
     from duban_cli.bench.workloads import Figures
@@ -103,10 +107,16 @@ def bench(
     console = Console(stderr=True)
     sizes = Sizes(problems, open_problems, backlog, minutes, per_second, profile)
     figures: Figures = {"machine": _machine()}
+    void: list[str] = []
     for name in _with_w1(only or [name for name, workload in WORKLOADS.items() if workload.usual]):
         console.rule(name)
         before = loop_ms()
-        measured = uvloop.run(_run(WORKLOADS[name], sizes, console))
+        try:
+            measured = uvloop.run(_run(WORKLOADS[name], sizes, console))
+        except DubanError as error:  # what was measured before it stands
+            console.print(f"[red]✗[/] {escape(f'{name} is void: {error}')}")
+            void.append(name)
+            continue
         figures[name] = {**measured, "loop_ms": [before, loop_ms()]}
         if not json:
             console.print_json(data=figures[name])
@@ -114,6 +124,8 @@ def bench(
             sizes = replace(sizes, highest=float(str(measured["per_s"])))
     if json:
         sys.stdout.write(jsonlib.dumps(figures) + "\n")
+    if void:
+        fail(ExitCode.FAILURE, f"{', '.join(void)}: counted wrong, so there are no figures of it")
 
 
 def _with_w1(names: list[str]) -> list[str]:
