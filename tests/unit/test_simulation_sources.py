@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -20,12 +21,20 @@ from tests.given import report, small_rules
 
 AT = datetime(2024, 3, 4, 1, 0, tzinfo=UTC)
 ZONE = small_rules().zone
-HEADER = "report,at,action,unit,outcome,plan,passed\n"
+HEADER = "report,at,action,unit,outcome,plan,passed,reason\n"
 
 
 def acts(*rows: str, known: Iterable[tuple[str, str]] = (("tests", "1"),)) -> list[Act | BadRow]:
     messages = [submitted(source, id_, report(), AT) for source, id_ in known]
-    return list(read_acts(csv_table([HEADER, *(f"{row}\n" for row in rows)]), identities(messages), ZONE))
+    cells = HEADER.count(",")
+    lines = [f"{row}{',' * (cells - _cells(row))}\n" for row in rows]
+    return list(read_acts(csv_table([HEADER, *lines]), identities(messages), ZONE))
+
+
+def _cells(row: str) -> int:
+    """How many commas stand between the cells of ``row``."""
+    (cells,) = csv.reader([row])
+    return len(cells) - 1
 
 
 def test_an_act_is_local_time_where_it_names_no_offset() -> None:
@@ -68,6 +77,20 @@ def test_an_act_that_cannot_be_is_named(row: str, says: str) -> None:
     assert isinstance(fault, BadRow)
     assert fault.line == 2
     assert says in f"{fault.field} {fault.reason}"
+
+
+@pytest.mark.parametrize("reason", ["[hotline] no such place", "{sic}", "[1]", "{}"])
+def test_what_a_field_of_text_begins_with_is_text(reason: str) -> None:
+    (act,) = acts(f"1,2024-03-04T10:00,acknowledge,@lead,,,,{reason}")
+    assert isinstance(act, Act)
+    assert act.command.reason == reason
+
+
+def test_what_begins_as_json_and_is_none_is_named_by_its_column() -> None:
+    (fault,) = acts('1,2024-03-04T10:00,plan,@lead,,"{no json"')
+    assert isinstance(fault, BadRow)
+    assert (fault.line, fault.field) == (2, "plan")
+    assert "means JSON" in fault.reason
 
 
 def test_an_id_of_two_sources_needs_the_source() -> None:
