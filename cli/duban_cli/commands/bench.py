@@ -83,8 +83,9 @@ def bench(
     then measured too), and how late lapses come. W3: intake alone. router: the router alone. path: its path from bytes
     to records, without broker and database. W4: deadlines. history: what a command costs where many came before.
 
-    By name only, for they take longer. routers: one, two and four on one city. W5: the services come back to open deadlines and a backlog. flat: W1 beside
-    ever more open problems, and on more partitions. W6: a soak at a steady rate, a line a minute.
+    By name only, for they take longer. routers: one, two and four on one city. W5: the services come back to open
+    deadlines and a backlog. flat: W1 beside ever more open problems, and on more partitions. W6: a soak at a steady
+    rate, a line a minute.
 
     Every run starts its own broker, database and services in a temporary folder, and checks its count: a run that
     lost or doubled anything is void and ends with exit code 1. The figures are for this machine, with everything on it.
