@@ -74,7 +74,7 @@ def summed(file: Path) -> dict[str, float]:
 
 
 def by_kind(stacks: Iterable[str]) -> dict[str, float]:
-    """The share of each kind of work in the lines that py-spy wrote, in per cent, the largest first, without waiting."""
+    """The share of each kind of work in the lines that py-spy wrote, in per cent, largest first, without waiting."""
     samples = Counter[str]()
     for line in stacks:
         stack, _, count = line.rpartition(" ")
