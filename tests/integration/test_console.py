@@ -459,7 +459,8 @@ class TestCommand:
             "constants: {jurisdiction: smallville, channel: hotline}\n"
         )
         told = await duban("report", "import", rows, "--mapping", mapping, "--dry-run", code=1)
-        assert "UTF-8" in told.stderr
+        assert "the byte 0xD1" in told.stderr
+        assert "encoding: gb18030" in told.stderr
 
     async def test_a_broker_that_is_away_is_said_to_be_away(self, duban: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DUBAN_KAFKA", "127.0.0.1:1")
