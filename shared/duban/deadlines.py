@@ -240,10 +240,17 @@ def _next_level(
             owner=owner,
             due_at=due_at,
             lapse_at=lapse_at,
-            provisional=running.by_notice[number - 1]
+            provisional=(running.by_notice[number - 1] or _extended_by_notice(record, obligation, rules))
             and rules.calendar.is_provisional(since.at, max(due_at, lapse_at)),
         )
     return None
+
+
+def _extended_by_notice(record: LedgerRecord, obligation: Obligation, rules: Rules) -> bool:
+    """Whether more time was granted whose end a notice of holidays may move."""
+    extension = rules.pack.extension
+    extended = isinstance(record, Problem) and obligation.id in record.extended
+    return extended and extension is not None and rules.calendar.asks_notice(extension.by)
 
 
 def _raised(record: LedgerRecord, running: RunningObligation) -> int:
@@ -290,7 +297,7 @@ def planned_date(problem: Problem, obligation: Obligation) -> datetime | None:
 def _moved(lapse_at: datetime, from_at: datetime, to_at: datetime, within: Within, rules: Rules) -> datetime:
     """``lapse_at`` moved by the time that the clock stood: working time where working time counts, else wall time."""
     counts_work = within.working_days is not None or within.working_hours is not None
-    if not counts_work and not (within.days is not None and rules.calendar.counting is Counting.WHOLE_DAYS):
+    if not counts_work and not (within.is_calendar_days and rules.calendar.counting is Counting.WHOLE_DAYS):
         return lapse_at + (to_at - from_at)
     stood = rules.calendar.working_seconds(from_at, to_at)
     return rules.calendar.add(lapse_at, Within(working_hours=stood / 3600)) if stood > 0 else lapse_at

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import holidays
 import pytest
 import yaml
 from hypothesis import assume, given
@@ -75,6 +76,19 @@ def spans_from(of: Calendar, day: date) -> Iterator[tuple[datetime, datetime]]:
             yield on(of, working, interval.start), on(of, working, interval.end)
 
 
+def calendar_end(day: date, within: Within) -> date | None:
+    """The last of so many calendar days, found by walking; None where none are counted."""
+    for _ in range(within.days or 7 * (within.weeks or 0)):
+        day += timedelta(days=1)
+    months = within.months or 12 * (within.years or 0)
+    if months:
+        first, asked = day.replace(day=1), day.day
+        for _ in range(months):
+            first = (first + timedelta(days=31)).replace(day=1)
+        day = max(at for n in range(asked) if (at := first + timedelta(days=n)).month == first.month)
+    return day if within.is_calendar_days else None
+
+
 def oracle(of: Calendar, start_at: datetime, within: Within) -> datetime:
     zone = ZONES[of.notice.id]
     local = start_at.astimezone(zone)
@@ -86,13 +100,14 @@ def oracle(of: Calendar, start_at: datetime, within: Within) -> datetime:
                 return max(opens_at, start_at) + left
             left -= worked
     if of.counting is WHOLE_DAYS:
-        first = local.date() + timedelta(days=within.days or 1)
+        first = calendar_end(local.date(), within) or local.date() + timedelta(days=1)
         days = working_days_from(of, first)
         for _ in range((within.working_days or 1) - 1):
             next(days)
         return on(of, next(days), of.hours.intervals[-1].end)
-    if within.days is not None:
-        wall = local.replace(tzinfo=None) + timedelta(days=within.days)
+    last = calendar_end(local.date(), within)
+    if last is not None:
+        wall = datetime.combine(last, local.time())
         return wall.replace(tzinfo=zone).astimezone(UTC)
     begin_at = next(max(a, start_at) for a, b in spans_from(of, local.date()) if start_at < b)
     begin = begin_at.astimezone(zone).replace(tzinfo=None)
@@ -117,7 +132,9 @@ durations = st.one_of(
     st.builds(Within, working_days=st.integers(1, 60)),
     st.builds(Within, working_hours=st.integers(1, 400).map(lambda quarters: quarters / 4)),
     st.builds(Within, days=st.integers(1, 400)),
+    st.builds(Within, weeks=st.integers(1, 60)),
 )
+months = st.one_of(st.builds(Within, months=st.integers(1, 40)), st.builds(Within, years=st.integers(1, 5)))
 
 
 def ordinary(of: Calendar, *instants: datetime) -> bool:
@@ -126,7 +143,7 @@ def ordinary(of: Calendar, *instants: datetime) -> bool:
     return all((at - hour).astimezone(zone).utcoffset() == (at + hour).astimezone(zone).utcoffset() for at in instants)
 
 
-@given(calendars, instants, durations)
+@given(calendars, instants, durations | months)
 def test_a_deadline_is_what_walking_from_day_to_day_finds(of: Calendar, start_at: datetime, within: Within) -> None:
     due_at = of.add(start_at, within)
     assume(ordinary(of, start_at, due_at))
@@ -140,12 +157,43 @@ def test_who_starts_later_is_never_due_earlier(of: Calendar, start_at: datetime,
     assert start_at < of.add(start_at, w) <= of.add(start_at + wait, w)
 
 
+@given(
+    calendars, instants, st.timedeltas(timedelta(0), timedelta(days=70)), st.builds(Within, months=st.integers(1, 20))
+)
+def test_months_from_a_later_day_never_end_on_an_earlier_one(
+    of: Calendar, start_at: datetime, wait: timedelta, within: Within
+) -> None:
+    """By the day: 30 and 31 January both end on the last of February, and each keeps its time of day."""
+    zone = ZONES[of.notice.id]
+    ends = [of.add(at, within).astimezone(zone).date() for at in (start_at, start_at + wait)]
+    assert start_at.astimezone(zone).date() < ends[0] <= ends[1]
+    begins = [of.subtract(at, within).astimezone(zone).date() for at in (start_at, start_at + wait)]
+    assert begins[0] <= begins[1] < (start_at + wait).astimezone(zone).date()
+
+
+@given(calendars, instants, st.integers(1, 26))
+def test_twelve_months_are_a_year_and_a_week_is_seven_days(of: Calendar, start_at: datetime, n: int) -> None:
+    for count in (of.add, of.subtract):
+        assume(2004 < (start_at.year + (n if count == of.add else -n)) < 2050)
+        assert count(start_at, Within(months=12 * n)) == count(start_at, Within(years=n))
+        assert count(start_at, Within(weeks=n)) == count(start_at, Within(days=7 * n))
+
+
+@given(calendars, instants, st.integers(1, 28), st.integers(1, 40))
+def test_months_back_undo_months_forward_up_to_the_28th(of: Calendar, at: datetime, day: int, n: int) -> None:
+    of = calendar(of.notice.id, "lunch", ELAPSED)
+    start_at = at.astimezone(ZONES[of.notice.id]).replace(day=day).astimezone(UTC)
+    due_at = of.add(start_at, Within(months=n))
+    assume(ordinary(of, start_at, due_at))
+    assert of.subtract(due_at, Within(months=n)) == start_at
+
+
 @given(calendars, instants, durations)
 def test_counting_back_undoes_counting_forward(of: Calendar, start_at: datetime, within: Within) -> None:
     due_at = of.add(start_at, within)
     assume(ordinary(of, start_at, due_at))
     begun_at = of.subtract(due_at, within)
-    if of.counting is WHOLE_DAYS and within.days is not None:  # both ends yield to days off
+    if of.counting is WHOLE_DAYS and within.is_calendar_days:  # both ends yield to days off
         assert of.add(begun_at, within) <= due_at
     else:
         assert of.add(begun_at, within) == due_at
@@ -195,6 +243,15 @@ def test_working_hours_take_that_much_working_time(of: Calendar, start_at: datet
         ("2022-10-10T11:30", {"minutes": 45}, "2022-10-10T12:15"),
         ("2022-10-07T11:30", {"hours": 1.5}, "2022-10-07T13:00"),
         ("2022-09-30T23:00", {"days": 3}, "2022-10-03T23:00"),
+        ("2022-09-30T10:00", {"weeks": 1}, "2022-10-07T10:00"),
+        ("2022-09-15T10:00", {"months": 1}, "2022-10-15T10:00"),
+        ("2022-08-31T10:00", {"months": 1}, "2022-09-30T10:00"),  # a shorter month: its last day
+        ("2023-01-31T10:00", {"months": 1}, "2023-02-28T10:00"),
+        ("2024-01-31T10:00", {"months": 1}, "2024-02-29T10:00"),  # a leap year
+        ("2024-01-31T10:00", {"months": 2}, "2024-03-31T10:00"),  # from the day itself, not by way of February
+        ("2022-11-30T10:00", {"months": 3}, "2023-02-28T10:00"),
+        ("2024-02-29T10:00", {"months": 12}, "2025-02-28T10:00"),
+        ("2024-02-29T10:00", {"years": 4}, "2028-02-29T10:00"),
         ("2022-10-10T11:30", {"at": "12:00"}, "2022-10-11T12:00"),
         ("2022-10-10T23:30", {"at": "12:00", "in_days": 2}, "2022-10-12T12:00"),
         ("2022-10-10T11:59:59.999999", {"at": "12:00", "in_days": 0}, "2022-10-10T12:00"),
@@ -215,6 +272,10 @@ def test_elapsed_keeps_the_time_of_day(start: str, within: dict[str, Any], due: 
         ("2022-10-01T10:00", {"working_days": 3}, "2022-10-10T18:00"),
         ("2022-09-30T10:00", {"days": 3}, "2022-10-08T18:00"),  # the third day is off: the next working day
         ("2022-10-10T10:00", {"days": 3}, "2022-10-13T18:00"),
+        ("2022-09-26T10:00", {"weeks": 1}, "2022-10-08T18:00"),  # 3 October is off, up to a Saturday that is worked
+        ("2022-09-05T10:00", {"months": 1}, "2022-10-08T18:00"),
+        ("2022-08-31T10:00", {"months": 1}, "2022-09-30T18:00"),
+        ("2022-03-30T10:00", {"months": 11}, "2023-02-28T18:00"),
         ("2022-10-10T10:00", {"hours": 24}, "2022-10-11T10:00"),  # hours run from the moment itself
         ("2022-10-10T17:00", {"working_hours": 2}, "2022-10-11T10:00"),
     ],
@@ -232,11 +293,15 @@ def test_whole_days_follow_the_civil_code(start: str, within: dict[str, Any], du
         (ELAPSED, "2022-10-08T11:00", {"working_hours": 2}, "2022-10-08T09:00"),  # the opening, not the closing before
         (ELAPSED, "2022-10-08T10:00", {"days": 2}, "2022-10-06T10:00"),
         (ELAPSED, "2022-10-08T10:00", {"hours": 2}, "2022-10-08T08:00"),
+        (ELAPSED, "2022-10-08T10:00", {"weeks": 2}, "2022-09-24T10:00"),
+        (ELAPSED, "2024-03-31T10:00", {"months": 1}, "2024-02-29T10:00"),
+        (ELAPSED, "2022-01-31T10:00", {"months": 2}, "2021-11-30T10:00"),
         (ELAPSED, "2022-10-08T10:00", {"at": "12:00"}, "2022-10-07T12:00"),
         (ELAPSED, "2022-10-08T12:00", {"at": "12:00", "in_days": 0}, "2022-10-07T12:00"),
         (WHOLE_DAYS, "2022-10-08T18:00", {"working_days": 1}, "2022-09-30T18:00"),
         (WHOLE_DAYS, "2022-10-05T10:00", {"working_days": 1}, "2022-09-30T18:00"),
         (WHOLE_DAYS, "2022-10-08T18:00", {"days": 3}, "2022-09-30T18:00"),
+        (WHOLE_DAYS, "2022-11-05T18:00", {"months": 1}, "2022-09-30T18:00"),  # 5 October is off
     ],
 )
 def test_counting_back_from_a_deadline(counting: Counting, end: str, within: dict[str, Any], begun: str) -> None:
@@ -292,7 +357,7 @@ def test_a_day_of_work_around_the_clock_is_as_long_as_the_clocks_make_it() -> No
 def test_a_deadline_across_new_year_is_provisional_until_the_notice_is_out() -> None:
     start_at, within = cn("2026-12-30T10:00"), Within(working_days=3)
     due_at = calendar().add(start_at, within)
-    assert due_at == cn("2027-01-04T10:00")  # weekends alone are off
+    assert due_at == cn("2027-01-05T10:00")  # the first of January is off by law
     assert calendar().is_provisional(start_at, due_at, within)
     assert not calendar().is_provisional(start_at, due_at, Within(hours=120))
     assert not calendar().is_provisional(start_at, due_at, Within(days=5))
@@ -308,11 +373,47 @@ def test_the_last_days_of_december_wait_for_the_next_notice() -> None:
 
 def test_a_published_notice_moves_the_deadline_and_settles_it() -> None:
     given_notice = notice("cn").model_dump()
-    given_notice["years"][2027] = {"source": "for this test", "holidays": {date(2027, 1, 1): "元旦"}}
+    given_notice["years"][2027] = {
+        "source": "for this test",
+        "holidays": {date(2027, 1, day): "元旦" for day in (1, 4)},
+    }
     settled = Calendar.compile(CalendarNotice.model_validate(given_notice), calendar().hours, ELAPSED)
     start_at, within = cn("2026-12-30T10:00"), Within(working_days=3)
-    assert settled.add(start_at, within) == cn("2027-01-05T10:00")
-    assert not settled.is_provisional(start_at, cn("2027-01-05T10:00"), within)
+    assert settled.add(start_at, within) == cn("2027-01-06T10:00")
+    assert not settled.is_provisional(start_at, cn("2027-01-06T10:00"), within)
+
+
+def test_what_the_law_fixes_is_off_before_the_notice_is_out() -> None:
+    """Regulation on festivals, article 2, and the Civil Code, article 203."""
+    civil = calendar(counting=WHOLE_DAYS)
+    start_at, within = cn("2026-12-31T10:00"), Within(working_days=1)
+    assert civil.add(start_at, within) == cn("2027-01-04T18:00")  # New Year's Day is a Friday
+    assert civil.is_provisional(start_at, cn("2027-01-04T18:00"), within)
+    assert civil.add(cn("2027-02-04T10:00"), Within(days=1)) == cn("2027-02-09T18:00")  # New Year's Eve to the third
+    assert not civil.is_working_day(date(2049, 2, 1))
+    assert civil.is_working_day(date(2027, 10, 4))  # a Monday: whether it is made up for, only a notice says
+
+
+def test_a_notice_takes_the_place_of_the_statute_in_its_year_alone() -> None:
+    given_notice = notice("cn").model_dump()
+    given_notice["years"][2027] = {"source": "for this test", "holidays": {date(2027, 1, 1): "元旦"}}
+    settled = Calendar.compile(CalendarNotice.model_validate(given_notice), calendar().hours, WHOLE_DAYS)
+    assert settled.is_working_day(date(2027, 6, 9))  # Dragon Boat, which this notice leaves out
+    assert not settled.is_working_day(date(2028, 10, 3))
+
+
+def test_a_calendar_without_a_statute_counts_by_weekends() -> None:
+    assert calendar("boston").is_working_day(date(2027, 1, 1))
+
+
+def test_the_statutory_days_are_those_of_the_sun_and_the_moon() -> None:
+    """A second source, drawn up apart from the first; its substitute days are a guess, and left out."""
+    statute = notice("cn").statute
+    assert statute is not None
+    assert sorted(statute.holidays) == sorted(holidays.country_holidays("CN", years=range(2027, 2051), observed=False))
+    for year in range(2027, 2051):
+        qingming = date(year, 4, int(year % 100 * 0.2422 + 4.81) - year % 100 // 4)
+        assert [day for day in statute.holidays if day.year == year and day.month == 4] == [qingming]
 
 
 # Bad input is told what, where and what to do
@@ -357,14 +458,20 @@ def test_an_instant_without_a_zone_is_refused(within: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ("{}", "give exactly one of minutes, hours, days, years, working_days, working_hours, at; here: none"),
+        (
+            "{}",
+            "give exactly one of minutes, hours, days, weeks, months, years, working_days, working_hours, at; here:",
+        ),
         ("{hours: 1, days: 1}", "here: hours, days"),
         ("{hours: 0}", "greater than 0"),
         ("{working_days: 1.5}", "valid integer"),
         ('{days: "3"}', "valid integer"),
         ("{days: true}", "valid integer"),
         ("{hours: .nan}", "finite number"),
-        ("{weeks: 1}", "Extra inputs"),
+        ("{fortnights: 1}", "Extra inputs"),
+        ("{weeks: 1.5}", "valid integer"),
+        ("{months: 0}", "greater than 0"),
+        ("{months: 325}", "less than or equal to 324"),
         ("{at: 17:00}", '1020 is no time of day: write "HH:MM", in quotes'),  # YAML 1.1 reads sixties here
         ('{at: "9:00"}', "no time of day"),
         ("{hours: 1, in_days: 2}", "in_days goes with at only"),
@@ -406,6 +513,11 @@ def test_working_hours_that_cannot_be_meant_are_refused(written: str, told: str)
             "2015-01-01 stands twice, under 2015 and 2015",
         ),
         ({"years": {2015: {"source": "", "holidays": {}}}}, "at least 1 character"),
+        (
+            {"statute": {"source": "law", "holidays": {"2051-01-01": "New Year"}}},
+            "2051-01-01 lies outside 2004 to 2050",
+        ),
+        ({"weekend": ["saturday"]}, "Input should be 'mon'"),
         ({"years": {1999: {"source": "law", "holidays": {}}}}, "greater than or equal to 2004"),
     ],
 )
@@ -431,3 +543,29 @@ def test_the_notices_of_the_state_council_are_complete() -> None:
         assert str(year) in published.source
         assert {"元旦", "春节", "劳动节", "国庆节"} <= set(published.holidays.values())
         assert all(day.weekday() >= 5 for day in published.workdays)
+
+
+#: The days that the regulation of the time gives to everybody, and what single years were given besides.
+GIVEN: Final = {range(2004, 2008): 10, range(2008, 2025): 11, range(2025, 2027): 13}
+BESIDES: Final = {2015: 1, 2020: 2}  # the seventieth anniversary of victory; the epidemic
+
+
+@pytest.mark.parametrize("year", range(2004, 2027))
+def test_a_notice_moves_days_and_gives_none_away(year: int) -> None:
+    published = notice("cn").years[year]
+    given_days = next(days for years, days in GIVEN.items() if year in years) + BESIDES.get(year, 0)
+    assert sum(day.weekday() < 5 for day in published.holidays) - len(published.workdays) == given_days
+
+
+def test_the_table_is_what_a_second_source_says_day_by_day() -> None:
+    other = holidays.country_holidays("CN", years=range(2003, 2028))
+    always = calendar("cn", "lunch")
+    day = date(2004, 1, 1)
+    while day.year < 2027:
+        assert always.is_working_day(day) == other.is_working_day(day), day
+        day += timedelta(days=1)
+
+
+def test_weekends_inside_a_holiday_are_off_where_weekends_are_worked() -> None:
+    for day in (date(2011, 6, 5), date(2012, 6, 23), date(2015, 9, 5)):
+        assert not calendar("cn", "always").is_working_day(day)

@@ -79,6 +79,8 @@ def test_a_ladder_may_climb(levels: list[dict[str, Any]]) -> None:
     [
         pytest.param([{"before": {"days": 1}}, {"before": {"days": 3}}, {}], id="reminders farther and farther"),
         pytest.param([{}, {"after": {"hours": 2}}, {"after": {"hours": 2}}], id="two at one time"),
+        pytest.param([{}, {"after": {"weeks": 2}}, {"after": {"weeks": 1}}], id="weeks that shrink"),
+        pytest.param([{}, {"after": {"months": 1}}, {"after": {"months": 1}}], id="two in one month"),
         pytest.param([{"before": {"days": 1}}, {"after": {"days": 1}}], id="nothing at the lapse itself"),
     ],
 )

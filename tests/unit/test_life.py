@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from duban.calendar import Calendar, Counting
 from duban.duties import lapse_at, openings
 from duban.messages import commands as do
 from duban.messages.struct import plain
 from duban.moves import OPEN, STAGE, Kind, Status
+from duban.policy import Rules
 from duban.refusal import Refusal
 from duban_escalation.measures import PUBLIC, measure_taken, notices_for
 from duban_router.domain.decision import Decided
@@ -209,6 +211,16 @@ def test_a_denied_extension_leaves_the_limit_and_does_not_count() -> None:
     case.done(do.AskExtension, "water", obligation="rectify", reason="more rain")
 
 
+def test_more_time_in_working_days_makes_a_limit_in_hours_provisional() -> None:
+    hours = entries("obligations", rectify={"within": {"hours": 100}})
+    case = Case.in_status(Status.UNDERWAY, datetime(2026, 12, 30, 2, tzinfo=UTC), obligations=hours)
+    case.lapse("rectify")  # its reminder
+    assert not case.deadline("rectify").provisional
+    case.done(do.AskExtension, "water", obligation="rectify", reason="rain")
+    case.done(do.DecideExtension, "office", granted=True)
+    assert case.deadline("rectify").provisional
+
+
 def test_extensions_are_capped() -> None:
     case = underway()
     case.done(do.AskExtension, "water", obligation="rectify", reason="rain")
@@ -265,6 +277,23 @@ def test_limits_move_by_the_working_time_or_the_wall_time_that_the_clock_stood()
     assert work(before["part/north"].lapse_at, case.deadline("part/north").lapse_at) == (2 + 2 * 7 + 2) * 3600
     assert case.deadline("progress").lapse_at - before["progress"].lapse_at == 5 * DAY - 4 * HOUR
     assert all(one.generation == before[name].generation for name, one in case.deadlines.items())
+
+
+@pytest.mark.parametrize("within", [{"days": 7}, {"weeks": 1}, {"months": 1}, {"years": 1}])
+def test_a_limit_of_whole_days_weeks_or_months_moves_by_the_working_time_that_the_clock_stood(
+    within: dict[str, int],
+) -> None:
+    case = underway()
+    case.change_obligation("progress", within=within)
+    calendar = case.rules.calendar
+    case.rules = Rules(case.rules.pack, Calendar.compile(calendar.notice, calendar.hours, Counting.WHOLE_DAYS))
+    case.done(do.Progress, "water", note="begun")
+    before = case.deadline("progress").lapse_at
+    case.now = NOW + 5 * HOUR  # Wednesday, 15:00
+    case.done(do.Pause, "office", ground="weather", reason="floods")
+    case.now = NOW + 5 * DAY + HOUR  # Monday, 11:00
+    case.done(do.Resume, "office")
+    assert calendar.working_seconds(before, case.deadline("progress").lapse_at) == (2 + 2 * 7 + 2) * 3600
 
 
 def test_a_reminder_that_went_out_before_the_pause_does_not_go_out_again() -> None:

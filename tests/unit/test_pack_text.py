@@ -11,6 +11,7 @@ import pytest
 import yaml
 from pydantic import Field, create_model
 
+from duban.calendar import AMOUNTS, Within
 from duban.messages.events import KINDS
 from duban.moves import Status
 from duban.policy import PolicyPack, load_pack
@@ -20,7 +21,7 @@ from duban.policy.model.ladder import RELATIVE
 from duban.policy.model.organisation import TERRITORIAL
 from duban.policy.plain_data import plain_data
 from duban_console.pack_text import Difference, Language, differences, explained
-from duban_console.pack_text.words import EVENTS, ROLES, STATUSES
+from duban_console.pack_text.words import EVENTS, ROLES, STATUSES, Words
 
 ROOT: Final = Path(__file__).parents[2]
 EXAMPLE: Final = ROOT / "docs/example-pack.yaml"
@@ -64,6 +65,16 @@ def test_an_obligation_is_told_in_chinese() -> None:
     assert "主办单位须在交办后1个工作日内签收（问题处于“已交办待签收”期间）。〔第十一条〕" in told
     assert "- 届满前2个工作小时：提醒，告知责任单位。" in told
     assert "1. 河流污染：市水利局主办，市生态环境局协办。〔第七条〕" in told
+
+
+def test_every_kind_of_duration_is_told_in_both_languages() -> None:
+    kinds = {kind: Within.model_validate({kind: 2}) for kind in AMOUNTS}
+    english, chinese = (
+        {kind: Words(language).duration(within) for kind, within in kinds.items()} for language in Language
+    )
+    assert english == {kind: f"2 {kind.replace('_', ' ')}" for kind in AMOUNTS}
+    assert (chinese["weeks"], chinese["months"], chinese["years"]) == ("2周", "2个月", "2年")
+    assert Words(Language.EN).duration(Within(months=1)) == "1 month"
 
 
 @pytest.mark.parametrize("language", Language)
@@ -253,6 +264,11 @@ def test_a_trigger_names_the_channels_it_listens_to() -> None:
             "term: {years: 2}",
             "term: {years: 3}",
             Difference("lists", "blacklist", "term", "changed", "2 years", "3 years"),
+        ),
+        (
+            "term: {years: 2}",
+            "term: {months: 18}",
+            Difference("lists", "blacklist", "term", "changed", "2 years", "18 months"),
         ),
         ("budget: 50000", "budget: 60000", Difference("rewards", "tip", "budget", "changed", "50000", "60000")),
         ("opens: tip, ", "", Difference("measures", "tip-off", "opens", "removed", "tip", None)),

@@ -8,17 +8,31 @@ Pure. Instants go in and come out aware, in UTC; local time exists only in here.
 """
 
 from duban.calendar.compiled import Calendar
-from duban.calendar.notice import FIRST_YEAR, LAST_YEAR, CalendarNotice, Interval, NoticeYear, WorkingHours
-from duban.calendar.within import Counting, Within
+from duban.calendar.notice import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    WEEK,
+    CalendarNotice,
+    Interval,
+    NoticeYear,
+    Statute,
+    Weekday,
+    WorkingHours,
+)
+from duban.calendar.within import AMOUNTS, Counting, Within
 
 __all__ = [
+    "AMOUNTS",
     "FIRST_YEAR",
     "LAST_YEAR",
+    "WEEK",
     "Calendar",
     "CalendarNotice",
     "Counting",
     "Interval",
     "NoticeYear",
+    "Statute",
+    "Weekday",
     "Within",
     "WorkingHours",
 ]

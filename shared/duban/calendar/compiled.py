@@ -47,7 +47,10 @@ class Calendar:
 
     @classmethod
     def compile(cls, notice: CalendarNotice, hours: WorkingHours, counting: Counting) -> Self:
-        """Build the tables; some 30 ms. Years without a notice get weekends only (see :meth:`is_provisional`)."""
+        """Build the tables; some 30 ms. In years without a notice weekends are off, and what the statute fixes.
+
+        What is counted over them is provisional: see :meth:`is_provisional`.
+        """
         zone = ZoneInfo(notice.timezone)
         days = list(_working_days(notice, hours))
         spans = list(_spans(days, hours, zone))
@@ -63,10 +66,8 @@ class Calendar:
             return self._working_days_after(start_at, within.working_days)
         if within.working_hours is not None:
             return self._working_time_after(start_at, round(within.working_hours * _HOUR))
-        if within.days is not None:
-            return self._days_after(start_at, within.days)
-        if within.years is not None:
-            return self._days_after(start_at, self._days_of(start_at, within.years))
+        if within.is_calendar_days:
+            return self._days_after(start_at, self._days_from(start_at, within))
         if within.at is not None:
             due_at = self._time_of_day(start_at, within.in_days, within.at)
             return due_at if due_at > start_at else self._time_of_day(start_at, 1, within.at)
@@ -83,10 +84,8 @@ class Calendar:
             return self._working_days_before(end_at, within.working_days)
         if within.working_hours is not None:
             return self._working_time_before(end_at, round(within.working_hours * _HOUR))
-        if within.days is not None:
-            return self._days_before(end_at, within.days)
-        if within.years is not None:
-            return self._days_before(end_at, -self._days_of(end_at, -within.years))
+        if within.is_calendar_days:
+            return self._days_before(end_at, -self._days_from(end_at, within, -1))
         if within.at is not None:
             begin_at = self._time_of_day(end_at, -within.in_days, within.at)
             return begin_at if begin_at < end_at else self._time_of_day(end_at, -1, within.at)
@@ -107,7 +106,7 @@ class Calendar:
 
     def asks_notice(self, within: Within) -> bool:
         """Whether a notice of holidays may move what ``within`` counts; wall time and times of day it never moves."""
-        by_day = (within.days or within.years) is not None and self.counting is Counting.WHOLE_DAYS
+        by_day = within.is_calendar_days and self.counting is Counting.WHOLE_DAYS
         return by_day or within.working_days is not None or within.working_hours is not None
 
     def working_seconds(self, start_at: datetime, end_at: datetime) -> float:
@@ -154,11 +153,18 @@ class Calendar:
             return self._closing(bisect_right(self._days, self._today(at) - count) - 1)
         return _utc(self._local(at).replace(tzinfo=None) - timedelta(days=count), self._zone)
 
-    def _days_of(self, at: datetime, years: int) -> int:
-        """The days from ``at`` to the same day ``years`` later, or the 28th where that year has no 29th of February."""
+    def _days_from(self, at: datetime, within: Within, direction: int = 1) -> int:
+        """The calendar days from ``at`` to the end of ``within``, or with ``direction`` -1 back to its beginning.
+
+        Months lead to the same day of the month, or to the last day of one that is shorter.
+        """
+        if within.days is not None or within.weeks is not None:
+            return direction * (within.days or 7 * (within.weeks or 0))
         day = self._local(at).date()
-        last = monthrange(day.year + years, day.month)[1]
-        return (day.replace(year=day.year + years, day=min(day.day, last)) - day).days
+        months = within.months or 12 * (within.years or 0)
+        year, month = divmod(day.year * 12 + day.month - 1 + direction * months, 12)
+        last = monthrange(year, month + 1)[1]
+        return date(year, month + 1, min(day.day, last)).toordinal() - day.toordinal()
 
     def _same_time(self, at: datetime, day: int) -> datetime:
         local = self._local(at).replace(tzinfo=None)

@@ -31,10 +31,29 @@ class NoticeYear(BaseModel):
     """Make-up workdays 调休: days that would be off, and are worked."""
 
 
+class Statute(BaseModel):
+    """The days off that the law itself fixes, year by year: they hold until the notice of their year is out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(min_length=1)
+    """Which law says so."""
+    holidays: dict[date, str]
+
+    @field_validator("holidays")
+    @classmethod
+    def _in_the_years_that_are_counted(cls, days: dict[date, str]) -> dict[date, str]:
+        for day in days:
+            if not FIRST_YEAR <= day.year <= LAST_YEAR:
+                raise ValueError(f"{day} lies outside {FIRST_YEAR} to {LAST_YEAR}, the years that a calendar covers")
+        return days
+
+
 class CalendarNotice(BaseModel):
     """One published calendar, as one file in ``deploy/calendars`` holds it; a correction is a new ``version``.
 
-    A notice for a year may also rule days of the December before it (元旦). Years that are absent have no notice yet.
+    A notice for a year may also rule days of the December before it (元旦). Years that are absent have no notice yet:
+    the days of the ``statute`` are off in them, and what is counted over them is provisional.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,7 +61,10 @@ class CalendarNotice(BaseModel):
     id: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     version: int = Field(ge=1)
     timezone: str
+    weekend: tuple[Weekday, ...] | None = None
+    """Which days of the week are off in this place; said by lint of a pack whose hours run otherwise."""
     years: dict[Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR)], NoticeYear]
+    statute: Statute | None = None
 
     @field_validator("timezone")
     @classmethod
@@ -67,8 +89,10 @@ class CalendarNotice(BaseModel):
 
     @property
     def holidays(self) -> frozenset[date]:
-        """Every day off, of all years."""
-        return frozenset(day for year in self.years.values() for day in year.holidays)
+        """Every day off, of all years: by the notice of its year where that is out, else by the statute."""
+        by_law = self.statute.holidays if self.statute else {}
+        noticed = (day for year in self.years.values() for day in year.holidays)
+        return frozenset([*noticed, *(day for day in by_law if day.year not in self.years)])
 
     @property
     def workdays(self) -> frozenset[date]:

@@ -9,7 +9,9 @@ from typing import Annotated, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 _CLOCK_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d|24:00")
-_KINDS = ("minutes", "hours", "days", "years", "working_days", "working_hours", "at")
+AMOUNTS = ("minutes", "hours", "days", "weeks", "months", "years", "working_days", "working_hours")
+"""The kinds of durations that are so many of something."""
+_KINDS = (*AMOUNTS, "at")
 _MOST_DAYS = 10_000  # some 27 years: more is a slip of the pen
 
 
@@ -44,7 +46,8 @@ class Counting(StrEnum):
 class Within(BaseModel):
     """A duration as a pack writes it, of exactly one kind: ``{hours: 24}``, ``{working_days: 3}``, ``{at: "12:00"}``.
 
-    A new kind is one field here and one branch in :meth:`Calendar.add` and :meth:`Calendar.subtract`.
+    A new kind is one field here, and a branch in :meth:`Calendar.add` and :meth:`Calendar.subtract`, or, where it comes
+    to so many calendar days, a line in what they ask.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -55,8 +58,12 @@ class Within(BaseModel):
     """Wall time: runs on through nights and holidays."""
     days: Annotated[int, Field(gt=0, le=_MOST_DAYS)] | None = None
     """Calendar days on the local clock: the hour stays the same across a clock change."""
+    weeks: Annotated[int, Field(gt=0, le=_MOST_DAYS // 7)] | None = None
+    """Seven calendar days each, and counted as days are."""
+    months: Annotated[int, Field(gt=0, le=_MOST_DAYS // 365 * 12)] | None = None
+    """To the same day of a later month, or the last day of a shorter one, and counted as days are."""
     years: Annotated[int, Field(gt=0, le=_MOST_DAYS // 365)] | None = None
-    """Whole years: to the same day of a later year, or the last of its month, and counted on as days are."""
+    """Twelve months each."""
     working_days: Annotated[int, Field(gt=0, le=_MOST_DAYS)] | None = None
     working_hours: Annotated[float, Field(gt=0, allow_inf_nan=False, le=_MOST_DAYS * 24)] | None = None
     """Counts only inside the working hours."""
@@ -64,6 +71,11 @@ class Within(BaseModel):
     """A local time of day, ``in_days`` calendar days after the local date of the start."""
     in_days: Annotated[int, Field(ge=0, le=_MOST_DAYS)] = 1
     """0 is the same day, or the next one when ``at`` is not after the start. Goes with ``at`` only."""
+
+    @property
+    def is_calendar_days(self) -> bool:
+        """Whether it comes to so many calendar days: of days, weeks, months or years."""
+        return (self.days or self.weeks or self.months or self.years) is not None
 
     @model_validator(mode="after")
     def _exactly_one_kind(self) -> Self:

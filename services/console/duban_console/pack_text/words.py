@@ -113,6 +113,8 @@ _DURATIONS: Final[dict[str, tuple[str, str, str]]] = {
     "minutes": ("minute", "minutes", "分钟"),
     "hours": ("hour", "hours", "小时"),
     "days": ("day", "days", "日"),
+    "weeks": ("week", "weeks", "周"),
+    "months": ("month", "months", "个月"),
     "years": ("year", "years", "年"),
     "working_days": ("working day", "working days", "个工作日"),
     "working_hours": ("working hour", "working hours", "个工作小时"),

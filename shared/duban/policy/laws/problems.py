@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from duban.calendar import Within
+from duban.calendar import AMOUNTS, Within
 from duban.messages.events import OF_PROBLEMS
 from duban.policy.laws.names import Breach, unknown_in
 from duban.policy.model.ladder import RELATIVE, Level
@@ -16,7 +16,6 @@ _SECTIONS = (
     "units", "channels", "areas", "categories", "measures", "ladders", "obligations", "flags", "triggers", "windows",
     "duties", "lists", "rewards", "draws",
 )  # fmt: skip
-_AMOUNTS = ("minutes", "hours", "days", "years", "working_days", "working_hours")
 
 
 def ids_are_unique(pack: PolicyPack) -> Iterator[Breach]:
@@ -153,7 +152,7 @@ def _follows(level: Level, last: Level) -> bool:
 
 def _compare(longer: Within, shorter: Within) -> bool:
     """Whether ``longer`` is longer; durations of different kinds cannot be told apart without a calendar."""
-    pairs = ((getattr(longer, kind), getattr(shorter, kind)) for kind in _AMOUNTS)
+    pairs = ((getattr(longer, kind), getattr(shorter, kind)) for kind in AMOUNTS)
     return all(more > less for more, less in pairs if more is not None and less is not None)
 
 
