@@ -55,6 +55,7 @@ _ENDS: Final = {
     "duban_console.packs.publication.Contradiction": ExitCode.CONFLICT,
     "duban_console.action.InvalidAction": ExitCode.USAGE,
     "duban_console.evidence.UnusableFile": ExitCode.USAGE,
+    "duban_cli.calendar_file.NoSuchCalendar": ExitCode.USAGE,
     "builtins.UnicodeDecodeError": ExitCode.FAILURE,
 }
 
@@ -123,6 +124,11 @@ def shown_at(at: datetime, zone: tzinfo | None, precision: str = "minutes") -> s
         return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", precision) + "Z"
     local = at.astimezone(zone)
     return f"{local.replace(tzinfo=None).isoformat(' ', precision)} {local.isoformat()[-6:]}"
+
+
+def shown_until(at: datetime | None, zone: tzinfo | None, *, provisional: bool) -> str:
+    """The end of a limit as people read it; ``provisional``: a notice of holidays may still move it."""
+    return f"{'provisionally ' * provisional}{shown_at(at, zone)}" if at else "–"
 
 
 def instant_in(option: str, text: str) -> datetime:

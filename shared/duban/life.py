@@ -250,6 +250,7 @@ def _held(record: LedgerRecord, version: int, change: c.Reminded | c.Escalated |
     ground: dict[str, Any]
     if isinstance(change, c.Escalated):
         ground = {"ground": change.obligation, "part": change.part, "level": change.level, "lapse_at": change.lapse_at}
+        ground["provisional"] = change.provisional
     else:
         ground = {"ground": change.ground}
     waiting = Waiting(measure=change.measure, to=change.to, owner=change.owner, **ground)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import pytest
 
 from duban.messages import commands as do
 from duban.messages.handle import handle_of
-from duban.messages.records import Listing
+from duban.messages.records import Listing, Reward
+from duban.messages.struct import replace
 from duban.moves import Status
 from duban_console.listings import Entry, entry_of, listed
 from duban_console.rewards import reward_told
@@ -24,6 +26,14 @@ def entry(record: Listing, at: datetime) -> Entry:
     return found
 
 
+R = TypeVar("R", Listing, Reward)
+
+
+def open_to_notice(record: R) -> R:
+    """The record with limits that a notice of holidays may still move."""
+    return replace(record, deadlines=tuple(replace(limit, provisional=True) for limit in record.deadlines))
+
+
 def served() -> Case:
     """An entry that was noticed on NOW, counts five days later, and ends after two years."""
     case = Case.in_status(Status.NOTICED, NOW)
@@ -35,6 +45,8 @@ def test_an_entry_in_notice_does_not_count_and_says_until_when_one_may_answer() 
     record = Case.in_status(Status.NOTICED, NOW).listing
     told = entry(record, NOW)
     assert (told.status, told.since, told.until) == (Status.NOTICED, NOW, NOW + 5 * DAY)
+    assert not told.provisional
+    assert entry(open_to_notice(record), NOW).provisional
     check = listed("Acme", [record], NOW)
     assert (check.listed, check.entries) == (False, ())
     assert [one.status for one in listed("Acme", [record], NOW, everything=True).entries] == ["noticed"]
@@ -99,6 +111,8 @@ def test_a_reward_says_its_range_then_its_amount_until_when_and_who_pays() -> No
     owed = reward_told(case.reward, case.rules.pack)
     assert (owed.amount, owed.at_least, owed.at_most, owed.currency) == (None, 1000, 30000, "CNY")
     assert (owed.fixes.unit, owed.until) == ("office", case.deadline("amount").lapse_at)
+    assert not owed.provisional
+    assert reward_told(open_to_notice(case.reward), case.rules.pack).provisional
     case.done(do.Award, "office", amount=3000)
     awarded = reward_told(case.reward, case.rules.pack)
     assert (awarded.amount, awarded.at_least, awarded.until) == (3000, None, NOW + 90 * DAY)

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from duban.messages import changes as c
+from duban.messages import commands as do
 from duban.messages.commands import Escalate
 from duban.messages.envelope import Message, decode, derived_id, encode
 from duban.messages.events import GENESIS, PROBLEMS, LedgerEvent, Refused
@@ -112,6 +113,33 @@ def test_texts_show_instants_in_the_local_time_of_the_pack() -> None:
     local = (lapse_at + timedelta(hours=8)).strftime("%Y-%m-%d %H:%M")
     (notice,) = notices_for(event, case.rules)
     assert notice.data.text == f"SV-2022-0001: Acknowledge is due on {local}"
+
+
+NEW_YEARS_EVE = datetime(2026, 12, 31, 2, tzinfo=UTC)  # the notice of 2027 is not out
+
+
+def test_what_a_notice_of_holidays_may_still_move_is_marked_where_it_is_told() -> None:
+    case = Case.in_status(Status.DISPATCHED, NEW_YEARS_EVE)
+    assert case.deadline("acknowledge").provisional
+    event = escalated(case)
+    (notice,) = notices_for(event, case.rules)
+    lapse_at = notice.data.lapse_at + timedelta(hours=8)
+    assert notice.data.provisional
+    assert notice.data.text == f"SV-2026-0001: Acknowledge is due on {lapse_at:%Y-%m-%d %H:%M}（暂定）"
+    english = case.rules.pack.model_copy(update={"title": Text(en="Smallville")})
+    (notice,) = notices_for(event, Rules(english, case.rules.calendar))
+    assert notice.data.text.endswith(f"{lapse_at:%Y-%m-%d %H:%M} (provisional)")
+
+
+def test_a_measure_that_waited_for_approval_is_still_marked_when_it_is_released() -> None:
+    case = Case.in_status(Status.DISPATCHED, NEW_YEARS_EVE)
+    case.rules = rules_with(approval="office", text="{unit} was due on {lapse_date}")
+    escalated(case)
+    version = escalated(case).event.version
+    event, problem = case.done(do.Approve, "office", version=version).steps[-1]
+    notices = notices_for(ledger_event(event, problem), case.rules)
+    assert notices
+    assert all(one.data.provisional and one.data.text.endswith("（暂定）") for one in notices)
 
 
 def test_texts_call_things_by_their_chinese_titles_where_there_are_any() -> None:

@@ -14,7 +14,7 @@ from duban.messages.events import LedgerEvent
 from duban.messages.handle import handle_of
 from duban.messages.records import Event
 from duban.messages.report import Identity, Reporter
-from duban.messages.struct import from_data, to_json
+from duban.messages.struct import from_data, replace, to_json
 from duban.moves import Kind, Status
 from duban.refusal import Refusal
 from duban_escalation.measures import PUBLIC, measure_taken
@@ -324,6 +324,9 @@ def test_an_enterprise_is_told_of_its_rights_before_the_public_is_told_of_it() -
     entry.lapse("notice")
     listed = "Acme stands on the Blacklist until 2024-04-11, barred from new projects、subsidies"
     assert notices(entry) == [("Acme", listed), (PUBLIC, listed)]
+    limits = tuple(replace(limit, provisional=True) for limit in entry.record.deadlines)
+    entry.standing = replace(entry.listing, deadlines=limits)
+    assert [text for _, text in notices(entry)] == [listed.replace("2024-04-11", "2024-04-11（暂定）")] * 2
     entry.lapse("term")
     assert notices(entry) == [("Acme", "Acme is off the Blacklist"), (PUBLIC, "Acme is off the Blacklist")]
 

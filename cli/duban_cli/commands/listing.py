@@ -15,7 +15,7 @@ from duban.moves import Kind, Status
 from duban_cli.commands.act import SOURCE, fields_of, sent, tell
 from duban_cli.connection import asking, present, settings
 from duban_cli.files import EvidenceFiles, sealed
-from duban_cli.output import AsJson, ExitCode, InUtc, command, err, instant_in, out, shown_at, write_json
+from duban_cli.output import AsJson, ExitCode, InUtc, command, err, instant_in, out, shown_at, shown_until, write_json
 from duban_cli.pages import page_of, say_more
 from duban_cli.zones import Zones, zones
 from duban_console.action import action_message, new_entry, plain_name
@@ -73,7 +73,7 @@ def _table(entries: Iterable[Entry], shown_in: Zones) -> Table:
         table.add_column(title, overflow="fold")
     for entry in entries:
         zone = shown_in.get(entry.jurisdiction)
-        until = shown_at(entry.until, zone) if entry.until else "–"
+        until = shown_until(entry.until, zone, provisional=entry.provisional)
         cells = (entry.number, entry.title, entry.of, entry.ground, entry.status, shown_at(entry.since, zone), until)
         table.add_row(*map(escape, (*cells, ", ".join(entry.bars) or "–")))
     return table

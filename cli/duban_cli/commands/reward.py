@@ -16,7 +16,7 @@ from duban.moves import Kind, Status
 from duban.policy import PolicyPack
 from duban_cli.connection import asking, settings
 from duban_cli.files import read_code
-from duban_cli.output import AsJson, ExitCode, InUtc, command, fail, out, shown_at, write_json
+from duban_cli.output import AsJson, ExitCode, InUtc, command, fail, out, shown_until, write_json
 from duban_cli.pages import page_of, say_more
 from duban_cli.zones import Zones, zones_of
 from duban_console.api.responses import as_json as jsonable
@@ -105,7 +105,7 @@ async def _packs(known: Settings, *, utc: bool) -> tuple[dict[str, PolicyPack], 
 
 def _sentence(reward: RewardTold, zone: tzinfo | None) -> str:
     what = f"{reward.title} {reward.number}"
-    until = shown_at(reward.until, zone) if reward.until else "–"
+    until = shown_until(reward.until, zone, provisional=reward.provisional)
     match reward.status, reward.ended:
         case Status.OWED, _:
             return f"{what}: owed, {_amount(reward)}; {_named(reward.fixes)} fixes the amount until {until}"
@@ -138,7 +138,7 @@ def _table(rewards: list[tuple[RewardTold, ZoneInfo | None]]) -> Table:
     for title in ("number", "class", "status", "amount", "until", "fixed by", "paid by"):
         table.add_column(title, overflow="fold")
     for reward, zone in rewards:
-        until = shown_at(reward.until, zone) if reward.until else "–"
+        until = shown_until(reward.until, zone, provisional=reward.provisional)
         how = f"{reward.status} ({reward.ended})" if reward.ended else reward.status
         desks = (reward.fixes.unit, reward.pays.unit if reward.pays else "–")
         table.add_row(*map(escape, (reward.number, reward.title, how, _amount(reward), until, *desks)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -53,12 +53,16 @@ class Punctuality:
 
 @dataclass(frozen=True, slots=True)
 class Lapse:
-    """An obligation that was not met by ``at``, the end of its limit, and who owed it."""
+    """An obligation that was not met by ``at``, the end of its limit, and who owed it.
+
+    ``provisional``: a notice of holidays that is not out yet may move that end.
+    """
 
     obligation: str
     part: str | None
     at: datetime
     owner: str
+    provisional: bool = field(default=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -173,7 +177,7 @@ class Figures:
         if not in_time:
             self._late[id_, deadline.obligation, deadline.part] = deadline.generation
             self.lapses.setdefault(id_, []).append(
-                Lapse(deadline.obligation, deadline.part, deadline.lapse_at, deadline.owner)
+                Lapse(deadline.obligation, deadline.part, deadline.lapse_at, deadline.owner, deadline.provisional)
             )
 
     # As a result
@@ -191,6 +195,7 @@ class Figures:
             "beside": {"total": beside.total(), "by_kind": _sorted(beside)},
             "events": self.events,
             "lapsed_problems": self.lapsed,
+            "provisional": {"lapses": self.provisional_lapses, "deadlines": self.provisional_deadlines},
             "obligations": {name: punctuality.json() for name, punctuality in sorted(self.obligations.items())},
             "measures": [dict(row) for row in self._measures()],
             "notices": _sorted(self.notices),
@@ -206,6 +211,16 @@ class Figures:
     def lapsed(self) -> int:
         """How many problems have missed a limit."""
         return sum(self.records[id_].kind is Kind.PROBLEM for id_ in self.lapses)
+
+    @property
+    def provisional_lapses(self) -> int:
+        """How many of the limits that were missed a notice of holidays may still move."""
+        return sum(lapse.provisional for lapses in self.lapses.values() for lapse in lapses)
+
+    @property
+    def provisional_deadlines(self) -> int:
+        """How many of the deadlines that run at the end a notice of holidays may still move."""
+        return sum(deadline.provisional for record in self.records.values() for deadline in record.deadlines)
 
     def _measures(self) -> Iterator[dict[str, Any]]:
         for (obligation, level, measure), count in sorted(self.levels.items()):

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from duban.moves import Kind
-from duban_cli.output import shown_at
+from duban_cli.output import shown_at, shown_until
 from duban_cli.simulation.figures import Figures, Lapse, Punctuality
 from duban_cli.simulation.replay import Comparison
 
@@ -31,6 +31,12 @@ def show(figures: Figures, pack: str, console: Console, zone: tzinfo, names: Map
     if counts["beside"]["total"]:
         console.print(f"beside them {_total(counts['beside']['total'], 'records', counts['beside']['by_kind'])}")
     console.print(f"{counts['lapsed_problems']} problems have missed a limit")
+    if any(counts["provisional"].values()):
+        console.print(
+            "provisional, until the holiday notice of their year is out: "
+            f"{counts['provisional']['lapses']} of the limits that were missed, "
+            f"{counts['provisional']['deadlines']} of those that run"
+        )
     _refused_acts(figures, console, zone, names)
     measures = [
         (measure["obligation"], measure["measure"], measure["level"], measure["taken"])
@@ -104,7 +110,8 @@ def _rate(punctuality: Punctuality) -> str:
 
 
 def _lapses(lapses: Iterable[Lapse], zone: tzinfo | None) -> str:
-    return "; ".join(f"{lapse.name} {shown_at(lapse.at, zone)}" for lapse in lapses) or "–"
+    named = (f"{lapse.name} {shown_until(lapse.at, zone, provisional=lapse.provisional)}" for lapse in lapses)
+    return "; ".join(named) or "–"
 
 
 def _table(titles: tuple[str, ...], rows: Iterable[tuple[object, ...]], left: int = 1) -> Table:

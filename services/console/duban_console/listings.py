@@ -18,7 +18,10 @@ _ENDS: Final = ("appeal_upheld", "exited", "expired")
 
 
 class Entry(Frozen):
-    """An entry as it stood at an instant. ``since``: when this status began; ``until``: when it ends, or ended."""
+    """An entry as it stood at an instant. ``since``: when this status began; ``until``: when it ends, or ended.
+
+    ``provisional``: a notice of holidays that is not out yet may move ``until``.
+    """
 
     list: str
     title: str
@@ -33,6 +36,7 @@ class Entry(Frozen):
     ]
     since: AwareDatetime
     until: AwareDatetime | None = None
+    provisional: bool = False
     bars: tuple[str, ...]
     public: bool
     cause: Cause | None = None
@@ -86,6 +90,7 @@ def entry_of(listing: Listing, at: datetime) -> Entry | None:
         status=status,
         since=since,
         until=until,
+        provisional=any(limit.provisional and limit.lapse_at == until for limit in listing.deadlines),
         bars=listing.bars,
         public=listing.public,
         cause=listing.cause,

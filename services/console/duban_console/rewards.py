@@ -24,7 +24,10 @@ class Desk(BaseModel):
 
 
 class RewardTold(BaseModel):
-    """A reward: ``until`` is when its amount is fixed, or when it is collected at the latest; ``pays`` pays it out."""
+    """A reward: ``until`` is when its amount is fixed, or when it is collected at the latest; ``pays`` pays it out.
+
+    ``provisional``: a notice of holidays that is not out yet may move ``until``.
+    """
 
     number: str
     reward: str
@@ -36,6 +39,7 @@ class RewardTold(BaseModel):
     amount: int | None = None
     currency: str | None = None
     until: AwareDatetime | None = None
+    provisional: bool = False
     fixes: Desk
     pays: Desk | None = None
     reason: str | None = None
@@ -56,6 +60,7 @@ def reward_told(reward: Reward, pack: PolicyPack | None, reason: str | None = No
         amount=reward.amount,
         currency=rule.currency if rule else None,
         until=deadline.lapse_at if deadline else None,
+        provisional=bool(deadline and deadline.provisional),
         fixes=_desk(reward.fixed_by, pack),
         pays=_desk(rule.pays, pack) if rule else None,
         reason=reason or None,

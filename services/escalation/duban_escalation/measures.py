@@ -13,6 +13,7 @@ from duban.messages.envelope import Message, derived_id
 from duban.messages.events import LedgerEvent, event_id
 from duban.messages.notices import Notice
 from duban.messages.records import AnyRecord, Event, Problem
+from duban.policy.model.entry import Text
 from duban.policy.model.ladder import MeasureKind
 from duban.policy.rules import Rules
 
@@ -88,7 +89,10 @@ TAKING: Final = (Reminded, Escalated, Measured, Approved)
 
 @dataclass(frozen=True, slots=True)
 class Warrant:
-    """Why a measure is taken: the obligation that lapses, or the rule that was set off; whose it is, and since when."""
+    """Why a measure is taken: the obligation that lapses, or the rule that was set off; whose it is, and since when.
+
+    ``provisional``: a notice of holidays that is not out yet may move the lapse.
+    """
 
     name: str
     part: str | None
@@ -96,6 +100,7 @@ class Warrant:
     level: int
     owner: str
     lapse_at: datetime
+    provisional: bool = False
 
 
 def warrant_of(event: Event, record: AnyRecord, rules: Rules) -> Warrant:
@@ -112,7 +117,8 @@ def warrant_of(event: Event, record: AnyRecord, rules: Rules) -> Warrant:
         name = change.ground
     title = rules.obligation(record, name).title if level > 0 else rules.measures[change.measure].title
     owner = change.owner or part or record.holder or rules.pack.office
-    return Warrant(name, part, title.native, level, owner, lapse_at)
+    provisional = not isinstance(change, Measured) and change.provisional
+    return Warrant(name, part, title.native, level, owner, lapse_at, provisional)
 
 
 def measure_taken(event: LedgerEvent, rules: Rules) -> MeasureTaken | None:
@@ -183,6 +189,7 @@ def _notice(event: LedgerEvent, change: Taking, warrant: Warrant, recipient: str
             title=record.title,
             owner=warrant.owner,
             lapse_at=warrant.lapse_at,
+            provisional=warrant.provisional,
             public=measure.public and not waits(change),
             text=_text(record, change, warrant, rules),
             issued_at=at,
@@ -193,15 +200,24 @@ def _notice(event: LedgerEvent, change: Taking, warrant: Warrant, recipient: str
 def _text(record: AnyRecord, change: Taking, warrant: Warrant, rules: Rules) -> str:
     """The template of the measure, filled in; instants in the local time of the pack."""
     measure = rules.measures[change.measure]
-    lapse = warrant.lapse_at.astimezone(rules.zone)
     category = rules.categories.get(record.category) if isinstance(record, Problem) else None
     return measure.text.format(
         number=record.number,
         title=record.title,
         unit=rules.units[warrant.owner].title.native,
         obligation=warrant.title,
-        lapse=f"{lapse:%Y-%m-%d %H:%M}",
-        lapse_date=f"{lapse:%Y-%m-%d}",
+        lapse=shown_at(warrant.lapse_at, "%Y-%m-%d %H:%M", rules, provisional=warrant.provisional),
+        lapse_date=shown_at(warrant.lapse_at, "%Y-%m-%d", rules, provisional=warrant.provisional),
         measure=measure.title.native,
         category=category.title.native if category else record.title,
     )
+
+
+#: Stands behind an instant that a notice of holidays may still move, in the language of the pack.
+_PROVISIONAL: Final = Text(en=" (provisional)", zh="（暂定）")
+
+
+def shown_at(at: datetime, pattern: str, rules: Rules, *, provisional: bool) -> str:
+    """``at`` for people, in the local time of the pack; marked where it is ``provisional``."""
+    mark = _PROVISIONAL.native if rules.pack.title.zh else _PROVISIONAL.en
+    return f"{at.astimezone(rules.zone):{pattern}}{mark if provisional else ''}"

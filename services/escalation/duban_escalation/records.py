@@ -17,7 +17,7 @@ from duban.messages.records import AnyRecord, Event, Listing, Problem, Reward
 from duban.policy.model.ladder import Measure
 from duban.policy.model.listing import ListRule
 from duban.policy.rules import Rules
-from duban_escalation.measures import ENGINE, PUBLIC, SOURCE, TAKING, waits, warrant_of
+from duban_escalation.measures import ENGINE, PUBLIC, SOURCE, TAKING, shown_at, waits, warrant_of
 
 #: What is told of entries on lists and of rewards.
 TOLD: Final = (
@@ -110,7 +110,13 @@ def _of_listing(event: Event, listing: Listing, rules: Rules) -> list[Message[No
 
 def _filled(text: str, listing: Listing, rules: Rules) -> str:
     """The text of a list, filled in; instants in the local time of the pack."""
-    until = next((deadline.lapse_at.astimezone(rules.zone) for deadline in listing.deadlines), None)
+
+    def until(pattern: str) -> str:
+        limits = (
+            shown_at(limit.lapse_at, pattern, rules, provisional=limit.provisional) for limit in listing.deadlines
+        )
+        return next(limits, "–")
+
     ground = next(ground.title for ground in rules.lists[listing.list].grounds if ground.id == listing.ground)
     return text.format(
         number=listing.number,
@@ -118,8 +124,8 @@ def _filled(text: str, listing: Listing, rules: Rules) -> str:
         of=rules.units[listing.of].title.native if listing.of in rules.units else listing.of,
         ground=ground.native,
         bars="、".join(listing.bars) or "–",
-        until=f"{until:%Y-%m-%d %H:%M}" if until else "–",
-        until_date=f"{until:%Y-%m-%d}" if until else "–",
+        until=until("%Y-%m-%d %H:%M"),
+        until_date=until("%Y-%m-%d"),
     )
 
 
@@ -151,7 +157,8 @@ def _notice(event: Event, record: Listing | Reward, recipient: str, text: str) -
             number=record.number,
             title=record.title,
             owner=record.holder,
-            lapse_at=next((deadline.lapse_at for deadline in record.deadlines), event.at),
+            lapse_at=record.deadlines[0].lapse_at if record.deadlines else event.at,
+            provisional=bool(record.deadlines) and record.deadlines[0].provisional,
             public=recipient == PUBLIC,
             text=text,
             issued_at=event.at,

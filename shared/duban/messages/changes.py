@@ -221,6 +221,7 @@ class Approved(_Change):
     level: int = 0
     owner: str = ""
     lapse_at: AwareDatetime | None = None
+    provisional: bool = False
 
 
 class Withheld(_Change):
@@ -355,7 +356,10 @@ class Reopened(_Change):
 
 
 class Reminded(_Change):
-    """A reminder went out before the deadline; nothing has lapsed. ``part``: the unit that owes it for itself."""
+    """A reminder went out before the deadline; nothing has lapsed. ``part``: the unit that owes it for itself.
+
+    ``provisional``: no holiday notice covers all of the limit yet, and ``lapse_at`` may move when it comes.
+    """
 
     obligation: str
     part: str | None = None
@@ -366,13 +370,15 @@ class Reminded(_Change):
     lapse_at: AwareDatetime
     to: tuple[str, ...]
     owner: str = ""
+    provisional: bool = False
 
 
 class Escalated(_Change):
     """A deadline has lapsed and a measure of the ladder was taken against its owner.
 
     ``part`` is the unit that owes it for itself, where several do: a co-unit, or a body that was referred to.
-    Where ``approval`` names a unit, nobody else is told before that unit has approved.
+    Where ``approval`` names a unit, nobody else is told before that unit has approved. ``provisional``: no holiday
+    notice covered all of the limit yet.
     """
 
     obligation: str
@@ -385,6 +391,7 @@ class Escalated(_Change):
     to: tuple[str, ...]
     owner: str = ""
     approval: str | None = None
+    provisional: bool = False
 
 
 class Recomputed(_Change):

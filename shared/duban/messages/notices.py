@@ -14,7 +14,8 @@ class Notice(Payload):
     """What must be told to whom. Escalation writes it, the deliverer reads it; its id is the de-duplication key.
 
     ``kind``, ``problem_id``, ``number`` and ``title`` are of the record that it is about, ``event`` is what happened to
-    it; where that took a measure, ``measure`` says which, and ``obligation`` on what ground.
+    it; where that took a measure, ``measure`` says which, and ``obligation`` on what ground. ``provisional``: no
+    holiday notice covers all of the limit that ends at ``lapse_at``.
     """
 
     TOPIC: ClassVar[str] = "duban.notices.v1"
@@ -33,6 +34,7 @@ class Notice(Payload):
     title: str
     owner: str
     lapse_at: AwareDatetime
+    provisional: bool = False
     public: bool = False
     text: str
     issued_at: AwareDatetime

@@ -52,6 +52,7 @@ class Waiting(Frozen):
     level: int = 0
     owner: str = ""
     lapse_at: AwareDatetime | None = None
+    provisional: bool = False
 
 
 class Climb(Frozen):

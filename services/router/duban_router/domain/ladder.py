@@ -77,6 +77,7 @@ def _climbed(record: AnyRecord, deadline: Deadline, rules: Rules) -> c.Change:
         "lapse_at": deadline.lapse_at,
         "to": tuple(recipients(record, owner, level.to, rules)),
         "owner": owner,
+        "provisional": deadline.provisional,
     }
     if level.before is not None:
         return c.Reminded(**what)
