@@ -104,6 +104,7 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         "The vault: who reported, opened by two custodians together. Nobody is authenticated yet: --by is believed.",
     ),
     "pack": CommandEntry("pack:pack_app", "Policy packs and calendars: check, explain, compare, publish, list."),
+    "calendar": CommandEntry("calendar:calendar_app", "Holiday calendars of other countries and regions."),
     "topics": CommandEntry("topics:topics_app", "Kafka topics as deploy/topics.yaml declares them."),
 }
 

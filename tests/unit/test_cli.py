@@ -55,7 +55,8 @@ def test_the_commands_are_those_that_the_handbook_names() -> None:
         ("vault", "ask"), ("vault", "approve"), ("vault", "refuse"), ("vault", "open"), ("vault", "log"),
         ("vault", "verify"), ("vault", "forget"),
         ("dlq", "ls"), ("dlq", "show"), ("dlq", "replay"), ("dlq", "audit"), ("problem", "show"), ("problem", "ls"),
-        ("pack", "lint"), ("pack", "publish"), ("pack", "ls"), ("topics", "apply"), ("topics", "ls"),
+        ("pack", "lint"), ("pack", "publish"), ("pack", "ls"), ("calendar", "make"),
+        ("topics", "apply"), ("topics", "ls"),
     }  # fmt: skip
 
 
@@ -140,7 +141,7 @@ CLIENTS = {
     "pydantic_settings", "duban.io.publisher",
 }  # fmt: skip
 #: The groups of commands that know what a policy is.
-OF_POLICY = {"bulletin", "draw", "simulate", "replay", "reward", "report", "pack"}
+OF_POLICY = {"bulletin", "draw", "simulate", "replay", "reward", "report", "pack", "calendar"}
 LOADS = {
     "the help of whoever knows no policy": (
         [[*words, "--help"] for words in ALL if words[0] not in OF_POLICY],

@@ -12,6 +12,7 @@ from typing import Final
 from duban.calendar import Calendar
 from duban.policy.advice.durations import (
     Durations,
+    hours_that_ignore_the_weekend,
     levels_out_of_order,
     limits_beyond_the_calendar,
     limits_longer_than_the_overall_one,
@@ -67,6 +68,7 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
 )
 #: What shows when the durations are counted.
 TIMEKEEPERS: Final[tuple[Callable[[PolicyPack, Durations], Iterator[Advice]], ...]] = (
+    hours_that_ignore_the_weekend,
     limits_beyond_the_calendar,
     reminders_that_never_come,
     levels_out_of_order,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
-from duban.calendar import Calendar, Within
+from duban.calendar import WEEK, Calendar, Within
 from duban.errors import CalendarError
 from duban.moves import Occasion
 from duban.policy.advice.form import Advice, Severity
@@ -47,6 +47,17 @@ class Durations:
         known = [(start, end) for start, end in zip(self.moments, self.ends(within), strict=True) if end]
         silent = sum(self.calendar.subtract(end, before) <= start for start, end in known)
         return silent / len(known) if known else 0.0
+
+
+def hours_that_ignore_the_weekend(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
+    """Hours on days that the calendar has as weekend, and none on some that it has not."""
+    notice, worked = times.calendar.notice, pack.time.hours.weekdays
+    weekend = notice.weekend or ()
+    off = [day for day in WEEK if day not in worked and day not in weekend]
+    on = [day for day in weekend if day in worked]
+    if weekend and on and off:
+        words = f"works on {', '.join(on)}, the weekend of the calendar {notice.id}, and not on {', '.join(off)}"
+        yield Advice("weekend_worked", "time.hours", f"{words}: say in `weekdays` which days are worked")
 
 
 def limits_beyond_the_calendar(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
