@@ -96,7 +96,9 @@ def _timezone(country: str) -> str:
     table = files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8")
     rows = (line.split("\t") for line in table.splitlines() if not line.startswith("#"))
     zones = [row[2] for row in rows if row[0] == country]
-    if len(zones) != 1:
+    if not zones:
+        raise NoSuchCalendar(f"the time zone of {country} is not known; name it with --timezone, as in Europe/London")
+    if len(zones) > 1:
         raise NoSuchCalendar(f"{country} has more than one time zone; name its own with --timezone: {_some(zones)}")
     return zones[0]
 

@@ -140,6 +140,7 @@ def test_a_limit_of_a_month_ends_on_the_last_day_of_a_shorter_one(tmp_path: Path
         (("--country", "XX", "--years", "2025"), "XX is no country that the package holidays knows: AD, AE"),
         (("--country", "GB", "--subdivision", "XX", "--years", "2025"), "no subdivision of GB: ENG, NIR, SCT, WLS"),
         (("--country", "CA", "--years", "2025"), "more than one time zone; name its own with --timezone: America/"),
+        (("--country", "GBR", "--years", "2025"), "the time zone of GBR is not known; name it with --timezone"),
         (("--country", "GB", "--years", "2025-2060"), "covers the years 2004 to 2050"),
         (("--country", "GB", "--years", "2028-2025"), "2028-2025 names no years; write 2025-2028"),
         (("--country", "DE", "--years", "2025", "--language", "xx"), "xx is no language of the days of DE: de, en_US"),
