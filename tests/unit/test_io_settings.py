@@ -25,8 +25,8 @@ def test_every_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DUBAN_SHELF", raising=False)
     with pytest.raises(SettingsError) as caught:
         RouterSettings.load()
-    assert "DUBAN_BATCH_SIZE: Input should be a valid integer" in str(caught.value)
-    assert "DUBAN_SHELF: Field required" in str(caught.value)
+    assert "DUBAN_BATCH_SIZE: is no whole number" in str(caught.value)
+    assert "DUBAN_SHELF: is missing, and needed" in str(caught.value)
 
 
 def test_a_password_is_never_shown() -> None:

@@ -177,7 +177,7 @@ def test_what_does_not_hang_together_says_where(sections: dict[str, Any], error:
 @pytest.mark.parametrize(
     ("report", "error"),
     [
-        pytest.param(with_act(action="forget"), "reports.0.acts.0: Value error, forget is no action", id="no action"),
+        pytest.param(with_act(action="forget"), "reports.0.acts.0: forget is no action", id="no action"),
         pytest.param(with_act(action="approve"), "approve names the `measure`", id="approves nothing"),
         pytest.param({**DUST, "code": "7K3M"}, "a claim code has 16", id="half a code"),
         pytest.param(with_act(action="progress"), "1: progress at 2022-04-07 10:00:00: note", id="a field is missing"),

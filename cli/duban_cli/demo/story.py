@@ -21,6 +21,7 @@ from duban.errors import DubanError
 from duban.messages import struct
 from duban.messages.commands import COMMANDS, Approve, Command, Withhold
 from duban.messages.envelope import Message, first_fault
+from duban.messages.form import unknown_field
 from duban.messages.handle import handle_of
 from duban.messages.report import Report, Reporter
 from duban.messages.struct import flaw_of, from_data
@@ -225,8 +226,7 @@ class Story(Written):
         try:
             command = self._command(item, act)
         except (msgspec.ValidationError, ValueError, KeyError, TypeError) as error:
-            fault = str(flaw_of(error)) if isinstance(error, msgspec.ValidationError) else str(error)
-            raise ValueError(f"{item.id}: {act.action} at {act.at}: {fault}") from None
+            raise ValueError(f"{item.id}: {act.action} at {act.at}: {_fault(error, act)}") from None
         at, subject = utc(act.at, self.zone), str(problem_id)
         return Acted(at, item, act, Message(message_id, SOURCE, subject, at, self.jurisdiction, subject, command))
 
@@ -237,6 +237,17 @@ class Story(Written):
         if act.action in ("approve", "withhold"):
             fields["version"] = 1  # which one it is, shows when it is played
         return from_data({"actor": {"unit": act.by}, **fields}, COMMANDS[f"duban.command.{act.action}"])
+
+
+def _fault(error: Exception, act: Act) -> str:
+    """Why ``act`` gives no command; a field that is not known with those that are."""
+    if not isinstance(error, msgspec.ValidationError):
+        return str(error)
+    flaw = flaw_of(error, COMMANDS[f"duban.command.{act.action}"])
+    if flaw.sort != "unknown" or len(flaw.place) > 1:
+        return str(flaw)
+    known = [name for name in COMMANDS[f"duban.command.{act.action}"].__struct_fields__ if name != "actor"]
+    return f"{flaw.place[0]}: {unknown_field(flaw.place[0], act.action, known)}"
 
 
 def load_story(text: str, file: str) -> Story:
@@ -251,7 +262,7 @@ def load_story(text: str, file: str) -> Story:
     except Unreadable as error:
         raise StoryError(f"{file}: {error}") from None
     except ValidationError as error:
-        raise StoryError(f"{file}: {one_line(first_fault(error))}") from None
+        raise StoryError(f"{file}: {one_line(first_fault(error, Story))}") from None
     except ValueError as error:
         raise StoryError(f"{file}: {one_line(str(error))}") from None
     return story

@@ -19,6 +19,7 @@ from duban.errors import Undecodable
 from duban.messages import commands as do
 from duban.messages.envelope import Message, decode
 from duban.messages.report import Evidence, Report
+from duban.messages.form import unknown_field
 from duban.messages.struct import Flaw, flaw_of, from_data, from_json
 from duban.policy import Rules
 from duban_console.action import ACTIONS
@@ -141,8 +142,8 @@ def _advice(flaw: Flaw, action: str, model: type[do.Command]) -> str:
         case "missing":
             return f"is empty; {action} needs it"
         case "unknown":
-            fields = ", ".join(name for name in model.__struct_fields__ if name != "actor")
-            return f"is no field of {action}, which has {fields}; leave its cell empty"
+            fields = [name for name in model.__struct_fields__ if name != "actor"]
+            return f"{unknown_field(flaw.place[-1], action, fields)}; leave its cell empty"
         case _:
             return f"{flaw.what}; correct it"
 

@@ -13,6 +13,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from duban.messages.form import form_faults
 from duban_local import ROOT
 from duban_local.children import StackError, until
 
@@ -80,8 +81,8 @@ def declared(path: Path = DECLARATION) -> list[Topic]:
     except (OSError, yaml.YAMLError) as error:
         raise StackError(f"{path}: {error}") from None
     except ValidationError as error:
-        faults = (f"{'.'.join(map(str, fault['loc'])) or '(root)'}: {fault['msg']}" for fault in error.errors())
-        raise StackError(f"{path}: {'; '.join(faults)}") from None
+        faults = "; ".join(map(str, form_faults(error, Declaration)))
+        raise StackError(f"{path}: {faults}") from None
     usual = declaration.defaults
     return [
         Topic(name, entry.partitions or usual.partitions, {**usual.config, **entry.config})

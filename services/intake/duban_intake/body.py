@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from duban.errors import Fault
 from duban.messages import struct
 from duban.messages.envelope import Payload
+from duban.messages.form import form_faults
 from duban.messages.struct import Sort, flaw_of
 
 JSON: Final = "application/json"
@@ -34,12 +35,12 @@ _SORTS: Final[dict[str, Sort]] = {
 
 def malformed(error: ValidationError) -> Fault:
     """The first fault of a body, with what to do about it and without what was sent."""
-    fault: Any = error.errors(include_url=False, include_input=False)[0]
-    if fault["type"] == "json_invalid":
-        return Fault(400, "not_json", f"the body is no JSON: {fault['ctx']['error']}; send one JSON object in UTF-8")
-    where = ".".join(map(str, fault["loc"])) or None
-    advice = _ADVICE.get(_SORTS.get(fault["type"], "other"))
-    return Fault(400, "invalid", f"{fault['msg']}; {advice or 'correct it'}", where)
+    first: Any = error.errors(include_url=False, include_input=False)[0]
+    if first["type"] == "json_invalid":
+        return Fault(400, "not_json", f"the body is no JSON: {first['ctx']['error']}; send one JSON object in UTF-8")
+    fault = form_faults(error)[0]
+    advice = _ADVICE.get(_SORTS.get(fault.sort, "other"))
+    return Fault(400, "invalid", f"{fault.what}; {advice or 'correct it'}", fault.path or None)
 
 
 def misread(error: msgspec.DecodeError | RecursionError, model: type[Payload], shown: Callable[[str], str]) -> Fault:

@@ -119,7 +119,8 @@ def _malformed(fault: dict[str, Any]) -> JSONResponse:
     _, *place = fault["loc"]
     if fault["type"] == "json_invalid":
         return answer(400, "not_json", f"the body is no JSON: {fault.get('ctx', {}).get('error', fault['msg'])}")
-    return answer(400, "invalid", str(fault["msg"]).removeprefix("Value error, "), ".".join(map(str, place)))
+    what = "is missing, and needed" if fault["type"] == "missing" else str(fault["msg"]).removeprefix("Value error, ")
+    return answer(400, "invalid", what, ".".join(map(str, place)))
 
 
 def _away(error: Exception) -> JSONResponse:

@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from duban.errors import SettingsError
+from duban.messages.form import form_faults
 
 PREFIX = "DUBAN_"
 
@@ -96,8 +97,7 @@ class Settings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            faults = error.errors(include_url=False, include_context=False, include_input=False)
-            lines = [f"{variable(str((fault['loc'] or ('…',))[0]))}: {fault['msg']}" for fault in faults]
+            lines = [f"{variable(fault.path or '…')}: {fault.what}" for fault in form_faults(error, cls)]
             raise SettingsError("; ".join(lines)) from None
 
 

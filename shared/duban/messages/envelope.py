@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from duban.clock import within_range
 from duban.errors import Undecodable
+from duban.messages.form import form_faults
 from duban.messages.struct import AwareDatetime, Frozen, flaw_of, from_json, plain, to_json
 
 #: Every id in the system is derived from its cause inside this namespace.
@@ -290,10 +291,8 @@ def first_fault(error: msgspec.DecodeError | ValidationError | RecursionError, m
     """
     if not isinstance(error, ValidationError):
         return str(flaw_of(error, model))
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
-    where = ".".join(str(part) for part in faults[0]["loc"]) or "(root)"
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return f"{where}: {faults[0]['msg']}{more}"
+    others = error.error_count() - 1
+    return f"{form_faults(error, model)[0]}{f' (and {others} more)' if others else ''}"
 
 
 def structured(message: Message[AnyPayload]) -> dict[str, Any]:

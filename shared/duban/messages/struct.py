@@ -96,7 +96,7 @@ def narrowed(whole: Struct, model: type[S]) -> S:
 NAME: Final = r"^[^\s@\x00-\x1f][^\x00-\x1f]*$"
 NO_NUL: Final = r"^[^\x00]*$"
 #: What is wrong with a text that one of these does not match, in a person's words.
-_UNMATCHED: Final = {
+UNMATCHED: Final = {
     NAME: "has a line break or another control character in it, or begins with a blank or @",
     NO_NUL: "has a NUL character in it",
 }
@@ -173,7 +173,7 @@ def _in_words(place: tuple[str, ...], what: str, model: Any) -> Flaw:  # noqa: P
         return Flaw(place, "other", "is no datetime with its offset, such as 2026-03-01T08:00:00+08:00")
     if pattern := re.fullmatch(r"Expected `str` matching regex (.*)", what, re.DOTALL):
         regex = literal_eval(pattern[1]).removesuffix(NO_NEWLINE)
-        return Flaw(place, "pattern", _UNMATCHED.get(regex, f"should match the pattern {regex}"))
+        return Flaw(place, "pattern", UNMATCHED.get(regex, f"should match the pattern {regex}"))
     if bound := re.fullmatch(r"Expected `(\w+)` of length ([<>]=) (\d+)", what):
         unit = ("character" if bound[1] == "str" else "item") + "s" * (bound[3] != "1")
         sort: Sort = "long" if bound[2] == "<=" else "other"

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from duban.calendar import CalendarNotice
 from duban.errors import PackError
+from duban.messages.form import form_faults
 from duban.policy.laws import breaches
 from duban.policy.model.pack import PolicyPack
 from duban.policy.plain_data import Unreadable, one_line, plain_data
@@ -38,6 +39,5 @@ def _load(model: type[M], text: str, file: str) -> M:
     except Unreadable as error:
         raise PackError(file, error.place, error.problem) from None
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        path = one_line(".".join(str(part) for part in fault["loc"]))
-        raise PackError(file, path, one_line(fault["msg"].removeprefix("Value error, "))) from None
+        fault = form_faults(error, model)[0]
+        raise PackError(file, one_line(fault.path), one_line(fault.what)) from None

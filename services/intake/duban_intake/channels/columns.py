@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 
 from duban.clock import within_range
 from duban.messages.envelope import Message
+from duban.messages.form import form_faults
 from duban.messages.report import MOST_OF_TITLE, Prose, Report
 from duban.messages.report import Name as _Name
 from duban.messages.struct import canonical_json, flaw_of, from_data
@@ -180,9 +181,7 @@ def load_mapping(text: str, file: str) -> Mapping:
     except Unreadable as error:
         raise MappingError(f"{file}: {error}") from None
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        path = ".".join(map(str, fault["loc"])) or "(root)"
-        raise MappingError(f"{file}: {one_line(path + ': ' + fault['msg'].removeprefix('Value error, '))}") from None
+        raise MappingError(f"{file}: {one_line(str(form_faults(error, Mapping)[0]))}") from None
 
 
 def read_reports(table: Table, mapping: Mapping, at: datetime | None = None) -> Iterator[Message[Report] | BadRow]:

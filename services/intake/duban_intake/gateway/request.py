@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from duban.errors import Fault, Undecodable
 from duban.messages.envelope import NEVER, Message, decode
+from duban.messages.form import form_faults
 from duban.messages.report import Report, in_range
 from duban.messages.struct import AwareDatetime, Unfit, canonical_json, from_json, narrowed
 from duban_intake.body import JSON, body_schema, misread
@@ -51,9 +52,8 @@ class Confided(Report):
         try:
             contact = self.known_contact
         except ValidationError as error:
-            fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            what = fault["msg"].removeprefix("Value error, ")
-            raise Unfit(".".join(map(str, ("contact", *fault["loc"]))), what) from None
+            fault = form_faults(error, Contact)[0]
+            raise Unfit(".".join(filter(None, ("contact", fault.path))), fault.what) from None
         if contact is not None and self.secret is None:
             raise Unfit(
                 "",
