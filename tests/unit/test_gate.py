@@ -98,22 +98,60 @@ def test_checks_are_cleared_when_the_problem_is_taken_up_again() -> None:
         assert (case.problem.status, case.problem.checks, case.problem.outcome) == (Status.UNDERWAY, {}, None)
 
 
-def test_what_is_struck_off_by_itself_waits_for_the_gate_too() -> None:
-    case = Case.in_status(
-        Status.VERIFYING, NOW, closing={"verify": True, "strike_off": "automatic", "outcomes": ["rectified"],
-                                        "basis": "practice"},
-    )  # fmt: skip
+def automatic(*, verify: bool) -> dict[str, object]:
+    return {"verify": verify, "strike_off": "automatic", "outcomes": ["rectified"], "basis": "practice"}
+
+
+def signed(case: Case, check: str) -> list[str]:
+    return kinds(case.done(do.Check, "office", check=check, evidence=[SEAL]))
+
+
+def test_what_is_struck_off_by_itself_waits_for_the_gate_and_goes_with_the_last_signature() -> None:
+    case = Case.in_status(Status.VERIFYING, NOW, closing=automatic(verify=True))
     assert kinds(case.done(do.Verify, "office", passed=True)) == ["verified"]
-    case.signed().done(do.StrikeOff, "office")
+    assert signed(case, "clear") == ["checked"]
+    assert signed(case, "satisfied") == ["checked", "struck_off"]
 
 
-def test_where_nothing_is_verified_the_gate_still_stands_before_strike_off() -> None:
-    case = Case.in_status(
-        Status.UNDERWAY, NOW, closing={"verify": False, "strike_off": "automatic", "outcomes": ["rectified"],
-                                       "basis": "practice"},
-    )  # fmt: skip
+def test_where_nothing_is_verified_the_last_signature_closes_too() -> None:
+    case = Case.in_status(Status.UNDERWAY, NOW, closing=automatic(verify=False))
     assert kinds(case.done(do.Complete, "water", outcome="rectified")) == ["completed"]
-    case.signed().done(do.StrikeOff, "office")
+    assert signed(case, "satisfied") == ["checked"]
+    assert signed(case, "clear") == ["checked", "struck_off"]
+
+
+def test_checks_signed_before_the_work_is_verified_leave_nothing_to_wait_for() -> None:
+    case = Case.in_status(Status.VERIFYING, NOW, closing=automatic(verify=True))
+    assert signed(case, "clear") + signed(case, "satisfied") == ["checked", "checked"]
+    assert kinds(case.done(do.Verify, "office", passed=True)) == ["verified", "struck_off"]
+
+
+@pytest.mark.parametrize("lifted", ["received", "unflagged"])
+def test_what_lifts_the_last_block_strikes_off_what_is_struck_off_by_itself(lifted: str) -> None:
+    case = Case.in_status(Status.VERIFYING, NOW, closing=automatic(verify=True))
+    case.done(do.Flag, "office", flag="criminal")
+    case.done(do.Refer, "office", to="police", evidence=[SEAL])
+    case.done(do.Verify, "office", passed=True)
+    assert signed(case, "clear") + signed(case, "satisfied") == ["checked", "checked"]
+    if lifted == "received":
+        last = case.done(do.Receive, "police")
+    else:
+        last = case.done(do.Unflag, "office", flag="criminal", reason="it was none")
+    assert kinds(last) == [lifted, "struck_off"]
+
+
+def test_what_the_office_strikes_off_waits_for_the_office() -> None:
+    case = verified()
+    assert signed(case, "clear") + signed(case, "satisfied") == ["checked", "checked"]
+    assert case.problem.status is Status.VERIFIED
+
+
+def test_a_trigger_on_the_last_signature_is_set_off_once_it_is_closed() -> None:
+    trigger = {"id": "signed", "on": "checked", "times": 2, "measure": "bulletin", "to": ["@lead"], "basis": "practice"}
+    case = Case.in_status(Status.VERIFYING, NOW, closing=automatic(verify=True), triggers=[trigger])
+    case.done(do.Verify, "office", passed=True)
+    signed(case, "clear")
+    assert signed(case, "satisfied") == ["checked", "struck_off", "measured"]
 
 
 def test_without_a_gate_what_is_verified_is_struck_off() -> None:

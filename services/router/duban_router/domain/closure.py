@@ -62,3 +62,16 @@ def strike_off(problem: Problem, rules: Rules) -> Changes:
     if problem.status is Status.VERIFYING and rules.pack.closing.verify:
         return Refusal("not_verified", "the work has not been verified yet")
     return gate.shut(problem, rules) or [c.StruckOff()]
+
+
+def closed_by(problem: Problem, change: c.Change, rules: Rules) -> bool:
+    """Whether ``change`` is the last thing that an automatic strike-off has waited for: a signed check, a receipt.
+
+    What is complete or verified while the gate is open is struck off with that very command.
+    """
+    return (
+        rules.pack.closing.strike_off == "automatic"
+        and problem.status is (Status.VERIFIED if rules.pack.closing.verify else Status.VERIFYING)
+        and gate.opened_by(change, rules)
+        and gate.shut(problem, rules) is None
+    )

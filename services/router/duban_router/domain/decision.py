@@ -26,7 +26,7 @@ from duban.moves import BEGINS, CLOSED, MOVES
 from duban.policy.model.ladder import Trigger
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
-from duban_router.domain import duties, kinds, listings, rewards
+from duban_router.domain import closure, duties, kinds, listings, rewards
 from duban_router.domain.commands import act, registered
 from duban_router.domain.ladder import recipients
 from duban_router.domain.permission import PERMITTED, unpermitted
@@ -186,7 +186,7 @@ _TAKING: Final = (c.Escalated, c.Measured, c.Approved)
 
 
 def _consequences(record: AnyRecord, change: c.Change, rules: Rules) -> Iterator[c.Change]:
-    """What follows from ``change`` to a problem by itself: the flag of a measure, and the measures that it triggers.
+    """What follows from ``change`` to a problem by itself: its closing, the flag of a measure, the measures triggered.
 
     A measure that waits for approval puts its flag on when it is approved; what is closed bears no new flag.
     """
@@ -198,6 +198,8 @@ def _consequences(record: AnyRecord, change: c.Change, rules: Rules) -> Iterator
         if flag is not None and flag not in record.flags and not waits and record.status not in CLOSED:
             yield c.Flagged(flag=flag)
         return
+    if closure.closed_by(record, change, rules):
+        yield c.StruckOff()
     for trigger in rules.triggers_on(change.kind):
         if _sets_off(trigger, record, change) and _concerns_somebody(trigger, record, rules):
             owner = record.lead_unit or rules.pack.office

@@ -31,6 +31,14 @@ def shut(problem: Problem, rules: Rules) -> Refusal | None:
     return None
 
 
+def opened_by(change: c.Change, rules: Rules) -> bool:
+    """Whether ``change`` may be what the gate has waited for."""
+    gate = rules.pack.gate
+    if gate is None:
+        return False
+    return isinstance(change, c.Checked | c.Unflagged) or any(block.needs == change.kind for block in gate.blocks)
+
+
 def _blocks(block: GateBlock, problem: Problem) -> bool:
     if block.flag not in problem.flags or (block.outcomes and problem.outcome not in block.outcomes):
         return False
