@@ -76,6 +76,63 @@ SLIPS: Final[dict[str, tuple[str, str, str, str]]] = {
         "status_unwatched",
         "obligations: no obligation runs while a problem is verified: it may lie there for ever",
     ),
+    "a status that nobody watches for some categories and channels": (
+        "running: [verified]\n    since: [verified]",
+        "running: [verified]\n    categories: [river, smoke]\n    since: [verified]",
+        "status_unwatched",
+        "obligations: no obligation runs while a problem of waste, other is verified: it may lie there for ever",
+    ),
+    "a status that nobody watches by one channel": (
+        "running: [verified]\n    since: [verified]",
+        "running: [verified]\n    channels: [hotline]\n    since: [verified]",
+        "status_unwatched",
+        "obligations: no obligation runs while a problem by patrol is verified: it may lie there for ever",
+    ),
+    "a status watched only after what need not happen": (
+        "running: [verified]\n    since: [verified]",
+        "running: [verified]\n    since: [rated]",
+        "status_unwatched",
+        "obligations: no obligation runs while a problem is verified: it may lie there for ever",
+    ),
+    "a status watched only until something else happens": (
+        "running: [verified]\n    since: [verified]",
+        "running: [verified]\n    met_by: [rated]\n    since: [verified]",
+        "status_unwatched",
+        "obligations: no obligation runs while a problem is verified: it may lie there for ever",
+    ),
+    "a pause that nobody watches": (
+        "\nobligations:\n",
+        "\npause: {grounds: [flood], at_most: 1, basis: practice}\n\nobligations:\n",
+        "status_unwatched",
+        "obligations: no obligation runs while a problem is paused: it may lie there for ever",
+    ),
+    "work that the office handles and alone verifies": (
+        "{categories: [smoke], lead: ecology",
+        "{categories: [smoke], lead: environment-office",
+        "verified_by_nobody",
+        (
+            "responsibility_list.1.lead: environment-office leads here, and who handles a problem does not verify it: "
+            "nobody else verifies"
+        ),
+    ),
+    "a check that only the handler of some may sign": (
+        "\nobligations:\n",
+        (
+            "\ngate:\n  checks: [{id: clean, title: {en: clean}, by: [ecology], basis: practice}]\n  basis: practice\n"
+            "\nobligations:\n"
+        ),
+        "check_unsigned",
+        (
+            "gate.checks.0.by: nobody may sign clean for river, smoke by responsibility_list.0, responsibility_list.1: "
+            "each of ecology handles it"
+        ),
+    ),
+    "a look-back that only the handler of some may make": (
+        "\nobligations:\n",
+        "\nlook_back: {by: [water], raise_by: 0, basis: practice}\n\nobligations:\n",
+        "look_back_unsigned",
+        "look_back.by: nobody may look back at river by responsibility_list.0: each of water handles it",
+    ),
     "an obligation that closing leads past": (
         "strike_off: by_office",
         "strike_off: automatic",
@@ -268,6 +325,22 @@ def _found(pack: PolicyPack) -> set[tuple[str, str, str]]:
 )
 def test_what_measures_open_is_looked_at(passage: str, by: str, said: tuple[str, str, str]) -> None:
     assert advised(passage, by) == {said}
+
+
+@pytest.mark.parametrize("asked", ["obligation", "trigger", "block", "clock"])
+def test_a_mark_on_which_nothing_depends_is_noted(asked: str) -> None:
+    """The small pack has one: ``hard``; asked for anywhere, it is one no more."""
+    passage, by = {
+        "obligation": ("flags: [listed]\n", "flags: [listed, hard]\n"),
+        "trigger": ("on: handed_back, flags: [criminal]", "on: handed_back, flags: [criminal, hard]"),
+        "block": ("  blocks:\n", "  blocks:\n    - {flag: hard, needs: planned, says: {en: Plan first}, clause: x}\n"),
+        "clock": ("since: [flagged, progressed]", 'since: ["flagged:hard", progressed]'),
+    }[asked]
+    text = SMALL.read_text("utf-8")
+    assert passage in text
+    noted = ("flag_unused", "flags.0", "note")
+    assert noted in _found(load_pack(text, SMALL.name))
+    assert noted not in _found(load_pack(text.replace(passage, by), SMALL.name))
 
 
 def test_a_list_that_burdens_no_enterprise_may_do_without_an_appeal() -> None:

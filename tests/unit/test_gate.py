@@ -215,8 +215,8 @@ def test_a_look_back_is_made_by_who_the_pack_names_and_never_by_the_handler() ->
 
 def test_only_what_is_struck_off_is_looked_back_at() -> None:
     assert refused(verified().act(do.LookBack, "office", **GOOD)) == "illegal_move"
-    assert refused(struck_off(look_back=None, obligations=entries("obligations")).act(do.LookBack, "office", **GOOD)) \
-        == "no_look_back"  # fmt: skip
+    without = struck_off(look_back=None, triggers=[], obligations=entries("obligations"))
+    assert refused(without.act(do.LookBack, "office", **GOOD)) == "no_look_back"
 
 
 def rebounding(raise_by: int, times: int = 1) -> list[tuple[int, str]]:

@@ -70,12 +70,12 @@ def form_faults(error: ValidationError, model: Model | None = None) -> list[Form
     A field that is not known comes before one that is missing for it. Without a ``model`` what is allowed is said as
     far as the fault itself names it.
     """
-    found = error.errors(include_url=False, include_context=True, include_input=False)[:_MOST]
-    placed = [(_place(model, fault["loc"]), fault) for fault in found]
+    details = error.errors(include_url=False, include_context=True, include_input=False)[:_MOST]
+    placed = [(_place(model, fault["loc"]), fault) for fault in details]
     missing = _by_owner(placed, "missing")
     unknown = _by_owner(placed, "extra_forbidden")
     faults: dict[str, FormFault] = {}
-    for place, fault in sorted(placed, key=lambda pair: _rank(*pair, unknown)):
+    for place, fault in sorted(placed, key=lambda pair: _rank(pair[0], pair[1], unknown)):
         path = ".".join(place.path)
         what = _in_words(place, fault, missing.get(place.path[:-1], []))
         if path in faults:  # what may have one of several forms has none of them
@@ -145,8 +145,8 @@ def _alternatives(annotation: Any) -> Iterator[Any]:
     if origin is Annotated:
         yield from _alternatives(get_args(annotation)[0])
     elif origin in (Union, types.UnionType):
-        for one in get_args(annotation):
-            yield from _alternatives(one)
+        for member in get_args(annotation):
+            yield from _alternatives(member)
     elif annotation is not type(None):
         yield annotation
 
@@ -189,8 +189,8 @@ def _unknown(name: str, owners: tuple[Model, ...], missing: list[str]) -> str:
 def unknown_field(name: str, of: str, known: Sequence[str], missing: Sequence[str] = ()) -> str:
     """That ``of`` has no field of this name, which it has, and which was meant: the nearest, or the one ``missing``."""
     near = get_close_matches(name, known, n=1) or (missing if len(missing) == 1 else [])
-    told = f"is no field of {of}; it has {', '.join(known)}"
-    return f"{told}; did you mean {near[0]}?" if near else told
+    sentence = f"is no field of {of}; it has {', '.join(known)}"
+    return f"{sentence}; did you mean {near[0]}?" if near else sentence
 
 
 def _fields(model: Model) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from duban.calendar import Calendar
+from duban.policy.advice.closure import checks_unsigned, flags_unused, look_back_unsigned, verified_by_nobody
 from duban.policy.advice.durations import (
     Durations,
     hours_that_ignore_the_weekend,
@@ -61,6 +62,10 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
     statuses_nobody_watches,
     obligations_that_never_run,
     levels_cut_off,
+    verified_by_nobody,
+    checks_unsigned,
+    look_back_unsigned,
+    flags_unused,
     opened_by_nothing,
     lists,
     rewards,

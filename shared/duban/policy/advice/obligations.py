@@ -42,14 +42,54 @@ def _limits_the_work(obligation: Obligation) -> bool:
     )
 
 
+#: The events that have happened to a problem on its usual way into a status; a later one adds to those before it.
+_ON_THE_WAY: Final = (
+    (Status.REGISTERED, frozenset({"registered", "dispatched", "handed_back"})),
+    (Status.DISPATCHED, frozenset({"registered", "dispatched"})),
+    (Status.UNDERWAY, frozenset({"registered", "dispatched", "acknowledged"})),
+    (Status.PAUSED, frozenset({"registered", "dispatched", "acknowledged", "paused"})),
+    (Status.VERIFYING, frozenset({"registered", "dispatched", "acknowledged", "completed"})),
+    (Status.VERIFIED, frozenset({"registered", "dispatched", "acknowledged", "completed", "verified"})),
+)
+
+
 def statuses_nobody_watches(pack: PolicyPack) -> Iterator[Advice]:
-    """Statuses in which a problem may lie for ever, because nothing is owed there."""
-    waited = {Status.DISPATCHED, Status.UNDERWAY, Status.VERIFYING, Status.VERIFIED} - _passed_through(pack)
-    watched = {status for obligation in pack.obligations for status in obligation.running}
-    for status in Status:
-        if status in waited - watched:
-            words = f"no obligation runs while a problem is {status.value}: it may lie there for ever"
+    """Statuses in which a problem may lie for ever, because nothing is owed there, or nothing for its category."""
+    passed = _passed_through(pack) | ({Status.PAUSED} if pack.pause is None else set())
+    # What is met by a plan is watched on by the date in it.
+    handed_on = {"planned"} if any(obligation.until for obligation in pack.obligations) else set()
+    for status, happened in _ON_THE_WAY:
+        if status in passed:
+            continue
+        watching = [known for known in pack.obligations if _watches(known, status, happened, handed_on)]
+        unwatched = {category.id: _unheard(category.id, watching, pack) for category in pack.categories}
+        unwatched = {category: channels for category, channels in unwatched.items() if channels}
+        if unwatched:
+            channels = [channel.id for channel in pack.channels if any(channel.id in of for of in unwatched.values())]
+            whose = "" if len(unwatched) == len(pack.categories) else f" of {some(unwatched)}"
+            way = "" if len(channels) == len(pack.channels) else f" by {some(channels)}"
+            words = f"no obligation runs while a problem{whose}{way} is {status.value}: it may lie there for ever"
             yield Advice("status_unwatched", "obligations", words)
+
+
+def _watches(obligation: Obligation, status: Status, happened: frozenset[str], handed_on: set[str]) -> bool:
+    """Whether it runs in ``status`` whatever else becomes of the problem, until that leaves the status."""
+    return (
+        status in obligation.running
+        and obligation.owner in ("@lead", "@office")
+        and obligation.within is not None
+        and not (obligation.flags or obligation.rectification)
+        and {occasion.event for occasion in obligation.met_by} <= handed_on
+        and any(occasion.event in happened and occasion.of is None for occasion in obligation.since)
+    )
+
+
+def _unheard(category: str, watching: Iterable[Obligation], pack: PolicyPack) -> set[str]:
+    """The channels by which a problem of ``category`` may come that none of the obligations watches."""
+    mine = [obligation for obligation in watching if not obligation.categories or category in obligation.categories]
+    if any(not obligation.channels for obligation in mine):
+        return set()
+    return {channel.id for channel in pack.channels} - {channel for watcher in mine for channel in watcher.channels}
 
 
 def obligations_that_never_run(pack: PolicyPack) -> Iterator[Advice]:

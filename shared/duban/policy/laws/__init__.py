@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from duban.policy.laws import assessment, enforcement_items, problems, records, targets, texts
+from duban.policy.laws import assessment, enforcement_items, events, problems, records, targets, texts
 from duban.policy.laws.names import Breach
 from duban.policy.model.pack import PolicyPack
 
@@ -15,6 +15,7 @@ LAWS: tuple[Callable[[PolicyPack], Iterator[Breach]], ...] = (
     *targets.LAWS,
     *records.LAWS,
     *enforcement_items.LAWS,
+    *events.LAWS,
     *texts.LAWS,
 )
 
