@@ -6,6 +6,7 @@ The names cite what a story shows; what each rule does by itself stands in the t
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from functools import cache
 from pathlib import Path
@@ -21,7 +22,7 @@ from duban.messages import struct
 from duban.messages.changes import Escalated
 from duban.moves import Kind
 from duban_cli import app
-from duban_cli.demo.cities import City, named, names
+from duban_cli.demo.cities import City, load, named, names
 from duban_cli.demo.differences import differences, otherwise
 from duban_cli.demo.performance import played
 from duban_cli.demo.rehearsal import Rehearsal
@@ -54,6 +55,15 @@ def test_what_a_story_does_not_tell_of_is_in_time(name: str) -> None:
     told |= {seen.opened_because(story.story.cause_of(one), one.record, one.of) for one in story.story.opened}
     lapsed = {id_ for id_ in seen.lapsed if seen.records[id_].kind is not Kind.PROBLEM}
     assert lapsed <= told
+
+
+@pytest.mark.parametrize("guide", ["writing-a-pack.md", "writing-a-pack.zh-CN.md"])
+def test_the_story_of_the_guide_goes_as_it_is_told(tmp_path: Path, guide: str) -> None:
+    text = (ROOT / "docs" / guide).read_text("utf-8")
+    [told] = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "expect:" in block]
+    (tmp_path / "story.yaml").write_text(told, "utf-8")
+    city = load(tmp_path / "story.yaml", ROOT / "docs/example-pack.yaml")
+    assert list(otherwise(city, city.rehearsed())) == []
 
 
 # On the real stack

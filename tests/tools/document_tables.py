@@ -18,8 +18,11 @@ from duban_intake.settings import IntakeSettings
 from duban_intake.vault.settings import VaultSettings
 from duban_local import ROOT
 from duban_router.settings import RouterSettings
+from tests.tools.guide_tables import acts, measures
 
 DOCS: Final = ROOT / "docs"
+GUIDE: Final = DOCS / "writing-a-pack.md"
+CHINESE_GUIDE: Final = DOCS / "writing-a-pack.zh-CN.md"
 
 
 def state_diagram() -> str:
@@ -92,6 +95,10 @@ BLOCKS: Final[dict[str, tuple[Path, Callable[[], str]]]] = {
     "messages": (DOCS / "messages.md", message_table),
     "states": (DOCS / "messages.md", state_diagram),
     "settings": (DOCS / "settings.md", settings_of_all),
+    "kinds": (GUIDE, partial(measures, "en")),
+    "kinds-zh": (CHINESE_GUIDE, partial(measures, "zh")),
+    "acts": (GUIDE, partial(acts, "en")),
+    "acts-zh": (CHINESE_GUIDE, partial(acts, "zh")),
 }
 
 

@@ -378,9 +378,9 @@ def test_the_guide_shows_every_section_of_the_example() -> None:
 
 
 def _guide() -> tuple[str, str]:
-    """The guide without its ninth chapter, and that chapter."""
-    before, ninth, after = re.split(r"(?m)^## (?:9|10) ", GUIDE.read_text("utf-8"))
-    return before + after, ninth
+    """The chapters of the guide that build the example, and the ninth, which adds to it."""
+    before, ninth, _ = re.split(r"(?m)^## (?:9|10) ", GUIDE.read_text("utf-8"))
+    return before, ninth
 
 
 def test_what_else_a_pack_may_say_is_whole_with_the_example() -> None:
@@ -396,8 +396,6 @@ def test_what_else_a_pack_may_say_is_whole_with_the_example() -> None:
         "effective_from",
         "parts",
         "plan_changes",
-        "targets",
-        "windows",
     }
 
 
