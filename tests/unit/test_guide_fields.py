@@ -8,14 +8,13 @@ from types import UnionType
 from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 import pytest
-import yaml
 from pydantic import BaseModel
 
 from duban.policy import PolicyPack
 from tests.unit.test_guide import CHINESE, ENGLISH, parts
 
-#: The keys of a published document that the loader writes, and a person does not.
-_NOT_WRITTEN: Final = frozenset({"ids"})
+#: Which demands an entry shows: for the tests of the project, not for a city.
+_NOT_FOR_CITIES: Final = frozenset({"ids"})
 
 
 def models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -32,7 +31,7 @@ def fields(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[tuple
         return
     seen.add(model)
     for name, field in model.model_fields.items():
-        if name not in _NOT_WRITTEN:
+        if name not in _NOT_FOR_CITIES:
             yield model.__name__, name
         for inner in models(field.annotation):
             yield from fields(inner, seen)

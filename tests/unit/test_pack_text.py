@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args, get_origin
 
 import pytest
 import yaml
-from pydantic import Field, create_model
+from pydantic import BaseModel, Field, create_model
 
 from duban.calendar import AMOUNTS, Within
 from duban.messages.events import KINDS
 from duban.moves import Status
 from duban.policy import PolicyPack, load_pack
 from duban.policy.laws import breaches
+from duban.policy.model.assessment import Column, Heading
 from duban.policy.model.entry import Founded, Text
 from duban.policy.model.ladder import RELATIVE
 from duban.policy.model.organisation import TERRITORIAL
 from duban.policy.plain_data import plain_data
 from duban_console.pack_text import Difference, Language, differences, explained
-from duban_console.pack_text.words import EVENTS, ROLES, STATUSES, Words
+from duban_console.pack_text.fields import field_name, value_in_words
+from duban_console.pack_text.words import EVENTS, ROLES, STATUSES, WEEKDAYS, Words
+from tests.unit.test_guide_fields import fields, models
 
 ROOT: Final = Path(__file__).parents[2]
 EXAMPLE: Final = ROOT / "docs/example-pack.yaml"
@@ -416,3 +420,65 @@ def test_a_clock_of_one_mark_or_one_body_is_told_by_its_name() -> None:
     assert "within 7 days of a mark being set (Under listed supervision)" in told
     told = explained(small(("since: [referred]", 'since: ["referred:police"]')))
     assert "(Police)" in told
+
+
+#: Fields whose values are told by words of their own, or hold nothing but other fields.
+TOLD_ELSEWHERE: Final = frozenset(
+    {"counting", "of", "weekdays", "intervals", "start", "end", "until", "en", "zh", "parts"}
+)
+
+
+def test_chinese_has_a_word_for_every_field_of_a_pack() -> None:
+    words = Words(Language.ZH)
+    nameless = {name for model, name in fields(PolicyPack, set()) if field_name(name, words).isascii()}
+    assert nameless - TOLD_ELSEWHERE - {*Within.model_fields} == set()
+
+
+def test_chinese_has_a_word_for_every_closed_set_of_a_pack() -> None:
+    words = Words(Language.ZH)
+    known = {*STATUSES, *ROLES, *WEEKDAYS}
+    speechless = {
+        f"{model.__name__}.{name}: {choice}"
+        for model in all_models(PolicyPack, set())
+        for name, field in model.model_fields.items()
+        for choice in choices(field.annotation)
+        if name not in TOLD_ELSEWHERE and str(choice) not in known and value_in_words(choice, words).isascii()
+    }
+    assert speechless == set()
+
+
+def choices(annotation: Any) -> Iterator[Any]:
+    """The words of the closed sets in ``annotation``."""
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        yield from annotation
+    elif get_origin(annotation) is Literal:
+        yield from get_args(annotation)
+    else:
+        for argument in get_args(annotation):
+            yield from choices(argument)
+
+
+def all_models(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[type[BaseModel]]:
+    if model not in seen:
+        seen.add(model)
+        yield model
+        for field in model.model_fields.values():
+            for inner in models(field.annotation):
+                yield from all_models(inner, seen)
+
+
+def test_a_day_and_a_time_are_no_unit() -> None:
+    told = explained(small(), Language.ZH)
+    assert "每次延长：5个工作日" in told
+
+
+def test_the_city_s_own_words_name_no_unit() -> None:
+    """A role may be called as a unit is; it stays the role."""
+    assert "roles: water and county" in explained(small(("roles: [county]", "roles: [water, county]")))
+
+
+def test_a_column_is_told_by_its_heading_or_its_name() -> None:
+    title = Text(en="late by", zh="逾期天数")
+    told = [Heading(column=Column.NUMBER), Heading(column=Column.DAYS_LATE, title=title)]
+    assert [value_in_words(one, Words(Language.ZH)) for one in told] == ["编号", "逾期天数"]
+    assert [value_in_words(one, Words(Language.EN)) for one in told] == ["number", "late by"]

@@ -10,8 +10,10 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from duban.calendar import Within
+from duban.policy.model.assessment import Heading
 from duban.policy.model.duty import Every
 from duban.policy.model.entry import Text
+from duban_console.pack_text.enumerations import chinese
 from duban_console.pack_text.words import EVENTS, Language, Words
 
 #: What the head of an entry says already.
@@ -45,6 +47,10 @@ _FIELDS: Final[dict[str, str]] = {
     "pays": "发放单位", "collect_within": "领取期限",
     "draws": "随机抽查", "statuses": "问题状态", "share": "比例(%)", "spares": "不抽取名单",
     "never_spares": "仍须抽取的渠道", "items": "执法事项", "item_for": "须引用事项的结果", "code": "编码",
+    "column": "栏目", "columns": "栏目", "full_at": "满分值", "zero_at": "零分值", "indicators": "指标",
+    "weight": "权重", "least_measured": "参加排名的最低计量权重(%)", "own_channels": "自行发现渠道", "period": "周期",
+    "recipients": "发送对象", "only": "仅限", "stages": "阶段", "overdue_by": "逾期至少", "needs_approval": "须经批准",
+    "targets": "环境目标", "measured_in": "计量单位", "once": "仅此一次", "owed_by": "履行单位",
 }  # fmt: skip
 
 
@@ -55,6 +61,8 @@ _VALUES: Final[dict[str, str]] = {
     "practice": "惯例", "by_office": "由办公室", "automatic": "自动", "never": "不合并", "enterprise": "企业",
     "reporter": "举报人", "worker": "网格责任人",
 }  # fmt: skip
+#: Fields whose values are the city's own words, and name no entry of the pack.
+_PLAIN: Final = frozenset({"roles", "outcomes"})
 #: Fields whose values are events.
 _EVENTS: Final = frozenset({"on", "needs", "since", "met_by"})
 
@@ -65,16 +73,27 @@ def field_name(name: str, words: Words) -> str:
     return _FIELDS.get(name, plain) if words.language is Language.ZH else plain
 
 
+def _label(name: str, value: Any, words: Words) -> str:
+    """A field's name as it fits its value: ``by`` is mostly a unit, and may be a day or a time."""
+    if name == "by" and isinstance(value, Within):
+        return words.say("by, each time", "每次延长")
+    if name == "by" and isinstance(value, date):
+        return words.say("by", "截止日")
+    return field_name(name, words)
+
+
 def value_in_words(value: Any, words: Words) -> str:  # noqa: PLR0911 one line a shape
     """A value of any shape in one line."""
     if isinstance(value, Text):
         return words.text(value)
     if isinstance(value, Within):
         return words.duration(value)
+    if isinstance(value, Heading):
+        return words.text(value.title) if value.title else value_in_words(value.column, words)
     if isinstance(value, BaseModel):
         fields = _given(value, ())
         return words.say("; ", "；").join(
-            f"{field_name(name, words)}{words.say(': ', '：')}{_field_value(name, inner, words)}"
+            f"{_label(name, inner, words)}{words.say(': ', '：')}{_field_value(name, inner, words)}"
             for name, inner in fields
         )
     if isinstance(value, bool):
@@ -82,7 +101,8 @@ def value_in_words(value: Any, words: Words) -> str:  # noqa: PLR0911 one line a
     if value is Every.NEVER:
         return words.say("only when a measure or a draw opens it", "仅由措施或抽查开启")
     if isinstance(value, Enum):
-        return words.say(str(value.value), _VALUES.get(value.value, str(value.value)))
+        plain = str(value.value)
+        return words.say(plain.replace("_", " "), chinese(value) or _VALUES.get(plain, plain))
     if isinstance(value, date):
         return words.day(value)
     if isinstance(value, str):
@@ -114,7 +134,7 @@ def section_in_words(value: Any, words: Words) -> Iterator[str]:
 
 def _field(name: str, value: Any, words: Words) -> Iterator[str]:
     """A field; the entries in it, where it is a list of entries, each on a line of its own."""
-    called = field_name(name, words) + words.say(":", "：")
+    called = _label(name, value, words) + words.say(":", "：")
     if isinstance(value, tuple) and value and all(isinstance(entry, BaseModel) for entry in value):
         yield f"- {called}"
         for entry in value:
@@ -126,6 +146,8 @@ def _field(name: str, value: Any, words: Words) -> Iterator[str]:
 def _field_value(name: str, value: Any, words: Words) -> str:
     """A field's value; events by their own words, entries of the pack by their titles."""
     many = value if isinstance(value, tuple) else (value,)
+    if name in _PLAIN:
+        return words.listed(many)
     if name in _EVENTS:
         return words.listed(words.event(event) if event in EVENTS else value_in_words(event, words) for event in many)
     titles = words.entries.get(name, {})
@@ -155,7 +177,7 @@ def others(entry: BaseModel, known: Collection[str], words: Words) -> list[str]:
     """The fields of ``entry`` that are set and not ``known``, each as ``name: value``."""
     colon = words.say(": ", "：")
     return [
-        f"{field_name(name, words)}{colon}{_field_value(name, value, words)}" for name, value in _given(entry, known)
+        f"{_label(name, value, words)}{colon}{_field_value(name, value, words)}" for name, value in _given(entry, known)
     ]
 
 

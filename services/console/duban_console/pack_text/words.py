@@ -102,6 +102,7 @@ ROLES: Final[dict[str, Phrase]] = {
     "@referred": ("each body that it is referred to", "各受移送单位"),
     "@sponsor": ("the leader who sponsors it", "包案领导"),
     "@territorial": ("the unit of the area", "属地单位"),
+    "@units": ("every unit that stands in it", "表中各单位"),
 }
 
 _UNTIL: Final[dict[str, Phrase]] = {
