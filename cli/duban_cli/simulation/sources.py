@@ -18,8 +18,8 @@ from duban.clock import within_range
 from duban.errors import Undecodable
 from duban.messages import commands as do
 from duban.messages.envelope import Message, decode
-from duban.messages.report import Evidence, Report
 from duban.messages.form import unknown_field
+from duban.messages.report import Evidence, Report
 from duban.messages.struct import Flaw, flaw_of, from_data, from_json
 from duban.policy import Rules
 from duban_console.action import ACTIONS
