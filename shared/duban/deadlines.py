@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -15,6 +15,8 @@ from duban.messages.struct import replace
 from duban.moves import Status
 from duban.policy.model.ladder import Obligation
 from duban.policy.rules import Bearing, Passing, Rules, RunningObligation, Sort
+
+_INSTANT: Final = timedelta(microseconds=1)
 
 
 class Owed(NamedTuple):
@@ -225,12 +227,13 @@ def _next_level(
     for number, level in enumerate(running.levels[climbed:], start=climbed + 1):
         due_at = lapse_at
         if level.before is not None:
-            if lapse_at <= _now_in(record) or (due_at := rules.calendar.subtract(lapse_at, level.before)) <= since.at:
+            due_at = _before(lapse_at, level.before, obligation, rules)
+            if lapse_at <= _now_in(record) or due_at <= since.at:
                 continue  # a reminder before the clock even started, or after the lapse, would tell nobody anything
         elif number < lowest:
             continue
         elif level.after is not None and number > lowest:
-            due_at = rules.calendar.add(lapse_at, level.after)
+            due_at = _after(lapse_at, level.after, obligation, rules)
         return Deadline(
             obligation=obligation.id,
             part=part,
@@ -251,6 +254,29 @@ def _extended_by_notice(record: LedgerRecord, obligation: Obligation, rules: Rul
     extension = rules.pack.extension
     extended = isinstance(record, Problem) and obligation.id in record.extended
     return extended and extension is not None and rules.calendar.asks_notice(extension.by)
+
+
+def _after(lapse_at: datetime, within: Within, obligation: Obligation, rules: Rules) -> datetime:
+    """The instant that lies ``within`` after the lapse of ``obligation``."""
+    return rules.calendar.add(_of_its_day(lapse_at, within, obligation, rules), within)
+
+
+def _before(lapse_at: datetime, within: Within, obligation: Obligation, rules: Rules) -> datetime:
+    """The instant that lies ``within`` before the lapse of ``obligation``."""
+    return rules.calendar.subtract(_of_its_day(lapse_at, within, obligation, rules), within)
+
+
+def _of_its_day(lapse_at: datetime, within: Within, obligation: Obligation, rules: Rules) -> datetime:
+    """The lapse as days are counted from it: the end of a day belongs to the day that it ends, not to the next."""
+    limit = obligation.within
+    ends_a_day = limit.at == "24:00" if limit is not None else obligation.until is None  # a duty's `due_on`
+    if not ends_a_day:
+        return lapse_at  # or only by chance, as the date of a plan may
+    by_moment = (within.minutes or within.hours or within.working_hours) is not None
+    if by_moment or (within.at is None and rules.calendar.counting is Counting.ELAPSED):
+        return lapse_at
+    at_midnight = lapse_at.astimezone(rules.zone).time() == time()
+    return lapse_at - _INSTANT if at_midnight else lapse_at
 
 
 def _raised(record: LedgerRecord, running: RunningObligation) -> int:
@@ -277,7 +303,7 @@ def _limit(problem: Problem, obligation: Obligation, since: Mark, rules: Rules) 
     extension = rules.pack.extension
     if extension is not None and obligation.id in problem.extended:
         for _ in range(problem.extended[obligation.id]):
-            lapse_at = rules.calendar.add(lapse_at, extension.by)
+            lapse_at = _after(lapse_at, extension.by, obligation, rules)
     for pause in problem.pauses:
         if pause.to_at > since.at:
             lapse_at = _moved(lapse_at, max(pause.from_at, since.at), pause.to_at, obligation.within, rules)

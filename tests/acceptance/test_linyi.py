@@ -76,17 +76,17 @@ def test_every_dated_task_climbs_the_same_ladder_ly_27(programme: City) -> None:
     """LY-27: what is not there at the end of June: told, brought before the committee, inspected, reported up."""
     (done,) = programme.duties("approval-parity", "approval")
     (late,) = programme.duties("approval-parity", "ecology")
-    programme.advance(to="2021-06-01 17:00")
+    programme.advance(to="2021-05-31 17:00")
     expect(done, reminded=())
-    programme.advance(to="2021-06-02 17:00")  # twenty working days before, over the Dragon Boat days
+    programme.advance(to="2021-06-01 17:00")  # twenty working days before the 30th, over the Dragon Boat days
     expect(done, reminded=("approval-parity",))
     programme.run(local("2021-07-01 00:00"))
     programme.act(done, "complete", by="approval", outcome="done", evidence=SEALED)
     days = [
         ("2021-07-01 00:00", "task-bulletin"),
-        ("2021-07-15 17:00", "task-committee"),
-        ("2021-07-29 17:00", "task-inspection"),
-        ("2021-08-12 17:00", "task-report"),
+        ("2021-07-14 17:00", "task-committee"),  # ten working days after the 30th of June
+        ("2021-07-28 17:00", "task-inspection"),
+        ("2021-08-11 17:00", "task-report"),
     ]
     taken: tuple[str, ...] = ()
     for at, measure in days:

@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from duban.calendar import Counting
 from duban.deadlines import due
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
@@ -20,7 +22,7 @@ from duban.messages.struct import from_data
 from duban.moves import MOVES
 from duban.policy import Rules, load_calendar, load_pack
 from duban_router.domain.decision import Decided, decide
-from tests.given import CODE, ROOT, SEAL, SMALL
+from tests.given import CODE, ROOT, SEAL, SMALL, Case, entries, report
 
 PACKS: Final = [*sorted((ROOT / "deploy/packs").glob("*.yaml")), ROOT / "docs/example-pack.yaml", SMALL]
 BEGINS_AT: Final = datetime(
@@ -275,3 +277,48 @@ def test_what_an_event_cannot_have_moved_is_due_as_before(
     life.begin(beginning)
     for number, seconds in steps if life.record is not None else ():
         life.move(number, seconds)
+
+
+# The end of a day
+
+LEVELS: Final = [
+    {"measure": "reminder", "before": {"working_days": 1}, "to": ["@owner"]},
+    {"measure": "bulletin", "to": ["@owner"]},
+    {"measure": "interview", "after": {"working_days": 2}, "to": ["@owner"]},
+    {"measure": "explain", "after": {"hours": 124}, "to": ["water"]},
+]
+
+
+def within(limit: dict[str, object], counting: str = "whole_days") -> Case:
+    """A problem of Wednesday, 6 April 2022, 10:00, to be acknowledged ``within`` a limit."""
+    ladder = {"id": "standard", "basis": "practice", "levels": LEVELS}
+    case = Case(datetime(2022, 4, 6, 2, tzinfo=UTC), ladders=[ladder, *entries("ladders")[1:]])
+    pack = case.rules.pack.model_copy(
+        update={"time": case.rules.pack.time.model_copy(update={"counting": Counting(counting)})}
+    )
+    case.rules = Rules.compile(pack, case.rules.calendar.notice)
+    case.change_obligation("acknowledge", within=limit)
+    case.registered(report(category="river", area="north"))
+    return case
+
+
+def climbed(case: Case) -> list[str]:
+    """When each level of the ladder is taken, local time."""
+    taken = []
+    while "acknowledge" in case.deadlines:
+        taken.append(f"{case.deadline('acknowledge').due_at.astimezone(ZoneInfo('Asia/Shanghai')):%d %H:%M}")
+        case.lapse("acknowledge")
+    return taken
+
+
+def test_what_is_due_at_the_end_of_a_day_is_followed_by_what_counts_from_that_day() -> None:
+    """24:00 of the 7th is 00:00 of the 8th, and the two working days after it are the 8th and the 11th all the same."""
+    assert climbed(within({"at": "24:00"})) == ["06 17:00", "08 00:00", "11 17:00", "13 04:00"]
+
+
+def test_counted_from_the_moment_the_end_of_a_day_is_a_moment_like_others() -> None:
+    assert climbed(within({"at": "24:00"}, "elapsed")) == ["06 17:00", "08 00:00", "12 09:00", "13 04:00"]
+
+
+def test_what_is_due_at_noon_counts_as_before() -> None:
+    assert climbed(within({"at": "12:00"}))[1:3] == ["07 12:00", "11 17:00"]
