@@ -18,12 +18,13 @@ from duban.clock import SystemClock
 from duban.messages.audit import LetterReplayed, ReplayStep
 from duban.messages.envelope import sendable
 from duban.messages.struct import plain
+from duban.texts import printable
 from duban_cli.connection import publishing, settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, instant_in, out, shown_at, write_json
 from duban_console.kafka.audit import audit_lines, audit_trail
 from duban_console.kafka.dead_letters import SUFFIX, LetterCounts, Which
 from duban_console.kafka.letter_replay import Errand, Fate, Letter, LetterReplay, Passage, letters
-from duban_console.kafka.record_format import printable, shown, unpacked, written_out
+from duban_console.kafka.record_format import shown, unpacked, written_out
 from duban_console.kafka.topic_reader import partition_counts, topics_of
 
 if TYPE_CHECKING:

@@ -12,16 +12,19 @@ from rich.table import Table
 
 from duban.messages.records import Listing
 from duban.moves import Kind, Status
+from duban.texts import is_blank
 from duban_cli.commands.act import SOURCE, fields_of, sent, tell
 from duban_cli.connection import asking, present, settings
 from duban_cli.files import EvidenceFiles, sealed
-from duban_cli.output import AsJson, ExitCode, InUtc, command, err, instant_in, out, shown_at, shown_until, write_json
+from duban_cli.output import (
+    AsJson, ExitCode, InUtc, command, err, fail, instant_in, out, shown_at, shown_until, write_json,
+)  # fmt: skip
 from duban_cli.pages import page_of, say_more
 from duban_cli.zones import Zones, zones
-from duban_console.action import action_message, new_entry, plain_name
+from duban_console.action import action_message, new_entry
 from duban_console.api.responses import as_json as jsonable
 from duban_console.ledger import Filters
-from duban_console.listings import Entry, NameCheck, entry_of, listed
+from duban_console.listings import Entry, NameCheck, entry_of, listed, written_otherwise
 
 listing_app = typer.Typer(no_args_is_help=True, help="Lists such as a blacklist (黑名单): who stands on them, and why.")
 
@@ -33,7 +36,9 @@ All = Annotated[bool, typer.Option("--all", help="Also entries that do not count
 @listing_app.command("check")
 @command
 async def check(
-    name: Annotated[str, typer.Argument(help="Letter by letter, after NFKC and without white space around it.")],
+    name: Annotated[
+        str, typer.Argument(help="The name; case, width, blanks and zero-width characters make no difference.")
+    ],
     jurisdiction: Jurisdiction = None,
     list_: OnList = None,
     at: Annotated[str | None, typer.Option(help="As of this instant, ISO 8601 with its offset.")] = None,
@@ -49,9 +54,11 @@ async def check(
     """
     known = settings()
     instant = instant_in("--at", at) if at else await present(known)
-    of = plain_name(name)
+    if is_blank(name):
+        fail(ExitCode.USAGE, "the name shows nothing: it is blank")
     async with asking(known) as ledger:
-        standing = listed(of, await ledger.listings(of, jurisdiction, list_), instant, everything=everything)
+        entries = await ledger.listings(name, jurisdiction, list_)
+    standing = listed(name.strip(), entries, instant, everything=everything)
     if as_json:
         write_json(jsonable(standing))
     else:
@@ -143,6 +150,9 @@ async def put(
         source=SOURCE, at=await present(known),
     )  # fmt: skip
     async with asking(known) as ledger:
+        entries = await ledger.listings(new.of, jurisdiction, list_)
+        for same in written_otherwise(new.of, entries, message.subject, message.time):
+            err().print(f"{escape(same.number)} is of the same name, written otherwise: {escape(same.of)}")
         decided = await sent(message, known, ledger, wait)
         entry = await ledger.record(new.record_id(message_id)) if decided else None
     await tell(decided, message, known, wait, utc=utc, as_json=as_json)

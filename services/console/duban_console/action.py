@@ -8,7 +8,6 @@ from functools import reduce
 from operator import or_
 from types import new_class
 from typing import Annotated, Any, Final, TypeVar
-from unicodedata import normalize
 from uuid import UUID
 
 import msgspec
@@ -20,6 +19,7 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.report import Name
 from duban.messages.struct import NO_NEWLINE, Unfit, flaw_of, from_data, from_json, narrowed
+from duban.texts import is_blank
 
 T = TypeVar("T")
 
@@ -92,14 +92,16 @@ class NewEntry(do.PutOnList):
     id: CommandId | None = None
     #: What a measure has caused, the engine enters by itself.
     cause: None = None
-    #: Read as it is looked up, whatever white space stands around it.
+    #: Kept and shown as it is written, but for the white space around it.
     of: str
 
     def __post_init__(self) -> None:
         if self.actor.unit == do.ENGINE:
             raise Unfit("actor", f"{do.ENGINE} enters what its measures lead to; by hand it is the keeper of the list")
+        if is_blank(self.of):
+            raise Unfit("of", "shows nothing: it is blank, or made of characters that nobody sees")
         try:
-            force_setattr(self, "of", from_data(plain_name(self.of), Name))
+            force_setattr(self, "of", from_data(self.of.strip(), Name))
         except msgspec.ValidationError as error:
             raise Unfit("of", flaw_of(error).what) from None
 
@@ -111,11 +113,6 @@ class NewEntry(do.PutOnList):
     def record_id(self, chosen: str) -> UUID:
         """The id of the entry that follows from the id ``chosen``, whichever door it comes through."""
         return derived_id("listing by hand", self.jurisdiction, chosen)
-
-
-def plain_name(name: str) -> str:
-    """A name as entries are looked up by it: NFKC, without white space around it; else letter by letter."""
-    return normalize("NFKC", name).strip()
 
 
 def new_entry(body: Mapping[str, Any] | bytes) -> NewEntry:

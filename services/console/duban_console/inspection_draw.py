@@ -27,7 +27,8 @@ from duban.messages.struct import replace
 from duban.moves import OPEN, Status
 from duban.policy import Rules
 from duban.policy.model.draw import DrawRule
-from duban_console.action import action_message, plain_name
+from duban.texts import folded
+from duban_console.action import action_message
 from duban_console.listings import entry_of
 
 SOURCE: Final = "duban/draw"
@@ -119,7 +120,7 @@ def draw(rule: DrawRule, pack: str, seed: str, at: datetime, ledger: Iterable[Sn
     spared: list[Spared] = []
     checked: list[AlreadyChecked] = []
     for problem in _drawable(rule, records):
-        entry = exempt.get(plain_name(problem.enterprise or "")) if problem.channel not in rule.never_spares else None
+        entry = exempt.get(folded(problem.enterprise or "")) if problem.channel not in rule.never_spares else None
         duty = checks.get(problem.id)
         if entry is not None:
             spared.append(Spared(id=problem.id, number=problem.number, enterprise=problem.enterprise or "",
@@ -170,7 +171,7 @@ def _exempt(rule: DrawRule, at: datetime, records: Iterable[Snapshot]) -> dict[s
         if isinstance(listing, Listing) and listing.list == rule.spares:
             entry = entry_of(listing, at)
             if entry is not None and entry.status is Status.LISTED:
-                exempt[plain_name(entry.of)] = listing
+                exempt[folded(entry.of)] = listing
     return exempt
 
 

@@ -20,6 +20,7 @@ from duban.messages.events import Refused
 from duban.messages.records import AnyRecord, Listing, Reward, record_from_json
 from duban.messages.struct import Frozen, from_json
 from duban.moves import CLOSED, STAGE, Kind, Stage, Status
+from duban.texts import folded
 from duban_console.chain import Line, first_broken
 
 if TYPE_CHECKING:
@@ -53,13 +54,15 @@ _PAGE = """
     order by begun_at, id
     limit $11
 """
-#: Names are compared as :func:`duban_console.action.plain_name` makes them; the index holds only what has a subject.
+#: By the name as :func:`duban.texts.folded` makes it; those that nobody has folded yet come too, to be compared here.
 LISTINGS = """
-    select state from router.published_records
-    where subject is not null and btrim(normalize(subject, nfkc)) = $1
-      and kind = 'listing'
-      and ($2::text is null or jurisdiction = $2)
-      and ($3::text is null or rule = $3)
+    with named as (
+        select * from router.published_records where folded = $1 and kind = 'listing'
+        union all
+        select * from router.published_records where folded is null and kind = 'listing'
+    )
+    select state from named
+    where ($2::text is null or jurisdiction = $2) and ($3::text is null or rule = $3)
     order by begun_at, id
 """
 REWARDS = "select state from router.published_records where subject = $1 and kind = 'reward' order by begun_at, id"
@@ -214,10 +217,11 @@ class LedgerReader:
         return Page(records, _encoded(rows[limit - 1]) if more else None)
 
     async def listings(self, of: str, jurisdiction: str | None = None, list_: str | None = None) -> list[Listing]:
-        """Every entry of ``of`` (as :func:`plain_name` makes it) on any list, or on ``list_``, the oldest first."""
+        """Every entry of ``of`` on any list, or on ``list_``, the oldest first, however its name is written there."""
+        name = folded(of)
         async with asking():
-            rows = await self._pool.fetch(LISTINGS, of, jurisdiction, list_)
-        return [from_json(row["state"], Listing) for row in rows]
+            rows = await self._pool.fetch(LISTINGS, name, jurisdiction, list_)
+        return [entry for row in rows if folded((entry := from_json(row["state"], Listing)).of) == name]
 
     async def rewards(self, handle: str) -> list[Reward]:
         """The rewards that are owed to whoever holds ``handle``, the oldest first."""

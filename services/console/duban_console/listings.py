@@ -58,6 +58,27 @@ def listed(of: str, listings: Iterable[Listing], at: datetime, *, everything: bo
     return NameCheck(of=of, at=at, listed=bool(counting), entries=tuple(entries if everything else counting))
 
 
+class SameName(Frozen):
+    """An entry that stands, or is to stand, on the list under the same name written otherwise."""
+
+    of: str
+    number: str
+    id: str
+    status: Status
+
+
+def written_otherwise(of: str, listings: Iterable[Listing], new: str, at: datetime) -> tuple[SameName, ...]:
+    """Those of ``listings``, all of them of ``of``, whose name is not written as ``of``; the entry ``new`` is none."""
+    return tuple(
+        SameName(of=entry.of, number=entry.number, id=entry.id, status=entry.status)
+        for listing in listings
+        if (entry := entry_of(listing, at)) is not None
+        and entry.status is not Status.DELISTED
+        and entry.of != of
+        and entry.id != new
+    )
+
+
 def entry_of(listing: Listing, at: datetime) -> Entry | None:
     """``listing`` as it stood at ``at``; None before it was made.
 

@@ -24,10 +24,11 @@ GROUP = "duban-router"
 async def compose(shell: Shell[RouterSettings]) -> None:
     """One runner over the commands; when partitions change hands, what is remembered of them is dropped.
 
-    Beside it, what the topic of events has told is anchored.
+    Beside it, what the topic of events has told is anchored. Names that an earlier release wrote are folded first.
     """
     library = await follow_packs(shell)
     ledger, clock = PostgresLedger(shell.pool), clock_of(shell.settings)
+    await ledger.fold_names()
     remembered = shell.settings.remembered_mb * 1_000_000
     handler = CommandHandler(ledger, library, clock, shell.settings.max_record_bytes, remembered)
 

@@ -13,8 +13,9 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from duban.messages.events import Refused
-from duban.messages.records import Event, record_from_json
+from duban.messages.records import Event, Listing, record_from_json
 from duban.messages.struct import from_json, to_json
+from duban.texts import folded
 from duban_router.domain.replies import Filing, Reported
 from duban_router.handlers import Conflict, Line, Outcome, Register, Standing, Writing
 
@@ -73,14 +74,24 @@ _WRITE = """
     )
     insert into router.records
         (id, version, jurisdiction, number, begun_at, kind, status,
-         rule, holder, due_at, lapses, head, state, subject)
+         rule, holder, due_at, lapses, head, state, subject, folded)
     select * from unnest($13::uuid[], $14::int[], $15::text[], $16::text[], $17::timestamptz[],
         $18::text[], $19::text[], $20::text[], $21::text[], $22::timestamptz[], $23::int[], $24::bytea[], $25::text[],
-        $26::text[])
+        $26::text[], $38::text[])
     on conflict (id) do update set
         version = excluded.version, status = excluded.status, holder = excluded.holder,
         due_at = excluded.due_at, lapses = excluded.lapses, head = excluded.head, state = excluded.state
 """
+#: Those that another member folds just now are left to it.
+_UNFOLDED = """
+    select id, subject from router.records where kind = 'listing' and folded is null
+    limit $1 for update skip locked
+"""
+_FOLD = """
+    update router.records as held set folded = known.folded
+    from unnest($1::uuid[], $2::text[]) as known (id, folded) where held.id = known.id
+"""
+_FOLDED_AT_ONCE = 1000
 
 
 class PostgresLedger:
@@ -92,6 +103,17 @@ class PostgresLedger:
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record], turn: timedelta = timedelta(seconds=10)) -> None:
         self._pool = pool
         self._turn = f"{turn // timedelta(milliseconds=1)}ms"
+
+    async def fold_names(self) -> int:
+        """Fold the names on lists that an earlier release has written; how many there were."""
+        many = 0
+        while True:
+            async with self._pool.acquire() as connection, connection.transaction():
+                rows = await connection.fetch(_UNFOLDED, _FOLDED_AT_ONCE)
+                await connection.execute(_FOLD, [row["id"] for row in rows], [folded(row["subject"]) for row in rows])
+            many += len(rows)
+            if len(rows) < _FOLDED_AT_ONCE:
+                return many
 
     async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
         rows = await self._pool.fetch(_STANDINGS, ids)
@@ -137,7 +159,7 @@ class PostgresTransaction:
         await _check(self._connection, writing.rests_on)
         columns = (
             *_lines(writing), *_answers(writing), *_records(writing),
-            *_filings(writing, wait=True), *_filings(writing, wait=False), *_registers(writing),
+            *_filings(writing, wait=True), *_filings(writing, wait=False), *_registers(writing), _names(writing),
         )  # fmt: skip
         try:
             await self._connection.execute(_WRITE, *columns)
@@ -210,6 +232,12 @@ def _filings(writing: Writing, *, wait: bool) -> tuple[list[object], ...]:
 def _registers(writing: Writing) -> tuple[list[object], ...]:
     allocated = writing.allocated
     return [name for name, _ in allocated], [year for _, year in allocated], list(allocated.values())
+
+
+def _names(writing: Writing) -> list[str | None]:
+    """Whom the entries on lists are of, as names are compared."""
+    records = (standing.record for standing in writing.standings.values())
+    return [folded(record.of) if isinstance(record, Listing) else None for record in records]
 
 
 def _standing(row: asyncpg.Record) -> Standing:

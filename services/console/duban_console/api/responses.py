@@ -14,9 +14,13 @@ from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reward
 from duban.messages.struct import AwareDatetime, Frozen, plain
 from duban_console.chain import Line
 from duban_console.ledger import Chain, Outcome, WaitingReport
-from duban_console.listings import NameCheck
+from duban_console.listings import NameCheck, SameName
 
 SOURCE = "duban/api"
+_ALIKE = (
+    "Entries that stand on the list under the same name, written otherwise: case, width, blanks, zero-width characters"
+)
+Alike = Annotated[tuple[SameName, ...], Meta(description=_ALIKE)]
 
 
 class Accepted(Frozen):
@@ -27,6 +31,7 @@ class Accepted(Frozen):
     status: str
     problem_id: str
     status_url: str
+    alike: Alike = ()
 
 
 class EventLine(Frozen):
@@ -54,6 +59,7 @@ class Decision(Frozen):
     duty: Duty | None = None
     listing: Listing | None = None
     reward: Reward | None = None
+    alike: Alike = ()
 
 
 class HistoryTold(Frozen):

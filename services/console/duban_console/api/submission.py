@@ -13,10 +13,12 @@ from duban.errors import Fault
 from duban.io.publisher import Publisher
 from duban.messages.commands import Command
 from duban.messages.envelope import Message, encode
+from duban.messages.struct import replace
 from duban_console.action import COMMAND_ID, InvalidAction
 from duban_console.api.answer import respond
 from duban_console.api.responses import SOURCE, Accepted, as_json, decision
 from duban_console.ledger import LedgerReader, Outcome
+from duban_console.listings import SameName
 
 _MOST_WAIT: Final = 30.0
 Wait = Annotated[float, Query(ge=0, le=_MOST_WAIT, description="Seconds to wait for the outcome")]
@@ -39,8 +41,14 @@ def command_id(chosen: str | None, header: str | None) -> str:
     return chosen or header or str(uuid4())
 
 
-async def sent(message: Message[Command], ledger: LedgerReader, publisher: Publisher, wait: float) -> Response:
-    """Send ``message``: 202 once the broker has it; its outcome if that stands within ``wait`` seconds."""
+async def sent(
+    message: Message[Command], ledger: LedgerReader, publisher: Publisher, wait: float,
+    alike: tuple[SameName, ...] = (),
+) -> Response:  # fmt: skip
+    """Send ``message``: 202 once the broker has it; its outcome if that stands within ``wait`` seconds.
+
+    ``alike`` is told with either.
+    """
     record = encode(message)
     publisher.check(record)
     await publisher.publish([record])
@@ -48,17 +56,18 @@ async def sent(message: Message[Command], ledger: LedgerReader, publisher: Publi
     if outcome is None:
         url = f"/v1/commands/{SOURCE}/{message.id}"
         accepted = Accepted(
-            command=message.id, source=SOURCE, status="accepted", problem_id=message.subject, status_url=url
-        )
+            command=message.id, source=SOURCE, status="accepted", problem_id=message.subject, status_url=url,
+            alike=alike,
+        )  # fmt: skip
         return respond(accepted, 202, {"Location": url})
-    return await _decided(ledger, outcome, UUID(message.subject))
+    return await _decided(ledger, outcome, UUID(message.subject), alike)
 
 
-async def _decided(ledger: LedgerReader, outcome: Outcome, problem_id: UUID) -> Response:
+async def _decided(ledger: LedgerReader, outcome: Outcome, problem_id: UUID, alike: tuple[SameName, ...]) -> Response:
     """The outcome as an answer: 200 when it was carried out, 409 when it was refused."""
     if outcome.problem_id != problem_id:
         raise Fault(409, "id_taken", f"the id {outcome.command} belongs to a command for {outcome.problem_id}", "id")
-    answer = decision(SOURCE, outcome, await ledger.record(outcome.problem_id))
+    answer = replace(decision(SOURCE, outcome, await ledger.record(outcome.problem_id)), alike=alike)
     if outcome.refused is None:
         return respond(answer)
     return respond({"error": {"code": outcome.refused.code, "message": outcome.refused.reason}, **as_json(answer)}, 409)

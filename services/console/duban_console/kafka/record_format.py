@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from rich.markup import escape
 
 from duban.messages.commands import Collect
 from duban.messages.envelope import sendable
+from duban.texts import printable
 
 if TYPE_CHECKING:
     from duban_console.kafka.topic_reader import Raw
@@ -86,22 +86,6 @@ def _text_of(head: bytes) -> str | None:
         return head.decode()
     except UnicodeDecodeError as error:
         return head[: error.start].decode() if error.reason == "unexpected end of data" else None
-
-
-def printable(text: str) -> str:
-    """``text`` with every character escaped that a terminal would obey, or that no stream can carry."""
-    return "".join(
-        _escaped(character) if unicodedata.category(character) in _OBEYED else character for character in text
-    )
-
-
-#: Controls, formats such as the reversal of writing, surrogates, and what ends a line or a paragraph.
-_OBEYED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _hex(raw: bytes) -> list[str]:

@@ -10,8 +10,10 @@ from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.records import Listing
 from duban.moves import Status
+from duban.policy.model.listing import ListRule
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
+from duban.texts import is_blank
 from duban_router.domain.kinds import OfListings
 from duban_router.domain.permission import named
 from duban_router.domain.refusal import Changes, missing_reason, not_permitted
@@ -22,15 +24,8 @@ def put_on_list(command: do.PutOnList, id_: UUID, rules: Rules, now: datetime) -
     list_rule = rules.lists.get(command.list)
     if list_rule is None:
         return Refusal("unknown_list", f"{rules.pack.ref} has no list {command.list}")
-    by_hand = command.actor.unit != do.ENGINE
-    if by_hand and command.actor.unit != list_rule.keeper:
-        return not_permitted(command.actor.unit, named("the keeper of the list", list_rule.keeper))
-    if by_hand and not command.evidence:
-        return Refusal("missing_evidence", "an entry that no measure makes goes with its evidence")
-    if command.ground not in {ground.id for ground in list_rule.grounds}:
-        return Refusal("unknown_ground", f"{command.ground} is no ground of {list_rule.id}")
-    if list_rule.of == "unit" and command.of not in rules.units:
-        return Refusal("unknown_unit", f"{command.of} is not among the units of {rules.pack.ref}")
+    if (refusal := _not_entered(command, list_rule, rules)) is not None:
+        return refusal
     day = now.astimezone(rules.zone).date().isoformat()
     noticed: list[c.Change] = [
         c.Noticed(
@@ -49,6 +44,22 @@ def put_on_list(command: do.PutOnList, id_: UUID, rules: Rules, now: datetime) -
         )
     ]
     return noticed if list_rule.notice is not None else [*noticed, c.Listed()]
+
+
+def _not_entered(command: do.PutOnList, list_rule: ListRule, rules: Rules) -> Refusal | None:
+    """Why nobody is put on the list by ``command``, if so."""
+    by_hand = command.actor.unit != do.ENGINE
+    if by_hand and command.actor.unit != list_rule.keeper:
+        return not_permitted(command.actor.unit, named("the keeper of the list", list_rule.keeper))
+    if by_hand and not command.evidence:
+        return Refusal("missing_evidence", "an entry that no measure makes goes with its evidence")
+    if command.ground not in {ground.id for ground in list_rule.grounds}:
+        return Refusal("unknown_ground", f"{command.ground} is no ground of {list_rule.id}")
+    if is_blank(command.of):
+        return Refusal("blank_name", "the name shows nothing: it is blank, or made of characters that nobody sees")
+    if list_rule.of == "unit" and command.of not in rules.units:
+        return Refusal("unknown_unit", f"{command.of} is not among the units of {rules.pack.ref}")
+    return None
 
 
 def answer(listing: Listing, command: OfListings, rules: Rules) -> Changes:

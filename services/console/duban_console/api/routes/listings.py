@@ -10,15 +10,16 @@ from pydantic import AwareDatetime
 from duban.clock import Clock
 from duban.errors import Fault
 from duban.io.publisher import Publisher
-from duban_console.action import NewEntry, action_message, new_entry, plain_name
+from duban.texts import is_blank
+from duban_console.action import NewEntry, action_message, new_entry
 from duban_console.api.answer import respond
 from duban_console.api.document import answers, body
 from duban_console.api.responses import SOURCE, Accepted, Decision
 from duban_console.api.submission import IdempotencyKey, Wait, answered, command_id, sent
 from duban_console.ledger import LedgerReader
-from duban_console.listings import NameCheck, listed
+from duban_console.listings import NameCheck, listed, written_otherwise
 
-_OF = "The name, letter by letter after NFKC and without white space around it"
+_OF = "The name; what no reader sees makes no difference: case, width, blanks, zero-width characters"
 _AT = "As of this instant, with its offset; now without it"
 _ALL = "Also entries that do not count yet, and those that have ended"
 
@@ -38,11 +39,10 @@ def serve_listings(app: FastAPI, ledger: LedgerReader, publisher: Publisher, clo
         for name, value in (("of", of), ("jurisdiction", jurisdiction), ("list", list_)):
             if "\0" in (value or ""):
                 raise Fault(400, "invalid", "a name carries no NUL", name)
-        name = plain_name(of)
-        if not name:
-            raise Fault(400, "invalid", "the name is nothing but white space", "of")
-        entries = await ledger.listings(name, jurisdiction, list_)
-        return respond(listed(name, entries, at or clock.now(), everything=everything))
+        if is_blank(of):
+            raise Fault(400, "invalid", "the name shows nothing: it is blank", "of")
+        entries = await ledger.listings(of, jurisdiction, list_)
+        return respond(listed(of.strip(), entries, at or clock.now(), everything=everything))
 
     @app.post("/v1/listings", status_code=202, responses=answers(Accepted, Decision, status=202), tags=["listings"],
               openapi_extra=body(NewEntry))  # fmt: skip
@@ -59,4 +59,6 @@ def serve_listings(app: FastAPI, ledger: LedgerReader, publisher: Publisher, clo
             source=SOURCE,
             at=clock.now(),
         )
-        return await sent(message, ledger, publisher, wait)
+        entries = await ledger.listings(entry.of, entry.jurisdiction, entry.list)
+        alike = written_otherwise(entry.of, entries, message.subject, clock.now())
+        return await sent(message, ledger, publisher, wait, alike)

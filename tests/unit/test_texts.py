@@ -1,0 +1,88 @@
+"""Texts of others: names that are the same to a reader, what shows nothing, what a terminal would obey."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from duban.texts import folded, is_blank, printable, printable_json
+
+NAME = "临江测试水泥"
+UNSEEN = [
+    "\u200b", "\ufeff", "\u00ad", "\ufe0f", "\u2060", "\u202e", "\u2066", "\u180e", "\u3164", "\U000e0100",
+    "\U000e0041",
+]  # fmt: skip
+TEXTS = st.text(max_size=40)
+LETTERS = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=20)
+
+
+@pytest.mark.parametrize("unseen", UNSEEN)
+@pytest.mark.parametrize("at", range(len(NAME) + 1))
+def test_a_name_is_the_same_wherever_something_unseen_stands_in_it(unseen: str, at: int) -> None:
+    assert folded(NAME[:at] + unseen + NAME[at:]) == folded(NAME)
+
+
+@pytest.mark.parametrize(
+    ("written", "same"),
+    [
+        ("ＡＣＭＥ　Ｌｔｄ", "acme ltd"), ("Acme \t Ltd", "ACME LTD"), ("Straße", "STRASSE"), ("张　三", "张三"),
+        ("临江 水泥（集团）有限公司", "临江水泥(集团)有限公司"), ("①号厂", "1号厂"), ("cafe\u0301", "CAFÉ"),
+    ],
+)  # fmt: skip
+def test_names_that_a_reader_takes_for_the_same_are_equal(written: str, same: str) -> None:
+    assert folded(written) == folded(same)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Acme Ltd", "AcmeLtd"), ("北京一厂", "北京二厂"), ("O", "0"), ("A-1", "A1")]
+)
+def test_names_that_differ_to_a_reader_differ(one: str, other: str) -> None:
+    assert folded(one) != folded(other)
+
+
+@given(TEXTS)
+def test_a_folded_name_is_folded_already(text: str) -> None:
+    assert folded(folded(text)) == folded(text)
+
+
+@given(TEXTS, st.sampled_from(UNSEEN), st.integers(0, 40))
+def test_what_nobody_sees_changes_no_name(text: str, unseen: str, at: int) -> None:
+    assert folded(text[:at] + unseen + text[at:]) == folded(text)
+
+
+@given(LETTERS)
+def test_forms_case_and_blanks_around_change_no_name(text: str) -> None:
+    for form in ("NFC", "NFD", "NFKC", "NFKD"):
+        assert folded(unicodedata.normalize(form, text)) == folded(text)  # type: ignore[arg-type]
+    assert folded(text.casefold()) == folded(text)
+    assert folded(f"\u3000 {text}\t") == folded(text)
+
+
+@given(TEXTS)
+def test_a_name_is_blank_where_nothing_is_left_of_it(text: str) -> None:
+    if is_blank(text):
+        assert folded(text) == ""
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u3000\t\n", *UNSEEN, "\u200b \ufeff", "\u2800", "\x00\x1b", "\x85\u2028"])
+def test_blank_is_what_shows_nothing(text: str) -> None:
+    assert is_blank(text)
+    assert not is_blank(f"{text}.{text}")
+
+
+def test_what_a_terminal_would_obey_is_shown_escaped() -> None:
+    assert printable("a\x1b[2Jb\x07") == r"a\x1b[2Jb\x07"
+    assert printable("\u202egnp.exe\u202c\u2066\u200e\u200f\x9b") == r"\u202egnp.exe\u202c\u2066\u200e\u200f\x9b"
+    assert printable("一\n二\t", kept="\n\t") == "一\n二\t"
+    assert printable("问题 ✓ “ok”") == "问题 ✓ “ok”"
+
+
+@given(TEXTS)
+def test_escaped_json_says_the_same_and_obeys_nobody(text: str) -> None:
+    line = printable_json(json.dumps({"text": text}, ensure_ascii=False))
+    assert json.loads(line) == {"text": text}
+    assert printable(line) == line
