@@ -50,7 +50,8 @@ def receipt(number: int, outcome: ReportOutcome = ReportOutcome.ACCEPTED, **chan
 
 
 def place(number: int, cell: int = 7, latest_at: datetime = AT) -> Place:
-    return Place(UUID(int=number), "smallville", "river", Location(latitude=30.25, longitude=120.17), cell, latest_at)
+    location, earliest_at = Location(latitude=30.25, longitude=120.17), min(AT, latest_at)
+    return Place(UUID(int=number), "smallville", "river", location, cell, latest_at, earliest_at)
 
 
 async def write(store: Store, *receipts: Receipt, **rest: Any) -> None:

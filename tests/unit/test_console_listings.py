@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
+from uuid import uuid4
 
 import pytest
 
@@ -12,7 +13,7 @@ from duban.messages.handle import handle_of
 from duban.messages.records import Listing, Reward
 from duban.messages.struct import replace
 from duban.moves import Status
-from duban_console.listings import Entry, entry_of, listed
+from duban_console.listings import Entry, entry_of, listed, written_otherwise
 from duban_console.rewards import reward_told
 from tests.given import CODE, SEAL, Case
 
@@ -84,6 +85,16 @@ def test_whoever_answers_in_time_does_not_stand_on_the_list_before_the_decision(
     case.advance(days=1)
     case.done(do.DecideAppeal, "water", upheld=False, reason="it was them")
     assert [entry(case.listing, case.now - one * DAY).status for one in (0, 1, 2)] == ["listed", "contested", "noticed"]
+
+
+def test_entries_of_the_same_name_written_otherwise_are_told_until_they_are_off_the_list() -> None:
+    case = served()
+    record, new = case.listing, str(uuid4())
+    [same] = written_otherwise("ＡＣＭＥ", [record], new, case.now)
+    assert (same.of, same.number, same.id, same.status) == (record.of, record.number, str(record.id), "listed")
+    assert written_otherwise(record.of, [record], new, case.now) == ()
+    assert written_otherwise("ＡＣＭＥ", [record], str(record.id), case.now) == ()
+    assert written_otherwise("ＡＣＭＥ", [record], new, case.now + 800 * DAY) == ()
 
 
 def test_there_is_no_entry_before_it_was_made() -> None:

@@ -62,6 +62,29 @@ def test_an_empty_cell_is_an_absent_field() -> None:
     assert (message.data.area, message.data.location, message.data.attributes) == (None, None, {})
 
 
+@pytest.mark.parametrize("nothing", ["0", "0.0", "-0", "0.000000"])
+def test_latitude_and_longitude_0_are_no_place(nothing: str) -> None:
+    [message] = read(ROW.replace("30.25,120.17", f"{nothing},0"))
+    assert isinstance(message, Message)
+    assert message.data.location is None
+    [message] = read(ROW.replace("30.25,120.17", "0,120.17"))
+    assert isinstance(message, Message)
+    assert message.data.location == Location(latitude=0, longitude=120.17)
+
+
+def test_a_cell_of_what_nobody_sees_is_empty() -> None:
+    assert bad(ROW.replace('"foul, black water"', "\u200b\ufeff")).field == "What"
+
+
+@pytest.mark.parametrize("year", ["0001", "1899", "2200", "9999"])
+def test_a_row_of_a_year_that_cannot_be_counted_is_named_and_the_others_are_good(year: str) -> None:
+    good, row, other = read(ROW + ROW.replace("7,", "8,", 1).replace("2022", year) + ROW.replace("7,", "9,", 1))
+    assert isinstance(good, Message)
+    assert isinstance(other, Message)
+    assert isinstance(row, BadRow)
+    assert (row.line, row.field) == (3, "When")
+
+
 def test_a_byte_order_mark_is_not_part_of_the_first_column() -> None:
     [message] = read_reports(csv_table(io.StringIO("\ufeff" + HEADER + ROW)), mapping())
     assert isinstance(message, Message)

@@ -229,6 +229,63 @@ async def test_the_hours_count_from_the_latest_report_attached(handler: ReportHa
     assert sent.key == own(1)
 
 
+@pytest.mark.parametrize("hours", [-72, 72, -72.001, 72.001])
+async def test_nearness_counts_from_when_it_was_seen_and_not_from_its_arrival(
+    handler: ReportHandler, hours: float
+) -> None:
+    seen = AT - timedelta(days=300)
+    backlog = [near(1, observed_at=seen), near(2, observed_at=seen + timedelta(hours=hours)), near(3)]
+    first, second, third = commands(await handler(backlog))
+    assert second.key == own(1 if abs(hours) <= 72 else 2)
+    assert (first.key, third.key) == (own(1), own(3))
+    [fourth] = commands(await handler([near(4, observed_at=seen - timedelta(hours=1))]))
+    assert fourth.key in {own(1), second.key}
+
+
+@pytest.mark.parametrize("order", [(0, 72, 144), (144, 72, 0), (72, 144, 0)])
+async def test_what_was_seen_between_the_first_report_and_the_last_is_near_in_whatever_order_they_come(
+    handler: ReportHandler, order: tuple[int, ...]
+) -> None:
+    seen = AT - timedelta(days=300)
+    sent = [near(hours, observed_at=seen + timedelta(hours=hours)) for hours in (*order, 1, 70, 143)]
+    assert {each.key for each in commands(await handler(sent))} == {own(order[0])}
+
+
+async def test_what_says_that_it_was_seen_in_time_to_come_counts_from_its_arrival(handler: ReportHandler) -> None:
+    first, second = commands(await handler([near(1), near(2, observed_at=AT + timedelta(days=3650))]))
+    assert first.key == second.key == own(1)
+
+
+async def test_a_report_that_gets_a_problem_of_its_own_lies_there_since_it_was_seen(
+    handler: ReportHandler, answers: AnswerHandler
+) -> None:
+    seen = AT - timedelta(days=300)
+    _, attached = commands(await handler([near(1, observed_at=seen), near(2, observed_at=seen)]))
+    await answers([refused(attached)])
+    sent = commands(await handler([near(3), near(4, observed_at=seen)]))
+    assert [each.key for each in sent] != [own(2), own(2)]
+    assert sent[0].key == own(3)
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "says"),
+    [
+        ({"title": "\u200b \ufeff"}, "blank", "title: "),
+        ({"title": "\u3000\u00ad"}, "blank", "title: "),
+        ({"enterprise": "\u200b"}, "blank", "enterprise: "),
+        ({"location": {"latitude": 0, "longitude": 0}}, "no_place", "location: "),
+        ({"location": {"latitude": -0.0, "longitude": 0.0}}, "no_place", "location: "),
+    ],
+)
+async def test_what_shows_nothing_and_what_lies_nowhere_is_refused_by_name(
+    handler: ReportHandler, store: MemoryStore, changed: dict[str, Any], code: str, says: str
+) -> None:
+    [answer] = await handler([delivery(1, report(**changed))])
+    assert isinstance(answer, SetAside)
+    assert (answer.code, answer.reason[: len(says)]) == (code, says)
+    assert store.receipts[own_problem("hotline", "1")].outcome is ReportOutcome.REFUSED
+
+
 async def test_of_several_problems_the_nearest_takes_the_report(handler: ReportHandler) -> None:
     await handler([near(1), near(2, 150)])
     [sent] = commands(await handler([near(3, 90)]))

@@ -85,14 +85,14 @@ def test_other_jurisdictions_and_categories_have_cells_of_their_own() -> None:
 
 @pytest.mark.parametrize(("late", "takes"), [(-1, True), (0, True), (1, False)])
 def test_a_place_takes_reports_until_the_hours_are_over(late: int, takes: bool) -> None:
-    place = Place(UUID(int=1), "smallville", "river", PARIS, 0, AT)
+    place = Place(UUID(int=1), "smallville", "river", PARIS, 0, AT, AT)
     at = AT + timedelta(hours=72, microseconds=late)
     assert (place.metres_to(PARIS, at, Nearness(metres=100, hours=72)) is not None) is takes
 
 
 @pytest.mark.parametrize(("metres", "takes"), [(99.9, True), (100.1, False)])
 def test_a_place_takes_reports_within_its_metres(metres: float, takes: bool) -> None:
-    place = Place(UUID(int=1), "smallville", "river", PARIS, 0, AT)
+    place = Place(UUID(int=1), "smallville", "river", PARIS, 0, AT, AT)
     there = moved(PARIS, 1.0, metres)
     assert there is not None
     assert (place.metres_to(there, AT, Nearness(metres=100, hours=72)) is not None) is takes

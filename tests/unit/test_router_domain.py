@@ -350,6 +350,21 @@ def test_a_plan_for_a_day_that_nobody_can_count_to_is_refused_with_the_reason(du
     assert refused(case.act(do.Plan, "water", plan={**milestones, "rectification": "phased"})) == code
 
 
+def test_a_plan_that_has_passed_while_it_waited_is_not_approved(case: Case) -> None:
+    case = Case.in_status(Status.UNDERWAY, NOW)
+    plan = {"person": "Li", "target": "clean", "measures": ["dig"], "due_at": NOW + timedelta(days=9)}
+    case.done(do.Plan, "water", plan=plan)
+    case.done(do.Plan, "water", plan={**plan, "due_at": NOW + timedelta(days=2)}, reason="sooner")
+    case.advance(days=3)
+    assert refused(case.act(do.DecidePlan, "office", approved=True)) == "past_date"
+    case.done(do.DecidePlan, "office", approved=False)
+
+
+def test_nobody_is_put_on_a_list_under_a_name_that_shows_nothing(case: Case) -> None:
+    outcome = case.act(do.PutOnList, do.ENGINE, list="blacklist", of="\u200b\u00ad", ground="repeated")
+    assert refused(outcome) == "blank_name"
+
+
 def test_a_duty_of_before_the_calendar_is_refused_with_the_reason(case: Case) -> None:
     outcome = case.act(do.Open, do.ENGINE, duty="daily-report", unit="north", opens_at="0001-01-01T00:00:00+14:00")
     assert refused(outcome) == "outside_calendar"

@@ -28,7 +28,7 @@ from duban_cli.table_file import opened
 from duban_cli.yaml_file import read_yaml
 from duban_intake.channels.columns import load_mapping, read_reports
 from duban_intake.channels.table import BadRow
-from duban_intake.domain import own_problem, submitted, unusable_identity
+from duban_intake.domain import own_problem, submitted, unfit, unusable_identity
 
 SOURCE: Final = "duban/cli"
 _BATCH: Final = 500
@@ -154,7 +154,7 @@ def _message(item: Any, source: str, id_: str | None, place: int) -> Message[Rep
         fail(ExitCode.FAILURE, f"report {place + 1}: {flaw_of(error, Report)}")
     except Undecodable as error:
         fail(ExitCode.FAILURE, f"report {place + 1}: {error.detail}")
-    refusal = unusable_identity(message.source, message.id)
+    refusal = unusable_identity(message.source, message.id) or unfit(message.data)
     if refusal:
         fail(ExitCode.FAILURE, f"report {place + 1}: {refusal.reason}")
     return message

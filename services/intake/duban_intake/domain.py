@@ -19,8 +19,9 @@ from duban.messages.struct import canonical_json, to_json
 from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
+from duban.texts import is_blank
 from duban_intake.heard import TurnedProblem
-from duban_intake.nearness import Grid, Place
+from duban_intake.nearness import Grid, Place, is_nowhere
 
 SOURCE: Final = "duban/intake"
 #: Under which intake acts towards the router.
@@ -53,6 +54,11 @@ class Arrival:
         """The report in ``message``, counted at ``at``."""
         key = own_problem(message.source, message.id)
         return cls(message.source, message.id, key, digest(message.data), at.astimezone(UTC), message.data)
+
+    @property
+    def seen_at(self) -> datetime:
+        """When it was seen, by which it is near in time to others."""
+        return seen_at(self.report, self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,23 @@ def submitted(source: str, report_id: str, report: Report, at: datetime) -> Mess
     return Message(report_id, source, report_id, at, report.jurisdiction, f"{source}/{report_id}", report)
 
 
+def seen_at(report: Report, received_at: datetime) -> datetime:
+    """When what ``report`` tells was seen: when it came, where it does not say, or says an instant to come."""
+    return min(report.observed_at, received_at) if report.observed_at is not None else received_at
+
+
+def unfit(report: Report) -> Refusal | None:
+    """Why ``report`` tells nothing that could be handled, or a place that is none, if so."""
+    for field, text in (("title", report.title), ("enterprise", report.enterprise)):
+        if text is not None and is_blank(text):
+            say = f"{field}: shows nothing: it is blank, or made of characters that nobody sees; fill it"
+            return Refusal("blank", say if field == "title" else f"{say} or leave it out")
+    if report.location is not None and is_nowhere(report.location):
+        say = "location: latitude 0, longitude 0 is no place, but what is written where none is known; leave it out"
+        return Refusal("no_place", say)
+    return None
+
+
 def too_large(report: Report, most_bytes: int) -> Refusal | None:
     """Why a report is not taken that would not fit into the records that must tell of it."""
     # Characters are at most six bytes of JSON each; only what may be too large is measured.
@@ -115,6 +138,8 @@ def unusable_identity(source: str, report_id: str) -> Refusal | None:
 
 def inadmissible(report: Report, library: Library, at: datetime) -> Refusal | None:
     """Why the policy that holds in the report's jurisdiction at ``at`` does not take it, if it does not."""
+    if (refusal := unfit(report)) is not None:
+        return refusal
     rules = library.current(report.jurisdiction, at)
     if rules is None:
         known = _some(library.jurisdictions)
@@ -161,7 +186,7 @@ class Neighbourhood:
             if cell in self._cells
             for place in self._cells[cell].values()
             if (place.jurisdiction, place.category) == (arrival.report.jurisdiction, category)
-            and (metres := place.metres_to(location, arrival.at, near)) is not None
+            and (metres := place.metres_to(location, arrival.seen_at, near)) is not None
         ]
         return min(near_by, key=lambda place: place[:2])[2] if near_by else None
 
@@ -193,9 +218,9 @@ def _given(arrival: Arrival, library: Library, around: Neighbourhood) -> Receipt
     assert rules is not None
     place = around.nearest(arrival, rules)
     if place is not None:
-        around.put(replace(place, latest_at=max(place.latest_at, arrival.at)))
+        around.put(place.with_report(arrival.seen_at))
         return _receipt(arrival, ReportOutcome.ATTACHED, place.problem_id)
-    opened = place_of(arrival.key, arrival.report, arrival.at, rules)
+    opened = place_of(arrival.key, arrival.report, arrival.seen_at, rules)
     if opened is not None:
         around.put(opened)
     return _receipt(arrival, ReportOutcome.ACCEPTED, arrival.key)
@@ -212,18 +237,18 @@ def search(arrivals: Iterable[Arrival], library: Library) -> tuple[set[int], dat
         near = rules.nearness(category)
         if near is not None:
             cells.update(Grid(report.jurisdiction, category, near.metres).around(report.location))
-            since_at = min(since_at, arrival.at - timedelta(hours=near.hours))
+            since_at = min(since_at, arrival.seen_at - timedelta(hours=near.hours))
     return cells, since_at
 
 
 def place_of(problem_id: UUID, subject: Report | TurnedProblem, at: datetime, rules: Rules) -> Place | None:
-    """The place of a problem; None where nobody says where it is, or each report of its kind stands for itself."""
+    """The place of a problem seen at ``at``; None where nobody says where, or each report stands for itself."""
     category = category_of(subject, rules)
     near = rules.nearness(category) if category in rules.categories else None
     if subject.location is None or near is None:
         return None
     cell = Grid(subject.jurisdiction, category, near.metres).cell(subject.location)
-    return Place(problem_id, subject.jurisdiction, category, subject.location, cell, at)
+    return Place(problem_id, subject.jurisdiction, category, subject.location, cell, at, at)
 
 
 def category_of(subject: Report | TurnedProblem, rules: Rules) -> str:

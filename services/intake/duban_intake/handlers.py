@@ -28,6 +28,7 @@ from duban_intake.domain import (
     place_of,
     rerouted,
     search,
+    seen_at,
     too_large,
     unusable_identity,
 )
@@ -65,7 +66,7 @@ class Transaction(Protocol):
         """The receipts that were given under ``keys``."""
 
     async def places(self, cells: Collection[int], since_at: datetime) -> list[Place]:
-        """The open problems in ``cells`` whose latest report is not older than ``since_at``."""
+        """The open problems in ``cells`` whose latest report was not seen before ``since_at``."""
 
     async def versions(self, ids: Collection[UUID]) -> dict[UUID, int]:
         """The latest version at which each of these problems was closed or opened again, where it ever was."""
@@ -208,7 +209,7 @@ class AnswerHandler:
         if problem.status not in OPEN:
             writing.places.pop(problem.id, None)
             writing.closed.add(problem.id)
-        elif (place := self._place(problem.id, problem, _latest_report_at(problem))) is not None:
+        elif (place := self._place(problem, _latest_report_at(problem))) is not None:
             writing.closed.discard(problem.id)
             writing.places[problem.id] = place
 
@@ -218,14 +219,15 @@ class AnswerHandler:
             writing.places.pop(receipt.key, None)
             writing.closed.add(receipt.key)
             return []
-        if (place := self._place(receipt.key, report, receipt.received_at)) is not None:
+        rules = self._library.current(report.jurisdiction, receipt.received_at)
+        if rules and (place := place_of(receipt.key, report, seen_at(report, receipt.received_at), rules)):
             writing.places[receipt.key] = place
         follows = command(receipt, report)
         return [follows] if follows else []
 
-    def _place(self, problem_id: UUID, subject: Report | TurnedProblem, at: datetime) -> Place | None:
-        rules = self._library.current(subject.jurisdiction, at)
-        return place_of(problem_id, subject, at, rules) if rules else None
+    def _place(self, problem: TurnedProblem, at: datetime) -> Place | None:
+        rules = self._library.current(problem.jurisdiction, at)
+        return place_of(problem.id, problem, at, rules) if rules else None
 
 
 def _latest_report_at(problem: TurnedProblem) -> datetime:

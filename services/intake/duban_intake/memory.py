@@ -6,7 +6,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -34,11 +33,11 @@ class MemoryStore:
         ]
 
     def put(self, place: Place) -> None:
-        """Add ``place``, or take it as it is now; its latest report never moves back."""
+        """Add ``place``, or take it as it is now; when its reports were seen only widens."""
         held = self.places.get(place.problem_id)
         if held is not None:
             self.remove(held.problem_id)
-            place = replace(place, latest_at=max(held.latest_at, place.latest_at))
+            place = place.with_report(held.latest_at).with_report(held.earliest_at)
         self.places[place.problem_id] = place
         self._cells[place.cell].add(place.problem_id)
 

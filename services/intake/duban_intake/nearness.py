@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from math import asin, cos, degrees, floor, radians, sin, sqrt
@@ -19,6 +19,11 @@ EARTH_METRES: Final = 6_371_008.8
 _SLACK: Final = 1 + 1e-9
 
 
+def is_nowhere(location: Location) -> bool:
+    """Whether it is latitude 0, longitude 0, which exports write where they know no place: no city lies there."""
+    return location.latitude == 0 and location.longitude == 0
+
+
 def metres_between(here: Location, other: Location) -> float:
     """The great-circle distance (haversine)."""
     up = sin(radians(other.latitude - here.latitude) / 2) ** 2
@@ -29,7 +34,7 @@ def metres_between(here: Location, other: Location) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an open problem lies, and the instant of the latest report that was filed under it."""
+    """Where an open problem lies, and when the reports that were filed under it were seen: the last, and the first."""
 
     problem_id: UUID
     jurisdiction: str
@@ -37,10 +42,17 @@ class Place:
     location: Location
     cell: int
     latest_at: datetime
+    earliest_at: datetime
+
+    def with_report(self, seen_at: datetime) -> Place:
+        """The place when another report is filed under it."""
+        earliest_at, latest_at = min(self.earliest_at, seen_at), max(self.latest_at, seen_at)
+        return replace(self, latest_at=latest_at, earliest_at=earliest_at)
 
     def metres_to(self, location: Location, at: datetime, near: Nearness) -> float | None:
         """How far off a report of the same jurisdiction and category lies; None if it is not about this problem."""
-        if abs((at - self.latest_at).total_seconds()) > near.hours * 3600:
+        hours = timedelta(hours=near.hours)
+        if not self.earliest_at - hours <= at <= self.latest_at + hours:
             return None
         metres = metres_between(self.location, location)
         return metres if metres <= near.metres else None

@@ -24,6 +24,9 @@ S = TypeVar("S", bound=Struct)
 AwareDatetime = Annotated[datetime, Meta(tz=True)]
 
 
+_NUMBER: Final = re.compile(r"[+-]?[\d.]+(?:[eE][+-]?\d+)?")
+
+
 class _Named(StructMeta):
     """Fields are given by their names alone: msgspec has each class say so, and here none has to."""
 
@@ -78,7 +81,35 @@ def from_data(data: Any, model: type[T], *, texts: bool = False) -> T:
     Raises:
         msgspec.ValidationError: it says none.
     """
+    if texts and (place := _counted(data, _known(model))) is not None:
+        raise msgspec.ValidationError(f"Invalid RFC3339 encoded datetime - at `${place}`")
     return msgspec.convert(data, model, strict=not texts, str_keys=True)
+
+
+@cache
+def _known(model: Any) -> msgspec.inspect.Type:
+    return msgspec.inspect.type_info(model)
+
+
+def _counted(data: Any, info: msgspec.inspect.Type) -> str | None:
+    """Where in ``data`` a number stands for an instant, to be taken for seconds since 1970; None if nowhere."""
+    match info:
+        case msgspec.inspect.DateTimeType():
+            number = isinstance(data, int | float) or (isinstance(data, str) and _NUMBER.fullmatch(data.strip()))
+            return "" if number else None
+        case msgspec.inspect.Metadata(type=inner):
+            return _counted(data, inner)
+        case msgspec.inspect.UnionType(types=types):
+            return next((place for each in types if (place := _counted(data, each)) is not None), None)
+        case msgspec.inspect.VarTupleType(item_type=item) | msgspec.inspect.ListType(item_type=item):
+            parts = enumerate(data) if isinstance(data, list | tuple) else ()
+            found = ((at, _counted(part, item)) for at, part in parts)
+            return next((f"[{at}]{place}" for at, place in found if place is not None), None)
+        case msgspec.inspect.StructType(fields=fields) if isinstance(data, dict):
+            inside = ((of.encode_name, _counted(data.get(of.encode_name), of.type)) for of in fields)
+            return next((f".{name}{place}" for name, place in inside if place is not None), None)
+        case _:
+            return None
 
 
 def plain(struct: Struct) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from duban.messages.report import Name as _Name
 from duban.messages.struct import canonical_json, flaw_of, from_data
 from duban.policy.model.entry import Name, Written
 from duban.policy.plain_data import Unreadable, one_line, plain_data
+from duban.texts import is_blank
 from duban_intake.channels.table import BadRow, Cell, Row, Table, TableError
 from duban_intake.domain import submitted, unusable_identity
 
@@ -240,12 +241,12 @@ def _report(cells: dict[str, Cell], mapping: Mapping) -> Report:
         cell = cells[column]
         words = mapping.values.get(field, {})
         filled[field] = words.get(str(cell), words.get(OTHERWISE, cell))
-    filled = {field: cell for field, cell in filled.items() if cell}
+    filled = {field: cell for field, cell in filled.items() if not is_blank(str(cell))}
     latitude, longitude = filled.pop("latitude", None), filled.pop("longitude", None)
     if (latitude is None) != (longitude is None):
         missing = "latitude" if latitude is None else "longitude"
         raise BrokenCell(_column(missing, mapping), "is empty, while the other coordinate is given")
-    if latitude is not None:
+    if latitude is not None and not _is_zero(latitude, longitude):
         filled["location"] = {"latitude": latitude, "longitude": longitude}
     at = filled.get("observed_at")
     if isinstance(at, str | datetime) and mapping.observed_at is not None:
@@ -260,6 +261,14 @@ def _report(cells: dict[str, Cell], mapping: Mapping) -> Report:
         raise BrokenCell(
             column, "is empty; fill it" if flaw.sort == "missing" else f"{flaw.what}; correct it"
         ) from None
+
+
+def _is_zero(*coordinates: object) -> bool:
+    """Whether each of ``coordinates`` is 0: exports write that where they know no place."""
+    try:
+        return not any(float(str(coordinate)) for coordinate in coordinates)
+    except ValueError:
+        return False
 
 
 def _entitle(filled: dict[str, object]) -> None:

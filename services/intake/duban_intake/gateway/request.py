@@ -23,7 +23,7 @@ from duban.messages.form import form_faults
 from duban.messages.report import Report, in_range
 from duban.messages.struct import AwareDatetime, Unfit, canonical_json, from_json, narrowed
 from duban_intake.body import JSON, body_schema, misread
-from duban_intake.domain import MOST_CHARACTERS, submitted, unusable_identity
+from duban_intake.domain import MOST_CHARACTERS, submitted, unfit, unusable_identity
 from duban_intake.vault.contact import Contact
 
 STRUCTURED: Final = "application/cloudevents+json"
@@ -129,7 +129,7 @@ def read(headers: Mapping[str, str], body: bytes, now: datetime) -> Handed:
         raise Fault(415, "unsupported_type", say, "content-type")
     is_event = kind == STRUCTURED or any(name.startswith("ce-") for name in headers)
     source, report_id, stated_at, given = _event(headers, kind, body) if is_event else _plain(body)
-    refusal = unusable_identity(source, report_id)
+    refusal = unusable_identity(source, report_id) or unfit(given)
     if refusal is not None:
         where, _, what = refusal.reason.partition(": ")
         raise Fault(400, refusal.code, what, where)

@@ -92,7 +92,7 @@ def _handle(  # noqa: C901, PLR0911, PLR0912 one line a command
         case do.Plan():
             return _plan(problem, command, rules, now)
         case do.DecidePlan():
-            return _decide_plan(problem, command)
+            return _decide_plan(problem, command, now)
         case do.ReachMilestone():
             return _reach_milestone(problem, command)
         case do.Review():
@@ -164,18 +164,31 @@ def _hand_back(problem: Problem, command: do.HandBack, rules: Rules) -> Changes:
 
 
 def _plan(problem: Problem, command: do.Plan, rules: Rules, now: datetime) -> Changes:
-    dates = [command.plan.due_at, *(milestone.due_at for milestone in command.plan.milestones)]
-    if min(dates) < now:
-        return Refusal("past_date", f"a plan is for what is to come: {min(dates).isoformat()} is past")
-    rules.calendar.working_seconds(now, max(dates))  # a plan beyond the calendar is refused
+    if (past := _past(command.plan, now)) is not None:
+        return past
+    rules.calendar.working_seconds(now, max(_dates(command.plan)))  # a plan beyond the calendar is refused
     if problem.plan is None or rules.pack.plan_changes == "filed":
         return [c.Planned(plan=command.plan)]
     return [c.PlanProposed(plan=command.plan)] if command.reason else missing_reason("the change of a filed plan")
 
 
-def _decide_plan(problem: Problem, command: do.DecidePlan) -> Changes:
+def _dates(plan: do.RectificationPlan) -> list[datetime]:
+    return [plan.due_at, *(milestone.due_at for milestone in plan.milestones)]
+
+
+def _past(plan: do.RectificationPlan, now: datetime) -> Refusal | None:
+    """Why ``plan`` cannot be one, if what it dates is past."""
+    first = min(_dates(plan))
+    if first >= now:
+        return None
+    return Refusal("past_date", f"a plan is for what is to come: {first.isoformat()} is past")
+
+
+def _decide_plan(problem: Problem, command: do.DecidePlan, now: datetime) -> Changes:
     if problem.proposed_plan is None:
         return Refusal("nothing_asked", "no change of the plan was asked for")
+    if command.approved and (past := _past(problem.proposed_plan, now)) is not None:
+        return past
     return [c.Planned(plan=problem.proposed_plan) if command.approved else c.PlanRefused()]
 
 

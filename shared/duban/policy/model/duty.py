@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from enum import StrEnum
 
@@ -10,7 +9,7 @@ from pydantic import Field, model_validator
 
 from duban.calendar import Within
 from duban.calendar.within import ClockTime
-from duban.policy.model.entry import Founded, Id, Name, Text, Written
+from duban.policy.model.entry import Day, Founded, Id, Name, Text, Written
 
 
 class Window(Founded):
@@ -18,7 +17,7 @@ class Window(Founded):
 
     id: Id
     title: Text
-    periods: tuple[tuple[dt.date, dt.date], ...] = Field(min_length=1)
+    periods: tuple[tuple[Day, Day], ...] = Field(min_length=1)
 
 
 class Every(StrEnum):
@@ -44,7 +43,7 @@ class Schedule(Written):
     every: Every
     on: int | str | None = None
     at: ClockTime = "00:00"
-    date: dt.date | None = None
+    date: Day | None = None
     during: Id | None = None
 
     @model_validator(mode="after")
@@ -75,7 +74,7 @@ class DutyRule(Founded):
     roles: tuple[Id, ...] = ()
     schedule: Schedule
     within: Within | None = None
-    due_on: dt.date | None = None
+    due_on: Day | None = None
     ladder: Id
     public: bool = False
     proof: bool = False

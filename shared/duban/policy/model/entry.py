@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from duban.messages.report import MOST_OF_NAME
 from duban.messages.struct import NAME
@@ -15,6 +17,17 @@ Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
 
 #: A name that travels as a key or a label, as messages hold it.
 Name = Annotated[str, Field(min_length=1, max_length=MOST_OF_NAME, pattern=NAME)]
+
+
+def _day(value: object) -> object:
+    """``value``, unless it is a number, which pydantic would take for seconds since 1970."""
+    if isinstance(value, int | float) or (isinstance(value, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", value)):
+        raise ValueError(f"{value} is no date; write it as 2026-12-31")
+    return value
+
+
+#: A day as a pack has it, written ``2026-12-31``.
+Day = Annotated[dt.date, BeforeValidator(_day)]
 
 
 class Written(BaseModel):
@@ -49,4 +62,4 @@ class Founded(Written):
         return self
 
 
-__all__ = ["Founded", "Id", "Name", "Text", "Written"]
+__all__ = ["Day", "Founded", "Id", "Name", "Text", "Written"]

@@ -7,7 +7,6 @@ A pack is one YAML file. Each entry that carries a rule names the clause of the 
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -17,7 +16,7 @@ from duban.messages.envelope import Document
 from duban.policy.model.assessment import Assessment, Bulletin
 from duban.policy.model.draw import DrawRule
 from duban.policy.model.duty import DutyRule, Window
-from duban.policy.model.entry import Founded, Id, Name, Text
+from duban.policy.model.entry import Day, Founded, Id, Name, Text
 from duban.policy.model.ladder import Ladder, Measure, Obligation, Trigger
 from duban.policy.model.lifecycle import Closing, Extension, FlagRule, Gate, HandBackRule, LookBackRule, PauseRule
 from duban.policy.model.listing import ListRule, RewardRule
@@ -44,7 +43,7 @@ class PolicyPack(Document):
     jurisdiction: Name
     title: Text
     document: str = Field(min_length=1)
-    effective_from: dt.date | None = None
+    effective_from: Day | None = None
     time: WorkingTime
     number: str = Field(min_length=1)
     office: Name

@@ -5,11 +5,9 @@ Pure. :mod:`duban_console.assessment.rows.targets` holds readings against them.
 
 from __future__ import annotations
 
-import datetime as dt
-
 from pydantic import Field, model_validator
 
-from duban.policy.model.entry import Founded, Id, Name, Text
+from duban.policy.model.entry import Day, Founded, Id, Name, Text
 
 
 class Target(Founded):
@@ -24,7 +22,7 @@ class Target(Founded):
     measured_in: str = Field(min_length=1, max_length=40)
     at_least: float | None = Field(default=None, allow_inf_nan=False)
     at_most: float | None = Field(default=None, allow_inf_nan=False)
-    by: dt.date | None = None
+    by: Day | None = None
     lead: Name
     co: tuple[Name, ...] = ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request, Response
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 
 from duban.clock import Clock
 from duban.errors import Fault
@@ -24,6 +24,13 @@ _AT = "As of this instant, with its offset; now without it"
 _ALL = "Also entries that do not count yet, and those that have ended"
 
 
+def _written(at: object) -> object:
+    """``at``, unless it is digits alone, which would be taken for seconds since 1970."""
+    if isinstance(at, str) and "T" not in at.upper() and " " not in at.strip():
+        raise ValueError("is no instant; write it as 2026-07-01T09:00:00+08:00")
+    return at
+
+
 def serve_listings(app: FastAPI, ledger: LedgerReader, publisher: Publisher, clock: Clock) -> None:
     """Add the routes to ``app``."""
 
@@ -32,7 +39,7 @@ def serve_listings(app: FastAPI, ledger: LedgerReader, publisher: Publisher, clo
         of: Annotated[str, Query(min_length=1, max_length=120, description=_OF)],
         jurisdiction: str | None = None,
         list_: Annotated[str | None, Query(alias="list", description="Only this list, by its id in the pack")] = None,
-        at: Annotated[AwareDatetime | None, Query(description=_AT)] = None,
+        at: Annotated[AwareDatetime | None, BeforeValidator(_written), Query(description=_AT)] = None,
         everything: Annotated[bool, Query(alias="all", description=_ALL)] = False,
     ) -> Response:
         """Whether somebody stands on a list, and on what ground; `listed` only looks at what is in force."""
