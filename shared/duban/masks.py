@@ -40,8 +40,10 @@ _PERSONS: Final = "姓名|名字|联系人|举报人|投诉人|反映人|来电�
 _SAID: Final = tuple(
     re.compile(pattern.replace("_", _GAP), re.IGNORECASE)
     for pattern in (
-        rf"(?:{_NUMBERS}|(?<![a-z])(?:qq|tel|phone|mobile|id card|passport)(?![a-z]))"
-        + r"[^\d\n.;。；]{0,8}?((?<![a-z])[a-z]{0,2}\d(?:_\d){4,19})",
+        (
+            rf"(?:{_NUMBERS}|(?<![a-z])(?:qq|tel|phone|mobile|id card|passport)(?![a-z]))"
+            r"[^\d\n.;。；]{0,8}?((?<![a-z])[a-z]{0,2}\d(?:_\d){4,19})"
+        ),
         r"(?:微信|(?<![a-z])(?:vx|wechat))(?:号|id)?[ :是为]{0,3}([a-z\d][a-z\d\x5f\x2d]{5,19})",
     )
 )
@@ -50,8 +52,10 @@ _HAN: Final = "[\u4e00-\u9fff]"
 _NAMED: Final = tuple(
     re.compile(pattern.replace("_", _HAN), re.IGNORECASE)
     for pattern in (
-        rf"(?:{_PERSONS}|(?<![a-z])name)"
-        + r"\s*(?:[:=]|[是为叫](?!谁))\s*(_[\u4e00-\u9fff·]{1,3}(?!_)|_{2,3}|[a-z]+(?:[ '\-][a-z]+){0,3})",
+        (
+            rf"(?:{_PERSONS}|(?<![a-z])name)"
+            r"\s*(?:[:=]|[是为叫](?!谁))\s*(_[\u4e00-\u9fff·]{1,3}(?!_)|_{2,3}|[a-z]+(?:[ '\-][a-z]+){0,3})"
+        ),
         r"(?:我叫|名叫|本人叫)\s*(_{2,3})",
         r"(?:my name is|i am called) ([a-z]+(?:[ '\-][a-z]+){0,2})",
     )

@@ -568,6 +568,12 @@ class TestSheets:
         quick.advance(hours=1)
         assert sheet([quick], asked, quick.now).rows == ()
 
+    def test_a_list_says_nothing_that_tells_who_a_reporter_is(self) -> None:
+        story = Story(1, title="smoke, call 13000000000").acknowledged()
+        story.until(LIMIT + timedelta(days=2))
+        found = sheet([story], bulletin("exposure"), story.now)
+        assert [one["title"] for one in found.rows] == ["smoke, call ***"]
+
     def test_what_was_exposed_stays_on_the_list_of_its_month_when_it_is_done(self) -> None:
         story = Story()
         story.until(AT + timedelta(days=6)).completed()

@@ -11,7 +11,7 @@ import pytest
 
 from duban.messages import changes as c
 from duban.messages import commands as do
-from duban.messages.commands import Escalate
+from duban.messages.commands import Approve, Escalate
 from duban.messages.envelope import Message, decode, derived_id, encode
 from duban.messages.events import GENESIS, PROBLEMS, LedgerEvent, Refused
 from duban.moves import Status
@@ -22,7 +22,7 @@ from duban_escalation.domain import Armed, armed, escalate, fired_anew
 from duban_escalation.heard import HEARD, HEEDED
 from duban_escalation.measures import effect, measure_taken, notices_for
 from duban_router.domain.decision import Decided
-from tests.given import Case, ledger_event, small_rules
+from tests.given import Case, ledger_event, report, small_rules
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
 
@@ -157,6 +157,40 @@ def test_a_public_measure_is_told_to_the_public_as_well() -> None:
     public = notices_for(event, rules_with(public=True))
     assert [one.key for one in public] == ["water", "public"]
     assert all(one.data.public for one in public)
+
+
+def test_the_public_reads_a_text_without_what_tells_who_somebody_is_and_units_read_all() -> None:
+    case = Case(AT)
+    case.registered(
+        report(title="举报人电话13000000000，身份证号000000190001010000，反映冒黑烟", category="river", area="north")
+    )
+    escalated(case)
+    event = escalated(case)
+    notices = {
+        one.data.recipient: one.data for one in notices_for(event, rules_with(public=True, text="{number}“{title}”"))
+    }
+    assert notices["public"].text == "SV-2022-0001“举报人电话***，身份证号***，反映冒黑烟”"
+    assert notices["public"].title == "举报人电话***，身份证号***，反映冒黑烟"
+    assert notices["water"].text == f"SV-2022-0001“{case.problem.title}”"
+    assert event.record.title == notices["office"].title == case.problem.title
+
+
+def test_where_a_clerk_looks_at_public_texts_the_office_is_told_first_and_the_public_when_it_approves() -> None:
+    measures = [
+        {**measure.model_dump(exclude_none=True), "public": measure.id == "bulletin", "flag": None, "issuers": ()}
+        for measure in small_rules().pack.measures
+    ]
+    case = Case.in_status(Status.DISPATCHED, AT, public_texts="by_clerk", measures=measures)
+    escalated(case)
+    event = escalated(case)
+    assert isinstance(event.event.change, c.Escalated)
+    assert event.event.change.approval == "office"
+    assert [one.key for one in notices_for(event, case.rules)] == ["office"]
+    assert measure_taken(event, case.rules) is None
+    (version,) = case.problem.awaiting_approval
+    case.done(Approve, "office", version=version)
+    approved = ledger_event(case.events[-1], case.problem)
+    assert [one.key for one in notices_for(approved, case.rules)] == ["water", "office", "public"]
 
 
 @pytest.mark.parametrize("status", [Status.DISPATCHED, Status.UNDERWAY, Status.STRUCK_OFF])

@@ -331,6 +331,16 @@ def test_an_enterprise_is_told_of_its_rights_before_the_public_is_told_of_it() -
     assert notices(entry) == [("Acme", "Acme is off the Blacklist"), (PUBLIC, "Acme is off the Blacklist")]
 
 
+def test_a_number_in_a_name_on_a_list_is_not_told_to_the_public() -> None:
+    entry = Case.in_status(Status.NOTICED, NOW)
+    entry.standing = replace(entry.listing, of="Acme 13000000000")
+    entry.lapse("notice")
+    listed = "{} stands on the Blacklist until 2024-04-11, barred from new projects、subsidies"
+    assert notices(entry) == [
+        ("Acme 13000000000", listed.format("Acme 13000000000")), (PUBLIC, listed.format("Acme ***")),
+    ]  # fmt: skip
+
+
 def test_whoever_wins_before_the_entry_counted_was_never_named_in_public() -> None:
     entry = Case.in_status(Status.CONTESTED, NOW)
     assert notices(entry) == [("water", f"{entry.listing.number} Acme: not us")]

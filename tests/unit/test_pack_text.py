@@ -400,6 +400,7 @@ def test_what_else_a_pack_may_say_is_whole_with_the_example() -> None:
         "effective_from",
         "parts",
         "plan_changes",
+        "public_texts",
     }
 
 

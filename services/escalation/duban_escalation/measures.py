@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final, TypeAlias, assert_never
 from uuid import UUID
 
+from duban.masks import masked
 from duban.messages import commands as do
 from duban.messages.changes import Approved, Escalated, Measured, Reminded
 from duban.messages.envelope import Message, derived_id
@@ -148,13 +149,18 @@ def notices_for(event: LedgerEvent, rules: Rules) -> list[Message[Notice]]:
     """What must be told because of ``event``: one per recipient, and one to the public where it is public.
 
     A measure that waits for approval is told to who approves it, and to the others when it is approved. The id of a
-    notice follows from the event and the recipient, so the same event always gives the same notices.
+    notice follows from the event and the recipient, so the same event always gives the same notices. The public reads
+    what a reporter has written without what tells who somebody is.
     """
     change = event.event.change
     if not isinstance(change, TAKING):
         return []
     measure = rules.measures[change.measure]
-    to = (str(measure.approval),) if waits(change) else (*change.to, *((PUBLIC,) if measure.public else ()))
+    to = (
+        (str(rules.approver(measure, event.record)),)
+        if waits(change)
+        else (*change.to, *((PUBLIC,) if measure.public else ()))
+    )
     warrant = warrant_of(event.event, event.record, rules)
     return [_notice(event, change, warrant, recipient, rules) for recipient in dict.fromkeys(to)]
 
@@ -167,6 +173,7 @@ def waits(change: Taking) -> bool:
 def _notice(event: LedgerEvent, change: Taking, warrant: Warrant, recipient: str, rules: Rules) -> Message[Notice]:
     record, at, version = event.record, event.event.at, event.event.version
     measure = rules.measures[change.measure]
+    title = masked(record.title) if recipient == PUBLIC else record.title
     return Message(
         id=str(derived_id("notice", record.id, version, recipient)),
         source=SOURCE,
@@ -186,30 +193,30 @@ def _notice(event: LedgerEvent, change: Taking, warrant: Warrant, recipient: str
             part=warrant.part,
             problem_id=record.id,
             number=record.number,
-            title=record.title,
+            title=title,
             owner=warrant.owner,
             lapse_at=warrant.lapse_at,
             provisional=warrant.provisional,
             public=measure.public and not waits(change),
-            text=_text(record, change, warrant, rules),
+            text=_text(record, title, change, warrant, rules),
             issued_at=at,
         ),
     )
 
 
-def _text(record: AnyRecord, change: Taking, warrant: Warrant, rules: Rules) -> str:
-    """The template of the measure, filled in; instants in the local time of the pack."""
+def _text(record: AnyRecord, title: str, change: Taking, warrant: Warrant, rules: Rules) -> str:
+    """The template of the measure, filled in, with ``title`` as it may be told; instants in the pack's local time."""
     measure = rules.measures[change.measure]
     category = rules.categories.get(record.category) if isinstance(record, Problem) else None
     return measure.text.format(
         number=record.number,
-        title=record.title,
+        title=title,
         unit=rules.units[warrant.owner].title.native,
         obligation=warrant.title,
         lapse=shown_at(warrant.lapse_at, "%Y-%m-%d %H:%M", rules, provisional=warrant.provisional),
         lapse_date=shown_at(warrant.lapse_at, "%Y-%m-%d", rules, provisional=warrant.provisional),
         measure=measure.title.native,
-        category=category.title.native if category else record.title,
+        category=category.title.native if category else title,
     )
 
 

@@ -8,12 +8,14 @@ from typing import Final
 from uuid import UUID
 
 from duban.duties import called_id
+from duban.masks import masked
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.events import event_id
 from duban.messages.notices import Notice
 from duban.messages.records import AnyRecord, Event, Listing, Problem, Reward
+from duban.messages.struct import replace
 from duban.policy.model.ladder import Measure
 from duban.policy.model.listing import ListRule
 from duban.policy.rules import Rules
@@ -97,19 +99,21 @@ def _of_listing(event: Event, listing: Listing, rules: Rules) -> list[Message[No
         case c.Noticed() if list_rule.notice is not None:
             return [_notice(event, listing, listing.of, _filled(list_rule.texts.noticed, listing, rules))]
         case c.Listed():
-            text = _filled(list_rule.texts.listed, listing, rules)
+            text = list_rule.texts.listed
         case c.AppealUpheld() | c.Exited() | c.Expired():
-            text = _filled(list_rule.texts.delisted, listing, rules)
+            text = list_rule.texts.delisted
             public = public if "listed" in listing.marks else ()
         case c.Appealed(text=answer) if list_rule.appeal is not None:
             return [_notice(event, listing, list_rule.appeal.to, f"{listing.number} {listing.of}: {answer}")]
         case _:
             return []
-    return [_notice(event, listing, recipient, text) for recipient in (listing.of, *public)]
+    notices = [_notice(event, listing, listing.of, _filled(text, listing, rules))]
+    told = replace(listing, of=masked(listing.of))
+    return notices + [_notice(event, told, recipient, _filled(text, told, rules)) for recipient in public]
 
 
 def _filled(text: str, listing: Listing, rules: Rules) -> str:
-    """The text of a list, filled in; instants in the local time of the pack."""
+    """The ``text`` of a list, filled in; instants in the local time of the pack."""
 
     def until(pattern: str) -> str:
         limits = (

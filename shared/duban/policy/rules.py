@@ -108,6 +108,15 @@ class Rules:
     def _sorts_by_obligations(self) -> dict[tuple[str, ...], Sort]:
         return {}
 
+    def approver(self, measure: Measure, record: LedgerRecord) -> str | None:
+        """The unit whose word ``measure`` waits for; None where it waits for nobody.
+
+        Where a clerk looks at public texts first, that is the office, if what is told was written by a reporter.
+        """
+        if measure.approval is None and measure.public and self.pack.public_texts == "by_clerk":
+            return self.pack.office if isinstance(record, Problem) else None
+        return measure.approval
+
     def sort_of(self, record: LedgerRecord) -> Sort:
         """Which sort of record it is: what never changes of it decides which obligations may run for it."""
         channel = record.channel if isinstance(record, Problem) else None

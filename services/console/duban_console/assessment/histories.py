@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import groupby
 
 from duban.life import evolve
+from duban.masks import masked
 from duban.messages import changes as c
 from duban.messages.records import AnyRecord, Event, Problem
 from duban.moves import OPEN, Status
@@ -62,13 +63,16 @@ class History:
         return change if isinstance(change, c.Registered) else None
 
     def word_of(self, unit: str) -> str:
-        """What the unit said last: a note, or the reason of anything that it did; empty if it never said why."""
+        """What the unit said last: a note, or the reason of anything that it did; empty if it never said why.
+
+        Without what tells who somebody is: a unit may quote a reporter.
+        """
         for deed in reversed(self.deeds):
             event = deed.event
             if event.actor.unit == unit:
                 word = event.change.note if isinstance(event.change, c.Progressed) else event.reason
                 if word:
-                    return word
+                    return masked(word)
         return ""
 
 

@@ -225,6 +225,11 @@ def _measures(pack: PolicyPack, words: Words) -> Lines:
                 words.say(f"waits for the approval of {by}, which may withhold it with a reason",
                           f"须经{by}批准；说明理由的，可不予批准")
             )  # fmt: skip
+        elif measure.public and pack.public_texts == "by_clerk":
+            by = words.unit(pack.office)
+            parts.append(
+                words.say(f"about a problem, once {by} has looked at its text", f"涉及问题的，文本经{by}审核后公开")
+            )
         parts += opened_by(pack, measure, words)
         known = (
             "id",

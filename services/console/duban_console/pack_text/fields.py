@@ -40,7 +40,8 @@ _FIELDS: Final[dict[str, str]] = {
     "grid": "网格", "kind": "种类", "clause": "条款", "basis": "依据", "outcomes": "办理结果", "verify": "须核查",
     "strike_off": "销号方式", "evidence": "须附证据", "clause_cited": "须引条款", "calendar": "日历",
     "hours": "工作时段", "counting": "计算方式", "metres": "距离(米)", "times": "次数", "needs": "须先",
-    "says": "说明", "parts": "分工办理", "plan_changes": "方案变更", "rectification": "整改类型", "ids": "对照编号",
+    "says": "说明", "parts": "分工办理", "plan_changes": "方案变更", "public_texts": "公开文本",
+    "rectification": "整改类型", "ids": "对照编号",
     "of": "列入对象", "keeper": "管理单位", "ground": "事由", "notice": "告知期", "term": "列入期限", "appeal": "申诉",
     "bars": "限制事项", "texts": "文书", "noticed": "列入前告知", "listed": "列入文书", "delisted": "移出文书",
     "opens": "开启", "at_least": "最少", "currency": "币种", "budget": "年度预算", "fixed_within": "核定期限",
@@ -58,6 +59,7 @@ _FIELDS: Final[dict[str, str]] = {
 _VALUES: Final[dict[str, str]] = {
     "day": "每日", "working_day": "每个工作日", "week": "每周", "month": "每月", "quarter": "每季度", "year": "每年",
     "once": "一次", "filed": "报送即生效", "by_approval": "须经批准", "each_co_unit": "各协办单位分别办结",
+    "masked": "隐去个人信息", "by_clerk": "经办公室审核",
     "practice": "惯例", "by_office": "由办公室", "automatic": "自动", "never": "不合并", "enterprise": "企业",
     "reporter": "举报人", "worker": "网格责任人",
 }  # fmt: skip

@@ -208,7 +208,7 @@ def _consequences(record: AnyRecord, change: c.Change, rules: Rules) -> Iterator
                 measure=trigger.measure,
                 to=tuple(recipients(record, owner, trigger.to, rules)),
                 owner=owner,
-                approval=rules.measures[trigger.measure].approval,
+                approval=rules.approver(rules.measures[trigger.measure], record),
             )
 
 

@@ -21,7 +21,7 @@ def _waiting(record: AnyRecord, command: do.Approve | do.Withhold, rules: Rules)
     waiting = record.awaiting_approval.get(command.version)
     if waiting is None:
         return Refusal("nothing_asked", f"no measure of version {command.version} waits for approval")
-    approver = rules.measures[waiting.measure].approval
+    approver = rules.approver(rules.measures[waiting.measure], record)
     if command.actor.unit != approver:
         return not_permitted(command.actor.unit, named("the unit that approves the measure", approver))
     return waiting
@@ -81,7 +81,7 @@ def _climbed(record: AnyRecord, deadline: Deadline, rules: Rules) -> c.Change:
     }
     if level.before is not None:
         return c.Reminded(**what)
-    return c.Escalated(**what, approval=rules.measures[deadline.measure].approval)
+    return c.Escalated(**what, approval=rules.approver(rules.measures[deadline.measure], record))
 
 
 def recipients(record: AnyRecord, owner: str, names: tuple[str, ...], rules: Rules) -> dict[str, None]:

@@ -196,6 +196,15 @@ def approvers_and_issuers_are_units(pack: PolicyPack) -> Iterator[Breach]:
         yield from unknown_in(f"measures.{i}.issuers", measure.issuers, units, "units")
 
 
+def a_reminder_of_what_a_clerk_looks_at_is_not_public(pack: PolicyPack) -> Iterator[Breach]:
+    public = {measure.id for measure in pack.measures if measure.public} if pack.public_texts == "by_clerk" else set()
+    for i, ladder in enumerate(pack.ladders):
+        for j, level in enumerate(ladder.levels):
+            if level.before is not None and level.measure in public:
+                say = f"a reminder waits for nobody, and {level.measure} is public: with `public_texts: by_clerk` take"
+                yield f"ladders.{i}.levels.{j}.measure", f"{say} a measure that is not public before the lapse"
+
+
 def gate_can_be_opened(pack: PolicyPack) -> Iterator[Breach]:
     if pack.gate is None:
         return
@@ -279,6 +288,7 @@ LAWS: Final = (
     obligations_have_ladders,
     flags_are_known,
     approvers_and_issuers_are_units,
+    a_reminder_of_what_a_clerk_looks_at_is_not_public,
     gate_can_be_opened,
     look_back_has_somebody,
     triggers_can_fire,

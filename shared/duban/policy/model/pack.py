@@ -63,6 +63,7 @@ class PolicyPack(Document):
     obligations: tuple[Obligation, ...] = Field(min_length=1)
     parts: Literal["none", "each_co_unit"] = "none"
     plan_changes: Literal["filed", "by_approval"] = "filed"
+    public_texts: Literal["masked", "by_clerk"] = "masked"
     extension: Extension | None = None
     pause: PauseRule | None = None
     flags: tuple[FlagRule, ...] = ()
