@@ -16,10 +16,12 @@ import orjson
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from duban.clock import within_range
 from duban.errors import DubanError
 from duban.io.availability import is_unavailable
+from duban.texts import printable, printable_json
 
 P = ParamSpec("P")
 
@@ -60,19 +62,26 @@ _ENDS: Final = {
 }
 
 
-def out() -> Console:
+class Screen(Console):
+    """A console that shows what others have written: what a terminal would obey is escaped."""
+
+    def render_str(self, text: str, *args: Any, **kwargs: Any) -> Text:
+        return super().render_str(printable(text, kept="\n\t"), *args, **kwargs)
+
+
+def out() -> Screen:
     """Where data go. Made anew each time: whoever runs the command may have put another stream in place."""
-    return Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+    return Screen(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 
 
-def err() -> Console:
+def err() -> Screen:
     """Where everything else goes."""
-    return Console(stderr=True, soft_wrap=True, highlight=False)
+    return Screen(stderr=True, soft_wrap=True, highlight=False)
 
 
 def write_json(data: Any) -> None:
-    """One line of JSON on stdout."""
-    sys.stdout.write(orjson.dumps(data, default=str).decode() + "\n")
+    """One line of JSON on stdout, with what a terminal would obey escaped as JSON has it."""
+    sys.stdout.write(printable_json(orjson.dumps(data, default=str).decode()) + "\n")
     sys.stdout.flush()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Final, TypeAlias
 
-from duban.texts import is_blank
+from duban.texts import is_blank, printable
 
 #: From which character of a text up to before which.
 Span: TypeAlias = tuple[int, int]
@@ -74,6 +74,11 @@ def masked(text: str) -> str:
             whole += [text[upto:start], MASK]
         upto = max(upto, end)
     return "".join((*whole, text[upto:]))
+
+
+def published(text: str) -> str:
+    """``text`` as it goes out to the public: :func:`masked`, with what a reader's screen would obey escaped."""
+    return printable(masked(text))
 
 
 def _spans(text: str, personal: Callable[[str], Iterator[Span]], *, spoken: bool) -> Iterator[Span]:

@@ -20,16 +20,23 @@ from duban.messages.envelope import derived_id
 from duban.messages.events import GENESIS
 from duban.messages.records import Problem
 from duban.messages.struct import plain, to_json
+from duban.texts import folded
 from duban_cli.schemas import SCHEMAS
+from duban_console.ledger import LedgerReader
 from duban_router.memory import MemoryLedger
 from duban_router.store import SCHEMA, PostgresLedger
-from tests.contract.test_router_store import AT, OFFICE, Member, attaches, codes, registers, replies
+from tests.contract.test_router_store import AT, CAUSE, ENGINE, OFFICE, Member, attaches, codes, registers, replies
 
 pytestmark = pytest.mark.stack
 _RECORD = """
     insert into router.records
         (id, version, jurisdiction, number, begun_at, status, rule, holder, lapses, head, state, kind)
     values ($1, $2, 'smallville', $3, $4, $5, 'river', 'water', 0, $6, $7, 'problem')
+"""
+_LISTING = """
+    insert into router.records
+        (id, version, jurisdiction, number, begun_at, status, rule, holder, lapses, head, state, kind, subject)
+    values ($1, $2, 'smallville', $3, $4, $5, 'blacklist', 'office', 0, decode($6, 'hex'), $7, 'listing', $8)
 """
 
 
@@ -50,6 +57,45 @@ def migrations_until(tmp_path: Path) -> Iterator[Callable[[int], str]]:
     sys.path.insert(0, str(tmp_path))
     yield make
     sys.path.remove(str(tmp_path))
+
+
+async def test_names_on_lists_of_an_earlier_release_are_folded_by_the_router_and_found_before(
+    database: str, migrations_until: Callable[[int], str]
+) -> None:
+    written = {"acme": "Ａｃｍｅ", "mill": "临江 水\u200b泥厂", "other": "Another"}
+    ledger = MemoryLedger()
+    for name, of in written.items():
+        await Member(ledger)(
+            ("put", name, do.PutOnList(actor=ENGINE, list="blacklist", of=of, ground="repeated", cause=CAUSE))
+        )
+    await migrate(database, SCHEMA, migrations_until(10))
+    connection = await asyncpg.connect(database)
+    standings = await ledger.standings([derived_id(name) for name in written])
+    for id_, standing in standings.items():
+        record = standing.record
+        await connection.execute(
+            _LISTING, id_, record.version, record.number, AT, record.status, standing.head, standing.state.decode(),
+            record.subject,
+        )  # fmt: skip
+    await migrate(database, SCHEMA, SCHEMAS[SCHEMA])
+
+    pool = await connect_pool(Settings(database=SecretStr(database)), SCHEMA)
+    try:
+        asked = {"ACME": "Ａｃｍｅ", "临江水泥厂": "临江 水\u200b泥厂", "another": "Another"}
+
+        async def found() -> dict[str, list[str]]:
+            return {of: [entry.of for entry in await LedgerReader(pool).listings(of)] for of in asked}
+
+        expected = {of: [stood] for of, stood in asked.items()}
+        assert await found() == expected
+        upgraded = PostgresLedger(pool)
+        assert [await upgraded.fold_names(), await upgraded.fold_names()] == [3, 0]
+        assert await found() == expected
+        names = await connection.fetch("select folded from router.published_records order by folded")
+        assert [row["folded"] for row in names] == sorted(map(folded, written.values()))
+    finally:
+        await pool.close()
+        await connection.close()
 
 
 async def test_reports_that_wait_in_the_states_of_an_earlier_release_still_wait(

@@ -179,10 +179,34 @@ class TestLists:
         assert lines(await duban("listing", "check", "格尔木某某公司", "--json", code=6)) == [found]
         assert "stands on a list" in (await duban("listing", "check", "格尔木某某公司", code=6)).stderr
 
-    async def test_a_name_is_found_letter_by_letter_after_nfkc(self, town: Town) -> None:
-        await town.put("Ｎｏｒｔｈ　Works ")
-        for asked, found in {"North Works": 1, " Ｎorth Works": 1, "north works": 0, "North": 0}.items():
-            assert len((await town.listings(asked, all=True))["entries"]) == found, asked
+    async def test_a_name_is_found_however_it_is_written_and_shown_as_it_was(
+        self, town: Town, duban: Run, tmp_path: Path
+    ) -> None:
+        first = await town.put("Ｎｏｒｔｈ　Works ")
+        assert "alike" not in first.json()
+        asked = {"North Works": 1, " Ｎorth\u200b Works": 1, "NORTH  works\ufe0f": 1, "North": 0, "NorthWorks": 0}
+        for of, many in asked.items():
+            answer = await town.listings(of, all=True)
+            assert (answer["of"], len(answer["entries"])) == (of.strip(), many), of
+            assert {entry["of"] for entry in answer["entries"]} <= {"Ｎｏｒｔｈ　Works"}
+        second = await town.put("north works")
+        for said in (second.json(), (await town.put("NORTH WORKS", wait=0)).json()):
+            assert said["alike"][0] == {
+                "of": "Ｎｏｒｔｈ　Works", "number": first.json()["listing"]["number"],
+                "id": first.json()["problem_id"], "status": "noticed",
+            }  # fmt: skip
+        proof = tmp_path / "proof.txt"
+        proof.write_text("three notices")
+        told = await duban(
+            "listing", "put", "North\u200bWorks", "--list", "blacklist", "--ground", "repeated", "--unit", "office",
+            "--jurisdiction", "smallville", "--evidence", proof,
+        )  # fmt: skip
+        assert "of the same name" not in told.stderr
+        told = await duban(
+            "listing", "put", "NorthWorks", "--list", "blacklist", "--ground", "repeated", "--unit", "office",
+            "--jurisdiction", "smallville", "--evidence", proof,
+        )  # fmt: skip
+        assert r"of the same name, written otherwise: North\u200bWorks" in told.stderr
 
     async def test_another_list_or_another_city_says_nothing_of_a_name(self, town: Town) -> None:
         entry = (await town.put("Elsewhere Ltd")).json()["listing"]
@@ -316,13 +340,22 @@ class TestLists:
         assert "Shown Ltd" in (await duban("listing", "ls", "--all")).stdout
         assert "Shown Ltd" in (await duban("listing", "ls", "--all")).stdout
 
-    async def test_names_are_looked_up_along_the_index_of_subjects(self, town: Town) -> None:
+    async def test_an_instant_to_ask_for_is_written_as_one(self, town: Town) -> None:
+        for at in ("20261231", "1798675200", "2022-05-01"):
+            answer = await town.client.get("/v1/listings", params={"of": "Acme", "at": at})
+            assert answer.status_code == 400, answer.text
+            assert answer.json()["error"]["field"] == "at"
+
+    async def test_names_are_looked_up_along_an_index(self, town: Town) -> None:
         connection = await asyncpg.connect(town.system.superuser)
         try:
             await connection.execute("set enable_seqscan = off")
-            for question, said in ((LISTINGS, ("Acme", None, None)), (REWARDS, ("Acme",))):
-                plan = await connection.fetch(f"explain {question}", *said)
-                assert "records_by_subject" in "\n".join(row[0] for row in plan)
+            for question, said, indexes in (
+                (LISTINGS, ("acme", None, None), {"records_by_folded", "records_unfolded"}),
+                (REWARDS, ("Acme",), {"records_by_subject"}),
+            ):
+                plan = "\n".join(row[0] for row in await connection.fetch(f"explain {question}", *said))
+                assert all(index in plan for index in indexes), plan
         finally:
             await connection.close()
 

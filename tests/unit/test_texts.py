@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
 
+from duban.messages.struct import replace
 from duban.texts import folded, is_blank, printable, printable_json
+from duban_cli.output import err, out, write_json
+from duban_escalation.notices.journal import Journal
+from tests.given import notice
+
+Capture: TypeAlias = pytest.CaptureFixture[str]
 
 NAME = "临江测试水泥"
 UNSEEN = [
@@ -86,3 +101,43 @@ def test_escaped_json_says_the_same_and_obeys_nobody(text: str) -> None:
     line = printable_json(json.dumps({"text": text}, ensure_ascii=False))
     assert json.loads(line) == {"text": text}
     assert printable(line) == line
+
+
+OBEYED = "a\x1b[2J\u202egnp\x9b\u2066b"
+
+
+@pytest.mark.parametrize("made", [out, err])
+def test_a_terminal_obeys_nothing_that_others_have_written(made: Callable[[], Console], capsys: Capture) -> None:
+    table = Table("title", title=OBEYED)
+    table.add_row(OBEYED)
+    table.add_row(Padding(OBEYED, 1))
+    for shown in (OBEYED, escape(OBEYED), f"[bold]{escape(OBEYED)}[/]", table):
+        made().print(shown)
+    told = "".join(capsys.readouterr())
+    assert told.count(printable(OBEYED)) == 6
+    assert printable(told, kept="\n") == told
+
+
+def test_json_for_programs_says_the_same_and_a_terminal_obeys_nothing_of_it(capsys: Capture) -> None:
+    write_json({"title": OBEYED})
+    line = capsys.readouterr().out
+    assert json.loads(line) == {"title": OBEYED}
+    assert line[:-1].isprintable()
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_the_log_shows_what_others_have_written_and_a_terminal_obeys_nothing_of_it(form: str) -> None:
+    log = f"from duban.io.logs import configure; import structlog; configure('x', form={form!r}); "
+    log += f"structlog.get_logger('y').info('notice.issued', text={OBEYED!r})"
+    ran = subprocess.run([sys.executable, "-c", log], check=True, capture_output=True, encoding="utf-8", timeout=60)
+    [line] = ran.stdout.splitlines()
+    assert "gnp" in line
+    assert line.isprintable()
+
+
+async def test_a_notice_in_a_file_says_the_same_and_a_terminal_obeys_nothing_of_it(tmp_path: Path) -> None:
+    issued = notice("one")
+    await Journal(tmp_path / "notices").send(replace(issued, data=replace(issued.data, text=OBEYED)))
+    [line] = (tmp_path / "notices").read_text("utf-8").splitlines()
+    assert json.loads(line)["data"]["text"] == OBEYED
+    assert line.isprintable()

@@ -16,6 +16,7 @@ from duban.calendar import CalendarNotice
 from duban.errors import PackError
 from duban.policy import PolicyPack, PublishedCalendar, Rules
 from duban.policy.advice import Advice, advice
+from duban.texts import printable
 from duban_cli.connection import asking, present, publishing, settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
 from duban_console.pack_text import Language, differences, explained, in_words, section_name
@@ -118,7 +119,7 @@ async def explain(
 
     Example: duban pack explain deploy/packs/mianyang-2022.yaml --lang zh
     """
-    sys.stdout.write(explained(await _pack(pack), lang))
+    sys.stdout.write(printable(explained(await _pack(pack), lang), kept="\n"))
 
 
 @pack_app.command("diff")

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from duban.messages.records import Problem
 from duban.moves import Kind, Stage
+from duban.texts import printable
 from duban_cli.demo.feed import Feed
 from duban_cli.output import shown_at
 
@@ -63,6 +64,6 @@ def _told(feed: Feed, zones: Mapping[str, ZoneInfo]) -> Panel:
         zone = zones.get(problem.jurisdiction if problem else "", UTC)
         lines.append(f"{notice.issued_at.astimezone(zone):%m-%d %H:%M} ", style="dim")
         lines.append(f"{notice.measure or notice.event:<20} ", style="bold")
-        lines.append(f"→ {notice.recipient}: {' '.join(notice.text.split())}\n")
+        lines.append(f"→ {notice.recipient}: {printable(' '.join(notice.text.split()))}\n")
     counted = "  ".join(f"{kind} {number}" for kind, number in feed.told.most_common())
     return Panel(lines, title="told", subtitle=counted or None, height=len(feed.notices) + 2 if feed.notices else 3)

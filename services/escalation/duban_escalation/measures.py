@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, TypeAlias, assert_never
 from uuid import UUID
 
-from duban.masks import masked
+from duban.masks import published
 from duban.messages import commands as do
 from duban.messages.changes import Approved, Escalated, Measured, Reminded
 from duban.messages.envelope import Message, derived_id
@@ -173,7 +173,7 @@ def waits(change: Taking) -> bool:
 def _notice(event: LedgerEvent, change: Taking, warrant: Warrant, recipient: str, rules: Rules) -> Message[Notice]:
     record, at, version = event.record, event.event.at, event.event.version
     measure = rules.measures[change.measure]
-    title = masked(record.title) if recipient == PUBLIC else record.title
+    title = published(record.title) if recipient == PUBLIC else record.title
     return Message(
         id=str(derived_id("notice", record.id, version, recipient)),
         source=SOURCE,

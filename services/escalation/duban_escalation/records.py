@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from duban.duties import called_id
-from duban.masks import masked
+from duban.masks import published
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
@@ -108,7 +108,7 @@ def _of_listing(event: Event, listing: Listing, rules: Rules) -> list[Message[No
         case _:
             return []
     notices = [_notice(event, listing, listing.of, _filled(text, listing, rules))]
-    told = replace(listing, of=masked(listing.of))
+    told = replace(listing, of=published(listing.of))
     return notices + [_notice(event, told, recipient, _filled(text, told, rules)) for recipient in public]
 
 

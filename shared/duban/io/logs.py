@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from duban.texts import printable, printable_json
 
 #: Libraries whose INFO tells nobody anything.
 _QUIET = ("aiokafka", "asyncio", "httpx2", "uvicorn.access")
@@ -32,6 +34,16 @@ class _Calm(logging.Filter):
         return True
 
 
+def _shown(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """What others have written is shown; a terminal obeys none of it."""
+    return {key: printable(said, kept="\n\t") if isinstance(said, str) else said for key, said in event.items()}
+
+
+def _escaped(_logger: WrappedLogger, _method: str, line: Any) -> str:
+    """The line of JSON, so that no terminal obeys what stands in it."""
+    return printable_json(line)
+
+
 def configure(service: str, level: str = "INFO", form: Literal["json", "console"] = "json") -> None:
     """Send all that this process logs to stdout, with ``timestamp`` (UTC), ``level``, ``event``, ``service``."""
 
@@ -47,9 +59,13 @@ def configure(service: str, level: str = "INFO", form: Literal["json", "console"
         name_service,
     ]
     rendered: list[Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str, ensure_ascii=False)]
+        [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
+            _escaped,
+        ]
         if form == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+        else [_shown, structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.addFilter(_Calm())

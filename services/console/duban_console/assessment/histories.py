@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 
 from duban.life import evolve
-from duban.masks import masked
+from duban.masks import published
 from duban.messages import changes as c
 from duban.messages.records import AnyRecord, Event, Problem
 from duban.moves import OPEN, Status
@@ -72,7 +72,7 @@ class History:
             if event.actor.unit == unit:
                 word = event.change.note if isinstance(event.change, c.Progressed) else event.reason
                 if word:
-                    return masked(word)
+                    return published(word)
         return ""
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from duban.messages.envelope import Message, structured
 from duban.messages.notices import Notice
+from duban.texts import printable_json
 
 #: What became of a notice that is done with; set aside is what became a dead letter.
 NoticeOutcome: TypeAlias = Literal["posted", "logged", "set_aside"]
@@ -44,9 +45,9 @@ class Journal:
             text=data.text,
         )
         if self._file is not None:
-            self._append(self._file, orjson.dumps(structured(notice)) + b"\n")
+            self._append(self._file, printable_json(orjson.dumps(structured(notice)).decode()) + "\n")
         return "logged"
 
-    def _append(self, file: Path, line: bytes) -> None:
-        with file.open("ab") as lines:
+    def _append(self, file: Path, line: str) -> None:
+        with file.open("a", encoding="utf-8") as lines:
             lines.write(line)

@@ -8,7 +8,7 @@ from math import inf
 from typing import Any, Final, NamedTuple
 
 from duban.deadlines import due
-from duban.masks import masked
+from duban.masks import published
 from duban.messages import changes as c
 from duban.messages.records import Problem
 from duban.messages.struct import replace
@@ -142,11 +142,11 @@ def _row(
         "place": problem.location if _is_open(history) else None,
         _C.UNIT: named(unit, rules.units),
         _C.NUMBER: problem.number,
-        _C.TITLE: masked(problem.title),
+        _C.TITLE: published(problem.title),
         _C.CATEGORY: named(problem.category, rules.categories),
         _C.AREA: named(problem.area, rules.areas),
         _C.CHANNEL: named(problem.channel, {channel.id: channel for channel in rules.pack.channels}),
-        _C.ENTERPRISE: masked(problem.enterprise) if problem.enterprise else None,
+        _C.ENTERPRISE: published(problem.enterprise) if problem.enterprise else None,
         _C.STAGE: said(WORDS[problem.stage], language),
         _C.STATUS: said(WORDS[problem.status], language),
         _C.CO_UNITS: listed([str(named(unit, rules.units)) for unit in problem.co_units], language),
