@@ -287,7 +287,8 @@ async def test_a_record_that_changes_touches_no_index(migrated: Migrated) -> Non
         await connection.close()
     assert {"id", "number"} <= indexed
     assert {"version", "status", "due_at", "state"} <= changing
-    assert not indexed & changing
+    # A folded name is filled in once, where an earlier release has written none.
+    assert indexed & changing == {"folded"}
 
 
 @pytest.mark.stack

@@ -16,6 +16,7 @@ from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
 from duban.messages import commands as do
+from duban.messages import struct
 from duban.messages.envelope import derived_id
 from duban.messages.events import GENESIS
 from duban.messages.records import Problem
@@ -64,10 +65,10 @@ async def test_names_on_lists_of_an_earlier_release_are_folded_by_the_router_and
 ) -> None:
     written = {"acme": "Ａｃｍｅ", "mill": "临江 水\u200b泥厂", "other": "Another"}
     ledger = MemoryLedger()
-    for name, of in written.items():
-        await Member(ledger)(
-            ("put", name, do.PutOnList(actor=ENGINE, list="blacklist", of=of, ground="repeated", cause=CAUSE))
-        )
+    for version, (name, of) in enumerate(written.items(), 1):
+        cause = struct.replace(CAUSE, version=version)
+        puts = do.PutOnList(actor=ENGINE, list="blacklist", of=of, ground="repeated", cause=cause)
+        await Member(ledger)((f"put {name}", name, puts))
     await migrate(database, SCHEMA, migrations_until(10))
     connection = await asyncpg.connect(database)
     standings = await ledger.standings([derived_id(name) for name in written])

@@ -62,6 +62,7 @@ canonical_json: Final[Callable[[Any], bytes]] = msgspec.json.Encoder(order="sort
 
 #: One for each model, compiled once.
 _decoder: Final[Callable[[Any], msgspec.json.Decoder[Any]]] = cache(msgspec.json.Decoder)
+_type: Final[Callable[[Any], msgspec.inspect.Type]] = cache(msgspec.inspect.type_info)
 
 
 def from_json(data: bytes | str, model: type[T]) -> T:
@@ -78,17 +79,14 @@ def from_json(data: bytes | str, model: type[T]) -> T:
 def from_data(data: Any, model: type[T], *, texts: bool = False) -> T:
     """The ``model`` that ``data`` says, as read from YAML or a form; ``texts``: numbers in it may stand as texts.
 
+    Instants are written as instants, there too.
+
     Raises:
         msgspec.ValidationError: it says none.
     """
-    if texts and (place := _counted(data, _known(model))) is not None:
+    if texts and (place := _counted(data, _type(model))) is not None:
         raise msgspec.ValidationError(f"Invalid RFC3339 encoded datetime - at `${place}`")
     return msgspec.convert(data, model, strict=not texts, str_keys=True)
-
-
-@cache
-def _known(model: Any) -> msgspec.inspect.Type:
-    return msgspec.inspect.type_info(model)
 
 
 def _counted(data: Any, info: msgspec.inspect.Type) -> str | None:
