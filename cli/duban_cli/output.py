@@ -66,7 +66,7 @@ class Screen(Console):
     """A console that shows what others have written: what a terminal would obey is escaped."""
 
     def render_str(self, text: str, *args: Any, **kwargs: Any) -> Text:
-        return super().render_str(printable(text, kept="\n\t"), *args, **kwargs)
+        return super().render_str(printable(text, but="\n\t"), *args, **kwargs)
 
 
 def out() -> Screen:

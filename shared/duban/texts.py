@@ -46,16 +46,15 @@ def is_blank(text: str) -> bool:
     return _BLANK.fullmatch(text) is not None
 
 
-def printable(text: str, kept: str = "") -> str:
+def printable(text: str, but: str = "") -> str:
     """``text`` with every character escaped that a terminal would obey, or that no stream can carry.
 
-    Those in ``kept``, such as the ends of lines, stay.
+    Those in ``but``, such as the ends of lines, stay.
     """
     if text.isprintable():
         return text
     return "".join(
-        _escaped(letter) if letter not in kept and unicodedata.category(letter) in _OBEYED else letter
-        for letter in text
+        _escaped(letter) if letter not in but and unicodedata.category(letter) in _OBEYED else letter for letter in text
     )
 
 

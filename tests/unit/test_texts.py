@@ -92,7 +92,7 @@ def test_blank_is_what_shows_nothing(text: str) -> None:
 def test_what_a_terminal_would_obey_is_shown_escaped() -> None:
     assert printable("a\x1b[2Jb\x07") == r"a\x1b[2Jb\x07"
     assert printable("\u202egnp.exe\u202c\u2066\u200e\u200f\x9b") == r"\u202egnp.exe\u202c\u2066\u200e\u200f\x9b"
-    assert printable("一\n二\t", kept="\n\t") == "一\n二\t"
+    assert printable("一\n二\t", but="\n\t") == "一\n二\t"
     assert printable("问题 ✓ “ok”") == "问题 ✓ “ok”"
 
 
@@ -115,7 +115,7 @@ def test_a_terminal_obeys_nothing_that_others_have_written(made: Callable[[], Co
         made().print(shown)
     told = "".join(capsys.readouterr())
     assert told.count(printable(OBEYED)) == 6
-    assert printable(told, kept="\n") == told
+    assert printable(told, but="\n") == told
 
 
 def test_json_for_programs_says_the_same_and_a_terminal_obeys_nothing_of_it(capsys: Capture) -> None:

@@ -119,7 +119,7 @@ async def explain(
 
     Example: duban pack explain deploy/packs/mianyang-2022.yaml --lang zh
     """
-    sys.stdout.write(printable(explained(await _pack(pack), lang), kept="\n"))
+    sys.stdout.write(printable(explained(await _pack(pack), lang), but="\n"))
 
 
 @pack_app.command("diff")

@@ -108,8 +108,8 @@ def _of_listing(event: Event, listing: Listing, rules: Rules) -> list[Message[No
         case _:
             return []
     notices = [_notice(event, listing, listing.of, _filled(text, listing, rules))]
-    told = replace(listing, of=published(listing.of))
-    return notices + [_notice(event, told, recipient, _filled(text, told, rules)) for recipient in public]
+    masked = replace(listing, of=published(listing.of))
+    return notices + [_notice(event, masked, recipient, _filled(text, masked, rules)) for recipient in public]
 
 
 def _filled(text: str, listing: Listing, rules: Rules) -> str:

@@ -36,7 +36,7 @@ class _Calm(logging.Filter):
 
 def _shown(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """What others have written is shown; a terminal obeys none of it."""
-    return {key: printable(said, kept="\n\t") if isinstance(said, str) else said for key, said in event.items()}
+    return {key: printable(value, but="\n\t") if isinstance(value, str) else value for key, value in event.items()}
 
 
 def _escaped(_logger: WrappedLogger, _method: str, line: Any) -> str:

@@ -101,8 +101,8 @@ def _counted(data: Any, info: msgspec.inspect.Type) -> str | None:
             return next((place for each in types if (place := _counted(data, each)) is not None), None)
         case msgspec.inspect.VarTupleType(item_type=item) | msgspec.inspect.ListType(item_type=item):
             parts = enumerate(data) if isinstance(data, list | tuple) else ()
-            found = ((at, _counted(part, item)) for at, part in parts)
-            return next((f"[{at}]{place}" for at, place in found if place is not None), None)
+            places = ((at, _counted(part, item)) for at, part in parts)
+            return next((f"[{at}]{place}" for at, place in places if place is not None), None)
         case msgspec.inspect.StructType(fields=fields) if isinstance(data, dict):
             inside = ((of.encode_name, _counted(data.get(of.encode_name), of.type)) for of in fields)
             return next((f".{name}{place}" for name, place in inside if place is not None), None)
