@@ -149,8 +149,8 @@ def notices_for(event: LedgerEvent, rules: Rules) -> list[Message[Notice]]:
     """What must be told because of ``event``: one per recipient, and one to the public where it is public.
 
     A measure that waits for approval is told to who approves it, and to the others when it is approved. The id of a
-    notice follows from the event and the recipient, so the same event always gives the same notices. The public reads
-    what a reporter has written without what tells who somebody is.
+    notice follows from the event and the recipient, so the same event always gives the same notices. What is
+    public says nothing of what a reporter has written that tells who somebody is, whoever gets it.
     """
     change = event.event.change
     if not isinstance(change, TAKING):
@@ -173,7 +173,8 @@ def waits(change: Taking) -> bool:
 def _notice(event: LedgerEvent, change: Taking, warrant: Warrant, recipient: str, rules: Rules) -> Message[Notice]:
     record, at, version = event.record, event.event.at, event.event.version
     measure = rules.measures[change.measure]
-    title = published(record.title) if recipient == PUBLIC else record.title
+    public = measure.public and not waits(change)
+    title = published(record.title) if public else record.title
     return Message(
         id=str(derived_id("notice", record.id, version, recipient)),
         source=SOURCE,
@@ -197,7 +198,7 @@ def _notice(event: LedgerEvent, change: Taking, warrant: Warrant, recipient: str
             owner=warrant.owner,
             lapse_at=warrant.lapse_at,
             provisional=warrant.provisional,
-            public=measure.public and not waits(change),
+            public=public,
             text=_text(record, title, change, warrant, rules),
             issued_at=at,
         ),
