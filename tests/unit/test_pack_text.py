@@ -409,6 +409,22 @@ def test_every_link_of_the_guide_leads_somewhere() -> None:
         assert (GUIDE.parent / target).exists(), target
 
 
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [
+        (Language.EN, "made public; about a problem, once The office has looked at its text"),
+        (Language.ZH, "向社会公开；涉及问题的，文本经The office审核后公开"),
+    ],
+)
+def test_a_public_measure_says_who_looks_at_its_text_first(language: Language, says: str) -> None:
+    pack = small(
+        ("plan_changes: by_approval", "plan_changes: by_approval\npublic_texts: by_clerk"),
+        ("id: interview, kind", "id: interview, public: true, kind"),
+    )
+    assert says in explained(pack, language)
+    assert says not in explained(small(("id: interview, kind", "id: interview, public: true, kind")), language)
+
+
 def test_whom_a_measure_names_owes_the_duty_that_it_opens() -> None:
     told = chapter(
         "## The measures and their words", small(("opens: explanation", "opens: explanation, owed_by: [water]"))
