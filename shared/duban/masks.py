@@ -53,8 +53,8 @@ _NAMED: Final = tuple(
     re.compile(pattern.replace("_", _HAN), re.IGNORECASE)
     for pattern in (
         (
-            rf"(?:{_PERSONS}|(?<![a-z])name)"
-            r"\s*(?:[:=]|[是为叫](?!谁))\s*(_[\u4e00-\u9fff·]{1,3}(?!_)|_{2,3}|[a-z]+(?:[ '\-][a-z]+){0,3})"
+            rf"(?:(?:{_PERSONS}|(?<![a-z])name)\s*(?:[:=]|叫)|(?:姓名|名字|联系人)\s*[是为](?!谁))"
+            r"\s*(_[\u4e00-\u9fff·]{1,3}(?!_)|_{2,3}|[a-z]+(?:[ '\-][a-z]+){0,3})"
         ),
         r"(?:我叫|名叫|本人叫)\s*(_{2,3})",
         r"(?:my name is|i am called) ([a-z]+(?:[ '\-][a-z]+){0,2})",
