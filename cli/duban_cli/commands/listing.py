@@ -17,7 +17,17 @@ from duban_cli.commands.act import SOURCE, fields_of, sent, tell
 from duban_cli.connection import asking, present, settings
 from duban_cli.files import EvidenceFiles, sealed
 from duban_cli.output import (
-    AsJson, ExitCode, InUtc, command, err, fail, instant_in, out, shown_at, shown_until, write_json,
+    AsJson,
+    ExitCode,
+    InUtc,
+    command,
+    err,
+    fail,
+    instant_in,
+    out,
+    shown_at,
+    shown_until,
+    write_json,
 )  # fmt: skip
 from duban_cli.pages import page_of, say_more
 from duban_cli.zones import Zones, zones
