@@ -26,7 +26,7 @@ from duban.messages.anchors import VAULT_LOG, Anchor, Anchored, Head
 from duban.messages.audit import LetterPlace, LetterReplayed, ReplayStep
 from duban.messages.envelope import AnyPayload, Message, decode, derived_id, encode, structured
 from duban.messages.events import GENESIS, KINDS, LedgerEvent, Refused, canonical, chained, event_type
-from duban.messages.notices import Notice, Tick
+from duban.messages.notices import Concern, Notice, Tick
 from duban.messages.records import (
     AnyRecord,
     Climb,
@@ -277,7 +277,7 @@ def payloads() -> Iterator[AnyPayload]:
     yield Notice(
         recipient="water", kind=Kind.PROBLEM, event="escalated", measure="bulletin", measure_kind="bulletin", level=2,
         obligation="rectify", part="north", problem_id=ID, number="SV-2022-0001", title="河水发臭", owner="water",
-        lapse_at=AT, public=True, text="late", issued_at=AT,
+        lapse_at=AT, public=True, text="late", issued_at=AT, concern=Concern.ASKED, version=7,
     )  # fmt: skip
     for chain, anchored in ((Anchored.LEDGER, ID), (Anchored.VAULT, VAULT_LOG)):
         yield Anchor(

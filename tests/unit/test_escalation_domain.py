@@ -14,6 +14,7 @@ from duban.messages import commands as do
 from duban.messages.commands import Approve, Escalate
 from duban.messages.envelope import Message, decode, derived_id, encode
 from duban.messages.events import GENESIS, PROBLEMS, LedgerEvent, Refused
+from duban.messages.notices import Concern
 from duban.moves import Status
 from duban.policy.model.entry import Text
 from duban.policy.model.ladder import Measure, MeasureKind
@@ -194,6 +195,40 @@ def test_where_a_clerk_looks_at_public_texts_the_office_is_told_first_and_the_pu
     case.done(Approve, "office", version=version)
     approved = ledger_event(case.events[-1], case.problem)
     assert [one.key for one in notices_for(approved, case.rules)] == ["water", "office", "public"]
+
+
+def test_an_approval_that_is_waited_for_says_so_and_looks_different_from_the_measure() -> None:
+    case = Case.in_status(Status.DISPATCHED, AT)
+    case.rules = rules_with(approval="office", public=True)
+    escalated(case)  # a reminder waits for nobody
+    asked = escalated(case)
+    (request,) = notices_for(asked, case.rules)
+    version = asked.event.version
+    assert (request.key, request.data.concern, request.data.version) == ("office", Concern.ASKED, version)
+    assert not request.data.public
+    draft = request.data.text.partition("What would go out: ")[2]
+    assert request.data.text.startswith("Approval is asked for: Bulletin, against Water bureau, on SV-2022-0001.")
+    assert f"(event {version})" in request.data.text
+    case.done(Approve, "office", version=version)
+    told = notices_for(LedgerEvent(event=case.events[-1], hash=GENESIS, problem=case.problem), case.rules)
+    assert [(one.key, one.data.concern, one.data.version) for one in told] == [
+        ("water", Concern.TOLD, None),
+        ("office", Concern.TOLD, None),
+        ("public", Concern.TOLD, None),
+    ]
+    assert {one.data.text for one in told} == {draft}
+
+
+def test_an_approval_is_asked_for_in_the_language_of_the_measure() -> None:
+    case = Case.in_status(Status.DISPATCHED, AT)
+    case.rules = rules_with(approval="office", title=Text(en="Bulletin", zh="通报"), text="{number}请办理")
+    escalated(case)  # a reminder waits for nobody
+    asked = escalated(case)
+    (request,) = notices_for(asked, case.rules)
+    assert request.data.text == (
+        "【待审批】拟对Water bureau采取“通报”（SV-2022-0001）。批准前不执行，也不告知其他单位；"
+        f"请批准，或说明理由不予批准（事件{asked.event.version}）。\n拟发文书：SV-2022-0001请办理"
+    )
 
 
 @pytest.mark.parametrize("status", [Status.DISPATCHED, Status.UNDERWAY, Status.STRUCK_OFF])

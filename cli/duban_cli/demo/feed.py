@@ -14,7 +14,7 @@ from duban.io.broker import connection
 from duban.io.decode import delivery
 from duban.io.settings import Settings
 from duban.messages.events import PROBLEMS, LedgerEvent, Refused
-from duban.messages.notices import NOTICES, Notice
+from duban.messages.notices import NOTICES, Concern, Notice
 from duban_cli.demo.observation import Seen
 
 REFUSED_REPORTS = "duban.reports.v1.duban-intake.dlq"
@@ -71,7 +71,8 @@ class Feed(Seen):
             self.refusals[data.command] = data.code
         elif isinstance(data, Notice):
             self.notices.append(data)
-            self.told[data.measure_kind or data.event] += 1
+            about = "approval" if data.concern is Concern.ASKED else data.measure_kind or data.event
+            self.told[about] += 1
 
     @property
     def next_due_at(self) -> datetime | None:

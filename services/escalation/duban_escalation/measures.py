@@ -12,7 +12,7 @@ from duban.messages import commands as do
 from duban.messages.changes import Approved, Escalated, Measured, Reminded
 from duban.messages.envelope import Message, derived_id
 from duban.messages.events import LedgerEvent, event_id
-from duban.messages.notices import Notice
+from duban.messages.notices import Concern, Notice
 from duban.messages.records import AnyRecord, Event, Problem
 from duban.policy.model.entry import Text
 from duban.policy.model.ladder import MeasureKind
@@ -199,15 +199,35 @@ def _notice(event: LedgerEvent, change: Taking, warrant: Warrant, recipient: str
             lapse_at=warrant.lapse_at,
             provisional=warrant.provisional,
             public=public,
-            text=_text(record, title, change, warrant, rules),
+            text=_request(event, change, warrant, rules) if waits(change) else _text(record, change, warrant, rules),
             issued_at=at,
+            concern=Concern.ASKED if waits(change) else Concern.TOLD,
+            version=version if waits(change) else None,
         ),
     )
 
 
-def _text(record: AnyRecord, title: str, change: Taking, warrant: Warrant, rules: Rules) -> str:
-    """The template of the measure, filled in, with ``title`` as it may be told; instants in the pack's local time."""
+def _request(event: LedgerEvent, change: Taking, warrant: Warrant, rules: Rules) -> str:
+    """What whoever approves is asked, in the language of the measure, with the words that would go out."""
+    record, version = event.record, event.event.version
+    title, unit = rules.measures[change.measure].title, rules.units[warrant.owner].title
+    draft = _text(record, change, warrant, rules)
+    if title.zh is None:
+        return (
+            f"Approval is asked for: {title.en}, against {unit.native}, on {record.number}. It is not taken, and "
+            f"nobody else is told, before you approve it (event {version}); you may withhold it with a reason.\n"
+            f"What would go out: {draft}"
+        )
+    return (
+        f"【待审批】拟对{unit.native}采取“{title.zh}”（{record.number}）。批准前不执行，也不告知其他单位；"
+        f"请批准，或说明理由不予批准（事件{version}）。\n拟发文书：{draft}"
+    )
+
+
+def _text(record: AnyRecord, change: Taking, warrant: Warrant, rules: Rules) -> str:
+    """The template of the measure, filled in; instants in the local time of the pack."""
     measure = rules.measures[change.measure]
+    title = published(record.title) if measure.public else record.title
     category = rules.categories.get(record.category) if isinstance(record, Problem) else None
     return measure.text.format(
         number=record.number,

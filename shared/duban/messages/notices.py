@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
@@ -10,12 +11,20 @@ from duban.messages.struct import AwareDatetime
 from duban.moves import Kind
 
 
+class Concern(StrEnum):
+    """What a notice is to its recipient."""
+
+    TOLD = "told"  #: something happened, or a measure was taken
+    ASKED = "asked"  #: a measure is not taken yet: it waits for the recipient's approval
+
+
 class Notice(Payload):
     """What must be told to whom. Escalation writes it, the deliverer reads it; its id is the de-duplication key.
 
     ``kind``, ``problem_id``, ``number`` and ``title`` are of the record that it is about, ``event`` is what happened to
     it; where that took a measure, ``measure`` says which, and ``obligation`` on what ground. ``provisional``: no
-    holiday notice covers all of the limit that ends at ``lapse_at``.
+    holiday notice covers all of the limit that ends at ``lapse_at``. ``concern``: whether the recipient is told of it
+    or asked to approve it, which is done by the ``version`` of the event.
     """
 
     TOPIC: ClassVar[str] = "duban.notices.v1"
@@ -38,6 +47,8 @@ class Notice(Payload):
     public: bool = False
     text: str
     issued_at: AwareDatetime
+    concern: Concern = Concern.TOLD
+    version: int | None = None
 
 
 class Tick(Payload):

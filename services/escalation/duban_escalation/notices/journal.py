@@ -42,6 +42,7 @@ class Journal:
             recipient=data.recipient,
             measure=data.measure,
             level=data.level,
+            concern=data.concern,
             text=data.text,
         )
         if self._file is not None:
