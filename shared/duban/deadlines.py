@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from duban import duties
 from duban.calendar import Counting, Within
 from duban.messages import changes as c
-from duban.messages.records import Deadline, Duty, LedgerRecord, Mark, Problem
+from duban.messages.records import Deadline, Duty, Grant, LedgerRecord, Mark, Problem
 from duban.messages.struct import replace
 from duban.moves import Status
 from duban.policy.model.ladder import Obligation
@@ -46,7 +46,7 @@ def due_after(
     of the others are kept, and so is the lapse of a limit while its clock runs on: counting working time is most of
     the cost. (An extension, a pause and a new holiday notice clear all of them first.)
     """
-    bearing = _bearing(rules.sort_of(record), before.status, record.status, change, moved)
+    bearing = _bearing(rules.sort_of(record), before.status, record.status, change, moved, rules)
     known, now = record.deadlines, record.marks[change.kind].at
     untouched: list[Deadline] = []
     carried: dict[tuple[str, str | None], Deadline] = {}
@@ -69,7 +69,9 @@ _order: Final = attrgetter("due_at", "obligation", "part")
 _CLIMBING: Final = (c.Reminded, c.Escalated)
 
 
-def _bearing(sort: Sort, before: Status, after: Status, change: c.Change, moved: Collection[str]) -> Bearing:
+def _bearing(
+    sort: Sort, before: Status, after: Status, change: c.Change, moved: Collection[str], rules: Rules
+) -> Bearing:
     """Which deadlines ``change`` leaves as they are, and what it calls for: compiled once for each sort of record."""
     climbed = change.obligation if isinstance(change, _CLIMBING) else None
     key = (before, change.kind, climbed, *moved)
@@ -82,16 +84,18 @@ def _bearing(sort: Sort, before: Status, after: Status, change: c.Change, moved:
             for of in running
             if of.obligation.id in ran
             and of.obligation.id != climbed
-            and _reads(of.obligation).isdisjoint({*moved, f"marks.{change.kind}"})
+            and _reads(of.obligation, rules).isdisjoint({*moved, f"marks.{change.kind}"})
         ]
         anew = tuple(of for of in running if of.obligation.id not in untouched)
         bearing = sort.bearings[key] = Bearing(frozenset(untouched), anew)
     return bearing
 
 
-def _reads(obligation: Obligation) -> set[str]:
+def _reads(obligation: Obligation, rules: Rules) -> set[str]:
     """The fields of a record, beside its status and its climbs, that decide whether and when ``obligation`` is due."""
-    reads = {"deadlines", "raised", "extended", "pauses"}
+    reads = {"deadlines", "raised", "extended", "grants", "pauses"}
+    if _may_wait(obligation, rules):
+        reads.add("extension_asked")
     for event, of in (*obligation.since, *obligation.met_by):
         reads.add(f"marks.{event}" if of is None else "flagged" if event == "flagged" else "referrals")
         if event == "replied":
@@ -125,12 +129,38 @@ def _evaluated(
 def _deadline(
     record: LedgerRecord, owing: Owed, running: RunningObligation, rules: Rules, carried: Deadline | None
 ) -> Deadline | None:
-    climbed = _climbed(record, owing)
-    if carried is None or carried.generation != owing.since.version or owing.obligation.until is not None:
-        return _next_level(record, owing, running, climbed, rules, None)
+    if isinstance(record, Problem) and waits_for_decision(record, owing, rules):
+        return None
+    began = _began(record, owing)
+    climbed = _climbed(record, owing, began)
+    if carried is None or carried.generation != began.version or owing.obligation.until is not None:
+        return _next_level(record, owing, running, began, climbed, rules, None)
     if carried.level <= climbed:
-        return _next_level(record, owing, running, climbed, rules, carried.lapse_at)
+        return _next_level(record, owing, running, began, climbed, rules, carried.lapse_at)
     return carried if carried.owner == owing.owner else replace(carried, owner=owing.owner)
+
+
+def _began(record: LedgerRecord, owing: Owed) -> Mark | Grant:
+    """With which event the limit as it stands began: it was set going, or extended since then."""
+    if isinstance(record, Problem) and record.grants:
+        grants = record.grants.get(owing.obligation.id)
+        if grants is not None and grants[-1].version > owing.since.version:
+            return grants[-1]
+    return owing.since
+
+
+def _may_wait(obligation: Obligation, rules: Rules) -> bool:
+    """Whether the ladder of ``obligation`` waits while more time was asked for and nobody has decided."""
+    extension = rules.pack.extension
+    return extension is not None and extension.while_asked == "waits" and obligation.id in extension.obligations
+
+
+def waits_for_decision(problem: Problem, owing: Owed, rules: Rules) -> bool:
+    """Whether the ladder waits for the word on an extension of this very limit, asked for before the lapse."""
+    if problem.extension_asked != owing.obligation.id or not _may_wait(owing.obligation, rules):
+        return False
+    request, limit = problem.marks["extension_asked"], limit_of(problem, owing, rules)
+    return limit is not None and request.at <= limit and request.version > owing.since.version
 
 
 def owed(record: LedgerRecord, rules: Rules) -> Iterator[Owed]:
@@ -207,29 +237,35 @@ def _now_in(record: LedgerRecord) -> datetime:
     return max(record.marks.values(), key=lambda mark: mark.version).at
 
 
-def _climbed(record: LedgerRecord, owing: Owed) -> int:
+def _climbed(record: LedgerRecord, owing: Owed, began: Mark | Grant) -> int:
     """The highest level taken in this generation; 0 at its beginning."""
     climb = record.climb(owing.obligation.id, owing.part)
-    return climb.level if climb and climb.generation == owing.since.version else 0
+    return climb.level if climb and climb.generation == began.version else 0
 
 
 def _next_level(
-    record: LedgerRecord, owing: Owed, running: RunningObligation, climbed: int, rules: Rules, known: datetime | None
+    record: LedgerRecord,
+    owing: Owed,
+    running: RunningObligation,
+    began: Mark | Grant,
+    climbed: int,
+    rules: Rules,
+    known: datetime | None,
 ) -> Deadline | None:
     """The first level above ``climbed``, with the lapse where it is ``known``; None at the end of the ladder."""
     obligation, since, part, owner = owing
     if climbed >= len(running.levels):
         return None
-    lapse_at = known or _lapse_at(record, obligation, since, rules)
+    lapse_at = known or limit_of(record, owing, rules)
     if lapse_at is None:
         return None
     lowest = _raised(record, running)
     for number, level in enumerate(running.levels[climbed:], start=climbed + 1):
         due_at = lapse_at
         if level.before is not None:
-            due_at = _before(lapse_at, level.before, obligation, rules)
-            if lapse_at <= _now_in(record) or due_at <= since.at:
-                continue  # a reminder before the clock even started, or after the lapse, would tell nobody anything
+            due_at = before_lapse(lapse_at, level.before, obligation, rules)
+            if lapse_at <= _now_in(record) or due_at <= began.at:
+                continue  # a reminder before the limit even began, or after the lapse, would tell nobody anything
         elif number < lowest:
             continue
         elif level.after is not None and number > lowest:
@@ -237,7 +273,7 @@ def _next_level(
         return Deadline(
             obligation=obligation.id,
             part=part,
-            generation=since.version,
+            generation=began.version,
             level=number,
             measure=level.measure,
             owner=owner,
@@ -261,7 +297,7 @@ def _after(lapse_at: datetime, within: Within, obligation: Obligation, rules: Ru
     return rules.calendar.add(_of_its_day(lapse_at, within, obligation, rules), within)
 
 
-def _before(lapse_at: datetime, within: Within, obligation: Obligation, rules: Rules) -> datetime:
+def before_lapse(lapse_at: datetime, within: Within, obligation: Obligation, rules: Rules) -> datetime:
     """The instant that lies ``within`` before the lapse of ``obligation``."""
     return rules.calendar.subtract(_of_its_day(lapse_at, within, obligation, rules), within)
 
@@ -285,8 +321,9 @@ def _raised(record: LedgerRecord, running: RunningObligation) -> int:
     return min(running.reminders + 1 + raised, len(running.levels))
 
 
-def _lapse_at(record: LedgerRecord, obligation: Obligation, since: Mark, rules: Rules) -> datetime | None:
-    """The end of the time limit as it stands now."""
+def limit_of(record: LedgerRecord, owing: Owed, rules: Rules) -> datetime | None:
+    """The end of the time limit of what is owed, as it stands now; None where a plan names none."""
+    obligation, since = owing.obligation, owing.since
     if isinstance(record, Duty):
         return duties.lapse_at(rules.duties[record.duty], since.at, rules)
     if isinstance(record, Problem):
@@ -302,12 +339,40 @@ def _limit(problem: Problem, obligation: Obligation, since: Mark, rules: Rules) 
     lapse_at = rules.calendar.add(since.at, obligation.within)
     extension = rules.pack.extension
     if extension is not None and obligation.id in problem.extended:
-        for _ in range(problem.extended[obligation.id]):
-            lapse_at = _after(lapse_at, extension.by, obligation, rules)
+        for by in _granted(problem, obligation.id, extension.by):
+            lapse_at = _after(lapse_at, by, obligation, rules)
+    return _after_pauses(problem, lapse_at, since.at, obligation.within, rules)
+
+
+def _granted(problem: Problem, obligation: str, by: Within) -> Iterator[Within]:
+    """The extensions that were granted, as long as each was."""
+    grants = problem.grants.get(obligation, ())
+    yield from (extension_of(by, grant.length) for grant in grants)
+    yield from (by for _ in range(problem.extended[obligation] - len(grants)))  # of a ledger before they had lengths
+
+
+def extension_of(by: Within, length: int | None) -> Within:
+    """An extension of ``length``, in the unit of ``by``; of all of ``by`` without one."""
+    unit = extension_unit(by)
+    return by if length is None or unit is None else Within.model_validate({unit: length})
+
+
+def extension_unit(by: Within) -> str | None:
+    """In what ``by`` is counted (``working_days``); None where it is a time of day, which has no length."""
+    return next((name for name, amount in by if amount is not None and name not in ("at", "in_days")), None)
+
+
+def open_until(problem: Problem, since: Mark, within: Within, rules: Rules) -> datetime:
+    """Until when an act is taken that has ``within`` since then, less the time that the clock stood."""
+    return _after_pauses(problem, rules.calendar.add(since.at, within), since.at, within, rules)
+
+
+def _after_pauses(problem: Problem, end_at: datetime, since_at: datetime, within: Within, rules: Rules) -> datetime:
+    """``end_at`` moved by the pauses taken since then."""
     for pause in problem.pauses:
-        if pause.to_at > since.at:
-            lapse_at = _moved(lapse_at, max(pause.from_at, since.at), pause.to_at, obligation.within, rules)
-    return lapse_at
+        if pause.to_at > since_at:
+            end_at = _moved(end_at, max(pause.from_at, since_at), pause.to_at, within, rules)
+    return end_at
 
 
 def planned_date(problem: Problem, obligation: Obligation) -> datetime | None:

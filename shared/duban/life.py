@@ -10,6 +10,7 @@ from duban.messages.records import (
     Climb,
     Duty,
     Event,
+    Grant,
     LedgerRecord,
     Listing,
     Mark,
@@ -165,13 +166,15 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
         case c.PartFinished():
             return {"parts_finished": (*problem.parts_finished, change.unit)}
         case c.ExtensionAsked():
-            return {"extension_asked": change.obligation}
+            return {"extension_asked": change.obligation, "length_asked": change.length}
         case c.Extended():
             granted = problem.extended.get(change.obligation, 0) + 1
             extended = {**problem.extended, change.obligation: granted}
-            return {"extension_asked": None, "extended": extended, "deadlines": ()}
+            grant = Grant(at=event.at, version=event.version, length=change.length)
+            grants = {**problem.grants, change.obligation: (*problem.grants.get(change.obligation, ()), grant)}
+            return {**_NOTHING_ASKED, "extended": extended, "grants": grants, "deadlines": ()}
         case c.ExtensionDenied():
-            return {"extension_asked": None}
+            return dict(_NOTHING_ASKED)
         case c.Resumed():
             span = Span(from_at=problem.marks["paused"].at, to_at=event.at)
             return {"pauses": (*problem.pauses, span), "deadlines": ()}
@@ -218,11 +221,14 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
 
 #: What binds nobody any more once the work begins anew: the dates of the old plan.
 _WITHOUT_PLAN: Final[dict[str, Any]] = {"plan": None, "proposed_plan": None, "milestones_reached": 0}
+#: What an extension leaves behind when it is decided.
+_NOTHING_ASKED: Final[dict[str, Any]] = {"extension_asked": None, "length_asked": None}
 #: What a new handler begins without.
-_BEGUN_ANEW: Final[dict[str, Any]] = {**_WITHOUT_PLAN, "parts_finished": (), "extension_asked": None}
+_BEGUN_ANEW: Final[dict[str, Any]] = {**_WITHOUT_PLAN, "parts_finished": (), **_NOTHING_ASKED}
 #: What a problem that was closed begins again without; its limits are counted anew, without what was granted before.
 _TAKEN_UP_AGAIN: Final[dict[str, Any]] = {
-    **_WITHOUT_PLAN, "outcome": None, "items": (), "checks": {}, "extended": {}, "deadlines": (),
+    **_WITHOUT_PLAN, "outcome": None, "items": (), "checks": {}, "extended": {}, "grants": {}, "deadlines": (),
+    **_NOTHING_ASKED,
 }  # fmt: skip
 
 

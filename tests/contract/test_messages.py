@@ -33,6 +33,7 @@ from duban.messages.records import (
     Deadline,
     Duty,
     Event,
+    Grant,
     Listing,
     Mark,
     Problem,
@@ -93,7 +94,8 @@ FULL = struct.replace(
         "police": Referral(referred=Mark(at=AT, version=3), received=Mark(at=AT, version=4)),
         "court": Referral(referred=Mark(at=AT, version=5)),
     },
-    extension_asked="rectify", extended={"rectify": 1}, pauses=(Span(from_at=AT, to_at=LATER),),
+    extension_asked="rectify", length_asked=3, extended={"rectify": 1},
+    grants={"rectify": (Grant(at=AT, version=4, length=2),)}, pauses=(Span(from_at=AT, to_at=LATER),),
     checks={"clear": "office"}, raised=1,
     marks={**PROBLEM.marks, "sent_back": Mark(at=AT, version=5, times=2)},
     awaiting_approval={6: Waiting(
@@ -145,8 +147,8 @@ CHANGES: tuple[c.Change, ...] = (
     c.MilestoneReached(title="dug", evidence=(SEAL,)),
     c.Reviewed(evidence=(SEAL,)),
     c.PartFinished(unit="north", evidence=(SEAL,)),
-    c.ExtensionAsked(obligation="rectify"),
-    c.Extended(obligation="rectify"),
+    c.ExtensionAsked(obligation="rectify", length=3, clause="art. 8"),
+    c.Extended(obligation="rectify", length=2),
     c.ExtensionDenied(obligation="rectify"),
     c.Paused(ground="weather"),
     c.Resumed(),
@@ -250,8 +252,8 @@ def payloads() -> Iterator[AnyPayload]:
     yield do.ReachMilestone(actor=WATER, evidence=(SEAL,))
     yield do.Review(actor=OFFICE, evidence=(SEAL,))
     yield do.FinishPart(actor=NORTH, evidence=(SEAL,))
-    yield do.AskExtension(actor=WATER, reason="rain", obligation="rectify")
-    yield do.DecideExtension(actor=OFFICE, granted=True)
+    yield do.AskExtension(actor=WATER, reason="rain", obligation="rectify", length=3, clause="art. 8")
+    yield do.DecideExtension(actor=OFFICE, granted=True, length=2)
     yield do.Pause(actor=OFFICE, reason="floods", ground="weather")
     yield do.Resume(actor=OFFICE)
     yield do.Flag(actor=OFFICE, flag="hard", co_units=("south",))

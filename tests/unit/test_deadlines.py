@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from duban.calendar import Counting
+from duban.calendar import Counting, Within
 from duban.deadlines import due
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
@@ -21,6 +21,7 @@ from duban.messages.records import AnyRecord, Listing, Problem, Reward
 from duban.messages.struct import from_data
 from duban.moves import MOVES
 from duban.policy import Rules, load_calendar, load_pack
+from duban.policy.model.lifecycle import Extension
 from duban_router.domain.decision import Decided, decide
 from tests.given import CODE, ROOT, SEAL, SMALL, Case, entries, report
 
@@ -41,6 +42,17 @@ def rules_of(file: Path) -> Rules:
     pack = load_pack(file.read_text("utf-8"), file.name)
     calendar = ROOT / "deploy/calendars" / f"{pack.time.calendar}.yaml"
     return Rules.compile(pack, load_calendar(calendar.read_text("utf-8"), calendar.name))
+
+
+@cache
+def waiting_rules() -> Rules:
+    """The small pack, in which the ladders of most obligations wait while more time is asked for."""
+    rules = rules_of(SMALL)
+    extension = Extension(
+        obligations=("acknowledge", "rectify", "progress", "part"), by=Within(days=3), at_most=9, while_asked="waits",
+        basis="practice",
+    )  # fmt: skip
+    return Rules(rules.pack.model_copy(update={"extension": extension}), rules.calendar)
 
 
 class Life:
@@ -149,10 +161,10 @@ def _parts(life: Life, problem: Problem, number: int) -> Iterable[Move]:
 
 
 def _extension(life: Life, problem: Problem, number: int) -> Iterable[Move]:
-    rule = life.pack.extension
-    asked = {"obligation": _one(rule.obligations, number), **WHY} if rule else {"obligation": "none", **WHY}
-    return [(do.AskExtension, problem.holder or life.pack.office, asked),
-            (do.DecideExtension, life.pack.office, {"granted": number % 4 > 0})]  # fmt: skip
+    rule, length = life.pack.extension, {"length": 1 + number % 2} if number % 3 else {}
+    asked = {"obligation": _one(rule.obligations, number) if rule else "none", "clause": "art. 8", **length, **WHY}
+    decided: Move = (do.DecideExtension, life.pack.office, {"granted": number % 4 > 0})
+    return [(do.AskExtension, problem.holder or life.pack.office, asked), *([decided] if number % 5 > 1 else [])]
 
 
 def _pause(life: Life, problem: Problem, number: int) -> Iterable[Move]:
@@ -236,6 +248,7 @@ WAYS: Final[dict[str, Ways]] = {
     "progressed": _by_lead(do.Progress, note="half done", evidence=[SEAL]),
     "part_finished": _parts,
     "extended": _extension,
+    "extension_denied": _by_office(do.DecideExtension, granted=False),
     "paused": _pause,
     "resumed": _by_office(do.Resume),
     "flagged": _flag,
@@ -276,6 +289,17 @@ def test_what_an_event_cannot_have_moved_is_due_as_before(
     life = Life(rules_of(file))
     life.begin(beginning)
     for number, seconds in steps if life.record is not None else ():
+        life.move(number, seconds)
+
+
+@settings(max_examples=120, deadline=None)
+@given(steps=STEPS)
+def test_what_waits_for_the_word_on_an_extension_is_due_as_in_the_whole_evaluation(
+    steps: list[tuple[int, int]],
+) -> None:
+    life = Life(waiting_rules())
+    life.begin(0)
+    for number, seconds in steps:
         life.move(number, seconds)
 
 

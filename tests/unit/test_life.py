@@ -198,7 +198,7 @@ def test_a_granted_extension_moves_the_limit_by_the_time_of_the_pack_and_is_coun
     case.done(do.DecideExtension, "office", granted=True)
     assert case.rules.pack.extension is not None
     assert case.deadline("rectify").lapse_at == case.rules.calendar.add(before.lapse_at, case.rules.pack.extension.by)
-    assert case.deadline("rectify").generation == before.generation
+    assert case.deadline("rectify").generation == case.problem.version
     assert case.problem.extended == {"rectify": 1}
 
 

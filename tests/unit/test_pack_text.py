@@ -425,6 +425,26 @@ def test_a_public_measure_says_who_looks_at_its_text_first(language: Language, s
     assert says not in explained(small(("id: interview, kind", "id: interview, public: true, kind")), language)
 
 
+def test_until_when_a_problem_is_handed_back_and_how_more_time_is_got_are_told() -> None:
+    words = "ahead: {working_days: 1}, before_lapse: true, flags: [hard], decided_by: ['@sponsor'], while_asked: waits"
+    changed = small(
+        ("at_most: 2, basis: practice}\nparts", "at_most: 2, within: {working_days: 3}, basis: practice}\nparts"),
+        ("working_days: 5}, at_most: 1, basis", f"working_days: 5}}, at_most: 1, {words}, basis"),
+    )
+    english, chinese = explained(changed), explained(changed, Language.ZH)
+    assert (
+        "at most 2 times for one problem, until 3 working days after the dispatch and not later. [practice]" in english
+    )
+    assert "同一问题最多退2次；自交办起3个工作日内提出，逾期不予退单。〔惯例〕" in chinese
+    for line in ("before lapse: yes", "ahead: 1 working day", "flags: Hard problem", "while asked: waits"):
+        assert f"- {line}" in english
+    for line in ("须在期限届满前申请：是", "申请须提前：1个工作日", "由其决定：", "申请待决期间：升级阶梯暂停"):
+        assert f"- {line}" in chinese
+    told = [f"{change.field}: {change.old} → {change.new}" for change in differences(small(), changed)]
+    assert "while_asked: goes_on → waits" in told
+    assert any(line.startswith("within: ") for line in told)
+
+
 def test_whom_a_measure_names_owes_the_duty_that_it_opens() -> None:
     told = chapter(
         "## The measures and their words", small(("opens: explanation", "opens: explanation, owed_by: [water]"))

@@ -36,7 +36,12 @@ async def act(
     reason: Annotated[str, typer.Option(help="Why; some actions need it.")] = "",
     outcome: Annotated[str | None, typer.Option(help="complete: one of the pack's outcomes.")] = None,
     note: Annotated[str | None, typer.Option(help="progress: how far it is.")] = None,
-    clause: Annotated[str | None, typer.Option(help="dispatch, hand_back: the clause it rests on.")] = None,
+    clause: Annotated[
+        str | None, typer.Option(help="dispatch, hand_back, ask_extension: the clause it rests on.")
+    ] = None,
+    length: Annotated[
+        int | None, typer.Option(min=1, help="ask_extension, decide_extension: how much, in the unit of the pack.")
+    ] = None,
     lead_unit: Annotated[str | None, typer.Option(help="dispatch: the unit that leads.")] = None,
     co_unit: Annotated[list[str] | None, typer.Option(help="dispatch: a unit that helps; repeatable.")] = None,
     passed: Annotated[bool | None, typer.Option("--passed/--sent-back", help="verify: the verdict.")] = None,
@@ -56,7 +61,7 @@ async def act(
     """
     given = {
         "outcome": outcome, "note": note, "clause": clause, "lead_unit": lead_unit, "co_units": co_unit or None,
-        "passed": passed, "id": id_, "evidence": sealed(evidence) if evidence else None,
+        "passed": passed, "length": length, "id": id_, "evidence": sealed(evidence) if evidence else None,
         "code": read_code(code_file) if code_file else None,
     }  # fmt: skip
     actor = {"unit": unit, **({"person": person} if person else {})}

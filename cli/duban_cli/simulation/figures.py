@@ -101,6 +101,8 @@ class Figures:
         self.units: defaultdict[str, Punctuality] = defaultdict(Punctuality)
         self.obligations: defaultdict[str, Punctuality] = defaultdict(Punctuality)
         self._late: dict[tuple[UUID, str, str | None], int] = {}
+        #: What waits for the word on an extension: it runs on, though nothing is due.
+        self._held: dict[UUID, tuple[Deadline, ...]] = {}
 
     # As a witness
 
@@ -116,8 +118,15 @@ class Figures:
             self.units[change.unit].handed_back += 1
         elif isinstance(change, _MEASURES):
             self._told(change)
+        held = self._held.pop(record.id, ())
+        if before is not None and held:
+            held = self._settle_held(held, before, event, record)
         if before is not None and before.deadlines:
             self._settle(before.deadlines, event, record)
+        if held:
+            self._held[record.id] = (*self._held.get(record.id, ()), *held)
+        if isinstance(change, c.Extended):
+            self._carry_lapse(event, change)
 
     def repeats(self, arrival: Arrival) -> None:
         """Count a report that had come before."""
@@ -149,6 +158,23 @@ class Figures:
             notices = 1 if waits else len(set(change.to)) + self._rules.measures[change.measure].public
             self.notices[change.measure] += notices
 
+    def _settle_held(
+        self, held: tuple[Deadline, ...], before: AnyRecord, event: Event, record: AnyRecord
+    ) -> tuple[Deadline, ...]:
+        """Count what waited and was met or left; what still waits is returned."""
+        if isinstance(event.change, c.Extended | c.ExtensionDenied):
+            return ()
+        if before.status is record.status:
+            return held
+        self._settle(held, event, record)
+        return ()
+
+    def _carry_lapse(self, event: Event, change: c.Extended) -> None:
+        """What had lapsed stays lapsed under the limit that begins with the extension."""
+        for id_, obligation, part in list(self._late):
+            if (id_, obligation) == (event.problem_id, change.obligation):
+                self._late[id_, obligation, part] = event.version
+
     def _settle(self, running: tuple[Deadline, ...], event: Event, record: AnyRecord) -> None:
         """Count those of the deadlines ``running`` that the event missed or met."""
         change = event.change
@@ -158,6 +184,11 @@ class Figures:
             of = (deadline.obligation, deadline.part)
             if isinstance(change, _CLIMBING) and (change.obligation, change.part) == of:
                 if isinstance(change, c.Escalated) and self._is_open(deadline, record.id):
+                    self._count(deadline, record.id, in_time=False)
+            elif isinstance(change, c.ExtensionAsked) and change.obligation == deadline.obligation:
+                self._held[record.id] = (*self._held.get(record.id, ()), deadline)
+            elif isinstance(change, c.Extended) and change.obligation == deadline.obligation:
+                if event.at > deadline.lapse_at and self._is_open(deadline, record.id):
                     self._count(deadline, record.id, in_time=False)
             elif not isinstance(change, c.Paused):
                 next_ = record.deadline(deadline.obligation, deadline.part)

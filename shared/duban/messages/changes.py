@@ -99,15 +99,18 @@ class PartFinished(_Change):
 
 
 class ExtensionAsked(_Change):
-    """More time was asked for on one obligation."""
+    """More time was asked for on one obligation: how much, where it is less than the pack grants, by which clause."""
 
     obligation: str
+    length: int | None = None
+    clause: str = ""
 
 
 class Extended(_Change):
-    """The extension was granted; the limit moves, and the extension is counted."""
+    """The extension was granted, of that length where it is less than the pack grants; the limit moves."""
 
     obligation: str
+    length: int | None = None
 
 
 class ExtensionDenied(_Change):

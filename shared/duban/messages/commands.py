@@ -160,19 +160,28 @@ class FinishPart(Command):
 
 
 class AskExtension(Command):
-    """The lead unit asks for more time on one obligation."""
+    """The lead unit asks for more time on one obligation, citing the clause that it rests on.
+
+    ``length`` is how much, in the unit in which the pack grants it (working days, say); without it, as much as it does.
+    """
 
     TYPE: ClassVar[str] = "duban.command.ask_extension"
 
     obligation: Name
+    length: Annotated[int, Meta(ge=1)] | None = None
+    clause: Prose = ""
 
 
 class DecideExtension(Command):
-    """The office grants the extension that was asked for, or denies it."""
+    """The office, or whom the pack names, grants the extension that was asked for, or denies it.
+
+    ``length`` is how much is granted, where it is less than was asked.
+    """
 
     TYPE: ClassVar[str] = "duban.command.decide_extension"
 
     granted: bool
+    length: Annotated[int, Meta(ge=1)] | None = None
 
 
 class Pause(Command):

@@ -28,6 +28,14 @@ class Mark(Frozen):
     times: int = 1
 
 
+class Grant(Frozen):
+    """An extension that was granted: when, by which version, and how much where it is less than the pack grants."""
+
+    at: AwareDatetime
+    version: int
+    length: int | None = None
+
+
 class Referral(Frozen):
     """When the problem was referred to a body, and when that body confirmed the receipt, if it has."""
 
@@ -70,8 +78,8 @@ class Deadline(Frozen):
 
     ``part`` is the unit that owes it for itself, where several do: a co-unit, or a body that was referred to.
     ``lapse_at`` is the end of the time limit itself; a reminder is due before it. ``generation`` is the version of
-    the event that set the clock going. Without an ``owner`` nobody owes it: the record moves on by itself, to what
-    ``measure`` says. ``provisional``: no holiday notice covers all of it yet.
+    the event that set the clock going, or extended its limit. Without an ``owner`` nobody owes it: the record moves
+    on by itself, to what ``measure`` says. ``provisional``: no holiday notice covers all of it yet.
     """
 
     obligation: str
@@ -182,7 +190,9 @@ class Problem(LedgerRecord):
     parts_finished: tuple[str, ...] = ()
     referrals: dict[str, Referral] = field(default_factory=dict)
     extension_asked: str | None = None
+    length_asked: int | None = None
     extended: dict[str, int] = field(default_factory=dict)
+    grants: dict[str, tuple[Grant, ...]] = field(default_factory=dict)
     pauses: tuple[Span, ...] = ()
     checks: dict[str, str] = field(default_factory=dict)
     raised: int = 0

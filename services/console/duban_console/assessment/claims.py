@@ -6,6 +6,7 @@ The laws of the count:
   while the problem is in other hands, and it is not set back when the problem returns.
 - Who hands a problem back in time is neither on time nor late; who hands it back too late was late.
 - The limit is the one first set. Met only within an extended limit, or thanks to a pause, is a verdict of its own.
+- An extension granted after the lapse does not undo it, but for one that the ladder had waited for.
 - Work that a reviewer sends back was not done: the clock runs on from where it stood.
 - A plan filed anew does not move the date of the first.
 - What has no limit gets no verdict.
@@ -20,7 +21,7 @@ from enum import StrEnum
 from typing import Final
 
 from duban import duties
-from duban.deadlines import owed, planned_date
+from duban.deadlines import limit_of, owed, planned_date, waits_for_decision
 from duban.messages.changes import Escalated, Extended
 from duban.messages.records import AnyRecord, Duty, Event, Mark, Problem
 from duban.moves import Status
@@ -125,9 +126,14 @@ class Claims:
     rules: Rules
     _turns: dict[tuple[str, str], Turn] = field(default_factory=dict)
     _past: list[Turn] = field(default_factory=list)
+    _before: AnyRecord | None = None
 
     def follow(self, event: Event, record: AnyRecord) -> None:
         """``record`` is the state after ``event``."""
+        self._follow(event, record)
+        self._before = record
+
+    def _follow(self, event: Event, record: AnyRecord) -> None:
         if record.status is Status.PAUSED:
             self._note(event)
             return
@@ -204,6 +210,20 @@ class Claims:
                 turn.granted = True
             if is_named and isinstance(change, Escalated):
                 turn.lapsed_at = turn.lapsed_at or change.lapse_at
+            if is_named and isinstance(change, Extended):
+                turn.lapsed_at = turn.lapsed_at or self._lapsed_before(turn, event)
+
+    def _lapsed_before(self, turn: Turn, extended: Event) -> datetime | None:
+        """When the limit that was extended had lapsed; None where it had not, or the ladder waited for the word."""
+        problem = self._before
+        if not isinstance(problem, Problem):
+            return None
+        for owing in owed(problem, self.rules):
+            if (owing.obligation.id, owing.owner) == (turn.obligation, turn.unit):
+                limit = limit_of(problem, owing, self.rules)
+                if limit is not None and extended.at > limit and not waits_for_decision(problem, owing, self.rules):
+                    return limit
+        return None
 
 
 def _renewed(turn: Turn, obligation: Obligation, since: Mark, event: Event) -> bool:

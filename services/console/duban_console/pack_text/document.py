@@ -186,10 +186,13 @@ def _life(pack: PolicyPack, words: Words) -> Lines:
     needs = [words.say("sealed evidence", "固化的证据")] if pack.hand_back.evidence else []
     needs += [words.say("the clause it rests on", "所依据的条款")] if pack.hand_back.clause_cited else []
     with_ = words.listed(needs) or words.say("no more than a reason", "说明理由")
-    most = pack.hand_back.at_most
+    most, within = pack.hand_back.at_most, pack.hand_back.within
+    until = words.duration(within) if within is not None else ""
     yield words.say(
-        f"- A unit hands back what is not its own with {with_}, at most {most} times for one problem.",
-        f"- 非本单位职责的，可退单，须有{with_}；同一问题最多退{most}次。",
+        f"- A unit hands back what is not its own with {with_}, at most {most} times for one problem"
+        + (f", until {until} after the dispatch and not later." if until else "."),
+        f"- 非本单位职责的，可退单，须有{with_}；同一问题最多退{most}次"
+        + (f"；自交办起{until}内提出，逾期不予退单。" if until else "。"),
     ) + _tail(pack.hand_back, words)
     closing = pack.closing
     check = (
@@ -210,8 +213,8 @@ def _life(pack: PolicyPack, words: Words) -> Lines:
             f"- It may cite items of the catalogue of enforcement{word}:", f"- 可引用执法事项目录中的事项{word}："
         )
         yield from (f"  - {item.code} {words.text(item.title)}{_tail(item, words)}" for item in closing.items)
-    known = ("clause", "basis", "ids", "evidence", "clause_cited", "at_most", "verify", "strike_off", "outcomes",
-             "items", "item_for")  # fmt: skip
+    known = ("clause", "basis", "ids", "evidence", "clause_cited", "at_most", "within", "verify", "strike_off",
+             "outcomes", "items", "item_for")  # fmt: skip
     for more in (*others(pack.hand_back, known, words), *others(closing, known, words)):
         yield f"- {more}"
 

@@ -52,6 +52,8 @@ _FIELDS: Final[dict[str, str]] = {
     "weight": "权重", "least_measured": "参加排名的最低计量权重(%)", "own_channels": "自行发现渠道", "period": "周期",
     "recipients": "发送对象", "only": "仅限", "stages": "阶段", "overdue_by": "逾期至少", "needs_approval": "须经批准",
     "targets": "环境目标", "measured_in": "计量单位", "once": "仅此一次", "owed_by": "履行单位",
+    "before_lapse": "须在期限届满前申请", "ahead": "申请须提前", "decided_by": "由其决定",
+    "while_asked": "申请待决期间",
 }  # fmt: skip
 
 
@@ -61,7 +63,7 @@ _VALUES: Final[dict[str, str]] = {
     "once": "一次", "filed": "报送即生效", "by_approval": "须经批准", "each_co_unit": "各协办单位分别办结",
     "masked": "隐去个人信息", "by_clerk": "经办公室审核",
     "practice": "惯例", "by_office": "由办公室", "automatic": "自动", "never": "不合并", "enterprise": "企业",
-    "reporter": "举报人", "worker": "网格责任人",
+    "reporter": "举报人", "worker": "网格责任人", "waits": "升级阶梯暂停", "goes_on": "升级阶梯照常",
 }  # fmt: skip
 #: Fields whose values are the city's own words, and name no entry of the pack.
 _PLAIN: Final = frozenset({"roles", "outcomes"})

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never, cast
 
+from duban.deadlines import open_until
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reward
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
-from duban_router.domain import closure, duties, gate, kinds, ladder, listings, rewards
-from duban_router.domain.refusal import Changes, missing_reason
+from duban_router.domain import closure, duties, extensions, gate, kinds, ladder, listings, rewards
+from duban_router.domain.refusal import Changes, in_words, missing_reason, too_late
 from duban_router.domain.responsibility import assign
 
 
@@ -88,7 +89,7 @@ def _handle(  # noqa: C901, PLR0911, PLR0912 one line a command
         case do.Dispatch():
             return _dispatch(command, rules)
         case do.HandBack():
-            return _hand_back(problem, command, rules)
+            return _hand_back(problem, command, rules, now)
         case do.Plan():
             return _plan(problem, command, rules, now)
         case do.DecidePlan():
@@ -102,9 +103,9 @@ def _handle(  # noqa: C901, PLR0911, PLR0912 one line a command
         case do.FinishPart():
             return _finish_part(problem, command)
         case do.AskExtension():
-            return _ask_extension(problem, command, rules)
+            return extensions.ask(problem, command, rules, now)
         case do.DecideExtension():
-            return _decide_extension(problem, command)
+            return extensions.decide(problem, command, rules)
         case do.Pause():
             return _pause(problem, command, rules)
         case do.Resume():
@@ -150,7 +151,7 @@ def _unknown_unit(units: tuple[str, ...], rules: Rules) -> Refusal | None:
     return None
 
 
-def _hand_back(problem: Problem, command: do.HandBack, rules: Rules) -> Changes:
+def _hand_back(problem: Problem, command: do.HandBack, rules: Rules, now: datetime) -> Changes:
     rule = rules.pack.hand_back
     if not command.reason:
         return missing_reason("a hand-back")
@@ -160,6 +161,10 @@ def _hand_back(problem: Problem, command: do.HandBack, rules: Rules) -> Changes:
         return Refusal("missing_clause", "a hand-back cites the clause by which another unit is responsible")
     if problem.handbacks >= rule.at_most:
         return Refusal("too_many_handbacks", f"handed back {problem.handbacks} times already; the office has ruled")
+    if rule.within is not None:
+        until = open_until(problem, problem.marks["dispatched"], rule.within, rules)
+        if now > until:
+            return too_late(f"a hand-back is taken within {in_words(rule.within)} of the dispatch", until, rules)
     return [c.HandedBack(unit=command.actor.unit, clause=command.clause, evidence=command.evidence)]
 
 
@@ -203,25 +208,6 @@ def _finish_part(problem: Problem, command: do.FinishPart) -> Changes:
     if command.actor.unit in problem.parts_finished:
         return Refusal("part_finished", f"{command.actor.unit} has finished its part already")
     return [c.PartFinished(unit=command.actor.unit, evidence=command.evidence)]
-
-
-def _ask_extension(problem: Problem, command: do.AskExtension, rules: Rules) -> Changes:
-    rule = rules.pack.extension
-    if rule is None or command.obligation not in rule.obligations:
-        return Refusal("no_extension", f"{rules.pack.ref} grants no extension of {command.obligation}")
-    if not command.reason:
-        return missing_reason("an extension")
-    if problem.extended.get(command.obligation, 0) >= rule.at_most:
-        return Refusal("too_many_extensions", f"{command.obligation} was extended {rule.at_most} times already")
-    return [c.ExtensionAsked(obligation=command.obligation)]
-
-
-def _decide_extension(problem: Problem, command: do.DecideExtension) -> Changes:
-    if problem.extension_asked is None:
-        return Refusal("nothing_asked", "no extension was asked for")
-    if not command.granted:
-        return [c.ExtensionDenied(obligation=problem.extension_asked)]
-    return [c.Extended(obligation=problem.extension_asked)]
 
 
 def _pause(problem: Problem, command: do.Pause, rules: Rules) -> Changes:

@@ -11,7 +11,7 @@ from duban.policy.rules import Rules
 from duban.refusal import Refusal
 from duban_router.domain.refusal import not_permitted
 
-Role: TypeAlias = Literal["anyone", "co", "desk", "engine", "lead", "office"]
+Role: TypeAlias = Literal["anyone", "co", "decider", "desk", "engine", "lead", "office"]
 
 _OFFICE: Final[frozenset[Role]] = frozenset({"office"})
 _LEAD: Final[frozenset[Role]] = frozenset({"lead"})
@@ -36,7 +36,7 @@ PERMITTED: Final[dict[type[do.Command], frozenset[Role]]] = {
     do.Progress: frozenset({"lead", "co"}),
     do.FinishPart: frozenset({"co"}),
     do.DecidePlan: _OFFICE,
-    do.DecideExtension: _OFFICE,
+    do.DecideExtension: frozenset({"decider"}),
     do.Review: _OFFICE,
     do.Pause: _OFFICE,
     do.Resume: _OFFICE,
@@ -67,6 +67,7 @@ PERMITTED: Final[dict[type[do.Command], frozenset[Role]]] = {
 
 _IN_WORDS: Final = {
     "co": "the co-units",
+    "decider": "who decides an extension",
     "desk": "the fallback desk",
     "engine": "the services themselves",
     "lead": "the lead unit",
@@ -97,12 +98,25 @@ def _units(role: Role, record: AnyRecord | None, rules: Rules) -> Collection[str
             return (do.ENGINE,)
         case "co":
             return record.co_units if isinstance(record, Problem) else ()
+        case "decider":
+            return _deciders(record, rules)
         case "desk":
             return (rules.pack.fallback.unit,)
         case "anyone":
             raise AssertionError("anyone is let through before")
         case _:
             assert_never(role)
+
+
+def _deciders(record: AnyRecord | None, rules: Rules) -> tuple[str, ...]:
+    """The units that decide whether an extension is granted, as the pack names them."""
+    extension = rules.pack.extension
+    by = extension.decided_by if extension is not None else ("@office",)
+    relative = {"@office": rules.pack.office}
+    if isinstance(record, Problem) and record.sponsor is not None:
+        relative["@sponsor"] = record.sponsor
+    units = (relative.get(name) or (name if name in rules.units else None) for name in by)
+    return rules.named(tuple(unit for unit in units if unit is not None), by)
 
 
 def named(role: str, *units: str | None) -> str:

@@ -25,6 +25,7 @@ from duban.policy.advice.obligations import (
     founded_on_practice,
     levels_cut_off,
     obligations_that_never_run,
+    requests_that_nobody_decides,
     statuses_nobody_watches,
 )
 from duban.policy.advice.records import lists, opened_by_nothing, rewards
@@ -66,6 +67,7 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
     checks_unsigned,
     look_back_unsigned,
     flags_unused,
+    requests_that_nobody_decides,
     opened_by_nothing,
     lists,
     rewards,

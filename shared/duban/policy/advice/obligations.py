@@ -146,6 +146,19 @@ def levels_cut_off(pack: PolicyPack) -> Iterator[Advice]:
             yield Advice("level_unreachable", f"obligations.{index}.ladder", words)
 
 
+def requests_that_nobody_decides(pack: PolicyPack) -> Iterator[Advice]:
+    """Requests for more time that hold a ladder, and that nobody owes an answer to."""
+    if pack.extension is None or pack.extension.while_asked == "goes_on":
+        return
+    request = Occasion("extension_asked")
+    if not any(request in obligation.since for obligation in pack.obligations):
+        words = (
+            "the ladder waits while an extension is asked for, and nobody owes a decision: a request left lying holds "
+            "it for ever; add an obligation since [extension_asked], met by [extended, extension_denied]"
+        )
+        yield Advice("request_unwatched", "extension.while_asked", words)
+
+
 def founded_on_practice(pack: PolicyPack) -> Iterator[Advice]:
     """How much of the pack is practice, section by section."""
     for section in type(pack).model_fields:

@@ -253,11 +253,18 @@ def triggers_can_fire(pack: PolicyPack) -> Iterator[Breach]:
 
 
 def extensions_concern_obligations(pack: PolicyPack) -> Iterator[Breach]:
-    if pack.extension is not None:
-        obligations = {obligation.id for obligation in pack.obligations if obligation.within is not None}
-        yield from unknown_in(
-            "extension.obligations", pack.extension.obligations, obligations, "obligations with a limit"
-        )
+    rule = pack.extension
+    if rule is None:
+        return
+    limits = {obligation.id: obligation.within for obligation in pack.obligations if obligation.within is not None}
+    yield from unknown_in("extension.obligations", rule.obligations, set(limits), "obligations with a limit")
+    yield from unknown_in("extension.flags", rule.flags, {flag.id for flag in pack.flags}, "flags")
+    deciders = {unit.id for unit in pack.units} | {role for unit in pack.units for role in unit.roles}
+    yield from _signers("extension.decided_by", rule.decided_by, deciders)
+    for obligation in rule.obligations:
+        limit = limits.get(obligation)
+        if rule.ahead is not None and limit is not None and not _compare(limit, rule.ahead):
+            yield "extension.ahead", f"is not shorter than the limit of {obligation}: nobody could ever ask in time"
 
 
 def duties_are_owed(pack: PolicyPack) -> Iterator[Breach]:

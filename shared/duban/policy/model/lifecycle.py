@@ -11,19 +11,36 @@ from duban.policy.model.entry import Founded, Id, Name, Text
 
 
 class HandBackRule(Founded):
-    """What a hand-back needs, and how often a problem may come back before the office rules finally."""
+    """What a hand-back needs, and how often a problem may come back before the office rules finally.
+
+    ``within``: for how long after the dispatch it is taken; without it, for as long as the unit has the problem.
+    """
 
     evidence: bool
     clause_cited: bool
     at_most: int = Field(ge=1)
+    within: Within | None = None
 
 
 class Extension(Founded):
-    """More time: for which obligations, by how much at a time, how often."""
+    """More time: for which obligations, by how much at most at a time, how often, and who decides.
+
+    Whoever asks may ask for less than ``by``, and whoever decides may grant less than was asked; a new limit has its
+    ladder from the beginning. ``before_lapse``: it is asked before the limit has lapsed, or so long ``ahead`` of that.
+    ``clause_cited``: it cites its legal basis. With ``flags`` only for problems that bear one of these. ``decided_by``
+    names units, roles of units, ``@office`` or ``@sponsor``. ``while_asked``: whether the ladder ``goes_on`` while the
+    request is not decided, or ``waits``, if it was asked before the lapse.
+    """
 
     obligations: tuple[Id, ...] = Field(min_length=1)
     by: Within
     at_most: int = Field(ge=1)
+    before_lapse: bool = False
+    ahead: Within | None = None
+    clause_cited: bool = False
+    flags: tuple[Id, ...] = ()
+    decided_by: tuple[str, ...] = Field(default=("@office",), min_length=1)
+    while_asked: Literal["goes_on", "waits"] = "goes_on"
 
 
 class PauseRule(Founded):
