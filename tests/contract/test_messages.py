@@ -128,7 +128,7 @@ REWARD = Reward(
 CHANGES: tuple[c.Change, ...] = (
     c.Registered(number="SV-2022-0001", pack="small@1", category="river", filed=FILED),
     c.Attached(filed=FILED),
-    c.Rejected(),
+    c.Rejected(ground="litigation"),
     c.Dispatched(lead_unit="water", co_units=("north",), clause="art. 1"),
     c.Acknowledged(),
     c.HandedBack(unit="water", clause="art. 2", evidence=(SEAL,)),
@@ -226,7 +226,7 @@ def payloads() -> Iterator[AnyPayload]:
     yield REPORT
     yield do.Register(actor=ENGINE, filed=FILED)
     yield do.Attach(actor=ENGINE, filed=FILED)
-    yield do.Reject(actor=OFFICE, reason="nothing there")
+    yield do.Reject(actor=OFFICE, reason="nothing there", ground="litigation")
     yield do.Dispatch(actor=OFFICE, lead_unit="water", co_units=("north",), clause="art. 1")
     yield do.Acknowledge(actor=WATER)
     yield do.HandBack(actor=WATER, reason="not ours", clause="art. 2", evidence=(SEAL,))

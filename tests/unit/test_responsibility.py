@@ -18,7 +18,9 @@ REQUESTS = ROOT / "deploy/demo/boston-2015.csv"
 
 
 def assigned(rules: Rules, category: str, **said: object) -> Assignment:
-    return assign(report(jurisdiction=rules.pack.jurisdiction, category=category, **said), category, rules)
+    assignment = assign(report(jurisdiction=rules.pack.jurisdiction, category=category, **said), category, rules)
+    assert assignment is not None
+    return assignment
 
 
 def small_with(*lines: dict[str, object], always: tuple[str, ...] = ()) -> Rules:

@@ -42,6 +42,7 @@ async def act(
     length: Annotated[
         int | None, typer.Option(min=1, help="ask_extension, decide_extension: how much, in the unit of the pack.")
     ] = None,
+    ground: Annotated[str | None, typer.Option(help="reject, pause: one of the pack's grounds.")] = None,
     lead_unit: Annotated[str | None, typer.Option(help="dispatch: the unit that leads.")] = None,
     co_unit: Annotated[list[str] | None, typer.Option(help="dispatch: a unit that helps; repeatable.")] = None,
     passed: Annotated[bool | None, typer.Option("--passed/--sent-back", help="verify: the verdict.")] = None,
@@ -61,8 +62,8 @@ async def act(
     """
     given = {
         "outcome": outcome, "note": note, "clause": clause, "lead_unit": lead_unit, "co_units": co_unit or None,
-        "passed": passed, "length": length, "id": id_, "evidence": sealed(evidence) if evidence else None,
-        "code": read_code(code_file) if code_file else None,
+        "passed": passed, "length": length, "ground": ground, "id": id_,
+        "evidence": sealed(evidence) if evidence else None, "code": read_code(code_file) if code_file else None,
     }  # fmt: skip
     actor = {"unit": unit, **({"person": person} if person else {})}
     fields = {name: value for name, value in given.items() if value is not None}

@@ -39,7 +39,9 @@ class Attached(_Change):
 
 
 class Rejected(_Change):
-    """The problem was closed without handling."""
+    """The problem was closed without handling, on one of the pack's grounds where it lists any."""
+
+    ground: str | None = None
 
 
 class Dispatched(_Change):

@@ -63,9 +63,11 @@ class Attach(Command):
 
 
 class Reject(Command):
-    """Close a registered problem without handling (不予受理), with the reason."""
+    """Close a registered problem without handling (不予受理), with the reason, on a ground where the pack lists any."""
 
     TYPE: ClassVar[str] = "duban.command.reject"
+
+    ground: Name | None = None
 
 
 class Dispatch(Command):

@@ -13,7 +13,7 @@ from duban.messages.records import LedgerRecord, Problem
 from duban.moves import Kind, Occasion, Status
 from duban.policy.model.duty import DutyRule, Window
 from duban.policy.model.ladder import Ladder, Level, Measure, Obligation, Trigger
-from duban.policy.model.lifecycle import FlagRule
+from duban.policy.model.lifecycle import FlagRule, Rejection
 from duban.policy.model.listing import ListRule, RewardRule
 from duban.policy.model.organisation import Area, Category, Nearness, Responsibility, Unit
 from duban.policy.model.pack import PolicyPack
@@ -204,6 +204,21 @@ class Rules:
     def flags_at_registration(self, category: str, channel: str) -> tuple[str, ...]:
         """The flags that a new problem of this category and channel bears from the start."""
         return tuple(flag.id for flag in self.pack.flags if category in flag.categories or channel in flag.channels)
+
+    @cached_property
+    def rejections(self) -> dict[str, Rejection]:
+        return {ground.id: ground for ground in self.pack.rejections}
+
+    def rejected_at_registration(self, category: str, channel: str) -> str | None:
+        """The first ground on which a new problem of this category and channel is not taken up; None for no ground."""
+        return next(
+            (
+                ground.id
+                for ground in self.pack.rejections
+                if category in ground.categories or channel in ground.channels
+            ),
+            None,
+        )
 
     def triggers_on(self, kind: str) -> tuple[Trigger, ...]:
         """The triggers that the event ``kind`` may set off."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from duban.policy.model.entry import Founded
-from duban.policy.model.organisation import Nearness, Responsibility
+from duban.policy.model.organisation import DESK, Nearness, Responsibility
 from duban.policy.model.pack import PolicyPack
 from duban_console.pack_text.fields import called, field_name, others, section_in_words
 from duban_console.pack_text.obligations import obligations
@@ -151,6 +151,8 @@ def _list(pack: PolicyPack, words: Words) -> Lines:
         what = _scope(pack, line, words)
         lead = words.unit(line.lead)
         sentence = words.say(f"{what}: {lead} leads", f"{what}：{lead}主办")
+        if line.lead == DESK:
+            sentence = words.say(f"{what}: {lead} assigns it", f"{what}：{lead}，不自动交办")
         if line.co:
             helping = words.listed(words.unit(unit) for unit in line.co)
             sentence += words.say(f", with {helping}", f"，{helping}协办")

@@ -53,7 +53,7 @@ _FIELDS: Final[dict[str, str]] = {
     "recipients": "发送对象", "only": "仅限", "stages": "阶段", "overdue_by": "逾期至少", "needs_approval": "须经批准",
     "targets": "环境目标", "measured_in": "计量单位", "once": "仅此一次", "owed_by": "履行单位",
     "before_lapse": "须在期限届满前申请", "ahead": "申请须提前", "decided_by": "由其决定",
-    "while_asked": "申请待决期间",
+    "while_asked": "申请待决期间", "rejections": "不予受理的事由",
 }  # fmt: skip
 
 

@@ -103,6 +103,7 @@ ROLES: Final[dict[str, Phrase]] = {
     "@sponsor": ("the leader who sponsors it", "包案领导"),
     "@territorial": ("the unit of the area", "属地单位"),
     "@units": ("every unit that stands in it", "表中各单位"),
+    "@desk": ("a person at the desk", "人工分办"),
 }
 
 _UNTIL: Final[dict[str, Phrase]] = {

@@ -17,7 +17,10 @@ from duban_router.domain.responsibility import assign
 
 
 def registered(command: do.Register, rules: Rules, now: datetime, allocated: int) -> Changes:
-    """A new problem: numbered, dispatched by the responsibility list, and marked where the pack says so."""
+    """A new problem: numbered, dispatched by the responsibility list, and marked where the pack says so.
+
+    It waits for a person who assigns it, or is rejected at once, where the pack says that.
+    """
     filed = command.filed
     category = filed.report.category or rules.pack.default_category
     for known, name, what in (
@@ -28,11 +31,15 @@ def registered(command: do.Register, rules: Rules, now: datetime, allocated: int
         if name is not None and name not in known:
             return Refusal(f"unknown_{what}", f"{rules.pack.ref} has no {what} {name}")
     number = rules.number(now.astimezone(rules.zone).year, allocated + 1)
+    changes: list[c.Change] = [c.Registered(number=number, pack=rules.pack.ref, category=category, filed=filed)]
+    ground = rules.rejected_at_registration(category, filed.report.channel)
+    if ground is not None:
+        return [*changes, c.Rejected(ground=ground)]
     responsible = assign(filed.report, category, rules)
-    changes: list[c.Change] = [
-        c.Registered(number=number, pack=rules.pack.ref, category=category, filed=filed),
-        c.Dispatched(lead_unit=responsible.lead_unit, co_units=responsible.co_units, clause=responsible.clause),
-    ]
+    if responsible is not None:
+        changes.append(
+            c.Dispatched(lead_unit=responsible.lead_unit, co_units=responsible.co_units, clause=responsible.clause)
+        )
     return changes + [c.Flagged(flag=flag) for flag in rules.flags_at_registration(category, filed.report.channel)]
 
 
@@ -125,7 +132,7 @@ def _handle(  # noqa: C901, PLR0911, PLR0912 one line a command
                 c.Checked(check=command.check, unit=command.actor.unit, evidence=command.evidence)
             ]
         case do.Reject():
-            return [c.Rejected()] if command.reason else missing_reason("a rejection")
+            return _reject(command, rules)
         case do.Reply():
             return _reply(command, owed=reply_owed)
         case do.Rate():
@@ -136,6 +143,18 @@ def _handle(  # noqa: C901, PLR0911, PLR0912 one line a command
             return [c.Reopened()] if command.reason else missing_reason("a reopening")
         case _:
             assert_never(command)
+
+
+def _reject(command: do.Reject, rules: Rules) -> Changes:
+    grounds = rules.rejections
+    if not command.reason:
+        return missing_reason("a rejection")
+    if command.ground is None and grounds:
+        return Refusal("no_ground", f"a rejection names its ground, one of {', '.join(grounds)}")
+    if command.ground is not None and command.ground not in grounds:
+        known = f"the grounds are {', '.join(grounds)}" if grounds else "it lists none: leave `ground` out"
+        return Refusal("no_ground", f"{command.ground} is no ground on which {rules.pack.ref} rejects; {known}")
+    return [c.Rejected(ground=command.ground)]
 
 
 def _dispatch(command: do.Dispatch, rules: Rules) -> Changes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from duban.messages.report import Report
-from duban.policy.model.organisation import TERRITORIAL, Responsibility
+from duban.policy.model.organisation import DESK, TERRITORIAL, Responsibility
 from duban.policy.rules import Rules
 
 
@@ -19,9 +19,11 @@ class Assignment:
     matched: bool = True
 
 
-def assign(report: Report, category: str, rules: Rules) -> Assignment:
-    """The first line of the list that takes the report; the fallback desk where none does."""
+def assign(report: Report, category: str, rules: Rules) -> Assignment | None:
+    """The first line of the list that takes the report; the fallback desk where none does; None: a person assigns."""
     for line in rules.responsible(category, report.area, report.channel):
+        if line.lead == DESK:
+            return None
         lead = _resolve(line.lead, report, rules)
         if lead is not None:
             return Assignment(lead, _others(line, lead, report, rules), line.clause or "practice")

@@ -8,6 +8,7 @@ from typing import Final
 from duban.moves import MOVES, Kind, Occasion, Status
 from duban.policy.advice.form import Advice, some
 from duban.policy.model.ladder import Obligation
+from duban.policy.model.organisation import DESK
 from duban.policy.model.pack import PolicyPack
 
 #: The life of a problem: what an obligation runs along.
@@ -58,9 +59,11 @@ def statuses_nobody_watches(pack: PolicyPack) -> Iterator[Advice]:
     passed = _passed_through(pack) | ({Status.PAUSED} if pack.pause is None else set())
     # What is met by a plan is watched on by the date in it.
     handed_on = {"planned"} if any(obligation.until for obligation in pack.obligations) else set()
-    for status, happened in _ON_THE_WAY:
+    by_hand = any(line.lead == DESK for line in pack.responsibility_list)
+    for status, before in _ON_THE_WAY:
         if status in passed:
             continue
+        happened = before - {"dispatched", "handed_back"} if by_hand and status is Status.REGISTERED else before
         watching = [known for known in pack.obligations if _watches(known, status, happened, handed_on)]
         unwatched = {category.id: _unheard(category.id, watching, pack) for category in pack.categories}
         unwatched = {category: channels for category, channels in unwatched.items() if channels}

@@ -9,12 +9,12 @@ from duban.calendar import AMOUNTS, Within
 from duban.messages.events import OF_PROBLEMS
 from duban.policy.laws.names import Breach, unknown_in
 from duban.policy.model.ladder import RELATIVE, Level
-from duban.policy.model.organisation import TERRITORIAL, Responsibility
+from duban.policy.model.organisation import DESK, TERRITORIAL, Responsibility
 from duban.policy.model.pack import PolicyPack
 
 _SECTIONS = (
     "units", "channels", "areas", "categories", "measures", "ladders", "obligations", "flags", "triggers", "windows",
-    "duties", "lists", "rewards", "draws",
+    "duties", "lists", "rewards", "draws", "rejections",
 )  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def units_are_known(pack: PolicyPack) -> Iterator[Breach]:
     references += [(f"units.{i}.parent", unit.parent) for i, unit in enumerate(pack.units) if unit.parent]
     references += [(f"areas.{i}.unit", area.unit) for i, area in enumerate(pack.areas) if area.unit]
     for i, line in enumerate(pack.responsibility_list):
-        references += [(f"responsibility_list.{i}.lead", line.lead)]
+        references += [(f"responsibility_list.{i}.lead", line.lead)] if line.lead != DESK else []
         references += [(f"responsibility_list.{i}.co.{j}", unit) for j, unit in enumerate(line.co)]
     references += [(f"always_responsible.{i}", unit) for i, unit in enumerate(pack.always_responsible)]
     for path, unit in references:
@@ -188,6 +188,19 @@ def flags_are_known(pack: PolicyPack) -> Iterator[Breach]:
         yield from unknown_in(f"flags.{i}.channels", flag.channels, channels, "channels")
 
 
+def rejections_concern_reports(pack: PolicyPack) -> Iterator[Breach]:
+    categories, channels = {category.id for category in pack.categories}, {channel.id for channel in pack.channels}
+    for i, ground in enumerate(pack.rejections):
+        yield from unknown_in(f"rejections.{i}.categories", ground.categories, categories, "categories")
+        yield from unknown_in(f"rejections.{i}.channels", ground.channels, channels, "channels")
+
+
+def what_a_person_assigns_has_no_co_units_yet(pack: PolicyPack) -> Iterator[Breach]:
+    for i, line in enumerate(pack.responsibility_list):
+        if line.lead == DESK and line.co:
+            yield f"responsibility_list.{i}.co", f"whoever assigns what {DESK} takes names its co-units too"
+
+
 def approvers_and_issuers_are_units(pack: PolicyPack) -> Iterator[Breach]:
     units = {unit.id for unit in pack.units}
     for i, measure in enumerate(pack.measures):
@@ -294,6 +307,8 @@ LAWS: Final = (
     ladders_climb,
     obligations_have_ladders,
     flags_are_known,
+    rejections_concern_reports,
+    what_a_person_assigns_has_no_co_units_yet,
     approvers_and_issuers_are_units,
     a_reminder_of_what_a_clerk_looks_at_is_not_public,
     gate_can_be_opened,

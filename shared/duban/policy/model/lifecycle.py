@@ -10,6 +10,19 @@ from duban.calendar import Within
 from duban.policy.model.entry import Founded, Id, Name, Text
 
 
+class Rejection(Founded):
+    """A ground (不予受理的事由) on which a problem is not taken up: litigation, a petition in procedure, a secret.
+
+    What is of one of ``categories`` or came by one of ``channels`` is rejected on it as soon as it is registered;
+    without either, the office or the fallback desk names it.
+    """
+
+    id: Id
+    title: Text
+    categories: tuple[Name, ...] = ()
+    channels: tuple[Name, ...] = ()
+
+
 class HandBackRule(Founded):
     """What a hand-back needs, and how often a problem may come back before the office rules finally.
 

@@ -79,8 +79,15 @@ class Category(Founded):
 TERRITORIAL = "@territorial"
 
 
+#: As ``lead``: a person at the fallback desk, or in the office, assigns it; no rule dispatches it.
+DESK = "@desk"
+
+
 class Responsibility(Founded):
-    """One line of the responsibility list (责任清单); what it does not name, it takes all of. The first match wins."""
+    """One line of the responsibility list (责任清单); what it does not name, it takes all of. The first match wins.
+
+    ``lead`` is a unit, ``@territorial`` for that of the area, or ``@desk`` where a person assigns.
+    """
 
     categories: tuple[Name, ...] = ()
     areas: tuple[Name, ...] = ()

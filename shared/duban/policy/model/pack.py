@@ -18,7 +18,16 @@ from duban.policy.model.draw import DrawRule
 from duban.policy.model.duty import DutyRule, Window
 from duban.policy.model.entry import Day, Founded, Id, Name, Text
 from duban.policy.model.ladder import Ladder, Measure, Obligation, Trigger
-from duban.policy.model.lifecycle import Closing, Extension, FlagRule, Gate, HandBackRule, LookBackRule, PauseRule
+from duban.policy.model.lifecycle import (
+    Closing,
+    Extension,
+    FlagRule,
+    Gate,
+    HandBackRule,
+    LookBackRule,
+    PauseRule,
+    Rejection,
+)
 from duban.policy.model.listing import ListRule, RewardRule
 from duban.policy.model.organisation import Area, Category, Channel, Fallback, Nearness, Responsibility, Unit
 from duban.policy.model.target import Target
@@ -61,6 +70,7 @@ class PolicyPack(Document):
     measures: tuple[Measure, ...] = Field(min_length=1)
     ladders: tuple[Ladder, ...] = Field(min_length=1)
     obligations: tuple[Obligation, ...] = Field(min_length=1)
+    rejections: tuple[Rejection, ...] = ()
     parts: Literal["none", "each_co_unit"] = "none"
     plan_changes: Literal["filed", "by_approval"] = "filed"
     public_texts: Literal["masked", "by_clerk"] = "masked"
