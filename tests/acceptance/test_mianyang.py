@@ -47,11 +47,16 @@ def test_counties_and_parks_answer_for_every_item_my_01c(city: City) -> None:
     expect(city.report("straw-burning", "不知何处"), lead_unit="agriculture", co_units=())
 
 
-def test_what_no_line_takes_goes_to_the_office_desk_my_09a(city: City) -> None:
-    case = city.report(None, "河边有死鱼", area="beichuan")
-    expect(case, category="other", lead_unit=OFFICE, clause="二(二)9")
+def test_what_no_line_takes_is_studied_and_dispatched_by_a_person_my_09a(city: City) -> None:
+    """MY-09a: 落实专人统筹各渠道线索分析研判: no rule dispatches it, and the office owes it a unit by the next day."""
+    case, left = (city.report(None, "河边有死鱼", area=area) for area in ("beichuan", "santai"))
+    expect(case, category="other", lead_unit=None, status="registered")
+    assert runs(case, "reroute") == "2022-04-07 17:00"
     city.act(case, "dispatch", by=OFFICE, lead_unit="ecology", co_units=["water"], clause="二(二)9")
     expect(case, lead_unit="ecology", status="dispatched")
+    city.advance(working_days=1)
+    expect(case, lapsed={"acknowledge"})
+    expect(left, lapsed={"reroute"})
 
 
 def test_major_pollution_is_joined_by_police_procuratorate_and_court_my_12a(city: City) -> None:
@@ -216,6 +221,7 @@ def test_the_reviewer_is_not_the_handler_mz_07(city: City) -> None:
     city.act(case, "complete", by="housing", outcome="rectified")
     city.refuses(case, "verify", by="housing", because="not_permitted", passed=True)
     own = city.report(None, "河边有死鱼", area="beichuan")
+    city.act(own, "dispatch", by=OFFICE, lead_unit=OFFICE)
     city.act(own, "acknowledge", by=OFFICE)
     city.act(own, "complete", by=OFFICE, outcome="unfounded")
     city.refuses(own, "verify", by=OFFICE, because="reviewer_is_handler", passed=True)
@@ -345,7 +351,6 @@ def test_who_is_not_taken_up_is_told_why_my_02e(city: City) -> None:
     """MY-02e: the office owes the reason of a rejection within three working days, too."""
     told, untold = (city.report(None, "邻居装修电钻声", channel="visit", report_id=id_) for id_ in ("1", "2"))
     for case in (told, untold):
-        city.act(case, "acknowledge", by=OFFICE)
         city.act(case, "reject", by=OFFICE, reason="属邻里纠纷")
     city.act(told, "reply", by=OFFICE, source="timeline", id="1", text="属邻里纠纷，请向社区申请调解。")
     city.advance(working_days=3)
