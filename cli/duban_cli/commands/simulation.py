@@ -103,8 +103,8 @@ async def simulate(
         closing = ClosingColumns(closed_column, outcome_column, usual, early_at_once=early_at_once)
         with opened(reports) as file_:
             done += _good(closing.read(file_.table(columns), columns, rules), reports, bad)
-        early = {row.key for _, row in bad if isinstance(row, EarlyRow)}
-        messages = [message for message in messages if own_problem(message.source, message.id) not in early]
+        if early := {row.key for _, row in bad if isinstance(row, EarlyRow)}:
+            messages = [message for message in messages if own_problem(message.source, message.id) not in early]
     _tell(bad)
     if bad and not keep_going:
         fail(ExitCode.FAILURE, "nothing was simulated; correct the rows, or leave them out with --keep-going")
@@ -116,7 +116,8 @@ async def simulate(
         tick = stack.enter_context(_going("simulating", len(messages) + len(done)))
         for _ in play(Engine(rules, witnesses), messages, done, end, duties=duties):
             tick()
-    names = {own_problem(message.source, message.id): message.id for message in messages}
+    named = messages if figures.refused_acts else ()  # only what was refused is told by the report it is about
+    names = {own_problem(message.source, message.id): message.id for message in named}
     if as_json:
         write_json({"pack": rules.pack.ref, **figures.json(names), "unreadable": len(bad)})
     else:

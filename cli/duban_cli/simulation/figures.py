@@ -100,7 +100,8 @@ class Figures:
         self.notices: Counter[str] = Counter()
         self.units: defaultdict[str, Punctuality] = defaultdict(Punctuality)
         self.obligations: defaultdict[str, Punctuality] = defaultdict(Punctuality)
-        self._late: dict[tuple[UUID, str, str | None], int] = {}
+        #: Of each record, the generation in which a limit was counted as lapsed, by obligation and part.
+        self._late: defaultdict[UUID, dict[tuple[str, str | None], int]] = defaultdict(dict)
         #: What waits for the word on an extension: it runs on, though nothing is due.
         self._held: dict[UUID, tuple[Deadline, ...]] = {}
 
@@ -171,9 +172,8 @@ class Figures:
 
     def _carry_lapse(self, event: Event, change: c.Extended) -> None:
         """What had lapsed stays lapsed under the limit that begins with the extension."""
-        for id_, obligation, part in list(self._late):
-            if (id_, obligation) == (event.problem_id, change.obligation):
-                self._late[id_, obligation, part] = event.version
+        late = self._late.get(event.problem_id, {})
+        late.update({of: event.version for of in late if of[0] == change.obligation})
 
     def _settle(self, running: tuple[Deadline, ...], event: Event, record: AnyRecord) -> None:
         """Count those of the deadlines ``running`` that the event missed or met."""
@@ -198,7 +198,8 @@ class Figures:
 
     def _is_open(self, deadline: Deadline, id_: UUID) -> bool:
         """Whether this run of the clock has not been counted as lapsed yet."""
-        return self._late.get((id_, deadline.obligation, deadline.part)) != deadline.generation
+        late = self._late.get(id_, {})
+        return late.get((deadline.obligation, deadline.part)) != deadline.generation
 
     def _count(self, deadline: Deadline, id_: UUID, *, in_time: bool) -> None:
         assert deadline.owner is not None
@@ -206,7 +207,7 @@ class Figures:
             counted.in_time += in_time
             counted.lapsed += not in_time
         if not in_time:
-            self._late[id_, deadline.obligation, deadline.part] = deadline.generation
+            self._late[id_][deadline.obligation, deadline.part] = deadline.generation
             self.lapses.setdefault(id_, []).append(
                 Lapse(deadline.obligation, deadline.part, deadline.lapse_at, deadline.owner, deadline.provisional)
             )

@@ -29,7 +29,7 @@ from duban.io.broker import connection
 from duban.io.metrics import PUBLISH_SECONDS, PUBLISHED
 from duban.io.mishaps import misreport
 from duban.io.settings import Settings
-from duban.messages.envelope import Publishable
+from duban.messages.envelope import Publishable, size_of
 
 _log = structlog.get_logger(__name__)
 
@@ -84,7 +84,7 @@ class Publisher:
 
     def check(self, record: Publishable) -> None:
         """Raise RecordTooLarge if ``record`` is beyond the limit of the settings."""
-        size = _size(record)
+        size = size_of(record)
         if size > self._settings.max_record_bytes:
             raise RecordTooLarge(
                 f"a record of {size} bytes for {record.topic}, key {record.key!r}: the limit is "
@@ -228,13 +228,6 @@ async def _partitions(producer: AIOKafkaProducer, topic: str, seconds: float) ->
 
 def _append(batch: BatchBuilder, record: Publishable) -> bool:
     return batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers)) is not None
-
-
-def _size(record: Publishable) -> int:
-    size = len(record.key or b"") + len(record.value or b"")
-    for name, value in record.headers:
-        size += len(name) + len(value or b"") + 4
-    return size
 
 
 async def _stopped(producer: AIOKafkaProducer, seconds: float) -> None:

@@ -117,7 +117,7 @@ class Record(Struct, frozen=True, gc=False):
     @property
     def size(self) -> int:
         """Its bytes, about as a topic counts them."""
-        return len(self.key) + len(self.value) + sum([len(name) + len(value) + 4 for name, value in self.headers])
+        return size_of(self)
 
 
 class Publishable(Protocol):
@@ -131,6 +131,12 @@ class Publishable(Protocol):
     def value(self) -> bytes | None: ...
     @property
     def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+
+
+def size_of(record: Publishable) -> int:
+    """The bytes of ``record``, about as a topic counts them."""
+    of_headers = sum([len(name) + len(value or b"") + 4 for name, value in record.headers])
+    return len(record.key or b"") + len(record.value or b"") + of_headers
 
 
 _JSON = b"application/json"
