@@ -1,14 +1,14 @@
 """What the documents demand and which test shows it: ``python -m tests.tools.coverage_page`` writes docs/coverage.md.
 
-A test shows a demand when the demand's id ends its name (``…_mz_09``) or stands in its docstring (``MZ-09``). A pack
-entry rests on a demand when it names it in ``ids``. Everything is read as text: nothing is imported, nothing is run.
+A test shows a demand when the demand's id ends its name (``…_mz_09``) or stands in its docstring (``MZ-09``). Which
+entries of its pack carry it, the demand itself says. Everything is read as text: nothing is imported, nothing is run.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -31,7 +31,7 @@ _ENDING_NAME: Final = re.compile(rf"(?:_(?:{_PREFIXES})_(?:\d+[a-z]?|x))+$", re.
 _IN_NAME: Final = re.compile(rf"({_PREFIXES})_(\d+[a-z]?|x)", re.IGNORECASE)
 _IN_TEXT: Final = re.compile(rf"\b(?:{_PREFIXES})-(?:\d+[a-z]?|x)\b")
 
-#: By the id of a demand, where it is cited: tests, or places of a pack.
+#: By the id of a demand, the tests that show it.
 Cited = Mapping[str, Sequence[str]]
 
 
@@ -47,13 +47,15 @@ class Standing(StrEnum):
 class Demand(Written):
     """A duty, mechanism or number of a document.
 
-    ``out`` says what of it software cannot do. Of the rest, ``partly`` says what is missing beside the tests that show
+    ``pack`` names the entries of the document's pack that carry it, as ``section.id``. ``out`` says what of it software
+    cannot do. Of the rest, ``partly`` says what is missing beside the tests that show
     it, and ``open`` what is missing where no test does.
     """
 
     id: str = Field(pattern=rf"^(?:{_PREFIXES})-(?:\d\d[a-z]?|x)$")
     clause: str = Field(min_length=1)
     demand: str = Field(min_length=1)
+    pack: tuple[str, ...] = ()
     out: str | None = None
     open: str | None = None
     partly: str | None = None
@@ -67,18 +69,19 @@ class Demand(Written):
 
 @dataclass(frozen=True)
 class Coverage:
-    """The demands by document (the stem of its pack), and where tests and packs cite them."""
+    """The demands by document (the stem of its pack), the tests that cite them, and the entries of each pack."""
 
     documents: Mapping[str, Sequence[Demand]]
     tests: Cited
-    packs: Cited
+    entries: Mapping[str, Set[str]]
 
     @classmethod
     def read(cls, demands: Path = DEMANDS, tests: Path = TESTS, packs: Path = PACKS) -> Coverage:
         """All that stands in the file ``demands``, and under the folders ``tests`` and ``packs``."""
         told = yaml.safe_load(demands.read_text("utf-8"))
         documents = {name: tuple(Demand.model_validate(one) for one in listed) for name, listed in told.items()}
-        return cls(documents, cited_by_tests(tests), cited_by_packs(packs))
+        entries = {path.stem: entries_of(yaml.safe_load(path.read_text("utf-8"))) for path in packs.glob("*.yaml")}
+        return cls(documents, cited_by_tests(tests), entries)
 
     def standing(self, demand: Demand) -> Standing:
         """How far ``demand`` is met."""
@@ -100,13 +103,16 @@ class Coverage:
             if shown and one.open:
                 yield f"{one.id} is said to be open, but {shown[0]} shows it: take `open` away, or say `partly`"
             known.add(one.id)
-        for cited in (self.tests, self.packs):
-            for id_, places in cited.items():
-                if id_ not in known:
-                    yield f"{places[0]} cites {id_}, which is not among the demands"
+        for id_, tests in self.tests.items():
+            if id_ not in known:
+                yield f"{tests[0]} cites {id_}, which is not among the demands"
+        for name, listed in self.documents.items():
+            for one in listed:
+                for entry in sorted({*one.pack} - self.entries[name]):
+                    yield f"{one.id} is said to stand at {entry}, which {name} does not have"
 
 
-# Where ids are cited
+# Where ids are cited, and what can be named
 
 
 def cited_by_tests(folder: Path) -> Cited:
@@ -136,24 +142,26 @@ def _tests(
             yield f"{inside}{node.name}", node
 
 
-def cited_by_packs(folder: Path) -> Cited:
-    """By id, the places of the packs that rest on it, as ``pack section.id``, in the order of the pack."""
-    found: dict[str, list[str]] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        for place, id_ in _places(yaml.safe_load(path.read_text("utf-8"))):
-            found.setdefault(id_, []).append(f"{path.stem} {place}")
-    return found
+def entries_of(pack: Mapping[str, Any]) -> Set[str]:
+    """The names of all that stands in ``pack``: ``section.id``, a line of responsibility by what it is first for."""
+    return {".".join(path) for path in _paths(pack) if path}
 
 
-def _places(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+def _paths(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
     if isinstance(node, dict):
-        yield from ((".".join(path), id_) for id_ in node.get("ids", ()))
         for key, inner in node.items():
-            yield from _places(inner, (*path, str(key)))
+            yield from _paths(inner, (*path, str(key)))
     elif isinstance(node, list):
         for place, inner in enumerate(node):
-            named = inner.get("id", place) if isinstance(inner, dict) else place
-            yield from _places(inner, (*path, str(named)))
+            yield from _paths(inner, (*path, _name(inner, place)))
+
+
+def _name(entry: Any, place: int) -> str:
+    if not isinstance(entry, dict):
+        return str(place)
+    about = [one for key in ("categories", "channels", "areas") for one in entry.get(key, ())]
+    return str(entry.get("id") or next(iter(about), None) or entry.get("lead") or place)
 
 
 # The page
@@ -161,8 +169,8 @@ def _places(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
 _HEAD: Final = """\
 # What the documents demand, and where it is shown
 
-Made by `python -m tests.tools.coverage_page` from tests/data/demands.yaml, the packs and the tests, and compared with
-them by every run of the tests. **Shown**: a test plays it. **Shown in part**: a test plays some of it, and what is
+Made by `python -m tests.tools.coverage_page` from tests/data/demands.yaml and the tests, and compared with them and the
+packs by every run of the tests. **Shown**: a test plays it. **Shown in part**: a test plays some of it, and what is
 missing is said. **Open**: no test plays it, and what is missing is said. **Out of reach**: nothing of it is for
 software to do; where that is true of a part only, the table says so.
 """
@@ -191,8 +199,7 @@ def _documents(coverage: Coverage) -> Iterator[str]:
         yield "| Id | Clause | Demand | In the pack | Where shown, or why not |"
         yield "| --- | --- | --- | --- | --- |"
         for one in sorted(demands, key=lambda demand: demand.id):
-            places = [place.removeprefix(f"{name} ") for place in coverage.packs.get(one.id, ())]
-            cells = [one.id, one.clause, one.demand, _named(places), "<br>".join(_shown(coverage, one))]
+            cells = [one.id, one.clause, one.demand, _named(one.pack), "<br>".join(_shown(coverage, one))]
             yield _row(cells)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from tests.tools.coverage_page import (
@@ -13,8 +14,8 @@ from tests.tools.coverage_page import (
     Coverage,
     Demand,
     Standing,
-    cited_by_packs,
     cited_by_tests,
+    entries_of,
     ids_of_test,
     page,
 )
@@ -36,11 +37,11 @@ def prepare_my_06a() -> None:
 '''
 PACK: Final = """
 id: some-city
-gate: {ids: [MY-01a], checks: [{id: signed, ids: [MY-01a, MY-02a]}]}
-fallback: {unit: office, ids: [MY-03]}
+gate: {checks: [{id: signed, by: "@office"}]}
+closing: {items: [{title: Done}]}
 responsibility_list:
   - {lead: water}
-  - {lead: ecology, ids: [MY-03]}
+  - {lead: ecology, categories: [air, dust]}
 """
 
 
@@ -49,15 +50,13 @@ def coverage() -> Coverage:
     return Coverage.read()
 
 
-def one(id_: str = "MY-00", **said: str) -> Demand:
+def one(id_: str = "MY-00", **said: Any) -> Demand:
     return Demand(id=id_, clause="一", demand="Something.", **said)
 
 
-def of(*demands: Demand, tests: tuple[str, ...] = (), packs: tuple[str, ...] = ()) -> Coverage:
-    """Of one document, where the ids ``tests`` and ``packs`` are cited once each."""
-    return Coverage(
-        {"a-city": demands}, {id_: [f"test of {id_}"] for id_ in tests}, {id_: [f"a-city {id_}"] for id_ in packs}
-    )
+def of(*demands: Demand, tests: tuple[str, ...] = ()) -> Coverage:
+    """Of one document, where the ids ``tests`` are cited once each; its pack has a gate and nothing else."""
+    return Coverage({"a-city": demands}, {id_: [f"test of {id_}"] for id_ in tests}, {"a-city": {"gate"}})
 
 
 # What is there
@@ -93,7 +92,10 @@ def test_no_demand_has_been_dropped(coverage: Coverage) -> None:
             "MY-00 is said to be open, but test of MY-00 shows it: take `open` away, or say `partly`",
         ),
         (of(one(), tests=("MY-00", "MY-99")), "test of MY-99 cites MY-99, which is not among the demands"),
-        (of(one(open="x"), packs=("GO-99",)), "a-city GO-99 cites GO-99, which is not among the demands"),
+        (
+            of(one(open="x", pack=("gate", "gate.checks.signed"))),
+            "MY-00 is said to stand at gate.checks.signed, which a-city does not have",
+        ),
         (of(one(open="x"), one(open="x")), "MY-00 stands twice among the demands"),
     ],
 )
@@ -148,20 +150,19 @@ def test_only_whole_ids_count(name: str, docstring: str, ids: set[str]) -> None:
     assert ids_of_test(name, docstring) == ids
 
 
-def test_a_pack_rests_on_the_ids_of_its_entries_by_section_and_id(tmp_path: Path) -> None:
-    (tmp_path / "some-city.yaml").write_text(PACK, "utf-8")
-    assert cited_by_packs(tmp_path) == {
-        "MY-01a": ["some-city gate", "some-city gate.checks.signed"],
-        "MY-02a": ["some-city gate.checks.signed"],
-        "MY-03": ["some-city fallback", "some-city responsibility_list.1"],
-    }
+def test_what_stands_in_a_pack_is_named_by_section_and_id_or_by_what_it_is_first_for() -> None:
+    assert entries_of(yaml.safe_load(PACK)) >= {
+        "gate", "gate.checks.signed", "closing.items.0", "responsibility_list.water", "responsibility_list.air",
+    }  # fmt: skip
+    assert "responsibility_list.1" not in entries_of(yaml.safe_load(PACK))
 
 
 def test_the_page_names_three_counts_the_rest_and_breaks_no_table() -> None:
     tests = {"MY-00": [f"test_{number}" for number in range(5)]}
-    text = page(Coverage({"a-city": (one(partly="this | that"),)}, tests, {"MY-00": ["a-city gate", "b-city gate"]}))
+    demand = one(partly="this | that", pack=("gate", "gate.checks.signed"))
+    text = page(Coverage({"a-city": (demand,)}, tests, {}))
     assert "| [a-city](#a-city) | 1 | 0 | 1 | 0 | 0 |" in text
     assert (
-        "| MY-00 | 一 | Something. | `gate`, `b-city gate` "
+        "| MY-00 | 一 | Something. | `gate`, `gate.checks.signed` "
         "| `test_0`, `test_1`, `test_2` and 2 more<br>**In part:** this \\| that |" in text
     )

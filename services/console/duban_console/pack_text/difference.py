@@ -202,5 +202,5 @@ def _whole(old: Any, new: Any, words: Words) -> tuple[DifferenceKind, str | None
 def _told(value: Any, words: Words) -> str:
     """A value in words; an entry without its id, which is told already, and without what it rests on."""
     if _has_fields(value):
-        return words.say("; ", "；").join(others(value, ("id", "ids", "basis"), words)) or "–"
+        return words.say("; ", "；").join(others(value, ("id", "basis"), words)) or "–"
     return value_in_words(value, words)

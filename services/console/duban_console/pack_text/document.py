@@ -104,7 +104,7 @@ def _units(pack: PolicyPack, words: Words) -> Lines:
         mine = [areas[area.id] for area in pack.areas if area.unit == unit.id]
         if mine:
             parts.append(words.say("answers for ", "负责区域：") + words.listed(mine))
-        parts += others(unit, ("id", "title", "parent", "clause", "basis", "ids"), words)
+        parts += others(unit, ("id", "title", "parent", "clause", "basis"), words)
         yield _bullet(called(unit, words), parts, unit, words)
 
 
@@ -120,7 +120,7 @@ def _areas(pack: PolicyPack, words: Words) -> Lines:
 
 def _channels(pack: PolicyPack, words: Words) -> Lines:
     for channel in pack.channels:
-        parts = others(channel, ("id", "title", "clause", "basis", "ids"), words)
+        parts = others(channel, ("id", "title", "clause", "basis"), words)
         yield _bullet(called(channel, words), parts, channel, words)
 
 
@@ -131,7 +131,7 @@ def _categories(pack: PolicyPack, words: Words) -> Lines:
         parts = [_near(category.near, words)] if category.near else []
         if category.id == pack.default_category:
             parts.append(words.say("for reports that name no category", "线索未注明类别时归入此类"))
-        parts += others(category, ("id", "title", "near", "clause", "basis", "ids"), words)
+        parts += others(category, ("id", "title", "near", "clause", "basis"), words)
         yield _bullet(called(category, words), parts, category, words)
 
 
@@ -156,7 +156,7 @@ def _list(pack: PolicyPack, words: Words) -> Lines:
         if line.co:
             helping = words.listed(words.unit(unit) for unit in line.co)
             sentence += words.say(f", with {helping}", f"，{helping}协办")
-        known = ("categories", "areas", "channels", "lead", "co", "clause", "basis", "ids")
+        known = ("categories", "areas", "channels", "lead", "co", "clause", "basis")
         sentence += "".join(words.say("; ", "；") + more for more in others(line, known, words))
         yield f"{index}. {sentence}{words.say('.', '。')}{_tail(line, words)}"
     yield ""
@@ -215,7 +215,7 @@ def _life(pack: PolicyPack, words: Words) -> Lines:
             f"- It may cite items of the catalogue of enforcement{word}:", f"- 可引用执法事项目录中的事项{word}："
         )
         yield from (f"  - {item.code} {words.text(item.title)}{_tail(item, words)}" for item in closing.items)
-    known = ("clause", "basis", "ids", "evidence", "clause_cited", "at_most", "within", "verify", "strike_off",
+    known = ("clause", "basis", "evidence", "clause_cited", "at_most", "within", "verify", "strike_off",
              "outcomes", "items", "item_for")  # fmt: skip
     for more in (*others(pack.hand_back, known, words), *others(closing, known, words)):
         yield f"- {more}"
@@ -248,7 +248,6 @@ def _measures(pack: PolicyPack, words: Words) -> Lines:
             "owed_by",
             "clause",
             "basis",
-            "ids",
         )
         parts += others(measure, known, words)
         yield _bullet(called(measure, words), parts, measure, words)

@@ -17,7 +17,7 @@ from duban_console.pack_text.enumerations import chinese
 from duban_console.pack_text.words import EVENTS, Language, Words
 
 #: What the head of an entry says already.
-_HEAD: Final = ("id", "title", "clause", "basis", "ids")
+_HEAD: Final = ("id", "title", "clause", "basis")
 
 #: The Chinese names of fields; English ones are read off the identifier.
 _FIELDS: Final[dict[str, str]] = {
@@ -41,7 +41,7 @@ _FIELDS: Final[dict[str, str]] = {
     "strike_off": "销号方式", "evidence": "须附证据", "clause_cited": "须引条款", "calendar": "日历",
     "hours": "工作时段", "counting": "计算方式", "metres": "距离(米)", "times": "次数", "needs": "须先",
     "says": "说明", "parts": "分工办理", "plan_changes": "方案变更", "public_texts": "公开文本",
-    "rectification": "整改类型", "ids": "对照编号",
+    "rectification": "整改类型",
     "of": "列入对象", "keeper": "管理单位", "ground": "事由", "notice": "告知期", "term": "列入期限", "appeal": "申诉",
     "bars": "限制事项", "texts": "文书", "noticed": "列入前告知", "listed": "列入文书", "delisted": "移出文书",
     "opens": "开启", "at_least": "最少", "currency": "币种", "budget": "年度预算", "fixed_within": "核定期限",

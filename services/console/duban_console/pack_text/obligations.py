@@ -10,7 +10,7 @@ from duban_console.pack_text.fields import others
 from duban_console.pack_text.words import Words
 
 _TOLD = (
-    "id", "title", "clause", "basis", "ids", "owner", "met_by", "running", "since", "within", "until", "categories",
+    "id", "title", "clause", "basis", "owner", "met_by", "running", "since", "within", "until", "categories",
     "channels", "ladder",
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ from duban_console.pack_text.obligations import consequences
 from duban_console.pack_text.words import Words
 
 Lines = Iterator[str]
-_HEAD = ("id", "title", "clause", "basis", "ids")
+_HEAD = ("id", "title", "clause", "basis")
 
 
 def opened_by(pack: PolicyPack, measure: Measure, words: Words) -> list[str]:

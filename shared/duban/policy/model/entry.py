@@ -53,7 +53,6 @@ class Founded(Written):
 
     clause: str | None = None
     basis: Literal["practice"] | None = None
-    ids: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _rests_on_something(self) -> Founded:
