@@ -109,6 +109,7 @@ def _reads(obligation: Obligation, rules: Rules) -> set[str]:
 
 _READ_OF_OWNER: Final = {
     "@lead": {"lead_unit"}, "@co": {"co_units", "parts_finished"}, "@referred": {"referrals"},
+    "@sponsor": {"sponsor"},
 }  # fmt: skip
 
 
@@ -224,12 +225,15 @@ def _met(record: LedgerRecord, obligation: Obligation, since: Mark) -> bool:
 
 
 def _by_owner(record: LedgerRecord, obligation: Obligation, since: Mark, rules: Rules) -> list[Owed]:
-    """Whose it is: one unit's, nobody's, or a part of each co-unit that has not finished its own."""
-    if isinstance(record, Problem) and obligation.owner == "@co":
+    """Whose it is: one unit's, that of each with a role, nobody's, or a part of each co-unit with its own unfinished."""
+    owner = obligation.owner
+    if isinstance(record, Problem) and owner == "@co":
         return [Owed(obligation, since, unit, unit) for unit in record.co_units if unit not in record.parts_finished]
     if type(obligation) is Passing:  # its class is an ABC, as every pydantic model: to ask isinstance costs more
         return [Owed(obligation, since, None, None)]
-    return [Owed(obligation, since, None, rules.unit_of(record, obligation.owner))]
+    if owner[0] != "@" and owner in rules.with_role:
+        return [Owed(obligation, since, unit, unit) for unit in rules.with_role[owner]]
+    return [Owed(obligation, since, None, rules.unit_of(record, owner))]
 
 
 def _now_in(record: LedgerRecord) -> datetime:

@@ -154,6 +154,12 @@ SLIPS: Final[dict[str, tuple[str, str, str, str]]] = {
         "never_runs",
         "obligations.6: never runs: automatic closing leads past verifying",
     ),
+    "an owner who may do nothing of what meets it": (
+        'owner: "@lead"\n    running: [underway]\n    since: [acknowledged]\n    within: {working_days: 3}',
+        "owner: ecology\n    running: [underway]\n    since: [acknowledged]\n    within: {working_days: 3}",
+        "owner_cannot_meet",
+        "obligations.3.met_by: ecology owes it, and may do nothing of what meets it: planned",
+    ),
     "levels that an earlier level cuts off": (
         "met_by: [planned]",
         "met_by: [planned, escalated]",

@@ -16,7 +16,7 @@ from duban.policy import Rules
 from duban_cli.simulation.engine import Engine
 from duban_cli.simulation.figures import Figures, Lapse
 from duban_cli.simulation.history import Fact, Step, facts_of
-from duban_router.domain.decision import PERMITTED
+from duban_router.domain.permission import PERMITTED, unpermitted
 
 #: Who may act in the name of the office: under another pack that is another unit.
 _OFFICIAL: Final = frozenset({"office", "desk", "decider"})
@@ -104,16 +104,15 @@ def replay(steps: Sequence[Step], rules: Rules, until: datetime, on_step: Callab
 
 def _cast(fact: Fact, engine: Engine, moved: Counter[tuple[str, str]]) -> Message[Command]:
     """The command of a fact, from whoever holds the part under the new pack: its lead unit, its office."""
-    message, actor, pack = fact.message, fact.message.data.actor, engine.rules.pack
-    roles = PERMITTED[type(message.data)]
+    message, actor = fact.message, fact.message.data.actor
+    roles, record = PERMITTED[type(message.data)], engine.records.get(UUID(message.subject))
     unit = actor.unit
     if fact.by_lead and "lead" in roles:
-        record = engine.records.get(UUID(message.subject))
         unit = (record.holder if record else None) or unit
         if unit != actor.unit:
             moved[actor.unit, unit] += 1
-    elif actor.unit != ENGINE and roles <= _OFFICIAL and unit not in (pack.office, pack.fallback.unit):
-        unit = pack.office
+    elif actor.unit != ENGINE and roles <= _OFFICIAL and unpermitted(record, message.data, engine.rules) is not None:
+        unit = engine.rules.pack.office
     if unit == actor.unit:
         return message
     data = struct.replace(message.data, actor=Actor(unit=unit, person=actor.person))

@@ -210,16 +210,16 @@ def _notice(event: LedgerEvent, change: Taking, warrant: Warrant, recipient: str
 def _request(event: LedgerEvent, change: Taking, warrant: Warrant, rules: Rules) -> str:
     """What whoever approves is asked, in the language of the measure, with the words that would go out."""
     record, version = event.record, event.event.version
-    title, unit = rules.measures[change.measure].title, rules.units[warrant.owner].title
+    title, unit = rules.measures[change.measure].title, rules.title_of(warrant.owner)
     draft = _text(record, change, warrant, rules)
     if title.zh is None:
         return (
-            f"Approval is asked for: {title.en}, against {unit.native}, on {record.number}. It is not taken, and "
+            f"Approval is asked for: {title.en}, against {unit}, on {record.number}. It is not taken, and "
             f"nobody else is told, before you approve it (event {version}); you may withhold it with a reason.\n"
             f"What would go out: {draft}"
         )
     return (
-        f"【待审批】拟对{unit.native}采取“{title.zh}”（{record.number}）。批准前不执行，也不告知其他单位；"
+        f"【待审批】拟对{unit}采取“{title.zh}”（{record.number}）。批准前不执行，也不告知其他单位；"
         f"请批准，或说明理由不予批准（事件{version}）。\n拟发文书：{draft}"
     )
 
@@ -232,7 +232,7 @@ def _text(record: AnyRecord, change: Taking, warrant: Warrant, rules: Rules) -> 
     return measure.text.format(
         number=record.number,
         title=title,
-        unit=rules.units[warrant.owner].title.native,
+        unit=rules.title_of(warrant.owner),
         obligation=warrant.title,
         lapse=shown_at(warrant.lapse_at, "%Y-%m-%d %H:%M", rules, provisional=warrant.provisional),
         lapse_date=shown_at(warrant.lapse_at, "%Y-%m-%d", rules, provisional=warrant.provisional),

@@ -125,7 +125,7 @@ def _filled(text: str, listing: Listing, rules: Rules) -> str:
     return text.format(
         number=listing.number,
         list=listing.title,
-        of=rules.units[listing.of].title.native if listing.of in rules.units else listing.of,
+        of=rules.title_of(listing.of),
         ground=ground.native,
         bars="、".join(listing.bars) or "–",
         until=until("%Y-%m-%d %H:%M"),

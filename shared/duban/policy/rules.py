@@ -273,11 +273,40 @@ class Rules:
         """The register number of the ``serial``-th problem of ``year``."""
         return self.pack.number.format(year=year, serial=serial)
 
+    @cached_property
+    def with_role(self) -> dict[str, tuple[str, ...]]:
+        """The units with each role; a role that has the name of a unit means that unit alone."""
+        roles = {role for unit in self.pack.units for role in unit.roles} - self.units.keys()
+        return {role: self.named((), (role,)) for role in roles}
+
     def unit_of(self, record: LedgerRecord, role: str) -> str:
-        """The unit that ``role`` means: ``@lead``, ``@office`` or itself; the office stands in for an absent lead."""
-        if role == "@lead":
-            return record.holder or self.pack.office
-        return self.pack.office if role == "@office" else role
+        """The unit that ``role`` means: the lead, the office, the sponsor, that of the area, or itself.
+
+        The office stands in for one that is absent.
+        """
+        match role:
+            case "@lead":
+                return record.holder or self.pack.office
+            case "@office":
+                return self.pack.office
+            case "@sponsor":
+                return (record.sponsor if isinstance(record, Problem) else None) or self.pack.office
+            case "@territorial":
+                area = record.area if isinstance(record, Problem) else None
+                return self.territorial_unit(area) or self.pack.office
+            case _:
+                return role
+
+    def decided_by(self, record: LedgerRecord, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The units that ``names`` means, any of which may do it: units, those with a role, the office, the sponsor."""
+        sponsor = record.sponsor if isinstance(record, Problem) else None
+        relative = {"@office": self.pack.office, "@sponsor": sponsor}
+        units = (relative.get(name, name if name in self.units else None) for name in names)
+        return self.named(tuple(unit for unit in units if unit is not None), names)
+
+    def title_of(self, unit: str) -> str:
+        """A unit in the words of the city; a sponsor who is none of the pack's units by the name given."""
+        return self.units[unit].title.native if unit in self.units else unit
 
 
 def _is_for(obligation: Obligation, record: LedgerRecord) -> bool:

@@ -26,9 +26,10 @@ from duban.messages.changes import Escalated, Extended
 from duban.messages.records import AnyRecord, Duty, Event, Mark, Problem
 from duban.moves import Status
 from duban.policy import Rules
-from duban.policy.model.ladder import Obligation
+from duban.policy.model.ladder import HANDLERS, Obligation
 
-#: What takes an obligation from its holder without meeting it; to dispatch or to reject is what an office may owe.
+#: What takes an obligation from its holder without meeting it, unless the pack says that it does; to dispatch or to
+#: reject is what an office may owe, or whoever else does not handle the problem.
 WITHDRAWING: Final = frozenset({"handed_back", "dispatched", "rejected", "flagged", "unflagged"})
 _OF_THE_OFFICE: Final = frozenset({"dispatched", "rejected"})
 
@@ -192,10 +193,10 @@ class Claims:
 
     def _meets(self, turn: Turn, event: Event, record: AnyRecord) -> bool:
         """Whether ``event``, with which the obligation left the unit's hands, was its fulfilment."""
-        kind = event.change.kind
+        kind, obligation = event.change.kind, self.rules.obligation(record, turn.obligation)
         if kind in _OF_THE_OFFICE:
-            return self.rules.obligation(record, turn.obligation).owner == "@office"
-        return kind not in WITHDRAWING and (
+            return obligation.owner not in HANDLERS
+        return (kind not in WITHDRAWING or any(kind == occasion.event for occasion in obligation.met_by)) and (
             kind != "part_finished" or (isinstance(record, Problem) and turn.unit in record.parts_finished)
         )
 

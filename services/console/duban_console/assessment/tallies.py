@@ -204,9 +204,7 @@ def _deed(tallies: Tallies, history: History, deed: Deed) -> None:
     change = deed.event.change
     unit = deed.unit
     if isinstance(change, c.Escalated):
-        # The unit that owed it: a co-unit for its part, the office for what is its own, else the lead.
-        of_office = history.rules.obligation(history.record, change.obligation).owner == "@office"
-        unit = history.rules.pack.office if of_office else change.part or unit
+        unit = owner_of(change, history) or unit
     elif isinstance(change, c.Completed) and isinstance(history.record, Duty):
         return  # what is only handed in nobody sends back: among the completions it would dilute the rate
     for tally in _books(tallies, unit):
@@ -216,6 +214,12 @@ def _deed(tallies: Tallies, history: History, deed: Deed) -> None:
     if isinstance(change, c.Progressed):
         for tally in _books(tallies, deed.event.actor.unit):
             tally.notes.append((history.record.id, " ".join(change.note.split())))
+
+
+def owner_of(change: c.Escalated, history: History) -> str | None:
+    """The unit that owed what lapsed: a ledger of before did not name it, only a co-unit for its part."""
+    of_office = history.rules.obligation(history.record, change.obligation).owner == "@office"
+    return change.owner or (history.rules.pack.office if of_office else change.part)
 
 
 def exposures(history: History) -> Iterator[tuple[datetime, str | None]]:

@@ -19,7 +19,9 @@ from duban_console.pack_text.words import COUNTING, WEEKDAYS, Language, Words
 def explained(pack: PolicyPack, language: Language = Language.EN) -> str:
     """``pack`` as a person would read it, in Markdown; a section that is not known here is told by its shape."""
     words = Words(language)
-    words.titles = {unit.id: words.text(unit.title) for unit in pack.units}
+    roles = {role for unit in pack.units for role in unit.roles}
+    words.titles = {role: words.say(f"the units of the role {role}", f"“{role}”类单位") for role in roles}
+    words.titles |= {unit.id: words.text(unit.title) for unit in pack.units}
     for field, section in _REFERRING.items():
         words.entries[field] = {entry.id: words.text(entry.title) for entry in getattr(pack, section)}
     parts = [_head(pack, words)]

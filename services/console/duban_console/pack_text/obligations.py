@@ -25,7 +25,8 @@ def obligations(pack: PolicyPack, words: Words) -> Iterator[str]:
         basis = words.founded(obligation)
         yield f"### {_capital(words.text(obligation.title))} (`{obligation.id}`)"
         yield ""
-        yield f"{_sentence(obligation, words)}{_met(obligation, words)}{words.say(' ', '') + basis if basis else ''}"
+        parts = (_sentence(obligation, words), _met(obligation, words), _shared(pack, obligation, words))
+        yield "".join(parts) + (words.say(" ", "") + basis if basis else "")
         yield ""
         yield from _scope(pack, obligation, words)
         yield from consequences(ladders[obligation.ladder], measures, words)
@@ -69,6 +70,14 @@ def _met(obligation: Obligation, words: Words) -> str:
         return ""
     met = words.listed((words.event(*occasion) for occasion in obligation.met_by), ("or", "或"))
     return words.say(f" It is met by {met}.", f"以{met}为履行。")
+
+
+def _shared(pack: PolicyPack, obligation: Obligation, words: Words) -> str:
+    """That each unit of a role owes it, and one of them meets it for all."""
+    roles = {role for unit in pack.units for role in unit.roles} - {unit.id for unit in pack.units}
+    if obligation.owner not in roles:
+        return ""
+    return words.say(" Each of them owes it until one has done it.", "各单位均须履行，其中一个单位履行即可。")
 
 
 def _scope(pack: PolicyPack, obligation: Obligation, words: Words) -> Iterator[str]:

@@ -93,15 +93,12 @@ def recipients(record: AnyRecord, owner: str, names: tuple[str, ...], rules: Rul
             case "@owner":
                 units[owner] = None
             case "@superior":
-                units[rules.units[owner].parent or rules.pack.office] = None
+                known = rules.units.get(owner)  # a sponsor may be none of the units
+                units[(known.parent if known else None) or rules.pack.office] = None
             case "@co":
                 units |= dict.fromkeys(problem.co_units if problem else ())
-            case "@territorial":
-                units[rules.territorial_unit(problem.area if problem else None) or rules.pack.office] = None
-            case "@sponsor":
-                units[(problem.sponsor if problem else None) or rules.pack.office] = None
-            case "@lead" | "@office":
-                units[rules.unit_of(record, name)] = None
+            case _ if name in rules.with_role:
+                units |= dict.fromkeys(rules.with_role[name])
             case _:
-                units[name] = None
+                units[rules.unit_of(record, name)] = None
     return units

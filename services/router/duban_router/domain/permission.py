@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final, Literal, TypeAlias, assert_never
 
+from duban.deadlines import owed
 from duban.messages import commands as do
 from duban.messages.records import AnyRecord, Problem
+from duban.policy.model.ladder import HANDLERS
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
 from duban_router.domain.refusal import not_permitted
@@ -76,7 +78,10 @@ _IN_WORDS: Final = {
 
 
 def unpermitted(record: AnyRecord | None, command: do.Command, rules: Rules) -> Refusal | None:
-    """Why the unit may not send ``command``: it has none of the roles that may, which the reason names."""
+    """Why the unit may not send ``command``: it has none of the roles that may, which the reason names.
+
+    Whoever owes what the command would meet may send it too.
+    """
     roles = PERMITTED[type(command)]
     if roles is _ANYONE:
         return None
@@ -84,7 +89,41 @@ def unpermitted(record: AnyRecord | None, command: do.Command, rules: Rules) -> 
     for role in roles:
         if unit in _units(role, record, rules):
             return None
+    if _owes(record, command, rules):
+        return None
     return not_permitted(unit, *(named(_IN_WORDS[role], *_units(role, record, rules)) for role in sorted(roles)))
+
+
+#: By which of :data:`BY_OWNER` a command meets what its sender owes, and the field that says what the event is of.
+MEETING: Final[dict[type[do.Command], tuple[tuple[str, ...], str | None]]] = {
+    do.Reject: (("rejected",), None),
+    do.Dispatch: (("dispatched",), None),
+    do.DecidePlan: (("plan_refused",), None),
+    do.Review: (("reviewed",), None),
+    do.Resume: (("resumed",), None),
+    do.Flag: (("flagged",), "flag"),
+    do.Unflag: (("unflagged",), None),
+    do.Sponsor: (("sponsored",), None),
+    do.Refer: (("referred",), "to"),
+    do.Verify: (("verified", "sent_back"), None),
+    do.StrikeOff: (("struck_off",), None),
+    do.Reply: (("replied",), None),
+    do.Rate: (("rated",), None),
+}
+
+
+def _owes(record: AnyRecord | None, command: do.Command, rules: Rules) -> bool:
+    """Whether the unit owes something now that the command would meet, as the pack says in so many words."""
+    if not isinstance(record, Problem) or type(command) not in MEETING:
+        return False
+    events, field = MEETING[type(command)]
+    of = getattr(command, field) if field is not None else None
+    return any(
+        owing.owner == command.actor.unit
+        and owing.obligation.owner not in HANDLERS
+        and any(occasion.event in events and occasion.of in (None, of) for occasion in owing.obligation.met_by)
+        for owing in owed(record, rules)
+    )
 
 
 def _units(role: Role, record: AnyRecord | None, rules: Rules) -> Collection[str]:
@@ -111,12 +150,9 @@ def _units(role: Role, record: AnyRecord | None, rules: Rules) -> Collection[str
 def _deciders(record: AnyRecord | None, rules: Rules) -> tuple[str, ...]:
     """The units that decide whether an extension is granted, as the pack names them."""
     extension = rules.pack.extension
-    by = extension.decided_by if extension is not None else ("@office",)
-    relative = {"@office": rules.pack.office}
-    if isinstance(record, Problem) and record.sponsor is not None:
-        relative["@sponsor"] = record.sponsor
-    units = (relative.get(name) or (name if name in rules.units else None) for name in by)
-    return rules.named(tuple(unit for unit in units if unit is not None), by)
+    if record is None or extension is None:
+        return (rules.pack.office,)
+    return rules.decided_by(record, extension.decided_by)
 
 
 def named(role: str, *units: str | None) -> str:

@@ -25,6 +25,7 @@ from duban.policy.advice.obligations import (
     founded_on_practice,
     levels_cut_off,
     obligations_that_never_run,
+    obligations_that_their_owners_cannot_meet,
     requests_that_nobody_decides,
     statuses_nobody_watches,
 )
@@ -62,6 +63,7 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
     categories_without_a_limit,
     statuses_nobody_watches,
     obligations_that_never_run,
+    obligations_that_their_owners_cannot_meet,
     levels_cut_off,
     verified_by_nobody,
     checks_unsigned,

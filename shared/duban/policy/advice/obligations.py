@@ -7,9 +7,10 @@ from typing import Final
 
 from duban.moves import MOVES, Kind, Occasion, Status
 from duban.policy.advice.form import Advice, some
-from duban.policy.model.ladder import Obligation
-from duban.policy.model.organisation import DESK
+from duban.policy.model.ladder import BY_OWNER, HANDLERS, Obligation
+from duban.policy.model.organisation import DESK, TERRITORIAL
 from duban.policy.model.pack import PolicyPack
+from duban.policy.signers import signing
 
 #: The life of a problem: what an obligation runs along.
 _MOVES: Final = MOVES[Kind.PROBLEM]
@@ -75,11 +76,15 @@ def statuses_nobody_watches(pack: PolicyPack) -> Iterator[Advice]:
             yield Advice("status_unwatched", "obligations", words)
 
 
+#: The owners of whom there may be none: what is theirs nobody may owe.
+_PERHAPS_NOBODY: Final = ("@co", "@referred")
+
+
 def _watches(obligation: Obligation, status: Status, happened: frozenset[str], handed_on: set[str]) -> bool:
     """Whether it runs in ``status`` whatever else becomes of the problem, until that leaves the status."""
     return (
         status in obligation.running
-        and obligation.owner in ("@lead", "@office")
+        and obligation.owner not in _PERHAPS_NOBODY
         and obligation.within is not None
         and not (obligation.flags or obligation.rectification)
         and {occasion.event for occasion in obligation.met_by} <= handed_on
@@ -114,6 +119,38 @@ def obligations_that_never_run(pack: PolicyPack) -> Iterator[Advice]:
                 yield Advice("met_by_restarts", f"{path}.met_by", words)
             elif occasion.event not in possible:
                 yield Advice("met_by_never", f"{path}.met_by", f"{occasion} never happens with this closing")
+
+
+def obligations_that_their_owners_cannot_meet(pack: PolicyPack) -> Iterator[Advice]:
+    """What somebody owes who may do nothing of what meets it."""
+    for index, obligation in enumerate(pack.obligations):
+        if not obligation.met_by or obligation.owner in HANDLERS:
+            continue
+        if not any(_may_bring_about(occasion.event, obligation, pack) for occasion in obligation.met_by):
+            meeting = some(map(str, obligation.met_by))
+            words = f"{obligation.owner} owes it, and may do nothing of what meets it: {meeting}"
+            yield Advice("owner_cannot_meet", f"obligations.{index}.met_by", words)
+
+
+def _may_bring_about(event: str, obligation: Obligation, pack: PolicyPack) -> bool:
+    """Whether who owes ``obligation`` may do what leads to ``event``: as its owner, or as one whom a rule names."""
+    named = {
+        "checked": [signer for check in (pack.gate.checks if pack.gate else ()) for signer in check.by],
+        "looked_back": pack.look_back.by if pack.look_back else (),
+        "extended": pack.extension.decided_by if pack.extension else (),
+        "extension_denied": pack.extension.decided_by if pack.extension else (),
+    }
+    territorial = frozenset(area.unit for area in pack.areas if area.unit is not None)
+    owner = territorial if obligation.owner == TERRITORIAL else signing(pack, [obligation.owner])
+    if event in named:
+        return not owner.isdisjoint(signing(pack, named[event]))
+    return event in (*BY_OWNER, *_BY_ANYBODY) or (event in _BY_OFFICE and pack.office in owner)
+
+
+#: What may lie with whoever it is: who confirms a receipt or approves a measure is named elsewhere.
+_BY_ANYBODY: Final = ("received", "approved", "withheld")
+#: What the office may, and no other owner.
+_BY_OFFICE: Final = ("planned", "paused", "reopened")
 
 
 def _passed_through(pack: PolicyPack) -> set[Status]:

@@ -34,6 +34,7 @@ OF_NAMES: tuple[Callable[[PolicyPack], Iterator[Breach]], ...] = (
     problems.territory_has_a_unit,
     problems.ladders_climb,
     problems.obligations_have_ladders,
+    problems.obligations_belong_to_somebody,
     problems.flags_are_known,
     problems.approvers_and_issuers_are_units,
     problems.triggers_can_fire,

@@ -8,7 +8,7 @@ from typing import Final
 from duban.calendar import AMOUNTS, Within
 from duban.messages.events import OF_PROBLEMS
 from duban.policy.laws.names import Breach, unknown_in
-from duban.policy.model.ladder import RELATIVE, Level
+from duban.policy.model.ladder import OWNERS, RELATIVE, Level
 from duban.policy.model.organisation import DESK, TERRITORIAL, Responsibility
 from duban.policy.model.pack import PolicyPack
 
@@ -113,7 +113,7 @@ def _takes_all_of(wide: Responsibility, line: Responsibility, around: Mapping[st
 
 def ladders_climb(pack: PolicyPack) -> Iterator[Breach]:
     measures = {measure.id: measure for measure in pack.measures}
-    units = {unit.id for unit in pack.units}
+    known = _units_and_roles(pack)
     for i, ladder in enumerate(pack.ladders):
         lapsed = False
         for j, level in enumerate(ladder.levels):
@@ -132,15 +132,20 @@ def ladders_climb(pack: PolicyPack) -> Iterator[Breach]:
             if j and not _follows(level, ladder.levels[j - 1]):
                 yield path, "is not later than the level before it"
             lapsed = lapsed or level.before is None
-            yield from _unreachable(f"{path}.to", level.to, units)
+            yield from _unreachable(f"{path}.to", level.to, known)
         if not lapsed:
             yield f"ladders.{i}", "has no level at the lapse: what lapses would never escalate"
 
 
-def _unreachable(path: str, recipients: Iterable[str], units: set[str]) -> Iterator[Breach]:
+def _unreachable(path: str, recipients: Iterable[str], known: set[str]) -> Iterator[Breach]:
     for index, recipient in enumerate(recipients):
-        if recipient not in units and recipient not in RELATIVE:
-            yield f"{path}.{index}", f"{recipient} is neither a unit nor one of {', '.join(RELATIVE)}"
+        if recipient not in known and recipient not in RELATIVE:
+            who = f"neither a unit nor a role of one, nor one of {', '.join(RELATIVE)}"
+            yield f"{path}.{index}", f"{recipient} is {who}"
+
+
+def _units_and_roles(pack: PolicyPack) -> set[str]:
+    return {unit.id for unit in pack.units} | {role for unit in pack.units for role in unit.roles}
 
 
 def _follows(level: Level, last: Level) -> bool:
@@ -161,6 +166,14 @@ def obligations_have_ladders(pack: PolicyPack) -> Iterator[Breach]:
     for index, obligation in enumerate(pack.obligations):
         if obligation.ladder not in ladders:
             yield f"obligations.{index}.ladder", f"{obligation.ladder} is not among the ladders"
+
+
+def obligations_belong_to_somebody(pack: PolicyPack) -> Iterator[Breach]:
+    known = _units_and_roles(pack)
+    for index, obligation in enumerate(pack.obligations):
+        if obligation.owner not in known and obligation.owner not in OWNERS:
+            who = f"neither a unit nor a role of one, nor one of {', '.join(OWNERS)}"
+            yield f"obligations.{index}.owner", f"{obligation.owner} is {who}"
 
 
 def flags_are_known(pack: PolicyPack) -> Iterator[Breach]:
@@ -225,7 +238,7 @@ def gate_can_be_opened(pack: PolicyPack) -> Iterator[Breach]:
     for i, id_ in enumerate(ids):
         if id_ in ids[:i]:
             yield f"gate.checks.{i}", f"the id {id_} stands at gate.checks.{ids.index(id_)} already"
-    signers = {unit.id for unit in pack.units} | {role for unit in pack.units for role in unit.roles}
+    signers = _units_and_roles(pack)
     categories = {category.id for category in pack.categories}
     for i, check in enumerate(pack.gate.checks):
         yield from _signers(f"gate.checks.{i}.by", check.by, signers)
@@ -239,7 +252,7 @@ def gate_can_be_opened(pack: PolicyPack) -> Iterator[Breach]:
 
 def look_back_has_somebody(pack: PolicyPack) -> Iterator[Breach]:
     if pack.look_back is not None:
-        signers = {unit.id for unit in pack.units} | {role for unit in pack.units for role in unit.roles}
+        signers = _units_and_roles(pack)
         yield from _signers("look_back.by", pack.look_back.by, signers)
 
 
@@ -250,14 +263,14 @@ def _signers(path: str, signers: Iterable[str], known: set[str]) -> Iterator[Bre
 
 
 def triggers_can_fire(pack: PolicyPack) -> Iterator[Breach]:
-    measures, units = {measure.id for measure in pack.measures}, {unit.id for unit in pack.units}
+    measures, known = {measure.id for measure in pack.measures}, _units_and_roles(pack)
     categories = {category.id for category in pack.categories}
     for i, trigger in enumerate(pack.triggers):
         if trigger.on not in OF_PROBLEMS or trigger.on in ("measured", "escalated", "reminded"):
             yield f"triggers.{i}.on", f"{trigger.on} is no event that sets off a measure"
         if trigger.measure not in measures:
             yield f"triggers.{i}.measure", f"{trigger.measure} is not among the measures"
-        yield from _unreachable(f"triggers.{i}.to", trigger.to, units)
+        yield from _unreachable(f"triggers.{i}.to", trigger.to, known)
         yield from unknown_in(f"triggers.{i}.categories", trigger.categories, categories, "categories")
         yield from unknown_in(
             f"triggers.{i}.channels", trigger.channels, {channel.id for channel in pack.channels}, "channels"
@@ -272,7 +285,7 @@ def extensions_concern_obligations(pack: PolicyPack) -> Iterator[Breach]:
     limits = {obligation.id: obligation.within for obligation in pack.obligations if obligation.within is not None}
     yield from unknown_in("extension.obligations", rule.obligations, set(limits), "obligations with a limit")
     yield from unknown_in("extension.flags", rule.flags, {flag.id for flag in pack.flags}, "flags")
-    deciders = {unit.id for unit in pack.units} | {role for unit in pack.units for role in unit.roles}
+    deciders = _units_and_roles(pack)
     yield from _signers("extension.decided_by", rule.decided_by, deciders)
     for obligation in rule.obligations:
         limit = limits.get(obligation)
@@ -306,6 +319,7 @@ LAWS: Final = (
     each_line_can_match,
     ladders_climb,
     obligations_have_ladders,
+    obligations_belong_to_somebody,
     flags_are_known,
     rejections_concern_reports,
     what_a_person_assigns_has_no_co_units_yet,

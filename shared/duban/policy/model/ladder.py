@@ -132,6 +132,20 @@ def _of_problems(statuses: tuple[Status, ...]) -> tuple[Status, ...]:
     return statuses
 
 
+#: In ``owner``, beside units and roles of units: the lead unit, each co-unit, the office, each body that the problem was
+#: referred to, the sponsor, and the unit that answers for the area; the office stands in for one that is absent.
+OWNERS = ("@lead", "@co", "@office", "@referred", "@sponsor", "@territorial")
+
+#: The owners who handle the problem: what others are to decide, they do not decide because they owe it.
+HANDLERS = ("@lead", "@co", "@referred")
+
+#: What any other owner may bring about where it meets what it owes, as the office may in any problem.
+BY_OWNER = (
+    "rejected", "dispatched", "plan_refused", "reviewed", "resumed", "flagged", "unflagged", "sponsored", "referred",
+    "verified", "sent_back", "struck_off", "replied", "rated",
+)  # fmt: skip
+
+
 class Obligation(Founded):
     """What somebody owes while a problem is in certain statuses: since which event, for how long, with which ladder.
 
@@ -140,13 +154,15 @@ class Obligation(Founded):
     takes the date of the filed plan, or of its next milestone, instead. It is met by leaving the statuses in which it
     runs, or by one of the events in ``met_by``; ``replied`` meets it when no report is unanswered. Without
     ``categories`` or ``channels`` it holds for all; with ``flags`` only while the problem bears one of them, with
-    ``rectification`` only under such a plan. What ``@co`` owns, each co-unit owes for its own part; what ``@referred``
-    owns, each body that the problem was referred to owes until its own receipt, counted from its own referral.
+    ``rectification`` only under such a plan. ``owner`` is a unit, a role of units, or one of ``OWNERS``. What a role
+    owns, each unit of that role owes until one of them has done it; what ``@co`` owns, each co-unit owes for its own
+    part; what ``@referred`` owns, each body that the problem was referred to owes until its own receipt, counted from
+    its own referral.
     """
 
     id: Id
     title: Text
-    owner: Literal["@lead", "@co", "@office", "@referred"]
+    owner: str
     met_by: tuple[Occasional, ...] = ()
     running: Annotated[tuple[Status, ...], Field(min_length=1), AfterValidator(_of_problems)]
     since: Annotated[tuple[Occasional, ...], Field(min_length=1)]

@@ -1,0 +1,140 @@
+"""A city that supervises what its leaders instruct: whose an obligation is, beside the handling of a problem.
+
+In 2024 March 4 is a Monday.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from duban.messages.changes import Escalated
+from duban.messages.records import in_words
+from duban.policy import Rules, load_calendar, load_pack
+from tests.acceptance.timeline import DEPLOY, Case, City, expect, lead
+from tests.given import ROOT
+
+PACK = ROOT / "tests/data/packs/instructions.yaml"
+ZONE = ZoneInfo("Asia/Shanghai")
+FOUND = {"truthful": True, "timely": True, "effective": True}
+
+
+@cache
+def rules() -> Rules:
+    pack = load_pack(PACK.read_text("utf-8"), PACK.name)
+    return Rules.compile(pack, load_calendar((DEPLOY / "calendars/cn.yaml").read_text("utf-8"), "cn.yaml"))
+
+
+@pytest.fixture
+def city() -> City:
+    """The city on Monday, March 4, 2024, at nine."""
+    return City(rules(), datetime(2024, 3, 4, 9, tzinfo=ZONE).astimezone(UTC))
+
+
+def underway(city: City, category: str = "river", **said: Any) -> Case:
+    case = city.report(category, "河道垃圾", **{"area": "east", **said})
+    return city.act(case, "acknowledge", by=lead(case))
+
+
+def completed(city: City, **said: Any) -> Case:
+    case = underway(city, **said)
+    return city.act(case, "complete", by=lead(case), outcome="done")
+
+
+def struck_off(city: City, **said: Any) -> Case:
+    case = completed(city, **said)
+    city.act(case, "verify", by="office", passed=True)
+    return city.act(case, "strike_off", by="office")
+
+
+def owed(case: Case) -> dict[str, tuple[str | None, str]]:
+    """Who owes what until when, in local time."""
+    return {
+        in_words(one.obligation, one.part): (one.owner, f"{one.lapse_at.astimezone(ZONE):%m-%d %H:%M}")
+        for one in case.standing.deadlines
+    }
+
+
+def told(case: Case) -> list[tuple[str, str, tuple[str, ...]]]:
+    """What lapsed, the measure that was taken, and who was told."""
+    changes = [event.change for event in case.events if isinstance(event.change, Escalated)]
+    return [(in_words(one.obligation, one.part), one.measure, one.to) for one in changes]
+
+
+def test_a_unit_of_the_pack_owes_what_bears_a_mark_and_may_do_what_meets_it(city: City) -> None:
+    case = struck_off(city, channel="mailbox")
+    assert owed(case)["call-back"] == ("supervision", "03-07 17:00")
+    city.refuses(case, "rate", by="west", satisfied=True, because="not_permitted")
+    city.advance(to="2024-03-07 16:59")
+    city.act(case, "rate", by="supervision", satisfied=True)
+    assert "call-back" not in owed(case)
+    city.advance(days=3)
+    assert told(case) == []
+
+
+def test_what_that_unit_leaves_undone_climbs_its_ladder(city: City) -> None:
+    case = struck_off(city, channel="mailbox")
+    city.advance(to="2024-03-07 17:01")
+    assert told(case) == [("call-back", "criticism", ("supervision", "office"))]
+    expect(case, lapsed={"call-back"})
+
+
+def test_nobody_owes_it_without_the_mark_and_nobody_may_do_it_who_does_not_owe_it(city: City) -> None:
+    case = struck_off(city)
+    assert "call-back" not in owed(case)
+    city.refuses(case, "rate", by="supervision", satisfied=True, because="not_permitted")
+    again = struck_off(city, channel="mailbox")
+    city.act(again, "rate", by="supervision", satisfied=True)
+    city.refuses(again, "rate", by="supervision", satisfied=True, because="not_permitted")  # it has been met
+
+
+def test_what_a_role_owes_each_of_its_units_owes_until_one_has_done_it(city: City) -> None:
+    case = struck_off(city)
+    until = "04-07 17:00"  # Qingming, April 4 to 6, is off; the 7th, a Sunday, is worked
+    assert owed(case) == {"look-back/experts": ("experts", until), "look-back/delegates": ("delegates", until)}
+    city.act(case, "look_back", by="delegates", **FOUND)
+    assert owed(case) == {}
+    other = struck_off(city)
+    city.advance(to="2024-04-08 09:00")
+    assert told(other) == [
+        ("look-back/delegates", "criticism", ("delegates", "office")),
+        ("look-back/experts", "criticism", ("experts", "office")),
+    ]
+
+
+def test_what_the_sponsor_owes_goes_with_the_sponsor(city: City) -> None:
+    case = underway(city)
+    city.act(case, "flag", by="office", flag="led")
+    assert owed(case)["visit"] == ("office", "03-07 17:00")  # it stands in while nobody is named
+    city.act(case, "sponsor", by="office", sponsor="张市长")
+    city.act(case, "sponsor", by="office", sponsor="王市长")
+    assert owed(case)["visit"] == ("王市长", "03-07 17:00")
+    city.refuses(case, "review", by="张市长", because="not_permitted")
+    city.act(case, "review", by="王市长")
+    assert "visit" not in owed(case)
+
+
+def test_what_the_unit_of_the_area_owes_is_that_units_whoever_leads(city: City) -> None:
+    case = underway(city, area="west")
+    city.act(case, "flag", by="office", flag="led")
+    city.act(case, "complete", by="water", outcome="done")
+    assert owed(case)["residents"] == ("west", "03-07 17:00")
+    city.refuses(case, "rate", by="water", satisfied=True, because="not_permitted")
+    city.act(case, "rate", by="west", satisfied=True)
+    assert "residents" not in owed(case)
+    nowhere = completed(city, area=None, category="river")
+    city.act(nowhere, "flag", by="office", flag="led")
+    assert owed(nowhere)["residents"] == ("office", "03-07 17:00")
+
+
+def test_a_measure_is_told_to_every_unit_of_a_role(city: City) -> None:
+    case = underway(city)
+    city.advance(to="2024-03-14 17:01")
+    assert told(case) == [
+        ("rectify", "criticism", ("water", "supervision")),
+        ("rectify", "interview", ("water", "east", "west")),
+    ]
