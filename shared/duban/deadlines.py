@@ -225,7 +225,7 @@ def _met(record: LedgerRecord, obligation: Obligation, since: Mark) -> bool:
 
 
 def _by_owner(record: LedgerRecord, obligation: Obligation, since: Mark, rules: Rules) -> list[Owed]:
-    """Whose it is: one unit's, that of each with a role, nobody's, or a part of each co-unit with its own unfinished."""
+    """Whose it is: one unit's, each one's of a role, nobody's, or that of each co-unit with its part unfinished."""
     owner = obligation.owner
     if isinstance(record, Problem) and owner == "@co":
         return [Owed(obligation, since, unit, unit) for unit in record.co_units if unit not in record.parts_finished]

@@ -409,6 +409,7 @@ def test_a_look_back_that_is_not_made_is_told_of_go_18(city: City) -> None:
     city.advance(to="2018-08-13 17:00")
     expect(quiet, escalated=(), status="struck_off")
     expect(case, escalated=("supervision",), lapsed={"look-back"}, status="struck_off")
+    assert [(change.owner, change.to) for change in case.taken_after_lapse] == [("five-group", ("five-group", OFFICE))]
 
 
 def test_a_grave_problem_is_a_ground_at_once_go_18(city: City) -> None:

@@ -1,4 +1,4 @@
-"""Whose an obligation is: a unit, a role, the sponsor, the unit of the area; what they may do, and how it is counted."""
+"""Whose an obligation is: a unit, a role, the sponsor, the unit of the area; what they may do, how it is counted."""
 
 from __future__ import annotations
 

@@ -132,8 +132,8 @@ def _of_problems(statuses: tuple[Status, ...]) -> tuple[Status, ...]:
     return statuses
 
 
-#: In ``owner``, beside units and roles of units: the lead unit, each co-unit, the office, each body that the problem was
-#: referred to, the sponsor, and the unit that answers for the area; the office stands in for one that is absent.
+#: In ``owner``, beside units and roles of units: the lead unit, each co-unit, the office, each body that the problem
+#: was referred to, the sponsor, and the unit that answers for the area; the office stands in for one that is absent.
 OWNERS = ("@lead", "@co", "@office", "@referred", "@sponsor", "@territorial")
 
 #: The owners who handle the problem: what others are to decide, they do not decide because they owe it.
