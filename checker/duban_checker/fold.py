@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from duban_checker.traces import Row, instant
 
-_LADDER: Final = "reminded escalated measured approved withheld recomputed"
+_LADDER: Final = "reminded escalated measured approved withheld recomputed passed_on"
 _OPEN: Final = f"{_LADDER} attached flagged unflagged sponsored referred received replied rated"
 _WORK: Final = (
     "planned plan_proposed plan_refused milestone_reached reviewed progressed part_finished extension_asked extended "
@@ -65,12 +65,14 @@ _TABLE: Final = f"""
     listing contested delisted: appeal_upheld
     listing listed listed: {_LADDER} appealed appeal_dismissed
     listing listed delisted: appeal_upheld exited expired
+    listing delisted delisted: passed_on
     reward - owed: reward_owed
     reward owed owed: {_LADDER}
     reward owed awarded: awarded
     reward owed settled: declined
     reward awarded awarded: {_LADDER}
     reward awarded settled: collected expired
+    reward settled settled: passed_on
 """
 
 

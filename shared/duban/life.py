@@ -11,6 +11,7 @@ from duban.messages.records import (
     Duty,
     Event,
     Grant,
+    Handover,
     LedgerRecord,
     Listing,
     Mark,
@@ -101,7 +102,7 @@ def _registered(change: c.Registered, begins: dict[str, Any]) -> Problem:
 
 
 #: The ladder and its measures, which happen to records of any kind.
-OF_LADDER: Final = frozenset({c.Reminded, c.Escalated, c.Measured, c.Approved, c.Withheld, c.Recomputed})
+OF_LADDER: Final = frozenset({c.Reminded, c.Escalated, c.Measured, c.Approved, c.Withheld, c.PassedOn, c.Recomputed})
 
 
 def _of_ladder(record: LedgerRecord, event: Event) -> dict[str, Any]:
@@ -119,6 +120,10 @@ def _of_ladder(record: LedgerRecord, event: Event) -> dict[str, Any]:
                     version: waiting for version, waiting in awaiting.items() if version != change.version
                 }
             }
+        case c.PassedOn():
+            of, status, receipt = change.version, change.status, change.receipt
+            handover = Handover(at=event.at, version=event.version, of=of, status=status, receipt=receipt)
+            return {"passed_on": {**record.passed_on, change.platform: handover}}
         case c.Recomputed():
             return {"deadlines": ()}
         case _:
@@ -208,7 +213,9 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
             c.Registered() | c.Rejected() | c.Reviewed() | c.Progressed() | c.Paused() | c.LookedBack()
         ):  # fmt: skip
             return {}
-        case c.Reminded() | c.Escalated() | c.Measured() | c.Approved() | c.Withheld() | c.Recomputed():
+        case (
+            c.Reminded() | c.Escalated() | c.Measured() | c.Approved() | c.Withheld() | c.PassedOn() | c.Recomputed()
+        ):  # fmt: skip
             return _of_ladder(problem, event)
         case (
             c.Opened() | c.Noticed() | c.Listed() | c.Appealed() | c.AppealUpheld() | c.AppealDismissed() | c.Exited()

@@ -77,8 +77,8 @@ class Occasion(NamedTuple):
         return self.event if self.of is None else f"{self.event}:{self.of}"
 
 
-#: The ladder and its measures, which leave every record where it is.
-LADDER: Final = ("reminded", "escalated", "measured", "approved", "withheld", "recomputed")
+#: The ladder, its measures and what comes of them, which leave every record where it is.
+LADDER: Final = ("reminded", "escalated", "measured", "approved", "withheld", "recomputed", "passed_on")
 
 
 #: What leaves an open problem in its status.
@@ -161,6 +161,7 @@ _LISTING: Final[Moves] = {
     (Status.LISTED, "appeal_dismissed"): Status.LISTED,
     (Status.LISTED, "exited"): Status.DELISTED,
     (Status.LISTED, "expired"): Status.DELISTED,
+    (Status.DELISTED, "passed_on"): Status.DELISTED,
 }
 
 
@@ -171,6 +172,7 @@ _REWARD: Final[Moves] = {
     (Status.OWED, "declined"): Status.SETTLED,
     (Status.AWARDED, "collected"): Status.SETTLED,
     (Status.AWARDED, "expired"): Status.SETTLED,
+    (Status.SETTLED, "passed_on"): Status.SETTLED,
 }
 
 

@@ -173,6 +173,7 @@ CHANGES: tuple[c.Change, ...] = (
         lapse_at=AT,
     ),
     c.Withheld(version=6, measure="listing"),
+    c.PassedOn(platform="credit-platform", version=6, status=201, receipt="R-1", evidence=(SEAL,)),
 )
 WAITING = c.Measured(ground="rebound", measure="listing", to=("water", "office"), owner="water",
                      approval="office")  # fmt: skip
@@ -189,6 +190,7 @@ OF_ALL: tuple[c.Change, ...] = (
     c.Reminded(**TAKEN), c.Escalated(**TAKEN, approval="office"), WAITING, c.Recomputed(),
     c.Approved(version=6, measure="listing", to=("water", "office"), ground="amount", level=2, lapse_at=AT),
     c.Withheld(version=6, measure="listing"),
+    c.PassedOn(platform="credit-platform", version=6, status=201, receipt="R-1", evidence=(SEAL,)),
 )  # fmt: skip
 OF_ENTRIES: tuple[c.Change, ...] = (
     c.Noticed(
@@ -240,6 +242,7 @@ def payloads() -> Iterator[AnyPayload]:
     yield do.Recompute(actor=ENGINE, calendar="cn", version=2)
     yield do.Open(actor=ENGINE, duty="daily-report", unit="north", opens_at=AT, cause=CAUSE)
     yield do.Withhold(actor=OFFICE, reason="an honest mistake", version=6)
+    yield do.PassOn(actor=ENGINE, platform="credit-platform", version=6, status=201, receipt="R-1", evidence=(SEAL,))
     yield do.PutOnList(actor=OFFICE, list="blacklist", of="Works 7", ground="repeated", cause=CAUSE, evidence=(SEAL,))
     yield do.Appeal(actor=OFFICE, text="not us", evidence=(SEAL,))
     yield do.DecideAppeal(actor=WATER, reason="it was them", upheld=False)
@@ -280,6 +283,7 @@ def payloads() -> Iterator[AnyPayload]:
         recipient="water", kind=Kind.PROBLEM, event="escalated", measure="bulletin", measure_kind="bulletin", level=2,
         obligation="rectify", part="north", problem_id=ID, number="SV-2022-0001", title="河水发臭", owner="water",
         lapse_at=AT, public=True, text="late", issued_at=AT, concern=Concern.ASKED, version=7,
+        of="Works 7", ground="repeated",
     )  # fmt: skip
     for chain, anchored in ((Anchored.LEDGER, ID), (Anchored.VAULT, VAULT_LOG)):
         yield Anchor(

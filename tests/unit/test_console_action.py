@@ -39,6 +39,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "look_back": {"truthful": True, "timely": True, "effective": False},
     "approve": {"version": 3},
     "withhold": {"version": 3},
+    "pass_on": {"platform": "credit-platform", "receipt": "R-1"},
     "appeal": {"text": "not us"},
     "decide_appeal": {"upheld": True},
     "take_off_list": {"evidence": [{"uri": "s3://a", "sha256": "0" * 64}]},

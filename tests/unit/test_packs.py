@@ -117,6 +117,7 @@ def test_a_shipped_pack_leaves_nothing_unused(path: Path) -> None:
     shipped = load_pack(path.read_text("utf-8"), path.name)
     climbed = {one.ladder for section in (shipped.obligations, shipped.duties, shipped.rewards) for one in section}
     climbed |= {one.appeal.ladder for one in shipped.lists if one.appeal}
+    climbed |= {one.passed_on.ladder for one in shipped.lists if one.passed_on}
     assert {ladder.id for ladder in shipped.ladders} == climbed
     taken = {level.measure for ladder in shipped.ladders for level in ladder.levels}
     assert {measure.id for measure in shipped.measures} == taken | {trigger.measure for trigger in shipped.triggers}

@@ -86,13 +86,14 @@ def _print(standing: NameCheck, shown_in: Zones) -> None:
 
 def _table(entries: Iterable[Entry], shown_in: Zones) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("number", "list", "of", "ground", "status", "since", "until", "bars"):
+    for title in ("number", "list", "of", "ground", "status", "since", "until", "bars", "passed on"):
         table.add_column(title, overflow="fold")
     for entry in entries:
         zone = shown_in.get(entry.jurisdiction)
         until = shown_until(entry.until, zone, provisional=entry.provisional)
         cells = (entry.number, entry.title, entry.of, entry.ground, entry.status, shown_at(entry.since, zone), until)
-        table.add_row(*map(escape, (*cells, ", ".join(entry.bars) or "–")))
+        went = (f"{passed.platform} {shown_at(passed.at, zone)} {passed.receipt}".strip() for passed in entry.passed_on)
+        table.add_row(*map(escape, (*cells, ", ".join(entry.bars) or "–", ", ".join(went) or "–")))
     return table
 
 

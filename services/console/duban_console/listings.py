@@ -17,10 +17,20 @@ from duban.moves import Status
 _ENDS: Final = ("appeal_upheld", "exited", "expired")
 
 
+class Passed(Frozen):
+    """That an entry, or its end, went on to a ``platform``: when, with which answer, and the id that it gave."""
+
+    platform: str
+    at: AwareDatetime
+    status: int | None = None
+    receipt: str = ""
+
+
 class Entry(Frozen):
     """An entry as it stood at an instant. ``since``: when this status began; ``until``: when it ends, or ended.
 
-    ``provisional``: a notice of holidays that is not out yet may move ``until``.
+    ``provisional``: a notice of holidays that is not out yet may move ``until``. ``passed_on``: the latest receipt of
+    each platform that it went on to.
     """
 
     list: str
@@ -40,6 +50,7 @@ class Entry(Frozen):
     bars: tuple[str, ...]
     public: bool
     cause: Cause | None = None
+    passed_on: tuple[Passed, ...] = ()
 
 
 class NameCheck(Frozen):
@@ -115,6 +126,11 @@ def entry_of(listing: Listing, at: datetime) -> Entry | None:
         bars=listing.bars,
         public=listing.public,
         cause=listing.cause,
+        passed_on=tuple(
+            Passed(platform=platform, at=handover.at, status=handover.status, receipt=handover.receipt)
+            for platform, handover in listing.passed_on.items()
+            if handover.at <= at
+        ),
     )
 
 

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
-from duban.clock import DrivenClock, SystemClock
+from pydantic import HttpUrl, SecretStr
+
+from duban.clock import Clock, DrivenClock, SystemClock
 from duban.io.aside import Aside, Committed
 from duban.io.consumer import Source
 from duban.io.feeds import clock_of, follow_packs
@@ -25,6 +27,7 @@ from duban_escalation.notices.deliverer import Deliverer, Unwanted
 from duban_escalation.notices.deliveries import PostgresDeliveries
 from duban_escalation.notices.handler import Deliveries, NoticeHandler
 from duban_escalation.notices.journal import Journal, Outlet
+from duban_escalation.notices.platforms import Platforms
 from duban_escalation.notices.signature import Signer
 from duban_escalation.notices.webhook import Webhook, client
 from duban_escalation.settings import EscalationSettings
@@ -58,7 +61,7 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
         shell.run(OpeningLoop(opener, shell.publisher, clock, schedules))
     shell.runner(GROUP, sources, on_assigned=sweeper.assigned, on_revoked=sweeper.revoked)
     deliveries = PostgresDeliveries(shell.pool, SystemClock())
-    deliver(shell, deliveries)
+    deliver(shell, deliveries, clock)
     tables: dict[str, tuple[Forgets, timedelta]] = {
         "heads": (deadlines, timedelta(days=shell.settings.heads_days)),
         "deliveries": (deliveries, timedelta(days=shell.settings.deliveries_days)),
@@ -66,8 +69,8 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
     shell.run(Retention(tables))
 
 
-def deliver(shell: Shell[EscalationSettings], deliveries: Deliveries) -> None:
-    """Have the notices delivered."""
+def deliver(shell: Shell[EscalationSettings], deliveries: Deliveries, driven: Clock) -> None:
+    """Have the notices delivered; receipts of platforms carry the time of the ``driven`` clock, if it is one."""
     settings = shell.settings
     lay_aside = Aside(shell.publisher, DELIVERER + settings.group_suffix, settings.max_record_bytes)
 
@@ -76,7 +79,9 @@ def deliver(shell: Shell[EscalationSettings], deliveries: Deliveries) -> None:
 
     clock = SystemClock()
     patience = timedelta(seconds=settings.webhook_patience)
-    deliverer = Deliverer(outlet(settings), deliveries, set_aside, clock, settings.webhook_concurrency, patience)
+    others = outlet(settings)
+    way = Platforms(platforms(settings, others), others, shell.publisher, driven)
+    deliverer = Deliverer(way, deliveries, set_aside, clock, settings.webhook_concurrency, patience)
     shell.run(deliverer)
     source = Source((Notice.TOPIC,), NOTICES, NoticeHandler(deliveries, deliverer, clock))
     shell.runner(DELIVERER, [source], on_assigned=deliverer.assigned, on_revoked=deliverer.revoked)
@@ -109,14 +114,25 @@ def outlet(settings: EscalationSettings) -> Outlet:
     journal = Journal(settings.notices_file)
     if settings.webhook_url is None or settings.webhook_secret is None:
         return journal
+    return _webhook(settings, settings.webhook_url, settings.webhook_secret, journal)
+
+
+def platforms(settings: EscalationSettings, instead: Outlet) -> dict[str, Webhook]:
+    """The receivers of platforms, by city and platform; ``instead`` takes what one of them wants no more."""
+    return {
+        name: _webhook(settings, address.url, address.secret, instead) for name, address in settings.platforms.items()
+    }
+
+
+def _webhook(settings: EscalationSettings, url: HttpUrl, secret: SecretStr, instead: Outlet) -> Webhook:
     http = client(
         allow_private=settings.webhook_allow_private,
         timeout=settings.webhook_timeout,
         connections=settings.webhook_concurrency,
     )
     # Signatures carry the machine's time whatever the story's clock shows: receivers refuse what seems old.
-    signer = Signer.of(settings.webhook_secret.get_secret_value())
-    return Webhook(http, str(settings.webhook_url), signer, SystemClock(), journal, settings.webhook_timeout)
+    signer = Signer.of(secret.get_secret_value())
+    return Webhook(http, str(url), signer, SystemClock(), instead, settings.webhook_timeout)
 
 
 main = partial(

@@ -14,6 +14,7 @@ from duban.messages.envelope import Message, derived_id
 from duban.messages.events import LedgerEvent, event_id
 from duban.messages.notices import Concern, Notice
 from duban.messages.records import AnyRecord, Event, Problem
+from duban.messages.struct import replace
 from duban.policy.model.entry import Text
 from duban.policy.model.ladder import MeasureKind
 from duban.policy.rules import Rules
@@ -146,7 +147,7 @@ def measure_taken(event: LedgerEvent, rules: Rules) -> MeasureTaken | None:
 
 
 def notices_for(event: LedgerEvent, rules: Rules) -> list[Message[Notice]]:
-    """What must be told because of ``event``: one per recipient, and one to the public where it is public.
+    """What must be told because of ``event``: one per recipient, to the public where it is public, to a platform.
 
     A measure that waits for approval is told to who approves it, and to the others when it is approved. The id of a
     notice follows from the event and the recipient, so the same event always gives the same notices. What is
@@ -162,7 +163,15 @@ def notices_for(event: LedgerEvent, rules: Rules) -> list[Message[Notice]]:
         else (*change.to, *((PUBLIC,) if measure.public else ()))
     )
     warrant = warrant_of(event.event, event.record, rules)
-    return [_notice(event, change, warrant, recipient, rules) for recipient in dict.fromkeys(to)]
+    notices = [_notice(event, change, warrant, recipient, rules) for recipient in dict.fromkeys(to)]
+    if measure.passed_on_to is not None and not waits(change):
+        notices.append(to_platform(_notice(event, change, warrant, measure.passed_on_to, rules)))
+    return notices
+
+
+def to_platform(notice: Message[Notice]) -> Message[Notice]:
+    """``notice`` with the key of the platform that gets it, which names the city too: two may have one of that id."""
+    return replace(notice, key=f"{notice.jurisdiction}/{notice.data.recipient}")
 
 
 def waits(change: Taking) -> bool:

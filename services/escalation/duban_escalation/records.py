@@ -14,12 +14,12 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.events import event_id
 from duban.messages.notices import Notice
-from duban.messages.records import AnyRecord, Event, Listing, Problem, Reward
+from duban.messages.records import AnyRecord, Deadline, Event, Listing, Problem, Reward
 from duban.messages.struct import replace
 from duban.policy.model.ladder import Measure
 from duban.policy.model.listing import ListRule
 from duban.policy.rules import Rules
-from duban_escalation.measures import ENGINE, PUBLIC, SOURCE, TAKING, shown_at, waits, warrant_of
+from duban_escalation.measures import ENGINE, PUBLIC, SOURCE, TAKING, shown_at, to_platform, waits, warrant_of
 
 #: What is told of entries on lists and of rewards.
 TOLD: Final = (
@@ -95,6 +95,7 @@ def told(event: Event, record: AnyRecord, rules: Rules) -> list[Message[Notice]]
 def _of_listing(event: Event, listing: Listing, rules: Rules) -> list[Message[Notice]]:
     list_rule = rules.lists[listing.list]
     public = (PUBLIC,) if list_rule.public else ()
+    platform = list_rule.passed_on.to if list_rule.passed_on else None
     match event.change:
         case c.Noticed() if list_rule.notice is not None:
             return [_notice(event, listing, listing.of, _filled(list_rule.texts.noticed, listing, rules))]
@@ -103,11 +104,14 @@ def _of_listing(event: Event, listing: Listing, rules: Rules) -> list[Message[No
         case c.AppealUpheld() | c.Exited() | c.Expired():
             text = list_rule.texts.delisted
             public = public if "listed" in listing.marks else ()
+            platform = platform if "listed" in listing.marks else None
         case c.Appealed(text=answer) if list_rule.appeal is not None:
             return [_notice(event, listing, list_rule.appeal.to, f"{listing.number} {listing.of}: {answer}")]
         case _:
             return []
     notices = [_notice(event, listing, listing.of, _filled(text, listing, rules))]
+    if platform is not None:
+        notices.append(to_platform(_notice(event, listing, platform, _filled(text, listing, rules))))
     masked = replace(listing, of=published(listing.of))
     return notices + [_notice(event, masked, recipient, _filled(text, masked, rules)) for recipient in public]
 
@@ -116,10 +120,8 @@ def _filled(text: str, listing: Listing, rules: Rules) -> str:
     """The ``text`` of a list, filled in; instants in the local time of the pack."""
 
     def until(pattern: str) -> str:
-        limits = (
-            shown_at(limit.lapse_at, pattern, rules, provisional=limit.provisional) for limit in listing.deadlines
-        )
-        return next(limits, "–")
+        limit = _limit(listing)
+        return shown_at(limit.lapse_at, pattern, rules, provisional=limit.provisional) if limit else "–"
 
     ground = next(ground.title for ground in rules.lists[listing.list].grounds if ground.id == listing.ground)
     return text.format(
@@ -131,6 +133,11 @@ def _filled(text: str, listing: Listing, rules: Rules) -> str:
         until=until("%Y-%m-%d %H:%M"),
         until_date=until("%Y-%m-%d"),
     )
+
+
+def _limit(record: Listing | Reward) -> Deadline | None:
+    """What of a record ends next for whom it concerns; a receipt that is due of a platform is its keeper's matter."""
+    return next((deadline for deadline in record.deadlines if deadline.obligation != "pass_on"), None)
 
 
 def _of_reward(event: Event, reward: Reward, rules: Rules) -> list[Message[Notice]]:
@@ -145,6 +152,7 @@ def _of_reward(event: Event, reward: Reward, rules: Rules) -> list[Message[Notic
 
 
 def _notice(event: Event, record: Listing | Reward, recipient: str, text: str) -> Message[Notice]:
+    limit = _limit(record)
     return Message(
         id=str(derived_id("notice", record.id, event.version, recipient)),
         source=SOURCE,
@@ -160,9 +168,11 @@ def _notice(event: Event, record: Listing | Reward, recipient: str, text: str) -
             problem_id=record.id,
             number=record.number,
             title=record.title,
+            of=record.of if isinstance(record, Listing) else None,
+            ground=record.ground if isinstance(record, Listing) else None,
             owner=record.holder,
-            lapse_at=record.deadlines[0].lapse_at if record.deadlines else event.at,
-            provisional=bool(record.deadlines) and record.deadlines[0].provisional,
+            lapse_at=limit.lapse_at if limit else event.at,
+            provisional=limit is not None and limit.provisional,
             public=recipient == PUBLIC,
             text=text,
             issued_at=event.at,

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, HttpUrl, SecretStr, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, HttpUrl, SecretStr, ValidationInfo, field_validator
 
 from duban.io.settings import Settings
 from duban_escalation.notices.signature import Signer
+
+
+class PlatformAddress(BaseModel, frozen=True, extra="forbid"):
+    """Where a platform takes records, and the ``whsec_…`` that signs what is posted there."""
+
+    url: HttpUrl
+    secret: SecretStr
+
+    @field_validator("secret")
+    @classmethod
+    def _signs(cls, secret: SecretStr) -> SecretStr:
+        Signer.of(secret.get_secret_value())
+        return secret
 
 
 class EscalationSettings(Settings):
@@ -38,6 +51,11 @@ class EscalationSettings(Settings):
         description="Seconds after which a notice becomes a dead letter that the receiver still puts off",
     )
     webhook_concurrency: int = Field(16, ge=1, le=256, description="Most notices under way to the receiver at once")
+    platforms: dict[str, PlatformAddress] = Field(
+        {},
+        description="Where the platforms are that records go on to, as JSON by city and platform: "
+        '`{"linyi/credit-platform": {"url": "https://…", "secret": "whsec_…"}}`; without: by hand',
+    )
     notices_file: Path | None = Field(
         None, description="JSON-lines file that notices are appended to where there is no receiver"
     )

@@ -153,4 +153,4 @@ def _shown(default: object) -> str:
         return "required"
     if isinstance(default, SecretStr):
         default = default.get_secret_value()
-    return "–" if default is None or default == "" else f"`{default}`"
+    return "–" if default is None or default in ("", {}) else f"`{default}`"

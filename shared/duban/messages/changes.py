@@ -236,6 +236,19 @@ class Withheld(_Change):
     measure: str
 
 
+class PassedOn(_Change):
+    """The record went on to another platform, and this is the receipt: what it answered, and the id that it gave.
+
+    ``version`` is the event whose words it took; None where the unit passed the record on by hand.
+    """
+
+    platform: str
+    version: int | None = None
+    status: int | None = None
+    receipt: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
 class Opened(_Change):
     """A duty was opened for a unit: for the period that begins then, or because of a problem."""
 
@@ -408,6 +421,6 @@ Change: TypeAlias = (
     | PlanRefused | MilestoneReached | Reviewed | Progressed | PartFinished | ExtensionAsked | Extended
     | ExtensionDenied | Paused | Resumed | Flagged | Unflagged | Sponsored | Referred | Received | Completed
     | Verified | SentBack | Checked | StruckOff | Replied | Rated | LookedBack | Rebounded | Reopened | Reminded
-    | Escalated | Measured | Approved | Withheld | Recomputed | Noticed | Listed | Appealed | AppealUpheld
+    | Escalated | Measured | Approved | Withheld | PassedOn | Recomputed | Noticed | Listed | Appealed | AppealUpheld
     | AppealDismissed | Exited | Expired | RewardOwed | Awarded | Declined | Collected
 )  # fmt: skip

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from duban.messages.envelope import Payload
 from duban.messages.report import Evidence, Filed, Name, Prose, ReportName
-from duban.messages.struct import AwareDatetime, Frozen
+from duban.messages.struct import NO_NUL, AwareDatetime, Frozen
 
 #: The unit under which the services themselves act.
 ENGINE = "duban"
@@ -297,6 +297,22 @@ class Withhold(Command):
     version: Annotated[int, Meta(ge=1)]
 
 
+class PassOn(Command):
+    """The record has gone on to another platform, with the receipt for it.
+
+    ``version`` is the event whose words it took, ``status`` the platform's answer over HTTP, ``receipt`` the id that
+    the platform gave. The engine brings it, or the unit that passed the record on by hand.
+    """
+
+    TYPE: ClassVar[str] = "duban.command.pass_on"
+
+    platform: Name
+    version: Annotated[int, Meta(ge=1)] | None = None
+    status: Annotated[int, Meta(ge=100, le=599)] | None = None
+    receipt: Annotated[str, Meta(max_length=120, pattern=NO_NUL)] = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
 class Open(Command):
     """A duty is opened, by the calendar for a period or by a measure because of a problem: a unit owes something."""
 
@@ -452,7 +468,7 @@ Beginning = Register | Open | PutOnList | Reward
 Action = (
     Attach | Reject | Dispatch | Acknowledge | HandBack | Plan | DecidePlan | ReachMilestone | Review | Progress
     | FinishPart | AskExtension | DecideExtension | Pause | Resume | Flag | Unflag | Sponsor | Refer | Receive
-    | Complete | Verify | Check | StrikeOff | Reply | Rate | LookBack | Reopen | Approve | Withhold | Appeal
+    | Complete | Verify | Check | StrikeOff | Reply | Rate | LookBack | Reopen | Approve | Withhold | PassOn | Appeal
     | DecideAppeal | TakeOffList | Award | Decline | Collect | Escalate | Recompute
 )  # fmt: skip
 
@@ -462,7 +478,7 @@ COMMANDS: dict[str, type[Command]] = {
     for model in (
         Register, Attach, Open, Reject, Dispatch, Acknowledge, HandBack, Plan, DecidePlan, ReachMilestone, Review,
         Progress, FinishPart, AskExtension, DecideExtension, Pause, Resume, Flag, Unflag, Sponsor, Refer, Receive,
-        Complete, Verify, Check, StrikeOff, Reply, Rate, LookBack, Reopen, Approve, Withhold, PutOnList,
+        Complete, Verify, Check, StrikeOff, Reply, Rate, LookBack, Reopen, Approve, Withhold, PassOn, PutOnList,
         Appeal, DecideAppeal, TakeOffList, Reward, Award, Decline, Collect, Escalate, Recompute,
     )
 }  # fmt: skip

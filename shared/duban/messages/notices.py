@@ -24,7 +24,8 @@ class Notice(Payload):
     ``kind``, ``problem_id``, ``number`` and ``title`` are of the record that it is about, ``event`` is what happened to
     it; where that took a measure, ``measure`` says which, and ``obligation`` on what ground. ``provisional``: no
     holiday notice covers all of the limit that ends at ``lapse_at``. ``concern``: whether the recipient is told of it
-    or asked to approve it, which is done by the ``version`` of the event.
+    or asked to approve it, which is done by the ``version`` of the event. Of an entry on a list, ``of`` says who stands
+    there and ``ground`` why.
     """
 
     TOPIC: ClassVar[str] = "duban.notices.v1"
@@ -49,6 +50,8 @@ class Notice(Payload):
     issued_at: AwareDatetime
     concern: Concern = Concern.TOLD
     version: int | None = None
+    of: str | None = None
+    ground: str | None = None
 
 
 class Tick(Payload):

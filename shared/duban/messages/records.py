@@ -63,6 +63,16 @@ class Waiting(Frozen):
     provisional: bool = False
 
 
+class Handover(Frozen):
+    """How the record last went on to a platform: when, by which version, with which words, and the receipt for it."""
+
+    at: AwareDatetime
+    version: int
+    of: int | None = None
+    status: int | None = None
+    receipt: str = ""
+
+
 class Climb(Frozen):
     """How far the ladder of an obligation has been climbed in its latest generation, and how often it lapsed in all."""
 
@@ -113,6 +123,7 @@ class LedgerRecord(Frozen, tag_field="kind", tag=str.lower):
     awaiting_approval: dict[int, Waiting] = field(default_factory=dict)
     marks: dict[str, Mark] = field(default_factory=dict)
     climbs: tuple[Climb, ...] = ()
+    passed_on: dict[str, Handover] = field(default_factory=dict)
     deadlines: tuple[Deadline, ...] = ()
 
     @property

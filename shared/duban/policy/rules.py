@@ -14,7 +14,7 @@ from duban.moves import Kind, Occasion, Status
 from duban.policy.model.duty import DutyRule, Window
 from duban.policy.model.ladder import Ladder, Level, Measure, Obligation, Trigger
 from duban.policy.model.lifecycle import FlagRule, Rejection
-from duban.policy.model.listing import ListRule, RewardRule
+from duban.policy.model.listing import ListRule, Platform, RewardRule
 from duban.policy.model.organisation import Area, Category, Nearness, Responsibility, Unit
 from duban.policy.model.pack import PolicyPack
 
@@ -177,6 +177,10 @@ class Rules:
         return {list_rule.id: list_rule for list_rule in self.pack.lists}
 
     @cached_property
+    def platforms(self) -> dict[str, Platform]:
+        return {platform.id: platform for platform in self.pack.platforms}
+
+    @cached_property
     def rewards(self) -> dict[str, RewardRule]:
         return {reward_rule.id: reward_rule for reward_rule in self.pack.rewards}
 
@@ -327,7 +331,7 @@ def _of_duty(duty: DutyRule) -> Obligation:
 
 
 def _of_list(list_rule: ListRule) -> Iterator[Obligation]:
-    """An entry counts when its notice is over, passes with its term, and an appeal wants a decision in time."""
+    """An entry counts when its notice is over, goes on to a platform, passes with its term; an appeal is decided."""
     if list_rule.notice is not None:
         yield _passing(list_rule, "notice", Status.NOTICED, "noticed", list_rule.notice, "listed")
     if list_rule.term is not None:
@@ -337,6 +341,10 @@ def _of_list(list_rule: ListRule) -> Iterator[Obligation]:
             list_rule, "appeal", (Status.CONTESTED, Status.LISTED), "appealed", owner=list_rule.appeal.to,
             met_by=(Occasion("appeal_dismissed"),), within=list_rule.appeal.within, ladder=list_rule.appeal.ladder,
         )  # fmt: skip
+    if list_rule.passed_on is not None:
+        within, ladder = list_rule.passed_on.within, list_rule.passed_on.ladder
+        met_by = (Occasion("passed_on"),)
+        yield _made(list_rule, "pass_on", (Status.LISTED,), "listed", met_by=met_by, within=within, ladder=ladder)
 
 
 def _of_reward(reward_rule: RewardRule) -> Iterator[Obligation]:

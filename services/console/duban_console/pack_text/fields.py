@@ -44,6 +44,7 @@ _FIELDS: Final[dict[str, str]] = {
     "rectification": "整改类型",
     "of": "列入对象", "keeper": "管理单位", "ground": "事由", "notice": "告知期", "term": "列入期限", "appeal": "申诉",
     "bars": "限制事项", "texts": "文书", "noticed": "列入前告知", "listed": "列入文书", "delisted": "移出文书",
+    "platforms": "共享平台", "passed_on": "归集", "passed_on_to": "归集至",
     "opens": "开启", "at_least": "最少", "currency": "币种", "budget": "年度预算", "fixed_within": "核定期限",
     "pays": "发放单位", "collect_within": "领取期限",
     "draws": "随机抽查", "statuses": "问题状态", "share": "比例(%)", "spares": "不抽取名单",

@@ -8,7 +8,7 @@ from duban.calendar import Within
 from duban.policy.model.draw import DrawRule
 from duban.policy.model.duty import DutyRule, Every
 from duban.policy.model.ladder import Measure
-from duban.policy.model.listing import AppealRule, ListRule, RewardRule
+from duban.policy.model.listing import AppealRule, ListRule, PassingOn, RewardRule
 from duban.policy.model.pack import PolicyPack
 from duban_console.pack_text.fields import called, others
 from duban_console.pack_text.obligations import consequences
@@ -130,8 +130,9 @@ def lists(pack: PolicyPack, words: Words) -> Lines:
             if list_rule.public
             else words.say("- Only those concerned are told.", "- 只告知当事人。")
         )
+        yield from _passed_on(pack, list_rule.passed_on, words)
         yield from _appeal(pack, list_rule.appeal, words)
-        known = ("of", "keeper", "grounds", "notice", "term", "appeal", "public", "bars", "texts")
+        known = ("of", "keeper", "grounds", "notice", "term", "appeal", "public", "passed_on", "bars", "texts")
         yield from (f"- {more}" for more in others(list_rule, (*_HEAD, *known), words))
         yield from _texts(list_rule, words)
 
@@ -181,6 +182,18 @@ def _limit(within: Within, words: Words) -> str:
         if within.at is not None
         else words.say(f"within {duration}", f"{duration}内")
     )
+
+
+def _passed_on(pack: PolicyPack, rule: PassingOn | None, words: Words) -> Lines:
+    if rule is None:
+        return
+    platform = next(words.text(platform.title) for platform in pack.platforms if platform.id == rule.to)
+    limit = _limit(rule.within, words)
+    yield words.say(
+        f"- Each entry goes on to {platform}, whose receipt is due {limit}; so does its end.",
+        f"- 列入、移出均归集至{platform}，{limit}须取得回执。",
+    ) + _tail(rule, words)
+    yield from _climbs(pack, rule.ladder, words)
 
 
 def _appeal(pack: PolicyPack, rule: AppealRule | None, words: Words) -> Lines:

@@ -79,6 +79,7 @@ EVENTS: Final[dict[str, Phrase]] = {
     "measured": ("a measure", "采取措施"),
     "approved": ("approval", "批准"),
     "withheld": ("approval withheld", "不予批准"),
+    "passed_on": ("being passed on to a platform", "归集至平台"),
     "recomputed": ("a new reckoning", "重新计时"),
     "noticed": ("notice of a listing", "拟列入告知"),
     "listed": ("listing", "列入"),

@@ -21,7 +21,10 @@ from duban_escalation.notices.journal import NoticeOutcome
 
 @dataclass(frozen=True, slots=True, order=True)
 class Line:
-    """Where notices stand in line: those for one recipient, in one partition of their topic, go one after another."""
+    """Where notices stand in line: those for one recipient, in one partition of their topic, go one after another.
+
+    ``recipient`` is the key of its notices.
+    """
 
     partition: int
     recipient: str
@@ -47,7 +50,7 @@ class WaitingNotice:
         """
         record = encode(delivered.message)
         headers = orjson.dumps({name: value.decode() for name, value in record.headers})
-        line = Line(delivered.partition, delivered.message.data.recipient)
+        line = Line(delivered.partition, delivered.message.key)
         return cls(UUID(delivered.message.id), line, delivered.offset, headers, record.value, taken_at)
 
     @property

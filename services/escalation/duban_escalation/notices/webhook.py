@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -29,6 +30,8 @@ _GONE: Final = 410
 #: So much of a body is read, and so long.
 _BODY_BYTES: Final = 65_536
 _BODY_SECONDS: Final = 1.0
+#: So much of the id that a receiver gives is kept.
+_LONGEST_ID: Final = 120
 
 
 class NoticeRefused(DubanError):
@@ -46,6 +49,14 @@ class PutOff(Unavailable):
     def __init__(self, status: int, retry_after: float | None) -> None:
         super().__init__(f"the receiver of notices answered {status}")
         self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a receiver that took a notice says: the status, and the ``id`` in the JSON of its body, if it has one."""
+
+    status: int
+    id: str = ""
 
 
 class Webhook:
@@ -73,52 +84,74 @@ class Webhook:
         self._gone = False
 
     async def send(self, notice: Message[Notice]) -> NoticeOutcome:
-        """Post ``notice``.
+        """Post ``notice``, or send it the other way where the receiver wants no more.
+
+        Raises:
+            Unavailable, NoticeRefused: see :meth:`post`.
+        """
+        return "posted" if await self.post(notice) else await self._instead.send(notice)
+
+    async def post(self, notice: Message[Notice]) -> Answer | None:
+        """Post ``notice``, and give what the receiver answers; None where it wants no more notices.
 
         Raises:
             Unavailable: no answer in time, 429, 5xx or the like: the same notice is to be sent again.
             NoticeRefused: any other answer that is no success, redirections among them.
         """
         if self._gone:
-            return await self._instead.send(notice)
+            return None
         body = _body(notice)
-        headers = {"content-type": "application/json", **self._signer.headers(notice.id, self._clock.now(), body)}
+        # Answers are read as they come: nothing that is small on its way grows in here.
+        plain_text = {"content-type": "application/json", "accept-encoding": "identity"}
+        headers = {**plain_text, **self._signer.headers(notice.id, self._clock.now(), body)}
         try:
-            answer = await self._answer(body, headers)
+            answer, content = await self._answer(body, headers)
         except (httpx2.HTTPError, TimeoutError) as error:
             raise Unavailable(f"the receiver of notices is away: {type(error).__name__} {error}") from error
         if answer.is_success:
-            return "posted"
+            return Answer(answer.status_code, _id_in(content))
         if answer.status_code == _GONE:
             self._gone = True
             _log.error(
                 "webhook.gone", url=self._url, meaning="410: it wants no more; notices stay in the log until a restart"
             )
-            return await self._instead.send(notice)
+            return None
         if answer.is_server_error or answer.status_code in _LATER:
             raise PutOff(answer.status_code, _retry_after(answer, self._clock))
         raise NoticeRefused(notice.id, answer.status_code)
 
-    async def _answer(self, body: bytes, headers: Mapping[str, str]) -> httpx2.Response:
+    async def _answer(self, body: bytes, headers: Mapping[str, str]) -> tuple[httpx2.Response, bytes]:
         request = self._client.build_request("POST", self._url, content=body, headers=headers)
         async with asyncio.timeout(self._timeout):
             answer = await self._client.send(request, stream=True)
         try:
-            await _read(answer)
+            return answer, await _read(answer)
         finally:
             await answer.aclose()
-        return answer
 
 
-async def _read(answer: httpx2.Response) -> None:
-    """Read a short body, so that the connection can be used again; what else comes of it means nothing."""
-    left = _BODY_BYTES
+async def _read(answer: httpx2.Response) -> bytes:
+    """A short body, read so that the connection can be used again; of one that is long, or does not come, nothing."""
+    body = b""
     with suppress(httpx2.HTTPError, httpx2.StreamError, TimeoutError):
         async with asyncio.timeout(_BODY_SECONDS):
             async for part in answer.aiter_raw():
-                left -= len(part)
-                if left < 0:
-                    return
+                body += part
+                if len(body) > _BODY_BYTES:
+                    return b""
+            return body
+    return b""
+
+
+def _id_in(body: bytes) -> str:
+    """The ``id`` in a body of JSON, as text and not longer than a receipt may be; empty where there is none."""
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return ""
+    id_ = content.get("id") if isinstance(content, dict) else None
+    shown = str(id_) if isinstance(id_, str | int) and not isinstance(id_, bool) else ""
+    return shown.replace("\0", "").strip()[:_LONGEST_ID]
 
 
 def _retry_after(answer: httpx2.Response, clock: Clock) -> float | None:

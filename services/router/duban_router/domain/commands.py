@@ -73,6 +73,8 @@ def _climb(record: AnyRecord, command: kinds.OfAll, rules: Rules, now: datetime)
             return ladder.approve(record, command, rules)
         case do.Withhold():
             return ladder.withhold(record, command, rules)
+        case do.PassOn():
+            return ladder.pass_on(record, command, rules)
         case do.Recompute():
             return [c.Recomputed()]
         case _:

@@ -45,6 +45,27 @@ def withhold(record: AnyRecord, command: do.Withhold, rules: Rules) -> Changes:
     return [c.Withheld(version=command.version, measure=waiting.measure)]
 
 
+def pass_on(record: AnyRecord, command: do.PassOn, rules: Rules) -> Changes:
+    """The record has gone on to a platform of the pack; by hand, that is shown by its receipt or by evidence."""
+    if command.platform not in rules.platforms:
+        known = f"the platforms are {', '.join(rules.platforms)}" if rules.platforms else "it has none"
+        return Refusal("unknown_platform", f"{rules.pack.ref} has no platform {command.platform}; {known}")
+    if command.version is not None and command.version > record.version:
+        return Refusal("unknown_event", f"{record.number} has no event {command.version} yet; it has {record.version}")
+    if command.actor.unit != do.ENGINE and not (command.receipt.strip() or command.evidence):
+        why = "who passes a record on by hand gives the `receipt` that the platform gave, or evidence"
+        return Refusal("missing_evidence", why)
+    return [
+        c.PassedOn(
+            platform=command.platform,
+            version=command.version,
+            status=command.status,
+            receipt=command.receipt,
+            evidence=command.evidence,
+        )
+    ]
+
+
 def escalate(record: AnyRecord, command: do.Escalate, rules: Rules, now: datetime) -> Changes:
     """The next level, if it is still the one that is due."""
     deadline = record.deadline(command.obligation, command.part)

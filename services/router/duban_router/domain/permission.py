@@ -57,6 +57,7 @@ PERMITTED: Final[dict[type[do.Command], frozenset[Role]]] = {
     do.LookBack: _ANYONE,
     do.Approve: _ANYONE,
     do.Withhold: _ANYONE,
+    do.PassOn: frozenset({"engine", "lead", "office"}),
     do.PutOnList: _ANYONE,
     do.Appeal: _ANYONE,
     do.DecideAppeal: _ANYONE,

@@ -31,7 +31,7 @@ from duban.policy.advice.obligations import (
 )
 from duban.policy.advice.records import lists, opened_by_nothing, rewards
 from duban.policy.advice.routing import areas_without_a_unit, gaps, overlaps
-from duban.policy.advice.unused import liaisons, never_used, superiors
+from duban.policy.advice.unused import liaisons, never_used, platforms, superiors
 from duban.policy.model.pack import PolicyPack
 
 __all__ = ["Advice", "advice"]
@@ -60,6 +60,7 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
     never_used,
     liaisons,
     superiors,
+    platforms,
     categories_without_a_limit,
     statuses_nobody_watches,
     obligations_that_never_run,

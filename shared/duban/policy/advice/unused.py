@@ -56,6 +56,15 @@ def never_used(pack: PolicyPack) -> Iterator[Advice]:
                 yield Advice(f"{key}_unused", f"{section}.{index}", f"nothing uses the {key} {entry.id}")
 
 
+def platforms(pack: PolicyPack) -> Iterator[Advice]:
+    """Platforms that nothing goes on to."""
+    used = {measure.passed_on_to for measure in pack.measures}
+    used |= {list_rule.passed_on.to for list_rule in pack.lists if list_rule.passed_on}
+    for index, platform in enumerate(pack.platforms):
+        if platform.id not in used:
+            yield Advice("platform_unused", f"platforms.{index}", f"nothing goes on to the platform {platform.id}")
+
+
 def liaisons(pack: PolicyPack) -> Iterator[Advice]:
     """Units that can be given problems, and name nobody to speak to."""
     given = _can_lead(pack)

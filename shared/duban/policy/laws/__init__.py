@@ -40,6 +40,7 @@ OF_NAMES: tuple[Callable[[PolicyPack], Iterator[Breach]], ...] = (
     problems.triggers_can_fire,
     problems.duties_are_owed,
     records.lists_and_rewards_have_somebody,
+    records.records_go_on_to_platforms,
     records.measures_open_something,
 )
 

@@ -14,7 +14,7 @@ from duban.policy.model.pack import PolicyPack
 
 _SECTIONS = (
     "units", "channels", "areas", "categories", "measures", "ladders", "obligations", "flags", "triggers", "windows",
-    "duties", "lists", "rewards", "draws", "rejections",
+    "duties", "platforms", "lists", "rewards", "draws", "rejections",
 )  # fmt: skip
 
 

@@ -40,6 +40,25 @@ def lists_and_rewards_have_somebody(pack: PolicyPack) -> Iterator[Breach]:
     yield from unknown(climbed, {ladder.id for ladder in pack.ladders}, "ladders")
 
 
+def records_go_on_to_platforms(pack: PolicyPack) -> Iterator[Breach]:
+    platforms, units = {platform.id for platform in pack.platforms}, {unit.id for unit in pack.units}
+    climbed: list[tuple[str, str]] = []
+    references = [
+        (f"measures.{i}.passed_on_to", measure.passed_on_to)
+        for i, measure in enumerate(pack.measures)
+        if measure.passed_on_to
+    ]
+    for i, list_rule in enumerate(pack.lists):
+        if list_rule.passed_on is not None:
+            references.append((f"lists.{i}.passed_on.to", list_rule.passed_on.to))
+            climbed.append((f"lists.{i}.passed_on.ladder", list_rule.passed_on.ladder))
+    for i, platform in enumerate(pack.platforms):
+        if platform.id in units:
+            yield f"platforms.{i}.id", f"{platform.id} is a unit: a platform needs an id of its own"
+    yield from unknown(references, platforms, "platforms")
+    yield from unknown(climbed, {ladder.id for ladder in pack.ladders}, "ladders")
+
+
 def measures_open_something(pack: PolicyPack) -> Iterator[Breach]:
     lists = {list_rule.id: list_rule for list_rule in pack.lists}
     called = {duty.id for duty in pack.duties if duty.schedule.every is Every.NEVER}
@@ -108,6 +127,7 @@ def draws_lead_to_a_check(pack: PolicyPack) -> Iterator[Breach]:
 LAWS = (
     opened_names_are_told_apart,
     lists_and_rewards_have_somebody,
+    records_go_on_to_platforms,
     measures_open_something,
     what_is_opened_is_opened_rightly,
     draws_lead_to_a_check,

@@ -40,10 +40,10 @@ TEXT_FIELDS = ("number", "title", "unit", "obligation", "lapse", "lapse_date", "
 class Measure(Founded):
     """An act with a legal name that the ladder takes; ``text`` is what its notice says, in the words of the city.
 
-    Its effects: it is ``public``; it waits for the ``approval`` of a unit; it sets a ``flag`` on the problem (what runs
-    only while the flag is set, runs from then on); ``issuers`` sign it together; it ``opens`` a record of its own: an
-    entry on a list, on one of that list's grounds, a reward, or a duty of everybody whom the measure is told to, or of
-    those alone whom ``owed_by`` names.
+    Its effects: it is ``public``; it is ``passed_on_to`` a platform, which gives a receipt; it waits for a unit's
+    ``approval``; it sets a ``flag`` on the problem (what runs only while the flag is set, runs from then on);
+    ``issuers`` sign it together; it ``opens`` a record of its own: an entry on a list, on one of that list's grounds,
+    a reward, or a duty of everybody whom the measure is told to, or of those alone whom ``owed_by`` names.
     """
 
     id: Id
@@ -51,6 +51,7 @@ class Measure(Founded):
     title: Text
     text: str = Field(min_length=1)
     public: bool = False
+    passed_on_to: Id | None = None
     approval: Name | None = None
     flag: Id | None = None
     issuers: tuple[Name, ...] = ()

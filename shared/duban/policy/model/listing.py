@@ -28,6 +28,21 @@ class AppealRule(Founded):
     ladder: Id
 
 
+class Platform(Founded):
+    """Another system that records go on to, such as a credit platform (信用信息共享平台); settings say where it is."""
+
+    id: Id
+    title: Text
+
+
+class PassingOn(Founded):
+    """To which platform each entry goes on, by when its receipt is there, and what follows if not."""
+
+    to: Id
+    within: Within
+    ladder: Id
+
+
 class ListingTexts(Written):
     """What is told when somebody is to stand on the list, stands on it, and is off it again."""
 
@@ -41,6 +56,7 @@ class ListRule(Founded):
 
     Whoever is to stand on it is told, and stands on it when ``notice`` is over without an answer; without ``notice``
     at once. It stands there for the ``term``; without one until it is taken off. ``bars`` is what it bars from.
+    ``passed_on`` says where an entry goes on to when it counts, and when it does no more.
     """
 
     id: Id
@@ -52,6 +68,7 @@ class ListRule(Founded):
     term: Within | None = None
     appeal: AppealRule | None = None
     public: bool = False
+    passed_on: PassingOn | None = None
     bars: tuple[Text, ...] = ()
     texts: ListingTexts
 

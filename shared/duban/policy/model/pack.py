@@ -28,7 +28,7 @@ from duban.policy.model.lifecycle import (
     PauseRule,
     Rejection,
 )
-from duban.policy.model.listing import ListRule, RewardRule
+from duban.policy.model.listing import ListRule, Platform, RewardRule
 from duban.policy.model.organisation import Area, Category, Channel, Fallback, Nearness, Responsibility, Unit
 from duban.policy.model.target import Target
 
@@ -82,6 +82,7 @@ class PolicyPack(Document):
     triggers: tuple[Trigger, ...] = ()
     windows: tuple[Window, ...] = ()
     duties: tuple[DutyRule, ...] = ()
+    platforms: tuple[Platform, ...] = ()
     lists: tuple[ListRule, ...] = ()
     rewards: tuple[RewardRule, ...] = ()
     draws: tuple[DrawRule, ...] = ()
