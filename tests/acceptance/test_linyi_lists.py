@@ -14,6 +14,7 @@ import pytest
 from duban.messages.commands import PutOnList
 from duban.messages.envelope import Message, derived_id
 from duban.messages.handle import handle_of
+from duban.messages.notices import Notice
 from duban.messages.struct import from_data
 from duban.moves import Kind
 from duban.refusal import Refusal
@@ -58,6 +59,11 @@ def waiting(case: Case) -> list[str]:
     """The measures that wait for somebody's word."""
     assert case.record is not None
     return [one.measure for one in case.record.awaiting_approval.values()]
+
+
+def told_of(city: City, entry: Case) -> list[Message[Notice]]:
+    """All that was told because of an entry, in order."""
+    return [one for event in entry.events for one in told(event, entry.standing, city.rules)]
 
 
 def last_told(city: City, entry: Case) -> dict[str, str]:
@@ -121,7 +127,8 @@ def test_a_polluter_is_found_told_heard_and_then_stands_on_the_blacklist_ly_22(c
     city.advance(to="2021-04-25 17:00")
     expect(entry, status="listed")
     announced = last_told(city, entry)
-    assert set(announced) == {FIRM, "public"}
+    assert set(announced) == {FIRM, "public", "credit-platform"}
+    assert "期限至2022-04-25" in announced["credit-platform"]
     for barred in ("财政性资金", "政府采购", "绿色信贷", "评先评优"):
         assert barred in announced["public"]
     assert runs(entry, "term") == "2022-04-25 17:00"
@@ -167,7 +174,7 @@ def test_whoever_has_made_good_leaves_the_blacklist_on_proof_ly_22(city: City) -
     city.refuses(entry, "take_off_list", by="development", because="not_permitted", reason="整改完成", evidence=SEALED)
     city.act(entry, "take_off_list", by="ecology", reason="整改完成，信用修复", evidence=SEALED)
     expect(entry, status="delisted", deadlines=())
-    assert set(last_told(city, entry)) == {FIRM, "public"}
+    assert set(last_told(city, entry)) == {FIRM, "public", "credit-platform"}
 
 
 def test_what_was_not_truly_put_right_leads_to_the_blacklist_but_not_what_a_firm_declared_ly_22_ly_05(
@@ -272,52 +279,76 @@ def test_a_government_body_that_long_does_nothing_is_recorded_when_that_is_appro
     assert case.taken_after_lapse[-1].to == ("yinan", "development")
     expect(case, flags=())
     assert city.opened(case) == []
-    entry, *_ = released(city, case, "breach-record", by="development")
+    (entry,) = released(city, case, "breach-record", by="development")
     assert of_whom(entry) == ("breach-record", "yinan", "overdue")
     expect(entry, status="listed", holder="development")
-    assert set(last_told(city, entry)) == {"yinan"}
+    assert set(last_told(city, entry)) == {"yinan", "credit-platform"}
 
 
-def test_a_record_is_passed_on_at_once_and_made_public_step_by_step_ly_21(city: City) -> None:
+def test_a_record_goes_on_to_the_credit_platform_at_once_and_is_public_step_by_step_ly_21(city: City) -> None:
     """LY-21: 及时归集至信用信息共享平台，依法依规逐步公开: the first at once, the second when it is approved."""
     case = long_overdue(city)
-    _, collect = released(city, case, "breach-record", by="development")
-    expect(collect, kind=Kind.DUTY, rule="collect-breach", holder="development", status="underway")
+    (entry,) = released(city, case, "breach-record", by="development")
+    (sent,) = [message for message in told_of(city, entry) if message.key == "linyi/credit-platform"]
+    assert (sent.data.event, sent.data.of, sent.data.ground) == ("listed", "yinan", "overdue")
+    assert runs(entry, "pass_on") == "2021-06-18 17:00"
+    receipt = {"platform": "credit-platform", "version": entry.listing.version, "status": 201, "receipt": "LYXY-7"}
+    city.refuses(entry, "pass_on", by="ecology", because="not_permitted", **receipt)
+    city.act(entry, "pass_on", by="duban", **receipt)
+    assert [limit.obligation for limit in entry.listing.deadlines] == ["term"]
+    assert entry.listing.passed_on["credit-platform"].receipt == "LYXY-7"
     assert waiting(case) == ["breach-publication"]
     assert case.record is not None
     (version,) = case.record.awaiting_approval
     city.refuses(case, "approve", by="development", because="not_permitted", version=version)
     (publish,) = released(city, case, "breach-publication", by="government")
     expect(publish, kind=Kind.DUTY, rule="publish-breach", holder="development")
-    assert (city.rules.duties["collect-breach"].public, city.rules.duties["publish-breach"].public) == (False, True)
+    assert (city.rules.lists["breach-record"].public, city.rules.duties["publish-breach"].public) == (False, True)
     city.act(publish, "complete", by="development", outcome="published", evidence=SEALED)
     city.advance(working_days=7)
     expect(publish, status="struck_off", escalated=())
-    expect(collect, lapsed={"collect-breach"}, escalated=("task-bulletin",))
+    expect(entry, status="listed", lapsed=set())
+
+
+def test_a_receipt_of_the_platform_that_does_not_come_is_asked_for_ly_21(city: City) -> None:
+    """LY-21: 及时归集: the credit lead answers for it, on the ladder of the programme; by hand it shows its receipt."""
+    (entry,) = released(city, long_overdue(city), "breach-record", by="development")
+    city.advance(working_days=8)
+    expect(entry, lapsed={"pass_on"}, escalated=("task-bulletin",))
+    assert entry.taken_after_lapse[0].to == ("development", OFFICE)
+    city.refuses(entry, "pass_on", by="development", because="missing_evidence", platform="credit-platform")
+    city.act(entry, "pass_on", by="development", platform="credit-platform", evidence=SEALED)
+    city.advance(working_days=20)
+    expect(entry, escalated=("task-bulletin",))
+    city.act(entry, "take_off_list", by="development", reason="已经整改", evidence=SEALED)
+    assert [message.data.event for message in told_of(city, entry) if "platform" in message.data.recipient] == [
+        "listed", "exited",
+    ]  # fmt: skip
 
 
 def test_whose_appeal_is_upheld_is_not_made_public_ly_21(city: City) -> None:
     """LY-21: 依法依规: the record is gone, and its publication is withheld with the reason."""
     case = long_overdue(city)
-    entry, _ = released(city, case, "breach-record", by="development")
+    (entry,) = released(city, case, "breach-record", by="development")
     city.act(entry, "appeal", by="development", text="用地手续由省级审批，非本县可办")
     city.act(entry, "decide_appeal", by="government", upheld=True, reason="情况属实")
     expect(entry, status="delisted")
     assert case.record is not None
     (version,) = case.record.awaiting_approval
     city.act(case, "withhold", by="government", version=version, reason="申诉成立，不予公开")
-    assert [one.record.rule for one in city.opened(case, Kind.DUTY) if one.record] == ["collect-breach"]
+    assert city.opened(case, Kind.DUTY) == []
 
 
 def test_a_broken_promise_that_proves_true_is_entered_by_the_credit_lead_ly_21(city: City) -> None:
-    """LY-21: a breach that was reported and proved is marked and passed on; the keeper names the body with evidence."""
+    """LY-21: a breach that was reported and proved is marked; the keeper owes the entry, and names the body."""
     proved, unfounded = (
         closed(city, underway(city, "government-breach", channel="inspection", report_id=outcome), outcome)
         for outcome in ("rectified", "unfounded")
     )
     expect(proved, flags=("breach",))
     expect(unfounded, flags=())
-    assert [one.record.rule for one in city.opened(proved, Kind.DUTY) if one.record] == ["collect-breach"]
+    (enter,) = city.opened(proved, Kind.DUTY)
+    expect(enter, rule="enter-breach", holder="development", status="underway")
     broken: dict[str, Any] = {"list": "breach-record", "ground": "promise", "evidence": SEALED}
     enters(city, "ecology", because="not_permitted", of="feixian", **broken)
     enters(city, "development", because="unknown_unit", of=FIRM, **broken)
