@@ -23,7 +23,7 @@ from duban.policy.library import Library
 from duban.policy.model.ladder import Obligation
 from duban.refusal import Refusal
 from duban_router.domain.decision import Decided, decide
-from duban_router.domain.replies import RepliesOwed
+from duban_router.domain.replies import Audience, RepliesOwed
 
 ROOT = Path(__file__).parents[1]
 SMALL = ROOT / "tests/data/packs/small.yaml"
@@ -109,7 +109,7 @@ class Case:
         self.id = str(derived_id("case"))
         #: What has been given out of the register, or of the budget, before.
         self.allocated = 0
-        self.replies_owed = RepliesOwed()
+        self.replies_owed = RepliesOwed(audiences={UUID(self.id): Audience()})
         self.standing: AnyRecord | None = None
         self.events: list[Event] = []
         self._serial = 0
@@ -260,8 +260,8 @@ class Case:
 
     def apply(self, data: do.Command) -> Decided | Refusal:
         message = self.message(data)
-        owed = self.replies_owed.is_owed(UUID(self.id), data)
-        outcome = decide(self.standing, message, self.rules, self.now, self.allocated, reply_owed=owed)
+        addressee = self.replies_owed.addressee(UUID(self.id), data)
+        outcome = decide(self.standing, message, self.rules, self.now, self.allocated, addressee)
         if isinstance(outcome, Decided):
             self.standing = outcome.record
             for event, _ in outcome.steps:

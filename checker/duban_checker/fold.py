@@ -180,7 +180,7 @@ def _handle(state: Row, change: Row) -> None:
         case "attached":
             state["reports"] += 1
         case "replied":
-            state["answered"] += 1
+            state["answered"] += change.get("answers", True)
         case "dispatched":
             state["lead_unit"] = change["lead_unit"]
         case "handed_back":

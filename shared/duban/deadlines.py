@@ -97,8 +97,8 @@ def _reads(obligation: Obligation, rules: Rules) -> set[str]:
     if _may_wait(obligation, rules):
         reads.add("extension_asked")
     for event, of in (*obligation.since, *obligation.met_by):
-        reads.add(f"marks.{event}" if of is None else "flagged" if event == "flagged" else "referrals")
-        if event == "replied":
+        reads.add(f"marks.{event}" if of is None else _HELD_OF.get(event, "referrals"))
+        if event == "replied" and of is None:
             reads |= {"reports", "answered"}
     if obligation.flags:
         reads.add("flags")
@@ -107,6 +107,8 @@ def _reads(obligation: Obligation, rules: Rules) -> set[str]:
     return reads | _READ_OF_OWNER.get(obligation.owner, set())
 
 
+#: Where a record holds when each flag, reply or the like last happened to it.
+_HELD_OF: Final = {"flagged": "flagged", "replied": "replied"}
 _READ_OF_OWNER: Final = {
     "@lead": {"lead_unit"}, "@co": {"co_units", "parts_finished"}, "@referred": {"referrals"},
     "@sponsor": {"sponsor"},
@@ -212,16 +214,31 @@ def _latest(record: LedgerRecord, obligation: Obligation) -> Mark | None:
 
 
 def _met(record: LedgerRecord, obligation: Obligation, since: Mark) -> bool:
-    """Whether something has happened since then that meets the obligation; replies do once no report is unanswered."""
+    """Whether something has happened since then that meets the obligation; replies do once every report has them."""
     for occasion in obligation.met_by:
         if occasion.event == "replied":
-            if isinstance(record, Problem) and not record.unanswered:
+            if isinstance(record, Problem) and _everybody_told(record, occasion.of, obligation, since):
                 return True
             continue
         mark = record.mark(occasion)
         if mark is not None and mark.version > since.version:
             return True
     return False
+
+
+def _everybody_told(problem: Problem, reply: str | None, obligation: Obligation, since: Mark) -> bool:
+    """Whether no report waits for its answer; or whether each was told this reply since what it is about.
+
+    A report that joined later sets the clock going, where the obligation says so, for itself alone: those who had been
+    told before are not told again.
+    """
+    if reply is None:
+        return not problem.unanswered
+    latest = problem.replied.get(reply)
+    if latest is None or latest.version <= since.version:
+        return False
+    marks = (problem.mark(occasion) for occasion in obligation.since if occasion.event != "attached")
+    return latest.since > max((mark.version for mark in marks if mark is not None), default=0)
 
 
 def _by_owner(record: LedgerRecord, obligation: Obligation, since: Mark, rules: Rules) -> list[Owed]:

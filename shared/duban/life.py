@@ -17,6 +17,7 @@ from duban.messages.records import (
     Mark,
     Problem,
     Referral,
+    ReplyMark,
     Reward,
     Span,
     Waiting,
@@ -197,7 +198,7 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
             received = replace(problem.referrals[change.unit], received=mark)
             return {"referrals": {**problem.referrals, change.unit: received}}
         case c.Replied():
-            return {"answered": problem.answered + 1}
+            return _replied(problem, change, mark)
         case c.Rated():
             return {"satisfied": problem.satisfied + change.satisfied,
                     "dissatisfied": problem.dissatisfied + (not change.satisfied)}  # fmt: skip
@@ -224,6 +225,17 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
             return {}  # these happen to the other kinds
         case _:
             assert_never(change)
+
+
+def _replied(problem: Problem, change: c.Replied, mark: Mark) -> dict[str, Any]:
+    """The reports that are answered now, and since when all have been told this reply of the pack."""
+    answered = {"answered": problem.answered + 1} if change.answers else {}
+    if change.reply is None:
+        return answered
+    before = problem.replied.get(change.reply)
+    times = before.times + 1 if before else 1
+    reply = ReplyMark(at=mark.at, version=mark.version, times=times, since=change.told_since)
+    return {**answered, "replied": {**problem.replied, change.reply: reply}}
 
 
 #: What binds nobody any more once the work begins anew: the dates of the old plan.

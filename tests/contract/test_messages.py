@@ -38,6 +38,7 @@ from duban.messages.records import (
     Mark,
     Problem,
     Referral,
+    ReplyMark,
     Reward,
     Span,
     Waiting,
@@ -56,6 +57,7 @@ SEAL = Evidence(uri="file:///photo.jpg", sha256="0" * 64, title="the pipe")
 REPORT = Report(
     jurisdiction="smallville", channel="hotline", title="河水发臭", text="foul water", category="river", area="north",
     location=Location(latitude=31.46, longitude=104.74), enterprise="Works 7", observed_at=AT,
+    reply_form="in-writing",
     reporter=Reporter(identity=Identity.NAMED, handle="r-17"), evidence=(SEAL,), attributes={"district": "7"},
 )  # fmt: skip
 FILED = Filed(source="hotline", id="42", received_at=AT, report=REPORT)
@@ -66,6 +68,7 @@ PHASED = do.RectificationPlan(
     person="Li", target="clean water", measures=("dig", "seal"), due_at=LATER, rectification=do.Rectification.PHASED,
     milestones=(do.Milestone(title="dug", due_at=AT), do.Milestone(title="sealed", due_at=LATER)),
 )  # fmt: skip
+SIGNATURE = do.Signature(person="Head Li", at=AT)
 LAPSE: dict[str, Any] = {"obligation": "rectify", "generation": 1, "level": 2, "due_at": AT}
 TAKEN: dict[str, Any] = {
     **LAPSE,
@@ -88,6 +91,7 @@ PROBLEM = Problem(
 FULL = struct.replace(
     PROBLEM,
     plan=PHASED, proposed_plan=PLAN, milestones_reached=1, answered=1,
+    replied={"answer": ReplyMark(at=AT, version=4, times=2, since=3)},
     satisfied=2, dissatisfied=1, flags=("hard", "listed"), sponsor="mayor", pair="south",
     items=("EN-01",), parts_finished=("north",), flagged={"hard": Mark(at=AT, version=4)},
     referrals={
@@ -157,7 +161,16 @@ CHANGES: tuple[c.Change, ...] = (
     c.Sponsored(sponsor="mayor", pair="south"),
     c.Referred(to="police", ground="a crime", evidence=(SEAL,)),
     c.Received(unit="police"),
-    c.Replied(source="hotline", id="42", text="it is clean again"),
+    c.Replied(
+        source="hotline",
+        id="42",
+        text="it is clean again",
+        reply="answer",
+        form="in-writing",
+        signature=SIGNATURE,
+        answers=False,
+        told_since=5,
+    ),
     c.Rated(satisfied=True),
     c.Checked(check="clear", unit="office", evidence=(SEAL,)),
     c.LookedBack(truthful=True, timely=True, effective=False, evidence=(SEAL,)),
@@ -264,7 +277,8 @@ def payloads() -> Iterator[AnyPayload]:
     yield do.Sponsor(actor=OFFICE, sponsor="mayor", pair="south")
     yield do.Refer(actor=WATER, to="police", ground="a crime", evidence=(SEAL,))
     yield do.Receive(actor=do.Actor(unit="police"))
-    yield do.Reply(actor=WATER, source="hotline", id="42", text="it is clean again")
+    yield do.Reply(actor=WATER, source="hotline", id="42", text="it is clean again", reply="answer", form="in-writing",
+                   signature=SIGNATURE)  # fmt: skip
     yield do.Rate(actor=OFFICE, satisfied=True)
     yield do.Check(actor=OFFICE, check="clear", evidence=(SEAL,))
     yield do.LookBack(actor=OFFICE, reason="foul again", truthful=True, timely=True, effective=True, rebound=True,

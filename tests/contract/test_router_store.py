@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from duban.clock import SystemClock
 from duban.io.availability import dependency
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
+from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages import struct
 from duban.messages.delivery import Delivery
@@ -25,11 +26,13 @@ from duban.messages.envelope import Message, decode, derived_id
 from duban.messages.events import PROBLEMS, LedgerEvent, Refused
 from duban.messages.records import Problem
 from duban.messages.report import Filed
+from duban.policy import PublishedCalendar
+from duban.policy.library import Library
 from duban_router.handlers import CommandHandler, Conflict, Ledger, Line, Writing
 from duban_router.memory import MemoryLedger
 from duban_router.store import SCHEMA, PostgresLedger
 from tests.conftest import Migrated
-from tests.given import report, small_library
+from tests.given import report, rules_with, small_library, small_rules
 
 AT = datetime(2022, 4, 6, 2, 0, 0, 123456, tzinfo=UTC)
 ENGINE, OFFICE, WATER = (do.Actor(unit=unit) for unit in (do.ENGINE, "office", "water"))
@@ -64,9 +67,10 @@ class Member:
     """A router of its own on the ledger."""
 
     ledger: Ledger
+    library: Library = field(default_factory=small_library)
 
     def __post_init__(self) -> None:
-        self.handler = CommandHandler(self.ledger, small_library(), SystemClock())
+        self.handler = CommandHandler(self.ledger, self.library, SystemClock())
 
     async def __call__(self, *wanted: tuple[str, str, do.Command]) -> list[LedgerEvent | Refused]:
         batch: list[Delivery[Any]] = []
@@ -182,6 +186,28 @@ async def test_a_reply_finds_a_report_whose_names_are_as_long_as_they_may_be(led
     register = do.Register(actor=ENGINE, filed=filed)
     assert codes(await Member(ledger)(("register", "one", register))) == ["registered", "dispatched"]
     assert codes(await Member(ledger)(("reply", "one", reply), ("again", "one", reply))) == ["replied", "no_reply_owed"]
+
+
+async def test_a_reply_of_the_pack_knows_whom_else_it_was_given_whoever_decides(ledger: Ledger) -> None:
+    library = Library()
+    library.add(PublishedCalendar(notice=small_rules().calendar.notice))
+    library.add(rules_with(replies=[{"id": "answer", "title": {"en": "Answer"}, "answers": True, "clause": "x"}]).pack)
+
+    def tells(id_: str, command: str) -> tuple[str, str, do.Command]:
+        return command, "one", do.Reply(actor=OFFICE, source="tests", id=id_, text="it is clean", reply="answer")
+
+    one, other = Member(ledger, library), Member(ledger, library)
+    first = await one(registers("one"), attaches("one", "a"), tells("one", "1"), tells("z", "2"))
+    assert codes(first) == ["registered", "dispatched", "attached", "replied", "unknown_report"]
+    second = await other(tells("a", "3"), attaches("one", "b"), tells("a", "4"))
+    third = await one(tells("b", "5"), tells("one", "6"))
+    since = [
+        (one.event.change.told_since, one.event.change.answers)
+        for one in (*first, *second, *third)
+        if isinstance(one, LedgerEvent) and isinstance(one.event.change, c.Replied)
+    ]
+    assert since == [(0, True), (4, True), (0, False), (4, True), (7, False)]
+    assert await other(tells("b", "5")) == third[:1]
 
 
 async def test_what_rests_on_a_stale_state_is_not_written(ledger: Ledger) -> None:

@@ -25,6 +25,7 @@ _ROLES: Final = {
 }
 #: Who sends an act where the pack says who, or where the record is no problem.
 _BY: Final = {
+    "reply": ("the lead unit or the office, or `by` of the reply", "牵头单位或办公室，或者答复的 `by`"),
     "receive": ("the body that it was referred to", "接受移送的机关"),
     "check": ("`gate.checks.by`", "`gate.checks.by`"),
     "look_back": ("`look_back.by`", "`look_back.by`"),

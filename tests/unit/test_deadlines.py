@@ -23,9 +23,11 @@ from duban.moves import MOVES
 from duban.policy import Rules, load_calendar, load_pack
 from duban.policy.model.lifecycle import Extension
 from duban_router.domain.decision import Decided, decide
+from duban_router.domain.replies import Audience, RepliesOwed
 from tests.given import CODE, ROOT, SEAL, SMALL, Case, entries, report
 
-PACKS: Final = [*sorted((ROOT / "deploy/packs").glob("*.yaml")), ROOT / "docs/example-pack.yaml", SMALL]
+HOTLINE: Final = ROOT / "tests/data/packs/hotline.yaml"
+PACKS: Final = [*sorted((ROOT / "deploy/packs").glob("*.yaml")), ROOT / "docs/example-pack.yaml", SMALL, HOTLINE]
 BEGINS_AT: Final = datetime(
     2024, 9, 25, 1, tzinfo=UTC
 )  # the days off of October lie before it, and the next year's end
@@ -62,6 +64,7 @@ class Life:
         self.rules, self.pack, self.now = rules, rules.pack, BEGINS_AT
         self.record: AnyRecord | None = None
         self.serial = 0
+        self.replies_owed = RepliesOwed(audiences={derived_id("life"): Audience()})
 
     def send(self, command: type[do.Command], unit: str, details: dict[str, Any]) -> None:
         """Have a command decided; after each event of it the deadlines are those of the whole evaluation."""
@@ -69,9 +72,11 @@ class Life:
         data = from_data({"actor": {"unit": unit}, **details}, command)
         id_ = str(derived_id("life"))
         message = Message(f"command {self.serial}", "tests", id_, self.now, self.pack.jurisdiction, id_, data)
-        outcome = decide(self.record, message, self.rules, self.now, 0)
+        addressee = self.replies_owed.addressee(derived_id("life"), data)
+        outcome = decide(self.record, message, self.rules, self.now, 0, addressee)
         if isinstance(outcome, Decided):
             for event, record in outcome.steps:
+                self.replies_owed.take(event)
                 assert record.deadlines == due(record, self.rules), f"after {event.change}"
             self.record = outcome.record
 
@@ -219,7 +224,11 @@ def _approve(life: Life, record: AnyRecord, number: int) -> Iterable[Move]:
 
 
 def _reply(life: Life, problem: Problem, number: int) -> Iterable[Move]:
-    each = [(do.Reply, life.pack.office, {"source": "tests", "id": str(serial), "text": "done"})
+    rule = _one(life.pack.replies, number // 2) if life.pack.replies else None
+    signature = {"person": "Li", "at": life.now}
+    named = {"reply": rule.id, "form": rule.forms[0].id if rule.forms else None, "signature": signature} if rule else {}
+    unit = problem.holder or life.pack.office
+    each = [(do.Reply, unit, {"source": "tests", "id": str(serial), "text": "done", **named})
             for serial in range(life.serial + 1)]  # fmt: skip
     return each if number % 2 else each[:1]
 

@@ -43,6 +43,8 @@ async def act(
         int | None, typer.Option(min=1, help="ask_extension, decide_extension: how much, in the unit of the pack.")
     ] = None,
     ground: Annotated[str | None, typer.Option(help="reject, pause: one of the pack's grounds.")] = None,
+    reply: Annotated[str | None, typer.Option(help="reply: which of the pack's replies it is.")] = None,
+    form: Annotated[str | None, typer.Option(help="reply: in which of its forms.")] = None,
     lead_unit: Annotated[str | None, typer.Option(help="dispatch: the unit that leads.")] = None,
     co_unit: Annotated[list[str] | None, typer.Option(help="dispatch: a unit that helps; repeatable.")] = None,
     passed: Annotated[bool | None, typer.Option("--passed/--sent-back", help="verify: the verdict.")] = None,
@@ -62,17 +64,17 @@ async def act(
     """
     given = {
         "outcome": outcome, "note": note, "clause": clause, "lead_unit": lead_unit, "co_units": co_unit or None,
-        "passed": passed, "length": length, "ground": ground, "id": id_,
+        "passed": passed, "length": length, "ground": ground, "reply": reply, "form": form, "id": id_,
         "evidence": sealed(evidence) if evidence else None, "code": read_code(code_file) if code_file else None,
     }  # fmt: skip
     actor = {"unit": unit, **({"person": person} if person else {})}
     fields = {name: value for name, value in given.items() if value is not None}
-    form, chosen = parsed({**fields_of(data), **fields, "action": action, "actor": actor, "reason": reason})
+    body, chosen = parsed({**fields_of(data), **fields, "action": action, "actor": actor, "reason": reason})
     known = settings()
     async with asking(known) as ledger:
         standing = await found_record(ledger, problem)
         message = action_message(
-            form, id_=chosen or str(uuid4()), problem_id=standing.id, jurisdiction=standing.jurisdiction,
+            body, id_=chosen or str(uuid4()), problem_id=standing.id, jurisdiction=standing.jurisdiction,
             source=SOURCE, at=await present(known),
         )  # fmt: skip
         decided = await sent(message, known, ledger, wait)

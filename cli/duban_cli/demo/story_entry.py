@@ -77,6 +77,9 @@ class Act(Written):
         parts = [plan, *milestones] if isinstance(milestones, list) else [milestones]
         if not all(isinstance(part, dict) and "due_at" in part for part in parts):
             raise ValueError("a `plan` and each of its `milestones` say until when: `due_at`")
+        signature = fields.get("signature", {"at": ""})
+        if not isinstance(signature, dict) or "at" not in signature:
+            raise ValueError("a `signature` says who signed, `person`, and when, `at`")
         return self
 
 
@@ -114,6 +117,7 @@ class ReportTold(Written):
     area: Name | None = None
     location: Point | None = None
     enterprise: Name | None = None
+    reply_form: Name | None = None
     reporter: Identity = Identity.ANONYMOUS
     code: str | None = Field(default=None, description="the reporter's claim code; the report carries its handle")
     acts: tuple[Act, ...] = ()
@@ -232,6 +236,8 @@ def said_by(act: Act, zone: ZoneInfo) -> dict[str, Any]:
                 {**milestone, "due_at": _instant(milestone["due_at"], zone)} for milestone in plan["milestones"]
             ]
         fields["plan"] = plan
+    if "signature" in fields:
+        fields["signature"] = {**fields["signature"], "at": _instant(fields["signature"]["at"], zone)}
     return fields
 
 

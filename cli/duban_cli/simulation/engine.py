@@ -35,7 +35,7 @@ from duban_intake.handlers import AnswerHandler, ReportHandler
 from duban_intake.heard import Turned, TurnedProblem
 from duban_intake.memory import MemoryStore
 from duban_router.domain.decision import Decided, allocates_from, allocation, decide, pack_of
-from duban_router.domain.replies import RepliesOwed
+from duban_router.domain.replies import NOBODY, Audience, RepliesOwed
 
 T = TypeVar("T")
 
@@ -76,7 +76,8 @@ class Engine:
         self._answers = AnswerHandler(self._intake, self._library)
         self._refusals: dict[str, Refusal] = {}
         self._allocated: Counter[tuple[str, int]] = Counter()
-        self._replies_owed = RepliesOwed()
+        self._audiences: dict[UUID, Audience] = {}
+        self._replies_owed = RepliesOwed(audiences=self._audiences)
         self._awaited: list[tuple[datetime, int, tuple[str, str], int, UUID, Deadline]] = []
         self._turn = count()
 
@@ -169,10 +170,8 @@ class Engine:
         name = allocates_from(before, message.data, rules)
         register = (name, message.time.astimezone(rules.zone).year) if name else None
         allocated = self._allocated[register] if register else 0
-        owed = before is not None and self._replies_owed.is_owed(before.id, message.data)
-        done = self._refusals.get(message.id) or decide(
-            before, message, rules, message.time, allocated, reply_owed=owed
-        )
+        addressee = self._replies_owed.addressee(before.id, message.data) if before is not None else NOBODY
+        done = self._refusals.get(message.id) or decide(before, message, rules, message.time, allocated, addressee)
         if isinstance(done, Refusal):
             if message.source == INTAKE:  # the same report gives the same command, which is answered once and for all
                 self._refusals[message.id] = done
@@ -193,6 +192,8 @@ class Engine:
 
     def _take(self, before: AnyRecord | None, done: Decided, message: Message[do.Command], rules: Rules) -> None:
         last = before
+        if before is None and rules.replies:
+            self._audiences[done.record.id] = Audience()
         for event, record in done.steps:
             for witness in self._witnesses:
                 witness.happened(last, event, record)

@@ -33,7 +33,7 @@ from duban_router.domain.decision import (
     decide,
     pack_of,
 )
-from duban_router.domain.replies import Filing, RepliesOwed, Reported, answered
+from duban_router.domain.replies import Audience, Filing, RepliesOwed, Reported, answered
 from duban_router.metrics import DECIDED_ANEW, RECALLED
 
 SOURCE = "duban/router"
@@ -269,12 +269,14 @@ class _Attempt:
     async def take(self, registers: Collection[Register]) -> list[Record]:
         """Decide the batch, which may take from ``registers`` besides those that it seems to take from."""
         await self._cache.recall(self.ids)
+        reports = list(self._answered())
+        audiences = await self._audiences() if reports else {}
         async with self._ledger.transaction({*registers, *self._foreseen()}) as transaction:
             self._allocated |= transaction.allocated
             # Asked before anything is decided: one command that comes again would roll its whole batch back.
             decided = await transaction.outcomes([request.key for request in self._requests])
-            if reports := list(self._answered()):
-                self._replies_owed = RepliesOwed(await transaction.unanswered(reports))
+            if reports:
+                self._replies_owed = RepliesOwed(await transaction.unanswered(reports), audiences)
             for request in self._requests:
                 if request.key not in decided and request.key not in self._fresh:
                     self._fresh[request.key] = self._decide(request)
@@ -287,6 +289,19 @@ class _Attempt:
             fresh = self._fresh.get(request.key)
             records += _again(request.message, decided[request.key], steps) if fresh is None else fresh
         return records
+
+    async def _audiences(self) -> dict[UUID, Audience]:
+        """All reports of the problems in which the batch gives a reply of the pack, with what each was told."""
+        ids = {
+            request.problem_id
+            for request in self._requests
+            if request.problem_id is not None
+            and isinstance(request.message.data, do.Reply)
+            and request.message.data.reply is not None
+        }
+        standings = {id_: standing for id_ in ids if (standing := self._cache.standing(id_)) is not None}
+        histories = await self._ledger.histories({id_: known.record.version for id_, known in standings.items()})
+        return {id_: Audience(line.event for line in histories.get(id_, ())) for id_ in ids}
 
     def _answered(self) -> Iterator[Reported]:
         """The reports to which the batch replies."""
@@ -321,8 +336,8 @@ class _Attempt:
         if register is not None and register not in self._allocated:
             raise _Unforeseen(register)
         allocated = self._allocated[register] if register else 0
-        owed = self._replies_owed.is_owed(problem_id, message.data)
-        outcome = decide(standing.record if standing else None, message, rules, request.at, allocated, reply_owed=owed)
+        addressee = self._replies_owed.addressee(problem_id, message.data)
+        outcome = decide(standing.record if standing else None, message, rules, request.at, allocated, addressee)
         if isinstance(outcome, Refusal):
             return self._refuse(request, standing, outcome)
         lines, records, state = self._told(message, standing, outcome)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar, TypeAlias
 
-from duban.messages.commands import Cause, RectificationPlan
+from duban.messages.commands import Cause, RectificationPlan, Signature
 from duban.messages.report import Evidence, Filed
 from duban.messages.struct import AwareDatetime, Frozen
 
@@ -166,11 +166,20 @@ class Received(_Change):
 
 
 class Replied(_Change):
-    """A reporter was told what became of the report."""
+    """A reporter was told something: which reply of the pack, in which form, signed by whom.
+
+    ``answers``: the report had waited for its answer, and does no more. ``told_since``: every report of the problem has
+    been told this reply since the event of that version; 0 while some have not.
+    """
 
     source: str
     id: str
     text: str
+    reply: str | None = None
+    form: str | None = None
+    signature: Signature | None = None
+    answers: bool = True
+    told_since: int = 0
 
 
 class Rated(_Change):

@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec import Meta
 
 from duban.messages.envelope import Payload
-from duban.messages.report import Evidence, Filed, Name, Prose, ReportName
+from duban.messages.report import Evidence, Filed, Name, Prose, ReportName, in_range
 from duban.messages.struct import NO_NUL, AwareDatetime, Frozen
 
 #: The unit under which the services themselves act.
@@ -242,14 +242,30 @@ class Receive(Command):
     TYPE: ClassVar[str] = "duban.command.receive"
 
 
+class Signature(Frozen):
+    """Who signed a reply, such as the head of the unit, and when."""
+
+    person: Name
+    at: AwareDatetime
+
+    def __post_init__(self) -> None:
+        in_range("at", self.at)
+
+
 class Reply(Command):
-    """A reporter is told what became of the report."""
+    """A reporter is told something: which reply of the pack it is, in which form, signed by whom where that is asked.
+
+    Without ``reply`` it is the one answer that every report is owed, under a pack that names no replies.
+    """
 
     TYPE: ClassVar[str] = "duban.command.reply"
 
     source: ReportName
     id: ReportName
     text: Annotated[Prose, Meta(min_length=1)]
+    reply: Name | None = None
+    form: Name | None = None
+    signature: Signature | None = None
 
 
 class Rate(Command):

@@ -28,6 +28,15 @@ class Mark(Frozen):
     times: int = 1
 
 
+class ReplyMark(Mark):
+    """When a reply of the pack was last given, and since when every report of the problem has been told it.
+
+    ``since`` is a version, 0 while some report has not been told it at all.
+    """
+
+    since: int = 0
+
+
 class Grant(Frozen):
     """An extension that was granted: when, by which version, and how much where it is less than the pack grants."""
 
@@ -191,6 +200,7 @@ class Problem(LedgerRecord):
     items: tuple[str, ...] = ()
     reports: int = 1
     answered: int = 0
+    replied: dict[str, ReplyMark] = field(default_factory=dict)
     satisfied: int = 0
     dissatisfied: int = 0
     handbacks: int = 0
@@ -232,6 +242,8 @@ class Problem(LedgerRecord):
             return self.marks.get(event)
         if event == "flagged":
             return self.flagged.get(of)
+        if event == "replied":
+            return self.replied.get(of)
         referral = self.referrals.get(of)
         return None if referral is None else referral.referred if event == "referred" else referral.received
 

@@ -61,7 +61,10 @@ _UNKNOWN: Final = Reporter()
 
 
 class Report(Payload):
-    """A report from any channel. Producers write it; its CloudEvent source and id make it unique for ever."""
+    """A report from any channel. Producers write it; its CloudEvent source and id make it unique for ever.
+
+    ``reply_form`` is the form in which the reporter asks to be told, as the pack calls it: in writing, by telephone.
+    """
 
     TOPIC: ClassVar[str] = "duban.reports.v1"
     TYPE: ClassVar[str] = "duban.report.submitted"
@@ -75,6 +78,7 @@ class Report(Payload):
     location: Location | None = None
     enterprise: Name | None = None
     observed_at: AwareDatetime | None = None
+    reply_form: Name | None = None
     reporter: Reporter = _UNKNOWN
     evidence: Annotated[tuple[Evidence, ...], Meta(max_length=50)] = ()
     attributes: Annotated[dict[Name, Prose], Meta(max_length=50)] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from duban.messages.records import LedgerRecord, Problem
 from duban.moves import Kind, Occasion, Status
 from duban.policy.model.duty import DutyRule, Window
 from duban.policy.model.ladder import Ladder, Level, Measure, Obligation, Trigger
-from duban.policy.model.lifecycle import FlagRule, Rejection
+from duban.policy.model.lifecycle import FlagRule, Rejection, ReplyRule
 from duban.policy.model.listing import ListRule, Platform, RewardRule
 from duban.policy.model.organisation import Area, Category, Nearness, Responsibility, Unit
 from duban.policy.model.pack import PolicyPack
@@ -208,6 +208,10 @@ class Rules:
     def flags_at_registration(self, category: str, channel: str) -> tuple[str, ...]:
         """The flags that a new problem of this category and channel bears from the start."""
         return tuple(flag.id for flag in self.pack.flags if category in flag.categories or channel in flag.channels)
+
+    @cached_property
+    def replies(self) -> dict[str, ReplyRule]:
+        return {reply.id: reply for reply in self.pack.replies}
 
     @cached_property
     def rejections(self) -> dict[str, Rejection]:

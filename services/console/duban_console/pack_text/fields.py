@@ -55,6 +55,7 @@ _FIELDS: Final[dict[str, str]] = {
     "targets": "环境目标", "measured_in": "计量单位", "once": "仅此一次", "owed_by": "履行单位",
     "before_lapse": "须在期限届满前申请", "ahead": "申请须提前", "decided_by": "由其决定",
     "while_asked": "申请待决期间", "rejections": "不予受理的事由",
+    "replies": "答复与告知", "answers": "作为答复", "forms": "形式", "signed": "签字",
 }  # fmt: skip
 
 
@@ -65,6 +66,7 @@ _VALUES: Final[dict[str, str]] = {
     "masked": "隐去个人信息", "by_clerk": "经办公室审核",
     "practice": "惯例", "by_office": "由办公室", "automatic": "自动", "never": "不合并", "enterprise": "企业",
     "reporter": "举报人", "worker": "网格责任人", "waits": "升级阶梯暂停", "goes_on": "升级阶梯照常",
+    "before": "答复前签字", "same_day": "当日签字",
 }  # fmt: skip
 #: Fields whose values are the city's own words, and name no entry of the pack.
 _PLAIN: Final = frozenset({"roles", "outcomes"})

@@ -165,11 +165,11 @@ class Words:
         return self.say(*STATUSES.get(status, (status.replace("_", " "), status)))
 
     def event(self, kind: str, of: str | None = None) -> str:
-        """An event; of which flag or body it is, where the pack says so."""
+        """An event; of which flag, reply or body it is, where the pack says so."""
         event = self.say(*EVENTS.get(kind, (kind.replace("_", " "), kind)))
         if of is None:
             return event
-        name = self.entries.get("flag", {}).get(of) or self.unit(of)
+        name = self.entries.get("reply" if kind == "replied" else "flag", {}).get(of) or self.unit(of)
         return self.say(f"{event} ({name})", f"{event}（{name}）")
 
     def unit(self, unit: str) -> str:

@@ -26,7 +26,17 @@ from duban_intake.domain import submitted, unusable_identity
 
 #: What a column, a constant or a value map may fill.
 Target = Literal[
-    "jurisdiction", "channel", "title", "text", "category", "area", "enterprise", "latitude", "longitude", "observed_at"
+    "jurisdiction",
+    "channel",
+    "title",
+    "text",
+    "category",
+    "area",
+    "enterprise",
+    "latitude",
+    "longitude",
+    "observed_at",
+    "reply_form",
 ]
 _REQUIRED: Final = ("jurisdiction", "channel")
 #: Among the words of a value map: whatever is not named there, an empty cell too.

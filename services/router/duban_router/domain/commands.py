@@ -11,8 +11,9 @@ from duban.messages import commands as do
 from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reward
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
-from duban_router.domain import closure, duties, extensions, gate, kinds, ladder, listings, rewards
+from duban_router.domain import closure, duties, extensions, gate, kinds, ladder, listings, replies, rewards
 from duban_router.domain.refusal import Changes, in_words, missing_reason, too_late
+from duban_router.domain.replies import Addressee
 from duban_router.domain.responsibility import assign
 
 
@@ -44,7 +45,7 @@ def registered(command: do.Register, rules: Rules, now: datetime, allocated: int
 
 
 def act(
-    record: AnyRecord, command: do.Action, rules: Rules, now: datetime, allocated: int, *, reply_owed: bool
+    record: AnyRecord, command: do.Action, rules: Rules, now: datetime, allocated: int, addressee: Addressee
 ) -> Changes:
     """The changes that ``command`` makes to a record that stands in the ledger, and for whose kind it makes sense.
 
@@ -54,7 +55,7 @@ def act(
         return _climb(record, cast("kinds.OfAll", command), rules, now)
     match record:
         case Problem():
-            return _handle(record, cast("kinds.OfProblems", command), rules, now, reply_owed=reply_owed)
+            return _handle(record, cast("kinds.OfProblems", command), rules, now, addressee)
         case Duty():
             return duties.perform(record, cast("kinds.OfDuties", command), rules)
         case Listing():
@@ -82,7 +83,7 @@ def _climb(record: AnyRecord, command: kinds.OfAll, rules: Rules, now: datetime)
 
 
 def _handle(  # noqa: C901, PLR0911, PLR0912 one line a command
-    problem: Problem, command: kinds.OfProblems, rules: Rules, now: datetime, *, reply_owed: bool
+    problem: Problem, command: kinds.OfProblems, rules: Rules, now: datetime, addressee: Addressee
 ) -> Changes:
     match command:  # the commonest first: to ask whether it is another costs 60 ns each
         case do.Acknowledge():
@@ -136,7 +137,7 @@ def _handle(  # noqa: C901, PLR0911, PLR0912 one line a command
         case do.Reject():
             return _reject(command, rules)
         case do.Reply():
-            return _reply(command, owed=reply_owed)
+            return replies.give(problem, command, rules, addressee, now)
         case do.Rate():
             return [c.Rated(satisfied=command.satisfied)]
         case do.LookBack():
@@ -270,9 +271,3 @@ def _receive(problem: Problem, command: do.Receive) -> Changes:
     if referral is None or referral.received is not None:
         return Refusal("not_referred", f"no referral to {unit} waits for its receipt")
     return [c.Received(unit=unit)]
-
-
-def _reply(command: do.Reply, *, owed: bool) -> Changes:
-    if not owed:
-        return Refusal("no_reply_owed", f"no reply is owed to the report {command.source} {command.id}")
-    return [c.Replied(source=command.source, id=command.id, text=command.text)]

@@ -31,6 +31,7 @@ from duban_router.domain.commands import act, registered
 from duban_router.domain.ladder import recipients
 from duban_router.domain.permission import PERMITTED, unpermitted
 from duban_router.domain.refusal import Changes
+from duban_router.domain.replies import NOBODY, Addressee
 
 __all__ = ["PERMITTED", "Decided", "Refusal", "after", "decide"]
 
@@ -65,14 +66,14 @@ def pack_of(record: AnyRecord | None, command: do.Command) -> str | None:
 
 
 def decide(
-    record: AnyRecord | None, command: Message[do.Command], rules: Rules, now: datetime, allocated: int, *,
-    reply_owed: bool = False,
+    record: AnyRecord | None, command: Message[do.Command], rules: Rules, now: datetime, allocated: int,
+    addressee: Addressee = NOBODY,
 ) -> Decided | Refusal:  # fmt: skip
     """What ``command`` does to ``record`` at ``now``: events, or a refusal.
 
     ``allocated`` is how much has been given out before of what the command :func:`allocates_from`: the last number of
-    the register, or the money of the budget; 0 where it allocates nothing. ``reply_owed``: whether the report that a
-    reply answers waits for one.
+    the register, or the money of the budget; 0 where it allocates nothing. ``addressee``: the report that a reply
+    is given to, as the ledger knows it.
     """
     refusal = _inadmissible(record, command.data, rules)
     if refusal:
@@ -82,7 +83,7 @@ def decide(
         if record is None:
             outcome = _begun(cast("do.Beginning", command.data), UUID(command.subject), rules, now, allocated)
         else:
-            outcome = act(record, cast("do.Action", command.data), rules, now, allocated, reply_owed=reply_owed)
+            outcome = act(record, cast("do.Action", command.data), rules, now, allocated, addressee)
         return outcome if isinstance(outcome, Refusal) else _apply(record, command, outcome, rules, now)
     except CalendarError as error:
         return Refusal("outside_calendar", str(error))

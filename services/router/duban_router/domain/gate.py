@@ -5,15 +5,13 @@ Each question is answered with the refusal, or with None where nothing speaks ag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.records import Problem
 from duban.policy.model.lifecycle import GateBlock, GateCheck
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
-from duban_router.domain.permission import named
+from duban_router.domain.permission import in_words, is_one_of
 from duban_router.domain.refusal import missing_reason, not_permitted
 
 
@@ -53,8 +51,8 @@ def signing_refused(problem: Problem, command: do.Check, rules: Rules) -> Refusa
     check = next((check for check in _checks(problem, rules) if check.id == command.check), None)
     if check is None:
         return Refusal("unknown_check", f"{command.check} is no check of this problem under {rules.pack.ref}")
-    if not _is_one_of(command.actor.unit, problem, check.by, rules):
-        return not_permitted(command.actor.unit, *_in_words(check.by, problem, rules))
+    if not is_one_of(command.actor.unit, problem, check.by, rules):
+        return not_permitted(command.actor.unit, *in_words(check.by, problem, rules))
     if _handled(command.actor.unit, problem):
         return Refusal("reviewer_is_handler", "who handled the problem cannot sign its strike-off")
     if not command.evidence:
@@ -67,8 +65,8 @@ def look_back_refused(problem: Problem, command: do.LookBack, rules: Rules) -> R
     rule = rules.pack.look_back
     if rule is None:
         return Refusal("no_look_back", f"{rules.pack.ref} knows no look-back")
-    if not _is_one_of(command.actor.unit, problem, rule.by, rules):
-        return not_permitted(command.actor.unit, *_in_words(rule.by, problem, rules))
+    if not is_one_of(command.actor.unit, problem, rule.by, rules):
+        return not_permitted(command.actor.unit, *in_words(rule.by, problem, rules))
     if _handled(command.actor.unit, problem):
         return Refusal("reviewer_is_handler", "who handled the problem cannot look back at it")
     failed = command.rebound or not (command.truthful and command.timely and command.effective)
@@ -99,28 +97,3 @@ def _checks(problem: Problem, rules: Rules) -> list[GateCheck]:
 
 def _handled(unit: str, problem: Problem) -> bool:
     return unit == problem.lead_unit or unit in problem.co_units
-
-
-def _is_one_of(unit: str, problem: Problem, signers: Iterable[str], rules: Rules) -> bool:
-    """Whether ``unit`` is among ``signers``: by its id, by one of its roles, as the office, or as the sponsor."""
-    known = rules.units.get(unit)
-    means = {unit, *(known.roles if known else ())}
-    if unit == rules.pack.office:
-        means.add("@office")
-    if problem.sponsor is not None and unit == problem.sponsor:
-        means.add("@sponsor")
-    return not means.isdisjoint(signers)
-
-
-def _in_words(signers: Iterable[str], problem: Problem, rules: Rules) -> Iterator[str]:
-    """Each of ``signers`` as a reader knows it: a unit by its id, a role in words."""
-    for signer in signers:
-        match signer:
-            case "@office":
-                yield named("the office", rules.pack.office)
-            case "@sponsor":
-                yield named("the sponsor", problem.sponsor)
-            case _ if signer in rules.units:
-                yield signer
-            case _:
-                yield f"a unit of the role {signer}"

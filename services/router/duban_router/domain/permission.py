@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final, Literal, TypeAlias, assert_never
 
 from duban.deadlines import owed
@@ -49,7 +49,7 @@ PERMITTED: Final[dict[type[do.Command], frozenset[Role]]] = {
     do.StrikeOff: _OFFICE,
     do.Reopen: _OFFICE,
     do.Refer: frozenset({"office", "lead"}),
-    do.Reply: frozenset({"office", "lead"}),
+    do.Reply: _ANYONE,
     do.Rate: frozenset({"office", "engine"}),
     do.Recompute: frozenset({"engine", "office"}),
     do.Receive: _ANYONE,
@@ -90,7 +90,7 @@ def unpermitted(record: AnyRecord | None, command: do.Command, rules: Rules) -> 
     for role in roles:
         if unit in _units(role, record, rules):
             return None
-    if _owes(record, command, rules):
+    if owes(record, command, rules):
         return None
     return not_permitted(unit, *(named(_IN_WORDS[role], *_units(role, record, rules)) for role in sorted(roles)))
 
@@ -108,12 +108,12 @@ MEETING: Final[dict[type[do.Command], tuple[tuple[str, ...], str | None]]] = {
     do.Refer: (("referred",), "to"),
     do.Verify: (("verified", "sent_back"), None),
     do.StrikeOff: (("struck_off",), None),
-    do.Reply: (("replied",), None),
+    do.Reply: (("replied",), "reply"),
     do.Rate: (("rated",), None),
 }
 
 
-def _owes(record: AnyRecord | None, command: do.Command, rules: Rules) -> bool:
+def owes(record: AnyRecord | None, command: do.Command, rules: Rules) -> bool:
     """Whether the unit owes something now that the command would meet, as the pack says in so many words."""
     if not isinstance(record, Problem) or type(command) not in MEETING:
         return False
@@ -160,3 +160,32 @@ def named(role: str, *units: str | None) -> str:
     """A role in words, with the units that hold it where they are known: ``the lead unit, ecology``."""
     known = [unit for unit in units if unit is not None]
     return f"{role}, {' and '.join(known)}" if known else role
+
+
+def is_one_of(unit: str, problem: Problem, names: Iterable[str], rules: Rules) -> bool:
+    """Whether ``unit`` is among ``names``: by its id, by one of its roles, as the lead, the office or the sponsor."""
+    known = rules.units.get(unit)
+    means = {unit, *(known.roles if known else ())}
+    if unit == rules.pack.office:
+        means.add("@office")
+    if unit == problem.lead_unit:
+        means.add("@lead")
+    if problem.sponsor is not None and unit == problem.sponsor:
+        means.add("@sponsor")
+    return not means.isdisjoint(names)
+
+
+def in_words(names: Iterable[str], problem: Problem, rules: Rules) -> Iterator[str]:
+    """Each of ``names`` as a reader knows it: a unit by its id, a role in words."""
+    for name in names:
+        match name:
+            case "@lead":
+                yield named("the lead unit", problem.lead_unit)
+            case "@office":
+                yield named("the office", rules.pack.office)
+            case "@sponsor":
+                yield named("the sponsor", problem.sponsor)
+            case _ if name in rules.units:
+                yield name
+            case _:
+                yield f"a unit of the role {name}"

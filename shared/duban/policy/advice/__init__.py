@@ -30,6 +30,7 @@ from duban.policy.advice.obligations import (
     statuses_nobody_watches,
 )
 from duban.policy.advice.records import lists, opened_by_nothing, rewards
+from duban.policy.advice.replies import replies_that_nobody_owes, replies_that_their_owner_may_not_give
 from duban.policy.advice.routing import areas_without_a_unit, gaps, overlaps
 from duban.policy.advice.unused import liaisons, never_used, platforms, superiors
 from duban.policy.model.pack import PolicyPack
@@ -71,6 +72,8 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
     look_back_unsigned,
     flags_unused,
     requests_that_nobody_decides,
+    replies_that_nobody_owes,
+    replies_that_their_owner_may_not_give,
     opened_by_nothing,
     lists,
     rewards,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from duban.policy.laws import assessment, enforcement_items, events, problems, records, targets, texts
+from duban.policy.laws import assessment, enforcement_items, events, problems, records, replies, targets, texts
 from duban.policy.laws.names import Breach
 from duban.policy.model.pack import PolicyPack
 
@@ -15,6 +15,7 @@ LAWS: tuple[Callable[[PolicyPack], Iterator[Breach]], ...] = (
     *targets.LAWS,
     *records.LAWS,
     *enforcement_items.LAWS,
+    *replies.LAWS,
     *events.LAWS,
     *texts.LAWS,
 )
@@ -36,6 +37,7 @@ OF_NAMES: tuple[Callable[[PolicyPack], Iterator[Breach]], ...] = (
     problems.obligations_have_ladders,
     problems.obligations_belong_to_somebody,
     problems.flags_are_known,
+    problems.occasions_are_of_something,
     problems.approvers_and_issuers_are_units,
     problems.triggers_can_fire,
     problems.duties_are_owed,

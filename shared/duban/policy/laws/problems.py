@@ -14,7 +14,7 @@ from duban.policy.model.pack import PolicyPack
 
 _SECTIONS = (
     "units", "channels", "areas", "categories", "measures", "ladders", "obligations", "flags", "triggers", "windows",
-    "duties", "platforms", "lists", "rewards", "draws", "rejections",
+    "duties", "platforms", "lists", "rewards", "draws", "rejections", "replies",
 )  # fmt: skip
 
 
@@ -186,8 +186,6 @@ def flags_are_known(pack: PolicyPack) -> Iterator[Breach]:
         for field, occasions in (("since", obligation.since), ("met_by", obligation.met_by)):
             flagged = tuple(of for event, of in occasions if of is not None and event == "flagged")
             references += [(f"obligations.{i}.{field}", flagged)]
-            bodies = (of for event, of in occasions if of is not None and event != "flagged")
-            yield from unknown_in(f"obligations.{i}.{field}", bodies, {unit.id for unit in pack.units}, "units")
     references += [
         (f"gate.blocks.{i}.flag", (block.flag,)) for i, block in enumerate(pack.gate.blocks if pack.gate else ())
     ]
@@ -199,6 +197,20 @@ def flags_are_known(pack: PolicyPack) -> Iterator[Breach]:
     for i, flag in enumerate(pack.flags):
         yield from unknown_in(f"flags.{i}.categories", flag.categories, categories, "categories")
         yield from unknown_in(f"flags.{i}.channels", flag.channels, channels, "channels")
+
+
+def occasions_are_of_something(pack: PolicyPack) -> Iterator[Breach]:
+    units = ({unit.id for unit in pack.units}, "units")
+    known = {
+        "referred": units,
+        "received": units,
+        "replied": ({reply.id for reply in pack.replies}, "replies"),
+    }
+    for i, obligation in enumerate(pack.obligations):
+        for field, occasions in (("since", obligation.since), ("met_by", obligation.met_by)):
+            for event, (names, section) in known.items():
+                named = (occasion.of for occasion in occasions if occasion.event == event and occasion.of is not None)
+                yield from unknown_in(f"obligations.{i}.{field}", named, names, section)
 
 
 def rejections_concern_reports(pack: PolicyPack) -> Iterator[Breach]:
@@ -321,6 +333,7 @@ LAWS: Final = (
     obligations_have_ladders,
     obligations_belong_to_somebody,
     flags_are_known,
+    occasions_are_of_something,
     rejections_concern_reports,
     what_a_person_assigns_has_no_co_units_yet,
     approvers_and_issuers_are_units,

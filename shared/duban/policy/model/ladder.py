@@ -106,8 +106,9 @@ class Trigger(Founded):
     to: tuple[str, ...] = Field(min_length=1)
 
 
-#: The events that may be told apart by what they are of: ``flagged:hard``, ``referred:police``, ``received:police``.
-OF_SOMETHING = ("flagged", "referred", "received")
+#: The events that may be told apart by what they are of: ``flagged:hard``, ``referred:police``, ``received:police``,
+#: ``replied:extension``.
+OF_SOMETHING = ("flagged", "referred", "received", "replied")
 
 
 def _occasion(value: object) -> object:
@@ -153,7 +154,8 @@ class Obligation(Founded):
     ``since`` names the events that set the clock going; the latest of them counts, so an obligation that names its
     own fulfilment (``[dispatched, progressed]``) falls due again and again. ``within`` is the time limit; ``until``
     takes the date of the filed plan, or of its next milestone, instead. It is met by leaving the statuses in which it
-    runs, or by one of the events in ``met_by``; ``replied`` meets it when no report is unanswered. Without
+    runs, or by one of the events in ``met_by``; ``replied`` meets it when no report is unanswered, and
+    ``replied:extension`` when every report was told that since the clock was set going. Without
     ``categories`` or ``channels`` it holds for all; with ``flags`` only while the problem bears one of them, with
     ``rectification`` only under such a plan. ``owner`` is a unit, a role of units, or one of ``OWNERS``. What a role
     owns, each unit of that role owes until one of them has done it; what ``@co`` owns, each co-unit owes for its own

@@ -1,4 +1,4 @@
-"""How a problem is handled and closed: hand-back, more time, pauses, flags, the gate, the look-back. Pure."""
+"""How a problem is handled and closed: hand-back, more time, replies, pauses, flags, the gate, the look-back. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from duban.calendar import Within
-from duban.policy.model.entry import Founded, Id, Name, Text
+from duban.policy.model.entry import Founded, Id, Name, Text, Written
 
 
 class Rejection(Founded):
@@ -54,6 +54,33 @@ class Extension(Founded):
     flags: tuple[Id, ...] = ()
     decided_by: tuple[str, ...] = Field(default=("@office",), min_length=1)
     while_asked: Literal["goes_on", "waits"] = "goes_on"
+
+
+class ReplyForm(Written):
+    """A form in which a reporter is told: by telephone, in writing, on the spot.
+
+    ``signed``: a reply in it bears a signature, of any day before it is given or of the same day.
+    """
+
+    id: Name
+    title: Text
+    signed: Literal["before", "same_day"] | None = None
+
+
+class ReplyRule(Founded):
+    """A reply (答复、告知) that reporters are owed: who gives it, and in which of ``forms``, if that is not left open.
+
+    Whoever asked for one of them with the report is told in that one. ``answers``: a report that was given it waits for
+    no other answer. ``by`` names units, roles of units, ``@lead``, ``@office`` or ``@sponsor``; if nothing is said, the
+    lead unit or the office gives it, or whoever owes it. Until when it is owed,
+    and since what, say the obligations that it meets: ``met_by: ["replied:extension"]``.
+    """
+
+    id: Id
+    title: Text
+    answers: bool = False
+    by: tuple[str, ...] = ()
+    forms: tuple[ReplyForm, ...] = ()
 
 
 class PauseRule(Founded):

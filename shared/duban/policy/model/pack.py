@@ -27,6 +27,7 @@ from duban.policy.model.lifecycle import (
     LookBackRule,
     PauseRule,
     Rejection,
+    ReplyRule,
 )
 from duban.policy.model.listing import ListRule, Platform, RewardRule
 from duban.policy.model.organisation import Area, Category, Channel, Fallback, Nearness, Responsibility, Unit
@@ -75,6 +76,7 @@ class PolicyPack(Document):
     plan_changes: Literal["filed", "by_approval"] = "filed"
     public_texts: Literal["masked", "by_clerk"] = "masked"
     extension: Extension | None = None
+    replies: tuple[ReplyRule, ...] = ()
     pause: PauseRule | None = None
     flags: tuple[FlagRule, ...] = ()
     gate: Gate | None = None
