@@ -24,7 +24,7 @@ _CHECKS: Final[dict[str, list[str]]] = {
     "format": ["ruff", "format", "--check", "."],
     "imports": ["lint-imports"],
     "types": ["mypy"],
-    "unit tests": ["pytest", "tests/unit"],
+    "unit tests": ["pytest", "tests/unit", "--numprocesses", "logical"],
 }
 
 
