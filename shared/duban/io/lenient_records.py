@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from struct import unpack_from
 from typing import Any, Final
+from weakref import proxy
 
 import structlog
 from aiokafka.consumer import fetcher
@@ -44,26 +45,35 @@ class _LenientBytes(bytearray):
 
 
 class LenientPartitionRecords(PartitionRecords):
-    """The records of one partition; a batch that cannot be read is read leniently, and then come the next ones."""
+    """The records of one partition; a batch that cannot be read is read leniently, and then come the next ones.
+
+    Its iterator knows it weakly: theirs and their iterator would hold each other, and with them a megabyte that was
+    fetched, from whenever a reader leaves before the end until a full collection of garbage, hours later.
+    """
 
     def _unpack_records(self) -> Iterator[Any]:
-        while True:
-            try:
-                yield from super()._unpack_records()  # type: ignore[no-untyped-call]
-            except Exception as error:
-                pair = _batch_at(self._records.raw, self.next_fetch_offset)
-                if pair is None or not pair[0].validate_crc():
-                    raise  # damaged on its way: it is fetched again
-                batch, raw = pair
-                _log.warning("batch read leniently", topic=self._tp.topic, partition=self._tp.partition,
-                             offset=batch.base_offset, error=repr(error)[:500])  # fmt: skip
-                for record in _leniently(batch, raw, error):
-                    if record.offset >= self.next_fetch_offset:
-                        yield self._consumer_record(self._tp, record)  # type: ignore[no-untyped-call]
-                        self.next_fetch_offset = record.offset + 1
-                self.next_fetch_offset = batch.next_offset
-            else:
-                return
+        return _unpacked(proxy(self))
+
+
+def _unpacked(records: LenientPartitionRecords) -> Iterator[Any]:
+    while True:
+        try:
+            yield from PartitionRecords._unpack_records(records)  # noqa: SLF001
+        except Exception as error:
+            pair = _batch_at(records._records.raw, records.next_fetch_offset)  # noqa: SLF001
+            if pair is None or not pair[0].validate_crc():
+                raise  # damaged on its way: it is fetched again
+            batch, raw = pair
+            place = records._tp  # noqa: SLF001
+            _log.warning("batch read leniently", topic=place.topic, partition=place.partition,
+                         offset=batch.base_offset, error=repr(error)[:500])  # fmt: skip
+            for record in _leniently(batch, raw, error):
+                if record.offset >= records.next_fetch_offset:
+                    yield records._consumer_record(place, record)  # type: ignore[no-untyped-call]  # noqa: SLF001
+                    records.next_fetch_offset = record.offset + 1
+            records.next_fetch_offset = batch.next_offset
+        else:
+            return
 
 
 def _batch_at(raw: bytes, offset: int) -> tuple[Any, bytes] | None:
