@@ -28,7 +28,8 @@ from duban.messages.records import Problem
 from duban.messages.report import Filed
 from duban.policy import PublishedCalendar
 from duban.policy.library import Library
-from duban_router.handlers import CommandHandler, Conflict, Ledger, Line, Writing
+from duban_router.handlers import CommandHandler
+from duban_router.ledger import Conflict, Ledger, Line, Writing
 from duban_router.memory import MemoryLedger
 from duban_router.store import SCHEMA, PostgresLedger
 from tests.conftest import Migrated

@@ -35,7 +35,8 @@ from duban_escalation.memory import MemoryDeadlines
 from duban_escalation.sweep import Sweeper
 from duban_intake.memory import MemoryTransaction
 from duban_router.domain import ladder
-from duban_router.handlers import CommandHandler, Register, Writing
+from duban_router.handlers import CommandHandler
+from duban_router.ledger import Register, Writing
 from duban_router.memory import MemoryLedger
 from duban_router.memory import MemoryTransaction as LedgerTransaction
 

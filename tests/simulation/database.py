@@ -14,7 +14,7 @@ from asyncpg.exceptions import InternalClientError
 from duban_escalation.memory import MemoryDeadlines, MemorySchedules
 from duban_escalation.notices.deliveries import MemoryDeliveries
 from duban_intake.memory import MemoryStore
-from duban_router.handlers import Conflict, Register, Writing
+from duban_router.ledger import Conflict, Register, Writing
 from duban_router.memory import MemoryLedger
 from tests.simulation.life import LIVING, Life, instant
 

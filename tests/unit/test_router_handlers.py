@@ -15,7 +15,8 @@ from duban.messages.delivery import Delivery
 from duban.messages.envelope import NAMESPACE, Message, Record, decode, derived_id, derived_text
 from duban.messages.events import GENESIS, PROBLEMS, LedgerEvent, Refused, canonical, chained
 from duban.messages.report import Filed
-from duban_router.handlers import CommandHandler, Line, Standing, Writing
+from duban_router.handlers import CommandHandler
+from duban_router.ledger import Line, Standing, Writing
 from duban_router.memory import MemoryLedger
 from tests.given import report, small_library
 

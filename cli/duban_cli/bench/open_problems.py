@@ -23,7 +23,8 @@ from duban.messages.events import GENESIS, chained
 from duban.messages.struct import canonical_json
 from duban_cli.bench import load
 from duban_cli.bench.path import fetched, library_of
-from duban_router.handlers import CommandHandler, Writing
+from duban_router.handlers import CommandHandler
+from duban_router.ledger import Writing
 from duban_router.memory import MemoryLedger
 
 #: The city of what stands, with limits of its own beside the hastened ones of who comes and goes.

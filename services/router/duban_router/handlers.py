@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -18,11 +16,12 @@ from duban.messages import commands as do
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record, derived_id, encode, record
 from duban.messages.events import GENESIS, LedgerEvent, Refused, canonical, chained, event_id, event_json, event_type
-from duban.messages.records import AnyRecord, Event
+from duban.messages.records import AnyRecord
 from duban.messages.struct import from_data, to_json
 from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
+from duban_router.cache import Cache
 from duban_router.domain.decision import (
     REGISTER,
     Allocating,
@@ -33,21 +32,15 @@ from duban_router.domain.decision import (
     decide,
     pack_of,
 )
-from duban_router.domain.replies import Audience, Filing, RepliesOwed, Reported, answered
-from duban_router.metrics import DECIDED_ANEW, RECALLED
+from duban_router.domain.replies import Audience, RepliesOwed, Reported, answered
+from duban_router.ledger import Conflict, Ledger, Line, Outcome, Register, Standing, Writing
+from duban_router.metrics import DECIDED_ANEW
 
 SOURCE = "duban/router"
 _MOST_CONFLICTS = 5
 
 #: Steps in the histories of records, by record and version: each line with the record as it stood after it.
 Steps: TypeAlias = "dict[tuple[UUID, int], tuple[Line, AnyRecord]]"
-
-#: What is given out without gaps, by its name and year: the numbers of a jurisdiction, or the money of a budget.
-Register: TypeAlias = tuple[str, int]
-
-
-class Conflict(Exception):
-    """Somebody else wrote first: what is remembered of the ledger is stale, and must be asked for again."""
 
 
 class _Unforeseen(Exception):
@@ -56,144 +49,6 @@ class _Unforeseen(Exception):
     def __init__(self, register: Register) -> None:
         super().__init__(register)
         self.register = register
-
-
-class Standing(Struct, frozen=True, gc=False):
-    """A record as the ledger holds it, with its JSON and the hash of its latest event."""
-
-    record: AnyRecord
-    state: bytes
-    head: str
-
-
-class Line(Struct, frozen=True, gc=False):
-    """One line of a record's history: the event, its bytes, and the hash over the line before and them."""
-
-    event: Event
-    body: bytes
-    hash: str
-
-
-class Outcome(Struct, frozen=True, gc=False):
-    """What came of a command: the versions of its events, or its refusal."""
-
-    key: UUID
-    command: str
-    problem_id: UUID
-    versions: range
-    refused: Refused | None = None
-
-
-@dataclass(slots=True)
-class Writing:
-    """What one batch adds to the ledger."""
-
-    lines: list[Line] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=list)
-    standings: dict[UUID, Standing] = field(default_factory=dict)
-    #: How much of each register has been given out after this batch.
-    allocated: dict[Register, int] = field(default_factory=dict)
-    #: The versions that refusals rest on: an event meets the key of its version, a refusal would meet nothing.
-    rests_on: dict[UUID, int] = field(default_factory=dict)
-    #: The reports that wait for a reply from now on (True), and those that do no more (False).
-    unanswered: dict[Filing, bool] = field(default_factory=dict)
-
-
-class Transaction(Protocol):
-    """A turn on the ledger. Until it ends nobody else takes from the registers that it was asked for."""
-
-    #: How much of each register that was asked for has been given out: its last number, or the money of a budget.
-    allocated: Mapping[Register, int]
-
-    async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
-        """What came of the commands ``keys``, those that have been decided."""
-
-    async def unanswered(self, reports: Sequence[Reported]) -> list[Filing]:
-        """Those of ``reports`` that wait for a reply."""
-
-    async def write(self, writing: Writing) -> None:
-        """Add all of ``writing``, or raise :class:`Conflict` and add nothing. It comes last."""
-
-
-class Ledger(Protocol):
-    """The ledger (台账) as the handler needs it."""
-
-    async def standings(self, ids: Sequence[UUID]) -> dict[UUID, Standing]:
-        """The records that stand under ``ids``."""
-
-    async def histories(self, until: Mapping[UUID, int]) -> dict[UUID, list[Line]]:
-        """The lines of each record up to a version, in order."""
-
-    def transaction(self, registers: Collection[Register]) -> AbstractAsyncContextManager[Transaction]:
-        """A transaction that may take from ``registers``, once whoever does so now is through.
-
-        What is written stands when it is left; left by an error, nothing of it does. Who asks for no register waits for
-        nobody.
-        """
-
-
-class Cache:
-    """What of the ledger is remembered, at most so many bytes of it; its keys tell when that is stale.
-
-    What was longest of no use goes first, and never within the batch that named it.
-    """
-
-    def __init__(self, ledger: Ledger, most_bytes: int) -> None:
-        self._ledger = ledger
-        self._most_bytes = most_bytes
-        self._bytes = 0
-        self._standings: dict[UUID, Standing] = {}  # in the order in which they were last of use
-
-    def forget(self) -> None:
-        """Drop everything: the partitions have changed hands."""
-        self._standings.clear()
-        self._bytes = 0
-
-    def forget_standings(self, ids: Iterable[UUID]) -> None:
-        """Drop these alone: other states stay, or every command that comes again would cost them all."""
-        for problem_id in ids:
-            self._drop(problem_id)
-
-    async def recall(self, ids: set[UUID]) -> None:
-        """Bring the states of ``ids`` into memory."""
-        missing = []
-        for problem_id in ids:
-            standing = self._standings.pop(problem_id, None)
-            if standing is None:
-                missing.append(problem_id)
-            else:
-                self._standings[problem_id] = standing
-        RECALLED.labels("memory").inc(len(ids) - len(missing))
-        if missing:
-            standings = await self._ledger.standings(missing)
-            RECALLED.labels("ledger").inc(len(standings))
-            self._remember(standings)
-
-    def standing(self, problem_id: UUID) -> Standing | None:
-        """The record, if it was recalled and stands in the ledger."""
-        return self._standings.get(problem_id)
-
-    def add(self, writing: Writing) -> None:
-        """Remember what was written, and let go what is too much."""
-        self._remember(writing.standings)
-        while self._bytes > self._most_bytes:
-            self._drop(next(iter(self._standings)))
-
-    def _remember(self, standings: Mapping[UUID, Standing]) -> None:
-        for problem_id, standing in standings.items():
-            self._drop(problem_id)
-            self._standings[problem_id] = standing
-            self._bytes += _weight(standing)
-
-    def _drop(self, problem_id: UUID) -> None:
-        standing = self._standings.pop(problem_id, None)
-        if standing is not None:
-            self._bytes -= _weight(standing)
-
-
-def _weight(standing: Standing) -> int:
-    """About the bytes of memory that ``standing`` takes: measured, 3.9 KB where its JSON has 740 bytes."""
-    return 600 + 9 * len(standing.state) // 2
 
 
 class CommandHandler:

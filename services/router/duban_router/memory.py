@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, nullcontext
 from uuid import UUID
 
 from duban_router.domain.replies import Filing, Reported
-from duban_router.handlers import Conflict, Line, Outcome, Register, Standing, Writing
+from duban_router.ledger import Conflict, Line, Outcome, Register, Standing, Writing
 
 
 class MemoryLedger:

@@ -17,7 +17,7 @@ from duban.messages.records import Event, Listing, record_from_json
 from duban.messages.struct import from_json, to_json
 from duban.texts import folded
 from duban_router.domain.replies import Filing, Reported
-from duban_router.handlers import Conflict, Line, Outcome, Register, Standing, Writing
+from duban_router.ledger import Conflict, Line, Outcome, Register, Standing, Writing
 
 SCHEMA = "router"
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
