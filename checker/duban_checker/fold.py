@@ -12,7 +12,8 @@ from typing import Any, Final
 from duban_checker.traces import Row, instant
 
 _LADDER: Final = "reminded escalated measured approved withheld recomputed passed_on"
-_OPEN: Final = f"{_LADDER} attached flagged unflagged sponsored referred received replied rated"
+_STEPS: Final = "step_taken step_waived"
+_OPEN: Final = f"{_LADDER} {_STEPS} attached flagged unflagged sponsored referred received replied rated"
 _WORK: Final = (
     "planned plan_proposed plan_refused milestone_reached reviewed progressed part_finished extension_asked extended "
     "extension_denied"
@@ -42,9 +43,9 @@ _TABLE: Final = f"""
     problem verified verified: {_OPEN} checked
     problem verified underway: sent_back
     problem verified struck_off: struck_off
-    problem struck_off struck_off: {_LADDER} received replied rated looked_back
+    problem struck_off struck_off: {_LADDER} {_STEPS} received replied rated looked_back
     problem struck_off underway: rebounded reopened
-    problem rejected rejected: {_LADDER} replied rated
+    problem rejected rejected: {_LADDER} {_STEPS} replied rated
     problem rejected registered: reopened
     duty - underway: opened
     duty underway underway: {_LADDER} progressed

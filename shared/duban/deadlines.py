@@ -97,7 +97,7 @@ def _reads(obligation: Obligation, rules: Rules) -> set[str]:
     if _may_wait(obligation, rules):
         reads.add("extension_asked")
     for event, of in (*obligation.since, *obligation.met_by):
-        reads.add(f"marks.{event}" if of is None else _HELD_OF.get(event, "referrals"))
+        reads.add(f"marks.{event}" if of is None else _KEPT_IN[event])
         if event == "replied" and of is None:
             reads |= {"reports", "answered"}
     if obligation.flags:
@@ -107,8 +107,11 @@ def _reads(obligation: Obligation, rules: Rules) -> set[str]:
     return reads | _READ_OF_OWNER.get(obligation.owner, set())
 
 
-#: Where a record holds when each flag, reply or the like last happened to it.
-_HELD_OF: Final = {"flagged": "flagged", "replied": "replied"}
+#: Where a problem keeps the marks of what an event was of.
+_KEPT_IN: Final = {
+    "flagged": "flagged", "replied": "replied", "referred": "referrals", "received": "referrals",
+    "step_taken": "steps_taken", "step_waived": "steps_waived",
+}  # fmt: skip
 _READ_OF_OWNER: Final = {
     "@lead": {"lead_unit"}, "@co": {"co_units", "parts_finished"}, "@referred": {"referrals"},
     "@sponsor": {"sponsor"},
@@ -180,7 +183,7 @@ def _owed(record: LedgerRecord, obligation: Obligation, rules: Rules) -> Sequenc
         if obligation.owner == "@referred":
             return _receipts(record, obligation)
     since = _latest(record, obligation)
-    if since is None or _met(record, obligation, since):
+    if since is None or _met(record, obligation, since, rules):
         return ()
     return _by_owner(record, obligation, since, rules)
 
@@ -213,15 +216,18 @@ def _latest(record: LedgerRecord, obligation: Obligation) -> Mark | None:
     return latest
 
 
-def _met(record: LedgerRecord, obligation: Obligation, since: Mark) -> bool:
-    """Whether something has happened since then that meets the obligation; replies do once every report has them."""
+def _met(record: LedgerRecord, obligation: Obligation, since: Mark, rules: Rules) -> bool:
+    """Whether something has happened since then that meets the obligation.
+
+    Replies do once every report has them; a step that is taken but once does whenever that was.
+    """
     for occasion in obligation.met_by:
         if occasion.event == "replied":
             if isinstance(record, Problem) and _everybody_told(record, occasion.of, obligation, since):
                 return True
             continue
         mark = record.mark(occasion)
-        if mark is not None and mark.version > since.version:
+        if mark is not None and (mark.version > since.version or (occasion.of and rules.is_settled(occasion))):
             return True
     return False
 
@@ -300,6 +306,7 @@ def _next_level(
             owner=owner,
             due_at=due_at,
             lapse_at=lapse_at,
+            steps=running.steps,
             provisional=(running.by_notice[number - 1] or _extended_by_notice(record, obligation, rules))
             and rules.calendar.is_provisional(since.at, max(due_at, lapse_at)),
         )

@@ -187,15 +187,15 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
         case c.Flagged():
             joined = dict.fromkeys((*problem.co_units, *change.co_units))
             return {"flags": tuple(dict.fromkeys((*problem.flags, change.flag))), "co_units": tuple(joined),
-                    "flagged": {**problem.flagged, change.flag: mark}}  # fmt: skip
+                    "flagged": _marked(problem.flagged, change.flag, mark)}  # fmt: skip
         case c.Unflagged():
             return {"flags": tuple(flag for flag in problem.flags if flag != change.flag)}
         case c.Sponsored():
             return {"sponsor": change.sponsor, "pair": change.pair}
         case c.Referred():
-            return {"referrals": {**problem.referrals, change.to: Referral(referred=mark)}}
+            return {"referrals": {**problem.referrals, change.to: Referral(referred=replace(mark, times=1))}}
         case c.Received():
-            received = replace(problem.referrals[change.unit], received=mark)
+            received = replace(problem.referrals[change.unit], received=replace(mark, times=1))
             return {"referrals": {**problem.referrals, change.unit: received}}
         case c.Replied():
             return _replied(problem, change, mark)
@@ -214,6 +214,11 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
             c.Registered() | c.Rejected() | c.Reviewed() | c.Progressed() | c.Paused() | c.LookedBack()
         ):  # fmt: skip
             return {}
+        case c.StepTaken():
+            waived = {step: other for step, other in problem.steps_waived.items() if step != change.step}
+            return {"steps_taken": _marked(problem.steps_taken, change.step, mark), "steps_waived": waived}
+        case c.StepWaived():
+            return {"steps_waived": _marked(problem.steps_waived, change.step, mark)}
         case (
             c.Reminded() | c.Escalated() | c.Measured() | c.Approved() | c.Withheld() | c.PassedOn() | c.Recomputed()
         ):  # fmt: skip
@@ -238,16 +243,23 @@ def _replied(problem: Problem, change: c.Replied, mark: Mark) -> dict[str, Any]:
     return {**answered, "replied": {**problem.replied, change.reply: reply}}
 
 
+def _marked(marks: dict[str, Mark], of: str, mark: Mark) -> dict[str, Mark]:
+    """``marks`` with a new one of ``of``, which counts how often that very thing has happened."""
+    before = marks.get(of)
+    return {**marks, of: replace(mark, times=before.times + 1 if before else 1)}
+
+
 #: What binds nobody any more once the work begins anew: the dates of the old plan.
 _WITHOUT_PLAN: Final[dict[str, Any]] = {"plan": None, "proposed_plan": None, "milestones_reached": 0}
 #: What an extension leaves behind when it is decided.
 _NOTHING_ASKED: Final[dict[str, Any]] = {"extension_asked": None, "length_asked": None}
 #: What a new handler begins without.
 _BEGUN_ANEW: Final[dict[str, Any]] = {**_WITHOUT_PLAN, "parts_finished": (), **_NOTHING_ASKED}
-#: What a problem that was closed begins again without; its limits are counted anew, without what was granted before.
+#: What a problem that was closed begins again without; its limits are counted anew, without what was granted before,
+#: and its steps are taken anew.
 _TAKEN_UP_AGAIN: Final[dict[str, Any]] = {
-    **_WITHOUT_PLAN, "outcome": None, "items": (), "checks": {}, "extended": {}, "grants": {}, "deadlines": (),
-    **_NOTHING_ASKED,
+    **_WITHOUT_PLAN, "outcome": None, "items": (), "checks": {}, "steps_taken": {}, "steps_waived": {},
+    "extended": {}, "grants": {}, "deadlines": (), **_NOTHING_ASKED,
 }  # fmt: skip
 
 

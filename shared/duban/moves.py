@@ -68,7 +68,7 @@ OF_OTHERS: Final = frozenset(Status) - frozenset(STAGE)
 
 
 class Occasion(NamedTuple):
-    """An event that sets a clock going, or meets what is owed; ``of`` names the flag or the body, where it matters."""
+    """An event that sets a clock going, or meets what is owed; ``of`` names the flag, the body or the step of it."""
 
     event: str
     of: str | None = None
@@ -81,18 +81,22 @@ class Occasion(NamedTuple):
 LADDER: Final = ("reminded", "escalated", "measured", "approved", "withheld", "recomputed", "passed_on")
 
 
+#: What happens to the steps of a pack's own, which may say that they are taken in any status of a problem.
+STEPS: Final = ("step_taken", "step_waived")
+
+
 #: What leaves an open problem in its status.
 IN_ANY_OPEN: Final = (
-    *LADDER, "attached", "flagged", "unflagged", "sponsored", "referred", "received", "replied", "rated",
+    *LADDER, "attached", "flagged", "unflagged", "sponsored", "referred", "received", "replied", "rated", *STEPS,
 )  # fmt: skip
 
 
 #: What leaves a closed problem closed.
-AFTER_STRIKE_OFF: Final = (*LADDER, "received", "replied", "rated", "looked_back")
+AFTER_STRIKE_OFF: Final = (*LADDER, "received", "replied", "rated", *STEPS, "looked_back")
 
 
 #: What leaves a rejected problem rejected.
-AFTER_REJECTION: Final = (*LADDER, "replied", "rated")
+AFTER_REJECTION: Final = (*LADDER, "replied", "rated", *STEPS)
 
 
 #: What leaves a problem underway.

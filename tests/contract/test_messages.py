@@ -100,13 +100,16 @@ FULL = struct.replace(
     },
     extension_asked="rectify", length_asked=3, extended={"rectify": 1},
     grants={"rectify": (Grant(at=AT, version=4, length=2),)}, pauses=(Span(from_at=AT, to_at=LATER),),
-    checks={"clear": "office"}, raised=1,
+    checks={"clear": "office"}, raised=1, steps_taken={"sample": Mark(at=AT, version=5)},
+    steps_waived={"result": Mark(at=AT, version=6)},
     marks={**PROBLEM.marks, "sent_back": Mark(at=AT, version=5, times=2)},
     awaiting_approval={6: Waiting(
         measure="listing", to=("water", "office"), ground="rectify", part="north", level=2, owner="water", lapse_at=AT
     )},
     climbs=(Climb(obligation="rectify", part="north", generation=1, level=1),),
-    deadlines=(Deadline(**LAPSE, part="north", measure="bulletin", owner="north", lapse_at=AT),),
+    deadlines=(
+        Deadline(**LAPSE, part="north", measure="bulletin", owner="north", lapse_at=AT, steps=("sample", "result")),
+    ),
 )  # fmt: skip
 CAUSE = do.Cause(problem_id=ID, number="SV-2022-0001", version=7, pack="small@1")
 #: A duty that a measure opened.
@@ -129,6 +132,8 @@ REWARD = Reward(
     title="Reward for a report", reward="tip", fixed_by="office", cause=CAUSE, handle="r-9", worker="Zhao",
     amount=3000, marks={"reward_owed": Mark(at=AT, version=1), "awarded": Mark(at=AT, version=2)},
 )  # fmt: skip
+#: What was said with a step: a field of each kind of value.
+FIELDS: dict[str, do.Value] = {"place": "the weir", "celsius": 8.5, "bottles": 2, "clear": False, "day": "2022-04-06"}
 CHANGES: tuple[c.Change, ...] = (
     c.Registered(number="SV-2022-0001", pack="small@1", category="river", filed=FILED),
     c.Attached(filed=FILED),
@@ -173,6 +178,8 @@ CHANGES: tuple[c.Change, ...] = (
     ),
     c.Rated(satisfied=True),
     c.Checked(check="clear", unit="office", evidence=(SEAL,)),
+    c.StepTaken(step="sample", unit="water", fields=FIELDS, evidence=(SEAL,)),
+    c.StepWaived(step="result", unit="office"),
     c.LookedBack(truthful=True, timely=True, effective=False, evidence=(SEAL,)),
     c.Rebounded(raised=1),
     c.Approved(
@@ -283,6 +290,8 @@ def payloads() -> Iterator[AnyPayload]:
     yield do.Check(actor=OFFICE, check="clear", evidence=(SEAL,))
     yield do.LookBack(actor=OFFICE, reason="foul again", truthful=True, timely=True, effective=True, rebound=True,
                       evidence=(SEAL,))  # fmt: skip
+    yield do.TakeStep(actor=WATER, step="sample", fields=FIELDS, evidence=(SEAL,))
+    yield do.WaiveStep(actor=OFFICE, step="result", reason="the sample was spilt")
     yield do.Approve(actor=OFFICE, version=6)
     yield from map(happened, CHANGES)
     for record, changes in ((DUTY, OF_DUTIES), (ENTRY, OF_ENTRIES), (REWARD, OF_REWARDS)):

@@ -36,6 +36,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     "reply": {"source": "hotline", "id": "1", "text": "done"},
     "rate": {"satisfied": True},
     "check": {"check": "clear"},
+    "take_step": {"step": "sample", "fields": {"place": "the weir", "celsius": 8.5, "clear": False}},
+    "waive_step": {"step": "sample"},
     "look_back": {"truthful": True, "timely": True, "effective": False},
     "approve": {"version": 3},
     "withhold": {"version": 3},

@@ -21,6 +21,7 @@ from duban.messages.records import AnyRecord, Listing, Problem, Reward
 from duban.messages.struct import from_data
 from duban.moves import MOVES
 from duban.policy import Rules, load_calendar, load_pack
+from duban.policy.model.ladder import Obligation
 from duban.policy.model.lifecycle import Extension
 from duban_router.domain.decision import Decided, decide
 from duban_router.domain.replies import Audience, RepliesOwed
@@ -55,6 +56,25 @@ def waiting_rules() -> Rules:
         basis="practice",
     )  # fmt: skip
     return Rules(rules.pack.model_copy(update={"extension": extension}), rules.calendar)
+
+
+@cache
+def stepped_rules() -> Rules:
+    """The small pack, where anybody takes any step, and most clocks run since one or are met by one."""
+    rules = rules_of(SMALL)
+    anybody = {"by": tuple(unit.id for unit in rules.pack.units), "waived_by": ("@office",), "statuses": ()}
+    steps = tuple(step.model_copy(update={**anybody, "categories": ()}) for step in rules.pack.steps)
+    waits: dict[str, dict[str, list[str]]] = {
+        "acknowledge": {"met_by": ["step_taken:sample"]},
+        "rectify": {"since": ["registered", "step_taken:visit", "reopened"], "met_by": ["step_taken:result"]},
+        "progress": {"since": ["acknowledged", "step_taken"], "met_by": ["step_taken:visit", "reviewed"]},
+        "part": {"since": ["dispatched", "step_taken:sample"], "met_by": ["step_waived:result"]},
+    }
+    obligations = (
+        Obligation.model_validate({**known.model_dump(), **waits.get(known.id, {})}) for known in rules.pack.obligations
+    )
+    pack = rules.pack.model_copy(update={"steps": steps, "obligations": tuple(obligations)})
+    return Rules(pack, rules.calendar)
 
 
 class Life:
@@ -215,6 +235,20 @@ def _look_back(life: Life, problem: Problem, number: int) -> Iterable[Move]:
     return [(do.LookBack, life.signer(by, number), {**good, **WHY})]
 
 
+def _take_step(life: Life, problem: Problem, number: int) -> Iterable[Move]:
+    if not life.pack.steps:
+        return []
+    step = _one(life.pack.steps, number)
+    unit = (problem.holder if "@lead" in step.by else None) or life.signer(step.by, number)
+    fields = {field.id: _one(field.choices or ("the weir",), number) for field in step.fields if field.required}
+    return [(do.TakeStep, unit, {"step": step.id, "fields": fields, "evidence": [SEAL]})]
+
+
+def _waive_step(life: Life, _: Problem, number: int) -> Iterable[Move]:
+    steps = life.pack.steps
+    return [(do.WaiveStep, life.pack.office, {"step": _one(steps, number).id, **WHY})] if steps else []
+
+
 def _approve(life: Life, record: AnyRecord, number: int) -> Iterable[Move]:
     held = [(version, life.rules.measures[waiting.measure].approval or "") for version, waiting in
             record.awaiting_approval.items()]  # fmt: skip
@@ -270,6 +304,8 @@ WAYS: Final[dict[str, Ways]] = {
     "completed": _complete,
     "sent_back": _by_office(do.Verify, passed=False, **WHY),
     "struck_off": _strike_off,
+    "step_taken": _take_step,
+    "step_waived": _waive_step,
     "looked_back": _look_back,
     "reopened": _by_office(do.Reopen, **WHY),
     "replied": _reply,
@@ -284,7 +320,8 @@ WAYS: Final[dict[str, Ways]] = {
 }
 #: What leads on comes about more often than what leads back.
 OFTEN: Final = {"acknowledged": 12, "planned": 5, "milestone_reached": 2, "extended": 4, "paused": 3, "resumed": 9,
-                "verified": 4, "looked_back": 4, "part_finished": 2, "flagged": 3, "attached": 2}  # fmt: skip
+                "verified": 4, "looked_back": 4, "part_finished": 2, "flagged": 3, "attached": 2,
+                "step_taken": 2}  # fmt: skip
 NUMBERS: Final = st.integers(0, 2**20)
 STEPS: Final = st.lists(st.tuples(NUMBERS, st.integers(0, 5 * 86_400)), min_size=6, max_size=30)
 
@@ -307,6 +344,17 @@ def test_what_waits_for_the_word_on_an_extension_is_due_as_in_the_whole_evaluati
     steps: list[tuple[int, int]],
 ) -> None:
     life = Life(waiting_rules())
+    life.begin(0)
+    for number, seconds in steps:
+        life.move(number, seconds)
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=STEPS)
+def test_what_runs_since_a_step_or_waits_for_one_is_due_as_in_the_whole_evaluation(
+    steps: list[tuple[int, int]],
+) -> None:
+    life = Life(stepped_rules())
     life.begin(0)
     for number, seconds in steps:
         life.move(number, seconds)

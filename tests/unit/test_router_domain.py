@@ -104,6 +104,8 @@ DETAILS: dict[type[do.Command], dict[str, object]] = {
     do.Rate: {"satisfied": True},
     do.Check: {"check": "clear", "evidence": SEALED},
     do.LookBack: {"truthful": True, "timely": True, "effective": True},
+    do.TakeStep: {"step": "visit"},
+    do.WaiveStep: {"step": "sample", "reason": "it is dry"},
     do.Approve: {"version": 1},
     do.Withhold: {"version": 1},
     do.PassOn: {"platform": "credit-platform", "receipt": "R-1"},
@@ -267,7 +269,7 @@ PLAIN: dict[type[do.Command], str] = {
     do.Decline: "declined",
     do.Collect: "collected",
 }
-#: Commands that answer something asked before: they have laws of their own below.
+#: Commands that answer something asked before, or that are of the pack's own: they have laws of their own.
 ANSWERS: set[type[do.Command]] = {
     do.DecidePlan,
     do.ReachMilestone,
@@ -278,6 +280,8 @@ ANSWERS: set[type[do.Command]] = {
     do.Withhold,
     do.Appeal,
     do.DecideAppeal,
+    do.TakeStep,
+    do.WaiveStep,
 }
 
 

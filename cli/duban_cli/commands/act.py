@@ -6,12 +6,13 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
+import msgspec
 import typer
 from rich.markup import escape
 
-from duban.messages.commands import Command
+from duban.messages.commands import Command, Value
 from duban.messages.envelope import Message, encode
-from duban.messages.struct import plain
+from duban.messages.struct import from_json, plain
 from duban_cli.commands.problem import found_record
 from duban_cli.connection import asking, present, publishing, settings
 from duban_cli.files import EvidenceFiles, read_code, sealed
@@ -45,6 +46,11 @@ async def act(
     ground: Annotated[str | None, typer.Option(help="reject, pause: one of the pack's grounds.")] = None,
     reply: Annotated[str | None, typer.Option(help="reply: which of the pack's replies it is.")] = None,
     form: Annotated[str | None, typer.Option(help="reply: in which of its forms.")] = None,
+    step: Annotated[str | None, typer.Option(help="take_step, waive_step: one of the pack's steps.")] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="take_step: what a field says, as NAME=VALUE; repeatable. Texts as they are, or in quotes."),
+    ] = None,
     lead_unit: Annotated[str | None, typer.Option(help="dispatch: the unit that leads.")] = None,
     co_unit: Annotated[list[str] | None, typer.Option(help="dispatch: a unit that helps; repeatable.")] = None,
     passed: Annotated[bool | None, typer.Option("--passed/--sent-back", help="verify: the verdict.")] = None,
@@ -65,6 +71,7 @@ async def act(
     given = {
         "outcome": outcome, "note": note, "clause": clause, "lead_unit": lead_unit, "co_units": co_unit or None,
         "passed": passed, "length": length, "ground": ground, "reply": reply, "form": form, "id": id_,
+        "step": step, "fields": fields_of_step(field) if field else None,
         "evidence": sealed(evidence) if evidence else None, "code": read_code(code_file) if code_file else None,
     }  # fmt: skip
     actor = {"unit": unit, **({"person": person} if person else {})}
@@ -88,6 +95,24 @@ async def sent(message: Message[Command], known: Settings, ledger: LedgerReader,
         publisher.check(record)
         await publisher.publish([record])
     return await ledger.awaited(SOURCE, message.id, wait) if wait else None
+
+
+def fields_of_step(assignments: list[str]) -> dict[str, Value]:
+    """The fields of a step, each written as NAME=VALUE: a number, true or false, or a text, in quotes or not."""
+    fields: dict[str, Value] = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not (name and equals):
+            raise InvalidAction("invalid", "--field", f"{assignment} says no value: write NAME=VALUE")
+        fields[name] = _value(value)
+    return fields
+
+
+def _value(written: str) -> Value:
+    try:
+        return from_json(written, Value)  # type: ignore[arg-type]  # a union is no class
+    except msgspec.DecodeError:
+        return written
 
 
 def fields_of(data: str) -> dict[str, Any]:

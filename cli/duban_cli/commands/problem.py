@@ -97,16 +97,27 @@ def _print(record: AnyRecord, history: Chain, unanswered: Sequence[WaitingReport
     for deadline in record.deadlines:
         word = "provisionally " if deadline.provisional else ""
         obligation = in_words(deadline.obligation, deadline.part)
+        steps = f"; met by the step {' or '.join(deadline.steps)}" if deadline.steps else ""
         console.print(
             f"due {word}{_at(deadline.due_at, zone)}  {deadline.measure} for {escape(obligation)} "
-            f"({escape(deadline.owner or 'by itself')}; the limit ends {_at(deadline.lapse_at, zone)})"
+            f"({escape(deadline.owner or 'by itself')}; the limit ends {_at(deadline.lapse_at, zone)}{escape(steps)})"
         )
+    if isinstance(record, Problem):
+        _print_steps(record, zone)
     if unanswered:
         named = ", ".join(f"{report.source} {report.id}" for report in unanswered[:_MOST_WAITING])
         more = f" and {len(unanswered) - _MOST_WAITING} more" if len(unanswered) > _MOST_WAITING else ""
         console.print(escape(f"without a reply: {named}{more}"))
     if history.first_broken is None:
         console.print(f"[green]✓[/] chain of {len(history.lines)} hashes recomputed")
+
+
+def _print_steps(problem: Problem, zone: tzinfo | None) -> None:
+    """The steps of the pack's own that were taken, and those that are not needed."""
+    for word, steps in (("taken", problem.steps_taken), ("waived", problem.steps_waived)):
+        for step, mark in steps.items():
+            times = f", {mark.times} times so far" if mark.times > 1 else ""
+            out().print(f"step {escape(step)} {word} {_at(mark.at, zone)} (version {mark.version}{times})")
 
 
 #: What the unit is that has a record in hand.
@@ -139,8 +150,8 @@ def _who(event: Event) -> str:
 
 #: What of a change is worth a line of a table; the report itself is not, nor to whom a reward is owed.
 _TELLING = (
-    "number", "lead_unit", "co_units", "clause", "outcome", "items", "flag", "note", "obligation", "part", "level",
-    "list", "of", "ground", "bars", "reward", "amount", "measure", "to", "unit", "cause", "text",
+    "number", "step", "fields", "lead_unit", "co_units", "clause", "outcome", "items", "flag", "note", "obligation",
+    "part", "level", "list", "of", "ground", "bars", "reward", "amount", "measure", "to", "unit", "cause", "text",
 )  # fmt: skip
 
 
@@ -153,6 +164,8 @@ def _what(event: Event) -> str:
 def _worded(name: str, value: Any) -> str:
     if name == "cause":
         return f"because of {value['number']} (version {value['version']})"
+    if name == "fields":
+        return ", ".join(f"{field}: {content}" for field, content in value.items())
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 

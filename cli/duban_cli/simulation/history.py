@@ -57,6 +57,8 @@ _BEHIND: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "sent_back": ("verify", {"passed": False}),
     "checked": ("check", {}),
     "struck_off": ("strike_off", {}),
+    "step_taken": ("take_step", {}),
+    "step_waived": ("waive_step", {}),
     "looked_back": ("look_back", {}),
     "reopened": ("reopen", {}),
     "registered": ("register", {}),

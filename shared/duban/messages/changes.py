@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import ClassVar, TypeAlias
 
-from duban.messages.commands import Cause, RectificationPlan, Signature
+from msgspec import field
+
+from duban.messages.commands import Cause, RectificationPlan, Signature, Value
 from duban.messages.report import Evidence, Filed
 from duban.messages.struct import AwareDatetime, Frozen
 
@@ -194,6 +196,22 @@ class Checked(_Change):
     check: str
     unit: str
     evidence: tuple[Evidence, ...] = ()
+
+
+class StepTaken(_Change):
+    """A step of the pack's own was taken, by this unit, with the fields that it asks for."""
+
+    step: str
+    unit: str
+    fields: dict[str, Value] = field(default_factory=dict)
+    evidence: tuple[Evidence, ...] = ()
+
+
+class StepWaived(_Change):
+    """A step of the pack's own is not needed, as this unit has said; what waited for it is met."""
+
+    step: str
+    unit: str
 
 
 class LookedBack(_Change):
@@ -429,7 +447,7 @@ Change: TypeAlias = (
     Registered | Attached | Opened | Rejected | Dispatched | Acknowledged | HandedBack | Planned | PlanProposed
     | PlanRefused | MilestoneReached | Reviewed | Progressed | PartFinished | ExtensionAsked | Extended
     | ExtensionDenied | Paused | Resumed | Flagged | Unflagged | Sponsored | Referred | Received | Completed
-    | Verified | SentBack | Checked | StruckOff | Replied | Rated | LookedBack | Rebounded | Reopened | Reminded
-    | Escalated | Measured | Approved | Withheld | PassedOn | Recomputed | Noticed | Listed | Appealed | AppealUpheld
-    | AppealDismissed | Exited | Expired | RewardOwed | Awarded | Declined | Collected
+    | Verified | SentBack | Checked | StruckOff | Replied | Rated | StepTaken | StepWaived | LookedBack | Rebounded
+    | Reopened | Reminded | Escalated | Measured | Approved | Withheld | PassedOn | Recomputed | Noticed | Listed
+    | Appealed | AppealUpheld | AppealDismissed | Exited | Expired | RewardOwed | Awarded | Declined | Collected
 )  # fmt: skip

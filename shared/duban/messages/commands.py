@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from duban.messages.envelope import Payload
 from duban.messages.report import Evidence, Filed, Name, Prose, ReportName, in_range
@@ -297,6 +297,28 @@ class LookBack(Command):
     evidence: tuple[Evidence, ...] = ()
 
 
+#: What a field of a step says: days and instants are texts, ``2026-03-01`` and ``2026-03-01T08:00:00+08:00``.
+Value = Prose | int | float | bool
+
+
+class TakeStep(Command):
+    """A step of the pack's own was taken (sample, hearing, expert …), with the fields that it asks for."""
+
+    TYPE: ClassVar[str] = "duban.command.take_step"
+
+    step: Name
+    fields: Annotated[dict[Name, Value], Meta(max_length=60)] = field(default_factory=dict)
+    evidence: tuple[Evidence, ...] = ()
+
+
+class WaiveStep(Command):
+    """A step of the pack's own is not needed for this problem, with the reason; that meets what waits for it."""
+
+    TYPE: ClassVar[str] = "duban.command.waive_step"
+
+    step: Name
+
+
 class Approve(Command):
     """A measure that needs approval is released: the measure that the event ``version`` took."""
 
@@ -484,8 +506,8 @@ Beginning = Register | Open | PutOnList | Reward
 Action = (
     Attach | Reject | Dispatch | Acknowledge | HandBack | Plan | DecidePlan | ReachMilestone | Review | Progress
     | FinishPart | AskExtension | DecideExtension | Pause | Resume | Flag | Unflag | Sponsor | Refer | Receive
-    | Complete | Verify | Check | StrikeOff | Reply | Rate | LookBack | Reopen | Approve | Withhold | PassOn | Appeal
-    | DecideAppeal | TakeOffList | Award | Decline | Collect | Escalate | Recompute
+    | Complete | Verify | Check | StrikeOff | Reply | Rate | LookBack | Reopen | TakeStep | WaiveStep | Approve
+    | Withhold | PassOn | Appeal | DecideAppeal | TakeOffList | Award | Decline | Collect | Escalate | Recompute
 )  # fmt: skip
 
 #: Every command by its CloudEvents type: those of :data:`Beginning` and of :data:`Action`, and no other.
@@ -494,7 +516,7 @@ COMMANDS: dict[str, type[Command]] = {
     for model in (
         Register, Attach, Open, Reject, Dispatch, Acknowledge, HandBack, Plan, DecidePlan, ReachMilestone, Review,
         Progress, FinishPart, AskExtension, DecideExtension, Pause, Resume, Flag, Unflag, Sponsor, Refer, Receive,
-        Complete, Verify, Check, StrikeOff, Reply, Rate, LookBack, Reopen, Approve, Withhold, PassOn, PutOnList,
-        Appeal, DecideAppeal, TakeOffList, Reward, Award, Decline, Collect, Escalate, Recompute,
+        Complete, Verify, Check, StrikeOff, Reply, Rate, LookBack, Reopen, TakeStep, WaiveStep, Approve, Withhold,
+        PassOn, PutOnList, Appeal, DecideAppeal, TakeOffList, Reward, Award, Decline, Collect, Escalate, Recompute,
     )
 }  # fmt: skip

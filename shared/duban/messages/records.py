@@ -98,7 +98,8 @@ class Deadline(Frozen):
     ``part`` is the unit that owes it for itself, where several do: a co-unit, or a body that was referred to.
     ``lapse_at`` is the end of the time limit itself; a reminder is due before it. ``generation`` is the version of
     the event that set the clock going, or extended its limit. Without an ``owner`` nobody owes it: the record moves
-    on by itself, to what ``measure`` says. ``provisional``: no holiday notice covers all of it yet.
+    on by itself, to what ``measure`` says. ``steps``: the steps of the pack's own by any of which it is met.
+    ``provisional``: no holiday notice covers all of it yet.
     """
 
     obligation: str
@@ -109,6 +110,7 @@ class Deadline(Frozen):
     owner: str | None = None
     due_at: AwareDatetime
     lapse_at: AwareDatetime
+    steps: tuple[str, ...] = ()
     provisional: bool = False
 
 
@@ -216,6 +218,8 @@ class Problem(LedgerRecord):
     grants: dict[str, tuple[Grant, ...]] = field(default_factory=dict)
     pauses: tuple[Span, ...] = ()
     checks: dict[str, str] = field(default_factory=dict)
+    steps_taken: dict[str, Mark] = field(default_factory=dict)
+    steps_waived: dict[str, Mark] = field(default_factory=dict)
     raised: int = 0
 
     @property
@@ -240,12 +244,18 @@ class Problem(LedgerRecord):
         event, of = occasion
         if of is None:
             return self.marks.get(event)
-        if event == "flagged":
-            return self.flagged.get(of)
-        if event == "replied":
-            return self.replied.get(of)
-        referral = self.referrals.get(of)
-        return None if referral is None else referral.referred if event == "referred" else referral.received
+        match event:
+            case "flagged":
+                return self.flagged.get(of)
+            case "replied":
+                return self.replied.get(of)
+            case "step_taken":
+                return self.steps_taken.get(of)
+            case "step_waived":
+                return self.steps_waived.get(of)
+            case _:
+                referral = self.referrals.get(of)
+                return None if referral is None else referral.referred if event == "referred" else referral.received
 
 
 class Duty(LedgerRecord):

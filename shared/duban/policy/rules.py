@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 
 from duban.calendar import Calendar, CalendarNotice, Within
 from duban.messages.records import LedgerRecord, Problem
-from duban.moves import Kind, Occasion, Status
+from duban.moves import STEPS, Kind, Occasion, Status
 from duban.policy.model.duty import DutyRule, Window
 from duban.policy.model.ladder import Ladder, Level, Measure, Obligation, Trigger
 from duban.policy.model.lifecycle import FlagRule, Rejection, ReplyRule
 from duban.policy.model.listing import ListRule, Platform, RewardRule
 from duban.policy.model.organisation import Area, Category, Nearness, Responsibility, Unit
 from duban.policy.model.pack import PolicyPack
+from duban.policy.model.step import StepRule
 
 
 class Passing(Obligation):
@@ -29,13 +30,14 @@ class Passing(Obligation):
 class RunningObligation:
     """An obligation as it runs: with its ladder, of whose levels the first ``reminders`` come before the lapse.
 
-    ``by_notice`` says of each level whether a notice of holidays may move it.
+    ``by_notice`` says of each level whether a notice of holidays may move it; ``steps`` are those that meet it.
     """
 
     obligation: Obligation
     levels: tuple[Level, ...]
     reminders: int
     by_notice: tuple[bool, ...]
+    steps: tuple[str, ...]
 
 
 class Bearing(NamedTuple):
@@ -145,9 +147,17 @@ class Rules:
         levels = self.levels_of(obligation)
         durations = ((obligation.within, level.before, level.after) for level in levels)
         by_notice = (any(map(self.calendar.asks_notice, filter(None, some))) for some in durations)
+        steps = tuple(of for event, of in obligation.met_by if event == "step_taken" and of is not None)
+        if steps:  # what is not needed is owed no more
+            waived = (Occasion("step_waived", step) for step in steps)
+            obligation = obligation.model_copy(update={"met_by": (*obligation.met_by, *waived)})
         return RunningObligation(
-            obligation, levels, sum(level.before is not None for level in levels), tuple(by_notice)
+            obligation, levels, sum(level.before is not None for level in levels), tuple(by_notice), steps
         )
+
+    def is_settled(self, occasion: Occasion) -> bool:
+        """Whether ``occasion`` is of a step that is taken once: what has come of it holds, whatever comes later."""
+        return occasion.of in self.steps and occasion.event in STEPS and not self.steps[occasion.of].again
 
     def _known_to(self, record: LedgerRecord) -> dict[str, Obligation]:
         """What may run for a record of its kind and rule, by id."""
@@ -214,6 +224,10 @@ class Rules:
         return {reply.id: reply for reply in self.pack.replies}
 
     @cached_property
+    def steps(self) -> dict[str, StepRule]:
+        return {step.id: step for step in self.pack.steps}
+
+    @cached_property
     def rejections(self) -> dict[str, Rejection]:
         return {ground.id: ground for ground in self.pack.rejections}
 
@@ -234,8 +248,8 @@ class Rules:
 
     @cached_property
     def _triggers(self) -> dict[str, tuple[Trigger, ...]]:
-        kinds = {trigger.on for trigger in self.pack.triggers}
-        return {kind: tuple(trigger for trigger in self.pack.triggers if trigger.on == kind) for kind in kinds}
+        kinds = {trigger.on.event for trigger in self.pack.triggers}
+        return {kind: tuple(trigger for trigger in self.pack.triggers if trigger.on.event == kind) for kind in kinds}
 
     def lineage(self, area: str | None) -> Iterator[Area]:
         """``area`` and the areas around it, from the inside out."""

@@ -9,6 +9,7 @@ The laws of the count:
 - An extension granted after the lapse does not undo it, but for one that the ladder had waited for.
 - Work that a reviewer sends back was not done: the clock runs on from where it stood.
 - A plan filed anew does not move the date of the first.
+- What was owed by a step that is waived is neither on time nor late, unless it was late already.
 - What has no limit gets no verdict.
 """
 
@@ -30,7 +31,7 @@ from duban.policy.model.ladder import HANDLERS, Obligation
 
 #: What takes an obligation from its holder without meeting it, unless the pack says that it does; to dispatch or to
 #: reject is what an office may owe, or whoever else does not handle the problem.
-WITHDRAWING: Final = frozenset({"handed_back", "dispatched", "rejected", "flagged", "unflagged"})
+WITHDRAWING: Final = frozenset({"handed_back", "dispatched", "rejected", "flagged", "unflagged", "step_waived"})
 _OF_THE_OFFICE: Final = frozenset({"dispatched", "rejected"})
 
 

@@ -13,6 +13,7 @@ from duban.policy.model.pack import PolicyPack
 from duban_console.pack_text.fields import called, field_name, others, section_in_words
 from duban_console.pack_text.obligations import obligations
 from duban_console.pack_text.records import Lines, draws, duties, lists, opened_by, rewards
+from duban_console.pack_text.steps import steps
 from duban_console.pack_text.words import COUNTING, WEEKDAYS, Language, Words
 
 
@@ -22,6 +23,7 @@ def explained(pack: PolicyPack, language: Language = Language.EN) -> str:
     roles = {role for unit in pack.units for role in unit.roles}
     words.titles = {role: words.say(f"the units of the role {role}", f"“{role}”类单位") for role in roles}
     words.titles |= {unit.id: words.text(unit.title) for unit in pack.units}
+    words.steps = {step.id: words.text(step.title) for step in pack.steps}
     for field, section in _REFERRING.items():
         words.entries[field] = {entry.id: words.text(entry.title) for entry in getattr(pack, section)}
     parts = [_head(pack, words)]
@@ -324,6 +326,7 @@ _CHAPTERS: Final[tuple[tuple[tuple[str, str], Callable[[PolicyPack, Words], Line
 )  # fmt: skip
 #: How a section is told that stands among the others, where there is a better way than by its shape.
 _TOLD_BY: Final[dict[str, tuple[tuple[str, str], Callable[[PolicyPack, Words], Lines]]]] = {
+    "steps": (("Steps of its own", "自设办理环节"), steps),
     "duties": (("Duties", "定期任务"), duties),
     "lists": (("Who stands on which list", "名单与信用记录"), lists),
     "rewards": (("Rewards", "举报奖励"), rewards),

@@ -9,6 +9,7 @@ from duban.messages.commands import Rectification
 from duban.moves import Stage
 from duban.policy.model.assessment import BulletinKind, Column, IndicatorKind, Period
 from duban.policy.model.ladder import MeasureKind
+from duban.policy.model.step import ValueKind
 
 _INDICATORS: Final = {
     "time_to_find": "发现用时", "time_to_respond": "响应用时", "time_to_resolve": "办理用时",
@@ -53,6 +54,15 @@ _CHINESE: Final[dict[type[StrEnum], dict[str, str]]] = {
     BulletinKind: _BULLETINS,
     Period: {"daily": "每日", "weekly": "每周", "monthly": "每月", "quarterly": "每季度", "yearly": "每年"},
     Stage: {"discovery": "发现", "transfer": "交办", "disposal": "办理", "closed": "已结案", "rejected": "不予受理"},
+    ValueKind: {
+        "text": "文字",
+        "number": "数字",
+        "yes_or_no": "是或否",
+        "day": "日期",
+        "instant": "时刻",
+        "choice": "选项",
+        "unit": "单位",
+    },
     Rectification: {"immediate": "立行立改", "phased": "阶段整改", "longterm": "长期坚持"},
 }
 

@@ -10,11 +10,12 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from duban.calendar import Within
+from duban.moves import Occasion
 from duban.policy.model.assessment import Heading
 from duban.policy.model.duty import Every
 from duban.policy.model.entry import Text
 from duban_console.pack_text.enumerations import chinese
-from duban_console.pack_text.words import EVENTS, Language, Words
+from duban_console.pack_text.words import Language, Words
 
 #: What the head of an entry says already.
 _HEAD: Final = ("id", "title", "clause", "basis")
@@ -56,6 +57,8 @@ _FIELDS: Final[dict[str, str]] = {
     "before_lapse": "须在期限届满前申请", "ahead": "申请须提前", "decided_by": "由其决定",
     "while_asked": "申请待决期间", "rejections": "不予受理的事由",
     "replies": "答复与告知", "answers": "作为答复", "forms": "形式", "signed": "签字",
+    "steps": "自设办理环节", "fields": "填报内容", "required": "必填", "choices": "选项", "again": "可多次",
+    "waived_by": "可免除者",
 }  # fmt: skip
 
 
@@ -152,11 +155,13 @@ def _field(name: str, value: Any, words: Words) -> Iterator[str]:
 
 def _field_value(name: str, value: Any, words: Words) -> str:
     """A field's value; events by their own words, entries of the pack by their titles."""
-    many = value if isinstance(value, tuple) else (value,)
+    many = value if isinstance(value, tuple) and not isinstance(value, Occasion) else (value,)
     if name in _PLAIN:
         return words.listed(many)
     if name in _EVENTS:
-        return words.listed(words.event(event) if event in EVENTS else value_in_words(event, words) for event in many)
+        return words.listed(
+            words.event(*event) if isinstance(event, Occasion) else value_in_words(event, words) for event in many
+        )
     titles = words.entries.get(name, {})
     if any(isinstance(entry, str) and entry in titles for entry in many):
         return words.names(many, titles)

@@ -64,6 +64,8 @@ EVENTS: Final[dict[str, Phrase]] = {
     "sent_back": ("being sent back", "退回重办"),
     "checked": ("a signed check", "核验签字"),
     "struck_off": ("strike-off", "销号"),
+    "step_taken": ("a step of the pack's own", "完成自设环节"),
+    "step_waived": ("the waiver of a step", "免除自设环节"),
     "looked_back": ("a look back", "回头看"),
     "rebounded": ("a rebound", "反弹"),
     "reopened": ("reopening", "重新立案"),
@@ -146,12 +148,16 @@ WEEKDAYS: Final[dict[str, Phrase]] = {
 
 
 class Words:
-    """One language; with ``titles`` units are named by them, with ``entries`` what a field of that name refers to."""
+    """One language; with ``titles`` units are named by them, with ``entries`` what a field of that name refers to.
+
+    ``steps`` are the titles of the pack's own.
+    """
 
     def __init__(self, language: Language) -> None:
         self.language = language
         self.titles: dict[str, str] = {}
         self.entries: dict[str, dict[str, str]] = {}
+        self.steps: dict[str, str] = {}
 
     def say(self, en: str, zh: str) -> str:
         """The one or the other."""
@@ -165,10 +171,14 @@ class Words:
         return self.say(*STATUSES.get(status, (status.replace("_", " "), status)))
 
     def event(self, kind: str, of: str | None = None) -> str:
-        """An event; of which flag, reply or body it is, where the pack says so."""
+        """An event; of which flag, reply, body or step it is, where the pack says so."""
         event = self.say(*EVENTS.get(kind, (kind.replace("_", " "), kind)))
         if of is None:
             return event
+        if kind == "step_taken":
+            return self.say(f"the step “{self.steps.get(of, of)}”", f"“{self.steps.get(of, of)}”环节")
+        if kind == "step_waived":
+            return self.say(f"the waiver of “{self.steps.get(of, of)}”", f"免除“{self.steps.get(of, of)}”环节")
         name = self.entries.get("reply" if kind == "replied" else "flag", {}).get(of) or self.unit(of)
         return self.say(f"{event} ({name})", f"{event}（{name}）")
 

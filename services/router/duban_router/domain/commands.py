@@ -11,7 +11,7 @@ from duban.messages import commands as do
 from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reward
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
-from duban_router.domain import closure, duties, extensions, gate, kinds, ladder, listings, replies, rewards
+from duban_router.domain import closure, duties, extensions, gate, kinds, ladder, listings, replies, rewards, steps
 from duban_router.domain.refusal import Changes, in_words, missing_reason, too_late
 from duban_router.domain.replies import Addressee
 from duban_router.domain.responsibility import assign
@@ -144,6 +144,10 @@ def _handle(  # noqa: C901, PLR0911, PLR0912 one line a command
             return gate.look_back_refused(problem, command, rules) or gate.looked_back(command, rules)
         case do.Reopen():
             return [c.Reopened()] if command.reason else missing_reason("a reopening")
+        case do.TakeStep():
+            return steps.take(problem, command, rules)
+        case do.WaiveStep():
+            return steps.waive(problem, command, rules)
         case _:
             assert_never(command)
 

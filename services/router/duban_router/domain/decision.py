@@ -215,7 +215,10 @@ def _consequences(record: AnyRecord, change: c.Change, rules: Rules) -> Iterator
 
 def _sets_off(trigger: Trigger, problem: Problem, change: c.Change) -> bool:
     """Whether ``change``, which has just happened to ``problem``, sets off ``trigger``."""
-    times = problem.marks[change.kind].times
+    mark = problem.mark(trigger.on)
+    if mark is None or mark.version != problem.version:
+        return False  # it happened to another flag, body or step
+    times = mark.times
     return (
         (times == trigger.times if trigger.once else times >= trigger.times)
         and (not trigger.categories or problem.category in trigger.categories)

@@ -24,7 +24,7 @@ def shut(problem: Problem, rules: Rules) -> Refusal | None:
     if missing:
         return Refusal("gate_shut", f"not signed yet: {', '.join(missing)}")
     for block in gate.blocks:
-        if _blocks(block, problem):
+        if _blocks(block, problem, rules):
             return Refusal("gate_shut", block.says.native)
     return None
 
@@ -34,16 +34,24 @@ def opened_by(change: c.Change, rules: Rules) -> bool:
     gate = rules.pack.gate
     if gate is None:
         return False
-    return isinstance(change, c.Checked | c.Unflagged) or any(block.needs == change.kind for block in gate.blocks)
+    if isinstance(change, c.Checked | c.Unflagged | c.StepWaived):
+        return True
+    return any(block.needs.event == change.kind for block in gate.blocks)
 
 
-def _blocks(block: GateBlock, problem: Problem) -> bool:
-    if block.flag not in problem.flags or (block.outcomes and problem.outcome not in block.outcomes):
+def _blocks(block: GateBlock, problem: Problem, rules: Rules) -> bool:
+    if block.flag is not None and block.flag not in problem.flags:
+        return False
+    if block.outcomes and problem.outcome not in block.outcomes:
         return False
     if block.by:
         referrals = (problem.referrals.get(unit) for unit in block.by)
         return not any(referral is not None and referral.received is not None for referral in referrals)
-    return block.needs not in problem.marks
+    event, of = block.needs
+    if event == "step_taken" and of is not None:
+        waived = of in problem.steps_waived or not rules.steps[of].is_for(problem.category)
+        return not waived and of not in problem.steps_taken
+    return problem.mark(block.needs) is None
 
 
 def signing_refused(problem: Problem, command: do.Check, rules: Rules) -> Refusal | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final, Literal, TypeAlias, assert_never
 
 from duban.deadlines import owed
@@ -55,6 +55,8 @@ PERMITTED: Final[dict[type[do.Command], frozenset[Role]]] = {
     do.Receive: _ANYONE,
     do.Check: _ANYONE,
     do.LookBack: _ANYONE,
+    do.TakeStep: _ANYONE,
+    do.WaiveStep: _ANYONE,
     do.Approve: _ANYONE,
     do.Withhold: _ANYONE,
     do.PassOn: frozenset({"engine", "lead", "office"}),
@@ -75,6 +77,9 @@ _IN_WORDS: Final = {
     "engine": "the services themselves",
     "lead": "the lead unit",
     "office": "the office",
+    "referred": "the bodies that it was referred to",
+    "sponsor": "the sponsor",
+    "territorial": "the unit of the area",
 }
 
 
@@ -163,29 +168,27 @@ def named(role: str, *units: str | None) -> str:
 
 
 def is_one_of(unit: str, problem: Problem, names: Iterable[str], rules: Rules) -> bool:
-    """Whether ``unit`` is among ``names``: by its id, by one of its roles, as the lead, the office or the sponsor."""
+    """Whether ``unit`` is among ``names``: by its id, by one of its roles, or by what it is to the problem."""
     known = rules.units.get(unit)
-    means = {unit, *(known.roles if known else ())}
-    if unit == rules.pack.office:
-        means.add("@office")
-    if unit == problem.lead_unit:
-        means.add("@lead")
-    if problem.sponsor is not None and unit == problem.sponsor:
-        means.add("@sponsor")
-    return not means.isdisjoint(names)
+    means = (unit, *(known.roles if known else ()))
+    return any(unit in _RELATIVE[name](problem, rules) if name in _RELATIVE else name in means for name in names)
 
 
 def in_words(names: Iterable[str], problem: Problem, rules: Rules) -> Iterator[str]:
     """Each of ``names`` as a reader knows it: a unit by its id, a role in words."""
     for name in names:
-        match name:
-            case "@lead":
-                yield named("the lead unit", problem.lead_unit)
-            case "@office":
-                yield named("the office", rules.pack.office)
-            case "@sponsor":
-                yield named("the sponsor", problem.sponsor)
-            case _ if name in rules.units:
-                yield name
-            case _:
-                yield f"a unit of the role {name}"
+        if name in _RELATIVE:
+            yield named(_IN_WORDS[name.removeprefix("@")], *_RELATIVE[name](problem, rules))
+        else:
+            yield name if name in rules.units else f"a unit of the role {name}"
+
+
+#: What a unit may be to a problem, as packs write it, and which units that are.
+_RELATIVE: Final[dict[str, Callable[[Problem, Rules], Collection[str]]]] = {
+    "@office": lambda _, rules: (rules.pack.office,),
+    "@lead": lambda problem, _: tuple(filter(None, [problem.lead_unit])),
+    "@co": lambda problem, _: problem.co_units,
+    "@referred": lambda problem, _: problem.referrals,
+    "@sponsor": lambda problem, _: tuple(filter(None, [problem.sponsor])),
+    "@territorial": lambda problem, rules: (rules.unit_of(problem, "@territorial"),),
+}

@@ -32,6 +32,7 @@ from duban.policy.advice.obligations import (
 from duban.policy.advice.records import lists, opened_by_nothing, rewards
 from duban.policy.advice.replies import replies_that_nobody_owes, replies_that_their_owner_may_not_give
 from duban.policy.advice.routing import areas_without_a_unit, gaps, overlaps
+from duban.policy.advice.steps import steps_that_cannot_come, steps_unused
 from duban.policy.advice.unused import liaisons, never_used, platforms, superiors
 from duban.policy.model.pack import PolicyPack
 
@@ -74,6 +75,8 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
     requests_that_nobody_decides,
     replies_that_nobody_owes,
     replies_that_their_owner_may_not_give,
+    steps_unused,
+    steps_that_cannot_come,
     opened_by_nothing,
     lists,
     rewards,

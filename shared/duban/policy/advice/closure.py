@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from duban.moves import Occasion
 from duban.policy.advice.form import Advice, some
 from duban.policy.model.pack import PolicyPack
+from duban.policy.occasions import occasions
 from duban.policy.signers import Way, unsigned, ways
 
 
@@ -47,10 +49,9 @@ def flags_unused(pack: PolicyPack) -> Iterator[Advice]:
     """Marks on which nothing depends: they are shown, and no more."""
     decisive = {flag for obligation in pack.obligations for flag in obligation.flags}
     decisive |= {flag for trigger in pack.triggers for flag in trigger.flags}
-    decisive |= {block.flag for block in (pack.gate.blocks if pack.gate is not None else ())}
-    occasions = [occasion for obligation in pack.obligations for occasion in (*obligation.since, *obligation.met_by)]
-    decisive |= {occasion.of for occasion in occasions if occasion.event == "flagged" and occasion.of is not None}
-    if any(trigger.on == "flagged" and not trigger.flags for trigger in pack.triggers):
+    decisive |= {block.flag for block in (pack.gate.blocks if pack.gate is not None else ()) if block.flag is not None}
+    decisive |= {of for _, (event, of) in occasions(pack) if event == "flagged" and of is not None}
+    if any(trigger.on == Occasion("flagged") and not trigger.flags for trigger in pack.triggers):
         return  # any mark sets it off
     for index, flag in enumerate(pack.flags):
         if flag.id not in decisive:

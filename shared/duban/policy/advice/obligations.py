@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from duban.moves import MOVES, Kind, Occasion, Status
@@ -126,24 +126,28 @@ def obligations_that_their_owners_cannot_meet(pack: PolicyPack) -> Iterator[Advi
     for index, obligation in enumerate(pack.obligations):
         if not obligation.met_by or obligation.owner in HANDLERS:
             continue
-        if not any(_may_bring_about(occasion.event, obligation, pack) for occasion in obligation.met_by):
+        if not any(_may_bring_about(occasion, obligation, pack) for occasion in obligation.met_by):
             meeting = some(map(str, obligation.met_by))
             words = f"{obligation.owner} owes it, and may do nothing of what meets it: {meeting}"
             yield Advice("owner_cannot_meet", f"obligations.{index}.met_by", words)
 
 
-def _may_bring_about(event: str, obligation: Obligation, pack: PolicyPack) -> bool:
-    """Whether who owes ``obligation`` may do what leads to ``event``: as its owner, or as one whom a rule names."""
-    named = {
+def _may_bring_about(occasion: Occasion, obligation: Obligation, pack: PolicyPack) -> bool:
+    """Whether who owes ``obligation`` may do what leads to ``occasion``: as its owner, or as one whom a rule names."""
+    event = occasion.event
+    steps = [step for step in pack.steps if occasion.of in (None, step.id)]
+    named: dict[str, Sequence[str]] = {
         "checked": [signer for check in (pack.gate.checks if pack.gate else ()) for signer in check.by],
         "looked_back": pack.look_back.by if pack.look_back else (),
         "extended": pack.extension.decided_by if pack.extension else (),
         "extension_denied": pack.extension.decided_by if pack.extension else (),
+        "step_taken": [name for step in steps for name in step.by],
+        "step_waived": [name for step in steps for name in step.waived_by],
     }
     territorial = frozenset(area.unit for area in pack.areas if area.unit is not None)
     owner = territorial if obligation.owner == TERRITORIAL else signing(pack, [obligation.owner])
     if event in named:
-        return not owner.isdisjoint(signing(pack, named[event]))
+        return obligation.owner in named[event] or not owner.isdisjoint(signing(pack, named[event]))
     return event in (*BY_OWNER, *_BY_ANYBODY) or (event in _BY_OFFICE and pack.office in owner)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from duban.policy.laws import assessment, enforcement_items, events, problems, records, replies, targets, texts
+from duban.policy.laws import assessment, enforcement_items, events, problems, records, replies, steps, targets, texts
 from duban.policy.laws.names import Breach
 from duban.policy.model.pack import PolicyPack
 
@@ -12,6 +12,7 @@ from duban.policy.model.pack import PolicyPack
 LAWS: tuple[Callable[[PolicyPack], Iterator[Breach]], ...] = (
     *problems.LAWS,
     *assessment.LAWS,
+    *steps.LAWS,
     *targets.LAWS,
     *records.LAWS,
     *enforcement_items.LAWS,

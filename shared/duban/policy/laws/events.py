@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from duban.messages.events import OF_PROBLEMS
-from duban.moves import CLOSED, MOVES, Kind, Status
+from duban.moves import CLOSED, MOVES, STEPS, Kind, Occasion, Status
 from duban.policy.laws.names import Breach
 from duban.policy.model.pack import PolicyPack
 from duban.policy.signers import unsigned
@@ -27,6 +26,7 @@ def never_happens(pack: PolicyPack, event: str) -> str | None:
         "`checks` of the gate": (gate is None or not gate.checks, ("checked",)),
         "a `look_back`": (pack.look_back is None, ("looked_back", "rebounded")),
         "`flags`": (not pack.flags, ("flagged", "unflagged")),
+        "`steps`": (not pack.steps, STEPS),
         "a measure with `approval`": (
             all(measure.approval is None for measure in pack.measures),
             ("approved", "withheld"),
@@ -38,14 +38,12 @@ def never_happens(pack: PolicyPack, event: str) -> str | None:
 def what_lifts_a_block_can_happen(pack: PolicyPack) -> Iterator[Breach]:
     before = {event for status, event in MOVES[Kind.PROBLEM] if status not in CLOSED}
     for i, block in enumerate(pack.gate.blocks if pack.gate is not None else ()):
-        path = f"gate.blocks.{i}"
-        if block.needs not in OF_PROBLEMS:
-            continue
-        if block.needs not in before:
-            yield f"{path}.needs", f"{block.needs} comes only after strike-off: the block would never be lifted"
-        if lacking := never_happens(pack, block.needs):
-            yield f"{path}.needs", f"{block.needs} never happens without {lacking}: the block would never be lifted"
-        if block.by and block.needs != "received":
+        path, needed = f"gate.blocks.{i}", block.needs.event
+        if needed not in before:
+            yield f"{path}.needs", f"{needed} comes only after strike-off: the block would never be lifted"
+        if lacking := never_happens(pack, needed):
+            yield f"{path}.needs", f"{needed} never happens without {lacking}: the block would never be lifted"
+        if block.by and block.needs != Occasion("received"):
             words = "says whose receipt counts, and goes with `needs: received` alone"
             yield f"{path}.by", f"{words}: no unit of it brings about that a problem is {block.needs}"
 
@@ -61,15 +59,15 @@ def checks_have_a_signer(pack: PolicyPack) -> Iterator[Breach]:
 
 def triggers_are_set_off(pack: PolicyPack) -> Iterator[Breach]:
     for i, trigger in enumerate(pack.triggers):
-        path = f"triggers.{i}"
-        if lacking := never_happens(pack, trigger.on):
-            yield f"{path}.on", f"{trigger.on} never happens without {lacking}"
-        if trigger.on in _ONCE and trigger.times > 1:
-            yield f"{path}.times", f"{trigger.on} happens once to a problem: `times: {trigger.times}` never comes"
-        if trigger.on in _ONCE and trigger.flags:
-            yield f"{path}.flags", f"no problem bears a mark yet when it is {trigger.on}: set it off on flagged"
-        known = trigger.on in OF_PROBLEMS and set(trigger.outcomes) <= set(pack.closing.outcomes)
-        if trigger.outcomes and known and not _with_outcome(trigger.on):
+        path, event = f"triggers.{i}", trigger.on.event
+        if lacking := never_happens(pack, event):
+            yield f"{path}.on", f"{event} never happens without {lacking}"
+        if event in _ONCE and trigger.times > 1:
+            yield f"{path}.times", f"{event} happens once to a problem: `times: {trigger.times}` never comes"
+        if event in _ONCE and trigger.flags:
+            yield f"{path}.flags", f"no problem bears a mark yet when it is {event}: set it off on flagged"
+        known = set(trigger.outcomes) <= set(pack.closing.outcomes)
+        if trigger.outcomes and known and not _with_outcome(event):
             yield f"{path}.outcomes", f"a problem has no outcome yet when it is {trigger.on}"
 
 

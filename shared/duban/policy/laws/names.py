@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 #: Where in the pack, and what is wrong there.
 Breach = tuple[str, str]
@@ -13,6 +13,14 @@ def unknown(references: Iterable[Breach], known: set[str], section: str) -> Iter
     for path, name in references:
         if name not in known:
             yield path, f"{name} is not among the {section}"
+
+
+def unknown_signers(path: str, signers: Iterable[str], known: set[str], relative: Sequence[str]) -> Iterator[Breach]:
+    """Each of ``signers``, which stand at ``path``, that is neither a unit or role ``known``, nor ``relative``."""
+    for index, signer in enumerate(signers):
+        if signer not in known and signer not in relative:
+            either = " or ".join((", ".join(relative[:-1]), relative[-1]))
+            yield f"{path}.{index}", f"{signer} is neither a unit nor a role of one, nor {either}"
 
 
 def unknown_in(path: str, names: Iterable[str], known: set[str], section: str) -> Iterator[Breach]:

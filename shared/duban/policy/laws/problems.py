@@ -6,15 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from duban.calendar import AMOUNTS, Within
-from duban.messages.events import OF_PROBLEMS
-from duban.policy.laws.names import Breach, unknown_in
+from duban.moves import STEPS
+from duban.policy.laws.names import Breach, unknown, unknown_in, unknown_signers
 from duban.policy.model.ladder import OWNERS, RELATIVE, Level
 from duban.policy.model.organisation import DESK, TERRITORIAL, Responsibility
 from duban.policy.model.pack import PolicyPack
+from duban.policy.occasions import occasions
 
+#: Who may sign a check, look back, or decide an extension, beside units and roles of units.
+SIGNERS: Final = ("@office", "@sponsor")
 _SECTIONS = (
     "units", "channels", "areas", "categories", "measures", "ladders", "obligations", "flags", "triggers", "windows",
-    "duties", "platforms", "lists", "rewards", "draws", "rejections", "replies",
+    "duties", "platforms", "lists", "rewards", "draws", "steps", "rejections", "replies",
 )  # fmt: skip
 
 
@@ -182,12 +185,11 @@ def flags_are_known(pack: PolicyPack) -> Iterator[Breach]:
     references += [(f"measures.{i}.flag", (measure.flag,)) for i, measure in enumerate(pack.measures) if measure.flag]
     references += [(f"obligations.{i}.flags", obligation.flags) for i, obligation in enumerate(pack.obligations)]
     references += [(f"triggers.{i}.flags", trigger.flags) for i, trigger in enumerate(pack.triggers)]
-    for i, obligation in enumerate(pack.obligations):
-        for field, occasions in (("since", obligation.since), ("met_by", obligation.met_by)):
-            flagged = tuple(of for event, of in occasions if of is not None and event == "flagged")
-            references += [(f"obligations.{i}.{field}", flagged)]
+    references += [(path, (of,)) for path, (event, of) in occasions(pack) if event == "flagged" and of is not None]
     references += [
-        (f"gate.blocks.{i}.flag", (block.flag,)) for i, block in enumerate(pack.gate.blocks if pack.gate else ())
+        (f"gate.blocks.{i}.flag", (block.flag,))
+        for i, block in enumerate(pack.gate.blocks if pack.gate else ())
+        if block.flag is not None
     ]
     for path, names in references:
         for name in names:
@@ -205,12 +207,11 @@ def occasions_are_of_something(pack: PolicyPack) -> Iterator[Breach]:
         "referred": units,
         "received": units,
         "replied": ({reply.id for reply in pack.replies}, "replies"),
+        **dict.fromkeys(STEPS, ({step.id for step in pack.steps}, "steps")),
     }
-    for i, obligation in enumerate(pack.obligations):
-        for field, occasions in (("since", obligation.since), ("met_by", obligation.met_by)):
-            for event, (names, section) in known.items():
-                named = (occasion.of for occasion in occasions if occasion.event == event and occasion.of is not None)
-                yield from unknown_in(f"obligations.{i}.{field}", named, names, section)
+    for path, (event, of) in occasions(pack):
+        if of is not None and event in known:
+            yield from unknown([(path, of)], *known[event])
 
 
 def rejections_concern_reports(pack: PolicyPack) -> Iterator[Breach]:
@@ -253,32 +254,23 @@ def gate_can_be_opened(pack: PolicyPack) -> Iterator[Breach]:
     signers = _units_and_roles(pack)
     categories = {category.id for category in pack.categories}
     for i, check in enumerate(pack.gate.checks):
-        yield from _signers(f"gate.checks.{i}.by", check.by, signers)
+        yield from unknown_signers(f"gate.checks.{i}.by", check.by, signers, SIGNERS)
         yield from unknown_in(f"gate.checks.{i}.categories", check.categories, categories, "categories")
     for i, block in enumerate(pack.gate.blocks):
-        if block.needs not in OF_PROBLEMS:
-            yield f"gate.blocks.{i}.needs", f"{block.needs} is no event"
         yield from unknown_in(f"gate.blocks.{i}.by", block.by, {unit.id for unit in pack.units}, "units")
         yield from unknown_in(f"gate.blocks.{i}.outcomes", block.outcomes, set(pack.closing.outcomes), "outcomes")
 
 
 def look_back_has_somebody(pack: PolicyPack) -> Iterator[Breach]:
     if pack.look_back is not None:
-        signers = _units_and_roles(pack)
-        yield from _signers("look_back.by", pack.look_back.by, signers)
-
-
-def _signers(path: str, signers: Iterable[str], known: set[str]) -> Iterator[Breach]:
-    for index, signer in enumerate(signers):
-        if signer not in known and signer not in ("@office", "@sponsor"):
-            yield f"{path}.{index}", f"{signer} is neither a unit nor a role of one, nor @office or @sponsor"
+        yield from unknown_signers("look_back.by", pack.look_back.by, _units_and_roles(pack), SIGNERS)
 
 
 def triggers_can_fire(pack: PolicyPack) -> Iterator[Breach]:
     measures, known = {measure.id for measure in pack.measures}, _units_and_roles(pack)
     categories = {category.id for category in pack.categories}
     for i, trigger in enumerate(pack.triggers):
-        if trigger.on not in OF_PROBLEMS or trigger.on in ("measured", "escalated", "reminded"):
+        if trigger.on.event in ("measured", "escalated", "reminded"):
             yield f"triggers.{i}.on", f"{trigger.on} is no event that sets off a measure"
         if trigger.measure not in measures:
             yield f"triggers.{i}.measure", f"{trigger.measure} is not among the measures"
@@ -297,8 +289,7 @@ def extensions_concern_obligations(pack: PolicyPack) -> Iterator[Breach]:
     limits = {obligation.id: obligation.within for obligation in pack.obligations if obligation.within is not None}
     yield from unknown_in("extension.obligations", rule.obligations, set(limits), "obligations with a limit")
     yield from unknown_in("extension.flags", rule.flags, {flag.id for flag in pack.flags}, "flags")
-    deciders = _units_and_roles(pack)
-    yield from _signers("extension.decided_by", rule.decided_by, deciders)
+    yield from unknown_signers("extension.decided_by", rule.decided_by, _units_and_roles(pack), SIGNERS)
     for obligation in rule.obligations:
         limit = limits.get(obligation)
         if rule.ahead is not None and limit is not None and not _compare(limit, rule.ahead):

@@ -93,7 +93,7 @@ def what_is_opened_is_opened_rightly(pack: PolicyPack) -> Iterator[Breach]:
         if duty.schedule.every is Every.NEVER and duty.id not in opened:
             yield f"duties.{i}.schedule", "no measure and no draw opens it: it would never be owed"
     for i, trigger in enumerate(pack.triggers):
-        if opening.get(trigger.measure) in rewards and trigger.on not in PROVED:
+        if opening.get(trigger.measure) in rewards and trigger.on.event not in PROVED:
             yield f"triggers.{i}.on", f"a reward is owed once the report has proved true: on {' or '.join(PROVED)}"
     for i, ladder in enumerate(pack.ladders):
         for j, level in enumerate(ladder.levels):

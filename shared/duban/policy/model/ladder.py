@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Wi
 from duban.calendar import Within
 from duban.messages.commands import Rectification
 from duban.messages.events import OF_PROBLEMS
-from duban.moves import OF_OTHERS, Occasion, Status
+from duban.moves import OF_OTHERS, STEPS, Occasion, Status
 from duban.policy.model.entry import Founded, Id, Name, Text, Written
 
 
@@ -87,28 +87,9 @@ class Ladder(Founded):
     levels: tuple[Level, ...] = Field(min_length=1)
 
 
-class Trigger(Founded):
-    """A measure that is taken at once when something happens: on the event ``on``, from its ``times``-th time on.
-
-    With ``once`` only that very time; with ``outcomes``, ``categories``, ``channels`` or ``flags`` only for problems
-    with one of these.
-    """
-
-    id: Id
-    on: str
-    times: int = Field(default=1, ge=1)
-    once: bool = False
-    outcomes: tuple[Name, ...] = ()
-    categories: tuple[Name, ...] = ()
-    channels: tuple[Name, ...] = ()
-    flags: tuple[Id, ...] = ()
-    measure: Id
-    to: tuple[str, ...] = Field(min_length=1)
-
-
 #: The events that may be told apart by what they are of: ``flagged:hard``, ``referred:police``, ``received:police``,
-#: ``replied:extension``.
-OF_SOMETHING = ("flagged", "referred", "received", "replied")
+#: ``replied:extension``, ``step_taken:sample``.
+OF_SOMETHING = ("flagged", "referred", "received", "replied", *STEPS)
 
 
 def _occasion(value: object) -> object:
@@ -127,7 +108,27 @@ Occasional = Annotated[
 ]
 
 
-def _of_problems(statuses: tuple[Status, ...]) -> tuple[Status, ...]:
+class Trigger(Founded):
+    """A measure that is taken at once when something happens: on the event ``on``, from its ``times``-th time on.
+
+    With ``once`` only that very time; with ``outcomes``, ``categories``, ``channels`` or ``flags`` only for problems
+    with one of these.
+    """
+
+    id: Id
+    on: Occasional
+    times: int = Field(default=1, ge=1)
+    once: bool = False
+    outcomes: tuple[Name, ...] = ()
+    categories: tuple[Name, ...] = ()
+    channels: tuple[Name, ...] = ()
+    flags: tuple[Id, ...] = ()
+    measure: Id
+    to: tuple[str, ...] = Field(min_length=1)
+
+
+def of_problems(statuses: tuple[Status, ...]) -> tuple[Status, ...]:
+    """``statuses``, if a problem can be in each of them."""
     for status in statuses:
         if status in OF_OTHERS:
             raise ValueError(f"a problem is never {status}; entries on lists and rewards bring limits of their own")
@@ -167,7 +168,7 @@ class Obligation(Founded):
     title: Text
     owner: str
     met_by: tuple[Occasional, ...] = ()
-    running: Annotated[tuple[Status, ...], Field(min_length=1), AfterValidator(_of_problems)]
+    running: Annotated[tuple[Status, ...], Field(min_length=1), AfterValidator(of_problems)]
     since: Annotated[tuple[Occasional, ...], Field(min_length=1)]
     within: Within | None = None
     until: Literal["plan_due", "milestone_due"] | None = None

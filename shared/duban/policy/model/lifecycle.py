@@ -8,6 +8,7 @@ from pydantic import Field
 
 from duban.calendar import Within
 from duban.policy.model.entry import Founded, Id, Name, Text, Written
+from duban.policy.model.ladder import Occasional
 
 
 class Rejection(Founded):
@@ -109,13 +110,14 @@ class GateCheck(Founded):
 
 
 class GateBlock(Founded):
-    """A problem with ``flag`` is not struck off before the event ``needs`` has happened.
+    """A problem with ``flag``, or any without it, is not struck off before the event ``needs`` has happened.
 
-    ``by``: a receipt counts only from one of these units. ``outcomes``: only these outcomes are blocked.
+    A step of the pack's own blocks the problems of its categories, until it is taken or not needed. ``by``: a receipt
+    counts only from one of these units. ``outcomes``: only these outcomes are blocked.
     """
 
-    flag: Id
-    needs: str
+    flag: Id | None = None
+    needs: Occasional
     by: tuple[Name, ...] = ()
     outcomes: tuple[Name, ...] = ()
     says: Text

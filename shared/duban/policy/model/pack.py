@@ -31,6 +31,7 @@ from duban.policy.model.lifecycle import (
 )
 from duban.policy.model.listing import ListRule, Platform, RewardRule
 from duban.policy.model.organisation import Area, Category, Channel, Fallback, Nearness, Responsibility, Unit
+from duban.policy.model.step import StepRule
 from duban.policy.model.target import Target
 
 
@@ -71,6 +72,7 @@ class PolicyPack(Document):
     measures: tuple[Measure, ...] = Field(min_length=1)
     ladders: tuple[Ladder, ...] = Field(min_length=1)
     obligations: tuple[Obligation, ...] = Field(min_length=1)
+    steps: tuple[StepRule, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     parts: Literal["none", "each_co_unit"] = "none"
     plan_changes: Literal["filed", "by_approval"] = "filed"

@@ -1,0 +1,53 @@
+"""Steps of a pack's own on which nothing depends, and what waits for a step that cannot come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from duban.policy.advice.form import Advice, some
+from duban.policy.model.ladder import Obligation
+from duban.policy.model.pack import PolicyPack
+from duban.policy.model.step import StepRule
+from duban.policy.occasions import occasions
+
+
+def steps_unused(pack: PolicyPack) -> Iterator[Advice]:
+    """Steps that are written down, and no more."""
+    named = [occasion for _, occasion in occasions(pack) if occasion.event == "step_taken"]
+    if any(occasion.of is None for occasion in named):
+        return  # any step does
+    for index, step in enumerate(pack.steps):
+        if step.id not in {occasion.of for occasion in named}:
+            words = f"nothing depends on {step.id}: it is told, and changes neither limits, nor measures, nor the gate"
+            yield Advice("step_unused", f"steps.{index}", words, "note")
+
+
+def steps_that_cannot_come(pack: PolicyPack) -> Iterator[Advice]:
+    """What is met by a step, and runs where that is never taken, or for problems that do not know it."""
+    known = {step.id: step for step in pack.steps}
+    for index, obligation in enumerate(pack.obligations):
+        path = f"obligations.{index}.met_by"
+        steps = [known[of] for event, of in obligation.met_by if event == "step_taken" and of is not None]
+        for step in steps:
+            if step.taken_in.isdisjoint(obligation.running):
+                when = some(sorted(step.taken_in))
+                words = f"{step.id} is taken only while a problem is {when}: it never meets what runs elsewhere"
+                yield Advice("step_never", path, words)
+        if steps and len(steps) == len(obligation.met_by):
+            strange = [category for category in _begun_for(pack, obligation) if not _any_for(steps, category)]
+            if strange:
+                words = f"{some(step.id for step in steps)} is no step of {some(strange)}: there it is never met"
+                yield Advice("step_of_others", path, words)
+
+
+def _begun_for(pack: PolicyPack, obligation: Obligation) -> Iterator[str]:
+    """The categories of problems that ``obligation`` may run for: those that know a step with which it begins."""
+    known = {step.id: step for step in pack.steps}
+    steps = [known[of] for event, of in obligation.since if event == "step_taken" and of is not None]
+    for category in obligation.categories or [category.id for category in pack.categories]:
+        if len(steps) < len(obligation.since) or _any_for(steps, category):
+            yield category
+
+
+def _any_for(steps: list[StepRule], category: str) -> bool:
+    return any(step.is_for(category) for step in steps)

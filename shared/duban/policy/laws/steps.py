@@ -1,0 +1,50 @@
+"""The laws of a pack's own steps: what names one means one, somebody takes it, and its fields are told apart. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from duban.moves import CLOSED, Occasion
+from duban.policy.laws.names import Breach, unknown_in, unknown_signers
+from duban.policy.model.ladder import OWNERS
+from duban.policy.model.pack import PolicyPack
+from duban.policy.occasions import occasions
+
+
+def steps_are_taken_by_somebody(pack: PolicyPack) -> Iterator[Breach]:
+    known = {unit.id for unit in pack.units} | {role for unit in pack.units for role in unit.roles}
+    categories = {category.id for category in pack.categories}
+    for i, step in enumerate(pack.steps):
+        yield from unknown_signers(f"steps.{i}.by", step.by, known, OWNERS)
+        yield from unknown_signers(f"steps.{i}.waived_by", step.waived_by, known, OWNERS)
+        yield from unknown_in(f"steps.{i}.categories", step.categories, categories, "categories")
+        names = [field.id for field in step.fields]
+        for j, name in enumerate(names):
+            if name in names[:j]:
+                yield f"steps.{i}.fields.{j}", f"the id {name} stands at steps.{i}.fields.{names.index(name)} already"
+
+
+def what_is_waited_for_can_be_waived(pack: PolicyPack) -> Iterator[Breach]:
+    waived = {step.id for step in pack.steps if step.waived_by}
+    for path, occasion in occasions(pack):
+        if occasion.event == "step_waived" and occasion.of not in {None, *waived}:
+            yield path, f"{occasion} never happens: the step names nobody in `waived_by`"
+
+
+def a_block_needs_a_step_that_comes_before(pack: PolicyPack) -> Iterator[Breach]:
+    known = {step.id: step for step in pack.steps}
+    for i, block in enumerate(pack.gate.blocks if pack.gate is not None else ()):
+        event, of = block.needs
+        path = f"gate.blocks.{i}.needs"
+        if block.needs == Occasion("step_taken") and known:
+            steps = ", ".join(f"step_taken:{step}" for step in known)
+            yield path, f"any step would lift it: name the one that it needs, of {steps}"
+        if event == "step_taken" and of in known and known[of].taken_in <= CLOSED:
+            yield path, f"{of} is taken only after strike-off: the block would never be lifted"
+
+
+LAWS = (
+    steps_are_taken_by_somebody,
+    what_is_waited_for_can_be_waived,
+    a_block_needs_a_step_that_comes_before,
+)
