@@ -32,7 +32,7 @@ def of_members() -> list[str]:
             project = declared(str(path.relative_to(ROOT)))["project"]
             extras = project.get("optional-dependencies", {}).values()
             found += [*project["dependencies"], *(one for extra in extras for one in extra)]
-    return sorted({one for one in found if not one.startswith("duban")})
+    return sorted({one for one in found if not one.startswith(("duban", "hj212"))})
 
 
 RUNTIME: Final = [*of_members(), *declared()["dependency-groups"]["build"]]

@@ -17,7 +17,7 @@ import pytest
 from duban_local import ROOT
 from tests.tools.document_tables import DOCS
 
-ROOMS: Final = ("shared", "services", "cli", "deploy/local", "checker")
+ROOMS: Final = ("shared", "services", "cli", "deploy/local", "checker", "clients")
 #: Nouns that end as participles do.
 NOUNS: Final = {"listing", "routing"}
 #: Locals that say how a value came, and not what it is.
