@@ -27,6 +27,7 @@ from duban.messages.audit import LetterPlace, LetterReplayed, ReplayStep
 from duban.messages.envelope import AnyPayload, Message, decode, derived_id, encode, structured
 from duban.messages.events import GENESIS, KINDS, LedgerEvent, Refused, canonical, chained, event_type
 from duban.messages.notices import Concern, Notice, Tick
+from duban.messages.readings import FactorReading, Readings
 from duban.messages.records import (
     AnyRecord,
     Climb,
@@ -244,8 +245,22 @@ def happened(change: c.Change, record: AnyRecord = PROBLEM) -> LedgerEvent:
     return ledger_event(event, record, hash_=chained(GENESIS, canonical(event)))
 
 
+READINGS = Readings(
+    jurisdiction="smallville", station="010000A8900016F000169DC0", site="outfall 1", protocol="hj212", span="hour",
+    at=AT,
+    factors=(
+        FactorReading(
+            factor="w01018", value=31.5, minimum=30.0, maximum=33.0, total=1.25, converted=32.0, flag="N", low=6.0,
+            high=50.0, others={"SampleTime": "20220406090000"},
+        ),
+    ),
+    frame="##0005ÿ", system="32", enterprise="Works 7", area="north", location=REPORT.location,
+)  # fmt: skip
+
+
 def payloads() -> Iterator[AnyPayload]:
     yield REPORT
+    yield READINGS
     yield do.Register(actor=ENGINE, filed=FILED)
     yield do.Attach(actor=ENGINE, filed=FILED)
     yield do.Reject(actor=OFFICE, reason="nothing there", ground="litigation")

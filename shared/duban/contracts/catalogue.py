@@ -14,6 +14,7 @@ from duban.messages.commands import COMMANDS
 from duban.messages.envelope import AnyPayload, Document
 from duban.messages.events import PROBLEMS, LedgerEvent
 from duban.messages.notices import NOTICES, TICKS
+from duban.messages.readings import READINGS
 from duban.messages.report import Report
 from duban.moves import Kind
 from duban.policy.model.pack import PACKS
@@ -22,7 +23,7 @@ REPORTS: dict[str, type[Report]] = {Report.TYPE: Report}
 
 #: Every CloudEvents type and its model.
 TYPES: dict[str, type[AnyPayload]] = {
-    **REPORTS, **COMMANDS, **PROBLEMS, **NOTICES, **PACKS, **ANCHORS, **TICKS, **AUDIT
+    **REPORTS, **READINGS, **COMMANDS, **PROBLEMS, **NOTICES, **PACKS, **ANCHORS, **TICKS, **AUDIT
 }  # fmt: skip
 
 
@@ -39,6 +40,7 @@ class Topic:
 
 TOPICS = (
     Topic("duban.reports.v1", "source and id", "a report from any channel", "producers, the gateway", "intake"),
+    Topic("duban.readings.v1", "station", "what a station measured", "the gateway of HJ 212", "anyone"),
     Topic("duban.commands.v1", "problem id", "what somebody wants done", "intake, people, escalation", "router"),
     Topic(
         "duban.problems.v1",
