@@ -97,6 +97,10 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     "duty": CommandEntry("duty:duty_app", "Duties that the calendar or a measure has opened for units."),
     "listing": CommandEntry("listing:listing_app", "Lists such as a blacklist (黑名单): who stands on them, and why."),
     "reward": CommandEntry("reward:reward_app", "Rewards (举报奖励) for reports that proved true."),
+    "hj212": CommandEntry(
+        "hj212:hj212_app", "HJ 212, the protocol of pollution-source monitors: its devices, and what its frames say."
+    ),
+    "sim": CommandEntry("sim:sim_app", "Devices that are not there: they send what others have measured."),
     "report": CommandEntry("report:report_app", "Reports (线索) from files."),
     "dlq": CommandEntry("dead_letters:dlq_app", "Dead letters: what could not be handled, why, and back again."),
     "vault": CommandEntry(

@@ -42,13 +42,17 @@ STORY_BEGINS: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """How a service is run: its module, who it is to the database, its health port, and the port on which it serves."""
+    """How a service is run: its module, who it is to the database, its health port, and the port on which it serves.
+
+    ``role`` is None for one that needs no database.
+    """
 
     module: str
-    role: str
+    role: str | None
     health_port: int
     port: int | None = None
     variable: str | None = None
+    scheme: str = "http"
 
 
 #: In the order in which they are started, which is against the stream: whoever reads is there before who writes.
@@ -59,7 +63,10 @@ SERVICES: Final[dict[str, Process]] = {
     "gateway": Process("duban_intake.gateway", "gateway", 8311, 8310, "DUBAN_GATEWAY_PORT"),
     "vault": Process("duban_intake.vault", "vault", 8331, 8330, "DUBAN_VAULT_PORT"),
     "api": Process("duban_console.api", READER, 8321, 8320, "DUBAN_API_PORT"),
+    "hj212": Process("duban_intake.hj212", None, 8341, 8340, "DUBAN_HJ212_PORT", "tcp"),
 }
+#: Those that run unless somebody says otherwise; the gateway of HJ 212 needs a registry of devices.
+USUAL: Final = tuple(name for name in SERVICES if name != "hj212")
 
 
 #: Secrets that are some services' own, by how their variables begin: no other process is given them.
@@ -137,7 +144,7 @@ class System:
 async def running(
     folder: Path | None = None,
     *,
-    services: Iterable[str] = tuple(SERVICES),
+    services: Iterable[str] = USUAL,
     fresh: bool = False,
     clock: Literal["system", "driven"] = "system",
     env: Mapping[str, Mapping[str, str]] | None = None,
@@ -254,10 +261,11 @@ def _service(
     overrides = {**env.get("*", {}), **env.get(name, {})}
     variables = {
         KAFKA_VARIABLE: reached(system.kafka),
-        DATABASE_VARIABLE: reached(system.stack.database_of(process.role)),
         "DUBAN_CLOCK": system.settings.clock,
         "DUBAN_HEALTH_PORT": str(free_port() if free else process.health_port),
     }
+    if process.role:
+        variables[DATABASE_VARIABLE] = reached(system.stack.database_of(process.role))
     if process.variable:
         usual = os.environ.get(process.variable, str(process.port))
         variables[process.variable] = str(free_port()) if free else usual
@@ -266,7 +274,7 @@ def _service(
     variables |= overrides
     system.health[name] = f"http://{LOOPBACK}:{variables['DUBAN_HEALTH_PORT']}"
     if process.variable:
-        system.urls[name] = f"http://{LOOPBACK}:{variables[process.variable]}"
+        system.urls[name] = f"{process.scheme}://{LOOPBACK}:{variables[process.variable]}"
     argv = [sys.executable, "-m", process.module]
     others = tuple(prefix for prefix, owners in _OWN_SECRETS.items() if name not in owners)
     return Service(name, argv, variables, ready=f"{system.health[name]}/readyz", withheld=others)

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
 from uuid import uuid4
@@ -38,9 +39,13 @@ from duban.messages.commands import COMMANDS, Attach, Command, Register
 from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Message, Record, decode, encode
 from duban.messages.events import Refused
+from duban.messages.readings import READINGS, Readings
 from duban.messages.report import Report
 from duban.messages.struct import plain
 from duban.policy import PublishedCalendar, load_calendar, load_pack
+from duban_cli.devices.device import SendTally
+from duban_cli.devices.fleet import Fleet
+from duban_cli.devices.series import load_series
 from duban_intake.domain import ReportOutcome, own_problem, submitted
 from duban_intake.gateway.app import EXAMPLE, create_app
 from duban_intake.gateway.batcher import Batching
@@ -513,8 +518,10 @@ async def test_the_documentation_shows_a_report_that_is_taken(lane: Lane) -> Non
 
 
 @asynccontextmanager
-async def process(module: str, world: World, database: str, **settings: object) -> AsyncIterator[Process]:
-    """``python -m module``, ended by SIGTERM, which it must obey."""
+async def process(
+    module: str, world: World, database: str, *, killed: bool = False, **settings: object
+) -> AsyncIterator[Process]:
+    """``python -m module``, ended by SIGTERM, which it must obey, unless it is to be ``killed`` before."""
     health = free_port()
     environment = {"DUBAN_KAFKA": world.kafka, "DUBAN_DATABASE": database, "DUBAN_HEALTH_PORT": str(health)}
     environment |= {name: str(value) for name, value in settings.items()}
@@ -537,7 +544,7 @@ async def process(module: str, world: World, database: str, **settings: object) 
         if running.returncode is None:
             running.send_signal(signal.SIGTERM)
         code = await running.wait()
-    assert code == 0
+    assert code == (-signal.SIGKILL if killed else 0)
 
 
 async def test_the_two_processes_take_a_report_from_http_to_its_command(
@@ -558,3 +565,27 @@ async def test_the_two_processes_take_a_report_from_http_to_its_command(
         assert (await client.get(accepted["status_url"])).json()["outcome"] == "accepted"
     found = decoded(await world.records(Command.TOPIC))
     assert [one.subject for one in found if one.data.filed.source == source] == [accepted["problem_id"]]
+
+
+async def test_what_the_gateway_of_hj212_has_answered_is_there_though_it_is_killed_in_the_middle(
+    world: World, tmp_path: Path
+) -> None:
+    fleet = Fleet(load_series(ROOT / "deploy/demo/hj212/air.csv"), 12, 0.02, "123456", 2.0)
+    devices = tmp_path / "devices.yaml"
+    devices.write_text(fleet.registry("smallville"))
+    port, tally = free_port(), SendTally()
+    settings: dict[str, Any] = {"DUBAN_HJ212_PORT": port, "DUBAN_HJ212_DEVICES": devices}
+    async with process("duban_intake.hj212", world, "unused", killed=True, **settings) as running:
+        playing = asyncio.create_task(fleet.play("127.0.0.1", port, AT, None, tally))
+        await eventually(lambda: tally.answered >= 40)
+        running.kill()
+    async with process("duban_intake.hj212", world, "unused", **settings):
+        await playing
+    assert (tally.sent, tally.answered) == (144, 144)
+    assert tally.broken
+    records = await world.records(Readings.TOPIC)
+    readings = {message.id: message.data for message in (decode(r.key, r.value, r.headers, READINGS) for r in records)}
+    assert len(readings) == 144
+    assert {(one.station, one.at) for one in readings.values()} == {
+        (f"{station}-0001", hour.at) for station, hours in fleet.series.items() for hour in hours
+    }

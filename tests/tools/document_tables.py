@@ -14,6 +14,7 @@ from duban.moves import AFTER_REJECTION, AFTER_STRIKE_OFF, IN_ANY_OPEN, LADDER, 
 from duban_console.api.settings import ApiSettings
 from duban_escalation.settings import EscalationSettings
 from duban_intake.gateway.settings import GatewaySettings
+from duban_intake.hj212.settings import Hj212Settings
 from duban_intake.settings import IntakeSettings
 from duban_intake.vault.settings import VaultSettings
 from duban_local import ROOT
@@ -85,6 +86,7 @@ def settings_of_all() -> str:
         IntakeSettings,
         GatewaySettings,
         VaultSettings,
+        Hj212Settings,
         EscalationSettings,
         ApiSettings,
     )

@@ -56,7 +56,7 @@ def test_the_commands_are_those_that_the_handbook_names() -> None:
         ("vault", "verify"), ("vault", "forget"),
         ("dlq", "ls"), ("dlq", "show"), ("dlq", "replay"), ("dlq", "audit"), ("problem", "show"), ("problem", "ls"),
         ("pack", "lint"), ("pack", "publish"), ("pack", "ls"), ("calendar", "make"),
-        ("topics", "apply"), ("topics", "ls"),
+        ("topics", "apply"), ("topics", "ls"), ("hj212", "check"), ("hj212", "decode"), ("sim", "hj212"),
     }  # fmt: skip
 
 

@@ -32,6 +32,9 @@ async def up(
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin with an empty broker and database.")] = False,
     clock: Annotated[ClockName, typer.Option(help="The machine's clock, or one driven by ticks.")] = ClockName.SYSTEM,
     no_services: Annotated[bool, typer.Option("--no-services", help="Only broker, database, topics, packs.")] = False,
+    hj212: Annotated[
+        Path | None, typer.Option(help="Run the gateway of HJ 212 too, with this registry of devices.")
+    ] = None,
     folder: Annotated[
         Path, typer.Option(envvar=FOLDER_VARIABLE, help="Where data and logs lie.", show_default=False)
     ] = FOLDER,
@@ -42,7 +45,8 @@ async def up(
 
     Example: duban up --fresh
     """
-    from duban_cli.system import SERVICES, running
+    from duban_cli.system import USUAL, running
+    from duban_intake.hj212.register_file import RegisterFile
 
     console = err()
 
@@ -50,10 +54,15 @@ async def up(
         console.print(f"[bold]{part:>10}[/]  {escape(line)}")
 
     chosen: Literal["system", "driven"] = "driven" if clock is ClockName.DRIVEN else "system"
-    services = () if no_services else tuple(SERVICES)
+    services, env = () if no_services else USUAL, {}
+    if hj212 is not None:
+        RegisterFile(hj212)  # its faults are told here, not in a log
+        services, env = (*services, "hj212"), {"hj212": {"DUBAN_HJ212_DEVICES": str(hj212.resolve())}}
     _cancel_once(say)
     try:
-        async with running(folder, services=services, fresh=fresh, clock=chosen, keeps=True, say=say) as system:
+        async with running(
+            folder, services=services, fresh=fresh, clock=chosen, env=env, keeps=True, say=say
+        ) as system:
             _tell(system, say)
             await asyncio.Event().wait()
     except asyncio.CancelledError:

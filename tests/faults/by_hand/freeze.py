@@ -20,7 +20,7 @@ import psutil  # type: ignore[import-untyped]
 
 from duban.messages.struct import to_json
 from duban_cli.bench import load
-from duban_cli.system import SERVICES, System
+from duban_cli.system import USUAL, System
 from tests.faults.by_hand.scene import Load, engine, say, verdict
 
 _DRAIN = 25.0
@@ -66,7 +66,7 @@ async def _requests(system: System) -> list[asyncio.Task[None]]:
 
 
 async def main(only: str | None) -> int:
-    async with engine(services=tuple(SERVICES)) as system:
+    async with engine(services=USUAL) as system:
         frozen = [
             process
             for part, name in (("database", "postgres"), ("broker", "kafka"))
@@ -81,7 +81,7 @@ async def main(only: str | None) -> int:
         requests = await _requests(system)
         await asyncio.sleep(3)
         asked_at = time.monotonic()
-        pids = {name: system.pids[name] for name in SERVICES}
+        pids = {name: system.pids[name] for name in USUAL}
         for pid in pids.values():
             os.kill(pid, signal.SIGTERM)
         took = dict(zip(pids, await asyncio.gather(*(_ends(pid, asked_at) for pid in pids.values())), strict=True))
@@ -94,7 +94,7 @@ async def main(only: str | None) -> int:
         for name, seconds in took.items():
             say(f"{name} ended after {seconds:.1f} s")
         # What was started again meanwhile waits for what was frozen: let it stand before all is taken down.
-        for name in SERVICES:
+        for name in USUAL:
             await system.ready(name)
         say("all are ready again")
     return verdict(max(took.values()) <= _DRAIN + _MORE)

@@ -1,0 +1,26 @@
+"""What the gateway of HJ 212 is told by its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from duban.io.settings import Settings
+
+
+class Hj212Settings(Settings):
+    """What the gateway of HJ 212 is told by its environment."""
+
+    hj212_port: int = Field(8340, ge=0, le=65535, description="Port of the gateway of HJ 212, on 127.0.0.1")
+    hj212_devices: Path | None = Field(
+        None,
+        description="YAML file of the devices that may speak to the gateway of HJ 212, as `duban hj212 check` reads "
+        "it; read again when it changes",
+    )
+    hj212_max_connections: int = Field(
+        10_000, ge=1, le=100_000, description="Most connections to the gateway of HJ 212; one more is hung up on"
+    )
+    hj212_idle: float = Field(
+        3_600.0, gt=0, description="Seconds of silence after which the gateway of HJ 212 hangs up on a device"
+    )
