@@ -31,6 +31,13 @@ OFFICE = (
     do.Reject, do.Dispatch, do.Verify, do.StrikeOff, do.Reopen, do.Review, do.Pause, do.Resume, do.Flag, do.Unflag,
     do.Sponsor, do.Check, do.LookBack, do.Rate, do.DecidePlan, do.DecideExtension, do.Recompute, do.Approve, do.PassOn,
 )  # fmt: skip
+#: Targets that the small pack may have.
+TARGETS: Final = [
+    {"id": "ammonia", "title": {"en": "Ammonia at the ferry"}, "measured_in": "mg/L", "at_most": 1.0, "lead": "water",
+     "co": ["north"], "clause": "art. 19"},
+    {"id": "sewage", "title": {"en": "Sewage treated"}, "measured_in": "%", "at_least": 90, "lead": "water",
+     "clause": "art. 19"},
+]  # fmt: skip
 INTAKE = do.Actor(unit=do.ENGINE, person="intake")
 #: The code that a reporter was given.
 CODE = "7K3M-9XQ2-TR5A-0WZD"
@@ -141,7 +148,14 @@ class Case:
         return case
 
     def _of_others(self, status: Status) -> Case:
-        """An entry on the blacklist, or a reward, in ``status``."""
+        """An entry on the blacklist, a reward, or a reading, in ``status``."""
+        if status is Status.TAKEN:
+            self.rules = rules_with(targets=TARGETS)
+            reading = {"target": "ammonia", "unit": "water", "read_on": self.now.date(), "value": 0.8}
+            taking = from_data({"actor": {"unit": "water"}, **reading}, do.TakeReading)
+            self.id = str(taking.record_id(self.rules.pack.jurisdiction))
+            self.apply(taking)
+            return self
         cause = do.Cause(problem_id=derived_id("cause"), number="SV-2022-0001", version=7, pack="small@1")
         engine = {"actor": {"unit": do.ENGINE}, "cause": cause}
         answer, decision = (do.Appeal, "office", {"text": "not us"}), (do.DecideAppeal, "water", {"reason": "so it is"})

@@ -154,7 +154,9 @@ def command(headers: Mapping[str, str], value: bytes | None) -> Row:
 
 def event(value: Row) -> Row:
     """An event as the topic told it, with what was due after it."""
-    record: Row = next((value[kind] for kind in ("problem", "duty", "listing", "reward") if kind in value), {})
+    record: Row = next(
+        (value[kind] for kind in ("problem", "duty", "listing", "reward", "reading") if kind in value), {}
+    )
     return {
         "problem": value["event"]["problem_id"],
         "version": value["event"]["version"],

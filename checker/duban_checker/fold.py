@@ -74,6 +74,7 @@ _TABLE: Final = f"""
     reward awarded awarded: {_LADDER}
     reward awarded settled: collected expired
     reward settled settled: passed_on
+    reading - taken: reading_taken
 """
 
 

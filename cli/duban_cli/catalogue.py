@@ -101,6 +101,9 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         "hj212:hj212_app", "HJ 212, the protocol of pollution-source monitors: its devices, and what its frames say."
     ),
     "sim": CommandEntry("sim:sim_app", "Devices that are not there: they send what others have measured."),
+    "reading": CommandEntry(
+        "target_readings:reading_app", "Readings of targets: what the environment itself came to, and when."
+    ),
     "report": CommandEntry("report:report_app", "Reports (线索) from files."),
     "dlq": CommandEntry("dead_letters:dlq_app", "Dead letters: what could not be handled, why, and back again."),
     "vault": CommandEntry(

@@ -16,6 +16,7 @@ from duban.messages.records import (
     Listing,
     Mark,
     Problem,
+    Reading,
     Referral,
     ReplyMark,
     Reward,
@@ -59,6 +60,8 @@ def _begun(event: Event, change: c.Change) -> AnyRecord:
     }
     if isinstance(change, c.Registered):
         return _registered(change, begins)
+    if isinstance(change, c.ReadingTaken):
+        return _taken(change, begins)
     assert isinstance(change, c.Opened | c.Noticed | c.RewardOwed)  # nothing else begins a record
     begins |= {
         "jurisdiction": change.jurisdiction, "pack": change.pack, "number": change.number, "title": change.title,
@@ -100,6 +103,16 @@ def _registered(change: c.Registered, begins: dict[str, Any]) -> Problem:
         enterprise=report.enterprise,
         handle=report.reporter.handle,
     )
+
+
+def _taken(change: c.ReadingTaken, begins: dict[str, Any]) -> Reading:
+    return Reading(**begins, **{name: getattr(change, name) for name in _OF_READING})
+
+
+_OF_READING: Final = (
+    "jurisdiction", "pack", "number", "title", "target", "unit", "read_on", "value", "measured_in", "source",
+    "correction",
+)  # fmt: skip
 
 
 #: The ladder and its measures, which happen to records of any kind.
@@ -225,7 +238,7 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
             return _of_ladder(problem, event)
         case (
             c.Opened() | c.Noticed() | c.Listed() | c.Appealed() | c.AppealUpheld() | c.AppealDismissed() | c.Exited()
-            | c.Expired() | c.RewardOwed() | c.Awarded() | c.Declined() | c.Collected()
+            | c.Expired() | c.RewardOwed() | c.Awarded() | c.Declined() | c.Collected() | c.ReadingTaken()
         ):  # fmt: skip
             return {}  # these happen to the other kinds
         case _:

@@ -13,6 +13,7 @@ class Kind(StrEnum):
     DUTY = "duty"  #: something that a unit owes, for a period or because of a problem
     LISTING = "listing"  #: an entry on a list: a blacklist (黑名单), cards (红黄牌), credit records
     REWARD = "reward"  #: what is owed to whoever reported (举报奖励)
+    READING = "reading"  #: what the indicator of a target came to on a day, as somebody read it
 
 
 class Stage(StrEnum):
@@ -46,6 +47,8 @@ class Status(StrEnum):
     AWARDED = "awarded"  #: its amount is fixed, it waits to be collected
     SETTLED = "settled"  #: collected, declined, or forfeited
 
+    TAKEN = "taken"  #: a reading, as it was taken: it stays so, and a correction is a reading of its own
+
 
 STAGE: Final = {
     Status.REGISTERED: Stage.DISCOVERY,
@@ -59,11 +62,11 @@ STAGE: Final = {
 }
 
 #: Where a record of any kind has come to its end.
-CLOSED: Final = frozenset({Status.STRUCK_OFF, Status.REJECTED, Status.DELISTED, Status.SETTLED})
+CLOSED: Final = frozenset({Status.STRUCK_OFF, Status.REJECTED, Status.DELISTED, Status.SETTLED, Status.TAKEN})
 
 OPEN: Final = frozenset(Status) - CLOSED
 
-#: What only entries on lists and rewards can be.
+#: What only entries on lists, rewards and readings can be.
 OF_OTHERS: Final = frozenset(Status) - frozenset(STAGE)
 
 
@@ -180,6 +183,10 @@ _REWARD: Final[Moves] = {
 }
 
 
+#: The life of a reading.
+_READING: Final[Moves] = {(None, "reading_taken"): Status.TAKEN}
+
+
 def _with_ladder(moves: Moves, statuses: frozenset[Status]) -> Moves:
     """``moves``, and the ladder with its measures in those of ``statuses`` that they lead to."""
     return {**moves, **{(status, kind): status for status in statuses.intersection(moves.values()) for kind in LADDER}}
@@ -191,6 +198,7 @@ MOVES: Final[dict[Kind, Moves]] = {
     Kind.DUTY: _with_ladder(_DUTY, OPEN | CLOSED),
     Kind.LISTING: _with_ladder(_LISTING, OPEN),
     Kind.REWARD: _with_ladder(_REWARD, OPEN),
+    Kind.READING: _READING,
 }
 
 #: The kind of record that begins with an event.

@@ -9,7 +9,7 @@ from duban.messages.records import Event
 from duban.policy.model.assessment import Assessment
 from duban_console.assessment.histories import histories
 from duban_console.assessment.periods import as_of
-from duban_console.assessment.rows.targets import Reading
+from duban_console.assessment.rows.targets import TargetReading, readings_of
 from duban_console.assessment.selection import chosen
 from duban_console.assessment.sheet import Sheet, compiled
 from tests.acceptance.timeline import City
@@ -17,17 +17,21 @@ from tests.acceptance.timeline import City
 
 def events_of(city: City) -> list[Event]:
     """Every event of the city, record by record, in order."""
-    told = (event for cases in city.cases.values() for event in cases[0].events)
+    told = (event for cases in city.cases.values() if cases for event in cases[0].events)
     return sorted(told, key=lambda one: (one.problem_id, one.version))
 
 
 def sheet_of(
-    city: City, name: str, day: str, *, assessment: Assessment | None = None, readings: Iterable[Reading] = ()
+    city: City, name: str, day: str, *, assessment: Assessment | None = None, readings: Iterable[TargetReading] = ()
 ) -> Sheet:
-    """The bulletin ``name`` in English as of ``day``, scored by the pack's assessment or by another."""
+    """The bulletin ``name`` in English as of ``day``, scored by the pack's assessment or by another.
+
+    Without ``readings``, it is held against those that the city has entered.
+    """
     pack, until_at = city.rules.pack, as_of(day, city.rules.zone)
     found = histories(events_of(city), lambda _: city.rules, pack.jurisdiction, until_at)
     by = assessment or pack.assessment
+    readings = readings or readings_of(events_of(city), pack.jurisdiction, until_at)
     return compiled(chosen(pack, name), by, found, city.rules, until_at, language="en", readings=readings)
 
 

@@ -38,6 +38,7 @@ from duban.messages.records import (
     Listing,
     Mark,
     Problem,
+    Reading,
     Referral,
     ReplyMark,
     Reward,
@@ -135,6 +136,12 @@ REWARD = Reward(
 )  # fmt: skip
 #: What was said with a step: a field of each kind of value.
 FIELDS: dict[str, do.Value] = {"place": "the weir", "celsius": 8.5, "bottles": 2, "clear": False, "day": "2022-04-06"}
+READING = Reading(
+    id=ID, jurisdiction="smallville", pack="small@1", number="ammonia/water/2022-03-31/1", status=Status.TAKEN,
+    version=1,
+    title="Ammonia at the ferry", target="ammonia", unit="water", read_on=AT.date(), value=0.8, measured_in="mg/L",
+    source="station 7", correction=1, marks={"reading_taken": Mark(at=AT, version=1)},
+)  # fmt: skip
 CHANGES: tuple[c.Change, ...] = (
     c.Registered(number="SV-2022-0001", pack="small@1", category="river", filed=FILED),
     c.Attached(filed=FILED),
@@ -283,6 +290,10 @@ def payloads() -> Iterator[AnyPayload]:
     yield do.DecideAppeal(actor=WATER, reason="it was them", upheld=False)
     yield do.TakeOffList(actor=OFFICE, reason="all is repaired", evidence=(SEAL,))
     yield do.Reward(actor=ENGINE, reward="tip", cause=CAUSE, handle="r-9", worker="Zhao")
+    yield do.TakeReading(
+        actor=OFFICE, target="ammonia", unit="water", read_on=AT.date(), value=0.8, source="station 7", correction=1,
+        reason="read twice", evidence=(SEAL,),
+    )  # fmt: skip
     yield do.Award(actor=OFFICE, amount=3000)
     yield do.Decline(actor=OFFICE, reason="an official's own duty")
     yield do.Collect(actor=WATER, code="7K3M-9XQ2-TR5A-0WZD")
@@ -312,6 +323,14 @@ def payloads() -> Iterator[AnyPayload]:
     for record, changes in ((DUTY, OF_DUTIES), (ENTRY, OF_ENTRIES), (REWARD, OF_REWARDS)):
         for change in (*changes, *OF_ALL):
             yield happened(change, record)
+    yield happened(
+        c.ReadingTaken(
+            jurisdiction="smallville", number=READING.number, pack="small@1", target="ammonia", title=READING.title,
+            unit="water", read_on=AT.date(), value=0.8, measured_in="mg/L", source="station 7", correction=1,
+            evidence=(SEAL,),
+        ),
+        READING,
+    )  # fmt: skip
     yield happened(WAITING, FULL)
     yield Refused(
         command="c-1", command_type=do.Register.TYPE, actor=ENGINE, at=AT, code="unknown_area", reason="no such area",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,17 +24,20 @@ from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, derived_id
 from duban.messages.report import Filed
 from duban.messages.struct import to_json
+from duban.policy import PublishedCalendar
+from duban.policy.library import Library
 from duban_cli import app
 from duban_console.assessment_input import from_ledger
 from duban_router.handlers import CommandHandler
 from duban_router.store import SCHEMA, PostgresLedger
 from tests.conftest import Migrated, Stack
-from tests.given import ROOT, SMALL, report, small_library
+from tests.given import ROOT, SMALL, TARGETS, report, rules_with, small_rules
 
 pytestmark = pytest.mark.stack
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
+UUID_TEXT = re.compile(r"[0-9a-f-]{36}")
 Run = Callable[..., Awaitable[Result]]
 
 
@@ -46,7 +50,7 @@ class City:
     serial: int = 0
 
     async def send(self, name: str, at: datetime, *commands: do.Command) -> None:
-        key = str(derived_id("bulletins", name))
+        key = name if UUID_TEXT.fullmatch(name) else str(derived_id("bulletins", name))
         for command in commands:
             self.serial += 1
             message = Message(str(self.serial), "tests", key, at, "smallville", key, command)
@@ -58,12 +62,21 @@ class City:
 
 
 @pytest.fixture
-async def city(migrated: Migrated, stack: Stack) -> AsyncIterator[City]:
+def library() -> Library:
+    """The small pack with targets."""
+    library = Library()
+    library.add(rules_with(targets=TARGETS).pack)
+    library.add(PublishedCalendar(notice=small_rules().calendar.notice))
+    return library
+
+
+@pytest.fixture
+async def city(migrated: Migrated, stack: Stack, library: Library) -> AsyncIterator[City]:
     settings = Settings(kafka=stack.kafka, database=SecretStr(migrated.url_of("reader")))
     router = Settings(database=SecretStr(migrated.url_of("router")))
     pool: asyncpg.Pool[asyncpg.Record] = await connect_pool(router, SCHEMA)
     try:
-        city = City(CommandHandler(PostgresLedger(pool), small_library(), SystemClock()), settings)
+        city = City(CommandHandler(PostgresLedger(pool), library, SystemClock()), settings)
         water = do.Actor(unit="water", person="Li")
         await city.register("=1+1", AT)
         await city.send(
@@ -85,6 +98,8 @@ def duban(city: City, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     for folder, file in (("packs", SMALL), ("calendars", ROOT / "deploy/calendars/cn.yaml")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / file.name).write_bytes(file.read_bytes())
+    with (tmp_path / "packs" / SMALL.name).open("a", encoding="utf-8") as whole:
+        whole.write(f"targets: {json.dumps(TARGETS)}\n")
     pack = tmp_path / "packs" / SMALL.name
 
     async def run(kind: str, as_of: str, *options: object, code: int = 0) -> Result:
@@ -169,7 +184,6 @@ async def test_people_see_a_table_and_that_it_is_a_draft(city: City, duban: Run)
         ("bulletin", "2999-01-01", 2, "check the year"),
         ("bulletin", "soon", 2, "write 2022-04-30"),
         ("gossip", "2022-04-20", 3, "has no bulletin gossip; there are"),
-        ("targets", "2022-04-20", 3, "has no `targets`"),
         ("scores", "2022-04-20", 3, "has no `assessment`"),
     ],
 )
@@ -177,3 +191,23 @@ async def test_what_cannot_be_compiled_is_refused_with_words(
     city: City, duban: Run, kind: str, as_of: str, code: int, words: str
 ) -> None:
     assert words in (await duban(kind, as_of, code=code)).stderr
+
+
+async def test_targets_are_compiled_from_the_readings_that_stand_in_the_ledger(city: City, duban: Run) -> None:
+    for at, value, correction in ((AT + 3 * DAY, 1.4, 0), (AT + 9 * DAY, 0.8, 1)):
+        reading = do.TakeReading(
+            actor=do.Actor(unit="water"), target="ammonia", unit="water", read_on=(AT + DAY).date(), value=value,
+            correction=correction, reason="the probe was foul",
+        )  # fmt: skip
+        await city.send(str(reading.record_id("smallville")), at, reading)
+
+    async def ammonia(as_of: str) -> tuple[float | None, str]:
+        sheet = json.loads((await duban("targets", as_of, "--format", "json", "--lang", "en")).stdout)
+        row = next(row for row in sheet["rows"] if row["indicator"] == "Ammonia at the ferry")
+        return row["reading"], row["reached"]
+
+    assert await ammonia("2022-04-08") == (None, "no reading")
+    assert await ammonia("2022-04-12") == (1.4, "missing by 0.4")
+    assert await ammonia("2022-04-20") == (0.8, "reached")
+    listed = await asyncio.to_thread(CliRunner().invoke, app, ["reading", "ls", "--target", "ammonia", "--json"])
+    assert [json.loads(line).get("correction", 0) for line in listed.stdout.splitlines()] == [0, 1]

@@ -40,7 +40,10 @@ def state_diagram() -> str:
     reward = _life(
         "A reward, owed once a report has proved true, and forfeited if nobody collects it:", _arrows(Kind.REWARD)
     )
-    return f"{_diagram(_of_problems())}\n{duty}\n{listing}\n{reward}"
+    reading = _life(
+        "A reading of a target, which stays as it was taken; a correction is another:", _arrows(Kind.READING)
+    )
+    return f"{_diagram(_of_problems())}\n{duty}\n{listing}\n{reward}\n{reading}"
 
 
 def _life(said: str, lines: Iterable[str]) -> str:

@@ -93,6 +93,7 @@ def test_a_name_that_the_pack_does_not_know_is_told_with_its_place() -> None:
         "categories": ["river"],
         "channels": ["patrol"],
         "duties": ["account"],
+        "targets": ["ammonia"],
         "roles": ["county"],
     }
     assert list(strangers(None, bulletins, **known)) == [
@@ -102,9 +103,18 @@ def test_a_name_that_the_pack_does_not_know_is_told_with_its_place() -> None:
         ("bulletins.1.only.categories.1", "moon is not among the categories"),
     ]
     counted = {**INDICATOR, "kind": "duty_rate", "duties": ["account", "x"]}
-    told = {"indicators": [counted], "clause": "x", "own_channels": ["x"], "units": ["x"], "roles": ["county", "x"]}
+    of_targets = {**INDICATOR, "id": "t", "kind": "target_rate", "targets": ["ammonia", "x"], "weight": 50}
+    counted, of_targets = {**counted, "weight": 50}, {**of_targets, **MARKS[True]}
+    told = {
+        "indicators": [counted, of_targets],
+        "clause": "x",
+        "own_channels": ["x"],
+        "units": ["x"],
+        "roles": ["county", "x"],
+    }
     assert [path for path, _ in strangers(Assessment.model_validate(told), (), **known)] == [
         "assessment.units.0", "assessment.roles.1", "assessment.own_channels.0", "assessment.indicators.0.duties.1",
+        "assessment.indicators.1.targets.1",
     ]  # fmt: skip
 
 

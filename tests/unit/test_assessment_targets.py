@@ -16,8 +16,9 @@ from duban.policy.laws.targets import strangers
 from duban.policy.model.assessment import Bulletin
 from duban.policy.model.target import Target
 from duban_cli import app
+from duban_console.assessment.selection import chosen
 from duban_console.assessment_input import from_readings
-from tests.given import ROOT
+from tests.given import ROOT, small_rules
 
 PACK = ROOT / "deploy/packs/mianzhu-2018.yaml"
 TARGET: dict[str, Any] = {
@@ -121,9 +122,14 @@ class TestCommand:
 
     def test_readings_go_with_targets_and_with_nothing_else(self, file: Path) -> None:
         file.write_text("target,read_on,value\n", "utf-8")
-        wrong = self.run("scores", "--as-of", "2019-12-31", "--readings", file, code=2)
+        wrong = self.run("account", "--as-of", "2019-12-31", "--readings", file, code=2)
         assert "only targets are held against --readings" in " ".join(wrong.stderr.split())
 
     def test_a_bad_file_ends_the_command_with_one_line(self, file: Path) -> None:
         file.write_text("target,read_on,value\npm10,2019-12-31,45.1\n", "utf-8")
         assert "line 2" in self.run("targets", "--as-of", "2019-12-31", "--readings", file, code=1).stderr
+
+
+def test_a_city_without_targets_has_no_sheet_of_them() -> None:
+    with pytest.raises(LookupError, match="has no `targets`"):
+        chosen(small_rules().pack, "targets")

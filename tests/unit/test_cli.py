@@ -51,7 +51,7 @@ def test_the_commands_are_those_that_the_handbook_names() -> None:
         ("report", "import"), ("report", "send"),
         ("ledger", "heads"), ("ledger", "anchors"), ("ledger", "key"), ("ledger", "verify"), ("duty", "ls"),
         ("listing", "check"), ("listing", "ls"), ("listing", "put"), ("reward", "status"),
-        ("reward", "ls"),
+        ("reward", "ls"), ("reading", "put"), ("reading", "ls"),
         ("vault", "ask"), ("vault", "approve"), ("vault", "refuse"), ("vault", "open"), ("vault", "log"),
         ("vault", "verify"), ("vault", "forget"),
         ("dlq", "ls"), ("dlq", "show"), ("dlq", "replay"), ("dlq", "audit"), ("problem", "show"), ("problem", "ls"),

@@ -38,18 +38,22 @@ def test_the_tables_and_the_diagrams_are_those_of_the_code(document: Path) -> No
 
 
 def test_each_kind_of_record_has_a_diagram_of_its_own_with_every_one_of_its_moves() -> None:
-    problems, duties, listings, rewards = re.findall(r"```mermaid\n(.*?)```", state_diagram(), re.DOTALL)
-    words = [set(re.findall(r"\w+", one.partition("note right")[0])) for one in (problems, duties, listings, rewards)]
+    problems, duties, listings, rewards, readings = re.findall(r"```mermaid\n(.*?)```", state_diagram(), re.DOTALL)
+    words = [
+        set(re.findall(r"\w+", one.partition("note right")[0]))
+        for one in (problems, duties, listings, rewards, readings)
+    ]
     mine = [
         {status.value for status in Status if status not in OF_OTHERS},
         {"underway", "verifying", "struck_off", "rejected"},
         {"noticed", "contested", "listed", "delisted"},
         {"owed", "awarded", "settled"},
+        {"taken"},
     ]
     for inside, known in zip(words, mine, strict=True):
         assert {status.value for status in Status} & inside - {"awarded", "noticed", "listed"} <= known
         assert known <= inside
-    for kind, shown in zip(Kind, (problems, duties, listings, rewards), strict=True):
+    for kind, shown in zip(Kind, (problems, duties, listings, rewards, readings), strict=True):
         for _, change in MOVES[kind]:
             assert change.replace("_", " ") in shown + problems, change
 

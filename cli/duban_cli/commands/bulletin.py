@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
@@ -17,14 +17,15 @@ from rich.table import Table
 
 from duban.errors import PackError
 from duban.messages.records import Event
+from duban.moves import Kind
 from duban.policy import PolicyPack, Rules
 from duban.policy.library import Library
-from duban.policy.model.assessment import Bulletin, BulletinKind, Period
+from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, IndicatorKind, Period
 from duban_cli.connection import present, settings
 from duban_cli.output import ExitCode, command, err, fail, out
 from duban_console.assessment.histories import histories
 from duban_console.assessment.periods import as_of as instant
-from duban_console.assessment.rows.targets import Reading
+from duban_console.assessment.rows.targets import TargetReading, readings_of
 from duban_console.assessment.selection import chosen, offered
 from duban_console.assessment.sheet import Sheet, compiled
 from duban_console.assessment.sheet_formats import to_csv, to_geojson, to_json
@@ -73,7 +74,9 @@ async def bulletin(
     readings: Annotated[
         Path | None,
         typer.Option(
-            help="For targets: a CSV file with the columns target,read_on,value.", dir_okay=False, exists=True
+            help="For targets: a CSV file with the columns target,read_on,value, not what the ledger holds.",
+            dir_okay=False,
+            exists=True,
         ),
     ] = None,
     bom: Annotated[
@@ -96,6 +99,8 @@ async def bulletin(
 
     Example: duban bulletin mianzhu tasks --as-of 2018-08-31 --format geojson > tasks.geojson
 
+    Example: duban bulletin mianzhu targets --as-of 2019-12-31
+
     Example: duban bulletin deploy/packs/mianzhu-2018.yaml targets --as-of 2019-12-31 --readings readings.csv
     """
     known = None if events or (readings and _is_file(pack)) else settings()
@@ -104,11 +109,14 @@ async def bulletin(
     if known is not None and until_at > await present(known):
         fail(ExitCode.USAGE, f"{as_of} has not passed yet: what is compiled now would not be the same again")
     offer = _asked(rules.pack, kind)
-    read = _readings(offer, readings, rules.pack)
-    history_events = () if offer.kind is BulletinKind.TARGETS else await _told(events, rules.pack, until_at)
+    assessment = offered(rules.pack)[0]
+    needs_readings = _asks_readings(offer, assessment)
+    if readings is not None and not needs_readings:
+        fail(ExitCode.USAGE, f"{offer.id} is a bulletin of kind {offer.kind}; only targets are held against --readings")
+    read = await _readings(readings, events, rules.pack, until_at) if needs_readings else []
+    history_events = () if offer.kind is BulletinKind.TARGETS else await _told(events, rules.pack, until_at, _HANDLED)
     past = histories(history_events, partial(_cited, library), rules.pack.jurisdiction, until_at)
     tongue: Language = language.value if language else ("zh" if offer.title.zh else "en")
-    assessment = offered(rules.pack)[0]
     sheet = compiled(offer, assessment, past, rules, until_at, period=period, language=tongue, readings=read)
     _write(sheet, form, bom=bom)
 
@@ -118,19 +126,28 @@ def _is_file(pack: str) -> bool:
     return Path(pack).is_file()
 
 
-async def _told(events: Path | None, pack: PolicyPack, until_at: datetime) -> Iterable[Event]:
-    return from_file(events) if events else await from_ledger(settings(), pack.jurisdiction, until_at)
+#: The records that a bulletin counts.
+_HANDLED: Final = (Kind.PROBLEM, Kind.DUTY)
 
 
-def _readings(offer: Bulletin, path: Path | None, pack: PolicyPack) -> list[Reading]:
-    """The readings that a bulletin of targets needs, and no other can use."""
-    if offer.kind is BulletinKind.TARGETS and path is None:
-        fail(
-            ExitCode.USAGE, "targets are held against readings: name a CSV file with --readings (target,read_on,value)"
-        )
-    if offer.kind is not BulletinKind.TARGETS and path is not None:
-        fail(ExitCode.USAGE, f"{offer.id} is a bulletin of kind {offer.kind}; only targets are held against --readings")
-    return from_readings(path, [target.id for target in pack.targets]) if path else []
+async def _told(events: Path | None, pack: PolicyPack, until_at: datetime, kinds: Collection[Kind]) -> Iterable[Event]:
+    return from_file(events) if events else await from_ledger(settings(), pack.jurisdiction, until_at, kinds)
+
+
+def _asks_readings(offer: Bulletin, assessment: Assessment | None) -> bool:
+    """Whether the bulletin holds targets against readings: it is of targets, or of scores to which they add."""
+    if offer.kind is BulletinKind.SCORES and assessment is not None:
+        return any(indicator.kind is IndicatorKind.TARGET_RATE for indicator in assessment.indicators)
+    return offer.kind is BulletinKind.TARGETS
+
+
+async def _readings(
+    path: Path | None, events: Path | None, pack: PolicyPack, until_at: datetime
+) -> list[TargetReading]:
+    """The readings of a file, where one is named, else those that stand in the ledger."""
+    if path is not None:
+        return from_readings(path, [target.id for target in pack.targets])
+    return readings_of(await _told(events, pack, until_at, (Kind.READING,)), pack.jurisdiction, until_at)
 
 
 async def _rules(name: str, known: Settings | None) -> tuple[Library, Rules]:

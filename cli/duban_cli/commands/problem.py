@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from duban.messages.records import AnyRecord, Event, Listing, Problem, Reward, in_words
+from duban.messages.records import AnyRecord, Event, Listing, Problem, Reading, Reward, in_words
 from duban.messages.struct import plain
 from duban.moves import Kind, Stage, Status
 from duban_cli.connection import asking, present, settings
@@ -49,7 +49,9 @@ def _unknown(name: str) -> NoReturn:
 @problem_app.command("show")
 @command
 async def show(
-    problem: Annotated[str, typer.Argument(help="The problem, duty, listing or reward: its id or its number.")],
+    problem: Annotated[
+        str, typer.Argument(help="The problem, duty, listing, reward or reading: its id or its number.")
+    ],
     utc: InUtc = False,
     as_json: AsJson = False,
 ) -> None:
@@ -121,11 +123,15 @@ def _print_steps(problem: Problem, zone: tzinfo | None) -> None:
 
 
 #: What the unit is that has a record in hand.
-_HOLDER = {Kind.PROBLEM: "lead", Kind.DUTY: "owed by", Kind.LISTING: "kept by", Kind.REWARD: "fixed by"}
+_HOLDER = {Kind.PROBLEM: "lead", Kind.DUTY: "owed by", Kind.LISTING: "kept by", Kind.REWARD: "fixed by",
+           Kind.READING: "of"}  # fmt: skip
 
 
-def _beside(record: Listing | Reward) -> str:
-    """What an entry on a list, or a reward, is about; never whose a reward is."""
+def _beside(record: Listing | Reward | Reading) -> str:
+    """What an entry on a list, a reward or a reading is about; never whose a reward is."""
+    if isinstance(record, Reading):
+        value = f"{record.value:.10g} {record.measured_in} on {record.read_on.isoformat()}"
+        return f"{value} · from {record.source}" if record.source else value
     if isinstance(record, Listing):
         about = [
             f"{record.of} on the ground {record.ground}",
@@ -152,6 +158,7 @@ def _who(event: Event) -> str:
 _TELLING = (
     "number", "step", "fields", "lead_unit", "co_units", "clause", "outcome", "items", "flag", "note", "obligation",
     "part", "level", "list", "of", "ground", "bars", "reward", "amount", "measure", "to", "unit", "cause", "text",
+    "platform", "status", "receipt", "read_on", "value", "measured_in",
 )  # fmt: skip
 
 

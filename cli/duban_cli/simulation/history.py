@@ -64,9 +64,11 @@ _BEHIND: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "registered": ("register", {}),
     "attached": ("attach", {}),
     "opened": ("open", {}),
+    "passed_on": ("pass_on", {}),
+    "reading_taken": ("take_reading", {}),
 }
 #: What comes in from outside in the engine's name; everything else in its name follows from the pack.
-_TAKEN_IN: Final = frozenset({"registered", "attached", "opened"})
+_TAKEN_IN: Final = frozenset({"registered", "attached", "opened", "passed_on"})
 
 
 class HistoryError(DubanError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from functools import reduce
+from math import isfinite
 from operator import or_
 from types import new_class
 from typing import Annotated, Any, Final, TypeVar
@@ -26,7 +27,7 @@ T = TypeVar("T")
 #: Commands that only the services themselves send; no action leads to them.
 _ENGINE_ONLY = (do.Register, do.Attach, do.Open, do.Reward, do.Escalate, do.Recompute)
 #: Commands with which people begin a record: no actions on one, each has a door of its own.
-_BEGINNING = (do.PutOnList,)
+_BEGINNING = (do.PutOnList, do.TakeReading)
 
 #: Every action by its name, which is the last word of its CloudEvents type.
 ACTIONS: Final[dict[str, type[do.Command]]] = {
@@ -122,6 +123,35 @@ def new_entry(body: Mapping[str, Any] | bytes) -> NewEntry:
         InvalidAction: naming the first field that is wrong.
     """
     return _read(body, NewEntry)
+
+
+class NewReading(do.TakeReading):
+    """A reading of a target, as who answers for it writes it: where, and the id of the command."""
+
+    jurisdiction: Name
+    id: CommandId | None = None
+
+    def __post_init__(self) -> None:
+        if self.actor.unit == do.ENGINE:
+            raise Unfit(
+                "actor", f"{do.ENGINE} reads nothing; it is the unit that answers for the target, or the office"
+            )
+        if not isfinite(self.value):
+            raise Unfit("value", "is no number that anybody reads")
+
+    @property
+    def command(self) -> do.TakeReading:
+        """The command for the router."""
+        return narrowed(self, do.TakeReading)
+
+
+def new_reading(body: Mapping[str, Any] | bytes) -> NewReading:
+    """The reading in ``body``, which is JSON or data.
+
+    Raises:
+        InvalidAction: naming the first field that is wrong.
+    """
+    return _read(body, NewReading)
 
 
 def action_message(

@@ -18,7 +18,8 @@ from duban.errors import Undecodable
 from duban.io.postgres import connect_pool
 from duban.messages.records import Event
 from duban.messages.struct import flaw_of, from_data, from_json
-from duban_console.assessment.rows.targets import Reading
+from duban.moves import Kind
+from duban_console.assessment.rows.targets import TargetReading
 from duban_console.ledger import asking
 
 if TYPE_CHECKING:
@@ -29,13 +30,15 @@ _READING: Final = ("target", "read_on", "value")
 _BEFORE: Final = """
     select body from router.published_events as one
     join router.published_records as problem on problem.id = one.problem_id
-    where problem.jurisdiction = $1 and one.at < $2
+    where problem.jurisdiction = $1 and one.at < $2 and problem.kind = any($3::text[])
     order by one.problem_id, one.version
 """
 
 
-async def from_ledger(settings: Settings, jurisdiction: str, before: datetime) -> Iterator[Event]:
-    """The events of ``jurisdiction`` before an instant, problem by problem, in order; parsed as they are taken.
+async def from_ledger(
+    settings: Settings, jurisdiction: str, before: datetime, kinds: Collection[Kind] = tuple(Kind)
+) -> Iterator[Event]:
+    """The events of records of some ``kinds`` before an instant, record by record, in order; parsed as they are taken.
 
     Raises:
         Unavailable: the ledger cannot be asked.
@@ -43,7 +46,7 @@ async def from_ledger(settings: Settings, jurisdiction: str, before: datetime) -
     async with asking():
         pool = await connect_pool(settings, "console")
         try:
-            rows = await pool.fetch(_BEFORE, jurisdiction, before)
+            rows = await pool.fetch(_BEFORE, jurisdiction, before, list(kinds))
         finally:
             await pool.close()
     return (from_json(row["body"], Event) for row in rows)
@@ -82,7 +85,7 @@ def _events(path: Path, lines: Iterable[bytes]) -> Iterator[Event]:
             raise Undecodable("invalid", f"{path}, line {number} is no event: {flaw_of(error, Event)}") from None
 
 
-def from_readings(path: Path, targets: Collection[str]) -> list[Reading]:
+def from_readings(path: Path, targets: Collection[str]) -> list[TargetReading]:
     """The readings in a CSV file in UTF-8 with the columns ``target``, ``read_on`` (2019-12-31) and ``value``.
 
     ``targets`` are the ids that there are; the value is in the unit that the target is measured in.
@@ -90,7 +93,7 @@ def from_readings(path: Path, targets: Collection[str]) -> list[Reading]:
     Raises:
         Undecodable: naming the line, and what is wrong there.
     """
-    readings: dict[tuple[str, date], Reading] = {}
+    readings: dict[tuple[str, date], TargetReading] = {}
     with path.open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.reader(lines)
         if tuple(next(rows, ())) != _READING:
@@ -107,7 +110,7 @@ def from_readings(path: Path, targets: Collection[str]) -> list[Reading]:
     return list(readings.values())
 
 
-def _reading(row: list[str], targets: Collection[str]) -> Reading:
+def _reading(row: list[str], targets: Collection[str]) -> TargetReading:
     if len(row) != len(_READING):
         raise ValueError(f"has {len(row)} cells, not {len(_READING)}")
     target, read_on, value = (cell.strip() for cell in row)
@@ -116,4 +119,4 @@ def _reading(row: list[str], targets: Collection[str]) -> Reading:
     number = float(value)
     if not isfinite(number):
         raise ValueError(f"{value} is no number")
-    return Reading(target, date.fromisoformat(read_on), number)
+    return TargetReading(target, date.fromisoformat(read_on), number)

@@ -44,15 +44,16 @@ class DueAfter(Payload, forbid_unknown_fields=False):
     duty: Due | None = None
     listing: Due | None = None
     reward: Due | None = None
+    reading: Due | None = None
 
     def __post_init__(self) -> None:
-        if not (self.problem or self.duty or self.listing or self.reward):
-            raise Unfit("", "carries no record: neither a problem nor a duty, a listing or a reward")
+        if not (self.problem or self.duty or self.listing or self.reward or self.reading):
+            raise Unfit("", "carries no record: neither a problem nor a duty, a listing, a reward or a reading")
 
     @property
     def record(self) -> Due:
         """The record as it stands after the event."""
-        record = self.problem or self.duty or self.listing or self.reward
+        record = self.problem or self.duty or self.listing or self.reward or self.reading
         assert record is not None  # seen when it was read
         return record
 

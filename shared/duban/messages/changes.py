@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import ClassVar, TypeAlias
 
 from msgspec import field
@@ -365,6 +366,26 @@ class Collected(_Change):
     unit: str
 
 
+class ReadingTaken(_Change):
+    """The indicator of a target came to ``value`` on a day, for a unit; ``correction``: the how many-th of it.
+
+    It is measured in what the target is measured in; ``source`` says who or what read it.
+    """
+
+    jurisdiction: str
+    number: str
+    pack: str
+    target: str
+    title: str
+    unit: str
+    read_on: date
+    value: float
+    measured_in: str
+    source: str = ""
+    correction: int = 0
+    evidence: tuple[Evidence, ...] = ()
+
+
 class Progressed(_Change):
     """The unit said how far it is."""
 
@@ -450,4 +471,5 @@ Change: TypeAlias = (
     | Verified | SentBack | Checked | StruckOff | Replied | Rated | StepTaken | StepWaived | LookedBack | Rebounded
     | Reopened | Reminded | Escalated | Measured | Approved | Withheld | PassedOn | Recomputed | Noticed | Listed
     | Appealed | AppealUpheld | AppealDismissed | Exited | Expired | RewardOwed | Awarded | Declined | Collected
+    | ReadingTaken
 )  # fmt: skip

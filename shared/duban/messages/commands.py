@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar
 from uuid import UUID
 
 from msgspec import Meta, field
 
-from duban.messages.envelope import Payload
+from duban.messages.envelope import Payload, derived_id
 from duban.messages.report import Evidence, Filed, Name, Prose, ReportName, in_range
 from duban.messages.struct import NO_NUL, AwareDatetime, Frozen
 
@@ -435,6 +436,28 @@ class Collect(Command):
     code: Annotated[str, Meta(max_length=60)] | None = None
 
 
+class TakeReading(Command):
+    """What the indicator of a target came to on a day is entered, for a unit that answers for the target.
+
+    ``value`` is in what the target is measured in; ``source`` says who or what read it. A reading is never changed: its
+    first ``correction`` is a reading of its own, and so is each one after.
+    """
+
+    TYPE: ClassVar[str] = "duban.command.take_reading"
+
+    target: Name
+    unit: Name
+    read_on: date
+    value: float
+    source: Annotated[str, Meta(max_length=300, pattern=NO_NUL)] = ""
+    correction: Annotated[int, Meta(ge=0, le=9999)] = 0
+    evidence: tuple[Evidence, ...] = ()
+
+    def record_id(self, jurisdiction: str) -> UUID:
+        """The id of the reading, which follows from what it is of: nobody enters the same twice."""
+        return derived_id("reading", jurisdiction, self.target, self.unit, self.read_on.isoformat(), self.correction)
+
+
 class Progress(Command):
     """The lead unit says how far it is; an answer to a progress call."""
 
@@ -500,7 +523,7 @@ class Recompute(Command):
 
 
 #: The commands with which a record begins.
-Beginning = Register | Open | PutOnList | Reward
+Beginning = Register | Open | PutOnList | Reward | TakeReading
 
 #: The commands on a record that stands in the ledger.
 Action = (
@@ -517,6 +540,7 @@ COMMANDS: dict[str, type[Command]] = {
         Register, Attach, Open, Reject, Dispatch, Acknowledge, HandBack, Plan, DecidePlan, ReachMilestone, Review,
         Progress, FinishPart, AskExtension, DecideExtension, Pause, Resume, Flag, Unflag, Sponsor, Refer, Receive,
         Complete, Verify, Check, StrikeOff, Reply, Rate, LookBack, Reopen, TakeStep, WaiveStep, Approve, Withhold,
-        PassOn, PutOnList, Appeal, DecideAppeal, TakeOffList, Reward, Award, Decline, Collect, Escalate, Recompute,
+        PassOn, PutOnList, Appeal, DecideAppeal, TakeOffList, Reward, Award, Decline, Collect, TakeReading, Escalate,
+        Recompute,
     )
 }  # fmt: skip

@@ -12,7 +12,7 @@ from msgspec import Meta
 from duban.messages.changes import Change
 from duban.messages.commands import Actor
 from duban.messages.envelope import Payload, Unheeded
-from duban.messages.records import AnyRecord, Duty, Event, Listing, Problem, Reward
+from duban.messages.records import AnyRecord, Duty, Event, Listing, Problem, Reading, Reward
 from duban.messages.report import Filed, Sha256
 from duban.messages.struct import AwareDatetime, Frozen, Unfit, canonical_json
 from duban.moves import HAPPENS, MOVES, Kind, Status
@@ -52,15 +52,17 @@ class LedgerEvent(Payload):
     duty: Duty | None = None
     listing: Listing | None = None
     reward: Reward | None = None
+    reading: Reading | None = None
 
     def __post_init__(self) -> None:
-        if sum(record is not None for record in (self.problem, self.duty, self.listing, self.reward)) != 1:
-            raise Unfit("", "carries just one record: a problem, a duty, a listing or a reward")
+        records = (self.problem, self.duty, self.listing, self.reward, self.reading)
+        if sum(record is not None for record in records) != 1:
+            raise Unfit("", "carries just one record: a problem, a duty, a listing, a reward or a reading")
 
     @property
     def record(self) -> AnyRecord:
         """The record as it stands after the event."""
-        record = self.problem or self.duty or self.listing or self.reward
+        record = self.problem or self.duty or self.listing or self.reward or self.reading
         assert record is not None  # validated
         return record
 

@@ -1,12 +1,12 @@
 """The models of the state: what stands in the ledger, and on the wire beside every event. Pure.
 
-A record is a problem, a duty, an entry on a list or a reward. All of them carry :class:`LedgerRecord`; the rest of each
-stands under its own names.
+A record is a problem, a duty, an entry on a list, a reward or a reading. All of them carry :class:`LedgerRecord`; the
+rest of each stands under its own names.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar, Final, TypeAlias
 from uuid import UUID
 
@@ -328,8 +328,30 @@ class Reward(LedgerRecord):
         return self.handle or self.worker
 
 
+class Reading(LedgerRecord):
+    """What the indicator of a target came to on a day, for a unit; ``correction``: the how many-th of this reading."""
+
+    kind: ClassVar[Kind] = Kind.READING
+
+    target: str
+    unit: str
+    read_on: date
+    value: float
+    measured_in: str
+    source: str = ""
+    correction: int = 0
+
+    @property
+    def rule(self) -> str:
+        return self.target
+
+    @property
+    def holder(self) -> str:
+        return self.unit
+
+
 #: Any record, told apart by its kind.
-AnyRecord: TypeAlias = Problem | Duty | Listing | Reward
+AnyRecord: TypeAlias = Problem | Duty | Listing | Reward | Reading
 _RECORD: Final[msgspec.json.Decoder[AnyRecord]] = msgspec.json.Decoder(AnyRecord)
 
 
@@ -343,7 +365,7 @@ def record_from_json(state: str | bytes) -> AnyRecord:
 
 
 #: The events with which a record begins.
-BEGINNINGS: Final = ("registered", "opened", "noticed", "reward_owed")
+BEGINNINGS: Final = ("registered", "opened", "noticed", "reward_owed", "reading_taken")
 
 
 class Event(Frozen):

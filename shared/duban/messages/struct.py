@@ -198,6 +198,8 @@ def _in_words(place: tuple[str, ...], what: str, model: Any) -> Flaw:  # noqa: P
         return Flaw(place, "choice", f"is none of {', '.join(known)}" if known else "is none of the known values")
     if what.endswith("with a timezone component"):
         return Flaw(place, "zone", "is an instant without a time zone")
+    if what == "Invalid RFC3339 encoded date":
+        return Flaw(place, "other", "is no day that there is, written as 2026-03-01")
     if what == "Invalid RFC3339 encoded datetime":
         return Flaw(place, "other", "is no datetime with its offset, such as 2026-03-01T08:00:00+08:00")
     if pattern := re.fullmatch(r"Expected `str` matching regex (.*)", what, re.DOTALL):

@@ -18,6 +18,7 @@ from duban.policy.model.listing import ListRule, Platform, RewardRule
 from duban.policy.model.organisation import Area, Category, Nearness, Responsibility, Unit
 from duban.policy.model.pack import PolicyPack
 from duban.policy.model.step import StepRule
+from duban.policy.model.target import Target
 
 
 class Passing(Obligation):
@@ -180,6 +181,7 @@ class Rules:
             **{(Kind.DUTY, duty.id): _by_id([_of_duty(duty)]) for duty in self.pack.duties},
             **{(Kind.LISTING, list_rule.id): _by_id(_of_list(list_rule)) for list_rule in self.pack.lists},
             **{(Kind.REWARD, reward_rule.id): _by_id(_of_reward(reward_rule)) for reward_rule in self.pack.rewards},
+            **{(Kind.READING, target.id): {} for target in self.pack.targets},
         }
 
     @cached_property
@@ -197,6 +199,10 @@ class Rules:
     @cached_property
     def duties(self) -> dict[str, DutyRule]:
         return {duty.id: duty for duty in self.pack.duties}
+
+    @cached_property
+    def targets(self) -> dict[str, Target]:
+        return {target.id: target for target in self.pack.targets}
 
     @cached_property
     def windows(self) -> dict[str, Window]:

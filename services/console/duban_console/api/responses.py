@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from duban.messages.changes import Change
 from duban.messages.commands import Actor
 from duban.messages.events import Refused
-from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reward
+from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reading, Reward
 from duban.messages.struct import AwareDatetime, Frozen, plain
 from duban_console.chain import Line
 from duban_console.ledger import Chain, Outcome, WaitingReport
@@ -59,6 +59,7 @@ class Decision(Frozen):
     duty: Duty | None = None
     listing: Listing | None = None
     reward: Reward | None = None
+    reading: Reading | None = None
     alike: Alike = ()
 
 
@@ -106,8 +107,15 @@ class Rewards(Frozen):
     cursor: str | None = None
 
 
+class Readings(Frozen):
+    """A page of readings; pass ``cursor`` on for the next one, null on the last page."""
+
+    readings: list[Reading]
+    cursor: str | None = None
+
+
 #: What answers are made of, for the document.
-ANSWERS = (Accepted, Decision, HistoryTold, Problems, WaitingReports, Duties, Listings, Rewards, NameCheck)
+ANSWERS = (Accepted, Decision, HistoryTold, Problems, WaitingReports, Duties, Listings, Rewards, Readings, NameCheck)
 
 
 def event_line(line: Line) -> EventLine:

@@ -71,6 +71,12 @@ def duty_rate(tally: Tally, only: Sequence[str] = ()) -> float | None:
     return _share(sum(verdict.timeliness is Timeliness.ON_TIME for verdict in due), len(due))
 
 
+def target_rate(tally: Tally, only: Sequence[str] = ()) -> float | None:
+    """The share of the targets that were read, or of those among ``only``, that are reached, in per cent."""
+    read = [reached for target, reached in tally.targets.items() if not only or target in only]
+    return _share(sum(read), len(read))
+
+
 def _share(part: int, whole: int) -> float | None:
     return 100 * part / whole if whole else None
 
@@ -104,6 +110,8 @@ def measured(indicator: Indicator, unit: str | None, tally: Tally, rules: Rules)
         value = _share(len(tally.areas_heard & mine), len(mine))
     elif indicator.kind is _K.DUTY_RATE:
         value = duty_rate(tally, indicator.duties)
+    elif indicator.kind is _K.TARGET_RATE:
+        value = target_rate(tally, indicator.targets)
     else:
         value = _MEASURES[indicator.kind](tally)
     return None if value is None else round(value, 1)

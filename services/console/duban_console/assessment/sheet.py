@@ -13,9 +13,9 @@ from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, Co
 from duban_console.assessment.histories import History
 from duban_console.assessment.periods import Stretch, stretch_of
 from duban_console.assessment.rows.problems import OF_PROBLEMS, is_wanted, problem_rows
-from duban_console.assessment.rows.targets import Reading, target_rows
+from duban_console.assessment.rows.targets import TargetReading, latest, target_rows
 from duban_console.assessment.rows.units import Row, points_of, responsibility_rows, score_rows, unit_rows
-from duban_console.assessment.tallies import tallied
+from duban_console.assessment.tallies import Tally, tallied
 from duban_console.assessment.words import HEADINGS, WORDS, Language, said
 
 
@@ -47,11 +47,11 @@ def compiled(
     *,
     period: Period | None = None,
     language: Language = "zh",
-    readings: Iterable[Reading] = (),
+    readings: Iterable[TargetReading] = (),
 ) -> Sheet:
     """The sheet of ``bulletin`` for the period, or another ``period``, in which ``as_of`` falls, up to ``as_of``.
 
-    Only a bulletin of targets asks for ``readings``, and only such a one asks for no histories.
+    Only a bulletin of targets, and scores of targets, ask for ``readings``; only the former asks for no histories.
     """
     stretch = stretch_of(period or bulletin.period, as_of, rules.zone)
     rows = _rows(bulletin, assessment, histories, rules, stretch, language, readings)
@@ -78,7 +78,7 @@ def _rows(
     rules: Rules,
     stretch: Stretch,
     language: Language,
-    readings: Iterable[Reading],
+    readings: Iterable[TargetReading],
 ) -> Sequence[dict[str, Any]]:
     if bulletin.kind is BulletinKind.TARGETS:
         return target_rows(readings, stretch, rules, language)
@@ -89,6 +89,8 @@ def _rows(
         return responsibility_rows(selected, stretch, rules, language)
     tallies = tallied(selected, stretch, rules, frozenset(assessment.own_channels if assessment else ()))
     if bulletin.kind is BulletinKind.SCORES and assessment is not None:
+        for (target, unit), reading in latest(readings, stretch, rules, since=stretch.first).items():
+            tallies.setdefault(unit, Tally()).targets[target] = not rules.targets[target].gap(reading.value)
         return score_rows(assessment, tallies, rules, language)
     return unit_rows(tallies, rules, language)
 

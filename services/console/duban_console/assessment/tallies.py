@@ -37,7 +37,8 @@ class Times:
 class Tally:
     """What counts of one unit; ``judged`` holds one verdict for each obligation of each problem, the worst.
 
-    ``duties`` are those of the verdicts that are about duties of the calendar.
+    ``duties`` are those of the verdicts that are about duties of the calendar. ``targets`` says of each target that was
+    read whether it is reached.
     """
 
     received: set[UUID] = field(default_factory=set)
@@ -61,6 +62,7 @@ class Tally:
     found_by_others: set[UUID] = field(default_factory=set)
     areas_heard: set[str] = field(default_factory=set)
     notes: list[tuple[UUID, str]] = field(default_factory=list)
+    targets: dict[str, bool] = field(default_factory=dict)
 
     @property
     def timeliness(self) -> Counter[Timeliness]:

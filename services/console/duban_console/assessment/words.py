@@ -138,5 +138,6 @@ WORDS: Final = _texts(
         "owed": ("owed", "待核定"),
         "awarded": ("awarded", "待领取"),
         "settled": ("settled", "已办结"),
+        "taken": ("taken", "已录入"),
     }
 )

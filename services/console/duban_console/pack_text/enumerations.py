@@ -17,6 +17,7 @@ _INDICATORS: Final = {
     "feedback_rate": "反馈率", "found_by_others_first": "他人先发现率", "coverage": "巡查覆盖率",
     "duty_rate": "定期任务按时率", "rebound_rate": "反弹率", "sent_back_rate": "核查退回率",
     "hand_back_rate": "退单率", "last_moment_rate": "临期办结率", "copied_note_rate": "雷同记录率",
+    "target_rate": "目标达标率",
 }  # fmt: skip
 _COLUMNS: Final = {
     "unit": "单位", "received": "收到", "open": "在办", "completed": "办结", "due": "应办", "done": "已办",

@@ -37,6 +37,7 @@ STATUSES: Final[dict[str, Phrase]] = {
     "owed": ("owed, its amount not fixed yet", "待核定金额"),
     "awarded": ("awarded, waiting to be collected", "待领取"),
     "settled": ("settled", "已了结"),
+    "taken": ("taken", "已录入"),
 }
 
 EVENTS: Final[dict[str, Phrase]] = {
@@ -94,6 +95,7 @@ EVENTS: Final[dict[str, Phrase]] = {
     "awarded": ("an award", "核定金额"),
     "declined": ("a reward declined", "不予奖励"),
     "collected": ("collection of a reward", "领取奖励"),
+    "reading_taken": ("a reading", "录入读数"),
 }
 
 ROLES: Final[dict[str, Phrase]] = {

@@ -8,7 +8,7 @@ from typing import assert_never, cast
 from duban.deadlines import open_until
 from duban.messages import changes as c
 from duban.messages import commands as do
-from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reward
+from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reading, Reward
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
 from duban_router.domain import closure, duties, extensions, gate, kinds, ladder, listings, replies, rewards, steps
@@ -62,6 +62,8 @@ def act(
             return listings.answer(record, cast("kinds.OfListings", command), rules)
         case Reward():
             return rewards.settle(record, cast("kinds.OfRewards", command), rules, allocated)
+        case Reading():
+            raise AssertionError("every command is foreign to a reading")
         case _:
             assert_never(record)
 

@@ -26,7 +26,7 @@ from duban.moves import BEGINS, CLOSED, MOVES
 from duban.policy.model.ladder import Trigger
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
-from duban_router.domain import closure, duties, kinds, listings, rewards
+from duban_router.domain import closure, duties, kinds, listings, readings, rewards
 from duban_router.domain.commands import act, registered
 from duban_router.domain.ladder import recipients
 from duban_router.domain.permission import PERMITTED, unpermitted
@@ -102,6 +102,8 @@ def _begun(beginning: do.Beginning, id_: UUID, rules: Rules, now: datetime, allo
             return listings.put_on_list(beginning, id_, rules, now)
         case do.Reward():
             return rewards.reward_owed(beginning, rules)
+        case do.TakeReading():
+            return readings.taken(beginning, id_, rules, now)
         case _:
             assert_never(beginning)
 

@@ -34,6 +34,7 @@ FITTING: Final[dict[Kind, frozenset[type[do.Command]]]] = {
     Kind.DUTY: frozenset(get_args(OfDuties | OfAll)),
     Kind.LISTING: frozenset(get_args(OfListings | OfAll)),
     Kind.REWARD: frozenset(get_args(OfRewards | OfAll)),
+    Kind.READING: frozenset(),
 }
 
 _WHAT_IT_IS: Final = {
@@ -41,6 +42,7 @@ _WHAT_IT_IS: Final = {
     Kind.DUTY: "is a duty: it is submitted, not handed back, planned or paused",
     Kind.LISTING: "is an entry on a list: it is appealed against, or made good",
     Kind.REWARD: "is a reward: it is awarded or declined, and collected",
+    Kind.READING: "is a reading: it stays as it is; put a correction beside it",
 }
 
 

@@ -64,6 +64,7 @@ PERMITTED: Final[dict[type[do.Command], frozenset[Role]]] = {
     do.Appeal: _ANYONE,
     do.DecideAppeal: _ANYONE,
     do.TakeOffList: _LEAD,
+    do.TakeReading: _ANYONE,
     do.Reward: _ENGINE,
     do.Award: _LEAD,
     do.Decline: _LEAD,

@@ -18,6 +18,7 @@ def bulletins_name_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
         categories=categories,
         channels=[channel.id for channel in pack.channels],
         duties=[duty.id for duty in pack.duties],
+        targets=[target.id for target in pack.targets],
         roles=[role for unit in pack.units for role in unit.roles],
     )
 
@@ -30,6 +31,7 @@ def strangers(
     categories: Iterable[str],
     channels: Iterable[str],
     duties: Iterable[str],
+    targets: Iterable[str],
     roles: Iterable[str],
 ) -> Iterator[Breach]:
     """Every name that the rest of the pack does not know: where it stands, and what is wrong there.
@@ -38,7 +40,7 @@ def strangers(
     """
     known = {
         "units": {*units, "@units"}, "categories": {*categories}, "channels": {*channels}, "duties": {*duties},
-        "roles of the units": {*roles},
+        "targets": {*targets}, "roles of the units": {*roles},
     }  # fmt: skip
     references: list[tuple[str, str, Iterable[str]]] = []
     if assessment is not None:
@@ -47,6 +49,7 @@ def strangers(
         references += [("assessment.own_channels", "channels", assessment.own_channels)]
         for i, indicator in enumerate(assessment.indicators):
             references += [(f"assessment.indicators.{i}.duties", "duties", indicator.duties)]
+            references += [(f"assessment.indicators.{i}.targets", "targets", indicator.targets)]
     for i, bulletin in enumerate(bulletins):
         references += [(f"bulletins.{i}.recipients", "units", bulletin.recipients)]
         references += [(f"bulletins.{i}.only.categories", "categories", bulletin.only.categories)]

@@ -37,6 +37,7 @@ class IndicatorKind(StrEnum):
     SENT_BACK_RATE = "sent_back_rate"  #: completions that a reviewer did not pass
     HAND_BACK_RATE = "hand_back_rate"  #: problems given to the unit that it handed back
     LAST_MOMENT_RATE = "last_moment_rate"  #: obligations met in the last tenth of their limit
+    TARGET_RATE = "target_rate"  #: targets of the unit that its last reading within the period reached, of those read
     COPIED_NOTE_RATE = "copied_note_rate"  #: notes that stand word for word at another problem of the unit too
 
 
@@ -50,6 +51,7 @@ MORE_IS_BETTER: Final = frozenset(
         IndicatorKind.FEEDBACK_RATE,
         IndicatorKind.COVERAGE,
         IndicatorKind.DUTY_RATE,
+        IndicatorKind.TARGET_RATE,
     }
 )
 
@@ -57,12 +59,14 @@ MORE_IS_BETTER: Final = frozenset(
 class Indicator(Founded):
     """One thing that is assessed: full marks at ``full_at`` and beyond, none at ``zero_at``, in proportion between.
 
-    Of ``duty_rate``, ``duties`` says which duties count; without it, all that the unit owes.
+    Of ``duty_rate``, ``duties`` says which duties count; without it, all that the unit owes. Of ``target_rate``,
+    ``targets`` says which targets count; without it, all that the unit answers for.
     """
 
     id: Id
     kind: IndicatorKind
     duties: tuple[Id, ...] = ()
+    targets: tuple[Id, ...] = ()
     title: Text
     weight: int = Field(gt=0, le=100)
     full_at: float = Field(ge=0, allow_inf_nan=False)
@@ -77,6 +81,8 @@ class Indicator(Founded):
             raise ValueError(f"of {self.kind}, {'more' if more else 'less'} is better: full_at must be on that side")
         if self.duties and self.kind is not IndicatorKind.DUTY_RATE:
             raise ValueError(f"{self.kind} does not count duties; leave `duties` out")
+        if self.targets and self.kind is not IndicatorKind.TARGET_RATE:
+            raise ValueError(f"{self.kind} does not count targets; leave `targets` out")
         return self
 
 

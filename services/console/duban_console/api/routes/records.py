@@ -13,7 +13,7 @@ from duban.clock import Clock
 from duban.errors import Fault
 from duban.io.publisher import Publisher
 from duban.messages.events import MOST_LINES
-from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reward
+from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reading, Reward
 from duban.moves import Kind, Stage, Status
 from duban_console.action import Action, action_message, parsed
 from duban_console.api.answer import respond
@@ -26,6 +26,7 @@ from duban_console.api.responses import (
     HistoryTold,
     Listings,
     Problems,
+    Readings,
     Rewards,
     WaitingReports,
     told,
@@ -39,12 +40,14 @@ PATHS: Final = {
     Kind.DUTY: "/v1/duties",
     Kind.LISTING: "/v1/listings",
     Kind.REWARD: "/v1/rewards",
+    Kind.READING: "/v1/readings",
 }
 _MODELS: Final[dict[Kind, type[AnyRecord]]] = {
     Kind.PROBLEM: Problem,
     Kind.DUTY: Duty,
     Kind.LISTING: Listing,
     Kind.REWARD: Reward,
+    Kind.READING: Reading,
 }
 
 #: What the rule and the holder of a record are called in a query.
@@ -53,6 +56,7 @@ _NAMES: Final = {
     Kind.DUTY: ("duty", "unit"),
     Kind.LISTING: ("list", "keeper"),
     Kind.REWARD: ("reward", "fixed_by"),
+    Kind.READING: ("target", "unit"),
 }
 _TEXTS: Final = ("jurisdiction", "channel", "enterprise", "sponsor")
 
@@ -135,6 +139,17 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         """Rewards, in the order in which they came to be owed."""
         filters = Filters(Kind.REWARD, jurisdiction, _only(status), reward, fixed_by, _overdue_at(clock, overdue))
         return await page("rewards", filters, limit, cursor)
+
+    @app.get("/v1/readings", responses=answers(Readings), tags=["readings"])
+    async def readings(
+        jurisdiction: str | None = None,
+        target: Annotated[str | None, Query(description="Only of this target, by its id in the pack")] = None,
+        unit: Annotated[str | None, Query(description="Only of this unit")] = None,
+        limit: Limit = 50,
+        cursor: str | None = None,
+    ) -> Response:
+        """Readings of targets, in the order in which they were entered; a correction follows what it corrects."""
+        return await page("readings", Filters(Kind.READING, jurisdiction, (), target, unit), limit, cursor)
 
     async def page(name: str, filters: Filters, limit: int, cursor: str | None) -> Response:
         rule, holder = _NAMES[filters.kind]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
+from duban.messages import changes as c
+from duban.messages.records import Event
 from duban.policy import Rules
 from duban.policy.model.assessment import Column
 from duban.policy.model.target import Target
@@ -17,26 +19,50 @@ _C = Column
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What the indicator of ``target`` came to on a local day, in the unit that the target is measured in."""
+class TargetReading:
+    """What the indicator of ``target`` came to on a local day, for ``unit``: None is the unit that leads the target.
+
+    The value is in the unit that the target is measured in; ``correction`` is the how many-th of the same reading.
+    """
 
     target: str
     read_on: date
     value: float
+    unit: str | None = None
+    correction: int = 0
+
+
+def readings_of(events: Iterable[Event], jurisdiction: str, as_of: datetime) -> list[TargetReading]:
+    """The readings of ``jurisdiction`` among ``events`` that were entered before ``as_of``."""
+    changes = (event.change for event in events if event.at < as_of and isinstance(event.change, c.ReadingTaken))
+    return [
+        TargetReading(change.target, change.read_on, change.value, change.unit, change.correction)
+        for change in changes
+        if change.jurisdiction == jurisdiction
+    ]
+
+
+def latest(
+    readings: Iterable[TargetReading], stretch: Stretch, rules: Rules, since: date = date.min
+) -> dict[tuple[str, str], TargetReading]:
+    """The last reading of each target for each unit by the end of ``stretch``, of ``since`` or later, as corrected."""
+    last: dict[tuple[str, str], TargetReading] = {}
+    for reading in sorted(readings, key=lambda reading: (reading.read_on, reading.correction)):
+        target = rules.targets.get(reading.target)
+        if target is not None and since <= reading.read_on <= stretch.last:
+            last[target.id, reading.unit or target.lead] = reading
+    return last
 
 
 def target_rows(
-    readings: Iterable[Reading], stretch: Stretch, rules: Rules, language: Language
+    readings: Iterable[TargetReading], stretch: Stretch, rules: Rules, language: Language
 ) -> list[dict[str, Any]]:
-    """A row a target, in the order of the pack, with the last reading of its indicator by the end of ``stretch``."""
-    latest: dict[str, Reading] = {}
-    for reading in sorted(readings, key=lambda reading: reading.read_on):
-        if reading.read_on <= stretch.last:
-            latest[reading.target] = reading
-    return [_row(target, latest.get(target.id), rules, language) for target in rules.pack.targets]
+    """A row a target, in the order of the pack, with its lead unit's last reading by the end of ``stretch``."""
+    last = latest(readings, stretch, rules)
+    return [_row(target, last.get((target.id, target.lead)), rules, language) for target in rules.pack.targets]
 
 
-def _row(target: Target, reading: Reading | None, rules: Rules, language: Language) -> dict[str, Any]:
+def _row(target: Target, reading: TargetReading | None, rules: Rules, language: Language) -> dict[str, Any]:
     gap = target.gap(reading.value) if reading else None
     return {
         "unit_id": target.lead,

@@ -1,0 +1,33 @@
+"""The route by which a reading of a target is entered."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request, Response
+
+from duban.clock import Clock
+from duban.io.publisher import Publisher
+from duban_console.action import NewReading, action_message, new_reading
+from duban_console.api.document import answers, body
+from duban_console.api.responses import SOURCE, Accepted, Decision
+from duban_console.api.submission import IdempotencyKey, Wait, answered, command_id, sent
+from duban_console.ledger import LedgerReader
+
+
+def serve_readings(app: FastAPI, ledger: LedgerReader, publisher: Publisher, clock: Clock) -> None:
+    """Add the route to ``app``."""
+
+    @app.post("/v1/readings", status_code=202, responses=answers(Accepted, Decision, status=202), tags=["readings"],
+              openapi_extra=body(NewReading))  # fmt: skip
+    async def take(request: Request, wait: Wait = 0, idempotency_key: IdempotencyKey = None) -> Response:
+        """Enter what the indicator of a target came to on a day; once entered it stays, and a correction is another."""
+        with answered():
+            reading = new_reading(await request.body())
+        message = action_message(
+            reading.command,
+            id_=command_id(reading.id, idempotency_key),
+            problem_id=reading.record_id(reading.jurisdiction),
+            jurisdiction=reading.jurisdiction,
+            source=SOURCE,
+            at=clock.now(),
+        )
+        return await sent(message, ledger, publisher, wait)
