@@ -118,6 +118,20 @@ def _history(figures: Figures) -> Iterator[str]:
         yield f"| {length:,} | {_cpu(at['further'])} | {_cpu(at['again'])} |"
 
 
+def _monitors(figures: Figures) -> Iterator[str]:
+    hj212 = figures["hj212"]
+    yield "| 5,000 devices of HJ 212 on one process | |"
+    yield "| --- | --- |"
+    yield f"| all connected after | {hj212['connected_s']:.1f} s |"
+    yield f"| readings answered, each once the broker had it | {hj212['per_s']:,.0f}/s |"
+    waits = f"{hj212['answer_p50_ms']:,.0f} ms, {hj212['answer_p99_ms']:,.0f} ms"
+    yield f"| from a frame to its answer: the median, p99 | {waits} |"
+    memory = (hj212["idle_mb"], hj212["connected_mb"], hj212["peak_mb"]["hj212"])
+    yield f"| megabytes: with no device, with all connected, at most | {', '.join(f'{held:.0f}' for held in memory)} |"
+    yield f"| CPU seconds per 1,000 readings | {_cpu(hj212)} |"
+    yield f"| loop, ms | {_loop(hj212)} |"
+
+
 def _soak(figures: Figures) -> Iterator[str]:
     w6 = figures["W6"]
     names = [name for name in w6["minutes"][0]["resident_mb"] if name != "player"]
@@ -175,6 +189,7 @@ BLOCKS: Final[dict[str, tuple[frozenset[str], Callable[[Figures], Iterator[str]]
     "restart": (frozenset(("W5",)), _restart),
     "flat": (frozenset(("flat",)), _flat),
     "history": (frozenset(("history",)), _history),
+    "monitors": (frozenset(("hj212",)), _monitors),
     "soak": (frozenset(("W6",)), _soak),
     "profile": (frozenset(("profile",)), _profile),
 }

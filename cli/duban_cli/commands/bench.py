@@ -57,6 +57,7 @@ WORKLOADS: Final = {
     "history": Workload("scale:history", lambda size: ()),
     "W5": Workload("restart:restart", lambda size: (size.open_problems, size.backlog), usual=False),
     "flat": Workload("scale:flat", lambda size: (size.problems // 4, size.open_problems), usual=False),
+    "hj212": Workload("monitors:monitors", lambda size: (5_000, max(1, size.problems // 5_000)), usual=False),
     "W6": Workload("soak:soak", lambda size: (size.minutes, size.per_second), usual=False),
 }
 
@@ -84,8 +85,8 @@ def bench(
     to records, without broker and database. W4: deadlines. history: what a command costs where many came before.
 
     By name only, for they take longer. routers: one, two and four on one city. W5: the services come back to open
-    deadlines and a backlog. flat: W1 beside ever more open problems, and on more partitions. W6: a soak at a steady
-    rate, a line a minute.
+    deadlines and a backlog. flat: W1 beside ever more open problems, and on more partitions. hj212: 5,000 devices
+    connected to the gateway of HJ 212. W6: a soak at a steady rate, a line a minute.
 
     Every run starts its own broker, database and services in a temporary folder, and checks its count: a run that
     lost or doubled anything is void and ends with exit code 1. The figures are for this machine, with everything on it.
