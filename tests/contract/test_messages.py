@@ -27,7 +27,7 @@ from duban.messages.audit import LetterPlace, LetterReplayed, ReplayStep
 from duban.messages.envelope import AnyPayload, Message, decode, derived_id, encode, structured
 from duban.messages.events import GENESIS, KINDS, LedgerEvent, Refused, canonical, chained, event_type
 from duban.messages.notices import Concern, Notice, Tick
-from duban.messages.readings import FactorReading, Readings
+from duban.messages.readings import FactorReading, StationReadings
 from duban.messages.records import (
     AnyRecord,
     Climb,
@@ -252,7 +252,7 @@ def happened(change: c.Change, record: AnyRecord = PROBLEM) -> LedgerEvent:
     return ledger_event(event, record, hash_=chained(GENESIS, canonical(event)))
 
 
-READINGS = Readings(
+READINGS = StationReadings(
     jurisdiction="smallville", station="010000A8900016F000169DC0", site="outfall 1", protocol="hj212", span="hour",
     at=AT,
     factors=(

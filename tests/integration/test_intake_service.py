@@ -39,7 +39,7 @@ from duban.messages.commands import COMMANDS, Attach, Command, Register
 from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Message, Record, decode, encode
 from duban.messages.events import Refused
-from duban.messages.readings import READINGS, Readings
+from duban.messages.readings import READINGS, StationReadings
 from duban.messages.report import Report
 from duban.messages.struct import plain
 from duban.policy import PublishedCalendar, load_calendar, load_pack
@@ -583,7 +583,7 @@ async def test_what_the_gateway_of_hj212_has_answered_is_there_though_it_is_kill
         await playing
     assert (tally.sent, tally.answered) == (144, 144)
     assert tally.broken
-    records = await world.records(Readings.TOPIC)
+    records = await world.records(StationReadings.TOPIC)
     readings = {message.id: message.data for message in (decode(r.key, r.value, r.headers, READINGS) for r in records)}
     assert len(readings) == 144
     assert {(one.station, one.at) for one in readings.values()} == {

@@ -14,7 +14,7 @@ import pytest
 from duban.errors import SettingsError, Unavailable
 from duban.io.dead_letters import DeadLetter
 from duban.messages.envelope import Record, decode
-from duban.messages.readings import READINGS, Readings
+from duban.messages.readings import READINGS, StationReadings
 from duban_cli.devices.device import SimulatedDevice, frames
 from duban_cli.devices.fleet import Fleet
 from duban_cli.devices.series import load_series
@@ -52,7 +52,7 @@ class Broker:
         self.letters += letters
 
     @property
-    def readings(self) -> list[Readings]:
+    def readings(self) -> list[StationReadings]:
         return [decode(record.key, record.value, record.headers, READINGS).data for record in self.records]
 
     def codes(self) -> list[str]:

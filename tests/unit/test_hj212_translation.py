@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from duban.errors import SettingsError
 from duban.messages.envelope import decode as decoded
 from duban.messages.envelope import encode as encoded
-from duban.messages.readings import READINGS, FactorReading, Readings
+from duban.messages.readings import READINGS, FactorReading, StationReadings
 from duban.messages.report import Location
 from duban_cli import app
 from duban_intake.hj212.register_file import RegisterFile
@@ -51,7 +51,7 @@ def judged(frame: Frame, usual: datetime | None = None) -> FrameVerdict:
     return judge(frame, DEVICES.device(frame.mn), usual)
 
 
-def taken(frame: Frame) -> Readings:
+def taken(frame: Frame) -> StationReadings:
     outcome = judged(frame).outcome
     assert isinstance(outcome, Taken)
     return outcome.message.data
@@ -123,7 +123,7 @@ def test_readings_say_who_measured_what_between_which_limits() -> None:
     )
     frame = sent(cp)
     assert frame.encrypted
-    assert taken(frame) == Readings(
+    assert taken(frame) == StationReadings(
         jurisdiction="smallville", station=MN, site="outfall 1", protocol="hj212", span="hour", at=AT, system="32",
         factors=(
             FactorReading(

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from duban.messages.readings import Readings
+from duban.messages.readings import StationReadings
 from duban_cli.bench.costs import resident
 from duban_cli.bench.workloads import Figures, Meter, Say, Void
 from duban_cli.devices.device import SendTally, SimulatedDevice, frames
@@ -53,7 +53,7 @@ async def monitors(connections: int, frames_each: int, say: Say) -> Figures:
             meter.read()
             for monitor in monitors:
                 await monitor.close()
-            ids = [dict(raw.headers)["ce_id"] async for raw in records(system.settings, [Readings.TOPIC])]
+            ids = [dict(raw.headers)["ce_id"] async for raw in records(system.settings, [StationReadings.TOPIC])]
     sent = connections * frames_each
     if (tally.answered, len(ids), len(set(ids))) != (sent, sent, sent):
         raise Void(

@@ -34,7 +34,7 @@ class FactorReading(Frozen):
     others: Annotated[dict[Remark, Remark], Meta(max_length=200)] = field(default_factory=dict)
 
 
-class Readings(Payload):
+class StationReadings(Payload):
     """What a station measured at a moment or over a span, as it sent it at once. Gateways of sensors write them.
 
     ``at`` is the moment, or the beginning of the span, by the station's own clock. ``frame`` are the bytes that it
@@ -64,4 +64,4 @@ class Readings(Payload):
             raise Unfit("factors", "a factor stands twice")
 
 
-READINGS: Final[dict[str, type[Readings]]] = {Readings.TYPE: Readings}
+READINGS: Final[dict[str, type[StationReadings]]] = {StationReadings.TYPE: StationReadings}

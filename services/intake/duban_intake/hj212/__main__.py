@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from duban.io.service import Shell, run_service
-from duban.messages.readings import Readings
+from duban.messages.readings import StationReadings
 from duban_intake.gateway.batcher import Batching
 from duban_intake.hj212.door import Door
 from duban_intake.hj212.register_file import RegisterFile
@@ -29,4 +29,4 @@ async def compose(shell: Shell[Hj212Settings]) -> None:
 
 
 if __name__ == "__main__":
-    run_service("hj212", Hj212Settings, compose, health_port=HEALTH_PORT, topics=[Readings.TOPIC])
+    run_service("hj212", Hj212Settings, compose, health_port=HEALTH_PORT, topics=[StationReadings.TOPIC])

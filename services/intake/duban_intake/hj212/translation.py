@@ -10,7 +10,7 @@ from typing import Final
 
 from duban.clock import within_range
 from duban.messages.envelope import Message, derived_id
-from duban.messages.readings import FactorReading, Readings
+from duban.messages.readings import FactorReading, StationReadings
 from duban.messages.report import MOST_OF_NAME, Location
 from duban_intake.hj212.registry import Device, Limit
 from hj212 import CommandCode, Frame, Hj212Error, Measurement, measured
@@ -48,7 +48,7 @@ class FrameAnswer(StrEnum):
 class Taken:
     """Readings, to be published."""
 
-    message: Message[Readings]
+    message: Message[StationReadings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def _stranger(frame: Frame, device: Device | None) -> NoReading | None:
     return None
 
 
-def readings(frame: Frame, device: Device, usual: datetime | None) -> Message[Readings]:
+def readings(frame: Frame, device: Device, usual: datetime | None) -> Message[StationReadings]:
     """The readings in ``frame``.
 
     Raises:
@@ -114,7 +114,7 @@ def readings(frame: Frame, device: Device, usual: datetime | None) -> Message[Re
     measurements = measured(frame, usual)
     within_range(measurements.at)
     place = device.location
-    data = Readings(
+    data = StationReadings(
         jurisdiction=device.jurisdiction or "",
         station=device.mn,
         site=device.site,
