@@ -13,7 +13,7 @@ from duban.messages import changes as c
 from duban.messages.records import Deadline, Duty, Grant, LedgerRecord, Mark, Problem
 from duban.messages.struct import replace
 from duban.moves import Status
-from duban.policy.model.ladder import Obligation
+from duban.policy.model.ladder import Level, Obligation
 from duban.policy.rules import Bearing, Passing, Rules, RunningObligation, Sort
 
 _INSTANT: Final = timedelta(microseconds=1)
@@ -100,7 +100,7 @@ def _reads(obligation: Obligation, rules: Rules) -> set[str]:
         reads.add(f"marks.{event}" if of is None else _KEPT_IN[event])
         if event == "replied" and of is None:
             reads |= {"reports", "answered"}
-    if obligation.flags:
+    if obligation.flags or any(level.flags for level in rules.levels_of(obligation)):
         reads.add("flags")
     if obligation.rectification or obligation.until is not None:
         reads |= {"plan", "milestones_reached"}
@@ -141,7 +141,7 @@ def _deadline(
     climbed = _climbed(record, owing, began)
     if carried is None or carried.generation != began.version or owing.obligation.until is not None:
         return _next_level(record, owing, running, began, climbed, rules, None)
-    if carried.level <= climbed:
+    if carried.level <= climbed or running.conditional:
         return _next_level(record, owing, running, began, climbed, rules, carried.lapse_at)
     return carried if carried.owner == owing.owner else replace(carried, owner=owing.owner)
 
@@ -297,12 +297,15 @@ def _next_level(
             continue
         elif level.after is not None and number > lowest:
             due_at = _after(lapse_at, level.after, obligation, rules)
+        taken = not running.conditional or _is_taken(level, record)
+        if not taken and number != lowest:
+            continue
         return Deadline(
             obligation=obligation.id,
             part=part,
             generation=began.version,
             level=number,
-            measure=level.measure,
+            measure=level.measure if taken else "",  # the lapse is recorded, whatever is taken at it
             owner=owner,
             due_at=due_at,
             lapse_at=lapse_at,
@@ -311,6 +314,11 @@ def _next_level(
             and rules.calendar.is_provisional(since.at, max(due_at, lapse_at)),
         )
     return None
+
+
+def _is_taken(level: Level, record: LedgerRecord) -> bool:
+    """Whether ``record`` bears a mark that ``level`` asks for; only problems bear any."""
+    return not level.flags or (isinstance(record, Problem) and not set(level.flags).isdisjoint(record.flags))
 
 
 def _extended_by_notice(record: LedgerRecord, obligation: Obligation, rules: Rules) -> bool:

@@ -16,7 +16,7 @@ from duban.messages.changes import Escalated
 from duban.messages.records import in_words
 from duban.policy import Rules, load_calendar, load_pack
 from tests.acceptance.timeline import DEPLOY, Case, City, expect, lead
-from tests.given import ROOT
+from tests.given import ROOT, SEAL
 
 PACK = ROOT / "tests/data/packs/instructions.yaml"
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -48,6 +48,8 @@ def completed(city: City, **said: Any) -> Case:
 def struck_off(city: City, **said: Any) -> Case:
     case = completed(city, **said)
     city.act(case, "verify", by="office", passed=True)
+    if case.problem and "instructed" in case.problem.flags:
+        city.act(case, "check", by="supervision", check="answered", evidence=[SEAL])
     return city.act(case, "strike_off", by="office")
 
 
@@ -134,7 +136,63 @@ def test_what_the_unit_of_the_area_owes_is_that_units_whoever_leads(city: City) 
 def test_a_measure_is_told_to_every_unit_of_a_role(city: City) -> None:
     case = underway(city)
     city.advance(to="2024-03-14 17:01")
-    assert told(case) == [
-        ("rectify", "criticism", ("water", "supervision")),
-        ("rectify", "interview", ("water", "east", "west")),
+    assert told(case)[-1] == ("rectify", "interview", ("water", "east", "west"))
+
+
+def test_nothing_is_taken_at_the_lapse_itself_and_the_lapse_is_recorded(city: City) -> None:
+    case = underway(city)
+    city.advance(to="2024-03-11 17:01")  # five working days: at the lapse
+    assert told(case) == [("rectify", "", ())]
+    expect(case, lapsed={"rectify"}, escalated=())
+    city.advance(to="2024-03-12 16:59")
+    assert len(told(case)) == 1
+    city.advance(to="2024-03-12 17:01")
+    assert told(case)[1:] == [("rectify", "criticism", ("water", "supervision"))]
+    city.advance(to="2024-03-14 17:01")
+    assert told(case)[2:] == [("rectify", "interview", ("water", "east", "west"))]
+
+
+def test_a_level_is_taken_only_for_what_bears_its_mark(city: City) -> None:
+    case = underway(city, channel="mailbox")
+    city.advance(to="2024-03-14 17:01")
+    assert [one[1:] for one in told(case)] == [
+        ("", ()),
+        ("criticism", ("water", "supervision")),
+        ("interview", ("water", "supervision")),
+        ("interview", ("water", "east", "west")),
     ]
+
+
+def test_a_mark_that_is_set_late_still_draws_its_level_while_no_later_one_is_taken(city: City) -> None:
+    case, other = underway(city), underway(city)
+    city.advance(to="2024-03-13 10:00")
+    city.act(case, "flag", by="office", flag="instructed")
+    city.advance(to="2024-03-13 10:01")
+    assert told(case)[-1] == ("rectify", "interview", ("water", "supervision"))
+    city.advance(to="2024-03-14 17:01")
+    city.act(other, "flag", by="office", flag="instructed")
+    city.advance(to="2024-03-20 17:01")
+    assert [one[1:] for one in told(other)] == [
+        ("", ()),
+        ("criticism", ("water", "supervision")),
+        ("interview", ("water", "east", "west")),
+    ]
+
+
+def test_a_level_whose_mark_is_taken_off_is_passed_over(city: City) -> None:
+    case = underway(city, channel="mailbox")
+    city.advance(to="2024-03-12 10:00")
+    city.act(case, "unflag", by="office", flag="instructed", reason="withdrawn")
+    city.advance(to="2024-03-14 17:01")
+    assert [one[1] for one in told(case)] == ["", "criticism", "interview"]
+
+
+def test_a_check_is_asked_for_only_where_the_problem_bears_its_mark(city: City) -> None:
+    plain, marked = completed(city), completed(city, channel="mailbox")
+    for case in (plain, marked):
+        city.act(case, "verify", by="office", passed=True)
+    city.refuses(plain, "check", by="supervision", check="answered", evidence=[SEAL], because="unknown_check")
+    city.act(plain, "strike_off", by="office")
+    city.refuses(marked, "strike_off", by="office", because="gate_shut")
+    city.act(marked, "check", by="supervision", check="answered", evidence=[SEAL])
+    city.act(marked, "strike_off", by="office")

@@ -93,7 +93,7 @@ class Case:
     @property
     def escalated(self) -> tuple[str, ...]:
         """Their names."""
-        return tuple(change.measure for change in self.taken_after_lapse)
+        return tuple(change.measure for change in self.taken_after_lapse if change.measure)
 
     @property
     def reminded(self) -> tuple[str, ...]:

@@ -17,6 +17,9 @@ ROOT: Final = Path(__file__).parents[2]
 EXAMPLE: Final = ROOT / "docs/example-pack.yaml"
 NOTICE: Final = load_calendar((ROOT / "deploy/calendars/cn.yaml").read_text("utf-8"), "cn.yaml")
 
+#: The ladder of the example.
+LADDER: Final = EXAMPLE.read_text("utf-8").partition("\nladders:")[2].partition("\n\n")[0].join(["ladders:", "\n"])
+
 #: What is changed in the example (a passage, and what stands in its place), and what must be said of it then.
 SLIPS: Final[dict[str, tuple[str, str, str, str]]] = {
     "a category that no line takes": (
@@ -167,6 +170,15 @@ SLIPS: Final[dict[str, tuple[str, str, str, str]]] = {
         (
             "obligations.3.ladder: the levels after bulletin never come: "
             "taking it meets the obligation or restarts its clock"
+        ),
+    ),
+    "a ladder that only marks climb": (
+        LADDER,
+        "flags: [{id: grave, title: {en: grave}, basis: practice}]\n" + LADDER.replace("to:", "flags: [grave], to:"),
+        "lapse_without_measure",
+        (
+            "ladders.0.levels: every level from the lapse on asks for a mark: "
+            "what a problem without a mark lets lapse has no consequence"
         ),
     ),
     "a superior where there is none": (

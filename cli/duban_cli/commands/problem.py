@@ -101,7 +101,7 @@ def _print(record: AnyRecord, history: Chain, unanswered: Sequence[WaitingReport
         obligation = in_words(deadline.obligation, deadline.part)
         steps = f"; met by the step {' or '.join(deadline.steps)}" if deadline.steps else ""
         console.print(
-            f"due {word}{_at(deadline.due_at, zone)}  {deadline.measure} for {escape(obligation)} "
+            f"due {word}{_at(deadline.due_at, zone)}  {deadline.measure or 'lapse'} for {escape(obligation)} "
             f"({escape(deadline.owner or 'by itself')}; the limit ends {_at(deadline.lapse_at, zone)}{escape(steps)})"
         )
     if isinstance(record, Problem):
@@ -164,7 +164,7 @@ _TELLING = (
 
 def _what(event: Event) -> str:
     change = plain(event.change)
-    told_ = (_worded(name, change[name]) for name in _TELLING if name in change)
+    told_ = (_worded(name, change[name]) for name in _TELLING if change.get(name, "") not in ("", []))
     return escape(" · ".join([event.change.kind, *told_]))
 
 

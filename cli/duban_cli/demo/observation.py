@@ -37,7 +37,7 @@ class Seen:
         history, change = self.history.setdefault(record.id, []), event.change
         # What is overdue the moment its clock begins is taken at once: not before what began it.
         history.append((change.kind, max(event.at, history[-1][1]) if history else event.at))
-        if isinstance(change, Reminded | Escalated | Measured):
+        if isinstance(change, Reminded | Escalated | Measured) and change.measure:
             self.measures.setdefault(record.id, []).append(change.measure)
         if known is None and (cause := getattr(change, "cause", None)) is not None:
             self.opened.setdefault(cause.problem_id, []).append(record.id)

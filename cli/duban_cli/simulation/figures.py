@@ -117,7 +117,7 @@ class Figures:
             self.attached += isinstance(change, c.Attached)
         elif isinstance(change, c.HandedBack):
             self.units[change.unit].handed_back += 1
-        elif isinstance(change, _MEASURES):
+        elif isinstance(change, _MEASURES) and change.measure:
             self._told(change)
         held = self._held.pop(record.id, ())
         if before is not None and held:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeAlias, assert_never
+from typing import Final, TypeAlias, TypeGuard, assert_never
 from uuid import UUID
 
 from duban.masks import published
@@ -126,7 +126,7 @@ def warrant_of(event: Event, record: AnyRecord, rules: Rules) -> Warrant:
 def measure_taken(event: LedgerEvent, rules: Rules) -> MeasureTaken | None:
     """The measure that ``event`` took or released; None where it did neither, or where the measure still waits."""
     change, record = event.event.change, event.record
-    if not isinstance(change, TAKING) or waits(change):
+    if not takes(change) or waits(change):
         return None
     measure, warrant = rules.measures[change.measure], warrant_of(event.event, record, rules)
     return MeasureTaken(
@@ -154,7 +154,7 @@ def notices_for(event: LedgerEvent, rules: Rules) -> list[Message[Notice]]:
     public says nothing of what a reporter has written that tells who somebody is, whoever gets it.
     """
     change = event.event.change
-    if not isinstance(change, TAKING):
+    if not takes(change):
         return []
     measure = rules.measures[change.measure]
     to = (
@@ -172,6 +172,11 @@ def notices_for(event: LedgerEvent, rules: Rules) -> list[Message[Notice]]:
 def to_platform(notice: Message[Notice]) -> Message[Notice]:
     """``notice`` with the key of the platform that gets it, which names the city too: two may have one of that id."""
     return replace(notice, key=f"{notice.jurisdiction}/{notice.data.recipient}")
+
+
+def takes(change: object) -> TypeGuard[Taking]:
+    """Whether ``change`` takes a measure, or releases one; a lapse at which the ladder takes none does not."""
+    return isinstance(change, TAKING) and change.measure != ""
 
 
 def waits(change: Taking) -> bool:

@@ -19,7 +19,7 @@ from duban.messages.struct import replace
 from duban.policy.model.ladder import Measure
 from duban.policy.model.listing import ListRule
 from duban.policy.rules import Rules
-from duban_escalation.measures import ENGINE, PUBLIC, SOURCE, TAKING, shown_at, to_platform, waits, warrant_of
+from duban_escalation.measures import ENGINE, PUBLIC, SOURCE, shown_at, takes, to_platform, waits, warrant_of
 
 #: What is told of entries on lists and of rewards.
 TOLD: Final = (
@@ -34,7 +34,7 @@ def opened_because(event: Event, record: AnyRecord, rules: Rules) -> Iterator[Me
     rewarded.
     """
     change = event.change
-    if not isinstance(change, TAKING) or waits(change):
+    if not takes(change) or waits(change):
         return
     measure = rules.measures[change.measure]
     if measure.opens is None:

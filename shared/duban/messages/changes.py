@@ -444,7 +444,7 @@ class Escalated(_Change):
 
     ``part`` is the unit that owes it for itself, where several do: a co-unit, or a body that was referred to.
     Where ``approval`` names a unit, nobody else is told before that unit has approved. ``provisional``: no holiday
-    notice covered all of the limit yet.
+    notice covered all of the limit yet. ``measure`` is empty where the ladder takes none at the lapse itself.
     """
 
     obligation: str

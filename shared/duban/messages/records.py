@@ -98,7 +98,8 @@ class Deadline(Frozen):
     ``part`` is the unit that owes it for itself, where several do: a co-unit, or a body that was referred to.
     ``lapse_at`` is the end of the time limit itself; a reminder is due before it. ``generation`` is the version of
     the event that set the clock going, or extended its limit. Without an ``owner`` nobody owes it: the record moves
-    on by itself, to what ``measure`` says. ``steps``: the steps of the pack's own by any of which it is met.
+    on by itself, to what ``measure`` says; that is empty where the ladder takes nothing at the lapse itself.
+    ``steps``: the steps of the pack's own by any of which it is met.
     ``provisional``: no holiday notice covers all of it yet.
     """
 

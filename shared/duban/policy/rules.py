@@ -32,6 +32,7 @@ class RunningObligation:
     """An obligation as it runs: with its ladder, of whose levels the first ``reminders`` come before the lapse.
 
     ``by_notice`` says of each level whether a notice of holidays may move it; ``steps`` are those that meet it.
+    ``conditional``: not all of its levels are always taken.
     """
 
     obligation: Obligation
@@ -39,6 +40,7 @@ class RunningObligation:
     reminders: int
     by_notice: tuple[bool, ...]
     steps: tuple[str, ...]
+    conditional: bool
 
 
 class Bearing(NamedTuple):
@@ -152,9 +154,8 @@ class Rules:
         if steps:  # what is not needed is owed no more
             waived = (Occasion("step_waived", step) for step in steps)
             obligation = obligation.model_copy(update={"met_by": (*obligation.met_by, *waived)})
-        return RunningObligation(
-            obligation, levels, sum(level.before is not None for level in levels), tuple(by_notice), steps
-        )
+        conditional = any(level.flags for level in levels)
+        return RunningObligation(obligation, levels, _reminders(levels), tuple(by_notice), steps, conditional)
 
     def is_settled(self, occasion: Occasion) -> bool:
         """Whether ``occasion`` is of a step that is taken once: what has come of it holds, whatever comes later."""
@@ -169,10 +170,17 @@ class Rules:
         return self._known_to(record)[id_]
 
     def levels_of(self, obligation: Obligation) -> tuple[Level, ...]:
-        """The ladder of ``obligation``; what passes by itself has the one level to what it then is."""
+        """The ladder of ``obligation``; what passes by itself has the one level to what it then is.
+
+        Where nothing is taken at the lapse itself, a level without a measure stands for it.
+        """
         if type(obligation) is Passing:
-            return (Level.model_construct(measure=obligation.then, to=()),)
-        return self.ladders[obligation.ladder].levels
+            return (_level(obligation.then),)
+        return self._levels[obligation.ladder]
+
+    @cached_property
+    def _levels(self) -> dict[str, tuple[Level, ...]]:
+        return {ladder.id: _with_lapse(ladder.levels) for ladder in self.pack.ladders}
 
     @cached_property
     def _of_others(self) -> dict[tuple[Kind, str], dict[str, Obligation]]:
@@ -335,6 +343,20 @@ class Rules:
     def title_of(self, unit: str) -> str:
         """A unit in the words of the city; a sponsor who is none of the pack's units by the name given."""
         return self.units[unit].title.native if unit in self.units else unit
+
+
+def _level(measure: str) -> Level:
+    return Level.model_construct(measure=measure, before=None, after=None, flags=(), to=())
+
+
+def _reminders(levels: tuple[Level, ...]) -> int:
+    return sum(level.before is not None for level in levels)
+
+
+def _with_lapse(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+    """``levels``, and a level without a measure at the lapse itself where the first of them comes only after it."""
+    first = _reminders(levels)
+    return (*levels[:first], _level(""), *levels[first:]) if levels[first].after is not None else levels
 
 
 def _is_for(obligation: Obligation, record: LedgerRecord) -> bool:

@@ -206,6 +206,8 @@ def _deed(tallies: Tallies, history: History, deed: Deed) -> None:
     change = deed.event.change
     unit = deed.unit
     if isinstance(change, c.Escalated):
+        if not change.measure:
+            return  # it lapsed, and the ladder took nothing yet
         unit = owner_of(change, history) or unit
     elif isinstance(change, c.Completed) and isinstance(history.record, Duty):
         return  # what is only handed in nobody sends back: among the completions it would dilute the rate

@@ -102,7 +102,10 @@ def _scope(pack: PolicyPack, obligation: Obligation, words: Words) -> Iterator[s
 
 def consequences(ladder: Ladder, measures: dict[str, str], words: Words) -> Iterator[str]:
     """The levels of ``ladder`` in their order; ``measures`` are titles by id."""
+    first = next(level for level in ladder.levels if level.before is None)
     for level in ladder.levels:
+        if level is first and level.after is not None:
+            yield words.say("- At the lapse: nothing but that it is recorded.", "- 届满未办：仅作记录，暂不采取措施。")
         measure = measures[level.measure]
         to = words.listed(words.unit(unit) for unit in level.to)
         more = "".join(

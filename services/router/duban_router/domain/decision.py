@@ -196,7 +196,7 @@ def _consequences(record: AnyRecord, change: c.Change, rules: Rules) -> Iterator
     if not isinstance(record, Problem):
         return
     if isinstance(change, _TAKING):
-        flag = rules.measures[change.measure].flag
+        flag = rules.measures[change.measure].flag if change.measure else None
         waits = not isinstance(change, c.Approved) and change.approval is not None
         if flag is not None and flag not in record.flags and not waits and record.status not in CLOSED:
             yield c.Flagged(flag=flag)

@@ -97,10 +97,14 @@ def looked_back(command: do.LookBack, rules: Rules) -> list[c.Change]:
 
 
 def _checks(problem: Problem, rules: Rules) -> list[GateCheck]:
+    """The checks that hold for ``problem``: for its category, and a mark that it bears."""
     gate = rules.pack.gate
-    return (
-        [check for check in gate.checks if not check.categories or problem.category in check.categories] if gate else []
-    )
+    return [
+        check
+        for check in (gate.checks if gate else ())
+        if (not check.categories or problem.category in check.categories)
+        and (not check.flags or not set(check.flags).isdisjoint(problem.flags))
+    ]
 
 
 def _handled(unit: str, problem: Problem) -> bool:

@@ -81,7 +81,8 @@ def escalate(record: AnyRecord, command: do.Escalate, rules: Rules, now: datetim
 def _climbed(record: AnyRecord, deadline: Deadline, rules: Rules) -> c.Change:
     """The step of the ladder that ``deadline`` takes: a reminder before the lapse, a measure from the lapse on.
 
-    Where nobody owes anything, what has passed is itself the change.
+    Where the ladder takes nothing at the lapse itself, that is recorded without a measure. Where nobody owes anything,
+    what has passed is itself the change.
     """
     obligation = rules.obligation(record, deadline.obligation)
     if type(obligation) is Passing:
@@ -96,13 +97,14 @@ def _climbed(record: AnyRecord, deadline: Deadline, rules: Rules) -> c.Change:
         "measure": deadline.measure,
         "due_at": deadline.due_at,
         "lapse_at": deadline.lapse_at,
-        "to": tuple(recipients(record, owner, level.to, rules)),
+        "to": tuple(recipients(record, owner, level.to, rules)) if deadline.measure else (),
         "owner": owner,
         "provisional": deadline.provisional,
     }
     if level.before is not None:
         return c.Reminded(**what)
-    return c.Escalated(**what, approval=rules.approver(rules.measures[deadline.measure], record))
+    approval = rules.approver(rules.measures[deadline.measure], record) if deadline.measure else None
+    return c.Escalated(**what, approval=approval)
 
 
 def recipients(record: AnyRecord, owner: str, names: tuple[str, ...], rules: Rules) -> dict[str, None]:

@@ -23,6 +23,7 @@ from duban.policy.advice.form import Advice
 from duban.policy.advice.obligations import (
     categories_without_a_limit,
     founded_on_practice,
+    ladders_that_only_marks_climb,
     levels_cut_off,
     obligations_that_never_run,
     obligations_that_their_owners_cannot_meet,
@@ -68,6 +69,7 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
     obligations_that_never_run,
     obligations_that_their_owners_cannot_meet,
     levels_cut_off,
+    ladders_that_only_marks_climb,
     verified_by_nobody,
     checks_unsigned,
     look_back_unsigned,

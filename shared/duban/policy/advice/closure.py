@@ -50,6 +50,9 @@ def flags_unused(pack: PolicyPack) -> Iterator[Advice]:
     decisive = {flag for obligation in pack.obligations for flag in obligation.flags}
     decisive |= {flag for trigger in pack.triggers for flag in trigger.flags}
     decisive |= {block.flag for block in (pack.gate.blocks if pack.gate is not None else ()) if block.flag is not None}
+    decisive |= {flag for check in (pack.gate.checks if pack.gate is not None else ()) for flag in check.flags}
+    decisive |= {flag for ladder in pack.ladders for level in ladder.levels for flag in level.flags}
+    decisive |= {*(pack.extension.flags if pack.extension is not None else ())}
     decisive |= {of for _, (event, of) in occasions(pack) if event == "flagged" and of is not None}
     if any(trigger.on == Occasion("flagged") and not trigger.flags for trigger in pack.triggers):
         return  # any mark sets it off

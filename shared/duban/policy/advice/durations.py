@@ -90,11 +90,11 @@ def levels_out_of_order(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
     for at, ladder in enumerate(pack.ladders):
         for j, (first, then) in enumerate(zip(ladder.levels, ladder.levels[1:], strict=False), start=1):
             path = f"ladders.{at}.levels.{j}"
-            share = 0.0
+            share, apart = 0.0, not (first.flags or then.flags)  # where one asks for a mark, they may well come at once
             if first.before and then.before:
-                share = times.share_longer(then.before, first.before, or_equal=True)
+                share = times.share_longer(then.before, first.before, or_equal=apart)
             elif first.after and then.after:
-                share = times.share_longer(first.after, then.after, or_equal=True)
+                share = times.share_longer(first.after, then.after, or_equal=apart)
             if share > 0:
                 often = "always" if share == 1 else f"from {share:.0%} of the year's moments"
                 words = f"is due no later than the level before it, {often}: the two are taken together"

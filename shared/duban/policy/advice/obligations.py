@@ -190,6 +190,19 @@ def levels_cut_off(pack: PolicyPack) -> Iterator[Advice]:
             yield Advice("level_unreachable", f"obligations.{index}.ladder", words)
 
 
+def ladders_that_only_marks_climb(pack: PolicyPack) -> Iterator[Advice]:
+    """Ladders of which a problem without a mark, or a record that is none, is spared everything after the lapse."""
+    beside = {duty.ladder for duty in pack.duties} | {reward.ladder for reward in pack.rewards}
+    beside |= {rule.appeal.ladder for rule in pack.lists if rule.appeal is not None}
+    climbed = beside | {obligation.ladder for obligation in pack.obligations if not obligation.flags}
+    for index, ladder in enumerate(pack.ladders):
+        after = [level for level in ladder.levels if level.before is None]
+        if ladder.id in climbed and all(level.flags for level in after):
+            whose = "a duty, a listing or a reward" if ladder.id in beside else "a problem without a mark"
+            words = f"every level from the lapse on asks for a mark: what {whose} lets lapse has no consequence"
+            yield Advice("lapse_without_measure", f"ladders.{index}.levels", words)
+
+
 def requests_that_nobody_decides(pack: PolicyPack) -> Iterator[Advice]:
     """Requests for more time that hold a ladder, and that nobody owes an answer to."""
     if pack.extension is None or pack.extension.while_asked == "goes_on":

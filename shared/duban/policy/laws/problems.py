@@ -125,19 +125,14 @@ def ladders_climb(pack: PolicyPack) -> Iterator[Breach]:
                 yield f"{path}.measure", f"{level.measure} is not among the measures"
             if lapsed and level.before is not None:
                 yield f"{path}.before", "a level before the lapse stands after one that follows it"
-            if not lapsed and level.before is None and level.after is not None:
-                yield (
-                    f"{path}.after",
-                    "the first level of the lapse takes effect at the lapse itself: leave `after` out",
-                )
-            if lapsed and level.after is None:
+            if lapsed and level.after is None and not (level.flags and ladder.levels[j - 1].after is None):
                 yield path, "a later level needs `after`, or it would be taken together with the one before it"
             if j and not _follows(level, ladder.levels[j - 1]):
                 yield path, "is not later than the level before it"
             lapsed = lapsed or level.before is None
             yield from _unreachable(f"{path}.to", level.to, known)
         if not lapsed:
-            yield f"ladders.{i}", "has no level at the lapse: what lapses would never escalate"
+            yield f"ladders.{i}", "has no level from the lapse on: what lapses would never escalate"
 
 
 def _unreachable(path: str, recipients: Iterable[str], known: set[str]) -> Iterator[Breach]:
@@ -152,16 +147,21 @@ def _units_and_roles(pack: PolicyPack) -> set[str]:
 
 
 def _follows(level: Level, last: Level) -> bool:
-    """Whether a level comes later than the one before it, as far as their durations can be compared."""
+    """Whether a level comes later than the one before it, as far as their durations can be compared.
+
+    Two come at once where one of them asks for a mark.
+    """
+    at_once = bool(level.flags or last.flags)
     if level.before and last.before:
-        return _compare(last.before, level.before)
-    return not (level.after and last.after) or _compare(level.after, last.after)
+        return _compare(last.before, level.before, or_equal=at_once)
+    return not (level.after and last.after) or _compare(level.after, last.after, or_equal=at_once)
 
 
-def _compare(longer: Within, shorter: Within) -> bool:
+def _compare(longer: Within, shorter: Within, *, or_equal: bool = False) -> bool:
     """Whether ``longer`` is longer; durations of different kinds cannot be told apart without a calendar."""
     pairs = ((getattr(longer, kind), getattr(shorter, kind)) for kind in AMOUNTS)
-    return all(more > less for more, less in pairs if more is not None and less is not None)
+    known = [(more, less) for more, less in pairs if more is not None and less is not None]
+    return all(more > less or (or_equal and more == less) for more, less in known)
 
 
 def obligations_have_ladders(pack: PolicyPack) -> Iterator[Breach]:
@@ -184,6 +184,10 @@ def flags_are_known(pack: PolicyPack) -> Iterator[Breach]:
     references: list[tuple[str, tuple[str, ...]]] = []
     references += [(f"measures.{i}.flag", (measure.flag,)) for i, measure in enumerate(pack.measures) if measure.flag]
     references += [(f"obligations.{i}.flags", obligation.flags) for i, obligation in enumerate(pack.obligations)]
+    for i, ladder in enumerate(pack.ladders):
+        references += [(f"ladders.{i}.levels.{j}.flags", level.flags) for j, level in enumerate(ladder.levels)]
+    checks = pack.gate.checks if pack.gate else ()
+    references += [(f"gate.checks.{i}.flags", check.flags) for i, check in enumerate(checks)]
     references += [(f"triggers.{i}.flags", trigger.flags) for i, trigger in enumerate(pack.triggers)]
     references += [(path, (of,)) for path, (event, of) in occasions(pack) if event == "flagged" and of is not None]
     references += [

@@ -66,11 +66,15 @@ RELATIVE = ("@owner", "@superior", "@lead", "@co", "@office", "@sponsor", "@terr
 
 
 class Level(Written):
-    """A step of a ladder: ``before`` the lapse (a reminder) or ``after`` it, the measure, and who is told."""
+    """A step of a ladder: ``before`` the lapse (a reminder), at it or ``after`` it, the measure, and who is told.
+
+    With ``flags`` it is taken only for problems that bear one of these.
+    """
 
     measure: Id
     before: Within | None = None
     after: Within | None = None
+    flags: tuple[Id, ...] = ()
     to: tuple[str, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -81,7 +85,10 @@ class Level(Written):
 
 
 class Ladder(Founded):
-    """The measures that follow one another while an obligation stays unmet; level 1 is the first."""
+    """The measures that follow one another while an obligation stays unmet; level 1 is the first.
+
+    Where the first level of the lapse comes only ``after`` it, the lapse itself is a level without a measure.
+    """
 
     id: Id
     levels: tuple[Level, ...] = Field(min_length=1)

@@ -101,12 +101,16 @@ class FlagRule(Founded):
 
 
 class GateCheck(Founded):
-    """A check that must be signed before strike-off, by one of ``by``; without ``categories`` it holds for all."""
+    """A check that must be signed before strike-off, by one of ``by``.
+
+    Without ``categories`` it holds for all; with ``flags`` only for problems that bear one of these.
+    """
 
     id: Id
     title: Text
     by: tuple[str, ...] = Field(min_length=1)
     categories: tuple[Name, ...] = ()
+    flags: tuple[Id, ...] = ()
 
 
 class GateBlock(Founded):
