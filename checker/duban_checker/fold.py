@@ -11,7 +11,10 @@ from typing import Any, Final
 
 from duban_checker.traces import Row, instant
 
-_LADDER: Final = "reminded escalated measured approved withheld recomputed passed_on"
+_LADDER: Final = (
+    "reminded escalated measured approved withheld justification_filed justification_accepted justification_refused "
+    "recomputed passed_on"
+)
 _STEPS: Final = "step_taken step_waived"
 _OPEN: Final = f"{_LADDER} {_STEPS} attached flagged unflagged sponsored referred received replied rated"
 _WORK: Final = (

@@ -100,8 +100,11 @@ def _reads(obligation: Obligation, rules: Rules) -> set[str]:
         reads.add(f"marks.{event}" if of is None else _KEPT_IN[event])
         if event == "replied" and of is None:
             reads |= {"reports", "answered"}
-    if obligation.flags or any(level.flags for level in rules.levels_of(obligation)):
+    levels = rules.levels_of(obligation)
+    if obligation.flags or any(level.flags for level in levels):
         reads.add("flags")
+    if any(level.unless_justified for level in levels):
+        reads.add("justifications")
     if obligation.rectification or obligation.until is not None:
         reads |= {"plan", "milestones_reached"}
     return reads | _READ_OF_OWNER.get(obligation.owner, set())
@@ -296,16 +299,18 @@ def _next_level(
         elif number < lowest:
             continue
         elif level.after is not None and number > lowest:
-            due_at = _after(lapse_at, level.after, obligation, rules)
-        taken = not running.conditional or _is_taken(level, record)
-        if not taken and number != lowest:
+            due_at = after_lapse(lapse_at, level.after, obligation, rules)
+        applies = not level.conditional or _applies(level, record, owing, began)
+        if applies is None:
+            return None
+        if not applies and number != lowest:
             continue
         return Deadline(
             obligation=obligation.id,
             part=part,
             generation=began.version,
             level=number,
-            measure=level.measure if taken else "",  # the lapse is recorded, whatever is taken at it
+            measure=level.measure if applies else "",  # the lapse is recorded, whatever is taken at it
             owner=owner,
             due_at=due_at,
             lapse_at=lapse_at,
@@ -316,9 +321,17 @@ def _next_level(
     return None
 
 
-def _is_taken(level: Level, record: LedgerRecord) -> bool:
-    """Whether ``record`` bears a mark that ``level`` asks for; only problems bear any."""
-    return not level.flags or (isinstance(record, Problem) and not set(level.flags).isdisjoint(record.flags))
+def _applies(level: Level, record: LedgerRecord, owing: Owed, began: Mark | Grant) -> bool | None:
+    """Whether ``record`` bears a mark that ``level`` asks for, and is late without a reason that was accepted.
+
+    None while a reason that was filed in this generation waits for the word on it.
+    """
+    if level.flags and not (isinstance(record, Problem) and not set(level.flags).isdisjoint(record.flags)):
+        return False
+    filed = record.justification(owing.obligation.id, owing.part) if level.unless_justified else None
+    if filed is None or filed.generation != began.version:
+        return True
+    return None if filed.accepted is None else not filed.accepted
 
 
 def _extended_by_notice(record: LedgerRecord, obligation: Obligation, rules: Rules) -> bool:
@@ -328,7 +341,7 @@ def _extended_by_notice(record: LedgerRecord, obligation: Obligation, rules: Rul
     return extended and extension is not None and rules.calendar.asks_notice(extension.by)
 
 
-def _after(lapse_at: datetime, within: Within, obligation: Obligation, rules: Rules) -> datetime:
+def after_lapse(lapse_at: datetime, within: Within, obligation: Obligation, rules: Rules) -> datetime:
     """The instant that lies ``within`` after the lapse of ``obligation``."""
     return rules.calendar.add(_of_its_day(lapse_at, within, obligation, rules), within)
 
@@ -376,7 +389,7 @@ def _limit(problem: Problem, obligation: Obligation, since: Mark, rules: Rules) 
     extension = rules.pack.extension
     if extension is not None and obligation.id in problem.extended:
         for by in _granted(problem, obligation.id, extension.by):
-            lapse_at = _after(lapse_at, by, obligation, rules)
+            lapse_at = after_lapse(lapse_at, by, obligation, rules)
     return _after_pauses(problem, lapse_at, since.at, obligation.within, rules)
 
 

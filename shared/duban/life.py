@@ -12,6 +12,7 @@ from duban.messages.records import (
     Event,
     Grant,
     Handover,
+    Justification,
     LedgerRecord,
     Listing,
     Mark,
@@ -116,10 +117,13 @@ _OF_READING: Final = (
 
 
 #: The ladder and its measures, which happen to records of any kind.
-OF_LADDER: Final = frozenset({c.Reminded, c.Escalated, c.Measured, c.Approved, c.Withheld, c.PassedOn, c.Recomputed})
+OF_LADDER: Final = frozenset({
+    c.Reminded, c.Escalated, c.Measured, c.Approved, c.Withheld, c.PassedOn, c.JustificationFiled,
+    c.JustificationAccepted, c.JustificationRefused, c.Recomputed,
+})  # fmt: skip
 
 
-def _of_ladder(record: LedgerRecord, event: Event) -> dict[str, Any]:
+def _of_ladder(record: LedgerRecord, event: Event) -> dict[str, Any]:  # noqa: PLR0911 one line a kind
     """What the ladder and its measures set."""
     change = event.change
     match change:
@@ -138,6 +142,8 @@ def _of_ladder(record: LedgerRecord, event: Event) -> dict[str, Any]:
             of, status, receipt = change.version, change.status, change.receipt
             handover = Handover(at=event.at, version=event.version, of=of, status=status, receipt=receipt)
             return {"passed_on": {**record.passed_on, change.platform: handover}}
+        case c.JustificationFiled() | c.JustificationAccepted() | c.JustificationRefused():
+            return {"justifications": _justifications(record, event.actor.unit, change)}
         case c.Recomputed():
             return {"deadlines": ()}
         case _:
@@ -234,6 +240,7 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
             return {"steps_waived": _marked(problem.steps_waived, change.step, mark)}
         case (
             c.Reminded() | c.Escalated() | c.Measured() | c.Approved() | c.Withheld() | c.PassedOn() | c.Recomputed()
+            | c.JustificationFiled() | c.JustificationAccepted() | c.JustificationRefused()
         ):  # fmt: skip
             return _of_ladder(problem, event)
         case (
@@ -311,6 +318,21 @@ def _held(record: LedgerRecord, version: int, change: c.Reminded | c.Escalated |
 def _is_overtaken(earlier: Waiting, later: Waiting) -> bool:
     """Whether ``later`` is the same measure on the same ground against the same unit, taken again."""
     return replace(earlier, to=later.to, lapse_at=later.lapse_at) == later
+
+
+def _justifications(
+    record: LedgerRecord, unit: str, change: c.JustificationFiled | c.JustificationAccepted | c.JustificationRefused
+) -> tuple[Justification, ...]:
+    """The reasons that were given for being late, one of each obligation, after one was filed or decided."""
+    before = record.justification(change.obligation, change.part)
+    if isinstance(change, c.JustificationFiled):
+        now = Justification(
+            obligation=change.obligation, part=change.part, generation=change.generation, unit=unit
+        )  # fmt: skip
+    else:
+        assert before is not None  # what is decided was filed
+        now = replace(before, accepted=isinstance(change, c.JustificationAccepted))
+    return (*(other for other in record.justifications if other is not before), now)
 
 
 def _climbs(record: LedgerRecord, change: c.Reminded | c.Escalated) -> tuple[Climb, ...]:

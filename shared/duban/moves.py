@@ -81,7 +81,10 @@ class Occasion(NamedTuple):
 
 
 #: The ladder, its measures and what comes of them, which leave every record where it is.
-LADDER: Final = ("reminded", "escalated", "measured", "approved", "withheld", "recomputed", "passed_on")
+LADDER: Final = (
+    "reminded", "escalated", "measured", "approved", "withheld", "justification_filed", "justification_accepted",
+    "justification_refused", "recomputed", "passed_on",
+)  # fmt: skip
 
 
 #: What happens to the steps of a pack's own, which may say that they are taken in any status of a problem.

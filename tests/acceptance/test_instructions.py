@@ -196,3 +196,59 @@ def test_a_check_is_asked_for_only_where_the_problem_bears_its_mark(city: City) 
     city.refuses(marked, "strike_off", by="office", because="gate_shut")
     city.act(marked, "check", by="supervision", check="answered", evidence=[SEAL])
     city.act(marked, "strike_off", by="office")
+
+
+LATE = {"obligation": "rectify", "reason": "汛期无法施工"}
+
+
+def test_a_reason_filed_in_time_and_accepted_spares_the_bulletin_and_no_more(city: City) -> None:
+    case = underway(city)
+    city.advance(to="2024-03-12 10:00")  # the morning after the lapse
+    city.refuses(case, "justify", by="east", because="not_permitted", **LATE)
+    city.act(case, "justify", by="water", **LATE)
+    assert owed(case) == {"accept": ("supervision", "03-14 17:00")}
+    city.refuses(case, "justify", by="water", because="filed_already", **LATE)
+    city.advance(to="2024-03-13 10:00")
+    assert [one[1] for one in told(case)] == [""]  # it waits for the word
+    city.refuses(
+        case, "decide_justification", by="office", obligation="rectify", accepted=True, because="not_permitted"
+    )
+    city.act(case, "decide_justification", by="supervision", obligation="rectify", accepted=True)
+    city.advance(to="2024-03-14 17:01")
+    assert told(case) == [("rectify", "", ()), ("rectify", "interview", ("water", "east", "west"))]
+    expect(case, lapsed={"rectify"})  # late it stays
+
+
+def test_a_reason_that_is_refused_holds_nothing_any_more(city: City) -> None:
+    case = underway(city)
+    city.advance(to="2024-03-12 10:00")
+    city.act(case, "justify", by="water", **LATE)
+    city.advance(to="2024-03-14 10:00")
+    word = {"obligation": "rectify", "accepted": False}
+    city.refuses(case, "decide_justification", by="supervision", because="missing_reason", **word)
+    city.act(case, "decide_justification", by="supervision", reason="not so", **word)
+    city.advance(to="2024-03-14 10:01")
+    assert told(case)[1:] == [("rectify", "criticism", ("water", "supervision"))]
+    city.advance(to="2024-03-14 17:01")
+    assert [one[1] for one in told(case)] == ["", "criticism", "interview"]
+
+
+def test_who_gives_no_reason_in_time_is_named_and_a_reason_holds_nothing_then(city: City) -> None:
+    case = underway(city)
+    city.advance(to="2024-03-12 17:01")
+    assert [one[1] for one in told(case)] == ["", "criticism"]
+    city.refuses(case, "justify", by="water", because="nothing_held", **LATE)
+    city.refuses(case, "justify", by="water", obligation="verify", reason="so", because="no_justification")
+
+
+def test_a_duty_is_late_with_a_reason_too(city: City) -> None:
+    city.advance(to="2024-03-11 10:00")
+    (east,), (west,) = (city.duties("weekly-account", unit) for unit in ("east", "west"))
+    late = {"obligation": "weekly-account", "reason": "停电"}
+    city.act(east, "justify", by="east", **late)
+    city.advance(to="2024-03-12 17:01")
+    assert [one[1] for one in told(west)] == ["criticism"]
+    assert told(east) == []
+    city.act(east, "decide_justification", by="supervision", obligation="weekly-account", accepted=True)
+    city.advance(to="2024-03-14 17:01")
+    assert [one[1] for one in told(east)] == ["", "interview"]

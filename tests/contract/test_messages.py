@@ -35,6 +35,7 @@ from duban.messages.records import (
     Duty,
     Event,
     Grant,
+    Justification,
     Listing,
     Mark,
     Problem,
@@ -109,6 +110,7 @@ FULL = struct.replace(
         measure="listing", to=("water", "office"), ground="rectify", part="north", level=2, owner="water", lapse_at=AT
     )},
     climbs=(Climb(obligation="rectify", part="north", generation=1, level=1),),
+    justifications=(Justification(obligation="rectify", part="north", generation=1, unit="north", accepted=True),),
     deadlines=(
         Deadline(**LAPSE, part="north", measure="bulletin", owner="north", lapse_at=AT, steps=("sample", "result")),
     ),
@@ -142,6 +144,11 @@ READING = Reading(
     title="Ammonia at the ferry", target="ammonia", unit="water", read_on=AT.date(), value=0.8, measured_in="mg/L",
     source="station 7", correction=1, marks={"reading_taken": Mark(at=AT, version=1)},
 )  # fmt: skip
+JUSTIFIED: tuple[c.Change, ...] = (
+    c.JustificationFiled(obligation="rectify", part="north", generation=1, clause="art. 8", evidence=(SEAL,)),
+    c.JustificationAccepted(obligation="rectify", part="north"),
+    c.JustificationRefused(obligation="rectify", part="north"),
+)
 CHANGES: tuple[c.Change, ...] = (
     c.Registered(number="SV-2022-0001", pack="small@1", category="river", filed=FILED),
     c.Attached(filed=FILED),
@@ -202,6 +209,7 @@ CHANGES: tuple[c.Change, ...] = (
     ),
     c.Withheld(version=6, measure="listing"),
     c.PassedOn(platform="credit-platform", version=6, status=201, receipt="R-1", evidence=(SEAL,)),
+    *JUSTIFIED,
 )
 WAITING = c.Measured(ground="rebound", measure="listing", to=("water", "office"), owner="water",
                      approval="office")  # fmt: skip
@@ -219,6 +227,7 @@ OF_ALL: tuple[c.Change, ...] = (
     c.Approved(version=6, measure="listing", to=("water", "office"), ground="amount", level=2, lapse_at=AT),
     c.Withheld(version=6, measure="listing"),
     c.PassedOn(platform="credit-platform", version=6, status=201, receipt="R-1", evidence=(SEAL,)),
+    *JUSTIFIED,
 )  # fmt: skip
 OF_ENTRIES: tuple[c.Change, ...] = (
     c.Noticed(
@@ -303,6 +312,8 @@ def payloads() -> Iterator[AnyPayload]:
     yield do.FinishPart(actor=NORTH, evidence=(SEAL,))
     yield do.AskExtension(actor=WATER, reason="rain", obligation="rectify", length=3, clause="art. 8")
     yield do.DecideExtension(actor=OFFICE, granted=True, length=2)
+    yield do.Justify(actor=WATER, reason="a flood", obligation="rectify", clause="art. 8", evidence=(SEAL,))
+    yield do.DecideJustification(actor=OFFICE, obligation="rectify", part="north", accepted=True)
     yield do.Pause(actor=OFFICE, reason="floods", ground="weather")
     yield do.Resume(actor=OFFICE)
     yield do.Flag(actor=OFFICE, flag="hard", co_units=("south",))

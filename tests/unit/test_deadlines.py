@@ -192,6 +192,29 @@ def _extension(life: Life, problem: Problem, number: int) -> Iterable[Move]:
     return [(do.AskExtension, problem.holder or life.pack.office, asked), *([decided] if number % 5 > 1 else [])]
 
 
+def _justify(life: Life, record: AnyRecord, number: int) -> Iterable[Move]:
+    owing = [deadline for deadline in record.deadlines if deadline.owner is not None]
+    if not owing:
+        return []
+    late = _one(owing, number)
+    accepted = number % 3 > 0
+    by = life.signer(life.pack.justification.accepted_by if life.pack.justification else ("@office",), number)
+    decided: Move = (do.DecideJustification, by, {"obligation": late.obligation, "part": late.part,
+                                                 "accepted": accepted, **WHY})  # fmt: skip
+    filed: Move = (do.Justify, late.owner or "", {"obligation": late.obligation, "evidence": [SEAL], **WHY})
+    return [filed, decided] if number % 4 else [filed]
+
+
+def _decide_justification(life: Life, record: AnyRecord, number: int) -> Iterable[Move]:
+    by = life.signer(life.pack.justification.accepted_by if life.pack.justification else ("@office",), number)
+    pending = [filed for filed in record.justifications if filed.accepted is None][:1]
+    return [
+        (do.DecideJustification, by, {"obligation": filed.obligation, "part": filed.part, "accepted": number % 2 > 0,
+                                      **WHY})
+        for filed in pending
+    ]  # fmt: skip
+
+
 def _pause(life: Life, problem: Problem, number: int) -> Iterable[Move]:
     grounds = life.pack.pause.grounds if life.pack.pause else ("none",)
     return [(do.Pause, life.pack.office, {"ground": _one(grounds, number), **WHY})]
@@ -292,6 +315,8 @@ WAYS: Final[dict[str, Ways]] = {
     "part_finished": _parts,
     "extended": _extension,
     "extension_denied": _by_office(do.DecideExtension, granted=False),
+    "justification_filed": _justify,
+    "justification_accepted": _decide_justification,
     "paused": _pause,
     "resumed": _by_office(do.Resume),
     "flagged": _flag,
@@ -319,9 +344,10 @@ WAYS: Final[dict[str, Ways]] = {
     "declined": _by_lead(do.Decline, **WHY),
 }
 #: What leads on comes about more often than what leads back.
-OFTEN: Final = {"acknowledged": 12, "planned": 5, "milestone_reached": 2, "extended": 4, "paused": 3, "resumed": 9,
-                "verified": 4, "looked_back": 4, "part_finished": 2, "flagged": 3, "attached": 2,
-                "step_taken": 2}  # fmt: skip
+OFTEN: Final = {
+    "acknowledged": 12, "planned": 5, "milestone_reached": 2, "extended": 4, "justification_filed": 3, "paused": 3,
+    "resumed": 9, "verified": 4, "looked_back": 4, "part_finished": 2, "flagged": 3, "attached": 2, "step_taken": 2,
+}  # fmt: skip
 NUMBERS: Final = st.integers(0, 2**20)
 STEPS: Final = st.lists(st.tuples(NUMBERS, st.integers(0, 5 * 86_400)), min_size=6, max_size=30)
 

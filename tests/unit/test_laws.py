@@ -68,6 +68,8 @@ def test_a_line_may_not_follow_one_that_takes_all_of_it(list_: list[dict[str, An
         pytest.param([{"before": {"days": 3}}, {"before": {"days": 1}}, {}], id="two reminders, closer and closer"),
         pytest.param([{}, {"after": {"hours": 1}}, {"after": {"hours": 2}}], id="later and later"),
         pytest.param([{}, {"after": {"hours": 1}}, {"after": {"working_days": 1}}], id="kinds that cannot be compared"),
+        pytest.param([{"before": {"days": 1}}, {"after": {"days": 1}}], id="nothing at the lapse itself"),
+        pytest.param([{}, {"flags": ["hard"]}, {"after": {"days": 1}}], id="two at the lapse, one for a mark"),
     ],
 )
 def test_a_ladder_may_climb(levels: list[dict[str, Any]]) -> None:
@@ -81,7 +83,7 @@ def test_a_ladder_may_climb(levels: list[dict[str, Any]]) -> None:
         pytest.param([{}, {"after": {"hours": 2}}, {"after": {"hours": 2}}], id="two at one time"),
         pytest.param([{}, {"after": {"weeks": 2}}, {"after": {"weeks": 1}}], id="weeks that shrink"),
         pytest.param([{}, {"after": {"months": 1}}, {"after": {"months": 1}}], id="two in one month"),
-        pytest.param([{"before": {"days": 1}}, {"after": {"days": 1}}], id="nothing at the lapse itself"),
+        pytest.param([{}, {"flags": ["hard"], "after": {"days": 2}}, {"flags": ["hard"]}], id="a mark that steps back"),
     ],
 )
 def test_a_ladder_may_not_stand_still(levels: list[dict[str, Any]]) -> None:

@@ -38,7 +38,7 @@ async def act(
     outcome: Annotated[str | None, typer.Option(help="complete: one of the pack's outcomes.")] = None,
     note: Annotated[str | None, typer.Option(help="progress: how far it is.")] = None,
     clause: Annotated[
-        str | None, typer.Option(help="dispatch, hand_back, ask_extension: the clause it rests on.")
+        str | None, typer.Option(help="dispatch, hand_back, ask_extension, justify: the clause it rests on.")
     ] = None,
     length: Annotated[
         int | None, typer.Option(min=1, help="ask_extension, decide_extension: how much, in the unit of the pack.")

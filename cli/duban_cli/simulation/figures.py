@@ -102,7 +102,7 @@ class Figures:
         self.obligations: defaultdict[str, Punctuality] = defaultdict(Punctuality)
         #: Of each record, the generation in which a limit was counted as lapsed, by obligation and part.
         self._late: defaultdict[UUID, dict[tuple[str, str | None], int]] = defaultdict(dict)
-        #: What waits for the word on an extension: it runs on, though nothing is due.
+        #: What waits for the word on an extension, or on the reason for being late: it runs on, though nothing is due.
         self._held: dict[UUID, tuple[Deadline, ...]] = {}
 
     # As a witness
@@ -163,8 +163,12 @@ class Figures:
         self, held: tuple[Deadline, ...], before: AnyRecord, event: Event, record: AnyRecord
     ) -> tuple[Deadline, ...]:
         """Count what waited and was met or left; what still waits is returned."""
-        if isinstance(event.change, c.Extended | c.ExtensionDenied):
+        change = event.change
+        if isinstance(change, c.Extended | c.ExtensionDenied):
             return ()
+        if isinstance(change, c.JustificationAccepted | c.JustificationRefused):
+            of = (change.obligation, change.part)
+            return tuple(deadline for deadline in held if (deadline.obligation, deadline.part) != of)
         if before.status is record.status:
             return held
         self._settle(held, event, record)
@@ -185,7 +189,7 @@ class Figures:
             if isinstance(change, _CLIMBING) and (change.obligation, change.part) == of:
                 if isinstance(change, c.Escalated) and self._is_open(deadline, record.id):
                     self._count(deadline, record.id, in_time=False)
-            elif isinstance(change, c.ExtensionAsked) and change.obligation == deadline.obligation:
+            elif _asks(change, deadline):
                 self._held[record.id] = (*self._held.get(record.id, ()), deadline)
             elif isinstance(change, c.Extended) and change.obligation == deadline.obligation:
                 if event.at > deadline.lapse_at and self._is_open(deadline, record.id):
@@ -257,6 +261,13 @@ class Figures:
     def _measures(self) -> Iterator[dict[str, Any]]:
         for (obligation, level, measure), count in sorted(self.levels.items()):
             yield {"obligation": obligation, "level": level, "measure": measure, "taken": count}
+
+
+def _asks(change: c.Change, deadline: Deadline) -> bool:
+    """Whether ``change`` asks for a word for which the ladder of ``deadline`` waits."""
+    if isinstance(change, c.JustificationFiled):
+        return (change.obligation, change.part) == (deadline.obligation, deadline.part)
+    return isinstance(change, c.ExtensionAsked) and change.obligation == deadline.obligation
 
 
 def _sorted(counted: Counter[str]) -> dict[str, int]:

@@ -19,7 +19,7 @@ from duban_cli.simulation.history import Fact, Step, facts_of
 from duban_router.domain.permission import PERMITTED, unpermitted
 
 #: Who may act in the name of the office: under another pack that is another unit.
-_OFFICIAL: Final = frozenset({"office", "desk", "decider"})
+_OFFICIAL: Final = frozenset({"office", "desk", "decider", "acceptor"})
 
 
 @dataclass(frozen=True, slots=True)

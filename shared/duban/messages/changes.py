@@ -124,6 +124,33 @@ class ExtensionDenied(_Change):
     obligation: str
 
 
+class JustificationFiled(_Change):
+    """A reason for being late was given for one obligation, of one unit's part of it, by the clause cited.
+
+    ``generation`` is that of the deadline; for a limit that begins anew another reason is filed.
+    """
+
+    obligation: str
+    part: str | None = None
+    generation: int
+    clause: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+class JustificationAccepted(_Change):
+    """The reason was accepted: what is taken only without one is not taken."""
+
+    obligation: str
+    part: str | None = None
+
+
+class JustificationRefused(_Change):
+    """The reason was refused: what it held is taken."""
+
+    obligation: str
+    part: str | None = None
+
+
 class Paused(_Change):
     """The clock stands still, on the ground named."""
 
@@ -467,9 +494,9 @@ class Recomputed(_Change):
 Change: TypeAlias = (
     Registered | Attached | Opened | Rejected | Dispatched | Acknowledged | HandedBack | Planned | PlanProposed
     | PlanRefused | MilestoneReached | Reviewed | Progressed | PartFinished | ExtensionAsked | Extended
-    | ExtensionDenied | Paused | Resumed | Flagged | Unflagged | Sponsored | Referred | Received | Completed
-    | Verified | SentBack | Checked | StruckOff | Replied | Rated | StepTaken | StepWaived | LookedBack | Rebounded
-    | Reopened | Reminded | Escalated | Measured | Approved | Withheld | PassedOn | Recomputed | Noticed | Listed
-    | Appealed | AppealUpheld | AppealDismissed | Exited | Expired | RewardOwed | Awarded | Declined | Collected
-    | ReadingTaken
+    | ExtensionDenied | JustificationFiled | JustificationAccepted | JustificationRefused | Paused | Resumed | Flagged
+    | Unflagged | Sponsored | Referred | Received | Completed | Verified | SentBack | Checked | StruckOff | Replied
+    | Rated | StepTaken | StepWaived | LookedBack | Rebounded | Reopened | Reminded | Escalated | Measured | Approved
+    | Withheld | PassedOn | Recomputed | Noticed | Listed | Appealed | AppealUpheld | AppealDismissed | Exited
+    | Expired | RewardOwed | Awarded | Declined | Collected | ReadingTaken
 )  # fmt: skip

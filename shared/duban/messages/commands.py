@@ -187,6 +187,29 @@ class DecideExtension(Command):
     length: Annotated[int, Meta(ge=1)] | None = None
 
 
+class Justify(Command):
+    """Who owes something gives the reason for being late (说明理由), which holds what is taken only without one."""
+
+    TYPE: ClassVar[str] = "duban.command.justify"
+
+    obligation: Name
+    clause: Prose = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+class DecideJustification(Command):
+    """Whom the pack names accepts the reason that was filed for being late, or refuses it.
+
+    ``part`` is the unit that owes the obligation for itself, where several do.
+    """
+
+    TYPE: ClassVar[str] = "duban.command.decide_justification"
+
+    obligation: Name
+    part: Name | None = None
+    accepted: bool
+
+
 class Pause(Command):
     """The office stops the clock, on a ground that the pack lists."""
 
@@ -528,9 +551,10 @@ Beginning = Register | Open | PutOnList | Reward | TakeReading
 #: The commands on a record that stands in the ledger.
 Action = (
     Attach | Reject | Dispatch | Acknowledge | HandBack | Plan | DecidePlan | ReachMilestone | Review | Progress
-    | FinishPart | AskExtension | DecideExtension | Pause | Resume | Flag | Unflag | Sponsor | Refer | Receive
-    | Complete | Verify | Check | StrikeOff | Reply | Rate | LookBack | Reopen | TakeStep | WaiveStep | Approve
-    | Withhold | PassOn | Appeal | DecideAppeal | TakeOffList | Award | Decline | Collect | Escalate | Recompute
+    | FinishPart | AskExtension | DecideExtension | Justify | DecideJustification | Pause | Resume | Flag | Unflag
+    | Sponsor | Refer | Receive | Complete | Verify | Check | StrikeOff | Reply | Rate | LookBack | Reopen | TakeStep
+    | WaiveStep | Approve | Withhold | PassOn | Appeal | DecideAppeal | TakeOffList | Award | Decline | Collect
+    | Escalate | Recompute
 )  # fmt: skip
 
 #: Every command by its CloudEvents type: those of :data:`Beginning` and of :data:`Action`, and no other.
@@ -538,9 +562,9 @@ COMMANDS: dict[str, type[Command]] = {
     model.TYPE: model
     for model in (
         Register, Attach, Open, Reject, Dispatch, Acknowledge, HandBack, Plan, DecidePlan, ReachMilestone, Review,
-        Progress, FinishPart, AskExtension, DecideExtension, Pause, Resume, Flag, Unflag, Sponsor, Refer, Receive,
-        Complete, Verify, Check, StrikeOff, Reply, Rate, LookBack, Reopen, TakeStep, WaiveStep, Approve, Withhold,
-        PassOn, PutOnList, Appeal, DecideAppeal, TakeOffList, Reward, Award, Decline, Collect, TakeReading, Escalate,
-        Recompute,
+        Progress, FinishPart, AskExtension, DecideExtension, Justify, DecideJustification, Pause, Resume, Flag, Unflag,
+        Sponsor, Refer, Receive, Complete, Verify, Check, StrikeOff, Reply, Rate, LookBack, Reopen, TakeStep, WaiveStep,
+        Approve, Withhold, PassOn, PutOnList, Appeal, DecideAppeal, TakeOffList, Reward, Award, Decline, Collect,
+        TakeReading, Escalate, Recompute,
     )
 }  # fmt: skip

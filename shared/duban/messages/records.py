@@ -92,6 +92,16 @@ class Climb(Frozen):
     lapses: int = 0
 
 
+class Justification(Frozen):
+    """The reason that ``unit`` gave for being late, in which generation; ``accepted`` is None until it is decided."""
+
+    obligation: str
+    part: str | None = None
+    generation: int
+    unit: str
+    accepted: bool | None = None
+
+
 class Deadline(Frozen):
     """The next thing that falls due for one obligation: at ``due_at`` the measure of ``level`` is taken.
 
@@ -136,6 +146,7 @@ class LedgerRecord(Frozen, tag_field="kind", tag=str.lower):
     marks: dict[str, Mark] = field(default_factory=dict)
     climbs: tuple[Climb, ...] = ()
     passed_on: dict[str, Handover] = field(default_factory=dict)
+    justifications: tuple[Justification, ...] = ()
     deadlines: tuple[Deadline, ...] = ()
 
     @property
@@ -172,6 +183,13 @@ class LedgerRecord(Frozen, tag_field="kind", tag=str.lower):
         for climb in self.climbs:
             if climb.obligation == obligation and climb.part == part:
                 return climb
+        return None
+
+    def justification(self, obligation: str, part: str | None) -> Justification | None:
+        """The reason that was last given for being late with ``obligation``; None while none was."""
+        for justification in self.justifications:
+            if justification.obligation == obligation and justification.part == part:
+                return justification
         return None
 
     def deadline(self, obligation: str, part: str | None = None) -> Deadline | None:

@@ -154,7 +154,7 @@ class Rules:
         if steps:  # what is not needed is owed no more
             waived = (Occasion("step_waived", step) for step in steps)
             obligation = obligation.model_copy(update={"met_by": (*obligation.met_by, *waived)})
-        conditional = any(level.flags for level in levels)
+        conditional = any(level.conditional for level in levels)
         return RunningObligation(obligation, levels, _reminders(levels), tuple(by_notice), steps, conditional)
 
     def is_settled(self, occasion: Occasion) -> bool:
@@ -346,7 +346,7 @@ class Rules:
 
 
 def _level(measure: str) -> Level:
-    return Level.model_construct(measure=measure, before=None, after=None, flags=(), to=())
+    return Level.model_construct(measure=measure, before=None, after=None, flags=(), unless_justified=False, to=())
 
 
 def _reminders(levels: tuple[Level, ...]) -> int:

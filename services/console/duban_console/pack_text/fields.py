@@ -55,6 +55,7 @@ _FIELDS: Final[dict[str, str]] = {
     "recipients": "发送对象", "only": "仅限", "stages": "阶段", "overdue_by": "逾期至少", "needs_approval": "须经批准",
     "targets": "环境目标", "measured_in": "计量单位", "once": "仅此一次", "owed_by": "履行单位",
     "before_lapse": "须在期限届满前申请", "ahead": "申请须提前", "decided_by": "由其决定",
+    "justification": "说明理由", "accepted_by": "由其认定", "unless_justified": "有正当理由的除外",
     "while_asked": "申请待决期间", "rejections": "不予受理的事由",
     "replies": "答复与告知", "answers": "作为答复", "forms": "形式", "signed": "签字",
     "steps": "自设办理环节", "fields": "填报内容", "required": "必填", "choices": "选项", "again": "可多次",

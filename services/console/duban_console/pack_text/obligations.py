@@ -108,9 +108,9 @@ def consequences(ladder: Ladder, measures: dict[str, str], words: Words) -> Iter
             yield words.say("- At the lapse: nothing but that it is recorded.", "- 届满未办：仅作记录，暂不采取措施。")
         measure = measures[level.measure]
         to = words.listed(words.unit(unit) for unit in level.to)
-        more = "".join(
-            words.say("; ", "；") + part for part in others(level, ("measure", "before", "after", "to"), words)
-        )
+        parts = [words.say("unless it is justified", "有正当理由的除外")] if level.unless_justified else []
+        parts += others(level, ("measure", "before", "after", "to", "unless_justified"), words)
+        more = "".join(words.say("; ", "；") + part for part in parts)
         yield words.say(
             f"- {_when(level, words)}: {measure}, to {to}{more}.",
             f"- {_when(level, words)}：{measure}，告知{to}{more}。",

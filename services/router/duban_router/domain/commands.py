@@ -11,7 +11,19 @@ from duban.messages import commands as do
 from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reading, Reward
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
-from duban_router.domain import closure, duties, extensions, gate, kinds, ladder, listings, replies, rewards, steps
+from duban_router.domain import (
+    closure,
+    duties,
+    extensions,
+    gate,
+    justifications,
+    kinds,
+    ladder,
+    listings,
+    replies,
+    rewards,
+    steps,
+)
 from duban_router.domain.refusal import Changes, in_words, missing_reason, too_late
 from duban_router.domain.replies import Addressee
 from duban_router.domain.responsibility import assign
@@ -68,7 +80,9 @@ def act(
             assert_never(record)
 
 
-def _climb(record: AnyRecord, command: kinds.OfAll, rules: Rules, now: datetime) -> Changes:
+def _climb(  # noqa: PLR0911 one line a command
+    record: AnyRecord, command: kinds.OfAll, rules: Rules, now: datetime
+) -> Changes:
     match command:
         case do.Escalate():
             return ladder.escalate(record, command, rules, now)
@@ -78,6 +92,10 @@ def _climb(record: AnyRecord, command: kinds.OfAll, rules: Rules, now: datetime)
             return ladder.withhold(record, command, rules)
         case do.PassOn():
             return ladder.pass_on(record, command, rules)
+        case do.Justify():
+            return justifications.file(record, command, rules, now)
+        case do.DecideJustification():
+            return justifications.decide(record, command, rules)
         case do.Recompute():
             return [c.Recomputed()]
         case _:

@@ -13,7 +13,7 @@ from duban.refusal import Refusal
 BEGINNING: Final = frozenset(get_args(do.Beginning))
 
 #: The ladder's own commands, which every record takes.
-OfAll = do.Escalate | do.Recompute | do.Approve | do.Withhold | do.PassOn
+OfAll = do.Escalate | do.Recompute | do.Approve | do.Withhold | do.PassOn | do.Justify | do.DecideJustification
 
 OfProblems = (
     do.Attach | do.Reject | do.Dispatch | do.Acknowledge | do.HandBack | do.Plan | do.DecidePlan | do.ReachMilestone

@@ -13,7 +13,7 @@ from duban.policy.rules import Rules
 from duban.refusal import Refusal
 from duban_router.domain.refusal import not_permitted
 
-Role: TypeAlias = Literal["anyone", "co", "decider", "desk", "engine", "lead", "office"]
+Role: TypeAlias = Literal["anyone", "acceptor", "co", "decider", "desk", "engine", "lead", "office", "owner"]
 
 _OFFICE: Final[frozenset[Role]] = frozenset({"office"})
 _LEAD: Final[frozenset[Role]] = frozenset({"lead"})
@@ -39,6 +39,8 @@ PERMITTED: Final[dict[type[do.Command], frozenset[Role]]] = {
     do.FinishPart: frozenset({"co"}),
     do.DecidePlan: _OFFICE,
     do.DecideExtension: frozenset({"decider"}),
+    do.Justify: frozenset({"owner"}),
+    do.DecideJustification: frozenset({"acceptor"}),
     do.Review: _OFFICE,
     do.Pause: _OFFICE,
     do.Resume: _OFFICE,
@@ -72,12 +74,14 @@ PERMITTED: Final[dict[type[do.Command], frozenset[Role]]] = {
 }
 
 _IN_WORDS: Final = {
+    "acceptor": "who accepts a reason for being late",
     "co": "the co-units",
     "decider": "who decides an extension",
     "desk": "the fallback desk",
     "engine": "the services themselves",
     "lead": "the lead unit",
     "office": "the office",
+    "owner": "who owes it",
     "referred": "the bodies that it was referred to",
     "sponsor": "the sponsor",
     "territorial": "the unit of the area",
@@ -133,7 +137,7 @@ def owes(record: AnyRecord | None, command: do.Command, rules: Rules) -> bool:
     )
 
 
-def _units(role: Role, record: AnyRecord | None, rules: Rules) -> Collection[str]:
+def _units(role: Role, record: AnyRecord | None, rules: Rules) -> Collection[str]:  # noqa: PLR0911 one line a role
     """The units in ``role`` towards the record."""
     match role:
         case "lead":
@@ -145,7 +149,13 @@ def _units(role: Role, record: AnyRecord | None, rules: Rules) -> Collection[str
         case "co":
             return record.co_units if isinstance(record, Problem) else ()
         case "decider":
-            return _deciders(record, rules)
+            extension = rules.pack.extension
+            return _named_by(extension.decided_by if extension else (), record, rules)
+        case "acceptor":
+            justification = rules.pack.justification
+            return _named_by(justification.accepted_by if justification else (), record, rules)
+        case "owner":
+            return _owners(record)
         case "desk":
             return (rules.pack.fallback.unit,)
         case "anyone":
@@ -154,12 +164,17 @@ def _units(role: Role, record: AnyRecord | None, rules: Rules) -> Collection[str
             assert_never(role)
 
 
-def _deciders(record: AnyRecord | None, rules: Rules) -> tuple[str, ...]:
-    """The units that decide whether an extension is granted, as the pack names them."""
-    extension = rules.pack.extension
-    if record is None or extension is None:
-        return (rules.pack.office,)
-    return rules.decided_by(record, extension.decided_by)
+def _named_by(names: tuple[str, ...], record: AnyRecord | None, rules: Rules) -> tuple[str, ...]:
+    """The units that decide something, as the pack names them; the office where it names none."""
+    return (rules.pack.office,) if record is None or not names else rules.decided_by(record, names)
+
+
+def _owners(record: AnyRecord | None) -> tuple[str, ...]:
+    """The units that owe something in the record, or have said why they are late with it."""
+    if record is None:
+        return ()
+    owing = (deadline.owner for deadline in record.deadlines if deadline.owner is not None)
+    return tuple(dict.fromkeys((*owing, *(filed.unit for filed in record.justifications))))
 
 
 def named(role: str, *units: str | None) -> str:

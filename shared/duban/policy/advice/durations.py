@@ -90,7 +90,7 @@ def levels_out_of_order(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
     for at, ladder in enumerate(pack.ladders):
         for j, (first, then) in enumerate(zip(ladder.levels, ladder.levels[1:], strict=False), start=1):
             path = f"ladders.{at}.levels.{j}"
-            share, apart = 0.0, not (first.flags or then.flags)  # where one asks for a mark, they may well come at once
+            share, apart = 0.0, not (first.conditional or then.conditional)  # else they may well come at once
             if first.before and then.before:
                 share = times.share_longer(then.before, first.before, or_equal=apart)
             elif first.after and then.after:

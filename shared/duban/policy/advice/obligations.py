@@ -143,6 +143,8 @@ def _may_bring_about(occasion: Occasion, obligation: Obligation, pack: PolicyPac
         "extension_denied": pack.extension.decided_by if pack.extension else (),
         "step_taken": [name for step in steps for name in step.by],
         "step_waived": [name for step in steps for name in step.waived_by],
+        "justification_accepted": pack.justification.accepted_by if pack.justification else (),
+        "justification_refused": pack.justification.accepted_by if pack.justification else (),
     }
     territorial = frozenset(area.unit for area in pack.areas if area.unit is not None)
     owner = territorial if obligation.owner == TERRITORIAL else signing(pack, [obligation.owner])
@@ -204,11 +206,18 @@ def ladders_that_only_marks_climb(pack: PolicyPack) -> Iterator[Advice]:
 
 
 def requests_that_nobody_decides(pack: PolicyPack) -> Iterator[Advice]:
-    """Requests for more time that hold a ladder, and that nobody owes an answer to."""
+    """Requests for more time, or reasons for being late, that hold a ladder, and that nobody owes an answer to."""
+    answered = {occasion for obligation in pack.obligations for occasion in obligation.since}
+    if pack.justification is not None and Occasion("justification_filed") not in answered:
+        words = (
+            "the ladder waits while a reason for being late is not decided, and nobody owes a decision: a reason left "
+            "lying holds it for ever; add an obligation since [justification_filed], met by [justification_accepted, "
+            "justification_refused]"
+        )
+        yield Advice("request_unwatched", "justification.accepted_by", words)
     if pack.extension is None or pack.extension.while_asked == "goes_on":
         return
-    request = Occasion("extension_asked")
-    if not any(request in obligation.since for obligation in pack.obligations):
+    if Occasion("extension_asked") not in answered:
         words = (
             "the ladder waits while an extension is asked for, and nobody owes a decision: a request left lying holds "
             "it for ever; add an obligation since [extension_asked], met by [extended, extension_denied]"

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from duban.policy.laws import assessment, enforcement_items, events, problems, records, replies, steps, targets, texts
+from duban.policy.laws import (
+    assessment,
+    enforcement_items,
+    events,
+    justifications,
+    problems,
+    records,
+    replies,
+    steps,
+    targets,
+    texts,
+)
 from duban.policy.laws.names import Breach
 from duban.policy.model.pack import PolicyPack
 
@@ -18,6 +29,7 @@ LAWS: tuple[Callable[[PolicyPack], Iterator[Breach]], ...] = (
     *enforcement_items.LAWS,
     *replies.LAWS,
     *events.LAWS,
+    *justifications.LAWS,
     *texts.LAWS,
 )
 

@@ -21,6 +21,10 @@ def never_happens(pack: PolicyPack, event: str) -> str | None:
     gate = pack.gate
     needed = {
         "an `extension`": (pack.extension is None, ("extension_asked", "extended", "extension_denied")),
+        "a `justification`": (
+            pack.justification is None,
+            ("justification_filed", "justification_accepted", "justification_refused"),
+        ),
         "a `pause`": (pack.pause is None, ("paused", "resumed")),
         "`plan_changes: by_approval`": (pack.plan_changes == "filed", ("plan_proposed", "plan_refused")),
         "`checks` of the gate": (gate is None or not gate.checks, ("checked",)),

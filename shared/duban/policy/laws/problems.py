@@ -116,7 +116,7 @@ def _takes_all_of(wide: Responsibility, line: Responsibility, around: Mapping[st
 
 def ladders_climb(pack: PolicyPack) -> Iterator[Breach]:
     measures = {measure.id: measure for measure in pack.measures}
-    known = _units_and_roles(pack)
+    known = units_and_roles(pack)
     for i, ladder in enumerate(pack.ladders):
         lapsed = False
         for j, level in enumerate(ladder.levels):
@@ -125,7 +125,7 @@ def ladders_climb(pack: PolicyPack) -> Iterator[Breach]:
                 yield f"{path}.measure", f"{level.measure} is not among the measures"
             if lapsed and level.before is not None:
                 yield f"{path}.before", "a level before the lapse stands after one that follows it"
-            if lapsed and level.after is None and not (level.flags and ladder.levels[j - 1].after is None):
+            if lapsed and level.after is None and not (level.conditional and ladder.levels[j - 1].after is None):
                 yield path, "a later level needs `after`, or it would be taken together with the one before it"
             if j and not _follows(level, ladder.levels[j - 1]):
                 yield path, "is not later than the level before it"
@@ -142,16 +142,17 @@ def _unreachable(path: str, recipients: Iterable[str], known: set[str]) -> Itera
             yield f"{path}.{index}", f"{recipient} is {who}"
 
 
-def _units_and_roles(pack: PolicyPack) -> set[str]:
+def units_and_roles(pack: PolicyPack) -> set[str]:
+    """What ``by`` and the like may name: each unit, and each role that one has."""
     return {unit.id for unit in pack.units} | {role for unit in pack.units for role in unit.roles}
 
 
 def _follows(level: Level, last: Level) -> bool:
     """Whether a level comes later than the one before it, as far as their durations can be compared.
 
-    Two come at once where one of them asks for a mark.
+    Two come at once where one of them is not always taken.
     """
-    at_once = bool(level.flags or last.flags)
+    at_once = level.conditional or last.conditional
     if level.before and last.before:
         return _compare(last.before, level.before, or_equal=at_once)
     return not (level.after and last.after) or _compare(level.after, last.after, or_equal=at_once)
@@ -172,7 +173,7 @@ def obligations_have_ladders(pack: PolicyPack) -> Iterator[Breach]:
 
 
 def obligations_belong_to_somebody(pack: PolicyPack) -> Iterator[Breach]:
-    known = _units_and_roles(pack)
+    known = units_and_roles(pack)
     for index, obligation in enumerate(pack.obligations):
         if obligation.owner not in known and obligation.owner not in OWNERS:
             who = f"neither a unit nor a role of one, nor one of {', '.join(OWNERS)}"
@@ -255,10 +256,9 @@ def gate_can_be_opened(pack: PolicyPack) -> Iterator[Breach]:
     for i, id_ in enumerate(ids):
         if id_ in ids[:i]:
             yield f"gate.checks.{i}", f"the id {id_} stands at gate.checks.{ids.index(id_)} already"
-    signers = _units_and_roles(pack)
     categories = {category.id for category in pack.categories}
     for i, check in enumerate(pack.gate.checks):
-        yield from unknown_signers(f"gate.checks.{i}.by", check.by, signers, SIGNERS)
+        yield from unknown_signers(f"gate.checks.{i}.by", check.by, units_and_roles(pack), SIGNERS)
         yield from unknown_in(f"gate.checks.{i}.categories", check.categories, categories, "categories")
     for i, block in enumerate(pack.gate.blocks):
         yield from unknown_in(f"gate.blocks.{i}.by", block.by, {unit.id for unit in pack.units}, "units")
@@ -267,11 +267,11 @@ def gate_can_be_opened(pack: PolicyPack) -> Iterator[Breach]:
 
 def look_back_has_somebody(pack: PolicyPack) -> Iterator[Breach]:
     if pack.look_back is not None:
-        yield from unknown_signers("look_back.by", pack.look_back.by, _units_and_roles(pack), SIGNERS)
+        yield from unknown_signers("look_back.by", pack.look_back.by, units_and_roles(pack), SIGNERS)
 
 
 def triggers_can_fire(pack: PolicyPack) -> Iterator[Breach]:
-    measures, known = {measure.id for measure in pack.measures}, _units_and_roles(pack)
+    measures, known = {measure.id for measure in pack.measures}, units_and_roles(pack)
     categories = {category.id for category in pack.categories}
     for i, trigger in enumerate(pack.triggers):
         if trigger.on.event in ("measured", "escalated", "reminded"):
@@ -293,7 +293,7 @@ def extensions_concern_obligations(pack: PolicyPack) -> Iterator[Breach]:
     limits = {obligation.id: obligation.within for obligation in pack.obligations if obligation.within is not None}
     yield from unknown_in("extension.obligations", rule.obligations, set(limits), "obligations with a limit")
     yield from unknown_in("extension.flags", rule.flags, {flag.id for flag in pack.flags}, "flags")
-    yield from unknown_signers("extension.decided_by", rule.decided_by, _units_and_roles(pack), SIGNERS)
+    yield from unknown_signers("extension.decided_by", rule.decided_by, units_and_roles(pack), SIGNERS)
     for obligation in rule.obligations:
         limit = limits.get(obligation)
         if rule.ahead is not None and limit is not None and not _compare(limit, rule.ahead):

@@ -68,20 +68,31 @@ RELATIVE = ("@owner", "@superior", "@lead", "@co", "@office", "@sponsor", "@terr
 class Level(Written):
     """A step of a ladder: ``before`` the lapse (a reminder), at it or ``after`` it, the measure, and who is told.
 
-    With ``flags`` it is taken only for problems that bear one of these.
+    With ``flags`` it is taken only for problems that bear one of these; ``unless_justified``: only without a reason
+    that was filed in time and accepted.
     """
 
     measure: Id
     before: Within | None = None
     after: Within | None = None
     flags: tuple[Id, ...] = ()
+    unless_justified: bool = False
     to: tuple[str, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _not_both(self) -> Level:
         if self.before is not None and self.after is not None:
             raise ValueError("has both `before` and `after`; a level is taken before the lapse or after it")
+        if self.before is not None and self.unless_justified:
+            raise ValueError(
+                "is a reminder: nothing is late yet that could be justified, so leave out `unless_justified`"
+            )
         return self
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it is not taken for every record."""
+        return bool(self.flags) or self.unless_justified
 
 
 class Ladder(Founded):

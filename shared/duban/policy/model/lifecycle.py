@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from duban.calendar import Within
 from duban.policy.model.entry import Founded, Id, Name, Text, Written
@@ -82,6 +82,28 @@ class ReplyRule(Founded):
     answers: bool = False
     by: tuple[str, ...] = ()
     forms: tuple[ReplyForm, ...] = ()
+
+
+class JustificationRule(Founded):
+    """A reason for being late (正当理由), which holds the levels that are taken only without one, once it is accepted.
+
+    Whoever owes something files it, for one of ``obligations``, which may be duties too; for any without them.
+    ``before_lapse``: no later than the limit lapses; or ``within`` so long of that; else until the level is taken.
+    ``evidence``: with sealed evidence. ``accepted_by`` names units, roles of units, ``@office`` or ``@sponsor``; until
+    one of them has decided, the ladder waits at such a level.
+    """
+
+    obligations: tuple[Id, ...] = ()
+    before_lapse: bool = False
+    within: Within | None = None
+    evidence: bool = False
+    accepted_by: tuple[str, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_end(self) -> JustificationRule:
+        if self.before_lapse and self.within is not None:
+            raise ValueError("is filed `before_lapse`, or `within` a time of the lapse, not both")
+        return self
 
 
 class PauseRule(Founded):

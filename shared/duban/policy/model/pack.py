@@ -24,6 +24,7 @@ from duban.policy.model.lifecycle import (
     FlagRule,
     Gate,
     HandBackRule,
+    JustificationRule,
     LookBackRule,
     PauseRule,
     Rejection,
@@ -79,6 +80,7 @@ class PolicyPack(Document):
     public_texts: Literal["masked", "by_clerk"] = "masked"
     extension: Extension | None = None
     replies: tuple[ReplyRule, ...] = ()
+    justification: JustificationRule | None = None
     pause: PauseRule | None = None
     flags: tuple[FlagRule, ...] = ()
     gate: Gate | None = None

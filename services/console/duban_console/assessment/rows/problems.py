@@ -192,6 +192,6 @@ def _task(history: History, overdue: list[Verdict]) -> _Task:
 
 def _measure(history: History) -> str | None:
     """The measure that stands highest: the latest that was taken for a lapse."""
-    taken = (d.event.change for d in history.deeds if isinstance(d.event.change, c.Escalated | c.Measured))
-    measures = [change.measure for change in taken if change.measure]
+    lapses = (d.event.change for d in history.deeds if isinstance(d.event.change, c.Escalated | c.Measured))
+    measures = [change.measure for change in lapses if change.measure]
     return measures[-1] if measures else None

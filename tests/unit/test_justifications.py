@@ -1,0 +1,194 @@
+"""The reason for being late: until when it is given, what it needs, whom it holds, and how it is counted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from duban.messages import commands as do
+from duban.refusal import Refusal
+from duban_cli.simulation.figures import Figures
+from duban_router.domain.decision import Decided, after
+from tests.given import SEAL, Case, report
+
+NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city
+TICK = timedelta(microseconds=1)
+WHY: dict[str, Any] = {"obligation": "acknowledge", "reason": "a flood"}
+YES: dict[str, Any] = {"obligation": "acknowledge", "accepted": True}
+NO: dict[str, Any] = {"obligation": "acknowledge", "accepted": False, "reason": "not so"}
+STANDARD: list[dict[str, Any]] = [
+    {"measure": "reminder", "before": {"working_hours": 4}, "to": ["@owner"]},
+    {"measure": "bulletin", "unless_justified": True, "to": ["@owner", "@office"]},
+    {"measure": "interview", "after": {"working_days": 2}, "to": ["@owner"]},
+]
+
+
+def case_with(levels: list[dict[str, Any]] | None = None, **rule: Any) -> Case:
+    """A river problem that the water bureau has not acknowledged, in a city that hears reasons."""
+    ladders = [
+        {"id": "standard", "basis": "practice", "levels": levels or STANDARD},
+        {"id": "late-report", "basis": "practice", "levels": [{"measure": "bulletin", "to": ["@owner", "@superior"]}]},
+    ]
+    case = Case(NOW, ladders=ladders, justification={"accepted_by": ["@office", "county"], "basis": "practice", **rule})
+    case.registered(report(category="river", area="north"))
+    return case
+
+
+def refused(outcome: Decided | Refusal) -> str:
+    assert isinstance(outcome, Refusal), outcome
+    return outcome.code
+
+
+def measures(case: Case, obligation: str = "acknowledge") -> list[str]:
+    taken = []
+    while obligation in case.deadlines:
+        taken.append(case.deadline(obligation).measure)
+        case.lapse(obligation)
+    return taken
+
+
+# Until when
+
+
+@pytest.mark.parametrize(("past", "taken"), [(-TICK, True), (timedelta(0), True), (TICK, False)])
+@pytest.mark.parametrize(
+    ("rule", "after", "words"),
+    [
+        ({"before_lapse": True}, timedelta(0), "a reason for being late is given before the limit lapses"),
+        ({"within": {"days": 1}}, timedelta(days=1), "a reason for being late is given within 1 day of the lapse"),
+    ],
+)
+def test_a_reason_is_given_until_the_instant_that_the_pack_says(
+    rule: dict[str, Any], after: timedelta, words: str, past: timedelta, taken: bool
+) -> None:
+    at_lapse, later = {**STANDARD[1], "unless_justified": False}, {**STANDARD[2], "unless_justified": True}
+    case = case_with([at_lapse, later], **rule)
+    limit = case.deadline("acknowledge").lapse_at
+    if past + after > timedelta(0):
+        case.lapse("acknowledge")
+    case.now = limit + after + past
+    outcome = case.act(do.Justify, "water", **WHY)
+    if taken:
+        assert isinstance(outcome, Decided), outcome
+    else:
+        until = (limit + after).astimezone(case.rules.zone).isoformat()
+        assert outcome == Refusal("too_late", f"{words}, until {until}")
+
+
+def test_a_reason_given_at_the_lapse_holds_the_level_of_the_lapse() -> None:
+    case = case_with()
+    case.now = case.deadline("acknowledge").lapse_at
+    case.done(do.Justify, "water", **WHY)
+    assert "acknowledge" not in case.deadlines
+    case.advance(days=30)
+    case.done(do.DecideJustification, "office", **YES)
+    assert measures(case) == ["", "interview"]
+
+
+# What it needs
+
+
+def test_a_reason_is_given_in_words_and_with_evidence_where_the_pack_asks_for_it() -> None:
+    case = case_with(evidence=True)
+    assert refused(case.act(do.Justify, "water", obligation="acknowledge")) == "missing_reason"
+    assert refused(case.act(do.Justify, "water", **WHY)) == "missing_evidence"
+    case.done(do.Justify, "water", **WHY, evidence=[SEAL])
+
+
+def test_a_reason_is_heard_for_what_the_pack_names_and_what_is_owed() -> None:
+    case = case_with(obligations=["acknowledge", "progress"])
+    assert refused(case.act(do.Justify, "water", obligation="rectify", reason="so")) == "no_justification"
+    assert refused(case.act(do.Justify, "water", obligation="progress", reason="so")) == "nothing_runs"
+    assert refused(case.act(do.Justify, "north", **WHY)) == "not_permitted"
+
+
+def test_a_pack_without_the_rule_hears_no_reason() -> None:
+    case = Case(NOW)
+    case.registered(report(category="river", area="north"))
+    assert refused(case.act(do.Justify, "water", **WHY)) == "no_justification"
+
+
+def test_each_co_unit_gives_its_own_reason() -> None:
+    case = case_with()
+    case.done(do.Flag, "office", flag="hard", co_units=["south"])
+    case.done(do.Acknowledge, "water")
+    case.done(do.Justify, "south", obligation="part", reason="no boat")
+    assert {"part/north"} <= case.deadlines.keys()
+    assert case.deadline("part/south").measure == "reminder"  # which it does not hold
+    case.done(do.DecideJustification, "office", obligation="part", part="south", accepted=True)
+    for unit, expected in (("north", "bulletin"), ("south", "")):
+        case.now = case.deadline(f"part/{unit}").due_at
+        case.escalate(case.deadline(f"part/{unit}"))
+        assert case.deadline(f"part/{unit}").measure == expected
+
+
+# The word on it
+
+
+def test_who_gave_the_reason_does_not_decide_on_it_whatever_its_role() -> None:
+    case = case_with()
+    case.done(do.HandBack, "water", reason="not ours", clause="art. 2", evidence=[SEAL])
+    case.done(do.Dispatch, "office", lead_unit="north")
+    case.done(do.Justify, "north", **WHY)
+    assert refused(case.act(do.DecideJustification, "north", **YES)) == "decider_is_asker"
+    assert refused(case.act(do.DecideJustification, "water", **YES)) == "not_permitted"
+    case.done(do.DecideJustification, "south", **YES)  # another county
+
+
+def test_a_reason_is_decided_once_and_for_its_limit_alone() -> None:
+    case = case_with()
+    assert refused(case.act(do.DecideJustification, "office", **YES)) == "nothing_asked"
+    case.done(do.Justify, "water", **WHY)
+    assert refused(case.act(do.Justify, "water", **WHY)) == "filed_already"
+    case.done(do.DecideJustification, "office", **YES)
+    assert refused(case.act(do.DecideJustification, "office", **NO)) == "nothing_asked"
+    assert refused(case.act(do.Justify, "water", **WHY)) == "filed_already"
+    case.done(do.HandBack, "water", reason="not ours", clause="art. 2", evidence=[SEAL])
+    case.done(do.Dispatch, "office", lead_unit="water")
+    assert measures(case) == ["reminder", "bulletin", "interview"]  # a new limit, and no reason for it
+
+
+@pytest.mark.parametrize(
+    ("word", "taken", "late"),
+    [(YES, ["", "interview"], 1), (NO, ["bulletin", "interview"], 1), (None, [], 0)],
+)
+def test_a_simulation_counts_a_held_limit_once(word: dict[str, Any] | None, taken: list[str], late: int) -> None:
+    case, figures = case_with(), Figures()
+    case.lapse("acknowledge")
+    case.done(do.Justify, "water", **WHY)
+    case.advance(days=9)
+    if word is not None:
+        case.done(do.DecideJustification, "office", **word)
+    assert measures(case) == taken
+    _witness(case, figures)
+    assert len(figures.lapses.get(case.record.id, ())) == late
+    assert figures.obligations["acknowledge"].in_time == 0
+
+
+def test_what_is_done_in_time_after_a_reason_was_accepted_is_counted_once() -> None:
+    case, figures = case_with([{**STANDARD[1]}, STANDARD[2]]), Figures()
+    case.done(do.Justify, "water", **WHY)
+    case.done(do.DecideJustification, "office", **YES)
+    case.done(do.Acknowledge, "water")
+    _witness(case, figures)
+    assert figures.obligations["acknowledge"].json()["in_time"] == 1
+
+
+def test_what_is_done_while_the_reason_waits_is_counted_by_its_limit() -> None:
+    case, figures = case_with(), Figures()
+    case.now = case.deadline("acknowledge").lapse_at
+    case.done(do.Justify, "water", **WHY)
+    case.advance(hours=1)
+    case.done(do.Acknowledge, "water")
+    _witness(case, figures)
+    assert [lapse.obligation for lapse in figures.lapses[case.record.id]] == ["acknowledge"]
+
+
+def _witness(case: Case, figures: Figures) -> None:
+    """Tell ``figures`` of everything that has happened to the problem."""
+    record = None
+    for event in case.events:
+        before, record = record, after(record, event, case.rules)
+        figures.happened(before, event, record)
