@@ -15,6 +15,7 @@ import pytest
 from duban.messages.changes import Escalated
 from duban.messages.records import in_words
 from duban.policy import Rules, load_calendar, load_pack
+from tests.acceptance.sheets import sheet_of
 from tests.acceptance.timeline import DEPLOY, Case, City, expect, lead
 from tests.given import ROOT, SEAL
 
@@ -252,3 +253,37 @@ def test_a_duty_is_late_with_a_reason_too(city: City) -> None:
     city.act(east, "decide_justification", by="supervision", obligation="weekly-account", accepted=True)
     city.advance(to="2024-03-14 17:01")
     assert [one[1] for one in told(east)] == ["", "interview"]
+
+
+def scores(city: City, day: str) -> dict[str, Any]:
+    """The score of each unit for the month, with what was taken off."""
+    sheet = sheet_of(city, "monthly-scores", day)
+    keys = ("on-time.points", "criticism-off", "criticism-off.points", "interview-off.points", "score", "rank")
+    return {str(row["unit_id"]): tuple(row[key] for key in keys) for row in sheet.rows}
+
+
+def test_each_bulletin_of_criticism_takes_two_points_from_the_months_score(city: City) -> None:
+    late, excused = underway(city), underway(city)
+    city.advance(to="2024-03-12 10:00")
+    city.act(excused, "justify", by="water", **LATE)
+    city.act(excused, "decide_justification", by="supervision", obligation="rectify", accepted=True)
+    city.advance(to="2024-03-12 17:01")
+    for case in (late, excused):
+        city.act(case, "complete", by="water", outcome="done")
+    # Two of four were in time (both were acknowledged); one was named for it. The supervision group decided in time.
+    assert scores(city, "2024-03-12")["water"] == (50.0, 1, 2.0, 0.0, 48.0, 2)
+    assert told(late)[-1][1] == "criticism"
+    assert told(excused)[-1][1] == ""
+    city.advance(to="2024-04-01 09:00")
+    assert scores(city, "2024-04-01")["water"][1:4] == (0, 0.0, 0.0)  # another month
+
+
+def test_what_is_taken_off_has_a_bound_and_leaves_nobody_less_than_nothing(city: City) -> None:
+    for _ in range(3):
+        underway(city, area="west", category="street")
+    city.advance(to="2024-03-14 17:01")
+    found = scores(city, "2024-03-14")["west"]
+    # Three acknowledged in time, three late; the weekly account of the 11th is late as well.
+    assert found[1:4] == (4, 5.0, 10.0)
+    assert found[4] == round(100 * 3 / 7 - 15.0, 1)
+    assert scores(city, "2024-03-14")["east"][1:] == (1, 2.0, 2.5, 0.0, 2)

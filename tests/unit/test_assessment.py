@@ -658,6 +658,21 @@ class TestScores:
         found = sheet([Story().acknowledged()], bulletin("scores"), AT + timedelta(hours=1), by)
         assert (row(found, "water")["score"], row(found, "water")["rank"]) == (100.0, None)
 
+    @pytest.mark.parametrize(("word", "count"), [(None, 0), (do.Withhold, 0), (do.Approve, 1)])
+    def test_a_measure_is_deducted_once_it_is_released(self, word: type[do.Command] | None, count: int) -> None:
+        story = Story().acknowledged()
+        version = story.problem.version + 1
+        waiting = c.Measured(ground="rebound", measure="listing", to=("office",), owner="north", approval="office")
+        story.happened(waiting)
+        if word is not None:
+            released = c.Approved(version=version, measure="listing", to=("office",))
+            story.happened(released if word is do.Approve else c.Withheld(version=version, measure="listing"))
+        off = {"id": "off", "title": {"en": "Off"}, "measures": ["listing"], "points": 2, "basis": "practice"}
+        by = assessment(("on_time_rate", 100, 100, 50), units=["north", "water"], deductions=[off])
+        found = sheet([story], bulletin("scores"), story.now + TICK, by)
+        assert (row(found, "north")["off"], row(found, "north")["off.points"]) == (count, 2.0 * count)
+        assert (row(found, "water")["off"], row(found, "water")["score"]) == (0, 100.0)
+
     def test_whoever_has_a_role_is_assessed_beside_those_who_are_named(self) -> None:
         by = assessment(("on_time_rate", 100, 100, 50), units=["water", "north"], roles=["county"])
         found = sheet([Story().acknowledged()], bulletin("scores"), AT + timedelta(hours=1), by)

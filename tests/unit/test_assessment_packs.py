@@ -41,6 +41,7 @@ INDICATOR = {
     "id": "punctual", "kind": "on_time_rate", "title": {"en": "Punctual"}, "weight": 100, "full_at": 95, "zero_at": 60,
     "clause": "art. 1",
 }  # fmt: skip
+OFF = {"id": "off", "title": {"en": "Off"}, "measures": ["bulletin", "x"], "points": 2, "basis": "practice"}
 BULLETIN = {
     "id": "weekly", "kind": "bulletin", "title": {"en": "Week {part}", "zh": "第{part}周通报"}, "period": "weekly",
     "recipients": ["@units"], "clause": "五(五)",
@@ -59,6 +60,16 @@ BULLETIN = {
         ({"indicators": [{**INDICATOR, "clause": None}]}, "clause or `basis: practice`"),
         ({"indicators": [{**INDICATOR, "kind": "coverage"}]}, "names no own_channels"),
         ({"indicators": [{**INDICATOR, "duties": ["account"]}]}, "does not count duties"),
+        ({"indicators": [INDICATOR], "deductions": [{**OFF, "id": "punctual"}]}, "punctual stands twice"),
+        (
+            {"indicators": [INDICATOR], "deductions": [{**OFF, "id": "rank"}]},
+            "deductions: rank is the name of a column",
+        ),
+        (
+            {"indicators": [INDICATOR], "deductions": [{**OFF, "at_most": 1}]},
+            "takes 2 points each time, more than it may",
+        ),
+        ({"indicators": [INDICATOR], "deductions": [{**OFF, "measures": []}]}, "at least 1 item"),
     ],
 )
 def test_an_assessment_that_measures_nothing_sensible_is_refused(changed: dict[str, Any], fault: str) -> None:
@@ -95,6 +106,7 @@ def test_a_name_that_the_pack_does_not_know_is_told_with_its_place() -> None:
         "duties": ["account"],
         "targets": ["ammonia"],
         "roles": ["county"],
+        "measures": ["bulletin"],
     }
     assert list(strangers(None, bulletins, **known)) == [
         ("bulletins.1.kind", "there are no scores without an `assessment`"),
@@ -107,6 +119,7 @@ def test_a_name_that_the_pack_does_not_know_is_told_with_its_place() -> None:
     counted, of_targets = {**counted, "weight": 50}, {**of_targets, **MARKS[True]}
     told = {
         "indicators": [counted, of_targets],
+        "deductions": [OFF],
         "clause": "x",
         "own_channels": ["x"],
         "units": ["x"],
@@ -114,7 +127,7 @@ def test_a_name_that_the_pack_does_not_know_is_told_with_its_place() -> None:
     }
     assert [path for path, _ in strangers(Assessment.model_validate(told), (), **known)] == [
         "assessment.units.0", "assessment.roles.1", "assessment.own_channels.0", "assessment.indicators.0.duties.1",
-        "assessment.indicators.1.targets.1",
+        "assessment.indicators.1.targets.1", "assessment.deductions.0.measures.1",
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Final
 
 from duban.policy import Rules
-from duban.policy.model.assessment import Assessment, Indicator, IndicatorKind
+from duban.policy.model.assessment import Assessment, Deduction, Indicator, IndicatorKind
 from duban_console.assessment.claims import Timeliness
 from duban_console.assessment.tallies import Tally, Times
 
@@ -20,11 +20,14 @@ _K = IndicatorKind
 class Score:
     """What an assessment makes of one unit; ``values`` and ``points`` by indicator, None where nothing was measured.
 
-    ``total`` is the points for every hundred of the weight that could be measured.
+    ``counts`` says how often each deduction applies, ``deducted`` how many points it takes. ``total`` is the points for
+    every hundred of the weight that could be measured, less what was deducted, and never below 0.
     """
 
     values: dict[str, float | None]
     points: dict[str, float | None]
+    counts: dict[str, int]
+    deducted: dict[str, float]
     measured: int
     total: float | None
 
@@ -132,7 +135,18 @@ def score(assessment: Assessment, unit: str | None, tally: Tally, rules: Rules) 
     }
     weight = sum(indicator.weight for indicator in assessment.indicators if values[indicator.id] is not None)
     sum_ = sum(points for points in earned.values() if points is not None)
-    return Score(values, earned, weight, round(100 * sum_ / weight, 1) if weight else None)
+    counts = {
+        deduction.id: sum(tally.measures[measure] for measure in deduction.measures)
+        for deduction in assessment.deductions
+    }
+    deducted = {deduction.id: _deducted(deduction, counts[deduction.id]) for deduction in assessment.deductions}
+    total = max(0.0, round(100 * sum_ / weight - sum(deducted.values()), 1)) if weight else None
+    return Score(values, earned, counts, deducted, weight, total)
+
+
+def _deducted(deduction: Deduction, count: int) -> float:
+    points = count * deduction.points
+    return round(points if deduction.at_most is None else min(points, deduction.at_most), 2)
 
 
 def ranks(scores: Mapping[str, Score], least_measured: int) -> dict[str, int]:

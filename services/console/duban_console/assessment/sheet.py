@@ -9,7 +9,7 @@ from typing import Any
 
 from duban.messages.report import Location
 from duban.policy import Rules
-from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, Column, Indicator, Period
+from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, Column, Deduction, Indicator, Period
 from duban_console.assessment.histories import History
 from duban_console.assessment.periods import Stretch, stretch_of
 from duban_console.assessment.rows.problems import OF_PROBLEMS, is_wanted, problem_rows
@@ -108,11 +108,14 @@ def _columns(bulletin: Bulletin, assessment: Assessment | None, language: Langua
     for heading in bulletin.headings:
         if heading.column is Column.SCORE and assessment is not None:
             for indicator in assessment.indicators:
-                columns += _indicator_columns(indicator, language)
+                columns += _columns_of(indicator, "points", language)
+            for deduction in assessment.deductions:
+                columns += _columns_of(deduction, "points_off", language)
         columns.append((heading.column.value, said(heading.title or HEADINGS[heading.column], language)))
     return columns
 
 
-def _indicator_columns(indicator: Indicator, language: Language) -> list[tuple[str, str]]:
-    title = said(indicator.title, language)
-    return [(indicator.id, title), (points_of(indicator), said(WORDS["points"], language).format(title=title))]
+def _columns_of(scored: Indicator | Deduction, points: str, language: Language) -> list[tuple[str, str]]:
+    """What was counted, and the points for it, or off."""
+    title = said(scored.title, language)
+    return [(scored.id, title), (points_of(scored), said(WORDS[points], language).format(title=title))]

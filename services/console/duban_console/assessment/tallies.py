@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from duban.messages import changes as c
@@ -51,6 +52,7 @@ class Tally:
     duties: set[Claim] = field(default_factory=set)
     overdue: dict[Claim, tuple[History, Verdict]] = field(default_factory=dict)
     deeds: Counter[str] = field(default_factory=Counter)
+    measures: Counter[str] = field(default_factory=Counter)
     held_hours: float = 0
     find: Times = field(default_factory=Times)
     respond: Times = field(default_factory=Times)
@@ -87,6 +89,10 @@ def tallied(histories: Iterable[History], stretch: Stretch, rules: Rules, own_ch
         for deed in history.deeds:
             if deed.event.at in stretch:
                 _deed(tallies, history, deed)
+        for release in releases(history):
+            if release.at in stretch:
+                for tally in _books(tallies, release.unit):
+                    tally.measures[release.measure] += 1
         for _, unit in (exposure for exposure in exposures(history) if exposure[0] in stretch):
             for tally in _books(tallies, unit):
                 tally.deeds["exposed"] += 1
@@ -226,20 +232,37 @@ def owner_of(change: c.Escalated, history: History) -> str | None:
     return change.owner or (history.rules.pack.office if of_office else change.part)
 
 
-def exposures(history: History) -> Iterator[tuple[datetime, str | None]]:
-    """When the problem was exposed, and which unit with it; what waits for approval has not been."""
-    waiting: dict[int, str | None] = {}
+class Release(NamedTuple):
+    """A measure from the lapse on, or of a trigger: when it was released, against whom, who had the problem then."""
+
+    at: datetime
+    measure: str
+    unit: str | None
+    holder: str | None
+
+
+def releases(history: History) -> Iterator[Release]:
+    """Each measure that was released, in order; what waits for approval, or was withheld, is none."""
+    waiting: dict[int, Release] = {}
     for deed in history.deeds:
         change, at = deed.event.change, deed.event.at
-        if isinstance(change, c.Escalated | c.Measured):
-            measure = history.rules.measures.get(change.measure)
-            if measure is not None and measure.kind is MeasureKind.EXPOSURE:
-                if change.approval is None:
-                    yield at, deed.unit
-                else:
-                    waiting[deed.event.version] = deed.unit
+        if isinstance(change, c.Escalated | c.Measured) and change.measure:
+            owner = owner_of(change, history) if isinstance(change, c.Escalated) else change.owner
+            release = Release(at, change.measure, owner or deed.unit, deed.unit)
+            if change.approval is None:
+                yield release
+            else:
+                waiting[deed.event.version] = release
         elif isinstance(change, c.Approved) and change.version in waiting:
-            yield at, waiting[change.version]
+            yield waiting[change.version]._replace(at=at)
+
+
+def exposures(history: History) -> Iterator[tuple[datetime, str | None]]:
+    """When the problem was exposed, and which unit with it."""
+    for release in releases(history):
+        measure = history.rules.measures.get(release.measure)
+        if measure is not None and measure.kind is MeasureKind.EXPOSURE:
+            yield release.at, release.holder
 
 
 def _hours(history: History, from_at: datetime, to_at: datetime) -> float:

@@ -119,6 +119,7 @@ WORDS: Final = _texts(
         "missed": ("missing by {gap}", "差{gap}"),
         "not_read": ("no reading", "无数据"),
         "points": ("{title}, points", "{title}得分"),
+        "points_off": ("{title}, points off", "{title}扣分"),
         "discovery": ("discovery", "发现"),
         "transfer": ("transfer", "移交"),
         "disposal": ("disposal", "处置"),

@@ -20,6 +20,7 @@ def bulletins_name_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
         duties=[duty.id for duty in pack.duties],
         targets=[target.id for target in pack.targets],
         roles=[role for unit in pack.units for role in unit.roles],
+        measures=[measure.id for measure in pack.measures],
     )
 
 
@@ -33,6 +34,7 @@ def strangers(
     duties: Iterable[str],
     targets: Iterable[str],
     roles: Iterable[str],
+    measures: Iterable[str],
 ) -> Iterator[Breach]:
     """Every name that the rest of the pack does not know: where it stands, and what is wrong there.
 
@@ -40,7 +42,7 @@ def strangers(
     """
     known = {
         "units": {*units, "@units"}, "categories": {*categories}, "channels": {*channels}, "duties": {*duties},
-        "targets": {*targets}, "roles of the units": {*roles},
+        "targets": {*targets}, "roles of the units": {*roles}, "measures": {*measures},
     }  # fmt: skip
     references: list[tuple[str, str, Iterable[str]]] = []
     if assessment is not None:
@@ -50,6 +52,8 @@ def strangers(
         for i, indicator in enumerate(assessment.indicators):
             references += [(f"assessment.indicators.{i}.duties", "duties", indicator.duties)]
             references += [(f"assessment.indicators.{i}.targets", "targets", indicator.targets)]
+        for i, deduction in enumerate(assessment.deductions):
+            references += [(f"assessment.deductions.{i}.measures", "measures", deduction.measures)]
     for i, bulletin in enumerate(bulletins):
         references += [(f"bulletins.{i}.recipients", "units", bulletin.recipients)]
         references += [(f"bulletins.{i}.only.categories", "categories", bulletin.only.categories)]

@@ -86,8 +86,28 @@ class Indicator(Founded):
         return self
 
 
+class Deduction(Founded):
+    """Points (扣分) that each of ``measures`` takes from the score of the unit against which it is taken.
+
+    A measure counts each time that it is released within the period, never while it waits for approval. ``at_most``:
+    no more than so many points together.
+    """
+
+    id: Id
+    title: Text
+    measures: tuple[Id, ...] = Field(min_length=1)
+    points: float = Field(gt=0, le=100, allow_inf_nan=False)
+    at_most: float | None = Field(default=None, gt=0, le=100, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _takes_at_most(self) -> Deduction:
+        if self.at_most is not None and self.at_most < self.points:
+            raise ValueError(f"takes {self.points:g} points each time, more than it may at most, {self.at_most:g}")
+        return self
+
+
 class Assessment(Founded):
-    """How units are scored: indicators whose weights sum to 100.
+    """How units are scored: indicators whose weights sum to 100, less what ``deductions`` take from the sum.
 
     ``own_channels`` are those by which an area finds its own problems; what comes by any other was found by others
     first. The assessed are ``units``, in the order of the document, and every unit with one of ``roles``; without
@@ -96,6 +116,7 @@ class Assessment(Founded):
     """
 
     indicators: tuple[Indicator, ...] = Field(min_length=1)
+    deductions: tuple[Deduction, ...] = ()
     own_channels: tuple[Name, ...] = ()
     units: tuple[Name, ...] = ()
     roles: tuple[Id, ...] = ()
@@ -106,10 +127,12 @@ class Assessment(Founded):
         total = sum(indicator.weight for indicator in self.indicators)
         if total != 100:
             raise ValueError(f"the weights of the indicators sum to {total}, not to 100")
-        _once("indicators", (indicator.id for indicator in self.indicators))
-        for indicator in self.indicators:
-            if indicator.id in {column.value for column in Column}:
-                raise ValueError(f"indicators: {indicator.id} is the name of a column; give the indicator another id")
+        scored = [("indicator", indicator.id) for indicator in self.indicators]
+        scored += [("deduction", deduction.id) for deduction in self.deductions]
+        _once("indicators and deductions", (id_ for _, id_ in scored))
+        for what, id_ in scored:
+            if id_ in {column.value for column in Column}:
+                raise ValueError(f"{what}s: {id_} is the name of a column; give the {what} another id")
         kinds = {indicator.kind for indicator in self.indicators}
         if kinds & {IndicatorKind.FOUND_BY_OTHERS_FIRST, IndicatorKind.COVERAGE} and not self.own_channels:
             raise ValueError("names no own_channels, without which nobody can tell who found a problem")
@@ -202,5 +225,6 @@ def _once(what: str, names: Iterable[str]) -> None:
 
 __all__ = [
     "FITTING", "MORE_IS_BETTER", "TIMES", "TITLE_FIELDS", "USUAL",
-    "Assessment", "Bulletin", "BulletinKind", "Column", "Heading", "Indicator", "IndicatorKind", "Period", "Selection",
+    "Assessment", "Bulletin", "BulletinKind", "Column", "Deduction", "Heading", "Indicator", "IndicatorKind", "Period",
+    "Selection",
 ]  # fmt: skip

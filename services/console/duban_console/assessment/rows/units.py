@@ -7,7 +7,7 @@ from typing import Final
 
 from duban.messages.records import Problem
 from duban.policy import Rules
-from duban.policy.model.assessment import Assessment, Column, Indicator
+from duban.policy.model.assessment import Assessment, Column, Deduction, Indicator
 from duban_console.assessment.claims import Timeliness
 from duban_console.assessment.histories import History
 from duban_console.assessment.indicators import Score, kept_rate, on_time_rate, ranks, score
@@ -105,12 +105,15 @@ def _score_cells(assessment: Assessment, score: Score, place: int | None) -> Row
     for indicator in assessment.indicators:
         cells[indicator.id] = score.values[indicator.id]
         cells[points_of(indicator)] = score.points[indicator.id]
+    for deduction in assessment.deductions:
+        cells[deduction.id] = score.counts[deduction.id]
+        cells[points_of(deduction)] = score.deducted[deduction.id]
     return cells
 
 
-def points_of(indicator: Indicator) -> str:
-    """The key of the column in which the points for ``indicator`` stand."""
-    return f"{indicator.id}.points"
+def points_of(scored: Indicator | Deduction) -> str:
+    """The key of the column in which the points for an indicator stand, or those that a deduction takes."""
+    return f"{scored.id}.points"
 
 
 def responsibility_rows(histories: Iterable[History], stretch: Stretch, rules: Rules, language: Language) -> list[Row]:
