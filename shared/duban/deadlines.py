@@ -300,7 +300,7 @@ def _next_level(
             continue
         elif level.after is not None and number > lowest:
             due_at = after_lapse(lapse_at, level.after, obligation, rules)
-        applies = not level.conditional or _applies(level, record, owing, began)
+        applies = not running.conditional or _applies(level, record, owing, began)
         if applies is None:
             return None
         if not applies and number != lowest:

@@ -326,9 +326,7 @@ def _justifications(
     """The reasons that were given for being late, one of each obligation, after one was filed or decided."""
     before = record.justification(change.obligation, change.part)
     if isinstance(change, c.JustificationFiled):
-        now = Justification(
-            obligation=change.obligation, part=change.part, generation=change.generation, unit=unit
-        )  # fmt: skip
+        now = Justification(obligation=change.obligation, part=change.part, generation=change.generation, unit=unit)
     else:
         assert before is not None  # what is decided was filed
         now = replace(before, accepted=isinstance(change, c.JustificationAccepted))

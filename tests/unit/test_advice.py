@@ -388,3 +388,20 @@ def test_a_clock_that_one_mark_or_one_body_sets_going_does_run() -> None:
     )
     for pack in (since, marked):
         assert "never_runs" not in {one.code for one in advice(pack, None)}
+
+
+def test_reasons_and_the_levels_that_ask_for_them_fit_together() -> None:
+    asks = EXAMPLE.read_text("utf-8").replace(
+        "{measure: bulletin, to:", "{measure: bulletin, unless_justified: true, to:"
+    )
+    heard = '\njustification: {obligations: [acknowledge, verify], accepted_by: ["@office"], basis: practice}\n'
+    plain = "ladders:\n  - {id: plain, basis: practice, levels: [{measure: bulletin, to: [water]}]}\n"
+    verifying = "since: [completed]\n    within: {working_days: 3}\n    ladder: "
+    text = asks.replace("ladders:\n", plain, 1).replace(f"{verifying}standard", f"{verifying}plain")
+    told = said(advice(pack_of(text + heard), None))
+    unheard = "rectify climbs the ladder standard, which asks for a reason, and none is heard for it"
+    assert f"justification.obligations: {unheard}" in told["reason_not_heard"]
+    assert not any(": acknowledge" in words for words in told["reason_not_heard"])
+    nothing = "a reason for verify holds nothing: no level of the ladder plain is `unless_justified`"
+    assert told["reason_holds_nothing"] == [f"justification.obligations: {nothing}"]
+    assert "request_unwatched" in told

@@ -17,7 +17,7 @@ from duban.calendar import Counting, Within
 from duban.deadlines import due
 from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
-from duban.messages.records import AnyRecord, Listing, Problem, Reward
+from duban.messages.records import AnyRecord, Deadline, Justification, Listing, Problem, Reward
 from duban.messages.struct import from_data
 from duban.moves import MOVES
 from duban.policy import Rules, load_calendar, load_pack
@@ -197,22 +197,18 @@ def _justify(life: Life, record: AnyRecord, number: int) -> Iterable[Move]:
     if not owing:
         return []
     late = _one(owing, number)
-    accepted = number % 3 > 0
-    by = life.signer(life.pack.justification.accepted_by if life.pack.justification else ("@office",), number)
-    decided: Move = (do.DecideJustification, by, {"obligation": late.obligation, "part": late.part,
-                                                 "accepted": accepted, **WHY})  # fmt: skip
     filed: Move = (do.Justify, late.owner or "", {"obligation": late.obligation, "evidence": [SEAL], **WHY})
-    return [filed, decided] if number % 4 else [filed]
+    return [filed, _word_on(late, life, number)] if number % 4 else [filed]
 
 
 def _decide_justification(life: Life, record: AnyRecord, number: int) -> Iterable[Move]:
+    return [_word_on(filed, life, number) for filed in record.justifications if filed.accepted is None][:1]
+
+
+def _word_on(late: Deadline | Justification, life: Life, number: int) -> Move:
     by = life.signer(life.pack.justification.accepted_by if life.pack.justification else ("@office",), number)
-    pending = [filed for filed in record.justifications if filed.accepted is None][:1]
-    return [
-        (do.DecideJustification, by, {"obligation": filed.obligation, "part": filed.part, "accepted": number % 2 > 0,
-                                      **WHY})
-        for filed in pending
-    ]  # fmt: skip
+    details = {"obligation": late.obligation, "part": late.part, "accepted": number % 3 > 0, **WHY}
+    return do.DecideJustification, by, details
 
 
 def _pause(life: Life, problem: Problem, number: int) -> Iterable[Move]:

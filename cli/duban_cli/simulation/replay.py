@@ -107,7 +107,7 @@ def _cast(fact: Fact, engine: Engine, moved: Counter[tuple[str, str]]) -> Messag
     message, actor = fact.message, fact.message.data.actor
     roles, record = PERMITTED[type(message.data)], engine.records.get(UUID(message.subject))
     unit = actor.unit
-    if fact.by_lead and "lead" in roles:
+    if fact.by_lead and not roles.isdisjoint({"lead", "owner"}):
         unit = (record.holder if record else None) or unit
         if unit != actor.unit:
             moved[actor.unit, unit] += 1

@@ -308,9 +308,9 @@ def _tail(entry: Any, words: Words) -> str:
 
 #: Fields that refer to entries, and the sections where those stand.
 _REFERRING: Final = {
-    "measure": "measures", "measures": "measures", "categories": "categories", "channels": "channels", "areas":
-    "areas", "flag": "flags", "flags": "flags", "during": "windows", "own_channels": "channels", "obligations":
-    "obligations", "duties": "duties", "reply": "replies",
+    "measure": "measures", "measures": "measures", "categories": "categories", "channels": "channels",
+    "areas": "areas", "flag": "flags", "flags": "flags", "during": "windows", "own_channels": "channels",
+    "obligations": "obligations", "duties": "duties", "reply": "replies",
 }  # fmt: skip
 #: The chapters in the order of a first reading.
 _CHAPTERS: Final[tuple[tuple[tuple[str, str], Callable[[PolicyPack, Words], Lines]], ...]] = (

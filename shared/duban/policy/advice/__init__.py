@@ -27,6 +27,7 @@ from duban.policy.advice.obligations import (
     levels_cut_off,
     obligations_that_never_run,
     obligations_that_their_owners_cannot_meet,
+    reasons_that_meet_no_level,
     requests_that_nobody_decides,
     statuses_nobody_watches,
 )
@@ -74,6 +75,7 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
     checks_unsigned,
     look_back_unsigned,
     flags_unused,
+    reasons_that_meet_no_level,
     requests_that_nobody_decides,
     replies_that_nobody_owes,
     replies_that_their_owner_may_not_give,

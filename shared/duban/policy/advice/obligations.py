@@ -205,6 +205,23 @@ def ladders_that_only_marks_climb(pack: PolicyPack) -> Iterator[Advice]:
             yield Advice("lapse_without_measure", f"ladders.{index}.levels", words)
 
 
+def reasons_that_meet_no_level(pack: PolicyPack) -> Iterator[Advice]:
+    """Limits whose ladder asks for a reason that is not heard, and reasons that are heard and asked for by no level."""
+    rule = pack.justification
+    if rule is None or not rule.obligations:
+        return
+    asking = {ladder.id for ladder in pack.ladders if any(level.unless_justified for level in ladder.levels)}
+    climbing = {entry.id: entry.ladder for entry in (*pack.obligations, *pack.duties)}
+    for id_, ladder in climbing.items():
+        if ladder in asking and id_ not in rule.obligations:
+            words = f"{id_} climbs the ladder {ladder}, which asks for a reason, and none is heard for it"
+            yield Advice("reason_not_heard", "justification.obligations", words)
+    for id_ in rule.obligations:
+        if climbing[id_] not in asking:
+            words = f"a reason for {id_} holds nothing: no level of the ladder {climbing[id_]} is `unless_justified`"
+            yield Advice("reason_holds_nothing", "justification.obligations", words)
+
+
 def requests_that_nobody_decides(pack: PolicyPack) -> Iterator[Advice]:
     """Requests for more time, or reasons for being late, that hold a ladder, and that nobody owes an answer to."""
     answered = {occasion for obligation in pack.obligations for occasion in obligation.since}
