@@ -59,24 +59,28 @@ def test_a_hard_problem_calls_all_concerned_to_a_meeting_my_10b(city: City) -> N
         ("coordination", (OFFICE,)),
         ("coordination-call", ("housing", "youxian", "water")),
     ]
-    (meeting,) = city.opened(case, Kind.DUTY)
-    expect(meeting, rule="coordination-meeting", holder=OFFICE, status="underway")
+    assert case.problem is not None
+    meeting = case.problem.deadline("coordination-meeting")
+    assert meeting is not None
+    assert (meeting.owner, meeting.steps) == (OFFICE, ("coordination",))
 
 
 def test_the_meeting_leaves_its_record_or_it_is_told_of_my_10b(city: City) -> None:
-    """MY-10b: 研究解决措施: submitted with the record, never without; the supervision office hears of silence."""
+    """MY-10b: 研究解决措施: entered with the record, never without; the supervision office hears of silence."""
     held, silent = (
         city.act(city.report("urban-sewage", "沟渠黑臭", area=area), "flag", by=OFFICE, flag="hard")
         for area in ("xiaojian", "luxi")
     )
-    (meeting,), (missed,) = (city.opened(case, Kind.DUTY) for case in (held, silent))
-    assert runs(meeting, "coordination-meeting") == "2022-04-13 17:00"
-    city.refuses(meeting, "complete", by=OFFICE, because="missing_evidence", outcome="held")
-    city.act(meeting, "complete", by=OFFICE, outcome="held", evidence=SEALED)
+    agreed = {"step": "coordination", "fields": {"measures": "截污清淤，住建牵头"}}
+    assert runs(held, "coordination-meeting") == "2022-04-13 17:00"
+    city.refuses(held, "take_step", by=OFFICE, because="invalid_fields", step="coordination", evidence=SEALED)
+    city.refuses(held, "take_step", by=OFFICE, because="missing_evidence", **agreed)
+    city.refuses(held, "take_step", by="housing", because="not_permitted", evidence=SEALED, **agreed)
+    city.act(held, "take_step", by=OFFICE, evidence=SEALED, **agreed)
     city.advance(to="2022-04-13 17:00")
-    expect(meeting, status="struck_off", escalated=())
-    expect(missed, lapsed={"coordination-meeting"}, escalated=("bulletin",))
-    assert missed.taken_after_lapse[-1].to == (OFFICE, "supervision-office")
+    late = [change for change in silent.taken_after_lapse if change.obligation == "coordination-meeting"]
+    assert [(change.measure, change.to) for change in late] == [("bulletin", (OFFICE, "supervision-office"))]
+    assert "coordination-meeting" not in held.lapsed
 
 
 def test_another_mark_calls_no_meeting_my_10b(city: City) -> None:
