@@ -374,11 +374,20 @@ class TestCommand:
         await duban("act", problem_id, "plan", "--unit", "water", "--data", json.dumps({"plan": plan}))
         refused = await duban("act", problem_id, "acknowledge", "--unit", "south", "--json", code=4)
         assert lines(refused)[0]["refused"]["code"] == "not_permitted"
+        taken = await duban("act", problem_id, "take_step", "--unit", "water", "--step", "visit", "--json")
+        assert lines(taken)[0]["events"][0]["change"] == {"kind": "step_taken", "step": "visit", "unit": "water"}
+        said = ("--step", "sample", "--field", "place=the weir", "--field", "sort=muddy")
+        refused = await duban("act", problem_id, "take_step", "--unit", "water", *said, code=4)
+        assert "fields.sort should be one of grab, mixed" in " ".join(refused.stderr.split())
+        waiver = {"action": "waive_step", "actor": {"unit": "office"}, "step": "sample", "reason": "the bed is dry"}
+        answer = await given.act(problem_id, waiver)
+        assert list(answer.json()["problem"]["steps_waived"]) == ["sample"]
         await duban("act", problem_id, "complete", "--unit", "water", "--outcome", "rectified")
         await duban("act", problem_id, "verify", "--unit", "office", "--passed")
         shown = await duban("problem", "show", number)
         assert "ours" in shown.stdout
         assert "rectified" in shown.stdout
+        assert "step visit taken" in shown.stdout
         assert "hashes recomputed" in shown.stdout
 
     async def test_a_faulty_act_is_usage_and_an_unknown_problem_not_found(self, given: Given, duban: Run) -> None:
