@@ -211,7 +211,8 @@ def reasons_that_meet_no_level(pack: PolicyPack) -> Iterator[Advice]:
     if rule is None or not rule.obligations:
         return
     asking = {ladder.id for ladder in pack.ladders if any(level.unless_justified for level in ladder.levels)}
-    climbing = {entry.id: entry.ladder for entry in (*pack.obligations, *pack.duties)}
+    climbing = {obligation.id: obligation.ladder for obligation in pack.obligations}
+    climbing |= {duty.id: duty.ladder for duty in pack.duties}
     for id_, ladder in climbing.items():
         if ladder in asking and id_ not in rule.obligations:
             words = f"{id_} climbs the ladder {ladder}, which asks for a reason, and none is heard for it"
