@@ -30,10 +30,10 @@ _TABLE: Final = f"""
     problem registered rejected: rejected
     problem dispatched dispatched: {_OPEN} dispatched part_finished
     problem dispatched underway: acknowledged
-    problem dispatched registered: handed_back
+    problem dispatched registered: handed_back withdrawn
     problem dispatched verifying: completed
     problem underway underway: {_OPEN} {_WORK}
-    problem underway registered: handed_back
+    problem underway registered: handed_back withdrawn
     problem underway paused: paused
     problem underway rejected: rejected
     problem underway verifying: completed
@@ -41,10 +41,12 @@ _TABLE: Final = f"""
     problem paused underway: resumed
     problem verifying verifying: {_OPEN} checked
     problem verifying verified: verified
+    problem verifying registered: withdrawn
     problem verifying underway: sent_back
     problem verifying struck_off: struck_off
     problem verified verified: {_OPEN} checked
     problem verified underway: sent_back
+    problem verified registered: withdrawn
     problem verified struck_off: struck_off
     problem struck_off struck_off: {_LADDER} {_STEPS} received replied rated looked_back
     problem struck_off underway: rebounded reopened
@@ -190,6 +192,8 @@ def _handle(state: Row, change: Row) -> None:
             state["lead_unit"] = change["lead_unit"]
         case "handed_back":
             state |= {"lead_unit": None, "handbacks": state["handbacks"] + 1}
+        case "withdrawn":
+            state |= {"lead_unit": None, "outcome": None}
         case "completed":
             state["outcome"] = change["outcome"]
         case "sent_back" | "reopened" | "rebounded":

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from duban import duties
 from duban.calendar import Counting, Within
 from duban.messages import changes as c
-from duban.messages.records import Deadline, Duty, Grant, LedgerRecord, Mark, Problem
+from duban.messages.records import KEPT_IN, Deadline, Duty, Grant, LedgerRecord, Mark, Problem
 from duban.messages.struct import replace
 from duban.moves import Status
 from duban.policy.model.ladder import Level, Obligation
@@ -97,7 +97,7 @@ def _reads(obligation: Obligation, rules: Rules) -> set[str]:
     if _may_wait(obligation, rules):
         reads.add("extension_asked")
     for event, of in (*obligation.since, *obligation.met_by):
-        reads.add(f"marks.{event}" if of is None else _KEPT_IN[event])
+        reads.add(f"marks.{event}" if of is None else KEPT_IN[event])
         if event == "replied" and of is None:
             reads |= {"reports", "answered"}
     levels = rules.levels_of(obligation)
@@ -110,11 +110,6 @@ def _reads(obligation: Obligation, rules: Rules) -> set[str]:
     return reads | _READ_OF_OWNER.get(obligation.owner, set())
 
 
-#: Where a problem keeps the marks of what an event was of.
-_KEPT_IN: Final = {
-    "flagged": "flagged", "replied": "replied", "referred": "referrals", "received": "referrals",
-    "step_taken": "steps_taken", "step_waived": "steps_waived",
-}  # fmt: skip
 _READ_OF_OWNER: Final = {
     "@lead": {"lead_unit"}, "@co": {"co_units", "parts_finished"}, "@referred": {"referrals"},
     "@sponsor": {"sponsor"},

@@ -25,7 +25,7 @@ from duban.messages.records import (
     Waiting,
 )
 from duban.messages.struct import replace
-from duban.moves import BEGINS, MOVES
+from duban.moves import BEGINS, MOVES, SATISFIED, UNSATISFIED
 
 
 def evolve(record: AnyRecord | None, event: Event) -> AnyRecord:
@@ -177,9 +177,12 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
         case c.Attached():
             return {"reports": problem.reports + 1}
         case c.Dispatched():
-            return {"lead_unit": change.lead_unit, "co_units": change.co_units, "clause": change.clause, **_BEGUN_ANEW}
+            return {"lead_unit": change.lead_unit, "co_units": change.co_units, "clause": change.clause, **_BEGUN_ANEW,
+                    "withdrawn_from": None}  # fmt: skip
         case c.HandedBack():
             return {"lead_unit": None, "co_units": (), "handbacks": problem.handbacks + 1, **_BEGUN_ANEW}
+        case c.Withdrawn():
+            return {"lead_unit": None, "co_units": (), "withdrawn_from": change.unit, **_BEGUN_ANEW, **_UNDONE}
         case c.Planned():
             return {"plan": change.plan, "proposed_plan": None, "milestones_reached": _still_reached(problem, change)}
         case c.PlanProposed():
@@ -219,12 +222,11 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
         case c.Replied():
             return _replied(problem, change, mark)
         case c.Rated():
-            return {"satisfied": problem.satisfied + change.satisfied,
-                    "dissatisfied": problem.dissatisfied + (not change.satisfied)}  # fmt: skip
+            return _rated(problem, change, mark)
         case c.Checked():
             return {"checks": {**problem.checks, change.check: change.unit}}
         case c.SentBack():
-            return {"outcome": None, "items": (), "checks": {}}
+            return dict(_UNDONE)
         case c.Reopened():
             return dict(_TAKEN_UP_AGAIN)
         case c.Rebounded():
@@ -252,6 +254,18 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
             assert_never(change)
 
 
+def _rated(problem: Problem, change: c.Rated, mark: Mark) -> dict[str, Any]:
+    """How many are satisfied, how many are not, and when somebody last was on each ground."""
+    ground = SATISFIED if change.satisfied else change.ground or UNSATISFIED
+    before = problem.rated.get(ground)
+    rated = replace(mark, times=before.times + 1 if before else 1)
+    return {
+        "satisfied": problem.satisfied + change.satisfied,
+        "dissatisfied": problem.dissatisfied + (not change.satisfied),
+        "rated": {**problem.rated, ground: rated},
+    }
+
+
 def _replied(problem: Problem, change: c.Replied, mark: Mark) -> dict[str, Any]:
     """The reports that are answered now, and since when all have been told this reply of the pack."""
     answered = {"answered": problem.answered + 1} if change.answers else {}
@@ -271,6 +285,8 @@ def _marked(marks: dict[str, Mark], of: str, mark: Mark) -> dict[str, Mark]:
 
 #: What binds nobody any more once the work begins anew: the dates of the old plan.
 _WITHOUT_PLAN: Final[dict[str, Any]] = {"plan": None, "proposed_plan": None, "milestones_reached": 0}
+#: What work that is not done leaves behind.
+_UNDONE: Final[dict[str, Any]] = {"outcome": None, "items": (), "checks": {}}
 #: What an extension leaves behind when it is decided.
 _NOTHING_ASKED: Final[dict[str, Any]] = {"extension_asked": None, "length_asked": None}
 #: What a new handler begins without.
@@ -278,8 +294,8 @@ _BEGUN_ANEW: Final[dict[str, Any]] = {**_WITHOUT_PLAN, "parts_finished": (), **_
 #: What a problem that was closed begins again without; its limits are counted anew, without what was granted before,
 #: and its steps are taken anew.
 _TAKEN_UP_AGAIN: Final[dict[str, Any]] = {
-    **_WITHOUT_PLAN, "outcome": None, "items": (), "checks": {}, "steps_taken": {}, "steps_waived": {},
-    "extended": {}, "grants": {}, "deadlines": (), **_NOTHING_ASKED,
+    **_WITHOUT_PLAN, **_UNDONE, "steps_taken": {}, "steps_waived": {}, "extended": {}, "grants": {}, "deadlines": (),
+    **_NOTHING_ASKED,
 }  # fmt: skip
 
 

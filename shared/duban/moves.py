@@ -29,7 +29,9 @@ class Stage(StrEnum):
 class Status(StrEnum):
     """What a problem waits for; each belongs to one stage."""
 
-    REGISTERED = "registered"  #: in the ledger, without a unit: enters new or handed back, leaves by dispatch or reject
+    REGISTERED = (
+        "registered"  #: in the ledger, without a unit: new, handed back, withdrawn; leaves by dispatch or reject
+    )
     DISPATCHED = "dispatched"  #: given to a lead unit, which has not acknowledged yet
     UNDERWAY = "underway"  #: acknowledged, sent back or reopened: the lead unit is at work
     PAUSED = "paused"  #: the clock stands still, on a listed ground
@@ -80,6 +82,11 @@ class Occasion(NamedTuple):
         return self.event if self.of is None else f"{self.event}:{self.of}"
 
 
+#: What a rating is of, where the pack lists no grounds: ``rated:satisfied``, ``rated:unsatisfied``.
+SATISFIED: Final = "satisfied"
+UNSATISFIED: Final = "unsatisfied"
+
+
 #: The ladder, its measures and what comes of them, which leave every record where it is.
 LADDER: Final = (
     "reminded", "escalated", "measured", "approved", "withheld", "justification_filed", "justification_accepted",
@@ -112,6 +119,10 @@ _AT_WORK: Final = (
 )  # fmt: skip
 
 
+#: While a problem is with a unit that it can be taken from.
+_WITH_A_UNIT: Final = (Status.DISPATCHED, Status.UNDERWAY, Status.VERIFYING, Status.VERIFIED)
+
+
 Moves: TypeAlias = dict[tuple[Status | None, str], Status]
 
 #: The life of a problem: (status, what happened) → next status; no status yet is None.
@@ -124,6 +135,7 @@ _PROBLEM: Final[Moves] = {
     (Status.DISPATCHED, "handed_back"): Status.REGISTERED,
     (Status.DISPATCHED, "completed"): Status.VERIFYING,
     (Status.UNDERWAY, "handed_back"): Status.REGISTERED,
+    **{(status, "withdrawn"): Status.REGISTERED for status in _WITH_A_UNIT},
     (Status.UNDERWAY, "planned"): Status.UNDERWAY,
     **{(Status.UNDERWAY, kind): Status.UNDERWAY for kind in _AT_WORK},
     (Status.DISPATCHED, "part_finished"): Status.DISPATCHED,

@@ -95,6 +95,7 @@ FULL = struct.replace(
     PROBLEM,
     plan=PHASED, proposed_plan=PLAN, milestones_reached=1, answered=1,
     replied={"answer": ReplyMark(at=AT, version=4, times=2, since=3)},
+    rated={"in-unit": Mark(at=AT, version=5, times=2)}, withdrawn_from="south",
     satisfied=2, dissatisfied=1, flags=("hard", "listed"), sponsor="mayor", pair="south",
     items=("EN-01",), parts_finished=("north",), flagged={"hard": Mark(at=AT, version=4)},
     referrals={
@@ -156,6 +157,7 @@ CHANGES: tuple[c.Change, ...] = (
     c.Dispatched(lead_unit="water", co_units=("north",), clause="art. 1"),
     c.Acknowledged(),
     c.HandedBack(unit="water", clause="art. 2", evidence=(SEAL,)),
+    c.Withdrawn(unit="water"),
     c.Planned(plan=PLAN),
     c.Progressed(note="half done", evidence=(SEAL,)),
     c.Completed(outcome="rectified", evidence=(SEAL,), items=("EN-01",)),
@@ -191,7 +193,7 @@ CHANGES: tuple[c.Change, ...] = (
         answers=False,
         told_since=5,
     ),
-    c.Rated(satisfied=True),
+    c.Rated(satisfied=False, ground="in-unit"),
     c.Checked(check="clear", unit="office", evidence=(SEAL,)),
     c.StepTaken(step="sample", unit="water", fields=FIELDS, evidence=(SEAL,)),
     c.StepWaived(step="result", unit="office"),
@@ -323,7 +325,7 @@ def payloads() -> Iterator[AnyPayload]:
     yield do.Receive(actor=do.Actor(unit="police"))
     yield do.Reply(actor=WATER, source="hotline", id="42", text="it is clean again", reply="answer", form="in-writing",
                    signature=SIGNATURE)  # fmt: skip
-    yield do.Rate(actor=OFFICE, satisfied=True)
+    yield do.Rate(actor=OFFICE, reason="foul again", satisfied=False, ground="in-unit")
     yield do.Check(actor=OFFICE, check="clear", evidence=(SEAL,))
     yield do.LookBack(actor=OFFICE, reason="foul again", truthful=True, timely=True, effective=True, rebound=True,
                       evidence=(SEAL,))  # fmt: skip

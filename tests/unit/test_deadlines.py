@@ -286,6 +286,11 @@ def _reply(life: Life, problem: Problem, number: int) -> Iterable[Move]:
     return each if number % 2 else each[:1]
 
 
+def _rate(life: Life, problem: Problem, number: int) -> Iterable[Move]:
+    ground = {"ground": _one(life.pack.ratings, number).id} if life.pack.ratings and number % 3 else {}
+    return [(do.Rate, life.pack.office, {"satisfied": not ground, **ground, **WHY})]
+
+
 def _appeal(life: Life, listing: Listing, number: int) -> Iterable[Move]:
     appeal = life.rules.lists[listing.list].appeal
     to = appeal.to if appeal else listing.keeper
@@ -330,7 +335,7 @@ WAYS: Final[dict[str, Ways]] = {
     "looked_back": _look_back,
     "reopened": _by_office(do.Reopen, **WHY),
     "replied": _reply,
-    "rated": _by_office(do.Rate, satisfied=False),
+    "rated": _rate,
     "approved": _approve,
     "recomputed": _by_office(do.Recompute, calendar="cn", version=1),
     "appealed": _appeal,

@@ -37,7 +37,17 @@ FORMS: Final = [
 #: Where the laws between entries stand; those of assessment and targets have tests of their own.
 LAW_ROOMS: Final = [
     import_module(f"duban.policy.laws.{name}")
-    for name in ("problems", "texts", "records", "enforcement_items", "replies", "events", "justifications", "steps")
+    for name in (
+        "problems",
+        "texts",
+        "records",
+        "enforcement_items",
+        "replies",
+        "ratings",
+        "events",
+        "justifications",
+        "steps",
+    )
 ]
 LAWS_BY_NAME: Final = {law.__name__: law for law in LAWS}
 

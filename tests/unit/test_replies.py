@@ -165,11 +165,11 @@ def test_a_reply_says_which_it_is_and_is_one_of_the_pack() -> None:
     case = called()
     assert refused(tell(case, None)) == (
         "unknown_reply",
-        "a reply says which it is; the replies are extension, answer",
+        "a reply says which it is; the replies are extension, answer, answer-again, explanation",
     )
     assert refused(tell(case, "thanks")) == (
         "unknown_reply",
-        "thanks is no reply of hotline-2026@1; the replies are extension, answer",
+        "thanks is no reply of hotline-2026@1; the replies are extension, answer, answer-again, explanation",
     )
     plain = Case(NOW)
     plain.registered(report())
@@ -287,21 +287,21 @@ def replies() -> list[dict[str, Any]]:
 def test_a_reply_that_nobody_can_give_or_that_answers_nothing_is_refused(
     section: dict[str, object], breach: tuple[str, str]
 ) -> None:
-    _, answer = replies()
-    obligations = [one for one in hotline().pack.model_dump()["obligations"] if one["id"] != "tell-of-extension"]
-    pack = hotline_with(replies=[{**answer, **section}], obligations=obligations)
+    answer, kept = replies()[1], ("reroute", "handle", "answer")
+    obligations = [one for one in hotline().pack.model_dump()["obligations"] if one["id"] in kept]
+    pack = hotline_with(replies=[{**answer, **section}], obligations=obligations, ratings=[], triggers=[])
     assert breach in list(breaches(pack))
 
 
 def test_what_nobody_owes_or_its_owner_may_not_give_is_advised_against() -> None:
     assert not {"reply_unowed", "reply_by_others"} & {one.code for one in advice(hotline().pack, None)}
-    told, answer = replies()
+    told, *others = replies()
     thanks = {**told, "id": "thanks"}
-    pack = hotline_with(replies=[{**told, "by": ["@office"]}, answer, thanks])
+    pack = hotline_with(replies=[{**told, "by": ["@office"]}, *others, thanks])
     said = {one.code: (one.path, one.words) for one in advice(pack, None)}
-    assert said["reply_unowed"] == ("replies.2", "nobody owes it: no obligation is met by replied:thanks")
+    assert said["reply_unowed"] == ("replies.4", "nobody owes it: no obligation is met by replied:thanks")
     assert said["reply_by_others"] == (
-        "obligations.3.met_by", "@lead owes it, but extension is given by @office alone",
+        "obligations.4.met_by", "@lead owes it, but extension is given by @office alone",
     )  # fmt: skip
 
 
@@ -312,8 +312,8 @@ def test_replies_are_told_in_both_languages_and_so_is_what_changed() -> None:
     assert "以回复（告知延期）为履行。" in chinese
     assert "- **答复办理结果**：作为答复：是；由：主办单位；形式：" in chinese
     assert "签字：当日签字" in chinese
-    told, answer = replies()
-    pack = hotline_with(replies=[told, {**answer, "by": ["@lead", "@office"]}])
+    told, answer, *others = replies()
+    pack = hotline_with(replies=[told, {**answer, "by": ["@lead", "@office"]}, *others])
     assert [in_words(one) for one in differences(hotline().pack, pack)] == ["+ answer by: the office"]
 
 

@@ -43,7 +43,7 @@ async def act(
     length: Annotated[
         int | None, typer.Option(min=1, help="ask_extension, decide_extension: how much, in the unit of the pack.")
     ] = None,
-    ground: Annotated[str | None, typer.Option(help="reject, pause: one of the pack's grounds.")] = None,
+    ground: Annotated[str | None, typer.Option(help="reject, pause, rate: one of the pack's grounds.")] = None,
     reply: Annotated[str | None, typer.Option(help="reply: which of the pack's replies it is.")] = None,
     form: Annotated[str | None, typer.Option(help="reply: in which of its forms.")] = None,
     step: Annotated[str | None, typer.Option(help="take_step, waive_step: one of the pack's steps.")] = None,

@@ -67,6 +67,12 @@ class HandedBack(_Change):
     evidence: tuple[Evidence, ...] = ()
 
 
+class Withdrawn(_Change):
+    """The problem was taken from its lead unit, and waits for the office to give it to another."""
+
+    unit: str
+
+
 class Planned(_Change):
     """A rectification plan was filed."""
 
@@ -213,9 +219,10 @@ class Replied(_Change):
 
 
 class Rated(_Change):
-    """A reporter's satisfaction was recorded."""
+    """A reporter's satisfaction was recorded, or that there is none, on a ground of the pack where it lists any."""
 
     satisfied: bool
+    ground: str | None = None
 
 
 class Checked(_Change):
@@ -492,8 +499,8 @@ class Recomputed(_Change):
 
 
 Change: TypeAlias = (
-    Registered | Attached | Opened | Rejected | Dispatched | Acknowledged | HandedBack | Planned | PlanProposed
-    | PlanRefused | MilestoneReached | Reviewed | Progressed | PartFinished | ExtensionAsked | Extended
+    Registered | Attached | Opened | Rejected | Dispatched | Acknowledged | HandedBack | Withdrawn | Planned
+    | PlanProposed | PlanRefused | MilestoneReached | Reviewed | Progressed | PartFinished | ExtensionAsked | Extended
     | ExtensionDenied | JustificationFiled | JustificationAccepted | JustificationRefused | Paused | Resumed | Flagged
     | Unflagged | Sponsored | Referred | Received | Completed | Verified | SentBack | Checked | StruckOff | Replied
     | Rated | StepTaken | StepWaived | LookedBack | Rebounded | Reopened | Reminded | Escalated | Measured | Approved

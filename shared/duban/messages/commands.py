@@ -293,11 +293,12 @@ class Reply(Command):
 
 
 class Rate(Command):
-    """A reporter's satisfaction with the outcome is recorded."""
+    """A reporter's satisfaction with the outcome is recorded; of "unsatisfied" the ground, where the pack lists any."""
 
     TYPE: ClassVar[str] = "duban.command.rate"
 
     satisfied: bool
+    ground: Name | None = None
 
 
 class Check(Command):

@@ -200,6 +200,15 @@ class LedgerRecord(Frozen, tag_field="kind", tag=str.lower):
         return None
 
 
+#: Where a problem keeps the marks of what an event was of.
+KEPT_IN: Final = {
+    "flagged": "flagged", "replied": "replied", "rated": "rated", "referred": "referrals", "received": "referrals",
+    "step_taken": "steps_taken", "step_waived": "steps_waived",
+}  # fmt: skip
+#: Of these, those that a body is told of, and confirms.
+OF_REFERRALS: Final = ("referred", "received")
+
+
 class Problem(LedgerRecord):
     """A registered problem (问题) as it stands after its latest event."""
 
@@ -224,6 +233,8 @@ class Problem(LedgerRecord):
     replied: dict[str, ReplyMark] = field(default_factory=dict)
     satisfied: int = 0
     dissatisfied: int = 0
+    rated: dict[str, Mark] = field(default_factory=dict)
+    withdrawn_from: str | None = None
     handbacks: int = 0
     flags: tuple[str, ...] = ()
     flagged: dict[str, Mark] = field(default_factory=dict)
@@ -263,18 +274,11 @@ class Problem(LedgerRecord):
         event, of = occasion
         if of is None:
             return self.marks.get(event)
-        match event:
-            case "flagged":
-                return self.flagged.get(of)
-            case "replied":
-                return self.replied.get(of)
-            case "step_taken":
-                return self.steps_taken.get(of)
-            case "step_waived":
-                return self.steps_waived.get(of)
-            case _:
-                referral = self.referrals.get(of)
-                return None if referral is None else referral.referred if event == "referred" else referral.received
+        if event not in OF_REFERRALS:
+            marks: dict[str, Mark] = getattr(self, KEPT_IN[event])
+            return marks.get(of)
+        referral = self.referrals.get(of)
+        return None if referral is None else referral.referred if event == "referred" else referral.received
 
 
 class Duty(LedgerRecord):

@@ -13,7 +13,7 @@ from duban.messages.records import LedgerRecord, Problem
 from duban.moves import STEPS, Kind, Occasion, Status
 from duban.policy.model.duty import DutyRule, Window
 from duban.policy.model.ladder import Ladder, Level, Measure, Obligation, Trigger
-from duban.policy.model.lifecycle import FlagRule, Rejection, ReplyRule
+from duban.policy.model.lifecycle import FlagRule, RatingRule, Rejection, ReplyRule
 from duban.policy.model.listing import ListRule, Platform, RewardRule
 from duban.policy.model.organisation import Area, Category, Nearness, Responsibility, Unit
 from duban.policy.model.pack import PolicyPack
@@ -236,6 +236,15 @@ class Rules:
     @cached_property
     def replies(self) -> dict[str, ReplyRule]:
         return {reply.id: reply for reply in self.pack.replies}
+
+    @cached_property
+    def ratings(self) -> dict[str, RatingRule]:
+        return {rating.id: rating for rating in self.pack.ratings}
+
+    @cached_property
+    def holding(self) -> tuple[RatingRule, ...]:
+        """The ratings that hold up verification and strike-off."""
+        return tuple(rating for rating in self.pack.ratings if rating.holds_until)
 
     @cached_property
     def steps(self) -> dict[str, StepRule]:

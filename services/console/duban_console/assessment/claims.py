@@ -31,7 +31,9 @@ from duban.policy.model.ladder import HANDLERS, Obligation
 
 #: What takes an obligation from its holder without meeting it, unless the pack says that it does; to dispatch or to
 #: reject is what an office may owe, or whoever else does not handle the problem.
-WITHDRAWING: Final = frozenset({"handed_back", "dispatched", "rejected", "flagged", "unflagged", "step_waived"})
+WITHDRAWING: Final = frozenset(
+    {"handed_back", "withdrawn", "dispatched", "rejected", "flagged", "unflagged", "step_waived"}
+)
 _OF_THE_OFFICE: Final = frozenset({"dispatched", "rejected"})
 
 

@@ -125,7 +125,7 @@ def follow(events: list[Event], rules_of: RulesOf, as_of: datetime) -> History:
 
 
 def _told_of(event: Event, before: AnyRecord, after: AnyRecord) -> str | None:
-    return event.change.unit if isinstance(event.change, c.HandedBack) else after.holder or before.holder
+    return event.change.unit if isinstance(event.change, c.HandedBack | c.Withdrawn) else after.holder or before.holder
 
 
 def _holder(record: AnyRecord, rules: Rules) -> str | None:

@@ -182,7 +182,7 @@ def _responses(tallies: Tallies, history: History, stretch: Stretch) -> None:
                     tallies[given[0]].respond.ended.append(_hours(history, given[1], event.at))
                     tallies[None].respond.ended.append(_hours(history, history.deeds[0].event.at, event.at))
                 given = None
-            case c.HandedBack():
+            case c.HandedBack() | c.Withdrawn():
                 given = None
     if given is not None and history.problem.status is Status.DISPATCHED:
         tallies[given[0]].respond.waiting.append(_hours(history, given[1], stretch.as_of))

@@ -310,7 +310,7 @@ def _tail(entry: Any, words: Words) -> str:
 _REFERRING: Final = {
     "measure": "measures", "measures": "measures", "categories": "categories", "channels": "channels",
     "areas": "areas", "flag": "flags", "flags": "flags", "during": "windows", "own_channels": "channels",
-    "obligations": "obligations", "duties": "duties", "reply": "replies",
+    "obligations": "obligations", "duties": "duties", "reply": "replies", "rating": "ratings",
 }  # fmt: skip
 #: The chapters in the order of a first reading.
 _CHAPTERS: Final[tuple[tuple[tuple[str, str], Callable[[PolicyPack, Words], Lines]], ...]] = (

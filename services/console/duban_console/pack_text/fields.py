@@ -61,6 +61,7 @@ _FIELDS: Final[dict[str, str]] = {
     "replies": "答复与告知", "answers": "作为答复", "forms": "形式", "signed": "签字",
     "steps": "自设办理环节", "fields": "填报内容", "required": "必填", "choices": "选项", "again": "可多次",
     "waived_by": "可免除者",
+    "ratings": "不满意原因", "then": "随后", "holds_until": "在此之前不核查不销号",
 }  # fmt: skip
 
 
@@ -71,12 +72,13 @@ _VALUES: Final[dict[str, str]] = {
     "masked": "隐去个人信息", "by_clerk": "经办公室审核",
     "practice": "惯例", "by_office": "由办公室", "automatic": "自动", "never": "不合并", "enterprise": "企业",
     "reporter": "举报人", "worker": "网格责任人", "waits": "升级阶梯暂停", "goes_on": "升级阶梯照常",
+    "redone": "退回重办", "another_unit": "改派其他单位", "nothing": "不作处理",
     "before": "答复前签字", "same_day": "当日签字",
 }  # fmt: skip
 #: Fields whose values are the city's own words, and name no entry of the pack.
 _PLAIN: Final = frozenset({"roles", "outcomes"})
 #: Fields whose values are events.
-_EVENTS: Final = frozenset({"on", "needs", "since", "met_by"})
+_EVENTS: Final = frozenset({"on", "needs", "since", "met_by", "holds_until"})
 
 
 def field_name(name: str, words: Words) -> str:
@@ -94,10 +96,12 @@ def _label(name: str, value: Any, words: Words) -> str:
     return field_name(name, words)
 
 
-def value_in_words(value: Any, words: Words) -> str:  # noqa: PLR0911 one line a shape
+def value_in_words(value: Any, words: Words) -> str:  # noqa: PLR0911, PLR0912 one line a shape
     """A value of any shape in one line."""
     if isinstance(value, Text):
         return words.text(value)
+    if isinstance(value, Occasion):
+        return words.event(*value)
     if isinstance(value, Within):
         return words.duration(value)
     if isinstance(value, Heading):

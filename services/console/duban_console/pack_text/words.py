@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from duban.calendar import Counting, Within
+from duban.moves import SATISFIED, UNSATISFIED
 from duban.policy.model.entry import Text
 
 
@@ -48,6 +49,7 @@ EVENTS: Final[dict[str, Phrase]] = {
     "dispatched": ("dispatch", "交办"),
     "acknowledged": ("acknowledgement", "签收"),
     "handed_back": ("hand-back", "退单"),
+    "withdrawn": ("being taken from its unit", "收回另派"),
     "planned": ("filing of the plan", "报送整改方案"),
     "plan_proposed": ("a proposed change of the plan", "申请变更方案"),
     "plan_refused": ("refusal of a changed plan", "方案变更未获批"),
@@ -152,6 +154,11 @@ WEEKDAYS: Final[dict[str, Phrase]] = {
 }
 
 
+_RATED: Final[dict[str, Phrase]] = {SATISFIED: ("satisfied", "满意"), UNSATISFIED: ("not satisfied", "不满意")}
+#: The field whose entries an event may be of.
+_KNOWN_AS: Final = {"replied": "reply", "rated": "rating"}
+
+
 class Words:
     """One language; with ``titles`` units are named by them, with ``entries`` what a field of that name refers to.
 
@@ -176,7 +183,7 @@ class Words:
         return self.say(*STATUSES.get(status, (status.replace("_", " "), status)))
 
     def event(self, kind: str, of: str | None = None) -> str:
-        """An event; of which flag, reply, body or step it is, where the pack says so."""
+        """An event; of which flag, reply, ground, body or step it is, where the pack says so."""
         event = self.say(*EVENTS.get(kind, (kind.replace("_", " "), kind)))
         if of is None:
             return event
@@ -184,7 +191,10 @@ class Words:
             return self.say(f"the step “{self.steps.get(of, of)}”", f"“{self.steps.get(of, of)}”环节")
         if kind == "step_waived":
             return self.say(f"the waiver of “{self.steps.get(of, of)}”", f"免除“{self.steps.get(of, of)}”环节")
-        name = self.entries.get("reply" if kind == "replied" else "flag", {}).get(of) or self.unit(of)
+        if kind == "rated" and of in _RATED:
+            name = self.say(*_RATED[of])
+        else:
+            name = self.entries.get(_KNOWN_AS.get(kind, "flag"), {}).get(of) or self.unit(of)
         return self.say(f"{event} ({name})", f"{event}（{name}）")
 
     def unit(self, unit: str) -> str:

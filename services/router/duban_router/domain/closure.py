@@ -9,7 +9,7 @@ from duban.moves import Status
 from duban.policy.model.lifecycle import Closing
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
-from duban_router.domain import gate
+from duban_router.domain import gate, ratings
 from duban_router.domain.refusal import Changes, missing_reason
 
 
@@ -49,6 +49,8 @@ def verify(problem: Problem, command: do.Verify, rules: Rules) -> Changes:
         return Refusal("reviewer_is_handler", "who handled the problem cannot review it")
     if not command.passed:
         return [c.SentBack(evidence=command.evidence)] if command.reason else missing_reason("sending back")
+    if rules.holding and (held := ratings.held(problem, rules)) is not None:
+        return held
     passed: list[c.Change] = [c.Verified(evidence=command.evidence)]
     if rules.pack.closing.strike_off == "automatic":
         shut = gate.shut(problem, rules)

@@ -20,6 +20,7 @@ from duban_router.domain import (
     kinds,
     ladder,
     listings,
+    ratings,
     replies,
     rewards,
     steps,
@@ -117,7 +118,7 @@ def _handle(  # noqa: C901, PLR0911, PLR0912 one line a command
         case do.Attach():
             return [c.Attached(filed=command.filed)]
         case do.Dispatch():
-            return _dispatch(command, rules)
+            return _dispatch(problem, command, rules)
         case do.HandBack():
             return _hand_back(problem, command, rules, now)
         case do.Plan():
@@ -159,7 +160,7 @@ def _handle(  # noqa: C901, PLR0911, PLR0912 one line a command
         case do.Reply():
             return replies.give(problem, command, rules, addressee, now)
         case do.Rate():
-            return [c.Rated(satisfied=command.satisfied)]
+            return ratings.rate(problem, command, rules)
         case do.LookBack():
             return gate.look_back_refused(problem, command, rules) or gate.looked_back(command, rules)
         case do.Reopen():
@@ -184,7 +185,9 @@ def _reject(command: do.Reject, rules: Rules) -> Changes:
     return [c.Rejected(ground=command.ground)]
 
 
-def _dispatch(command: do.Dispatch, rules: Rules) -> Changes:
+def _dispatch(problem: Problem, command: do.Dispatch, rules: Rules) -> Changes:
+    if command.lead_unit == problem.withdrawn_from:
+        return Refusal("withdrawn", f"the problem was taken from {command.lead_unit}: it is for another unit")
     return _unknown_unit((command.lead_unit, *command.co_units), rules) or [
         c.Dispatched(lead_unit=command.lead_unit, co_units=command.co_units, clause=command.clause)
     ]

@@ -11,13 +11,16 @@ from duban.messages.records import Problem
 from duban.policy.model.lifecycle import GateBlock, GateCheck
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
+from duban_router.domain import ratings
 from duban_router.domain.permission import in_words, is_one_of
 from duban_router.domain.refusal import missing_reason, not_permitted
 
 
 def shut(problem: Problem, rules: Rules) -> Refusal | None:
-    """Why the gate is shut: checks that nobody has signed, or something that must have happened before."""
+    """Why the gate is shut: a reporter who is not satisfied, a check that nobody signed, what must have happened."""
     gate = rules.pack.gate
+    if rules.holding and (held := ratings.held(problem, rules)) is not None:
+        return held
     if gate is None:
         return None
     missing = [check.title.native for check in _checks(problem, rules) if check.id not in problem.checks]
@@ -32,6 +35,8 @@ def shut(problem: Problem, rules: Rules) -> Refusal | None:
 def opened_by(change: c.Change, rules: Rules) -> bool:
     """Whether ``change`` may be what the gate has waited for."""
     gate = rules.pack.gate
+    if rules.holding and ratings.lifted_by(change, rules):
+        return True
     if gate is None:
         return False
     if isinstance(change, c.Checked | c.Unflagged | c.StepWaived):

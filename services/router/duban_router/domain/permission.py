@@ -119,7 +119,7 @@ MEETING: Final[dict[type[do.Command], tuple[tuple[str, ...], str | None]]] = {
     do.Verify: (("verified", "sent_back"), None),
     do.StrikeOff: (("struck_off",), None),
     do.Reply: (("replied",), "reply"),
-    do.Rate: (("rated",), None),
+    do.Rate: (("rated",), "ground"),
 }
 
 

@@ -31,6 +31,7 @@ from duban.policy.advice.obligations import (
     requests_that_nobody_decides,
     statuses_nobody_watches,
 )
+from duban.policy.advice.ratings import limits_that_run_on_when_it_is_redone, ratings_that_set_no_clock_going
 from duban.policy.advice.records import lists, opened_by_nothing, rewards
 from duban.policy.advice.replies import replies_that_nobody_owes, replies_that_their_owner_may_not_give
 from duban.policy.advice.routing import areas_without_a_unit, gaps, overlaps
@@ -79,6 +80,8 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
     requests_that_nobody_decides,
     replies_that_nobody_owes,
     replies_that_their_owner_may_not_give,
+    ratings_that_set_no_clock_going,
+    limits_that_run_on_when_it_is_redone,
     steps_unused,
     steps_that_cannot_come,
     opened_by_nothing,

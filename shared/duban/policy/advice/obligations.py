@@ -33,9 +33,8 @@ def categories_without_a_limit(pack: PolicyPack) -> Iterator[Advice]:
 
 def _limits_the_work(obligation: Obligation) -> bool:
     """Whether it ends the work some day: a call for progress starts anew with each answer."""
-    always = not (
-        obligation.flags or obligation.rectification or obligation.met_by or Occasion("progressed") in obligation.since
-    )
+    met_by = {occasion.event for occasion in obligation.met_by} - {"completed"}
+    always = not (obligation.flags or obligation.rectification or met_by or Occasion("progressed") in obligation.since)
     return (
         always
         and obligation.within is not None
@@ -87,7 +86,7 @@ def _watches(obligation: Obligation, status: Status, happened: frozenset[str], h
         and obligation.owner not in _PERHAPS_NOBODY
         and obligation.within is not None
         and not (obligation.flags or obligation.rectification)
-        and {occasion.event for occasion in obligation.met_by} <= handed_on
+        and {occasion.event for occasion in obligation.met_by} <= {*handed_on, "completed"}
         and any(occasion.event in happened and occasion.of is None for occasion in obligation.since)
     )
 

@@ -28,6 +28,10 @@ def never_happens(pack: PolicyPack, event: str) -> str | None:
         "a `pause`": (pack.pause is None, ("paused", "resumed")),
         "`plan_changes: by_approval`": (pack.plan_changes == "filed", ("plan_proposed", "plan_refused")),
         "`checks` of the gate": (gate is None or not gate.checks, ("checked",)),
+        "a rating with `then: another_unit`": (
+            all(rating.then != "another_unit" for rating in pack.ratings),
+            ("withdrawn",),
+        ),
         "a `look_back`": (pack.look_back is None, ("looked_back", "rebounded")),
         "`flags`": (not pack.flags, ("flagged", "unflagged")),
         "`steps`": (not pack.steps, STEPS),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from duban.calendar import AMOUNTS, Within
-from duban.moves import STEPS
+from duban.moves import SATISFIED, STEPS, UNSATISFIED
 from duban.policy.laws.names import Breach, unknown, unknown_in, unknown_signers
 from duban.policy.model.ladder import OWNERS, RELATIVE, Level
 from duban.policy.model.organisation import DESK, TERRITORIAL, Responsibility
@@ -17,7 +17,7 @@ from duban.policy.occasions import occasions
 SIGNERS: Final = ("@office", "@sponsor")
 _SECTIONS = (
     "units", "channels", "areas", "categories", "measures", "ladders", "obligations", "flags", "triggers", "windows",
-    "duties", "platforms", "lists", "rewards", "draws", "steps", "rejections", "replies",
+    "duties", "platforms", "lists", "rewards", "draws", "steps", "rejections", "replies", "ratings",
 )  # fmt: skip
 
 
@@ -212,6 +212,7 @@ def occasions_are_of_something(pack: PolicyPack) -> Iterator[Breach]:
         "referred": units,
         "received": units,
         "replied": ({reply.id for reply in pack.replies}, "replies"),
+        "rated": ({SATISFIED} | ({rating.id for rating in pack.ratings} or {UNSATISFIED}), "ratings"),
         **dict.fromkeys(STEPS, ({step.id for step in pack.steps}, "steps")),
     }
     for path, (event, of) in occasions(pack):

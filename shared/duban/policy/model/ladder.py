@@ -106,8 +106,8 @@ class Ladder(Founded):
 
 
 #: The events that may be told apart by what they are of: ``flagged:hard``, ``referred:police``, ``received:police``,
-#: ``replied:extension``, ``step_taken:sample``.
-OF_SOMETHING = ("flagged", "referred", "received", "replied", *STEPS)
+#: ``replied:extension``, ``rated:in-unit``, ``step_taken:sample``.
+OF_SOMETHING = ("flagged", "referred", "received", "replied", "rated", *STEPS)
 
 
 def _occasion(value: object) -> object:

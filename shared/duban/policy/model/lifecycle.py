@@ -1,4 +1,4 @@
-"""How a problem is handled and closed: hand-back, more time, replies, pauses, flags, the gate, the look-back. Pure."""
+"""How a problem is handled and closed: hand-back, more time, replies, ratings, pauses, the gate. Pure."""
 
 from __future__ import annotations
 
@@ -104,6 +104,23 @@ class JustificationRule(Founded):
         if self.before_lapse and self.within is not None:
             raise ValueError("is filed `before_lapse`, or `within` a time of the lapse, not both")
         return self
+
+
+class RatingRule(Founded):
+    """A ground (不满意的原因) on which a reporter is rated unsatisfied, and what follows.
+
+    ``then``: the work is redone by its unit, the problem waits for ``another_unit``, or nothing; it follows ``at_most``
+    so often. ``flag``: the problem bears it from then on. ``holds_until``: the work is neither verified nor struck off
+    before one of these events, unless somebody is satisfied, or it is done again. Until when it is redone, or
+    explained, say obligations ``since: ["rated:in-unit"]``.
+    """
+
+    id: Id
+    title: Text
+    then: Literal["redone", "another_unit", "nothing"]
+    at_most: int | None = Field(default=None, ge=1)
+    flag: Id | None = None
+    holds_until: tuple[Occasional, ...] = ()
 
 
 class PauseRule(Founded):

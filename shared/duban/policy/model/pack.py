@@ -27,6 +27,7 @@ from duban.policy.model.lifecycle import (
     JustificationRule,
     LookBackRule,
     PauseRule,
+    RatingRule,
     Rejection,
     ReplyRule,
 )
@@ -80,6 +81,7 @@ class PolicyPack(Document):
     public_texts: Literal["masked", "by_clerk"] = "masked"
     extension: Extension | None = None
     replies: tuple[ReplyRule, ...] = ()
+    ratings: tuple[RatingRule, ...] = ()
     justification: JustificationRule | None = None
     pause: PauseRule | None = None
     flags: tuple[FlagRule, ...] = ()
