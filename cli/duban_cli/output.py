@@ -55,6 +55,7 @@ _ENDS: Final = {
     "duban.errors.DubanError": ExitCode.FAILURE,
     "duban_local.children.StackError": ExitCode.UNAVAILABLE,
     "duban_console.packs.publication.Contradiction": ExitCode.CONFLICT,
+    "duban_console.sources.SourceConflict": ExitCode.CONFLICT,
     "duban_console.action.InvalidAction": ExitCode.USAGE,
     "duban_console.evidence.UnusableFile": ExitCode.USAGE,
     "duban_cli.calendar_file.NoSuchCalendar": ExitCode.USAGE,

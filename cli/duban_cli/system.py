@@ -27,9 +27,11 @@ from pydantic import SecretStr
 from duban.io.anchor_key import AnchorKey
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
+from duban.messages.sources import RegisteredSource
 from duban_cli.connection import ANCHOR_KEY
 from duban_cli.engine_note import leave_note, remove_note
 from duban_cli.schemas import migrate_all
+from duban_console import sources
 from duban_console.packs import publication as packs
 from duban_local import DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT, topics
 from duban_local.children import LOOPBACK, Say, StackError, free_port, until
@@ -37,6 +39,8 @@ from duban_local.roles import READER
 from duban_local.stack import Stack, silent
 from duban_local.supervisor import Service, Supervisor, answers
 
+#: Of the embedded stack alone.
+OPEN_SOURCE: Final = RegisteredSource(name="demo", is_open=True)
 STORY_BEGINS: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -211,6 +215,8 @@ async def engine(
         changes = await topics.apply(stack.kafka, partitions=partitions)
         say("topics", f"{len(changes)} created or altered, the others stand as declared")
         await _publish(settings, deployed_packs() if publish is None else publish, say)
+        if stack.broker is not None and ("gateway" in names or not names):
+            await _register(settings, say)
         AnchorKey.made(stack.folder / ANCHOR_KEY)
         system = System(stack, Supervisor([], stack.folder / "logs", say=say), settings)
         planned = [_service(name, system, env, free=free, reached=reached) for name in names]
@@ -251,6 +257,20 @@ async def _publish(settings: Settings, files: Sequence[Path], say: Say) -> None:
             say("packs", f"{change.key} {'published' if change.action == 'publish' else 'stands as it is'}")
     finally:
         await publisher.stop()
+
+
+async def _register(settings: Settings, say: Say) -> None:
+    """Have the open source, by which this machine needs no key; one that was turned off stays off."""
+    if OPEN_SOURCE.name in await sources.registered(settings):
+        return
+    publisher = Publisher(settings, "duban-console")
+    await publisher.start()
+    try:
+        at = datetime.now(UTC) if settings.clock == "system" else STORY_BEGINS
+        await publisher.publish([sources.record(OPEN_SOURCE, at)])
+    finally:
+        await publisher.stop()
+    say("sources", f"{OPEN_SOURCE.name} is open: reports of this machine need no key")
 
 
 def _service(

@@ -62,10 +62,16 @@ class NotArrived(DubanError):
 
 
 class Fault(DubanError):
-    """A request over HTTP that is not taken: the status, a short stable word, the field, and what to do."""
+    """A request over HTTP that is not taken: the status, a short stable word, the field, and what to do.
 
-    def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
+    ``retry``: seconds after which the same request may be sent again.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, field: str | None = None, retry: int | None = None
+    ) -> None:
         super().__init__(message)
+        self.retry = retry
         self.status = status
         self.code = code
         self.field = field

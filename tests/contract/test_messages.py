@@ -47,6 +47,7 @@ from duban.messages.records import (
     Waiting,
 )
 from duban.messages.report import Evidence, Filed, Identity, Location, Report, Reporter
+from duban.messages.sources import RegisteredSource, SourceKey
 from duban.messages.struct import from_data
 from duban.moves import MOVES, Kind, Status
 from duban.policy import PolicyPack, PublishedCalendar, load_calendar, load_pack
@@ -365,6 +366,10 @@ def payloads() -> Iterator[AnyPayload]:
         replay=ID, step=ReplayStep.FAILED, letter=LetterPlace(topic="a.g.dlq", partition=0, offset=3),
         origin=LetterPlace(topic="a", partition=1, offset=7), to="a", code="fault", size=2, sha256="0" * 64,
         by="li", reason="mended", at=AT, again=True, error="the broker refused it",
+    )  # fmt: skip
+    yield RegisteredSource(
+        name="hotline", kind="orders", jurisdiction="smallville", channel="hotline", category="river", names=("热线",),
+        keys=(SourceKey(sha256="0" * 64, since=AT),), rate=600, max_body=65_536, mapping={"id": "orderNo"},
     )  # fmt: skip
     yield load_pack(SMALL.read_text("utf-8"), SMALL.name)
     boston = ROOT / "deploy/calendars/boston.yaml"

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from asyncio.subprocess import DEVNULL, Process
 from base64 import b64encode
 from collections import Counter
@@ -41,16 +42,21 @@ from duban.messages.envelope import Message, Record, decode, encode
 from duban.messages.events import Refused
 from duban.messages.readings import READINGS, StationReadings
 from duban.messages.report import Report
+from duban.messages.sources import RegisteredSource
 from duban.messages.struct import plain
 from duban.policy import PublishedCalendar, load_calendar, load_pack
 from duban_cli.devices.device import SendTally
 from duban_cli.devices.fleet import Fleet
 from duban_cli.devices.series import load_series
+from duban_console.sources import key_as_registered, new_key
+from duban_console.sources import record as record_of
 from duban_intake.domain import ReportOutcome, own_problem, submitted
 from duban_intake.gateway.app import EXAMPLE, create_app
 from duban_intake.gateway.batcher import Batching
+from duban_intake.gateway.door import Door
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
+from duban_intake.sources.registry import Registry
 from duban_intake.store import SCHEMA, PostgresStore
 from duban_intake.vault.desk import DeskSettings, Vault
 from duban_intake.vault.store import PostgresVault
@@ -63,6 +69,7 @@ from tests.given import ROOT, SMALL, report, small_library
 pytestmark = pytest.mark.stack
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
+OPEN = RegisteredSource(name="demo", is_open=True)
 HERE = {"latitude": 30.25, "longitude": 120.17}
 Pools: TypeAlias = "tuple[asyncpg.Pool[asyncpg.Record], asyncpg.Pool[asyncpg.Record]]"
 
@@ -307,6 +314,7 @@ async def gateway(
     pool: asyncpg.Pool[asyncpg.Record],
     topic: str,
     batches: list[int] | None = None,
+    sources: Sequence[RegisteredSource] = (OPEN,),
     **changed: Any,
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """The gateway on a real socket, publishing to ``topic``; ``batches`` learns how many records went together."""
@@ -319,7 +327,11 @@ async def gateway(
 
     batching = Batching(publish, settings.gateway_patience)
     vault = Vault(PostgresVault(pool), SystemClock(), DeskSettings(settings.keyring()))
-    app = create_app(batching.put, publisher.check, PostgresStore(pool), SystemClock(), settings.max_body, vault)
+    registry = Registry()
+    for known in sources:
+        registry.put(known)
+    door = Door(batching.put, publisher.check, SystemClock(), vault, registry, time.monotonic)
+    app = create_app(door, PostgresStore(pool), settings.max_body)
     http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", beside=batching)
     running = asyncio.create_task(http.run())
     try:
@@ -551,11 +563,23 @@ async def test_the_two_processes_take_a_report_from_http_to_its_command(
     world: World, migrated: Migrated, source: str
 ) -> None:
     port = free_port()
+    key = new_key()
+    known = RegisteredSource(
+        name="hotline",
+        jurisdiction="smallville",
+        channel="hotline",
+        names=(source,),
+        keys=(key_as_registered(key, AT),),
+    )
+    await world.publisher.publish([record_of(known, AT)])
     async with (
         process("duban_intake", world, migrated.url_of("intake")),
         process("duban_intake.gateway", world, migrated.url_of("gateway"), DUBAN_GATEWAY_PORT=port),
         httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
     ):
+        refused = await client.post("/v1/reports", json=body(source))
+        assert (refused.status_code, refused.json()["error"]["code"]) == (401, "no_key")
+        client.headers["authorization"] = f"Bearer {key}"
         accepted = (await client.post("/v1/reports", json=body(source))).json()
 
         async def receipt() -> bool:

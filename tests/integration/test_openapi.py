@@ -6,9 +6,8 @@ the document too.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
 
@@ -27,9 +26,8 @@ from schemathesis.checks import (
 from schemathesis.core.result import Ok
 from schemathesis.schemas import BaseSchema
 
-from duban_cli.system import System, running
+from duban_cli.system import System
 from duban_local.children import until
-from tests.given import ROOT, SMALL
 
 CHECKS: Final = [
     not_a_server_error,
@@ -46,15 +44,6 @@ ASKING: Final = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-
-
-@pytest.fixture(scope="module")
-async def system() -> AsyncIterator[System]:
-    packs = [SMALL, ROOT / "deploy/calendars/cn.yaml"]
-    vault = {"DUBAN_VAULT_KEY": b64encode(bytes(32)).decode(), "DUBAN_VAULT_CUSTODIANS": "an,bo"}
-    services = ["router", "intake", "gateway", "vault", "api"]
-    async with running(services=services, publish=packs, env={"gateway": vault, "vault": vault}) as system:
-        yield system
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from duban.messages.handle import handle_of
 from duban.messages.report import Report
 from duban.messages.struct import from_data
 from duban_intake.body import JSON
-from duban_intake.gateway.app import claimed
+from duban_intake.gateway.door import claimed
 from duban_intake.gateway.request import STRUCTURED, Handed, read
 from duban_intake.vault.contact import Contact
 from duban_intake.vault.seal import Keyring

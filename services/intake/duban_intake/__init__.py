@@ -13,6 +13,7 @@ owns      the schema ``intake``: receipts, refusals, the places of open problems
     store      PostgreSQL; memory: the same in dictionaries
     retention  what is forgotten after its time, and what is kept for ever
     channels   from what a source sends to reports, a module a channel; pure
+    sources    who may hand in reports over HTTP
     gateway    reports over HTTP, accepted once the broker has them
     vault      who reported, sealed apart from the report, opened by two custodians together, at a server of its own
     body       what is wrong with the body of a request, on either server; pure

@@ -16,6 +16,7 @@ from duban.messages.events import PROBLEMS, LedgerEvent
 from duban.messages.notices import NOTICES, TICKS
 from duban.messages.readings import READINGS
 from duban.messages.report import Report
+from duban.messages.sources import SOURCES
 from duban.moves import Kind
 from duban.policy.model.pack import PACKS
 
@@ -23,7 +24,7 @@ REPORTS: dict[str, type[Report]] = {Report.TYPE: Report}
 
 #: Every CloudEvents type and its model.
 TYPES: dict[str, type[AnyPayload]] = {
-    **REPORTS, **READINGS, **COMMANDS, **PROBLEMS, **NOTICES, **PACKS, **ANCHORS, **TICKS, **AUDIT
+    **REPORTS, **READINGS, **COMMANDS, **PROBLEMS, **NOTICES, **PACKS, **ANCHORS, **TICKS, **AUDIT, **SOURCES
 }  # fmt: skip
 
 
@@ -53,6 +54,7 @@ TOPICS = (
     Topic(
         "duban.packs.v1", "pack and version", "packs and calendars, checked", "`duban pack publish`", "every service"
     ),
+    Topic("duban.sources.v1", "source", "who may hand in reports, with which keys", "`duban source`", "the gateway"),
     Topic(
         "duban.anchors.v1",
         "chain, number and hash",

@@ -23,6 +23,7 @@ _log = structlog.get_logger(__name__)
 _JSON: Final = "application/json"
 #: As long as a service of ours waits at most before it tries a dependency again.
 _RETRY: Final = {"Retry-After": "5"}
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="duban"'}
 _UNREADABLE: Final = "the body is no JSON that can be read: it nests too deep, is no UTF-8, or has too long a number"
 _ROUTED: Final = {404: "unknown_path", 405: "wrong_method"}
 
@@ -59,7 +60,7 @@ def answer_faults(app: FastAPI, most: int) -> None:
 
     @app.exception_handler(Fault)
     async def refused(_: Request, fault: Fault) -> JSONResponse:
-        return answer(fault.status, fault.code, str(fault), fault.field)
+        return answer(fault.status, fault.code, str(fault), fault.field, _headers(fault))
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -93,6 +94,12 @@ def answer_faults(app: FastAPI, most: int) -> None:
             return _away(error)
         _log.error("request failed", exc_info=error)
         return answer(500, "internal", "the request broke the server; its log says how")
+
+
+def _headers(fault: Fault) -> Mapping[str, str] | None:
+    if fault.retry is not None:
+        return {"Retry-After": str(fault.retry)}
+    return _CHALLENGE if fault.status == 401 else None
 
 
 def answer(

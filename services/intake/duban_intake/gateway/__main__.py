@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
-from duban.io.feeds import follow_clock
+from duban.io.feeds import follow, follow_clock
 from duban.io.http import Http
 from duban.io.service import Shell, run_service
+from duban.io.tail import Tail
+from duban.messages.delivery import Delivery
 from duban.messages.report import Report
+from duban.messages.sources import SOURCES, RegisteredSource
 from duban_intake.gateway.app import create_app
 from duban_intake.gateway.batcher import Batching
+from duban_intake.gateway.door import Door
 from duban_intake.gateway.settings import GatewaySettings
+from duban_intake.sources.registry import Registry
 from duban_intake.store import SCHEMA, PostgresStore
 from duban_intake.vault.desk import DeskSettings, Vault
 from duban_intake.vault.store import PostgresVault
 
 HEALTH_PORT: Final = 8311
+
+
+async def follow_sources(shell: Shell[GatewaySettings]) -> Registry:
+    """The sources registered so far; it goes on taking in what ``duban source`` changes."""
+    registry = Registry()
+    tail = Tail(shell.settings, [RegisteredSource.TOPIC], SOURCES)
+
+    async def take(delivered: Delivery[RegisteredSource]) -> None:
+        registry.put(delivered.message.data)
+
+    await follow(shell, tail, take)
+    return registry
 
 
 async def compose(shell: Shell[GatewaySettings]) -> None:
@@ -24,7 +42,10 @@ async def compose(shell: Shell[GatewaySettings]) -> None:
     batching = Batching(shell.publisher.publish, settings.gateway_patience)
     clock = await follow_clock(shell)
     vault = Vault(PostgresVault(shell.pool), clock, DeskSettings(settings.keyring()))
-    app = create_app(batching.put, shell.publisher.check, PostgresStore(shell.pool), clock, settings.max_body, vault)
+    registry = await follow_sources(shell)
+    seconds = asyncio.get_running_loop().time
+    door = Door(batching.put, shell.publisher.check, clock, vault, registry, seconds)
+    app = create_app(door, PostgresStore(shell.pool), settings.max_body)
     http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", beside=batching)
     shell.health.check("http", lambda: http.listening)
     shell.run(http)

@@ -21,9 +21,11 @@ from duban.errors import Fault, Undecodable
 from duban.messages.envelope import NEVER, Message, decode
 from duban.messages.form import form_faults
 from duban.messages.report import Report, in_range
+from duban.messages.sources import RegisteredSource
 from duban.messages.struct import AwareDatetime, Unfit, canonical_json, from_json, narrowed
 from duban_intake.body import JSON, body_schema, misread
 from duban_intake.domain import MOST_CHARACTERS, submitted, unfit, unusable_identity
+from duban_intake.gateway.defaults import filled
 from duban_intake.vault.contact import Contact
 
 STRUCTURED: Final = "application/cloudevents+json"
@@ -117,8 +119,10 @@ class Handed:
     told: bytes | None = field(repr=False)
 
 
-def read(headers: Mapping[str, str], body: bytes, now: datetime) -> Handed:
+def read(headers: Mapping[str, str], body: bytes, now: datetime, source: RegisteredSource | None = None) -> Handed:
     """What a request hands in; ``headers`` by lower-case name. A report that states no time is stated at ``now``.
+
+    ``source``: what the reports of that one have in common is theirs where they say nothing else.
 
     Raises:
         Fault: 400 or 415.
@@ -128,14 +132,16 @@ def read(headers: Mapping[str, str], body: bytes, now: datetime) -> Handed:
         say = f"content-type {kind or '(none)'} is not taken; send {JSON}, or {STRUCTURED} for a structured CloudEvent"
         raise Fault(415, "unsupported_type", say, "content-type")
     is_event = kind == STRUCTURED or any(name.startswith("ce-") for name in headers)
-    source, report_id, stated_at, given = _event(headers, kind, body) if is_event else _plain(body)
-    refusal = unusable_identity(source, report_id) or unfit(given)
+    if source is not None:
+        body = filled(source, body, is_event=is_event, is_structured=kind == STRUCTURED)
+    spoken, report_id, stated_at, given = _event(headers, kind, body) if is_event else _plain(body)
+    refusal = unusable_identity(spoken, report_id) or unfit(given)
     if refusal is not None:
         where, _, what = refusal.reason.partition(": ")
         raise Fault(400, refusal.code, what, where)
     contact, report = given.known_contact, given.report
     at = now if stated_at == NEVER else stated_at
-    return Handed(submitted(source, report_id, report, at), contact, _told(report, contact, given.secret))
+    return Handed(submitted(spoken, report_id, report, at), contact, _told(report, contact, given.secret))
 
 
 def _told(report: Report, contact: Contact | None, secret: str | None) -> bytes | None:

@@ -1,0 +1,52 @@
+"""Sources: who may hand in reports, and how they speak. ``duban source`` writes them, the gateway reads them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Final
+
+from msgspec import Meta
+
+from duban.messages.envelope import Payload
+from duban.messages.report import Name, ReportName, Sha256
+from duban.messages.struct import NO_NEWLINE, AwareDatetime, Frozen
+
+#: How many keys a source may have at a time: the new one beside the old, until every sender has the new one.
+MOST_KEYS: Final = 2
+#: How a source is written where it is typed, in paths and in files.
+SourceName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9./-]*$" + NO_NEWLINE)]
+
+
+class SourceKey(Frozen):
+    """A key as everybody may know it: its SHA-256, and since when it holds. Keys are random, of 256 bits."""
+
+    sha256: Sha256
+    since: AwareDatetime
+
+
+class RegisteredSource(Payload):
+    """A source: under which names it speaks, with which keys, in which language, and what its reports have in common.
+
+    The newest record of a name is the source as it is; one that is off keeps its names.
+    """
+
+    TOPIC: ClassVar[str] = "duban.sources.v1"
+    TYPE: ClassVar[str] = "duban.source.registered"
+
+    name: SourceName
+    kind: Annotated[Name, Meta(description="The channel that reads what it sends: reports, orders, …")] = "reports"
+    jurisdiction: Annotated[Name | None, Meta(description="The one for which it reports; none: any")] = None
+    channel: Annotated[Name | None, Meta(description="Of reports that name none")] = None
+    category: Annotated[Name | None, Meta(description="Of reports that name none")] = None
+    names: Annotated[
+        tuple[ReportName, ...], Meta(max_length=50, description="Under which it speaks besides its own")
+    ] = ()
+    keys: Annotated[tuple[SourceKey, ...], Meta(max_length=MOST_KEYS)] = ()
+    is_open: Annotated[bool, Meta(description="Taken without a key, from this machine alone")] = False
+    is_off: Annotated[bool, Meta(description="Nothing of it is taken")] = False
+    rate: Annotated[int, Meta(ge=1, description="Most reports a minute")] | None = None
+    max_body: Annotated[int, Meta(ge=1024, description="Largest body of a request, in bytes")] | None = None
+    mapping: Annotated[dict[str, Any] | None, Meta(description="What its fields mean, as in a mapping file")] = None
+
+
+#: What travels on the topic of sources.
+SOURCES: Final[dict[str, type[RegisteredSource]]] = {RegisteredSource.TYPE: RegisteredSource}

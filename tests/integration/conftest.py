@@ -1,0 +1,21 @@
+"""The engine that tests of doors and documents share: started once, whoever needs it first."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import AsyncIterator
+
+import pytest
+
+from duban_cli.system import System, running
+from tests.given import ROOT, SMALL
+
+
+@pytest.fixture(scope="session")
+async def system() -> AsyncIterator[System]:
+    """Every server of the engine, for Smallville, with a vault and the open source of every embedded stack."""
+    packs = [SMALL, ROOT / "deploy/calendars/cn.yaml"]
+    vault = {"DUBAN_VAULT_KEY": b64encode(bytes(32)).decode(), "DUBAN_VAULT_CUSTODIANS": "an,bo"}
+    services = ["router", "intake", "gateway", "vault", "api"]
+    async with running(services=services, publish=packs, env={"gateway": vault, "vault": vault}) as system:
+        yield system
