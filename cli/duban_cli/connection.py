@@ -29,6 +29,8 @@ FOLDER_VARIABLE: Final = "DUBAN_FOLDER"
 
 #: The key that the engine of `duban up` signs its anchors with, in its folder.
 ANCHOR_KEY: Final = "anchors.pem"
+#: The secrets by which sources sign, in the same folder, if somebody puts them there.
+SOURCE_SECRETS: Final = "source-secrets.yaml"
 
 
 def settings() -> Settings:

@@ -369,7 +369,8 @@ def payloads() -> Iterator[AnyPayload]:
     )  # fmt: skip
     yield RegisteredSource(
         name="hotline", kind="orders", jurisdiction="smallville", channel="hotline", category="river", names=("热线",),
-        keys=(SourceKey(sha256="0" * 64, since=AT),), rate=600, max_body=65_536, mapping={"id": "orderNo"},
+        keys=(SourceKey(sha256="0" * 64, since=AT),), signature="github", rate=600, max_body=65_536,
+        mapping={"id": "orderNo"},
     )  # fmt: skip
     yield load_pack(SMALL.read_text("utf-8"), SMALL.name)
     boston = ROOT / "deploy/calendars/boston.yaml"

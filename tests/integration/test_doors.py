@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
+import re
 import shlex
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx2
 import pytest
 
+from duban.io.settings import Settings
+from duban.messages.report import Report
+from duban_cli.connection import SOURCE_SECRETS
 from duban_cli.system import System
+from duban_console.kafka.topic_reader import records
+from duban_local.children import free_port
 from tests.commanding import Run, command_on, lines
+from tests.conftest import eventually
+from tests.given import ROOT
 from tests.snippets import snippet
 
 pytestmark = pytest.mark.stack
@@ -104,7 +115,10 @@ async def test_more_than_its_rate_is_429_and_says_when_to_go_on(
     duban: Run, gateway: httpx2.AsyncClient, name: str
 ) -> None:
     headers = bearer(await added(duban, name, "--rate", 1))
-    send = lambda: gateway.post("/v1/reports", json={"id": "1", **REPORT}, headers=headers)  # noqa: E731
+
+    async def send() -> httpx2.Response:
+        return await gateway.post("/v1/reports", json={"id": "1", **REPORT}, headers=headers)
+
     await answered(send, 202)
     slowed = await send()
     assert (slowed.status_code, slowed.headers["retry-after"]) == (429, "60")
@@ -123,8 +137,8 @@ async def test_sources_of_a_file_are_registered_all_or_none(
     ]
     assert [one["action"] for one in lines(await duban("source", "apply", file, "--json"))] == ["registered"]
     assert [one["action"] for one in lines(await duban("source", "apply", file, "--json"))] == ["stands as it is"]
-    send = lambda: gateway.post("/v1/reports", json={"id": "1", **REPORT}, headers=bearer(made["key"]))  # noqa: E731
-    await answered(send, 202)
+    headers = bearer(made["key"])
+    await answered(lambda: gateway.post("/v1/reports", json={"id": "1", **REPORT}, headers=headers), 202)
     with file.open("a", encoding="utf-8") as more:
         more.write(f"  - {{name: {name}-b, jurisdiction: smallville, names: [{name}]}}\n")
     refused = await duban("source", "apply", file, code=4)
@@ -151,6 +165,138 @@ async def test_the_first_snippet_of_the_guide_works_as_it_stands(duban: Run, sys
     instead = {"127.0.0.1:8310": system.urls["gateway"], "$KEY": key, "mianyang": "smallville"}
     answer = await curled(snippet("integrating.md", "report", {k: v for k, v in instead.items() if k != "mianyang"}))
     assert answer["source"] == name
+
+
+async def test_orders_of_a_hotline_are_taken_and_the_bad_ones_named(
+    duban: Run, system: System, gateway: httpx2.AsyncClient, name: str
+) -> None:
+    add = shlex.split(snippet("integrating.md", "orders source", {"12345": name, "mianyang": "smallville"}))
+    add = [word if "/" not in word or word.startswith(".") else str(ROOT / word) for word in add]
+    key = (await duban(*add[1:])).stdout.strip()
+    instead = {"127.0.0.1:8310": system.urls["gateway"], "$KEY": key, "12345": name}
+    answer = await curled(snippet("integrating.md", "orders", instead))
+    assert [one["id"] for one in answer["accepted"]] == ["WO-1"]
+    path = answer["accepted"][0]["status_url"].removeprefix(system.urls["gateway"])
+    await answered(lambda: gateway.get(path, headers=bearer(key)), 200)
+
+    async def sent(*orders: Any) -> httpx2.Response:
+        return await gateway.post(f"/v1/sources/{name}", json={"data": {"orders": orders}}, headers=bearer(key))
+
+    order = {"orderNo": "WO-2", "title": "noise", "callTime": "2026-03-01 08:00:00", "callerPhone": "13800000000"}
+    mixed = await sent(order, {**order, "orderNo": "WO-3", "callTime": "soon"})
+    assert (mixed.status_code, len(mixed.json()["accepted"])) == (202, 1)
+    [bad] = mixed.json()["refused"]
+    assert (bad["item"], bad["field"]) == (2, "callTime")
+    none = await sent({**order, "callTime": "soon"})
+    assert (none.status_code, none.json()["error"]["field"]) == (400, "callTime")
+    other = await gateway.post("/v1/sources/demo", json={}, headers=bearer(key))
+    assert (other.status_code, other.json()["error"]["code"]) == (403, "other_source")
+    ours = await gateway.post("/v1/sources/demo", json={})
+    assert (ours.status_code, ours.json()["error"]["code"]) == (422, "unusable_source")
+
+
+ALERT: Any = {
+    "status": "firing", "labels": {"alertname": "Ammonia"}, "annotations": {"summary": "氨氮超标"},
+    "startsAt": "2026-03-01T08:00:00Z", "fingerprint": "c0ffee",
+}  # fmt: skip
+
+
+async def test_an_alert_told_again_is_noted_and_so_is_its_end(
+    duban: Run, gateway: httpx2.AsyncClient, name: str
+) -> None:
+    key = await added(duban, name, "--kind", "alertmanager")
+
+    async def told(**changed: Any) -> Any:
+        group = {"alerts": [{**ALERT, **changed}]}
+        return await answered(lambda: gateway.post(f"/v1/sources/{name}", json=group, headers=bearer(key)), 202)
+
+    first = await told()
+    [accepted] = first["accepted"]
+    path = httpx2.URL(accepted["status_url"]).raw_path.decode()
+    await answered(lambda: gateway.get(path, headers=bearer(key)), 200)
+    again = await told(annotations={"summary": "still, and worse"})
+    assert (again["accepted"], [one["what"] for one in again["noted"]]) == ([], ["goes on"])
+    ended = await told(status="resolved")
+    assert ended == {"accepted": [], "refused": [], "noted": [{"id": accepted["id"], "what": "ended"}]}
+
+
+async def test_a_manager_of_alerts_is_told_to_come_again_with_503_because_it_drops_what_is_429(
+    duban: Run, gateway: httpx2.AsyncClient, name: str
+) -> None:
+    key = await added(duban, name, "--kind", "grafana", "--rate", 1)
+
+    async def send() -> httpx2.Response:
+        return await gateway.post(f"/v1/sources/{name}", json={"alerts": [ALERT]}, headers=bearer(key))
+
+    await answered(send, 202)
+    await answered(send, 503, "too_fast")
+
+
+async def test_a_source_that_signs_needs_no_key_and_its_secret_is_the_gateways_alone(
+    duban: Run, system: System, gateway: httpx2.AsyncClient, name: str
+) -> None:
+    options = ("--jurisdiction", "smallville", "--channel", "hotline", "--kind", "grafana", "--signature", "grafana")
+    [done] = lines(await duban("source", "add", name, *options, "--json"))
+    assert "key" not in done
+    body = json.dumps({"alerts": [ALERT]}).encode()
+    signature = hmac.new(b"a secret", body, "sha256").hexdigest()
+
+    async def send(content: bytes = body) -> httpx2.Response:
+        headers = {"x-grafana-alerting-signature": signature}
+        return await gateway.post(f"/v1/sources/{name}", content=content, headers=headers)
+
+    await answered(send, 503, "no_secret")
+    (system.folder / SOURCE_SECRETS).write_text(f"{name}: a secret\n", "utf-8")
+    assert len((await answered(send, 202))["accepted"]) == 1
+    assert (await send(body + b" ")).json()["error"]["code"] == "bad_signature"
+
+
+@pytest.mark.skipif(shutil.which("prometheus-alertmanager") is None, reason="prometheus-alertmanager is not installed")
+async def test_a_real_alertmanager_reports_an_alert_once_however_often_it_tells_it(
+    duban: Run, system: System, gateway: httpx2.AsyncClient, name: str, tmp_path: Path
+) -> None:
+    key = await added(duban, name, "--kind", "alertmanager")
+    await answered(lambda: gateway.post(f"/v1/sources/{name}", json={"alerts": []}, headers=bearer(key)), 202)
+    instead = {"http://127.0.0.1:8310": system.urls["gateway"], "/prometheus": f"/{name}", "KEY": key, "4h": "1s"}
+    (tmp_path / "alertmanager.yml").write_text(snippet("integrating.md", "alertmanager", instead), "utf-8")
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        "prometheus-alertmanager", f"--config.file={tmp_path}/alertmanager.yml", f"--storage.path={tmp_path}",
+        f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=",
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as manager:
+
+            async def metric(which: str) -> float:
+                text = (await manager.get("/metrics")).text
+                [value] = re.findall(rf'^alertmanager_{which}{{integration="webhook"}} (\S+)', text, re.MULTILINE)
+                return float(value)
+
+            async def serves() -> bool:
+                with suppress(httpx2.TransportError):
+                    return (await manager.get("/-/ready")).status_code == 200
+                return False
+
+            await eventually(serves)
+            for summary, resolved in (("氨氮超标", False), ("worse", False), ("over", True)):
+                before = await metric("notifications_total")
+                given = {"labels": {"alertname": "Ammonia"}, "annotations": {"summary": summary},
+                         "startsAt": "2026-03-01T08:00:00Z"}  # fmt: skip
+                ends = {"endsAt": "2026-03-01T09:00:00Z"} if resolved else {}
+                assert (await manager.post("/api/v2/alerts", json=[{**given, **ends}])).status_code == 200
+
+                async def notified(before: float = before) -> bool:
+                    return await metric("notifications_total") > before
+
+                await eventually(notified)
+            assert await metric("notifications_failed_total") == 0
+    finally:
+        process.terminate()
+        await process.wait()
+    sent = [one async for one in records(Settings(kafka=system.kafka), [Report.TOPIC])]
+    mine = [json.loads(one.value or b"{}")["title"] for one in sent if dict(one.headers)["ce_source"] == name.encode()]
+    assert mine == ["氨氮超标"]
 
 
 async def curled(command: str) -> Any:

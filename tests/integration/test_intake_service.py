@@ -54,6 +54,7 @@ from duban_intake.domain import ReportOutcome, own_problem, submitted
 from duban_intake.gateway.app import EXAMPLE, create_app
 from duban_intake.gateway.batcher import Batching
 from duban_intake.gateway.door import Door
+from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
 from duban_intake.sources.registry import Registry
@@ -330,8 +331,17 @@ async def gateway(
     registry = Registry()
     for known in sources:
         registry.put(known)
-    door = Door(batching.put, publisher.check, SystemClock(), vault, registry, time.monotonic)
-    app = create_app(door, PostgresStore(pool), settings.max_body)
+    door = Door(
+        batching.put,
+        publisher.check,
+        SystemClock(),
+        vault,
+        registry,
+        time.monotonic,
+        PostgresStore(pool),
+        SecretsFile(None),
+    )
+    app = create_app(door, settings.max_body)
     http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", beside=batching)
     running = asyncio.create_task(http.run())
     try:

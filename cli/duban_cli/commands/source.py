@@ -50,6 +50,9 @@ async def add(
     mapping: Annotated[
         Path | None, typer.Option(help="What its fields mean, YAML.", exists=True, dir_okay=False)
     ] = None,
+    signature: Annotated[
+        str | None, typer.Option(help="How its requests are signed, in place of a key: standard, github or grafana.")
+    ] = None,
     rate: Annotated[int | None, typer.Option(help="Most reports a minute.", min=1)] = None,
     max_body: Annotated[int | None, typer.Option(help="Largest body of a request, in bytes.", min=1024)] = None,
     is_open: Annotated[bool, typer.Option("--open", help="Take it without a key, from this machine alone.")] = False,
@@ -57,11 +60,13 @@ async def add(
 ) -> None:
     """Register a source; its key is shown this once, and kept nowhere.
 
+    A source that signs has no key: its secret goes into the file that DUBAN_SOURCE_SECRETS names to the gateway.
+
     Example: duban source add hotline --kind reports --jurisdiction mianyang --channel mayor-hotline
     """
     given = {
         "name": name, "kind": kind, "jurisdiction": jurisdiction, "channel": channel, "category": category,
-        "names": also or [], "is_open": is_open, "rate": rate, "max_body": max_body,
+        "names": also or [], "is_open": is_open, "signature": signature, "rate": rate, "max_body": max_body,
         "mapping": _yaml(mapping) if mapping else None,
     }  # fmt: skip
     source = _source(given, "--")
@@ -186,7 +191,7 @@ async def _apply(planned: list[RegisteredSource], *, dry_run: bool = False) -> l
     at = await present(known)
     done: list[_SourceChange] = []
     for source, differs in sources.changes(planned, await sources.registered(known)):
-        if source.keys or source.is_open:
+        if source.keys or source.is_open or source.signature:
             done.append(_SourceChange(source, "registered" if differs else "stands as it is"))
         else:
             made = sources.new_key()
@@ -212,6 +217,8 @@ def _tell(done: list[_SourceChange], as_json: bool) -> None:
             write_json({"source": name, "action": change.action, **({"key": change.key} if change.key else {})})
             continue
         err().print(f"{escape(name)} {change.action}")
+        if change.source.signature and change.action == "registered":
+            err().print(f"it signs: put `{escape(name)}: SECRET` into the gateway's file DUBAN_SOURCE_SECRETS")
         if change.key:
             out().print(change.key)
             err().print("this is its key, shown this once; it goes with each request: Authorization: Bearer KEY")
@@ -231,9 +238,21 @@ def _source(given: Any, where: str) -> RegisteredSource:
     """The source that ``given`` says; ends the command where it says none, naming the place after ``where``."""
     try:
         present_fields = {name: value for name, value in given.items() if value is not None}
-        return from_data(present_fields, RegisteredSource)
+        return _understood(from_data(present_fields, RegisteredSource))
     except AttributeError:
         fail(ExitCode.USAGE, f"{where.rstrip('.')}: should be a source, with its name")
     except msgspec.ValidationError as error:
         flaw = flaw_of(error, RegisteredSource)
         fail(ExitCode.USAGE, f"{where}{'.'.join(flaw.place)}: {flaw.what}")
+
+
+def _understood(source: RegisteredSource) -> RegisteredSource:
+    """``source``, if there is a channel that would understand it; ends the command where there is none."""
+    from duban_intake.channels.columns import MappingError
+    from duban_intake.channels.kinds import spoken
+
+    try:
+        spoken(source)
+    except MappingError as error:
+        fail(ExitCode.USAGE, str(error))
+    return source

@@ -78,6 +78,10 @@ class PostgresStore:
         row = await self._pool.fetchrow(_RECEIPTS, [key])
         return _receipt(row) if row else None
 
+    async def receipts(self, keys: Collection[UUID]) -> dict[UUID, Receipt]:
+        """The receipts that were given under ``keys``."""
+        return {row["key"]: _receipt(row) for row in await self._pool.fetch(_RECEIPTS, list(keys))}
+
     @asynccontextmanager
     async def transaction(self, jurisdictions: Collection[str]) -> AsyncIterator[PostgresTransaction]:
         async with self._pool.acquire() as connection, connection.transaction():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from msgspec import Meta
 
@@ -43,6 +43,10 @@ class RegisteredSource(Payload):
     keys: Annotated[tuple[SourceKey, ...], Meta(max_length=MOST_KEYS)] = ()
     is_open: Annotated[bool, Meta(description="Taken without a key, from this machine alone")] = False
     is_off: Annotated[bool, Meta(description="Nothing of it is taken")] = False
+    signature: Annotated[
+        Literal["standard", "github", "grafana"] | None,
+        Meta(description="How its requests are signed; they need no key then. The secret is told the gateway alone"),
+    ] = None
     rate: Annotated[int, Meta(ge=1, description="Most reports a minute")] | None = None
     max_body: Annotated[int, Meta(ge=1024, description="Largest body of a request, in bytes")] | None = None
     mapping: Annotated[dict[str, Any] | None, Meta(description="What its fields mean, as in a mapping file")] = None

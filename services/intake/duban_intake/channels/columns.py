@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
+from math import isfinite
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ from duban.messages.struct import canonical_json, flaw_of, from_data
 from duban.policy.model.entry import Name, Written
 from duban.policy.plain_data import Unreadable, one_line, plain_data
 from duban.texts import is_blank
+from duban_intake.channels.coordinates import System, to_wgs84
 from duban_intake.channels.table import BadRow, Cell, Row, Table, TableError
 from duban_intake.domain import submitted, unusable_identity
 
@@ -35,6 +37,7 @@ Target = Literal[
     "enterprise",
     "latitude",
     "longitude",
+    "coordinates",
     "observed_at",
     "reply_form",
 ]
@@ -47,6 +50,8 @@ _SENTENCE: Final = re.compile(r"[。！？!?；;]|\.(?=\s)|\n")
 #: Databases write fractions of a second with up to nine digits; a datetime has six.
 _FRACTION: Final = re.compile(r"(\.\d{6})\d+")
 _ISO: Final = "iso8601"
+#: How systems of coordinates are written, without case and signs.
+_SYSTEMS: Final[dict[str, System]] = {"wgs84": "wgs84", "gcj02": "gcj02", "bd09": "bd09", "bd09ll": "bd09"}
 
 
 class MappingError(TableError):
@@ -206,7 +211,7 @@ def read_reports(table: Table, mapping: Mapping, at: datetime | None = None) -> 
     known: dict[str, int] = {}
     table.need(mapping.needed)
     for row in table:
-        yield row if isinstance(row, BadRow) else _read_row(row, mapping, at, known)
+        yield row if isinstance(row, BadRow) else read_row(row, mapping, at, known)
 
 
 def report_id(row: Row, mapping: Mapping, known: dict[str, int]) -> str:
@@ -233,7 +238,8 @@ def report_id(row: Row, mapping: Mapping, known: dict[str, int]) -> str:
     return id_
 
 
-def _read_row(row: Row, mapping: Mapping, at: datetime | None, known: dict[str, int]) -> Message[Report] | BadRow:
+def read_row(row: Row, mapping: Mapping, at: datetime | None, known: dict[str, int]) -> Message[Report] | BadRow:
+    """The report of ``row``, or why it gives none; ``known`` as in :func:`report_id`."""
     try:
         id_ = report_id(row, mapping, known)
         report = _report(row.cells, mapping)
@@ -252,11 +258,13 @@ def _report(cells: dict[str, Cell], mapping: Mapping) -> Report:
         words = mapping.values.get(field, {})
         filled[field] = words.get(str(cell), words.get(OTHERWISE, cell))
     filled = {field: cell for field, cell in filled.items() if not is_blank(str(cell))}
+    system = str(filled.pop("coordinates", "wgs84"))
     latitude, longitude = filled.pop("latitude", None), filled.pop("longitude", None)
     if (latitude is None) != (longitude is None):
         missing = "latitude" if latitude is None else "longitude"
         raise BrokenCell(_column(missing, mapping), "is empty, while the other coordinate is given")
     if latitude is not None and not _is_zero(latitude, longitude):
+        latitude, longitude = _on_the_earth(latitude, longitude, system, mapping)
         filled["location"] = {"latitude": latitude, "longitude": longitude}
     at = filled.get("observed_at")
     if isinstance(at, str | datetime) and mapping.observed_at is not None:
@@ -271,6 +279,21 @@ def _report(cells: dict[str, Cell], mapping: Mapping) -> Report:
         raise BrokenCell(
             column, "is empty; fill it" if flaw.sort == "missing" else f"{flaw.what}; correct it"
         ) from None
+
+
+def _on_the_earth(latitude: object, longitude: object, system: str, mapping: Mapping) -> tuple[object, object]:
+    """The place in WGS 84; what is no number stays, for its own fault to be told."""
+    known: System | None = _SYSTEMS.get(re.sub(r"[^a-z0-9]", "", system.casefold()))
+    if known is None:
+        names = ", ".join(sorted(set(_SYSTEMS)))
+        raise BrokenCell(_column("coordinates", mapping), f"{system} is no system of coordinates; use one of {names}")
+    if known == "wgs84":
+        return latitude, longitude
+    try:
+        point = float(str(latitude)), float(str(longitude))
+    except ValueError:
+        return latitude, longitude
+    return to_wgs84(point, known) if isfinite(point[0]) and isfinite(point[1]) else (latitude, longitude)
 
 
 def _is_zero(*coordinates: object) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
-from uuid import UUID
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -12,10 +11,10 @@ from fastapi.responses import JSONResponse
 from duban.errors import Fault
 from duban.io.faults import FAULTS, Faulty, answer_faults
 from duban_intake.body import JSON
-from duban_intake.domain import Receipt, own_problem
+from duban_intake.domain import own_problem
 from duban_intake.gateway.door import Door
 from duban_intake.gateway.request import STRUCTURED, read, submission_schema
-from duban_intake.gateway.responses import REPORTS_PATH, Accepted, Became
+from duban_intake.gateway.responses import REPORTS_PATH, Accepted, Became, HandedIn
 from duban_intake.vault.answers import answer_refusals, reached
 
 _FAULTS: Final[dict[int | str, dict[str, Any]]] = {
@@ -27,6 +26,11 @@ _FAULTS: Final[dict[int | str, dict[str, Any]]] = {
     501: {"model": Faulty, "description": "Contacts are not taken: no vault key is set"},
 }
 
+_LANGUAGES: Final[dict[int | str, dict[str, Any]]] = {
+    422: {"model": Faulty, "description": "The source speaks no language that is known here"},
+}
+_ANY_BODY: Final = {"requestBody": {"required": True, "description": "As the kind of the source says", "content": {
+    "*/*": {"schema": {}}}}}  # fmt: skip
 _ASKING: Final[dict[int | str, dict[str, Any]]] = {
     401: _FAULTS[401],
     403: _FAULTS[403],
@@ -45,12 +49,6 @@ EXAMPLE: Final = {
 }
 
 
-class Asked(Protocol):
-    """What the gateway needs of the receipts."""
-
-    async def receipt(self, key: UUID) -> Receipt | None: ...
-
-
 _BODIES: Final = {
     "requestBody": {
         "required": True,
@@ -64,7 +62,7 @@ _BODIES: Final = {
 }
 
 
-def create_app(door: Door, receipts: Asked, max_body: int) -> FastAPI:
+def create_app(door: Door, max_body: int) -> FastAPI:
     """The application, whose reports go through ``door``."""
     app = FastAPI(title="Duban intake", version="1", description="Reports over HTTP.", responses=FAULTS)
     answer_faults(app, max_body)
@@ -79,14 +77,18 @@ def create_app(door: Door, receipts: Asked, max_body: int) -> FastAPI:
         headers = {"Location": urlsplit(accepted.status_url).path}
         return JSONResponse(accepted.model_dump(mode="json", exclude_none=True), 202, headers=headers)
 
-    @app.get(
-        REPORTS_PATH + "/{source:path}/{id}", responses={401: _FAULTS[401], 403: _FAULTS[403], 404: {"model": Faulty}}
-    )
+    @app.post("/v1/sources/{name:path}", status_code=202, responses=_FAULTS | _LANGUAGES, openapi_extra=_ANY_BODY)
+    async def hear(name: str, request: Request) -> HandedIn:
+        """Hand in reports in the language of a source: each good item is taken, each bad one named with its field."""
+        source, body = await door.signed(request, name)
+        return await door.hear(source, body, str(request.base_url))
+
+    @app.get(REPORTS_PATH + "/{source:path}/{id}", responses=_ASKING)
     async def became(source: str, id: str, request: Request) -> Became:  # noqa: A002 the name in the contract
         """What became of a report: accepted, attached to a problem it repeats, or refused with the reason."""
         source, id = _named(request)  # noqa: A001
         door.registry.permit(door.speaker(request), source)
-        receipt = await reached(receipts.receipt(own_problem(source, id)), "the receipts cannot be read now")
+        receipt = await reached(door.receipts.receipt(own_problem(source, id)), "the receipts cannot be read now")
         if receipt is None:
             say = (
                 f"no receipt for {id} of {source}: intake has not come to it yet, it was never sent, it was refused so "

@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64decode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from math import ceil
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote
+from uuid import UUID
 
 from fastapi import Request
 
 from duban.clock import Clock
-from duban.errors import Fault
+from duban.errors import Fault, RecordTooLarge
 from duban.messages import struct
 from duban.messages.envelope import Message, Record, encode
 from duban.messages.handle import handle_of
 from duban.messages.report import Report
 from duban.messages.sources import RegisteredSource
-from duban_intake.domain import digest, own_problem
+from duban_intake.channels.columns import MappingError
+from duban_intake.channels.dialect import Dialect
+from duban_intake.channels.items import ItemMapping, Note, Parsed, ReportItem
+from duban_intake.channels.kinds import KINDS, spoken
+from duban_intake.domain import Receipt, digest, own_problem
 from duban_intake.gateway.request import Handed
-from duban_intake.gateway.responses import REPORTS_PATH, Accepted
+from duban_intake.gateway.responses import REPORTS_PATH, Accepted, BadItem, HandedIn, Noted
+from duban_intake.gateway.secrets_file import SecretsFile
+from duban_intake.sources import signatures
 from duban_intake.sources.pace import Pace
-from duban_intake.sources.registry import Registry, permit_report
+from duban_intake.sources.registry import Registry, off, permit_report
 from duban_intake.vault.answers import reached
 from duban_intake.vault.contact import Bound
 from duban_intake.vault.desk import Vault
 from duban_intake.vault.seal import Keyring
 
 _WORST_KEY: Final = "the header says neither `Bearer KEY` nor `Basic` with the key as the password"
+
+
+#: So many reports of one request are with the broker at a time.
+_AT_ONCE: Final = 500
+
+
+class Asked(Protocol):
+    """What the gateway needs of the receipts."""
+
+    async def receipt(self, key: UUID) -> Receipt | None: ...
+    async def receipts(self, keys: Collection[UUID]) -> dict[UUID, Receipt]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +64,10 @@ class Door:
     vault: Vault
     registry: Registry
     seconds: Callable[[], float]
+    receipts: Asked
+    secrets: SecretsFile
     pace: Pace = field(default_factory=Pace)
+    _dialects: dict[str, tuple[RegisteredSource, Dialect, ItemMapping]] = field(default_factory=dict)
 
     def speaker(self, request: Request, key: str | None = None) -> RegisteredSource:
         """Who speaks: by ``key``, where the protocol has a place of its own for it, else by the header.
@@ -55,21 +77,99 @@ class Door:
         """
         return self.registry.speaker(key or key_in(request.headers.get("authorization")), is_near=_is_near(request))
 
+    async def signed(self, request: Request, name: str) -> tuple[RegisteredSource, bytes]:
+        """Who speaks as the source ``name``, by the signature where it signs, else by the key; and the body.
+
+        Raises:
+            Fault: 401, 403, or as with :meth:`body`.
+        """
+        named = self.registry.named(name)
+        if named is None or named.signature is None:
+            source = self.speaker(request)
+            if source.name != name:
+                raise Fault(403, "other_source", f"the key is that of {source.name}, and not of {name}", "name")
+            return source, await self.body(request, source)
+        body = await self.body(request, named)
+        secrets = self.secrets.of(name)
+        signatures.check(named.signature, secrets, request.headers, body, self.clock.now())
+        if named.is_off:
+            raise off(named)
+        return named, body
+
     async def body(self, request: Request, source: RegisteredSource) -> bytes:
         """The body of a request of ``source``, if it may send one now.
 
         Raises:
-            Fault: 413, it is larger than is agreed; 429, it sends too fast.
+            Fault: 413, it is larger than is agreed; 429, it sends too fast, or 503 where its like never sends again.
         """
         wait = self.pace.wait(source.name, source.rate, self.seconds())
         if wait > 0:
             say = f"{source.name} hands in more than its {source.rate} reports a minute; go on in {ceil(wait)} s"
-            raise Fault(429, "too_fast", say, retry=ceil(wait))
+            drops = (channel := KINDS.get(source.kind)) is not None and channel.drops
+            raise Fault(503 if drops else 429, "too_fast", say, retry=ceil(wait))
         body = await request.body()
         if source.max_body is not None and len(body) > source.max_body:
             say = f"the body has {len(body)} bytes, and {source.name} may send {source.max_body}; send less at a time"
             raise Fault(413, "too_large", say)
         return body
+
+    async def hear(self, source: RegisteredSource, body: bytes, url: str) -> HandedIn:
+        """Hand in what ``body`` says in the language of ``source``: the good items, whatever is wrong with others.
+
+        Raises:
+            Fault: nothing of it can be taken.
+            Unavailable: as with :meth:`hand_in`.
+        """
+        channel, mapping = self._dialect(source)
+        parsed = channel.parse(body, mapping, self.clock.now())
+        entries, notes = await self._fresh(parsed, repeats=channel.repeats)
+        answers: list[Accepted | BaseException] = []
+        for place in range(0, len(entries), _AT_ONCE):
+            some = (Handed(entry.message, entry.contact, None) for entry in entries[place : place + _AT_ONCE])
+            calls = (self.hand_in(source, handed, url) for handed in some)
+            answers += await asyncio.gather(*calls, return_exceptions=True)
+        bad = [BadItem(item=row.line, field=row.field, message=row.reason) for row in parsed.bad]
+        for entry, answer in zip(entries, answers, strict=True):
+            if isinstance(answer, Fault | RecordTooLarge):
+                field = answer.field if isinstance(answer, Fault) else None
+                bad.append(BadItem(item=entry.item, field=field or "(item)", message=str(answer)))
+            elif isinstance(answer, BaseException):
+                raise answer
+        accepted = [answer for answer in answers if isinstance(answer, Accepted)]
+        if bad and not accepted and not notes:
+            raise _worst(bad, answers)
+        return HandedIn(
+            accepted=accepted,
+            refused=sorted(bad, key=lambda refused: refused.item),
+            noted=[Noted(id=note.id, what=note.what) for note in notes],
+        )
+
+    async def _fresh(self, parsed: Parsed, *, repeats: bool) -> tuple[list[ReportItem], list[Note]]:
+        """The entries that are new, and what is noted: where a source ``repeats``, also what it handed in before."""
+        if not repeats or not parsed.entries:
+            return list(parsed.entries), list(parsed.notes)
+        keys = {own_problem(entry.message.source, entry.message.id): entry for entry in parsed.entries}
+        known = await reached(self.receipts.receipts(keys), "the receipts cannot be read now; nothing was taken")
+        fresh = [entry for key, entry in keys.items() if key not in known]
+        return fresh, [*parsed.notes, *(Note(keys[key].message.id, "goes on") for key in known)]
+
+    def _dialect(self, source: RegisteredSource) -> tuple[Dialect, ItemMapping]:
+        """How ``source`` speaks, worked out once.
+
+        Raises:
+            Fault: 422, it speaks our own language, or none.
+        """
+        held = self._dialects.get(source.name)
+        if held is None or held[0] is not source:
+            try:
+                dialect = spoken(source)
+            except MappingError as error:
+                raise Fault(422, "unusable_source", f"{error}; register it anew") from None
+            if dialect is None:
+                say = f"{source.name} sends reports as they are: send them to {REPORTS_PATH}"
+                raise Fault(422, "unusable_source", say)
+            held = self._dialects[source.name] = (source, *dialect)
+        return held[1:]
 
     async def hand_in(self, source: RegisteredSource, handed: Handed, url: str) -> Accepted:
         """Have what ``source`` handed in with the broker, the contact sealed before; ``url``: of this server.
@@ -97,6 +197,16 @@ class Door:
             status_url=f"{url.rstrip('/')}{REPORTS_PATH}/{quote(message.source, safe='')}/{quote(message.id, safe='')}",
             code=code,
         )
+
+
+def _worst(bad: Sequence[BadItem], answers: Sequence[object]) -> Fault:
+    """The fault of a request of which nothing could be taken: the first."""
+    first = next((answer for answer in answers if isinstance(answer, Fault)), None)
+    if first is not None:
+        return first
+    place = f"{bad[0].item}.{bad[0].field}" if len(bad) > 1 else bad[0].field
+    others = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    return Fault(400, "invalid", f"{bad[0].message}{others}", place)
 
 
 def claimed(handed: Handed, keyring: Keyring | None) -> tuple[Message[Report], str | None]:

@@ -25,6 +25,29 @@ class Accepted(BaseModel):
     )
 
 
+class BadItem(BaseModel):
+    """An item of a request that gives no report: its number from 1, its field, and what to do."""
+
+    item: int
+    field: str
+    message: str
+
+
+class Noted(BaseModel):
+    """What was told of a report that came before: it goes on, or it ended. Nothing is closed by it."""
+
+    id: str
+    what: str
+
+
+class HandedIn(BaseModel):
+    """What became of a request in the language of its source: the broker has the good items, the bad ones are named."""
+
+    accepted: list[Accepted]
+    refused: list[BadItem]
+    noted: list[Noted]
+
+
 class Became(BaseModel):
     """What became of a report."""
 

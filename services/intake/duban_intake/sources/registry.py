@@ -44,7 +44,7 @@ class Registry:
         elif (source := self._by_key.get(sha256(key.encode()).hexdigest())) is None:
             raise Fault(401, "unknown_key", f"the key is no source's: {_HOW}, and `duban source ls` shows whose hold")
         if source.is_off:
-            raise Fault(403, "source_off", f"{source.name} is off; `duban source on {source.name}` takes it back")
+            raise off(source)
         return source
 
     def permit(self, source: RegisteredSource, spoken: str) -> None:
@@ -58,6 +58,11 @@ class Registry:
             own = ", ".join((source.name, *source.names))
             say = f"{spoken} is not what {source.name} speaks under; use one of: {own}"
             raise Fault(403, "other_source", say, "source")
+
+
+def off(source: RegisteredSource) -> Fault:
+    """Why nothing is taken of ``source``."""
+    return Fault(403, "source_off", f"{source.name} is off; `duban source on {source.name}` takes it back")
 
 
 def permit_report(source: RegisteredSource, report: Report) -> None:

@@ -1,0 +1,27 @@
+"""The dialect of a channel, in which sources speak: from the bytes of a request to reports. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from duban_intake.channels.items import ItemMapping, Parsed
+
+#: ``parse(body, mapping, at)``: what a request holds; raises a Fault of 400 where it holds nothing that can be read.
+Parse: TypeAlias = Callable[[bytes, ItemMapping, datetime], Parsed]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one kind of source speaks. ``mapping``: what its fields mean, where the source says nothing else.
+
+    ``repeats``: the same id again is the same report whatever it says then, for it is told anew while it lasts.
+    ``drops``: its senders never send again what is refused with a status below 500, not even after 429.
+    """
+
+    parse: Parse
+    mapping: Mapping[str, Any] = field(default_factory=dict)
+    repeats: bool = False
+    drops: bool = False
