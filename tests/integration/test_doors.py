@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hmac
 import json
 import re
@@ -12,10 +13,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx2
 import pytest
+from cloudevents.core.bindings.http import to_binary_event, to_structured_event
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+from pagerduty import EventsApiV2Client
 
 from duban.io.settings import Settings
 from duban.messages.report import Report
@@ -165,6 +171,8 @@ async def test_the_first_snippet_of_the_guide_works_as_it_stands(duban: Run, sys
     instead = {"127.0.0.1:8310": system.urls["gateway"], "$KEY": key, "mianyang": "smallville"}
     answer = await curled(snippet("integrating.md", "report", {k: v for k, v in instead.items() if k != "mianyang"}))
     assert answer["source"] == name
+    batch = snippet("integrating.md", "batch", {"127.0.0.1:8310": system.urls["gateway"], "$KEY": key, "hotline": name})
+    assert len((await curled(batch))["accepted"]) == 1
 
 
 async def test_orders_of_a_hotline_are_taken_and_the_bad_ones_named(
@@ -195,6 +203,36 @@ async def test_orders_of_a_hotline_are_taken_and_the_bad_ones_named(
     assert (ours.status_code, ours.json()["error"]["code"]) == (422, "unusable_source")
 
 
+async def test_cloudevents_of_another_library_come_one_by_one_and_in_batches(
+    duban: Run, gateway: httpx2.AsyncClient, name: str
+) -> None:
+    key = await added(duban, name)
+    events = [
+        CloudEvent(
+            {"id": str(number), "source": name, "type": Report.TYPE, "datacontenttype": "application/json"}, REPORT
+        )
+        for number in range(3)
+    ]
+    for message in (to_binary_event(events[0]), to_structured_event(events[1], JSONFormat())):
+        headers = {**message.headers, **bearer(key)}
+        send = functools.partial(gateway.post, "/v1/reports", content=message.body, headers=headers)
+        await answered(send, 202)
+    batch = [json.loads(to_structured_event(event, JSONFormat()).body) for event in events]
+    headers = {"content-type": "application/cloudevents-batch+json; charset=utf-8", **bearer(key)}
+    answer = await gateway.post("/v1/reports", json=[*batch, {**batch[0], "source": "other"}], headers=headers)
+    assert answer.status_code == 202
+    assert [one["id"] for one in answer.json()["accepted"]] == ["0", "1", "2"]
+    assert [(one["item"], one["field"]) for one in answer.json()["refused"]] == [(4, "source")]
+
+
+class BehindTls(httpx2.HTTPTransport):
+    """Stands for the proxy that ends TLS before the gateway: this client of theirs insists on an address of https."""
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        request.url = request.url.copy_with(scheme="http")
+        return super().handle_request(request)
+
+
 ALERT: Any = {
     "status": "firing", "labels": {"alertname": "Ammonia"}, "annotations": {"summary": "氨氮超标"},
     "startsAt": "2026-03-01T08:00:00Z", "fingerprint": "c0ffee",
@@ -218,6 +256,7 @@ async def test_an_alert_told_again_is_noted_and_so_is_its_end(
     assert (again["accepted"], [one["what"] for one in again["noted"]]) == ([], ["goes on"])
     ended = await told(status="resolved")
     assert ended == {"accepted": [], "refused": [], "noted": [{"id": accepted["id"], "what": "ended"}]}
+    assert (await answered(lambda: gateway.get(path, headers=bearer(key)), 200))["ended_at"]
 
 
 async def test_a_manager_of_alerts_is_told_to_come_again_with_503_because_it_drops_what_is_429(
@@ -297,6 +336,44 @@ async def test_a_real_alertmanager_reports_an_alert_once_however_often_it_tells_
     sent = [one async for one in records(Settings(kafka=system.kafka), [Report.TOPIC])]
     mine = [json.loads(one.value or b"{}")["title"] for one in sent if dict(one.headers)["ce_source"] == name.encode()]
     assert mine == ["氨氮超标"]
+
+
+async def test_the_client_of_pagerduty_triggers_and_resolves_and_a_trigger_after_that_is_another_report(
+    duban: Run, system: System, gateway: httpx2.AsyncClient, name: str
+) -> None:
+    key = await added(duban, name, "--kind", "pagerduty")
+
+    def send(routing_key: str = key, **event: Any) -> Awaitable[httpx2.Response]:
+        return gateway.post("/v2/enqueue", json={"routing_key": routing_key, **event})
+
+    bad = await answered(lambda: send(event_action="shout"), 400, "invalid")
+    assert (bad["status"], bad["errors"][0][:13]) == ("invalid event", "event_action:")
+    secure = system.urls["gateway"].replace("http:", "https:")
+    client = EventsApiV2Client(key, base_url=secure, transport=BehindTls())
+    trigger = functools.partial(asyncio.to_thread, client.trigger, "Disk full", "srv01", dedup_key="srv01/disk")
+
+    async def became(of: str, ended: bool) -> bool:
+        answer = await gateway.get(f"/v1/reports/{name}/{quote(of, safe='')}", headers=bearer(key))
+        return (
+            answer.status_code == 200
+            and ("ended_at" in answer.json() and answer.json()["ended_at"] is not None) is ended
+        )
+
+    assert await trigger() == "srv01/disk"
+    await eventually(lambda: became("srv01/disk", False))
+    assert await trigger() == "srv01/disk"
+    assert await asyncio.to_thread(client.resolve, "srv01/disk") == "srv01/disk"
+    await eventually(lambda: became("srv01/disk", True))
+    assert await trigger() == "srv01/disk"
+    await eventually(lambda: became("srv01/disk/2", False))
+    client.close()
+    sent = [record async for record in records(Settings(kafka=system.kafka), [Report.TOPIC])]
+    ids = [dict(record.headers)["ce_id"] for record in sent if dict(record.headers)["ce_source"] == name.encode()]
+    assert ids == [b"srv01/disk", b"srv01/disk/2"]
+    wrong = await send("wrong", event_action="trigger")
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (401, "unknown_key")
+    keyless = await gateway.post("/v2/enqueue", json={"event_action": "trigger"})
+    assert (keyless.status_code, keyless.json()["error"]["field"]) == (401, "routing_key")
 
 
 async def curled(command: str) -> Any:

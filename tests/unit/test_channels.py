@@ -299,3 +299,57 @@ def test_what_is_no_webhook_of_an_alert_manager_is_400(payload: Any) -> None:
     with pytest.raises(Fault) as caught:
         heard(MANAGER, payload)
     assert (caught.value.status, caught.value.field) == (400, "alerts")
+
+
+PAGER = RegisteredSource(name="pager", kind="pagerduty", jurisdiction="smallville", channel="patrol")
+EVENT: dict[str, Any] = {
+    "event_action": "trigger", "dedup_key": "srv01/disk",
+    "payload": {"summary": "Disk full", "source": "srv01", "severity": "critical", "custom_details": {"free": 0}},
+}  # fmt: skip
+
+
+def test_a_trigger_is_a_report_and_what_follows_it_a_note() -> None:
+    [item] = heard(PAGER, EVENT).entries
+    report = item.message.data
+    assert (item.message.id, report.title, report.text) == ("srv01/disk", "Disk full", '{"free":0}')
+    assert report.attributes == {"payload.source": "srv01", "payload.severity": "critical"}
+    for action, what in (("acknowledge", "acknowledged"), ("resolve", "ended")):
+        parsed = heard(PAGER, {**EVENT, "event_action": action})
+        assert ([(note.id, note.what) for note in parsed.notes], parsed.entries) == ([("srv01/disk", what)], ())
+
+
+def test_a_summary_longer_than_a_title_is_kept_whole_as_the_text() -> None:
+    payload = {"summary": "x" * 1_000, "source": "srv01", "severity": "info"}
+    [item] = heard(PAGER, {**EVENT, "payload": payload}).entries
+    assert (len(item.message.data.title), len(item.message.data.text)) == (61, 1_000)
+
+
+def test_a_trigger_without_a_key_stands_for_itself() -> None:
+    keyless = {name: part for name, part in EVENT.items() if name != "dedup_key"}
+    dialect = spoken(PAGER)
+    assert dialect is not None
+    ids = {
+        dialect[0].parse(json.dumps(keyless).encode(), dialect[1], AT.replace(second=second)).entries[0].message.id
+        for second in (0, 0, 1)
+    }
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"event_action": "shout"}, "event_action"),
+        ({"event_action": "resolve", "dedup_key": None}, "dedup_key"),
+        ({"dedup_key": "x" * 256}, "dedup_key"),
+        ({"dedup_key": 7}, "dedup_key"),
+    ],
+)
+def test_an_event_that_is_none_is_400(changed: dict[str, Any], field: str) -> None:
+    with pytest.raises(Fault) as caught:
+        heard(PAGER, {**EVENT, **changed})
+    assert (caught.value.status, caught.value.field) == (400, field)
+
+
+def test_an_event_without_a_summary_is_named() -> None:
+    [bad] = heard(PAGER, {**EVENT, "payload": {"source": "srv01"}}).bad
+    assert (bad.field, bad.reason) == ("title", "is empty; fill it") or bad.field == "payload.summary"

@@ -13,11 +13,13 @@ from cloudevents.core.v1.event import CloudEvent
 
 from duban.errors import Fault
 from duban.messages.report import Report
+from duban.messages.sources import RegisteredSource
 from duban.messages.struct import from_data
 from duban_intake.body import JSON
 from duban_intake.gateway.app import EXAMPLE
-from duban_intake.gateway.request import STRUCTURED, read
+from duban_intake.gateway.request import STRUCTURED, read, read_batch
 
+OPEN = RegisteredSource(name="demo", is_open=True)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 REPORT = {"jurisdiction": "smallville", "channel": "hotline", "title": "黑臭水体"}
 EVENT = CloudEvent(
@@ -99,7 +101,7 @@ def test_a_body_that_is_no_report_is_refused_with_the_field_and_what_to_do(
     assert says in str(fault)
 
 
-@pytest.mark.parametrize("kind", ["", "text/plain", "application/xml", "application/cloudevents-batch+json"])
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/xml", "application/cloudevents-batch+xml"])
 def test_other_content_types_are_refused_with_those_that_are_taken(kind: str) -> None:
     fault = fault_of(plain(), kind)
     assert (fault.status, fault.field) == (415, "content-type")
@@ -126,6 +128,24 @@ def test_a_cloudevent_that_is_none_is_refused(changed: dict[str, str], code: str
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"specversion": 1}', b"[" * 100_000])
 def test_a_structured_event_that_is_none_is_refused(body: bytes) -> None:
     assert fault_of(body, STRUCTURED).status == 400
+
+
+def test_the_good_events_of_a_batch_are_read_and_the_bad_ones_named() -> None:
+    event = {"specversion": "1.0", "id": "1", "source": "s", "type": Report.TYPE, "data": REPORT}
+    events = [event, {**event, "data": {**REPORT, "title": ""}}, 7, {**event, "id": "4"}, {**event, "type": "other"}]
+    good, bad = read_batch(json.dumps(events).encode(), NOW, OPEN)
+    assert [(number, handed.message.id) for number, handed in good] == [(1, "1"), (4, "4")]
+    assert [(number, fault.code, fault.field) for number, fault in bad] == [
+        (2, "invalid", "title"), (3, "not_json", None), (5, "unknown_type", None),
+    ]  # fmt: skip
+    assert read_batch(b"[]", NOW, OPEN) == ([], [])
+
+
+@pytest.mark.parametrize("body", [b"{", b"{}", b"7", b"\xff", b"[" * 5_000])
+def test_a_batch_that_is_no_list_is_400(body: bytes) -> None:
+    with pytest.raises(Fault) as caught:
+        read_batch(body, NOW, OPEN)
+    assert caught.value.status == 400
 
 
 def test_a_fault_in_the_data_of_an_event_names_the_field() -> None:

@@ -81,6 +81,14 @@ class Receipt:
         return self.problem_id is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """That a source said of what it had reported that it is over: how often, and when last."""
+
+    times: int
+    at: datetime
+
+
 def own_problem(source: str, report_id: str) -> UUID:
     """The id of the problem that a report opens, if it opens one."""
     return derived_id("problem", source, report_id)

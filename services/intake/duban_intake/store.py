@@ -13,7 +13,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from duban.errors import Unavailable
 from duban.messages.report import Location
-from duban_intake.domain import Receipt, ReportOutcome
+from duban_intake.domain import Ending, Receipt, ReportOutcome
 from duban_intake.handlers import Writing
 from duban_intake.nearness import Place
 
@@ -65,6 +65,11 @@ _WRITE_VERSIONS = """
     on conflict (problem_id) do update set version = excluded.version, at = now()
     where held.version < excluded.version
 """
+_ENDINGS = "select told, times, at from intake.endings where source = $1 and told = any($2::text[])"
+_END = """
+    insert into intake.endings as held (source, told, at) select $1, told, $3 from unnest($2::text[]) as told
+    on conflict (source, told) do update set times = held.times + 1, at = excluded.at
+"""
 _REMOVE_PLACES = "delete from intake.places where problem_id = any($1::uuid[])"
 
 
@@ -81,6 +86,15 @@ class PostgresStore:
     async def receipts(self, keys: Collection[UUID]) -> dict[UUID, Receipt]:
         """The receipts that were given under ``keys``."""
         return {row["key"]: _receipt(row) for row in await self._pool.fetch(_RECEIPTS, list(keys))}
+
+    async def endings(self, source: str, ids: Collection[str]) -> dict[str, Ending]:
+        """Of what ``source`` told of under ``ids``: what has ended."""
+        rows = await self._pool.fetch(_ENDINGS, source, list(ids))
+        return {row["told"]: Ending(row["times"], row["at"]) for row in rows}
+
+    async def end(self, source: str, ids: Collection[str], at: datetime) -> None:
+        """Note that what ``source`` told of under each of ``ids`` is over, once more."""
+        await self._pool.execute(_END, source, sorted(set(ids)), at)
 
     @asynccontextmanager
     async def transaction(self, jurisdictions: Collection[str]) -> AsyncIterator[PostgresTransaction]:

@@ -16,7 +16,7 @@ from duban.errors import Fault
 from duban.messages import struct
 from duban.messages.report import MOST_OF_NAME
 from duban.messages.struct import canonical_json
-from duban_intake.channels.dialect import Dialect
+from duban_intake.channels.dialect import ENDED, Dialect
 from duban_intake.channels.items import ItemMapping, Note, Parsed, ReportItem, document, inside, read_items
 from duban_intake.channels.table import BadRow
 
@@ -47,7 +47,7 @@ def parse(body: bytes, mapping: ItemMapping, at: datetime) -> Parsed:
             case "firing":
                 firing[number] = _named(alert)
             case "resolved":
-                notes.append(Note(_named(alert)["id"], "ended"))
+                notes.append(Note(_named(alert)["id"], ENDED))
             case _:
                 bad.append(BadRow(number, "status", "is neither firing nor resolved; an alert says which"))
     if (left_out := inside(group, "truncatedAlerts")) and isinstance(left_out, int):

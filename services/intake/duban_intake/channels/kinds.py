@@ -11,6 +11,7 @@ from duban_intake.channels.dialect import Dialect
 from duban_intake.channels.grafana import GRAFANA
 from duban_intake.channels.items import ItemMapping, mapping_of
 from duban_intake.channels.orders import ORDERS
+from duban_intake.channels.pagerduty import PAGERDUTY
 
 #: Reports as we write them, plain or as CloudEvents, which need no mapping.
 OUR_OWN: Final = "reports"
@@ -18,6 +19,7 @@ KINDS: Final[dict[str, Dialect]] = {
     "orders": ORDERS,
     "alertmanager": ALERTMANAGER,
     "grafana": GRAFANA,
+    "pagerduty": PAGERDUTY,
 }
 
 

@@ -13,8 +13,9 @@ from duban.io.faults import FAULTS, Faulty, answer_faults
 from duban_intake.body import JSON
 from duban_intake.domain import own_problem
 from duban_intake.gateway.door import Door
-from duban_intake.gateway.request import STRUCTURED, read, submission_schema
-from duban_intake.gateway.responses import REPORTS_PATH, Accepted, Became, HandedIn
+from duban_intake.gateway.pagerduty import serve_pagerduty
+from duban_intake.gateway.request import BATCH, STRUCTURED, content_type, read, read_batch, submission_schema
+from duban_intake.gateway.responses import REPORTS_PATH, Accepted, BadItem, Became, HandedIn
 from duban_intake.vault.answers import answer_refusals, reached
 
 _FAULTS: Final[dict[int | str, dict[str, Any]]] = {
@@ -37,6 +38,8 @@ _ASKING: Final[dict[int | str, dict[str, Any]]] = {
     404: {"model": Faulty, "description": "No receipt; the message says what that may mean"},
 }
 
+_TAKEN: Final = Accepted | HandedIn
+
 EXAMPLE: Final = {
     "source": "example-city/hotline",
     "id": "2026-000123",
@@ -57,6 +60,7 @@ _BODIES: Final = {
         "content": {
             JSON: {"schema": submission_schema(), "example": EXAMPLE},
             STRUCTURED: {"schema": {"type": "object"}},
+            BATCH: {"schema": {"type": "array", "items": {"type": "object"}}},
         },
     }
 }
@@ -68,12 +72,19 @@ def create_app(door: Door, max_body: int) -> FastAPI:
     answer_faults(app, max_body)
     answer_refusals(app)
 
-    @app.post(REPORTS_PATH, status_code=202, response_model=Accepted, responses=_FAULTS, openapi_extra=_BODIES)
+    @app.post(REPORTS_PATH, status_code=202, response_model=_TAKEN, responses=_FAULTS, openapi_extra=_BODIES)
     async def submit(request: Request) -> JSONResponse:
-        """Hand in a report. The same source and id may be sent again at any time; the report counts once."""
+        """Hand in a report, or a batch of CloudEvents, of which each good one is taken and each bad one named.
+
+        The same source and id may be sent again at any time; the report counts once.
+        """
         source = door.speaker(request)
-        handed = read(request.headers, await door.body(request, source), door.clock.now(), source)
-        accepted = await door.hand_in(source, handed, str(request.base_url))
+        body, url = await door.body(request, source), str(request.base_url)
+        if content_type(request.headers) == BATCH:
+            good, flawed = read_batch(body, door.clock.now(), source)
+            bad = [BadItem(item=item, field=fault.field or "(item)", message=str(fault)) for item, fault in flawed]
+            return JSONResponse((await door.hand_in_all(source, good, bad, url)).model_dump(mode="json"), 202)
+        accepted = await door.hand_in(source, read(request.headers, body, door.clock.now(), source), url)
         headers = {"Location": urlsplit(accepted.status_url).path}
         return JSONResponse(accepted.model_dump(mode="json", exclude_none=True), 202, headers=headers)
 
@@ -82,6 +93,8 @@ def create_app(door: Door, max_body: int) -> FastAPI:
         """Hand in reports in the language of a source: each good item is taken, each bad one named with its field."""
         source, body = await door.signed(request, name)
         return await door.hear(source, body, str(request.base_url))
+
+    serve_pagerduty(app, door, _FAULTS | _LANGUAGES)
 
     @app.get(REPORTS_PATH + "/{source:path}/{id}", responses=_ASKING)
     async def became(source: str, id: str, request: Request) -> Became:  # noqa: A002 the name in the contract
@@ -96,6 +109,7 @@ def create_app(door: Door, max_body: int) -> FastAPI:
                 "reason"
             )
             raise Fault(404, "unknown_report", say)
+        ended = await reached(door.receipts.endings(source, [id]), "the receipts cannot be read now")
         return Became(
             source=receipt.source,
             id=receipt.id,
@@ -104,6 +118,7 @@ def create_app(door: Door, max_body: int) -> FastAPI:
             problem_id=receipt.problem_id,
             code=receipt.code,
             reason=receipt.reason,
+            ended_at=ended[id].at if id in ended else None,
         )
 
     return app

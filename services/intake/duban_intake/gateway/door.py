@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from ipaddress import ip_address
 from math import ceil
 from typing import Final, Protocol
@@ -22,10 +23,10 @@ from duban.messages.handle import handle_of
 from duban.messages.report import Report
 from duban.messages.sources import RegisteredSource
 from duban_intake.channels.columns import MappingError
-from duban_intake.channels.dialect import Dialect
+from duban_intake.channels.dialect import ENDED, Dialect
 from duban_intake.channels.items import ItemMapping, Note, Parsed, ReportItem
 from duban_intake.channels.kinds import KINDS, spoken
-from duban_intake.domain import Receipt, digest, own_problem
+from duban_intake.domain import Ending, Receipt, digest, own_problem, submitted
 from duban_intake.gateway.request import Handed
 from duban_intake.gateway.responses import REPORTS_PATH, Accepted, BadItem, HandedIn, Noted
 from duban_intake.gateway.secrets_file import SecretsFile
@@ -34,7 +35,7 @@ from duban_intake.sources.pace import Pace
 from duban_intake.sources.registry import Registry, off, permit_report
 from duban_intake.vault.answers import reached
 from duban_intake.vault.contact import Bound
-from duban_intake.vault.desk import Vault
+from duban_intake.vault.desk import Vault, VaultRefused
 from duban_intake.vault.seal import Keyring
 
 _WORST_KEY: Final = "the header says neither `Bearer KEY` nor `Basic` with the key as the password"
@@ -49,6 +50,8 @@ class Asked(Protocol):
 
     async def receipt(self, key: UUID) -> Receipt | None: ...
     async def receipts(self, keys: Collection[UUID]) -> dict[UUID, Receipt]: ...
+    async def endings(self, source: str, ids: Collection[str]) -> dict[str, Ending]: ...
+    async def end(self, source: str, ids: Collection[str], at: datetime) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,35 +125,57 @@ class Door:
         """
         channel, mapping = self._dialect(source)
         parsed = channel.parse(body, mapping, self.clock.now())
-        entries, notes = await self._fresh(parsed, repeats=channel.repeats)
-        answers: list[Accepted | BaseException] = []
-        for place in range(0, len(entries), _AT_ONCE):
-            some = (Handed(entry.message, entry.contact, None) for entry in entries[place : place + _AT_ONCE])
-            calls = (self.hand_in(source, handed, url) for handed in some)
-            answers += await asyncio.gather(*calls, return_exceptions=True)
+        entries, notes = await self._fresh(parsed, channel) if channel.repeats else (parsed.entries, parsed.notes)
+        items = [(entry.item, Handed(entry.message, entry.contact, None)) for entry in entries]
         bad = [BadItem(item=row.line, field=row.field, message=row.reason) for row in parsed.bad]
-        for entry, answer in zip(entries, answers, strict=True):
-            if isinstance(answer, Fault | RecordTooLarge):
+        answer = await self.hand_in_all(source, items, bad, url, notes)
+        if over := [note.id for note in parsed.notes if note.what == ENDED]:
+            noted = self.receipts.end(mapping.source, over, self.clock.now())
+            await reached(noted, "what ended cannot be noted now; send the same again")
+        return answer
+
+    async def hand_in_all(
+        self,
+        source: RegisteredSource,
+        items: Sequence[tuple[int, Handed]],
+        bad: Sequence[BadItem],
+        url: str,
+        notes: Sequence[Note] = (),
+    ) -> HandedIn:
+        """Hand in ``items``, each with its number, beside those that are ``bad`` already; the good ones are taken.
+
+        Raises:
+            Fault: none of it is good.
+            Unavailable: as with :meth:`hand_in`.
+        """
+        answers: list[Accepted | BaseException] = []
+        for place in range(0, len(items), _AT_ONCE):
+            calls = (self.hand_in(source, handed, url) for _, handed in items[place : place + _AT_ONCE])
+            answers += await asyncio.gather(*calls, return_exceptions=True)
+        refused = list(bad)
+        for (item, _), answer in zip(items, answers, strict=True):
+            if isinstance(answer, Fault | RecordTooLarge | VaultRefused):
                 field = answer.field if isinstance(answer, Fault) else None
-                bad.append(BadItem(item=entry.item, field=field or "(item)", message=str(answer)))
+                refused.append(BadItem(item=item, field=field or "(item)", message=str(answer)))
             elif isinstance(answer, BaseException):
                 raise answer
         accepted = [answer for answer in answers if isinstance(answer, Accepted)]
-        if bad and not accepted and not notes:
-            raise _worst(bad, answers)
-        return HandedIn(
-            accepted=accepted,
-            refused=sorted(bad, key=lambda refused: refused.item),
-            noted=[Noted(id=note.id, what=note.what) for note in notes],
-        )
+        refused.sort(key=lambda item: item.item)
+        if refused and not accepted and not notes:
+            raise _worst(refused, answers)
+        noted = [Noted(id=note.id, what=note.what) for note in notes]
+        return HandedIn(accepted=accepted, refused=refused, noted=noted)
 
-    async def _fresh(self, parsed: Parsed, *, repeats: bool) -> tuple[list[ReportItem], list[Note]]:
-        """The entries that are new, and what is noted: where a source ``repeats``, also what it handed in before."""
-        if not repeats or not parsed.entries:
-            return list(parsed.entries), list(parsed.notes)
-        keys = {own_problem(entry.message.source, entry.message.id): entry for entry in parsed.entries}
+    async def _fresh(self, parsed: Parsed, dialect: Dialect) -> tuple[Sequence[ReportItem], Sequence[Note]]:
+        """What is new among what is told again and again, and what is noted: what goes on among it."""
+        items = parsed.entries
+        if dialect.recurs and items:
+            endings = self.receipts.endings(items[0].message.source, [item.message.id for item in items])
+            ended = await reached(endings, "the receipts cannot be read now; nothing was taken")
+            items = tuple(_once_more(item, ended.get(item.message.id)) for item in items)
+        keys = {own_problem(item.message.source, item.message.id): item for item in items}
         known = await reached(self.receipts.receipts(keys), "the receipts cannot be read now; nothing was taken")
-        fresh = [entry for key, entry in keys.items() if key not in known]
+        fresh = [item for key, item in keys.items() if key not in known]
         return fresh, [*parsed.notes, *(Note(keys[key].message.id, "goes on") for key in known)]
 
     def _dialect(self, source: RegisteredSource) -> tuple[Dialect, ItemMapping]:
@@ -199,11 +224,20 @@ class Door:
         )
 
 
-def _worst(bad: Sequence[BadItem], answers: Sequence[object]) -> Fault:
+def _once_more(item: ReportItem, ending: Ending | None) -> ReportItem:
+    """``item`` under an id of its own, where what bore its id before has ended."""
+    if ending is None:
+        return item
+    message = item.message
+    again = submitted(message.source, f"{message.id}/{ending.times + 1}", message.data, message.time)
+    return replace(item, message=again)
+
+
+def _worst(bad: Sequence[BadItem], answers: Sequence[object]) -> Exception:
     """The fault of a request of which nothing could be taken: the first."""
-    first = next((answer for answer in answers if isinstance(answer, Fault)), None)
-    if first is not None:
-        return first
+    for answer in answers:
+        if isinstance(answer, Fault | VaultRefused):
+            return answer
     place = f"{bad[0].item}.{bad[0].field}" if len(bad) > 1 else bad[0].field
     others = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
     return Fault(400, "invalid", f"{bad[0].message}{others}", place)

@@ -29,6 +29,7 @@ from duban_intake.gateway.defaults import filled
 from duban_intake.vault.contact import Contact
 
 STRUCTURED: Final = "application/cloudevents+json"
+BATCH: Final = "application/cloudevents-batch+json"
 _PLACE = re.compile(r"^(?P<field>[\w.]+|\(root\)): (?P<what>.*)$", re.DOTALL)
 _Identity = Annotated[str, Meta(min_length=1, max_length=MOST_CHARACTERS)]
 
@@ -127,9 +128,9 @@ def read(headers: Mapping[str, str], body: bytes, now: datetime, source: Registe
     Raises:
         Fault: 400 or 415.
     """
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = content_type(headers)
     if kind not in (JSON, STRUCTURED):
-        say = f"content-type {kind or '(none)'} is not taken; send {JSON}, or {STRUCTURED} for a structured CloudEvent"
+        say = f"content-type {kind or '(none)'} is not taken; send {JSON}, {STRUCTURED} or {BATCH}"
         raise Fault(415, "unsupported_type", say, "content-type")
     is_event = kind == STRUCTURED or any(name.startswith("ce-") for name in headers)
     if source is not None:
@@ -142,6 +143,36 @@ def read(headers: Mapping[str, str], body: bytes, now: datetime, source: Registe
     contact, report = given.known_contact, given.report
     at = now if stated_at == NEVER else stated_at
     return Handed(submitted(spoken, report_id, report, at), contact, _told(report, contact, given.secret))
+
+
+def content_type(headers: Mapping[str, str]) -> str:
+    """The content type that ``headers`` name, without its parameters."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def read_batch(
+    body: bytes, now: datetime, source: RegisteredSource
+) -> tuple[list[tuple[int, Handed]], list[tuple[int, Fault]]]:
+    """The CloudEvents of a batch, by their number from 1, and what is wrong with the others.
+
+    Raises:
+        Fault: 400, it is no list.
+    """
+    try:
+        events = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Fault(400, "not_json", f"the body is no JSON: {error}; send a list of CloudEvents in UTF-8") from None
+    if not isinstance(events, list):
+        raise Fault(
+            400, "invalid", f"is no list of CloudEvents; send one, or {STRUCTURED} for a single event", "(root)"
+        )
+    good, bad = [], []
+    for number, event in enumerate(events, 1):
+        try:
+            good.append((number, read({"content-type": STRUCTURED}, orjson.dumps(event), now, source)))
+        except Fault as fault:
+            bad.append((number, fault))
+    return good, bad
 
 
 def _told(report: Report, contact: Contact | None, secret: str | None) -> bytes | None:

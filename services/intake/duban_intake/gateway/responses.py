@@ -58,3 +58,6 @@ class Became(BaseModel):
     problem_id: UUID | None = None
     code: str | None = None
     reason: str | None = None
+    ended_at: AwareDatetime | None = Field(
+        None, description="When its source said that it is over; whether the problem is, people say"
+    )

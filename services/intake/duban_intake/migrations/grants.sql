@@ -9,8 +9,9 @@ grant select, insert, delete on refusals to duban_intake;
 grant select, insert, update on anchors to duban_intake;
 grant select (number, hash) on vault_log to duban_intake;
 
--- The gateway says what became of a report, and seals who sent it.
+-- The gateway says what became of a report, seals who sent it, and notes when its source says that it is over.
 grant select on receipts to duban_gateway;
+grant select, insert, update on endings to duban_gateway;
 grant select, insert on vault_contacts to duban_gateway;
 
 -- The vault opens a contact or forgets it; its log is only added to.
