@@ -350,7 +350,9 @@ async def test_the_client_of_pagerduty_triggers_and_resolves_and_a_trigger_after
     assert (bad["status"], bad["errors"][0][:13]) == ("invalid event", "event_action:")
     secure = system.urls["gateway"].replace("http:", "https:")
     client = EventsApiV2Client(key, base_url=secure, transport=BehindTls())
-    trigger = functools.partial(asyncio.to_thread, client.trigger, "Disk full", "srv01", dedup_key="srv01/disk")
+
+    async def trigger() -> str:
+        return await asyncio.to_thread(client.trigger, "Disk full", "srv01", dedup_key="srv01/disk")
 
     async def became(of: str, ended: bool) -> bool:
         answer = await gateway.get(f"/v1/reports/{name}/{quote(of, safe='')}", headers=bearer(key))

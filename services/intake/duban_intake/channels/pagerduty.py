@@ -15,6 +15,8 @@ from duban_intake.channels.dialect import ENDED, Dialect
 from duban_intake.channels.items import ItemMapping, Note, Parsed, document, read_items
 
 _LONGEST_KEY: Final = 255
+#: What an action that is no trigger tells of what was triggered.
+_NOTES: Final = {"acknowledge": "acknowledged", "resolve": ENDED}
 
 MAPPING: Final = {
     "id": "dedup_key",
@@ -32,18 +34,16 @@ def parse(body: bytes, mapping: ItemMapping, at: datetime) -> Parsed:
     key = event.get("dedup_key")
     if key is not None and not (isinstance(key, str) and 0 < len(key) <= _LONGEST_KEY):
         raise Fault(400, "invalid", f"should be a text of 1 to {_LONGEST_KEY} characters", "dedup_key")
-    match event.get("event_action"):
-        case "trigger":
-            # Without a key each trigger stands for itself, when it comes.
-            own = key or sha256(body + at.isoformat().encode()).hexdigest()[:32]
-            return read_items([{**event, "dedup_key": own}], mapping, at)
-        case "acknowledge" | "resolve" if key is None:
-            raise Fault(400, "invalid", "is missing, and only a trigger may be without", "dedup_key")
-        case "acknowledge":
-            return Parsed(notes=(Note(key, "acknowledged"),))
-        case "resolve":
-            return Parsed(notes=(Note(key, ENDED),))
-    raise Fault(400, "invalid", "should be trigger, acknowledge or resolve", "event_action")
+    action = str(event.get("event_action"))
+    if action == "trigger":
+        # Without a key each trigger stands for itself, when it comes.
+        own = key or sha256(body + at.isoformat().encode()).hexdigest()[:32]
+        return read_items([{**event, "dedup_key": own}], mapping, at)
+    if action not in _NOTES:
+        raise Fault(400, "invalid", "should be trigger, acknowledge or resolve", "event_action")
+    if key is None:
+        raise Fault(400, "invalid", "is missing, and only a trigger may be without", "dedup_key")
+    return Parsed(notes=(Note(key, _NOTES[action]),))
 
 
 def event_in(body: bytes) -> dict[str, Any]:
