@@ -19,6 +19,8 @@ from duban_cli.engine_note import note_of
 from duban_local import DATABASE_VARIABLE, FOLDER, KAFKA_VARIABLE
 
 if TYPE_CHECKING:
+    from asyncpg.pool import Pool
+
     from duban.io.publisher import Publisher
     from duban.io.settings import Settings
     from duban_console.ledger import LedgerReader
@@ -98,8 +100,16 @@ async def publishing(known: Settings) -> AsyncIterator[Publisher]:
 @asynccontextmanager
 async def asking(known: Settings) -> AsyncIterator[LedgerReader]:
     """The ledger's views, for questions."""
-    from duban.io.postgres import connect_pool
     from duban_console.ledger import LedgerReader
+
+    async with database(known) as pool:
+        yield LedgerReader(pool)
+
+
+@asynccontextmanager
+async def database(known: Settings) -> AsyncIterator[Pool[Any]]:
+    """The database, for whoever reads."""
+    from duban.io.postgres import connect_pool
 
     try:
         pool = await connect_pool(known, "console")
@@ -110,7 +120,7 @@ async def asking(known: Settings) -> AsyncIterator[LedgerReader]:
             ) from error
         raise
     try:
-        yield LedgerReader(pool)
+        yield pool
     finally:
         await pool.close()
 

@@ -378,6 +378,38 @@ async def test_the_client_of_pagerduty_triggers_and_resolves_and_a_trigger_after
     assert (keyless.status_code, keyless.json()["error"]["field"]) == (401, "routing_key")
 
 
+async def test_the_doctor_tells_what_was_refused_and_what_the_mapping_made_and_never_who_called(
+    duban: Run, gateway: httpx2.AsyncClient, name: str
+) -> None:
+    assert "not registered" in (await duban("source", "doctor", f"{name}-b", code=3)).stderr
+    mapping = ROOT / "docs/example-orders.yaml"
+    key = await added(duban, name, "--kind", "orders", "--mapping", mapping)
+    assert "never heard" in (await duban("source", "doctor", name)).stdout
+    order = {"orderNo": "WO-1", "title": "河水发臭", "content": "请联系我,电话13800000000", "type": "水污染",
+             "callTime": "2026-03-01 08:00:00", "caller": "王小明", "callerPhone": "13800000000"}  # fmt: skip
+
+    async def sent(*orders: Any) -> httpx2.Response:
+        return await gateway.post(f"/v1/sources/{name}", json={"data": {"orders": orders}}, headers=bearer(key))
+
+    await answered(lambda: sent({**order, "callTime": "soon"}), 400, "invalid")
+    await answered(lambda: sent(order), 202)
+
+    async def written() -> bool:
+        [shown] = lines(await duban("source", "doctor", name, "--json"))
+        return (shown["activity"] or {}).get("accepted") == 1
+
+    await eventually(written)
+    [shown] = lines(await duban("source", "doctor", name, "--json"))
+    activity = shown["activity"]
+    assert activity["refusals"][0]["field"] == "callTime"
+    assert activity["shape"]["data"]["orders"][0]["caller"] == "a text of 3"
+    [made] = activity["made"]
+    assert (made["id"], made["title"], made["category"]) == ("WO-1", "河水发臭", "river")
+    for text in (json.dumps(shown, ensure_ascii=False), (await duban("source", "doctor", name)).stdout):
+        assert "王小明" not in text
+        assert "13800000000" not in text
+
+
 async def curled(command: str) -> Any:
     """What the ``curl`` of a snippet answers, once the gateway knows its source."""
     if shutil.which("curl") is None:

@@ -54,6 +54,8 @@ from duban_intake.domain import ReportOutcome, own_problem, submitted
 from duban_intake.gateway.app import EXAMPLE, create_app
 from duban_intake.gateway.batcher import Batching
 from duban_intake.gateway.door import Door
+from duban_intake.gateway.journal import Journal
+from duban_intake.gateway.journal import Journal
 from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
@@ -339,7 +341,7 @@ async def gateway(
         registry,
         time.monotonic,
         PostgresStore(pool),
-        SecretsFile(None),
+        SecretsFile(None), Journal(None, SystemClock()),
     )
     app = create_app(door, settings.max_body)
     http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", beside=batching)

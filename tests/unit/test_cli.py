@@ -57,7 +57,7 @@ def test_the_commands_are_those_that_the_handbook_names() -> None:
         ("dlq", "ls"), ("dlq", "show"), ("dlq", "replay"), ("dlq", "audit"), ("problem", "show"), ("problem", "ls"),
         ("pack", "lint"), ("pack", "publish"), ("pack", "ls"), ("calendar", "make"),
         ("source", "add"), ("source", "apply"), ("source", "key"), ("source", "ls"), ("source", "rotate"),
-        ("source", "off"), ("source", "on"),
+        ("source", "off"), ("source", "on"), ("source", "doctor"),
         ("topics", "apply"), ("topics", "ls"), ("hj212", "check"), ("hj212", "decode"), ("sim", "hj212"),
     }  # fmt: skip
 

@@ -18,6 +18,8 @@ from duban_console.sources import SourceConflict, changes, key_as_registered, ne
 from duban_intake.body import JSON
 from duban_intake.gateway.door import key_in
 from duban_intake.gateway.request import STRUCTURED, read
+from duban_intake.domain import submitted
+from duban_intake.sources.journal import Page, shape_of
 from duban_intake.sources.pace import Pace
 from duban_intake.sources.registry import Registry, permit_report
 from tests.given import report
@@ -153,6 +155,40 @@ def test_a_minutes_worth_is_taken_at_once_and_then_as_many_a_minute() -> None:
     pace.count("a", 60, 1.0, 120)  # a batch may go beyond, and is waited for
     assert pace.wait("a", 60, 1.0) == 120
     assert pace.wait("a", 60, 10_000.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("payload", "shape"),
+    [
+        (b'{"a": "x", "b": [1, 2], "c": null, "d": true, "e": [], "f": {}}',
+         {"a": "a text of 1", "b": ["a number", "2 in all"], "c": "null", "d": "true or false", "e": [], "f": {}}),
+        (b"{", "1 bytes that are no JSON"),
+        (b"[" * 5_000, "5000 bytes that are no JSON"),
+        (b"[" * 50 + b"]" * 50, None),
+        (b" " * 70_000, "70000 bytes, more than are looked into"),
+        (json.dumps({f"field {n}": n for n in range(1_000)}).encode(), "17780 bytes with more fields than are shown"),
+    ],
+)  # fmt: skip
+def test_of_a_payload_the_fields_are_remembered_and_no_values(payload: bytes, shape: Any) -> None:
+    remembered = shape_of(payload)
+    assert len(json.dumps(remembered)) < 5_000
+    assert shape is None or remembered == shape
+
+
+def test_a_journal_holds_ten_refusals_and_three_reports_of_the_last_payload_masked() -> None:
+    page = Page(AT)
+    for number in range(30):
+        page.refuse(AT, "invalid", "title", f"{number} {'x' * 1_000}")
+    page.hear(b"[]")
+    for _ in range(5):
+        page.accept(submitted("hotline", "1", report(title="请回电13800000000", text="x" * 8_000), AT))
+    assert (page.refused, page.accepted, len(page.refusals)) == (30, 5, 10)
+    assert page.refusals[0]["message"].startswith("29 ")
+    assert page.made is not None
+    assert [made["title"] for made in page.made] == ["请回电***"] * 3
+    assert len(json.dumps([list(page.refusals), page.made])) < 10_000
+    page.hear(b"{}")
+    assert page.made is None
 
 
 @pytest.mark.parametrize(

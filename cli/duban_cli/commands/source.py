@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
+import orjson
 import typer
 from rich.markup import escape
 from rich.table import Table
@@ -14,9 +15,10 @@ from rich.table import Table
 from duban.messages import struct
 from duban.messages.sources import RegisteredSource
 from duban.messages.struct import flaw_of, from_data, plain
-from duban_cli.connection import present, publishing, settings
-from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
+from duban_cli.connection import database, present, publishing, settings
+from duban_cli.output import AsJson, ExitCode, command, err, fail, out, shown_at, write_json
 from duban_console import sources
+from duban_console.source_journal import activity
 
 source_app = typer.Typer(no_args_is_help=True, help="Sources: who may hand in reports over HTTP, and with which key.")
 
@@ -170,6 +172,40 @@ async def on(name: Name, as_json: AsJson = False) -> None:
     Example: duban source on hotline
     """
     await _turn(name, as_json, is_off=False)
+
+
+@source_app.command("doctor")
+@command
+async def doctor(name: Name, as_json: AsJson = False) -> None:
+    """Tell how a source does: when it spoke, what was refused and why, what its mapping made of the last payload.
+
+    Of the payload the names of its fields are shown, and no values; who is named in a report is masked. What happened in the
+    last seconds may be missing.
+
+    Example: duban source doctor hotline
+    """
+    source = await _registered(name)
+    known = settings()
+    async with database(known) as pool:
+        seen = await activity(pool, name)
+    if as_json:
+        write_json({"source": plain(source), "activity": None if seen is None else asdict(seen)})
+        return
+    console = out()
+    state = "off" if source.is_off else "open" if source.is_open else f"{len(source.keys)} keys"
+    console.print(escape(f"{name}: {source.kind}, {source.jurisdiction or 'any jurisdiction'}, {state}"))
+    if seen is None:
+        console.print("it was never heard: it has not sent anything yet, or not with its key")
+        return
+    ago = await present(known) - seen.spoke_at
+    console.print(f"last heard {shown_at(seen.spoke_at, None)}, {str(ago).partition('.')[0]} ago")
+    console.print(f"{seen.accepted} reports taken, {seen.refused} refused")
+    for refusal in seen.refusals:
+        place = f" {refusal['field']}:" if refusal["field"] else ""
+        console.print(escape(f"  {refusal['at'][:19]}Z {refusal['code']}:{place} {refusal['message']}"))
+    for title, part in (("fields of the last payload", seen.shape), ("reports made of it", seen.made)):
+        if part is not None:
+            console.print(f"{title}:\n{escape(orjson.dumps(part, option=orjson.OPT_INDENT_2).decode())}")
 
 
 async def _turn(name: str, as_json: bool, *, is_off: bool) -> None:

@@ -15,6 +15,7 @@ from duban.messages.sources import SOURCES, RegisteredSource
 from duban_intake.gateway.app import create_app
 from duban_intake.gateway.batcher import Batching
 from duban_intake.gateway.door import Door
+from duban_intake.gateway.journal import Journal
 from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.sources.registry import Registry
@@ -44,15 +45,18 @@ async def compose(shell: Shell[GatewaySettings]) -> None:
     clock = await follow_clock(shell)
     vault = Vault(PostgresVault(shell.pool), clock, DeskSettings(settings.keyring()))
     registry = await follow_sources(shell)
+    journal = Journal(shell.pool, clock)
     secrets = SecretsFile(settings.source_secrets)
     seconds = asyncio.get_running_loop().time
     door = Door(
-        batching.put, shell.publisher.check, clock, vault, registry, seconds, PostgresStore(shell.pool), secrets
+        batching.put, shell.publisher.check, clock, vault, registry, seconds, PostgresStore(shell.pool), secrets,
+        journal,
     )
     app = create_app(door, settings.max_body)
     http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", beside=batching)
     shell.health.check("http", lambda: http.listening)
     shell.run(http)
+    shell.run(journal)
 
 
 if __name__ == "__main__":

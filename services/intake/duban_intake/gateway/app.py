@@ -79,12 +79,13 @@ def create_app(door: Door, max_body: int) -> FastAPI:
         The same source and id may be sent again at any time; the report counts once.
         """
         source = door.speaker(request)
-        body, url = await door.body(request, source), str(request.base_url)
-        if content_type(request.headers) == BATCH:
-            good, flawed = read_batch(body, door.clock.now(), source)
-            bad = [BadItem(item=item, field=fault.field or "(item)", message=str(fault)) for item, fault in flawed]
-            return JSONResponse((await door.hand_in_all(source, good, bad, url)).model_dump(mode="json"), 202)
-        accepted = await door.hand_in(source, read(request.headers, body, door.clock.now(), source), url)
+        with door.journal.watching(source):
+            body, url = await door.body(request, source), str(request.base_url)
+            if content_type(request.headers) == BATCH:
+                good, flawed = read_batch(body, door.clock.now(), source)
+                bad = [BadItem(item=item, field=fault.field or "(item)", message=str(fault)) for item, fault in flawed]
+                return JSONResponse((await door.hand_in_all(source, good, bad, url)).model_dump(mode="json"), 202)
+            accepted = await door.hand_in(source, read(request.headers, body, door.clock.now(), source), url)
         headers = {"Location": urlsplit(accepted.status_url).path}
         return JSONResponse(accepted.model_dump(mode="json", exclude_none=True), 202, headers=headers)
 
@@ -92,7 +93,8 @@ def create_app(door: Door, max_body: int) -> FastAPI:
     async def hear(name: str, request: Request) -> HandedIn:
         """Hand in reports in the language of a source: each good item is taken, each bad one named with its field."""
         source, body = await door.signed(request, name)
-        return await door.hear(source, body, str(request.base_url))
+        with door.journal.watching(source):
+            return await door.hear(source, body, str(request.base_url))
 
     serve_pagerduty(app, door, _FAULTS | _LANGUAGES)
 

@@ -27,6 +27,7 @@ from duban_intake.channels.dialect import ENDED, Dialect
 from duban_intake.channels.items import ItemMapping, Note, Parsed, ReportItem
 from duban_intake.channels.kinds import KINDS, spoken
 from duban_intake.domain import Ending, Receipt, digest, own_problem, submitted
+from duban_intake.gateway.journal import Journal
 from duban_intake.gateway.request import Handed
 from duban_intake.gateway.responses import REPORTS_PATH, Accepted, BadItem, HandedIn, Noted
 from duban_intake.gateway.secrets_file import SecretsFile
@@ -69,6 +70,7 @@ class Door:
     seconds: Callable[[], float]
     receipts: Asked
     secrets: SecretsFile
+    journal: Journal
     pace: Pace = field(default_factory=Pace)
     _dialects: dict[str, tuple[RegisteredSource, Dialect, ItemMapping]] = field(default_factory=dict)
 
@@ -91,12 +93,14 @@ class Door:
             source = self.speaker(request)
             if source.name != name:
                 raise Fault(403, "other_source", f"the key is that of {source.name}, and not of {name}", "name")
-            return source, await self.body(request, source)
-        body = await self.body(request, named)
-        secrets = self.secrets.of(name)
-        signatures.check(named.signature, secrets, request.headers, body, self.clock.now())
-        if named.is_off:
-            raise off(named)
+            with self.journal.watching(source):
+                return source, await self.body(request, source)
+        with self.journal.watching(named):
+            body = await self.body(request, named)
+            secrets = self.secrets.of(name)
+            signatures.check(named.signature, secrets, request.headers, body, self.clock.now())
+            if named.is_off:
+                raise off(named)
         return named, body
 
     async def body(self, request: Request, source: RegisteredSource) -> bytes:
@@ -114,6 +118,7 @@ class Door:
         if source.max_body is not None and len(body) > source.max_body:
             say = f"the body has {len(body)} bytes, and {source.name} may send {source.max_body}; send less at a time"
             raise Fault(413, "too_large", say)
+        self.journal.page(source).hear(body)
         return body
 
     async def hear(self, source: RegisteredSource, body: bytes, url: str) -> HandedIn:
@@ -163,6 +168,8 @@ class Door:
         refused.sort(key=lambda item: item.item)
         if refused and not accepted and not notes:
             raise _worst(refused, answers)
+        for item in refused:
+            self.journal.page(source).refuse(self.clock.now(), "invalid", f"{item.item}.{item.field}", item.message)
         noted = [Noted(id=note.id, what=note.what) for note in notes]
         return HandedIn(accepted=accepted, refused=refused, noted=noted)
 
@@ -215,6 +222,7 @@ class Door:
             await reached(self.vault.keep(bound, handed.contact), "the contact cannot be sealed now; nothing was taken")
         self.pace.count(source.name, source.rate, self.seconds(), 1)
         await self.put(record)
+        self.journal.page(source).accept(message)
         return Accepted(
             source=message.source,
             id=message.id,

@@ -86,5 +86,6 @@ async def _heard(request: Request, door: Door) -> str:
     source = door.speaker(request, key)
     if KINDS.get(source.kind) is not PAGERDUTY:
         raise Fault(422, "unusable_source", f"{source.name} is no source of the kind pagerduty; register one")
-    handed_in = await door.hear(source, await door.body(request, source), str(request.base_url))
+    with door.journal.watching(source):
+        handed_in = await door.hear(source, await door.body(request, source), str(request.base_url))
     return event.get("dedup_key") or (handed_in.accepted or handed_in.noted)[0].id

@@ -1,5 +1,5 @@
 -- What each role may do here. Granted anew by every `duban migrate`: what does not stand below is taken away.
-revoke all on all tables in schema intake from duban_intake, duban_gateway, duban_vault;
+revoke all on all tables in schema intake from duban_intake, duban_gateway, duban_vault, duban_reader;
 grant usage on schema intake to duban_intake, duban_gateway, duban_vault;
 grant select on migrations to duban_intake, duban_gateway, duban_vault;
 
@@ -12,6 +12,10 @@ grant select (number, hash) on vault_log to duban_intake;
 -- The gateway says what became of a report, seals who sent it, and notes when its source says that it is over.
 grant select on receipts to duban_gateway;
 grant select, insert, update on endings to duban_gateway;
+-- It keeps the journal of sources; the commands show it.
+grant select, insert, update on source_journal to duban_gateway;
+grant usage on schema intake to duban_reader;
+grant select on published_sources to duban_reader;
 grant select, insert on vault_contacts to duban_gateway;
 
 -- The vault opens a contact or forgets it; its log is only added to.

@@ -1,0 +1,81 @@
+"""The journal of sources on its way to the database: gathered in memory, written every few seconds, never for a request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+import asyncpg
+import structlog
+
+from duban.clock import Clock
+from duban.errors import Fault, RecordTooLarge
+from duban.messages.sources import RegisteredSource
+from duban_intake.sources.journal import Page, columns
+from duban_intake.vault.desk import VaultRefused
+
+_SECONDS: Final = 2.0
+_WRITE: Final = """
+    insert into intake.source_journal as held (source, spoke_at, accepted, refused, refusals, shape, made)
+    select * from unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::jsonb[], $6::jsonb[], $7::jsonb[])
+    on conflict (source) do update set
+        spoke_at = greatest(held.spoke_at, excluded.spoke_at),
+        accepted = held.accepted + excluded.accepted, refused = held.refused + excluded.refused,
+        refusals = jsonb_path_query_array(excluded.refusals || held.refusals, '$[0 to 9]'),
+        shape = coalesce(excluded.shape, held.shape), made = coalesce(excluded.made, held.made)
+"""
+_log = structlog.get_logger(__name__)
+
+
+class Journal:
+    """What the sources do. A part of the service: ``run`` writes until ``stop``, and once more then.
+
+    It is for looking: what the database does not take in the end is lost with the process, and nothing waits for it.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record] | None, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._pages: dict[str, Page] = {}
+        self._stopping = asyncio.Event()
+
+    def page(self, source: RegisteredSource) -> Page:
+        """The page of ``source``, which speaks now."""
+        at = self._clock.now()
+        page = self._pages.setdefault(source.name, Page(at))
+        page.spoke_at = at
+        return page
+
+    @contextmanager
+    def watching(self, source: RegisteredSource) -> Iterator[None]:
+        """Note why a request of ``source`` is refused, if it is."""
+        try:
+            yield
+        except (Fault, VaultRefused, RecordTooLarge) as error:
+            code = "too_large" if isinstance(error, RecordTooLarge) else error.code
+            place = error.field if isinstance(error, Fault) else None
+            self.page(source).refuse(self._clock.now(), code, place, str(error))
+            raise
+
+    def stop(self) -> None:
+        """Write what there is, and end."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Write every few seconds until ``stop``."""
+        while not self._stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _SECONDS)
+            await self._write()
+
+    async def _write(self) -> None:
+        if not self._pages or self._pool is None:
+            return
+        pages, self._pages = self._pages, {}
+        try:
+            await self._pool.execute(_WRITE, *columns(sorted(pages.items())))
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            _log.warning("the journal of sources is not written", error=type(error).__name__)
+            self._pages = {**pages, **self._pages}
