@@ -165,6 +165,15 @@ async def test_a_source_that_cannot_be_is_refused_with_what_is_wrong(
     assert says in (await duban("source", "add", *options, code=code)).stderr
 
 
+async def test_the_open_source_is_this_machines_and_nobodys_behind_a_proxy(
+    gateway: httpx2.AsyncClient, name: str
+) -> None:
+    report = {"id": "1", "source": f"{name}/nobody", "jurisdiction": "smallville", "channel": "hotline", **REPORT}
+    await answered(lambda: gateway.post("/v1/reports", json=report), 202)
+    forwarded = {"x-forwarded-for": "203.0.113.7"}
+    await answered(lambda: gateway.post("/v1/reports", json=report, headers=forwarded), 401, "no_key")
+
+
 async def test_the_first_snippet_of_the_guide_works_as_it_stands(duban: Run, system: System, name: str) -> None:
     add = shlex.split(snippet("integrating.md", "source", {"hotline": name, "mianyang": "smallville"}))
     key = (await duban(*add[1:])).stdout.strip()

@@ -53,13 +53,12 @@ from duban_console.sources import record as record_of
 from duban_intake.domain import ReportOutcome, own_problem, submitted
 from duban_intake.gateway.app import EXAMPLE, create_app
 from duban_intake.gateway.batcher import Batching
-from duban_intake.gateway.door import Door
-from duban_intake.gateway.journal import Journal
-from duban_intake.gateway.journal import Journal
+from duban_intake.gateway.door import ReportDoor
+from duban_intake.gateway.journal import SourceJournal
 from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
-from duban_intake.sources.registry import Registry
+from duban_intake.sources.registry import SourceRegistry
 from duban_intake.store import SCHEMA, PostgresStore
 from duban_intake.vault.desk import DeskSettings, Vault
 from duban_intake.vault.store import PostgresVault
@@ -330,10 +329,10 @@ async def gateway(
 
     batching = Batching(publish, settings.gateway_patience)
     vault = Vault(PostgresVault(pool), SystemClock(), DeskSettings(settings.keyring()))
-    registry = Registry()
+    registry = SourceRegistry()
     for known in sources:
         registry.put(known)
-    door = Door(
+    door = ReportDoor(
         batching.put,
         publisher.check,
         SystemClock(),
@@ -341,7 +340,8 @@ async def gateway(
         registry,
         time.monotonic,
         PostgresStore(pool),
-        SecretsFile(None), Journal(None, SystemClock()),
+        SecretsFile(None),
+        SourceJournal(None, SystemClock()),
     )
     app = create_app(door, settings.max_body)
     http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", beside=batching)

@@ -16,12 +16,12 @@ from duban.messages.sources import RegisteredSource
 from duban.messages.struct import from_data
 from duban_console.sources import SourceConflict, changes, key_as_registered, new_key, record, rotated
 from duban_intake.body import JSON
+from duban_intake.domain import submitted
 from duban_intake.gateway.door import key_in
 from duban_intake.gateway.request import STRUCTURED, read
-from duban_intake.domain import submitted
-from duban_intake.sources.journal import Page, shape_of
+from duban_intake.sources.journal import SourcePage, shape_of
 from duban_intake.sources.pace import Pace
-from duban_intake.sources.registry import Registry, permit_report
+from duban_intake.sources.registry import SourceRegistry, permit_report
 from tests.given import report
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -33,8 +33,8 @@ APP = struct.replace(HOTLINE, name="app", names=(), keys=(key_as_registered(OTHE
 OPEN = RegisteredSource(name="demo", is_open=True)
 
 
-def registry(*sources: RegisteredSource) -> Registry:
-    made = Registry()
+def registry(*sources: RegisteredSource) -> SourceRegistry:
+    made = SourceRegistry()
     for source in sources:
         made.put(source)
     return made
@@ -176,14 +176,14 @@ def test_of_a_payload_the_fields_are_remembered_and_no_values(payload: bytes, sh
 
 
 def test_a_journal_holds_ten_refusals_and_three_reports_of_the_last_payload_masked() -> None:
-    page = Page(AT)
+    page = SourcePage(AT)
     for number in range(30):
-        page.refuse(AT, "invalid", "title", f"{number} {'x' * 1_000}")
+        page.refuse(AT, "invalid", "time", f"{number} 13800000000 is no instant {'x' * 1_000}")
     page.hear(b"[]")
     for _ in range(5):
         page.accept(submitted("hotline", "1", report(title="请回电13800000000", text="x" * 8_000), AT))
     assert (page.refused, page.accepted, len(page.refusals)) == (30, 5, 10)
-    assert page.refusals[0]["message"].startswith("29 ")
+    assert page.refusals[0]["message"].startswith("29 *** is no instant x")
     assert page.made is not None
     assert [made["title"] for made in page.made] == ["请回电***"] * 3
     assert len(json.dumps([list(page.refusals), page.made])) < 10_000

@@ -179,8 +179,8 @@ async def on(name: Name, as_json: AsJson = False) -> None:
 async def doctor(name: Name, as_json: AsJson = False) -> None:
     """Tell how a source does: when it spoke, what was refused and why, what its mapping made of the last payload.
 
-    Of the payload the names of its fields are shown, and no values; who is named in a report is masked. What happened in the
-    last seconds may be missing.
+    Of the payload the names of its fields are shown, and no values; who is named in a report is masked. What happened
+    in the last seconds may be missing.
 
     Example: duban source doctor hotline
     """

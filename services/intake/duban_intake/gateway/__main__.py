@@ -14,11 +14,11 @@ from duban.messages.report import Report
 from duban.messages.sources import SOURCES, RegisteredSource
 from duban_intake.gateway.app import create_app
 from duban_intake.gateway.batcher import Batching
-from duban_intake.gateway.door import Door
-from duban_intake.gateway.journal import Journal
+from duban_intake.gateway.door import ReportDoor
+from duban_intake.gateway.journal import SourceJournal
 from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.gateway.settings import GatewaySettings
-from duban_intake.sources.registry import Registry
+from duban_intake.sources.registry import SourceRegistry
 from duban_intake.store import SCHEMA, PostgresStore
 from duban_intake.vault.desk import DeskSettings, Vault
 from duban_intake.vault.store import PostgresVault
@@ -26,9 +26,9 @@ from duban_intake.vault.store import PostgresVault
 HEALTH_PORT: Final = 8311
 
 
-async def follow_sources(shell: Shell[GatewaySettings]) -> Registry:
+async def follow_sources(shell: Shell[GatewaySettings]) -> SourceRegistry:
     """The sources registered so far; it goes on taking in what ``duban source`` changes."""
-    registry = Registry()
+    registry = SourceRegistry()
     tail = Tail(shell.settings, [RegisteredSource.TOPIC], SOURCES)
 
     async def take(delivered: Delivery[RegisteredSource]) -> None:
@@ -45,11 +45,18 @@ async def compose(shell: Shell[GatewaySettings]) -> None:
     clock = await follow_clock(shell)
     vault = Vault(PostgresVault(shell.pool), clock, DeskSettings(settings.keyring()))
     registry = await follow_sources(shell)
-    journal = Journal(shell.pool, clock)
+    journal = SourceJournal(shell.pool, clock)
     secrets = SecretsFile(settings.source_secrets)
     seconds = asyncio.get_running_loop().time
-    door = Door(
-        batching.put, shell.publisher.check, clock, vault, registry, seconds, PostgresStore(shell.pool), secrets,
+    door = ReportDoor(
+        batching.put,
+        shell.publisher.check,
+        clock,
+        vault,
+        registry,
+        seconds,
+        PostgresStore(shell.pool),
+        secrets,
         journal,
     )
     app = create_app(door, settings.max_body)

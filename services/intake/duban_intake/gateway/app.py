@@ -12,7 +12,7 @@ from duban.errors import Fault
 from duban.io.faults import FAULTS, Faulty, answer_faults
 from duban_intake.body import JSON
 from duban_intake.domain import own_problem
-from duban_intake.gateway.door import Door
+from duban_intake.gateway.door import ReportDoor
 from duban_intake.gateway.pagerduty import serve_pagerduty
 from duban_intake.gateway.request import BATCH, STRUCTURED, content_type, read, read_batch, submission_schema
 from duban_intake.gateway.responses import REPORTS_PATH, Accepted, BadItem, Became, HandedIn
@@ -66,7 +66,7 @@ _BODIES: Final = {
 }
 
 
-def create_app(door: Door, max_body: int) -> FastAPI:
+def create_app(door: ReportDoor, max_body: int) -> FastAPI:
     """The application, whose reports go through ``door``."""
     app = FastAPI(title="Duban intake", version="1", description="Reports over HTTP.", responses=FAULTS)
     answer_faults(app, max_body)

@@ -27,13 +27,13 @@ from duban_intake.channels.dialect import ENDED, Dialect
 from duban_intake.channels.items import ItemMapping, Note, Parsed, ReportItem
 from duban_intake.channels.kinds import KINDS, spoken
 from duban_intake.domain import Ending, Receipt, digest, own_problem, submitted
-from duban_intake.gateway.journal import Journal
+from duban_intake.gateway.journal import SourceJournal
 from duban_intake.gateway.request import Handed
 from duban_intake.gateway.responses import REPORTS_PATH, Accepted, BadItem, HandedIn, Noted
 from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.sources import signatures
 from duban_intake.sources.pace import Pace
-from duban_intake.sources.registry import Registry, off, permit_report
+from duban_intake.sources.registry import SourceRegistry, off, permit_report
 from duban_intake.vault.answers import reached
 from duban_intake.vault.contact import Bound
 from duban_intake.vault.desk import Vault, VaultRefused
@@ -56,7 +56,7 @@ class Asked(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class ReportDoor:
     """What every route needs. ``put`` returns when the broker has a record, ``check`` raises RecordTooLarge.
 
     ``seconds``: any clock that never goes back, by which the pace is kept.
@@ -66,11 +66,11 @@ class Door:
     check: Callable[[Record], None]
     clock: Clock
     vault: Vault
-    registry: Registry
+    registry: SourceRegistry
     seconds: Callable[[], float]
     receipts: Asked
     secrets: SecretsFile
-    journal: Journal
+    journal: SourceJournal
     pace: Pace = field(default_factory=Pace)
     _dialects: dict[str, tuple[RegisteredSource, Dialect, ItemMapping]] = field(default_factory=dict)
 

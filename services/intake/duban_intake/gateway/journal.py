@@ -1,4 +1,4 @@
-"""The journal of sources on its way to the database: gathered in memory, written every few seconds, never for a request."""
+"""The journal of sources on its way to the database: gathered in memory, written every few seconds."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ import structlog
 from duban.clock import Clock
 from duban.errors import Fault, RecordTooLarge
 from duban.messages.sources import RegisteredSource
-from duban_intake.sources.journal import Page, columns
+from duban_intake.sources.journal import SourcePage, columns
 from duban_intake.vault.desk import VaultRefused
 
 _SECONDS: Final = 2.0
 _WRITE: Final = """
     insert into intake.source_journal as held (source, spoke_at, accepted, refused, refusals, shape, made)
-    select * from unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::jsonb[], $6::jsonb[], $7::jsonb[])
+    select * from unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::jsonb[], $6::jsonb[],
+        $7::jsonb[])
     on conflict (source) do update set
         spoke_at = greatest(held.spoke_at, excluded.spoke_at),
         accepted = held.accepted + excluded.accepted, refused = held.refused + excluded.refused,
@@ -29,7 +30,7 @@ _WRITE: Final = """
 _log = structlog.get_logger(__name__)
 
 
-class Journal:
+class SourceJournal:
     """What the sources do. A part of the service: ``run`` writes until ``stop``, and once more then.
 
     It is for looking: what the database does not take in the end is lost with the process, and nothing waits for it.
@@ -38,13 +39,13 @@ class Journal:
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record] | None, clock: Clock) -> None:
         self._pool = pool
         self._clock = clock
-        self._pages: dict[str, Page] = {}
+        self._pages: dict[str, SourcePage] = {}
         self._stopping = asyncio.Event()
 
-    def page(self, source: RegisteredSource) -> Page:
+    def page(self, source: RegisteredSource) -> SourcePage:
         """The page of ``source``, which speaks now."""
         at = self._clock.now()
-        page = self._pages.setdefault(source.name, Page(at))
+        page = self._pages.setdefault(source.name, SourcePage(at))
         page.spoke_at = at
         return page
 

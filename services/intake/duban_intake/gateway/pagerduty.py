@@ -12,7 +12,7 @@ from duban.errors import Fault
 from duban.io.faults import What
 from duban_intake.channels.kinds import KINDS
 from duban_intake.channels.pagerduty import PAGERDUTY, event_in
-from duban_intake.gateway.door import Door
+from duban_intake.gateway.door import ReportDoor
 
 _EVENT: Final = {
     "type": "object",
@@ -44,7 +44,7 @@ class InvalidEvent(BaseModel):
     error: What
 
 
-def serve_pagerduty(app: FastAPI, door: Door, faults: dict[int | str, dict[str, Any]]) -> None:
+def serve_pagerduty(app: FastAPI, door: ReportDoor, faults: dict[int | str, dict[str, Any]]) -> None:
     """Give ``app`` the route ``/v2/enqueue``."""
     responses = {status: {**fault, "model": InvalidEvent} for status, fault in {400: {}, **faults}.items()}
 
@@ -77,7 +77,7 @@ class EventFault(Exception):
         self.fault = fault
 
 
-async def _heard(request: Request, door: Door) -> str:
+async def _heard(request: Request, door: ReportDoor) -> str:
     """Hand in what ``request`` says; the key of its event."""
     event = event_in(await request.body())
     key = event.get("routing_key")

@@ -1,4 +1,4 @@
-"""What is remembered of a source for whoever asks how it does: bounded, and without anything that tells who reported. Pure."""
+"""What is remembered of a source for whoever asks how it does: bounded, and nothing of who reported. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONGEST: Final = 300
 
 
 @dataclass(slots=True)
-class Page:
+class SourcePage:
     """What a source did since the page before was written."""
 
     spoke_at: datetime
@@ -38,7 +38,7 @@ class Page:
     def refuse(self, at: datetime, code: str, place: str | None, message: str) -> None:
         """Note a refusal."""
         self.refused += 1
-        shown = {"at": at.isoformat(), "code": code, "field": place, "message": message[:_LONGEST]}
+        shown = {"at": at.isoformat(), "code": code, "field": place, "message": masked(message)[:_LONGEST]}
         self.refusals.appendleft(shown)
 
     def accept(self, message: Message[Report]) -> None:
@@ -64,7 +64,7 @@ def shape_of(payload: bytes) -> Any:
     return shape if len(orjson.dumps(shape)) <= _MOST_SHOWN else f"{len(payload)} bytes with more fields than are shown"
 
 
-def _shape(value: Any, depth: int) -> Any:
+def _shape(value: Any, depth: int) -> Any:  # noqa: PLR0911 one line a sort
     match value:
         case dict() | list() if depth == 0:
             return "…"
@@ -101,7 +101,7 @@ def shown_report(message: Message[Report]) -> dict[str, Any]:
     return {name: shown for name, shown in fields.items() if shown}
 
 
-def columns(pages: Sequence[tuple[str, Page]]) -> tuple[list[object], ...]:
+def columns(pages: Sequence[tuple[str, SourcePage]]) -> tuple[list[object], ...]:
     """``pages`` by their sources, as the columns of the table."""
     return (
         [source for source, _ in pages],

@@ -11,7 +11,7 @@ from duban.messages.sources import RegisteredSource
 _HOW = "send it as `Authorization: Bearer KEY`; `duban source add` gives a source its key"
 
 
-class Registry:
+class SourceRegistry:
     """The sources by name, by key, and by the names under which they speak."""
 
     def __init__(self) -> None:
