@@ -369,7 +369,7 @@ def limit_of(record: LedgerRecord, owing: Owed, rules: Rules) -> datetime | None
     """The end of the time limit of what is owed, as it stands now; None where a plan names none."""
     obligation, since = owing.obligation, owing.since
     if isinstance(record, Duty):
-        return duties.lapse_at(rules.duties[record.duty], since.at, rules)
+        return duties.lapse_at(rules.duties[record.duty], since.at, rules, record.due_on)
     if isinstance(record, Problem):
         return _limit(record, obligation, since, rules)
     assert obligation.within is not None  # entries on lists and rewards have no plan

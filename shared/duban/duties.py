@@ -43,19 +43,23 @@ def openings(rules: Rules, after: datetime, until: datetime) -> Iterator[Opening
     due = [
         Opening(opens_at, duty.id, unit, lapse_at(duty, opens_at, rules))
         for duty in rules.pack.duties
-        if duty.schedule.every is not Every.NEVER
+        if duty.schedule.every not in (Every.NEVER, Every.PLEDGED)
         for opens_at in _instants(duty.schedule, rules, after, until)
         for unit in rules.owing(duty)
     ]
     yield from sorted(due)
 
 
-def lapse_at(duty: DutyRule, opens_at: datetime, rules: Rules) -> datetime:
-    """When a duty that opened at ``opens_at`` lapses: after its time limit, or at the end of its day."""
+def lapse_at(duty: DutyRule, opens_at: datetime, rules: Rules, due_on: date | None = None) -> datetime:
+    """When a duty that opened at ``opens_at`` lapses: after its time limit, or at the end of its day.
+
+    ``due_on`` is the day that a pledge names.
+    """
     if duty.within is not None:
         return rules.calendar.add(opens_at, duty.within)
-    assert duty.due_on is not None
-    return datetime.combine(duty.due_on + _DAY, time(), rules.zone).astimezone(UTC)
+    last = due_on or duty.due_on
+    assert last is not None
+    return datetime.combine(last + _DAY, time(), rules.zone).astimezone(UTC)
 
 
 def _instants(schedule: Schedule, rules: Rules, after: datetime, until: datetime) -> Iterator[datetime]:
@@ -98,7 +102,7 @@ def _falls_on(schedule: Schedule, day: date, rules: Rules) -> bool:  # noqa: PLR
             return f"{day:%m-%d}" == schedule.on
         case Every.ONCE:
             return day == schedule.date
-        case Every.NEVER:
+        case Every.PLEDGED | Every.NEVER:
             return False
 
 

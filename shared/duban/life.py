@@ -71,7 +71,8 @@ def _begun(event: Event, change: c.Change) -> AnyRecord:
     match change:
         case c.Opened():
             opened = Mark(at=change.opens_at, version=event.version)
-            return Duty(**{**begins, "marks": {change.kind: opened}}, duty=change.duty, unit=change.unit)
+            return Duty(**{**begins, "marks": {change.kind: opened}}, duty=change.duty, unit=change.unit, of=change.of,
+                        due_on=change.due_on)  # fmt: skip
         case c.Noticed():
             return Listing(
                 **begins,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from duban.messages.commands import PutOnList
+from duban.messages.commands import Pledge, PutOnList
 from duban.messages.envelope import Message, derived_id
 from duban.messages.handle import handle_of
 from duban.messages.notices import Notice
@@ -267,6 +267,53 @@ def test_whoever_breaks_the_law_leaves_the_positive_list_and_nobody_stays_for_ev
     assert [one.record.status for one in (caught, kept) if one.record] == ["delisted", "listed"]
     city.advance(to="2022-04-19 17:00")
     expect(kept, status="delisted")
+
+
+# What enterprises have pledged
+
+
+def pledged(city: City, by: str, because: str | None = None, **said: Any) -> Case:
+    """A unit enters a pledge of the firm; with ``because`` the router refuses it with this code."""
+    id_, now, jurisdiction = derived_id("timeline pledge", next(_turn)), city.now, city.rules.pack.jurisdiction
+    case = Case(id_)
+    city.cases[id_].append(case)
+    fields = {"duty": "pledge", "of": FIRM, "promise": "完成脱硫设施改造", "due_on": "2021-06-30", **said}
+    data = from_data({"actor": {"unit": by}, **fields}, Pledge)
+    answer = city.send(Message(f"pledge {id_}", "timeline", str(id_), now, jurisdiction, str(id_), data))
+    assert (answer.code if isinstance(answer, Refusal) else None) == because
+    return case
+
+
+def test_what_a_firm_pledges_is_a_record_with_its_own_day_and_is_kept_on_proof_ly_05(city: City) -> None:
+    """LY-05: 自我承诺: who promised what by when; the bureau is reminded, and enters with proof that it was kept."""
+    pledged(city, "finance", because="not_permitted")
+    pledged(city, "ecology", because="past_date", due_on="2021-04-18")
+    pledged(city, "ecology", because="unknown_duty", duty="committees")
+    case = pledged(city, "ecology")
+    expect(case, kind=Kind.DUTY, title="完成脱硫设施改造", of=FIRM, unit="ecology", due_on=dt.date(2021, 6, 30))
+    assert runs(case, "pledge") == "2021-07-01 00:00"
+    city.advance(to="2021-06-24 09:00")
+    assert case.reminded == ("pledge",)
+    city.refuses(case, "complete", by="ecology", because="unknown_outcome", outcome="rectified", evidence=SEALED)
+    city.refuses(case, "complete", by="ecology", because="missing_evidence", outcome="kept")
+    city.act(case, "complete", by="ecology", outcome="kept", evidence=SEALED)
+    city.advance(to="2021-08-02 09:00")
+    expect(case, status="struck_off", outcome="kept", escalated=())
+
+
+def test_a_pledge_that_is_not_kept_leads_to_the_blacklist_when_the_bureau_finds_so_ly_05(city: City) -> None:
+    """LY-05: 不兑现承诺: asked for at its day, then proposed for the blacklist, where the firm may answer."""
+    case = pledged(city, "industry", due_on="2021-05-31")
+    city.advance(to="2021-06-01 00:00")
+    expect(case, lapsed={"pledge"}, escalated=("pledge-lapsed",))
+    city.advance(working_days=10)
+    assert case.taken_after_lapse[-1].to == ("industry", "development")
+    (entry,) = released(city, case, "blacklist-pledge", by="ecology")
+    assert of_whom(entry) == ("polluter-blacklist", FIRM, "pledge")
+    expect(entry, status="noticed")
+    city.refuses(case, "complete", by="industry", because="missing_reason", outcome="broken")
+    city.act(case, "complete", by="industry", outcome="broken", reason="企业停产，改造未开工")
+    expect(case, status="struck_off", outcome="broken")
 
 
 # The record of government bodies

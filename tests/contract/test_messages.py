@@ -302,6 +302,7 @@ def payloads() -> Iterator[AnyPayload]:
     yield do.DecideAppeal(actor=WATER, reason="it was them", upheld=False)
     yield do.TakeOffList(actor=OFFICE, reason="all is repaired", evidence=(SEAL,))
     yield do.Reward(actor=ENGINE, reward="tip", cause=CAUSE, handle="r-9", worker="Zhao")
+    yield do.Pledge(actor=OFFICE, duty="pledge", of="Works 7", promise="a scrubber", due_on=AT.date(), evidence=(SEAL,))
     yield do.TakeReading(
         actor=OFFICE, target="ammonia", unit="water", read_on=AT.date(), value=0.8, source="station 7", correction=1,
         reason="read twice", evidence=(SEAL,),

@@ -50,6 +50,7 @@ def test_the_commands_are_those_that_the_handbook_names() -> None:
         ("simulate",), ("replay",), ("bulletin",), ("draw",), ("pack", "explain"), ("pack", "diff"),
         ("report", "import"), ("report", "send"),
         ("ledger", "heads"), ("ledger", "anchors"), ("ledger", "key"), ("ledger", "verify"), ("duty", "ls"),
+        ("duty", "pledge"),
         ("listing", "check"), ("listing", "ls"), ("listing", "put"), ("reward", "status"),
         ("reward", "ls"), ("reading", "put"), ("reading", "ls"),
         ("vault", "ask"), ("vault", "approve"), ("vault", "refuse"), ("vault", "open"), ("vault", "log"),

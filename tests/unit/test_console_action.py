@@ -59,7 +59,7 @@ ENTRY: dict[str, Any] = {
 def test_what_the_engine_does_and_what_begins_a_record_is_no_action() -> None:
     assert do.COMMANDS.keys() - {model.TYPE for model in ACTIONS.values()} == {
         do.Register.TYPE, do.Attach.TYPE, do.Open.TYPE, do.Reward.TYPE, do.Escalate.TYPE, do.Recompute.TYPE,
-        do.PutOnList.TYPE, do.TakeReading.TYPE,
+        do.PutOnList.TYPE, do.TakeReading.TYPE, do.Pledge.TYPE,
     }  # fmt: skip
 
 

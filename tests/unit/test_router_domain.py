@@ -290,7 +290,7 @@ ANSWERS: set[type[do.Command]] = {
 
 
 def test_every_command_is_in_one_of_the_tables() -> None:
-    engine = {do.Register, do.Open, do.Attach, do.Escalate, do.PutOnList, do.Reward, do.TakeReading}
+    engine = {do.Register, do.Open, do.Attach, do.Escalate, do.PutOnList, do.Reward, do.Pledge, do.TakeReading}
     assert set(PERMITTED) == set(do.COMMANDS.values()) == {*PLAIN, *ANSWERS, *engine}
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
+from uuid import UUID, uuid4
 
 import typer
+from rich.markup import escape
 
 from duban.moves import Kind, Status
+from duban_cli.commands.act import SOURCE, sent, tell
 from duban_cli.commands.problem import show_page
-from duban_cli.connection import present, settings
-from duban_cli.output import AsJson, InUtc, command
+from duban_cli.connection import asking, present, settings
+from duban_cli.files import EvidenceFiles, sealed
+from duban_cli.output import AsJson, InUtc, command, err
+from duban_console.action import action_message, new_pledge
 from duban_console.ledger import Filters
 
 duty_app = typer.Typer(no_args_is_help=True, help="Duties that the calendar or a measure has opened for units.")
@@ -22,6 +27,7 @@ async def ls(
     status: Annotated[Status | None, typer.Option(help="Only in this status.")] = None,
     unit: Annotated[str | None, typer.Option(help="Only what this unit owes.")] = None,
     duty: Annotated[str | None, typer.Option(help="Only this duty, by its id in the pack.")] = None,
+    of: Annotated[str | None, typer.Option(help="Only what this enterprise has pledged.")] = None,
     overdue: Annotated[
         bool, typer.Option("--overdue", help="Only open ones with a time limit that has passed.")
     ] = False,
@@ -36,5 +42,46 @@ async def ls(
     """
     known = settings()
     at = await present(known) if overdue else None
-    filters = Filters(Kind.DUTY, jurisdiction, (status,) if status else (), duty, unit, at)
+    filters = Filters(Kind.DUTY, jurisdiction, (status,) if status else (), duty, unit, at, of=of)
     await show_page(known, filters, limit, cursor, utc=utc, as_json=as_json)
+
+
+@duty_app.command("pledge")
+@command
+async def pledge(
+    promise: Annotated[str, typer.Argument(help="What is promised.")],
+    of: Annotated[str, typer.Option(help="The enterprise that promises it.")],
+    by: Annotated[str, typer.Option(help="The day by which it is to be kept, YYYY-MM-DD.")],
+    duty: Annotated[str, typer.Option(help="Which pledge of the pack it is, by its id.")],
+    jurisdiction: Annotated[str, typer.Option(help="Where it is pledged.")],
+    unit: Annotated[str, typer.Option(help="The unit that takes it, and sees that it is kept.")],
+    person: Annotated[str | None, typer.Option(help="Who in the unit.")] = None,
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    evidence: EvidenceFiles = None,
+    id_: Annotated[str | None, typer.Option("--id", help="Its id; the same id again is the same pledge.")] = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the outcome.")] = 5.0,
+    utc: InUtc = False,
+    as_json: AsJson = False,
+) -> None:
+    """Enter what an enterprise has pledged; ends with 4 when it is refused. It is kept, or broken, by `duban act`.
+
+    Example: duban duty pledge 脱硫改造 --of 某公司 --by 2021-12-31 --duty pledge --jurisdiction linyi --unit ecology
+    """
+    fields: dict[str, Any] = {
+        "duty": duty, "of": of, "promise": promise, "due_on": by, "jurisdiction": jurisdiction, "reason": reason,
+        "id": id_, "actor": {"unit": unit, **({"person": person} if person else {})},
+        **({"evidence": sealed(evidence)} if evidence else {}),
+    }  # fmt: skip
+    new = new_pledge(fields)
+    known = settings()
+    message_id = new.id or str(uuid4())
+    message = action_message(
+        new.command, id_=message_id, problem_id=new.record_id(message_id), jurisdiction=jurisdiction, source=SOURCE,
+        at=await present(known),
+    )  # fmt: skip
+    async with asking(known) as ledger:
+        decided = await sent(message, known, ledger, wait)
+        record = await ledger.record(UUID(message.subject)) if decided else None
+    await tell(decided, message, known, wait, utc=utc, as_json=as_json)
+    if record is not None:
+        err().print(f"as {escape(record.number)}")

@@ -27,7 +27,7 @@ T = TypeVar("T")
 #: Commands that only the services themselves send; no action leads to them.
 _ENGINE_ONLY = (do.Register, do.Attach, do.Open, do.Reward, do.Escalate, do.Recompute)
 #: Commands with which people begin a record: no actions on one, each has a door of its own.
-_BEGINNING = (do.PutOnList, do.TakeReading)
+_BEGINNING = (do.Pledge, do.PutOnList, do.TakeReading)
 
 #: Every action by its name, which is the last word of its CloudEvents type.
 ACTIONS: Final[dict[str, type[do.Command]]] = {
@@ -123,6 +123,31 @@ def new_entry(body: Mapping[str, Any] | bytes) -> NewEntry:
         InvalidAction: naming the first field that is wrong.
     """
     return _read(body, NewEntry)
+
+
+class NewPledge(do.Pledge):
+    """A pledge of an enterprise, as the unit that takes it writes it: where, and the id that makes it the same one."""
+
+    jurisdiction: Name
+    id: CommandId | None = None
+
+    @property
+    def command(self) -> do.Pledge:
+        """The command for the router."""
+        return narrowed(self, do.Pledge)
+
+    def record_id(self, chosen: str) -> UUID:
+        """The id of the pledge that follows from the id ``chosen``, whichever door it comes through."""
+        return derived_id("pledge", self.jurisdiction, chosen)
+
+
+def new_pledge(body: Mapping[str, Any] | bytes) -> NewPledge:
+    """The pledge in ``body``, which is JSON or data.
+
+    Raises:
+        InvalidAction: naming the first field that is wrong.
+    """
+    return _read(body, NewPledge)
 
 
 class NewReading(do.TakeReading):

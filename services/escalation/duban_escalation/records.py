@@ -14,7 +14,7 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message, derived_id
 from duban.messages.events import event_id
 from duban.messages.notices import Notice
-from duban.messages.records import AnyRecord, Deadline, Event, Listing, Problem, Reward
+from duban.messages.records import AnyRecord, Deadline, Duty, Event, Listing, Problem, Reward
 from duban.messages.struct import replace
 from duban.policy.model.ladder import Measure
 from duban.policy.model.listing import ListRule
@@ -57,7 +57,7 @@ def _opens(duty: str, unit: str, cause: do.Cause, at: datetime, record: AnyRecor
 def _lists(
     measure: Measure, list_rule: ListRule, cause: do.Cause, event: Event, record: AnyRecord, rules: Rules
 ) -> Iterator[Message[do.Command]]:
-    of = record.enterprise if isinstance(record, Problem) else None
+    of = record.enterprise if isinstance(record, Problem) else record.of if isinstance(record, Duty) else None
     if list_rule.of == "unit":
         of = warrant_of(event, record, rules).owner
     if of is not None:

@@ -312,7 +312,10 @@ class PassedOn(_Change):
 
 
 class Opened(_Change):
-    """A duty was opened for a unit: for the period that begins then, or because of a problem."""
+    """A duty was opened for a unit: for the period that begins then, because of a problem, or by a pledge.
+
+    A pledge is ``of`` an enterprise and due on a day of its own; its title is what was promised.
+    """
 
     jurisdiction: str
     number: str
@@ -322,6 +325,9 @@ class Opened(_Change):
     unit: str
     opens_at: AwareDatetime
     cause: Cause | None = None
+    of: str | None = None
+    due_on: date | None = None
+    evidence: tuple[Evidence, ...] = ()
 
 
 class Noticed(_Change):

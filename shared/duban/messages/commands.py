@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import Meta, field
 
 from duban.messages.envelope import Payload, derived_id
-from duban.messages.report import Evidence, Filed, Name, Prose, ReportName, in_range
+from duban.messages.report import MOST_OF_TITLE, Evidence, Filed, Name, Prose, ReportName, in_range
 from duban.messages.struct import NO_NUL, AwareDatetime, Frozen
 
 #: The unit under which the services themselves act.
@@ -387,6 +387,18 @@ class Open(Command):
     cause: Cause | None = None
 
 
+class Pledge(Command):
+    """An enterprise promises something by a day; the unit that takes such pledges enters it, to see that it is kept."""
+
+    TYPE: ClassVar[str] = "duban.command.pledge"
+
+    duty: Name
+    of: Name
+    promise: Annotated[str, Meta(min_length=1, max_length=MOST_OF_TITLE, pattern=NO_NUL)]
+    due_on: date
+    evidence: tuple[Evidence, ...] = ()
+
+
 class PutOnList(Command):
     """An enterprise or a unit is put on a list of the pack, on one of its grounds; told first where it may answer.
 
@@ -547,7 +559,7 @@ class Recompute(Command):
 
 
 #: The commands with which a record begins.
-Beginning = Register | Open | PutOnList | Reward | TakeReading
+Beginning = Register | Open | Pledge | PutOnList | Reward | TakeReading
 
 #: The commands on a record that stands in the ledger.
 Action = (
@@ -565,7 +577,7 @@ COMMANDS: dict[str, type[Command]] = {
         Register, Attach, Open, Reject, Dispatch, Acknowledge, HandBack, Plan, DecidePlan, ReachMilestone, Review,
         Progress, FinishPart, AskExtension, DecideExtension, Justify, DecideJustification, Pause, Resume, Flag, Unflag,
         Sponsor, Refer, Receive, Complete, Verify, Check, StrikeOff, Reply, Rate, LookBack, Reopen, TakeStep, WaiveStep,
-        Approve, Withhold, PassOn, PutOnList, Appeal, DecideAppeal, TakeOffList, Reward, Award, Decline, Collect,
+        Approve, Withhold, PassOn, Pledge, PutOnList, Appeal, DecideAppeal, TakeOffList, Reward, Award, Decline, Collect,
         TakeReading, Escalate, Recompute,
     )
 }  # fmt: skip

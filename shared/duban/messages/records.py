@@ -282,13 +282,18 @@ class Problem(LedgerRecord):
 
 
 class Duty(LedgerRecord):
-    """What a unit owes for a period, or because of a problem, as it stands after its latest event."""
+    """What a unit owes for a period, because of a problem, or what an enterprise has pledged, after its latest event.
+
+    Of a pledge, ``of`` is the enterprise and ``unit`` sees that it is kept; its title is what was promised.
+    """
 
     kind: ClassVar[Kind] = Kind.DUTY
 
     duty: str
     unit: str
     cause: Cause | None = None
+    of: str | None = None
+    due_on: date | None = None
     outcome: str | None = None
 
     @property
@@ -298,6 +303,10 @@ class Duty(LedgerRecord):
     @property
     def holder(self) -> str:
         return self.unit
+
+    @property
+    def subject(self) -> str | None:
+        return self.of
 
 
 class Listing(LedgerRecord):

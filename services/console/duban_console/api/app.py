@@ -11,11 +11,12 @@ from duban.errors import Fault
 from duban.io.faults import FAULTS, Faulty, answer_faults, only_json
 from duban.io.publisher import Publisher
 from duban.policy.library import Library
-from duban_console.action import Action, NewEntry, NewReading
+from duban_console.action import Action, NewEntry, NewPledge, NewReading
 from duban_console.api.answer import respond
 from duban_console.api.document import answers, describe
 from duban_console.api.responses import ANSWERS, SOURCE, Decision, decision
 from duban_console.api.routes.listings import serve_listings
+from duban_console.api.routes.pledges import serve_pledges
 from duban_console.api.routes.readings import serve_readings
 from duban_console.api.routes.records import serve_records
 from duban_console.api.routes.rewards import serve_rewards
@@ -40,9 +41,10 @@ def create_app(ledger: LedgerReader, publisher: Publisher, clock: Clock, library
     _commands(app, ledger)
     serve_listings(app, ledger, publisher, clock)
     serve_rewards(app, ledger, library)
+    serve_pledges(app, ledger, publisher, clock)
     serve_readings(app, ledger, publisher, clock)
     serve_records(app, ledger, publisher, clock)
-    describe(app, (*ANSWERS, NewEntry, NewReading, Action))
+    describe(app, (*ANSWERS, NewEntry, NewPledge, NewReading, Action))
     return app
 
 

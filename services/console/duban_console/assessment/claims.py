@@ -189,7 +189,7 @@ class Claims:
 
     def _limit(self, obligation: Obligation, began_at: datetime, record: AnyRecord) -> datetime | None:
         if isinstance(record, Duty):
-            return duties.lapse_at(self.rules.duties[record.duty], began_at, self.rules)
+            return duties.lapse_at(self.rules.duties[record.duty], began_at, self.rules, record.due_on)
         if obligation.within is not None:
             return self.rules.calendar.add(began_at, obligation.within)
         return planned_date(record, obligation) if isinstance(record, Problem) else None

@@ -75,6 +75,13 @@ _VALUES: Final[dict[str, str]] = {
     "redone": "退回重办", "another_unit": "改派其他单位", "nothing": "不作处理",
     "before": "答复前签字", "same_day": "当日签字",
 }  # fmt: skip
+#: How a duty is opened that no calendar opens.
+_OPENED_OTHERWISE: Final = {
+    Every.NEVER: ("only when a measure or a draw opens it", "仅由措施或抽查开启"),
+    Every.PLEDGED: (
+        "whenever an enterprise pledges it, by the day that the pledge names", "企业作出承诺时，按承诺的日期",
+    ),
+}  # fmt: skip
 #: Fields whose values are the city's own words, and name no entry of the pack.
 _PLAIN: Final = frozenset({"roles", "outcomes"})
 #: Fields whose values are events.
@@ -114,8 +121,8 @@ def value_in_words(value: Any, words: Words) -> str:  # noqa: PLR0911, PLR0912 o
         )
     if isinstance(value, bool):
         return words.yes(value)
-    if value is Every.NEVER:
-        return words.say("only when a measure or a draw opens it", "仅由措施或抽查开启")
+    if isinstance(value, Every) and value in _OPENED_OTHERWISE:
+        return words.say(*_OPENED_OTHERWISE[value])
     if isinstance(value, Enum):
         plain = str(value.value)
         return words.say(plain.replace("_", " "), chinese(value) or _VALUES.get(plain, plain))

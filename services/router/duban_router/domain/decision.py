@@ -98,6 +98,8 @@ def _begun(beginning: do.Beginning, id_: UUID, rules: Rules, now: datetime, allo
             return registered(beginning, rules, now, allocated)
         case do.Open():
             return duties.opened(beginning, rules, now)
+        case do.Pledge():
+            return duties.pledged(beginning, id_, rules, now)
         case do.PutOnList():
             return listings.put_on_list(beginning, id_, rules, now)
         case do.Reward():

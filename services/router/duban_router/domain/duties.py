@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import assert_never
+from uuid import UUID
 
+from duban.duties import lapse_at
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.records import Duty
+from duban.policy.model.duty import Every
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
+from duban.texts import is_blank
 from duban_router.domain.kinds import OfDuties
-from duban_router.domain.refusal import Changes, missing_reason
+from duban_router.domain.permission import named
+from duban_router.domain.refusal import Changes, missing_reason, not_permitted
 
 
 def opened(command: do.Open, rules: Rules, now: datetime) -> Changes:
@@ -38,6 +43,42 @@ def opened(command: do.Open, rules: Rules, now: datetime) -> Changes:
     ]
 
 
+def pledged(command: do.Pledge, id_: UUID, rules: Rules, now: datetime) -> Changes:
+    """What an enterprise has pledged, entered by a unit that takes such pledges."""
+    duty = rules.duties.get(command.duty)
+    if duty is None or duty.schedule.every is not Every.PLEDGED:
+        pledges = [rule.id for rule in rules.pack.duties if rule.schedule.every is Every.PLEDGED]
+        known = f"it is one of {', '.join(pledges)}" if pledges else "no duty of it is `every: pledged`"
+        return Refusal("unknown_duty", f"{command.duty} is nothing that is pledged under {rules.pack.ref}: {known}")
+    unit, takers = command.actor.unit, rules.owing(duty)
+    if unit not in takers:
+        return not_permitted(unit, named("the units that take such pledges", *takers))
+    if is_blank(command.of) or is_blank(command.promise):
+        return Refusal("blank_name", "a pledge says of whom it is, and what is promised: one of them shows nothing")
+    day = now.astimezone(rules.zone).date()
+    if command.due_on < day:
+        return Refusal("past_date", f"a pledge is for what is to come: {command.due_on.isoformat()} is past")
+    lapse_at(duty, now, rules, command.due_on)  # a day beyond the calendar is refused
+    return [
+        c.Opened(
+            jurisdiction=rules.pack.jurisdiction,
+            number=f"{duty.id}/{day.isoformat()}/{str(id_)[:8]}",
+            pack=rules.pack.ref,
+            duty=duty.id,
+            title=command.promise,
+            unit=unit,
+            opens_at=now,
+            of=command.of,
+            due_on=command.due_on,
+            evidence=command.evidence,
+        )
+    ]
+
+
+#: How a pledge ends.
+KEPT, BROKEN = "kept", "broken"
+
+
 def perform(duty: Duty, command: OfDuties, rules: Rules) -> Changes:
     """The changes that ``command`` makes to a duty: it is submitted, or the office releases its unit from it."""
     match command:
@@ -54,6 +95,10 @@ def perform(duty: Duty, command: OfDuties, rules: Rules) -> Changes:
 
 
 def _submit(duty: Duty, command: do.Complete, rules: Rules) -> Changes:
+    if duty.of is not None and command.outcome not in (KEPT, BROKEN):
+        return Refusal("unknown_outcome", f"a pledge is {KEPT} or {BROKEN}, not {command.outcome}")
+    if command.outcome == BROKEN and duty.of is not None:
+        return [c.Completed(outcome=BROKEN), c.StruckOff()] if command.reason else missing_reason("a broken pledge")
     if rules.duties[duty.duty].proof and not command.evidence:
         return Refusal("missing_evidence", f"{duty.duty} is submitted with its proof: what is empty is not done")
     return [c.Completed(outcome=command.outcome, evidence=command.evidence), c.StruckOff()]

@@ -62,6 +62,7 @@ PERMITTED: Final[dict[type[do.Command], frozenset[Role]]] = {
     do.Approve: _ANYONE,
     do.Withhold: _ANYONE,
     do.PassOn: frozenset({"engine", "lead", "office"}),
+    do.Pledge: _ANYONE,
     do.PutOnList: _ANYONE,
     do.Appeal: _ANYONE,
     do.DecideAppeal: _ANYONE,

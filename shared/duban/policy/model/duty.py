@@ -30,13 +30,15 @@ class Every(StrEnum):
     QUARTER = "quarter"
     YEAR = "year"
     ONCE = "once"
+    PLEDGED = "pledged"  #: an enterprise pledges it, each time by a day of its own
     NEVER = "never"  #: only a measure or a draw opens it
 
 
 class Schedule(Written):
     """When a duty is opened, local time: ``on`` is the weekday (1 to 7), the day of the month, or the month-day.
 
-    ``once`` opens on the day ``date``, ``never`` only when a measure says so. ``during`` names a window outside which
+    ``once`` opens on the day ``date``, ``pledged`` when an enterprise pledges something, ``never`` only when a measure
+    says so. ``during`` names a window outside which
     nothing is opened.
     """
 
@@ -60,11 +62,12 @@ class Schedule(Written):
 
 
 class DutyRule(Founded):
-    """Something that units owe by the calendar: a report, a check, a bulletin, a dated task.
+    """Something that units owe by the calendar: a report, a check, a bulletin, a dated task; or what is pledged.
 
     Each of ``units`` (or each unit with one of ``roles``) owes it for itself; what a measure opens is owed by whoever
     the measure is told to, what a draw opens by the unit that checks. It is due ``within`` a time of its opening, or at
-    the end of the day ``due_on``; what is missing climbs ``ladder``. ``public`` ones are published; those with
+    the end of the day ``due_on``; what is missing climbs ``ladder``. What is ``pledged`` is due on the day that the
+    pledge names; ``units`` take pledges in, and say whether they are kept. ``public`` ones are published; those with
     ``proof`` are submitted with evidence, or not at all.
     """
 
@@ -81,7 +84,10 @@ class DutyRule(Founded):
 
     @model_validator(mode="after")
     def _complete(self) -> DutyRule:
-        if (self.within is None) == (self.due_on is None):
+        pledged = self.schedule.every is Every.PLEDGED
+        if pledged and (self.within or self.due_on):
+            raise ValueError("`every: pledged`: each pledge names its own day; leave `within` and `due_on` out")
+        if not pledged and (self.within is None) == (self.due_on is None):
             raise ValueError("needs exactly one of `within` and `due_on`; there is no default duration")
         opened_by_measure = self.schedule.every is Every.NEVER
         if opened_by_measure and (self.units or self.roles or self.due_on):

@@ -58,7 +58,7 @@ _NAMES: Final = {
     Kind.REWARD: ("reward", "fixed_by"),
     Kind.READING: ("target", "unit"),
 }
-_TEXTS: Final = ("jurisdiction", "channel", "enterprise", "sponsor")
+_TEXTS: Final = ("jurisdiction", "channel", "enterprise", "sponsor", "of")
 
 RecordId = Annotated[UUID, Path(alias="id")]
 Limit = Annotated[int, Query(ge=1, le=500)]
@@ -104,12 +104,13 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         status: Status | None = None,
         duty: str | None = None,
         unit: Annotated[str | None, Query(description="Only what this unit owes")] = None,
+        of: Annotated[str | None, Query(description="Only what this enterprise has pledged")] = None,
         overdue: Overdue = False,
         limit: Limit = 50,
         cursor: str | None = None,
     ) -> Response:
         """What the calendar and measures have opened for units, in the order of its opening."""
-        filters = Filters(Kind.DUTY, jurisdiction, _only(status), duty, unit, _overdue_at(clock, overdue))
+        filters = Filters(Kind.DUTY, jurisdiction, _only(status), duty, unit, _overdue_at(clock, overdue), of=of)
         return await page("duties", filters, limit, cursor)
 
     @app.get("/v1/listings/entries", responses=answers(Listings), tags=["listings"])
