@@ -168,8 +168,9 @@ class ReportDoor:
         refused.sort(key=lambda item: item.item)
         if refused and not accepted and not notes:
             raise _worst(refused, answers)
-        for item in refused:
-            self.journal.page(source).refuse(self.clock.now(), "invalid", f"{item.item}.{item.field}", item.message)
+        for flawed in refused:
+            where = f"{flawed.item}.{flawed.field}"
+            self.journal.page(source).refuse(self.clock.now(), "invalid", where, flawed.message)
         noted = [Noted(id=note.id, what=note.what) for note in notes]
         return HandedIn(accepted=accepted, refused=refused, noted=noted)
 
@@ -181,7 +182,9 @@ class ReportDoor:
             ended = await reached(endings, "the receipts cannot be read now; nothing was taken")
             items = tuple(_once_more(item, ended.get(item.message.id)) for item in items)
         keys = {own_problem(item.message.source, item.message.id): item for item in items}
-        known = await reached(self.receipts.receipts(keys), "the receipts cannot be read now; nothing was taken")
+        receipts = await reached(self.receipts.receipts(keys), "the receipts cannot be read now; nothing was taken")
+        # What the policy refused is decided anew: a pack may take it by now.
+        known = [key for key, receipt in receipts.items() if receipt.final]
         fresh = [item for key, item in keys.items() if key not in known]
         return fresh, [*parsed.notes, *(Note(keys[key].message.id, "goes on") for key in known)]
 
