@@ -122,7 +122,7 @@ CAUSE = do.Cause(problem_id=ID, number="SV-2022-0001", version=7, pack="small@1"
 DUTY = Duty(
     id=ID, jurisdiction="smallville", pack="small@1", number="daily-report/north/2022-04-11", outcome="submitted",
     status=Status.UNDERWAY, version=1, title="Report of the day before", duty="daily-report", unit="north",
-    cause=CAUSE, marks={"opened": Mark(at=AT, version=1)},
+    cause=CAUSE, of="Works 7", due_on=AT.date(), marks={"opened": Mark(at=AT, version=1)},
 )  # fmt: skip
 #: An entry on a list, and a reward.
 ENTRY = Listing(
@@ -219,6 +219,7 @@ WAITING = c.Measured(ground="rebound", measure="listing", to=("water", "office")
 OPENED = c.Opened(
     jurisdiction="smallville", number=DUTY.number, pack="small@1", duty="daily-report", title=DUTY.title, unit="north",
     opens_at=AT, cause=CAUSE,
+    of="Works 7", due_on=AT.date(), evidence=(SEAL,),
 )  # fmt: skip
 OF_DUTIES: tuple[c.Change, ...] = (
     OPENED, c.Progressed(note="half done", evidence=(SEAL,)), c.Rejected(), c.Completed(outcome="submitted"),

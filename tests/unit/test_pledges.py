@@ -9,11 +9,12 @@ import pytest
 
 from duban.messages import commands as do
 from duban.messages.struct import from_data
+from duban.moves import Kind
 from duban.refusal import Refusal
 from duban_cli.simulation.history import Step, facts_of
 from duban_console.action import new_pledge
 from duban_console.assessment.histories import histories
-from duban_console.ledger import Filters, Kind
+from duban_console.ledger import Filters
 from duban_router.domain.decision import Decided
 from tests.given import SEAL, Case, entries
 

@@ -577,7 +577,7 @@ COMMANDS: dict[str, type[Command]] = {
         Register, Attach, Open, Reject, Dispatch, Acknowledge, HandBack, Plan, DecidePlan, ReachMilestone, Review,
         Progress, FinishPart, AskExtension, DecideExtension, Justify, DecideJustification, Pause, Resume, Flag, Unflag,
         Sponsor, Refer, Receive, Complete, Verify, Check, StrikeOff, Reply, Rate, LookBack, Reopen, TakeStep, WaiveStep,
-        Approve, Withhold, PassOn, Pledge, PutOnList, Appeal, DecideAppeal, TakeOffList, Reward, Award, Decline, Collect,
-        TakeReading, Escalate, Recompute,
+        Approve, Withhold, PassOn, Pledge, PutOnList, Appeal, DecideAppeal, TakeOffList, Reward, Award, Decline,
+        Collect, TakeReading, Escalate, Recompute,
     )
 }  # fmt: skip

@@ -58,7 +58,7 @@ def pledged(command: do.Pledge, id_: UUID, rules: Rules, now: datetime) -> Chang
     day = now.astimezone(rules.zone).date()
     if command.due_on < day:
         return Refusal("past_date", f"a pledge is for what is to come: {command.due_on.isoformat()} is past")
-    lapse_at(duty, now, rules, command.due_on)  # a day beyond the calendar is refused
+    rules.calendar.working_seconds(now, lapse_at(duty, now, rules, command.due_on))  # beyond the calendar: refused
     return [
         c.Opened(
             jurisdiction=rules.pack.jurisdiction,
