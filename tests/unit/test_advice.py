@@ -49,6 +49,21 @@ SLIPS: Final[dict[str, tuple[str, str, str, str]]] = {
         "territory_unused",
         "areas: areas have units, but @territorial is used nowhere: no unit is given anything for its area",
     ),
+    "an approval that a reminder does not wait for": (
+        "    kind: reminder\n",
+        "    kind: reminder\n    approval: environment-office\n",
+        "approval_unheeded",
+        (
+            "ladders.0.levels.0.measure: a reminder waits for nobody: reminder is sent before the lapse without "
+            "environment-office; take a measure without `approval`"
+        ),
+    ),
+    "a mark that a reminder does not set": (
+        "measures:\n  - id: reminder\n",
+        "flags:\n  - {id: slow, title: {en: slow}, basis: practice}\nmeasures:\n  - id: reminder\n    flag: slow\n",
+        "flag_unheeded",
+        "ladders.0.levels.0.measure: a reminder sets no mark: reminder sets slow only from the lapse on",
+    ),
     "a unit nobody refers to": (
         "\nchannels:\n",
         "  - {id: parks, title: {en: Parks}, basis: practice}\n\nchannels:\n",

@@ -20,6 +20,7 @@ from duban.policy.advice.durations import (
     reminders_that_never_come,
 )
 from duban.policy.advice.form import Advice
+from duban.policy.advice.ladders import reminders_that_wait_for_nobody
 from duban.policy.advice.obligations import (
     categories_without_a_limit,
     founded_on_practice,
@@ -72,6 +73,7 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
     obligations_that_their_owners_cannot_meet,
     levels_cut_off,
     ladders_that_only_marks_climb,
+    reminders_that_wait_for_nobody,
     verified_by_nobody,
     checks_unsigned,
     look_back_unsigned,
