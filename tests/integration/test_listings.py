@@ -207,9 +207,11 @@ class TestLists:
         assert "of the same name" not in told.stderr
         told = await duban(
             "listing", "put", "NorthWorks", "--list", "blacklist", "--ground", "repeated", "--unit", "office",
-            "--jurisdiction", "smallville", "--evidence", proof,
+            "--jurisdiction", "smallville", "--evidence", proof, "--json",
         )  # fmt: skip
         assert r"of the same name, written otherwise: North\u200bWorks" in told.stderr
+        [answer] = lines(told)
+        assert [entry["of"] for entry in answer["alike"]] == ["North\u200bWorks"]
 
     async def test_another_list_or_another_city_says_nothing_of_a_name(self, town: Town) -> None:
         entry = (await town.put("Elsewhere Ltd")).json()["listing"]

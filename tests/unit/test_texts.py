@@ -7,8 +7,10 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -20,7 +22,9 @@ from rich.table import Table
 
 from duban.messages.struct import replace
 from duban.texts import folded, is_blank, printable, printable_json
+from duban_cli.commands.draw import show
 from duban_cli.output import err, out, write_json
+from duban_console.inspection_draw import Draw, Lot, Spared
 from duban_escalation.notices.journal import Journal
 from tests.given import notice
 
@@ -115,6 +119,18 @@ def test_a_terminal_obeys_nothing_that_others_have_written(made: Callable[[], Co
         made().print(shown)
     told = "".join(capsys.readouterr())
     assert told.count(printable(OBEYED)) == 6
+    assert printable(told, but="\n") == told
+
+
+def test_the_lots_of_a_draw_are_shown_with_what_a_terminal_would_obey_escaped(capsys: Capture) -> None:
+    lot = Lot(id=UUID(int=1), number="1", version=1, title=OBEYED, enterprise=OBEYED, hash="0" * 64)
+    result = Draw(
+        draw="lot", pack="p@1", seed=OBEYED, at=datetime(2022, 4, 6, tzinfo=UTC), candidates=1, drawn=(lot,),
+        spared=(Spared(id=UUID(int=2), number="2", enterprise=OBEYED, list="l", entry="e"),), checked=(),
+    )  # fmt: skip
+    show(result, {}, UTC, as_json=False)
+    told = "".join(capsys.readouterr())
+    assert told.count(printable(OBEYED)) == 4
     assert printable(told, but="\n") == told
 
 

@@ -127,15 +127,16 @@ def fields_of(data: str) -> dict[str, Any]:
 
 
 async def tell(
-    decided: Outcome | None, message: Message[Command], known: Settings, wait: float, *, utc: bool, as_json: bool
-) -> None:
-    """Say what came of the command, and end with the code for it."""
+    decided: Outcome | None, message: Message[Command], known: Settings, wait: float, *, utc: bool, as_json: bool,
+    **more: Any,
+) -> None:  # fmt: skip
+    """Say what came of the command, and end with the code for it; ``more`` is what its JSON says beside that."""
     name, message_id = type(message.data).__name__, message.id
     if decided is not None and str(decided.problem_id) != message.subject:
         fail(ExitCode.CONFLICT, f"the id {message_id} belongs to a command for {decided.problem_id}")
     if decided is None:
         if as_json:
-            write_json({"command": message_id, "status": "accepted"})
+            write_json({"command": message_id, "status": "accepted", **more})
         if wait:
             fail(
                 ExitCode.UNAVAILABLE,
@@ -146,12 +147,12 @@ async def tell(
     if decided.refused is not None:
         if as_json:
             refused = plain(decided.refused)
-            write_json({"command": message_id, "status": "refused", "refused": refused})
+            write_json({"command": message_id, "status": "refused", "refused": refused, **more})
         fail(ExitCode.CONFLICT, f"refused ({decided.refused.code}): {decided.refused.reason}")
     events = [line.event for line in decided.lines]
     if as_json:
         bodies = [plain(event) for event in events]
-        write_json({"command": message_id, "status": "done", "events": bodies})
+        write_json({"command": message_id, "status": "done", "events": bodies, **more})
         return
     zone = (await zones(known, utc=utc)).get(message.jurisdiction)
     for event in events:

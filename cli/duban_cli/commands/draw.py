@@ -74,13 +74,13 @@ async def draw(
     events = await from_ledger(known, rules.pack.jurisdiction, at + _STEP)
     result = drawing.draw(rule, rules.pack.ref, seed, at, drawing.standing(events, library.rules))
     if not opening:
-        _show(result, {}, UTC if utc else rules.zone, as_json)
+        show(result, {}, UTC if utc else rules.zone, as_json=as_json)
         return
     messages = list(drawing.openings(result, rule, rules.pack.jurisdiction, now))
     decided = await _opened(messages, known, wait)
     answers = zip(result.drawn, messages, decided, strict=True)
     checks = {lot.number: _said(message, outcome) for lot, message, outcome in answers}
-    _show(result, checks, UTC if utc else rules.zone, as_json)
+    show(result, checks, UTC if utc else rules.zone, as_json=as_json)
     _end(checks, wait)
 
 
@@ -131,7 +131,8 @@ def _said(message: Message[do.Command], outcome: Outcome | None) -> dict[str, st
     return {"status": "refused", "record": record, "code": outcome.refused.code, "reason": outcome.refused.reason}
 
 
-def _show(result: Draw, checks: dict[str, dict[str, str]], zone: tzinfo, as_json: bool) -> None:
+def show(result: Draw, checks: dict[str, dict[str, str]], zone: tzinfo, *, as_json: bool) -> None:
+    """Say what was drawn, spared and left out, and what came of the ``checks``."""
     if as_json:
         fields: dict[str, Any] = jsonable(result)
         if checks:

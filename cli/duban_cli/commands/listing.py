@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from duban.messages.records import Listing
+from duban.messages.struct import plain
 from duban.moves import Kind, Status
 from duban.texts import is_blank
 from duban_cli.commands.act import SOURCE, fields_of, sent, tell
@@ -162,10 +163,12 @@ async def put(
     )  # fmt: skip
     async with asking(known) as ledger:
         entries = await ledger.listings(new.of, jurisdiction, list_)
-        for same in written_otherwise(new.of, entries, message.subject, message.time):
+        alike = written_otherwise(new.of, entries, message.subject, message.time)
+        for same in alike:
             err().print(f"{escape(same.number)} is of the same name, written otherwise: {escape(same.of)}")
         decided = await sent(message, known, ledger, wait)
         entry = await ledger.record(new.record_id(message_id)) if decided else None
-    await tell(decided, message, known, wait, utc=utc, as_json=as_json)
+    more = {"alike": [plain(same) for same in alike]} if alike else {}
+    await tell(decided, message, known, wait, utc=utc, as_json=as_json, **more)
     if entry is not None:
         err().print(f"as {escape(entry.number)}")
