@@ -29,7 +29,8 @@ ROOT = Path(__file__).parents[1]
 SMALL = ROOT / "tests/data/packs/small.yaml"
 OFFICE = (
     do.Reject, do.Dispatch, do.Verify, do.StrikeOff, do.Reopen, do.Review, do.Pause, do.Resume, do.Flag, do.Unflag,
-    do.Sponsor, do.Check, do.LookBack, do.Rate, do.DecidePlan, do.DecideExtension, do.Recompute, do.Approve, do.PassOn,
+    do.Classify, do.Sponsor, do.Check, do.LookBack, do.Rate, do.DecidePlan, do.DecideExtension, do.Recompute,
+    do.Approve, do.PassOn,
 )  # fmt: skip
 #: Targets that the small pack may have.
 TARGETS: Final = [

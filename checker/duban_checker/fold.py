@@ -16,7 +16,9 @@ _LADDER: Final = (
     "recomputed passed_on"
 )
 _STEPS: Final = "step_taken step_waived"
-_OPEN: Final = f"{_LADDER} {_STEPS} attached flagged unflagged sponsored referred received replied rated"
+_OPEN: Final = (
+    f"{_LADDER} {_STEPS} attached classified deferred flagged unflagged sponsored referred received replied rated"
+)
 _WORK: Final = (
     "planned plan_proposed plan_refused milestone_reached reviewed progressed part_finished extension_asked extended "
     "extension_denied"
@@ -183,7 +185,10 @@ def _handle(state: Row, change: Row) -> None:
     match change["kind"]:
         case "registered":
             state |= {"number": change["number"], "lead_unit": None, "outcome": None}
+            state |= {"category": change["category"], "matter": change.get("matter")}
             state |= {"reports": 1, "answered": 0, "handbacks": 0}
+        case "classified":
+            state |= {name: change[name] for name in ("category", "matter") if name in change}
         case "attached":
             state["reports"] += 1
         case "replied":

@@ -105,6 +105,8 @@ def _reads(obligation: Obligation, rules: Rules) -> set[str]:
         reads.add("flags")
     if any(level.unless_justified for level in levels):
         reads.add("justifications")
+    if obligation.otherwise is not None:
+        reads.add("deferrals")
     if obligation.rectification or obligation.until is not None:
         reads |= {"plan", "milestones_reached"}
     return reads | _READ_OF_OWNER.get(obligation.owner, set())
@@ -145,12 +147,18 @@ def _deadline(
 
 
 def _began(record: LedgerRecord, owing: Owed) -> Mark | Grant:
-    """With which event the limit as it stands began: it was set going, or extended since then."""
-    if isinstance(record, Problem) and record.grants:
-        grants = record.grants.get(owing.obligation.id)
-        if grants is not None and grants[-1].version > owing.since.version:
-            return grants[-1]
-    return owing.since
+    """With which event the limit as it stands began: it was set going, or extended or deferred since then."""
+    began: Mark | Grant = owing.since
+    if isinstance(record, Problem):
+        if record.grants:
+            grants = record.grants.get(owing.obligation.id)
+            if grants is not None and grants[-1].version > began.version:
+                began = grants[-1]
+        if record.deferrals:
+            deferral = record.deferrals.get(owing.obligation.id)
+            if deferral is not None and deferral.version > began.version:
+                began = deferral
+    return began
 
 
 def _may_wait(obligation: Obligation, rules: Rules) -> bool:
@@ -284,17 +292,20 @@ def _next_level(
     lapse_at = known or limit_of(record, owing, rules)
     if lapse_at is None:
         return None
-    lowest = _raised(record, running)
+    lowest, limit = _raised(record, running), within_of(record, obligation, since, rules)
     for number, level in enumerate(running.levels[climbed:], start=climbed + 1):
         due_at = lapse_at
-        if level.before is not None:
-            due_at = before_lapse(lapse_at, level.before, obligation, rules)
+        if number <= running.reminders:
+            if level.before is not None:
+                due_at = _before(lapse_at, level.before, obligation, limit, rules)
+            elif level.share is not None:
+                due_at = rules.calendar.part_of(began.at, lapse_at, level.share, limit)
             if lapse_at <= _now_in(record) or due_at <= began.at:
                 continue  # a reminder before the limit even began, or after the lapse, would tell nobody anything
         elif number < lowest:
             continue
         elif level.after is not None and number > lowest:
-            due_at = after_lapse(lapse_at, level.after, obligation, rules)
+            due_at = _after(lapse_at, level.after, obligation, limit, rules)
         applies = not running.conditional or _applies(level, record, owing, began)
         if applies is None:
             return None
@@ -336,19 +347,30 @@ def _extended_by_notice(record: LedgerRecord, obligation: Obligation, rules: Rul
     return extended and extension is not None and rules.calendar.asks_notice(extension.by)
 
 
-def after_lapse(lapse_at: datetime, within: Within, obligation: Obligation, rules: Rules) -> datetime:
-    """The instant that lies ``within`` after the lapse of ``obligation``."""
-    return rules.calendar.add(_of_its_day(lapse_at, within, obligation, rules), within)
+def _after(lapse_at: datetime, within: Within, obligation: Obligation, limit: Within | None, rules: Rules) -> datetime:
+    return rules.calendar.add(_of_its_day(lapse_at, within, obligation, limit, rules), within)
 
 
-def before_lapse(lapse_at: datetime, within: Within, obligation: Obligation, rules: Rules) -> datetime:
-    """The instant that lies ``within`` before the lapse of ``obligation``."""
-    return rules.calendar.subtract(_of_its_day(lapse_at, within, obligation, rules), within)
+def _before(lapse_at: datetime, within: Within, obligation: Obligation, limit: Within | None, rules: Rules) -> datetime:
+    return rules.calendar.subtract(_of_its_day(lapse_at, within, obligation, limit, rules), within)
 
 
-def _of_its_day(lapse_at: datetime, within: Within, obligation: Obligation, rules: Rules) -> datetime:
+def after_lapse(record: LedgerRecord, owing: Owed, lapse_at: datetime, within: Within, rules: Rules) -> datetime:
+    """The instant that lies ``within`` after the lapse of what is owed."""
+    limit = within_of(record, owing.obligation, owing.since, rules)
+    return _after(lapse_at, within, owing.obligation, limit, rules)
+
+
+def before_lapse(record: LedgerRecord, owing: Owed, lapse_at: datetime, within: Within, rules: Rules) -> datetime:
+    """The instant that lies ``within`` before the lapse of what is owed."""
+    limit = within_of(record, owing.obligation, owing.since, rules)
+    return _before(lapse_at, within, owing.obligation, limit, rules)
+
+
+def _of_its_day(
+    lapse_at: datetime, within: Within, obligation: Obligation, limit: Within | None, rules: Rules
+) -> datetime:
     """The lapse as days are counted from it: the end of a day belongs to the day that it ends, not to the next."""
-    limit = obligation.within
     ends_a_day = limit.at == "24:00" if limit is not None else obligation.until is None  # a duty's `due_on`
     if not ends_a_day:
         return lapse_at  # or only by chance, as the date of a plan may
@@ -378,14 +400,25 @@ def limit_of(record: LedgerRecord, owing: Owed, rules: Rules) -> datetime | None
 
 def _limit(problem: Problem, obligation: Obligation, since: Mark, rules: Rules) -> datetime | None:
     """The end of a problem's limit, with the extensions granted and the pauses taken since it began to run."""
-    if obligation.within is None:
+    limit = within_of(problem, obligation, since, rules)
+    if limit is None:
         return planned_date(problem, obligation)
-    lapse_at = rules.calendar.add(since.at, obligation.within)
+    lapse_at = rules.calendar.add(since.at, limit)
     extension = rules.pack.extension
     if extension is not None and obligation.id in problem.extended:
         for by in _granted(problem, obligation.id, extension.by):
-            lapse_at = after_lapse(lapse_at, by, obligation, rules)
-    return _after_pauses(problem, lapse_at, since.at, obligation.within, rules)
+            lapse_at = _after(lapse_at, by, obligation, limit, rules)
+    return _after_pauses(problem, lapse_at, since.at, limit, rules)
+
+
+def within_of(record: LedgerRecord, obligation: Obligation, since: Mark, rules: Rules) -> Within | None:
+    """How long a clock set going ``since`` then runs: by the first limit, or by the one that takes its place."""
+    instead = obligation.otherwise
+    if instead is None or not isinstance(record, Problem):
+        return obligation.within
+    deferral = record.deferrals.get(obligation.id)
+    deferred = deferral is not None and deferral.version > since.version
+    return instead.within if deferred or rules.begins_late(instead, since.at) else obligation.within
 
 
 def _granted(problem: Problem, obligation: str, by: Within) -> Iterator[Within]:

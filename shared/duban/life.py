@@ -99,6 +99,7 @@ def _registered(change: c.Registered, begins: dict[str, Any]) -> Problem:
         number=change.number,
         title=report.title,
         category=change.category,
+        matter=change.matter,
         channel=report.channel,
         area=report.area,
         location=report.location,
@@ -204,9 +205,14 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
             return {**_NOTHING_ASKED, "extended": extended, "grants": grants, "deadlines": ()}
         case c.ExtensionDenied():
             return dict(_NOTHING_ASKED)
+        case c.Deferred():
+            return {"deferrals": {**problem.deferrals, change.obligation: mark}}
         case c.Resumed():
             span = Span(from_at=problem.marks["paused"].at, to_at=event.at)
             return {"pauses": (*problem.pauses, span), "deadlines": ()}
+        case c.Classified():
+            category, matter = change.category or problem.category, change.matter or problem.matter
+            return {"category": category, "matter": matter, "deadlines": ()}
         case c.Flagged():
             joined = dict.fromkeys((*problem.co_units, *change.co_units))
             return {"flags": tuple(dict.fromkeys((*problem.flags, change.flag))), "co_units": tuple(joined),

@@ -100,7 +100,8 @@ STEPS: Final = ("step_taken", "step_waived")
 
 #: What leaves an open problem in its status.
 IN_ANY_OPEN: Final = (
-    *LADDER, "attached", "flagged", "unflagged", "sponsored", "referred", "received", "replied", "rated", *STEPS,
+    *LADDER, "attached", "classified", "deferred", "flagged", "unflagged", "sponsored", "referred", "received",
+    "replied", "rated", *STEPS,
 )  # fmt: skip
 
 

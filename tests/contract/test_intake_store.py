@@ -126,6 +126,14 @@ async def test_a_place_moves_on_in_time_and_never_back(store: Store) -> None:
     assert await places(store, [7]) == [place(1, latest_at=AT + timedelta(hours=5))]
 
 
+async def test_a_place_is_that_of_what_its_problem_is_now(store: Store) -> None:
+    await write(store, places={UUID(int=1): place(1)})
+    corrected = replace(place(1, cell=8), category="noise", matter="question")
+    await write(store, places={UUID(int=1): corrected})
+    assert await places(store, [7]) == []
+    assert await places(store, [8]) == [corrected]
+
+
 async def test_what_closes_is_removed_before_what_opens_is_added(store: Store) -> None:
     await write(store, places={UUID(int=n): place(n) for n in (1, 2)})
     await write(store, places={UUID(int=2): place(2)}, closed={UUID(int=1), UUID(int=2), UUID(int=3)})

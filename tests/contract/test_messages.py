@@ -61,7 +61,7 @@ SEAL = Evidence(uri="file:///photo.jpg", sha256="0" * 64, title="the pipe")
 REPORT = Report(
     jurisdiction="smallville", channel="hotline", title="河水发臭", text="foul water", category="river", area="north",
     location=Location(latitude=31.46, longitude=104.74), enterprise="Works 7", observed_at=AT,
-    reply_form="in-writing",
+    reply_form="in-writing", matter="complaint",
     reporter=Reporter(identity=Identity.NAMED, handle="r-17"), evidence=(SEAL,), attributes={"district": "7"},
 )  # fmt: skip
 FILED = Filed(source="hotline", id="42", received_at=AT, report=REPORT)
@@ -86,7 +86,8 @@ PROBLEM = Problem(
     id=ID, jurisdiction="smallville", pack="small@1", number="SV-2022-0001", status=Status.UNDERWAY, version=7,
     handle="r-9",
     title="河水发臭", category="river", channel="hotline", area="north", location=REPORT.location, enterprise="Works 7",
-    lead_unit="water", co_units=("north",), clause="art. 1", plan=PLAN, outcome="rectified", reports=2, handbacks=1,
+    matter="complaint", lead_unit="water", co_units=("north",), clause="art. 1", plan=PLAN, outcome="rectified",
+    reports=2, handbacks=1,
     marks={"registered": Mark(at=AT, version=1)},
     climbs=(Climb(obligation="rectify", generation=1, level=1, lapses=1),),
     deadlines=(Deadline(**LAPSE, measure="bulletin", owner="water", lapse_at=AT, provisional=True),),
@@ -104,7 +105,8 @@ FULL = struct.replace(
         "court": Referral(referred=Mark(at=AT, version=5)),
     },
     extension_asked="rectify", length_asked=3, extended={"rectify": 1},
-    grants={"rectify": (Grant(at=AT, version=4, length=2),)}, pauses=(Span(from_at=AT, to_at=LATER),),
+    grants={"rectify": (Grant(at=AT, version=4, length=2),)},
+    deferrals={"rectify": Mark(at=AT, version=5)}, pauses=(Span(from_at=AT, to_at=LATER),),
     checks={"clear": "office"}, raised=1, steps_taken={"sample": Mark(at=AT, version=5)},
     steps_waived={"result": Mark(at=AT, version=6)},
     marks={**PROBLEM.marks, "sent_back": Mark(at=AT, version=5, times=2)},
@@ -152,10 +154,11 @@ JUSTIFIED: tuple[c.Change, ...] = (
     c.JustificationRefused(obligation="rectify", part="north"),
 )
 CHANGES: tuple[c.Change, ...] = (
-    c.Registered(number="SV-2022-0001", pack="small@1", category="river", filed=FILED),
+    c.Registered(number="SV-2022-0001", pack="small@1", category="river", matter="complaint", filed=FILED),
     c.Attached(filed=FILED),
     c.Rejected(ground="litigation"),
     c.Dispatched(lead_unit="water", co_units=("north",), clause="art. 1"),
+    c.Classified(category="noise", matter="question"),
     c.Acknowledged(),
     c.HandedBack(unit="water", clause="art. 2", evidence=(SEAL,)),
     c.Withdrawn(unit="water"),
@@ -177,6 +180,7 @@ CHANGES: tuple[c.Change, ...] = (
     c.ExtensionAsked(obligation="rectify", length=3, clause="art. 8"),
     c.Extended(obligation="rectify", length=2),
     c.ExtensionDenied(obligation="rectify"),
+    c.Deferred(obligation="rectify"),
     c.Paused(ground="weather"),
     c.Resumed(),
     c.Flagged(flag="hard", co_units=("south",)),
@@ -285,6 +289,7 @@ def payloads() -> Iterator[AnyPayload]:
     yield do.Attach(actor=ENGINE, filed=FILED)
     yield do.Reject(actor=OFFICE, reason="nothing there", ground="litigation")
     yield do.Dispatch(actor=OFFICE, lead_unit="water", co_units=("north",), clause="art. 1")
+    yield do.Classify(actor=OFFICE, reason="only asked", category="noise", matter="question")
     yield do.Acknowledge(actor=WATER)
     yield do.HandBack(actor=WATER, reason="not ours", clause="art. 2", evidence=(SEAL,))
     yield do.Plan(actor=WATER, plan=PLAN)
@@ -317,6 +322,7 @@ def payloads() -> Iterator[AnyPayload]:
     yield do.FinishPart(actor=NORTH, evidence=(SEAL,))
     yield do.AskExtension(actor=WATER, reason="rain", obligation="rectify", length=3, clause="art. 8")
     yield do.DecideExtension(actor=OFFICE, granted=True, length=2)
+    yield do.Defer(actor=WATER, reason="a site visit is needed", obligation="rectify")
     yield do.Justify(actor=WATER, reason="a flood", obligation="rectify", clause="art. 8", evidence=(SEAL,))
     yield do.DecideJustification(actor=OFFICE, obligation="rectify", part="north", accepted=True)
     yield do.Pause(actor=OFFICE, reason="floods", ground="weather")

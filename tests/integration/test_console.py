@@ -256,12 +256,19 @@ class TestProblems:
         assert str(waiting) not in ids
         assert not (await given.get("/v1/problems", jurisdiction="nowhere")).json()["problems"]
 
-    async def test_what_concerns_one_enterprise_channel_or_sponsor_is_found(self, given: Given, duban: Run) -> None:
+    async def test_what_concerns_one_enterprise_channel_sponsor_or_matter_is_found(
+        self, given: Given, duban: Run
+    ) -> None:
         """LY-05: what an enterprise was reported for; MY-13a: what a leader has taken."""
-        mine = await given.registered(enterprise="城东电镀厂", channel="patrol")
+        mine = await given.registered(enterprise="城东电镀厂", channel="patrol", matter="question")
         other = await given.registered()
         await given.act(mine, {"action": "sponsor", "actor": {"unit": "office"}, "sponsor": "副市长"})
-        for query in ({"enterprise": "城东电镀厂"}, {"channel": "patrol", "kind": "problem"}, {"sponsor": "副市长"}):
+        corrected = {"action": "classify", "actor": {"unit": "office"}, "category": "other", "reason": "no river"}
+        await given.act(mine, corrected)
+        for query in (
+            {"enterprise": "城东电镀厂"}, {"channel": "patrol", "kind": "problem"}, {"sponsor": "副市长"},
+            {"matter": "question"}, {"category": "other"},
+        ):  # fmt: skip
             ids = {one["id"] for one in (await given.get("/v1/problems", limit=500, **query)).json()["problems"]}
             assert str(mine) in ids
             assert str(other) not in ids

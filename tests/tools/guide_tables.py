@@ -25,6 +25,7 @@ _ROLES: Final = {
 }
 #: Who sends an act where the pack says who, or where the record is no problem.
 _BY: Final = {
+    "defer": ("whoever owes it, or the office", "责任单位或办公室"),
     "reply": ("the lead unit or the office, or `by` of the reply", "牵头单位或办公室，或者答复的 `by`"),
     "receive": ("the body that it was referred to", "接受移送的机关"),
     "decide_extension": ("`extension.decided_by`", "`extension.decided_by`"),
@@ -46,13 +47,14 @@ _BY: Final = {
 }
 #: The Chinese of what each act is.
 _ACTS: Final = {
-    "reject": "不予受理，说明理由", "dispatch": "交办给牵头单位，注明条款", "acknowledge": "签收",
+    "reject": "不予受理，说明理由", "dispatch": "交办给牵头单位，注明条款",
+    "classify": "更正问题的类别或诉求类型，说明理由", "acknowledge": "签收",
     "hand_back": "退单，说明理由，附证据并引用条款", "plan": "报送整改方案，或者申请变更",
     "decide_plan": "批准或者不批准变更方案", "reach_milestone": "完成方案的下一节点",
     "review": "评估长期整改，整改继续", "finish_part": "配合单位办结自己的部分",
     "ask_extension": "申请延长一项义务的时限", "decide_extension": "批准或者不批准延期",
     "justify": "说明逾期的理由，可引用条款、附证据", "decide_justification": "认定理由成立，或者不成立",
-    "pause": "按所列事由暂停计时",
+    "defer": "在期限内说明不能按第一时限办理，改按第二时限", "pause": "按所列事由暂停计时",
     "resume": "恢复计时", "flag": "加标记，可同时指定配合单位", "unflag": "去标记", "sponsor": "确定包案领导和结对单位",
     "refer": "移送其他机关", "receive": "确认收到移送", "reply": "向举报人反馈", "rate": "记录举报人是否满意",
     "check": "签一项销号审核，附证据", "look_back": "回头看的结论：属实、及时、有效，是否反弹",

@@ -206,7 +206,10 @@ SLIPS: Final[dict[str, tuple[str, str, str, str]]] = {
         "before: {working_hours: 2}",
         "before: {days: 100}",
         "reminder_never",
-        "ladders.0.levels.0.before: never comes for acknowledge: it falls before the clock even starts",
+        (
+            "ladders.0.levels.0.before: never comes for acknowledge: it falls before the clock even starts; "
+            "a `share` fits any limit"
+        ),
     ),
     "levels in the wrong order": (
         '      - {measure: interview, after: {working_days: 3}, to: ["@owner", "@superior"]}',

@@ -120,7 +120,7 @@ class Life:
         report = {
             "jurisdiction": pack.jurisdiction, "title": "foul water", "channel": _one(pack.channels, number).id,
             "category": _one(pack.categories, number // 7).id, "area": _one(areas, number // 3) if areas else None,
-            "enterprise": "Acme",
+            "matter": _one([None, *self.rules.matters], number // 11), "enterprise": "Acme",
         }  # fmt: skip
         return {"source": "tests", "id": str(self.serial), "received_at": self.now, "report": report}
 
@@ -181,6 +181,13 @@ def _plan(life: Life, problem: Problem, number: int) -> Iterable[Move]:
             (do.DecidePlan, life.pack.office, {"approved": number % 3 > 0})]  # fmt: skip
 
 
+def _classify(life: Life, problem: Problem, number: int) -> Iterable[Move]:
+    of = {"category": _one(life.pack.categories, number).id}
+    if life.pack.matters:
+        of["matter"] = _one(life.pack.matters, number // 3).id
+    return [(do.Classify, life.pack.office, {**of, **WHY})]
+
+
 def _parts(life: Life, problem: Problem, number: int) -> Iterable[Move]:
     return [(do.FinishPart, unit, {}) for unit in problem.co_units[: 1 + number % 2]]
 
@@ -190,6 +197,11 @@ def _extension(life: Life, problem: Problem, number: int) -> Iterable[Move]:
     asked = {"obligation": _one(rule.obligations, number) if rule else "none", "clause": "art. 8", **length, **WHY}
     decided: Move = (do.DecideExtension, life.pack.office, {"granted": number % 4 > 0})
     return [(do.AskExtension, problem.holder or life.pack.office, asked), *([decided] if number % 5 > 1 else [])]
+
+
+def _defer(life: Life, problem: Problem, number: int) -> Iterable[Move]:
+    second = [one.id for one in life.pack.obligations if one.otherwise is not None and one.otherwise.deferred]
+    return [(do.Defer, life.pack.office, {"obligation": _one(second or ["none"], number), **WHY})]
 
 
 def _justify(life: Life, record: AnyRecord, number: int) -> Iterable[Move]:
@@ -307,6 +319,7 @@ WAYS: Final[dict[str, Ways]] = {
     "attached": lambda life, _, number: [(do.Attach, do.ENGINE, {"filed": life.filed(number)})],
     "dispatched": _dispatch,
     "rejected": _by_office(do.Reject, **WHY),
+    "classified": _classify,
     "acknowledged": _by_lead(do.Acknowledge),
     "handed_back": _by_lead(do.HandBack, clause="art. 2", evidence=[SEAL], **WHY),
     "planned": _plan,
@@ -316,6 +329,7 @@ WAYS: Final[dict[str, Ways]] = {
     "part_finished": _parts,
     "extended": _extension,
     "extension_denied": _by_office(do.DecideExtension, granted=False),
+    "deferred": _defer,
     "justification_filed": _justify,
     "justification_accepted": _decide_justification,
     "paused": _pause,
@@ -348,6 +362,7 @@ WAYS: Final[dict[str, Ways]] = {
 OFTEN: Final = {
     "acknowledged": 12, "planned": 5, "milestone_reached": 2, "extended": 4, "justification_filed": 3, "paused": 3,
     "resumed": 9, "verified": 4, "looked_back": 4, "part_finished": 2, "flagged": 3, "attached": 2, "step_taken": 2,
+    "classified": 2,
 }  # fmt: skip
 NUMBERS: Final = st.integers(0, 2**20)
 STEPS: Final = st.lists(st.tuples(NUMBERS, st.integers(0, 5 * 86_400)), min_size=6, max_size=30)

@@ -320,9 +320,24 @@ async def test_a_closed_problem_takes_no_more_reports_until_it_is_reopened(
     assert third.key == own(1)
 
 
-def test_whatever_closes_a_problem_or_opens_it_again_is_heeded() -> None:
+def test_whatever_closes_a_problem_opens_it_again_or_reclassifies_it_is_heeded() -> None:
     heeded = {name.rpartition(".")[2] for name, model in ANSWERS.items() if model is Turned}
-    assert heeded == {"rejected", "struck_off", "reopened", "rebounded"}
+    assert heeded == {"rejected", "struck_off", "reopened", "rebounded", "classified"}
+
+
+async def test_a_problem_takes_the_reports_of_what_it_was_corrected_to(
+    handler: ReportHandler, answers: AnswerHandler, store: MemoryStore
+) -> None:
+    await handler([near(1)])
+    case = Case(AT)
+    case.registered(report(category="river", location=HERE))
+    case.done(do.Classify, "office", matter="complaint", category="other", reason="it is no river")
+    await answers([event(case, own(1))])
+    sent = commands(await handler([near(2), near(3, category="other", matter="complaint")]))
+    assert [one.subject for one in sent] == [own(2), own(1)]
+    case.done(do.Classify, "office", matter="question", reason="they only ask")
+    await answers([event(case, own(1))])
+    assert [str(place) for place in store.places] == [own(2)]  # questions stand each for itself
 
 
 async def test_a_report_that_the_router_would_not_attach_gets_a_problem_of_its_own(

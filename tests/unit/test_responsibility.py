@@ -18,7 +18,7 @@ REQUESTS = ROOT / "deploy/demo/boston-2015.csv"
 
 
 def assigned(rules: Rules, category: str, **said: object) -> Assignment:
-    assignment = assign(report(jurisdiction=rules.pack.jurisdiction, category=category, **said), category, rules)
+    assignment = assign(report(jurisdiction=rules.pack.jurisdiction, category=category, **said), category, None, rules)
     assert assignment is not None
     return assignment
 

@@ -44,6 +44,8 @@ async def act(
         int | None, typer.Option(min=1, help="ask_extension, decide_extension: how much, in the unit of the pack.")
     ] = None,
     ground: Annotated[str | None, typer.Option(help="reject, pause, rate: one of the pack's grounds.")] = None,
+    category: Annotated[str | None, typer.Option(help="classify: what the problem is about.")] = None,
+    matter: Annotated[str | None, typer.Option(help="classify: what is wanted, one of the pack's matters.")] = None,
     reply: Annotated[str | None, typer.Option(help="reply: which of the pack's replies it is.")] = None,
     form: Annotated[str | None, typer.Option(help="reply: in which of its forms.")] = None,
     step: Annotated[str | None, typer.Option(help="take_step, waive_step: one of the pack's steps.")] = None,
@@ -70,7 +72,8 @@ async def act(
     """
     given = {
         "outcome": outcome, "note": note, "clause": clause, "lead_unit": lead_unit, "co_units": co_unit or None,
-        "passed": passed, "length": length, "ground": ground, "reply": reply, "form": form, "id": id_,
+        "passed": passed, "length": length, "ground": ground, "category": category, "matter": matter,
+        "reply": reply, "form": form, "id": id_,
         "step": step, "fields": fields_of_step(field) if field else None,
         "evidence": sealed(evidence) if evidence else None, "code": read_code(code_file) if code_file else None,
     }  # fmt: skip

@@ -184,6 +184,7 @@ async def ls(
     stage: Annotated[Stage | None, typer.Option(help="Only in this stage.")] = None,
     lead_unit: Annotated[str | None, typer.Option(help="Only led by this unit.")] = None,
     category: Annotated[str | None, typer.Option(help="Only of this category.")] = None,
+    matter: Annotated[str | None, typer.Option(help="Only of this matter: a consultation, a complaint …")] = None,
     channel: Annotated[str | None, typer.Option(help="Only what came in by this channel.")] = None,
     enterprise: Annotated[str | None, typer.Option(help="Only what this enterprise was reported for.")] = None,
     sponsor: Annotated[str | None, typer.Option(help="Only what this leader has taken.")] = None,
@@ -204,7 +205,9 @@ async def ls(
     statuses = statuses_in(stage, status)
     if stage is not None and not statuses:
         fail(ExitCode.USAGE, f"no problem is {status} in the stage {stage}: leave one of the two out")
-    filters = Filters(Kind.PROBLEM, jurisdiction, statuses, category, lead_unit, at, channel, enterprise, sponsor)
+    filters = Filters(
+        Kind.PROBLEM, jurisdiction, statuses, category, lead_unit, at, channel, enterprise, sponsor, matter
+    )
     await show_page(known, filters, limit, cursor, utc=utc, as_json=as_json)
 
 

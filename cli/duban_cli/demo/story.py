@@ -212,7 +212,7 @@ class Story(Written):
         return next(report.problem_id for report in self.reports if report.id == record.because)
 
     def _report(self, report: ReportTold) -> Report:
-        fields = ("channel", "title", "text", "category", "area", "location", "enterprise", "reply_form")
+        fields = ("channel", "title", "text", "category", "matter", "area", "location", "enterprise", "reply_form")
         reporter = Reporter(identity=report.reporter, handle=handle_of(report.code) if report.code else None)
         content = {name: getattr(report, name) for name in fields}
         return from_data({**content, "jurisdiction": self.jurisdiction, "reporter": reporter}, Report)

@@ -114,6 +114,7 @@ class ReportTold(Written):
     title: str
     text: str = ""
     category: Name | None = None
+    matter: Name | None = None
     area: Name | None = None
     location: Point | None = None
     enterprise: Name | None = None

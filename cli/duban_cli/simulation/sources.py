@@ -263,11 +263,11 @@ class ClosingColumns:
 
 
 def _closes(at: datetime, key: UUID, outcome: str, rules: Rules) -> Iterator[Act]:
-    """What it takes under the pack; checks that only some categories need are left to the acts."""
+    """What it takes under the pack; checks that only some problems need are left to the acts."""
     closing, actor = rules.pack.closing, do.Actor(unit=rules.pack.office)
     yield Act(at, key, LEAD, do.Complete(actor=actor, outcome=outcome))
     for check in rules.pack.gate.checks if rules.pack.gate else ():
-        if not check.categories:
+        if not check.categories and not check.matters:
             signers = [unit for unit in check.by if unit[0] != "@"]
             signer = signers[0] if signers and OFFICE not in check.by else OFFICE
             yield Act(at, key, signer, do.Check(actor=actor, check=check.id, evidence=(_SEAL,)))

@@ -159,6 +159,7 @@ def _drawable(rule: DrawRule, records: Iterable[Snapshot]) -> Iterator[Problem]:
             isinstance(problem, Problem)
             and problem.status in rule.statuses
             and (not rule.categories or problem.category in rule.categories)
+            and (not rule.matters or problem.matter in rule.matters)
             and (not rule.channels or problem.channel in rule.channels)
         ):
             yield problem

@@ -77,7 +77,7 @@ class Filters:
     """Which records of one kind are wanted; what is None or empty does not matter.
 
     ``rule`` is what the pack says about it (category, duty, list, reward), ``holder`` the unit that has it in hand,
-    ``overdue_at``: overdue at that instant. ``of`` is whose pledges, of duties; the three before it are of problems.
+    ``overdue_at``: overdue at that instant. ``of`` is whose pledges, of duties; the four before it are of problems.
     """
 
     kind: Kind
@@ -89,11 +89,12 @@ class Filters:
     channel: str | None = None
     enterprise: str | None = None
     sponsor: str | None = None
+    matter: str | None = None
     of: str | None = None
 
     def state(self) -> str | None:
         """What the state of a record must hold, as JSON."""
-        fields = {name: getattr(self, name) for name in ("channel", "enterprise", "sponsor", "of")}
+        fields = {name: getattr(self, name) for name in ("channel", "enterprise", "sponsor", "matter", "of")}
         given = {name: value for name, value in fields.items() if value is not None}
         return json.dumps(given) if given else None
 

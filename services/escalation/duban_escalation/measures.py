@@ -243,6 +243,7 @@ def _text(record: AnyRecord, change: Taking, warrant: Warrant, rules: Rules) -> 
     measure = rules.measures[change.measure]
     title = published(record.title) if measure.public else record.title
     category = rules.categories.get(record.category) if isinstance(record, Problem) else None
+    matter = rules.matters.get(record.matter or "") if isinstance(record, Problem) else None
     return measure.text.format(
         number=record.number,
         title=title,
@@ -252,6 +253,7 @@ def _text(record: AnyRecord, change: Taking, warrant: Warrant, rules: Rules) -> 
         lapse_date=shown_at(warrant.lapse_at, "%Y-%m-%d", rules, provisional=warrant.provisional),
         measure=measure.title.native,
         category=category.title.native if category else title,
+        matter=matter.title.native if matter else "",
     )
 
 

@@ -1,7 +1,7 @@
 """Intake: takes reports from every channel, gives each a receipt, and turns it into a command.
 
 consumes  ``duban.reports.v1``   reports (线索), one receipt each, whatever happens to them
-          ``duban.problems.v1``  closed and reopened problems (where a report may be attached), commands refused
+          ``duban.problems.v1``  problems that turned: where a report may be attached; commands refused
 produces  ``duban.commands.v1``  Register for a new problem, Attach for a near-duplicate of an open one
           ``duban.reports.v1``   the gateway, a process of its own, puts there what comes over HTTP
           ``duban.anchors.v1``   heads of the vault's log

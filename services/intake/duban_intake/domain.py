@@ -156,6 +156,7 @@ def inadmissible(report: Report, library: Library, at: datetime) -> Refusal | No
     for field, name, known_names in (
         ("channel", report.channel, rules.channels),
         ("category", report.category, rules.categories),
+        ("matter", report.matter, rules.matters),
         ("area", report.area, rules.areas),
     ):
         if name is not None and name not in known_names:
@@ -184,7 +185,8 @@ class Neighbourhood:
     def nearest(self, arrival: Arrival, rules: Rules) -> Place | None:
         """The open problem that the report repeats: of several the nearest."""
         location, category = arrival.report.location, category_of(arrival.report, rules)
-        near = rules.nearness(category)
+        matter = matter_of(arrival.report, rules)
+        near = rules.nearness(category, matter)
         if location is None or near is None:
             return None
         cells = Grid(arrival.report.jurisdiction, category, near.metres).around(location)
@@ -193,7 +195,7 @@ class Neighbourhood:
             for cell in cells
             if cell in self._cells
             for place in self._cells[cell].values()
-            if (place.jurisdiction, place.category) == (arrival.report.jurisdiction, category)
+            if (place.jurisdiction, place.category, place.matter) == (arrival.report.jurisdiction, category, matter)
             and (metres := place.metres_to(location, arrival.seen_at, near)) is not None
         ]
         return min(near_by, key=lambda place: place[:2])[2] if near_by else None
@@ -242,7 +244,7 @@ def search(arrivals: Iterable[Arrival], library: Library) -> tuple[set[int], dat
         report, rules = arrival.report, library.current(arrival.report.jurisdiction, arrival.at)
         if report.location is None or rules is None or (category := category_of(report, rules)) not in rules.categories:
             continue
-        near = rules.nearness(category)
+        near = rules.nearness(category, matter_of(report, rules))
         if near is not None:
             cells.update(Grid(report.jurisdiction, category, near.metres).around(report.location))
             since_at = min(since_at, arrival.seen_at - timedelta(hours=near.hours))
@@ -251,17 +253,22 @@ def search(arrivals: Iterable[Arrival], library: Library) -> tuple[set[int], dat
 
 def place_of(problem_id: UUID, subject: Report | TurnedProblem, at: datetime, rules: Rules) -> Place | None:
     """The place of a problem seen at ``at``; None where nobody says where, or each report stands for itself."""
-    category = category_of(subject, rules)
-    near = rules.nearness(category) if category in rules.categories else None
+    category, matter = category_of(subject, rules), matter_of(subject, rules)
+    near = rules.nearness(category, matter) if category in rules.categories else None
     if subject.location is None or near is None:
         return None
     cell = Grid(subject.jurisdiction, category, near.metres).cell(subject.location)
-    return Place(problem_id, subject.jurisdiction, category, subject.location, cell, at, at)
+    return Place(problem_id, subject.jurisdiction, category, subject.location, cell, at, at, matter)
 
 
 def category_of(subject: Report | TurnedProblem, rules: Rules) -> str:
     """The category; a report that names none gets the pack's default."""
     return subject.category or rules.pack.default_category
+
+
+def matter_of(subject: Report | TurnedProblem, rules: Rules) -> str | None:
+    """The matter; a report that names none gets the pack's default, if that has one."""
+    return subject.matter or rules.pack.default_matter
 
 
 def command(receipt: Receipt, report: Report) -> Message[Register | Attach] | None:

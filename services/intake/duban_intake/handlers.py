@@ -46,7 +46,7 @@ class RefusedArrival:
 
 @dataclass(slots=True)
 class Writing:
-    """What one batch changes. ``versions``: the latest of each problem that was closed or opened again.
+    """What one batch changes. ``versions``: the latest of each problem that was closed, reopened or reclassified.
 
     ``revises``: receipts that were final are written anew, as the router answered them.
     """
@@ -69,7 +69,7 @@ class Transaction(Protocol):
         """The open problems in ``cells`` whose latest report was not seen before ``since_at``."""
 
     async def versions(self, ids: Collection[UUID]) -> dict[UUID, int]:
-        """The latest version at which each of these problems was closed or opened again, where it ever was."""
+        """The latest version at which each of these problems last turned, where it ever did."""
 
     async def write(self, writing: Writing) -> None:
         """Remove the places that closed, then add what there is.
@@ -160,11 +160,11 @@ def _answer(
     return follows
 
 
-#: What intake wants from ``duban.problems.v1``: refusals, and the events that close a problem or open it again.
+#: What intake wants from ``duban.problems.v1``: refusals, and what decides which reports a problem takes.
 ANSWERS: Final[dict[str, type[Payload]]] = {
     **dict.fromkeys(PROBLEMS, Unheeded),
     Refused.TYPE: Refused,
-    **{event_type(Kind.PROBLEM, change): Turned for change in TURNS},
+    **{event_type(Kind.PROBLEM, change): Turned for change in (*TURNS, "classified")},
 }
 
 
@@ -205,11 +205,12 @@ class AnswerHandler:
         return commands
 
     def _turned(self, problem: TurnedProblem, writing: Writing) -> None:
-        """A problem was closed, or opened again."""
-        if problem.status not in OPEN:
+        """A problem was closed, opened again, or is of another category or matter now."""
+        place = self._place(problem, _latest_report_at(problem)) if problem.status in OPEN else None
+        if place is None:
             writing.places.pop(problem.id, None)
             writing.closed.add(problem.id)
-        elif (place := self._place(problem, _latest_report_at(problem))) is not None:
+        else:
             writing.closed.discard(problem.id)
             writing.places[problem.id] = place
 

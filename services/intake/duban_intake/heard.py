@@ -21,12 +21,13 @@ class TurnedProblem(Frozen, forbid_unknown_fields=False):
     status: Status
     version: int
     category: str
+    matter: str | None = None
     location: Location | None = None
     marks: dict[str, Mark]
 
 
 class Turned(Payload, forbid_unknown_fields=False):
-    """A :class:`LedgerEvent` that closed a problem or opened it again."""
+    """A :class:`LedgerEvent` that closed a problem, opened it again, or corrected what it is."""
 
     TOPIC: ClassVar[str] = LedgerEvent.TOPIC
 

@@ -43,6 +43,7 @@ class Place:
     cell: int
     latest_at: datetime
     earliest_at: datetime
+    matter: str | None = None
 
     def with_report(self, seen_at: datetime) -> Place:
         """The place when another report is filed under it."""
@@ -50,7 +51,7 @@ class Place:
         return replace(self, latest_at=latest_at, earliest_at=earliest_at)
 
     def metres_to(self, location: Location, at: datetime, near: Nearness) -> float | None:
-        """How far off a report of the same jurisdiction and category lies; None if it is not about this problem."""
+        """How far off a report of the same city, category and matter lies; None if it is not about this problem."""
         hours = timedelta(hours=near.hours)
         if not self.earliest_at - hours <= at <= self.latest_at + hours:
             return None

@@ -28,7 +28,7 @@ _RECEIPTS = """
 """
 _PLACES = """
     select problem_id, jurisdiction, category, latitude, longitude, cell, latest_at,
-        coalesce(earliest_at, latest_at) as earliest_at
+        coalesce(earliest_at, latest_at) as earliest_at, matter
     from intake.places where cell = any($1::bigint[]) and latest_at >= $2
 """
 #: A receipt is final unless it is a refusal that is decided again, or the router's answer changes it.
@@ -52,11 +52,13 @@ _WRITE_REFUSALS = """
     on conflict (key, digest) do nothing
 """
 _WRITE_PLACES = """
-    insert into intake.places (problem_id, jurisdiction, category, latitude, longitude, cell, latest_at, earliest_at)
+    insert into intake.places
+        (problem_id, jurisdiction, category, latitude, longitude, cell, latest_at, earliest_at, matter)
     select * from unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::float8[], $6::bigint[],
-        $7::timestamptz[], $8::timestamptz[])
+        $7::timestamptz[], $8::timestamptz[], $9::text[])
     on conflict (problem_id) do update set
-        cell = excluded.cell, latest_at = greatest(places.latest_at, excluded.latest_at),
+        category = excluded.category, matter = excluded.matter, cell = excluded.cell,
+        latest_at = greatest(places.latest_at, excluded.latest_at),
         earliest_at = least(coalesce(places.earliest_at, places.latest_at), excluded.earliest_at)
 """
 _VERSIONS = "select problem_id, version from intake.turns where problem_id = any($1::uuid[])"
@@ -125,6 +127,7 @@ class PostgresTransaction:
                 row["cell"],
                 row["latest_at"],
                 row["earliest_at"],
+                row["matter"],
             )
             for row in rows
         ]
@@ -186,4 +189,5 @@ def _place_columns(places: Sequence[Place]) -> tuple[list[object], ...]:
         [place.cell for place in places],
         [place.latest_at for place in places],
         [place.earliest_at for place in places],
+        [place.matter for place in places],
     )

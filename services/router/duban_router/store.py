@@ -79,7 +79,7 @@ _WRITE = """
         $18::text[], $19::text[], $20::text[], $21::text[], $22::timestamptz[], $23::int[], $24::bytea[], $25::text[],
         $26::text[], $38::text[])
     on conflict (id) do update set
-        version = excluded.version, status = excluded.status, holder = excluded.holder,
+        version = excluded.version, status = excluded.status, rule = excluded.rule, holder = excluded.holder,
         due_at = excluded.due_at, lapses = excluded.lapses, head = excluded.head, state = excluded.state
 """
 #: Those that another member folds just now are left to it.

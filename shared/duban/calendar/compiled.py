@@ -109,6 +109,16 @@ class Calendar:
         by_day = within.is_calendar_days and self.counting is Counting.WHOLE_DAYS
         return by_day or within.working_days is not None or within.working_hours is not None
 
+    def part_of(self, start_at: datetime, end_at: datetime, share: int, within: Within | None) -> datetime:
+        """The instant at which ``share`` per cent of the time between two instants has passed.
+
+        Of working time where ``within`` counts it and there is any, else of all time.
+        """
+        worked = self.working_seconds(start_at, end_at) if within is not None and self.asks_notice(within) else 0
+        if worked > 0:
+            return self._working_time_after(start_at, round(worked * 10_000 * share))
+        return _aware(start_at).astimezone(UTC) + (end_at - start_at) * share / 100
+
     def working_seconds(self, start_at: datetime, end_at: datetime) -> float:
         """Working time between two instants; negative when ``end_at`` is the earlier."""
         return (self._worked_until(self._covered(end_at)) - self._worked_until(self._covered(start_at))) / 1_000_000

@@ -32,6 +32,7 @@ class Registered(_Change):
     number: str
     pack: str
     category: str
+    matter: str | None = None
     filed: Filed
 
 
@@ -53,6 +54,13 @@ class Dispatched(_Change):
     lead_unit: str
     co_units: tuple[str, ...] = ()
     clause: str = ""
+
+
+class Classified(_Change):
+    """What the problem is was corrected: its category, its matter, or both; what is left out stays as it was."""
+
+    category: str | None = None
+    matter: str | None = None
 
 
 class Acknowledged(_Change):
@@ -155,6 +163,12 @@ class JustificationRefused(_Change):
 
     obligation: str
     part: str | None = None
+
+
+class Deferred(_Change):
+    """What is owed takes longer than its first limit: the second one, which the pack names, takes its place."""
+
+    obligation: str
 
 
 class Paused(_Change):
@@ -505,11 +519,11 @@ class Recomputed(_Change):
 
 
 Change: TypeAlias = (
-    Registered | Attached | Opened | Rejected | Dispatched | Acknowledged | HandedBack | Withdrawn | Planned
-    | PlanProposed | PlanRefused | MilestoneReached | Reviewed | Progressed | PartFinished | ExtensionAsked | Extended
-    | ExtensionDenied | JustificationFiled | JustificationAccepted | JustificationRefused | Paused | Resumed | Flagged
-    | Unflagged | Sponsored | Referred | Received | Completed | Verified | SentBack | Checked | StruckOff | Replied
-    | Rated | StepTaken | StepWaived | LookedBack | Rebounded | Reopened | Reminded | Escalated | Measured | Approved
-    | Withheld | PassedOn | Recomputed | Noticed | Listed | Appealed | AppealUpheld | AppealDismissed | Exited
-    | Expired | RewardOwed | Awarded | Declined | Collected | ReadingTaken
+    Registered | Attached | Opened | Rejected | Dispatched | Classified | Acknowledged | HandedBack | Withdrawn
+    | Planned | PlanProposed | PlanRefused | MilestoneReached | Reviewed | Progressed | PartFinished | ExtensionAsked
+    | Extended | ExtensionDenied | Deferred | JustificationFiled | JustificationAccepted | JustificationRefused
+    | Paused | Resumed | Flagged | Unflagged | Sponsored | Referred | Received | Completed | Verified | SentBack
+    | Checked | StruckOff | Replied | Rated | StepTaken | StepWaived | LookedBack | Rebounded | Reopened | Reminded
+    | Escalated | Measured | Approved | Withheld | PassedOn | Recomputed | Noticed | Listed | Appealed | AppealUpheld
+    | AppealDismissed | Exited | Expired | RewardOwed | Awarded | Declined | Collected | ReadingTaken
 )  # fmt: skip

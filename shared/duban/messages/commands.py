@@ -81,6 +81,15 @@ class Dispatch(Command):
     clause: Prose = ""
 
 
+class Classify(Command):
+    """The office or the fallback desk corrects the category of the problem, its matter, or both, with the reason."""
+
+    TYPE: ClassVar[str] = "duban.command.classify"
+
+    category: Name | None = None
+    matter: Name | None = None
+
+
 class Acknowledge(Command):
     """The lead unit confirms that it has the problem (签收)."""
 
@@ -208,6 +217,14 @@ class DecideJustification(Command):
     obligation: Name
     part: Name | None = None
     accepted: bool
+
+
+class Defer(Command):
+    """Whoever owes an obligation, or the office, says in time that it takes longer than its first limit, and why."""
+
+    TYPE: ClassVar[str] = "duban.command.defer"
+
+    obligation: Name
 
 
 class Pause(Command):
@@ -563,21 +580,21 @@ Beginning = Register | Open | Pledge | PutOnList | Reward | TakeReading
 
 #: The commands on a record that stands in the ledger.
 Action = (
-    Attach | Reject | Dispatch | Acknowledge | HandBack | Plan | DecidePlan | ReachMilestone | Review | Progress
-    | FinishPart | AskExtension | DecideExtension | Justify | DecideJustification | Pause | Resume | Flag | Unflag
-    | Sponsor | Refer | Receive | Complete | Verify | Check | StrikeOff | Reply | Rate | LookBack | Reopen | TakeStep
-    | WaiveStep | Approve | Withhold | PassOn | Appeal | DecideAppeal | TakeOffList | Award | Decline | Collect
-    | Escalate | Recompute
+    Attach | Reject | Dispatch | Classify | Acknowledge | HandBack | Plan | DecidePlan | ReachMilestone | Review
+    | Progress | FinishPart | AskExtension | DecideExtension | Defer | Justify | DecideJustification | Pause | Resume
+    | Flag | Unflag | Sponsor | Refer | Receive | Complete | Verify | Check | StrikeOff | Reply | Rate | LookBack
+    | Reopen | TakeStep | WaiveStep | Approve | Withhold | PassOn | Appeal | DecideAppeal | TakeOffList | Award
+    | Decline | Collect | Escalate | Recompute
 )  # fmt: skip
 
 #: Every command by its CloudEvents type: those of :data:`Beginning` and of :data:`Action`, and no other.
 COMMANDS: dict[str, type[Command]] = {
     model.TYPE: model
     for model in (
-        Register, Attach, Open, Reject, Dispatch, Acknowledge, HandBack, Plan, DecidePlan, ReachMilestone, Review,
-        Progress, FinishPart, AskExtension, DecideExtension, Justify, DecideJustification, Pause, Resume, Flag, Unflag,
-        Sponsor, Refer, Receive, Complete, Verify, Check, StrikeOff, Reply, Rate, LookBack, Reopen, TakeStep, WaiveStep,
-        Approve, Withhold, PassOn, Pledge, PutOnList, Appeal, DecideAppeal, TakeOffList, Reward, Award, Decline,
-        Collect, TakeReading, Escalate, Recompute,
+        Register, Attach, Open, Reject, Dispatch, Classify, Acknowledge, HandBack, Plan, DecidePlan, ReachMilestone,
+        Review, Progress, FinishPart, AskExtension, DecideExtension, Defer, Justify, DecideJustification, Pause,
+        Resume, Flag, Unflag, Sponsor, Refer, Receive, Complete, Verify, Check, StrikeOff, Reply, Rate, LookBack,
+        Reopen, TakeStep, WaiveStep, Approve, Withhold, PassOn, Pledge, PutOnList, Appeal, DecideAppeal, TakeOffList,
+        Reward, Award, Decline, Collect, TakeReading, Escalate, Recompute,
     )
 }  # fmt: skip

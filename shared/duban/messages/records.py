@@ -107,9 +107,9 @@ class Deadline(Frozen):
 
     ``part`` is the unit that owes it for itself, where several do: a co-unit, or a body that was referred to.
     ``lapse_at`` is the end of the time limit itself; a reminder is due before it. ``generation`` is the version of
-    the event that set the clock going, or extended its limit. Without an ``owner`` nobody owes it: the record moves
-    on by itself, to what ``measure`` says; that is empty where the ladder takes nothing at the lapse itself.
-    ``steps``: the steps of the pack's own by any of which it is met.
+    the event that set the clock going, extended its limit, or deferred it to the second one. Without an ``owner``
+    nobody owes it: the record moves on by itself, to what ``measure`` says; that is empty where the ladder takes
+    nothing at the lapse itself. ``steps``: the steps of the pack's own by any of which it is met.
     ``provisional``: no holiday notice covers all of it yet.
     """
 
@@ -216,6 +216,7 @@ class Problem(LedgerRecord):
 
     category: str
     channel: str
+    matter: str | None = None
     area: str | None = None
     location: Location | None = None
     enterprise: str | None = None
@@ -246,6 +247,7 @@ class Problem(LedgerRecord):
     length_asked: int | None = None
     extended: dict[str, int] = field(default_factory=dict)
     grants: dict[str, tuple[Grant, ...]] = field(default_factory=dict)
+    deferrals: dict[str, Mark] = field(default_factory=dict)
     pauses: tuple[Span, ...] = ()
     checks: dict[str, str] = field(default_factory=dict)
     steps_taken: dict[str, Mark] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from duban.messages.struct import NAME, NO_NEWLINE, NO_NUL, AwareDatetime, Froze
 MOST_OF_NAME: Final = 120
 MOST_OF_TITLE: Final = 300
 
-#: Names that travel as keys and labels: units, categories, areas, channels, jurisdictions.
+#: Names that travel as keys and labels: units, categories, matters, areas, channels, jurisdictions.
 Name = Annotated[str, Meta(min_length=1, max_length=MOST_OF_NAME, pattern=NAME + NO_NEWLINE)]
 #: Free text of people. NUL is refused here because no database column could hold it.
 Prose = Annotated[str, Meta(max_length=8000, pattern=NO_NUL)]
@@ -74,6 +74,7 @@ class Report(Payload):
     title: Annotated[str, Meta(min_length=1, max_length=MOST_OF_TITLE, pattern=NO_NUL)]
     text: Prose = ""
     category: Name | None = None
+    matter: Name | None = None
     area: Name | None = None
     location: Location | None = None
     enterprise: Name | None = None

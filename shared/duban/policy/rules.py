@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from duban.calendar import Calendar, CalendarNotice, Within
+from duban.calendar.within import minute_of_day
 from duban.messages.records import LedgerRecord, Problem
 from duban.moves import STEPS, Kind, Occasion, Status
 from duban.policy.model.duty import DutyRule, Window
-from duban.policy.model.ladder import Ladder, Level, Measure, Obligation, Trigger
+from duban.policy.model.ladder import Ladder, Level, Measure, Obligation, Otherwise, Trigger
 from duban.policy.model.lifecycle import FlagRule, RatingRule, Rejection, ReplyRule
 from duban.policy.model.listing import ListRule, Platform, RewardRule
-from duban.policy.model.organisation import Area, Category, Nearness, Responsibility, Unit
+from duban.policy.model.organisation import Area, Category, Matter, Nearness, Responsibility, Unit
 from duban.policy.model.pack import PolicyPack
 from duban.policy.model.step import StepRule
 from duban.policy.model.target import Target
@@ -94,6 +96,10 @@ class Rules:
         return {category.id: category for category in self.pack.categories}
 
     @cached_property
+    def matters(self) -> dict[str, Matter]:
+        return {matter.id: matter for matter in self.pack.matters}
+
+    @cached_property
     def measures(self) -> dict[str, Measure]:
         return {measure.id: measure for measure in self.pack.measures}
 
@@ -123,16 +129,19 @@ class Rules:
         return measure.approval
 
     def sort_of(self, record: LedgerRecord) -> Sort:
-        """Which sort of record it is: what never changes of it decides which obligations may run for it."""
-        channel = record.channel if isinstance(record, Problem) else None
-        key = (record.kind, record.rule, channel)
+        """Which sort of record it is: what seldom changes of it decides which obligations may run for it."""
+        key: tuple[str | None, ...]
+        if isinstance(record, Problem):
+            key = (record.category, record.channel, record.matter)
+        else:
+            key = (record.kind, record.rule)
         sort = self._sorts.get(key)
         if sort is None:
             sort = self._sorts[key] = self._sort(record)
         return sort
 
     def _sort(self, record: LedgerRecord) -> Sort:
-        """Categories and channels with the same obligations are one sort."""
+        """Categories, matters and channels with the same obligations are one sort."""
         obligations = [known for known in self._known_to(record).values() if _is_for(known, record)]
         key = (
             record.kind,
@@ -148,8 +157,13 @@ class Rules:
 
     def _compiled(self, obligation: Obligation) -> RunningObligation:
         levels = self.levels_of(obligation)
-        durations = ((obligation.within, level.before, level.after) for level in levels)
-        by_notice = (any(map(self.calendar.asks_notice, filter(None, some))) for some in durations)
+        instead = obligation.otherwise
+        limits = (obligation.within, instead.within if instead is not None else None)
+        durations = ((*limits, level.before, level.after) for level in levels)
+        by_notice = (
+            any(map(self.calendar.asks_notice, filter(None, some))) or (instead is not None and instead.days_off)
+            for some in durations
+        )
         steps = tuple(of for event, of in obligation.met_by if event == "step_taken" and of is not None)
         if steps:  # what is not needed is owed no more
             waived = (Occasion("step_waived", step) for step in steps)
@@ -168,6 +182,14 @@ class Rules:
     def obligation(self, record: LedgerRecord, id_: str) -> Obligation:
         """What a deadline of ``record`` is of."""
         return self._known_to(record)[id_]
+
+    def begins_late(self, otherwise: Otherwise, at: datetime) -> bool:
+        """Whether a clock that is set going ``at`` begins too late in the day, or on a day off, for the first limit."""
+        local = at.astimezone(self.zone)
+        minute = 60 * local.hour + local.minute
+        return (otherwise.from_time is not None and minute >= minute_of_day(otherwise.from_time)) or (
+            otherwise.days_off and not self.calendar.is_working_day(local.date())
+        )
 
     def levels_of(self, obligation: Obligation) -> tuple[Level, ...]:
         """The ladder of ``obligation``; what passes by itself has the one level to what it then is.
@@ -229,9 +251,9 @@ class Rules:
     def flags(self) -> dict[str, FlagRule]:
         return {flag.id: flag for flag in self.pack.flags}
 
-    def flags_at_registration(self, category: str, channel: str) -> tuple[str, ...]:
-        """The flags that a new problem of this category and channel bears from the start."""
-        return tuple(flag.id for flag in self.pack.flags if category in flag.categories or channel in flag.channels)
+    def flags_at_registration(self, category: str, matter: str | None, channel: str) -> tuple[str, ...]:
+        """The flags that a new problem of this category, matter and channel bears from the start."""
+        return tuple(flag.id for flag in self.pack.flags if _is_one_of(flag, category, matter, channel))
 
     @cached_property
     def replies(self) -> dict[str, ReplyRule]:
@@ -254,16 +276,10 @@ class Rules:
     def rejections(self) -> dict[str, Rejection]:
         return {ground.id: ground for ground in self.pack.rejections}
 
-    def rejected_at_registration(self, category: str, channel: str) -> str | None:
-        """The first ground on which a new problem of this category and channel is not taken up; None for no ground."""
-        return next(
-            (
-                ground.id
-                for ground in self.pack.rejections
-                if category in ground.categories or channel in ground.channels
-            ),
-            None,
-        )
+    def rejected_at_registration(self, category: str, matter: str | None, channel: str) -> str | None:
+        """The first ground on which a new problem is not taken up, by what it is and how it came; None for none."""
+        grounds = (ground.id for ground in self.pack.rejections if _is_one_of(ground, category, matter, channel))
+        return next(grounds, None)
 
     def triggers_on(self, kind: str) -> tuple[Trigger, ...]:
         """The triggers that the event ``kind`` may set off."""
@@ -281,12 +297,14 @@ class Rules:
             area = place.parent
 
     @cached_property
-    def _responsible(self) -> dict[tuple[str, str | None, str], tuple[Responsibility, ...]]:
+    def _responsible(self) -> dict[tuple[str, str | None, str | None, str], tuple[Responsibility, ...]]:
         return {}
 
-    def responsible(self, category: str, area: str | None, channel: str) -> tuple[Responsibility, ...]:
+    def responsible(
+        self, category: str, matter: str | None, area: str | None, channel: str
+    ) -> tuple[Responsibility, ...]:
         """The lines of the responsibility list that take such a report, in their order."""
-        key = (category, area, channel)
+        key = (category, matter, area, channel)
         lines = self._responsible.get(key)
         if lines is None:
             around = {place.id for place in self.lineage(area)}
@@ -294,6 +312,7 @@ class Rules:
                 line
                 for line in self.pack.responsibility_list
                 if (not line.categories or category in line.categories)
+                and (not line.matters or matter in line.matters)
                 and (not line.areas or not around.isdisjoint(line.areas))
                 and (not line.channels or channel in line.channels)
             )
@@ -309,9 +328,10 @@ class Rules:
             return problem.handle, None
         return None, next((area.cell.person for area in self.lineage(problem.area) if area.cell), None)
 
-    def nearness(self, category: str) -> Nearness | None:
-        """When two reports of ``category`` are one problem; None where each report stands for itself."""
-        near = self.categories[category].near or self.pack.near
+    def nearness(self, category: str, matter: str | None = None) -> Nearness | None:
+        """When two reports of ``category`` and ``matter`` are one problem; None where each report stands for itself."""
+        entry = self.matters.get(matter) if matter is not None else None
+        near = (entry and entry.near) or self.categories[category].near or self.pack.near
         return near if isinstance(near, Nearness) else None
 
     def number(self, year: int, serial: int) -> str:
@@ -359,7 +379,7 @@ def _level(measure: str) -> Level:
 
 
 def _reminders(levels: tuple[Level, ...]) -> int:
-    return sum(level.before is not None for level in levels)
+    return sum(level.is_reminder for level in levels)
 
 
 def _with_lapse(levels: tuple[Level, ...]) -> tuple[Level, ...]:
@@ -369,11 +389,17 @@ def _with_lapse(levels: tuple[Level, ...]) -> tuple[Level, ...]:
 
 
 def _is_for(obligation: Obligation, record: LedgerRecord) -> bool:
-    """Whether the category and the channel of a problem are among those of ``obligation``."""
+    """Whether the category, the matter and the channel of a problem are among those of ``obligation``."""
     return not isinstance(record, Problem) or (
         (not obligation.categories or record.category in obligation.categories)
+        and (not obligation.matters or record.matter in obligation.matters)
         and (not obligation.channels or record.channel in obligation.channels)
     )
+
+
+def _is_one_of(rule: FlagRule | Rejection, category: str, matter: str | None, channel: str) -> bool:
+    """Whether ``rule`` names the category, the matter or the channel."""
+    return category in rule.categories or matter in rule.matters or channel in rule.channels
 
 
 def _by_id(obligations: Iterable[Obligation]) -> dict[str, Obligation]:
@@ -410,8 +436,8 @@ def _of_reward(reward_rule: RewardRule) -> Iterator[Obligation]:
 
 
 _NOTHING_MORE: dict[str, Any] = {
-    "owner": "@lead", "met_by": (), "within": None, "until": None, "categories": (), "channels": (), "flags": (),
-    "rectification": (), "ladder": "",
+    "owner": "@lead", "met_by": (), "within": None, "otherwise": None, "until": None, "categories": (), "matters": (),
+    "channels": (), "flags": (), "rectification": (), "ladder": "",
 }  # fmt: skip
 
 

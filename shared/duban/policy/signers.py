@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from itertools import product
 from typing import NamedTuple
 
 from duban.policy.model.organisation import TERRITORIAL, Responsibility
@@ -10,9 +11,10 @@ from duban.policy.model.pack import PolicyPack
 
 
 class Way(NamedTuple):
-    """That problems of ``category`` are given out by the line ``line`` of the list, to these units in this area."""
+    """That problems of ``category`` and ``matter`` are given out by the line ``line`` of the list, to these units."""
 
     category: str
+    matter: str | None
     line: int
     lead: str
     handlers: frozenset[str]
@@ -24,11 +26,11 @@ def ways(pack: PolicyPack) -> Iterator[Way]:
     known = {unit.id for unit in pack.units}
     units = {area.id: area.unit for area in pack.areas}
     channels = {channel.id for channel in pack.channels}
-    for category in pack.categories:
+    for category, matter in product((category.id for category in pack.categories), pack.wants):
         lines = [
             (index, line)
             for index, line in enumerate(pack.responsibility_list)
-            if not line.categories or category.id in line.categories
+            if (not line.categories or category in line.categories) and (not line.matters or matter in line.matters)
         ]
         for lineage in lineages:
             territorial = next((unit for area in lineage if (unit := units[area])), None)
@@ -36,7 +38,7 @@ def ways(pack: PolicyPack) -> Iterator[Way]:
                 lead = territorial if line.lead == TERRITORIAL else line.lead
                 if lead in known:
                     named = {territorial if unit == TERRITORIAL else unit for unit in _units(line, pack)}
-                    yield Way(category.id, index, lead, frozenset(filter(None, named)))
+                    yield Way(category, matter, index, lead, frozenset(filter(None, named)))
 
 
 def _units(line: Responsibility, pack: PolicyPack) -> Iterable[str]:
@@ -77,9 +79,16 @@ def signing(pack: PolicyPack, signers: Collection[str]) -> frozenset[str]:
     return frozenset(units & {"@sponsor", *(unit.id for unit in pack.units)} | with_role)
 
 
-def unsigned(pack: PolicyPack, signers: Collection[str], categories: Collection[str]) -> tuple[list[Way], bool]:
+def unsigned(
+    pack: PolicyPack, signers: Collection[str], categories: Collection[str] = (), matters: Collection[str] = ()
+) -> tuple[list[Way], bool]:
     """The ways of problems that each of ``signers`` handles, and so may not sign; and whether there is no other way."""
     may = signing(pack, signers)
-    concerned = {way for way in ways(pack) if not categories or way.category in categories}
-    stuck = sorted((way for way in concerned if may and may <= way.handlers), key=lambda way: (way.line, way.category))
+    concerned = {
+        way
+        for way in ways(pack)
+        if (not categories or way.category in categories) and (not matters or way.matter in matters)
+    }
+    stuck = [way for way in concerned if may and may <= way.handlers]
+    stuck.sort(key=lambda way: (way.line, way.category, way.matter or ""))
     return stuck, bool(stuck) and len(stuck) == len(concerned)

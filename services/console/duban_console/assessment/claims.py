@@ -6,6 +6,7 @@ The laws of the count:
   while the problem is in other hands, and it is not set back when the problem returns.
 - Who hands a problem back in time is neither on time nor late; who hands it back too late was late.
 - The limit is the one first set. Met only within an extended limit, or thanks to a pause, is a verdict of its own.
+- What the rule itself defers to its second limit, has that limit.
 - An extension granted after the lapse does not undo it, but for one that the ladder had waited for.
 - Work that a reviewer sends back was not done: the clock runs on from where it stood.
 - A plan filed anew does not move the date of the first.
@@ -23,7 +24,7 @@ from typing import Final
 
 from duban import duties
 from duban.deadlines import limit_of, owed, planned_date, waits_for_decision
-from duban.messages.changes import Escalated, Extended
+from duban.messages.changes import Deferred, Escalated, Extended
 from duban.messages.records import AnyRecord, Duty, Event, Mark, Problem
 from duban.moves import Status
 from duban.policy import Rules
@@ -191,7 +192,9 @@ class Claims:
         if isinstance(record, Duty):
             return duties.lapse_at(self.rules.duties[record.duty], began_at, self.rules, record.due_on)
         if obligation.within is not None:
-            return self.rules.calendar.add(began_at, obligation.within)
+            instead = obligation.otherwise
+            late = instead is not None and self.rules.begins_late(instead, began_at)
+            return self.rules.calendar.add(began_at, instead.within if instead and late else obligation.within)
         return planned_date(record, obligation) if isinstance(record, Problem) else None
 
     def _meets(self, turn: Turn, event: Event, record: AnyRecord) -> bool:
@@ -214,8 +217,16 @@ class Claims:
                 turn.granted = True
             if is_named and isinstance(change, Escalated):
                 turn.lapsed_at = turn.lapsed_at or change.lapse_at
+            if isinstance(change, Deferred) and change.obligation == turn.obligation:
+                self._defer(turn, event.at)
             if is_named and isinstance(change, Extended):
                 turn.lapsed_at = turn.lapsed_at or self._lapsed_before(turn, event)
+
+    def _defer(self, turn: Turn, at: datetime) -> None:
+        """The second limit holds, unless the first had passed when the unit got it."""
+        instead = self.rules.obligations[turn.obligation].otherwise
+        if instead is not None and turn.limit_at is not None and at <= turn.limit_at:
+            turn.limit_at = self.rules.calendar.add(turn.began_at, instead.within)
 
     def _lapsed_before(self, turn: Turn, extended: Event) -> datetime | None:
         """When the limit that was extended had lapsed; None where it had not, or the ladder waited for the word."""

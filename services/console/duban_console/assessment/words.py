@@ -69,6 +69,7 @@ HEADINGS: Final = _texts(
         _C.NUMBER: ("Number", "编号"),
         _C.TITLE: ("Problem", "问题"),
         _C.CATEGORY: ("Class", "类别"),
+        _C.MATTER: ("Wants", "诉求类型"),
         _C.AREA: ("Area", "区域"),
         _C.CHANNEL: ("Channel", "来源"),
         _C.ENTERPRISE: ("Enterprise", "企业"),

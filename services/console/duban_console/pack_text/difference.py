@@ -116,7 +116,7 @@ def _by_name(entries: Sequence[BaseModel]) -> dict[str, BaseModel]:
 
 def _name(entry: BaseModel) -> str:
     if isinstance(entry, Responsibility):
-        parts = (", ".join(names) for names in (entry.categories, entry.areas, entry.channels) if names)
+        parts = (", ".join(names) for names in (entry.categories, entry.matters, entry.areas, entry.channels) if names)
         return " × ".join(parts) or "everything"
     return next((str(getattr(entry, field)) for field in _NAMES if getattr(entry, field, None) is not None), "entry")
 
@@ -126,7 +126,8 @@ def _akin(old: BaseModel, new: BaseModel) -> bool:
     if not (isinstance(old, Responsibility) and isinstance(new, Responsibility)) or old.lead != new.lead:
         return False
     return any(
-        not {*getattr(old, field)}.isdisjoint(getattr(new, field)) for field in ("categories", "areas", "channels")
+        not {*getattr(old, field)}.isdisjoint(getattr(new, field))
+        for field in ("categories", "matters", "areas", "channels")
     )
 
 

@@ -137,6 +137,16 @@ def _categories(pack: PolicyPack, words: Words) -> Lines:
             parts.append(words.say("for reports that name no category", "线索未注明类别时归入此类"))
         parts += others(category, ("id", "title", "near", "clause", "basis"), words)
         yield _bullet(called(category, words), parts, category, words)
+    if pack.matters:
+        yield ""
+        yield words.say("Two reports that want different things are never one problem:", "诉求类型不同的线索不合并：")
+        yield ""
+    for matter in pack.matters:
+        parts = [_near(matter.near, words)] if matter.near else []
+        if matter.id == pack.default_matter:
+            parts.append(words.say("for reports that name none", "线索未注明诉求类型时归入此类"))
+        parts += others(matter, ("id", "title", "near", "clause", "basis"), words)
+        yield _bullet(called(matter, words), parts, matter, words)
 
 
 def _near(near: Nearness | str, words: Words) -> str:
@@ -160,7 +170,7 @@ def _list(pack: PolicyPack, words: Words) -> Lines:
         if line.co:
             helping = words.listed(words.unit(unit) for unit in line.co)
             sentence += words.say(f", with {helping}", f"，{helping}协办")
-        known = ("categories", "areas", "channels", "lead", "co", "clause", "basis")
+        known = ("categories", "matters", "areas", "channels", "lead", "co", "clause", "basis")
         sentence += "".join(words.say("; ", "；") + more for more in others(line, known, words))
         yield f"{index}. {sentence}{words.say('.', '。')}{_tail(line, words)}"
     yield ""
@@ -179,6 +189,9 @@ def _scope(pack: PolicyPack, line: Responsibility, words: Words) -> str:
         parts.append(
             words.names(line.categories, {category.id: words.text(category.title) for category in pack.categories})
         )
+    if line.matters:
+        names = words.names(line.matters, {matter.id: words.text(matter.title) for matter in pack.matters})
+        parts.append(words.say(f"wanting {names}", f"属{names}的"))
     if line.areas:
         names = words.names(line.areas, {area.id: words.text(area.title) for area in pack.areas})
         parts.append(words.say(f"in {names}", f"位于{names}的"))
@@ -308,9 +321,10 @@ def _tail(entry: Any, words: Words) -> str:
 
 #: Fields that refer to entries, and the sections where those stand.
 _REFERRING: Final = {
-    "measure": "measures", "measures": "measures", "categories": "categories", "channels": "channels",
-    "areas": "areas", "flag": "flags", "flags": "flags", "during": "windows", "own_channels": "channels",
-    "obligations": "obligations", "duties": "duties", "reply": "replies", "rating": "ratings",
+    "measure": "measures", "measures": "measures", "categories": "categories", "matters": "matters",
+    "channels": "channels", "areas": "areas", "flag": "flags", "flags": "flags", "during": "windows",
+    "own_channels": "channels", "obligations": "obligations", "duties": "duties", "reply": "replies",
+    "rating": "ratings",
 }  # fmt: skip
 #: The chapters in the order of a first reading.
 _CHAPTERS: Final[tuple[tuple[tuple[str, str], Callable[[PolicyPack, Words], Lines]], ...]] = (
@@ -318,7 +332,7 @@ _CHAPTERS: Final[tuple[tuple[tuple[str, str], Callable[[PolicyPack, Words], Line
     (("Areas", "区域"), _areas),
     (("How time counts", "时间如何计算"), _time),
     (("By which way reports come in", "线索渠道"), _channels),
-    (("Categories", "问题类别"), _categories),
+    (("Categories and matters", "问题类别与诉求类型"), _categories),
     (("Who answers for what", "责任清单"), _list),
     (("Handing back and closing", "退单与销号"), _life),
     (("What is due when, and what follows if not", "时限与逾期后果"), obligations),
@@ -335,6 +349,7 @@ _TOLD_BY: Final[dict[str, tuple[tuple[str, str], Callable[[PolicyPack, Words], L
 #: The sections that those chapters tell.
 _KNOWN: Final = frozenset(
     {"id", "version", "jurisdiction", "title", "document", "time", "number", "office", "units", "channels", "areas",
-     "categories", "default_category", "near", "responsibility_list", "always_responsible", "fallback", "hand_back",
+     "categories", "default_category", "matters", "default_matter", "near", "responsibility_list",
+     "always_responsible", "fallback", "hand_back",
      "closing", "measures", "ladders", "obligations"}
 )  # fmt: skip

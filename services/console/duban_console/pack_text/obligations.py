@@ -10,8 +10,8 @@ from duban_console.pack_text.fields import others
 from duban_console.pack_text.words import Words
 
 _TOLD = (
-    "id", "title", "clause", "basis", "owner", "met_by", "running", "since", "within", "until", "categories",
-    "channels", "ladder",
+    "id", "title", "clause", "basis", "owner", "met_by", "running", "since", "within", "otherwise", "until",
+    "categories", "matters", "channels", "ladder",
 )  # fmt: skip
 
 
@@ -25,7 +25,12 @@ def obligations(pack: PolicyPack, words: Words) -> Iterator[str]:
         basis = words.founded(obligation)
         yield f"### {_capital(words.text(obligation.title))} (`{obligation.id}`)"
         yield ""
-        parts = (_sentence(obligation, words), _met(obligation, words), _shared(pack, obligation, words))
+        parts = (
+            _sentence(obligation, words),
+            _otherwise(obligation, words),
+            _met(obligation, words),
+            _shared(pack, obligation, words),
+        )
         yield "".join(parts) + (words.say(" ", "") + basis if basis else "")
         yield ""
         yield from _scope(pack, obligation, words)
@@ -60,6 +65,28 @@ def _sentence(obligation: Obligation, words: Words) -> str:
     return sentence + words.say(".", "。")
 
 
+def _otherwise(obligation: Obligation, words: Words) -> str:
+    """The limit that takes the place of the first, and where."""
+    instead = obligation.otherwise
+    if instead is None:
+        return ""
+    within, when = instead.within, []
+    due = words.duration(within)
+    if instead.from_time is not None:
+        at = instead.from_time
+        when.append(words.say(f"what begins at {at} or later", f"{at}及以后起算的"))
+    if instead.days_off:
+        when.append(words.say("what begins on a day off", "非工作日起算的"))
+    if instead.deferred:
+        who = words.unit(obligation.owner)
+        when.append(words.say(f"what {who} defers in time", f"{who}在期限内说明不能按期的"))
+    where = words.listed(when, ("or", "或"))
+    return words.say(
+        f" {_capital(where)} is due {'by' if within.at is not None else 'within'} {due} instead.",
+        f"{where}，期限为{due}{'前' if within.at is not None else '内'}。",
+    )
+
+
 def _met(obligation: Obligation, words: Words) -> str:
     if obligation.owner == "@referred":
         return words.say(
@@ -83,6 +110,7 @@ def _shared(pack: PolicyPack, obligation: Obligation, words: Words) -> str:
 def _scope(pack: PolicyPack, obligation: Obligation, words: Words) -> Iterator[str]:
     for section, chosen, label in (
         ("categories", obligation.categories, ("Holds for", "适用类别")),
+        ("matters", obligation.matters, ("Of the matters", "适用诉求类型")),
         ("channels", obligation.channels, ("Reported by", "适用渠道")),
     ):
         if chosen:
@@ -102,14 +130,14 @@ def _scope(pack: PolicyPack, obligation: Obligation, words: Words) -> Iterator[s
 
 def consequences(ladder: Ladder, measures: dict[str, str], words: Words) -> Iterator[str]:
     """The levels of ``ladder`` in their order; ``measures`` are titles by id."""
-    first = next(level for level in ladder.levels if level.before is None)
+    first = next(level for level in ladder.levels if not level.is_reminder)
     for level in ladder.levels:
         if level is first and level.after is not None:
             yield words.say("- At the lapse: nothing but that it is recorded.", "- 届满未办：仅作记录，暂不采取措施。")
         measure = measures[level.measure]
         to = words.listed(words.unit(unit) for unit in level.to)
         parts = [words.say("unless it is justified", "有正当理由的除外")] if level.unless_justified else []
-        parts += others(level, ("measure", "before", "after", "to", "unless_justified"), words)
+        parts += others(level, ("measure", "before", "share", "after", "to", "unless_justified"), words)
         more = "".join(words.say("; ", "；") + part for part in parts)
         yield words.say(
             f"- {_when(level, words)}: {measure}, to {to}{more}.",
@@ -123,6 +151,8 @@ def consequences(ladder: Ladder, measures: dict[str, str], words: Words) -> Iter
 def _when(level: Level, words: Words) -> str:
     if level.before is not None:
         return words.say(f"{words.duration(level.before)} before", f"届满前{words.duration(level.before)}")
+    if level.share is not None:
+        return words.say(f"When {level.share} % of the time has passed", f"期限经过{level.share}%时")
     if level.after is not None:
         return words.say(f"{words.duration(level.after)} after the lapse", f"逾期{words.duration(level.after)}")
     return words.say("At the lapse", "届满未办")

@@ -33,6 +33,7 @@ Target = Literal[
     "title",
     "text",
     "category",
+    "matter",
     "area",
     "enterprise",
     "latitude",

@@ -37,24 +37,29 @@ def registered(command: do.Register, rules: Rules, now: datetime, allocated: int
     """
     filed = command.filed
     category = filed.report.category or rules.pack.default_category
+    matter = filed.report.matter or rules.pack.default_matter
     for known, name, what in (
         (rules.categories, category, "category"),
+        (rules.matters, matter, "matter"),
         (rules.channels, filed.report.channel, "channel"),
         (rules.areas, filed.report.area, "area"),
     ):
         if name is not None and name not in known:
             return Refusal(f"unknown_{what}", f"{rules.pack.ref} has no {what} {name}")
     number = rules.number(now.astimezone(rules.zone).year, allocated + 1)
-    changes: list[c.Change] = [c.Registered(number=number, pack=rules.pack.ref, category=category, filed=filed)]
-    ground = rules.rejected_at_registration(category, filed.report.channel)
+    changes: list[c.Change] = [
+        c.Registered(number=number, pack=rules.pack.ref, category=category, matter=matter, filed=filed)
+    ]
+    ground = rules.rejected_at_registration(category, matter, filed.report.channel)
     if ground is not None:
         return [*changes, c.Rejected(ground=ground)]
-    responsible = assign(filed.report, category, rules)
+    responsible = assign(filed.report, category, matter, rules)
     if responsible is not None:
         changes.append(
             c.Dispatched(lead_unit=responsible.lead_unit, co_units=responsible.co_units, clause=responsible.clause)
         )
-    return changes + [c.Flagged(flag=flag) for flag in rules.flags_at_registration(category, filed.report.channel)]
+    flags = rules.flags_at_registration(category, matter, filed.report.channel)
+    return changes + [c.Flagged(flag=flag) for flag in flags]
 
 
 def act(
@@ -119,6 +124,8 @@ def _handle(  # noqa: C901, PLR0911, PLR0912 one line a command
             return [c.Attached(filed=command.filed)]
         case do.Dispatch():
             return _dispatch(problem, command, rules)
+        case do.Classify():
+            return _classify(problem, command, rules)
         case do.HandBack():
             return _hand_back(problem, command, rules, now)
         case do.Plan():
@@ -137,6 +144,8 @@ def _handle(  # noqa: C901, PLR0911, PLR0912 one line a command
             return extensions.ask(problem, command, rules, now)
         case do.DecideExtension():
             return extensions.decide(problem, command, rules)
+        case do.Defer():
+            return extensions.defer(problem, command, rules, now)
         case do.Pause():
             return _pause(problem, command, rules)
         case do.Resume():
@@ -191,6 +200,23 @@ def _dispatch(problem: Problem, command: do.Dispatch, rules: Rules) -> Changes:
     return _unknown_unit((command.lead_unit, *command.co_units), rules) or [
         c.Dispatched(lead_unit=command.lead_unit, co_units=command.co_units, clause=command.clause)
     ]
+
+
+def _classify(problem: Problem, command: do.Classify, rules: Rules) -> Changes:
+    for known, name, what in (
+        (rules.categories, command.category, "category"),
+        (rules.matters, command.matter, "matter"),
+    ):
+        if name is not None and name not in known:
+            listed = ", ".join(known) or "none"
+            return Refusal(f"unknown_{what}", f"{rules.pack.ref} has no {what} {name}; it has: {listed}")
+    change = c.Classified(
+        category=command.category if command.category != problem.category else None,
+        matter=command.matter if command.matter != problem.matter else None,
+    )
+    if change.category is None and change.matter is None:
+        return Refusal("unchanged", "names neither another category nor another matter than the problem has")
+    return [change] if command.reason else missing_reason("a correction of category or matter")
 
 
 def _unknown_unit(units: tuple[str, ...], rules: Rules) -> Refusal | None:

@@ -226,6 +226,7 @@ def _sets_off(trigger: Trigger, problem: Problem, change: c.Change) -> bool:
     return (
         (times == trigger.times if trigger.once else times >= trigger.times)
         and (not trigger.categories or problem.category in trigger.categories)
+        and (not trigger.matters or problem.matter in trigger.matters)
         and (not trigger.channels or problem.channel in trigger.channels)
         and (not trigger.outcomes or problem.outcome in trigger.outcomes)
         and (not trigger.flags or not set(trigger.flags).isdisjoint(problem.flags))

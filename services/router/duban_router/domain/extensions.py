@@ -1,17 +1,18 @@
-"""More time for one obligation: who may ask for how much until when, and who grants how much of it. Pure."""
+"""More time for one obligation: who may ask for how much until when, who grants it, and what takes longer. Pure."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from duban.deadlines import before_lapse, extension_unit, limit_of, owed
+from duban.deadlines import Owed, before_lapse, extension_unit, limit_of, owed, within_of
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.records import Problem
 from duban.policy.model.lifecycle import Extension
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
-from duban_router.domain.refusal import Changes, in_words, missing_reason, too_late
+from duban_router.domain.permission import named
+from duban_router.domain.refusal import Changes, in_words, missing_reason, not_permitted, too_late
 
 
 def ask(problem: Problem, command: do.AskExtension, rules: Rules, now: datetime) -> Changes:
@@ -64,15 +65,40 @@ def _asked_too_late(problem: Problem, obligation: str, rule: Extension, rules: R
     """Why it is too late to ask, where the pack says that it can be."""
     if not rule.before_lapse and rule.ahead is None:
         return None
-    owing = next((of for of in owed(problem, rules) if of.obligation.id == obligation), None)
+    owing = _running(problem, obligation, rules)
     limit = limit_of(problem, owing, rules) if owing is not None else None
     if owing is None or limit is None:
         return Refusal("nothing_runs", f"{obligation} does not run now: there is no limit to extend")
     if rule.ahead is None:
         return too_late("more time is asked for before the limit lapses", limit, rules) if now > limit else None
-    until = before_lapse(limit, rule.ahead, owing.obligation, rules)
+    until = before_lapse(problem, owing, limit, rule.ahead, rules)
     words = f"more time is asked for at least {in_words(rule.ahead)} before the limit lapses"
     return too_late(words, until, rules) if now > until else None
+
+
+def _running(problem: Problem, obligation: str, rules: Rules) -> Owed | None:
+    return next((owing for owing in owed(problem, rules) if owing.obligation.id == obligation), None)
+
+
+def defer(problem: Problem, command: do.Defer, rules: Rules, now: datetime) -> Changes:
+    """What is owed takes longer: said in time, the second limit takes the place of the first."""
+    name, unit = command.obligation, command.actor.unit
+    rule = rules.obligations.get(name)
+    if rule is None or rule.otherwise is None or not rule.otherwise.deferred:
+        return Refusal("not_deferred", f"{rules.pack.ref} has no second limit that {name} may be deferred to")
+    running = [owing for owing in owed(problem, rules) if owing.obligation.id == name]
+    owners = [owing.owner for owing in running] or [problem.lead_unit]
+    if unit not in (*owners, rules.pack.office):
+        return not_permitted(unit, named("whoever owes it", *owners), named("the office", rules.pack.office))
+    if not running:
+        return Refusal("nothing_runs", f"{name} does not run now: there is nothing to defer")
+    owing = running[0]
+    if within_of(problem, rule, owing.since, rules) is rule.otherwise.within:
+        return Refusal("deferred", f"the second limit of {name} holds already")
+    limit = limit_of(problem, owing, rules)
+    if limit is not None and now > limit:
+        return too_late(f"{name} is deferred before its first limit lapses", limit, rules)
+    return [c.Deferred(obligation=name)] if command.reason else missing_reason("a deferral")
 
 
 def decide(problem: Problem, command: do.DecideExtension, rules: Rules) -> Changes:

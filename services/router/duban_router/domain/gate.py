@@ -54,7 +54,7 @@ def _blocks(block: GateBlock, problem: Problem, rules: Rules) -> bool:
         return not any(referral is not None and referral.received is not None for referral in referrals)
     event, of = block.needs
     if event == "step_taken" and of is not None:
-        waived = of in problem.steps_waived or not rules.steps[of].is_for(problem.category)
+        waived = of in problem.steps_waived or not rules.steps[of].is_for(problem.category, problem.matter)
         return not waived and of not in problem.steps_taken
     return problem.mark(block.needs) is None
 
@@ -109,6 +109,7 @@ def _checks(problem: Problem, rules: Rules) -> list[GateCheck]:
         for check in (gate.checks if gate else ())
         if (not check.categories or problem.category in check.categories)
         and (not check.flags or not set(check.flags).isdisjoint(problem.flags))
+        and (not check.matters or problem.matter in check.matters)
     ]
 
 

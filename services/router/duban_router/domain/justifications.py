@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from duban.deadlines import after_lapse
+from duban.deadlines import after_lapse, owed
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.records import AnyRecord, Deadline
@@ -78,7 +78,9 @@ def _filed_too_late(
         return too_late("a reason for being late is given before the limit lapses", deadline.lapse_at, rules)
     if rule.within is None:
         return None
-    until = after_lapse(deadline.lapse_at, rule.within, rules.obligation(record, deadline.obligation), rules)
+    named = (deadline.obligation, deadline.part)
+    owing = next(of for of in owed(record, rules) if (of.obligation.id, of.part) == named)
+    until = after_lapse(record, owing, deadline.lapse_at, rule.within, rules)
     words = f"a reason for being late is given within {in_words(rule.within)} of the lapse"
     return too_late(words, until, rules) if now > until else None
 

@@ -16,10 +16,10 @@ BEGINNING: Final = frozenset(get_args(do.Beginning))
 OfAll = do.Escalate | do.Recompute | do.Approve | do.Withhold | do.PassOn | do.Justify | do.DecideJustification
 
 OfProblems = (
-    do.Attach | do.Reject | do.Dispatch | do.Acknowledge | do.HandBack | do.Plan | do.DecidePlan | do.ReachMilestone
-    | do.Review | do.Progress | do.FinishPart | do.AskExtension | do.DecideExtension | do.Pause | do.Resume | do.Flag
-    | do.Unflag | do.Sponsor | do.Refer | do.Receive | do.Complete | do.Verify | do.Check | do.StrikeOff | do.Reply
-    | do.Rate | do.LookBack | do.Reopen | do.TakeStep | do.WaiveStep
+    do.Attach | do.Reject | do.Dispatch | do.Classify | do.Acknowledge | do.HandBack | do.Plan | do.DecidePlan
+    | do.ReachMilestone | do.Review | do.Progress | do.FinishPart | do.AskExtension | do.DecideExtension | do.Defer
+    | do.Pause | do.Resume | do.Flag | do.Unflag | do.Sponsor | do.Refer | do.Receive | do.Complete | do.Verify
+    | do.Check | do.StrikeOff | do.Reply | do.Rate | do.LookBack | do.Reopen | do.TakeStep | do.WaiveStep
 )  # fmt: skip
 OfDuties = do.Progress | do.Complete | do.Reject | do.Reopen
 OfListings = do.Appeal | do.DecideAppeal | do.TakeOffList

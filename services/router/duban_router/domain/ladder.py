@@ -101,7 +101,7 @@ def _climbed(record: AnyRecord, deadline: Deadline, rules: Rules) -> c.Change:
         "owner": owner,
         "provisional": deadline.provisional,
     }
-    if level.before is not None:
+    if level.is_reminder:
         return c.Reminded(**what)
     approval = rules.approver(rules.measures[deadline.measure], record) if deadline.measure else None
     return c.Escalated(**what, approval=approval)

@@ -29,6 +29,7 @@ PERMITTED: Final[dict[type[do.Command], frozenset[Role]]] = {
     do.Escalate: _ENGINE,
     do.Reject: frozenset({"office", "desk"}),
     do.Dispatch: frozenset({"office", "desk"}),
+    do.Classify: frozenset({"office", "desk"}),
     do.Acknowledge: _LEAD,
     do.HandBack: _LEAD,
     do.Plan: _LEAD,
@@ -41,6 +42,7 @@ PERMITTED: Final[dict[type[do.Command], frozenset[Role]]] = {
     do.DecideExtension: frozenset({"decider"}),
     do.Justify: frozenset({"owner"}),
     do.DecideJustification: frozenset({"acceptor"}),
+    do.Defer: _ANYONE,
     do.Review: _OFFICE,
     do.Pause: _OFFICE,
     do.Resume: _OFFICE,
@@ -110,6 +112,7 @@ def unpermitted(record: AnyRecord | None, command: do.Command, rules: Rules) -> 
 MEETING: Final[dict[type[do.Command], tuple[tuple[str, ...], str | None]]] = {
     do.Reject: (("rejected",), None),
     do.Dispatch: (("dispatched",), None),
+    do.Classify: (("classified",), None),
     do.DecidePlan: (("plan_refused",), None),
     do.Review: (("reviewed",), None),
     do.Resume: (("resumed",), None),

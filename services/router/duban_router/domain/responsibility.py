@@ -19,9 +19,9 @@ class Assignment:
     matched: bool = True
 
 
-def assign(report: Report, category: str, rules: Rules) -> Assignment | None:
+def assign(report: Report, category: str, matter: str | None, rules: Rules) -> Assignment | None:
     """The first line of the list that takes the report; the fallback desk where none does; None: a person assigns."""
-    for line in rules.responsible(category, report.area, report.channel):
+    for line in rules.responsible(category, matter, report.area, report.channel):
         if line.lead == DESK:
             return None
         lead = _resolve(line.lead, report, rules)

@@ -56,7 +56,7 @@ def waive(problem: Problem, command: do.WaiveStep, rules: Rules) -> Changes:
 
 def _step_of(problem: Problem, id_: str, rules: Rules) -> StepRule | Refusal:
     """The step of this name, if the pack has it for such a problem; else which there are."""
-    known = {step.id: step for step in rules.pack.steps if step.is_for(problem.category)}
+    known = {step.id: step for step in rules.pack.steps if step.is_for(problem.category, problem.matter)}
     step = known.get(id_)
     if step is not None:
         return step

@@ -6,7 +6,7 @@ grant select on migrations to duban_router;
 -- History: what happened, and what came of each command, is only added to.
 grant select, insert on events, outcomes to duban_router;
 grant select, insert on records to duban_router;
-grant update (version, status, holder, due_at, lapses, head, state, folded) on records to duban_router;
+grant update (version, status, rule, holder, due_at, lapses, head, state, folded) on records to duban_router;
 grant select, insert, update on registers, anchors to duban_router;
 grant select, insert, delete on unanswered to duban_router;
 

@@ -17,7 +17,9 @@ from duban.policy.advice.durations import (
     levels_out_of_order,
     limits_beyond_the_calendar,
     limits_longer_than_the_overall_one,
+    reminders_out_of_order,
     reminders_that_never_come,
+    second_limits_that_are_no_longer,
 )
 from duban.policy.advice.form import Advice
 from duban.policy.advice.ladders import reminders_that_wait_for_nobody
@@ -95,7 +97,9 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
 TIMEKEEPERS: Final[tuple[Callable[[PolicyPack, Durations], Iterator[Advice]], ...]] = (
     hours_that_ignore_the_weekend,
     limits_beyond_the_calendar,
+    second_limits_that_are_no_longer,
     reminders_that_never_come,
+    reminders_out_of_order,
     levels_out_of_order,
     limits_longer_than_the_overall_one,
 )

@@ -24,7 +24,7 @@ def verified_by_nobody(pack: PolicyPack) -> Iterator[Advice]:
 def checks_unsigned(pack: PolicyPack) -> Iterator[Advice]:
     """Checks that nobody may sign for some of the problems that they stand before."""
     for index, check in enumerate(pack.gate.checks if pack.gate is not None else ()):
-        stuck, _ = unsigned(pack, check.by, check.categories)
+        stuck, _ = unsigned(pack, check.by, check.categories, check.matters)
         if stuck:
             words = f"nobody may sign {check.id} for {_in_words(stuck)}: each of {some(check.by)} handles it"
             yield Advice("check_unsigned", f"gate.checks.{index}.by", words)
@@ -34,7 +34,7 @@ def look_back_unsigned(pack: PolicyPack) -> Iterator[Advice]:
     """Problems that nobody may look back at, because all who may have handled them."""
     if pack.look_back is None:
         return
-    stuck, _ = unsigned(pack, pack.look_back.by, ())
+    stuck, _ = unsigned(pack, pack.look_back.by)
     if stuck:
         words = f"nobody may look back at {_in_words(stuck)}: each of {some(pack.look_back.by)} handles it"
         yield Advice("look_back_unsigned", "look_back.by", words)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from duban.calendar import WEEK, Calendar, Within
 from duban.errors import CalendarError
 from duban.moves import Occasion
 from duban.policy.advice.form import Advice, Severity
-from duban.policy.model.ladder import Obligation
+from duban.policy.model.ladder import Level, Obligation
 from duban.policy.model.pack import PolicyPack
 
 
@@ -42,6 +43,17 @@ class Durations:
         pairs = [(a, b) for a, b in zip(self.ends(within), self.ends(other), strict=True) if a and b]
         return sum(a > b or (or_equal and a == b) for a, b in pairs) / len(pairs) if pairs else 0.0
 
+    def share_first(self, limit: Within, first: Level, then: Level) -> float:
+        """From how many of the moments the reminder ``then`` is due no later than ``first``, from 0 to 1."""
+        known = [(start, end) for start, end in zip(self.moments, self.ends(limit), strict=True) if end]
+        late = sum(self._at(then, start, end, limit) <= self._at(first, start, end, limit) for start, end in known)
+        return late / len(known) if known else 0.0
+
+    def _at(self, level: Level, start: datetime, end: datetime, limit: Within) -> datetime:
+        if level.before is not None:
+            return self.calendar.subtract(end, level.before)
+        return self.calendar.part_of(start, end, level.share or 0, limit)
+
     def share_silent(self, within: Within, before: Within) -> float:
         """From how many of the moments a reminder falls before the clock even starts, from 0 to 1."""
         known = [(start, end) for start, end in zip(self.moments, self.ends(within), strict=True) if end]
@@ -60,29 +72,85 @@ def hours_that_ignore_the_weekend(pack: PolicyPack, times: Durations) -> Iterato
         yield Advice("weekend_worked", "time.hours", f"{words}: say in `weekdays` which days are worked")
 
 
+class Limit(NamedTuple):
+    """A limit that a ladder follows: whose it is, where it stands, how long, and the ladder."""
+
+    of: str
+    path: str
+    within: Within
+    ladder: str
+
+
+def _limits(pack: PolicyPack) -> Iterator[Limit]:
+    for i, obligation in enumerate(pack.obligations):
+        path = f"obligations.{i}"
+        if obligation.within is not None:
+            yield Limit(obligation.id, f"{path}.within", obligation.within, obligation.ladder)
+        if obligation.otherwise is not None:
+            whose, where = f"{obligation.id}, otherwise", f"{path}.otherwise.within"
+            yield Limit(whose, where, obligation.otherwise.within, obligation.ladder)
+    for i, duty in enumerate(pack.duties):
+        if duty.within is not None:
+            yield Limit(duty.id, f"duties.{i}.within", duty.within, duty.ladder)
+    for i, reward in enumerate(pack.rewards):
+        yield Limit(reward.id, f"rewards.{i}.fixed_within", reward.fixed_within, reward.ladder)
+    for i, list_rule in enumerate(pack.lists):
+        if list_rule.appeal is not None:
+            path = f"lists.{i}.appeal.within"
+            yield Limit(f"appeals to {list_rule.id}", path, list_rule.appeal.within, list_rule.appeal.ladder)
+
+
 def limits_beyond_the_calendar(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
-    for index, obligation in enumerate(pack.obligations):
-        if obligation.within is not None and None in times.ends(obligation.within):
+    for limit in _limits(pack):
+        if None in times.ends(limit.within):
             words = "ends beyond the years that the calendar covers: such a limit cannot be counted"
-            yield Advice("limit_beyond_calendar", f"obligations.{index}.within", words)
+            yield Advice("limit_beyond_calendar", limit.path, words)
 
 
 def reminders_that_never_come(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
     ladders = {ladder.id: (index, ladder) for index, ladder in enumerate(pack.ladders)}
-    for obligation in pack.obligations:
-        at, ladder = ladders[obligation.ladder]
+    for limit in _limits(pack):
+        at, ladder = ladders[limit.ladder]
         for j, level in enumerate(ladder.levels):
-            if level.before is None or obligation.within is None:
+            if level.before is None:
                 continue
-            silent = times.share_silent(obligation.within, level.before)
+            silent = times.share_silent(limit.within, level.before)
             path = f"ladders.{at}.levels.{j}.before"
             if silent == 1:
-                words = f"never comes for {obligation.id}: it falls before the clock even starts"
+                words = f"never comes for {limit.of}: it falls before the clock even starts; a `share` fits any limit"
                 yield Advice("reminder_never", path, words)
             elif silent > 0:
                 often = f"from {silent:.0%} of the year's moments"
-                words = f"does not come for {obligation.id} {often}: it falls before the clock starts"
+                words = f"does not come for {limit.of} {often}: it falls before the clock starts; a `share` fits any"
                 yield Advice("reminder_sometimes", path, words, "note")
+
+
+def reminders_out_of_order(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
+    """Reminders of which one goes by a share of the limit, and that come no later than the one before them."""
+    ladders = {ladder.id: (index, ladder) for index, ladder in enumerate(pack.ladders)}
+    for limit in _limits(pack):
+        at, ladder = ladders[limit.ladder]
+        for j, (first, then) in enumerate(zip(ladder.levels, ladder.levels[1:], strict=False), start=1):
+            if not then.is_reminder or (first.share is None) == (then.share is None):
+                continue
+            share = times.share_first(limit.within, first, then)
+            if share > 0:
+                often = "always" if share == 1 else f"from {share:.0%} of the year's moments"
+                words = f"is due no later than the level before it for {limit.of}, {often}: the two are taken together"
+                yield Advice("levels_out_of_order", f"ladders.{at}.levels.{j}", words)
+
+
+def second_limits_that_are_no_longer(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
+    """Limits in the place of another that end no later than that would."""
+    for i, obligation in enumerate(pack.obligations):
+        if obligation.otherwise is None or obligation.within is None:
+            continue
+        share = times.share_longer(obligation.within, obligation.otherwise.within, or_equal=True)
+        if share > 0:
+            often = "always" if share == 1 else f"from {share:.0%} of the year's moments"
+            words = f"ends no later than the limit whose place it takes, {often}"
+            severity: Severity = "warning" if share == 1 else "note"
+            yield Advice("otherwise_no_longer", f"obligations.{i}.otherwise.within", words, severity)
 
 
 def levels_out_of_order(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
@@ -127,6 +195,7 @@ def _contains(whole: Obligation, part: Obligation) -> bool:
         and not (whole.met_by or whole.flags or whole.rectification)
         and set(part.running) <= set(whole.running)
         and _meet(whole.categories, part.categories)
+        and _meet(whole.matters, part.matters)
         and _meet(whole.channels, part.channels)
     )
 

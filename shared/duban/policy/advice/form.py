@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +20,11 @@ class Advice:
     path: str
     words: str
     severity: Severity = "warning"
+
+
+def of_matters(matters: Sequence[str | None], all_: Sequence[str | None]) -> str:
+    """Which matters are meant, in brackets; nothing where it is ``all_`` of them."""
+    return "" if len(matters) == len(all_) else f" ({some(matter or 'no matter' for matter in matters)})"
 
 
 def some(names: Iterable[str], most: int = 5) -> str:

@@ -15,9 +15,9 @@ def reminders_that_wait_for_nobody(pack: PolicyPack) -> Iterator[Advice]:
         for j, level in enumerate(ladder.levels):
             measure = measures[level.measure]
             path = f"ladders.{i}.levels.{j}.measure"
-            if level.before is not None and measure.approval is not None:
+            if level.is_reminder and measure.approval is not None:
                 words = f"a reminder waits for nobody: {measure.id} is sent before the lapse without {measure.approval}"
                 yield Advice("approval_unheeded", path, f"{words}; take a measure without `approval`")
-            if level.before is not None and measure.flag is not None:
+            if level.is_reminder and measure.flag is not None:
                 words = f"a reminder sets no mark: {measure.id} sets {measure.flag} only from the lapse on"
                 yield Advice("flag_unheeded", path, words)

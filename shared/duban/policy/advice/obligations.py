@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from duban.moves import MOVES, Kind, Occasion, Status
-from duban.policy.advice.form import Advice, some
+from duban.policy.advice.form import Advice, of_matters, some
 from duban.policy.model.ladder import BY_OWNER, HANDLERS, Obligation
 from duban.policy.model.organisation import DESK, TERRITORIAL
 from duban.policy.model.pack import PolicyPack
@@ -20,15 +20,17 @@ def categories_without_a_limit(pack: PolicyPack) -> Iterator[Advice]:
     """Categories for which the work itself may take for ever."""
     limits = [obligation for obligation in pack.obligations if _limits_the_work(obligation)]
     for index, category in enumerate(pack.categories):
-        mine = [limit for limit in limits if not limit.categories or category.id in limit.categories]
-        heard = {channel for obligation in mine for channel in obligation.channels}
-        if any(not obligation.channels for obligation in mine):
-            continue
-        unheard = [channel.id for channel in pack.channels if channel.id not in heard]
-        if unheard:
-            way = f" from {some(unheard)}" if heard else ""
-            words = f"no obligation of the lead sets a limit to the work on {category.id}{way}"
-            yield Advice("category_without_limit", f"categories.{index}", words)
+        unheard: dict[tuple[str, ...], list[str | None]] = {}
+        for matter in pack.wants:
+            missing = _unheard(category.id, matter, limits, pack)
+            in_order = tuple(channel.id for channel in pack.channels if channel.id in missing)
+            unheard.setdefault(in_order, []).append(matter)
+        for missed, matters in unheard.items():
+            if missed:
+                way = f" from {some(missed)}" if len(missed) < len(pack.channels) else ""
+                what = f"{category.id}{of_matters(matters, pack.wants)}"
+                words = f"no obligation of the lead sets a limit to the work on {what}{way}"
+                yield Advice("category_without_limit", f"categories.{index}", words)
 
 
 def _limits_the_work(obligation: Obligation) -> bool:
@@ -65,11 +67,15 @@ def statuses_nobody_watches(pack: PolicyPack) -> Iterator[Advice]:
             continue
         happened = before - {"dispatched", "handed_back"} if by_hand and status is Status.REGISTERED else before
         watching = [known for known in pack.obligations if _watches(known, status, happened, handed_on)]
-        unwatched = {category.id: _unheard(category.id, watching, pack) for category in pack.categories}
-        unwatched = {category: channels for category, channels in unwatched.items() if channels}
+        unwatched = {
+            (category.id, matter): unheard
+            for category in pack.categories
+            for matter in pack.wants
+            if (unheard := _unheard(category.id, matter, watching, pack))
+        }
         if unwatched:
             channels = [channel.id for channel in pack.channels if any(channel.id in of for of in unwatched.values())]
-            whose = "" if len(unwatched) == len(pack.categories) else f" of {some(unwatched)}"
+            whose = _whose(unwatched, pack)
             way = "" if len(channels) == len(pack.channels) else f" by {some(channels)}"
             words = f"no obligation runs while a problem{whose}{way} is {status.value}: it may lie there for ever"
             yield Advice("status_unwatched", "obligations", words)
@@ -91,9 +97,25 @@ def _watches(obligation: Obligation, status: Status, happened: frozenset[str], h
     )
 
 
-def _unheard(category: str, watching: Iterable[Obligation], pack: PolicyPack) -> set[str]:
-    """The channels by which a problem of ``category`` may come that none of the obligations watches."""
-    mine = [obligation for obligation in watching if not obligation.categories or category in obligation.categories]
+def _whose(kinds: Iterable[tuple[str, str | None]], pack: PolicyPack) -> str:
+    """Of which categories, of which matters; nothing where it is all."""
+    matters: dict[str, list[str | None]] = {}
+    for category, matter in kinds:
+        matters.setdefault(category, []).append(matter)
+    first = next(iter(matters.values()))
+    if len(matters) == len(pack.categories) and all(of == first for of in matters.values()):
+        return of_matters(first, pack.wants)
+    return f" of {some(f'{category}{of_matters(of, pack.wants)}' for category, of in matters.items())}"
+
+
+def _unheard(category: str, matter: str | None, watching: Iterable[Obligation], pack: PolicyPack) -> set[str]:
+    """The channels by which a problem of ``category`` and ``matter`` may come that none of the obligations watches."""
+    mine = [
+        obligation
+        for obligation in watching
+        if (not obligation.categories or category in obligation.categories)
+        and (not obligation.matters or matter in obligation.matters)
+    ]
     if any(not obligation.channels for obligation in mine):
         return set()
     return {channel.id for channel in pack.channels} - {channel for watcher in mine for channel in watcher.channels}
@@ -182,7 +204,7 @@ def levels_cut_off(pack: PolicyPack) -> Iterator[Advice]:
         levels = ladders[obligation.ladder].levels
         ends = {str(occasion) for occasion in (*obligation.since, *obligation.met_by)}
         cut = next(
-            (at for at, level in enumerate(levels) if ("reminded" if level.before else "escalated") in ends),
+            (at for at, level in enumerate(levels) if ("reminded" if level.is_reminder else "escalated") in ends),
             len(levels) - 1,
         )
         if cut < len(levels) - 1:
@@ -197,7 +219,7 @@ def ladders_that_only_marks_climb(pack: PolicyPack) -> Iterator[Advice]:
     beside |= {rule.appeal.ladder for rule in pack.lists if rule.appeal is not None}
     climbed = beside | {obligation.ladder for obligation in pack.obligations if not obligation.flags}
     for index, ladder in enumerate(pack.ladders):
-        after = [level for level in ladder.levels if level.before is None]
+        after = [level for level in ladder.levels if not level.is_reminder]
         if ladder.id in climbed and all(level.flags for level in after):
             whose = "a duty, a listing or a reward" if ladder.id in beside else "a problem without a mark"
             words = f"every level from the lapse on asks for a mark: what {whose} lets lapse has no consequence"

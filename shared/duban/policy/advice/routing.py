@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from duban.policy.advice.form import Advice, some
+from duban.policy.advice.form import Advice, of_matters, some
 from duban.policy.advice.unused import leaves
 from duban.policy.model.organisation import TERRITORIAL, Responsibility
 from duban.policy.model.pack import PolicyPack
@@ -18,16 +18,22 @@ def gaps(pack: PolicyPack) -> Iterator[Advice]:
         if category.id == pack.default_category:
             continue  # what nobody could classify belongs to the desk
         lines = [line for line in pack.responsibility_list if not line.categories or category.id in line.categories]
-        by_areas: dict[tuple[str | None, ...], list[str]] = {}
-        for channel in pack.channels:
-            heard = [line for line in lines if not line.channels or channel.id in line.channels]
-            open_ = tuple(area for area in areas if not any(_takes(line, area, around) for line in heard))
-            by_areas.setdefault(open_, []).append(channel.id)
-        for open_, channels in by_areas.items():
+        matters: dict[tuple[tuple[str | None, ...], tuple[str, ...]], list[str | None]] = {}
+        for matter in pack.wants:
+            mine = [line for line in lines if not line.matters or matter in line.matters]
+            by_areas: dict[tuple[str | None, ...], list[str]] = {}
+            for channel in pack.channels:
+                heard = [line for line in mine if not line.channels or channel.id in line.channels]
+                open_ = tuple(area for area in areas if not any(_takes(line, area, around) for line in heard))
+                by_areas.setdefault(open_, []).append(channel.id)
+            for open_, channels in by_areas.items():
+                matters.setdefault((open_, tuple(channels)), []).append(matter)
+        for (open_, unheard), of in matters.items():
             if open_:
                 where = "" if len(open_) == len(areas) else f" {_where(open_)}"
-                way = "" if len(channels) == len(pack.channels) else f" by {some(channels)}"
-                words = f"no line takes {category.id}{where}{way}: it goes to the fallback desk, {pack.fallback.unit}"
+                way = "" if len(unheard) == len(pack.channels) else f" by {some(unheard)}"
+                what = f"{category.id}{of_matters(of, pack.wants)}"
+                words = f"no line takes {what}{where}{way}: it goes to the fallback desk, {pack.fallback.unit}"
                 yield Advice("gap", f"categories.{index}", words, "note" if open_ == (None,) else "warning")
 
 
@@ -60,13 +66,18 @@ def _lineages(pack: PolicyPack) -> dict[str, list[str]]:
 def overlaps(pack: PolicyPack) -> Iterator[Advice]:
     """Lines that an earlier line takes something from; an exception before its rule is meant so."""
     around = _lineages(pack)
-    everything = ({category.id for category in pack.categories}, set(around), {channel.id for channel in pack.channels})
+    everything = (
+        {category.id for category in pack.categories},
+        set(around),
+        {channel.id for channel in pack.channels},
+        {matter or "no matter" for matter in pack.wants},
+    )
     extents = [_extent(line, everything, around) for line in pack.responsibility_list]
     for later, mine in enumerate(extents):
         earlier_lines, meant = [], True
         for earlier, theirs in enumerate(extents[:later]):
             shared = [ours & other for ours, other in zip(mine, theirs, strict=True)]
-            if shared[0] and shared[2] and (shared[1] or not around):
+            if shared[0] and shared[2] and shared[3] and (shared[1] or not around):
                 earlier_lines.append(f"responsibility_list.{earlier} ({_scope(shared, everything)})")
                 meant = meant and all(other <= ours for ours, other in zip(mine, theirs, strict=True))
         if earlier_lines:
@@ -74,12 +85,15 @@ def overlaps(pack: PolicyPack) -> Iterator[Advice]:
             yield Advice("overlap", f"responsibility_list.{later}", words, "note" if meant else "warning")
 
 
-def _extent(line: Responsibility, everything: tuple[set[str], ...], around: dict[str, list[str]]) -> list[set[str]]:
+def _extent(line: Responsibility, everything: Sequence[set[str]], around: dict[str, list[str]]) -> list[set[str]]:
     inside = {area for area, lineage in around.items() if not line.areas or not set(line.areas).isdisjoint(lineage)}
-    return [set(line.categories) or everything[0], inside, set(line.channels) or everything[2]]
+    named = (line.categories, (), line.channels, line.matters)
+    extent = [set(names) or whole for names, whole in zip(named, everything, strict=True)]
+    extent[1] = inside
+    return extent
 
 
-def _scope(shared: list[set[str]], everything: tuple[set[str], ...]) -> str:
+def _scope(shared: list[set[str]], everything: Sequence[set[str]]) -> str:
     parts = [some(sorted(part)) for part, whole in zip(shared, everything, strict=True) if part != whole]
     return " × ".join(parts) or "everything"
 

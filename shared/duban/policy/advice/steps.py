@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
-from duban.policy.advice.form import Advice, some
+from duban.policy.advice.form import Advice, of_matters, some
 from duban.policy.model.ladder import Obligation
 from duban.policy.model.pack import PolicyPack
 from duban.policy.model.step import StepRule
@@ -34,20 +35,25 @@ def steps_that_cannot_come(pack: PolicyPack) -> Iterator[Advice]:
                 words = f"{step.id} is taken only while a problem is {when}: it never meets what runs elsewhere"
                 yield Advice("step_never", path, words)
         if steps and len(steps) == len(obligation.met_by):
-            strange = [category for category in _begun_for(pack, obligation) if not _any_for(steps, category)]
+            strange: dict[str, list[str | None]] = {}
+            for category, matter in _begun_for(pack, obligation):
+                if not _any_for(steps, category, matter):
+                    strange.setdefault(category, []).append(matter)
             if strange:
-                words = f"{some(step.id for step in steps)} is no step of {some(strange)}: there it is never met"
+                whose = some(f"{category}{of_matters(matters, pack.wants)}" for category, matters in strange.items())
+                words = f"{some(step.id for step in steps)} is no step of {whose}: there it is never met"
                 yield Advice("step_of_others", path, words)
 
 
-def _begun_for(pack: PolicyPack, obligation: Obligation) -> Iterator[str]:
-    """The categories of problems that ``obligation`` may run for: those that know a step with which it begins."""
+def _begun_for(pack: PolicyPack, obligation: Obligation) -> Iterator[tuple[str, str | None]]:
+    """The categories and matters that ``obligation`` may run for: those that know a step with which it begins."""
     known = {step.id: step for step in pack.steps}
     steps = [known[of] for event, of in obligation.since if event == "step_taken" and of is not None]
-    for category in obligation.categories or [category.id for category in pack.categories]:
-        if len(steps) < len(obligation.since) or _any_for(steps, category):
-            yield category
+    categories = obligation.categories or [category.id for category in pack.categories]
+    for category, matter in product(categories, obligation.matters or pack.wants):
+        if len(steps) < len(obligation.since) or _any_for(steps, category, matter):
+            yield category, matter
 
 
-def _any_for(steps: list[StepRule], category: str) -> bool:
-    return any(step.is_for(category) for step in steps)
+def _any_for(steps: list[StepRule], category: str, matter: str | None) -> bool:
+    return any(step.is_for(category, matter) for step in steps)

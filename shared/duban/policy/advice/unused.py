@@ -12,7 +12,8 @@ from duban.policy.model.pack import PolicyPack
 #: Keys whose values are never the id of a unit, a measure or a ladder.
 _OTHER_NAMES: Final = frozenset(
     {"id", "title", "text", "clause", "basis", "kind", "categories", "category", "areas", "area", "channels",
-     "channel", "default_category", "running", "since", "met_by", "outcomes", "en", "zh", "document"}
+     "channel", "default_category", "matters", "matter", "default_matter",
+     "running", "since", "met_by", "outcomes", "en", "zh", "document"}
 )  # fmt: skip
 #: The sections in which every field's meaning is known here; in others, any mention counts as a use.
 _KNOWN: Final = frozenset(

@@ -16,6 +16,7 @@ def bulletins_name_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
         pack.bulletins,
         units=units,
         categories=categories,
+        matters=[matter.id for matter in pack.matters],
         channels=[channel.id for channel in pack.channels],
         duties=[duty.id for duty in pack.duties],
         targets=[target.id for target in pack.targets],
@@ -35,13 +36,15 @@ def strangers(
     targets: Iterable[str],
     roles: Iterable[str],
     measures: Iterable[str],
+    matters: Iterable[str] = (),
 ) -> Iterator[Breach]:
     """Every name that the rest of the pack does not know: where it stands, and what is wrong there.
 
     A repeated id, and scores without an assessment, are told too.
     """
     known = {
-        "units": {*units, "@units"}, "categories": {*categories}, "channels": {*channels}, "duties": {*duties},
+        "units": {*units, "@units"}, "categories": {*categories}, "matters": {*matters}, "channels": {*channels},
+        "duties": {*duties},
         "targets": {*targets}, "roles of the units": {*roles}, "measures": {*measures},
     }  # fmt: skip
     references: list[tuple[str, str, Iterable[str]]] = []
@@ -57,6 +60,7 @@ def strangers(
     for i, bulletin in enumerate(bulletins):
         references += [(f"bulletins.{i}.recipients", "units", bulletin.recipients)]
         references += [(f"bulletins.{i}.only.categories", "categories", bulletin.only.categories)]
+        references += [(f"bulletins.{i}.only.matters", "matters", bulletin.only.matters)]
         if bulletin.kind is BulletinKind.SCORES and assessment is None:
             yield f"bulletins.{i}.kind", "there are no scores without an `assessment`"
         if bulletin.id in {other.id for other in bulletins[:i]}:

@@ -59,7 +59,7 @@ def what_lifts_a_block_can_happen(pack: PolicyPack) -> Iterator[Breach]:
 def checks_have_a_signer(pack: PolicyPack) -> Iterator[Breach]:
     """Who handles a problem never signs its strike-off; so somebody else must be among the signers."""
     for i, check in enumerate(pack.gate.checks if pack.gate is not None else ()):
-        _, always = unsigned(pack, check.by, check.categories)
+        _, always = unsigned(pack, check.by, check.categories, check.matters)
         if always:
             who = ", ".join(check.by)
             yield f"gate.checks.{i}.by", f"nobody but who handles the problem, and so may not sign: {who}; name another"

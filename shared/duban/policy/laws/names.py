@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from duban.policy.model.pack import PolicyPack
 
 #: Where in the pack, and what is wrong there.
 Breach = tuple[str, str]
@@ -26,3 +29,15 @@ def unknown_signers(path: str, signers: Iterable[str], known: set[str], relative
 def unknown_in(path: str, names: Iterable[str], known: set[str], section: str) -> Iterator[Breach]:
     """The same for ``names`` that stand in one list, at ``path``."""
     yield from unknown(((f"{path}.{index}", name) for index, name in enumerate(names)), known, section)
+
+
+#: By what a rule may say for which problems it holds; the sections of a pack in which these stand.
+_SCOPE: Final = ("categories", "matters", "channels")
+
+
+def unknown_scope(path: str, rule: Any, pack: PolicyPack) -> Iterator[Breach]:
+    """The categories, matters and channels that ``rule`` is for, and that the pack does not have."""
+    for section in _SCOPE:
+        if names := getattr(rule, section, ()):
+            known = {entry.id for entry in getattr(pack, section)}
+            yield from unknown_in(f"{path}.{section}", names, known, section)

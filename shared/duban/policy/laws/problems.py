@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from duban.calendar import AMOUNTS, Within
 from duban.moves import SATISFIED, STEPS, UNSATISFIED
-from duban.policy.laws.names import Breach, unknown, unknown_in, unknown_signers
+from duban.policy.laws.names import Breach, unknown, unknown_in, unknown_scope, unknown_signers
 from duban.policy.model.ladder import OWNERS, RELATIVE, Level
 from duban.policy.model.organisation import DESK, TERRITORIAL, Responsibility
 from duban.policy.model.pack import PolicyPack
@@ -16,8 +16,9 @@ from duban.policy.occasions import occasions
 #: Who may sign a check, look back, or decide an extension, beside units and roles of units.
 SIGNERS: Final = ("@office", "@sponsor")
 _SECTIONS = (
-    "units", "channels", "areas", "categories", "measures", "ladders", "obligations", "flags", "triggers", "windows",
-    "duties", "platforms", "lists", "rewards", "draws", "steps", "rejections", "replies", "ratings",
+    "units", "channels", "areas", "categories", "matters", "measures", "ladders", "obligations", "flags", "triggers",
+    "windows", "duties", "platforms", "lists", "rewards", "draws", "steps", "rejections", "replies",
+    "ratings",
 )  # fmt: skip
 
 
@@ -46,20 +47,18 @@ def units_are_known(pack: PolicyPack) -> Iterator[Breach]:
 
 def areas_and_categories_are_known(pack: PolicyPack) -> Iterator[Breach]:
     areas = {area.id for area in pack.areas}
-    categories = {category.id for category in pack.categories}
-    channels = {channel.id for channel in pack.channels}
-    if pack.default_category not in categories:
+    if pack.default_category not in {category.id for category in pack.categories}:
         yield "default_category", f"{pack.default_category} is not among the categories"
+    if pack.default_matter is not None and pack.default_matter not in {matter.id for matter in pack.matters}:
+        yield "default_matter", f"{pack.default_matter} is not among the matters"
     for i, area in enumerate(pack.areas):
         if area.parent and area.parent not in areas:
             yield f"areas.{i}.parent", f"{area.parent} is not among the areas"
     for i, line in enumerate(pack.responsibility_list):
-        yield from unknown_in(f"responsibility_list.{i}.categories", line.categories, categories, "categories")
+        yield from unknown_scope(f"responsibility_list.{i}", line, pack)
         yield from unknown_in(f"responsibility_list.{i}.areas", line.areas, areas, "areas")
-        yield from unknown_in(f"responsibility_list.{i}.channels", line.channels, channels, "channels")
     for i, obligation in enumerate(pack.obligations):
-        yield from unknown_in(f"obligations.{i}.categories", obligation.categories, categories, "categories")
-        yield from unknown_in(f"obligations.{i}.channels", obligation.channels, channels, "channels")
+        yield from unknown_scope(f"obligations.{i}", obligation, pack)
 
 
 def parents_form_trees(pack: PolicyPack) -> Iterator[Breach]:
@@ -108,10 +107,16 @@ def _takes_all_of(wide: Responsibility, line: Responsibility, around: Mapping[st
         return False  # it passes on what has no area
     inside = all(not set(wide.areas).isdisjoint({area, *around.get(area, ())}) for area in line.areas)
     return (
-        (not wide.categories or (bool(line.categories) and set(line.categories) <= set(wide.categories)))
-        and (not wide.channels or (bool(line.channels) and set(line.channels) <= set(wide.channels)))
+        _within(line.categories, wide.categories)
+        and _within(line.matters, wide.matters)
+        and _within(line.channels, wide.channels)
         and (not wide.areas or (bool(line.areas) and inside))
     )
+
+
+def _within(some: Collection[str], others: Collection[str]) -> bool:
+    """Whether all that ``some`` names is among the ``others``; nothing named is everything."""
+    return not others or (bool(some) and set(some) <= set(others))
 
 
 def ladders_climb(pack: PolicyPack) -> Iterator[Breach]:
@@ -123,13 +128,14 @@ def ladders_climb(pack: PolicyPack) -> Iterator[Breach]:
             path = f"ladders.{i}.levels.{j}"
             if level.measure not in measures:
                 yield f"{path}.measure", f"{level.measure} is not among the measures"
-            if lapsed and level.before is not None:
-                yield f"{path}.before", "a level before the lapse stands after one that follows it"
-            if lapsed and level.after is None and not (level.conditional and ladder.levels[j - 1].after is None):
+            if lapsed and level.is_reminder:
+                field = "before" if level.share is None else "share"
+                yield f"{path}.{field}", "a level before the lapse stands after one that follows it"
+            elif lapsed and level.after is None and not (level.conditional and ladder.levels[j - 1].after is None):
                 yield path, "a later level needs `after`, or it would be taken together with the one before it"
             if j and not _follows(level, ladder.levels[j - 1]):
                 yield path, "is not later than the level before it"
-            lapsed = lapsed or level.before is None
+            lapsed = lapsed or not level.is_reminder
             yield from _unreachable(f"{path}.to", level.to, known)
         if not lapsed:
             yield f"ladders.{i}", "has no level from the lapse on: what lapses would never escalate"
@@ -155,6 +161,8 @@ def _follows(level: Level, last: Level) -> bool:
     at_once = level.conditional or last.conditional
     if level.before and last.before:
         return _compare(last.before, level.before, or_equal=at_once)
+    if level.share and last.share:
+        return level.share > last.share or (at_once and level.share == last.share)
     return not (level.after and last.after) or _compare(level.after, last.after, or_equal=at_once)
 
 
@@ -200,10 +208,8 @@ def flags_are_known(pack: PolicyPack) -> Iterator[Breach]:
         for name in names:
             if name not in flags:
                 yield path, f"{name} is not among the flags"
-    categories, channels = {category.id for category in pack.categories}, {channel.id for channel in pack.channels}
     for i, flag in enumerate(pack.flags):
-        yield from unknown_in(f"flags.{i}.categories", flag.categories, categories, "categories")
-        yield from unknown_in(f"flags.{i}.channels", flag.channels, channels, "channels")
+        yield from unknown_scope(f"flags.{i}", flag, pack)
 
 
 def occasions_are_of_something(pack: PolicyPack) -> Iterator[Breach]:
@@ -221,10 +227,8 @@ def occasions_are_of_something(pack: PolicyPack) -> Iterator[Breach]:
 
 
 def rejections_concern_reports(pack: PolicyPack) -> Iterator[Breach]:
-    categories, channels = {category.id for category in pack.categories}, {channel.id for channel in pack.channels}
     for i, ground in enumerate(pack.rejections):
-        yield from unknown_in(f"rejections.{i}.categories", ground.categories, categories, "categories")
-        yield from unknown_in(f"rejections.{i}.channels", ground.channels, channels, "channels")
+        yield from unknown_scope(f"rejections.{i}", ground, pack)
 
 
 def what_a_person_assigns_has_no_co_units_yet(pack: PolicyPack) -> Iterator[Breach]:
@@ -245,7 +249,7 @@ def a_reminder_of_what_a_clerk_looks_at_is_not_public(pack: PolicyPack) -> Itera
     public = {measure.id for measure in pack.measures if measure.public} if pack.public_texts == "by_clerk" else set()
     for i, ladder in enumerate(pack.ladders):
         for j, level in enumerate(ladder.levels):
-            if level.before is not None and level.measure in public:
+            if level.is_reminder and level.measure in public:
                 say = f"a reminder waits for nobody, and {level.measure} is public: with `public_texts: by_clerk` take"
                 yield f"ladders.{i}.levels.{j}.measure", f"{say} a measure that is not public before the lapse"
 
@@ -257,10 +261,9 @@ def gate_can_be_opened(pack: PolicyPack) -> Iterator[Breach]:
     for i, id_ in enumerate(ids):
         if id_ in ids[:i]:
             yield f"gate.checks.{i}", f"the id {id_} stands at gate.checks.{ids.index(id_)} already"
-    categories = {category.id for category in pack.categories}
     for i, check in enumerate(pack.gate.checks):
         yield from unknown_signers(f"gate.checks.{i}.by", check.by, units_and_roles(pack), SIGNERS)
-        yield from unknown_in(f"gate.checks.{i}.categories", check.categories, categories, "categories")
+        yield from unknown_scope(f"gate.checks.{i}", check, pack)
     for i, block in enumerate(pack.gate.blocks):
         yield from unknown_in(f"gate.blocks.{i}.by", block.by, {unit.id for unit in pack.units}, "units")
         yield from unknown_in(f"gate.blocks.{i}.outcomes", block.outcomes, set(pack.closing.outcomes), "outcomes")
@@ -273,17 +276,13 @@ def look_back_has_somebody(pack: PolicyPack) -> Iterator[Breach]:
 
 def triggers_can_fire(pack: PolicyPack) -> Iterator[Breach]:
     measures, known = {measure.id for measure in pack.measures}, units_and_roles(pack)
-    categories = {category.id for category in pack.categories}
     for i, trigger in enumerate(pack.triggers):
         if trigger.on.event in ("measured", "escalated", "reminded"):
             yield f"triggers.{i}.on", f"{trigger.on} is no event that sets off a measure"
         if trigger.measure not in measures:
             yield f"triggers.{i}.measure", f"{trigger.measure} is not among the measures"
         yield from _unreachable(f"triggers.{i}.to", trigger.to, known)
-        yield from unknown_in(f"triggers.{i}.categories", trigger.categories, categories, "categories")
-        yield from unknown_in(
-            f"triggers.{i}.channels", trigger.channels, {channel.id for channel in pack.channels}, "channels"
-        )
+        yield from unknown_scope(f"triggers.{i}", trigger, pack)
         yield from unknown_in(f"triggers.{i}.outcomes", trigger.outcomes, set(pack.closing.outcomes), "outcomes")
 
 

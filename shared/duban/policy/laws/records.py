@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from duban.policy.laws.names import Breach, unknown
+from duban.policy.laws.names import Breach, unknown, unknown_in, unknown_scope
 from duban.policy.model.duty import Every
 from duban.policy.model.ladder import Measure
 from duban.policy.model.listing import ListRule
@@ -108,20 +108,14 @@ def draws_lead_to_a_check(pack: PolicyPack) -> Iterator[Breach]:
     units, channels = {unit.id for unit in pack.units}, {channel.id for channel in pack.channels}
     called = {duty.id for duty in pack.duties if duty.schedule.every is Every.NEVER}
     sparing = {list_rule.id for list_rule in pack.lists if list_rule.of == "enterprise"}
-    categories = {category.id for category in pack.categories}
     for i, draw in enumerate(pack.draws):
         if draw.opens not in called:
             yield f"draws.{i}.opens", f"{draw.opens} is no duty with `every: never`"
         if draw.spares is not None and draw.spares not in sparing:
             yield f"draws.{i}.spares", f"{draw.spares} is no list of enterprises"
         yield from unknown([(f"draws.{i}.by", draw.by)], units, "units")
-        for field, names, known in (
-            ("categories", draw.categories, categories),
-            ("channels", draw.channels, channels),
-            ("never_spares", draw.never_spares, channels),
-        ):
-            references = [(f"draws.{i}.{field}.{j}", name) for j, name in enumerate(names)]
-            yield from unknown(references, known, "categories" if field == "categories" else "channels")
+        yield from unknown_scope(f"draws.{i}", draw, pack)
+        yield from unknown_in(f"draws.{i}.never_spares", draw.never_spares, channels, "channels")
 
 
 LAWS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from duban.moves import CLOSED, Occasion
-from duban.policy.laws.names import Breach, unknown_in, unknown_signers
+from duban.policy.laws.names import Breach, unknown_scope, unknown_signers
 from duban.policy.model.ladder import OWNERS
 from duban.policy.model.pack import PolicyPack
 from duban.policy.occasions import occasions
@@ -13,11 +13,10 @@ from duban.policy.occasions import occasions
 
 def steps_are_taken_by_somebody(pack: PolicyPack) -> Iterator[Breach]:
     known = {unit.id for unit in pack.units} | {role for unit in pack.units for role in unit.roles}
-    categories = {category.id for category in pack.categories}
     for i, step in enumerate(pack.steps):
         yield from unknown_signers(f"steps.{i}.by", step.by, known, OWNERS)
         yield from unknown_signers(f"steps.{i}.waived_by", step.waived_by, known, OWNERS)
-        yield from unknown_in(f"steps.{i}.categories", step.categories, categories, "categories")
+        yield from unknown_scope(f"steps.{i}", step, pack)
         names = [field.id for field in step.fields]
         for j, name in enumerate(names):
             if name in names[:j]:

@@ -163,6 +163,7 @@ class Selection(Written):
     """
 
     categories: tuple[Name, ...] = ()
+    matters: tuple[Name, ...] = ()
     stages: tuple[Stage, ...] = ()
     overdue_by: Within | None = None
 

@@ -58,6 +58,7 @@ class Column(StrEnum):
     NUMBER = "number"
     TITLE = "title"
     CATEGORY = "category"
+    MATTER = "matter"
     AREA = "area"
     CHANNEL = "channel"
     ENTERPRISE = "enterprise"

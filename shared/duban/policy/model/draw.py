@@ -20,15 +20,16 @@ def _drawable(statuses: tuple[Status, ...]) -> tuple[Status, ...]:
 class DrawRule(Founded):
     """A random draw among the problems in ``statuses``: so many by ``number``, or a ``share`` of them in per cent.
 
-    Without ``categories`` or ``channels`` it is among all. For each problem that is drawn, the unit ``by`` owes the
-    duty that the draw ``opens``. ``spares`` is a list of enterprises: whoever stands on it is not drawn, unless the
-    problem came by one of the channels that ``never_spares`` names. ``duban draw`` draws.
+    Without ``categories``, ``matters`` or ``channels`` it is among all. For each problem that is drawn, the unit ``by``
+    owes the duty that the draw ``opens``. ``spares`` is a list of enterprises: whoever stands on it is not drawn,
+    unless the problem came by one of the channels that ``never_spares`` names. ``duban draw`` draws.
     """
 
     id: Id
     title: Text
     statuses: Annotated[tuple[Status, ...], Field(min_length=1), AfterValidator(_drawable)]
     categories: tuple[Name, ...] = ()
+    matters: tuple[Name, ...] = ()
     channels: tuple[Name, ...] = ()
     number: int | None = Field(default=None, ge=1)
     share: int | None = Field(default=None, ge=1, le=100)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from duban.calendar import Within
+from duban.calendar.within import ClockTime
 from duban.messages.commands import Rectification
 from duban.messages.events import OF_PROBLEMS
 from duban.moves import OF_OTHERS, STEPS, Occasion, Status
@@ -34,7 +35,7 @@ class MeasureKind(StrEnum):
 
 
 #: What the text of a measure may mention.
-TEXT_FIELDS = ("number", "title", "unit", "obligation", "lapse", "lapse_date", "measure", "category")
+TEXT_FIELDS = ("number", "title", "unit", "obligation", "lapse", "lapse_date", "measure", "category", "matter")
 
 
 class Measure(Founded):
@@ -68,22 +69,30 @@ RELATIVE = ("@owner", "@superior", "@lead", "@co", "@office", "@sponsor", "@terr
 class Level(Written):
     """A step of a ladder: ``before`` the lapse (a reminder), at it or ``after`` it, the measure, and who is told.
 
+    A reminder may come instead when a ``share`` of the limit has passed, in per cent: so it fits limits of any length.
     With ``flags`` it is taken only for problems that bear one of these; ``unless_justified``: only without a reason
     that was filed in time and accepted.
     """
 
     measure: Id
     before: Within | None = None
+    share: int | None = Field(default=None, ge=1, le=99)
     after: Within | None = None
     flags: tuple[Id, ...] = ()
     unless_justified: bool = False
     to: tuple[str, ...] = Field(min_length=1)
 
+    @property
+    def is_reminder(self) -> bool:
+        """Whether it is taken before the lapse."""
+        return self.before is not None or self.share is not None
+
     @model_validator(mode="after")
     def _not_both(self) -> Level:
-        if self.before is not None and self.after is not None:
-            raise ValueError("has both `before` and `after`; a level is taken before the lapse or after it")
-        if self.before is not None and self.unless_justified:
+        given = [name for name in ("before", "share", "after") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"has both `{given[0]}` and `{given[1]}`; a level is taken before the lapse or after it")
+        if self.is_reminder and self.unless_justified:
             raise ValueError(
                 "is a reminder: nothing is late yet that could be justified, so leave out `unless_justified`"
             )
@@ -129,8 +138,8 @@ Occasional = Annotated[
 class Trigger(Founded):
     """A measure that is taken at once when something happens: on the event ``on``, from its ``times``-th time on.
 
-    With ``once`` only that very time; with ``outcomes``, ``categories``, ``channels`` or ``flags`` only for problems
-    with one of these.
+    With ``once`` only that very time; with ``outcomes``, ``categories``, ``matters``, ``channels`` or ``flags`` only
+    for problems with one of these.
     """
 
     id: Id
@@ -139,6 +148,7 @@ class Trigger(Founded):
     once: bool = False
     outcomes: tuple[Name, ...] = ()
     categories: tuple[Name, ...] = ()
+    matters: tuple[Name, ...] = ()
     channels: tuple[Name, ...] = ()
     flags: tuple[Id, ...] = ()
     measure: Id
@@ -162,24 +172,44 @@ HANDLERS = ("@lead", "@co", "@referred")
 
 #: What any other owner may bring about where it meets what it owes, as the office may in any problem.
 BY_OWNER = (
-    "rejected", "dispatched", "plan_refused", "reviewed", "resumed", "flagged", "unflagged", "sponsored", "referred",
-    "verified", "sent_back", "struck_off", "replied", "rated",
+    "rejected", "dispatched", "classified", "plan_refused", "reviewed", "resumed", "flagged", "unflagged", "sponsored",
+    "referred", "verified", "sent_back", "struck_off", "replied", "rated",
 )  # fmt: skip
+
+
+class Otherwise(Written):
+    """The limit that takes the place of an obligation's first one: ``within``, counted from the same event.
+
+    It does where the clock is set going at ``from_time`` of the day or later, or on ``days_off``; and, where
+    ``deferred`` says so, once whoever owes it, or the office, has said before the first limit lapsed that it takes
+    longer.
+    """
+
+    within: Within
+    from_time: ClockTime | None = None
+    days_off: bool = False
+    deferred: bool = False
+
+    @model_validator(mode="after")
+    def _comes_to_pass(self) -> Otherwise:
+        if self.from_time is None and not self.days_off and not self.deferred:
+            raise ValueError("says nowhere when it holds: by `from_time`, on `days_off`, or once it is `deferred`")
+        return self
 
 
 class Obligation(Founded):
     """What somebody owes while a problem is in certain statuses: since which event, for how long, with which ladder.
 
     ``since`` names the events that set the clock going; the latest of them counts, so an obligation that names its
-    own fulfilment (``[dispatched, progressed]``) falls due again and again. ``within`` is the time limit; ``until``
-    takes the date of the filed plan, or of its next milestone, instead. It is met by leaving the statuses in which it
-    runs, or by one of the events in ``met_by``; ``replied`` meets it when no report is unanswered, and
-    ``replied:extension`` when every report was told that since the clock was set going. Without
-    ``categories`` or ``channels`` it holds for all; with ``flags`` only while the problem bears one of them, with
-    ``rectification`` only under such a plan. ``owner`` is a unit, a role of units, or one of ``OWNERS``. What a role
-    owns, each unit of that role owes until one of them has done it; what ``@co`` owns, each co-unit owes for its own
-    part; what ``@referred`` owns, each body that the problem was referred to owes until its own receipt, counted from
-    its own referral.
+    own fulfilment (``[dispatched, progressed]``) falls due again and again. ``within`` is the time limit, ``otherwise``
+    another in its place; ``until`` takes the date of the filed plan, or of its next milestone, instead. It is met by
+    leaving the statuses in which it runs, or by one of the events in ``met_by``; ``replied`` meets it when no report is
+    unanswered, and ``replied:extension`` when every report was told that since the clock was set going. Without
+    ``categories``, ``matters`` or ``channels`` it holds for all; with ``flags`` only while the problem bears one of
+    them, with ``rectification`` only under such a plan. ``owner`` is a unit, a role of units, or one of ``OWNERS``.
+    What a role owns, each unit of that role owes until one of them has done it; what ``@co`` owns, each co-unit owes
+    for its own part; what ``@referred`` owns, each body that the problem was referred to owes until its own receipt,
+    counted from its own referral.
     """
 
     id: Id
@@ -189,8 +219,10 @@ class Obligation(Founded):
     running: Annotated[tuple[Status, ...], Field(min_length=1), AfterValidator(of_problems)]
     since: Annotated[tuple[Occasional, ...], Field(min_length=1)]
     within: Within | None = None
+    otherwise: Otherwise | None = None
     until: Literal["plan_due", "milestone_due"] | None = None
     categories: tuple[Name, ...] = ()
+    matters: tuple[Name, ...] = ()
     channels: tuple[Name, ...] = ()
     flags: tuple[Id, ...] = ()
     rectification: tuple[Rectification, ...] = ()
@@ -200,4 +232,8 @@ class Obligation(Founded):
     def _one_limit(self) -> Obligation:
         if (self.within is None) == (self.until is None):
             raise ValueError("needs exactly one of `within` and `until`; there is no default duration")
+        if self.otherwise is not None and self.within is None:
+            raise ValueError("`otherwise` takes the place of `within`, and goes with it alone")
+        if self.otherwise is not None and self.otherwise.deferred and self.owner in ("@co", "@referred"):
+            raise ValueError("what several owe, each for its own part, is not `deferred`: let one unit owe it")
         return self

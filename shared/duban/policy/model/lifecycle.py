@@ -14,13 +14,14 @@ from duban.policy.model.ladder import Occasional
 class Rejection(Founded):
     """A ground (不予受理的事由) on which a problem is not taken up: litigation, a petition in procedure, a secret.
 
-    What is of one of ``categories`` or came by one of ``channels`` is rejected on it as soon as it is registered;
-    without either, the office or the fallback desk names it.
+    What is of one of ``categories`` or ``matters``, or came by one of ``channels``, is rejected on it as soon as it is
+    registered; without any, the office or the fallback desk names it.
     """
 
     id: Id
     title: Text
     categories: tuple[Name, ...] = ()
+    matters: tuple[Name, ...] = ()
     channels: tuple[Name, ...] = ()
 
 
@@ -131,24 +132,26 @@ class PauseRule(Founded):
 
 
 class FlagRule(Founded):
-    """A flag that a problem can bear; at registration it is set where ``categories`` or ``channels`` say so."""
+    """A flag that a problem can bear; at registration it is set by ``categories``, ``matters`` or ``channels``."""
 
     id: Id
     title: Text
     categories: tuple[Name, ...] = ()
+    matters: tuple[Name, ...] = ()
     channels: tuple[Name, ...] = ()
 
 
 class GateCheck(Founded):
     """A check that must be signed before strike-off, by one of ``by``.
 
-    Without ``categories`` it holds for all; with ``flags`` only for problems that bear one of these.
+    Without ``categories`` or ``matters`` it holds for all; with ``flags`` only for problems that bear one of these.
     """
 
     id: Id
     title: Text
     by: tuple[str, ...] = Field(min_length=1)
     categories: tuple[Name, ...] = ()
+    matters: tuple[Name, ...] = ()
     flags: tuple[Id, ...] = ()
 
 

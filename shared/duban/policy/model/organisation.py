@@ -1,4 +1,4 @@
-"""Who is who, and who answers for what: units, channels, areas, categories, the responsibility list. Pure."""
+"""Who is who, and who answers for what: units, channels, areas, categories, matters, the responsibility list. Pure."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Area(Written):
 
 
 class Nearness(Written):
-    """When two reports of one category are taken for the same problem."""
+    """When two reports of one category and one matter are taken for the same problem."""
 
     metres: float = Field(gt=0, le=10_000)
     hours: float = Field(gt=0, le=24 * 365)
@@ -69,6 +69,17 @@ class Nearness(Written):
 
 class Category(Founded):
     """A class of problems; ``near`` overrides the pack's nearness, and ``near: never`` switches it off."""
+
+    id: Name
+    title: Text
+    near: Nearness | Literal["never"] | None = None
+
+
+class Matter(Founded):
+    """What a report wants (诉求类型): a consultation, a complaint, help …; the category says what it is about.
+
+    ``near`` overrides the nearness of the category and of the pack.
+    """
 
     id: Name
     title: Text
@@ -90,6 +101,7 @@ class Responsibility(Founded):
     """
 
     categories: tuple[Name, ...] = ()
+    matters: tuple[Name, ...] = ()
     areas: tuple[Name, ...] = ()
     channels: tuple[Name, ...] = ()
     lead: str

@@ -32,7 +32,7 @@ from duban.policy.model.lifecycle import (
     ReplyRule,
 )
 from duban.policy.model.listing import ListRule, Platform, RewardRule
-from duban.policy.model.organisation import Area, Category, Channel, Fallback, Nearness, Responsibility, Unit
+from duban.policy.model.organisation import Area, Category, Channel, Fallback, Matter, Nearness, Responsibility, Unit
 from duban.policy.model.step import StepRule
 from duban.policy.model.target import Target
 
@@ -65,6 +65,8 @@ class PolicyPack(Document):
     areas: tuple[Area, ...] = ()
     categories: tuple[Category, ...] = Field(min_length=1)
     default_category: Name
+    matters: tuple[Matter, ...] = ()
+    default_matter: Name | None = None
     near: Nearness | Literal["never"]
     responsibility_list: tuple[Responsibility, ...] = Field(min_length=1)
     always_responsible: tuple[str, ...] = ()
@@ -102,6 +104,12 @@ class PolicyPack(Document):
     def ref(self) -> str:
         """The pack and its version in one word, as problems cite it."""
         return f"{self.id}@{self.version}"
+
+    @property
+    def wants(self) -> tuple[str | None, ...]:
+        """The matters that a problem may be of; None among them where a report need not be of any."""
+        named = tuple(matter.id for matter in self.matters)
+        return named if self.default_matter is not None else (*named, None)
 
 
 class PublishedCalendar(Document):

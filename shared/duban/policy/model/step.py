@@ -48,8 +48,8 @@ class StepRule(Founded):
 
     ``by`` names who takes it: units, roles of units, or those of ``OWNERS`` whom an obligation may belong to. It is
     taken in one of ``statuses``, in any open one if none is named, once, or with ``again`` each time anew; with
-    its ``fields``, and with ``evidence`` where that is asked for. Without ``categories`` it is for all problems. Those
-    of ``waived_by`` may declare that it is not needed, with a reason; without any it always is.
+    its ``fields``, and with ``evidence`` where that is asked for. Without ``categories`` or ``matters`` it is for all
+    problems. Those of ``waived_by`` may declare that it is not needed, with a reason; without any it always is.
     """
 
     id: Id
@@ -57,6 +57,7 @@ class StepRule(Founded):
     by: tuple[str, ...] = Field(min_length=1)
     statuses: Annotated[tuple[Status, ...], AfterValidator(of_problems)] = ()
     categories: tuple[Name, ...] = ()
+    matters: tuple[Name, ...] = ()
     fields: tuple[StepField, ...] = ()
     evidence: bool = False
     again: bool = False
@@ -67,6 +68,6 @@ class StepRule(Founded):
         """The statuses of a problem in which it is taken."""
         return frozenset(self.statuses) or _OPEN
 
-    def is_for(self, category: str) -> bool:
-        """Whether problems of ``category`` know it."""
-        return not self.categories or category in self.categories
+    def is_for(self, category: str, matter: str | None) -> bool:
+        """Whether problems of ``category`` and ``matter`` know it."""
+        return (not self.categories or category in self.categories) and (not self.matters or matter in self.matters)

@@ -58,7 +58,7 @@ _NAMES: Final = {
     Kind.REWARD: ("reward", "fixed_by"),
     Kind.READING: ("target", "unit"),
 }
-_TEXTS: Final = ("jurisdiction", "channel", "enterprise", "sponsor", "of")
+_TEXTS: Final = ("jurisdiction", "channel", "enterprise", "sponsor", "matter", "of")
 
 RecordId = Annotated[UUID, Path(alias="id")]
 Limit = Annotated[int, Query(ge=1, le=500)]
@@ -82,6 +82,7 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         stage: Stage | None = None,
         lead_unit: str | None = None,
         category: str | None = None,
+        matter: Annotated[str | None, Query(description="Only what wants this: a consultation, a complaint …")] = None,
         channel: str | None = None,
         enterprise: Annotated[str | None, Query(description="Only what this enterprise was reported for")] = None,
         sponsor: Annotated[str | None, Query(description="Only what this leader has taken")] = None,
@@ -94,7 +95,7 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
             return respond({"problems": []})  # nothing is in this status and in another's stage
         filters = Filters(
             Kind.PROBLEM, jurisdiction, statuses_in(stage, status), category, lead_unit, _overdue_at(clock, overdue),
-            channel, enterprise, sponsor,
+            channel, enterprise, sponsor, matter,
         )  # fmt: skip
         return await page("problems", filters, limit, cursor)
 

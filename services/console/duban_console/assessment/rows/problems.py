@@ -30,8 +30,10 @@ OF_PROBLEMS: Final = frozenset(kind for kind, columns in FITTING.items() if Colu
 def is_wanted(history: History, bulletin: Bulletin, as_of: datetime) -> bool:
     """Whether the bulletin is about this record; what was exposed is listed even if it is no longer overdue."""
     only, record = bulletin.only, history.record
+    matter = record.matter if isinstance(record, Problem) else None
     return (
         (not only.categories or record.rule in only.categories)
+        and (not only.matters or matter in only.matters)
         and (not only.stages or STAGE.get(record.status) in only.stages)
         and (only.overdue_by is None or bulletin.kind is BulletinKind.EXPOSURE or bool(_overdue(history, only, as_of)))
     )
@@ -144,6 +146,7 @@ def _row(
         _C.NUMBER: problem.number,
         _C.TITLE: published(problem.title),
         _C.CATEGORY: named(problem.category, rules.categories),
+        _C.MATTER: named(problem.matter, rules.matters),
         _C.AREA: named(problem.area, rules.areas),
         _C.CHANNEL: named(problem.channel, {channel.id: channel for channel in rules.pack.channels}),
         _C.ENTERPRISE: published(problem.enterprise) if problem.enterprise else None,
