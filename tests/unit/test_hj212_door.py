@@ -8,6 +8,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from duban_intake.hj212 import door
 from duban_intake.hj212.door import MOST_GARBAGE, Door
 from duban_intake.hj212.registry import Registry, load_registry
 from duban_intake.hj212.settings import Hj212Settings
+from duban_intake.hj212.translation import FrameVerdict, judge
 from duban_local import ROOT
 from hj212 import Frame, Stream, encode
 from tests.conftest import eventually
@@ -165,6 +167,24 @@ async def test_whatever_is_no_reading_of_a_device_that_is_known_is_laid_aside_wi
         b"AT+CSQ", *(encode(frame)[:-2] for frame in (stranger, secret, boot))
     ]  # fmt: skip
     assert {letter.topic for letter in broker.letters} == {"duban.hj212.v1.duban-hj212.dlq"}
+
+
+async def test_a_frame_that_breaks_the_code_is_laid_aside_and_the_device_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def breaks(frame: Frame, *rest: Any) -> FrameVerdict:
+        if frame.qn == reading(1).qn:
+            raise RuntimeError("broken")
+        return judge(frame, *rest)
+
+    monkeypatch.setattr(door, "judge", breaks)
+    broker = Broker()
+    async with listening(broker) as to:
+        client = await Client.of(to)
+        client.send(reading(1), reading(2))
+        await client.answers(2)
+    assert broker.codes() == ["fault"]
+    assert len(broker.records) == 1
 
 
 async def test_heartbeats_are_answered_and_kept_nowhere() -> None:

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from duban.errors import SettingsError
@@ -17,11 +19,11 @@ from duban.messages.readings import READINGS, FactorReading, StationReadings
 from duban.messages.report import Location
 from duban_cli import app
 from duban_intake.hj212.register_file import RegisterFile
-from duban_intake.hj212.registry import Device, advice, load_registry
+from duban_intake.hj212.registry import Device, Limit, advice, load_registry
 from duban_intake.hj212.translation import FrameAnswer, FrameVerdict, NoReading, Taken, judge
 from duban_local import ROOT
 from hj212 import ZONE, Frame, decode, encode
-from tests.unit.test_hj212_frame import FIELD, MN
+from tests.unit.test_hj212_frame import FIELD, MN, frames
 
 REGISTRY = f"""
 jurisdiction: smallville
@@ -146,6 +148,30 @@ def test_whatever_a_known_device_sends_makes_a_message_that_is_read_again(cp: st
     record = encoded(outcome.message)
     assert decoded(record.key, record.value, record.headers, READINGS) == outcome.message
     assert [reading.factor for reading in outcome.message.data.factors] == (["a"] if "a-Rtd" in cp else [])
+
+
+@given(frames)
+def test_no_frame_of_a_known_device_breaks_the_code_and_what_is_taken_is_read_again(frame: Frame) -> None:
+    device = Device(mn="A", site="s", jurisdiction="j", limits={"a": Limit(high=1)})
+    outcome = judge(decode(encode(frame)), device, AT).outcome
+    if isinstance(outcome, Taken):
+        record = encoded(outcome.message)
+        assert decoded(record.key, record.value, record.headers, READINGS) == outcome.message
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["a-Rtd=1", "a-Rtd=1e308", "@-Avg=2", "-=", "b-Flag=" + "N" * 30, "c-Info=\x00\ud7ff", ";", ","]
+        )
+    )
+)
+def test_no_parameters_of_a_known_device_break_the_code(items: list[str]) -> None:
+    frame = Frame(cn="2011", mn="A", st="\x7f", cp=";".join(["DataTime=20260301080000", *items]))
+    outcome = judge(frame, Device(mn="A", site="s", jurisdiction="j"), None).outcome
+    assert isinstance(outcome, Taken)
+    record = encoded(outcome.message)
+    assert decoded(record.key, record.value, record.headers, READINGS) == outcome.message
 
 
 def test_the_same_bytes_give_the_same_id_and_others_another() -> None:

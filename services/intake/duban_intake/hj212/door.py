@@ -219,7 +219,11 @@ class Door:
             return FrameVerdict(NoReading("garbage", str(arrival.error or "bytes without ##")), FrameAnswer.NONE)
         link.garbage = 0
         place = (arrival.mn, arrival.cn)
-        verdict = judge(arrival, self._registry().device(arrival.mn), link.times.get(place))
+        try:
+            verdict = judge(arrival, self._registry().device(arrival.mn), link.times.get(place))
+        except Exception as error:  # what breaks the code is laid aside, and the device goes on
+            _log.error("frame breaks the code", peer=link.peer, exc_info=True)
+            return FrameVerdict(NoReading("fault", f"{type(error).__name__}: {error}"), FrameAnswer.DATA)
         if arrival.is_part and isinstance(verdict.outcome, Taken):
             link.times[place] = verdict.outcome.message.data.at
         return verdict
