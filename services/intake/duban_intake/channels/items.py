@@ -20,7 +20,6 @@ from duban.policy.plain_data import one_line
 from duban_intake.channels import columns
 from duban_intake.channels.columns import BrokenCell, MappingError, read_row
 from duban_intake.channels.table import BadRow, Row
-from duban_intake.domain import unfit
 from duban_intake.vault.contact import Contact
 
 #: What a mapping says field by field, where what a channel says and what its source says come together.
@@ -129,9 +128,6 @@ def _read_item(
     message = read_row(row, mapping, at, known)
     if isinstance(message, BadRow):
         return message
-    if (refusal := unfit(message.data)) is not None:
-        field, _, what = refusal.reason.partition(": ")
-        return BadRow(number, field, what)
     try:
         contact = _contact(item, mapping)
     except BrokenCell as broken:
