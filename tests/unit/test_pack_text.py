@@ -34,7 +34,8 @@ GUIDE: Final = ROOT / "docs/writing-a-pack.md"
 WORDS: Final = ("Reminder / 提醒", "Reminder / 提示")
 #: The pack that uses every part of the language.
 SMALL: Final = ROOT / "tests/data/packs/small.yaml"
-PACKS: Final = [EXAMPLE, SMALL, *sorted((ROOT / "deploy/packs").glob("*.yaml"))]
+INSTRUCTIONS: Final = ROOT / "tests/data/packs/instructions.yaml"
+PACKS: Final = [EXAMPLE, SMALL, INSTRUCTIONS, *sorted((ROOT / "deploy/packs").glob("*.yaml"))]
 
 
 def example(*changes: tuple[str, str]) -> PolicyPack:
