@@ -15,6 +15,7 @@ from duban.policy.advice import advice
 from duban.refusal import Refusal
 from duban_cli.commands.act import fields_of_step
 from duban_cli.commands.problem import _print, _what
+from duban_cli.simulation.figures import Figures
 from duban_console.action import InvalidAction
 from duban_console.assessment.claims import Claims
 from duban_console.ledger import Chain
@@ -333,12 +334,14 @@ def test_what_was_waived_in_time_is_neither_on_time_nor_late(days: int, counted:
     case = underway(obligations=owed("take", met_by=["step_taken:sample"]))
     case.advance(days=days)
     case.done(do.WaiveStep, "office", step="sample", reason="dry")
-    claims, record = Claims(case.rules), None
+    claims, figures, record = Claims(case.rules), Figures(case.rules), None
     for event in case.events:
-        record = after(record, event, case.rules)
+        before, record = record, after(record, event, case.rules)
         claims.follow(event, record)
+        figures.happened(before, event, record)
     verdicts = [verdict.timeliness for verdict in claims.verdicts(case.now) if verdict.obligation == "take"]
     assert verdicts == counted
+    assert (figures.obligations["take"].in_time, figures.obligations["take"].lapsed) == (0, len(counted))
 
 
 # The gate, and measures

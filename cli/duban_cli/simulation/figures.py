@@ -197,8 +197,10 @@ class Figures:
             elif not isinstance(change, c.Paused):
                 next_ = record.deadline(deadline.obligation, deadline.part)
                 ended = next_ is None or (next_.generation != deadline.generation and next_.owner == deadline.owner)
-                if ended and self._is_open(deadline, record.id):
-                    self._count(deadline, record.id, in_time=event.at <= deadline.lapse_at)
+                in_time = event.at <= deadline.lapse_at
+                waived = in_time and isinstance(change, c.StepWaived)  # nobody did it, and nobody had to
+                if ended and not waived and self._is_open(deadline, record.id):
+                    self._count(deadline, record.id, in_time=in_time)
 
     def _is_open(self, deadline: Deadline, id_: UUID) -> bool:
         """Whether this run of the clock has not been counted as lapsed yet."""
