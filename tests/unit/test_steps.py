@@ -49,6 +49,10 @@ def owed(id_: str, **words: Any) -> list[dict[str, object]]:
     return [*entries("obligations"), {"id": id_, **more, **words}]
 
 
+#: Where that one stands.
+LAST = f"obligations.{len(entries('obligations'))}"
+
+
 def refused(outcome: Decided | Refusal) -> str:
     assert isinstance(outcome, Refusal), outcome
     assert len(outcome.reason) > 10
@@ -418,7 +422,7 @@ def test_a_problem_is_shown_with_the_steps_taken_waived_and_owed(capsys: pytest.
 
 def test_who_owes_a_step_that_others_take_is_told_so() -> None:
     step_of = {"since": ["step_taken:sample"], "met_by": ["step_taken:result"]}
-    words = "obligations.10.met_by: police owes it, and may do nothing of what meets it: step_taken:result"
+    words = f"{LAST}.met_by: police owes it, and may do nothing of what meets it: step_taken:result"
     assert advised("owner_cannot_meet", obligations=owed("file", owner="police", **step_of)) == [words]
     for owner in ("north", "county"):
         assert advised("owner_cannot_meet", obligations=owed("file", owner=owner, **step_of)) == []
@@ -439,9 +443,9 @@ def test_a_step_on_which_nothing_depends_is_noted() -> None:
 
 def test_what_waits_for_a_step_that_cannot_come_is_advised_against() -> None:
     late = owed("take", met_by=["step_taken:walk"])
-    words = "obligations.10.met_by: walk is taken only while a problem is verified: it never meets what runs elsewhere"
+    words = f"{LAST}.met_by: walk is taken only while a problem is verified: it never meets what runs elsewhere"
     assert advised("step_never", steps=steps(step("walk", statuses=["verified"])), obligations=late) == [words]
-    words = "obligations.10.met_by: sample is no step of noise, other: there it is never met"
+    words = f"{LAST}.met_by: sample is no step of noise, other: there it is never met"
     assert advised("step_of_others", obligations=owed("take", met_by=["step_taken:sample"])) == [words]
     rivers = owed("take", met_by=["step_taken:sample"], categories=["river"])
     assert advised("step_of_others", obligations=rivers) == []
