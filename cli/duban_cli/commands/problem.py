@@ -158,7 +158,7 @@ def _who(event: Event) -> str:
 _TELLING = (
     "number", "step", "fields", "lead_unit", "co_units", "clause", "outcome", "items", "flag", "note", "obligation",
     "part", "level", "list", "of", "ground", "bars", "reward", "amount", "measure", "to", "unit", "cause", "text",
-    "platform", "status", "receipt", "read_on", "value", "measured_in",
+    "platform", "status", "receipt", "due_on", "read_on", "value", "measured_in",
 )  # fmt: skip
 
 
