@@ -11,7 +11,7 @@ from duban.messages import commands as do
 from duban.refusal import Refusal
 from duban_cli.simulation.figures import Figures
 from duban_router.domain.decision import Decided, after
-from tests.given import SEAL, Case, report
+from tests.given import SEAL, Case, entries, report
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city
 TICK = timedelta(microseconds=1)
@@ -30,6 +30,7 @@ def case_with(levels: list[dict[str, Any]] | None = None, **rule: Any) -> Case:
     ladders = [
         {"id": "standard", "basis": "practice", "levels": levels or STANDARD},
         {"id": "late-report", "basis": "practice", "levels": [{"measure": "bulletin", "to": ["@owner", "@superior"]}]},
+        *entries("ladders")[2:],
     ]
     case = Case(NOW, ladders=ladders, justification={"accepted_by": ["@office", "county"], "basis": "practice", **rule})
     case.registered(report(category="river", area="north"))

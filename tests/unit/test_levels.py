@@ -15,7 +15,7 @@ from duban_console.assessment.periods import stretch_of
 from duban_console.assessment.tallies import tallied
 from duban_escalation.measures import measure_taken, notices_for
 from duban_escalation.records import opened_because
-from tests.given import SEAL, Case, ledger_event, report
+from tests.given import SEAL, Case, entries, ledger_event, report
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city
 DAY = {"days": 1}
@@ -26,6 +26,7 @@ def case_with(*levels: dict[str, Any], **sections: object) -> Case:
     ladders = [
         {"id": "standard", "basis": "practice", "levels": [{"to": ["@owner"], **level} for level in levels]},
         {"id": "late-report", "basis": "practice", "levels": [{"measure": "bulletin", "to": ["@owner", "@superior"]}]},
+        *entries("ladders")[2:],
     ]
     case = Case(NOW, ladders=ladders, **sections)
     case.registered(report(category="river", area="north"))

@@ -219,7 +219,8 @@ def test_what_no_line_takes_of_a_matter_is_a_gap() -> None:
 
 
 def test_work_on_a_matter_that_has_no_limit_and_statuses_that_nobody_watches_for_it_are_told() -> None:
-    limits = entries("obligations", rectify={"matters": ["complaint"]}, acknowledge={"matters": ["complaint"]})
+    complaints: dict[str, object] = {"matters": ["complaint"]}
+    limits = entries("obligations", rectify=complaints, acknowledge=complaints, visit=complaints, result=complaints)
     said = advised("category_without_limit", obligations=limits)
     assert said[0] == "no obligation of the lead sets a limit to the work on river (no matter)"
     unwatched = advised("status_unwatched", obligations=limits)

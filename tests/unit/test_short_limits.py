@@ -227,7 +227,7 @@ def test_a_reminder_before_the_start_is_told_wherever_its_ladder_is_climbed() ->
 def test_the_second_limit_is_looked_at_like_the_first() -> None:
     shorter = {"within": {"minutes": 5}, "deferred": True}
     assert advised("otherwise_no_longer", obligations=answers(shorter)) == [
-        "obligations.8.otherwise.within: ends no later than the limit whose place it takes, always"
+        "obligations.10.otherwise.within: ends no later than the limit whose place it takes, always"
     ]
     assert not advised("otherwise_no_longer", obligations=answers({"within": {"days": 9}, "deferred": True}))
 
@@ -244,7 +244,7 @@ def test_reminders_of_which_one_goes_by_share_are_compared_for_each_limit() -> N
     [
         ([{**HALF, "share": 80}, HALF, LAPSE], ("ladders.0.levels.1", "is not later than the level before it")),
         ([LAPSE, HALF], ("ladders.0.levels.1.share", "a level before the lapse stands after one that follows it")),
-        ([HALF], ("ladders.0", "has no level at the lapse: what lapses would never escalate")),
+        ([HALF], ("ladders.0", "has no level from the lapse on: what lapses would never escalate")),
     ],
 )
 def test_levels_by_share_stand_before_the_lapse_and_in_order(

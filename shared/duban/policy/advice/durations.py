@@ -72,7 +72,7 @@ def hours_that_ignore_the_weekend(pack: PolicyPack, times: Durations) -> Iterato
         yield Advice("weekend_worked", "time.hours", f"{words}: say in `weekdays` which days are worked")
 
 
-class Limit(NamedTuple):
+class TimeLimit(NamedTuple):
     """A limit that a ladder follows: whose it is, where it stands, how long, and the ladder."""
 
     of: str
@@ -81,23 +81,23 @@ class Limit(NamedTuple):
     ladder: str
 
 
-def _limits(pack: PolicyPack) -> Iterator[Limit]:
+def _limits(pack: PolicyPack) -> Iterator[TimeLimit]:
     for i, obligation in enumerate(pack.obligations):
         path = f"obligations.{i}"
         if obligation.within is not None:
-            yield Limit(obligation.id, f"{path}.within", obligation.within, obligation.ladder)
+            yield TimeLimit(obligation.id, f"{path}.within", obligation.within, obligation.ladder)
         if obligation.otherwise is not None:
             whose, where = f"{obligation.id}, otherwise", f"{path}.otherwise.within"
-            yield Limit(whose, where, obligation.otherwise.within, obligation.ladder)
+            yield TimeLimit(whose, where, obligation.otherwise.within, obligation.ladder)
     for i, duty in enumerate(pack.duties):
         if duty.within is not None:
-            yield Limit(duty.id, f"duties.{i}.within", duty.within, duty.ladder)
+            yield TimeLimit(duty.id, f"duties.{i}.within", duty.within, duty.ladder)
     for i, reward in enumerate(pack.rewards):
-        yield Limit(reward.id, f"rewards.{i}.fixed_within", reward.fixed_within, reward.ladder)
+        yield TimeLimit(reward.id, f"rewards.{i}.fixed_within", reward.fixed_within, reward.ladder)
     for i, list_rule in enumerate(pack.lists):
         if list_rule.appeal is not None:
             path = f"lists.{i}.appeal.within"
-            yield Limit(f"appeals to {list_rule.id}", path, list_rule.appeal.within, list_rule.appeal.ladder)
+            yield TimeLimit(f"appeals to {list_rule.id}", path, list_rule.appeal.within, list_rule.appeal.ladder)
 
 
 def limits_beyond_the_calendar(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
