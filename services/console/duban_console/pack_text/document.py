@@ -26,6 +26,7 @@ def explained(pack: PolicyPack, language: Language = Language.EN) -> str:
     words.steps = {step.id: words.text(step.title) for step in pack.steps}
     for field, section in _REFERRING.items():
         words.entries[field] = {entry.id: words.text(entry.title) for entry in getattr(pack, section)}
+    words.entries["obligations"] |= words.entries["duties"]  # a reason for being late may be of either
     parts = [_head(pack, words)]
     for heading, tell in _CHAPTERS:
         parts.append(_chapter(words.say(*heading), tell(pack, words)))
