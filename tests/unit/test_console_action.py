@@ -27,6 +27,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "verify": {"passed": True},
     "decide_plan": {"approved": True},
     "ask_extension": {"obligation": "rectify"},
+    "defer": {"obligation": "rectify"},
     "justify": {"obligation": "rectify"},
     "decide_justification": {"obligation": "rectify", "accepted": True},
     "decide_extension": {"granted": True},

@@ -8,7 +8,7 @@ import pytest
 
 from duban.policy import PolicyPack
 from duban.policy.laws import breaches
-from tests.given import small_rules
+from tests.given import entries, small_rules
 
 SECTIONS = small_rules().pack.model_dump(exclude_none=True)
 
@@ -22,9 +22,9 @@ def lines(*told: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"lead": "water", "clause": "art. 1", **line} for line in told]
 
 
-def ladder(*levels: dict[str, Any]) -> list[dict[str, Any]]:
+def ladder(*levels: dict[str, Any]) -> list[dict[str, object]]:
     told = [{"measure": "bulletin", "to": ["@owner"], **level} for level in levels]
-    return [{"id": id_, "basis": "practice", "levels": told} for id_ in ("standard", "late-report")]
+    return entries("ladders", standard={"levels": told}, late_report={"levels": told})
 
 
 def test_the_same_id_may_stand_in_two_sections() -> None:

@@ -378,9 +378,8 @@ def test_a_mark_may_be_there_from_registration_on(rule: dict[str, list[str]]) ->
 
 
 def test_a_leader_takes_the_problem_and_is_told_in_place_of_the_office() -> None:
-    ladder = {"id": "late-report", "basis": "practice", "levels": [{"measure": "bulletin", "to": ["@sponsor"]}]}
-    case = underway(ladders=[entries("ladders")[0], ladder], obligations=entries("obligations", progress={
-        "ladder": "late-report"}))  # fmt: skip
+    ladders = entries("ladders", late_report={"levels": [{"measure": "bulletin", "to": ["@sponsor"]}]})
+    case = underway(ladders=ladders, obligations=entries("obligations", progress={"ladder": "late-report"}))
     assert told(case.lapse("progress"), case) == ["office"]
     case.done(do.Progress, "water", note="digging")
     case.done(do.Sponsor, "office", sponsor="mayor", pair="south")
@@ -394,9 +393,8 @@ def test_a_leader_takes_the_problem_and_is_told_in_place_of_the_office() -> None
 def listing(**changed: object) -> Case:
     """A case in which listed supervision follows the lapse of ``progress`` at once."""
     levels = [{"measure": "listing", "to": ["@owner", "@superior", "police"]}]
-    ladder = {"id": "late-report", "basis": "practice", "levels": levels}
     return underway(
-        ladders=[entries("ladders")[0], ladder],
+        ladders=entries("ladders", late_report={"levels": levels}),
         obligations=entries("obligations", progress={"ladder": "late-report"}),
         measures=entries("measures", listing=changed),
     )
@@ -454,7 +452,7 @@ def test_a_measure_puts_no_mark_on_what_is_closed() -> None:
     levels = [{"measure": "listing", "to": ["@office"]}]
     case = Case.in_status(
         Status.STRUCK_OFF, NOW,
-        ladders=[entries("ladders")[0], {"id": "late-report", "basis": "practice", "levels": levels}],
+        ladders=entries("ladders", late_report={"levels": levels}),
         obligations=entries("obligations", look_back={"ladder": "late-report"}),
         measures=entries("measures", listing={"approval": None}),
     )  # fmt: skip
