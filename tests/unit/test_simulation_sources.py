@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from duban.messages import commands as do
+from duban.messages.commands import Reply
 from duban.messages.envelope import Message, structured
 from duban.messages.report import Report
 from duban.messages.struct import plain
@@ -97,6 +98,19 @@ def test_an_id_of_two_sources_needs_the_source() -> None:
     (fault,) = acts("1,2024-03-04T10:00,acknowledge,@lead,,,", known=[("a", "1"), ("b", "1")])
     assert isinstance(fault, BadRow)
     assert "a, b" in fault.reason
+
+
+def test_a_reply_goes_to_whoever_handed_in_the_report_or_to_another_of_its_source() -> None:
+    lines = [
+        "report,at,action,unit,text,id\n",
+        "1,2024-03-04,reply,@lead,seen to,\n",
+        "1,2024-03-04,reply,@lead,so too,7\n",
+    ]
+    told = [one for one in read_acts(csv_table(lines), {"1": {"tests"}}, ZONE) if isinstance(one, Act)]
+    assert [one.key for one in told] == [own_problem("tests", "1")] * 2
+    assert [(one.command.source, one.command.id) for one in told if isinstance(one.command, Reply)] == [
+        ("tests", "1"), ("tests", "7"),
+    ]  # fmt: skip
 
 
 def test_acts_without_their_columns_are_no_acts() -> None:

@@ -91,8 +91,8 @@ def read_acts(table: Table, known: Mapping[str, set[str]], zone: ZoneInfo) -> It
     """The acts in a table with the columns report, at, action and unit; other columns are fields of the action.
 
     An instant without an offset is local time in ``zone``; a cell that begins with { or [ is JSON, unless the field is
-    a text. ``source`` is a column only where one id is used by several sources. Of ``known`` ids, each names its
-    sources.
+    a text. ``source`` is a column only where one id is used by several sources. A reply goes to whoever handed in the
+    report, or to ``id`` of the same source. Of ``known`` ids, each names its sources.
 
     Raises:
         TableError: a column is missing.
@@ -112,16 +112,16 @@ def _act(row: Row, known: Mapping[str, set[str]], zone: ZoneInfo) -> Act | BadRo
         column = "at"
         at = _instant(row.cells["at"], zone)
         column = "report"
-        key = _key(cells, known)
+        source = _source(cells, known)
         column = action
-        return Act(at, key, unit, _command(action, unit, cells))
+        return Act(at, own_problem(source, cells["report"]), unit, _command(action, unit, source, cells))
     except BrokenCell as broken:
         return BadRow(row.line, broken.field, str(broken))
     except ValueError as error:
         return BadRow(row.line, column, str(error))
 
 
-def _command(action: str, unit: str, cells: Mapping[str, str]) -> do.Command:
+def _command(action: str, unit: str, source: str, cells: Mapping[str, str]) -> do.Command:
     model = ACTIONS[action]
     texts = _texts(model)
     fields = {
@@ -130,8 +130,10 @@ def _command(action: str, unit: str, cells: Mapping[str, str]) -> do.Command:
         if cell and name not in _KEYS
     }
     actor = {"unit": "office" if unit in (LEAD, OFFICE) else unit}
+    # Whoever is told something is who reported it, if nobody else is named by a column ``id``.
+    told = {"source": source, "id": cells["report"]} if model is ACTIONS["reply"] else {}
     try:
-        return from_data({"actor": actor, **fields}, model, texts=True)
+        return from_data({"actor": actor, **told, **fields}, model, texts=True)
     except msgspec.ValidationError as error:
         flaw = flaw_of(error, model)
         raise BrokenCell(".".join(flaw.place) or action, _advice(flaw, action, model)) from None
@@ -164,14 +166,14 @@ def _is_text(info: msgspec.inspect.Type) -> bool:
     return isinstance(info, msgspec.inspect.StrType)
 
 
-def _key(cells: Mapping[str, str], known: Mapping[str, set[str]]) -> UUID:
+def _source(cells: Mapping[str, str], known: Mapping[str, set[str]]) -> str:
     report, sources = cells["report"], known.get(cells["report"], set())
     if not sources:
         raise ValueError(f"there is no report {report}")
     source = cells.get("source") or next(iter(sources))
     if source not in sources or (len(sources) > 1 and not cells.get("source")):
         raise ValueError(f"the report {report} comes from {', '.join(sorted(sources))}; name one in a column source")
-    return own_problem(source, report)
+    return source
 
 
 def _value(column: str, cell: str) -> Any:
