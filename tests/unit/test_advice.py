@@ -20,6 +20,8 @@ NOTICE: Final = load_calendar((ROOT / "deploy/calendars/cn.yaml").read_text("utf
 #: The ladder of the example.
 LADDER: Final = EXAMPLE.read_text("utf-8").partition("\nladders:")[2].partition("\n\n")[0].join(["ladders:", "\n"])
 
+GATE: Final = "gate: {basis: practice, blocks: [{needs: rated, says: {en: not called back}, basis: practice}]}"
+
 #: What is changed in the example (a passage, and what stands in its place), and what must be said of it then.
 SLIPS: Final[dict[str, tuple[str, str, str, str]]] = {
     "a category that no line takes": (
@@ -171,6 +173,15 @@ SLIPS: Final[dict[str, tuple[str, str, str, str]]] = {
         "closing: {verify: false, strike_off: automatic",
         "never_runs",
         "obligations.6: never runs: automatic closing leads past verifying",
+    ),
+    "what is verified where nothing is": (
+        "closing: {verify: true, strike_off: by_office",
+        f"{GATE}\nclosing: {{verify: false, strike_off: automatic",
+        "never_runs",
+        (
+            "obligations.7: never runs: nothing is verified under this closing: "
+            "what is completed is verifying until it is struck off"
+        ),
     ),
     "an owner who may do nothing of what meets it": (
         'owner: "@lead"\n    running: [underway]\n    since: [acknowledged]\n    within: {working_days: 3}',

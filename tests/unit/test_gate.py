@@ -283,6 +283,43 @@ def test_a_block_that_names_outcomes_leaves_the_others_alone(outcome: str, shut:
     assert isinstance(case.act(do.StrikeOff, "office"), Refusal) == shut
 
 
+def test_a_block_that_names_outcomes_reads_the_one_with_which_the_work_ends() -> None:
+    block = {"needs": "received", "outcomes": ["rectified"], "says": {"en": "It waits"}, "clause": "art. 7"}
+    blocked = {"blocks": [block], "clause": "art. 8"}
+    case = Case.in_status(Status.UNDERWAY, NOW, closing=automatic(verify=False), gate=blocked)
+    assert kinds(case.done(do.Complete, "water", outcome="rectified")) == ["completed"]
+
+
+@pytest.mark.parametrize(
+    ("needs", "act", "unit", "fields", "anew"),
+    [
+        ("reviewed", do.Review, "office", {"reason": "it lasts"}, True),
+        ("progressed", do.Progress, "water", {"note": "half of it"}, True),
+        ("flagged:criminal", do.Flag, "office", {"flag": "criminal"}, False),
+    ],
+)
+def test_what_is_said_of_the_work_is_said_of_it_anew_and_the_rest_counts_as_it_was(
+    needs: str, act: type[do.Action], unit: str, fields: dict[str, Any], anew: bool
+) -> None:
+    block = {"needs": needs, "says": {"en": "It waits"}, "clause": "art. 7"}
+    case = Case.in_status(Status.UNDERWAY, NOW, gate={"blocks": [block], "clause": "art. 8"})
+    case.done(act, unit, **fields)
+    for passed in (False, True):
+        case.done(do.Complete, "water", outcome="rectified")
+        case.done(do.Verify, "office", passed=passed, reason="still foul")
+    assert isinstance(case.act(do.StrikeOff, "office"), Refusal) == anew
+
+
+def test_a_receipt_counts_though_the_work_was_done_again() -> None:
+    case = criminal()
+    case.done(do.Refer, "office", to="police", evidence=[SEAL])
+    case.done(do.Receive, "police")
+    case.done(do.Verify, "office", passed=False, reason="still foul")
+    case.done(do.Complete, "water", outcome="rectified")
+    case.done(do.Verify, "office", passed=True)
+    case.done(do.StrikeOff, "office")
+
+
 def test_verified_work_can_still_be_sent_back() -> None:
     case = verified()
     case.done(do.Verify, "office", passed=False, reason="the plan is missing")

@@ -231,6 +231,75 @@ def test_an_automatic_strike_off_waits_and_comes_by_itself_when_nothing_holds_it
     assert case.problem.status is Status.STRUCK_OFF
 
 
+# The gate that a rating opens
+
+
+def called_back(*blocks: dict[str, Any], verify: bool, strike_off: str = "automatic", **sections: object) -> Case:
+    """A call that is completed, and verified where the pack wants that, before a gate of ``blocks``."""
+    closing = {**hotline().pack.closing.model_dump(exclude_none=True), "strike_off": strike_off, "verify": verify}
+    told_of = [{"says": {"en": "it waits"}, "basis": "practice", **block} for block in blocks]
+    case = called()
+    gate = {"blocks": told_of, "basis": "practice"}
+    case.rules = Rules(hotline_with(closing=closing, gate=gate, **sections), hotline().calendar)
+    return done_again(case)
+
+
+def done_again(case: Case) -> Case:
+    case.done(do.Complete, "housing", outcome="settled")
+    if case.rules.pack.closing.verify:
+        case.done(do.Verify, "centre", passed=True)
+    return case
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_the_call_back_that_finds_fault_leads_the_work_back_and_strikes_nothing_off(verify: bool) -> None:
+    case = called_back({"needs": "rated"}, verify=verify)
+    assert kinds(rate(case, "in-unit")) == ["rated", "sent_back", "flagged"]
+    done_again(case)
+    assert "struck_off" not in case.problem.marks  # nobody was called back about what was done now
+    assert kinds(rate(case, None, satisfied=True)) == ["rated", "struck_off"]
+
+
+def test_a_mark_that_comes_with_the_rating_still_shuts_the_gate() -> None:
+    marking = ratings(outside={"flag": "redone", "holds_until": []})
+    case = called_back({"needs": "rated"}, {"flag": "redone", "needs": "received"}, verify=True, ratings=marking)
+    assert kinds(rate(case, "outside")) == ["rated", "flagged"]
+    case.done(do.Unflag, "centre", flag="redone", reason="it was none")
+    assert case.problem.status is Status.STRUCK_OFF
+
+
+@pytest.mark.parametrize("back", [do.Verify, do.Reopen])
+@pytest.mark.parametrize("needs", ["rated", "rated:satisfied", "replied", "replied:answer"])
+def test_what_was_said_of_the_work_before_it_was_led_back_opens_no_gate(needs: str, back: type[do.Action]) -> None:
+    case = called_back({"needs": needs}, verify=True, strike_off="by_office")
+
+    def strikes_off_only_after_it_is_said() -> None:
+        assert refused(case.act(do.StrikeOff, "centre")) == ("gate_shut", "it waits")
+        if needs.startswith("rated"):
+            rate(case, None, satisfied=True)
+        else:
+            told(case, "answer", form="telephone")
+
+    strikes_off_only_after_it_is_said()
+    if back is do.Reopen:
+        case.done(do.StrikeOff, "centre")
+        case.done(do.Reopen, "centre", reason="it is cold again")
+    else:
+        case.done(do.Verify, "centre", passed=False, reason="it is cold")
+    done_again(case)
+    strikes_off_only_after_it_is_said()
+    case.done(do.StrikeOff, "centre")
+
+
+def test_a_block_that_needs_a_reply_waits_until_every_report_is_told() -> None:
+    case = called_back({"needs": "replied:answer"}, verify=True, strike_off="by_office")
+    case.attached(call(), "2")
+    told(case, "answer", form="telephone")
+    assert refused(case.act(do.StrikeOff, "centre")) == ("gate_shut", "it waits")
+    told(case, "answer", "2", form="telephone")
+    case.done(do.StrikeOff, "centre")
+
+
 # What a pack may say
 
 

@@ -371,6 +371,31 @@ def test_a_block_without_a_mark_keeps_every_problem_until_its_step_is_taken_or_w
         assert kinds(case.done(command, unit, step="sample", reason="so it is"))[1:] == ["struck_off"]
 
 
+@pytest.mark.parametrize("again", [True, False])
+def test_a_step_that_is_taken_again_has_to_be_once_the_work_is_led_back(again: bool) -> None:
+    needed = {"gate": gate({"needs": "step_taken:sample"}), "steps": steps(step(again=again))}
+    case = Case.in_status(Status.UNDERWAY, NOW, **needed)
+    for taken in (True, False):
+        if taken:
+            case.done(do.TakeStep, "water", step="sample")
+        case.done(do.Complete, "water", outcome="rectified")
+        case.done(do.Verify, "office", passed=True)
+        if taken:
+            case.done(do.Verify, "office", passed=False, reason="still foul")
+    assert isinstance(case.act(do.StrikeOff, "office"), Refusal) == again
+
+
+def test_a_step_that_cannot_be_taken_any_more_counts_as_it_was_taken() -> None:
+    needed = {"gate": gate({"needs": "step_taken:sample"}), "steps": steps(step(again=True, statuses=["dispatched"]))}
+    case = Case.in_status(Status.DISPATCHED, NOW, **needed)
+    case.done(do.TakeStep, "water", step="sample")
+    case.done(do.Acknowledge, "water")
+    for passed in (False, True):
+        case.done(do.Complete, "water", outcome="rectified")
+        case.done(do.Verify, "office", passed=passed, reason="still foul")
+    case.done(do.StrikeOff, "office")
+
+
 def test_a_block_keeps_no_problem_that_does_not_know_its_step() -> None:
     other = steps(step(categories=["noise"]))
     case = Case.in_status(Status.VERIFIED, NOW, gate=gate({"needs": "step_taken:sample"}), steps=other)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
+
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.records import Problem
@@ -24,12 +27,7 @@ def complete(problem: Problem, command: do.Complete, rules: Rules) -> Changes:
     unfinished = [unit for unit in problem.co_units if unit not in problem.parts_finished]
     if rules.pack.parts == "each_co_unit" and unfinished:
         return Refusal("parts_unfinished", f"the whole is complete when each part is; missing: {', '.join(unfinished)}")
-    done: list[c.Change] = [
-        c.Completed(outcome=command.outcome, evidence=command.evidence, items=tuple(dict.fromkeys(command.items)))
-    ]
-    if not closing.verify and closing.strike_off == "automatic" and gate.shut(problem, rules) is None:
-        done.append(c.StruckOff())
-    return done
+    return [c.Completed(outcome=command.outcome, evidence=command.evidence, items=tuple(dict.fromkeys(command.items)))]
 
 
 def _miscited(command: do.Complete, closing: Closing) -> Refusal | None:
@@ -51,12 +49,7 @@ def verify(problem: Problem, command: do.Verify, rules: Rules) -> Changes:
         return [c.SentBack(evidence=command.evidence)] if command.reason else missing_reason("sending back")
     if rules.holding and (held := ratings.held(problem, rules)) is not None:
         return held
-    passed: list[c.Change] = [c.Verified(evidence=command.evidence)]
-    if rules.pack.closing.strike_off == "automatic":
-        shut = gate.shut(problem, rules)
-        if shut is None:
-            passed.append(c.StruckOff())
-    return passed
+    return [c.Verified(evidence=command.evidence)]
 
 
 def strike_off(problem: Problem, rules: Rules) -> Changes:
@@ -66,14 +59,16 @@ def strike_off(problem: Problem, rules: Rules) -> Changes:
     return gate.shut(problem, rules) or [c.StruckOff()]
 
 
-def closed_by(problem: Problem, change: c.Change, rules: Rules) -> bool:
-    """Whether ``change`` is the last thing that an automatic strike-off has waited for: a signed check, a receipt.
-
-    What is complete or verified while the gate is open is struck off with that very command.
-    """
+def closed_by(problem: Problem, changes: Iterable[c.Change], rules: Rules) -> bool:
+    """Whether ``problem``, after ``changes``, is struck off by itself: they ended the work, or opened its gate."""
+    closing = rules.pack.closing
     return (
-        rules.pack.closing.strike_off == "automatic"
-        and problem.status is (Status.VERIFIED if rules.pack.closing.verify else Status.VERIFYING)
-        and gate.opened_by(change, rules)
+        closing.strike_off == "automatic"
+        and (problem.status is Status.VERIFIED or (problem.status is Status.VERIFYING and not closing.verify))
+        and any(isinstance(change, _ENDING) or gate.opened_by(change, rules) for change in changes)
         and gate.shut(problem, rules) is None
     )
+
+
+#: What may leave nothing to wait for but the gate.
+_ENDING: Final = (c.Completed, c.Verified)

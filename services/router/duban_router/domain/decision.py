@@ -138,7 +138,7 @@ def _inadmissible(record: AnyRecord | None, command: do.Command, rules: Rules) -
 def _apply(
     record: AnyRecord | None, command: Message[do.Command], changes: list[c.Change], rules: Rules, now: datetime
 ) -> Decided | Refusal:
-    """Fold ``changes`` onto the record, each a legal move, with what follows from each by itself."""
+    """Fold ``changes`` onto the record, each a legal move, with what follows by itself: from each, and its closing."""
     steps: list[tuple[Event, AnyRecord]] = []
     id_ = record.id if record else UUID(command.subject)
     waiting = deque(changes)
@@ -161,6 +161,10 @@ def _apply(
         )
         record = after(record, event, rules)
         steps.append((event, record))
+        if len(steps) >= len(changes) and isinstance(record, Problem):  # what the command itself does is done
+            happened = changes if len(steps) == len(changes) else (change,)
+            if closure.closed_by(record, happened, rules):
+                waiting.append(c.StruckOff())
         waiting.extend(_consequences(record, change, rules))
     return Decided(tuple(steps))
 
@@ -191,7 +195,7 @@ _TAKING: Final = (c.Escalated, c.Measured, c.Approved)
 
 
 def _consequences(record: AnyRecord, change: c.Change, rules: Rules) -> Iterator[c.Change]:
-    """What follows from ``change`` to a problem by itself: its closing, the flag of a measure, the measures triggered.
+    """What follows from ``change`` to a problem by itself: the flag of a measure, the measures triggered.
 
     A measure that waits for approval puts its flag on when it is approved; what is closed bears no new flag.
     """
@@ -203,8 +207,6 @@ def _consequences(record: AnyRecord, change: c.Change, rules: Rules) -> Iterator
         if flag is not None and flag not in record.flags and not waits and record.status not in CLOSED:
             yield c.Flagged(flag=flag)
         return
-    if closure.closed_by(record, change, rules):
-        yield c.StruckOff()
     for trigger in rules.triggers_on(change.kind):
         if _sets_off(trigger, record, change) and _concerns_somebody(trigger, record, rules):
             owner = record.lead_unit or rules.pack.office

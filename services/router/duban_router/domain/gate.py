@@ -5,10 +5,14 @@ Each question is answered with the refusal, or with None where nothing speaks ag
 
 from __future__ import annotations
 
+from typing import Final
+
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.records import Problem
+from duban.moves import Occasion, Status
 from duban.policy.model.lifecycle import GateBlock, GateCheck
+from duban.policy.model.step import StepRule
 from duban.policy.rules import Rules
 from duban.refusal import Refusal
 from duban_router.domain import ratings
@@ -55,8 +59,23 @@ def _blocks(block: GateBlock, problem: Problem, rules: Rules) -> bool:
     event, of = block.needs
     if event == "step_taken" and of is not None:
         waived = of in problem.steps_waived or not rules.steps[of].is_for(problem.category, problem.matter)
-        return not waived and of not in problem.steps_taken
-    return problem.mark(block.needs) is None
+        return not waived and not _has_happened(block.needs, problem, anew=_is_taken_anew(rules.steps[of]))
+    return not _has_happened(block.needs, problem, anew=event in _OF_THE_WORK)
+
+
+def _is_taken_anew(step: StepRule) -> bool:
+    """Whether it can be taken again once the work is led back to its unit, or done."""
+    return step.again and not step.taken_in.isdisjoint((Status.UNDERWAY, Status.VERIFYING, Status.VERIFIED))
+
+
+#: What is said of the work as it was then; what has happened once and for all counts whatever becomes of the work.
+_OF_THE_WORK: Final = ("rated", "replied", "reviewed", "progressed")
+
+
+def _has_happened(needs: Occasion, problem: Problem, *, anew: bool) -> bool:
+    """Whether it has; with ``anew`` since the work was last led back. A reply of the pack is one to every report."""
+    latest = ratings.latest(problem, needs)
+    return latest > 0 and not (anew and any(ratings.latest(problem, back) > latest for back in ratings.ANEW))
 
 
 def signing_refused(problem: Problem, command: do.Check, rules: Rules) -> Refusal | None:

@@ -75,16 +75,16 @@ def held(problem: Problem, rules: Rules) -> Refusal | None:
     return None
 
 
-#: What begins the work again: what was not satisfying of it before is past.
-_ANEW: Final = tuple(map(Occasion, ("sent_back", "reopened", "rebounded", "withdrawn")))
+#: What begins the work again: what was, or was not, satisfying of it before is past.
+ANEW: Final = tuple(map(Occasion, ("sent_back", "reopened", "rebounded", "withdrawn")))
 
 
 def _lifted(problem: Problem, rule: RatingRule, version: int) -> bool:
-    lifting = (Occasion("rated", SATISFIED), *_ANEW, *rule.holds_until)
-    return any(_latest(problem, occasion) > version for occasion in lifting)
+    lifting = (Occasion("rated", SATISFIED), *ANEW, *rule.holds_until)
+    return any(latest(problem, occasion) > version for occasion in lifting)
 
 
-def _latest(problem: Problem, occasion: Occasion) -> int:
+def latest(problem: Problem, occasion: Occasion) -> int:
     """The version of the latest such event; of a reply that since which everybody was told it."""
     if occasion.event == "replied" and occasion.of is not None:
         reply = problem.replied.get(occasion.of)

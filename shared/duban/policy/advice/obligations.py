@@ -133,6 +133,9 @@ def obligations_that_never_run(pack: PolicyPack) -> Iterator[Advice]:
             if set(obligation.running) - passed:
                 begins = some(map(str, obligation.since))
                 words = f"never runs: after {begins} no problem gets to {some(obligation.running)}"
+            elif Status.VERIFYING not in passed and not pack.closing.verify:
+                words = "never runs: nothing is verified under this closing: "
+                words += "what is completed is verifying until it is struck off"
             yield Advice("never_runs", path, words)
         for occasion in obligation.met_by:
             if occasion in obligation.since:
@@ -181,9 +184,10 @@ _BY_OFFICE: Final = ("planned", "paused", "reopened")
 
 
 def _passed_through(pack: PolicyPack) -> set[Status]:
-    """The statuses that the pack's closing leads past in the same breath."""
+    """The statuses that the pack's closing leads past, or in the same breath."""
+    unverified = set() if pack.closing.verify else {Status.VERIFIED}
     if pack.closing.strike_off != "automatic" or pack.gate is not None:
-        return set()
+        return unverified
     return {Status.VERIFIED} if pack.closing.verify else {Status.VERIFIED, Status.VERIFYING}
 
 
