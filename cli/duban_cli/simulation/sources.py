@@ -131,9 +131,9 @@ def _command(action: str, unit: str, source: str, cells: Mapping[str, str]) -> d
     }
     actor = {"unit": "office" if unit in (LEAD, OFFICE) else unit}
     # Whoever is told something is who reported it, if nobody else is named by a column ``id``.
-    told = {"source": source, "id": cells["report"]} if model is ACTIONS["reply"] else {}
+    answered = {"source": source, "id": cells["report"]} if model is ACTIONS["reply"] else {}
     try:
-        return from_data({"actor": actor, **told, **fields}, model, texts=True)
+        return from_data({"actor": actor, **answered, **fields}, model, texts=True)
     except msgspec.ValidationError as error:
         flaw = flaw_of(error, model)
         raise BrokenCell(".".join(flaw.place) or action, _advice(flaw, action, model)) from None
