@@ -306,9 +306,16 @@ def _next_level(
             continue
         elif level.after is not None and number > lowest:
             due_at = _after(lapse_at, level.after, obligation, limit, rules)
+        by_notice = running.by_notice[number - 1]
         applies = not running.conditional or _applies(level, record, owing, began)
         if applies is None:
-            return None
+            free = _first_free(record, owing, running, began, number)
+            if free is None:
+                return None
+            after = running.levels[free - 1].after
+            assert after is not None  # it comes after another that is no reminder
+            due_at, by_notice = _after(lapse_at, after, obligation, limit, rules), running.by_notice[free - 1]
+            applies = True
         if not applies and number != lowest:
             continue
         return Deadline(
@@ -321,10 +328,24 @@ def _next_level(
             due_at=due_at,
             lapse_at=lapse_at,
             steps=running.steps,
-            provisional=(running.by_notice[number - 1] or _extended_by_notice(record, obligation, rules))
+            provisional=(by_notice or _extended_by_notice(record, obligation, rules))
             and rules.calendar.is_provisional(since.at, max(due_at, lapse_at)),
         )
     return None
+
+
+def _first_free(
+    record: LedgerRecord, owing: Owed, running: RunningObligation, began: Mark | Grant, held: int
+) -> int | None:
+    """The first level above ``held`` that is taken whatever comes of the reason: until then alone the ladder waits."""
+    return next(
+        (
+            number
+            for number, level in enumerate(running.levels[held:], start=held + 1)
+            if not level.unless_justified and _applies(level, record, owing, began)
+        ),
+        None,
+    )
 
 
 def _applies(level: Level, record: LedgerRecord, owing: Owed, began: Mark | Grant) -> bool | None:

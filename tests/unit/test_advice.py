@@ -94,37 +94,57 @@ SLIPS: Final[dict[str, tuple[str, str, str, str]]] = {
         "running: [verified]\n    since: [verified]",
         "running: [verifying]\n    since: [completed]",
         "status_unwatched",
-        "obligations: no obligation runs while a problem is verified: it may lie there for ever",
+        (
+            "obligations: no obligation runs while a problem is verified: it may lie there for ever; "
+            "add one since [verified] with a `within`, and without `met_by` and `flags`"
+        ),
     ),
     "a status that nobody watches for some categories and channels": (
         "running: [verified]\n    since: [verified]",
         "running: [verified]\n    categories: [river, smoke]\n    since: [verified]",
         "status_unwatched",
-        "obligations: no obligation runs while a problem of waste, other is verified: it may lie there for ever",
+        (
+            "obligations: no obligation runs while a problem of waste, other is verified: it may lie there for ever; "
+            "add one since [verified] with a `within`, and without `met_by` and `flags`"
+        ),
     ),
     "a status that nobody watches by one channel": (
         "running: [verified]\n    since: [verified]",
         "running: [verified]\n    channels: [hotline]\n    since: [verified]",
         "status_unwatched",
-        "obligations: no obligation runs while a problem by patrol is verified: it may lie there for ever",
+        (
+            "obligations: no obligation runs while a problem by patrol is verified: it may lie there for ever; "
+            "add one since [verified] with a `within`, and without `met_by` and `flags`"
+        ),
     ),
     "a status watched only after what need not happen": (
         "running: [verified]\n    since: [verified]",
         "running: [verified]\n    since: [rated]",
         "status_unwatched",
-        "obligations: no obligation runs while a problem is verified: it may lie there for ever",
+        (
+            "obligations: what runs while a problem is verified (strike-off) need not run until it leaves "
+            "that: it may lie there for ever; "
+            "add one since [verified] with a `within`, and without `met_by` and `flags`"
+        ),
     ),
     "a status watched only until something else happens": (
         "running: [verified]\n    since: [verified]",
         "running: [verified]\n    met_by: [rated]\n    since: [verified]",
         "status_unwatched",
-        "obligations: no obligation runs while a problem is verified: it may lie there for ever",
+        (
+            "obligations: what runs while a problem is verified (strike-off) need not run until it leaves "
+            "that: it may lie there for ever; "
+            "add one since [verified] with a `within`, and without `met_by` and `flags`"
+        ),
     ),
     "a pause that nobody watches": (
         "\nobligations:\n",
         "\npause: {grounds: [flood], at_most: 1, basis: practice}\n\nobligations:\n",
         "status_unwatched",
-        "obligations: no obligation runs while a problem is paused: it may lie there for ever",
+        (
+            "obligations: no obligation runs while a problem is paused: it may lie there for ever; "
+            "add one since [paused] with a `within`, and without `met_by` and `flags`"
+        ),
     ),
     "work that the office handles and alone verifies": (
         "{categories: [smoke], lead: ecology",

@@ -82,10 +82,76 @@ def test_a_reason_given_at_the_lapse_holds_the_level_of_the_lapse() -> None:
     case = case_with()
     case.now = case.deadline("acknowledge").lapse_at
     case.done(do.Justify, "water", **WHY)
-    assert "acknowledge" not in case.deadlines
-    case.advance(days=30)
+    assert case.deadline("acknowledge").due_at > case.now
+    case.advance(hours=30)
     case.done(do.DecideJustification, "office", **YES)
     assert measures(case) == ["", "interview"]
+
+
+# How long it holds
+
+LATE: list[dict[str, Any]] = [
+    {"measure": "bulletin", "after": {"working_days": 1}, "unless_justified": True, "to": ["@owner"]},
+    {"measure": "interview", "after": {"working_days": 2}, "unless_justified": True, "to": ["@owner"]},
+    {"measure": "listing", "after": {"working_days": 3}, "to": ["@owner"]},
+]
+
+
+def held(levels: list[dict[str, Any]] = LATE) -> Case:
+    """A case whose limit has lapsed, and whose reason for it was filed."""
+    case = case_with(levels)
+    case.lapse("acknowledge")
+    case.done(do.Justify, "water", **WHY)
+    return case
+
+
+def when(levels: list[dict[str, Any]] = LATE) -> dict[str, datetime]:
+    """When each measure comes where nobody gives a reason."""
+    case, due = case_with(levels), {}
+    while "acknowledge" in case.deadlines:
+        due[case.deadline("acknowledge").measure] = case.deadline("acknowledge").due_at
+        case.lapse("acknowledge")
+    return due
+
+
+def test_a_reason_that_nobody_decides_holds_the_ladder_until_the_next_level_that_asks_for_none() -> None:
+    case, taken = held(), []
+    while "acknowledge" in case.deadlines:
+        deadline = case.deadline("acknowledge")
+        taken.append((deadline.level, deadline.measure, deadline.due_at))
+        case.lapse("acknowledge")
+    last = when()["listing"]
+    assert taken == [(2, "bulletin", last), (3, "interview", last), (4, "listing", last)]
+
+
+@pytest.mark.parametrize(("word", "taken"), [(YES, ["listing"]), (NO, ["bulletin", "interview", "listing"])])
+def test_a_reason_that_is_decided_holds_no_longer(word: dict[str, Any], taken: list[str]) -> None:
+    case = held()
+    case.advance(hours=30)
+    case.done(do.DecideJustification, "office", **word)
+    due = when()
+    assert case.deadline("acknowledge").due_at == due[taken[0]]
+    assert measures(case) == taken
+
+
+def test_a_reason_accepted_after_its_level_was_taken_spares_the_levels_to_come() -> None:
+    case = held()
+    case.lapse("acknowledge")
+    case.done(do.DecideJustification, "office", **YES)
+    assert measures(case) == ["listing"]
+
+
+def test_a_level_for_a_mark_that_the_problem_does_not_bear_ends_no_wait() -> None:
+    marked = [LATE[0], {**LATE[2], "after": {"working_days": 2}, "flags": ["hard"]}, LATE[2]]
+    assert held(marked).deadline("acknowledge").due_at == when()["listing"]
+
+
+def test_where_every_level_left_asks_for_a_reason_the_ladder_waits_for_the_word() -> None:
+    case = held(LATE[:2])
+    assert "acknowledge" not in case.deadlines
+    assert refused(case.act(do.Justify, "water", **WHY)) == "filed_already"
+    case.done(do.DecideJustification, "office", **NO)
+    assert measures(case) == ["bulletin", "interview"]
 
 
 # What it needs
@@ -153,7 +219,7 @@ def test_a_reason_is_decided_once_and_for_its_limit_alone() -> None:
 
 @pytest.mark.parametrize(
     ("word", "taken", "late"),
-    [(YES, ["", "interview"], 1), (NO, ["bulletin", "interview"], 1), (None, [], 0)],
+    [(YES, ["", "interview"], 1), (NO, ["bulletin", "interview"], 1), (None, ["bulletin", "interview"], 1)],
 )
 def test_a_simulation_counts_a_held_limit_once(word: dict[str, Any] | None, taken: list[str], late: int) -> None:
     case, figures = case_with(), Figures()

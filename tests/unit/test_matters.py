@@ -223,8 +223,7 @@ def test_work_on_a_matter_that_has_no_limit_and_statuses_that_nobody_watches_for
     limits = entries("obligations", rectify=complaints, acknowledge=complaints, visit=complaints, result=complaints)
     said = advised("category_without_limit", obligations=limits)
     assert said[0] == "no obligation of the lead sets a limit to the work on river (no matter)"
-    unwatched = advised("status_unwatched", obligations=limits)
-    assert "no obligation runs while a problem (no matter) is dispatched: it may lie there for ever" in unwatched
+    assert any("a problem (no matter) is dispatched" in one for one in advised("status_unwatched", obligations=limits))
 
 
 def test_a_line_inside_an_earlier_one_of_all_matters_never_matches() -> None:

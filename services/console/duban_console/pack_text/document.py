@@ -11,6 +11,7 @@ from duban.policy.model.entry import Founded
 from duban.policy.model.organisation import DESK, Nearness, Responsibility
 from duban.policy.model.pack import PolicyPack
 from duban_console.pack_text.fields import called, field_name, others, section_in_words
+from duban_console.pack_text.justification import justification
 from duban_console.pack_text.obligations import obligations
 from duban_console.pack_text.records import Lines, draws, duties, lists, opened_by, rewards
 from duban_console.pack_text.steps import steps
@@ -341,6 +342,7 @@ _CHAPTERS: Final[tuple[tuple[tuple[str, str], Callable[[PolicyPack, Words], Line
 )  # fmt: skip
 #: How a section is told that stands among the others, where there is a better way than by its shape.
 _TOLD_BY: Final[dict[str, tuple[tuple[str, str], Callable[[PolicyPack, Words], Lines]]]] = {
+    "justification": (("Reasons for being late", "逾期理由"), justification),
     "steps": (("Steps of its own", "自设办理环节"), steps),
     "duties": (("Duties", "定期任务"), duties),
     "lists": (("Who stands on which list", "名单与信用记录"), lists),

@@ -116,11 +116,10 @@ def value_in_words(value: Any, words: Words) -> str:  # noqa: PLR0911, PLR0912 o
     if isinstance(value, Heading):
         return words.text(value.title) if value.title else value_in_words(value.column, words)
     if isinstance(value, BaseModel):
-        fields = _given(value, ())
-        return words.say("; ", "；").join(
-            f"{_label(name, inner, words)}{words.say(': ', '：')}{_field_value(name, inner, words)}"
-            for name, inner in fields
-        )
+        if isinstance(getattr(value, "title", None), Text):
+            more = words.say("; ", "；").join(others(value, _HEAD, words))
+            return called(value, words) + (words.say(f" ({more})", f"（{more}）") if more else "")
+        return words.say("; ", "；").join(others(value, (), words))
     if isinstance(value, bool):
         return words.yes(value)
     if isinstance(value, Every) and value in _OPENED_OTHERWISE:

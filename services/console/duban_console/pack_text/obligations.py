@@ -136,7 +136,11 @@ def consequences(ladder: Ladder, measures: dict[str, str], words: Words) -> Iter
             yield words.say("- At the lapse: nothing but that it is recorded.", "- 届满未办：仅作记录，暂不采取措施。")
         measure = measures[level.measure]
         to = words.listed(words.unit(unit) for unit in level.to)
-        parts = [words.say("unless it is justified", "有正当理由的除外")] if level.unless_justified else []
+        parts = (
+            [words.say("unless a reason was filed in time and accepted", "按时说明理由并经认定成立的除外")]
+            if level.unless_justified
+            else []
+        )
         parts += others(level, ("measure", "before", "share", "after", "to", "unless_justified"), words)
         more = "".join(words.say("; ", "；") + part for part in parts)
         yield words.say(

@@ -28,6 +28,7 @@ from duban.policy.rules import Rules
 from duban.refusal import Refusal
 from duban_router.domain import closure, duties, kinds, listings, readings, rewards
 from duban_router.domain.commands import act, registered
+from duban_router.domain.illegal import illegal_move
 from duban_router.domain.ladder import recipients
 from duban_router.domain.permission import PERMITTED, unpermitted
 from duban_router.domain.refusal import Changes
@@ -148,8 +149,7 @@ def _apply(
             continue  # two measures of one event may set the same flag
         if not _is_legal(record, change):
             assert record is not None  # what a record begins with is legal
-            where = "closed" if record.status in CLOSED else record.status
-            return Refusal("illegal_move", f"a {record.kind} that is {where} cannot be {_in_words(change)}")
+            return illegal_move(record, change)
         event = Event(
             problem_id=id_,
             version=record.version + 1 if record else 1,
@@ -173,10 +173,6 @@ def _is_legal(record: AnyRecord | None, change: c.Change) -> bool:
     if record is None:
         return change.kind in BEGINS
     return (record.status, change.kind) in MOVES[record.kind]
-
-
-def _in_words(change: c.Change) -> str:
-    return change.kind.replace("_", " ")
 
 
 def after(record: AnyRecord | None, event: Event, rules: Rules) -> AnyRecord:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from duban.moves import MOVES, Kind, Occasion, Status
@@ -77,8 +78,29 @@ def statuses_nobody_watches(pack: PolicyPack) -> Iterator[Advice]:
             channels = [channel.id for channel in pack.channels if any(channel.id in of for of in unwatched.values())]
             whose = _whose(unwatched, pack)
             way = "" if len(channels) == len(pack.channels) else f" by {some(channels)}"
-            words = f"no obligation runs while a problem{whose}{way} is {status.value}: it may lie there for ever"
+            there = [known.id for known in pack.obligations if status in known.running and _hears(known, unwatched)]
+            where = f"a problem{whose}{way} is {status.value}"
+            what = f"what runs while {where} ({some(there)}) need not run until it leaves that"
+            words = what if there else f"no obligation runs while {where}"
+            add = f"add one since {_into(status, happened)} with a `within`, and without `met_by` and `flags`"
+            words = f"{words}: it may lie there for ever; {add}"
             yield Advice("status_unwatched", "obligations", words)
+
+
+def _hears(obligation: Obligation, kinds: Mapping[tuple[str, str | None], AbstractSet[str]]) -> bool:
+    """Whether it holds for problems of some of ``kinds``: a category and a matter, by each of some channels."""
+    return any(
+        (not obligation.categories or category in obligation.categories)
+        and (not obligation.matters or matter in obligation.matters)
+        and (not obligation.channels or not channels.isdisjoint(obligation.channels))
+        for (category, matter), channels in kinds.items()
+    )
+
+
+def _into(status: Status, happened: Iterable[str]) -> str:
+    """The events that lead into ``status`` on the usual way, as a pack writes them."""
+    into = {event for (before, event), to in _MOVES.items() if to is status is not before}
+    return f"[{', '.join(sorted(into.intersection(happened)))}]"
 
 
 #: The owners of whom there may be none: what is theirs nobody may owe.
@@ -254,8 +276,8 @@ def requests_that_nobody_decides(pack: PolicyPack) -> Iterator[Advice]:
     if pack.justification is not None and Occasion("justification_filed") not in answered:
         words = (
             "the ladder waits while a reason for being late is not decided, and nobody owes a decision: a reason left "
-            "lying holds it for ever; add an obligation since [justification_filed], met by [justification_accepted, "
-            "justification_refused]"
+            "lying holds it until the next level that asks for none, or for ever where none is left; add an obligation "
+            "since [justification_filed], met by [justification_accepted, justification_refused]"
         )
         yield Advice("request_unwatched", "justification.accepted_by", words)
     if pack.extension is None or pack.extension.while_asked == "goes_on":

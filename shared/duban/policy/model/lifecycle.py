@@ -91,7 +91,7 @@ class JustificationRule(Founded):
     Whoever owes something files it, for one of ``obligations``, which may be duties too; for any without them.
     ``before_lapse``: no later than the limit lapses; or ``within`` so long of that; else until the level is taken.
     ``evidence``: with sealed evidence. ``accepted_by`` names units, roles of units, ``@office`` or ``@sponsor``; until
-    one of them has decided, the ladder waits at such a level.
+    one of them has decided, the ladder waits at such a level, and no longer than until the next that does not ask.
     """
 
     obligations: tuple[Id, ...] = ()
