@@ -47,7 +47,7 @@ _BY: Final = {
 }
 #: The Chinese of what each act is.
 _ACTS: Final = {
-    "reject": "不予受理，说明理由", "dispatch": "交办给牵头单位，注明条款",
+    "reject": "对待交办或者办理中的问题不予受理，说明理由", "dispatch": "交办给牵头单位，注明条款",
     "classify": "更正问题的类别或诉求类型，说明理由", "acknowledge": "签收",
     "hand_back": "退单，说明理由，附证据并引用条款", "plan": "报送整改方案，或者申请变更",
     "decide_plan": "批准或者不批准变更方案", "reach_milestone": "完成方案的下一节点",

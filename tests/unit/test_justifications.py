@@ -10,6 +10,7 @@ import pytest
 from duban.messages import commands as do
 from duban.refusal import Refusal
 from duban_cli.simulation.figures import Figures
+from duban_console.pack_text import Language, explained
 from duban_router.domain.decision import Decided, after
 from tests.given import SEAL, Case, entries, report
 
@@ -152,6 +153,31 @@ def test_where_every_level_left_asks_for_a_reason_the_ladder_waits_for_the_word(
     assert refused(case.act(do.Justify, "water", **WHY)) == "filed_already"
     case.done(do.DecideJustification, "office", **NO)
     assert measures(case) == ["bulletin", "interview"]
+
+
+# How it is told
+
+
+@pytest.mark.parametrize(
+    ("rule", "english", "chinese"),
+    [
+        ({"before_lapse": True}, "gives the reason before the limit lapses", "须在期限届满前说明理由"),
+        ({"within": {"days": 2}}, "gives the reason within 2 days of the lapse", "须在届满后2日内说明理由"),
+        ({}, "gives the reason until the level is taken", "须在该级执行之前说明理由"),
+        ({"evidence": True}, "until the level is taken, with sealed evidence", "说明理由，须附固化的证据"),
+    ],
+)
+def test_explain_says_until_when_a_reason_is_given_and_how_long_it_holds(
+    rule: dict[str, Any], english: str, chinese: str
+) -> None:
+    pack = case_with(LATE, obligations=["acknowledge"], **rule).rules.pack
+    told, zh = explained(pack), explained(pack, Language.ZH)
+    assert english in told
+    assert chinese in zh
+    assert "at most until the next that does not ask is due; then both are taken" in told
+    assert "最迟到下一个不问理由的级到期为止" in zh
+    assert "Bulletin, to the unit that owes it; unless a reason was filed in time and accepted." in told
+    assert "；按时说明理由并经认定成立的除外。" in zh
 
 
 # What it needs

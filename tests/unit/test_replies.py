@@ -317,6 +317,15 @@ def test_replies_are_told_in_both_languages_and_so_is_what_changed() -> None:
     assert [in_words(one) for one in differences(hotline().pack, pack)] == ["+ answer by: the office"]
 
 
+def test_the_forms_of_a_reply_are_told_by_their_titles() -> None:
+    form = {"id": "written", "title": {"en": "in writing", "zh": "书面答复"}, "signed": "same_day"}
+    forms = [{"id": "phone", "title": {"en": "by telephone", "zh": "电话答复"}}, form]
+    pack = hotline_with(replies=[{**replies()[1], "forms": forms}])
+    english, chinese = explained(pack), explained(pack, Language.ZH)
+    assert "forms: by telephone and in writing (signed: same day)" in english
+    assert "形式：电话答复、书面答复（签字：当日签字）" in chinese
+
+
 # The whole rule, as a timeline
 
 

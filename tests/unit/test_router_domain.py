@@ -32,6 +32,33 @@ def refused(outcome: Decided | Refusal) -> str:
     return outcome.code
 
 
+def test_what_is_not_legal_now_is_refused_with_when_it_is_and_what_comes_first() -> None:
+    extension = {"obligations": ["rectify"], "by": {"days": 1}, "at_most": 1, "basis": "practice"}
+    case = Case(NOW, extension={**extension, "decided_by": ["@office"]})
+    case.registered(report(category="river", area="north"))
+    assert case.act(do.AskExtension, "water", obligation="rectify", reason="a flood", clause="art. 1") == Refusal(
+        "illegal_move",
+        "no extension can be asked for while a problem is dispatched; that can be while it is underway: "
+        "acknowledge it first",
+    )
+    assert case.act(do.Reject, "office", reason="the court hears it") == Refusal(
+        "illegal_move",
+        "a problem that is dispatched cannot be rejected; that can be while it is registered or underway: "
+        "acknowledge it or hand it back first",
+    )
+    case.done(do.Acknowledge, "water")
+    case.done(do.Reject, "office", reason="the court hears it")
+    assert case.act(do.Reject, "office", reason="once more") == Refusal(
+        "illegal_move",
+        "a problem that is rejected cannot be rejected; that can be while it is registered or underway: "
+        "reopen it first",
+    )
+    assert case.act(do.Classify, "office", category="noise", reason="a slip") == Refusal(
+        "illegal_move",
+        "a problem that is rejected cannot be classified; that can be while it is open: reopen it first",
+    )
+
+
 def test_a_report_is_registered_and_dispatched_in_one_command(case: Case) -> None:
     done = case.registered(report(category="river", area="north-town"))
     assert [event.change.kind for event, _ in done.steps] == ["registered", "dispatched"]

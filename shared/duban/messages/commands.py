@@ -64,7 +64,7 @@ class Attach(Command):
 
 
 class Reject(Command):
-    """Close what is registered or underway without handling (不予受理), with the reason, on a ground where the pack lists any."""
+    """Close what is registered or underway unhandled (不予受理), with the reason, on a ground if the pack lists any."""
 
     TYPE: ClassVar[str] = "duban.command.reject"
 

@@ -130,7 +130,7 @@ def value_in_words(value: Any, words: Words) -> str:  # noqa: PLR0911, PLR0912 o
     if isinstance(value, date):
         return words.day(value)
     if isinstance(value, str):
-        return words.say(words.unit(value), _VALUES.get(value) or words.unit(value))
+        return _word(value, words)
     if isinstance(value, Mapping):
         colon = words.say(": ", "：")
         return words.say("; ", "；").join(f"{key}{colon}{value_in_words(inner, words)}" for key, inner in value.items())
@@ -139,6 +139,13 @@ def value_in_words(value: Any, words: Words) -> str:  # noqa: PLR0911, PLR0912 o
     if isinstance(value, Collection):
         return words.listed(value_in_words(inner, words) for inner in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _word(value: str, words: Words) -> str:
+    """A word of a closed set, else a unit or what the city wrote."""
+    if value in _VALUES and value not in words.titles:
+        return words.say(value.replace("_", " "), _VALUES[value])
+    return words.unit(value)
 
 
 def section_in_words(value: Any, words: Words) -> Iterator[str]:
