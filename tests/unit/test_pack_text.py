@@ -442,7 +442,7 @@ def test_until_when_a_problem_is_handed_back_and_how_more_time_is_got_are_told()
     for line in ("须在期限届满前申请：是", "申请须提前：1个工作日", "由其决定：", "申请待决期间：升级阶梯暂停"):
         assert f"- {line}" in chinese
     told = [f"{change.field}: {change.old} → {change.new}" for change in differences(small(), changed)]
-    assert "while_asked: goes_on → waits" in told
+    assert "while_asked: goes on → waits" in told
     assert any(line.startswith("within: ") for line in told)
 
 
