@@ -21,6 +21,7 @@ from duban.messages.records import AnyRecord, Deadline, Justification, Listing, 
 from duban.messages.struct import from_data
 from duban.moves import MOVES
 from duban.policy import Rules, load_calendar, load_pack
+from duban.policy.model.duty import Every
 from duban.policy.model.ladder import Obligation
 from duban.policy.model.lifecycle import Extension
 from duban_router.domain.decision import Decided, decide
@@ -104,7 +105,8 @@ class Life:
         """A problem mostly; else a duty, an entry on a list, or a reward, where the pack knows one."""
         cause = {"problem_id": str(derived_id("problem")), "number": "1", "version": 2, "pack": self.pack.ref}
         unit = self.unit(number)
-        duties = [{"duty": duty.id, "unit": unit, "opens_at": self.now} for duty in self.pack.duties]
+        opened = [duty.id for duty in self.pack.duties if duty.schedule.every is not Every.PLEDGED]
+        duties = [{"duty": id_, "unit": unit, "opens_at": self.now} for id_ in opened]
         lists = [{"list": rule.id, "of": unit, "ground": rule.grounds[0].id} for rule in self.pack.lists]
         rewards = [{"reward": rule.id, "worker": "Li"} for rule in self.pack.rewards]
         ways: list[Move] = [

@@ -47,6 +47,15 @@ def test_what_is_no_pledge_is_refused(by: str, changed: dict[str, Any], code: st
     assert outcome.code == code
 
 
+def test_a_pledge_is_opened_by_no_calendar_and_no_measure() -> None:
+    case = Case(NOW, duties=[*entries("duties"), RULE])
+    outcome = case.apply(
+        from_data({"actor": {"unit": do.ENGINE}, "duty": "pledge", "unit": "water", "opens_at": NOW}, do.Open)
+    )
+    assert isinstance(outcome, Refusal)
+    assert (outcome.code, "duban duty pledge" in outcome.reason) == ("unknown_duty", True)
+
+
 def test_a_pledge_of_today_may_be_kept_today() -> None:
     case, outcome = entered(due_on="2022-04-06")
     assert isinstance(outcome, Decided)

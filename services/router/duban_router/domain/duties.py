@@ -24,6 +24,9 @@ def opened(command: do.Open, rules: Rules, now: datetime) -> Changes:
     duty = rules.duties.get(command.duty)
     if duty is None:
         return Refusal("unknown_duty", f"{rules.pack.ref} has no duty {command.duty}")
+    if duty.schedule.every is Every.PLEDGED:
+        why = f"{duty.id} is what an enterprise pledges, each time by a day of its own: enter it by `duban duty pledge`"
+        return Refusal("unknown_duty", why)
     if command.unit not in (rules.owing(duty) if command.cause is None else rules.units):
         return Refusal("unknown_unit", f"{command.unit} does not owe {duty.id} under {rules.pack.ref}")
     if command.opens_at > now:
