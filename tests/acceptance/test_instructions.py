@@ -207,7 +207,7 @@ def test_a_reason_filed_in_time_and_accepted_spares_the_bulletin_and_no_more(cit
     city.advance(to="2024-03-12 10:00")  # the morning after the lapse
     city.refuses(case, "justify", by="east", because="not_permitted", **LATE)
     city.act(case, "justify", by="water", **LATE)
-    assert owed(case) == {"accept": ("supervision", "03-14 17:00")}
+    assert owed(case) == {"accept": ("supervision", "03-14 17:00"), "rectify": ("water", "03-11 17:00")}
     city.refuses(case, "justify", by="water", because="filed_already", **LATE)
     city.advance(to="2024-03-13 10:00")
     assert [one[1] for one in told(case)] == [""]  # it waits for the word
