@@ -27,6 +27,7 @@ from duban.messages.struct import replace
 from duban.moves import OPEN, Status
 from duban.policy import Rules
 from duban.policy.model.draw import DrawRule
+from duban.policy.scope import is_for
 from duban.texts import folded
 from duban_console.action import action_message
 from duban_console.listings import entry_of
@@ -158,8 +159,7 @@ def _drawable(rule: DrawRule, records: Iterable[Snapshot]) -> Iterator[Problem]:
         if (
             isinstance(problem, Problem)
             and problem.status in rule.statuses
-            and (not rule.categories or problem.category in rule.categories)
-            and (not rule.matters or problem.matter in rule.matters)
+            and is_for(rule, problem.category, problem.matter)
             and (not rule.channels or problem.channel in rule.channels)
         ):
             yield problem

@@ -21,6 +21,7 @@ from duban.policy.model.organisation import Area, Category, Matter, Nearness, Re
 from duban.policy.model.pack import PolicyPack
 from duban.policy.model.step import StepRule
 from duban.policy.model.target import Target
+from duban.policy.scope import is_for
 
 
 class Passing(Obligation):
@@ -311,8 +312,7 @@ class Rules:
             lines = self._responsible[key] = tuple(
                 line
                 for line in self.pack.responsibility_list
-                if (not line.categories or category in line.categories)
-                and (not line.matters or matter in line.matters)
+                if is_for(line, category, matter)
                 and (not line.areas or not around.isdisjoint(line.areas))
                 and (not line.channels or channel in line.channels)
             )
@@ -391,8 +391,7 @@ def _with_lapse(levels: tuple[Level, ...]) -> tuple[Level, ...]:
 def _is_for(obligation: Obligation, record: LedgerRecord) -> bool:
     """Whether the category, the matter and the channel of a problem are among those of ``obligation``."""
     return not isinstance(record, Problem) or (
-        (not obligation.categories or record.category in obligation.categories)
-        and (not obligation.matters or record.matter in obligation.matters)
+        is_for(obligation, record.category, record.matter)
         and (not obligation.channels or record.channel in obligation.channels)
     )
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from duban.policy.model.organisation import TERRITORIAL, Responsibility
 from duban.policy.model.pack import PolicyPack
+from duban.policy.scope import is_for
 
 
 class Way(NamedTuple):
@@ -27,11 +28,7 @@ def ways(pack: PolicyPack) -> Iterator[Way]:
     units = {area.id: area.unit for area in pack.areas}
     channels = {channel.id for channel in pack.channels}
     for category, matter in product((category.id for category in pack.categories), pack.wants):
-        lines = [
-            (index, line)
-            for index, line in enumerate(pack.responsibility_list)
-            if (not line.categories or category in line.categories) and (not line.matters or matter in line.matters)
-        ]
+        lines = [(index, line) for index, line in enumerate(pack.responsibility_list) if is_for(line, category, matter)]
         for lineage in lineages:
             territorial = next((unit for area in lineage if (unit := units[area])), None)
             for index, line in _taking(lines, lineage, territorial, channels):

@@ -25,6 +25,7 @@ from duban.messages.struct import replace
 from duban.moves import BEGINS, CLOSED, MOVES
 from duban.policy.model.ladder import Trigger
 from duban.policy.rules import Rules
+from duban.policy.scope import is_for
 from duban.refusal import Refusal
 from duban_router.domain import closure, duties, kinds, listings, readings, rewards
 from duban_router.domain.commands import act, registered
@@ -223,8 +224,7 @@ def _sets_off(trigger: Trigger, problem: Problem, change: c.Change) -> bool:
     times = mark.times
     return (
         (times == trigger.times if trigger.once else times >= trigger.times)
-        and (not trigger.categories or problem.category in trigger.categories)
-        and (not trigger.matters or problem.matter in trigger.matters)
+        and is_for(trigger, problem.category, problem.matter)
         and (not trigger.channels or problem.channel in trigger.channels)
         and (not trigger.outcomes or problem.outcome in trigger.outcomes)
         and (not trigger.flags or not set(trigger.flags).isdisjoint(problem.flags))

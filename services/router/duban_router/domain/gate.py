@@ -14,6 +14,7 @@ from duban.moves import Occasion, Status
 from duban.policy.model.lifecycle import GateBlock, GateCheck
 from duban.policy.model.step import StepRule
 from duban.policy.rules import Rules
+from duban.policy.scope import is_for
 from duban.refusal import Refusal
 from duban_router.domain import ratings
 from duban_router.domain.permission import in_words, is_one_of
@@ -58,7 +59,7 @@ def _blocks(block: GateBlock, problem: Problem, rules: Rules) -> bool:
         return not any(referral is not None and referral.received is not None for referral in referrals)
     event, of = block.needs
     if event == "step_taken" and of is not None:
-        waived = of in problem.steps_waived or not rules.steps[of].is_for(problem.category, problem.matter)
+        waived = of in problem.steps_waived or not is_for(rules.steps[of], problem.category, problem.matter)
         return not waived and not _has_happened(block.needs, problem, anew=_is_taken_anew(rules.steps[of]))
     return not _has_happened(block.needs, problem, anew=event in _OF_THE_WORK)
 
@@ -126,9 +127,8 @@ def _checks(problem: Problem, rules: Rules) -> list[GateCheck]:
     return [
         check
         for check in (gate.checks if gate else ())
-        if (not check.categories or problem.category in check.categories)
+        if is_for(check, problem.category, problem.matter)
         and (not check.flags or not set(check.flags).isdisjoint(problem.flags))
-        and (not check.matters or problem.matter in check.matters)
     ]
 
 

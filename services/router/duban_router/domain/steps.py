@@ -14,6 +14,7 @@ from duban.messages.form import unknown_field
 from duban.messages.records import Problem
 from duban.policy.model.step import StepField, StepRule, ValueKind
 from duban.policy.rules import Rules
+from duban.policy.scope import is_for
 from duban.refusal import Refusal
 from duban.texts import is_blank
 from duban_router.domain.permission import in_words, is_one_of
@@ -56,7 +57,7 @@ def waive(problem: Problem, command: do.WaiveStep, rules: Rules) -> Changes:
 
 def _step_of(problem: Problem, id_: str, rules: Rules) -> StepRule | Refusal:
     """The step of this name, if the pack has it for such a problem; else which there are."""
-    known = {step.id: step for step in rules.pack.steps if step.is_for(problem.category, problem.matter)}
+    known = {step.id: step for step in rules.pack.steps if is_for(step, problem.category, problem.matter)}
     step = known.get(id_)
     if step is not None:
         return step

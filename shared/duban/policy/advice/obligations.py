@@ -11,6 +11,7 @@ from duban.policy.advice.form import Advice, of_matters, some
 from duban.policy.model.ladder import BY_OWNER, HANDLERS, Obligation
 from duban.policy.model.organisation import DESK, TERRITORIAL
 from duban.policy.model.pack import PolicyPack
+from duban.policy.scope import is_for
 from duban.policy.signers import signing
 
 #: The life of a problem: what an obligation runs along.
@@ -90,8 +91,7 @@ def statuses_nobody_watches(pack: PolicyPack) -> Iterator[Advice]:
 def _hears(obligation: Obligation, kinds: Mapping[tuple[str, str | None], AbstractSet[str]]) -> bool:
     """Whether it holds for problems of some of ``kinds``: a category and a matter, by each of some channels."""
     return any(
-        (not obligation.categories or category in obligation.categories)
-        and (not obligation.matters or matter in obligation.matters)
+        is_for(obligation, category, matter)
         and (not obligation.channels or not channels.isdisjoint(obligation.channels))
         for (category, matter), channels in kinds.items()
     )
@@ -132,12 +132,7 @@ def _whose(kinds: Iterable[tuple[str, str | None]], pack: PolicyPack) -> str:
 
 def _unheard(category: str, matter: str | None, watching: Iterable[Obligation], pack: PolicyPack) -> set[str]:
     """The channels by which a problem of ``category`` and ``matter`` may come that none of the obligations watches."""
-    mine = [
-        obligation
-        for obligation in watching
-        if (not obligation.categories or category in obligation.categories)
-        and (not obligation.matters or matter in obligation.matters)
-    ]
+    mine = [obligation for obligation in watching if is_for(obligation, category, matter)]
     if any(not obligation.channels for obligation in mine):
         return set()
     return {channel.id for channel in pack.channels} - {channel for watcher in mine for channel in watcher.channels}

@@ -10,6 +10,7 @@ from duban.policy.model.ladder import Obligation
 from duban.policy.model.pack import PolicyPack
 from duban.policy.model.step import StepRule
 from duban.policy.occasions import occasions
+from duban.policy.scope import is_for
 
 
 def steps_unused(pack: PolicyPack) -> Iterator[Advice]:
@@ -56,4 +57,4 @@ def _begun_for(pack: PolicyPack, obligation: Obligation) -> Iterator[tuple[str, 
 
 
 def _any_for(steps: list[StepRule], category: str, matter: str | None) -> bool:
-    return any(step.is_for(category, matter) for step in steps)
+    return any(is_for(step, category, matter) for step in steps)

@@ -67,7 +67,3 @@ class StepRule(Founded):
     def taken_in(self) -> frozenset[Status]:
         """The statuses of a problem in which it is taken."""
         return frozenset(self.statuses) or _OPEN
-
-    def is_for(self, category: str, matter: str | None) -> bool:
-        """Whether problems of ``category`` and ``matter`` know it."""
-        return (not self.categories or category in self.categories) and (not self.matters or matter in self.matters)

@@ -15,6 +15,7 @@ from duban.messages.struct import replace
 from duban.moves import STAGE, Stage
 from duban.policy import Rules
 from duban.policy.model.assessment import FITTING, Bulletin, BulletinKind, Column, Selection
+from duban.policy.scope import is_for
 from duban_console.assessment.claims import Timeliness, Verdict
 from duban_console.assessment.histories import History
 from duban_console.assessment.periods import Stretch
@@ -32,8 +33,7 @@ def is_wanted(history: History, bulletin: Bulletin, as_of: datetime) -> bool:
     only, record = bulletin.only, history.record
     matter = record.matter if isinstance(record, Problem) else None
     return (
-        (not only.categories or record.rule in only.categories)
-        and (not only.matters or matter in only.matters)
+        is_for(only, record.rule, matter)
         and (not only.stages or STAGE.get(record.status) in only.stages)
         and (only.overdue_by is None or bulletin.kind is BulletinKind.EXPOSURE or bool(_overdue(history, only, as_of)))
     )
