@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from duban.policy.model.entry import Founded
-from duban.policy.model.organisation import DESK, Nearness, Responsibility
+from duban.policy.model.organisation import DESK, Category, Matter, Nearness, Responsibility
 from duban.policy.model.pack import PolicyPack
 from duban_console.pack_text.fields import called, field_name, others, section_in_words
 from duban_console.pack_text.justification import justification
@@ -133,22 +133,24 @@ def _channels(pack: PolicyPack, words: Words) -> Lines:
 def _categories(pack: PolicyPack, words: Words) -> Lines:
     yield words.say("Two reports of one category: ", "同一类别的两条线索：") + _near(pack.near, words)
     yield ""
-    for category in pack.categories:
-        parts = [_near(category.near, words)] if category.near else []
-        if category.id == pack.default_category:
-            parts.append(words.say("for reports that name no category", "线索未注明类别时归入此类"))
-        parts += others(category, ("id", "title", "near", "clause", "basis"), words)
-        yield _bullet(called(category, words), parts, category, words)
+    unnamed = words.say("for reports that name no category", "线索未注明类别时归入此类")
+    yield from _sorts(pack.categories, pack.default_category, unnamed, words)
     if pack.matters:
         yield ""
         yield words.say("Two reports that want different things are never one problem:", "诉求类型不同的线索不合并：")
         yield ""
-    for matter in pack.matters:
-        parts = [_near(matter.near, words)] if matter.near else []
-        if matter.id == pack.default_matter:
-            parts.append(words.say("for reports that name none", "线索未注明诉求类型时归入此类"))
-        parts += others(matter, ("id", "title", "near", "clause", "basis"), words)
-        yield _bullet(called(matter, words), parts, matter, words)
+    unnamed = words.say("for reports that name none", "线索未注明诉求类型时归入此类")
+    yield from _sorts(pack.matters, pack.default_matter, unnamed, words)
+
+
+def _sorts(sorts: Sequence[Category | Matter], default: str | None, unnamed: str, words: Words) -> Lines:
+    """Categories, or matters; of the ``default`` it says that it is for what is ``unnamed``."""
+    for sort in sorts:
+        parts = [_near(sort.near, words)] if sort.near else []
+        if sort.id == default:
+            parts.append(unnamed)
+        parts += others(sort, ("id", "title", "near", "clause", "basis"), words)
+        yield _bullet(called(sort, words), parts, sort, words)
 
 
 def _near(near: Nearness | str, words: Words) -> str:
