@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import typer
@@ -127,6 +127,17 @@ def fields_of(data: str) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise InvalidAction("invalid", "--data", "is no JSON object")
     return fields
+
+
+async def enter(
+    message: Message[Command], known: Settings, ledger: LedgerReader, wait: float, *, utc: bool, as_json: bool
+) -> None:
+    """Send what a record begins with, say what came of it, and under which number it stands then."""
+    decided = await sent(message, known, ledger, wait)
+    record = await ledger.record(UUID(message.subject)) if decided else None
+    await tell(decided, message, known, wait, utc=utc, as_json=as_json)
+    if record is not None:
+        err().print(f"as {escape(record.number)}")
 
 
 async def tell(

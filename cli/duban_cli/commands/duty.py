@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import typer
-from rich.markup import escape
 
 from duban.moves import Kind, Status
-from duban_cli.commands.act import SOURCE, sent, tell
+from duban_cli.commands.act import SOURCE, enter
 from duban_cli.commands.problem import show_page
 from duban_cli.connection import asking, present, settings
 from duban_cli.files import EvidenceFiles, sealed
-from duban_cli.output import AsJson, InUtc, command, err
+from duban_cli.output import AsJson, InUtc, command
 from duban_console.action import action_message, new_pledge
 from duban_console.ledger import Filters
 
@@ -80,8 +79,4 @@ async def pledge(
         at=await present(known),
     )  # fmt: skip
     async with asking(known) as ledger:
-        decided = await sent(message, known, ledger, wait)
-        record = await ledger.record(UUID(message.subject)) if decided else None
-    await tell(decided, message, known, wait, utc=utc, as_json=as_json)
-    if record is not None:
-        err().print(f"as {escape(record.number)}")
+        await enter(message, known, ledger, wait, utc=utc, as_json=as_json)

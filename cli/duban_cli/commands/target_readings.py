@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import typer
 from rich.markup import escape
@@ -12,10 +12,10 @@ from rich.table import Table
 from duban.messages.records import Reading
 from duban.messages.struct import replace
 from duban.moves import Kind
-from duban_cli.commands.act import SOURCE, sent, tell
+from duban_cli.commands.act import SOURCE, enter
 from duban_cli.connection import asking, present, settings
 from duban_cli.files import EvidenceFiles, sealed
-from duban_cli.output import AsJson, ExitCode, InUtc, command, err, fail, out, shown_at, write_json
+from duban_cli.output import AsJson, ExitCode, InUtc, command, fail, out, shown_at, write_json
 from duban_cli.pages import page_of, say_more
 from duban_cli.zones import zones
 from duban_console.action import NewReading, action_message, new_reading
@@ -68,11 +68,7 @@ async def put(
             new.command, id_=new.id or str(uuid4()), problem_id=new.record_id(jurisdiction), jurisdiction=jurisdiction,
             source=SOURCE, at=await present(known),
         )  # fmt: skip
-        decided = await sent(message, known, ledger, wait)
-        record = await ledger.record(UUID(message.subject)) if decided else None
-    await tell(decided, message, known, wait, utc=utc, as_json=as_json)
-    if record is not None:
-        err().print(f"as {escape(record.number)}")
+        await enter(message, known, ledger, wait, utc=utc, as_json=as_json)
 
 
 def _number(text: str) -> float:
