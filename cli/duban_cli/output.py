@@ -6,9 +6,10 @@ import asyncio
 import functools
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import IntEnum
 from typing import Annotated, Any, Final, NoReturn, ParamSpec
 
@@ -29,6 +30,8 @@ P = ParamSpec("P")
 _INTERRUPTED = 130
 #: Columns of a table that no terminal bounds, as in a pipe.
 _WIDE = 240
+_LENGTH: Final = re.compile(r"(\d{1,4})([mhd])")
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document a line, for programs.")]
 
@@ -139,6 +142,12 @@ def shown_at(at: datetime, zone: tzinfo | None, precision: str = "minutes") -> s
 def shown_until(at: datetime | None, zone: tzinfo | None, *, provisional: bool) -> str:
     """The end of a limit as people read it; ``provisional``: a notice of holidays may still move it."""
     return f"{'provisionally ' * provisional}{shown_at(at, zone)}" if at else "–"
+
+
+def length_in(text: str) -> timedelta | None:
+    """The length of time that ``text`` says, as ``30m``, ``6h`` or ``2d``; None when it is none."""
+    length = _LENGTH.fullmatch(text)
+    return None if length is None else timedelta(**{_UNITS[length[2]]: int(length[1])})
 
 
 def instant_in(option: str, text: str) -> datetime:

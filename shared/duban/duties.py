@@ -43,7 +43,7 @@ def openings(rules: Rules, after: datetime, until: datetime) -> Iterator[Opening
     due = [
         Opening(opens_at, duty.id, unit, lapse_at(duty, opens_at, rules))
         for duty in rules.pack.duties
-        if duty.schedule.every not in (Every.NEVER, Every.PLEDGED)
+        if duty.schedule.every.is_by_calendar
         for opens_at in _instants(duty.schedule, rules, after, until)
         for unit in rules.owing(duty)
     ]
@@ -102,7 +102,7 @@ def _falls_on(schedule: Schedule, day: date, rules: Rules) -> bool:  # noqa: PLR
             return f"{day:%m-%d}" == schedule.on
         case Every.ONCE:
             return day == schedule.date
-        case Every.PLEDGED | Every.NEVER:
+        case Every.PLEDGED | Every.SILENCE | Every.NEVER:
             return False
 
 

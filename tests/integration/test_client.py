@@ -16,6 +16,7 @@ import pytest
 
 from duban_cli.system import System
 from tests.commanding import command_on, lines
+from tests.conftest import eventually
 from tests.given import ROOT
 
 pytestmark = pytest.mark.stack
@@ -76,15 +77,15 @@ async def test_producers_report_over_http_and_onto_the_topic_from_outside_the_wo
     system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     name, duban = f"hotline-{uuid4().hex[:8]}", command_on(system, monkeypatch)
-    [added] = lines(
-        await duban("source", "add", name, "--jurisdiction", "smallville", "--channel", "hotline", "--json")
-    )
+    common = ("--jurisdiction", "smallville", "--channel", "hotline", "--json")
+    [added] = lines(await duban("source", "add", name, *common))
+    await duban("source", "add", f"{name}/topic", *common)
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff")
     environment = await asyncio.to_thread(installed, tmp_path)
     here = {
         '"http://127.0.0.1:8310"': repr(system.urls["gateway"]),
         '"127.0.0.1:29092"': repr(system.kafka),
-        'source="hotline"': f'source="{name}"',
+        'source="hotline"': f'source="{name}/topic"',
         'jurisdiction="mianyang", channel="mayor-hotline"': 'jurisdiction="smallville", channel="hotline"',
     }
     told = f"KEY, SOURCE, KAFKA, URL = {added['key']!r}, {name!r}, {system.kafka!r}, {system.urls['gateway']!r}\n"
@@ -103,3 +104,9 @@ async def test_producers_report_over_http_and_onto_the_topic_from_outside_the_wo
     first, over_http, *refused = await ran(told + AWAITED, tmp_path, environment)
     assert {first, over_http} <= {"accepted", "attached"}
     assert refused == ["title", "400"]
+
+    async def heard() -> bool:
+        [told] = lines(await duban("source", "doctor", f"{name}/topic", "--json"))
+        return told["activity"] is not None
+
+    await eventually(heard)  # by intake, for it has knocked at no door

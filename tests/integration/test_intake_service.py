@@ -54,10 +54,10 @@ from duban_intake.domain import ReportOutcome, own_problem, submitted
 from duban_intake.gateway.app import EXAMPLE, create_app
 from duban_intake.gateway.batcher import Batching
 from duban_intake.gateway.door import ReportDoor
-from duban_intake.gateway.journal import SourceJournal
 from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
+from duban_intake.source_journal import SourceJournal
 from duban_intake.sources.registry import SourceRegistry
 from duban_intake.store import SCHEMA, PostgresStore
 from duban_intake.vault.desk import DeskSettings, Vault

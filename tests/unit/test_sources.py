@@ -198,6 +198,7 @@ def test_a_journal_holds_ten_refusals_and_three_reports_of_the_last_payload_mask
         ({"name": "other", "jurisdiction": "smallville", "keys": HOTLINE.keys}, "a key of hotline"),
         ({"name": "other", "is_open": True, "keys": HOTLINE.keys}, "has keys and is open"),
         ({"name": "other", "keys": APP.keys}, "names no jurisdiction"),
+        ({"name": "other", "jurisdiction": "smallville", "keeper": "water"}, "give both or neither"),
     ],
 )
 def test_what_contradicts_a_source_that_stands_is_not_registered(wanted: dict[str, Any], says: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict
@@ -20,7 +19,7 @@ from duban.messages.envelope import sendable
 from duban.messages.struct import plain
 from duban.texts import printable
 from duban_cli.connection import publishing, settings
-from duban_cli.output import AsJson, ExitCode, command, err, fail, instant_in, out, shown_at, write_json
+from duban_cli.output import AsJson, ExitCode, command, err, fail, instant_in, length_in, out, shown_at, write_json
 from duban_console.kafka.audit import audit_lines, audit_trail
 from duban_console.kafka.dead_letters import SUFFIX, LetterCounts, Which
 from duban_console.kafka.letter_replay import Errand, Fate, Letter, LetterReplay, Passage, letters
@@ -43,8 +42,6 @@ Since = Annotated[
     str | None, typer.Option(help="Only what came since: an age such as 90m, 24h or 7d, or an instant with its offset.")
 ]
 
-_AGE: Final = re.compile(r"(\d{1,4})([mhd])")
-_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 #: So much of what is no JSON is shown to people.
 _SHOWN_BYTES: Final = 2000
 
@@ -288,10 +285,8 @@ def _which(code: str | None, because: str | None, since: str | None) -> Which:
 def _since(text: str | None) -> datetime | None:
     if text is None:
         return None
-    age = _AGE.fullmatch(text)
-    if age is None:
-        return instant_in("--since", text)
-    return SystemClock().now() - timedelta(**{_UNITS[age[2]]: int(age[1])})
+    age = length_in(text)
+    return instant_in("--since", text) if age is None else SystemClock().now() - age
 
 
 def _age(passed: timedelta) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -16,7 +17,7 @@ from duban.messages import struct
 from duban.messages.sources import RegisteredSource
 from duban.messages.struct import flaw_of, from_data, plain
 from duban_cli.connection import database, present, publishing, settings
-from duban_cli.output import AsJson, ExitCode, command, err, fail, out, shown_at, write_json
+from duban_cli.output import AsJson, ExitCode, command, err, fail, length_in, out, shown_at, write_json
 from duban_console import sources
 from duban_console.source_journal import activity
 
@@ -57,6 +58,10 @@ async def add(
     ] = None,
     rate: Annotated[int | None, typer.Option(help="Most reports a minute.", min=1)] = None,
     max_body: Annotated[int | None, typer.Option(help="Largest body of a request, in bytes.", min=1024)] = None,
+    keeper: Annotated[str | None, typer.Option(help="The unit of the policy that keeps it going.")] = None,
+    quiet: Annotated[
+        str | None, typer.Option(help="For how long it may be silent before its keeper owes a duty: 30m, 6h, 2d.")
+    ] = None,
     is_open: Annotated[bool, typer.Option("--open", help="Take it without a key, from this machine alone.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -69,7 +74,8 @@ async def add(
     given = {
         "name": name, "kind": kind, "jurisdiction": jurisdiction, "channel": channel, "category": category,
         "names": also or [], "is_open": is_open, "signature": signature, "rate": rate, "max_body": max_body,
-        "mapping": _yaml(mapping) if mapping else None,
+        "mapping": _yaml(mapping) if mapping else None, "keeper": keeper,
+        "quiet": None if quiet is None else _seconds(quiet),
     }  # fmt: skip
     source = _source(given, "--")
     if source.name in await sources.registered(settings()):
@@ -198,7 +204,9 @@ async def doctor(name: Name, as_json: AsJson = False) -> None:
         console.print("it was never heard: it has not sent anything yet, or not with its key")
         return
     ago = await present(known) - seen.spoke_at
-    console.print(f"last heard {shown_at(seen.spoke_at, None)}, {str(ago).partition('.')[0]} ago")
+    too_long = source.quiet is not None and ago.total_seconds() > source.quiet
+    silent = f": too long, it may be silent for {timedelta(seconds=source.quiet or 0)}" if too_long else ""
+    console.print(f"last heard {shown_at(seen.spoke_at, None)}, {str(ago).partition('.')[0]} ago{silent}")
     console.print(f"{seen.accepted} reports taken, {seen.refused} refused")
     for refusal in seen.refusals:
         place = f" {refusal['field']}:" if refusal["field"] else ""
@@ -258,6 +266,13 @@ def _tell(done: list[_SourceChange], as_json: bool) -> None:
         if change.key:
             out().print(change.key)
             err().print("this is its key, shown this once; it goes with each request: Authorization: Bearer KEY")
+
+
+def _seconds(age: str) -> int:
+    length = length_in(age)
+    if length is None:
+        fail(ExitCode.USAGE, f"--quiet: {age} is no length of time; write it as 30m, 6h or 2d")
+    return round(length.total_seconds())
 
 
 def _yaml(file: Path) -> Any:

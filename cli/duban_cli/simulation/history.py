@@ -201,7 +201,7 @@ def _amend(facts: Facts, event: Event) -> None:
 def _message(step: Step, *, by_lead: bool) -> Message[Command]:
     event, change = step.event, step.event.change
     name, fixed = _BEHIND[change.kind]
-    if isinstance(change, c.Opened) and change.of is not None:
+    if isinstance(change, c.Opened) and change.due_on is not None:
         name, fixed = "pledge", {"promise": change.title}
     if isinstance(change, c.Planned) and not by_lead:
         name, fixed = "decide_plan", {"approved": True}  # the office approved what the unit had proposed

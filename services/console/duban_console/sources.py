@@ -58,6 +58,9 @@ def check(source: RegisteredSource, standing: Iterable[RegisteredSource]) -> Non
         raise SourceConflict(f"{source.name} has keys and is open: whoever has none would be let in; choose one")
     if not source.is_open and source.jurisdiction is None:
         raise SourceConflict(f"{source.name} names no jurisdiction; give it the one for which it reports")
+    if (source.keeper is None) is not (source.quiet is None):
+        say = f"{source.name}: who keeps it, and for how long it may be silent, go together; give both or neither"
+        raise SourceConflict(say)
     hashes = {key.sha256 for key in source.keys}
     for other in standing:
         if other.name == source.name:

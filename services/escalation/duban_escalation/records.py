@@ -57,13 +57,18 @@ def _opens(duty: str, unit: str, cause: do.Cause, at: datetime, record: AnyRecor
 def _lists(
     measure: Measure, list_rule: ListRule, cause: do.Cause, event: Event, record: AnyRecord, rules: Rules
 ) -> Iterator[Message[do.Command]]:
-    of = record.enterprise if isinstance(record, Problem) else record.of if isinstance(record, Duty) else None
+    of = record.enterprise if isinstance(record, Problem) else _pledging(record)
     if list_rule.of == "unit":
         of = warrant_of(event, record, rules).owner
     if of is not None:
         assert measure.ground is not None
         data = do.PutOnList(actor=ENGINE, list=list_rule.id, of=of, ground=measure.ground, cause=cause)
         yield _command(derived_id("listing", record.id, cause.version), data, event.at, record)
+
+
+def _pledging(record: AnyRecord) -> str | None:
+    """The enterprise whose pledge ``record`` is; None of any other record: what is silent is no enterprise."""
+    return record.of if isinstance(record, Duty) and record.due_on is not None else None
 
 
 def _rewards(

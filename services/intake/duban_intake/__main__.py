@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from duban.io.anchors import AnchorLoop
@@ -17,6 +18,9 @@ from duban_intake.domain import SOURCE
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
 from duban_intake.retention import old_rows
 from duban_intake.settings import IntakeSettings
+from duban_intake.source_feed import follow_sources
+from duban_intake.source_journal import SourceJournal, spoke_at
+from duban_intake.source_watch import HeardReports, SourceWatch
 from duban_intake.store import SCHEMA, PostgresStore
 from duban_intake.vault.anchors import VaultGrowth
 
@@ -28,7 +32,9 @@ async def compose(shell: Shell[IntakeSettings]) -> None:
     library = await follow_packs(shell)
     store = PostgresStore(shell.pool)
     most_bytes = shell.settings.max_record_bytes * 19 // 20
-    reports = ReportHandler(store, library, clock_of(shell.settings), most_bytes)
+    registry, clock = await follow_sources(shell), clock_of(shell.settings)
+    journal = SourceJournal(shell.pool, clock)
+    reports = HeardReports(ReportHandler(store, library, clock, most_bytes), registry, journal)
     shell.runner(
         GROUP,
         [
@@ -38,8 +44,10 @@ async def compose(shell: Shell[IntakeSettings]) -> None:
     )
     growth = VaultGrowth(shell.pool)
     shell.run(AnchorLoop(Anchored.VAULT, growth, shell.pool, shell.publisher, shell.settings, SOURCE))
-    if shell.settings.clock == "system":  # a story told on another clock is over before anything in it is old
+    if shell.settings.clock == "system":  # a story told on another clock is over before anything in it is old or silent
         shell.run(Retention(old_rows(shell.pool, shell.settings)))
+        shell.run(journal)
+        shell.run(SourceWatch(partial(spoke_at, shell.pool), registry, library, shell.publisher.publish, clock))
 
 
 if __name__ == "__main__":

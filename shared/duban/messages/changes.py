@@ -326,9 +326,10 @@ class PassedOn(_Change):
 
 
 class Opened(_Change):
-    """A duty was opened for a unit: for the period that begins then, because of a problem, or by a pledge.
+    """A duty was opened for a unit: for the period that begins then, because of a problem, by a pledge or by a silence.
 
-    A pledge is ``of`` an enterprise and due on a day of its own; its title is what was promised.
+    A pledge is ``of`` an enterprise and due on a day of its own; its title is what was promised. A silence is ``of``
+    the source of which nothing was heard.
     """
 
     jurisdiction: str

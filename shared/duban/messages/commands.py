@@ -394,7 +394,10 @@ class PassOn(Command):
 
 
 class Open(Command):
-    """A duty is opened, by the calendar for a period or by a measure because of a problem: a unit owes something."""
+    """A duty is opened, by the calendar, by a measure because of a problem, or by the silence of a source.
+
+    ``of`` is the source that is silent.
+    """
 
     TYPE: ClassVar[str] = "duban.command.open"
 
@@ -402,6 +405,7 @@ class Open(Command):
     unit: Name
     opens_at: AwareDatetime
     cause: Cause | None = None
+    of: Name | None = None
 
 
 class Pledge(Command):

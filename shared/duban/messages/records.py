@@ -284,9 +284,10 @@ class Problem(LedgerRecord):
 
 
 class Duty(LedgerRecord):
-    """What a unit owes for a period, because of a problem, or what an enterprise has pledged, after its latest event.
+    """What a unit owes for a period, because of a problem or a silence, or what was pledged, after its latest event.
 
-    Of a pledge, ``of`` is the enterprise and ``unit`` sees that it is kept; its title is what was promised.
+    Of a pledge, which has a day ``due_on``, ``of`` is the enterprise and ``unit`` sees that it is kept; its title is
+    what was promised. Of a silence, ``of`` is the source of which nothing was heard.
     """
 
     kind: ClassVar[Kind] = Kind.DUTY

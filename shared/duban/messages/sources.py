@@ -49,6 +49,11 @@ class RegisteredSource(Payload):
     ] = None
     rate: Annotated[int, Meta(ge=1, description="Most reports a minute")] | None = None
     max_body: Annotated[int, Meta(ge=1024, description="Largest body of a request, in bytes")] | None = None
+    keeper: Annotated[Name | None, Meta(description="The unit that keeps it going, as the policy calls it")] = None
+    quiet: (
+        Annotated[int, Meta(ge=60, description="For how many seconds it may be silent; beyond, its keeper owes a duty")]
+        | None
+    ) = None
     mapping: Annotated[dict[str, Any] | None, Meta(description="What its fields mean, as in a mapping file")] = None
 
 

@@ -92,7 +92,7 @@ def _jurisdiction(first: Event) -> str | None:
     match first.change:
         case c.Registered():
             return first.change.filed.report.jurisdiction
-        case c.Opened(of=None):  # whether a pledge is kept is no merit of the unit that watches
+        case c.Opened(due_on=None):  # whether a pledge is kept is no merit of the unit that watches
             return first.change.jurisdiction
         case _:
             return None

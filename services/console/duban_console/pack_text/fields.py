@@ -80,6 +80,10 @@ _VALUES: Final[dict[str, str]] = {
 #: How a duty is opened that no calendar opens.
 _OPENED_OTHERWISE: Final = {
     Every.NEVER: ("only when a measure or a draw opens it", "仅由措施或抽查开启"),
+    Every.SILENCE: (
+        "when nothing was heard of a source for longer than it may be silent; whoever keeps the source owes it",
+        "某一来源超过约定时间没有来信时，由管护该来源的单位承担",
+    ),
     Every.PLEDGED: (
         "whenever an enterprise pledges it, by the day that the pledge names", "企业作出承诺时，按承诺的日期",
     ),

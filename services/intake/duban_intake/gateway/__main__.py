@@ -5,37 +5,22 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from duban.io.feeds import follow, follow_clock
+from duban.io.feeds import follow_clock
 from duban.io.http import Http
 from duban.io.service import Shell, run_service
-from duban.io.tail import Tail
-from duban.messages.delivery import Delivery
 from duban.messages.report import Report
-from duban.messages.sources import SOURCES, RegisteredSource
 from duban_intake.gateway.app import create_app
 from duban_intake.gateway.batcher import Batching
 from duban_intake.gateway.door import ReportDoor
-from duban_intake.gateway.journal import SourceJournal
 from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.gateway.settings import GatewaySettings
-from duban_intake.sources.registry import SourceRegistry
+from duban_intake.source_feed import follow_sources
+from duban_intake.source_journal import SourceJournal
 from duban_intake.store import SCHEMA, PostgresStore
 from duban_intake.vault.desk import DeskSettings, Vault
 from duban_intake.vault.store import PostgresVault
 
 HEALTH_PORT: Final = 8311
-
-
-async def follow_sources(shell: Shell[GatewaySettings]) -> SourceRegistry:
-    """The sources registered so far; it goes on taking in what ``duban source`` changes."""
-    registry = SourceRegistry()
-    tail = Tail(shell.settings, [RegisteredSource.TOPIC], SOURCES)
-
-    async def take(delivered: Delivery[RegisteredSource]) -> None:
-        registry.put(delivered.message.data)
-
-    await follow(shell, tail, take)
-    return registry
 
 
 async def compose(shell: Shell[GatewaySettings]) -> None:

@@ -27,10 +27,10 @@ from duban_intake.channels.dialect import ENDED, Dialect
 from duban_intake.channels.items import ItemMapping, Note, Parsed, ReportItem
 from duban_intake.channels.kinds import KINDS, spoken
 from duban_intake.domain import Ending, Receipt, digest, own_problem, submitted
-from duban_intake.gateway.journal import SourceJournal
 from duban_intake.gateway.request import Handed
 from duban_intake.gateway.responses import REPORTS_PATH, Accepted, BadItem, HandedIn, Noted
 from duban_intake.gateway.secrets_file import SecretsFile
+from duban_intake.source_journal import SourceJournal
 from duban_intake.sources import signatures
 from duban_intake.sources.pace import Pace
 from duban_intake.sources.registry import SourceRegistry, off, permit_report

@@ -12,8 +12,8 @@ grant select (number, hash) on vault_log to duban_intake;
 -- The gateway says what became of a report, seals who sent it, and notes when its source says that it is over.
 grant select on receipts to duban_gateway;
 grant select, insert, update on endings to duban_gateway;
--- It keeps the journal of sources; the commands show it.
-grant select, insert, update on source_journal to duban_gateway;
+-- Both note when a source was heard, and intake looks who is silent; the commands show it.
+grant select, insert, update on source_journal to duban_gateway, duban_intake;
 grant usage on schema intake to duban_reader;
 grant select on published_sources to duban_reader;
 grant select, insert on vault_contacts to duban_gateway;

@@ -31,6 +31,15 @@ class SourceRegistry:
         """The source ``name``."""
         return self._sources.get(name)
 
+    @property
+    def sources(self) -> list[RegisteredSource]:
+        """Every source as it is now."""
+        return list(self._sources.values())
+
+    def owner(self, spoken: str) -> RegisteredSource | None:
+        """Whose the name ``spoken`` is, under which a report came."""
+        return self._by_spoken.get(spoken)
+
     def speaker(self, key: str | None, *, is_near: bool) -> RegisteredSource:
         """Whose ``key`` it is; without one the open source, for whoever ``is_near``: on this machine.
 

@@ -20,30 +20,45 @@ from duban_router.domain.refusal import Changes, missing_reason, not_permitted
 
 
 def opened(command: do.Open, rules: Rules, now: datetime) -> Changes:
-    """A duty that the calendar or a measure opens: its number says which, whose, and for which period or problem."""
+    """A duty that is opened for a unit: its number says which, whose, and for which period, problem or silence."""
     duty = rules.duties.get(command.duty)
     if duty is None:
         return Refusal("unknown_duty", f"{rules.pack.ref} has no duty {command.duty}")
     if duty.schedule.every is Every.PLEDGED:
         why = f"{duty.id} is what an enterprise pledges, each time by a day of its own: enter it by `duban duty pledge`"
         return Refusal("unknown_duty", why)
-    if command.unit not in (rules.owing(duty) if command.cause is None else rules.units):
+    by_silence = duty.schedule.every is Every.SILENCE
+    if by_silence is not (command.of is not None):
+        why = (
+            f"{duty.id} is opened {'by the silence of a source, and none is named' if by_silence else 'by no silence'}"
+        )
+        return Refusal("unknown_duty", why)
+    if command.unit not in (rules.owing(duty) if command.cause is None and not by_silence else rules.units):
         return Refusal("unknown_unit", f"{command.unit} does not owe {duty.id} under {rules.pack.ref}")
     if command.opens_at > now:
         return Refusal("not_due", f"{duty.id} opens at {command.opens_at.isoformat()}, not before")
-    day = command.opens_at.astimezone(rules.zone).date()
     return [
         c.Opened(
             jurisdiction=rules.pack.jurisdiction,
-            number=f"{duty.id}/{command.unit}/{command.cause.ref if command.cause else day.isoformat()}",
+            number=f"{duty.id}/{command.unit}/{_occasion(command, rules)}",
             pack=rules.pack.ref,
             duty=duty.id,
             title=duty.title.native,
             unit=command.unit,
             opens_at=command.opens_at,
             cause=command.cause,
+            of=command.of,
         )
     ]
+
+
+def _occasion(command: do.Open, rules: Rules) -> str:
+    """For what a duty is opened, as its number says it."""
+    if command.cause is not None:
+        return command.cause.ref
+    opens_at = command.opens_at.astimezone(rules.zone)
+    # A source may be silent twice in a day.
+    return f"{command.of}/{opens_at:%Y-%m-%dT%H:%M:%S}" if command.of is not None else opens_at.date().isoformat()
 
 
 def pledged(command: do.Pledge, id_: UUID, rules: Rules, now: datetime) -> Changes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from typing import Final
 
 from pydantic import Field, model_validator
 
@@ -31,15 +32,21 @@ class Every(StrEnum):
     YEAR = "year"
     ONCE = "once"
     PLEDGED = "pledged"  #: an enterprise pledges it, each time by a day of its own
+    SILENCE = "silence"  #: a source is silent for longer than it may be; whoever keeps the source owes it
     NEVER = "never"  #: only a measure or a draw opens it
+
+    @property
+    def is_by_calendar(self) -> bool:
+        """Whether days open it, and nothing that happens."""
+        return self not in (Every.PLEDGED, Every.SILENCE, Every.NEVER)
 
 
 class Schedule(Written):
     """When a duty is opened, local time: ``on`` is the weekday (1 to 7), the day of the month, or the month-day.
 
-    ``once`` opens on the day ``date``, ``pledged`` when an enterprise pledges something, ``never`` only when a measure
-    says so. ``during`` names a window outside which
-    nothing is opened.
+    ``once`` opens on the day ``date``, ``pledged`` when an enterprise pledges something, ``silence`` when nothing was
+    heard of a source for longer than it may be silent, ``never`` only when a measure says so. ``during`` names a window
+    outside which nothing is opened.
     """
 
     every: Every
@@ -61,14 +68,21 @@ class Schedule(Written):
         return self
 
 
+#: Who owes a duty that names nobody.
+_OWED_BY_OTHERS: Final = {
+    Every.NEVER: "whoever the measure is told to",
+    Every.SILENCE: "whoever keeps the source that is silent",
+}
+
+
 class DutyRule(Founded):
     """Something that units owe by the calendar: a report, a check, a bulletin, a dated task; or what is pledged.
 
     Each of ``units`` (or each unit with one of ``roles``) owes it for itself; what a measure opens is owed by whoever
-    the measure is told to, what a draw opens by the unit that checks. It is due ``within`` a time of its opening, or at
-    the end of the day ``due_on``; what is missing climbs ``ladder``. What is ``pledged`` is due on the day that the
-    pledge names; ``units`` take pledges in, and say whether they are kept. ``public`` ones are published; those with
-    ``proof`` are submitted with evidence, or not at all.
+    the measure is told to, what a draw opens by the unit that checks, what a silence opens by who keeps the source. It
+    is due ``within`` a time of its opening, or at the end of the day ``due_on``; what is missing climbs ``ladder``.
+    What is ``pledged`` is due on the day that the pledge names; ``units`` take pledges in, and say whether they are
+    kept. ``public`` ones are published; those with ``proof`` are submitted with evidence, or not at all.
     """
 
     id: Id
@@ -89,9 +103,9 @@ class DutyRule(Founded):
             raise ValueError("`every: pledged`: each pledge names its own day; leave `within` and `due_on` out")
         if not pledged and (self.within is None) == (self.due_on is None):
             raise ValueError("needs exactly one of `within` and `due_on`; there is no default duration")
-        opened_by_measure = self.schedule.every is Every.NEVER
-        if opened_by_measure and (self.units or self.roles or self.due_on):
-            raise ValueError("`every: never`: whoever the measure is told to owes it, `within` a time of that")
-        if not opened_by_measure and not self.units and not self.roles:
+        owed_by_others = _OWED_BY_OTHERS.get(self.schedule.every)
+        if owed_by_others and (self.units or self.roles or self.due_on):
+            raise ValueError(f"`every: {self.schedule.every}`: {owed_by_others} owes it, `within` a time of that")
+        if not owed_by_others and not self.units and not self.roles:
             raise ValueError("names neither `units` nor `roles`: nobody would owe it")
         return self

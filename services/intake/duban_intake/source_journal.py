@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Final
 
 import asyncpg
@@ -27,7 +28,13 @@ _WRITE: Final = """
         refusals = jsonb_path_query_array(excluded.refusals || held.refusals, '$[0 to 9]'),
         shape = coalesce(excluded.shape, held.shape), made = coalesce(excluded.made, held.made)
 """
+_SPOKE: Final = "select source, spoke_at from intake.source_journal where source = any($1::text[])"
 _log = structlog.get_logger(__name__)
+
+
+async def spoke_at(pool: asyncpg.Pool[asyncpg.Record], names: Collection[str]) -> dict[str, datetime]:
+    """When each of the sources ``names`` that was ever heard was heard last."""
+    return {row["source"]: row["spoke_at"] for row in await pool.fetch(_SPOKE, list(names))}
 
 
 class SourceJournal:
@@ -48,6 +55,11 @@ class SourceJournal:
         page = self._pages.setdefault(source.name, SourcePage(at))
         page.spoke_at = at
         return page
+
+    def heard(self, source: RegisteredSource, at: datetime) -> None:
+        """Note that a report of ``source`` came at ``at``, by whatever way."""
+        page = self._pages.setdefault(source.name, SourcePage(at))
+        page.spoke_at = max(page.spoke_at, at)
 
     @contextmanager
     def watching(self, source: RegisteredSource) -> Iterator[None]:
