@@ -113,6 +113,8 @@ FORBIDDEN = {
         "delete from intake.vault_contacts",
         "update intake.receipts set outcome = 'refused'",
         "select from router.records",
+        "select from router.published_records",
+        "select from router.published_events",
     ],
     "vault": [
         "update intake.vault_log set body = ''",

@@ -1,6 +1,6 @@
 -- What each role may do here. Granted anew by every `duban migrate`: what does not stand below is taken away.
-revoke all on all tables in schema router from duban_router, duban_reader;
-grant usage on schema router to duban_router, duban_reader;
+revoke all on all tables in schema router from duban_router, duban_reader, duban_gateway;
+grant usage on schema router to duban_router, duban_reader, duban_gateway;
 grant select on migrations to duban_router;
 
 -- History: what happened, and what came of each command, is only added to.
@@ -12,3 +12,6 @@ grant select, insert, delete on unanswered to duban_router;
 
 -- The API and the commands read what is published, and nothing else.
 grant select on published_events, published_outcomes, published_records, published_unanswered to duban_reader;
+
+-- The gateway shows what is public of the problems that were reported through it, and reads no more.
+grant select on published_requests to duban_gateway;
