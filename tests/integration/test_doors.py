@@ -9,18 +9,21 @@ import json
 import re
 import shlex
 import shutil
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import uuid4
+from xml.etree import ElementTree
 
 import httpx2
 import pytest
 from cloudevents.core.bindings.http import to_binary_event, to_structured_event
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
+from georeport.georeport import GeoReport
 from pagerduty import EventsApiV2Client
 
 from duban.io.settings import Settings
@@ -387,6 +390,123 @@ async def test_the_client_of_pagerduty_triggers_and_resolves_and_a_trigger_after
     assert (keyless.status_code, keyless.json()["error"]["field"]) == (401, "routing_key")
 
 
+async def test_an_open311_client_reports_and_reads_what_has_become_of_it(
+    duban: Run, system: System, gateway: httpx2.AsyncClient, name: str
+) -> None:
+    instead = {"city-app": name, "mianyang": "smallville", "mayor-hotline": "hotline"}
+    add = shlex.split(snippet("integrating.md", "open311 source", instead))
+    key = (await duban(*add[1:])).stdout.strip()
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    fixmystreet = (ROOT / "tests/data/open311/fixmystreet.form").read_text("utf-8").strip()
+
+    async def post(content: str, by: str = "xml", **headers: str) -> httpx2.Response:
+        return await gateway.post(f"/open311/v2/requests.{by}", content=content, headers={**form, **headers})
+
+    async def token_of(content: str) -> str:
+        await eventually(lambda: is_not(403, lambda: post(content)))
+        answer = await post(content)
+        assert (answer.status_code, answer.headers["content-type"]) == (201, "text/xml; charset=utf-8")
+        token = ElementTree.fromstring(answer.text).findtext("request/token")
+        assert token is not None
+        return token
+
+    async def request_of(token: str) -> str:
+        path = f"/open311/v2/tokens/{token}.xml"
+        await eventually(lambda: is_not(404, lambda: gateway.get(path)))
+        answer = await gateway.get(path)
+        return ElementTree.fromstring(answer.text).findtext("request/service_request_id") or ""
+
+    mine = fixmystreet.replace("api_key=KEY", f"api_key={key}")
+    token = await token_of(mine)
+    assert await token_of(mine) == token
+    posted = await curled(snippet("integrating.md", "open311", {"127.0.0.1:8310": system.urls["gateway"],
+                                                                "$KEY": key}))  # fmt: skip
+    request = await request_of(token)
+    await request_of(posted[0]["token"])
+
+    # Their reading client, in both forms.
+    secure = {"http://127.0.0.1:8310": system.urls["gateway"], "mianyang": "smallville"}
+    code = snippet("integrating.md", "georeport", secure)
+    read = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    lines_read = (await read.communicate())[0].decode()
+    assert "Noise North county 20" in lines_read
+    for output in ("json", "xml"):
+        city = GeoReport(f"{system.urls['gateway']}/open311/v2", "smallville", output_format=output)
+        listed = await asyncio.to_thread(city.get_service_list)
+        assert [one["service_code"] for one in listed] == ["river", "noise", "other"]
+        asked = await asyncio.to_thread(city.get_service_definition, "noise")
+        assert asked["service_code"] == "noise"
+        one = await asyncio.to_thread(city.get_service_request, request)
+        assert (one["status"], one["agency_responsible"]) == ("open", "North county")
+        assert one["expected_datetime"] > one["requested_datetime"]
+        some = await asyncio.to_thread(city.get_service_requests, request)
+        assert "test.user" not in json.dumps(some)
+    discovery = (await gateway.get("/open311/discovery.json")).json()
+    assert discovery["endpoints"][0]["url"] == f"{system.urls['gateway']}/open311/v2"
+    # What came by another way is not shown, and the words of whoever reported it are not shown by a repetition.
+    place = {"latitude": 31.4, "longitude": 104.7}
+    other: Any = {"id": "1", "source": f"{name}/b", "jurisdiction": "smallville", "channel": "hotline", **REPORT}
+    hidden = (await gateway.post("/v1/reports", json={**other, "location": place})).json()["problem_id"]
+    await answered(lambda: gateway.get(f"/v1/reports/{quote(other['source'], safe='')}/1"), 200)
+    for path, status, says in (
+        (f"requests/{hidden}.json", 404, "no request of smallville"),
+        (f"tokens/{hidden}.json", 404, "no request is known by this token"),
+        ("services/unknown.json", 404, "service_code: is no service here; the list of services has: river"),
+        ("services.json?jurisdiction_id=elsewhere", 404, "jurisdiction_id: is none of those served: smallville"),
+        ("requests.json?start_date=2026-01-01", 400, "start_date: is no instant"),
+    ):
+        answer = await gateway.get(f"/open311/v2/{path}")
+        [error] = answer.json()
+        assert (answer.status_code, error["code"]) == (status, status), path
+        assert says in error["description"]
+    listed = (await gateway.get("/open311/v2/requests.json?jurisdiction_id=smallville")).json()
+    assert request in {one["service_request_id"] for one in listed}
+    assert hidden not in {one["service_request_id"] for one in listed}
+    repeated = urlencode({"api_key": key, "service_code": "river", "description": "me too", "lat": 31.4, "long": 104.7})
+    assert await request_of(await token_of(repeated)) == hidden
+
+    async def shown() -> bool:
+        return (await gateway.get(f"/open311/v2/requests/{hidden}.json")).status_code == 200
+
+    await eventually(shown)
+    [repetition] = (await gateway.get(f"/open311/v2/requests/{hidden}.json")).json()
+    assert (repetition["description"], repetition["service_code"]) == ("River", "river")
+
+
+async def test_what_an_open311_client_posts_in_vain_is_told_in_the_form_of_the_protocol(
+    duban: Run, gateway: httpx2.AsyncClient, name: str
+) -> None:
+    key = await added(duban, name, "--kind", "open311")
+    ours = await added(duban, f"{name}-b")
+    good = {"api_key": key, "service_code": "noise", "address_string": "Main St 1"}
+
+    async def post(**changed: str) -> tuple[int, str]:
+        answer = await gateway.post("/open311/v2/requests.xml", data={**good, **changed})
+        [error] = ElementTree.fromstring(answer.text) if answer.status_code != 201 else [ElementTree.Element("none")]
+        assert error.findtext("code") in (None, str(answer.status_code))
+        return answer.status_code, error.findtext("description") or ""
+
+    async def knows() -> bool:
+        return (await post())[0] == 201 and "no source of the kind" in (await post(api_key=ours))[1]
+
+    await eventually(knows)
+    for changed, status, says in (
+        ({"api_key": ""}, 403, "api_key: is missing"),
+        ({"api_key": "wrong"}, 403, "the key is no source's"),
+        ({"service_code": ""}, 400, "service_code: is missing"),
+        ({"service_code": "unknown"}, 404, "service_code: is no service here"),
+        ({"jurisdiction_id": "elsewhere"}, 404, "jurisdiction_id: is none of those served"),
+        ({"address_string": ""}, 400, "lat: no place is given"),
+        ({"lat": "north", "long": "1"}, 400, "lat: should be a number"),
+    ):
+        answer = await post(**changed)
+        assert (answer[0], answer[1][: len(says)]) == (status, says), changed
+    as_json = await gateway.post("/open311/v2/requests.json", json=good)
+    assert (as_json.status_code, as_json.json()[0]["code"]) == (415, 415)
+    refused = await gateway.get("/open311/v2/services.pdf")
+    assert (refused.status_code, refused.text[:5]) == (400, "<?xml")
+
+
 async def test_the_doctor_tells_what_was_refused_and_what_the_mapping_made_and_never_who_called(
     duban: Run, gateway: httpx2.AsyncClient, name: str
 ) -> None:
@@ -419,6 +539,11 @@ async def test_the_doctor_tells_what_was_refused_and_what_the_mapping_made_and_n
         assert "13800000000" not in text
 
 
+async def is_not(status: int, call: Callable[[], Awaitable[httpx2.Response]]) -> bool:
+    """Whether ``call`` is answered otherwise."""
+    return (await call()).status_code != status
+
+
 async def curled(command: str) -> Any:
     """What the ``curl`` of a snippet answers, once the gateway knows its source."""
     if shutil.which("curl") is None:
@@ -428,5 +553,5 @@ async def curled(command: str) -> Any:
             shell = await asyncio.create_subprocess_exec("bash", "-c", command, stdout=asyncio.subprocess.PIPE)
             out, _ = await shell.communicate()
             if "unknown_key" not in (answer := out.decode()):
-                return json.loads(answer[answer.index("{") :])
+                return json.loads(answer.partition("\r\n\r\n")[2])
             await asyncio.sleep(0.05)

@@ -45,6 +45,7 @@ from duban.messages.report import Report
 from duban.messages.sources import RegisteredSource
 from duban.messages.struct import plain
 from duban.policy import PublishedCalendar, load_calendar, load_pack
+from duban.policy.library import Library
 from duban_cli.devices.device import SendTally
 from duban_cli.devices.fleet import Fleet
 from duban_cli.devices.series import load_series
@@ -54,6 +55,8 @@ from duban_intake.domain import ReportOutcome, own_problem, submitted
 from duban_intake.gateway.app import EXAMPLE, create_app
 from duban_intake.gateway.batcher import Batching
 from duban_intake.gateway.door import ReportDoor
+from duban_intake.gateway.open311.ledger import PublicLedger
+from duban_intake.gateway.open311.routes import PublicFace
 from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
@@ -343,7 +346,7 @@ async def gateway(
         SecretsFile(None),
         SourceJournal(None, SystemClock()),
     )
-    app = create_app(door, settings.max_body)
+    app = create_app(door, PublicFace(Library(), PublicLedger(pool)), settings.max_body)
     http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", beside=batching)
     running = asyncio.create_task(http.run())
     try:

@@ -37,8 +37,11 @@ async def follow(shell: Shell[Any], tail: Tail[D], take: Callable[[Delivery[D]],
     shell.follow(go_on)
 
 
-async def follow_packs(shell: Shell[Any]) -> Library:
-    """The library of all packs published so far; it goes on taking in what is published while the service runs."""
+async def follow_packs(shell: Shell[Any], *, needed: bool = True) -> Library:
+    """The library of all packs published so far; it goes on taking in what is published while the service runs.
+
+    Where one is ``needed``, the service is not ready before there is any.
+    """
     library = Library()
     tail: Tail[PolicyPack | PublishedCalendar] = Tail(shell.settings, [PolicyPack.TOPIC], PACKS)
 
@@ -49,7 +52,8 @@ async def follow_packs(shell: Shell[Any]) -> Library:
         library.add(published)
 
     await follow(shell, tail, take)
-    shell.health.check("packs", lambda: bool(library.refs))
+    if needed:
+        shell.health.check("packs", lambda: bool(library.refs))
     return library
 
 

@@ -6,5 +6,6 @@ coordinates   from the maps of China to the earth
 dialect       what a channel is; kinds: every one there is
 orders        work orders of a hotline
 alertmanager  alerts of Prometheus' Alertmanager; grafana: those of Grafana, which have the same form
-    pagerduty     events of PagerDuty's Events API
+pagerduty     events of PagerDuty's Events API
+open311       service requests of Open311's GeoReport
 """

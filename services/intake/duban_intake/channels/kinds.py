@@ -10,6 +10,7 @@ from duban_intake.channels.columns import MappingError
 from duban_intake.channels.dialect import Dialect
 from duban_intake.channels.grafana import GRAFANA
 from duban_intake.channels.items import ItemMapping, mapping_of
+from duban_intake.channels.open311 import OPEN311
 from duban_intake.channels.orders import ORDERS
 from duban_intake.channels.pagerduty import PAGERDUTY
 
@@ -20,6 +21,7 @@ KINDS: Final[dict[str, Dialect]] = {
     "alertmanager": ALERTMANAGER,
     "grafana": GRAFANA,
     "pagerduty": PAGERDUTY,
+    "open311": OPEN311,
 }
 
 

@@ -2,12 +2,14 @@
 
 consumes  HTTP: plain JSON, CloudEvents in binary and in structured mode; ticks of a driven clock
           ``duban.sources.v1``: who may hand in reports, and with which key
+          ``duban.packs.v1``: what may be reported
 produces  ``duban.reports.v1``
 reads     the receipts of intake, for those who ask what became of a report
+          ``published_requests`` of the router: what everybody may read of a problem
 owns      who reported, as far as it goes into the vault; it never comes out here
 
     door       who speaks, how much of it is taken, and what goes to the broker: the contact goes into the vault first
     request    from the bytes of a request to the report and its contact, or to a fault that names the field
     batcher    requests that arrive together reach the broker together
-    app        the routes
+    app        the routes; pagerduty and open311 those of other protocols
 """

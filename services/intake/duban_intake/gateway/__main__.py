@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from duban.io.feeds import follow_clock
+from duban.io.feeds import follow_clock, follow_packs
 from duban.io.http import Http
 from duban.io.service import Shell, run_service
 from duban.messages.report import Report
 from duban_intake.gateway.app import create_app
 from duban_intake.gateway.batcher import Batching
 from duban_intake.gateway.door import ReportDoor
+from duban_intake.gateway.open311.ledger import PublicLedger
+from duban_intake.gateway.open311.routes import PublicFace
 from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.source_feed import follow_sources
@@ -44,7 +46,9 @@ async def compose(shell: Shell[GatewaySettings]) -> None:
         secrets,
         journal,
     )
-    app = create_app(door, settings.max_body)
+    # Reports are taken before any pack is there; what may be reported is told once one is.
+    face = PublicFace(await follow_packs(shell, needed=False), PublicLedger(shell.pool))
+    app = create_app(door, face, settings.max_body)
     http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", beside=batching)
     shell.health.check("http", lambda: http.listening)
     shell.run(http)

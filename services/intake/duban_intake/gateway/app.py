@@ -13,6 +13,7 @@ from duban.io.faults import FAULTS, Faulty, answer_faults
 from duban_intake.body import JSON
 from duban_intake.domain import own_problem
 from duban_intake.gateway.door import ReportDoor
+from duban_intake.gateway.open311.routes import PublicFace, serve_open311
 from duban_intake.gateway.pagerduty import serve_pagerduty
 from duban_intake.gateway.request import BATCH, STRUCTURED, content_type, read, read_batch, submission_schema
 from duban_intake.gateway.responses import REPORTS_PATH, Accepted, BadItem, Became, HandedIn
@@ -66,8 +67,8 @@ _BODIES: Final = {
 }
 
 
-def create_app(door: ReportDoor, max_body: int) -> FastAPI:
-    """The application, whose reports go through ``door``."""
+def create_app(door: ReportDoor, face: PublicFace, max_body: int) -> FastAPI:
+    """The application, whose reports go through ``door``; ``face``: what it shows everybody."""
     app = FastAPI(title="Duban intake", version="1", description="Reports over HTTP.", responses=FAULTS)
     answer_faults(app, max_body)
     answer_refusals(app)
@@ -97,6 +98,7 @@ def create_app(door: ReportDoor, max_body: int) -> FastAPI:
             return await door.hear(source, body, str(request.base_url))
 
     serve_pagerduty(app, door, _FAULTS | _LANGUAGES)
+    serve_open311(app, door, face)
 
     @app.get(REPORTS_PATH + "/{source:path}/{id}", responses=_ASKING)
     async def became(source: str, id: str, request: Request) -> Became:  # noqa: A002 the name in the contract

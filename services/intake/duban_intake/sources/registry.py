@@ -40,6 +40,10 @@ class SourceRegistry:
         """Whose the name ``spoken`` is, under which a report came."""
         return self._by_spoken.get(spoken)
 
+    def of_kind(self, kind: str) -> list[RegisteredSource]:
+        """Those of ``kind`` of which something is taken."""
+        return [source for source in self._sources.values() if source.kind == kind and not source.is_off]
+
     def speaker(self, key: str | None, *, is_near: bool) -> RegisteredSource:
         """Whose ``key`` it is; without one the open source, for whoever ``is_near``: on this machine.
 

@@ -43,6 +43,11 @@ async def reached(reply: Awaitable[T], what: str) -> T:
         raise
 
 
+def status_of(refused: VaultRefused) -> int:
+    """The status by which it is answered that the vault has ``refused``."""
+    return _VAULT.get(refused.code, 409)
+
+
 def answer_refusals(app: FastAPI) -> None:
     """Give ``app`` an answer to each refusal of the vault."""
 
@@ -50,7 +55,7 @@ def answer_refusals(app: FastAPI) -> None:
     async def not_by_the_vault(_: Request, error: VaultRefused) -> JSONResponse:
         # Whoever tries out contacts or asks leaves a trace; what was tried is not repeated.
         _log.warning("the vault refused", code=error.code)
-        return answer(_VAULT.get(error.code, 409), error.code, str(error))
+        return answer(status_of(error), error.code, str(error))
 
     @app.exception_handler(Unsealable)
     async def sealed(_: Request, error: Unsealable) -> JSONResponse:
