@@ -187,6 +187,17 @@ async def test_the_first_snippet_of_the_guide_works_as_it_stands(duban: Run, sys
     assert len((await curled(batch))["accepted"]) == 1
 
 
+@pytest.mark.skipif(shutil.which("kcat") is None, reason="kcat is not installed")
+async def test_kcat_puts_a_report_onto_the_topic(system: System, gateway: httpx2.AsyncClient, name: str) -> None:
+    instead = {
+        "127.0.0.1:29092": system.kafka, "mianyang": "smallville", "mayor-hotline": "hotline",
+        "industrial-wastewater": "river", "hotline/42": f"{name}/42", "ce_source=hotline": f"ce_source={name}",
+    }  # fmt: skip
+    sent = await asyncio.create_subprocess_shell(snippet("integrating.md", "kcat", instead))
+    assert await sent.wait() == 0
+    await answered(lambda: gateway.get(f"/v1/reports/{name}/42"), 200)
+
+
 async def test_orders_of_a_hotline_are_taken_and_the_bad_ones_named(
     duban: Run, system: System, gateway: httpx2.AsyncClient, name: str
 ) -> None:
