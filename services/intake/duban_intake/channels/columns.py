@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from collections.abc import Mapping as AnyMapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 from math import isfinite
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Generic, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -51,6 +53,9 @@ _SENTENCE: Final = re.compile(r"[。！？!?；;]|\.(?=\s)|\n")
 #: Databases write fractions of a second with up to nine digits; a datetime has six.
 _FRACTION: Final = re.compile(r"(\.\d{6})\d+")
 _ISO: Final = "iso8601"
+#: Forms that count since 1970, by how many of theirs are a second.
+_COUNTS: Final = {"unix": 1, "unix_ms": 1_000}
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: How systems of coordinates are written, without case and signs.
 _SYSTEMS: Final[dict[str, System]] = {"wgs84": "wgs84", "gcj02": "gcj02", "bd09": "bd09", "bd09ll": "bd09"}
 
@@ -78,7 +83,8 @@ def _known_zone(name: str) -> str:
 class Instants(Written):
     """How the source writes instants: in one of some strptime formats, and the zone of its wall clock.
 
-    ``iso8601`` stands for all that ISO 8601 allows. What a format would read and not heed is refused with the mapping.
+    ``iso8601`` stands for all that ISO 8601 allows, ``unix`` for seconds since 1970 and ``unix_ms`` for thousandths of
+    them. What a format would read and not heed is refused with the mapping.
     """
 
     format: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -92,7 +98,7 @@ class Instants(Written):
     @model_validator(mode="after")
     def _heeded(self) -> Self:
         for form in self.format:
-            if form != _ISO and (why := self._unheeded(form)) is not None:
+            if form not in (_ISO, *_COUNTS) and (why := self._unheeded(form)) is not None:
                 raise ValueError(f"format {form}: {why}")
         return self
 
@@ -133,16 +139,54 @@ class Instants(Written):
         short = _FRACTION.sub(r"\1", text)
         for form in self.format:
             try:
+                if form in _COUNTS:
+                    return _EPOCH + timedelta(seconds=float(text) / _COUNTS[form])
                 if form != _ISO:
                     return datetime.strptime(short, form)  # noqa: DTZ007 the zone follows
                 if not text.isdecimal():  # digits alone may be anything, a count of seconds among them
                     return datetime.fromisoformat(short)
-            except ValueError:
+            except (ValueError, OverflowError):
                 continue
         raise ValueError(f"{text} is not of the form {' or '.join(self.format)}; correct it")
 
 
-class Mapping(Written):
+T = TypeVar("T", bound=str)
+
+
+class Fields(Written, Generic[T]):
+    """What fills the fields of whatever is read: a column, a text that is always the same, a word in place of another."""
+
+    columns: dict[T, str] = Field(default_factory=dict)
+    constants: dict[T, str] = Field(default_factory=dict)
+    values: dict[T, dict[str, str]] = Field(default_factory=dict)
+    observed_at: Instants | None = None
+
+    @property
+    def filled(self) -> AbstractSet[str]:
+        """The fields that something fills."""
+        return {*map(str, self.columns), *map(str, self.constants)}
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        filled = self.filled
+        for field in self.columns.keys() & self.constants.keys():
+            raise ValueError(f"{field} stands under columns and under constants; keep one")
+        for field in self.values.keys() - self.columns.keys():
+            raise ValueError(f"values has words for {field}, which has no column; name it under columns")
+        if "observed_at" in filled and self.observed_at is None:
+            raise ValueError("observed_at has a column, but nothing says its format and timezone")
+        if ("latitude" in filled) != ("longitude" in filled):
+            raise ValueError("latitude and longitude go together; name both columns or none")
+        return self
+
+    def need(self, *fields: str) -> None:
+        """Raise ValueError where nothing fills one of ``fields``."""
+        for field in fields:
+            if field not in self.filled:
+                raise ValueError(f"nothing fills {field}; name its column under columns, or its text under constants")
+
+
+class Mapping(Fields[Target]):
     """How the rows of a table become reports.
 
     ``columns`` names the column behind a field, ``constants`` the text of a field that is the same in every row;
@@ -155,10 +199,6 @@ class Mapping(Written):
 
     source: Name
     id: Annotated[str, Field(min_length=1)] | None = None
-    columns: dict[Target, str]
-    constants: dict[Target, str] = Field(default_factory=dict)
-    values: dict[Target, dict[str, str]] = Field(default_factory=dict)
-    observed_at: Instants | None = None
     attributes: tuple[Name, ...] = ()
     encoding: Literal["utf-8", "gb18030", "utf-16", "big5", "windows-1252"] = "utf-8"
     delimiter: Literal[",", ";", "\t", "|"] = ","
@@ -167,18 +207,7 @@ class Mapping(Written):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        filled = self.columns.keys() | self.constants.keys()
-        for field in (*_REQUIRED, "title" if "text" not in filled else "text"):
-            if field not in filled:
-                raise ValueError(f"nothing fills {field}; name its column under columns, or its text under constants")
-        for field in self.columns.keys() & self.constants.keys():
-            raise ValueError(f"{field} stands under columns and under constants; keep one")
-        for field in self.values.keys() - self.columns.keys():
-            raise ValueError(f"values has words for {field}, which has no column; name it under columns")
-        if "observed_at" in filled and self.observed_at is None:
-            raise ValueError("observed_at has a column, but nothing says its format and timezone")
-        if ("latitude" in filled) != ("longitude" in filled):
-            raise ValueError("latitude and longitude go together; name both columns or none")
+        self.need(*_REQUIRED, "title" if "text" not in self.filled else "text")
         return self
 
     @property
@@ -248,11 +277,16 @@ def read_row(row: Row, mapping: Mapping, at: datetime | None, known: dict[str, i
         return BadRow(row.line, broken.field, one_line(str(broken)))
     stated_at = report.observed_at or at
     if stated_at is None:
-        return BadRow(row.line, _column("observed_at", mapping), "is empty; the row has no instant")
+        return BadRow(row.line, column_of("observed_at", mapping), "is empty; the row has no instant")
     return submitted(mapping.source, id_, report, stated_at)
 
 
-def _report(cells: dict[str, Cell], mapping: Mapping) -> Report:
+def fill(cells: AnyMapping[str, Cell], mapping: Fields[Any]) -> dict[str, object]:
+    """What ``cells`` give for the fields of ``mapping``: a place in WGS 84, an instant in UTC, nothing that is blank.
+
+    Raises:
+        BrokenCell: one cannot be read.
+    """
     filled: dict[str, object] = {str(field): text for field, text in mapping.constants.items()}
     for field, column in mapping.columns.items():
         cell = cells[column]
@@ -263,31 +297,36 @@ def _report(cells: dict[str, Cell], mapping: Mapping) -> Report:
     latitude, longitude = filled.pop("latitude", None), filled.pop("longitude", None)
     if (latitude is None) != (longitude is None):
         missing = "latitude" if latitude is None else "longitude"
-        raise BrokenCell(_column(missing, mapping), "is empty, while the other coordinate is given")
+        raise BrokenCell(column_of(missing, mapping), "is empty, while the other coordinate is given")
     if latitude is not None and not _is_zero(latitude, longitude):
         latitude, longitude = _on_the_earth(latitude, longitude, system, mapping)
         filled["location"] = {"latitude": latitude, "longitude": longitude}
     at = filled.get("observed_at")
     if isinstance(at, str | datetime) and mapping.observed_at is not None:
         filled["observed_at"] = _instant(at, mapping.observed_at, mapping)
+    return filled
+
+
+def _report(cells: dict[str, Cell], mapping: Mapping) -> Report:
+    filled = fill(cells, mapping)
     _entitle(filled)
     filled["attributes"] = {column: str(cells[column]) for column in mapping.attributes if cells[column]}
     try:
         return from_data(filled, Report, texts=True)
     except msgspec.ValidationError as error:
         flaw = flaw_of(error, Report)
-        column = _column(_field(flaw.place, cells, mapping), mapping)
+        column = column_of(_field(flaw.place, cells, mapping), mapping)
         raise BrokenCell(
             column, "is empty; fill it" if flaw.sort == "missing" else f"{flaw.what}; correct it"
         ) from None
 
 
-def _on_the_earth(latitude: object, longitude: object, system: str, mapping: Mapping) -> tuple[object, object]:
+def _on_the_earth(latitude: object, longitude: object, system: str, mapping: Fields[Any]) -> tuple[object, object]:
     """The place in WGS 84; what is no number stays, for its own fault to be told."""
     known: System | None = _SYSTEMS.get(re.sub(r"[^a-z0-9]", "", system.casefold()))
     if known is None:
         names = ", ".join(sorted(set(_SYSTEMS)))
-        raise BrokenCell(_column("coordinates", mapping), f"{system} is no system of coordinates; use one of {names}")
+        raise BrokenCell(column_of("coordinates", mapping), f"{system} is no system of coordinates; use one of {names}")
     if known == "wgs84":
         return latitude, longitude
     try:
@@ -331,13 +370,13 @@ def _field(place: tuple[str, ...], cells: dict[str, Cell], mapping: Mapping) -> 
     return place[-1] if place else "(row)"
 
 
-def _instant(cell: Cell, instants: Instants, mapping: Mapping) -> datetime:
+def _instant(cell: Cell, instants: Instants, mapping: Fields[Any]) -> datetime:
     try:
         return instants.read(cell)
     except ValueError as error:
-        raise BrokenCell(_column("observed_at", mapping), str(error)) from None
+        raise BrokenCell(column_of("observed_at", mapping), str(error)) from None
 
 
-def _column(field: str, mapping: Mapping) -> str:
+def column_of(field: str, mapping: Fields[Any]) -> str:
     """The column behind ``field``, for the reader of the file; the field itself where there is none."""
     return {str(target): column for target, column in mapping.columns.items()}.get(field, field)
