@@ -105,7 +105,9 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         "target_readings:reading_app", "Readings of targets: what the environment itself came to, and when."
     ),
     "report": CommandEntry("report:report_app", "Reports (线索) from files."),
-    "source": CommandEntry("source:source_app", "Sources: who may hand in reports over HTTP, and with which key."),
+    "source": CommandEntry(
+        "source:source_app", "Sources: who may hand in reports and readings, how they speak, and with which key."
+    ),
     "dlq": CommandEntry("dead_letters:dlq_app", "Dead letters: what could not be handled, why, and back again."),
     "vault": CommandEntry(
         "vault:vault_app",

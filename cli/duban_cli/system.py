@@ -68,15 +68,16 @@ SERVICES: Final[dict[str, Process]] = {
     "vault": Process("duban_intake.vault", "vault", 8331, 8330, "DUBAN_VAULT_PORT"),
     "api": Process("duban_console.api", READER, 8321, 8320, "DUBAN_API_PORT"),
     "hj212": Process("duban_intake.hj212", None, 8341, 8340, "DUBAN_HJ212_PORT", "tcp"),
+    "mqtt": Process("duban_intake.mqtt", "gateway", 8351),
 }
-#: Those that run unless somebody says otherwise; the gateway of HJ 212 needs a registry of devices.
-USUAL: Final = tuple(name for name in SERVICES if name != "hj212")
+#: Those that run unless somebody says otherwise; the others need a registry of devices, or a broker of MQTT.
+USUAL: Final = tuple(name for name in SERVICES if name not in ("hj212", "mqtt"))
 
 
 #: Secrets that are some services' own, by how their variables begin: no other process is given them.
 _OWN_SECRETS: Final = {
     "DUBAN_VAULT_": ("gateway", "vault"), "DUBAN_WEBHOOK_": ("escalation",), "DUBAN_ANCHOR_": ("router", "intake"),
-    "DUBAN_SOURCE_": ("gateway",),
+    "DUBAN_SOURCE_": ("gateway",), "DUBAN_MQTT_": ("mqtt",),
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from duban_console.api.settings import ApiSettings
 from duban_escalation.settings import EscalationSettings
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.hj212.settings import Hj212Settings
+from duban_intake.mqtt.settings import MqttSettings
 from duban_intake.settings import IntakeSettings
 from duban_intake.vault.settings import VaultSettings
 from duban_local import ROOT
@@ -90,6 +91,7 @@ def settings_of_all() -> str:
         GatewaySettings,
         VaultSettings,
         Hj212Settings,
+        MqttSettings,
         EscalationSettings,
         ApiSettings,
     )

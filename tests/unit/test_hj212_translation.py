@@ -18,8 +18,9 @@ from duban.messages.envelope import encode as encoded
 from duban.messages.readings import READINGS, FactorReading, StationReadings
 from duban.messages.report import Location
 from duban_cli import app
+from duban_intake.channels.limits import Limit
 from duban_intake.hj212.register_file import RegisterFile
-from duban_intake.hj212.registry import Device, Limit, advice, load_registry
+from duban_intake.hj212.registry import Device, advice, load_registry
 from duban_intake.hj212.translation import FrameAnswer, FrameVerdict, NoReading, Taken, judge
 from duban_local import ROOT
 from hj212 import ZONE, Frame, decode, encode

@@ -1,4 +1,4 @@
-"""``duban source``: who may hand in reports over HTTP."""
+"""``duban source``: who may hand in reports and readings, and how they speak."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from duban_cli.output import AsJson, ExitCode, command, err, fail, length_in, ou
 from duban_console import sources
 from duban_console.source_journal import activity
 
-source_app = typer.Typer(no_args_is_help=True, help="Sources: who may hand in reports over HTTP, and with which key.")
+source_app = typer.Typer(
+    no_args_is_help=True, help="Sources: who may hand in reports and readings, how they speak, and with which key."
+)
 
 Name = Annotated[str, typer.Argument(help="The source: lower case, digits and . / -", show_default=False)]
 
@@ -151,9 +153,16 @@ async def rotate(name: Name, as_json: AsJson = False) -> None:
 
     Example: duban source rotate hotline
     """
+    from duban_intake.channels.kinds import carrier_of, shows_key
+
     source = await _registered(name)
     if source.is_open:
         fail(ExitCode.CONFLICT, f"{name} is open: it has no key. Register another source, and turn this one off")
+    if not shows_key(source):
+        fail(
+            ExitCode.CONFLICT,
+            f"{name} comes by {carrier_of(source)}: it has no key; who may speak there, its broker says",
+        )
     made = sources.new_key()
     keyed = sources.rotated(source, sources.key_as_registered(made, await present(settings())))
     await _publish([keyed])
@@ -190,6 +199,8 @@ async def doctor(name: Name, as_json: AsJson = False) -> None:
 
     Example: duban source doctor hotline
     """
+    from duban_intake.channels.kinds import carrier_of, shows_key
+
     source = await _registered(name)
     known = settings()
     async with database(known) as pool:
@@ -198,20 +209,21 @@ async def doctor(name: Name, as_json: AsJson = False) -> None:
         write_json({"source": plain(source), "activity": None if seen is None else asdict(seen)})
         return
     console = out()
-    state = "off" if source.is_off else "open" if source.is_open else f"{len(source.keys)} keys"
+    keys = f"{len(source.keys)} keys" if shows_key(source) else f"by {carrier_of(source)}"
+    state = "off" if source.is_off else "open" if source.is_open else keys
     console.print(escape(f"{name}: {source.kind}, {source.jurisdiction or 'any jurisdiction'}, {state}"))
     if seen is None:
-        console.print("it was never heard: it has not sent anything yet, or not with its key")
+        console.print("it was never heard: it has not sent anything yet, or not as it should")
         return
     ago = await present(known) - seen.spoke_at
     too_long = source.quiet is not None and ago.total_seconds() > source.quiet
     silent = f": too long, it may be silent for {timedelta(seconds=source.quiet or 0)}" if too_long else ""
     console.print(f"last heard {shown_at(seen.spoke_at, None)}, {str(ago).partition('.')[0]} ago{silent}")
-    console.print(f"{seen.accepted} reports taken, {seen.refused} refused")
+    console.print(f"{seen.accepted} taken, {seen.refused} refused")
     for refusal in seen.refusals:
         place = f" {refusal['field']}:" if refusal["field"] else ""
         console.print(escape(f"  {refusal['at'][:19]}Z {refusal['code']}:{place} {refusal['message']}"))
-    for title, part in (("fields of the last payload", seen.shape), ("reports made of it", seen.made)):
+    for title, part in (("fields of the last payload", seen.shape), ("made of it", seen.made)):
         if part is not None:
             console.print(f"{title}:\n{escape(orjson.dumps(part, option=orjson.OPT_INDENT_2).decode())}")
 
@@ -230,12 +242,14 @@ async def _registered(name: str) -> RegisteredSource:
 
 
 async def _apply(planned: list[RegisteredSource], *, dry_run: bool = False) -> list[_SourceChange]:
-    """Register ``planned``, each with a key of its own if it has none."""
+    """Register ``planned``, each with a key of its own if it has none and shows one."""
+    from duban_intake.channels.kinds import shows_key
+
     known = settings()
     at = await present(known)
     done: list[_SourceChange] = []
     for source, differs in sources.changes(planned, await sources.registered(known)):
-        if source.keys or source.is_open or source.signature:
+        if source.keys or source.is_open or source.signature or not shows_key(source):
             done.append(_SourceChange(source, "registered" if differs else "stands as it is"))
         else:
             made = sources.new_key()
@@ -300,10 +314,10 @@ def _source(given: Any, where: str) -> RegisteredSource:
 def _understood(source: RegisteredSource) -> RegisteredSource:
     """``source``, if there is a channel that would understand it; ends the command where there is none."""
     from duban_intake.channels.columns import MappingError
-    from duban_intake.channels.kinds import spoken
+    from duban_intake.channels.kinds import check
 
     try:
-        spoken(source)
+        check(source)
     except MappingError as error:
         fail(ExitCode.USAGE, str(error))
     return source

@@ -35,6 +35,9 @@ async def up(
     hj212: Annotated[
         Path | None, typer.Option(help="Run the gateway of HJ 212 too, with this registry of devices.")
     ] = None,
+    mqtt: Annotated[
+        str | None, typer.Option(help="Run the gateway of MQTT too, for this broker: mqtt://HOST:PORT, or mqtts://.")
+    ] = None,
     folder: Annotated[
         Path, typer.Option(envvar=FOLDER_VARIABLE, help="Where data and logs lie.", show_default=False)
     ] = FOLDER,
@@ -47,6 +50,7 @@ async def up(
     """
     from duban_cli.system import USUAL, running
     from duban_intake.hj212.register_file import RegisterFile
+    from duban_intake.mqtt.settings import MqttSettings
 
     console = err()
 
@@ -58,6 +62,10 @@ async def up(
     if hj212 is not None:
         RegisterFile(hj212)  # its faults are told here, not in a log
         services, env = (*services, "hj212"), {"hj212": {"DUBAN_HJ212_DEVICES": str(hj212.resolve())}}
+    if mqtt is not None:
+        mqtt_settings = MqttSettings.load(mqtt_broker=mqtt)
+        mqtt_settings.tls(), mqtt_settings.password()  # as above
+        services, env = (*services, "mqtt"), {**env, "mqtt": {"DUBAN_MQTT_BROKER": mqtt}}
     _cancel_once(say)
     try:
         async with running(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_core import PydanticUndefined
@@ -88,14 +88,14 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or colours for people")
 
     @classmethod
-    def load(cls) -> Self:
-        """The settings in the environment.
+    def load(cls, **given: Any) -> Self:
+        """The settings in the environment; those that are ``given`` go before it.
 
         Raises:
             SettingsError: naming each variable that is missing or unusable, and why.
         """
         try:
-            return cls()
+            return cls(**given)
         except ValidationError as error:
             lines = [f"{variable(fault.path or '…')}: {fault.what}" for fault in form_faults(error, cls)]
             raise SettingsError("; ".join(lines)) from None

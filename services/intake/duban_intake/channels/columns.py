@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 from math import isfinite
-from typing import Annotated, Any, Final, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Generic, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -154,7 +154,10 @@ T = TypeVar("T", bound=str)
 
 
 class Fields(Written, Generic[T]):
-    """What fills the fields of whatever is read: a column, a text that is always the same, a word in place of another."""
+    """What fills each field: a column, with words in place of others, or a text that is always the same."""
+
+    #: What a registered source says of all that it sends.
+    OF_SOURCE: ClassVar[tuple[str, ...]] = ()
 
     columns: dict[T, str] = Field(default_factory=dict)
     constants: dict[T, str] = Field(default_factory=dict)
@@ -196,6 +199,8 @@ class Mapping(Fields[Target]):
 
     The file: ``encoding`` and ``delimiter`` of CSV, the ``sheet`` of a workbook, the line of the ``header``.
     """
+
+    OF_SOURCE: ClassVar[tuple[str, ...]] = ("jurisdiction", "channel", "category")
 
     source: Name
     id: Annotated[str, Field(min_length=1)] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from duban_intake.channels.items import ItemMapping, Parsed
 
@@ -22,6 +22,7 @@ class Dialect:
     ``repeats``: the same id again is the same report whatever it says then, for it is told anew while it lasts.
     ``recurs``: once it has ended, the same id is another report.
     ``drops``: its senders never send again what is refused with a status below 500, not even after 429.
+    ``carrier``: by what it comes; only over HTTP does a source show a key of ours. ``model``: what its mapping may say.
     """
 
     parse: Parse
@@ -29,3 +30,5 @@ class Dialect:
     repeats: bool = False
     recurs: bool = False
     drops: bool = False
+    carrier: Literal["http", "mqtt"] = "http"
+    model: type[ItemMapping] = ItemMapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import orjson
 from pydantic import Field, ValidationError
@@ -63,7 +63,10 @@ class Parsed:
     notes: tuple[Note, ...] = ()
 
 
-def mapping_of(source: RegisteredSource, of_channel: Mapping[str, Any]) -> ItemMapping:
+M = TypeVar("M", bound=columns.Fields[Any])
+
+
+def mapping_of(source: RegisteredSource, of_channel: Mapping[str, Any], model: type[M]) -> M:
     """How what ``source`` sends is read: as its channel says, where its own mapping says nothing else.
 
     Raises:
@@ -73,23 +76,25 @@ def mapping_of(source: RegisteredSource, of_channel: Mapping[str, Any]) -> ItemM
     given = {**of_channel, **own}
     for part in _BY_FIELD:
         given[part] = {**of_channel.get(part, {}), **_fields(own, part)}
+    if "contact" not in model.model_fields and not given["contact"]:
+        del given["contact"]
     for field in _fields(own, "constants"):
         given["columns"].pop(field, None)
         given["values"].pop(field, None)
     for field in _fields(own, "columns"):
         if field not in _fields(own, "constants"):
             given["constants"].pop(field, None)
-    common = {"jurisdiction": source.jurisdiction, "channel": source.channel, "category": source.category}
-    for field, text in common.items():
+    for field in model.OF_SOURCE:
+        text = getattr(source, field)
         if text is not None and field not in given["columns"]:
             given["constants"].setdefault(field, text)
     given.setdefault("source", source.name)
     if given["source"] not in (source.name, *source.names):
         raise MappingError(f"the mapping of {source.name} names the source {given['source']}, which is not its own")
     try:
-        return ItemMapping.model_validate(given)
+        return model.model_validate(given)
     except ValidationError as error:
-        fault = one_line(str(form_faults(error, ItemMapping)[0]))
+        fault = one_line(str(form_faults(error, model)[0]))
         raise MappingError(f"the mapping of {source.name}: {fault}") from None
 
 
@@ -109,6 +114,21 @@ def document(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Fault(400, "not_json", f"the body is no JSON: {error}; send one document in UTF-8") from None
+
+
+def listed(sent: Any, path: str | None) -> list[Any]:
+    """The items of the document ``sent``: the list at ``path``, where the mapping names one; else it, or the one it is.
+
+    Raises:
+        Fault: 400, no list stands there.
+    """
+    if path is None:
+        return sent if isinstance(sent, list) else [sent]
+    items = inside(sent, path)
+    if not isinstance(items, list):
+        say = f"no list stands at {path}, where the mapping has the items; correct one of them"
+        raise Fault(400, "invalid", say, path)
+    return items
 
 
 def read_items(items: Iterable[Any], mapping: ItemMapping, at: datetime) -> Parsed:

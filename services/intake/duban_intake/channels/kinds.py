@@ -10,17 +10,22 @@ from duban_intake.channels.columns import MappingError
 from duban_intake.channels.dialect import Dialect
 from duban_intake.channels.grafana import GRAFANA
 from duban_intake.channels.items import ItemMapping, mapping_of
+from duban_intake.channels.mqtt import MQTT
 from duban_intake.channels.open311 import OPEN311
 from duban_intake.channels.orders import ORDERS
 from duban_intake.channels.pagerduty import PAGERDUTY
+from duban_intake.channels.readings import ReadingMapping
 
 #: Reports as we write them, plain or as CloudEvents, which need no mapping.
 OUR_OWN: Final = "reports"
+#: What stations measure, which is no report.
+READINGS: Final = "mqtt-readings"
 KINDS: Final[dict[str, Dialect]] = {
     "orders": ORDERS,
     "alertmanager": ALERTMANAGER,
     "grafana": GRAFANA,
     "pagerduty": PAGERDUTY,
+    "mqtt": MQTT,
     "open311": OPEN311,
 }
 
@@ -29,7 +34,7 @@ def spoken(source: RegisteredSource) -> tuple[Dialect, ItemMapping] | None:
     """The channel of ``source`` and how its fields are read; None where it speaks our own language.
 
     Raises:
-        MappingError: there is no such kind, or its mapping is none.
+        MappingError: there is no such kind of reports, or its mapping is none.
     """
     if source.kind == OUR_OWN:
         if source.mapping is not None:
@@ -37,6 +42,49 @@ def spoken(source: RegisteredSource) -> tuple[Dialect, ItemMapping] | None:
         return None
     channel = KINDS.get(source.kind)
     if channel is None:
-        known = ", ".join((OUR_OWN, *KINDS))
-        raise MappingError(f"{source.name} is of the kind {source.kind}, which there is not; use one of {known}")
-    return channel, mapping_of(source, channel.mapping)
+        known = ", ".join((OUR_OWN, *KINDS, READINGS))
+        what = (
+            "hands in readings, and no reports"
+            if source.kind == READINGS
+            else f"is of the kind {source.kind}, which there is not"
+        )
+        raise MappingError(f"{source.name} {what}; use one of {known}")
+    return channel, mapping_of(source, channel.mapping, channel.model)
+
+
+def measured(source: RegisteredSource) -> ReadingMapping:
+    """How the readings of ``source`` are read.
+
+    Raises:
+        MappingError: its mapping is none.
+    """
+    return mapping_of(source, {}, ReadingMapping)
+
+
+def check(source: RegisteredSource) -> None:
+    """Refuse ``source`` where no channel would understand it.
+
+    Raises:
+        MappingError: there is no such kind, its mapping is none, or it has a key where nothing shows one.
+    """
+    if source.kind == READINGS:
+        measured(source)
+    else:
+        spoken(source)
+    if not shows_key(source) and (source.keys or source.is_open or source.signature):
+        say = (
+            "no key of ours, no signature, and is not open: who may speak there is its broker's to say; leave them out"
+        )
+        raise MappingError(f"{source.name} comes by {carrier_of(source)}: it has {say}")
+
+
+def carrier_of(source: RegisteredSource) -> str:
+    """By what ``source`` comes: http, mqtt."""
+    if source.kind == READINGS:
+        return "mqtt"
+    return KINDS[source.kind].carrier if source.kind in KINDS else "http"
+
+
+def shows_key(source: RegisteredSource) -> bool:
+    """Whether ``source`` comes over HTTP, where it shows a key."""
+    return carrier_of(source) == "http"

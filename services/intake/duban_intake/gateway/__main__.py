@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
-from duban.io.feeds import follow_clock, follow_packs
+from duban.io.feeds import follow_packs
 from duban.io.http import Http
 from duban.io.service import Shell, run_service
 from duban.messages.report import Report
 from duban_intake.gateway.app import create_app
 from duban_intake.gateway.batcher import Batching
-from duban_intake.gateway.door import ReportDoor
+from duban_intake.gateway.composition import report_door
 from duban_intake.gateway.open311.ledger import PublicLedger
 from duban_intake.gateway.open311.routes import PublicFace
 from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.gateway.settings import GatewaySettings
-from duban_intake.source_feed import follow_sources
-from duban_intake.source_journal import SourceJournal
-from duban_intake.store import SCHEMA, PostgresStore
-from duban_intake.vault.desk import DeskSettings, Vault
-from duban_intake.vault.store import PostgresVault
+from duban_intake.store import SCHEMA
 
 HEALTH_PORT: Final = 8311
 
@@ -29,30 +24,13 @@ async def compose(shell: Shell[GatewaySettings]) -> None:
     """Wire the routes to the broker, the receipts and the clock."""
     settings = shell.settings
     batching = Batching(shell.publisher.publish, settings.gateway_patience)
-    clock = await follow_clock(shell)
-    vault = Vault(PostgresVault(shell.pool), clock, DeskSettings(settings.keyring()))
-    registry = await follow_sources(shell)
-    journal = SourceJournal(shell.pool, clock)
-    secrets = SecretsFile(settings.source_secrets)
-    seconds = asyncio.get_running_loop().time
-    door = ReportDoor(
-        batching.put,
-        shell.publisher.check,
-        clock,
-        vault,
-        registry,
-        seconds,
-        PostgresStore(shell.pool),
-        secrets,
-        journal,
-    )
+    door = await report_door(shell, batching.put, settings.keyring(), SecretsFile(settings.source_secrets))
     # Reports are taken before any pack is there; what may be reported is told once one is.
     face = PublicFace(await follow_packs(shell, needed=False), PublicLedger(shell.pool))
     app = create_app(door, face, settings.max_body)
     http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", beside=batching)
     shell.health.check("http", lambda: http.listening)
     shell.run(http)
-    shell.run(journal)
 
 
 if __name__ == "__main__":

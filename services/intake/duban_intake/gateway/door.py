@@ -115,11 +115,19 @@ class ReportDoor:
             drops = (channel := KINDS.get(source.kind)) is not None and channel.drops
             raise Fault(503 if drops else 429, "too_fast", say, retry=ceil(wait))
         body = await request.body()
+        self.heard(source, body)
+        return body
+
+    def heard(self, source: RegisteredSource, body: bytes) -> None:
+        """Note what ``source`` sends.
+
+        Raises:
+            Fault: 413, it is larger than is agreed.
+        """
         if source.max_body is not None and len(body) > source.max_body:
             say = f"the body has {len(body)} bytes, and {source.name} may send {source.max_body}; send less at a time"
             raise Fault(413, "too_large", say)
         self.journal.page(source).hear(body)
-        return body
 
     async def hear(self, source: RegisteredSource, body: bytes, url: str) -> HandedIn:
         """Hand in what ``body`` says in the language of ``source``: the good items, whatever is wrong with others.

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from duban.errors import SettingsError
 from duban.messages.form import form_faults
 from duban.messages.report import MOST_OF_NAME
 from duban.messages.struct import NAME
 from duban.policy.plain_data import Unreadable, plain_data
+from duban_intake.channels.limits import Limit
 from hj212 import FACTORS, Hj212Error, key_from
 
 Name = Annotated[str, Field(min_length=1, max_length=MOST_OF_NAME, pattern=NAME)]
@@ -29,21 +30,6 @@ class Point(_Written):
 
     latitude: Annotated[float, Field(ge=-90, le=90)]
     longitude: Annotated[float, Field(ge=-180, le=180)]
-
-
-class Limit(_Written):
-    """Between which values a factor should lie; one of the two may be left out."""
-
-    low: float | None = None
-    high: float | None = None
-
-    @model_validator(mode="after")
-    def _is_one(self) -> Self:
-        if self.low is None and self.high is None:
-            raise ValueError("a limit says low, high or both")
-        if self.low is not None and self.high is not None and self.low > self.high:
-            raise ValueError(f"low {self.low:g} lies above high {self.high:g}")
-        return self
 
 
 class Device(_Written):

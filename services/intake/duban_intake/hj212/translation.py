@@ -12,7 +12,8 @@ from duban.clock import within_range
 from duban.messages.envelope import Message, derived_id
 from duban.messages.readings import FactorReading, StationReadings
 from duban.messages.report import MOST_OF_NAME, Location
-from duban_intake.hj212.registry import Device, Limit
+from duban_intake.channels.limits import Limit
+from duban_intake.hj212.registry import Device
 from hj212 import CommandCode, Frame, Hj212Error, Measurement, measured
 from hj212.codes import SPANS
 

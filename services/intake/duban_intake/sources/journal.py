@@ -12,6 +12,7 @@ import orjson
 
 from duban.masks import masked
 from duban.messages.envelope import Message
+from duban.messages.readings import StationReadings
 from duban.messages.report import Report
 
 #: So many refusals are remembered, and so many reports are shown of a payload.
@@ -47,6 +48,13 @@ class SourcePage:
         self.made = self.made or []
         if len(self.made) < _MOST_MADE:
             self.made.append(shown_report(message))
+
+    def accept_readings(self, message: Message[StationReadings]) -> None:
+        """Note readings that are with the broker."""
+        self.accepted += 1
+        self.made = self.made or []
+        if len(self.made) < _MOST_MADE:
+            self.made.append(shown_readings(message.data))
 
     def hear(self, payload: bytes) -> None:
         """Note the bytes of a request, whose reports follow."""
@@ -99,6 +107,12 @@ def shown_report(message: Message[Report]) -> dict[str, Any]:
         "attributes": list(report.attributes),
     }
     return {name: shown for name, shown in fields.items() if shown}
+
+
+def shown_readings(readings: StationReadings) -> dict[str, Any]:
+    """Readings as a mapping made them, for an operator."""
+    factors = {reading.factor: reading.value for reading in readings.factors[:50]}
+    return {"station": readings.station, "at": readings.at.isoformat(), "span": readings.span, "factors": factors}
 
 
 def columns(pages: Sequence[tuple[str, SourcePage]]) -> tuple[list[object], ...]:

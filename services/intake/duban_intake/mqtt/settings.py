@@ -1,0 +1,108 @@
+"""What the gateway of MQTT is told by its environment."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+
+from duban.errors import SettingsError
+from duban.io.settings import Settings, variable
+
+_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+
+
+class MqttSettings(Settings):
+    """What the gateway of MQTT is told by its environment."""
+
+    mqtt_broker: str = Field(
+        "mqtt://127.0.0.1:1883",
+        description="Broker of MQTT (version 5) that the gateway listens to: `mqtt://HOST:PORT`, `mqtts://` for TLS",
+    )
+    mqtt_user: str | None = Field(None, description="Under which name the gateway of MQTT speaks to that broker")
+    mqtt_password: SecretStr | None = Field(None, description="The password of that name")
+    mqtt_password_file: Path | None = Field(None, description="File with the password, in place of the variable")
+    mqtt_ca: Path | None = Field(
+        None, description="PEM file of the authority that signs the broker of MQTT; empty: the system's"
+    )
+    mqtt_certificate: Path | None = Field(
+        None, description="PEM file with the certificate, and the key, by which the gateway of MQTT shows who it is"
+    )
+    mqtt_client: str = Field(
+        "",
+        max_length=60,
+        description="By what name the broker of MQTT keeps what is not acknowledged: the same after every start, and "
+        "another for each process of the gateway; empty: `duban-` and the name of the machine",
+    )
+    mqtt_group: str = Field(
+        "duban",
+        pattern=r"^[^/+#\s]{1,60}$",
+        description="The group of the shared subscription: each message goes to one of its gateways of MQTT",
+    )
+    mqtt_session: int = Field(
+        7 * 86_400,
+        ge=60,
+        le=2**32 - 2,
+        description="Seconds for which the broker of MQTT is asked to keep messages while the gateway is away",
+    )
+    mqtt_in_flight: int = Field(
+        500, ge=1, le=10_000, description="Most messages that the gateway of MQTT has in hand, not yet acknowledged"
+    )
+
+    @field_validator("mqtt_broker")
+    @classmethod
+    def _usable(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError("should be mqtt://HOST:PORT, or mqtts://HOST:PORT for TLS")
+        if parts.username or parts.password:
+            raise ValueError("holds a name or a password; set DUBAN_MQTT_USER, and DUBAN_MQTT_PASSWORD or its file")
+        if parts.port is None:
+            return f"{parts.scheme}://{parts.hostname}:{_PORTS[parts.scheme]}"
+        return url
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the broker of MQTT."""
+        parts = urlsplit(self.mqtt_broker)
+        return parts.hostname or "", parts.port or 0
+
+    @property
+    def client(self) -> str:
+        """By what name the broker knows this process."""
+        return self.mqtt_client or f"duban-{socket.gethostname()}"
+
+    def password(self) -> str | None:
+        """The password, from the variable or from its file.
+
+        Raises:
+            SettingsError: the file cannot be read.
+        """
+        if self.mqtt_password_file is None:
+            return self.mqtt_password.get_secret_value() if self.mqtt_password else None
+        try:
+            return self.mqtt_password_file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            say = f"{variable('mqtt_password_file')}: {self.mqtt_password_file} cannot be read: {error}"
+            raise SettingsError(say) from None
+
+    def tls(self) -> ssl.SSLContext | None:
+        """How to know the broker, and how to show who we are; None where it is spoken to in plain.
+
+        Raises:
+            SettingsError: a file cannot be used.
+        """
+        if not self.mqtt_broker.startswith("mqtts:"):
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.mqtt_ca)
+            if self.mqtt_certificate is not None:
+                context.load_cert_chain(self.mqtt_certificate)
+        except (OSError, ssl.SSLError) as error:
+            files = f"{variable('mqtt_ca')}, {variable('mqtt_certificate')}"
+            raise SettingsError(f"{files}: a file cannot be used: {error}; give PEM files") from None
+        return context
