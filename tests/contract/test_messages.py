@@ -300,7 +300,7 @@ def payloads() -> Iterator[AnyPayload]:
     yield do.Reopen(actor=OFFICE, reason="it is back")
     yield do.Escalate(actor=ENGINE, **LAPSE, part="north")
     yield do.Recompute(actor=ENGINE, calendar="cn", version=2)
-    yield do.Open(actor=ENGINE, duty="daily-report", unit="north", opens_at=AT, cause=CAUSE)
+    yield do.Open(actor=ENGINE, duty="daily-report", unit="north", opens_at=AT, cause=CAUSE, of="hotline")
     yield do.Withhold(actor=OFFICE, reason="an honest mistake", version=6)
     yield do.PassOn(actor=ENGINE, platform="credit-platform", version=6, status=201, receipt="R-1", evidence=(SEAL,))
     yield do.PutOnList(actor=OFFICE, list="blacklist", of="Works 7", ground="repeated", cause=CAUSE, evidence=(SEAL,))
@@ -378,7 +378,7 @@ def payloads() -> Iterator[AnyPayload]:
     yield RegisteredSource(
         name="hotline", kind="orders", jurisdiction="smallville", channel="hotline", category="river", names=("热线",),
         keys=(SourceKey(sha256="0" * 64, since=AT),), signature="github", rate=600, max_body=65_536,
-        mapping={"id": "orderNo"},
+        mapping={"id": "orderNo"}, keeper="water", quiet=3600,
     )  # fmt: skip
     yield load_pack(SMALL.read_text("utf-8"), SMALL.name)
     boston = ROOT / "deploy/calendars/boston.yaml"

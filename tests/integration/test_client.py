@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 from uuid import uuid4
 
+import httpx2
 import pytest
 
 from duban_cli.system import System
@@ -97,6 +98,12 @@ async def test_producers_report_over_http_and_onto_the_topic_from_outside_the_wo
     code, outcome, problem = await ran(told + by_http, tmp_path, environment)
     assert re.fullmatch(r"(?:[0-9A-Z]{4}-){3}[0-9A-Z]{4}", code)
     assert outcome in ("accepted", "attached")
+    async with httpx2.AsyncClient(base_url=system.urls["api"]) as api:
+
+        async def registered() -> bool:
+            return (await api.get(f"/v1/problems/{problem}")).status_code == 200
+
+        await eventually(registered)
     shown = await duban("problem", "show", problem)
     assert "河水发臭" in shown.stdout
     assert "张三" not in shown.stdout
