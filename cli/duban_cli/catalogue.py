@@ -105,6 +105,9 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         "target_readings:reading_app", "Readings of targets: what the environment itself came to, and when."
     ),
     "report": CommandEntry("report:report_app", "Reports (线索) from files."),
+    "evidence": CommandEntry(
+        "evidence:evidence_app", "Evidence (固化证据): files, sealed by their SHA-256, and the store that they lie in."
+    ),
     "source": CommandEntry(
         "source:source_app", "Sources: who may hand in reports and readings, how they speak, and with which key."
     ),

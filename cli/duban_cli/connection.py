@@ -21,6 +21,7 @@ from duban_local import DATABASE_VARIABLE, FOLDER, KAFKA_VARIABLE
 if TYPE_CHECKING:
     from asyncpg.pool import Pool
 
+    from duban.io.evidence.settings import EvidenceSettings
     from duban.io.publisher import Publisher
     from duban.io.settings import Settings
     from duban_console.ledger import LedgerReader
@@ -31,6 +32,8 @@ FOLDER_VARIABLE: Final = "DUBAN_FOLDER"
 
 #: The key that the engine of `duban up` signs its anchors with, in its folder.
 ANCHOR_KEY: Final = "anchors.pem"
+#: The evidence store of the same engine, in the same folder.
+EVIDENCE: Final = "evidence"
 #: The secrets by which sources sign, in the same folder, if somebody puts them there.
 SOURCE_SECRETS: Final = "source-secrets.yaml"
 
@@ -56,6 +59,17 @@ def owner_of_database() -> str:
         Unavailable: neither is there.
     """
     return os.environ.get(DATABASE_VARIABLE) or _stack(engine_folder()).owner
+
+
+def evidence_settings() -> EvidenceSettings:
+    """What the environment says of evidence; where it names no store and no engine, that of the engine here."""
+    from duban.io.evidence.settings import EvidenceSettings
+
+    loaded, here = EvidenceSettings.load(), engine_folder() / EVIDENCE
+    is_elsewhere = os.environ.get(KAFKA_VARIABLE) or os.environ.get(DATABASE_VARIABLE)
+    if loaded.evidence or is_elsewhere or not here.is_dir():
+        return loaded
+    return loaded.model_copy(update={"evidence": str(here)})
 
 
 def _running_here() -> dict[str, Any]:

@@ -6,27 +6,63 @@ import sys
 from collections.abc import Iterable
 from hashlib import file_digest
 from pathlib import Path
-from typing import Annotated, Any
+from shutil import copyfile
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from duban.errors import Fault
 from duban.messages.handle import handle_of
+from duban.messages.struct import plain
+from duban_cli.connection import evidence_settings
 from duban_console.action import InvalidAction
+
+if TYPE_CHECKING:
+    from duban.io.evidence.desk import EvidenceDesk, Taken
 
 EvidenceFiles = Annotated[
     list[Path] | None,
-    typer.Option("--evidence", help="A file, sealed by its SHA-256; repeatable.", exists=True, dir_okay=False),
+    typer.Option(
+        "--evidence",
+        help="A file, put into the evidence store by its SHA-256; repeatable.",
+        exists=True,
+        dir_okay=False,
+    ),
 ]
 
 
 def sealed(files: Iterable[Path]) -> list[dict[str, Any]]:
-    """Each file as evidence: where it lies and the SHA-256 of its bytes."""
-    evidence = []
-    for file in files:
-        with file.open("rb") as raw:
-            seal = file_digest(raw, "sha256").hexdigest()
-        evidence.append({"uri": file.resolve().as_uri(), "sha256": seal, "title": file.name})
-    return evidence
+    """Each file as evidence: in the store where one is known, else where it lies, with the SHA-256 of its bytes.
+
+    Raises:
+        InvalidAction: the store takes it not.
+    """
+    from duban.io.evidence.place import desk_of
+
+    desk = desk_of(evidence_settings())
+    return [_where_it_lies(file) if desk is None else plain(taken(desk, file).evidence) for file in files]
+
+
+def taken(desk: EvidenceDesk, file: Path) -> Taken:
+    """``file`` in the store, from a copy of our own, so that nobody writes to it while it is looked at.
+
+    Raises:
+        InvalidAction: it is not taken.
+    """
+    with TemporaryDirectory(prefix="duban-evidence-") as folder:
+        copy = Path(folder) / "evidence"
+        copyfile(file, copy)
+        try:
+            return desk.take(copy, file.name)
+        except Fault as fault:
+            raise InvalidAction(fault.code, str(file), str(fault)) from None
+
+
+def _where_it_lies(file: Path) -> dict[str, Any]:
+    with file.open("rb") as raw:
+        seal = file_digest(raw, "sha256").hexdigest()
+    return {"uri": file.resolve().as_uri(), "sha256": seal, "title": file.name}
 
 
 def read_code(file: str) -> str:

@@ -28,7 +28,7 @@ from duban.io.anchor_key import AnchorKey
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.sources import RegisteredSource
-from duban_cli.connection import ANCHOR_KEY, SOURCE_SECRETS
+from duban_cli.connection import ANCHOR_KEY, EVIDENCE, SOURCE_SECRETS
 from duban_cli.engine_note import leave_note, remove_note
 from duban_cli.schemas import migrate_all
 from duban_console import sources
@@ -77,7 +77,7 @@ USUAL: Final = tuple(name for name in SERVICES if name not in ("hj212", "mqtt"))
 #: Secrets that are some services' own, by how their variables begin: no other process is given them.
 _OWN_SECRETS: Final = {
     "DUBAN_VAULT_": ("gateway", "vault"), "DUBAN_WEBHOOK_": ("escalation",), "DUBAN_ANCHOR_": ("router", "intake"),
-    "DUBAN_SOURCE_": ("gateway",), "DUBAN_MQTT_": ("mqtt",),
+    "DUBAN_SOURCE_": ("gateway",), "DUBAN_EVIDENCE": ("gateway", "api"), "DUBAN_MQTT_": ("mqtt",),
 }  # fmt: skip
 
 
@@ -295,6 +295,8 @@ def _service(
         variables["DUBAN_ANCHOR_KEY"] = str(system.folder / ANCHOR_KEY)
     if name in _OWN_SECRETS["DUBAN_SOURCE_"] and not os.environ.get("DUBAN_SOURCE_SECRETS"):
         variables["DUBAN_SOURCE_SECRETS"] = str(system.folder / SOURCE_SECRETS)
+    if name in _OWN_SECRETS["DUBAN_EVIDENCE"] and not os.environ.get("DUBAN_EVIDENCE"):
+        variables["DUBAN_EVIDENCE"] = str(system.folder / EVIDENCE)
     variables |= overrides
     system.health[name] = f"http://{LOOPBACK}:{variables['DUBAN_HEALTH_PORT']}"
     if process.variable:

@@ -57,6 +57,7 @@ def test_the_commands_are_those_that_the_handbook_names() -> None:
         ("vault", "verify"), ("vault", "forget"),
         ("dlq", "ls"), ("dlq", "show"), ("dlq", "replay"), ("dlq", "audit"), ("problem", "show"), ("problem", "ls"),
         ("pack", "lint"), ("pack", "publish"), ("pack", "ls"), ("calendar", "make"),
+        ("evidence", "put"), ("evidence", "get"), ("evidence", "ls"), ("evidence", "verify"),
         ("source", "add"), ("source", "apply"), ("source", "key"), ("source", "ls"), ("source", "rotate"),
         ("source", "off"), ("source", "on"), ("source", "doctor"),
         ("topics", "apply"), ("topics", "ls"), ("hj212", "check"), ("hj212", "decode"), ("sim", "hj212"),

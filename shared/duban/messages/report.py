@@ -24,6 +24,8 @@ Prose = Annotated[str, Meta(max_length=8000, pattern=NO_NUL)]
 #: The source of a report, and its id there, as the ledger looks for who waits for a reply by them.
 ReportName = Annotated[str, Meta(min_length=1, max_length=300, pattern=NO_NUL)]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$" + NO_NEWLINE)]
+#: How the URI of evidence begins that lies in the engine's own store; its SHA-256 follows.
+STORE_SCHEME: Final = "evidence:"
 
 
 class Location(Frozen):
@@ -34,11 +36,24 @@ class Location(Frozen):
 
 
 class Evidence(Frozen):
-    """A sealed piece of evidence (固化证据): where it lies and the SHA-256 of its bytes."""
+    """A sealed piece of evidence (固化证据): where it lies and the SHA-256 of its bytes.
+
+    ``evidence:`` with the SHA-256 is in the engine's own store; any other ``uri`` is kept by whoever wrote it.
+    """
 
     uri: Annotated[str, Meta(min_length=1, max_length=2000, pattern=NO_NUL)]
     sha256: Sha256
     title: Prose = ""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is said to lie in the engine's own store."""
+        return self.uri.startswith(STORE_SCHEME)
+
+
+def stored_evidence(sha256: str, title: str = "") -> Evidence:
+    """The file ``sha256`` of the engine's own store, as evidence."""
+    return Evidence(uri=f"{STORE_SCHEME}{sha256}", sha256=sha256, title=title)
 
 
 class Identity(StrEnum):

@@ -1,0 +1,102 @@
+"""Where files come in: looked at by their bytes, sealed by their hash, and in the store before anybody is told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
+
+from duban.errors import Fault
+from duban.io.evidence.file_type import file_type
+from duban.io.evidence.store import EvidenceStore, Room, standing
+from duban.messages.report import STORE_SCHEME, Evidence, stored_evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A file that is in the store: as the ledger speaks of it, its size in bytes and its type by its bytes."""
+
+    evidence: Evidence
+    size: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceDesk:
+    """Takes files into ``store``: of ``types``, of at most ``most_bytes``."""
+
+    store: EvidenceStore
+    types: Collection[str]
+    most_bytes: int
+
+    def take(self, file: Path, title: str = "", expected: str | None = None) -> Taken:
+        """Have ``file`` in the store; nobody else may write to it meanwhile. The same file again is the same evidence.
+
+        ``expected``: the SHA-256 that its sender says it has.
+
+        Raises:
+            Fault: it is not taken; says why and what to do.
+            Unavailable: the store is away; the same file may be sent again.
+        """
+        size = file.stat().st_size
+        self.check_size(size)
+        type_ = self._type(file)
+        with file.open("rb") as raw:
+            sha256 = file_digest(raw, "sha256").hexdigest()
+        if expected not in (None, sha256):
+            say = f"the bytes have the SHA-256 {sha256}, not {expected}: they were changed on the way; send them again"
+            raise Fault(422, "other_hash", say, "sha256")
+        if standing(self.store, sha256) is None:
+            self.store.put(Room.ORIGINALS, sha256, file)
+        return Taken(stored_evidence(sha256, title), size, type_)
+
+    def check_size(self, size: int) -> None:
+        """Refuse a file of ``size`` bytes that is none, or more than may be taken.
+
+        Raises:
+            Fault: 400 or 413.
+        """
+        if size == 0:
+            raise Fault(400, "empty", "the file has no bytes; send what it should hold", "evidence")
+        if size > self.most_bytes:
+            say = f"the file has {size} bytes, and {self.most_bytes} are taken (DUBAN_EVIDENCE_MAX_BYTES); send less"
+            raise Fault(413, "too_large", say, "evidence")
+
+    def check(self, evidence: Iterable[Evidence]) -> None:
+        """Refuse evidence that is said to lie in the store, and does not.
+
+        Raises:
+            Fault: 400 or 409; the field names the first that is wrong.
+        """
+        for place, piece in enumerate(evidence):
+            if not piece.is_ours:
+                continue
+            if piece.uri != f"{STORE_SCHEME}{piece.sha256}":
+                raise Fault(400, "invalid", f"is not {STORE_SCHEME}{piece.sha256}", f"evidence.{place}.uri")
+            stored = standing(self.store, piece.sha256)
+            if stored is None or stored.room is Room.INFECTED:
+                why = "no file with this SHA-256 is in the store" if stored is None else "the file is infected"
+                say = f"{why}: send the file first, then what speaks of it"
+                raise Fault(409, "unknown_evidence", say, f"evidence.{place}.sha256")
+
+    def why_not(self, sha256: str) -> str | None:
+        """Why nobody is given the file ``sha256``, in words; None where the store has it and it may be given."""
+        stored = standing(self.store, sha256)
+        match stored.room if stored is not None else None:
+            case Room.ORIGINALS:
+                return None
+            case Room.HELD:
+                return "it is kept until a scanner has looked at it, and not given out before"
+            case Room.INFECTED:
+                return "a scanner found it infected; it is kept apart and never given out"
+            case _:
+                return "no file with this SHA-256 is in the store"
+
+    def _type(self, file: Path) -> str:
+        type_ = file_type(file)
+        if type_ is None or type_ not in self.types:
+            known = f"is {type_} by its bytes" if type_ else "is of no kind that is known, by its bytes"
+            say = f"the file {known}, and taken are: {', '.join(sorted(self.types))}"
+            raise Fault(415, "unsupported_type", say, "evidence")
+        return type_
