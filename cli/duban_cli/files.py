@@ -38,7 +38,7 @@ def sealed(files: Iterable[Path]) -> list[dict[str, Any]]:
     Raises:
         InvalidAction: the store takes it not.
     """
-    from duban.io.evidence.place import desk_of
+    from duban.io.evidence.reception import desk_of
 
     desk = desk_of(evidence_settings())
     return [_where_it_lies(file) if desk is None else plain(taken(desk, file).evidence) for file in files]

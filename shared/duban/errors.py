@@ -14,6 +14,8 @@ DubanError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class DubanError(Exception):
     """The root of the tree: catch it where any of ours will do."""
@@ -64,14 +66,21 @@ class NotArrived(DubanError):
 class Fault(DubanError):
     """A request over HTTP that is not taken: the status, a short stable word, the field, and what to do.
 
-    ``retry``: seconds after which the same request may be sent again.
+    ``retry``: seconds after which the same request may be sent again. ``headers``: what its protocol says besides.
     """
 
     def __init__(
-        self, status: int, code: str, message: str, field: str | None = None, retry: int | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        field: str | None = None,
+        retry: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.retry = retry
+        self.headers = headers or {}
         self.status = status
         self.code = code
         self.field = field

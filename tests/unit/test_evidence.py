@@ -252,3 +252,25 @@ def test_evidence_of_an_action_lies_in_the_store_where_one_is_known(
     monkeypatch.setenv("DUBAN_EVIDENCE", str(tmp_path / "evidence"))
     with pytest.raises(InvalidAction, match="taken are"):
         sealed([written(tmp_path, b"<html>")])
+
+
+def test_what_was_good_is_kept_apart_when_a_scanner_finds_something_later(
+    duban: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, other = photo(), photo(noise="ill")
+    duban("put", written(tmp_path, data), written(tmp_path, other, "ill.jpg"))
+    assert (duban("scan").exit_code, duban("scan", "--all").exit_code) == (ExitCode.USAGE, ExitCode.USAGE)
+    finds = f"import sys; sys.exit({seal(other)!r} in sys.argv[1])".replace("'", '"')
+    monkeypatch.setenv("DUBAN_EVIDENCE_SCANNER", f"{sys.executable} -c '{finds}'")
+    assert duban("scan").exit_code == ExitCode.OK  # nothing is held
+    found = duban("scan", "--all", "--json")
+    assert (found.exit_code, json.loads(found.stdout)) == (
+        ExitCode.FAILURE,
+        {"sha256": seal(other), "was": "originals", "found": "it says no more"},
+    )
+    assert (duban("get", seal(other)).exit_code, duban("get", seal(data)).exit_code) == (
+        ExitCode.NOT_FOUND,
+        ExitCode.OK,
+    )
+    monkeypatch.setenv("DUBAN_EVIDENCE_SCANNER", "/no/such/scanner")
+    assert duban("scan", "--all").exit_code == ExitCode.UNAVAILABLE

@@ -137,6 +137,39 @@ async def ls(
     err().print(f"{count} files, {size} bytes")
 
 
+@evidence_app.command("scan")
+@command
+async def scan(
+    everything: Annotated[bool, typer.Option("--all", help="Also what was found good before.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Have the scanner look at what is held for it; ends with 1 when it finds something, with 5 when it is away.
+
+    What it finds infected is kept apart and given to nobody; what is good is given out from then on.
+
+    Example: duban evidence scan --all
+    """
+    from duban.io.evidence.store import Room
+
+    desk, looked, infected = _desk(), 0, 0
+    if desk.scanner is None:
+        fail(ExitCode.USAGE, "no scanner is known: set DUBAN_EVIDENCE_SCANNER")
+    for room in (Room.HELD, Room.ORIGINALS) if everything else (Room.HELD,):
+        for stored in list(desk.store.all(room)):
+            looked += 1
+            found = desk.look_again(stored)
+            if found is None:
+                continue
+            infected += 1
+            if as_json:
+                write_json({"sha256": stored.sha256, "was": room, "found": found})
+            else:
+                out().print(escape(f"{stored.sha256}, which was in {room}, is infected: {found}"))
+    if infected:
+        fail(ExitCode.FAILURE, f"{infected} infected of {looked} files")
+    err().print(f"{looked} files, nothing found")
+
+
 @evidence_app.command("verify")
 @command
 async def verify(as_json: AsJson = False) -> None:
@@ -169,7 +202,7 @@ async def verify(as_json: AsJson = False) -> None:
 
 def _desk() -> EvidenceDesk:
     """The desk of the store that the environment names, or of the engine that runs here; ends the command without."""
-    from duban.io.evidence.place import desk_of
+    from duban.io.evidence.reception import desk_of
 
     desk = desk_of(evidence_settings())
     if desk is None:

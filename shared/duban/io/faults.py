@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
 
 import structlog
 from fastapi import FastAPI, Request
@@ -14,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from duban.errors import Fault, RecordTooLarge, Unavailable
 from duban.io.availability import is_unavailable
@@ -54,9 +55,27 @@ FAULTS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def answer_faults(app: FastAPI, most: int) -> None:
-    """Give ``app`` one answer to each kind of fault, and to a body of more than ``most`` bytes."""
-    app.add_middleware(_BodyLimit, max_body_size=most)
+@dataclass(frozen=True, slots=True)
+class BodyLimit:
+    """The most bytes of a body, the setting that says so, and what its sender can do about it."""
+
+    most: int
+    setting: str = "DUBAN_MAX_BODY"
+    otherwise: str = "send evidence as links, with its SHA-256"
+
+
+#: The limit of a request that has one of its own; None where that of all others holds.
+OwnLimit: TypeAlias = Callable[[Scope], BodyLimit | None]
+
+
+def answer_faults(app: FastAPI, most: int, own: OwnLimit = lambda _: None) -> None:
+    """Give ``app`` one answer to each kind of fault, and to a body of more than ``most`` bytes, or than its ``own``."""
+    usual = BodyLimit(most)
+
+    def limit_of(scope: Scope) -> BodyLimit:
+        return own(scope) or usual
+
+    app.add_middleware(_BodyLimit, limit_of=limit_of)
 
     @app.exception_handler(Fault)
     async def refused(_: Request, fault: Fault) -> JSONResponse:
@@ -67,9 +86,9 @@ def answer_faults(app: FastAPI, most: int) -> None:
         return _malformed(error.errors()[0])
 
     @app.exception_handler(HTTPException)
-    async def routed(_: Request, error: HTTPException) -> JSONResponse:
+    async def routed(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == 413:
-            return _too_large(most)
+            return _too_large(limit_of(request.scope))
         if error.status_code == 400:  # FastAPI's, of a body that the reader of JSON gave up on
             return answer(400, "not_json", _UNREADABLE)
         code = _ROUTED.get(error.status_code, "invalid")
@@ -96,10 +115,9 @@ def answer_faults(app: FastAPI, most: int) -> None:
         return answer(500, "internal", "the request broke the server; its log says how")
 
 
-def _headers(fault: Fault) -> Mapping[str, str] | None:
-    if fault.retry is not None:
-        return {"Retry-After": str(fault.retry)}
-    return _CHALLENGE if fault.status == 401 else None
+def _headers(fault: Fault) -> Mapping[str, str]:
+    retry = {} if fault.retry is None else {"Retry-After": str(fault.retry)}
+    return {**fault.headers, **retry, **(_CHALLENGE if fault.status == 401 else {})}
 
 
 def answer(
@@ -113,10 +131,11 @@ def answer(
 async def only_json(request: Request) -> None:
     """Refuse a body that is not said to be JSON; also a dependency of FastAPI.
 
-    A page in a browser may send text or forms to this machine without asking first, but nothing that says it is JSON.
+    A page in a browser may send text or forms to this machine without asking first, but nothing that says it is JSON,
+    and nothing that has a header of its own, as the uploads of tus do.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.method == "POST" and kind != _JSON:
+    if request.method == "POST" and kind != _JSON and "tus-resumable" not in request.headers:
         say = f"content-type {kind or '(none)'} is not taken; send {_JSON}"
         raise Fault(415, "unsupported_type", say, "content-type")
 
@@ -134,17 +153,23 @@ def _away(error: Exception) -> JSONResponse:
     return answer(503, "unavailable", f"{error}; send the same again later", headers=_RETRY)
 
 
-def _too_large(most: int) -> JSONResponse:
-    say = f"the body is larger than the {most} bytes of DUBAN_MAX_BODY; send evidence as links, with its SHA-256"
+def _too_large(limit: BodyLimit) -> JSONResponse:
+    say = f"the body is larger than the {limit.most} bytes of {limit.setting}; {limit.otherwise}"
     return answer(413, "too_large", say)
 
 
-class _BodyLimit(RequestBodyLimitMiddleware):
+class _BodyLimit:
     """Counts what arrives. Starlette answers in plain text where the length was said before; this answers first."""
 
+    def __init__(self, app: ASGIApp, limit_of: Callable[[Scope], BodyLimit]) -> None:
+        self._app = app
+        self._limit_of = limit_of
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        length = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
-        if length.isdigit() and int(length) > self.max_body_size:
-            await _too_large(self.max_body_size)(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit, length = self._limit_of(scope), Headers(scope=scope).get("content-length", "")
+        within = RequestBodyLimitMiddleware(self._app, limit.most)
+        reply = _too_large(limit) if length.isdigit() and int(length) > limit.most else within
+        await reply(scope, receive, send)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import structlog
 
+from duban.io.evidence.keeper import EvidenceKeeper
+from duban.io.evidence.reception import reception_of
 from duban.io.feeds import follow_clock, follow_packs
 from duban.io.http import Http
 from duban.io.service import Shell, run_service
@@ -24,9 +26,12 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     shell.health.check("http", lambda: http is not None and http.listening)
     clock = await follow_clock(shell)
     library = await follow_packs(shell)
-    app = create_app(LedgerReader(shell.pool), shell.publisher, clock, library, settings.max_body)
+    reception = reception_of(settings)
+    app = create_app(LedgerReader(shell.pool), shell.publisher, clock, library, reception, settings.max_body)
     http = Http(app, settings, settings.api_port, "DUBAN_API_PORT")
     shell.run(http)
+    if reception is not None:
+        shell.run(EvidenceKeeper(reception))
     _log.info("api", url=f"http://127.0.0.1:{settings.api_port}")
 
 

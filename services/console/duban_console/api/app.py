@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, Path, Response
 
 from duban.clock import Clock
 from duban.errors import Fault
+from duban.io.evidence.reception import Reception
+from duban.io.evidence.tus import upload_limit
 from duban.io.faults import FAULTS, Faulty, answer_faults, only_json
 from duban.io.publisher import Publisher
 from duban.policy.library import Library
@@ -15,11 +18,13 @@ from duban_console.action import Action, NewEntry, NewPledge, NewReading
 from duban_console.api.answer import respond
 from duban_console.api.document import answers, describe
 from duban_console.api.responses import ANSWERS, SOURCE, Decision, decision
+from duban_console.api.routes.evidence import serve_evidence
 from duban_console.api.routes.listings import serve_listings
 from duban_console.api.routes.pledges import serve_pledges
 from duban_console.api.routes.readings import serve_readings
 from duban_console.api.routes.records import serve_records
 from duban_console.api.routes.rewards import serve_rewards
+from duban_console.api.submission import CommandDoor
 from duban_console.ledger import LedgerReader
 
 _FAULTS: Final[dict[int | str, dict[str, Any]]] = {**FAULTS, 404: {"model": Faulty}, 409: {"model": Faulty}}
@@ -28,8 +33,15 @@ _FAULTS: Final[dict[int | str, dict[str, Any]]] = {**FAULTS, 404: {"model": Faul
 _CommandId = Annotated[str, Path(alias="id")]
 
 
-def create_app(ledger: LedgerReader, publisher: Publisher, clock: Clock, library: Library, max_body: int) -> FastAPI:
-    """The API over the ledger's views, the topic of commands and the packs."""
+def create_app(
+    ledger: LedgerReader,
+    publisher: Publisher,
+    clock: Clock,
+    library: Library,
+    reception: Reception | None,
+    max_body: int,
+) -> FastAPI:
+    """The API over the ledger's views, the topic of commands, the packs and the evidence store."""
     app = FastAPI(
         title="Duban: the API for actions",
         version="1",
@@ -37,13 +49,15 @@ def create_app(ledger: LedgerReader, publisher: Publisher, clock: Clock, library
         responses=_FAULTS,
         dependencies=[Depends(only_json)],
     )
-    answer_faults(app, max_body)
+    answer_faults(app, max_body, partial(upload_limit, reception))
+    door = CommandDoor(ledger, publisher, reception.desk if reception else None)
     _commands(app, ledger)
-    serve_listings(app, ledger, publisher, clock)
+    serve_listings(app, ledger, door, clock)
     serve_rewards(app, ledger, library)
-    serve_pledges(app, ledger, publisher, clock)
-    serve_readings(app, ledger, publisher, clock)
-    serve_records(app, ledger, publisher, clock)
+    serve_pledges(app, door, clock)
+    serve_readings(app, door, clock)
+    serve_records(app, ledger, door, clock)
+    serve_evidence(app, reception)
     describe(app, (*ANSWERS, NewEntry, NewPledge, NewReading, Action))
     return app
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated, Final
 from uuid import UUID, uuid4
 
 from fastapi import Header, Query, Response
 
 from duban.errors import Fault
+from duban.io.evidence.desk import EvidenceDesk, checked
 from duban.io.publisher import Publisher
 from duban.messages.commands import Command
 from duban.messages.envelope import Message, encode
@@ -41,26 +43,35 @@ def command_id(chosen: str | None, header: str | None) -> str:
     return chosen or header or str(uuid4())
 
 
-async def sent(
-    message: Message[Command], ledger: LedgerReader, publisher: Publisher, wait: float,
-    alike: tuple[SameName, ...] = (),
-) -> Response:  # fmt: skip
-    """Send ``message``: 202 once the broker has it; its outcome if that stands within ``wait`` seconds.
+@dataclass(frozen=True, slots=True)
+class CommandDoor:
+    """Sends commands to the router, and answers what comes of them; the evidence of each is there before it goes."""
 
-    ``alike`` is told with either.
-    """
-    record = encode(message)
-    publisher.check(record)
-    await publisher.publish([record])
-    outcome = await ledger.awaited(SOURCE, message.id, wait) if wait else None
-    if outcome is None:
-        url = f"/v1/commands/{SOURCE}/{message.id}"
-        accepted = Accepted(
-            command=message.id, source=SOURCE, status="accepted", problem_id=message.subject, status_url=url,
-            alike=alike,
-        )  # fmt: skip
-        return respond(accepted, 202, {"Location": url})
-    return await _decided(ledger, outcome, UUID(message.subject), alike)
+    ledger: LedgerReader
+    publisher: Publisher
+    evidence: EvidenceDesk | None
+
+    async def send(self, message: Message[Command], wait: float, alike: tuple[SameName, ...] = ()) -> Response:
+        """Send ``message``: 202 once the broker has it; its outcome if that stands within ``wait`` seconds.
+
+        ``alike`` is told with either.
+
+        Raises:
+            Fault: 409, its evidence is not in the store.
+        """
+        await checked(self.evidence, getattr(message.data, "evidence", ()))
+        record = encode(message)
+        self.publisher.check(record)
+        await self.publisher.publish([record])
+        outcome = await self.ledger.awaited(SOURCE, message.id, wait) if wait else None
+        if outcome is None:
+            url = f"/v1/commands/{SOURCE}/{message.id}"
+            accepted = Accepted(
+                command=message.id, source=SOURCE, status="accepted", problem_id=message.subject, status_url=url,
+                alike=alike,
+            )  # fmt: skip
+            return respond(accepted, 202, {"Location": url})
+        return await _decided(self.ledger, outcome, UUID(message.subject), alike)
 
 
 async def _decided(ledger: LedgerReader, outcome: Outcome, problem_id: UUID, alike: tuple[SameName, ...]) -> Response:

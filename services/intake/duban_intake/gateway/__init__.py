@@ -1,6 +1,6 @@
 """The gateway: reports over HTTP, answered once the broker has them. ``python -m duban_intake.gateway`` runs it.
 
-consumes  HTTP: plain JSON, CloudEvents in binary and in structured mode; ticks of a driven clock
+consumes  HTTP: plain JSON, CloudEvents in binary and in structured mode, forms, files by tus; ticks of a driven clock
           ``duban.sources.v1``: who may hand in reports, and with which key
           ``duban.packs.v1``: what may be reported
 produces  ``duban.reports.v1``
@@ -11,5 +11,6 @@ owns      who reported, as far as it goes into the vault; it never comes out her
     door       who speaks, how much of it is taken, and what goes to the broker: the contact goes into the vault first
     request    from the bytes of a request to the report and its contact, or to a fault that names the field
     batcher    requests that arrive together reach the broker together
+    evidence   reports that come with their files
     app        the routes; pagerduty and open311 those of other protocols
 """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from duban.io.evidence.keeper import EvidenceKeeper
+from duban.io.evidence.reception import reception_of
 from duban.io.feeds import follow_packs
 from duban.io.http import Http
 from duban.io.service import Shell, run_service
@@ -24,13 +26,16 @@ async def compose(shell: Shell[GatewaySettings]) -> None:
     """Wire the routes to the broker, the receipts and the clock."""
     settings = shell.settings
     batching = Batching(shell.publisher.publish, settings.gateway_patience)
-    door = await report_door(shell, batching.put, settings.keyring(), SecretsFile(settings.source_secrets))
+    reception, secrets = reception_of(settings), SecretsFile(settings.source_secrets)
+    door = await report_door(shell, batching.put, settings.keyring(), secrets, reception=reception)
     # Reports are taken before any pack is there; what may be reported is told once one is.
     face = PublicFace(await follow_packs(shell, needed=False), PublicLedger(shell.pool))
     app = create_app(door, face, settings.max_body)
     http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", beside=batching)
     shell.health.check("http", lambda: http.listening)
     shell.run(http)
+    if reception is not None:
+        shell.run(EvidenceKeeper(reception))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -9,23 +10,33 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from duban.errors import Fault
+from duban.io.evidence.tus import UploadDoor, serve_uploads
 from duban.io.faults import FAULTS, Faulty, answer_faults
+from duban.messages.sources import RegisteredSource
 from duban_intake.body import JSON
 from duban_intake.domain import own_problem
 from duban_intake.gateway.door import ReportDoor
+from duban_intake.gateway.evidence import FORM, body_limit, form_in, refuse_of_a_page, room_for_files
 from duban_intake.gateway.open311.routes import PublicFace, serve_open311
 from duban_intake.gateway.pagerduty import serve_pagerduty
-from duban_intake.gateway.request import BATCH, STRUCTURED, content_type, read, read_batch, submission_schema
+from duban_intake.gateway.request import BATCH, STRUCTURED, Handed, content_type, read, read_batch, submission_schema
 from duban_intake.gateway.responses import REPORTS_PATH, Accepted, BadItem, Became, HandedIn
 from duban_intake.vault.answers import answer_refusals, reached
 
 _FAULTS: Final[dict[int | str, dict[str, Any]]] = {
     401: {"model": Faulty, "description": "No key, or one that is no source's"},
     403: {"model": Faulty, "description": "The source is off, or the report is not its own to hand in"},
-    409: {"model": Faulty, "description": "The contact contradicts the one that came with this report"},
+    409: {
+        "model": Faulty,
+        "description": "The contact contradicts the one that came with this report, or its evidence is not there",
+    },
     410: {"model": Faulty, "description": "The contact of this report has been destroyed"},
     429: {"model": Faulty, "description": "The source hands in more than its rate; go on when `Retry-After` says"},
-    501: {"model": Faulty, "description": "Contacts are not taken: no vault key is set"},
+    422: {"model": Faulty, "description": "A file is infected"},
+    501: {
+        "model": Faulty,
+        "description": "Contacts are not taken: no vault key is set; or files: no evidence store is",
+    },
 }
 
 _LANGUAGES: Final[dict[int | str, dict[str, Any]]] = {
@@ -53,15 +64,24 @@ EXAMPLE: Final = {
 }
 
 
+_FORM: Final = {
+    "type": "object",
+    "required": ["report"],
+    "properties": {
+        "report": {"type": "string", "description": "The report as plain JSON"},
+        "evidence": {"type": "array", "items": {"type": "string", "format": "binary"}, "maxItems": 50},
+    },
+}
 _BODIES: Final = {
     "requestBody": {
         "required": True,
         "description": "Plain JSON; or a CloudEvent, in binary mode with `ce-` headers or structured, whose data is "
-        "the report without `id`, `source` and `time`",
+        "the report without `id`, `source` and `time`; or a form with the report and its files",
         "content": {
             JSON: {"schema": submission_schema(), "example": EXAMPLE},
             STRUCTURED: {"schema": {"type": "object"}},
             BATCH: {"schema": {"type": "array", "items": {"type": "object"}}},
+            FORM: {"schema": _FORM},
         },
     }
 }
@@ -70,7 +90,7 @@ _BODIES: Final = {
 def create_app(door: ReportDoor, face: PublicFace, max_body: int) -> FastAPI:
     """The application, whose reports go through ``door``; ``face``: what it shows everybody."""
     app = FastAPI(title="Duban intake", version="1", description="Reports over HTTP.", responses=FAULTS)
-    answer_faults(app, max_body)
+    answer_faults(app, max_body, partial(body_limit, door.reception, max_body))
     answer_refusals(app)
 
     @app.post(REPORTS_PATH, status_code=202, response_model=_TAKEN, responses=_FAULTS, openapi_extra=_BODIES)
@@ -81,14 +101,18 @@ def create_app(door: ReportDoor, face: PublicFace, max_body: int) -> FastAPI:
         """
         source = door.speaker(request)
         with door.journal.watching(source):
-            body, url = await door.body(request, source), str(request.base_url)
+            url = str(request.base_url)
+            if content_type(request.headers) == FORM:
+                handed = await _with_files(door, request, source, max_body)
+                accepted = await door.hand_in(source, handed, url)
+                return _accepted(accepted)
+            body = await door.body(request, source)
             if content_type(request.headers) == BATCH:
                 good, flawed = read_batch(body, door.clock.now(), source)
                 bad = [BadItem(item=item, field=fault.field or "(item)", message=str(fault)) for item, fault in flawed]
                 return JSONResponse((await door.hand_in_all(source, good, bad, url)).model_dump(mode="json"), 202)
             accepted = await door.hand_in(source, read(request.headers, body, door.clock.now(), source), url)
-        headers = {"Location": urlsplit(accepted.status_url).path}
-        return JSONResponse(accepted.model_dump(mode="json", exclude_none=True), 202, headers=headers)
+        return _accepted(accepted)
 
     @app.post("/v1/sources/{name:path}", status_code=202, responses=_FAULTS | _LANGUAGES, openapi_extra=_ANY_BODY)
     async def hear(name: str, request: Request) -> HandedIn:
@@ -99,6 +123,7 @@ def create_app(door: ReportDoor, face: PublicFace, max_body: int) -> FastAPI:
 
     serve_pagerduty(app, door, _FAULTS | _LANGUAGES)
     serve_open311(app, door, face)
+    serve_uploads(app, UploadDoor(door.reception, door.uploads))
 
     @app.get(REPORTS_PATH + "/{source:path}/{id}", responses=_ASKING)
     async def became(source: str, id: str, request: Request) -> Became:  # noqa: A002 the name in the contract
@@ -126,6 +151,24 @@ def create_app(door: ReportDoor, face: PublicFace, max_body: int) -> FastAPI:
         )
 
     return app
+
+
+async def _with_files(door: ReportDoor, request: Request, source: RegisteredSource, most: int) -> Handed:
+    """What a form hands in: the report is looked at before its files go into the store, and goes after them."""
+    refuse_of_a_page(request)
+    desk = door.taking_files().desk
+    door.hold_back(source)
+    with room_for_files() as folder:
+        form = await form_in(request, folder, most)
+        door.heard(source, form.report)
+        headers, now = {"content-type": JSON}, door.clock.now()
+        read(headers, form.report, now, source)
+        return read(headers, await form.sealed(desk), now, source)
+
+
+def _accepted(accepted: Accepted) -> JSONResponse:
+    headers = {"Location": urlsplit(accepted.status_url).path}
+    return JSONResponse(accepted.model_dump(mode="json", exclude_none=True), 202, headers=headers)
 
 
 def _named(request: Request) -> tuple[str, str]:

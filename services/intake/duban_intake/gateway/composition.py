@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from duban.io.evidence.reception import Reception
 from duban.io.feeds import follow_clock
 from duban.io.service import Shell
 from duban.messages.envelope import Record
@@ -25,6 +26,7 @@ async def report_door(
     keyring: Keyring | None,
     secrets: SecretsFile,
     changed: Callable[[], None] = lambda: None,
+    reception: Reception | None = None,
 ) -> ReportDoor:
     """The door, once it knows every source; ``put`` returns when the broker has a record.
 
@@ -37,4 +39,4 @@ async def report_door(
     shell.run(journal)
     seconds = asyncio.get_running_loop().time
     store = PostgresStore(shell.pool)
-    return ReportDoor(put, shell.publisher.check, clock, vault, registry, seconds, store, secrets, journal)
+    return ReportDoor(put, shell.publisher.check, clock, vault, registry, seconds, store, secrets, journal, reception)

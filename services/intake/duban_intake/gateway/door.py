@@ -17,6 +17,8 @@ from fastapi import Request
 
 from duban.clock import Clock
 from duban.errors import Fault, RecordTooLarge
+from duban.io.evidence.desk import checked
+from duban.io.evidence.reception import Reception
 from duban.messages import struct
 from duban.messages.envelope import Message, Record, encode
 from duban.messages.handle import handle_of
@@ -71,6 +73,7 @@ class ReportDoor:
     receipts: Asked
     secrets: SecretsFile
     journal: SourceJournal
+    reception: Reception | None = None
     pace: Pace = field(default_factory=Pace)
     _dialects: dict[str, tuple[RegisteredSource, Dialect, ItemMapping]] = field(default_factory=dict)
 
@@ -109,14 +112,22 @@ class ReportDoor:
         Raises:
             Fault: 413, it is larger than is agreed; 429, it sends too fast, or 503 where its like never sends again.
         """
+        self.hold_back(source)
+        body = await request.body()
+        self.heard(source, body)
+        return body
+
+    def hold_back(self, source: RegisteredSource) -> None:
+        """Take nothing of ``source`` while it is too fast.
+
+        Raises:
+            Fault: 429, or 503 where its like never sends again.
+        """
         wait = self.pace.wait(source.name, source.rate, self.seconds())
         if wait > 0:
             say = f"{source.name} hands in more than its {source.rate} reports a minute; go on in {ceil(wait)} s"
             drops = (channel := KINDS.get(source.kind)) is not None and channel.drops
             raise Fault(503 if drops else 429, "too_fast", say, retry=ceil(wait))
-        body = await request.body()
-        self.heard(source, body)
-        return body
 
     def heard(self, source: RegisteredSource, body: bytes) -> None:
         """Note what ``source`` sends.
@@ -128,6 +139,28 @@ class ReportDoor:
             say = f"the body has {len(body)} bytes, and {source.name} may send {source.max_body}; send less at a time"
             raise Fault(413, "too_large", say)
         self.journal.page(source).hear(body)
+
+    def uploads(self, request: Request, begins: bool) -> str:
+        """The name of whoever uploads a file by ``request``; a file that ``begins`` counts as a report does.
+
+        Raises:
+            Fault: as with :meth:`speaker` and :meth:`hold_back`.
+        """
+        source = self.speaker(request)
+        if begins:
+            self.hold_back(source)
+            self.pace.count(source.name, source.rate, self.seconds(), 1)
+        return source.name
+
+    def taking_files(self) -> Reception:
+        """Where evidence comes in.
+
+        Raises:
+            Fault: 501, none is taken.
+        """
+        if self.reception is None:
+            raise Fault(501, "no_evidence_store", "no evidence is taken here: DUBAN_EVIDENCE names no store")
+        return self.reception
 
     async def hear(self, source: RegisteredSource, body: bytes, url: str) -> HandedIn:
         """Hand in what ``body`` says in the language of ``source``: the good items, whatever is wrong with others.
@@ -218,13 +251,14 @@ class ReportDoor:
         """Have what ``source`` handed in with the broker, the contact sealed before; ``url``: of this server.
 
         Raises:
-            Fault: 403, it is none of its reports; or the vault does not take the contact.
+            Fault: 403, it is none of its reports; 409, its evidence is not there; or the vault takes not the contact.
             RecordTooLarge: no topic would take it.
             Unavailable: the broker or the database is away; nothing is lost if the same is sent again.
         """
         message, code = claimed(handed, self.vault.keyring)
         self.registry.permit(source, message.source)
         permit_report(source, message.data)
+        await checked(self.reception.desk if self.reception else None, message.data.evidence)
         record = encode(message)
         self.check(record)
         if handed.contact is not None:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from pydantic import Field
 
+from duban.io.evidence.settings import EvidenceSettings
 from duban_intake.vault.settings import SealSettings
 
 
-class GatewaySettings(SealSettings):
+class GatewaySettings(SealSettings, EvidenceSettings):
     """What the gateway is told by its environment."""
 
     gateway_port: int = Field(8310, ge=0, le=65535, description="Port of the gateway for reports, on 127.0.0.1")

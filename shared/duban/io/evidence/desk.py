@@ -2,33 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
 
-from duban.errors import Fault
+from duban.errors import Fault, Unavailable
 from duban.io.evidence.file_type import file_type
-from duban.io.evidence.store import EvidenceStore, Room, standing
+from duban.io.evidence.scanner import Scanner
+from duban.io.evidence.store import EvidenceStore, Room, Stored, standing
 from duban.messages.report import STORE_SCHEME, Evidence, stored_evidence
+
+_MOST_OF_TITLE: Final = 300
+
+
+def title_of(name: str | None) -> str:
+    """What a file is called in the ledger, from the ``name`` that its sender gives it: without folders, to be read."""
+    last = (name or "").replace("\\", "/").rpartition("/")[2]
+    return "".join(character for character in last if character.isprintable())[:_MOST_OF_TITLE]
+
+
+async def checked(desk: EvidenceDesk | None, evidence: Sequence[Evidence]) -> None:
+    """Refuse evidence that is said to lie in the store, and does not.
+
+    Raises:
+        Fault: as with :meth:`EvidenceDesk.check`; or 501, there is no store here.
+    """
+    if any(piece.is_ours for piece in evidence):
+        if desk is None:
+            raise Fault(501, "no_evidence_store", "there is no evidence here: DUBAN_EVIDENCE names no store")
+        await asyncio.to_thread(desk.check, evidence)
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A file that is in the store: as the ledger speaks of it, its size in bytes and its type by its bytes."""
+    """A file that is in the store: as the ledger speaks of it, its size in bytes and its type by its bytes.
+
+    ``held`` says why it is not given out yet, where a scanner has yet to look at it.
+    """
 
     evidence: Evidence
     size: int
     type: str
+    held: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceDesk:
-    """Takes files into ``store``: of ``types``, of at most ``most_bytes``."""
+    """Takes files into ``store``: of ``types``, of at most ``most_bytes``, looked at by ``scanner``."""
 
     store: EvidenceStore
     types: Collection[str]
     most_bytes: int
+    scanner: Scanner | None = None
 
     def take(self, file: Path, title: str = "", expected: str | None = None) -> Taken:
         """Have ``file`` in the store; nobody else may write to it meanwhile. The same file again is the same evidence.
@@ -47,9 +76,54 @@ class EvidenceDesk:
         if expected not in (None, sha256):
             say = f"the bytes have the SHA-256 {sha256}, not {expected}: they were changed on the way; send them again"
             raise Fault(422, "other_hash", say, "sha256")
-        if standing(self.store, sha256) is None:
-            self.store.put(Room.ORIGINALS, sha256, file)
-        return Taken(stored_evidence(sha256, title), size, type_)
+        return Taken(stored_evidence(sha256, title), size, type_, self._kept(sha256, file))
+
+    def look_again(self, stored: Stored) -> str | None:
+        """What the scanner finds in a file that lies in the store, and the file where it belongs then; None if nothing.
+
+        Raises:
+            Unavailable: the scanner cannot say, or the store is away; the file stays where it is.
+        """
+        with TemporaryDirectory(prefix="duban-evidence-") as folder:
+            file = Path(folder) / stored.sha256
+            with file.open("wb") as whole:
+                for piece in self.store.read(stored.room, stored.sha256) or ():
+                    whole.write(piece)
+            found = self._found(file)
+            self._settle(stored.sha256, stored.room, Room.ORIGINALS if found is None else Room.INFECTED, file)
+            return found
+
+    def _kept(self, sha256: str, file: Path) -> str | None:
+        """Have ``file`` where it belongs, by what the scanner says of it; why it is held, if it is.
+
+        Raises:
+            Fault: 422, it is infected.
+        """
+        stored = standing(self.store, sha256)
+        room = None if stored is None else stored.room
+        if room is Room.ORIGINALS:
+            return None
+        try:
+            found = "it was found so before" if room is Room.INFECTED else self._found(file)
+        except Unavailable as error:
+            self._settle(sha256, room, Room.HELD, file)
+            return f"it is kept, and given to nobody before a scanner has looked at it: {error}"
+        if found is None:
+            self._settle(sha256, room, Room.ORIGINALS, file)
+            return None
+        self._settle(sha256, room, Room.INFECTED, file)
+        raise Fault(
+            422, "infected", f"the file is infected ({found}): it is kept apart and given to nobody", "evidence"
+        )
+
+    def _found(self, file: Path) -> str | None:
+        return None if self.scanner is None else self.scanner.scan(file).found
+
+    def _settle(self, sha256: str, room: Room | None, target: Room, file: Path) -> None:
+        if room is None:
+            self.store.put(target, sha256, file)
+        elif room is not target:
+            self.store.move(sha256, room, target)
 
     def check_size(self, size: int) -> None:
         """Refuse a file of ``size`` bytes that is none, or more than may be taken.

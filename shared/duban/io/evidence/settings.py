@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from pydantic import Field
@@ -21,9 +22,22 @@ class EvidenceSettings(Settings):
     evidence: str = Field("", description="The evidence store: a folder; empty: no evidence is taken, and none shown")
     evidence_types: str = Field(
         _TYPES,
-        description="Media types of files that are taken, by their bytes and not by their names, parted by commas",
+        description="Media types that are taken, by the bytes of a file and not by its name, parted by commas",
     )
     evidence_max_bytes: int = Field(100 * 1024 * 1024, ge=1024, description="Largest file that is taken, in bytes")
+    evidence_scanner: str = Field(
+        "",
+        description="What looks for viruses: `clamd:/path/of.socket`, `clamd:host:port`, or a command that gets the "
+        "file and ends with 0, or with 1 where it found something; empty: nothing does",
+    )
+    evidence_scan_timeout: float = Field(60.0, gt=0, description="Seconds that the scanner may take over a file")
+    evidence_uploads: Path | None = Field(
+        None,
+        description="Folder for uploads that are not finished, for each process its own; empty: `uploads` in the store",
+    )
+    evidence_uploads_hours: float = Field(
+        24.0, gt=0, description="Hours after which an upload that nobody goes on with is removed"
+    )
 
     @property
     def types(self) -> frozenset[str]:

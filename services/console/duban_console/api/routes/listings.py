@@ -9,13 +9,12 @@ from pydantic import AwareDatetime, BeforeValidator
 
 from duban.clock import Clock
 from duban.errors import Fault
-from duban.io.publisher import Publisher
 from duban.texts import is_blank
 from duban_console.action import NewEntry, action_message, new_entry
 from duban_console.api.answer import respond
 from duban_console.api.document import answers, body
 from duban_console.api.responses import SOURCE, Accepted, Decision
-from duban_console.api.submission import IdempotencyKey, Wait, answered, command_id, sent
+from duban_console.api.submission import CommandDoor, IdempotencyKey, Wait, answered, command_id
 from duban_console.ledger import LedgerReader
 from duban_console.listings import NameCheck, listed, written_otherwise
 
@@ -31,7 +30,7 @@ def _written(at: object) -> object:
     return at
 
 
-def serve_listings(app: FastAPI, ledger: LedgerReader, publisher: Publisher, clock: Clock) -> None:
+def serve_listings(app: FastAPI, ledger: LedgerReader, door: CommandDoor, clock: Clock) -> None:
     """Add the routes to ``app``."""
 
     @app.get("/v1/listings", responses=answers(NameCheck), tags=["listings"])
@@ -68,4 +67,4 @@ def serve_listings(app: FastAPI, ledger: LedgerReader, publisher: Publisher, clo
         )
         entries = await ledger.listings(entry.of, entry.jurisdiction, entry.list)
         alike = written_otherwise(entry.of, entries, message.subject, clock.now())
-        return await sent(message, ledger, publisher, wait, alike)
+        return await door.send(message, wait, alike)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from fastapi import FastAPI, Request, Response
 
 from duban.clock import Clock
-from duban.io.publisher import Publisher
 from duban_console.action import NewReading, action_message, new_reading
 from duban_console.api.document import answers, body
 from duban_console.api.responses import SOURCE, Accepted, Decision
-from duban_console.api.submission import IdempotencyKey, Wait, answered, command_id, sent
-from duban_console.ledger import LedgerReader
+from duban_console.api.submission import CommandDoor, IdempotencyKey, Wait, answered, command_id
 
 
-def serve_readings(app: FastAPI, ledger: LedgerReader, publisher: Publisher, clock: Clock) -> None:
+def serve_readings(app: FastAPI, door: CommandDoor, clock: Clock) -> None:
     """Add the route to ``app``."""
 
     @app.post("/v1/readings", status_code=202, responses=answers(Accepted, Decision, status=202), tags=["readings"],
@@ -30,4 +28,4 @@ def serve_readings(app: FastAPI, ledger: LedgerReader, publisher: Publisher, clo
             source=SOURCE,
             at=clock.now(),
         )
-        return await sent(message, ledger, publisher, wait)
+        return await door.send(message, wait)

@@ -11,7 +11,6 @@ from fastapi import FastAPI, Path, Query, Request, Response
 
 from duban.clock import Clock
 from duban.errors import Fault
-from duban.io.publisher import Publisher
 from duban.messages.events import MOST_LINES
 from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reading, Reward
 from duban.moves import Kind, Stage, Status
@@ -31,7 +30,7 @@ from duban_console.api.responses import (
     WaitingReports,
     told,
 )
-from duban_console.api.submission import IdempotencyKey, Wait, answered, command_id, sent
+from duban_console.api.submission import CommandDoor, IdempotencyKey, Wait, answered, command_id
 from duban_console.ledger import BadCursor, Filters, LedgerReader, statuses_in
 
 #: Where records of each kind are found.
@@ -65,13 +64,13 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 Overdue = Annotated[bool, Query(description="Only open ones with a time limit that has passed")]
 
 
-def serve_records(app: FastAPI, ledger: LedgerReader, publisher: Publisher, clock: Clock) -> None:
+def serve_records(app: FastAPI, ledger: LedgerReader, door: CommandDoor, clock: Clock) -> None:
     """Add the routes to ``app``."""
     _pages(app, ledger, clock)
     _unanswered(app, ledger)
     for kind in Kind:
         _one(app, kind, ledger)
-        _actions(app, kind, ledger, publisher, clock)
+        _actions(app, kind, ledger, door, clock)
 
 
 def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
@@ -205,7 +204,7 @@ def _unanswered(app: FastAPI, ledger: LedgerReader) -> None:
         return respond(WaitingReports(reports=reports[:limit], cursor=more))
 
 
-def _actions(app: FastAPI, kind: Kind, ledger: LedgerReader, publisher: Publisher, clock: Clock) -> None:
+def _actions(app: FastAPI, kind: Kind, ledger: LedgerReader, door: CommandDoor, clock: Clock) -> None:
     @app.post(
         f"{PATHS[kind]}/{{id}}/actions", status_code=202, tags=["actions"],
         responses=answers(Accepted, Decision, status=202), openapi_extra=body(Action), name=f"act_on_{kind}",
@@ -219,7 +218,7 @@ def _actions(app: FastAPI, kind: Kind, ledger: LedgerReader, publisher: Publishe
         message = action_message(
             command, id_=message_id, problem_id=id_, jurisdiction=record.jurisdiction, source=SOURCE, at=clock.now()
         )
-        return await sent(message, ledger, publisher, wait)
+        return await door.send(message, wait)
 
 
 async def _found(ledger: LedgerReader, kind: Kind, id_: UUID) -> AnyRecord:

@@ -1,0 +1,98 @@
+"""The routes of evidence: files of units in, by tus; what is known of a file, what may be shown, and the original."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Final
+
+from fastapi import FastAPI, Path, Request
+from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime, BaseModel, Field
+
+from duban.errors import Fault
+from duban.io.evidence.desk import EvidenceDesk
+from duban.io.evidence.reception import Reception
+from duban.io.evidence.store import Room, standing
+from duban.io.evidence.tus import UploadDoor, serve_uploads
+from duban.io.faults import Faulty
+
+PATH: Final = "/v1/evidence"
+#: Whose the uploads are that come in here: nobody is authenticated yet.
+UNITS: Final = "@units"
+#: What a proxy says for whom it speaks.
+_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip")
+#: However a browser comes to a file, it runs nothing that is in it.
+_SAFE: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cache-Control": "private, max-age=86400",
+}
+_ASKING: Final[dict[int | str, dict[str, Any]]] = {
+    404: {"model": Faulty, "description": "The store has no such file, or no copy that may be shown"},
+    409: {"model": Faulty, "description": "The file waits for a scanner, or is infected"},
+    501: {"model": Faulty, "description": "No evidence store is set"},
+}
+_NOT_FORWARDED: Final[dict[int | str, dict[str, Any]]] = {
+    403: {"model": Faulty, "description": "Asked through a proxy"},
+}
+_BYTES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "The bytes", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
+    **_ASKING,
+}
+Seal = Annotated[str, Path(alias="sha256", pattern="^[0-9a-f]{64}$", description="The SHA-256 of the original")]
+
+
+class KnownFile(BaseModel):
+    """What is known of a file."""
+
+    sha256: str
+    state: Room = Field(description="`originals`: it is given out; `held`: it waits for a scanner; `infected`: never")
+    size: int
+    since: AwareDatetime
+    published: bool = Field(description="Whether there is a copy without metadata")
+
+
+def serve_evidence(app: FastAPI, reception: Reception | None) -> None:
+    """Add the routes to ``app``."""
+    serve_uploads(app, UploadDoor(reception, lambda *_: UNITS))
+
+    def desk() -> EvidenceDesk:
+        if reception is None:
+            raise Fault(501, "no_evidence_store", "there is no evidence here: DUBAN_EVIDENCE names no store")
+        return reception.desk
+
+    @app.get(PATH + "/{sha256}", responses=_ASKING, tags=["evidence"])
+    async def known(seal: Seal) -> KnownFile:
+        """How a file stands in the store."""
+        store = desk().store
+        stored = await asyncio.to_thread(standing, store, seal)
+        if stored is None:
+            raise Fault(404, "unknown_evidence", "no file with this SHA-256 is in the store", "sha256")
+        published = await asyncio.to_thread(store.find, Room.PUBLISHED, seal)
+        return KnownFile(
+            sha256=seal, state=stored.room, size=stored.size, since=stored.at, published=published is not None
+        )
+
+    @app.get(PATH + "/{sha256}/original", responses=_BYTES | _NOT_FORWARDED, tags=["evidence"])
+    async def original(seal: Seal, request: Request) -> StreamingResponse:
+        """The original, byte for byte, with all that it says of who made it and where; not through a proxy."""
+        if any(name in request.headers for name in _FORWARDED):
+            say = "originals are given to this machine alone, for nobody is authenticated yet: use `duban evidence get`"
+            raise Fault(403, "not_here", say)
+        return await given(desk(), Room.ORIGINALS, seal)
+
+
+async def given(desk: EvidenceDesk, room: Room, seal: str) -> StreamingResponse:
+    """The bytes that lie in ``room``.
+
+    Raises:
+        Fault: 404 or 409, there are none for anybody.
+    """
+    stored, why_not = await asyncio.to_thread(lambda: (standing(desk.store, seal), desk.why_not(seal)))
+    if why_not is not None:
+        raise Fault(404 if stored is None else 409, "unknown_evidence" if stored is None else stored.room, why_not)
+    pieces = await asyncio.to_thread(desk.store.read, room, seal)
+    if pieces is None:
+        say = "there is no copy of it without metadata: none can be made of this type, or of this file"
+        raise Fault(404, "not_published", say, "sha256")
+    return StreamingResponse(pieces, media_type="application/octet-stream", headers={**_SAFE, "ETag": f'"{seal}"'})

@@ -1,0 +1,62 @@
+"""What a process has that takes evidence, as its settings say: the store, the desk in front of it, and the uploads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from duban.errors import SettingsError
+from duban.io.evidence.desk import EvidenceDesk
+from duban.io.evidence.folder import FolderStore
+from duban.io.evidence.scanner import scanner_of
+from duban.io.evidence.settings import EvidenceSettings
+from duban.io.evidence.store import EvidenceStore
+from duban.io.evidence.uploads import Uploads
+
+_UPLOADS = "uploads"
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """Where evidence comes in."""
+
+    desk: EvidenceDesk
+    uploads: Uploads
+
+
+def opened(settings: EvidenceSettings) -> EvidenceStore | None:
+    """The store of ``settings``; None where they name none.
+
+    Raises:
+        SettingsError: it cannot be used.
+    """
+    return FolderStore(Path(settings.evidence)) if settings.evidence else None
+
+
+def desk_of(settings: EvidenceSettings) -> EvidenceDesk | None:
+    """The desk of the store of ``settings``; None where they name none.
+
+    Raises:
+        SettingsError: as with :func:`opened`, or there is no such scanner.
+    """
+    store = opened(settings)
+    if store is None:
+        return None
+    scanner = scanner_of(settings.evidence_scanner, settings.evidence_scan_timeout)
+    return EvidenceDesk(store, settings.types, settings.evidence_max_bytes, scanner)
+
+
+def reception_of(settings: EvidenceSettings) -> Reception | None:
+    """The desk of ``settings`` with its uploads; None where they name no store.
+
+    Raises:
+        SettingsError: as with :func:`desk_of`, or the folder of the uploads cannot be used.
+    """
+    desk = desk_of(settings)
+    if desk is None:
+        return None
+    folder = settings.evidence_uploads or Path(settings.evidence) / _UPLOADS
+    try:
+        return Reception(desk, Uploads(folder, settings.evidence_uploads_hours))
+    except OSError as error:
+        raise SettingsError(f"DUBAN_EVIDENCE_UPLOADS: {folder} is no folder to write to: {error.strerror}") from None
