@@ -22,12 +22,17 @@ def photo(width: int = 32, *, height: int = 24, orientation: int = 1, noise: str
     return data.getvalue()
 
 
+def video(noise: str = "") -> bytes:
+    """What begins like a video of a phone; of its like no copies are made."""
+    return b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + noise.encode() + bytes(200)
+
+
 def seal(data: bytes) -> str:
     """The SHA-256 of ``data`` as the ledger writes it."""
     return sha256(data).hexdigest()
 
 
-def written(folder: Path, data: bytes, name: str = "photo.jpg") -> Path:
+def written(folder: Path, data: bytes, name: str = "photo.mp4") -> Path:
     """``data`` as a file in ``folder``."""
     file = folder / name
     file.write_bytes(data)

@@ -24,7 +24,7 @@ from duban_cli.files import sealed
 from duban_cli.output import ExitCode
 from duban_console.action import InvalidAction
 from duban_console.evidence_audit import EvidenceAudit, Named, pieces
-from tests.evidence import photo, seal, written
+from tests.evidence import seal, video, written
 
 RECORD = UUID(int=7)
 TYPES = EvidenceSettings().types
@@ -114,20 +114,20 @@ def test_a_store_where_no_folder_can_be_is_refused_by_its_setting(tmp_path: Path
 
 
 def test_a_file_is_evidence_by_its_hash_and_the_same_again_is_the_same(desk: EvidenceDesk, tmp_path: Path) -> None:
-    data = photo()
-    for name in ("a.jpg", "b.jpg"):
+    data = video()
+    for name in ("a.mp4", "b.mp4"):
         taken = desk.take(written(tmp_path, data), name, seal(data))
         assert taken.evidence == Evidence(uri=f"evidence:{seal(data)}", sha256=seal(data), title=name)
-        assert (taken.size, taken.type) == (len(data), "image/jpeg")
+        assert (taken.size, taken.type) == (len(data), "video/mp4")
     assert held(desk.store, Room.ORIGINALS, seal(data)) == data
 
 
 def refusals() -> Iterator[tuple[str, bytes, str | None, int, str, str]]:
     yield "nothing", b"", None, 400, "empty", "has no bytes"
-    yield "too much", photo() + bytes(100_000), None, 413, "too_large", "100000 are taken"
+    yield "too much", video() + bytes(100_000), None, 413, "too_large", "100000 are taken"
     yield "a program", b"MZ" + bytes(200), None, 415, "unsupported_type", "is application/x-msdownload by its bytes"
-    yield "a page that says it is a photo", b"<html>", None, 415, "unsupported_type", "of no kind that is known"
-    yield "changed on the way", photo(), "0" * 64, 422, "other_hash", "changed on the way"
+    yield "a page that says it is a video", b"<html>", None, 415, "unsupported_type", "of no kind that is known"
+    yield "changed on the way", video(), "0" * 64, 422, "other_hash", "changed on the way"
 
 
 @pytest.mark.parametrize(
@@ -137,13 +137,13 @@ def test_what_is_no_evidence_is_refused_and_kept_nowhere(
     desk: EvidenceDesk, tmp_path: Path, data: bytes, expected: str | None, status: int, code: str, words: str
 ) -> None:
     with pytest.raises(Fault, match=words) as refused:
-        desk.take(written(tmp_path, data, "photo.jpg"), "photo.jpg", expected)
+        desk.take(written(tmp_path, data, "photo.mp4"), "photo.mp4", expected)
     assert (refused.value.status, refused.value.code) == (status, code)
     assert all(not list(desk.store.all(room)) for room in Room)
 
 
 def test_what_is_said_to_lie_in_the_store_lies_there(desk: EvidenceDesk, tmp_path: Path) -> None:
-    there, elsewhere = desk.take(written(tmp_path, photo())).evidence, Evidence(uri="https://a/b", sha256="1" * 64)
+    there, elsewhere = desk.take(written(tmp_path, video())).evidence, Evidence(uri="https://a/b", sha256="1" * 64)
     desk.check([elsewhere, there])
     with pytest.raises(Fault, match="no file with this SHA-256 is in the store: send the file first") as unknown:
         desk.check([there, stored_evidence("2" * 64)])
@@ -200,33 +200,33 @@ def duban(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resu
 
 
 def test_files_are_put_listed_and_given_back_byte_for_byte(duban: Callable[..., Result], tmp_path: Path) -> None:
-    data, page = photo(), written(tmp_path, b"<html>", "page.jpg")
+    data, page = video(), written(tmp_path, b"<html>", "page.mp4")
     done = duban("put", written(tmp_path, data), page, "--json")
     assert done.exit_code == ExitCode.CONFLICT
     good, bad = map(json.loads, done.stdout.splitlines())
-    assert (good["uri"], good["title"], good["type"]) == (f"evidence:{seal(data)}", "photo.jpg", "image/jpeg")
+    assert (good["uri"], good["title"], good["type"]) == (f"evidence:{seal(data)}", "photo.mp4", "video/mp4")
     assert (bad["file"], bad["code"]) == (str(page), "unsupported_type")
     [listed] = map(json.loads, duban("ls", "--json").stdout.splitlines())
     assert (listed["sha256"], listed["size"]) == (seal(data), len(data))
     assert duban("get", good["uri"]).stdout_bytes == data
-    assert duban("get", good["sha256"], "--to", tmp_path / "given.jpg").exit_code == ExitCode.OK
-    assert (tmp_path / "given.jpg").read_bytes() == data
+    assert duban("get", good["sha256"], "--to", tmp_path / "given.mp4").exit_code == ExitCode.OK
+    assert (tmp_path / "given.mp4").read_bytes() == data
 
 
 def test_what_was_changed_or_is_infected_is_not_given(duban: Callable[..., Result], tmp_path: Path) -> None:
-    store, data = FolderStore(tmp_path / "store"), photo()
+    store, data = FolderStore(tmp_path / "store"), video()
     duban("put", written(tmp_path, data))
     file = next((tmp_path / "store").rglob(seal(data)))
     file.chmod(0o600)
     file.write_bytes(b"other")
-    changed = duban("get", seal(data), "--to", tmp_path / "given.jpg")
+    changed = duban("get", seal(data), "--to", tmp_path / "given.mp4")
     assert (changed.exit_code, "was changed in the store" in changed.stderr) == (ExitCode.FAILURE, True)
-    assert not (tmp_path / "given.jpg").exists()
+    assert not (tmp_path / "given.mp4").exists()
     put(store, Room.INFECTED, b"ill", tmp_path)
     for words, code, said in (
         ((seal(b"ill"),), ExitCode.NOT_FOUND, "found it infected"),
         (("0" * 64,), ExitCode.NOT_FOUND, "no file with this SHA-256"),
-        (("photo.jpg",), ExitCode.USAGE, "photo.jpg is no SHA-256"),
+        (("photo.mp4",), ExitCode.USAGE, "photo.mp4 is no SHA-256"),
     ):
         refused = duban("get", *words)
         assert (refused.exit_code, refused.stdout_bytes) == (code, b"")
@@ -243,10 +243,10 @@ def test_evidence_of_an_action_lies_in_the_store_where_one_is_known(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DUBAN_FOLDER", str(tmp_path))
-    file = written(tmp_path, photo())
-    assert sealed([file]) == [{"uri": file.as_uri(), "sha256": seal(photo()), "title": "photo.jpg"}]
+    file = written(tmp_path, video())
+    assert sealed([file]) == [{"uri": file.as_uri(), "sha256": seal(video()), "title": "photo.mp4"}]
     (tmp_path / "evidence").mkdir()  # that of an engine which runs here
-    assert sealed([file]) == [{"uri": f"evidence:{seal(photo())}", "sha256": seal(photo()), "title": "photo.jpg"}]
+    assert sealed([file]) == [{"uri": f"evidence:{seal(video())}", "sha256": seal(video()), "title": "photo.mp4"}]
     monkeypatch.setenv("DUBAN_KAFKA", "elsewhere:9092")
     assert sealed([file])[0]["uri"] == file.as_uri()
     monkeypatch.setenv("DUBAN_EVIDENCE", str(tmp_path / "evidence"))
@@ -257,8 +257,8 @@ def test_evidence_of_an_action_lies_in_the_store_where_one_is_known(
 def test_what_was_good_is_kept_apart_when_a_scanner_finds_something_later(
     duban: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data, other = photo(), photo(noise="ill")
-    duban("put", written(tmp_path, data), written(tmp_path, other, "ill.jpg"))
+    data, other = video(), video(noise="ill")
+    duban("put", written(tmp_path, data), written(tmp_path, other, "ill.mp4"))
     assert (duban("scan").exit_code, duban("scan", "--all").exit_code) == (ExitCode.USAGE, ExitCode.USAGE)
     finds = f"import sys; sys.exit({seal(other)!r} in sys.argv[1])".replace("'", '"')
     monkeypatch.setenv("DUBAN_EVIDENCE_SCANNER", f"{sys.executable} -c '{finds}'")

@@ -28,9 +28,9 @@ from duban.io.evidence.store import Room
 from duban.io.evidence.tus import UPLOADS_PATH, UploadDoor, serve_uploads, upload_limit
 from duban.io.evidence.uploads import About, Uploads
 from duban.io.faults import answer_faults
-from tests.evidence import photo, seal
+from tests.evidence import seal, video
 
-PHOTO = photo()
+VIDEO = video()
 TUS = {"tus-resumable": "1.0.0"}
 BYTES = {**TUS, "content-type": "application/offset+octet-stream"}
 
@@ -80,7 +80,7 @@ def metadata(**said: str) -> dict[str, str]:
 
 
 async def begun(
-    client: httpx2.AsyncClient, length: int = len(PHOTO), headers: Mapping[str, str] = MappingProxyType({})
+    client: httpx2.AsyncClient, length: int = len(VIDEO), headers: Mapping[str, str] = MappingProxyType({})
 ) -> str:
     answer = await client.post(UPLOADS_PATH, headers={**TUS, "upload-length": str(length), **headers})
     assert (answer.status_code, answer.headers["upload-offset"]) == (201, "0")
@@ -101,37 +101,38 @@ def told(answer: httpx2.Response) -> tuple[int, Any]:
 async def test_an_upload_goes_on_where_it_broke_off_and_is_evidence_at_its_end(
     client: httpx2.AsyncClient, reception: Reception
 ) -> None:
-    url = await begun(client, headers=metadata(filename="C:\\photos\\河.jpg", sha256=seal(PHOTO)))
-    assert (await sent(client, url, PHOTO[:100])).headers["upload-offset"] == "100"
+    url = await begun(client, headers=metadata(filename="C:\\photos\\河.mp4", sha256=seal(VIDEO)))
+    assert (await sent(client, url, VIDEO[:100])).headers["upload-offset"] == "100"
     assert (await client.get(url)).json() == {
-        "offset": 100, "length": len(PHOTO), "evidence": None, "type": None, "held": None, "code": None, "reason": None,
+        "offset": 100, "length": len(VIDEO), "evidence": None, "type": None, "held": None, "unpublished": None,
+        "code": None, "reason": None,
     }  # fmt: skip
     # Another offset than is reached is refused, and HEAD says where to go on.
-    assert told(await sent(client, url, PHOTO[200:], 200)) == (409, "other_offset")
+    assert told(await sent(client, url, VIDEO[200:], 200)) == (409, "other_offset")
     head = await client.head(url, headers=TUS)
-    assert (head.headers["upload-offset"], head.headers["upload-length"]) == ("100", str(len(PHOTO)))
+    assert (head.headers["upload-offset"], head.headers["upload-length"]) == ("100", str(len(VIDEO)))
     assert head.headers["cache-control"] == "no-store"
-    done = await sent(client, url, PHOTO[100:], 100)
-    assert (done.status_code, done.headers["evidence"]) == (204, f"evidence:{seal(PHOTO)}")
+    done = await sent(client, url, VIDEO[100:], 100)
+    assert (done.status_code, done.headers["evidence"]) == (204, f"evidence:{seal(VIDEO)}")
     state = (await client.get(url)).json()
-    assert state["evidence"] == {"uri": f"evidence:{seal(PHOTO)}", "sha256": seal(PHOTO), "title": "河.jpg"}
-    assert b"".join(reception.desk.store.read(Room.ORIGINALS, seal(PHOTO)) or ()) == PHOTO
+    assert state["evidence"] == {"uri": f"evidence:{seal(VIDEO)}", "sha256": seal(VIDEO), "title": "河.mp4"}
+    assert b"".join(reception.desk.store.read(Room.ORIGINALS, seal(VIDEO)) or ()) == VIDEO
     # It ends once: nothing more is taken, and the bytes lie in one place.
-    assert told(await sent(client, url, b"", len(PHOTO))) == (410, "complete")
+    assert told(await sent(client, url, b"", len(VIDEO))) == (410, "complete")
     assert not reception.uploads.find(url.rpartition("/")[2], "phone").bytes.exists()
 
 
 async def test_the_first_bytes_may_come_with_the_beginning(client: httpx2.AsyncClient) -> None:
-    whole = await client.post(UPLOADS_PATH, content=PHOTO, headers={**BYTES, "upload-length": str(len(PHOTO))})
-    assert (whole.status_code, whole.headers["evidence"]) == (201, f"evidence:{seal(PHOTO)}")
-    part = await client.post(UPLOADS_PATH, content=PHOTO[:7], headers={**BYTES, "upload-length": str(len(PHOTO))})
+    whole = await client.post(UPLOADS_PATH, content=VIDEO, headers={**BYTES, "upload-length": str(len(VIDEO))})
+    assert (whole.status_code, whole.headers["evidence"]) == (201, f"evidence:{seal(VIDEO)}")
+    part = await client.post(UPLOADS_PATH, content=VIDEO[:7], headers={**BYTES, "upload-length": str(len(VIDEO))})
     assert (part.status_code, part.headers["upload-offset"]) == (201, "7")
 
 
 async def test_what_breaks_off_in_the_middle_of_a_request_is_kept_as_far_as_it_came(
     reception: Reception,
 ) -> None:
-    upload = reception.uploads.begin(About(owner="phone", length=len(PHOTO)))
+    upload = reception.uploads.begin(About(owner="phone", length=len(VIDEO)))
 
     async def broken_off(piece: bytes, offset: int, *headers: tuple[bytes, bytes]) -> None:
         messages = iter([{"type": "http.request", "body": piece, "more_body": True}, {"type": "http.disconnect"}])
@@ -144,21 +145,21 @@ async def test_what_breaks_off_in_the_middle_of_a_request_is_kept_as_far_as_it_c
         with pytest.raises(ClientDisconnect):
             await UploadDoor(reception, speaker).write(request, upload, offset)
 
-    await broken_off(PHOTO[:60], 0)
+    await broken_off(VIDEO[:60], 0)
     assert reception.uploads.find(upload.id, "phone").offset == 60
     # With a checksum over all of it, nothing of it can be believed.
-    await broken_off(PHOTO[60:70], 60, (b"upload-checksum", b"sha1 " + b64encode(sha1(PHOTO[60:]).digest())))
+    await broken_off(VIDEO[60:70], 60, (b"upload-checksum", b"sha1 " + b64encode(sha1(VIDEO[60:]).digest())))
     assert upload.offset == 60
 
 
 async def test_a_checksum_drops_what_was_changed_on_the_way(client: httpx2.AsyncClient) -> None:
     url = await begun(client)
-    good = "sha1 " + b64encode(sha1(PHOTO[:50]).digest()).decode()
-    assert told(await sent(client, url, PHOTO[50:100], checksum=good)) == (460, "other_checksum")
+    good = "sha1 " + b64encode(sha1(VIDEO[:50]).digest()).decode()
+    assert told(await sent(client, url, VIDEO[50:100], checksum=good)) == (460, "other_checksum")
     assert (await client.head(url, headers=TUS)).headers["upload-offset"] == "0"
-    assert (await sent(client, url, PHOTO[:50], checksum=good)).headers["upload-offset"] == "50"
+    assert (await sent(client, url, VIDEO[:50], checksum=good)).headers["upload-offset"] == "50"
     other = "md5 " + b64encode(md5(b"").digest()).decode()
-    assert told(await sent(client, url, PHOTO[50:], 50, checksum=other)) == (400, "invalid")
+    assert told(await sent(client, url, VIDEO[50:], 50, checksum=other)) == (400, "invalid")
 
 
 async def test_one_request_at_a_time_writes_to_an_upload(client: httpx2.AsyncClient, reception: Reception) -> None:
@@ -166,11 +167,11 @@ async def test_one_request_at_a_time_writes_to_an_upload(client: httpx2.AsyncCli
     descriptor = os.open(reception.uploads.find(url.rpartition("/")[2], "phone").bytes, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
-        locked = await sent(client, url, PHOTO)
+        locked = await sent(client, url, VIDEO)
     finally:
         os.close(descriptor)
     assert (told(locked), locked.headers["retry-after"]) == ((423, "locked"), "1")
-    assert (await sent(client, url, PHOTO)).status_code == 204
+    assert (await sent(client, url, VIDEO)).status_code == 204
 
 
 async def test_a_file_that_is_none_is_refused_at_its_end_and_the_upload_says_why(
@@ -181,7 +182,7 @@ async def test_a_file_that_is_none_is_refused_at_its_end_and_the_upload_says_why
     state = (await client.get(url)).json()
     assert (state["evidence"], state["code"]) == (None, "unsupported_type")
     url = await begun(client, headers=metadata(sha256="0" * 64))
-    assert told(await sent(client, url, PHOTO)) == (422, "other_hash")
+    assert told(await sent(client, url, VIDEO)) == (422, "other_hash")
     assert not list(reception.desk.store.all(Room.ORIGINALS))
 
 
@@ -209,7 +210,7 @@ async def test_an_upload_that_cannot_be_is_refused_before_a_byte_is_sent(
 
 async def test_more_bytes_than_were_announced_are_refused_and_dropped(client: httpx2.AsyncClient) -> None:
     url = await begun(client, 10)
-    assert told(await sent(client, url, PHOTO[:11])) == (413, "too_large")
+    assert told(await sent(client, url, VIDEO[:11])) == (413, "too_large")
     assert (await client.head(url, headers=TUS)).headers["upload-offset"] == "0"
     assert told(await client.patch(url, content=b"x", headers={**TUS, "upload-offset": "0"})) == (
         415,
@@ -241,10 +242,10 @@ async def test_what_is_infected_is_kept_apart_and_told_also_when_it_comes_again(
     for says in ("Eicar", None):  # the second time it is known
         scanner.says = says
         url = await begun(client)
-        answer = await sent(client, url, PHOTO)
+        answer = await sent(client, url, VIDEO)
         assert (told(answer), "kept apart" in answer.text) == ((422, "infected"), True)
     store = reception.desk.store
-    assert [stored.sha256 for stored in store.all(Room.INFECTED)] == [seal(PHOTO)]
+    assert [stored.sha256 for stored in store.all(Room.INFECTED)] == [seal(VIDEO)]
     assert (list(store.all(Room.ORIGINALS)), list(store.all(Room.HELD))) == ([], [])
 
 
@@ -253,29 +254,29 @@ async def test_a_scanner_that_is_away_holds_the_file_back_until_it_has_looked(
 ) -> None:
     scanner.is_away = True
     url = await begun(client)
-    assert (await sent(client, url, PHOTO)).headers["evidence"] == f"evidence:{seal(PHOTO)}"
+    assert (await sent(client, url, VIDEO)).headers["evidence"] == f"evidence:{seal(VIDEO)}"
     assert "before a scanner has looked at it: it sleeps" in (await client.get(url)).json()["held"]
     # It is there, so a report may speak of it; it is given to nobody.
     store, keeper = reception.desk.store, EvidenceKeeper(reception)
-    assert [stored.sha256 for stored in store.all(Room.HELD)] == [seal(PHOTO)]
-    assert "scanner" in str(reception.desk.why_not(seal(PHOTO)))
+    assert [stored.sha256 for stored in store.all(Room.HELD)] == [seal(VIDEO)]
+    assert "scanner" in str(reception.desk.why_not(seal(VIDEO)))
     with pytest.raises(Unavailable, match="it sleeps"):
         keeper.round()
     assert list(store.all(Room.ORIGINALS)) == []
     scanner.is_away = False
     keeper.round()
-    assert (reception.desk.why_not(seal(PHOTO)), list(store.all(Room.HELD))) == (None, [])
+    assert (reception.desk.why_not(seal(VIDEO)), list(store.all(Room.HELD))) == (None, [])
 
 
 async def test_what_was_held_and_is_infected_is_kept_apart(
     reception: Reception, scanner: Scripted, tmp_path: Path
 ) -> None:
-    (tmp_path / "photo").write_bytes(PHOTO)
+    (tmp_path / "video").write_bytes(VIDEO)
     scanner.is_away, scanner.says = True, "Eicar"
-    assert reception.desk.take(tmp_path / "photo").held
+    assert reception.desk.take(tmp_path / "video").held
     scanner.is_away = False
     EvidenceKeeper(reception).round()
-    assert "infected" in str(reception.desk.why_not(seal(PHOTO)))
+    assert "infected" in str(reception.desk.why_not(seal(VIDEO)))
     assert list(reception.desk.store.all(Room.HELD)) == []
 
 
@@ -284,9 +285,9 @@ async def test_what_came_whole_is_taken_also_if_the_process_died_before(
 ) -> None:
     url = await begun(client)
     upload = reception.uploads.find(url.rpartition("/")[2], "phone")
-    upload.bytes.write_bytes(PHOTO)  # as a process leaves it that dies after the last byte
+    upload.bytes.write_bytes(VIDEO)  # as a process leaves it that dies after the last byte
     EvidenceKeeper(reception).round()
-    assert (await client.get(url)).json()["evidence"]["sha256"] == seal(PHOTO)
+    assert (await client.get(url)).json()["evidence"]["sha256"] == seal(VIDEO)
 
 
 async def test_a_store_that_is_away_loses_no_upload(
@@ -294,13 +295,13 @@ async def test_a_store_that_is_away_loses_no_upload(
 ) -> None:
     url = await begun(client)
     (tmp_path / "store" / "arriving").rmdir()
-    away = await sent(client, url, PHOTO)
+    away = await sent(client, url, VIDEO)
     assert (told(away), away.headers["retry-after"]) == ((503, "unavailable"), "5")
     for file in (tmp_path / "uploads").rglob("*"):
         os.utime(file, (0, 0))
     assert reception.uploads.clear() == 0  # nobody goes on with it, but it is whole
     (tmp_path / "store" / "arriving").mkdir()
-    assert (await client.get(url)).json()["evidence"]["sha256"] == seal(PHOTO)
+    assert (await client.get(url)).json()["evidence"]["sha256"] == seal(VIDEO)
 
 
 async def test_uploads_that_nobody_goes_on_with_are_cleared(
@@ -319,10 +320,10 @@ async def test_uploads_that_nobody_goes_on_with_are_cleared(
 
 
 async def test_two_who_finish_an_upload_at_once_find_one_outcome(reception: Reception) -> None:
-    upload = reception.uploads.begin(About(owner="phone", length=len(PHOTO)))
-    upload.bytes.write_bytes(PHOTO)
+    upload = reception.uploads.begin(About(owner="phone", length=len(VIDEO)))
+    upload.bytes.write_bytes(VIDEO)
     outcomes = await asyncio.gather(*(asyncio.to_thread(upload.finish, reception.desk) for _ in range(4)))
-    assert {outcome.evidence.sha256 for outcome in outcomes if outcome.evidence} == {seal(PHOTO)}
+    assert {outcome.evidence.sha256 for outcome in outcomes if outcome.evidence} == {seal(VIDEO)}
     assert len(outcomes) == 4
 
 

@@ -53,9 +53,12 @@ async def put(
                 err().print(f"[red]✗[/] {escape(str(error))}")
             continue
         if as_json:
-            write_json({"file": str(file), **plain(inside.evidence), "size": inside.size, "type": inside.type})
-        else:
-            out().print(escape(f"{inside.evidence.sha256} {inside.type} {inside.size} bytes {file}"))
+            write_json({"file": str(file), **plain(inside.evidence), "size": inside.size, "type": inside.type,
+                        "held": inside.held, "unpublished": inside.unpublished})  # fmt: skip
+            continue
+        out().print(escape(f"{inside.evidence.sha256} {inside.type} {inside.size} bytes {file}"))
+        if (doubt := inside.held or inside.unpublished) is not None:
+            err().print(f"[yellow]![/] {escape(f'{file}: {doubt}')}")
     if refused:
         raise typer.Exit(ExitCode.CONFLICT)
 

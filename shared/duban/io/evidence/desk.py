@@ -12,6 +12,7 @@ from typing import Final
 
 from duban.errors import Fault, Unavailable
 from duban.io.evidence.file_type import file_type
+from duban.io.evidence.published_copy import publish
 from duban.io.evidence.scanner import Scanner
 from duban.io.evidence.store import EvidenceStore, Room, Stored, standing
 from duban.messages.report import STORE_SCHEME, Evidence, stored_evidence
@@ -41,13 +42,15 @@ async def checked(desk: EvidenceDesk | None, evidence: Sequence[Evidence]) -> No
 class Taken:
     """A file that is in the store: as the ledger speaks of it, its size in bytes and its type by its bytes.
 
-    ``held`` says why it is not given out yet, where a scanner has yet to look at it.
+    ``held`` says why it is not given out yet, where a scanner has yet to look at it; ``unpublished`` why there is no
+    copy of it that may be shown.
     """
 
     evidence: Evidence
     size: int
     type: str
     held: str | None = None
+    unpublished: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,8 @@ class EvidenceDesk:
         if expected not in (None, sha256):
             say = f"the bytes have the SHA-256 {sha256}, not {expected}: they were changed on the way; send them again"
             raise Fault(422, "other_hash", say, "sha256")
-        return Taken(stored_evidence(sha256, title), size, type_, self._kept(sha256, file))
+        held, unpublished = self._kept(sha256, file, type_)
+        return Taken(stored_evidence(sha256, title), size, type_, held, unpublished)
 
     def look_again(self, stored: Stored) -> str | None:
         """What the scanner finds in a file that lies in the store, and the file where it belongs then; None if nothing.
@@ -90,31 +94,45 @@ class EvidenceDesk:
                 for piece in self.store.read(stored.room, stored.sha256) or ():
                     whole.write(piece)
             found = self._found(file)
+            if found is None:
+                self._publish(stored.sha256, file, file_type(file) or "")
             self._settle(stored.sha256, stored.room, Room.ORIGINALS if found is None else Room.INFECTED, file)
             return found
 
-    def _kept(self, sha256: str, file: Path) -> str | None:
-        """Have ``file`` where it belongs, by what the scanner says of it; why it is held, if it is.
+    def _kept(self, sha256: str, file: Path, type_: str) -> tuple[str | None, str | None]:
+        """Have ``file`` where it belongs, by what the scanner says; why it is held, and why no copy of it is shown.
 
         Raises:
             Fault: 422, it is infected.
         """
         stored = standing(self.store, sha256)
         room = None if stored is None else stored.room
-        if room is Room.ORIGINALS:
-            return None
         try:
-            found = "it was found so before" if room is Room.INFECTED else self._found(file)
+            found = "it was found so before" if room is Room.INFECTED else None
+            if room in (None, Room.HELD):
+                found = self._found(file)
         except Unavailable as error:
             self._settle(sha256, room, Room.HELD, file)
-            return f"it is kept, and given to nobody before a scanner has looked at it: {error}"
-        if found is None:
-            self._settle(sha256, room, Room.ORIGINALS, file)
+            return f"it is kept, and given to nobody before a scanner has looked at it: {error}", None
+        if found is not None:
+            self._settle(sha256, room, Room.INFECTED, file)
+            say = f"the file is infected ({found}): it is kept apart and given to nobody"
+            raise Fault(422, "infected", say, "evidence")
+        # The copy first: an original that is there has its copy, if one can be made.
+        unpublished = self._publish(sha256, file, type_)
+        self._settle(sha256, room, Room.ORIGINALS, file)
+        return None, unpublished
+
+    def _publish(self, sha256: str, file: Path, type_: str) -> str | None:
+        """Have a copy of ``file`` that may be shown; why there is none, where none can be made."""
+        if self.store.find(Room.PUBLISHED, sha256) is not None:
             return None
-        self._settle(sha256, room, Room.INFECTED, file)
-        raise Fault(
-            422, "infected", f"the file is infected ({found}): it is kept apart and given to nobody", "evidence"
-        )
+        with TemporaryDirectory(prefix="duban-evidence-") as folder:
+            copy = Path(folder) / "copy"
+            why_not = publish(file, type_, copy)
+            if why_not is None:
+                self.store.put(Room.PUBLISHED, sha256, copy)
+            return why_not
 
     def _found(self, file: Path) -> str | None:
         return None if self.scanner is None else self.scanner.scan(file).found

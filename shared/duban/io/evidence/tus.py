@@ -161,6 +161,7 @@ class UploadState(BaseModel):
     evidence: Piece | None = None
     type: str | None = None
     held: str | None = Field(None, description="Why the file is given to nobody yet")
+    unpublished: str | None = Field(None, description="Why there is no copy of it that may be shown")
     code: str | None = None
     reason: str | None = None
 
@@ -238,6 +239,7 @@ def serve_uploads(app: FastAPI, door: UploadDoor) -> None:
             evidence=None if piece is None else Piece(uri=piece.uri, sha256=piece.sha256, title=piece.title),
             type=outcome.type,
             held=outcome.held,
+            unpublished=outcome.unpublished,
             code=outcome.code,
             reason=outcome.reason,
         )

@@ -42,12 +42,13 @@ class About(Frozen):
 class Outcome(Frozen):
     """What became of an upload that is complete: ``evidence`` where it was taken, else ``code`` and ``reason``.
 
-    ``held`` says why the file is given to nobody yet.
+    ``held`` says why the file is given to nobody yet, ``unpublished`` why there is no copy of it that may be shown.
     """
 
     evidence: Evidence | None = None
     type: str | None = None
     held: str | None = None
+    unpublished: str | None = None
     status: int = 200
     code: str | None = None
     reason: str | None = None
@@ -132,7 +133,7 @@ class Upload:
             taken = desk.take(self.bytes, self.about.title, self.about.sha256)
         except Fault as fault:
             return Outcome(status=fault.status, code=fault.code, reason=str(fault))
-        return Outcome(evidence=taken.evidence, type=taken.type, held=taken.held)
+        return Outcome(evidence=taken.evidence, type=taken.type, held=taken.held, unpublished=taken.unpublished)
 
     def remove(self) -> None:
         """Forget it, with the bytes that came."""

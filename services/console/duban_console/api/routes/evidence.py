@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import chain
 from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, Path, Request
@@ -11,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from duban.errors import Fault
 from duban.io.evidence.desk import EvidenceDesk
+from duban.io.evidence.file_type import type_of
 from duban.io.evidence.reception import Reception
 from duban.io.evidence.store import Room, standing
 from duban.io.evidence.tus import UploadDoor, serve_uploads
@@ -73,6 +75,11 @@ def serve_evidence(app: FastAPI, reception: Reception | None) -> None:
             sha256=seal, state=stored.room, size=stored.size, since=stored.at, published=published is not None
         )
 
+    @app.get(PATH + "/{sha256}/published", responses=_BYTES, tags=["evidence"])
+    async def published(seal: Seal) -> StreamingResponse:
+        """What may be shown of a file: a copy without what it says of who made it, with what, when and where."""
+        return await given(desk(), Room.PUBLISHED, seal)
+
     @app.get(PATH + "/{sha256}/original", responses=_BYTES | _NOT_FORWARDED, tags=["evidence"])
     async def original(seal: Seal, request: Request) -> StreamingResponse:
         """The original, byte for byte, with all that it says of who made it and where; not through a proxy."""
@@ -95,4 +102,7 @@ async def given(desk: EvidenceDesk, room: Room, seal: str) -> StreamingResponse:
     if pieces is None:
         say = "there is no copy of it without metadata: none can be made of this type, or of this file"
         raise Fault(404, "not_published", say, "sha256")
-    return StreamingResponse(pieces, media_type="application/octet-stream", headers={**_SAFE, "ETag": f'"{seal}"'})
+    first = await asyncio.to_thread(next, pieces, b"")
+    # An original is given to be kept, and not for a browser to open.
+    kind = (type_of(first) if room is Room.PUBLISHED else None) or "application/octet-stream"
+    return StreamingResponse(chain([first], pieces), media_type=kind, headers=_SAFE)
