@@ -79,8 +79,9 @@ def document() -> bytes:
     """A PDF of somebody, with a photo, a note in the margin, and a file within."""
     pdf = pikepdf.new()
     page = pdf.add_blank_page(page_size=(200, 200))
-    jpeg = pikepdf.Stream(pdf, photo(), Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image, Width=32, Height=24,
-                          ColorSpace=pikepdf.Name.DeviceRGB, BitsPerComponent=8, Filter=pikepdf.Name.DCTDecode)  # fmt: skip
+    jpeg = pdf.make_stream(photo())
+    jpeg.Subtype, jpeg.Filter = pikepdf.Name.Image, pikepdf.Name.DCTDecode
+    jpeg.Width, jpeg.Height, jpeg.BitsPerComponent, jpeg.ColorSpace = 32, 24, 8, pikepdf.Name.DeviceRGB
     page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Photo=jpeg))
     page.Contents = pdf.make_stream(b"100 0 0 100 0 0 cm /Photo Do")
     note = pikepdf.Dictionary(Type=pikepdf.Name.Annot, Subtype=pikepdf.Name.Text, Rect=[0, 0, 9, 9], T="Li Si",
