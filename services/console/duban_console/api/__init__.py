@@ -12,4 +12,6 @@ may act for any unit. Put a gateway that knows its callers in front before anyth
     GET  /v1/listings?of=NAME         whether somebody stands on a list, and why
     POST /v1/listings                 an entry on a list, by its keeper, with evidence; answered like an action
     POST /v1/rewards/lookup           what became of the reward for a report, by the code of the report alone
+    /v1/evidence/uploads              files of units, by the tus protocol
+    GET  /v1/evidence/{sha256}        how a file stands; ``/published`` what may be shown of it, ``/original`` itself
 """
