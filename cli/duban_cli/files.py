@@ -19,7 +19,7 @@ from duban_cli.connection import evidence_settings
 from duban_console.action import InvalidAction
 
 if TYPE_CHECKING:
-    from duban.io.evidence.desk import EvidenceDesk, Taken
+    from duban.io.evidence.desk import EvidenceDesk, TakenFile
 
 EvidenceFiles = Annotated[
     list[Path] | None,
@@ -44,7 +44,7 @@ def sealed(files: Iterable[Path]) -> list[dict[str, Any]]:
     return [_where_it_lies(file) if desk is None else plain(taken(desk, file).evidence) for file in files]
 
 
-def taken(desk: EvidenceDesk, file: Path) -> Taken:
+def taken(desk: EvidenceDesk, file: Path) -> TakenFile:
     """``file`` in the store, from a copy of our own, so that nobody writes to it while it is looked at.
 
     Raises:

@@ -49,8 +49,8 @@ def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
 
 
 def test_clamd_tells_what_is_infected_and_what_is_not(clamd: Clamd, tmp_path: Path) -> None:
-    assert clamd.scan(written(tmp_path, ILL)).found == "Ours.Ill.UNOFFICIAL"
-    assert clamd.scan(written(tmp_path, WELL)).found is None
+    assert clamd.scan(written(tmp_path, ILL)) == "Ours.Ill.UNOFFICIAL"
+    assert clamd.scan(written(tmp_path, WELL)) is None
 
 
 def test_what_is_too_large_for_clamd_is_held_and_not_called_good(clamd: Clamd, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def command(program: str) -> str:
 def test_a_command_says_by_its_exit_code_what_a_file_is(program: str, found: str | None, tmp_path: Path) -> None:
     scanner = scanner_of(command(program), 20)
     assert scanner is not None
-    assert scanner.scan(written(tmp_path, WELL)).found == found
+    assert scanner.scan(written(tmp_path, WELL)) == found
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,10 @@ from duban.io.evidence.desk import EvidenceDesk
 from duban.io.evidence.folder import FolderStore
 from duban.io.evidence.keeper import EvidenceKeeper
 from duban.io.evidence.reception import Reception
-from duban.io.evidence.scanner import Verdict
 from duban.io.evidence.settings import EvidenceSettings
 from duban.io.evidence.store import Room
 from duban.io.evidence.tus import UPLOADS_PATH, UploadDoor, serve_uploads, upload_limit
-from duban.io.evidence.uploads import About, Uploads
+from duban.io.evidence.uploads import Announcement, Uploads
 from duban.io.faults import answer_faults
 from tests.evidence import seal, video
 
@@ -42,10 +41,10 @@ class Scripted:
         self.says: str | None = None
         self.is_away = False
 
-    def scan(self, file: Path) -> Verdict:
+    def scan(self, file: Path) -> str | None:
         if self.is_away:
             raise Unavailable("it sleeps")
-        return Verdict(self.says)
+        return self.says
 
 
 @pytest.fixture
@@ -132,7 +131,7 @@ async def test_the_first_bytes_may_come_with_the_beginning(client: httpx2.AsyncC
 async def test_what_breaks_off_in_the_middle_of_a_request_is_kept_as_far_as_it_came(
     reception: Reception,
 ) -> None:
-    upload = reception.uploads.begin(About(owner="phone", length=len(VIDEO)))
+    upload = reception.uploads.begin(Announcement(owner="phone", length=len(VIDEO)))
 
     async def broken_off(piece: bytes, offset: int, *headers: tuple[bytes, bytes]) -> None:
         messages = iter([{"type": "http.request", "body": piece, "more_body": True}, {"type": "http.disconnect"}])
@@ -320,7 +319,7 @@ async def test_uploads_that_nobody_goes_on_with_are_cleared(
 
 
 async def test_two_who_finish_an_upload_at_once_find_one_outcome(reception: Reception) -> None:
-    upload = reception.uploads.begin(About(owner="phone", length=len(VIDEO)))
+    upload = reception.uploads.begin(Announcement(owner="phone", length=len(VIDEO)))
     upload.bytes.write_bytes(VIDEO)
     outcomes = await asyncio.gather(*(asyncio.to_thread(upload.finish, reception.desk) for _ in range(4)))
     assert {outcome.evidence.sha256 for outcome in outcomes if outcome.evidence} == {seal(VIDEO)}

@@ -91,12 +91,12 @@ async def get(
 
 def _give(pieces: Iterable[bytes], seal: str, to: IO[bytes]) -> None:
     """Write ``pieces``, whose SHA-256 is to be ``seal``; ends the command when it is another."""
-    found = sha256()
+    digest = sha256()
     for piece in pieces:
         to.write(piece)
-        found.update(piece)
-    if found.hexdigest() != seal:
-        fail(ExitCode.FAILURE, f"{seal}: was changed in the store; its bytes have the SHA-256 {found.hexdigest()}")
+        digest.update(piece)
+    if digest.hexdigest() != seal:
+        fail(ExitCode.FAILURE, f"{seal}: was changed in the store; its bytes have the SHA-256 {digest.hexdigest()}")
 
 
 def _write(pieces: Iterable[bytes], seal: str, file: Path) -> None:
@@ -160,14 +160,14 @@ async def scan(
     for room in (Room.HELD, Room.ORIGINALS) if everything else (Room.HELD,):
         for stored in list(desk.store.all(room)):
             looked += 1
-            found = desk.look_again(stored)
-            if found is None:
+            infection = desk.look_again(stored)
+            if infection is None:
                 continue
             infected += 1
             if as_json:
-                write_json({"sha256": stored.sha256, "was": room, "found": found})
+                write_json({"sha256": stored.sha256, "was": room, "found": infection})
             else:
-                out().print(escape(f"{stored.sha256}, which was in {room}, is infected: {found}"))
+                out().print(escape(f"{stored.sha256}, which was in {room}, is infected: {infection}"))
     if infected:
         fail(ExitCode.FAILURE, f"{infected} infected of {looked} files")
     err().print(f"{looked} files, nothing found")

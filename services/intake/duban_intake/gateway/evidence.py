@@ -65,11 +65,11 @@ class ReportForm:
         evidence = []
         for number, (file, name) in enumerate(self._files):
             try:
-                taken = await asyncio.to_thread(desk.take, file, title_of(name))
+                sealed = await asyncio.to_thread(desk.take, file, title_of(name))
             except Fault as fault:
                 where = f"{_EVIDENCE}.{number}"
                 raise Fault(fault.status, fault.code, f"{name or 'the file'}: {fault}", where) from None
-            evidence.append(plain(taken.evidence))
+            evidence.append(plain(sealed.evidence))
         report = orjson.loads(self.report)
         return orjson.dumps({**report, _EVIDENCE: [*report.get(_EVIDENCE, []), *evidence]})
 

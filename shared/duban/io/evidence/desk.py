@@ -39,7 +39,7 @@ async def checked(desk: EvidenceDesk | None, evidence: Sequence[Evidence]) -> No
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TakenFile:
     """A file that is in the store: as the ledger speaks of it, its size in bytes and its type by its bytes.
 
     ``held`` says why it is not given out yet, where a scanner has yet to look at it; ``unpublished`` why there is no
@@ -62,7 +62,7 @@ class EvidenceDesk:
     most_bytes: int
     scanner: Scanner | None = None
 
-    def take(self, file: Path, title: str = "", expected: str | None = None) -> Taken:
+    def take(self, file: Path, title: str = "", expected: str | None = None) -> TakenFile:
         """Have ``file`` in the store; nobody else may write to it meanwhile. The same file again is the same evidence.
 
         ``expected``: the SHA-256 that its sender says it has.
@@ -80,7 +80,7 @@ class EvidenceDesk:
             say = f"the bytes have the SHA-256 {sha256}, not {expected}: they were changed on the way; send them again"
             raise Fault(422, "other_hash", say, "sha256")
         held, unpublished = self._kept(sha256, file, type_)
-        return Taken(stored_evidence(sha256, title), size, type_, held, unpublished)
+        return TakenFile(stored_evidence(sha256, title), size, type_, held, unpublished)
 
     def look_again(self, stored: Stored) -> str | None:
         """What the scanner finds in a file that lies in the store, and the file where it belongs then; None if nothing.
@@ -93,11 +93,11 @@ class EvidenceDesk:
             with file.open("wb") as whole:
                 for piece in self.store.read(stored.room, stored.sha256) or ():
                     whole.write(piece)
-            found = self._found(file)
-            if found is None:
+            infection = self._found(file)
+            if infection is None:
                 self._publish(stored.sha256, file, file_type(file) or "")
-            self._settle(stored.sha256, stored.room, Room.ORIGINALS if found is None else Room.INFECTED, file)
-            return found
+            self._settle(stored.sha256, stored.room, Room.ORIGINALS if infection is None else Room.INFECTED, file)
+            return infection
 
     def _kept(self, sha256: str, file: Path, type_: str) -> tuple[str | None, str | None]:
         """Have ``file`` where it belongs, by what the scanner says; why it is held, and why no copy of it is shown.
@@ -108,15 +108,15 @@ class EvidenceDesk:
         stored = standing(self.store, sha256)
         room = None if stored is None else stored.room
         try:
-            found = "it was found so before" if room is Room.INFECTED else None
+            infection = "it was found so before" if room is Room.INFECTED else None
             if room in (None, Room.HELD):
-                found = self._found(file)
+                infection = self._found(file)
         except Unavailable as error:
             self._settle(sha256, room, Room.HELD, file)
             return f"it is kept, and given to nobody before a scanner has looked at it: {error}", None
-        if found is not None:
+        if infection is not None:
             self._settle(sha256, room, Room.INFECTED, file)
-            say = f"the file is infected ({found}): it is kept apart and given to nobody"
+            say = f"the file is infected ({infection}): it is kept apart and given to nobody"
             raise Fault(422, "infected", say, "evidence")
         # The copy first: an original that is there has its copy, if one can be made.
         unpublished = self._publish(sha256, file, type_)
@@ -135,7 +135,7 @@ class EvidenceDesk:
             return why_not
 
     def _found(self, file: Path) -> str | None:
-        return None if self.scanner is None else self.scanner.scan(file).found
+        return None if self.scanner is None else self.scanner.scan(file)
 
     def _settle(self, sha256: str, room: Room | None, target: Room, file: Path) -> None:
         if room is None:

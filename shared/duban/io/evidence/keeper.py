@@ -55,5 +55,5 @@ class EvidenceKeeper:
         for stored in list(self._desk.store.all(Room.HELD)):
             if self._stopping.is_set():
                 return
-            if (found := self._desk.look_again(stored)) is not None:
-                _log.warning("evidence is infected, and kept apart", sha256=stored.sha256, found=found)
+            if (infection := self._desk.look_again(stored)) is not None:
+                _log.warning("evidence is infected, and kept apart", sha256=stored.sha256, infection=infection)

@@ -23,18 +23,11 @@ _CLAMD: Final = "clamd:"
 _MOST_OF_ANSWER: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a scanner says of a file: ``found`` is what is wrong with it, or None."""
-
-    found: str | None
-
-
 class Scanner(Protocol):
     """Looks into files."""
 
-    def scan(self, file: Path) -> Verdict:
-        """What ``file`` is.
+    def scan(self, file: Path) -> str | None:
+        """What is wrong with ``file``, in words; None if nothing is.
 
         Raises:
             Unavailable: the scanner cannot say; why, in words.
@@ -48,16 +41,16 @@ class Clamd:
     address: str
     seconds: float
 
-    def scan(self, file: Path) -> Verdict:
+    def scan(self, file: Path) -> str | None:
         try:
             with self._connected() as clamd, file.open("rb") as bytes_:
                 answer = self._ask(clamd, bytes_)
         except OSError as error:
             raise Unavailable(f"clamd at {self.address} does not answer: {error}") from error
         if answer == "stream: OK":
-            return Verdict(None)
+            return None
         if match := _FOUND.fullmatch(answer):
-            return Verdict(match["what"])
+            return match["what"]
         raise Unavailable(f"clamd at {self.address} cannot say: {answer or 'it hung up'}")
 
     def _connected(self) -> socket.socket:
@@ -87,13 +80,13 @@ class Clamd:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ScanCommand:
     """A command that is given the file's path: 0 when nothing is wrong, 1 when something is, as `clamscan` ends."""
 
     words: tuple[str, ...]
     seconds: float
 
-    def scan(self, file: Path) -> Verdict:
+    def scan(self, file: Path) -> str | None:
         name = self.words[0]
         try:
             done = subprocess.run(  # noqa: S603 the operator's own
@@ -104,12 +97,12 @@ class Command:
             raise Unavailable(f"{name} has not said within {self.seconds:g} s") from None
         except OSError as error:
             raise Unavailable(f"{name} cannot be run: {error.strerror}") from error
-        said = " ".join((done.stdout or done.stderr).replace(str(file), "the file").split())[:300]
+        words = " ".join((done.stdout or done.stderr).replace(str(file), "the file").split())[:300]
         if done.returncode == 0:
-            return Verdict(None)
+            return None
         if done.returncode == 1:
-            return Verdict(said or "it says no more")
-        raise Unavailable(f"{name} ended with {done.returncode}: {said or 'it says no more'}")
+            return words or "it says no more"
+        raise Unavailable(f"{name} ended with {done.returncode}: {words or 'it says no more'}")
 
 
 def scanner_of(setting: str, seconds: float) -> Scanner | None:
@@ -129,4 +122,4 @@ def scanner_of(setting: str, seconds: float) -> Scanner | None:
         words = tuple(shlex.split(setting))
     except ValueError as error:
         raise SettingsError(f"DUBAN_EVIDENCE_SCANNER: {setting} is no command: {error}") from None
-    return Command(words, seconds) if words else None
+    return ScanCommand(words, seconds) if words else None

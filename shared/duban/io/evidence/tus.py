@@ -24,7 +24,7 @@ from duban.errors import Fault
 from duban.io.evidence.desk import title_of
 from duban.io.evidence.reception import Reception
 from duban.io.evidence.store import is_sha256
-from duban.io.evidence.uploads import About, Outcome, Upload
+from duban.io.evidence.uploads import Announcement, Upload, UploadOutcome
 from duban.io.faults import BodyLimit, Faulty
 
 UPLOADS_PATH: Final = "/v1/evidence/uploads"
@@ -84,12 +84,12 @@ class UploadDoor:
             raise Fault(400, "invalid", "is not taken: say how long the file is", "upload-defer-length")
         length = _number(request.headers, "upload-length")
         reception.desk.check_size(length)
-        said = _metadata(request.headers.get("upload-metadata", ""))
-        expected = said.get("sha256")
+        metadata = _metadata(request.headers.get("upload-metadata", ""))
+        expected = metadata.get("sha256")
         if expected is not None and not is_sha256(expected):
             raise Fault(400, "invalid", "sha256 is no SHA-256: 64 hexadecimal digits, small", "upload-metadata")
-        title = title_of(said.get("filename"))
-        return reception.uploads.begin(About(owner=owner, length=length, title=title, sha256=expected))
+        title = title_of(metadata.get("filename"))
+        return reception.uploads.begin(Announcement(owner=owner, length=length, title=title, sha256=expected))
 
     def find(self, request: Request, id_: str, *, is_tus: bool = True) -> Upload:
         """The upload ``id_``, if it is that of whoever speaks."""
@@ -122,7 +122,7 @@ class UploadDoor:
             if expected is not None and seal.digest() != expected:
                 raise Fault(460, "other_checksum", "the bytes were changed on the way, and dropped: send them again")
 
-    async def finished(self, upload: Upload) -> Outcome | None:
+    async def finished(self, upload: Upload) -> UploadOutcome | None:
         """What became of ``upload``; None while bytes are missing."""
         if upload.offset < upload.about.length:
             return None
@@ -132,17 +132,17 @@ class UploadDoor:
             _log.warning("evidence is not good", owner=upload.about.owner, why=outcome.reason or outcome.held)
         return outcome
 
-    def headers(self, upload: Upload, outcome: Outcome | None = None) -> dict[str, str]:
+    def headers(self, upload: Upload, outcome: UploadOutcome | None = None) -> dict[str, str]:
         """What every answer about ``upload`` says."""
-        said = {
+        headers = {
             "Tus-Resumable": VERSION,
             "Upload-Offset": str(upload.offset),
             "Upload-Expires": formatdate(time() + self.taking().uploads.seconds, usegmt=True),
             "Cache-Control": "no-store",
         }
         if outcome is not None and outcome.evidence is not None:
-            said["Evidence"] = outcome.evidence.uri
-        return said
+            headers["Evidence"] = outcome.evidence.uri
+        return headers
 
 
 class Piece(BaseModel):
@@ -230,7 +230,7 @@ def serve_uploads(app: FastAPI, door: UploadDoor) -> None:
     async def state(id: str, request: Request, response: Response) -> UploadState:  # noqa: A002
         """How an upload stands; once all has come, the evidence as reports and actions name it, or why it is none."""
         upload = door.find(request, id, is_tus=False)
-        outcome = await door.finished(upload) or Outcome()
+        outcome = await door.finished(upload) or UploadOutcome()
         piece = outcome.evidence
         response.headers["Cache-Control"] = "no-store"
         return UploadState(
@@ -245,7 +245,7 @@ def serve_uploads(app: FastAPI, door: UploadDoor) -> None:
         )
 
 
-def _good(outcome: Outcome | None) -> Outcome | None:
+def _good(outcome: UploadOutcome | None) -> UploadOutcome | None:
     if outcome is not None and outcome.code is not None:
         raise Fault(outcome.status, outcome.code, outcome.reason or "", "evidence")
     return outcome
@@ -272,14 +272,14 @@ def _number(headers: Mapping[str, str], name: str) -> int:
 
 def _metadata(header: str) -> dict[str, str]:
     """What the sender says of the file: pairs of a name and a text in base64."""
-    said = {}
+    pairs = {}
     for pair in filter(None, (part.strip() for part in header.split(","))):
         name, _, value = pair.partition(" ")
         try:
-            said[name] = b64decode(value, validate=True).decode()
+            pairs[name] = b64decode(value, validate=True).decode()
         except ValueError:
             raise Fault(400, "invalid", f"{name} is no UTF-8 in base64", "upload-metadata") from None
-    return said
+    return pairs
 
 
 def _checksum(header: str | None) -> tuple[str, bytes | None]:

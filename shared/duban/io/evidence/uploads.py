@@ -30,7 +30,7 @@ _ID: Final = re.compile(r"[0-9a-f]{32}")
 _MOST: Final = 10_000
 
 
-class About(Frozen):
+class Announcement(Frozen):
     """What is known of an upload from its beginning."""
 
     owner: str
@@ -39,7 +39,7 @@ class About(Frozen):
     sha256: Sha256 | None = None
 
 
-class Outcome(Frozen):
+class UploadOutcome(Frozen):
     """What became of an upload that is complete: ``evidence`` where it was taken, else ``code`` and ``reason``.
 
     ``held`` says why the file is given to nobody yet, ``unpublished`` why there is no copy of it that may be shown.
@@ -57,7 +57,7 @@ class Outcome(Frozen):
 class Upload:
     """One upload, in its folder."""
 
-    def __init__(self, folder: Path, about: About) -> None:
+    def __init__(self, folder: Path, about: Announcement) -> None:
         self._folder = folder
         self.about = about
 
@@ -80,10 +80,10 @@ class Upload:
             return self.about.length
 
     @property
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> UploadOutcome | None:
         """What became of it, if that is known."""
         try:
-            return from_json((self._folder / "outcome.json").read_bytes(), Outcome)
+            return from_json((self._folder / "outcome.json").read_bytes(), UploadOutcome)
         except FileNotFoundError:
             return None
 
@@ -112,7 +112,7 @@ class Upload:
         finally:
             os.close(descriptor)
 
-    def finish(self, desk: EvidenceDesk) -> Outcome:
+    def finish(self, desk: EvidenceDesk) -> UploadOutcome:
         """What becomes of the upload, all of which has come: the desk takes it once, whoever asks and however often.
 
         Raises:
@@ -128,12 +128,12 @@ class Upload:
             self.bytes.unlink(missing_ok=True)
             return outcome
 
-    def _taken(self, desk: EvidenceDesk) -> Outcome:
+    def _taken(self, desk: EvidenceDesk) -> UploadOutcome:
         try:
-            taken = desk.take(self.bytes, self.about.title, self.about.sha256)
+            file = desk.take(self.bytes, self.about.title, self.about.sha256)
         except Fault as fault:
-            return Outcome(status=fault.status, code=fault.code, reason=str(fault))
-        return Outcome(evidence=taken.evidence, type=taken.type, held=taken.held, unpublished=taken.unpublished)
+            return UploadOutcome(status=fault.status, code=fault.code, reason=str(fault))
+        return UploadOutcome(evidence=file.evidence, type=file.type, held=file.held, unpublished=file.unpublished)
 
     def remove(self) -> None:
         """Forget it, with the bytes that came."""
@@ -160,7 +160,7 @@ class Uploads:
         self.folder = folder
         self.seconds = hours * 3600
 
-    def begin(self, about: About) -> Upload:
+    def begin(self, about: Announcement) -> Upload:
         """A new upload of which nothing has come.
 
         Raises:
@@ -201,7 +201,7 @@ class Uploads:
         """
         since, cleared = time.time() - self.seconds, 0
         for folder in list(self.folder.iterdir()):
-            upload = self._read(folder.name) or Upload(folder, About(owner="", length=1))
+            upload = self._read(folder.name) or Upload(folder, Announcement(owner="", length=1))
             if upload.is_left(since) and not upload.is_owed:
                 upload.remove()
                 cleared += 1
@@ -209,7 +209,7 @@ class Uploads:
 
     def _read(self, id_: str) -> Upload | None:
         try:
-            return Upload(self.folder / id_, from_json((self.folder / id_ / "about.json").read_bytes(), About))
+            return Upload(self.folder / id_, from_json((self.folder / id_ / "about.json").read_bytes(), Announcement))
         except (FileNotFoundError, NotADirectoryError, DecodeError):
             return None
 
