@@ -51,7 +51,8 @@ class Clamd:
             return None
         if match := _FOUND.fullmatch(answer):
             return match["what"]
-        raise Unavailable(f"clamd at {self.address} cannot say: {answer or 'it hung up'}")
+        why = answer or "it hung up, as it does on a file that is larger than its StreamMaxLength"
+        raise Unavailable(f"clamd at {self.address} cannot say: {why}")
 
     def _connected(self) -> socket.socket:
         if self.address.startswith("/"):
@@ -68,14 +69,15 @@ class Clamd:
 
     def _ask(self, clamd: socket.socket, bytes_: object) -> str:
         clamd.sendall(b"zINSTREAM\0")
-        # What is larger than clamd takes it hangs up on, and says so before.
+        # What is larger than clamd takes it hangs up on, and says so before, which may be lost on the way.
         with suppress(BrokenPipeError, ConnectionResetError):
             while piece := bytes_.read(CHUNK):  # type: ignore[attr-defined]
                 clamd.sendall(pack("!L", len(piece)) + piece)
             clamd.sendall(pack("!L", 0))
         answer = b""
-        while len(answer) < _MOST_OF_ANSWER and (piece := clamd.recv(_MOST_OF_ANSWER)):
-            answer += piece
+        with suppress(ConnectionResetError):
+            while len(answer) < _MOST_OF_ANSWER and (piece := clamd.recv(_MOST_OF_ANSWER)):
+                answer += piece
         return answer.rstrip(b"\0\n").decode(errors="replace")
 
 
