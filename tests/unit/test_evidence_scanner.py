@@ -54,7 +54,7 @@ def test_clamd_tells_what_is_infected_and_what_is_not(clamd: Clamd, tmp_path: Pa
 
 
 def test_what_is_too_large_for_clamd_is_held_and_not_called_good(clamd: Clamd, tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="size limit exceeded|larger than its StreamMaxLength"):
+    with pytest.raises(Unavailable, match=r"size limit exceeded|larger than its StreamMaxLength"):
         clamd.scan(written(tmp_path, bytes(3_000_000)))
 
 
