@@ -36,6 +36,8 @@ ANCHOR_KEY: Final = "anchors.pem"
 EVIDENCE: Final = "evidence"
 #: The secrets by which sources sign, in the same folder, if somebody puts them there.
 SOURCE_SECRETS: Final = "source-secrets.yaml"
+#: The secrets that sign what sources are told, likewise.
+CALLBACK_SECRETS: Final = "callback-secrets.yaml"
 
 
 def settings() -> Settings:

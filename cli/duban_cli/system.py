@@ -28,7 +28,7 @@ from duban.io.anchor_key import AnchorKey
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.sources import RegisteredSource
-from duban_cli.connection import ANCHOR_KEY, EVIDENCE, SOURCE_SECRETS
+from duban_cli.connection import ANCHOR_KEY, CALLBACK_SECRETS, EVIDENCE, SOURCE_SECRETS
 from duban_cli.engine_note import leave_note, remove_note
 from duban_cli.schemas import migrate_all
 from duban_console import sources
@@ -77,7 +77,13 @@ USUAL: Final = tuple(name for name in SERVICES if name not in ("hj212", "mqtt"))
 #: Secrets that are some services' own, by how their variables begin: no other process is given them.
 _OWN_SECRETS: Final = {
     "DUBAN_VAULT_": ("gateway", "vault"), "DUBAN_WEBHOOK_": ("escalation",), "DUBAN_ANCHOR_": ("router", "intake"),
-    "DUBAN_SOURCE_": ("gateway",), "DUBAN_EVIDENCE": ("gateway", "api"), "DUBAN_MQTT_": ("mqtt",),
+    "DUBAN_SOURCE_": ("gateway",), "DUBAN_CALLBACK_": ("escalation",), "DUBAN_MQTT_": ("mqtt",),
+    "DUBAN_EVIDENCE": ("gateway", "api"),
+}  # fmt: skip
+#: Where such secrets lie in the folder of the stack, if nothing else is said.
+_OWN_FILES: Final = {
+    "DUBAN_ANCHOR_KEY": ANCHOR_KEY, "DUBAN_SOURCE_SECRETS": SOURCE_SECRETS, "DUBAN_CALLBACK_SECRETS": CALLBACK_SECRETS,
+    "DUBAN_EVIDENCE": EVIDENCE,
 }  # fmt: skip
 
 
@@ -291,16 +297,13 @@ def _service(
     if process.variable:
         usual = os.environ.get(process.variable, str(process.port))
         variables[process.variable] = str(free_port()) if free else usual
-    if name in _OWN_SECRETS["DUBAN_ANCHOR_"] and not os.environ.get("DUBAN_ANCHOR_KEY"):
-        variables["DUBAN_ANCHOR_KEY"] = str(system.folder / ANCHOR_KEY)
-    if name in _OWN_SECRETS["DUBAN_SOURCE_"] and not os.environ.get("DUBAN_SOURCE_SECRETS"):
-        variables["DUBAN_SOURCE_SECRETS"] = str(system.folder / SOURCE_SECRETS)
-    if name in _OWN_SECRETS["DUBAN_EVIDENCE"] and not os.environ.get("DUBAN_EVIDENCE"):
-        variables["DUBAN_EVIDENCE"] = str(system.folder / EVIDENCE)
+    others = tuple(prefix for prefix, owners in _OWN_SECRETS.items() if name not in owners)
+    for variable, file in _OWN_FILES.items():
+        if not variable.startswith(others) and not os.environ.get(variable):
+            variables[variable] = str(system.folder / file)
     variables |= overrides
     system.health[name] = f"http://{LOOPBACK}:{variables['DUBAN_HEALTH_PORT']}"
     if process.variable:
         system.urls[name] = f"{process.scheme}://{LOOPBACK}:{variables[process.variable]}"
     argv = [sys.executable, "-m", process.module]
-    others = tuple(prefix for prefix, owners in _OWN_SECRETS.items() if name not in owners)
     return Service(name, argv, variables, ready=f"{system.health[name]}/readyz", withheld=others)

@@ -16,6 +16,7 @@ from duban.clock import DrivenClock
 from duban.io.postgres import connect_pool
 from duban.messages.envelope import derived_id
 from duban.policy.model.ladder import MeasureKind
+from duban_escalation.callbacks import CallbackReport
 from duban_escalation.domain import START, Armed, Position
 from duban_escalation.handlers import Deadlines, Writing
 from duban_escalation.measures import MeasureTaken
@@ -101,6 +102,16 @@ async def test_an_older_or_repeated_version_changes_nothing(store: Deadlines, ve
     await store.write(writing(version, deadline("a", AT + TICK), deadline("a", obligation="rectify")))
     await store.write(writing(version, empty=("a",)))
     assert await all_of(store) == [held]
+
+
+async def test_reports_of_sources_that_want_to_hear_are_kept_once_by_the_event_that_filed_them(
+    store: Deadlines,
+) -> None:
+    filed = [CallbackReport(problem("a"), 1, "12345", "WO-1"), CallbackReport(problem("a"), 3, "app", "7")]
+    other = CallbackReport(problem("b"), 1, "12345", "WO-2")
+    await store.write(replace(writing(1, deadline("a"), deadline("b")), reports=[filed[0], other]))
+    await store.write(replace(writing(3, deadline("a")), reports=[filed[1], replace(filed[0], id="changed")]))
+    assert await store.callback_reports([problem("a"), problem("c")]) == filed
 
 
 async def test_a_newer_version_replaces_all_of_a_problem_and_nothing_else(store: Deadlines) -> None:

@@ -362,7 +362,7 @@ def payloads() -> Iterator[AnyPayload]:
         recipient="water", kind=Kind.PROBLEM, event="escalated", measure="bulletin", measure_kind="bulletin", level=2,
         obligation="rectify", part="north", problem_id=ID, number="SV-2022-0001", title="河水发臭", owner="water",
         lapse_at=AT, public=True, text="late", issued_at=AT, concern=Concern.ASKED, version=7,
-        of="Works 7", ground="repeated",
+        of="Works 7", ground="repeated", source="12345", report="WO-1",
     )  # fmt: skip
     for chain, anchored in ((Anchored.LEDGER, ID), (Anchored.VAULT, VAULT_LOG)):
         yield Anchor(
@@ -378,7 +378,7 @@ def payloads() -> Iterator[AnyPayload]:
     yield RegisteredSource(
         name="hotline", kind="orders", jurisdiction="smallville", channel="hotline", category="river", names=("热线",),
         keys=(SourceKey(sha256="0" * 64, since=AT),), signature="github", rate=600, max_body=65_536,
-        mapping={"id": "orderNo"}, keeper="water", quiet=3600,
+        mapping={"id": "orderNo"}, keeper="water", quiet=3600, callback="https://hotline.example.org/duban",
     )  # fmt: skip
     yield load_pack(SMALL.read_text("utf-8"), SMALL.name)
     boston = ROOT / "deploy/calendars/boston.yaml"

@@ -248,6 +248,39 @@ async def test_cloudevents_of_another_library_come_one_by_one_and_in_batches(
     assert [(one["item"], one["field"]) for one in answer.json()["refused"]] == [(4, "source")]
 
 
+async def test_a_sender_of_cloudevents_that_asks_first_is_told_how_much_it_may_send(
+    duban: Run, system: System, gateway: httpx2.AsyncClient, name: str
+) -> None:
+    key = await added(duban, name, "--rate", 120)
+    asks = {"webhook-request-origin": "events.example.org", "webhook-request-rate": "9000"}
+
+    async def ask(path: str = "/v1/reports", **headers: str) -> httpx2.Response:
+        return await gateway.request("OPTIONS", path, headers={**asks, **headers})
+
+    await eventually(lambda: is_not(401, lambda: ask(**bearer(key))))
+    consent = await ask(**bearer(key))
+    assert consent.status_code == 200
+    assert (consent.headers["webhook-allowed-origin"], consent.headers["webhook-allowed-rate"]) == (
+        "events.example.org", "120",
+    )  # fmt: skip
+    assert consent.headers["allow"] == "POST"
+    here = {"127.0.0.1:8310": system.urls["gateway"], "$KEY": key}
+    told = (await shell(snippet("integrating.md", "handshake", here))).lower()
+    assert "webhook-allowed-rate: 120" in told
+    # Nobody else gets the consent: neither a stranger, nor a page in a browser that only asks for leave to post.
+    page = gateway.request("OPTIONS", "/v1/reports", headers={"origin": "http://page.example"})
+    for refused in (await ask(**bearer("wrong")), await ask(**{"webhook-request-origin": "https://x/"}), await page):
+        assert not [header for header in refused.headers if "allowed-" in header or "access-control" in header]
+    signs = ("--jurisdiction", "smallville", "--channel", "hotline", "--kind", "grafana", "--signature", "grafana")
+    await duban("source", "add", f"{name}-s", *signs)
+    path = f"/v1/sources/{name}-s"
+    stranger = {**bearer("wrong")}
+    await eventually(lambda: is_not(401, lambda: ask(path, **stranger)))
+    assert (await ask(path, **stranger)).headers["webhook-allowed-rate"] == "*"
+    await duban("source", "off", f"{name}-s")
+    await eventually(lambda: is_not(200, lambda: ask(path)))
+
+
 class BehindTls(httpx2.HTTPTransport):
     """Stands for the proxy that ends TLS before the gateway: this client of theirs insists on an address of https."""
 
@@ -518,6 +551,25 @@ async def test_what_an_open311_client_posts_in_vain_is_told_in_the_form_of_the_p
     assert (refused.status_code, refused.text[:5]) == (400, "<?xml")
 
 
+async def test_a_source_is_given_a_secret_for_what_it_is_told_and_keeps_its_key(duban: Run, name: str) -> None:
+    key = await added(duban, name)
+    assert key
+    given = shlex.split(snippet("integrating.md", "callback", {"set hotline": f"set {name}"}))
+    [done] = lines(await duban(*given[1:], "--json"))
+    assert done["action"] == "registered"
+    assert done["callback_secret"].startswith("whsec_")
+    [moved] = lines(await duban("source", "set", name, "--callback", "https://other.example/duban", "--json"))
+    assert "callback_secret" not in moved
+    [shown] = [source for source in lines(await duban("source", "ls", "--json")) if source["name"] == name]
+    assert (shown["callback"], len(shown["keys"])) == ("https://other.example/duban", 1)
+    assert "whsec_" not in json.dumps(shown)
+    await duban("source", "set", name, "--no-callback")
+    [shown] = [source for source in lines(await duban("source", "ls", "--json")) if source["name"] == name]
+    assert "callback" not in shown
+    for options in ((), ("--callback", "ftp://x"), ("--callback", "https://user@x/"), ("--callback", "x y")):
+        await duban("source", "set", name, *options, code=2)
+
+
 async def test_the_doctor_tells_what_was_refused_and_what_the_mapping_made_and_never_who_called(
     duban: Run, gateway: httpx2.AsyncClient, name: str
 ) -> None:
@@ -555,14 +607,18 @@ async def is_not(status: int, call: Callable[[], Awaitable[httpx2.Response]]) ->
     return (await call()).status_code != status
 
 
-async def curled(command: str) -> Any:
-    """What the ``curl`` of a snippet answers, once the gateway knows its source."""
+async def shell(command: str) -> str:
+    """What ``command``, which calls curl, prints."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
+    process = await asyncio.create_subprocess_exec("bash", "-c", command, stdout=asyncio.subprocess.PIPE)
+    return (await process.communicate())[0].decode()
+
+
+async def curled(command: str) -> Any:
+    """What the ``curl`` of a snippet answers, once the gateway knows its source."""
     async with asyncio.timeout(20):
         while True:
-            shell = await asyncio.create_subprocess_exec("bash", "-c", command, stdout=asyncio.subprocess.PIPE)
-            out, _ = await shell.communicate()
-            if "unknown_key" not in (answer := out.decode()):
+            if "unknown_key" not in (answer := await shell(command)):
                 return json.loads(answer.partition("\r\n\r\n")[2])
             await asyncio.sleep(0.05)

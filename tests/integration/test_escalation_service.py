@@ -26,11 +26,14 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
+from duban.messages import commands as do
 from duban.messages.commands import COMMANDS, Command, Escalate
 from duban.messages.envelope import AnyPayload, Message, decode, derived_id, encode
 from duban.messages.events import GENESIS, LedgerEvent
 from duban.messages.notices import Notice, Tick
 from duban.messages.records import Deadline
+from duban.messages.report import Filed
+from duban.messages.sources import RegisteredSource
 from duban.moves import Status
 from duban.policy import PublishedCalendar, load_calendar, load_pack
 from duban_local import topics
@@ -38,13 +41,14 @@ from duban_local.kafka import Broker
 from duban_local.stack import silent
 from duban_router.domain.decision import Decided
 from tests.conftest import Migrated, eventually
-from tests.given import ROOT, SMALL, Case, report
+from tests.given import INTAKE, ROOT, SMALL, Case, report
 
 pytestmark = pytest.mark.stack
 
 AT = datetime(2022, 4, 6, 2, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+CALLBACK_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -253,7 +257,7 @@ class Receiver:
 
 
 async def test_what_is_overdue_at_the_start_is_fired_and_its_notices_reach_a_receiver_that_failed_at_first(
-    world: World, migrated: Migrated
+    world: World, migrated: Migrated, tmp_path: Path
 ) -> None:
     case = case_of("webhook")
     receiver = Receiver([500, 500])
@@ -265,6 +269,18 @@ async def test_what_is_overdue_at_the_start_is_fired_and_its_notices_reach_a_rec
         "DUBAN_WEBHOOK_ALLOW_PRIVATE": "true",
     }
     await world.tell(case)
+    hotline, file = Receiver([500]), tmp_path / "secrets.yaml"
+    address = await asyncio.start_server(hotline.serve, "127.0.0.1", 0)
+    callback = f"http://127.0.0.1:{address.sockets[0].getsockname()[1]}/duban"
+    await world.publish(RegisteredSource(name="hotline", jurisdiction="smallville", callback=callback), AT, "hotline")
+    file.write_text(f"hotline: {CALLBACK_SECRET}\n", "utf-8")
+    webhook["DUBAN_CALLBACK_SECRETS"] = str(file)
+    called = Case(AT)
+    called.id = str(derived_id("case", "called back"))
+    filed = Filed(source="hotline", id="WO-1", received_at=AT, report=report(category="river"))
+    called.apply(do.Register(actor=INTAKE, filed=filed))
+    for event in called.events:
+        await world.publish(LedgerEvent(event=event, hash=GENESIS, problem=called.problem), AT, called.id)
 
     async def fired(count: int) -> list[Message[Escalate]]:
         async def holds() -> bool:
@@ -273,7 +289,7 @@ async def test_what_is_overdue_at_the_start_is_fired_and_its_notices_reach_a_rec
         await eventually(holds)
         return list({one.id: one for one in await world.escalates(case)}.values())
 
-    async with server, escalation(world, migrated.url_of("escalation"), "-webhook", **webhook) as service:
+    async with server, address, escalation(world, migrated.url_of("escalation"), "-webhook", **webhook) as service:
         first = await fired(len(case.problem.deadlines))
         assert {one.data.obligation for one in first} == {one.obligation for one in case.problem.deadlines}
         case.now = datetime.now(UTC)
@@ -284,6 +300,10 @@ async def test_what_is_overdue_at_the_start_is_fired_and_its_notices_reach_a_rec
         service.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(service.wait(), 30) == 0
 
+    told = [standardwebhooks.Webhook(CALLBACK_SECRET).verify(body, headers) for headers, body in hotline.requests]
+    assert [(one["type"], one["data"]["report"]) for one in told] == [
+        ("duban.report.registered", "WO-1"), ("duban.report.registered", "WO-1"), ("duban.report.dispatched", "WO-1"),
+    ]  # fmt: skip
     mine = [(headers, body) for headers, body in receiver.requests if case.id in body.decode()]
     bodies = [standardwebhooks.Webhook(SECRET).verify(body, headers) for headers, body in receiver.requests]
     assert {one["type"] for one in bodies} == {Notice.TYPE}

@@ -34,6 +34,7 @@ from duban.io.consumer import Handler, Runner, Source
 from duban.io.http import Http
 from duban.io.postgres import connect_pool
 from duban.io.publisher import Publisher
+from duban.io.secrets_file import SecretsFile
 from duban.io.settings import Settings
 from duban.messages import struct
 from duban.messages.commands import COMMANDS, Attach, Command, Register
@@ -57,7 +58,6 @@ from duban_intake.gateway.batcher import Batching
 from duban_intake.gateway.door import ReportDoor
 from duban_intake.gateway.open311.ledger import PublicLedger
 from duban_intake.gateway.open311.routes import PublicFace
-from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
 from duban_intake.source_journal import SourceJournal

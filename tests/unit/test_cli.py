@@ -59,8 +59,8 @@ def test_the_commands_are_those_that_the_handbook_names() -> None:
         ("pack", "lint"), ("pack", "publish"), ("pack", "ls"), ("calendar", "make"),
         ("evidence", "put"), ("evidence", "get"), ("evidence", "ls"), ("evidence", "scan"),
         ("evidence", "verify"),
-        ("source", "add"), ("source", "apply"), ("source", "key"), ("source", "ls"), ("source", "rotate"),
-        ("source", "off"), ("source", "on"), ("source", "doctor"),
+        ("source", "add"), ("source", "set"), ("source", "apply"), ("source", "key"), ("source", "ls"),
+        ("source", "rotate"), ("source", "off"), ("source", "on"), ("source", "doctor"),
         ("topics", "apply"), ("topics", "ls"), ("hj212", "check"), ("hj212", "decode"), ("sim", "hj212"),
     }  # fmt: skip
 

@@ -15,6 +15,7 @@ import yaml
 from duban.clock import DrivenClock
 from duban.errors import Fault, SettingsError, Unavailable
 from duban.io.dead_letters import DeadLetter
+from duban.io.secrets_file import SecretsFile
 from duban.messages import struct
 from duban.messages.envelope import Message, Record
 from duban.messages.readings import FactorReading, StationReadings
@@ -27,7 +28,6 @@ from duban_intake.channels.mqtt import carried
 from duban_intake.channels.readings import read_readings
 from duban_intake.channels.table import BadRow
 from duban_intake.gateway.door import ReportDoor
-from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.mqtt.door import MqttDoor, MqttMessage
 from duban_intake.mqtt.settings import MqttSettings
 from duban_intake.mqtt.subscription import matches

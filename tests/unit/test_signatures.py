@@ -13,8 +13,8 @@ import pytest
 from standardwebhooks import Webhook
 
 from duban.errors import Fault
+from duban.io.secrets_file import SecretsFile
 from duban.messages.sources import RegisteredSource
-from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.sources.signatures import SCHEMES, check
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

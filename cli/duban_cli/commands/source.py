@@ -28,17 +28,23 @@ source_app = typer.Typer(
 Name = Annotated[str, typer.Argument(help="The source: lower case, digits and . / -", show_default=False)]
 
 
+Callback = Annotated[
+    str | None,
+    typer.Option(help="Where it is told what becomes of its reports: registered, dispatched, answered, closed."),
+]
+
 #: What was done, as it is told of what is only planned.
 _PLANNED: Final = {"registered": "would be registered"}
 
 
 @dataclass(frozen=True, slots=True)
 class _SourceChange:
-    """What was done to a source, and its new key, if it was given one."""
+    """What was done to a source, its new key, if it was given one, and the secret that signs what it is told."""
 
     source: RegisteredSource
     action: str
     key: str | None = None
+    secret: str | None = None
 
 
 @source_app.command("add")
@@ -64,12 +70,14 @@ async def add(
     quiet: Annotated[
         str | None, typer.Option(help="For how long it may be silent before its keeper owes a duty: 30m, 6h, 2d.")
     ] = None,
+    callback: Callback = None,
     is_open: Annotated[bool, typer.Option("--open", help="Take it without a key, from this machine alone.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Register a source; its key is shown this once, and kept nowhere.
 
-    A source that signs has no key: its secret goes into the file that DUBAN_SOURCE_SECRETS names to the gateway.
+    A source that signs has no key: its secret goes into the file that DUBAN_SOURCE_SECRETS names to the gateway. What a
+    source is told is signed by a secret that is shown this once and goes into the file of DUBAN_CALLBACK_SECRETS.
 
     Example: duban source add hotline --kind reports --jurisdiction mianyang --channel mayor-hotline
     """
@@ -78,12 +86,33 @@ async def add(
         "names": also or [], "is_open": is_open, "signature": signature, "rate": rate, "max_body": max_body,
         "mapping": _yaml(mapping) if mapping else None, "keeper": keeper,
         "quiet": None if quiet is None else _seconds(quiet),
+        "callback": callback,
     }  # fmt: skip
     source = _source(given, "--")
     if source.name in await sources.registered(settings()):
-        say = f"{name} is registered already; `duban source rotate` gives it a new key, `apply` changes it"
+        say = f"{name} is registered already; `duban source rotate` gives it a new key, `set` and `apply` change it"
         fail(ExitCode.CONFLICT, say)
     _tell(await _apply([source]), as_json)
+
+
+@source_app.command("set")
+@command
+async def set_(
+    name: Name,
+    callback: Callback = None,
+    no_callback: Annotated[bool, typer.Option("--no-callback", help="Tell it nothing any more.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell a source what becomes of the reports that it hands in from now on, or tell it nothing any more.
+
+    The secret that signs is shown once, where it was told nothing before; another address keeps it.
+
+    Example: duban source set hotline --callback https://hotline.example.org/duban
+    """
+    if no_callback == (callback is not None):
+        fail(ExitCode.USAGE, "give one of --callback and --no-callback")
+    source = plain(await _registered(name))
+    _tell(await _apply([_source({**source, "callback": callback}, "--")]), as_json)
 
 
 @source_app.command("apply")
@@ -248,13 +277,17 @@ async def _apply(planned: list[RegisteredSource], *, dry_run: bool = False) -> l
     known = settings()
     at = await present(known)
     done: list[_SourceChange] = []
-    for source, differs in sources.changes(planned, await sources.registered(known)):
+    standing = await sources.registered(known)
+    for source, differs in sources.changes(planned, standing):
+        before = standing.get(source.name)
+        is_new = source.callback is not None and (before is None or before.callback is None)
+        secret = sources.new_secret() if is_new and not dry_run else None
         if source.keys or source.is_open or source.signature or not shows_key(source):
-            done.append(_SourceChange(source, "registered" if differs else "stands as it is"))
+            done.append(_SourceChange(source, "registered" if differs else "stands as it is", secret=secret))
         else:
             made = sources.new_key()
             keyed = struct.replace(source, keys=(sources.key_as_registered(made, at),))
-            done.append(_SourceChange(keyed, "registered", None if dry_run else made))
+            done.append(_SourceChange(keyed, "registered", None if dry_run else made, secret))
     if not dry_run:
         await _publish([change.source for change in done if change.action == "registered"])
         return done
@@ -272,7 +305,9 @@ def _tell(done: list[_SourceChange], as_json: bool) -> None:
     for change in done:
         name = change.source.name
         if as_json:
-            write_json({"source": name, "action": change.action, **({"key": change.key} if change.key else {})})
+            shown_once = {"key": change.key, "callback_secret": change.secret}
+            given = {shown: text for shown, text in shown_once.items() if text}
+            write_json({"source": name, "action": change.action, **given})
             continue
         err().print(f"{escape(name)} {change.action}")
         if change.source.signature and change.action == "registered":
@@ -280,6 +315,12 @@ def _tell(done: list[_SourceChange], as_json: bool) -> None:
         if change.key:
             out().print(change.key)
             err().print("this is its key, shown this once; it goes with each request: Authorization: Bearer KEY")
+        if change.secret:
+            out().print(f"{escape(name)}: {change.secret}")
+            err().print(
+                "what it is told is signed by this secret, shown this once: put the line into escalation's file "
+                "DUBAN_CALLBACK_SECRETS"
+            )
 
 
 def _seconds(age: str) -> int:

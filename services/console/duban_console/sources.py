@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -31,6 +32,11 @@ class SourceConflict(DubanError):
 def new_key() -> str:
     """A key that nobody can guess: 256 random bits, after a beginning by which it is recognised."""
     return _BEGINNING + secrets.token_urlsafe(32)
+
+
+def new_secret() -> str:
+    """A secret that signs what a source is told, as Standard Webhooks writes it: 256 random bits."""
+    return f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
 
 
 def key_as_registered(key: str, at: datetime) -> SourceKey:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 
+import httpx2
 from pydantic import HttpUrl, SecretStr
 
 from duban.clock import Clock, DrivenClock, SystemClock
 from duban.io.aside import Aside, Committed
 from duban.io.consumer import Source
-from duban.io.feeds import clock_of, follow_packs
+from duban.io.feeds import clock_of, follow_packs, follow_sources
 from duban.io.retention import Forgets, Retention
+from duban.io.secrets_file import SecretsFile
 from duban.io.service import Shell, run_service
 from duban.io.tail import Tail
 from duban.messages.commands import Escalate
 from duban.messages.delivery import Delivery
 from duban.messages.events import LedgerEvent
 from duban.messages.notices import NOTICES, TICKS, Notice, Tick
+from duban_escalation.callbacks import CallbackSources
 from duban_escalation.duty_schedule import Opener, OpeningLoop
 from duban_escalation.handlers import ProblemHandler, TickHandler
 from duban_escalation.heard import HEARD
+from duban_escalation.notices.callbacks import Callbacks, Unheard, callback_body
 from duban_escalation.notices.deliverer import Deliverer, Unwanted
 from duban_escalation.notices.deliveries import PostgresDeliveries
 from duban_escalation.notices.handler import Deliveries, NoticeHandler
@@ -45,12 +49,14 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
     Beside them run what sweeps and opens duties, where the clock is the machine's, and what forgets.
     """
     library = await follow_packs(shell)
+    callbacks = CallbackSources()
+    await follow_sources(shell, callbacks.put)
     clock = clock_of(shell.settings)
     deadlines = PostgresDeadlines(shell.pool)
     sweeper = Sweeper(deadlines, shell.publisher, clock, shell.settings.sweep_page)
     schedules = PostgresSchedules(shell.pool)
     opener = Opener(schedules, library)
-    sources = [Source((LedgerEvent.TOPIC,), HEARD, ProblemHandler(deadlines, library, clock, sweeper))]
+    sources = [Source((LedgerEvent.TOPIC,), HEARD, ProblemHandler(deadlines, library, clock, sweeper, callbacks))]
     if isinstance(clock, DrivenClock):
         # One runner for both, so that "no lag" means "nothing left to do". Ticks alone move time, so nothing sweeps.
         await restore(clock, shell.settings)
@@ -61,7 +67,7 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
         shell.run(OpeningLoop(opener, shell.publisher, clock, schedules))
     shell.runner(GROUP, sources, on_assigned=sweeper.assigned, on_revoked=sweeper.revoked)
     deliveries = PostgresDeliveries(shell.pool, SystemClock())
-    deliver(shell, deliveries, clock)
+    deliver(shell, deliveries, clock, callbacks)
     tables: dict[str, tuple[Forgets, timedelta]] = {
         "heads": (deadlines, timedelta(days=shell.settings.heads_days)),
         "deliveries": (deliveries, timedelta(days=shell.settings.deliveries_days)),
@@ -69,7 +75,9 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
     shell.run(Retention(tables))
 
 
-def deliver(shell: Shell[EscalationSettings], deliveries: Deliveries, driven: Clock) -> None:
+def deliver(
+    shell: Shell[EscalationSettings], deliveries: Deliveries, driven: Clock, callbacks: CallbackSources
+) -> None:
     """Have the notices delivered; receipts of platforms carry the time of the ``driven`` clock, if it is one."""
     settings = shell.settings
     lay_aside = Aside(shell.publisher, DELIVERER + settings.group_suffix, settings.max_record_bytes)
@@ -80,7 +88,8 @@ def deliver(shell: Shell[EscalationSettings], deliveries: Deliveries, driven: Cl
     clock = SystemClock()
     patience = timedelta(seconds=settings.webhook_patience)
     others = outlet(settings)
-    way = Platforms(platforms(settings, others), others, shell.publisher, driven)
+    to_platforms = Platforms(platforms(settings, others), others, shell.publisher, driven)
+    way = Callbacks(callbacks.named, SecretsFile(settings.callback_secrets), calling_back(settings), to_platforms)
     deliverer = Deliverer(way, deliveries, set_aside, clock, settings.webhook_concurrency, patience)
     shell.run(deliverer)
     source = Source((Notice.TOPIC,), NOTICES, NoticeHandler(deliveries, deliverer, clock))
@@ -124,15 +133,29 @@ def platforms(settings: EscalationSettings, instead: Outlet) -> dict[str, Webhoo
     }
 
 
+def calling_back(settings: EscalationSettings) -> Callable[[str, Signer], Webhook]:
+    """What posts to the address of a source, all of them by one client."""
+    http = _client(settings)
+
+    def webhook(url: str, signer: Signer) -> Webhook:
+        return Webhook(http, url, signer, SystemClock(), Unheard(), settings.webhook_timeout, callback_body)
+
+    return webhook
+
+
 def _webhook(settings: EscalationSettings, url: HttpUrl, secret: SecretStr, instead: Outlet) -> Webhook:
-    http = client(
+    http = _client(settings)
+    # Signatures carry the machine's time whatever the story's clock shows: receivers refuse what seems old.
+    signer = Signer.of(secret.get_secret_value())
+    return Webhook(http, str(url), signer, SystemClock(), instead, settings.webhook_timeout)
+
+
+def _client(settings: EscalationSettings) -> httpx2.AsyncClient:
+    return client(
         allow_private=settings.webhook_allow_private,
         timeout=settings.webhook_timeout,
         connections=settings.webhook_concurrency,
     )
-    # Signatures carry the machine's time whatever the story's clock shows: receivers refuse what seems old.
-    signer = Signer.of(secret.get_secret_value())
-    return Webhook(http, str(url), signer, SystemClock(), instead, settings.webhook_timeout)
 
 
 main = partial(

@@ -19,8 +19,10 @@ from duban.messages.notices import Tick
 from duban.messages.records import AnyRecord
 from duban.moves import OPEN
 from duban.policy.library import Library
+from duban.policy.rules import Rules
+from duban_escalation.callbacks import OF_ALL, CallbackReport, CallbackSources
 from duban_escalation.domain import START, Armed, Position, armed, escalate, fired_anew
-from duban_escalation.heard import HEEDED, Due, DueAfter
+from duban_escalation.heard import HEEDED, Due, DueAfter, OfReports
 from duban_escalation.measures import MeasureTaken, measure_taken, notices_for
 from duban_escalation.metrics import DELAY, FIRED
 from duban_escalation.records import opened_because, told
@@ -45,6 +47,7 @@ class Writing:
     heads: dict[UUID, int] = field(default_factory=dict)
     armed: list[Armed] = field(default_factory=list)
     measures: list[MeasureTaken] = field(default_factory=list)
+    reports: list[CallbackReport] = field(default_factory=list)
     closed: list[tuple[UUID, int, datetime]] = field(default_factory=list)
 
 
@@ -56,6 +59,9 @@ class Deadlines(Protocol):
 
     async def armed_versions(self, problem_ids: Collection[UUID]) -> Mapping[UUID, ArmedVersion]:
         """What is held of these problems, those that are known."""
+
+    async def callback_reports(self, problem_ids: Collection[UUID]) -> list[CallbackReport]:
+        """The reports of these problems whose sources want to hear of them."""
 
     async def rearm(self, changed: Mapping[UUID, Armed]) -> None:
         """Give deadlines their new command and instant, by the command they have had; one that has changed is left."""
@@ -111,11 +117,19 @@ class Opens(Protocol):
 class ProblemHandler:
     """Keeps the deadlines as the events say, and fires at once what was armed too late for the sweep to see."""
 
-    def __init__(self, deadlines: Deadlines, library: Library, clock: Clock, sweep: Sweep) -> None:
+    def __init__(
+        self,
+        deadlines: Deadlines,
+        library: Library,
+        clock: Clock,
+        sweep: Sweep,
+        callbacks: CallbackSources | None = None,
+    ) -> None:
         self._deadlines = deadlines
         self._library = library
         self._clock = clock
         self._sweep = sweep
+        self._callbacks = CallbackSources() if callbacks is None else callbacks
 
     async def __call__(self, batch: Sequence[Delivery[LedgerEvent | DueAfter | Refused]]) -> list[Record]:
         """Take in ``batch``; the notices that it causes, and the commands of what is due already."""
@@ -136,7 +150,10 @@ class ProblemHandler:
         for held, partition in newest.values():
             writing.heads[held.id] = held.version
             writing.armed += armed(held, partition)
+        of_reports = [delivery.message.data for delivery in batch if isinstance(delivery.message.data, OfReports)]
+        writing.reports = [report for event in of_reports if (report := self._callbacks.filed(event))]
         await self._deadlines.write(writing)
+        notices += await self._call_back(of_reports)
         for _, refused, _ in refusals:
             with suppress(ValueError):  # somebody else's id
                 self._sweep.note_refused(UUID(refused.command))
@@ -151,13 +168,29 @@ class ProblemHandler:
         if isinstance(event, DueAfter) or not isinstance(event.event.change, HEEDED):
             return []
         held = event.record
-        rules = self._library.rules(held.pack)
-        if rules is None:
-            raise NotArrived(f"the pack {held.pack} has not arrived on duban.packs.v1, or its calendar has not")
+        rules = self._rules(held.pack)
         writing.measures += filter(None, [measure_taken(event, rules)])
         notices = [*notices_for(event, rules), *told(event.event, held, rules)]
         opened = opened_because(event.event, held, rules)
         return [*map(encode, notices), *map(encode, opened)]
+
+    async def _call_back(self, events: Sequence[OfReports]) -> list[Record]:
+        """What ``events`` tell the sources of reports; nothing is looked up while no source wants to hear anything."""
+        if not self._callbacks.any:
+            return []
+        of_all = {event.problem.id for event in events if event.event.change.kind in OF_ALL}
+        reports = await self._deadlines.callback_reports(of_all) if of_all else ()
+        return [
+            encode(notice)
+            for event in events
+            for notice in self._callbacks.called_back(event, reports, self._rules(event.problem.pack))
+        ]
+
+    def _rules(self, pack: str) -> Rules:
+        rules = self._library.rules(pack)
+        if rules is None:
+            raise NotArrived(f"the pack {pack} has not arrived on duban.packs.v1, or its calendar has not")
+        return rules
 
     async def _fire_anew(self, refusals: Sequence[tuple[UUID, Refused, datetime]]) -> Collection[Armed]:
         """Rearm what was refused though it still stands, to be sent under a new command id."""

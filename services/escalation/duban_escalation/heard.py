@@ -1,6 +1,7 @@
 """What escalation reads of ``duban.problems.v1``: whole events where they say something, else what falls due.
 
-Most events take no measure and tell nobody anything: of those only what is due then is read. Pure.
+Most events take no measure and tell nobody anything: of those only what is due then is read, and of what becomes of
+reports also which they are. Pure.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from typing import ClassVar, Final
 from uuid import UUID
 
 from duban.messages.envelope import Payload
-from duban.messages.events import PROBLEMS, LedgerEvent, Refused
+from duban.messages.events import PROBLEMS, LedgerEvent, Refused, event_type
 from duban.messages.records import Deadline
 from duban.messages.struct import AwareDatetime, Frozen, Unfit
-from duban.moves import Status
+from duban.moves import Kind, Status
 from duban_escalation.measures import TAKING
 from duban_escalation.records import TOLD
 
@@ -58,12 +59,62 @@ class DueAfter(Payload, forbid_unknown_fields=False):
         return record
 
 
+class ReportName(Frozen, forbid_unknown_fields=False):
+    """A report by its source and its id there."""
+
+    source: str
+    id: str
+
+
+class ReportChange(Frozen, forbid_unknown_fields=False):
+    """What happened, as far as reporters are concerned: the report ``filed``, or the one that was told ``text``."""
+
+    kind: str
+    filed: ReportName | None = None
+    source: str | None = None
+    id: str | None = None
+    text: str = ""
+    ground: str | None = None
+
+
+class ReportInstant(Instant, forbid_unknown_fields=False):
+    """An event with what happened in it."""
+
+    change: ReportChange
+
+
+class ReportedProblem(Due, forbid_unknown_fields=False):
+    """A problem, as far as those who reported it are told."""
+
+    number: str
+    pack: str
+    category: str
+    lead_unit: str | None = None
+
+
+class OfReports(DueAfter, forbid_unknown_fields=False):
+    """A :class:`LedgerEvent` of which the sources of a problem's reports may want to hear."""
+
+    event: ReportInstant
+    problem: ReportedProblem
+
+
+#: What becomes of a report, as its source hears of it: by the event, one of four words.
+BECOMES: Final = {
+    "registered": "registered",
+    "attached": "registered",
+    "dispatched": "dispatched",
+    "replied": "answered",
+    "struck_off": "closed",
+    "rejected": "closed",
+}
+
 #: The events that tell somebody something, or open something.
 HEEDED: Final = (*TAKING, *TOLD)
 _HEEDED: Final = frozenset(change.kind for change in HEEDED)
 
 #: What escalation reads each type of message as.
-HEARD: Final[dict[str, type[LedgerEvent] | type[DueAfter] | type[Refused]]] = {
+HEARD: Final[dict[str, type[LedgerEvent] | type[DueAfter] | type[OfReports] | type[Refused]]] = {
     name: DueAfter if model is LedgerEvent and name.rpartition(".")[2] not in _HEEDED else model
     for name, model in PROBLEMS.items()
-}
+} | {event_type(Kind.PROBLEM, change): OfReports for change in BECOMES}

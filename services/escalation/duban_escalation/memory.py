@@ -8,6 +8,7 @@ from datetime import datetime
 from heapq import nsmallest
 from uuid import UUID
 
+from duban_escalation.callbacks import CallbackReport
 from duban_escalation.domain import Armed, Position
 from duban_escalation.handlers import ArmedVersion, Writing
 from duban_escalation.measures import MeasureTaken
@@ -19,6 +20,7 @@ class MemoryDeadlines:
     def __init__(self) -> None:
         self._heads: dict[UUID, int] = {}
         self._armed: dict[UUID, dict[tuple[str, str], Armed]] = {}
+        self._reports: dict[tuple[UUID, int], CallbackReport] = {}
         self._measures: dict[tuple[UUID, int], tuple[MeasureTaken, datetime | None]] = {}
 
     async def write(self, writing: Writing) -> None:
@@ -33,6 +35,8 @@ class MemoryDeadlines:
                     held is not None and replace(held, fire_at=deadline.fire_at, command=deadline.command) == deadline
                 )
                 self._armed.setdefault(deadline.problem_id, {})[key] = held if held and stands else deadline
+        for report in writing.reports:
+            self._reports.setdefault((report.problem_id, report.version), report)
         for measure in writing.measures:
             self._measures.setdefault((measure.problem_id, measure.version), (measure, None))
         for problem_id, version, at in sorted(writing.closed, key=lambda closing: closing[1]):
@@ -48,6 +52,9 @@ class MemoryDeadlines:
             for problem_id in problem_ids
             if problem_id in self._heads
         }
+
+    async def callback_reports(self, problem_ids: Collection[UUID]) -> list[CallbackReport]:
+        return [report for (problem_id, _), report in sorted(self._reports.items()) if problem_id in problem_ids]
 
     async def rearm(self, changed: Mapping[UUID, Armed]) -> None:
         for armed in self._armed.values():

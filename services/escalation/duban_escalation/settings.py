@@ -56,6 +56,11 @@ class EscalationSettings(Settings):
         description="Where the platforms are that records go on to, as JSON by city and platform: "
         '`{"linyi/credit-platform": {"url": "https://…", "secret": "whsec_…"}}`; without: by hand',
     )
+    callback_secrets: Path | None = Field(
+        None,
+        description="YAML file with the secrets that sign what sources are told of their reports, `NAME: whsec_…` or "
+        "`NAME: [NEW, OLD]`; read anew when it has changed",
+    )
     notices_file: Path | None = Field(
         None, description="JSON-lines file that notices are appended to where there is no receiver"
     )

@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from duban.io.retention import forgetting, forgotten
+from duban_escalation.callbacks import CallbackReport
 from duban_escalation.domain import Armed, Position
 from duban_escalation.handlers import ArmedVersion, Writing
 
@@ -66,6 +67,15 @@ _WRITE: Final = f"""
     where (held.generation, held.level, held.due_at, held.partition, held.jurisdiction) is distinct from
         (excluded.generation, excluded.level, excluded.due_at, excluded.partition, excluded.jurisdiction)
 """  # noqa: S608 - constant
+#: Of reports whose sources want to hear of them, which are few: a batch that has none is still one statement.
+_FILE: Final = """
+    insert into escalation.callback_reports (problem_id, version, source, id)
+    select * from unnest($1::uuid[], $2::int[], $3::text[], $4::text[]) on conflict do nothing
+"""
+_REPORTS: Final = """
+    select problem_id, version, source, id from escalation.callback_reports
+    where problem_id = any($1::uuid[]) order by problem_id, version
+"""
 _STANDING: Final = f"""
     select {_COLUMNS}, version from escalation.heads left join escalation.deadlines using (problem_id)
     where problem_id = any($1::uuid[]) order by problem_id, obligation, part
@@ -121,9 +131,22 @@ class PostgresDeadlines:
         # Members that meet on problems lock them in one order; with the head comes the right to its deadlines.
         heads = sorted(writing.heads.items(), key=lambda head: head[0].int)
         problems, versions = [problem_id for problem_id, _ in heads], [version for _, version in heads]
-        await self._pool.execute(
-            _WRITE, problems, versions, *_columns(writing.armed), *_measures(writing), *_closed(writing)
-        )
+        columns = (problems, versions, *_columns(writing.armed), *_measures(writing), *_closed(writing))
+        if not writing.reports:
+            await self._pool.execute(_WRITE, *columns)
+            return
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_WRITE, *columns)
+            await connection.execute(
+                _FILE,
+                [report.problem_id for report in writing.reports],
+                [report.version for report in writing.reports],
+                [report.source for report in writing.reports],
+                [report.id for report in writing.reports],
+            )
+
+    async def callback_reports(self, problem_ids: Collection[UUID]) -> list[CallbackReport]:
+        return [CallbackReport(*row) for row in await self._pool.fetch(_REPORTS, list(problem_ids))]
 
     async def armed_versions(self, problem_ids: Collection[UUID]) -> dict[UUID, ArmedVersion]:
         versions: dict[UUID, int] = {}

@@ -1,4 +1,4 @@
-"""What a process follows while it runs: the packs that are published, and the clock where it is driven."""
+"""What a process follows while it runs: the packs that are published, the sources, and the clock where it is driven."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from duban.io.tail import Tail
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import AnyPayload
 from duban.messages.notices import TICKS, Tick
+from duban.messages.sources import SOURCES, RegisteredSource
 from duban.policy import PACKS, PolicyPack, PublishedCalendar
 from duban.policy.laws import unusable
 from duban.policy.library import Library
@@ -55,6 +56,16 @@ async def follow_packs(shell: Shell[Any], *, needed: bool = True) -> Library:
     if needed:
         shell.health.check("packs", lambda: bool(library.refs))
     return library
+
+
+async def follow_sources(shell: Shell[Any], put: Callable[[RegisteredSource], None]) -> None:
+    """Have ``put`` hear of every source registered so far, and go on with what ``duban source`` changes."""
+    tail = Tail(shell.settings, [RegisteredSource.TOPIC], SOURCES)
+
+    async def take(delivered: Delivery[RegisteredSource]) -> None:
+        put(delivered.message.data)
+
+    await follow(shell, tail, take)
 
 
 def clock_of(settings: Settings) -> Clock:

@@ -15,6 +15,9 @@ MOST_KEYS: Final = 2
 #: How a source is written where it is typed, in paths and in files.
 SourceName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9./-]*$" + NO_NEWLINE)]
 
+#: An address over HTTP, with nobody's name in it.
+Address = Annotated[str, Meta(max_length=2000, pattern=r"^https?://[^\s/@?#]+(/[^\s#]*)?$" + NO_NEWLINE)]
+
 
 class SourceKey(Frozen):
     """A key as everybody may know it: its SHA-256, and since when it holds. Keys are random, of 256 bits."""
@@ -55,6 +58,10 @@ class RegisteredSource(Payload):
         | None
     ) = None
     mapping: Annotated[dict[str, Any] | None, Meta(description="What its fields mean, as in a mapping file")] = None
+    callback: Annotated[
+        Address | None,
+        Meta(description="Where it is told what becomes of its reports. The secret is told escalation alone"),
+    ] = None
 
 
 #: What travels on the topic of sources.

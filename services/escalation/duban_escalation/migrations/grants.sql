@@ -7,3 +7,4 @@ grant select, insert, update, delete on heads, deadlines to duban_escalation;
 grant select, insert, update on schedules to duban_escalation;
 grant select, insert, update (ended_at) on measures_taken to duban_escalation;
 grant select, insert, update, delete on deliveries to duban_escalation;
+grant select, insert on callback_reports to duban_escalation;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -59,8 +59,19 @@ class Answer:
     id: str = ""
 
 
+def notice_body(notice: Message[Notice]) -> bytes:
+    """What is posted of ``notice``: all of it."""
+    return orjson.dumps(
+        {
+            "type": notice.data.ce_type,
+            "timestamp": notice.time.isoformat(),
+            "data": {"jurisdiction": notice.jurisdiction, **plain(notice.data)},
+        }
+    )
+
+
 class Webhook:
-    """Posts notices, signed. A receiver that answers 410 is not asked again: ``instead`` takes its notices.
+    """Posts the ``body`` of notices, signed. One that answers 410 is asked no more: ``instead`` takes what is for it.
 
     The status is the answer, and has ``timeout`` seconds to come, however slowly the receiver sends it. A crash between
     the post and its record sends a notice twice; receivers drop what has a ``webhook-id`` they know.
@@ -74,6 +85,7 @@ class Webhook:
         clock: Clock,
         instead: Outlet,
         timeout: float = 15.0,
+        body: Callable[[Message[Notice]], bytes] = notice_body,
     ) -> None:
         self._client = client
         self._url = url
@@ -81,6 +93,7 @@ class Webhook:
         self._clock = clock
         self._instead = instead
         self._timeout = timeout
+        self._body = body
         self._gone = False
 
     async def send(self, notice: Message[Notice]) -> NoticeOutcome:
@@ -100,7 +113,7 @@ class Webhook:
         """
         if self._gone:
             return None
-        body = _body(notice)
+        body = self._body(notice)
         # Answers are read as they come: nothing that is small on its way grows in here.
         plain_text = {"content-type": "application/json", "accept-encoding": "identity"}
         headers = {**plain_text, **self._signer.headers(notice.id, self._clock.now(), body)}
@@ -175,14 +188,4 @@ def client(*, allow_private: bool, timeout: float, connections: int) -> httpx2.A
         follow_redirects=False,
         trust_env=False,
         headers={"user-agent": "duban"},
-    )
-
-
-def _body(notice: Message[Notice]) -> bytes:
-    return orjson.dumps(
-        {
-            "type": notice.data.ce_type,
-            "timestamp": notice.time.isoformat(),
-            "data": {"jurisdiction": notice.jurisdiction, **plain(notice.data)},
-        }
     )

@@ -8,6 +8,7 @@ from duban.io.evidence.keeper import EvidenceKeeper
 from duban.io.evidence.reception import reception_of
 from duban.io.feeds import follow_packs
 from duban.io.http import Http
+from duban.io.secrets_file import SecretsFile
 from duban.io.service import Shell, run_service
 from duban.messages.report import Report
 from duban_intake.gateway.app import create_app
@@ -15,7 +16,6 @@ from duban_intake.gateway.batcher import Batching
 from duban_intake.gateway.composition import report_door
 from duban_intake.gateway.open311.ledger import PublicLedger
 from duban_intake.gateway.open311.routes import PublicFace
-from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.store import SCHEMA
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from duban.io.evidence.reception import Reception
 from duban.io.feeds import follow_clock
+from duban.io.secrets_file import SecretsFile
 from duban.io.service import Shell
 from duban.messages.envelope import Record
 from duban_intake.gateway.door import ReportDoor
-from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.source_feed import follow_sources
 from duban_intake.source_journal import SourceJournal
 from duban_intake.store import PostgresStore

@@ -19,6 +19,7 @@ from duban.clock import Clock
 from duban.errors import Fault, RecordTooLarge
 from duban.io.evidence.desk import checked
 from duban.io.evidence.reception import Reception
+from duban.io.secrets_file import SecretsFile
 from duban.messages import struct
 from duban.messages.envelope import Message, Record, encode
 from duban.messages.handle import handle_of
@@ -31,7 +32,6 @@ from duban_intake.channels.kinds import KINDS, spoken
 from duban_intake.domain import Ending, Receipt, digest, own_problem, submitted
 from duban_intake.gateway.request import Handed
 from duban_intake.gateway.responses import REPORTS_PATH, Accepted, BadItem, HandedIn, Noted
-from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.source_journal import SourceJournal
 from duban_intake.sources import signatures
 from duban_intake.sources.pace import Pace

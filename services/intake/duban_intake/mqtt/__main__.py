@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from duban.io.secrets_file import SecretsFile
 from duban.io.service import Shell, run_service
 from duban.messages.readings import StationReadings
 from duban.messages.report import Report
 from duban_intake.gateway.batcher import Batching
 from duban_intake.gateway.composition import report_door
-from duban_intake.gateway.secrets_file import SecretsFile
 from duban_intake.mqtt.door import MqttDoor
 from duban_intake.mqtt.link import MqttLink
 from duban_intake.mqtt.settings import MqttSettings

@@ -1,4 +1,4 @@
-"""The secrets by which sources sign: a file that only the gateway is given, read again when it has changed."""
+"""The secrets of sources, by which they sign or are signed to: a file of one process, read anew when it has changed."""
 
 from __future__ import annotations
 
