@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from duban.errors import Fault
@@ -48,6 +48,12 @@ _ASKING: Final[dict[int | str, dict[str, Any]]] = {
     401: _FAULTS[401],
     403: _FAULTS[403],
     404: {"model": Faulty, "description": "No receipt; the message says what that may mean"},
+}
+
+_CONSENTING: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "`WebHook-Allowed-Origin` and `WebHook-Allowed-Rate`, where `WebHook-Request-Origin` asks"},
+    401: _FAULTS[401],
+    403: _FAULTS[403],
 }
 
 _TAKEN: Final = Accepted | HandedIn
@@ -120,6 +126,16 @@ def create_app(door: ReportDoor, face: PublicFace, max_body: int) -> FastAPI:
         source, body = await door.signed(request, name)
         with door.journal.watching(source):
             return await door.hear(source, body, str(request.base_url))
+
+    @app.options(REPORTS_PATH, response_class=Response, responses=_CONSENTING)
+    async def may_send(request: Request) -> Response:
+        """Whether a sender of CloudEvents may send here, and how much a minute: its handshake against abuse."""
+        return Response(headers=door.consent(request))
+
+    @app.options("/v1/sources/{name:path}", response_class=Response, responses=_CONSENTING)
+    async def may_send_as(name: str, request: Request) -> Response:
+        """The same for a sender in the language of a source."""
+        return Response(headers=door.consent(request, name))
 
     serve_pagerduty(app, door, _FAULTS | _LANGUAGES)
     serve_open311(app, door, face)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -44,6 +45,8 @@ from duban_intake.vault.seal import Keyring
 _WORST_KEY: Final = "the header says neither `Bearer KEY` nor `Basic` with the key as the password"
 
 
+_ORIGIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+
 #: So many reports of one request are with the broker at a time.
 _AT_ONCE: Final = 500
 
@@ -84,6 +87,27 @@ class ReportDoor:
             Fault: 401 or 403.
         """
         return self.registry.speaker(key or key_in(request.headers.get("authorization")), is_near=_is_near(request))
+
+    def consent(self, request: Request, name: str | None = None) -> dict[str, str]:
+        """The headers by which a sender of CloudEvents sees that it may send here; none where it does not ask.
+
+        Who signs has no key to show: for a source that does, its ``name`` is enough, which consents to no more than
+        that its requests are looked at.
+
+        Raises:
+            Fault: 400, 401 or 403.
+        """
+        origin = request.headers.get("webhook-request-origin")
+        if origin is None:
+            return {"Allow": "POST"}
+        if _ORIGIN.fullmatch(origin) is None:
+            raise Fault(400, "invalid", "should be the domain name of who sends", "webhook-request-origin")
+        named = self.registry.named(name) if name is not None else None
+        source = named if named is not None and named.signature is not None else self.speaker(request)
+        if source.is_off:
+            raise off(source)
+        rate = "*" if source.rate is None else str(source.rate)
+        return {"Allow": "POST", "WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": rate}
 
     async def signed(self, request: Request, name: str) -> tuple[RegisteredSource, bytes]:
         """Who speaks as the source ``name``, by the signature where it signs, else by the key; and the body.
