@@ -100,6 +100,10 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     "hj212": CommandEntry(
         "hj212:hj212_app", "HJ 212, the protocol of pollution-source monitors: its devices, and what its frames say."
     ),
+    "detect": CommandEntry(
+        "detect:detect",
+        "What the rules of a pack find in readings from a file: the episodes that the detector reports of the same.",
+    ),
     "sim": CommandEntry("sim:sim_app", "Devices that are not there: they send what others have measured."),
     "reading": CommandEntry(
         "target_readings:reading_app", "Readings of targets: what the environment itself came to, and when."

@@ -61,7 +61,7 @@ SEAL = Evidence(uri="file:///photo.jpg", sha256="0" * 64, title="the pipe")
 REPORT = Report(
     jurisdiction="smallville", channel="hotline", title="河水发臭", text="foul water", category="river", area="north",
     location=Location(latitude=31.46, longitude=104.74), enterprise="Works 7", observed_at=AT,
-    reply_form="in-writing", matter="complaint",
+    reply_form="in-writing", matter="complaint", continues="0041", ended_at=AT,
     reporter=Reporter(identity=Identity.NAMED, handle="r-17"), evidence=(SEAL,), attributes={"district": "7"},
 )  # fmt: skip
 FILED = Filed(source="hotline", id="42", received_at=AT, report=REPORT)
@@ -274,6 +274,7 @@ READINGS = StationReadings(
     at=AT,
     factors=(
         FactorReading(
+            measured_in="mg/L",
             factor="w01018", value=31.5, minimum=30.0, maximum=33.0, total=1.25, converted=32.0, flag="N", low=6.0,
             high=50.0, others={"SampleTime": "20220406090000"},
         ),

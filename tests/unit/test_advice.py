@@ -39,6 +39,19 @@ SLIPS: Final[dict[str, tuple[str, str, str, str]]] = {
         "gap",
         "categories.1: no line takes smoke by patrol: it goes to the fallback desk, environment-office",
     ),
+    "monitors that nobody watches": (
+        "default_category: other\n",
+        (
+            "default_category: other\n"
+            "detection: {rules: [{id: dust, title: {en: Dust}, factors: [PM10], span: hour, measured_in: ug/m3, "
+            "when: {above: 150}, category: smoke, channel: patrol, basis: practice}]}\n"
+        ),
+        "monitors_unwatched",
+        (
+            "detection.rules: a monitor that fails raises nothing: add a rule `when` it is `silent`, or data are "
+            "`flagged` or `missing`"
+        ),
+    ),
     "a line partly in the shadow of another": (
         "  - {categories: [smoke], lead: ecology",
         "  - {channels: [patrol], lead: ecology, basis: practice}\n  - {categories: [smoke], lead: ecology",

@@ -19,7 +19,8 @@ class FactorReading(Frozen):
 
     ``value`` is that of the moment, or the average of the span; ``converted`` the same at the reference of its limits,
     as smoke is at a share of oxygen; ``total`` what passed in the span. ``flag`` is the station's own: N is normal in
-    HJ 212. ``others`` are all further fields as they were sent, also those that should be numbers and are none.
+    HJ 212. ``measured_in`` is the unit, where the station says one. ``others`` are all further fields as they were
+    sent, also those that should be numbers and are none.
     """
 
     factor: Name
@@ -31,6 +32,7 @@ class FactorReading(Frozen):
     flag: Annotated[str, Meta(max_length=20)] = ""
     low: float | None = None
     high: float | None = None
+    measured_in: Annotated[str, Meta(max_length=40)] | None = None
     others: Annotated[dict[Remark, Remark], Meta(max_length=200)] = field(default_factory=dict)
 
 

@@ -79,6 +79,8 @@ class Report(Payload):
     """A report from any channel. Producers write it; its CloudEvent source and id make it unique for ever.
 
     ``reply_form`` is the form in which the reporter asks to be told, as the pack calls it: in writing, by telephone.
+    ``continues`` is the id of an earlier report of the same source, which this one goes on with: it is filed where that
+    one was. ``ended_at``: since when what it tells of is over; that closes nothing.
     """
 
     TOPIC: ClassVar[str] = "duban.reports.v1"
@@ -95,12 +97,15 @@ class Report(Payload):
     enterprise: Name | None = None
     observed_at: AwareDatetime | None = None
     reply_form: Name | None = None
+    continues: ReportName | None = None
+    ended_at: AwareDatetime | None = None
     reporter: Reporter = _UNKNOWN
     evidence: Annotated[tuple[Evidence, ...], Meta(max_length=50)] = ()
     attributes: Annotated[dict[Name, Prose], Meta(max_length=50)] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         in_range("observed_at", self.observed_at)
+        in_range("ended_at", self.ended_at)
         if self.reporter == _UNKNOWN:  # one content has one form: an empty reporter is none
             force_setattr(self, "reporter", _UNKNOWN)
 

@@ -64,6 +64,13 @@ _FIELDS: Final[dict[str, str]] = {
     "steps": "自设办理环节", "fields": "填报内容", "required": "必填", "choices": "选项", "again": "可多次",
     "waived_by": "可免除者",
     "ratings": "不满意原因", "then": "随后", "holds_until": "在此之前不核查不销号",
+    "detection": "监测数据与集中举报的发现规则", "rules": "数据规则", "surges": "集中举报", "factors": "因子",
+    "span": "数据时段", "systems": "系统类型", "when": "何为异常", "above": "高于", "below": "低于",
+    "limits": "超出自身限值", "jump": "突变超过", "unchanged": "变化不超过", "above_factor": "高于因子",
+    "flagged": "标记为", "missing": "数据缺失", "silent": "无数据达",
+    "valid_flags": "有效标记", "raised_by": "开始条件", "cleared_by": "结束条件", "readings": "读数个数",
+    "told_every": "持续时每隔", "ends_after": "中断结束", "category": "类别", "matter": "诉求类型", "channel": "渠道",
+    "reports": "线索件数",
 }  # fmt: skip
 
 
@@ -76,6 +83,8 @@ _VALUES: Final[dict[str, str]] = {
     "reporter": "举报人", "worker": "网格责任人", "waits": "升级阶梯暂停", "goes_on": "升级阶梯照常",
     "redone": "退回重办", "another_unit": "改派其他单位", "nothing": "不作处理",
     "before": "答复前签字", "same_day": "当日签字",
+    "hour": "小时", "minute": "分钟", "moment": "实时", "value": "数值", "converted": "折算值", "minimum": "最小值",
+    "maximum": "最大值", "total": "累计值",
 }  # fmt: skip
 #: How a duty is opened that no calendar opens.
 _OPENED_OTHERWISE: Final = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from duban.clock import within_range
 from duban.messages.envelope import Message, derived_id
@@ -141,10 +141,11 @@ def _is_name(word: str) -> bool:
 def _reading(factor: Measurement, limits: Mapping[str, Limit]) -> FactorReading:
     placed = {place: next((name for name in names if name in factor.values), None) for place, names in _PLACES.items()}
     others = dict(_others(factor, {name for name in placed.values() if name}))
+    numbers: dict[str, Any] = {place: factor.values[name] for place, name in placed.items() if name}
     limit = limits.get(factor.factor)
     return FactorReading(
         factor=factor.factor,
-        **{place: factor.values[name] for place, name in placed.items() if name},
+        **numbers,
         flag=factor.flag[:20],
         low=limit.low if limit else None,
         high=limit.high if limit else None,

@@ -11,6 +11,7 @@ from typing import Final
 
 from duban.calendar import Calendar
 from duban.policy.advice.closure import checks_unsigned, flags_unused, look_back_unsigned, verified_by_nobody
+from duban.policy.advice.detection import monitors_that_nobody_watches
 from duban.policy.advice.durations import (
     Durations,
     hours_that_ignore_the_weekend,
@@ -91,6 +92,7 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
     opened_by_nothing,
     lists,
     rewards,
+    monitors_that_nobody_watches,
     founded_on_practice,
 )
 #: What shows when the durations are counted.

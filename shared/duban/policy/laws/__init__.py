@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from duban.policy.laws import (
     assessment,
+    detection,
     enforcement_items,
     events,
     justifications,
@@ -32,6 +33,7 @@ LAWS: tuple[Callable[[PolicyPack], Iterator[Breach]], ...] = (
     *ratings.LAWS,
     *events.LAWS,
     *justifications.LAWS,
+    *detection.LAWS,
     *texts.LAWS,
 )
 

@@ -14,6 +14,7 @@ from pydantic import Field
 from duban.calendar import CalendarNotice, Counting, WorkingHours
 from duban.messages.envelope import Document
 from duban.policy.model.assessment import Assessment, Bulletin
+from duban.policy.model.detection import Detection
 from duban.policy.model.draw import DrawRule
 from duban.policy.model.duty import DutyRule, Window
 from duban.policy.model.entry import Day, Founded, Id, Name, Text
@@ -99,6 +100,7 @@ class PolicyPack(Document):
     assessment: Assessment | None = None
     bulletins: tuple[Bulletin, ...] = ()
     targets: tuple[Target, ...] = ()
+    detection: Detection | None = None
 
     @property
     def ref(self) -> str:

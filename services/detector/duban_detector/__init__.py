@@ -1,0 +1,1 @@
+"""The detector: watches the readings of stations, and reports what a policy asks for, an episode as one report."""
