@@ -13,32 +13,25 @@ from duban.messages.envelope import Message, derived_text
 from duban.messages.readings import FactorReading, StationReadings
 from duban.messages.report import Location
 from duban.policy.model.detection import DetectionRule
+from tests.given import small_rules
 
 SERIES = Path(__file__).parent / "data/air/readings.csv"
 
 
 def rule(**fields: Any) -> DetectionRule:
-    """A rule of the small pack for fine dust above 150, with some fields changed."""
+    """A rule for fine dust above 150, with some fields changed."""
     usual: dict[str, Any] = {
-        "id": "fine-dust", "title": {"en": "Fine dust"}, "factors": ["PM2.5"], "span": "hour", "measured_in": "ug/m3",
+        "id": "dust", "title": {"en": "Fine dust"}, "factors": ["PM2.5"], "span": "hour", "measured_in": "ug/m3",
         "when": {"above": 150}, "category": "river", "channel": "patrol", "basis": "practice",
     }  # fmt: skip
     return DetectionRule.model_validate({**usual, **fields})
 
 
-#: One of each kind, over the real series.
-RULES = (
-    rule(raised_by={"readings": 3}, cleared_by={"at": 120, "readings": 2}),
-    rule(id="share", when={"above": 250}, raised_by={"readings": 6, "share": 75, "within": {"hours": 8}},
-         cleared_by={"readings": 3}, told_every={"hours": 6}, ends_after={"hours": 4}),
-    rule(id="low", factors=["O3"], when={"below": 3}, raised_by={"readings": 4}, cleared_by={"at": 5}),
-    rule(id="jump", factors=["PM2.5", "PM10"], measured_in=None, when={"jump": 150}),
-    rule(id="constant", factors=["O3", "PM10"], measured_in=None, when={"unchanged": 0}, raised_by={"readings": 5}),
-    rule(id="part", measured_in=None, when={"above_factor": "PM10"}, raised_by={"readings": 6},
-         cleared_by={"readings": 3}, ends_after={"hours": 3}),
-    rule(id="missing", measured_in=None, factors=["PM2.5", "O3"], when={"missing": True}, raised_by={"readings": 3}),
-    rule(id="silent", measured_in=None, factors=[], span=None, when={"silent": {"hours": 2}}),
-)  # fmt: skip
+def rules() -> tuple[DetectionRule, ...]:
+    """Those of the small pack: one of each kind, over the real series."""
+    detection = small_rules().pack.detection
+    assert detection is not None
+    return detection.rules
 
 
 @cache
@@ -58,7 +51,7 @@ def series() -> tuple[StationReadings, ...]:
 
 
 def readings(station: str, at: datetime, values: Mapping[str, float], **fields: Any) -> StationReadings:
-    """What a station of Smallville measured."""
+    """What a station of Smallville measured; each lies a kilometre and more from every other."""
     factors = tuple(FactorReading(factor=factor, value=value, flag="N") for factor, value in values.items())
     usual: dict[str, Any] = {"span": "hour", "factors": factors, "location": Location(latitude=31.4, longitude=104.7)}
     return StationReadings(

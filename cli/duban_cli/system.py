@@ -64,6 +64,7 @@ SERVICES: Final[dict[str, Process]] = {
     "escalation": Process("duban_escalation", "escalation", 8303),
     "router": Process("duban_router", "router", 8302),
     "intake": Process("duban_intake", "intake", 8301),
+    "detector": Process("duban_detector", None, 8304),
     "gateway": Process("duban_intake.gateway", "gateway", 8311, 8310, "DUBAN_GATEWAY_PORT"),
     "vault": Process("duban_intake.vault", "vault", 8331, 8330, "DUBAN_VAULT_PORT"),
     "api": Process("duban_console.api", READER, 8321, 8320, "DUBAN_API_PORT"),

@@ -20,8 +20,8 @@ from duban.policy.model.detection import DetectionRule
 from duban_detector.domain.episode import EpisodeTurn, Happening
 from duban_detector.domain.episode_reports import episode_report
 from duban_detector.domain.evaluation import evaluated
-from duban_detector.domain.watch import Watched, silent, watched
-from tests.stations import RULES, hours, message, readings, rule, series
+from duban_detector.domain.watch import Unjudged, Watched, silent, unjudged, watched
+from tests.stations import hours, message, readings, rule, rules, series
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 BEGUN, LASTS, OVER = EpisodeTurn.BEGUN, EpisodeTurn.LASTS, EpisodeTurn.OVER
@@ -32,9 +32,8 @@ def one_by_one(arrived: Sequence[tuple[StationReadings, datetime]], rules: Seque
     states: dict[str, Watched] = {}
     happenings: list[Happening] = []
     for data, at in arrived:
-        step = watched(states.get(data.station), data, at, rules)
-        if step is not None:
-            states[data.station], new = step
+        if unjudged(states.get(data.station), data, at) is None:
+            states[data.station], new = watched(states.get(data.station), data, at, rules)
             happenings += new
     return happenings
 
@@ -54,17 +53,17 @@ def turns(data: Any, *rules: DetectionRule) -> list[tuple[EpisodeTurn, int]]:
 
 def as_set(happenings: Sequence[Happening]) -> Counter[bytes]:
     """What is told, as reports, in no order."""
-    rules = {**{one.id: one for one in RULES}, "fine-dust": rule()}
-    records = [encode(episode_report(one, rules[one.episode.rule], ZoneInfo("Asia/Shanghai"))) for one in happenings]
+    by_id = {**{one.id: one for one in rules()}, "dust": rule(), "quiet": rule(id="quiet")}
+    records = [encode(episode_report(one, by_id[one.episode.rule], ZoneInfo("Asia/Shanghai"))) for one in happenings]
     return Counter(repr(record).encode() for record in records)
 
 
 def test_episodes_in_the_real_series_are_those_of_the_plain_evaluation() -> None:
     arrived = at_once(series())
-    found = one_by_one(arrived, RULES)
-    assert as_set(found) == as_set(evaluated(arrived, {"smallville": RULES}))
+    found = one_by_one(arrived, rules())
+    assert as_set(found) == as_set(evaluated(arrived, {"smallville": rules()}))
     begun = Counter(one.episode.rule for one in found if one.turn is BEGUN)
-    assert set(begun) == {one.id for one in RULES}, "a rule that finds nothing shows nothing"
+    assert set(begun) == {one.id for one in rules()}, "a rule that finds nothing shows nothing"
     # The week of haze is one episode a station, however often values fell below the limit for an hour.
     assert begun["fine-dust"] < 40
     assert max(one.episode.readings for one in found if one.episode.rule == "fine-dust") > 100
@@ -144,13 +143,12 @@ def test_units_of_one_kind_are_reckoned_and_others_not_judged() -> None:
 
 
 def test_silence_begins_with_the_last_reading_and_is_found_while_it_lasts_or_when_it_ends() -> None:
-    quiet = rule(id="silent", measured_in=None, factors=[], span=None, when={"silent": {"hours": 2}})
+    quiet = rule(id="quiet", measured_in=None, factors=[], span=None, when={"silent": {"hours": 2}})
     data = [*hours(T0, 1, 1), *hours(T0 + timedelta(hours=6), 1)]
     assert turns(data, quiet) == [(BEGUN, 1), (OVER, 6)]
-    step = watched(None, data[0], T0, [quiet])
-    assert step is not None
-    assert list(silent(step[0], T0 + timedelta(hours=2), [quiet])) == []
-    (found,) = silent(step[0], T0 + timedelta(hours=2, seconds=1), [quiet])
+    state, _ = watched(None, data[0], T0, [quiet])
+    assert list(silent(state, T0 + timedelta(hours=2), [quiet])) == []
+    (found,) = silent(state, T0 + timedelta(hours=2, seconds=1), [quiet])
     (ended,) = [one for one in one_by_one(at_once([data[0], data[2]]), [quiet]) if one.turn is BEGUN]
     assert found == ended, "whoever finds it, it is the same report"
     assert as_set([found]) == as_set(evaluated(at_once(data[:1]), {"smallville": [quiet]}, T0 + timedelta(hours=3)))
@@ -158,14 +156,20 @@ def test_silence_begins_with_the_last_reading_and_is_found_while_it_lasts_or_whe
 
 def test_readings_that_come_again_or_late_or_from_the_future_change_nothing() -> None:
     first, second = hours(T0, 100, 160)
-    step = watched(None, first, T0, [rule()])
-    assert step is not None
-    step = watched(step[0], second, T0, [rule()])
-    assert step is not None
-    assert [one.turn for one in step[1]] == [BEGUN]
-    assert watched(step[0], second, T0, [rule()]) is None
-    assert watched(step[0], first, T0, [rule()]) is None
-    assert watched(step[0], next(hours(T0 + timedelta(hours=9), 100)), T0 + timedelta(hours=7), [rule()]) is None
+    state, _ = watched(None, first, T0, [rule()])
+    state, told = watched(state, second, T0, [rule()])
+    assert [one.turn for one in told] == [BEGUN]
+    assert unjudged(state, second, T0) is Unjudged.LATE
+    assert unjudged(state, first, T0) is Unjudged.LATE
+    ahead = next(hours(T0 + timedelta(hours=9), 100))
+    assert unjudged(state, ahead, T0 + timedelta(hours=7)) is Unjudged.AHEAD
+    assert unjudged(state, ahead, T0 + timedelta(hours=8)) is None
+
+
+def test_what_a_rule_remembered_that_is_gone_is_forgotten() -> None:
+    first, second = hours(T0, 160, 160)
+    state, _ = watched(None, first, T0, [rule()])
+    assert watched(state, second, T0, [])[0].series == {}
 
 
 VALUES = st.one_of(st.none(), st.sampled_from([0.0, 100.0, 130.0, 160.0, 400.0]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Final, TypeAlias
 
 from msgspec import field
@@ -24,6 +25,13 @@ MOST_AHEAD: Final = 3_600.0
 
 #: A turn of an episode, the episode as it is then, and the instant.
 News: TypeAlias = tuple[EpisodeTurn, Episode, datetime]
+
+
+class Unjudged(StrEnum):
+    """Why readings are not judged."""
+
+    LATE = "late"  #: as old as the newest of their span, or older: they came again, or too late
+    AHEAD = "ahead"  #: from the future, so that the station's clock is not believed
 
 
 class Series(Frozen):
@@ -48,21 +56,25 @@ class Watched(Frozen):
     series: dict[str, Series] = field(default_factory=dict)
 
 
+def unjudged(state: Watched | None, readings: StationReadings, arrived_at: datetime) -> Unjudged | None:
+    """Why ``readings`` are not judged, if so."""
+    if is_ahead(readings, arrived_at, MOST_AHEAD):
+        return Unjudged.AHEAD
+    newest_at = None if state is None else state.spans.get(readings.span)
+    return Unjudged.LATE if newest_at is not None and readings.at <= newest_at else None
+
+
 def watched(
     state: Watched | None, readings: StationReadings, arrived_at: datetime, rules: Sequence[DetectionRule]
-) -> tuple[Watched, list[Happening]] | None:
-    """What is remembered after ``readings``, and what is told; None where they come too late, or from the future."""
-    if is_ahead(readings, arrived_at, MOST_AHEAD):
-        return None
-    if state is not None and (newest := state.spans.get(readings.span)) is not None and readings.at <= newest:
-        return None
+) -> tuple[Watched, list[Happening]]:
+    """What is remembered after ``readings``, which are to be judged, and what is told."""
     station = Station.of(readings)
     happenings: list[Happening] = []
     if state is None:
         state = Watched(station=station, newest_at=readings.at, heard_at=arrived_at)
     else:
         happenings += _silences(state, readings.at, arrived_at, rules)
-    series = dict(state.series)
+    series = {name: state.series[name] for name in _names(rules) if name in state.series}
     for name, rule, factor in _looks(rules, readings):
         after, news = _advanced(series.get(name), rule, factor, readings)
         if after is not None:
@@ -97,6 +109,12 @@ def _silences(
             episode = silence(rule, state.newest_at)
             yield Happening(turn=EpisodeTurn.BEGUN, episode=episode, station=state.station, at=state.newest_at)
             yield Happening(turn=EpisodeTurn.OVER, episode=episode, station=state.station, at=at)
+
+
+def _names(rules: Sequence[DetectionRule]) -> Iterator[str]:
+    """The series that there may be; what a rule remembered that is gone is forgotten."""
+    for rule in rules:
+        yield from (f"{rule.id}/{factor}" for factor in rule.factors)
 
 
 def _looks(rules: Sequence[DetectionRule], readings: StationReadings) -> Iterator[tuple[str, DetectionRule, str]]:

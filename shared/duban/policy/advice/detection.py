@@ -20,4 +20,3 @@ def monitors_that_nobody_watches(pack: PolicyPack) -> Iterator[Advice]:
             "a monitor that fails raises nothing: add a rule `when` it is `silent`, or data are `flagged` or `missing`"
         )
         yield Advice("monitors_unwatched", "detection.rules", words)
-
