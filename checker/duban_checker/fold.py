@@ -155,6 +155,8 @@ def differences(held: Row, right: Row) -> Iterator[tuple[str, object, object]]:
 
 
 def _mark(state: Row, body: Row) -> None:
+    if _continues(body["change"]):
+        return
     kind = body["change"]["kind"]
     at = body["change"]["opens_at"] if kind == "opened" else body["at"]
     marks = state.setdefault("marks", {})
@@ -163,6 +165,11 @@ def _mark(state: Row, body: Row) -> None:
 
 def _times(mark: Row) -> tuple[object, int, int]:
     return instant(mark["at"]), mark["version"], mark.get("times", 1)
+
+
+def _continues(change: Row) -> bool:
+    """Whether a report goes on with one that is there, and is no further one."""
+    return change["kind"] == "attached" and change["filed"]["report"].get("continues") is not None
 
 
 def _climb(state: Row, change: Row) -> None:
@@ -189,7 +196,7 @@ def _handle(state: Row, change: Row) -> None:
             state |= {"reports": 1, "answered": 0, "handbacks": 0}
         case "classified":
             state |= {name: change[name] for name in ("category", "matter") if name in change}
-        case "attached":
+        case "attached" if not _continues(change):
             state["reports"] += 1
         case "replied":
             state["answered"] += change.get("answers", True)

@@ -71,8 +71,8 @@ SERVICES: Final[dict[str, Process]] = {
     "hj212": Process("duban_intake.hj212", None, 8341, 8340, "DUBAN_HJ212_PORT", "tcp"),
     "mqtt": Process("duban_intake.mqtt", "gateway", 8351),
 }
-#: Those that run unless somebody says otherwise; the others need a registry of devices, or a broker of MQTT.
-USUAL: Final = tuple(name for name in SERVICES if name not in ("hj212", "mqtt"))
+#: Those that run unless somebody says otherwise; the others need devices, their readings, or a broker of MQTT.
+USUAL: Final = tuple(name for name in SERVICES if name not in ("hj212", "mqtt", "detector"))
 
 
 #: Secrets that are some services' own, by how their variables begin: no other process is given them.

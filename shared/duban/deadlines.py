@@ -46,8 +46,11 @@ def due_after(
     of the others are kept, and so is the lapse of a limit while its clock runs on: counting working time is most of
     the cost. (An extension, a pause and a new holiday notice clear all of them first.)
     """
+    mark = record.marks.get(change.kind)
+    if mark is None or mark.version != record.version:
+        return record.deadlines  # it has left no mark: what goes on with a report moves nothing
     bearing = _bearing(rules.sort_of(record), before.status, record.status, change, moved, rules)
-    known, now = record.deadlines, record.marks[change.kind].at
+    known, now = record.deadlines, mark.at
     untouched: list[Deadline] = []
     carried: dict[tuple[str, str | None], Deadline] = {}
     for deadline in known:

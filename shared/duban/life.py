@@ -177,6 +177,8 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
         case c.Completed():
             return {"outcome": change.outcome, "items": change.items}
         case c.Attached():
+            if change.filed.report.continues is not None:
+                return {"marks": problem.marks}  # it is no further report, but what is known of one that is there
             return {"reports": problem.reports + 1}
         case c.Dispatched():
             return {"lead_unit": change.lead_unit, "co_units": change.co_units, "clause": change.clause, **_BEGUN_ANEW,

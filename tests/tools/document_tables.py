@@ -12,6 +12,7 @@ from duban.contracts.catalogue import message_table
 from duban.io.settings import AnchorSettings, Settings, settings_table
 from duban.moves import AFTER_REJECTION, AFTER_STRIKE_OFF, IN_ANY_OPEN, LADDER, MOVES, STAGE, Kind, Stage, Status
 from duban_console.api.settings import ApiSettings
+from duban_detector.settings import DetectorSettings
 from duban_escalation.settings import EscalationSettings
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.hj212.settings import Hj212Settings
@@ -92,6 +93,7 @@ def settings_of_all() -> str:
         VaultSettings,
         Hj212Settings,
         MqttSettings,
+        DetectorSettings,
         EscalationSettings,
         ApiSettings,
     )

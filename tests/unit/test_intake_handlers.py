@@ -423,3 +423,55 @@ async def test_a_report_that_no_record_could_tell_of_is_refused_with_what_to_do(
     assert (answer.code, isinstance(sent, Record)) == ("too_large", True)
     assert "attributes" in answer.reason
     assert store.receipts.keys() == {UUID(own(2))}
+
+
+async def test_what_goes_on_with_a_report_is_filed_where_that_one_was_however_far_off(handler: ReportHandler) -> None:
+    [first] = commands(await handler([near(1)]))
+    later = delivery(2, report(continues="1"), AT + timedelta(days=30))
+    [sent] = commands(await handler([later]))
+    assert (type(sent.data), sent.subject) == (do.Attach, first.subject)
+    assert commands(await handler([later])) == [sent]
+    chain = [delivery(3, report(continues="2", ended_at=AT), AT + timedelta(days=31))]
+    [ended] = commands(await handler(chain))
+    assert (type(ended.data), ended.subject) == (do.Attach, first.subject)
+
+
+async def test_what_goes_on_within_one_batch_is_filed_together_and_ours_alone(handler: ReportHandler) -> None:
+    batch = [delivery(1, report()), delivery(2, report(continues="1")), delivery(3, report(continues="1"), source="b")]
+    sent = commands(await handler(batch))
+    assert [type(one.data) for one in sent] == [do.Register, do.Attach, do.Register]
+    assert sent[1].subject == sent[0].subject
+
+
+async def test_citizens_find_a_place_where_something_goes_on(handler: ReportHandler) -> None:
+    await handler([near(1)])
+    await handler([near(2, at=AT + timedelta(hours=70), continues="1")])
+    [sent] = commands(await handler([near(3, 50, at=AT + timedelta(hours=140))]))
+    assert (type(sent.data), sent.subject) == (do.Attach, own(1))
+
+
+async def test_what_goes_on_with_nothing_is_a_report_and_what_ends_nothing_is_refused(handler: ReportHandler) -> None:
+    [sent] = commands(await handler([delivery(2, report(continues="1"))]))
+    assert (type(sent.data), sent.subject) == (do.Register, own(2))
+    [aside] = await handler([delivery(3, report(continues="1", ended_at=AT))])
+    assert isinstance(aside, SetAside)
+    assert aside.code == "nothing_to_end"
+
+
+async def test_what_goes_on_after_its_problem_was_closed_opens_one_and_what_ends_then_opens_none(
+    handler: ReportHandler, answers: AnswerHandler, store: MemoryStore
+) -> None:
+    first, lasts, over = commands(
+        await handler([delivery(1, report()), delivery(2, report(continues="1")),
+                       delivery(3, report(continues="1", ended_at=AT))])
+    )  # fmt: skip
+    [opened] = commands([*await answers([refused(lasts)])])
+    assert (type(opened.data), opened.subject) == (do.Register, own(2))
+    assert await answers([refused(over)]) == []
+    receipt = await store.receipt(own_problem("hotline", "3"))
+    assert receipt is not None
+    assert receipt.outcome is ReportOutcome.REFUSED
+    # What goes on with the second one goes where that one is now.
+    [sent] = commands(await handler([delivery(4, report(continues="2"))]))
+    assert (type(sent.data), sent.subject) == (do.Attach, own(2))
+    assert first.subject == own(1)

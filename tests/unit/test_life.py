@@ -707,3 +707,20 @@ def test_what_ran_on_while_the_problem_was_closed_loses_its_extension_with_the_r
     assert case.deadline("rectify").lapse_at > limit
     case.done(do.Reopen, "office", reason="it is back")
     assert case.deadline("rectify").lapse_at == limit
+
+
+def test_a_report_that_goes_on_with_another_is_no_further_one_and_waits_for_no_reply() -> None:
+    case = underway(
+        triggers=[{"id": "heard", "on": "attached", "measure": "bulletin", "to": ["@lead"], "basis": "practice"}]
+    )
+    decided = case.attached(report(continues="1", title="still foul"), "2")
+    assert [event.change.kind for event, _ in decided.steps] == ["attached"]
+    assert case.problem.reports == 1
+    assert "attached" not in case.problem.marks
+    answer = {"source": "tests", "text": "done"}
+    assert refused(case.act(do.Reply, "water", id="2", **answer)) == "no_reply_owed"
+    case.done(do.Reply, "water", id="1", **answer)
+    assert case.problem.answered == case.problem.reports
+    case.attached(report(title="another"), "3")
+    assert case.problem.reports == 2
+    assert [event.change.kind for event in case.events[-2:]] == ["attached", "measured"]

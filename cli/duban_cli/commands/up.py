@@ -58,7 +58,7 @@ async def up(
         console.print(f"[bold]{part:>10}[/]  {escape(line)}")
 
     chosen: Literal["system", "driven"] = "driven" if clock is ClockName.DRIVEN else "system"
-    services, env = () if no_services else USUAL, {}
+    services, env = () if no_services else (*USUAL, "detector"), {}
     if hj212 is not None:
         RegisterFile(hj212)  # its faults are told here, not in a log
         services, env = (*services, "hj212"), {"hj212": {"DUBAN_HJ212_DEVICES": str(hj212.resolve())}}

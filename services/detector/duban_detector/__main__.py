@@ -21,7 +21,6 @@ async def compose(shell: Shell[DetectorSettings]) -> None:
     handler = ReadingHandler(library, await follow_clock(shell))
     app = DetectorApp(shell.settings, handler, shell.publisher)
     shell.health.check(f"assigned {app.group}", lambda: app.ready)
-    shell.health.fact("stations", lambda: f"{app.remembered} remembered")
     shell.run(app)
 
 

@@ -11,4 +11,5 @@ JUDGED = Counter(
 )
 REPORTS = Counter("duban_detector_reports_total", "Reports of episodes that were published")
 STATIONS = Gauge("duban_detector_stations", "Stations that are remembered")
-STATE_BYTES = Gauge("duban_detector_state_bytes", "Bytes that the stations are remembered by, since the process began")
+STATE_BYTES = Gauge("duban_detector_state_bytes", "Bytes that these are remembered by")
+SENT_BACK = Counter("duban_detector_sent_back_total", "Times that Faust had lost records, and was sent back to them")

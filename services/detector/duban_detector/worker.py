@@ -1,9 +1,10 @@
 """The Faust app: readings in their order, what stations are remembered by in a table, reports out before the table.
 
-Faust acknowledges events of its own accord, also when what was made of them raised; here each is acknowledged by hand,
-after its reports are with the broker and the table has been told. Its changelog is flushed before offsets are
-committed. So readings that come again after a crash find a table that may know them already, and then their reports
-are out; else they give the same reports again, which intake drops by their ids.
+What Faust keeps is not believed. It acknowledges events that raised, and those of a generation that is over; it may
+commit before its changelog is written. So a batch is taken as everywhere here: judged in memory, its reports published,
+then what the stations are remembered by, into the changelog by our own publisher, and acknowledged last. Beside the
+stations of a partition stands its position, the offset to be read next. Records before it are passed over; where one
+beyond it comes, Faust has lost some, and is sent back.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from typing import Any, Final
 
@@ -25,17 +27,29 @@ from duban.io.availability import is_unavailable
 from duban.io.backoff import until_available
 from duban.io.decode import delivery
 from duban.io.metrics import LAG, PARTITIONS, RECORDS
-from duban.io.publisher import Publisher, partition_of
+from duban.io.publisher import Placed, Publisher
 from duban.messages.envelope import Record
 from duban.messages.readings import READINGS, StationReadings
 from duban_detector.handlers import Judged, ReadingHandler, station_key
-from duban_detector.metrics import JUDGED, REPORTS, STATE_BYTES, STATIONS
+from duban_detector.metrics import JUDGED, REPORTS, SENT_BACK, STATE_BYTES, STATIONS
 from duban_detector.settings import DetectorSettings
 
 GROUP: Final = "duban-detector"
 #: What stations are remembered by: Faust's changelog of the table. It is made by `duban topics apply`, not by Faust.
 MEMORY_TOPIC: Final = "duban.detector.v1"
+#: Seconds between two looks at what Faust does.
+_LOOK: Final = 0.2
+#: How the keys begin under which the positions of partitions stand; no city is called so.
+_POSITION: Final = b"@"
 _log = structlog.get_logger(__name__)
+
+
+class RecordTurn(Enum):
+    """Whether it is a record's turn."""
+
+    TAKE = "take"
+    SKIP = "skip"
+    GO_BACK = "go back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +65,33 @@ class _Fetched:
     headers: Sequence[tuple[str, bytes]]
 
 
+class Positions:
+    """Which record of a partition comes next, by what is remembered; and whether one beyond it shows a loss.
+
+    A topic may have holes, where records were removed or a transaction ended: then the same record comes again after
+    Faust was sent back, and is taken.
+    """
+
+    def __init__(self) -> None:
+        self._beyond: dict[int, int] = {}
+
+    def turn(self, partition: int, offset: int, expected: int | None) -> RecordTurn:
+        """What to do with a record."""
+        if expected is None or offset == expected:
+            self._beyond.pop(partition, None)
+            return RecordTurn.TAKE
+        if offset < expected:
+            return RecordTurn.SKIP
+        beyond = self._beyond.setdefault(partition, -1)
+        if beyond == offset:
+            del self._beyond[partition]
+            return RecordTurn.TAKE
+        if beyond >= 0:
+            return RecordTurn.SKIP  # fetched before Faust was sent back
+        self._beyond[partition] = offset
+        return RecordTurn.GO_BACK
+
+
 class DetectorApp:
     """One member of the detector's group; ``run`` returns after ``stop``, with what is in hand finished."""
 
@@ -62,15 +103,16 @@ class DetectorApp:
         self._aside = Aside(publisher, self.group, settings.max_record_bytes)
         self._stopping = asyncio.Event()
         self._faulty: Exception | None = None
-        self._done: dict[int, int] = {}
-        self._sizes: dict[bytes, int] = {}
+        self._positions = Positions()
+        self._partitions: dict[bytes, int] = {}
         self._silences: set[str] = set()
         self._app = _app(self.group, settings)
         self._topic = _bytes_topic(self._app, StationReadings.TOPIC)
         changelog = _bytes_topic(self._app, MEMORY_TOPIC, compacting=True, acks=False, internal=True, allow_empty=True)
         self._memory: Any = self._app.Table(
-            "stations", key_type=bytes, value_type=bytes, changelog_topic=changelog, partitions=None
-        )
+            "stations", key_type=bytes, value_type=bytes, changelog_topic=changelog,
+            on_changelog_event=self._remember_partition,
+        )  # fmt: skip
         self._app.agent(self._topic, name="readings")(self._watch)
 
     @property
@@ -79,10 +121,8 @@ class DetectorApp:
         app = self._app
         return bool(app.started and not app.rebalancing and not app.in_recovery and not self._stopping.is_set())
 
-    @property
-    def remembered(self) -> int:
-        """How many stations are remembered."""
-        return len(self._memory)
+    async def _remember_partition(self, event: Any) -> None:
+        self._partitions[event.message.key] = event.message.partition
 
     def stop(self) -> None:
         """Take nothing more; ``run`` returns when what is in hand is finished."""
@@ -107,41 +147,67 @@ class DetectorApp:
 
     async def _ended(self) -> None:
         while not self._stopping.is_set() and not self._app.should_stop and self._app.crash_reason is None:
-            await asyncio.sleep(0.1)
-            self._measure()
+            await asyncio.sleep(_LOOK)
+            if self.ready:
+                self._measure()
 
     async def _watch(self, stream: Any) -> None:
-        async for event in stream.noack().events():
+        most, within = self._settings.batch_size, self._settings.batch_spacing or 0.01
+        async for events in stream.noack_take(most, within=within):
             try:
-                await self._take(event)
+                await self._take([_fetched(event.message) for event in events])
             except Exception as error:
                 self._faulty = error
                 self._stopping.set()
                 raise
-            await stream.ack(event)
+            for event in events:
+                await stream.ack(event)
 
-    async def _take(self, event: Any) -> None:
-        """Have one record judged: its reports go out, then the table is told."""
-        record = _fetched(event.message)
+    async def _take(self, records: Sequence[_Fetched]) -> None:
+        """Have records judged: their reports go out, then what stations are remembered by, each at its partition."""
+        reports: list[Record] = []
+        changed: dict[bytes, Placed] = {}
+        for record in records:
+            place = _position_key(record.partition)
+            held = changed[place].value if place in changed else self._memory.data.get(place)
+            turn = self._positions.turn(record.partition, record.offset, None if held is None else int(held))
+            if turn is RecordTurn.TAKE:
+                judged = await self._judged(record, changed)
+                reports += judged.reports
+                after = Placed(MEMORY_TOPIC, record.partition, place, str(record.offset + 1).encode())
+                changed[place] = after
+            elif turn is RecordTurn.GO_BACK:
+                assert held is not None
+                _log.warning("sent back", partition=record.partition, to=int(held), record=record.offset)
+                SENT_BACK.inc()
+                await self._app.consumer.seek(TP(record.topic, record.partition), int(held))
+        await self._publish(reports)
+        if changed:
+            await until_available("broker", partial(self._publisher.publish, list(changed.values())))
+        for key, placed in changed.items():
+            self._memory.data[key] = placed.value
+            self._partitions[key] = placed.partition
+
+    async def _judged(self, record: _Fetched, changed: dict[bytes, Placed]) -> Judged:
+        """What becomes of one record; what cannot be handled is laid aside."""
         RECORDS.labels(self.group, record.topic).inc()
         try:
             readings = delivery(record, READINGS)  # type: ignore[arg-type]
             key = station_key(readings.message.data)
-            judged = self._handler(readings, self._memory.get(key))
+            held = changed[key].value if key in changed else self._memory.data.get(key)
+            judged = self._handler(readings, held)
+            if judged.remembered is not None:
+                changed[key] = Placed(MEMORY_TOPIC, record.partition, key, judged.remembered)
         except Undecodable as error:
             await self._lay_aside(record, error, error.code)
-            judged, key = Judged("undecodable"), b""
+            judged = Judged("undecodable")
         except Exception as error:
             if is_unavailable(error):
                 raise
             await self._lay_aside(record, error, "fault")
-            judged, key = Judged("fault"), b""
-        await self._publish(judged.reports)
-        if judged.remembered is not None:
-            self._memory[key] = judged.remembered
-            self._sizes[key] = len(judged.remembered)
+            judged = Judged("fault")
         JUDGED.labels(judged.outcome).inc()
-        self._done[record.partition] = record.offset + 1
+        return judged
 
     async def _publish(self, reports: Sequence[Record]) -> None:
         if reports:
@@ -168,32 +234,27 @@ class DetectorApp:
 
     async def _up_to_date(self) -> AsyncIterator[bytes]:
         """What the stations are remembered by of whom nothing lies unread in the topic."""
-        places = [place for place in self._app.consumer.assignment() if place.topic == StationReadings.TOPIC]
+        places = self._places()
         ends = await self._app.consumer.highwaters(*places)
-        read = {place.partition for place in places if await self._is_read(place, ends.get(place) or 0)}
-        partitions = self._app.consumer.topic_partitions(StationReadings.TOPIC) or 1
-        for key, data in list(self._memory.items()):
-            station = key.decode().partition("/")[2].encode()
-            if partition_of(station, partitions) in read:
+        read = {place.partition for place in places if self._position(place) >= (ends.get(place) or 0)}
+        for key, data in list(self._memory.data.items()):
+            if not key.startswith(_POSITION) and self._partitions.get(key) in read:
                 yield data
 
-    async def _is_read(self, place: TP, end: int) -> bool:
-        done = self._done.get(place.partition)
-        return (await self._app.consumer.position(place) if done is None else done) >= end
+    def _places(self) -> list[TP]:
+        return [place for place in self._app.consumer.assignment() if place.topic == StationReadings.TOPIC]
+
+    def _position(self, place: TP) -> int:
+        return int(self._memory.data.get(_position_key(place.partition)) or 0)
 
     def _measure(self) -> None:
-        consumer = self._app.consumer
-        places = [place for place in consumer.assignment() if place.topic == StationReadings.TOPIC]
+        places, ends = self._places(), self._app.consumer.highwater
+        stations = [data for key, data in self._memory.data.items() if not key.startswith(_POSITION)]
         PARTITIONS.labels(self.group).set(len(places))
-        STATIONS.set(len(self._memory))
-        STATE_BYTES.set(sum(self._sizes.values()))
-        LAG.labels(self.group, StationReadings.TOPIC).set(
-            sum(
-                max(0, (consumer.highwater(place) or 0) - self._done.get(place.partition, 0))
-                for place in places
-                if place.partition in self._done
-            )
-        )
+        STATIONS.set(len(stations))
+        STATE_BYTES.set(sum(map(len, stations)))
+        lag = sum(max(0, (ends(place) or 0) - self._position(place)) for place in places)
+        LAG.labels(self.group, StationReadings.TOPIC).set(lag)
 
 
 def _app(group: str, settings: DetectorSettings) -> Any:
@@ -209,6 +270,7 @@ def _app(group: str, settings: DetectorSettings) -> Any:
         consumer_auto_offset_reset="earliest",
         producer_acks=-1,
         store="memory://",
+        table_standby_replicas=0,
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_enabled=False,
@@ -231,6 +293,10 @@ def _credentials(settings: DetectorSettings) -> Any:
             username=settings.kafka_user, password=password, mechanism=settings.kafka_mechanism, ssl_context=context
         )
     return None if context is None else faust.SSLCredentials(context)
+
+
+def _position_key(partition: int) -> bytes:
+    return _POSITION + str(partition).encode()
 
 
 def _fetched(message: Any) -> _Fetched:

@@ -56,6 +56,12 @@ class Arrival:
         return cls(message.source, message.id, key, digest(message.data), at.astimezone(UTC), message.data)
 
     @property
+    def continues(self) -> UUID | None:
+        """The identity of the report that it goes on with, if it does with one."""
+        earlier = self.report.continues
+        return None if earlier is None else own_problem(self.source, earlier)
+
+    @property
     def seen_at(self) -> datetime:
         """When it was seen, by which it is near in time to others."""
         return seen_at(self.report, self.at)
@@ -100,8 +106,12 @@ def digest(report: Report) -> bytes:
 
 
 def submitted(source: str, report_id: str, report: Report, at: datetime) -> Message[Report]:
-    """The message that carries ``report`` to intake, stated at ``at``; its key keeps repetitions in order."""
-    return Message(report_id, source, report_id, at, report.jurisdiction, f"{source}/{report_id}", report)
+    """The message that carries ``report`` to intake, stated at ``at``; its key keeps repetitions in order.
+
+    What goes on with another report comes after that.
+    """
+    key = f"{source}/{report.continues or report_id}"
+    return Message(report_id, source, report_id, at, report.jurisdiction, key, report)
 
 
 def seen_at(report: Report, received_at: datetime) -> datetime:
@@ -200,13 +210,24 @@ class Neighbourhood:
         ]
         return min(near_by, key=lambda place: place[:2])[2] if near_by else None
 
+    def seen_again(self, problem_id: UUID, at: datetime) -> None:
+        """What is wrong at the place of a problem was seen ``at`` an instant too, if its place is around."""
+        for places in self._cells.values():
+            if (place := places.get(problem_id)) is not None:
+                return self.put(place.with_report(at))
+        return None
+
     def put(self, place: Place) -> None:
         """Add ``place``, or take it as it is now."""
         self._cells[place.cell][place.problem_id] = self.changed[place.problem_id] = place
 
 
-def decide(arrival: Arrival, first: Receipt | None, library: Library, around: Neighbourhood) -> Receipt | Refusal:
+def decide(
+    arrival: Arrival, first: Receipt | None, library: Library, around: Neighbourhood, earlier: Receipt | None = None
+) -> Receipt | Refusal:
     """What becomes of a report, ``first`` being the receipt that was given under its source and id, if one was.
+
+    ``earlier`` is the receipt of the report that it goes on with: it is filed where that one was, however far off.
 
     A receipt that is final stands, and is itself the answer; another body is refused. What policy refused is decided
     anew: it may pass once a new pack takes it, and from then on it stands too. ``around`` learns what this changes.
@@ -217,15 +238,22 @@ def decide(arrival: Arrival, first: Receipt | None, library: Library, around: Ne
             return why
         if first.final:
             return first
-    return _given(arrival, library, around)
+    return _given(arrival, library, around, earlier)
 
 
-def _given(arrival: Arrival, library: Library, around: Neighbourhood) -> Receipt:
+def _given(arrival: Arrival, library: Library, around: Neighbourhood, earlier: Receipt | None) -> Receipt:
     refusal = inadmissible(arrival.report, library, arrival.at)
     if refusal is not None:
         return _receipt(arrival, ReportOutcome.REFUSED, None, refusal)
     rules = library.current(arrival.report.jurisdiction, arrival.at)
     assert rules is not None
+    if earlier is not None and earlier.problem_id is not None:
+        if arrival.report.ended_at is None:
+            around.seen_again(earlier.problem_id, arrival.seen_at)
+        return _receipt(arrival, ReportOutcome.ATTACHED, earlier.problem_id)
+    if arrival.report.continues is not None and arrival.report.ended_at is not None:
+        say = f"continues: no problem knows of {arrival.report.continues}, so there is nothing that could be over"
+        return _receipt(arrival, ReportOutcome.REFUSED, None, Refusal("nothing_to_end", say))
     place = around.nearest(arrival, rules)
     if place is not None:
         around.put(place.with_report(arrival.seen_at))
@@ -292,7 +320,8 @@ def command(receipt: Receipt, report: Report) -> Message[Register | Attach] | No
 def rerouted(refused: Refused) -> Receipt | None:
     """What becomes of a report whose command the router refused; None where nothing does.
 
-    A report that could not be attached gets a problem of its own; one that could not be registered is refused.
+    A report that could not be attached gets a problem of its own, unless it says of one that was closed meanwhile that
+    what it was about is over; one that could not be registered is refused.
     """
     filed = refused.filed
     if filed is None or refused.actor != ACTOR:
@@ -307,9 +336,12 @@ def rerouted(refused: Refused) -> Receipt | None:
         ReportOutcome.ACCEPTED,
         key,
     )
-    if refused.command == command_id(filed.source, filed.id, Attach):
+    attaching = refused.command == command_id(filed.source, filed.id, Attach)
+    over = filed.report.continues is not None and filed.report.ended_at is not None
+    if attaching and not over:
         return decided
-    if refused.command == command_id(filed.source, filed.id, Register) and refused.code != "already_registered":
+    registering = refused.command == command_id(filed.source, filed.id, Register)
+    if attaching or (registering and refused.code != "already_registered"):
         return replace(decided, outcome=ReportOutcome.REFUSED, code=refused.code, reason=refused.reason)
     return None
 

@@ -111,7 +111,9 @@ class ReportHandler:
         unusable, arrived = self._sorted(batch)
         jurisdictions = {arrival.report.jurisdiction for _, arrival in arrived}
         async with self._store.transaction(jurisdictions) as transaction:
-            known = await transaction.receipts({arrival.key for _, arrival in arrived})
+            keys = {arrival.key for _, arrival in arrived}
+            earlier = {arrival.continues for _, arrival in arrived if arrival.continues is not None}
+            known = await transaction.receipts(keys | earlier)
             fresh = [arrival for _, arrival in arrived if not ((held := known.get(arrival.key)) and held.final)]
             around = Neighbourhood(await transaction.places(*search(fresh, self._library)))
             writing = Writing(places=around.changed)
@@ -141,7 +143,8 @@ class ReportHandler:
     ) -> Receipt | Refusal:
         """The receipt that stands or is given now; a refusal where another body holds the id."""
         first = known.get(arrival.key)
-        given = decide(arrival, first, self._library, around)
+        earlier = None if arrival.continues is None else known.get(arrival.continues)
+        given = decide(arrival, first, self._library, around, earlier)
         if isinstance(given, Refusal):
             writing.refusals.append(RefusedArrival(arrival, given))
         elif given is not first:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -47,6 +48,17 @@ _REFUSED = (MessageSizeTooLargeError, RecordTooLargeError, RecordListTooLargeErr
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition of ``key`` among ``partitions``, as Java clients choose it (murmur2)."""
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A record for a partition by its number, whatever its key."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Publisher:
@@ -205,7 +217,13 @@ class Publisher:
 async def _places(producer: AIOKafkaProducer, records: Sequence[Publishable], seconds: float) -> list[TopicPartition]:
     """The partition of each record, in the same order."""
     counts = {topic: await _partitions(producer, topic, seconds) for topic in {record.topic for record in records}}
-    return [TopicPartition(record.topic, partition_of(record.key or b"", counts[record.topic])) for record in records]
+    return [
+        TopicPartition(
+            record.topic,
+            record.partition if isinstance(record, Placed) else partition_of(record.key or b"", counts[record.topic]),
+        )
+        for record in records
+    ]
 
 
 def _by_partition(

@@ -46,7 +46,8 @@ class Episode(Frozen):
     """What a rule found at a station, as far as it has come; ``factor`` is empty where it is of the whole station.
 
     ``begun_at`` is its first bad reading, ``raised_at`` the one by which it was found, ``latest_at`` the last bad one;
-    ``readings`` are the bad ones, ``worst`` is their worst figure. ``told_at``: until when it was told of.
+    ``readings`` are the bad ones, ``worst`` is their worst figure. ``told_at``: until when it was told of, and before
+    that ``told_before_at``.
     """
 
     rule: str
@@ -55,6 +56,7 @@ class Episode(Frozen):
     raised_at: AwareDatetime
     latest_at: AwareDatetime
     told_at: AwareDatetime
+    told_before_at: AwareDatetime | None = None
     readings: int
     worst: float | None = None
 

@@ -25,9 +25,7 @@ def episode_report(happening: Happening, rule: DetectionRule, zone: ZoneInfo) ->
     """The report of ``happening``; of an episode all have one key, and so their order."""
     station, episode = happening.station, happening.episode
     first = episode_id(station, episode)
-    id_ = (
-        first if happening.turn is EpisodeTurn.BEGUN else derived_text(first, happening.turn, happening.at.timestamp())
-    )
+    id_ = first if happening.turn is EpisodeTurn.BEGUN else _later_id(first, happening.turn, happening.at)
     title = f"{rule.title.native}：{station.site}" if rule.title.zh else f"{rule.title.en}: {station.site}"
     report = Report(
         jurisdiction=station.jurisdiction,
@@ -40,11 +38,26 @@ def episode_report(happening: Happening, rule: DetectionRule, zone: ZoneInfo) ->
         location=station.location,
         enterprise=station.enterprise,
         observed_at=happening.at,
-        continues=None if happening.turn is EpisodeTurn.BEGUN else first,
+        continues=_told_before(happening, first),
         ended_at=happening.at if happening.turn is EpisodeTurn.OVER else None,
         attributes=_attributes(happening, rule),
     )
     return Message(id_, SOURCE, id_, happening.at, station.jurisdiction, f"{SOURCE}/{first}", report)
+
+
+def _later_id(first: str, turn: EpisodeTurn, at: datetime) -> str:
+    return derived_text(first, turn, at.timestamp())
+
+
+def _told_before(happening: Happening, first: str) -> str | None:
+    """The id of the report before; so that whatever became of it, a problem of its own too, is gone on with."""
+    if happening.turn is EpisodeTurn.BEGUN:
+        return None
+    episode = happening.episode
+    told_at = episode.told_at if happening.turn is EpisodeTurn.OVER else episode.told_before_at
+    if told_at is None or told_at == episode.raised_at:
+        return first
+    return _later_id(first, EpisodeTurn.LASTS, told_at)
 
 
 def _attributes(happening: Happening, rule: DetectionRule) -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import cast
 
 from duban.messages.readings import StationReadings
 from duban.policy.model.detection import DetectionRule, length
@@ -126,18 +127,18 @@ def _in_spell(
             for reading in spell[first : len(spell) if cleared is None else cleared]
             if reading.grade is Grade.BAD
         ]
-        told_at, episode = spell[raised].at, None
+        told_at, told_before_at = spell[raised].at, cast("datetime | None", None)
+        worst: float | None = None
+        episode: Episode | None = None
         for number, reading in enumerate(bad, start=1):
+            worst = worse(rule, worst, reading.figure)
             if reading.at < spell[raised].at:
                 continue
             lasts = reading.at - told_at >= length(rule.told_every)
-            told_at = reading.at if lasts else told_at
-            worst = None
-            for earlier in bad[:number]:
-                worst = worse(rule, worst, earlier.figure)
+            told_at, told_before_at = (reading.at, told_at) if lasts else (told_at, told_before_at)
             episode = Episode(
                 rule=rule.id, factor=factor, begun_at=spell[first].at, raised_at=spell[raised].at,
-                latest_at=reading.at, told_at=told_at, readings=number, worst=worst,
+                latest_at=reading.at, told_at=told_at, told_before_at=told_before_at, readings=number, worst=worst,
             )  # fmt: skip
             if reading.at == spell[raised].at:
                 yield EpisodeTurn.BEGUN, episode, reading.at, reading.at

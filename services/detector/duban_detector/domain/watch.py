@@ -167,7 +167,7 @@ def _graded(series: Series, rule: DetectionRule, factor: str, reading: GradedRea
         worst = worse(rule, episode.worst, reading.figure)
         episode = replace(episode, latest_at=at, readings=episode.readings + 1, worst=worst)
         if at - episode.told_at >= length(rule.told_every):
-            episode = replace(episode, told_at=at)
+            episode = replace(episode, told_at=at, told_before_at=episode.told_at)
             news.append((EpisodeTurn.LASTS, episode, at))
     elif reading.grade is Grade.BETWEEN:
         recent = ()

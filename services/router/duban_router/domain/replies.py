@@ -62,7 +62,7 @@ class Audience:
     def take(self, event: Event) -> None:
         """What ``event`` adds: a report, or that one was told something."""
         match event.change:
-            case c.Registered(filed=filed) | c.Attached(filed=filed):
+            case c.Registered(filed=filed) | c.Attached(filed=filed) if filed.report.continues is None:
                 self._forms[filed.source, filed.id] = filed.report.reply_form
             case c.Replied(reply=str(reply), source=source, id=id_):
                 self._versions[reply][source, id_] = event.version
@@ -103,7 +103,7 @@ class RepliesOwed:
         if self._audiences and (audience := self._audiences.get(event.problem_id)) is not None:
             audience.take(event)
         match event.change:
-            case c.Registered(filed=filed) | c.Attached(filed=filed):
+            case c.Registered(filed=filed) | c.Attached(filed=filed) if filed.report.continues is None:
                 filing = Filing(event.problem_id, filed.source, filed.id, event.version)
                 self._versions[filing[:3]].append(filing.version)
                 return filing, True
