@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from duban.clock import DrivenClock, SystemClock
 from duban.messages.delivery import Delivery
-from duban.messages.envelope import decode
+from duban.messages.envelope import Record, decode
 from duban.messages.readings import StationReadings
 from duban.messages.report import Report
 from duban_detector.handlers import ReadingHandler
@@ -24,7 +24,8 @@ def delivery(data: StationReadings) -> Delivery[StationReadings]:
 
 def test_readings_become_reports_by_the_rules_of_their_city_and_come_again_to_nothing() -> None:
     handler = ReadingHandler(small_library(), SystemClock())
-    remembered, reports = None, []
+    remembered: bytes | None = None
+    reports: list[Record] = []
     for data in hours(T0, 160, 160, 160):
         judged = handler(delivery(data), remembered)
         assert judged.outcome == "judged"
