@@ -137,7 +137,7 @@ class AsyncKafkaClient:
             "content-type": "application/json",
         }
         return {
-            "key": f"{whole.source}/{whole.id}".encode(),
+            "key": f"{whole.source}/{whole.continues or whole.id}".encode(),
             "value": json.dumps(data, ensure_ascii=False).encode(),
             "headers": [(name, value.encode()) for name, value in headers.items() if value is not None],
         }

@@ -53,6 +53,9 @@ class Report:
     said here only where it differs. Instants bear their offset from UTC. A ``contact`` goes with a ``secret``, which
     is the sender's own for each report (:func:`new_secret`) and is kept by it, so that the same can be sent again.
 
+    ``continues`` is the id of an earlier report of the source that this one goes on with; ``ended_at`` says since when
+    what it tells of is over.
+
     Raises:
         ValueError: an instant without an offset; a contact without a secret.
     """
@@ -71,6 +74,8 @@ class Report:
     observed_at: datetime | None = None
     time: datetime | None = None
     reply_form: str | None = None
+    continues: str | None = None
+    ended_at: datetime | None = None
     evidence: tuple[Evidence, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
     identity: str | None = None
@@ -79,7 +84,7 @@ class Report:
     secret: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("observed_at", "time"):
+        for name in ("observed_at", "time", "ended_at"):
             instant = getattr(self, name)
             if instant is not None and instant.utcoffset() is None:
                 raise ValueError(f"{name} has no offset from UTC; give it a tzinfo")
