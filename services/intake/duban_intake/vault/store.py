@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import asyncpg
 
+from duban.io.act_log import ActLog
 from duban_intake.store import Connection
-from duban_intake.vault.chain import Line, following
+from duban_intake.vault.chain import Line, fields_of
 from duban_intake.vault.contact import Bound
 from duban_intake.vault.custody import Act
 from duban_intake.vault.desk import Held
@@ -31,14 +33,8 @@ _FORGET = """
     update intake.vault_contacts
     set key_id = null, fingerprint = null, wrapped = null, sealed = null, forgotten_at = $2 where key = $1
 """
-#: One writer at a time, or two lines would follow on the same one.
-_TURN = "select pg_advisory_xact_lock(hashtextextended('duban intake vault log', 0))"
-_LOG = "select number, body, previous, hash from intake.vault_log order by number"
-_LAST = "select number, body, previous, hash from intake.vault_log order by number desc limit 1"
-_UNDER = """
-    select number, body, previous, hash from intake.vault_log where body::jsonb ->> 'ask' = $1 order by number
-"""
-_APPEND = "insert into intake.vault_log (number, body, previous, hash) values ($1, $2, $3, $4)"
+_LOG: Final = ActLog("intake.vault_log", Line)
+_UNDER = "where body::jsonb ->> 'ask' = $1"
 
 
 class PostgresVault:
@@ -67,12 +63,12 @@ class PostgresVault:
             return _held(await connection.fetchrow(_HELD, held.key))
 
     async def log(self) -> list[Line]:
-        return [_line(row) for row in await self._pool.fetch(_LOG)]
+        return await _LOG.lines(self._pool)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[PostgresSession]:
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_TURN)
+            await _LOG.take_turn(connection)
             yield PostgresSession(connection)
 
 
@@ -91,20 +87,13 @@ class PostgresSession:
         return digest
 
     async def history(self, ask: UUID) -> list[Act]:
-        return [_line(row).act for row in await self._connection.fetch(_UNDER, str(ask))]
+        return [line.act for line in await _LOG.lines(self._connection, _UNDER, str(ask))]
 
     async def append(self, act: Act) -> Line:
-        last = await self._connection.fetchrow(_LAST)
-        line = following(_line(last) if last else None, act)
-        await self._connection.execute(_APPEND, line.number, line.body.decode(), line.previous, line.hash)
-        return line
+        return await _LOG.append(self._connection, fields_of(act))
 
     async def forget(self, key: UUID, at: datetime) -> None:
         await self._connection.execute(_FORGET, key, at)
-
-
-def _line(row: asyncpg.Record) -> Line:
-    return Line(row["number"], row["body"].encode(), row["previous"], row["hash"])
 
 
 def _held(row: asyncpg.Record | None) -> Held:
