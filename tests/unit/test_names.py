@@ -31,7 +31,7 @@ SHARED_NAMES: Final = {
     "Line": "a line of a chain of hashes: as the router writes it, as the console reads it, and in the vault's log",
     "Outcome": "what came of a command: as the router writes it, and as the console reads it",
     "Reward": "a record, and the command by which it comes to be: commands are imperative, and read as do.Reward",
-    "Transaction": "what one batch does to the store of its service, wholly or not at all",
+    "Transaction": "what one batch, or one change of an account, does to the store, wholly or not at all",
     "MemoryTransaction": "the same, where the store is in memory",
     "PostgresTransaction": "the same, where it is in PostgreSQL",
     "Topic": "a topic: as the catalogue shows it to readers, and as the local stack declares it",

@@ -1,0 +1,129 @@
+"""An account: who somebody is, which roles they have for which unit, and by what they are known. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from duban.messages.report import Name
+from duban.messages.struct import Frozen, Unfit
+from duban.refusal import Refusal
+from duban_console.accounts.second_factor import SecondFactor
+
+#: How an account is named: what a person types, and what stands in the log.
+ACCOUNT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
+#: Failures in a row before the next one bars the account for a while, which then doubles each time.
+PATIENCE: Final = 5
+_FIRST_BAR: Final = timedelta(seconds=30)
+_LONGEST_BAR: Final = timedelta(minutes=15)
+
+
+class Role(StrEnum):
+    """What somebody does in a city, by the words of its policy, or for the installation as a whole."""
+
+    OFFICE = "office"  #: registers, dispatches and strikes off (归口登记、交办、销号)
+    DESK = "desk"  #: takes what the responsibility list does not route
+    CLERK = "unit_clerk"  #: handles what a unit has in hand
+    HEAD = "unit_head"  #: answers for a unit, and decides for it
+    LEADER = "leader"  #: takes problems as their sponsor (领导包案)
+    SUPERVISOR = "supervisor"  #: verifies and supervises, and handles nothing
+    INSPECTOR = "inspector"  #: checks on the spot what was drawn or struck off
+    SOCIAL_SUPERVISOR = "social_supervisor"  #: a citizen who looks on (社会监督员)
+    CUSTODIAN = "custodian"  #: opens the vault, together with another
+    OPERATOR = "operator"  #: keeps the engine running
+    AUDITOR = "auditor"  #: looks at what was done, and changes nothing
+    ADMINISTRATOR = "administrator"  #: keeps the accounts
+
+
+#: Roles for the installation as a whole, in no city and for no unit.
+OF_INSTALLATION: Final = frozenset({Role.CUSTODIAN, Role.OPERATOR, Role.AUDITOR, Role.ADMINISTRATOR})
+#: Roles in a city that need no unit.
+WITHOUT_UNIT: Final = frozenset({Role.SOCIAL_SUPERVISOR})
+
+
+class Appointment(Frozen, order=True):
+    """A role that somebody has: in which city and for which of its units, unless it is for the whole installation."""
+
+    role: Role
+    jurisdiction: Name | None = None
+    unit: Name | None = None
+
+    def __post_init__(self) -> None:
+        if self.role in OF_INSTALLATION and (self.jurisdiction or self.unit):
+            raise Unfit("role", f"{self.role} is for the whole installation: leave jurisdiction and unit out")
+        if self.role not in OF_INSTALLATION and not self.jurisdiction:
+            raise Unfit("jurisdiction", f"is missing: {self.role} is a role in a city")
+        if self.role not in OF_INSTALLATION | WITHOUT_UNIT and not self.unit:
+            raise Unfit("unit", f"is missing: {self.role} acts for a unit of the pack")
+
+    def __str__(self) -> str:
+        return ":".join(part for part in (self.role.value, self.jurisdiction, self.unit) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person or a system; ``password`` is a hash, and ``is_initial`` says that somebody else knows what it is of."""
+
+    name: str
+    full_name: str
+    made_at: datetime
+    is_system: bool = False
+    appointments: tuple[Appointment, ...] = ()
+    password: str | None = None
+    is_initial: bool = False
+    factor: SecondFactor | None = None
+    failures: int = 0
+    barred_until: datetime | None = None
+    off_at: datetime | None = None
+
+    @property
+    def has_factor(self) -> bool:
+        """Whether a second factor is asked for."""
+        return self.factor is not None and self.factor.is_confirmed
+
+    @property
+    def administers(self) -> bool:
+        """Whether it can keep the accounts now."""
+        return self.off_at is None and any(appointment.role is Role.ADMINISTRATOR for appointment in self.appointments)
+
+    def barred(self, at: datetime) -> bool:
+        """Whether no password is looked at, because too many were wrong."""
+        return self.barred_until is not None and at < self.barred_until
+
+    def failed(self, at: datetime) -> Account:
+        """The account after one more failure: from the fifth in a row on, barred for twice as long each time."""
+        failures = self.failures + 1
+        if failures < PATIENCE:
+            return replace(self, failures=failures)
+        doublings = min(failures - PATIENCE, 10)
+        return replace(self, failures=failures, barred_until=at + min(_FIRST_BAR * 2**doublings, _LONGEST_BAR))
+
+    def welcomed(self) -> Account:
+        """The account after a sign-in that went well."""
+        return replace(self, failures=0, barred_until=None)
+
+
+def folded_name(name: str) -> str:
+    """``name`` as one account: capitals, width and outer white space make no difference."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+def name_flaw(name: str) -> str | None:
+    """Why no account can be named ``name``, if it cannot."""
+    if ACCOUNT_NAME.fullmatch(folded_name(name)):
+        return None
+    return "is no name of an account: up to 64 of a-z, 0-9 and . _ @ -, beginning with a letter or a digit"
+
+
+def lost_administrator(before: Iterable[Account], after: Iterable[Account]) -> Refusal | None:
+    """Why accounts may not become ``after``, if nobody could keep them any more who could ``before``."""
+    keepers = [account.name for account in before if account.administers]
+    if not keepers or any(account.administers for account in after):
+        return None
+    say = f"{keepers[0]} is the last administrator: make another one first"
+    return Refusal("last_administrator", say)

@@ -1,0 +1,85 @@
+"""The store of accounts in memory, for tests; held to the same contract as the one in PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from duban_console.accounts.account import Account
+from duban_console.accounts.log import AccountAct, AccountLine
+from duban_console.accounts.session import AccountKey, AccountSession
+
+
+@dataclass
+class MemoryRows:
+    """What stands in the store."""
+
+    by_name: dict[str, Account] = field(default_factory=dict)
+    by_id: dict[UUID, AccountSession] = field(default_factory=dict)
+    by_hash: dict[str, AccountKey] = field(default_factory=dict)
+    lines: list[AccountLine] = field(default_factory=list)
+
+    async def account(self, name: str) -> Account | None:
+        return self.by_name.get(name)
+
+    async def accounts(self) -> list[Account]:
+        return [self.by_name[name] for name in sorted(self.by_name)]
+
+    async def sessions(self, account: str) -> list[AccountSession]:
+        mine = [session for session in self.by_id.values() if session.account == account]
+        return sorted(mine, key=lambda session: (session.begun_at, session.id))
+
+    async def session(self, hash_: str) -> AccountSession | None:
+        return next((session for session in self.by_id.values() if session.hash == hash_), None)
+
+    async def keys(self) -> list[AccountKey]:
+        return sorted(self.by_hash.values(), key=lambda key: (key.account, key.made_at, key.hash))
+
+    async def key(self, hash_: str) -> AccountKey | None:
+        return self.by_hash.get(hash_)
+
+    async def log(self) -> list[AccountLine]:
+        return list(self.lines)
+
+
+class MemoryTransaction(MemoryRows):
+    """A copy that takes the place of what was there when the transaction ends well."""
+
+    async def put_account(self, account: Account) -> None:
+        self.by_name[account.name] = account
+
+    async def put_session(self, session: AccountSession) -> None:
+        self.by_id[session.id] = session
+
+    async def end_session(self, id_: UUID) -> None:
+        self.by_id.pop(id_, None)
+
+    async def put_key(self, key: AccountKey) -> None:
+        self.by_hash[key.hash] = key
+
+    async def end_key(self, hash_: str) -> None:
+        self.by_hash.pop(hash_, None)
+
+    async def append(self, act: AccountAct) -> AccountLine:
+        line = AccountLine.following(self.lines[-1] if self.lines else None, act.fields())
+        self.lines.append(line)
+        return line
+
+
+class MemoryAccounts(MemoryRows):
+    """The store."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[MemoryTransaction]:
+        async with self._turn:
+            copy = MemoryTransaction(dict(self.by_name), dict(self.by_id), dict(self.by_hash), list(self.lines))
+            yield copy
+            self.by_name, self.by_id, self.by_hash = copy.by_name, copy.by_id, copy.by_hash
+            self.lines = copy.lines

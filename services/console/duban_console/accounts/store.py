@@ -1,0 +1,151 @@
+"""The store of accounts in PostgreSQL, in the schema ``console``; the database keeps the log from being changed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from duban.io.act_log import ActLog
+from duban.messages.struct import from_json, to_json
+from duban_console.accounts.account import Account, Appointment
+from duban_console.accounts.log import AccountAct, AccountLine
+from duban_console.accounts.second_factor import SecondFactor
+from duban_console.accounts.session import AccountKey, AccountSession, Scope
+
+SCHEMA: Final = "console"
+MIGRATIONS: Final = "duban_console.migrations"
+
+_LOG: Final = ActLog("console.account_log", AccountLine)
+_ACCOUNTS: Final = """
+    select name, full_name, made_at, is_system, appointments, password, is_initial, factor, failures, barred_until,
+        off_at
+    from console.accounts
+"""
+_PUT_ACCOUNT: Final = """
+    insert into console.accounts
+        (name, full_name, made_at, is_system, appointments, password, is_initial, factor, failures, barred_until,
+         off_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    on conflict (name) do update set
+        (full_name, appointments, password, is_initial, factor, failures, barred_until, off_at) =
+        (excluded.full_name, excluded.appointments, excluded.password, excluded.is_initial, excluded.factor,
+         excluded.failures, excluded.barred_until, excluded.off_at)
+"""
+_SESSIONS: Final = "select id, account, hash, address, agent, begun_at, seen_at from console.sessions"
+_PUT_SESSION: Final = """
+    insert into console.sessions (id, account, hash, address, agent, begun_at, seen_at)
+    values ($1, $2, $3, $4, $5, $6, $7)
+    on conflict (id) do update set (hash, seen_at) = (excluded.hash, excluded.seen_at)
+"""
+_KEYS: Final = "select hash, account, scope, made_at, ends_at, used_at from console.keys"
+_PUT_KEY: Final = """
+    insert into console.keys (hash, account, scope, made_at, ends_at, used_at) values ($1, $2, $3, $4, $5, $6)
+    on conflict (hash) do update set used_at = excluded.used_at
+"""
+
+
+class PostgresRows:
+    """What stands in the store, as a pool or one connection sees it."""
+
+    def __init__(self, where: Any) -> None:
+        self._where = where
+
+    async def account(self, name: str) -> Account | None:
+        row = await self._where.fetchrow(f"{_ACCOUNTS} where name = $1", name)
+        return _account(row) if row else None
+
+    async def accounts(self) -> list[Account]:
+        return [_account(row) for row in await self._where.fetch(f'{_ACCOUNTS} order by name collate "C"')]
+
+    async def sessions(self, account: str) -> list[AccountSession]:
+        rows = await self._where.fetch(f"{_SESSIONS} where account = $1 order by begun_at, id", account)
+        return [AccountSession(*row) for row in rows]
+
+    async def session(self, hash_: str) -> AccountSession | None:
+        row = await self._where.fetchrow(f"{_SESSIONS} where hash = $1", hash_)
+        return AccountSession(*row) if row else None
+
+    async def keys(self) -> list[AccountKey]:
+        rows = await self._where.fetch(f'{_KEYS} order by account collate "C", made_at, hash')
+        return [_key(row) for row in rows]
+
+    async def key(self, hash_: str) -> AccountKey | None:
+        row = await self._where.fetchrow(f"{_KEYS} where hash = $1", hash_)
+        return _key(row) if row else None
+
+    async def log(self) -> list[AccountLine]:
+        return await _LOG.lines(self._where)
+
+
+class PostgresTransaction(PostgresRows):
+    """One transaction, while nobody else changes accounts."""
+
+    async def put_account(self, account: Account) -> None:
+        await self._where.execute(
+            _PUT_ACCOUNT,
+            account.name,
+            account.full_name,
+            account.made_at,
+            account.is_system,
+            to_json(account.appointments).decode(),
+            account.password,
+            account.is_initial,
+            to_json(account.factor).decode() if account.factor else None,
+            account.failures,
+            account.barred_until,
+            account.off_at,
+        )
+
+    async def put_session(self, session: AccountSession) -> None:
+        await self._where.execute(
+            _PUT_SESSION,
+            session.id,
+            session.account,
+            session.hash,
+            session.address,
+            session.agent,
+            session.begun_at,
+            session.seen_at,
+        )
+
+    async def end_session(self, id_: UUID) -> None:
+        await self._where.execute("delete from console.sessions where id = $1", id_)
+
+    async def put_key(self, key: AccountKey) -> None:
+        await self._where.execute(_PUT_KEY, key.hash, key.account, key.scope, key.made_at, key.ends_at, key.used_at)
+
+    async def end_key(self, hash_: str) -> None:
+        await self._where.execute("delete from console.keys where hash = $1", hash_)
+
+    async def append(self, act: AccountAct) -> AccountLine:
+        return await _LOG.append(self._where, act.fields())
+
+
+class PostgresAccounts(PostgresRows):
+    """The store."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        super().__init__(pool)
+        self._pool = pool
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await _LOG.take_turn(connection)
+            yield PostgresTransaction(connection)
+
+
+def _account(row: asyncpg.Record) -> Account:
+    fields = dict(row)
+    appointments = from_json(fields.pop("appointments"), tuple[Appointment, ...])
+    factor = fields.pop("factor")
+    return Account(**fields, appointments=appointments, factor=from_json(factor, SecondFactor) if factor else None)
+
+
+def _key(row: asyncpg.Record) -> AccountKey:
+    hash_, account, scope, made_at, ends_at, used_at = row
+    return AccountKey(hash_, account, Scope(scope), made_at, ends_at, used_at)

@@ -1,0 +1,8 @@
+-- What the role may do here. Granted anew by every `duban migrate`: what does not stand below is taken away.
+revoke all on all tables in schema console from duban_console;
+grant usage on schema console to duban_console;
+grant select on migrations to duban_console;
+
+grant select, insert, update on accounts to duban_console;
+grant select, insert, update, delete on sessions, keys to duban_console;
+grant select, insert on account_log to duban_console;

@@ -1,0 +1,199 @@
+"""One suite over the stores of accounts, in memory and in PostgreSQL: sessions, keys, and the log of all that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from duban.clock import DrivenClock
+from duban.errors import DubanError
+from duban.io.postgres import connect_pool
+from duban.io.settings import Settings
+from duban_console.accounts.desk import Given
+from duban_console.accounts.log import AccountActKind
+from duban_console.accounts.memory import MemoryAccounts
+from duban_console.accounts.rows import AccountRefused
+from duban_console.accounts.session import Scope, token_hash
+from duban_console.accounts.store import SCHEMA, PostgresAccounts
+from tests.accounts import AT, CLERK, DAY, GIVEN, MINUTE, OFFICE, OWN, Room, factored, refused
+from tests.conftest import Migrated
+
+
+@pytest.fixture
+async def postgres_room(migrated: Migrated) -> AsyncIterator[Room]:
+    pool = await connect_pool(Settings(database=SecretStr(migrated.url_of("console"))), SCHEMA)
+    yield Room(PostgresAccounts(pool), DrivenClock(AT), migrated.superuser)
+    await pool.close()
+
+
+@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.stack)])
+def room(request: pytest.FixtureRequest) -> Room:
+    if request.param == "memory":
+        return Room(MemoryAccounts(), DrivenClock(AT))
+    postgres: Room = request.getfixturevalue("postgres_room")
+    return postgres
+
+
+async def test_who_signs_in_is_told_by_the_token_with_their_appointments_and_no_row_holds_it(room: Room) -> None:
+    token = await room.person("Li.Na", CLERK, OFFICE)
+    principal = await room.door.principal(token)
+    account = principal.account
+    assert (account.name, account.full_name, account.appointments) == ("li.na", "李娜", (OFFICE, CLERK))
+    assert principal.scope is Scope.ACT
+    assert account.password is not None
+    assert account.password.startswith("$argon2id$")
+    [session] = await room.door.sessions("li.na")
+    assert (session.hash, session.begun_at) == (token_hash(token), AT)
+    assert await room.acts() == [
+        ("account_added", "admin", "li.na"), ("password_set", "li.na", "li.na"), ("signed_in", "li.na", "li.na"),
+    ]  # fmt: skip
+    assert (await room.door.sign_in("ＬＩ.NA ", OWN))[1].account == "li.na"
+
+
+async def test_of_many_guesses_at_once_no_more_are_judged_than_in_turn(room: Room) -> None:
+    await room.person()
+    guesses = [room.door.sign_in("li.na", password) for password in ["x"] * 12 + [OWN]]
+    outcomes = await asyncio.gather(*guesses, return_exceptions=True)
+    judged = [line.act.detail for line in await room.desk.log() if line.act.kind is AccountActKind.SIGN_IN_REFUSED]
+    assert judged.count("wrong_password") <= 5
+    assert sum(isinstance(outcome, AccountRefused) for outcome in outcomes) >= 12
+
+
+async def test_a_token_that_was_rotated_or_signed_out_or_never_was_is_nobodys(room: Room) -> None:
+    old = await room.person()
+    new = await room.door.rotate(old)
+    assert await refused(room.door.principal(old)) == "no_session"
+    assert await refused(room.door.rotate(old)) == "no_session"
+    assert (await room.door.principal(new)).account.name == "li.na"
+    await room.door.sign_out(new)
+    await room.door.sign_out(new)
+    assert await refused(room.door.principal(new)) == "no_session"
+    assert await refused(room.door.principal("duban_session_guessed")) == "no_session"
+    assert await refused(room.door.principal("duban_key_guessed")) == "no_session"
+    assert [act for act, *_ in await room.acts()].count("session_ended") == 1
+
+
+async def test_sessions_are_listed_and_ended_by_themselves(room: Room) -> None:
+    first = await room.person()
+    room.wait(MINUTE)
+    second, begun = await room.door.sign_in("li.na", OWN, address="192.0.2.7", agent="a browser")
+    assert [session.agent for session in await room.door.sessions("li.na")] == ["", "a browser"]
+    await room.door.end_session("li.na", begun.id, by="admin")
+    assert await refused(room.door.end_session("li.na", begun.id, by="admin")) == "unknown_session"
+    assert await refused(room.door.principal(second)) == "no_session"
+    await room.door.principal(first)
+
+
+async def test_sessions_end_at_once_when_what_they_rest_on_is_taken(room: Room) -> None:
+    tokens = {}
+    for name in ("appointment", "off", "password", "factor", "untouched"):
+        tokens[name] = await room.person(name, CLERK, OFFICE)
+    await room.desk.begin_factor("factor", by="factor")
+    await room.desk.appoint("appointment", [CLERK], by="admin")
+    await room.desk.turn_off("off", by="admin")
+    await room.desk.reset_password("password", by="admin")
+    await room.desk.take_factor("factor", by="admin")
+    assert (await room.door.principal(tokens.pop("untouched"))).account.name == "untouched"
+    for name, token in tokens.items():
+        assert await refused(room.door.principal(token)) == "no_session"
+        assert ("session_ended", "admin", name) in await room.acts()
+
+
+async def test_two_keys_hold_while_one_takes_the_place_of_the_other_and_one_that_is_revoked_does_not(
+    room: Room,
+) -> None:
+    await room.desk.add("feed", "Feed", by="admin", is_system=True)
+    assert await refused(room.keys.rotate("feed", by="admin")) == "no_key"
+    first, _ = await room.keys.add("feed", Scope.ACT, 9 * DAY, by="admin")
+    room.wait(MINUTE)
+    second, newer = await room.keys.rotate("feed", by="admin")
+    assert (newer.scope, newer.ends_at - newer.made_at) == (Scope.ACT, 9 * DAY)
+    assert await refused(room.keys.add("feed", Scope.READ, DAY, by="admin")) == "too_many_keys"
+    assert [(await room.door.principal(token)).known_by for token in (first, second)][1] == newer.id
+    room.wait(MINUTE)
+    third, newest = await room.keys.rotate("feed", by="admin")
+    assert await refused(room.door.principal(first)) == "no_session"
+    await room.door.principal(second)
+    await room.keys.revoke(newest.id[:6].upper(), by="admin")
+    assert await refused(room.door.principal(third)) == "no_session"
+    assert await refused(room.keys.revoke(newest.id, by="admin")) == "unknown_key"
+    assert await refused(room.keys.revoke("", by="admin")) == "unknown_key"
+    await room.desk.turn_off("feed", by="admin")
+    assert await refused(room.door.principal(second)) == "no_session"
+    await room.desk.turn_on("feed", by="admin")
+    await room.door.principal(second)
+
+
+async def test_many_changes_at_once_make_one_chain(room: Room) -> None:
+    outcomes = await asyncio.gather(
+        *(room.desk.add(f"n{number % 10}", "x", by="admin", is_system=True) for number in range(20)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(outcome, Given) for outcome in outcomes) == 10
+    audit = await room.desk.verify()
+    assert (audit.broken, audit.lines) == (None, 10)
+
+
+async def test_a_line_changed_behind_its_back_breaks_the_chain_and_one_cut_off_shows_by_a_head(room: Room) -> None:
+    await room.person()
+    assert (await room.desk.verify([(await room.desk.log())[1].hash])).broken is None
+    assert (await room.desk.verify(["0" * 63 + "1"])).broken == 4
+    await room.rewrite(3, lambda body: body.replace(b'"signed_in"', b'"signed_on"'))
+    audit = await room.desk.verify()
+    assert (audit.broken, audit.reason) == (3, "its bytes are not those that were hashed")
+
+
+async def test_a_transaction_that_fails_leaves_nothing(room: Room) -> None:
+    await room.person()
+    [line] = [line for line in await room.desk.log() if line.act.kind is AccountActKind.SIGNED_IN]
+    [session] = await room.door.sessions("li.na")
+    account = await room.store.account("li.na")
+    assert account is not None
+    with pytest.raises(DubanError):  # noqa: PT012 the transaction ends with the error
+        async with room.store.transaction() as transaction:
+            await transaction.put_account(replace(account, full_name="changed"))
+            await transaction.end_session(session.id)
+            await transaction.put_session(replace(session, id=uuid4(), hash="x"))
+            await transaction.append(line.act)
+            raise DubanError("the process fails here")
+    assert await room.store.account("li.na") == account
+    assert await room.door.sessions("li.na") == [session]
+    assert len(await room.desk.log()) == 3
+
+
+@pytest.mark.stack
+async def test_the_database_refuses_whoever_changes_the_log(postgres_room: Room) -> None:
+    await postgres_room.person()
+    superuser = await asyncpg.connect(postgres_room.superuser)
+    for statement in (
+        "update console.account_log set body = body where number = 1",
+        "delete from console.account_log",
+        "truncate console.account_log",
+    ):
+        with pytest.raises(asyncpg.RaiseError, match="what stands there stands for ever"):
+            await superuser.execute(statement)
+    await superuser.close()
+
+
+@pytest.mark.stack
+async def test_no_row_of_the_database_holds_a_password_a_token_or_a_recovery_code(postgres_room: Room) -> None:
+    _, codes = await factored(postgres_room)
+    await postgres_room.desk.add("feed", "Feed", by="admin", is_system=True)
+    key, _ = await postgres_room.keys.add("feed", Scope.READ, DAY, by="admin")
+    token, _ = await postgres_room.door.sign_in("li.na", OWN, codes[0])
+    assert isinstance(postgres_room.store, PostgresAccounts)
+    cells = [
+        str(value)
+        for table in ("accounts", "sessions", "keys", "account_log")
+        for row in await postgres_room.store._pool.fetch(f"select * from console.{table}")
+        for value in row.values()
+    ]
+    assert any("li.na" in cell for cell in cells)
+    for secret in (OWN, GIVEN, key, token, key.rpartition("_")[2], *codes):
+        assert not any(secret in cell for cell in cells)
