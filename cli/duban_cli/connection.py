@@ -74,6 +74,22 @@ def evidence_settings() -> EvidenceSettings:
     return loaded.model_copy(update={"evidence": str(here)})
 
 
+def console_settings() -> Settings:
+    """The settings in the environment, with the database as whoever keeps the accounts comes into it.
+
+    Raises:
+        Unavailable: no database is set and no engine with accounts runs here.
+    """
+    from duban.io.settings import Settings
+
+    if os.environ.get(DATABASE_VARIABLE):
+        return Settings.load()
+    console = _stack(engine_folder()).console
+    if console is None:
+        raise Unavailable("the engine that runs here is of a release without accounts: start it anew with `duban up`")
+    return Settings.load(database=console)
+
+
 def _running_here() -> dict[str, Any]:
     folder = engine_folder()
     running = _stack(folder)

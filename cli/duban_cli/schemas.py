@@ -11,6 +11,7 @@ SCHEMAS: Final = {
     "intake": "duban_intake.migrations",
     "router": "duban_router.migrations",
     "escalation": "duban_escalation.migrations",
+    "console": "duban_console.migrations",
 }
 
 

@@ -15,9 +15,11 @@ import asyncpg
 SUPERUSER: Final = "postgres"
 #: Owns every schema, so that what a service may do is what it was granted, and no service can lift a trigger.
 OWNER: Final = "duban_owner"
-#: Who speaks to the database: the services by their names, and the reader, whom API and commands are.
+#: Who speaks to the database: the services by their names; the reader, whom API and commands are.
 READER: Final = "reader"
-NAMES: Final = ("intake", "gateway", "vault", "router", "escalation", READER)
+#: Whoever keeps the accounts.
+CONSOLE: Final = "console"
+NAMES: Final = ("intake", "gateway", "vault", "router", "escalation", READER, CONSOLE)
 
 #: pg_hba.conf and pg_ident.conf; the first line that fits a connection decides, and what fits none is refused.
 _DOORS = f"""\
@@ -38,14 +40,14 @@ declare
 begin
     for statement in
         select format('alter schema %I owner to {OWNER}', nspname)
-        from pg_namespace where nspname = any('{{intake,router,escalation}}') and nspowner <> '{OWNER}'::regrole
+        from pg_namespace where nspname = any('{{intake,router,escalation,console}}') and nspowner <> '{OWNER}'::regrole
         union all
         select format('alter table %s owner to {OWNER}', oid::regclass)
-        from pg_class where relnamespace::regnamespace::text = any('{{intake,router,escalation}}')
+        from pg_class where relnamespace::regnamespace::text = any('{{intake,router,escalation,console}}')
             and relkind in ('r', 'v') and relowner <> '{OWNER}'::regrole
         union all
         select format('alter function %s owner to {OWNER}', oid::regprocedure)
-        from pg_proc where pronamespace::regnamespace::text = any('{{intake,router,escalation}}')
+        from pg_proc where pronamespace::regnamespace::text = any('{{intake,router,escalation,console}}')
             and proowner <> '{OWNER}'::regrole
     loop
         execute statement;

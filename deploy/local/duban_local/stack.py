@@ -25,7 +25,7 @@ from duban_local import DATABASE_VARIABLE, FOLDER, KAFKA_VARIABLE, children, kaf
 from duban_local.children import LOOPBACK, Say, StackError
 from duban_local.kafka import Broker
 from duban_local.postgres import Database
-from duban_local.roles import READER
+from duban_local.roles import CONSOLE, READER
 
 #: Where the stack lives unless told otherwise: beside the code, out of version control.
 
@@ -116,7 +116,11 @@ class Stack:
         except BaseException:
             await self.stop()
             raise
-        databases = {"database": self.database_of(READER), "owner": self.owner}
+        databases = {
+            "database": self.database_of(READER),
+            "console": self.database_of(CONSOLE),
+            "owner": self.owner,
+        }
         _write(self._lock, {"pid": os.getpid(), "kafka": self.kafka, **databases})
         if self._keeps:
             parts = [part for part in (self.broker, self.server) if part is not None]
@@ -193,12 +197,16 @@ def running_stack(
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A stack that another process runs: ``database`` is for whoever reads, ``owner`` for who migrates."""
+    """A stack that another process runs: ``database`` is for whoever reads, ``owner`` for who migrates.
+
+    ``console`` is for whoever keeps the accounts; None where the stack is of a release that had none.
+    """
 
     pid: int
     kafka: str
     database: str
     owner: str
+    console: str | None = None
 
 
 def find_running(folder: Path = FOLDER) -> Running | None:
