@@ -120,6 +120,10 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         "vault:vault_app",
         "The vault: who reported, opened by two custodians together. Nobody is authenticated yet: --by is believed.",
     ),
+    "account": CommandEntry(
+        "account:account_app", "Accounts: who may sign in, with which roles, and the log of what they did as such."
+    ),
+    "key": CommandEntry("key:key_app", "Keys of systems: what each may, until when, when it was last used."),
     "pack": CommandEntry("pack:pack_app", "Policy packs and calendars: check, explain, compare, publish, list."),
     "calendar": CommandEntry("calendar:calendar_app", "Holiday calendars of other countries and regions."),
     "topics": CommandEntry("topics:topics_app", "Kafka topics as deploy/topics.yaml declares them."),

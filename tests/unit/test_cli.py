@@ -61,6 +61,9 @@ def test_the_commands_are_those_that_the_handbook_names() -> None:
         ("evidence", "verify"),
         ("source", "add"), ("source", "set"), ("source", "apply"), ("source", "key"), ("source", "ls"),
         ("source", "rotate"), ("source", "off"), ("source", "on"), ("source", "doctor"),
+        ("account", "add"), ("account", "apply"), ("account", "ls"), ("account", "off"), ("account", "on"),
+        ("account", "reset"), ("account", "factor"), ("account", "audit"),
+        ("key", "add"), ("key", "ls"), ("key", "rotate"), ("key", "revoke"),
         ("topics", "apply"), ("topics", "ls"), ("hj212", "check"), ("hj212", "decode"), ("sim", "hj212"),
     }  # fmt: skip
 
