@@ -9,12 +9,14 @@ import pytest
 
 from duban.clock import DrivenClock
 from duban_console.accounts.account import Appointment, Role
+from duban_console.accounts.admission import Admission
 from duban_console.accounts.log import AccountLine, log_audit
 from duban_console.accounts.memory import MemoryAccounts
+from duban_console.accounts.passwords import Passwords
 from duban_console.accounts.roster import appointment_in, roster_in
 from duban_console.accounts.rows import AccountRefused
 from duban_console.accounts.session import Scope, token_hash
-from tests.accounts import ADMIN, AT, CLERK, DAY, MINUTE, OFFICE, OWN, Room, factored, refused
+from tests.accounts import ADMIN, AT, CLERK, DAY, MINUTE, OFFICE, OWN, TERMS, Room, factored, fast, refused
 
 
 @pytest.fixture
@@ -232,3 +234,15 @@ def test_an_appointment_that_is_none_is_told_with_what_is_missing(text: str, tol
 def test_an_appointment_is_written_as_it_is_read() -> None:
     for appointment in (ADMIN, CLERK, OFFICE, Appointment(role=Role.SOCIAL_SUPERVISOR, jurisdiction="linyi")):
         assert appointment_in(str(appointment)) == appointment
+
+
+async def test_a_password_that_is_set_anew_while_the_old_one_is_compared_lets_nobody_in(room: Room) -> None:
+    await room.person()
+
+    class Overtaken(Passwords):
+        async def fits(self, password: str, known: str | None) -> bool:
+            await room.desk.reset_password("li.na", by="admin")
+            return await fast().fits(password, known)
+
+    door = Admission(room.store, room.clock, Overtaken(), TERMS)
+    assert await refused(door.sign_in("li.na", OWN)) == "not_signed_in"
