@@ -70,16 +70,18 @@ SERVICES: Final[dict[str, Process]] = {
     "api": Process("duban_console.api", READER, 8321, 8320, "DUBAN_API_PORT"),
     "hj212": Process("duban_intake.hj212", None, 8341, 8340, "DUBAN_HJ212_PORT", "tcp"),
     "mqtt": Process("duban_intake.mqtt", "gateway", 8351),
+    "mail": Process("duban_intake.mail", "gateway", 8361, 8360, "DUBAN_MAIL_LMTP_PORT", "lmtp"),
 }
-#: Those that run unless somebody says otherwise; the others need devices, their readings, or a broker of MQTT.
-USUAL: Final = tuple(name for name in SERVICES if name not in ("hj212", "mqtt", "detector"))
+#: Those that run unless somebody says otherwise; the others need somebody who speaks to them.
+USUAL: Final = tuple(name for name in SERVICES if name not in ("hj212", "mqtt", "mail", "detector"))
 
 
 #: Secrets that are some services' own, by how their variables begin: no other process is given them.
 _OWN_SECRETS: Final = {
-    "DUBAN_VAULT_": ("gateway", "vault"), "DUBAN_WEBHOOK_": ("escalation",), "DUBAN_ANCHOR_": ("router", "intake"),
+    "DUBAN_VAULT_": ("gateway", "vault", "mail"), "DUBAN_WEBHOOK_": ("escalation",),
+    "DUBAN_ANCHOR_": ("router", "intake"),
     "DUBAN_SOURCE_": ("gateway",), "DUBAN_CALLBACK_": ("escalation",), "DUBAN_MQTT_": ("mqtt",),
-    "DUBAN_EVIDENCE": ("gateway", "api"),
+    "DUBAN_EVIDENCE": ("gateway", "api", "mail"), "DUBAN_MAIL_": ("mail",),
 }  # fmt: skip
 #: Where such secrets lie in the folder of the stack, if nothing else is said.
 _OWN_FILES: Final = {

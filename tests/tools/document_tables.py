@@ -16,6 +16,7 @@ from duban_detector.settings import DetectorSettings
 from duban_escalation.settings import EscalationSettings
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.hj212.settings import Hj212Settings
+from duban_intake.mail.settings import MailSettings
 from duban_intake.mqtt.settings import MqttSettings
 from duban_intake.settings import IntakeSettings
 from duban_intake.vault.settings import VaultSettings
@@ -93,6 +94,7 @@ def settings_of_all() -> str:
         VaultSettings,
         Hj212Settings,
         MqttSettings,
+        MailSettings,
         DetectorSettings,
         EscalationSettings,
         ApiSettings,

@@ -38,6 +38,9 @@ async def up(
     mqtt: Annotated[
         str | None, typer.Option(help="Run the gateway of MQTT too, for this broker: mqtt://HOST:PORT, or mqtts://.")
     ] = None,
+    mail: Annotated[
+        bool, typer.Option("--mail", help="Run the gateway of mail too; DUBAN_MAIL_IMAP names a mailbox to be polled.")
+    ] = False,
     folder: Annotated[
         Path, typer.Option(envvar=FOLDER_VARIABLE, help="Where data and logs lie.", show_default=False)
     ] = FOLDER,
@@ -66,6 +69,8 @@ async def up(
         mqtt_settings = MqttSettings.load(mqtt_broker=mqtt)
         mqtt_settings.tls(), mqtt_settings.password()  # as above
         services, env = (*services, "mqtt"), {**env, "mqtt": {"DUBAN_MQTT_BROKER": mqtt}}
+    if mail:
+        services = (*services, "mail")
     _cancel_once(say)
     try:
         async with running(

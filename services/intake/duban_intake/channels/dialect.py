@@ -30,5 +30,5 @@ class Dialect:
     repeats: bool = False
     recurs: bool = False
     drops: bool = False
-    carrier: Literal["http", "mqtt"] = "http"
+    carrier: Literal["http", "mqtt", "mail"] = "http"
     model: type[ItemMapping] = ItemMapping

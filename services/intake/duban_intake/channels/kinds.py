@@ -10,6 +10,7 @@ from duban_intake.channels.columns import MappingError
 from duban_intake.channels.dialect import Dialect
 from duban_intake.channels.grafana import GRAFANA
 from duban_intake.channels.items import ItemMapping, mapping_of
+from duban_intake.channels.mail import MAIL
 from duban_intake.channels.mqtt import MQTT
 from duban_intake.channels.open311 import OPEN311
 from duban_intake.channels.orders import ORDERS
@@ -26,6 +27,7 @@ KINDS: Final[dict[str, Dialect]] = {
     "grafana": GRAFANA,
     "pagerduty": PAGERDUTY,
     "mqtt": MQTT,
+    "mail": MAIL,
     "open311": OPEN311,
 }
 
@@ -72,14 +74,12 @@ def check(source: RegisteredSource) -> None:
     else:
         spoken(source)
     if not shows_key(source) and (source.keys or source.is_open or source.signature):
-        say = (
-            "no key of ours, no signature, and is not open: who may speak there is its broker's to say; leave them out"
-        )
+        say = "no key of ours, no signature, and is not open: that server says who may send; leave them out"
         raise MappingError(f"{source.name} comes by {carrier_of(source)}: it has {say}")
 
 
 def carrier_of(source: RegisteredSource) -> str:
-    """By what ``source`` comes: http, mqtt."""
+    """By what ``source`` comes: http, mqtt, mail."""
     if source.kind == READINGS:
         return "mqtt"
     return KINDS[source.kind].carrier if source.kind in KINDS else "http"

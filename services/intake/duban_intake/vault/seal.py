@@ -25,6 +25,8 @@ _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 #: A sealed contact is padded to a multiple of this, or its length would say how long a name is.
 _BLOCK: Final = 256
+#: How a sealed letter begins.
+_LETTER: Final = b"duban-sealed-letter-1"
 _HOW: Final = "give 32 random bytes in base64, as `openssl rand -base64 32` writes them; several are parted by commas"
 
 
@@ -63,6 +65,14 @@ class MasterKey:
     def fingerprint(self, contact: Contact, bound: Bound) -> bytes:
         """The same for the same contact of the same report; to anyone without the key it says nothing."""
         return _hmac(self._derived("fingerprint"), bound.canonical() + contact.canonical())
+
+    def seal_letter(self, letter: bytes) -> bytes:
+        """``letter`` for whoever has this key."""
+        return _encrypted(self._derived("letter"), letter, self.id.encode())
+
+    def open_letter(self, sealed: bytes) -> bytes:
+        """The letter; raises Unsealable."""
+        return _decrypted(self._derived("letter"), sealed, self.id.encode())
 
     def code(self, source: str, report_id: str, digest: bytes) -> str:
         """The claim code of the report whose whole body, contact and secret included, has the SHA-256 ``told``."""
@@ -114,6 +124,22 @@ class Keyring:
         """
         data_key = self._key(sealed.key_id).unwrap(sealed.wrapped, bound)
         return Contact.model_validate_json(_decrypted(data_key, sealed.body, bound.canonical()))
+
+    def seal_letter(self, letter: bytes) -> bytes:
+        """``letter``, which may show who wrote it, as it may lie anywhere: after a line that names the key."""
+        return b"%s %s\n%s" % (_LETTER, self._first.id.encode(), self._first.seal_letter(letter))
+
+    def open_letter(self, sealed: bytes) -> bytes:
+        """The letter in what :meth:`seal_letter` gave.
+
+        Raises:
+            Unsealable: with what may be the matter.
+        """
+        line, _, body = sealed.partition(b"\n")
+        kind, _, key_id = line.partition(b" ")
+        if kind != _LETTER:
+            raise Unsealable("is no sealed letter: it does not begin with its mark")
+        return self._key(key_id.decode("ascii", "replace")).open_letter(body)
 
     def same(self, contact: Contact, sealed: Sealed, bound: Bound) -> bool:
         """Whether ``contact`` is the one in ``sealed``, which stays closed; raises Unsealable without its key."""

@@ -1,0 +1,82 @@
+"""What the gateway of mail is told by its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+
+from duban.errors import SettingsError
+from duban.io.evidence.settings import EvidenceSettings
+from duban.io.settings import variable
+from duban_intake.vault.settings import SealSettings
+
+_PORTS: Final = {"imap": 143, "imaps": 993}
+
+
+class MailSettings(SealSettings, EvidenceSettings):
+    """What the gateway of mail is told by its environment."""
+
+    mail_lmtp_port: int = Field(
+        8360, ge=0, le=65535, description="Port on 127.0.0.1 at which a mail server hands mails over, by LMTP"
+    )
+    mail_max_bytes: int = Field(25 * 1024 * 1024, ge=65_536, description="Largest mail that is read, in bytes")
+    mail_imap: str = Field(
+        "", description="Mailbox that is polled: `imaps://HOST:PORT`, or `imap://` without TLS; empty: none"
+    )
+    mail_user: str | None = Field(None, description="Under which name the mailbox is opened")
+    mail_password: SecretStr | None = Field(None, description="The password of that name")
+    mail_password_file: Path | None = Field(None, description="File with the password, in place of the variable")
+    mail_ca: Path | None = Field(
+        None, description="PEM file of the authority that signs the server of the mailbox; empty: the system's"
+    )
+    mail_address: str | None = Field(
+        None, description="The address of the mailbox, which a source of the kind `mail` names; empty: the name"
+    )
+    mail_folder: str = Field("INBOX", min_length=1, description="Folder of the mailbox that mails come to")
+    mail_done_folder: str = Field(
+        "",
+        description="Folder to which a mail is moved once our broker has it; empty: it stays where it is, marked as "
+        "seen, and only what is not seen is read",
+    )
+    mail_poll: float = Field(30.0, gt=0, description="Seconds from one look into the mailbox to the next")
+
+    @field_validator("mail_imap")
+    @classmethod
+    def _usable(cls, url: str) -> str:
+        if not url:
+            return url
+        parts = urlsplit(url)
+        if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError("should be imaps://HOST:PORT, or imap://HOST:PORT without TLS")
+        if parts.username or parts.password:
+            raise ValueError("holds a name or a password; set DUBAN_MAIL_USER, and DUBAN_MAIL_PASSWORD or its file")
+        if parts.port is None:
+            return f"{parts.scheme}://{parts.hostname}:{_PORTS[parts.scheme]}"
+        return url
+
+    @property
+    def server(self) -> tuple[str, int, bool]:
+        """Host and port of the mailbox, and whether over TLS."""
+        parts = urlsplit(self.mail_imap)
+        return parts.hostname or "", parts.port or 0, parts.scheme == "imaps"
+
+    def mailbox(self) -> tuple[str, str, str]:
+        """Name, password and address of the mailbox.
+
+        Raises:
+            SettingsError: one is missing, or the file cannot be read.
+        """
+        password = self.mail_password.get_secret_value() if self.mail_password else None
+        if self.mail_password_file is not None:
+            try:
+                password = self.mail_password_file.read_text("utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                say = f"{variable('mail_password_file')}: {self.mail_password_file} cannot be read: {error}"
+                raise SettingsError(say) from None
+        if not self.mail_user or not password:
+            names = f"{variable('mail_user')}, and {variable('mail_password')} or {variable('mail_password_file')}"
+            raise SettingsError(f"{variable('mail_imap')} names a mailbox; set {names} too")
+        return self.mail_user, password, (self.mail_address or self.mail_user).lower()
