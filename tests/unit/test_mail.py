@@ -30,8 +30,9 @@ from duban.messages.envelope import Record, decode
 from duban.messages.report import Identity, Report
 from duban.messages.sources import RegisteredSource
 from duban_intake.channels.columns import MappingError
+from duban_intake.channels.items import mapping_of
 from duban_intake.channels.kinds import check, shows_key
-from duban_intake.channels.mail import Mail, MailSort, read_mail
+from duban_intake.channels.mail import MAIL, Mail, MailSort, read_mail
 from duban_intake.domain import own_problem
 from duban_intake.gateway.door import ReportDoor
 from duban_intake.mail.door import MailDoor
@@ -189,6 +190,9 @@ def test_an_answer_says_what_is_new_and_names_what_it_goes_on_with() -> None:
     assert answer.fields["text"] == "又臭了"
     assert answer.fields["thread"] == answer.thread[0] == read_mail(raw()).id
     assert len(answer.thread) == 2
+    [entry] = MAIL.parse(raw(quoted.encode(), **references), mapping_of(BOX, MAIL.mapping, MAIL.model), AT).entries
+    assert entry.message.data.continues == read_mail(raw()).id
+    assert entry.message.key == f"box/{read_mail(raw()).id}"
     quotations = (
         "\n\nOn Mon, 2 Mar 2026, office wrote:\n> old",
         "\n> old\n> older",

@@ -43,6 +43,7 @@ Target = Literal[
     "coordinates",
     "observed_at",
     "reply_form",
+    "continues",
 ]
 _REQUIRED: Final = ("jurisdiction", "channel")
 #: Among the words of a value map: whatever is not named there, an empty cell too.

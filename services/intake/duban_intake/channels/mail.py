@@ -92,7 +92,7 @@ class MailMapping(ItemMapping):
 
 MAPPING: Final = {
     "id": "id",
-    "columns": {"title": "subject", "text": "text"},
+    "columns": {"title": "subject", "text": "text", "continues": "thread"},
     "contact": {"name": "from.name", "email": "from.address", "other": "from.other"},
 }
 
