@@ -148,10 +148,13 @@ async def test_what_was_filed_before_is_not_told_nor_anything_to_one_that_is_off
 
 
 async def test_the_same_events_again_tell_the_same() -> None:
-    engine = Engine(HOTLINE)
+    engine = Engine(HOTLINE, APP)
     engine.file("WO-1")
     first = await engine.messages()
+    engine.file("a/7", "app", do.Attach)
+    first += await engine.messages()
     engine.heard = 0
+    # A report that came later hears nothing of what was before it.
     assert [message.id for message in await engine.messages()] == [message.id for message in first]
 
 
