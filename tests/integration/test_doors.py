@@ -20,6 +20,7 @@ from xml.etree import ElementTree
 
 import httpx2
 import pytest
+import yaml
 from cloudevents.core.bindings.http import to_binary_event, to_structured_event
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
@@ -568,6 +569,63 @@ async def test_a_source_is_given_a_secret_for_what_it_is_told_and_keeps_its_key(
     assert "callback" not in shown
     for options in ((), ("--callback", "ftp://x"), ("--callback", "https://user@x/"), ("--callback", "x y")):
         await duban("source", "set", name, *options, code=2)
+
+
+async def test_a_table_is_looked_at_first_and_then_taken_row_by_row_once(
+    duban: Run, system: System, gateway: httpx2.AsyncClient, name: str, tmp_path: Path
+) -> None:
+    mapping = yaml.safe_load((ROOT / "docs/example-mapping.yaml").read_text("utf-8"))
+    mapping |= {"source": name, "constants": {}, "values": {"category": {"*": "other"}, "area": {"*": ""}}}
+    (tmp_path / "mapping.yaml").write_text(yaml.safe_dump(mapping), "utf-8")
+    instead = {"desk": name, "linjiang ": "smallville ", "--as linjiang-hotline": "",
+               "docs/example-mapping.yaml": str(tmp_path / "mapping.yaml")}  # fmt: skip
+    key = (await duban(*shlex.split(snippet("integrating.md", "table source", instead))[1:])).stdout.strip()
+    file = ROOT / "docs/example-reports.csv"
+    here = {"127.0.0.1:8310": system.urls["gateway"], "desk": name, "$KEY": key, "docs/example-reports.csv": str(file)}
+    command = snippet("integrating.md", "table", here)
+
+    async def looked_at() -> Any:
+        return json.loads(await shell(command))
+
+    async def is_known() -> bool:
+        return "error" not in await looked_at()
+
+    await eventually(is_known)
+    first = await looked_at()
+    assert (first["new"], first["known"], first["refused"]) == (4, 0, 0)
+    assert [row["report"]["title"] for row in first["rows"]][2] == "Rubble on the bank"
+
+    async def upload(content: bytes, **asked: str) -> httpx2.Response:
+        return await gateway.post(f"/v1/tables/{name}", content=content, params=asked, headers=bearer(key))
+
+    content = file.read_bytes()
+    other = await upload(content + b"5,soon,waste,,hotline,x\n", confirm=first["confirm"])
+    assert (other.status_code, other.json()["error"]["code"]) == (409, "other_file")
+    sent = [one async for one in records(Settings(kafka=system.kafka), [Report.TOPIC])]
+    assert not [one for one in sent if dict(one.headers)["ce_source"] == name.encode()]
+    taken = await upload(content, confirm=first["confirm"])
+    assert (taken.status_code, [one["id"] for one in taken.json()["accepted"]]) == (202, ["1", "2", "3", "4"])
+
+    async def all_known() -> bool:
+        return bool((await looked_at())["known"] == 4)
+
+    await eventually(all_known)
+    mixed = content + b"5,soon,waste,,hotline,x\n6,2026-04-03 11:00,waste,,hotline,More\n"
+    shown = (await upload(mixed)).json()
+    again = (await upload(mixed, confirm=shown["confirm"])).json()
+    assert [one["id"] for one in again["accepted"]] == ["6"]
+    assert [(one["item"], one["field"]) for one in again["refused"]] == [(6, "seen")]
+    assert [(one["id"], one["what"]) for one in again["noted"]] == [(id_, "taken before") for id_ in "1234"]
+    sent = [one async for one in records(Settings(kafka=system.kafka), [Report.TOPIC])]
+    mine = [dict(one.headers)["ce_id"] for one in sent if dict(one.headers)["ce_source"] == name.encode()]
+    assert sorted(mine) == [b"1", b"2", b"3", b"4", b"6"]
+    wrong = await upload(b"no table")
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (400, "not_a_table")
+    # The same without a preview, as any source sends.
+    plain = await gateway.post(f"/v1/sources/{name}", content=content, headers=bearer(key))
+    assert (plain.status_code, len(plain.json()["accepted"])) == (202, 4)
+    ours = await gateway.post("/v1/tables/demo", content=content)
+    assert (ours.status_code, ours.json()["error"]["code"]) == (422, "unusable_source")
 
 
 async def test_the_doctor_tells_what_was_refused_and_what_the_mapping_made_and_never_who_called(

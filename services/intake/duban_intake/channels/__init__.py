@@ -1,6 +1,7 @@
 """One module a channel: from what a source sends to reports. Pure.
 
 columns       a mapping: what the columns of a table mean, or the fields of JSON; table: the rows of a table
+table_file    CSV and workbooks, of this machine or uploaded
 items         the reports of a JSON document, by the same mapping
 coordinates   from the maps of China to the earth
 dialect       what a channel is; kinds: every one there is

@@ -22,6 +22,7 @@ class Dialect:
     ``repeats``: the same id again is the same report whatever it says then, for it is told anew while it lasts.
     ``recurs``: once it has ended, the same id is another report.
     ``drops``: its senders never send again what is refused with a status below 500, not even after 429.
+    ``is_long``: reading takes so long that nobody else should wait for it.
     ``carrier``: by what it comes; only over HTTP does a source show a key of ours. ``model``: what its mapping may say.
     """
 
@@ -30,5 +31,6 @@ class Dialect:
     repeats: bool = False
     recurs: bool = False
     drops: bool = False
+    is_long: bool = False
     carrier: Literal["http", "mqtt", "mail"] = "http"
     model: type[ItemMapping] = ItemMapping

@@ -146,19 +146,23 @@ def _read_item(
         return BadRow(number, "(item)", "is no JSON object; send one for each report")
     row = Row(number, {path: text_at(item, path) for path in mapping.needed})
     message = read_row(row, mapping, at, known)
-    if isinstance(message, BadRow):
-        return message
+    return message if isinstance(message, BadRow) else confided(ReportItem(number, message), item, mapping)
+
+
+def confided(entry: ReportItem, item: Mapping[str, Any], mapping: ItemMapping) -> ReportItem | BadRow:
+    """``entry`` with the contact that stands in ``item``, if one does, or what is wrong with that."""
     try:
         contact = _contact(item, mapping)
     except BrokenCell as broken:
-        return BadRow(number, broken.field, str(broken))
+        return BadRow(entry.item, broken.field, str(broken))
     if contact is None:
-        return ReportItem(number, message)
-    known_report = struct.replace(message.data, reporter=Reporter(identity=Identity.NAMED))
-    return ReportItem(number, struct.replace(message, data=known_report), contact)
+        return entry
+    message = entry.message
+    named = struct.replace(message.data, reporter=Reporter(identity=Identity.NAMED))
+    return ReportItem(entry.item, struct.replace(message, data=named), contact)
 
 
-def _contact(item: dict[str, Any], mapping: ItemMapping) -> Contact | None:
+def _contact(item: Mapping[str, Any], mapping: ItemMapping) -> Contact | None:
     given = {field: text for field, path in mapping.contact.items() if (text := text_at(item, path))}
     if not given:
         return None

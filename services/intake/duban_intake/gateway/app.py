@@ -21,6 +21,7 @@ from duban_intake.gateway.open311.routes import PublicFace, serve_open311
 from duban_intake.gateway.pagerduty import serve_pagerduty
 from duban_intake.gateway.request import BATCH, STRUCTURED, Handed, content_type, read, read_batch, submission_schema
 from duban_intake.gateway.responses import REPORTS_PATH, Accepted, BadItem, Became, HandedIn
+from duban_intake.gateway.tables import serve_tables
 from duban_intake.vault.answers import answer_refusals, reached
 
 _FAULTS: Final[dict[int | str, dict[str, Any]]] = {
@@ -140,6 +141,7 @@ def create_app(door: ReportDoor, face: PublicFace, max_body: int) -> FastAPI:
     serve_pagerduty(app, door, _FAULTS | _LANGUAGES)
     serve_open311(app, door, face)
     serve_uploads(app, UploadDoor(door.reception, door.uploads))
+    serve_tables(app, door, face.library, _FAULTS | _LANGUAGES)
 
     @app.get(REPORTS_PATH + "/{source:path}/{id}", responses=_ASKING)
     async def became(source: str, id: str, request: Request) -> Became:  # noqa: A002 the name in the contract

@@ -193,8 +193,13 @@ class ReportDoor:
             Fault: nothing of it can be taken.
             Unavailable: as with :meth:`hand_in`.
         """
-        channel, mapping = self._dialect(source)
-        parsed = channel.parse(body, mapping, self.clock.now())
+        channel, mapping = self.dialect(source)
+        at = self.clock.now()
+        parsed = (
+            await asyncio.to_thread(channel.parse, body, mapping, at)
+            if channel.is_long
+            else channel.parse(body, mapping, at)
+        )
         entries, notes = await self._fresh(parsed, channel) if channel.repeats else (parsed.entries, parsed.notes)
         items = [(entry.item, Handed(entry.message, entry.contact, None)) for entry in entries]
         bad = [BadItem(item=row.line, field=row.field, message=row.reason) for row in parsed.bad]
@@ -253,7 +258,7 @@ class ReportDoor:
         fresh = [item for key, item in keys.items() if key not in known]
         return fresh, [*parsed.notes, *(Note(keys[key].message.id, "goes on") for key in known)]
 
-    def _dialect(self, source: RegisteredSource) -> tuple[Dialect, ItemMapping]:
+    def dialect(self, source: RegisteredSource) -> tuple[Dialect, ItemMapping]:
         """How ``source`` speaks, worked out once.
 
         Raises:
