@@ -11,6 +11,8 @@ from typing import Final
 from duban.contracts.catalogue import message_table
 from duban.io.settings import AnchorSettings, Settings, settings_table
 from duban.moves import AFTER_REJECTION, AFTER_STRIKE_OFF, IN_ANY_OPEN, LADDER, MOVES, STAGE, Kind, Stage, Status
+from duban_console.accounts.access import ANYBODY, ROUTES, TABLE, THE_ACTION
+from duban_console.accounts.account import Role
 from duban_console.api.settings import ApiSettings
 from duban_detector.settings import DetectorSettings
 from duban_escalation.settings import EscalationSettings
@@ -101,11 +103,32 @@ def settings_of_all() -> str:
     )
 
 
+def access_table() -> str:
+    """Who may see and do what: a deed a row, a role a column."""
+    roles = list(Role)
+    lines = [f"| deed | {' | '.join(f'`{role}`' for role in roles)} |", f"| --- |{' --- |' * len(roles)}"]
+    for deed, cells in TABLE.items():
+        marks = (cells[role].value if role in cells else "" for role in roles)
+        lines.append(f"| `{deed}` | {' | '.join(marks)} |")
+    return "\n".join(lines) + "\n"
+
+
+def route_table() -> str:
+    """What each route is the deed of."""
+    lines = ["| route | deed |", "| --- | --- |"]
+    for (method, path), deed in ROUTES.items():
+        shown = f"*{deed}*" if deed in (ANYBODY, THE_ACTION) else f"`{deed}`"
+        lines.append(f"| `{method} {path}` | {shown} |")
+    return "\n".join(lines) + "\n"
+
+
 #: The blocks by name: in which document each stands, and what writes it.
 BLOCKS: Final[dict[str, tuple[Path, Callable[[], str]]]] = {
     "messages": (DOCS / "messages.md", message_table),
     "states": (DOCS / "messages.md", state_diagram),
     "settings": (DOCS / "settings.md", settings_of_all),
+    "access": (DOCS / "access.md", access_table),
+    "routes": (DOCS / "access.md", route_table),
     "kinds": (GUIDE, partial(measures, "en")),
     "kinds-zh": (CHINESE_GUIDE, partial(measures, "zh")),
     "acts": (GUIDE, partial(acts, "en")),

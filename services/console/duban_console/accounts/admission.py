@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
@@ -29,6 +29,7 @@ from duban_console.accounts.session import (
     KEY_BEGINNING,
     SESSION_BEGINNING,
     AccountSession,
+    Principal,
     Scope,
     Terms,
     new_token,
@@ -52,15 +53,6 @@ _TOLD: Final = {
     ),
 }
 _NO_TOKEN: Final = Refusal("no_session", "nobody is signed in by this token: it has ended or never was; sign in anew")
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who asks: the account, how much of what it may do counts here, and the session or key by which it is known."""
-
-    account: Account
-    scope: Scope
-    known_by: str
 
 
 class Admission:

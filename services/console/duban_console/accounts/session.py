@@ -10,6 +10,8 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
+from duban_console.accounts.account import Account
+
 #: How tokens begin, so that whoever finds one where it should not be knows what it is.
 SESSION_BEGINNING: Final = "duban_session_"
 KEY_BEGINNING: Final = "duban_key_"
@@ -65,6 +67,15 @@ class AccountKey:
     def id(self) -> str:
         """By what people call it: the beginning of its hash."""
         return self.hash[:_ID_LENGTH]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: the account, how much of what it may do counts here, and the session or key by which it is known."""
+
+    account: Account
+    scope: Scope
+    known_by: str
 
 
 def new_token(beginning: str) -> str:
