@@ -15,7 +15,7 @@ _LADDER: Final = (
     "reminded escalated measured approved withheld justification_filed justification_accepted justification_refused "
     "recomputed passed_on"
 )
-_STEPS: Final = "step_taken step_waived"
+_STEPS: Final = "step_taken step_waived sign_seen"
 _OPEN: Final = (
     f"{_LADDER} {_STEPS} attached classified deferred flagged unflagged sponsored referred received replied rated"
 )

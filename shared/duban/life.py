@@ -249,6 +249,8 @@ def _of_problem(problem: Problem, event: Event, mark: Mark) -> dict[str, Any]:  
             return {"steps_taken": _marked(problem.steps_taken, change.step, mark), "steps_waived": waived}
         case c.StepWaived():
             return {"steps_waived": _marked(problem.steps_waived, change.step, mark)}
+        case c.SignSeen():
+            return {"signs": _marked(problem.signs, change.sign, mark)}
         case (
             c.Reminded() | c.Escalated() | c.Measured() | c.Approved() | c.Withheld() | c.PassedOn() | c.Recomputed()
             | c.JustificationFiled() | c.JustificationAccepted() | c.JustificationRefused()

@@ -101,16 +101,16 @@ STEPS: Final = ("step_taken", "step_waived")
 #: What leaves an open problem in its status.
 IN_ANY_OPEN: Final = (
     *LADDER, "attached", "classified", "deferred", "flagged", "unflagged", "sponsored", "referred", "received",
-    "replied", "rated", *STEPS,
+    "replied", "rated", *STEPS, "sign_seen",
 )  # fmt: skip
 
 
 #: What leaves a closed problem closed.
-AFTER_STRIKE_OFF: Final = (*LADDER, "received", "replied", "rated", *STEPS, "looked_back")
+AFTER_STRIKE_OFF: Final = (*LADDER, "received", "replied", "rated", *STEPS, "sign_seen", "looked_back")
 
 
 #: What leaves a rejected problem rejected.
-AFTER_REJECTION: Final = (*LADDER, "replied", "rated", *STEPS)
+AFTER_REJECTION: Final = (*LADDER, "replied", "rated", *STEPS, "sign_seen")
 
 
 #: What leaves a problem underway.

@@ -6,7 +6,7 @@ what is done at the instant of a deadline still meets it.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Coroutine, Sequence
 from datetime import datetime
 from heapq import heappop, heappush
@@ -35,6 +35,7 @@ from duban_intake.handlers import AnswerHandler, ReportHandler
 from duban_intake.heard import Turned, TurnedProblem
 from duban_intake.memory import MemoryStore
 from duban_router.domain.decision import Decided, allocates_from, allocation, decide, pack_of
+from duban_router.domain.precedents import Count, Precedent
 from duban_router.domain.replies import NOBODY, Audience, RepliesOwed
 
 T = TypeVar("T")
@@ -78,6 +79,7 @@ class Engine:
         self._allocated: Counter[tuple[str, int]] = Counter()
         self._audiences: dict[UUID, Audience] = {}
         self._replies_owed = RepliesOwed(audiences=self._audiences)
+        self._precedents: defaultdict[Count, list[Precedent]] = defaultdict(list)
         self._awaited: list[tuple[datetime, int, tuple[str, str], int, UUID, Deadline]] = []
         self._turn = count()
 
@@ -171,7 +173,9 @@ class Engine:
         register = (name, message.time.astimezone(rules.zone).year) if name else None
         allocated = self._allocated[register] if register else 0
         addressee = self._replies_owed.addressee(before.id, message.data) if before is not None else NOBODY
-        done = self._refusals.get(message.id) or decide(before, message, rules, message.time, allocated, addressee)
+        done = self._refusals.get(message.id) or decide(
+            before, message, rules, message.time, allocated, addressee, self._counted
+        )  # fmt: skip
         if isinstance(done, Refusal):
             if message.source == INTAKE:  # the same report gives the same command, which is answered once and for all
                 self._refusals[message.id] = done
@@ -183,6 +187,9 @@ class Engine:
         self._take(before, done, message, rules)
         return done
 
+    def _counted(self, count: Count) -> Sequence[Precedent]:
+        return self._precedents.get(count, ())
+
     def _rules(self, message: Message[do.Command], record: AnyRecord | None) -> Rules:
         """Those that the record began under, or begins under now; those of the city where no such pack is here."""
         ref = pack_of(record, message.data)
@@ -192,6 +199,8 @@ class Engine:
 
     def _take(self, before: AnyRecord | None, done: Decided, message: Message[do.Command], rules: Rules) -> None:
         last = before
+        for precedent in done.precedents:
+            self._precedents[precedent.under].append(precedent)
         if before is None and rules.replies:
             self._audiences[done.record.id] = Audience()
         for event, record in done.steps:

@@ -32,6 +32,7 @@ from duban_router.domain.decision import (
     decide,
     pack_of,
 )
+from duban_router.domain.precedents import Count, Precedent
 from duban_router.domain.replies import Audience, RepliesOwed, Reported, answered
 from duban_router.ledger import Conflict, Ledger, Line, Outcome, Register, Standing, Writing
 from duban_router.metrics import DECIDED_ANEW
@@ -44,11 +45,11 @@ Steps: TypeAlias = "dict[tuple[UUID, int], tuple[Line, AnyRecord]]"
 
 
 class _Unforeseen(Exception):
-    """A command takes from a ``register`` that was not asked for: the batch is decided again with it."""
+    """Commands take from ``registers``, or count what was not asked for: the batch is decided again with these."""
 
-    def __init__(self, register: Register) -> None:
-        super().__init__(register)
-        self.register = register
+    def __init__(self, registers: Collection[Register] = (), counts: Collection[Count] = ()) -> None:
+        super().__init__(registers, counts)
+        self.registers, self.counts = registers, counts
 
 
 class CommandHandler:
@@ -74,13 +75,15 @@ class CommandHandler:
     async def __call__(self, batch: Sequence[Delivery[do.Command]]) -> list[Record]:
         """Decide ``batch`` and give what is to be published, in order."""
         registers: set[Register] = set()
+        counts: set[Count] = set()
         conflicts = 0
         while conflicts < _MOST_CONFLICTS:
             attempt = _Attempt(self._ledger, self._library, self._clock, self._cache, self._most_bytes, batch)
             try:
-                return await attempt.take(registers)
+                return await attempt.take(registers, counts)
             except _Unforeseen as unforeseen:
-                registers.add(unforeseen.register)
+                registers.update(unforeseen.registers)
+                counts.update(unforeseen.counts)
             except Conflict:
                 conflicts += 1
                 self._cache.forget_standings(attempt.ids)
@@ -115,26 +118,33 @@ class _Attempt:
         self._writing = Writing()
         self._allocated: dict[Register, int] = {}
         self._replies_owed = RepliesOwed()
+        self._precedents: dict[Count, list[Precedent]] = {}
+        self._uncounted: set[Count] = set()
 
     @property
     def ids(self) -> set[UUID]:
         """The records that the batch names."""
         return {request.problem_id for request in self._requests if request.problem_id is not None}
 
-    async def take(self, registers: Collection[Register]) -> list[Record]:
-        """Decide the batch, which may take from ``registers`` besides those that it seems to take from."""
+    async def take(self, registers: Collection[Register], counts: Collection[Count]) -> list[Record]:
+        """Decide the batch, which may take from ``registers`` besides those that it seems to take from, and counts."""
         await self._cache.recall(self.ids)
         reports = list(self._answered())
         audiences = await self._audiences() if reports else {}
-        async with self._ledger.transaction({*registers, *self._foreseen()}) as transaction:
+        async with self._ledger.transaction({*registers, *self._foreseen()}, counts) as transaction:
             self._allocated |= transaction.allocated
             # Asked before anything is decided: one command that comes again would roll its whole batch back.
             decided = await transaction.outcomes([request.key for request in self._requests])
             if reports:
                 self._replies_owed = RepliesOwed(await transaction.unanswered(reports), audiences)
+            if counts:
+                self._precedents = {count: [] for count in counts}
+                self._count(await transaction.precedents())
             for request in self._requests:
                 if request.key not in decided and request.key not in self._fresh:
                     self._fresh[request.key] = self._decide(request)
+            if self._uncounted:
+                raise _Unforeseen(counts=self._uncounted)
             if self._fresh:
                 await transaction.write(self._writing)
         self._cache.add(self._writing)
@@ -164,6 +174,18 @@ class _Attempt:
             if request.problem_id is not None and (reported := answered(request.problem_id, request.message.data)):
                 yield reported
 
+    def _count(self, precedents: Iterable[Precedent]) -> None:
+        for precedent in precedents:
+            self._precedents[precedent.under].append(precedent)
+
+    def _counting(self, count: Count) -> Sequence[Precedent]:
+        """What counts already; where it was not asked for, all that is decided here is decided again once it was."""
+        known = self._precedents.get(count)
+        if known is None:
+            self._uncounted.add(count)
+            return ()
+        return known
+
     def _foreseen(self) -> Iterator[Register]:
         """The registers that the batch takes from, as far as that shows before it is decided."""
         for request in self._requests:
@@ -189,10 +211,12 @@ class _Attempt:
             return self._refuse(request, standing, missing)
         register = _register(standing, request, rules)
         if register is not None and register not in self._allocated:
-            raise _Unforeseen(register)
+            raise _Unforeseen((register,))
         allocated = self._allocated[register] if register else 0
         addressee = self._replies_owed.addressee(problem_id, message.data)
-        outcome = decide(standing.record if standing else None, message, rules, request.at, allocated, addressee)
+        outcome = decide(
+            standing.record if standing else None, message, rules, request.at, allocated, addressee, self._counting
+        )  # fmt: skip
         if isinstance(outcome, Refusal):
             return self._refuse(request, standing, outcome)
         lines, records, state = self._told(message, standing, outcome)
@@ -203,6 +227,9 @@ class _Attempt:
             self._allocated[register] = self._writing.allocated[register] = allocated + allocation(message.data)
         self._writing.lines += lines
         self._note_replies(lines)
+        if outcome.precedents and not self._uncounted:
+            self._count(outcome.precedents)
+            self._writing.precedents += outcome.precedents
         latest, versions = outcome.record, range(lines[0].event.version, lines[-1].event.version + 1)
         self._writing.standings[problem_id] = Standing(latest, state, lines[-1].hash)
         self._writing.outcomes.append(Outcome(request.key, message.id, latest.id, versions))

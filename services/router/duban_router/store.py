@@ -16,8 +16,9 @@ from duban.messages.events import Refused
 from duban.messages.records import Event, Listing, record_from_json
 from duban.messages.struct import from_json, to_json
 from duban.texts import folded
+from duban_router.domain.precedents import Count, Precedent
 from duban_router.domain.replies import Filing, Reported
-from duban_router.ledger import Conflict, Line, Outcome, Register, Standing, Writing
+from duban_router.ledger import MOST_COUNTED, Conflict, Line, Outcome, Register, Standing, Writing
 
 SCHEMA = "router"
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
@@ -47,6 +48,24 @@ _ALLOCATED = """
     select jurisdiction, year, last, set_config('idle_in_transaction_session_timeout', $3, true)
     from router.registers join unnest($1::text[], $2::int[]) as wanted (jurisdiction, year) using (jurisdiction, year)
     order by jurisdiction, year for update of registers
+"""
+#: In order, as with registers; after them, so that who wants both waits for nobody in a circle either.
+_TURN = """
+    select pg_advisory_xact_lock(hashtextextended('duban router ' || one, 0)),
+        set_config('idle_in_transaction_session_timeout', $2, true)
+    from unnest($1::text[]) as one
+"""
+_PRECEDENTS = """
+    select jurisdiction, what, of, known.problem_id, known.version, known.at
+    from unnest($1::text[], $2::text[], $3::text[]) as asked (jurisdiction, what, of), lateral (
+        select problem_id, version, at from router.precedents as held
+        where (held.jurisdiction, held.what, held.of) = (asked.jurisdiction, asked.what, asked.of)
+        order by at desc limit $4
+    ) as known
+"""
+_COUNTED = """
+    insert into router.precedents (jurisdiction, what, of, problem_id, version, at)
+    select * from unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::timestamptz[])
 """
 _SAME = """
     select count(*) from router.records
@@ -128,24 +147,31 @@ class PostgresLedger:
         return dict(histories)
 
     @asynccontextmanager
-    async def transaction(self, registers: Collection[Register]) -> AsyncIterator[PostgresTransaction]:
+    async def transaction(
+        self, registers: Collection[Register], counts: Collection[Count] = ()
+    ) -> AsyncIterator[PostgresTransaction]:
         async with self._pool.acquire() as connection:
-            if not registers:
-                yield PostgresTransaction(connection, {})
+            if not registers and not counts:
+                yield PostgresTransaction(connection, {}, ())
                 return
-            names, years = zip(*sorted(registers), strict=True)
-            await connection.execute(_BEGIN_REGISTERS, names, years)
+            names, years = zip(*sorted(registers), strict=True) if registers else ((), ())
+            if registers:
+                await connection.execute(_BEGIN_REGISTERS, names, years)
             async with connection.transaction():
-                rows = await connection.fetch(_ALLOCATED, names, years, self._turn)
-                yield PostgresTransaction(connection, {(row["jurisdiction"], row["year"]): row["last"] for row in rows})
+                rows = await connection.fetch(_ALLOCATED, names, years, self._turn) if registers else ()
+                if counts:
+                    await connection.execute(_TURN, sorted("/".join(count) for count in counts), self._turn)
+                allocated = {(row["jurisdiction"], row["year"]): row["last"] for row in rows}
+                yield PostgresTransaction(connection, allocated, counts)
 
 
 class PostgresTransaction:
-    """One transaction, or, where it takes from no register, one statement that writes all."""
+    """One transaction, or, where it takes from no register and counts nothing, one statement that writes all."""
 
-    def __init__(self, connection: Connection, allocated: Mapping[Register, int]) -> None:
+    def __init__(self, connection: Connection, allocated: Mapping[Register, int], counts: Collection[Count]) -> None:
         self._connection = connection
         self.allocated = allocated
+        self._counts = counts
 
     async def outcomes(self, keys: Sequence[UUID]) -> dict[UUID, Outcome]:
         rows = await self._connection.fetch(_OUTCOMES, keys)
@@ -155,6 +181,12 @@ class PostgresTransaction:
         rows = await self._connection.fetch(_UNANSWERED, *map(list, zip(*set(reports), strict=True)))
         return [Filing(*row) for row in rows]
 
+    async def precedents(self) -> list[Precedent]:
+        if not self._counts:
+            return []
+        rows = await self._connection.fetch(_PRECEDENTS, *map(list, zip(*self._counts, strict=True)), MOST_COUNTED)
+        return [Precedent(Count(*row[:3]), *row[3:]) for row in rows]
+
     async def write(self, writing: Writing) -> None:
         await _check(self._connection, writing.rests_on)
         columns = (
@@ -163,6 +195,9 @@ class PostgresTransaction:
         )  # fmt: skip
         try:
             await self._connection.execute(_WRITE, *columns)
+            if writing.precedents:  # in the transaction that their counts have begun
+                counts, *rest = zip(*writing.precedents, strict=True)
+                await self._connection.execute(_COUNTED, *zip(*counts, strict=True), *rest)
         except asyncpg.UniqueViolationError:
             raise Conflict from None
 

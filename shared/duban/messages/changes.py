@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from typing import ClassVar, TypeAlias
+from uuid import UUID
 
 from msgspec import field
 
@@ -263,6 +264,18 @@ class StepWaived(_Change):
     unit: str
 
 
+class SignSeen(_Change):
+    """What was just done bears a sign of the pack: it looks as if ``unit`` works for the figures, not for the city.
+
+    ``obligation`` is what was met at the last moment; ``beside`` is the other problem in which the same note stands.
+    """
+
+    sign: str
+    unit: str
+    obligation: str | None = None
+    beside: UUID | None = None
+
+
 class LookedBack(_Change):
     """The look-back was made, with its verdicts."""
 
@@ -281,7 +294,8 @@ class Rebounded(_Change):
 class Measured(_Change):
     """A measure was taken at once because of what happened, not because of a deadline; ``ground`` is the rule.
 
-    Where ``approval`` names a unit, nobody else is told before that unit has approved.
+    Where ``approval`` names a unit, nobody else is told before that unit has approved. ``counted`` are the other
+    problems with which it is the so many-th time, where the rule counts beyond the problem.
     """
 
     ground: str
@@ -289,6 +303,7 @@ class Measured(_Change):
     to: tuple[str, ...]
     owner: str = ""
     approval: str | None = None
+    counted: tuple[UUID, ...] = ()
 
 
 class Approved(_Change):
@@ -524,7 +539,7 @@ Change: TypeAlias = (
     | Planned | PlanProposed | PlanRefused | MilestoneReached | Reviewed | Progressed | PartFinished | ExtensionAsked
     | Extended | ExtensionDenied | Deferred | JustificationFiled | JustificationAccepted | JustificationRefused
     | Paused | Resumed | Flagged | Unflagged | Sponsored | Referred | Received | Completed | Verified | SentBack
-    | Checked | StruckOff | Replied | Rated | StepTaken | StepWaived | LookedBack | Rebounded | Reopened | Reminded
-    | Escalated | Measured | Approved | Withheld | PassedOn | Recomputed | Noticed | Listed | Appealed | AppealUpheld
-    | AppealDismissed | Exited | Expired | RewardOwed | Awarded | Declined | Collected | ReadingTaken
+    | Checked | StruckOff | Replied | Rated | StepTaken | StepWaived | SignSeen | LookedBack | Rebounded | Reopened
+    | Reminded | Escalated | Measured | Approved | Withheld | PassedOn | Recomputed | Noticed | Listed | Appealed
+    | AppealUpheld | AppealDismissed | Exited | Expired | RewardOwed | Awarded | Declined | Collected | ReadingTaken
 )  # fmt: skip

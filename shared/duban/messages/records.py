@@ -102,6 +102,34 @@ class Justification(Frozen):
     accepted: bool | None = None
 
 
+class Turn(Frozen):
+    """One obligation in the hands of one unit, from the first receipt to the last departure.
+
+    ``limit_at`` is the end of the limit as first set, on the clock of this unit: with the time that others had it
+    since. Without that it is ``counted_at``. ``deferred``: by the rule itself, to the second limit. ``overrun_at`` is
+    that end, once it has passed in the unit's hands. More was ``granted``; what the ledger knows to have lapsed did so
+    at ``lapsed_at``.
+    """
+
+    obligation: str
+    unit: str
+    generation: int
+    began_at: AwareDatetime
+    counted_at: AwareDatetime | None
+    limit_at: AwareDatetime | None
+    deferred: bool = False
+    left_at: AwareDatetime | None = None
+    met: bool = False
+    overrun_at: AwareDatetime | None = None
+    granted: bool = False
+    lapsed_at: AwareDatetime | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is out of the unit's hands: met, or gone."""
+        return self.left_at is not None
+
+
 class Deadline(Frozen):
     """The next thing that falls due for one obligation: at ``due_at`` the measure of ``level`` is taken.
 
@@ -203,7 +231,7 @@ class LedgerRecord(Frozen, tag_field="kind", tag=str.lower):
 #: Where a problem keeps the marks of what an event was of.
 KEPT_IN: Final = {
     "flagged": "flagged", "replied": "replied", "rated": "rated", "referred": "referrals", "received": "referrals",
-    "step_taken": "steps_taken", "step_waived": "steps_waived",
+    "step_taken": "steps_taken", "step_waived": "steps_waived", "sign_seen": "signs",
 }  # fmt: skip
 #: Of these, those that a body is told of, and confirms.
 OF_REFERRALS: Final = ("referred", "received")
@@ -252,6 +280,8 @@ class Problem(LedgerRecord):
     checks: dict[str, str] = field(default_factory=dict)
     steps_taken: dict[str, Mark] = field(default_factory=dict)
     steps_waived: dict[str, Mark] = field(default_factory=dict)
+    signs: dict[str, Mark] = field(default_factory=dict)
+    turns: tuple[Turn, ...] = ()
     raised: int = 0
 
     @property

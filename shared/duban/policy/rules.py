@@ -19,6 +19,7 @@ from duban.policy.model.lifecycle import FlagRule, RatingRule, Rejection, ReplyR
 from duban.policy.model.listing import ListRule, Platform, RewardRule
 from duban.policy.model.organisation import Area, Category, Matter, Nearness, Responsibility, Unit
 from duban.policy.model.pack import PolicyPack
+from duban.policy.model.sign import SignKind, SignRule
 from duban.policy.model.step import StepRule
 from duban.policy.model.target import Target
 from duban.policy.scope import is_for
@@ -281,6 +282,17 @@ class Rules:
         """The first ground on which a new problem is not taken up, by what it is and how it came; None for none."""
         grounds = (ground.id for ground in self.pack.rejections if _is_one_of(ground, category, matter, channel))
         return next(grounds, None)
+
+    @cached_property
+    def signs(self) -> dict[SignKind, tuple[SignRule, ...]]:
+        """The signs that the pack has seen, by what they are signs of."""
+        kinds = {sign.kind for sign in self.pack.signs}
+        return {kind: tuple(sign for sign in self.pack.signs if sign.kind is kind) for kind in kinds}
+
+    @cached_property
+    def watched(self) -> frozenset[str]:
+        """The obligations of which it is a sign that they are met at the last moment."""
+        return frozenset(obligation for sign in self.pack.signs for obligation in sign.obligations)
 
     def triggers_on(self, kind: str) -> tuple[Trigger, ...]:
         """The triggers that the event ``kind`` may set off."""

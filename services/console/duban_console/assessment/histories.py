@@ -10,10 +10,10 @@ from itertools import groupby
 from duban.life import evolve
 from duban.masks import published
 from duban.messages import changes as c
-from duban.messages.records import AnyRecord, Event, Problem
+from duban.messages.records import AnyRecord, Event, Problem, Turn
 from duban.moves import OPEN, Status
 from duban.policy import Rules
-from duban_console.assessment.claims import Claims, Turn, Verdict
+from duban_console.assessment.claims import Claims, Verdict
 
 #: The rules of a pack by its reference, ``id@version``.
 RulesOf = Callable[[str], Rules]

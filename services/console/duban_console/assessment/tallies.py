@@ -14,6 +14,7 @@ from duban.messages.records import Duty, Problem
 from duban.moves import Stage, Status
 from duban.policy import Rules
 from duban.policy.model.ladder import MeasureKind
+from duban.texts import folded
 from duban_console.assessment.claims import Timeliness, Verdict
 from duban_console.assessment.histories import Deed, History
 from duban_console.assessment.periods import Stretch
@@ -223,7 +224,7 @@ def _deed(tallies: Tallies, history: History, deed: Deed) -> None:
             tally.ratings.append(change.satisfied)
     if isinstance(change, c.Progressed):
         for tally in _books(tallies, deed.event.actor.unit):
-            tally.notes.append((history.record.id, " ".join(change.note.split())))
+            tally.notes.append((history.record.id, folded(change.note)))
 
 
 def owner_of(change: c.Escalated, history: History) -> str | None:

@@ -27,22 +27,27 @@ from duban.policy.model.ladder import Trigger
 from duban.policy.rules import Rules
 from duban.policy.scope import is_for
 from duban.refusal import Refusal
+from duban.texts import is_blank
+from duban.turns import follow
 from duban_router.domain import closure, duties, kinds, listings, readings, rewards
 from duban_router.domain.commands import act, registered
 from duban_router.domain.illegal import illegal_move
 from duban_router.domain.ladder import recipients
 from duban_router.domain.permission import PERMITTED, unpermitted
+from duban_router.domain.precedents import Asked, Precedent, Precedents, none_known, of_trigger, so_many
 from duban_router.domain.refusal import Changes
 from duban_router.domain.replies import NOBODY, Addressee
+from duban_router.domain.signs import seen
 
 __all__ = ["PERMITTED", "Decided", "Refusal", "after", "decide"]
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What a command gave: each event with the record as it stands after it."""
+    """What a command gave: each event with the record as it stands after it, and what of it counts beyond that."""
 
     steps: tuple[tuple[Event, AnyRecord], ...]
+    precedents: tuple[Precedent, ...] = ()
 
     @property
     def record(self) -> AnyRecord:
@@ -69,13 +74,13 @@ def pack_of(record: AnyRecord | None, command: do.Command) -> str | None:
 
 def decide(
     record: AnyRecord | None, command: Message[do.Command], rules: Rules, now: datetime, allocated: int,
-    addressee: Addressee = NOBODY,
+    addressee: Addressee = NOBODY, precedents: Asked = none_known,
 ) -> Decided | Refusal:  # fmt: skip
     """What ``command`` does to ``record`` at ``now``: events, or a refusal.
 
     ``allocated`` is how much has been given out before of what the command :func:`allocates_from`: the last number of
     the register, or the money of the budget; 0 where it allocates nothing. ``addressee``: the report that a reply
-    is given to, as the ledger knows it.
+    is given to, as the ledger knows it. ``precedents`` tells what counts already where a rule counts beyond the record.
     """
     refusal = _inadmissible(record, command.data, rules)
     if refusal:
@@ -86,7 +91,7 @@ def decide(
             outcome = _begun(cast("do.Beginning", command.data), UUID(command.subject), rules, now, allocated)
         else:
             outcome = act(record, cast("do.Action", command.data), rules, now, allocated, addressee)
-        return outcome if isinstance(outcome, Refusal) else _apply(record, command, outcome, rules, now)
+        return outcome if isinstance(outcome, Refusal) else _apply(record, command, outcome, rules, now, precedents)
     except CalendarError as error:
         return Refusal("outside_calendar", str(error))
     except OverflowError:
@@ -138,12 +143,13 @@ def _inadmissible(record: AnyRecord | None, command: do.Command, rules: Rules) -
 
 
 def _apply(
-    record: AnyRecord | None, command: Message[do.Command], changes: list[c.Change], rules: Rules, now: datetime
-) -> Decided | Refusal:
+    record: AnyRecord | None, command: Message[do.Command], changes: list[c.Change], rules: Rules, now: datetime,
+    asked: Asked,
+) -> Decided | Refusal:  # fmt: skip
     """Fold ``changes`` onto the record, each a legal move, with what follows by itself: from each, and its closing."""
     steps: list[tuple[Event, AnyRecord]] = []
     id_ = record.id if record else UUID(command.subject)
-    waiting = deque(changes)
+    waiting, precedents = deque(changes), Precedents(asked)
     while waiting:
         change = waiting.popleft()
         if steps and isinstance(change, c.Flagged) and isinstance(record, Problem) and change.flag in record.flags:
@@ -160,14 +166,16 @@ def _apply(
             command=command.id,
             change=change,
         )
-        record = after(record, event, rules)
+        before, record = record, after(record, event, rules)
         steps.append((event, record))
         if len(steps) >= len(changes) and isinstance(record, Problem):  # what the command itself does is done
             happened = changes if len(steps) == len(changes) else (change,)
             if closure.closed_by(record, happened, rules):
                 waiting.append(c.StruckOff())
-        waiting.extend(_consequences(record, change, rules))
-    return Decided(tuple(steps))
+        if rules.signs:
+            waiting.extend(seen(before, event, record, rules, precedents))
+        waiting.extend(_consequences(record, event, rules, precedents))
+    return Decided(tuple(steps), tuple(precedents.fresh))
 
 
 def _is_legal(record: AnyRecord | None, change: c.Change) -> bool:
@@ -180,24 +188,38 @@ def after(record: AnyRecord | None, event: Event, rules: Rules) -> AnyRecord:
     """The state after ``event`` with what is due in it: what the ledger holds and the topic carries."""
     if record is None:
         begun = evolve(None, event)
-        return replace(begun, deadlines=due(begun, rules))
+        begun = replace(begun, deadlines=due(begun, rules))
+        return _with_turns(None, event, begun, rules) if rules.watched else begun
     moved = effect(record, event)
     changed = replace(record, **moved)
     deadlines = due_after(record, changed, event.change, moved, rules)
-    return changed if deadlines is changed.deadlines else replace(changed, deadlines=deadlines)
+    if deadlines is not changed.deadlines:
+        changed = replace(changed, deadlines=deadlines)
+    return _with_turns(record, event, changed, rules) if rules.watched else changed
+
+
+def _with_turns(before: AnyRecord | None, event: Event, record: AnyRecord, rules: Rules) -> AnyRecord:
+    """``record`` with the turns of the obligations that the pack watches."""
+    if not isinstance(record, Problem):
+        return record
+    turns = {(turn.obligation, turn.unit): turn for turn in record.turns}
+    follow(turns, before, event, record, rules, rules.watched)
+    now = tuple(turns.values())
+    return record if now == record.turns else replace(record, turns=now)
 
 
 #: What takes a measure, or releases it.
 _TAKING: Final = (c.Escalated, c.Measured, c.Approved)
 
 
-def _consequences(record: AnyRecord, change: c.Change, rules: Rules) -> Iterator[c.Change]:
-    """What follows from ``change`` to a problem by itself: the flag of a measure, the measures triggered.
+def _consequences(record: AnyRecord, event: Event, rules: Rules, precedents: Precedents) -> Iterator[c.Change]:
+    """What follows from ``event`` to a problem by itself: the flag of a measure, the measures triggered.
 
     A measure that waits for approval puts its flag on when it is approved; what is closed bears no new flag.
     """
     if not isinstance(record, Problem):
         return
+    change = event.change
     if isinstance(change, _TAKING):
         flag = rules.measures[change.measure].flag if change.measure else None
         waits = not isinstance(change, c.Approved) and change.approval is not None
@@ -205,26 +227,54 @@ def _consequences(record: AnyRecord, change: c.Change, rules: Rules) -> Iterator
             yield c.Flagged(flag=flag)
         return
     for trigger in rules.triggers_on(change.kind):
-        if _sets_off(trigger, record, change) and _concerns_somebody(trigger, record, rules):
-            owner = record.lead_unit or rules.pack.office
+        if not _fits(trigger, record, change):
+            continue
+        counted = _so_often(trigger, record, event, rules, precedents)
+        if counted is not None and _concerns_somebody(trigger, record, rules):
+            owner = _against(trigger, record, change) or rules.pack.office
             yield c.Measured(
                 ground=trigger.id,
                 measure=trigger.measure,
                 to=tuple(recipients(record, owner, trigger.to, rules)),
                 owner=owner,
                 approval=rules.approver(rules.measures[trigger.measure], record),
+                counted=counted,
             )
 
 
-def _sets_off(trigger: Trigger, problem: Problem, change: c.Change) -> bool:
-    """Whether ``change``, which has just happened to ``problem``, sets off ``trigger``."""
+def _so_often(
+    trigger: Trigger, problem: Problem, event: Event, rules: Rules, precedents: Precedents
+) -> tuple[UUID, ...] | None:
+    """The other problems that count with ``event`` where it is the so many-th time; None where it is not."""
+    if not trigger.counts:
+        mark = problem.mark(trigger.on)
+        times = mark.times if mark else 0
+        return () if (times == trigger.times if trigger.once else times >= trigger.times) else None
+    of = {None: str(problem.id), "enterprise": problem.enterprise, "unit": _in_hand(problem, event.change)}[trigger.per]
+    if of is None or is_blank(of):
+        return None
+    own = Precedent(of_trigger(trigger, problem.jurisdiction, of), problem.id, event.version, event.at)
+    return so_many(trigger, own, precedents.take(own), rules.calendar)
+
+
+def _in_hand(problem: Problem, change: c.Change) -> str | None:
+    """The unit that did what ``change`` says, or from which the problem was taken; else who has it."""
+    return change.unit if isinstance(change, c.SignSeen | c.HandedBack | c.Withdrawn) else problem.lead_unit
+
+
+def _against(trigger: Trigger, problem: Problem, change: c.Change) -> str | None:
+    """Whom the measure of ``trigger`` is taken against: who has shown a sign or is counted, else the lead."""
+    named = trigger.per == "unit" or isinstance(change, c.SignSeen)
+    return _in_hand(problem, change) if named else problem.lead_unit
+
+
+def _fits(trigger: Trigger, problem: Problem, change: c.Change) -> bool:
+    """Whether ``change``, which has just happened to ``problem``, is what ``trigger`` speaks of, however often."""
     mark = problem.mark(trigger.on)
     if mark is None or mark.version != problem.version:
         return False  # it happened to another flag, body or step
-    times = mark.times
     return (
-        (times == trigger.times if trigger.once else times >= trigger.times)
-        and is_for(trigger, problem.category, problem.matter)
+        is_for(trigger, problem.category, problem.matter)
         and (not trigger.channels or problem.channel in trigger.channels)
         and (not trigger.outcomes or problem.outcome in trigger.outcomes)
         and (not trigger.flags or not set(trigger.flags).isdisjoint(problem.flags))

@@ -9,6 +9,7 @@ grant select, insert on records to duban_router;
 grant update (version, status, rule, holder, due_at, lapses, head, state, folded) on records to duban_router;
 grant select, insert, update on registers, anchors to duban_router;
 grant select, insert, delete on unanswered to duban_router;
+grant select, insert on precedents to duban_router;
 
 -- The API and the commands read what is published, and nothing else.
 grant select on published_events, published_outcomes, published_records, published_unanswered to duban_reader;

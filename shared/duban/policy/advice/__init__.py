@@ -39,6 +39,7 @@ from duban.policy.advice.ratings import limits_that_run_on_when_it_is_redone, ra
 from duban.policy.advice.records import lists, opened_by_nothing, rewards
 from duban.policy.advice.replies import replies_that_nobody_owes, replies_that_their_owner_may_not_give
 from duban.policy.advice.routing import areas_without_a_unit, gaps, overlaps
+from duban.policy.advice.signs import signs_unused
 from duban.policy.advice.steps import steps_that_cannot_come, steps_unused
 from duban.policy.advice.unused import liaisons, never_used, platforms, superiors
 from duban.policy.model.pack import PolicyPack
@@ -89,6 +90,7 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
     limits_that_run_on_when_it_is_redone,
     steps_unused,
     steps_that_cannot_come,
+    signs_unused,
     opened_by_nothing,
     lists,
     rewards,

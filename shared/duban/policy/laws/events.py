@@ -35,6 +35,7 @@ def never_happens(pack: PolicyPack, event: str) -> str | None:
         "a `look_back`": (pack.look_back is None, ("looked_back", "rebounded")),
         "`flags`": (not pack.flags, ("flagged", "unflagged")),
         "`steps`": (not pack.steps, STEPS),
+        "`signs`": (not pack.signs, ("sign_seen",)),
         "a measure with `approval`": (
             all(measure.approval is None for measure in pack.measures),
             ("approved", "withheld"),
@@ -70,8 +71,10 @@ def triggers_are_set_off(pack: PolicyPack) -> Iterator[Breach]:
         path, event = f"triggers.{i}", trigger.on.event
         if lacking := never_happens(pack, event):
             yield f"{path}.on", f"{event} never happens without {lacking}"
-        if event in _ONCE and trigger.times > 1:
+        if event in _ONCE and trigger.times > 1 and trigger.per is None:
             yield f"{path}.times", f"{event} happens once to a problem: `times: {trigger.times}` never comes"
+        if event in _ONCE and trigger.per == "unit":
+            yield f"{path}.per", f"no unit has a problem yet when it is {event}: set it off on dispatched"
         if event in _ONCE and trigger.flags:
             yield f"{path}.flags", f"no problem bears a mark yet when it is {event}: set it off on flagged"
         known = set(trigger.outcomes) <= set(pack.closing.outcomes)

@@ -18,7 +18,7 @@ SIGNERS: Final = ("@office", "@sponsor")
 _SECTIONS = (
     "units", "channels", "areas", "categories", "matters", "measures", "ladders", "obligations", "flags", "triggers",
     "windows", "duties", "platforms", "lists", "rewards", "draws", "steps", "rejections", "replies",
-    "ratings",
+    "ratings", "signs",
 )  # fmt: skip
 
 
@@ -220,6 +220,7 @@ def occasions_are_of_something(pack: PolicyPack) -> Iterator[Breach]:
         "replied": ({reply.id for reply in pack.replies}, "replies"),
         "rated": ({SATISFIED} | ({rating.id for rating in pack.ratings} or {UNSATISFIED}), "ratings"),
         **dict.fromkeys(STEPS, ({step.id for step in pack.steps}, "steps")),
+        "sign_seen": ({sign.id for sign in pack.signs}, "signs"),
     }
     for path, (event, of) in occasions(pack):
         if of is not None and event in known:

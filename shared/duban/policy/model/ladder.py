@@ -115,8 +115,8 @@ class Ladder(Founded):
 
 
 #: The events that may be told apart by what they are of: ``flagged:hard``, ``referred:police``, ``received:police``,
-#: ``replied:extension``, ``rated:in-unit``, ``step_taken:sample``.
-OF_SOMETHING = ("flagged", "referred", "received", "replied", "rated", *STEPS)
+#: ``replied:extension``, ``rated:in-unit``, ``step_taken:sample``, ``sign_seen:copied``.
+OF_SOMETHING = ("flagged", "referred", "received", "replied", "rated", *STEPS, "sign_seen")
 
 
 def _occasion(value: object) -> object:
@@ -139,13 +139,17 @@ class Trigger(Founded):
     """A measure that is taken at once when something happens: on the event ``on``, from its ``times``-th time on.
 
     With ``once`` only that very time; with ``outcomes``, ``categories``, ``matters``, ``channels`` or ``flags`` only
-    for problems with one of these.
+    for problems with one of these. Counted is how often it has happened to the problem; with ``per``, to how many
+    problems of the same enterprise, or in the hands of the same unit; ``within``: so often in so long a time. Then only
+    what fits the trigger in every other way counts.
     """
 
     id: Id
     on: Occasional
     times: int = Field(default=1, ge=1)
     once: bool = False
+    per: Literal["enterprise", "unit"] | None = None
+    within: Within | None = None
     outcomes: tuple[Name, ...] = ()
     categories: tuple[Name, ...] = ()
     matters: tuple[Name, ...] = ()
@@ -153,6 +157,18 @@ class Trigger(Founded):
     flags: tuple[Id, ...] = ()
     measure: Id
     to: tuple[str, ...] = Field(min_length=1)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts what the state of the problem does not tell: over a time, or over other problems."""
+        return self.per is not None or self.within is not None
+
+    @model_validator(mode="after")
+    def _counts_to_more_than_one(self) -> Trigger:
+        if self.counts and self.times == 1:
+            field = "per" if self.per is not None else "within"
+            raise ValueError(f"`{field}` counts nothing with `times: 1`: the first time is the first; say `times`")
+        return self
 
 
 def of_problems(statuses: tuple[Status, ...]) -> tuple[Status, ...]:

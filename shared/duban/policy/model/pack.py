@@ -34,6 +34,7 @@ from duban.policy.model.lifecycle import (
 )
 from duban.policy.model.listing import ListRule, Platform, RewardRule
 from duban.policy.model.organisation import Area, Category, Channel, Fallback, Matter, Nearness, Responsibility, Unit
+from duban.policy.model.sign import SignRule
 from duban.policy.model.step import StepRule
 from duban.policy.model.target import Target
 
@@ -90,6 +91,7 @@ class PolicyPack(Document):
     flags: tuple[FlagRule, ...] = ()
     gate: Gate | None = None
     look_back: LookBackRule | None = None
+    signs: tuple[SignRule, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     windows: tuple[Window, ...] = ()
     duties: tuple[DutyRule, ...] = ()
