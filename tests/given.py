@@ -23,6 +23,7 @@ from duban.policy.library import Library
 from duban.policy.model.ladder import Obligation
 from duban.refusal import Refusal
 from duban_router.domain.decision import Decided, decide
+from duban_router.domain.precedents import Count, Precedent
 from duban_router.domain.replies import Audience, RepliesOwed
 
 ROOT = Path(__file__).parents[1]
@@ -118,6 +119,8 @@ class Case:
         #: What has been given out of the register, or of the budget, before.
         self.allocated = 0
         self.replies_owed = RepliesOwed(audiences={UUID(self.id): Audience()})
+        #: What counts beyond the problem; cases that count together have the same.
+        self.precedents: list[Precedent] = []
         self.standing: AnyRecord | None = None
         self.events: list[Event] = []
         self._serial = 0
@@ -276,13 +279,17 @@ class Case:
     def apply(self, data: do.Command) -> Decided | Refusal:
         message = self.message(data)
         addressee = self.replies_owed.addressee(UUID(self.id), data)
-        outcome = decide(self.standing, message, self.rules, self.now, self.allocated, addressee)
+        outcome = decide(self.standing, message, self.rules, self.now, self.allocated, addressee, self._counted)
         if isinstance(outcome, Decided):
+            self.precedents += outcome.precedents
             self.standing = outcome.record
             for event, _ in outcome.steps:
                 self.events.append(event)
                 self.replies_owed.take(event)
         return outcome
+
+    def _counted(self, under: Count) -> list[Precedent]:
+        return [precedent for precedent in self.precedents if precedent.under == under]
 
     def deadline(self, obligation: str) -> Deadline:
         return self.deadlines[obligation]

@@ -20,11 +20,12 @@ from duban.messages.envelope import Message, derived_id
 from duban.messages.records import AnyRecord, Deadline, Justification, Listing, Problem, Reward
 from duban.messages.struct import from_data
 from duban.moves import MOVES
-from duban.policy import Rules, load_calendar, load_pack
+from duban.policy import PolicyPack, Rules, load_calendar, load_pack
 from duban.policy.model.duty import Every
 from duban.policy.model.ladder import Obligation
 from duban.policy.model.lifecycle import Extension
 from duban_router.domain.decision import Decided, decide
+from duban_router.domain.precedents import Count, Precedent
 from duban_router.domain.replies import Audience, RepliesOwed
 from tests.given import CODE, ROOT, SEAL, SMALL, Case, entries, report
 
@@ -78,28 +79,65 @@ def stepped_rules() -> Rules:
     return Rules(pack, rules.calendar)
 
 
-class Life:
-    """One record under the rules of a pack, moved on by numbers that hypothesis draws."""
+@cache
+def signed_rules() -> Rules:
+    """The small pack, in which every sign is seen, sets clocks going, meets what is owed, and sets off a measure."""
+    rules = rules_of(SMALL)
+    who = {"title": {"en": "A sign"}, "basis": "practice"}
+    watched = [known.id for known in rules.pack.obligations]
+    signs = [
+        {"id": "rushed", "kind": "last_moment", "obligations": watched, **who},
+        {"id": "copied", "kind": "copied_note", **who},
+        {"id": "soon", "kind": "taken_up_again", "within": {"days": 3}, **who},
+    ]
+    waits: dict[str, dict[str, list[str]]] = {
+        "rectify": {"since": ["registered", "sign_seen:soon", "reopened"]},
+        "progress": {"since": ["acknowledged", "progressed", "sign_seen"]},
+        "part": {"since": ["acknowledged"], "met_by": ["sign_seen:copied"]},
+    }
+    obligations = [{**known.model_dump(), **waits.get(known.id, {})} for known in rules.pack.obligations]
+    of = {"measure": "listing", "to": ["@owner"], "basis": "practice"}
+    triggers = [{"id": "often", "on": "sign_seen:rushed", "times": 2, "within": {"days": 9}, "per": "unit", **of}]
+    whole = {**rules.pack.model_dump(exclude_none=True), "signs": signs, "obligations": obligations}
+    return Rules(PolicyPack.model_validate({**whole, "triggers": triggers}), rules.calendar)
 
-    def __init__(self, rules: Rules) -> None:
+
+class Life:
+    """One record under the rules of a pack, moved on by numbers that hypothesis draws.
+
+    Lives that count together have the same ``precedents``.
+    """
+
+    def __init__(self, rules: Rules, name: str = "life", precedents: list[Precedent] | None = None) -> None:
         self.rules, self.pack, self.now = rules, rules.pack, BEGINS_AT
+        self.id = derived_id(name)
         self.record: AnyRecord | None = None
         self.serial = 0
-        self.replies_owed = RepliesOwed(audiences={derived_id("life"): Audience()})
+        self.replies_owed = RepliesOwed(audiences={self.id: Audience()})
+        self.precedents = [] if precedents is None else precedents
 
     def send(self, command: type[do.Command], unit: str, details: dict[str, Any]) -> None:
         """Have a command decided; after each event of it the deadlines are those of the whole evaluation."""
         self.serial += 1
         data = from_data({"actor": {"unit": unit}, **details}, command)
-        id_ = str(derived_id("life"))
+        id_ = str(self.id)
         message = Message(f"command {self.serial}", "tests", id_, self.now, self.pack.jurisdiction, id_, data)
-        addressee = self.replies_owed.addressee(derived_id("life"), data)
-        outcome = decide(self.record, message, self.rules, self.now, 0, addressee)
+        addressee = self.replies_owed.addressee(self.id, data)
+        outcome = decide(self.record, message, self.rules, self.now, 0, addressee, self.counted)
         if isinstance(outcome, Decided):
+            self.precedents += outcome.precedents
             for event, record in outcome.steps:
                 self.replies_owed.take(event)
                 assert record.deadlines == due(record, self.rules), f"after {event.change}"
             self.record = outcome.record
+            self.happened(outcome)
+
+    def counted(self, under: Count) -> list[Precedent]:
+        """What counts already."""
+        return [precedent for precedent in self.precedents if precedent.under == under]
+
+    def happened(self, outcome: Decided) -> None:
+        """What came of a command; for those who look more closely."""
 
     def begin(self, number: int) -> None:
         """A problem mostly; else a duty, an entry on a list, or a reward, where the pack knows one."""
@@ -188,6 +226,11 @@ def _classify(life: Life, problem: Problem, number: int) -> Iterable[Move]:
     if life.pack.matters:
         of["matter"] = _one(life.pack.matters, number // 3).id
     return [(do.Classify, life.pack.office, {**of, **WHY})]
+
+
+def _progress(life: Life, record: Any, number: int) -> Iterable[Move]:
+    note = _one(("half done", "Half  done", "all but done", "\u200ball but done", f"done {number}"), number)
+    return [(do.Progress, record.holder or life.pack.office, {"note": note, "evidence": [SEAL]})]
 
 
 def _parts(life: Life, problem: Problem, number: int) -> Iterable[Move]:
@@ -327,7 +370,7 @@ WAYS: Final[dict[str, Ways]] = {
     "planned": _plan,
     "milestone_reached": _by_lead(do.ReachMilestone),
     "reviewed": _by_office(do.Review),
-    "progressed": _by_lead(do.Progress, note="half done", evidence=[SEAL]),
+    "progressed": _progress,
     "part_finished": _parts,
     "extended": _extension,
     "extension_denied": _by_office(do.DecideExtension, granted=False),
@@ -399,6 +442,17 @@ def test_what_runs_since_a_step_or_waits_for_one_is_due_as_in_the_whole_evaluati
     steps: list[tuple[int, int]],
 ) -> None:
     life = Life(stepped_rules())
+    life.begin(0)
+    for number, seconds in steps:
+        life.move(number, seconds)
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=STEPS)
+def test_what_runs_since_a_sign_or_waits_for_one_is_due_as_in_the_whole_evaluation(
+    steps: list[tuple[int, int]],
+) -> None:
+    life = Life(signed_rules())
     life.begin(0)
     for number, seconds in steps:
         life.move(number, seconds)

@@ -63,9 +63,14 @@ def _last_moment_rate(tally: Tally) -> float | None:
     return _share(sum(verdict.at_the_last_moment for verdict in met), len(met))
 
 
-def _copied_note_rate(tally: Tally) -> float | None:
+def copied(tally: Tally) -> list[bool]:
+    """Of each note, whether it stands at another problem of the unit too."""
     problems = Counter(note for _, note in set(tally.notes))
-    return _share(sum(problems[note] > 1 for _, note in tally.notes), len(tally.notes))
+    return [problems[note] > 1 for _, note in tally.notes]
+
+
+def _copied_note_rate(tally: Tally) -> float | None:
+    return _share(sum(copied(tally)), len(tally.notes))
 
 
 def duty_rate(tally: Tally, only: Sequence[str] = ()) -> float | None:
