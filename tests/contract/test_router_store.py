@@ -28,6 +28,8 @@ from duban.messages.records import Problem
 from duban.messages.report import Filed
 from duban.policy import PublishedCalendar
 from duban.policy.library import Library
+from duban.texts import folded
+from duban_router.domain.precedents import Count, Precedent
 from duban_router.handlers import CommandHandler
 from duban_router.ledger import Conflict, Ledger, Line, Writing
 from duban_router.memory import MemoryLedger
@@ -209,6 +211,71 @@ async def test_a_reply_of_the_pack_knows_whom_else_it_was_given_whoever_decides(
     ]
     assert since == [(0, True), (4, True), (0, False), (4, True), (7, False)]
     assert await other(tells("b", "5")) == third[:1]
+
+
+def counting() -> Library:
+    """The small pack with a trigger that counts by enterprise, and notes that may be copied."""
+    of: dict[str, Any] = {"measure": "interview", "to": ["@owner"], "basis": "practice"}
+    twice = {"id": "twice", "on": "acknowledged", "times": 2, "once": True, "per": "enterprise", **of}
+    sign = {"id": "copied", "kind": "copied_note", "title": {"en": "Copied"}, "basis": "practice"}
+    library = Library()
+    library.add(PublishedCalendar(notice=small_rules().calendar.notice))
+    library.add(rules_with(triggers=[twice], signs=[sign]).pack)
+    return library
+
+
+def of_acme(name: str, enterprise: str = "Acme 化工") -> tuple[str, str, do.Command]:
+    filed = Filed(source="tests", id=name, received_at=AT, report=report(area="north", enterprise=enterprise))
+    return f"register {name}", name, do.Register(actor=ENGINE, filed=filed)
+
+
+def acknowledges(name: str) -> tuple[str, str, do.Command]:
+    return f"ack {name}", name, do.Acknowledge(actor=WATER)
+
+
+def notes(name: str, note: str = "half done") -> tuple[str, str, do.Command]:
+    return f"note {name}", name, do.Progress(actor=WATER, note=note)
+
+
+async def test_what_is_counted_over_problems_is_counted_whoever_decides_and_within_one_batch(ledger: Ledger) -> None:
+    one, other = Member(ledger, counting()), Member(ledger, counting())
+    await one(of_acme("one"), of_acme("two", "ACME化工"), of_acme("three"), of_acme("elsewhere", "Acme 化纤"))
+    first = await one(acknowledges("one"), notes("one"), acknowledges("elsewhere"))
+    assert codes(first) == ["acknowledged", "progressed", "acknowledged"]
+    batch = [acknowledges("two"), notes("two"), acknowledges("three"), notes("three", "all done")]
+    second = await other(*batch)
+    assert codes(second) == ["acknowledged", "measured", "progressed", "sign_seen", "acknowledged", "progressed"]
+    measured, seen = (one.event.change for one in (second[1], second[3]) if isinstance(one, LedgerEvent))
+    assert isinstance(measured, c.Measured)
+    assert measured.counted == (derived_id("one"),)
+    assert isinstance(seen, c.SignSeen)
+    assert seen.beside == derived_id("one")
+    assert await one(*batch) == second, "what comes again counts no more, and is told the same"
+
+
+async def test_of_two_members_who_count_at_once_one_is_first_and_the_other_second(ledger: Ledger) -> None:
+    one, other = Member(ledger, counting()), Member(ledger, counting())
+    await one(of_acme("one"), of_acme("two"), registers("nobody's"))
+    under = Count("smallville", "trigger/twice", folded("Acme 化工"))
+    async with ledger.transaction([], [under]) as transaction:
+        waiting = asyncio.create_task(other(acknowledges("two")))
+        assert codes(await one(acknowledges("nobody's"))) == ["acknowledged"]  # who counts nothing has not waited
+        await asyncio.wait({waiting}, timeout=0.2)
+        assert not waiting.done()
+        await transaction.write(Writing(precedents=[Precedent(under, derived_id("one"), 3, AT)]))
+    assert codes(await waiting) == ["acknowledged", "measured"]
+
+
+async def test_what_stands_under_a_count_is_told_with_the_latest(ledger: Ledger) -> None:
+    under, other = Count("smallville", "trigger/twice", "acme"), Count("smallville", "note", "water/1")
+    many = [Precedent(under, derived_id("one"), version, AT + timedelta(seconds=version)) for version in range(1, 1004)]
+    async with ledger.transaction([], [under]) as transaction:
+        assert await transaction.precedents() == []
+        await transaction.write(Writing(precedents=many))
+    async with ledger.transaction([], [under, other]) as transaction:
+        assert sorted(await transaction.precedents()) == many[3:]
+    async with ledger.transaction([], [other]) as transaction:
+        assert await transaction.precedents() == []
 
 
 async def test_what_rests_on_a_stale_state_is_not_written(ledger: Ledger) -> None:
