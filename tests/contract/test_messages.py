@@ -202,6 +202,7 @@ CHANGES: tuple[c.Change, ...] = (
     c.Checked(check="clear", unit="office", evidence=(SEAL,)),
     c.StepTaken(step="sample", unit="water", fields=FIELDS, evidence=(SEAL,)),
     c.StepWaived(step="result", unit="office"),
+    c.SignSeen(sign="copied", unit="water", obligation="rectify", beside=derived_id("problem")),
     c.LookedBack(truthful=True, timely=True, effective=False, evidence=(SEAL,)),
     c.Rebounded(raised=1),
     c.Approved(

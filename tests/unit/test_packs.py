@@ -47,6 +47,7 @@ LAW_ROOMS: Final = [
         "events",
         "justifications",
         "steps",
+        "signs",
     )
 ]
 LAWS_BY_NAME: Final = {law.__name__: law for law in LAWS}

@@ -14,6 +14,7 @@ from duban_console.pack_text.fields import called, field_name, others, section_i
 from duban_console.pack_text.justification import justification
 from duban_console.pack_text.obligations import obligations
 from duban_console.pack_text.records import Lines, draws, duties, lists, opened_by, rewards
+from duban_console.pack_text.signs import signs, triggers
 from duban_console.pack_text.steps import steps
 from duban_console.pack_text.words import COUNTING, WEEKDAYS, Language, Words
 
@@ -328,7 +329,7 @@ _REFERRING: Final = {
     "measure": "measures", "measures": "measures", "categories": "categories", "matters": "matters",
     "channels": "channels", "areas": "areas", "flag": "flags", "flags": "flags", "during": "windows",
     "own_channels": "channels", "obligations": "obligations", "duties": "duties", "reply": "replies",
-    "rating": "ratings",
+    "rating": "ratings", "sign": "signs",
 }  # fmt: skip
 #: The chapters in the order of a first reading.
 _CHAPTERS: Final[tuple[tuple[tuple[str, str], Callable[[PolicyPack, Words], Lines]], ...]] = (
@@ -346,6 +347,8 @@ _CHAPTERS: Final[tuple[tuple[tuple[str, str], Callable[[PolicyPack, Words], Line
 _TOLD_BY: Final[dict[str, tuple[tuple[str, str], Callable[[PolicyPack, Words], Lines]]]] = {
     "justification": (("Reasons for being late", "逾期理由"), justification),
     "steps": (("Steps of its own", "自设办理环节"), steps),
+    "signs": (("Signs that work is done for the figures", "应付考核的迹象"), signs),
+    "triggers": (("Triggers", "触发措施"), triggers),
     "duties": (("Duties", "定期任务"), duties),
     "lists": (("Who stands on which list", "名单与信用记录"), lists),
     "rewards": (("Rewards", "举报奖励"), rewards),

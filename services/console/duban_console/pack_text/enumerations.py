@@ -9,6 +9,7 @@ from duban.messages.commands import Rectification
 from duban.moves import Stage
 from duban.policy.model.assessment import BulletinKind, Column, IndicatorKind, Period
 from duban.policy.model.ladder import MeasureKind
+from duban.policy.model.sign import SignKind
 from duban.policy.model.step import ValueKind
 
 _INDICATORS: Final = {
@@ -65,6 +66,7 @@ _CHINESE: Final[dict[type[StrEnum], dict[str, str]]] = {
         "choice": "选项",
         "unit": "单位",
     },
+    SignKind: {"last_moment": "临期办结", "copied_note": "雷同记录", "taken_up_again": "结案后又重新立案"},
     Rectification: {"immediate": "立行立改", "phased": "阶段整改", "longterm": "长期坚持"},
 }
 

@@ -74,6 +74,7 @@ EVENTS: Final[dict[str, Phrase]] = {
     "struck_off": ("strike-off", "销号"),
     "step_taken": ("a step of the pack's own", "完成自设环节"),
     "step_waived": ("the waiver of a step", "免除自设环节"),
+    "sign_seen": ("a sign being seen", "发现迹象"),
     "looked_back": ("a look back", "回头看"),
     "rebounded": ("a rebound", "反弹"),
     "reopened": ("reopening", "重新立案"),
@@ -158,7 +159,7 @@ WEEKDAYS: Final[dict[str, Phrase]] = {
 
 _RATED: Final[dict[str, Phrase]] = {SATISFIED: ("satisfied", "满意"), UNSATISFIED: ("not satisfied", "不满意")}
 #: The field whose entries an event may be of.
-_KNOWN_AS: Final = {"replied": "reply", "rated": "rating"}
+_KNOWN_AS: Final = {"replied": "reply", "rated": "rating", "sign_seen": "sign"}
 
 
 class Words:

@@ -144,12 +144,12 @@ def _inadmissible(record: AnyRecord | None, command: do.Command, rules: Rules) -
 
 def _apply(
     record: AnyRecord | None, command: Message[do.Command], changes: list[c.Change], rules: Rules, now: datetime,
-    asked: Asked,
+    known: Asked,
 ) -> Decided | Refusal:  # fmt: skip
     """Fold ``changes`` onto the record, each a legal move, with what follows by itself: from each, and its closing."""
     steps: list[tuple[Event, AnyRecord]] = []
     id_ = record.id if record else UUID(command.subject)
-    waiting, precedents = deque(changes), Precedents(asked)
+    waiting, precedents = deque(changes), Precedents(known)
     while waiting:
         change = waiting.popleft()
         if steps and isinstance(change, c.Flagged) and isinstance(record, Problem) and change.flag in record.flags:

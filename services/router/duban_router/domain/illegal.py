@@ -53,6 +53,7 @@ _NOT_PASSIVE: Final = {
     "progressed": "no progress can be reported", "part_finished": "no part can be finished",
     "extension_asked": "no extension can be asked for", "extension_denied": "no extension can be denied",
     "attached": "no report can be attached", "replied": "no reply can be recorded",
+    "sign_seen": "no sign can be seen",
     "step_taken": "no step can be taken", "step_waived": "no step can be waived",
     "justification_filed": "no reason for being late can be filed",
     "justification_accepted": "no reason for being late can be accepted",

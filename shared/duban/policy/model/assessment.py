@@ -38,7 +38,9 @@ class IndicatorKind(StrEnum):
     HAND_BACK_RATE = "hand_back_rate"  #: problems given to the unit that it handed back
     LAST_MOMENT_RATE = "last_moment_rate"  #: obligations met in the last tenth of their limit
     TARGET_RATE = "target_rate"  #: targets of the unit that its last reading within the period reached, of those read
-    COPIED_NOTE_RATE = "copied_note_rate"  #: notes that stand, as names are compared, at another problem of the unit too
+    COPIED_NOTE_RATE = (
+        "copied_note_rate"  #: notes that stand, as names are compared, at another problem of the unit too
+    )
 
 
 TIMES: Final = frozenset({IndicatorKind.TIME_TO_FIND, IndicatorKind.TIME_TO_RESPOND, IndicatorKind.TIME_TO_RESOLVE})
