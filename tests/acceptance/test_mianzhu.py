@@ -554,6 +554,44 @@ def test_perfunctory_work_is_a_ground_by_itself_mz_17(city: City) -> None:
     assert taken.to == ("urban-management", OFFICE, "discipline")
 
 
+def test_what_a_unit_always_ends_at_the_last_moment_is_a_ground_mz_17(city: City) -> None:
+    """MZ-17: 慢作为: the third task that the same unit ends in the last tenth of its time calls it in by itself."""
+    cases = [complained(city) for _ in range(4)]
+    for case, at in zip(
+        cases, ("2018-07-29 10:00", "2018-07-31 17:00", "2018-07-31 18:00", "2018-08-01 10:00"), strict=True
+    ):
+        assert runs(case, "rectify") == "2018-08-01 17:00"
+        city.advance(to=at)
+        city.act(case, "complete", by="urban-management", outcome="rectified")
+    assert [measured(case) for case in cases[:3]] == [[], [], []], "the first was not done at the last moment"
+    (taken,) = measured(cases[3])
+    assert (taken.ground, taken.measure, taken.owner) == ("rushed", "rushed-interview", "urban-management")
+    assert taken.to == ("urban-management", OFFICE, "discipline")
+    assert taken.counted == (cases[1].id, cases[2].id)
+
+
+def test_a_copied_account_of_progress_is_a_ground_mz_17(city: City) -> None:
+    """MZ-17: 敷衍塞责: the same words at another problem call the unit in; at a third one, the commission is asked."""
+    cases = [complained(city) for _ in range(4)]
+    for case in cases:
+        city.act(case, "progress", by="urban-management", note="正在按方案推进整改。")
+    assert measured(cases[0]) == []
+    grounds = [[(taken.ground, taken.approval) for taken in measured(case)] for case in cases[1:]]
+    called = ("copied", None)
+    assert grounds == [[called], [called], [called, ("copied-again", "discipline")]]
+
+
+def test_what_is_struck_off_and_reopened_twice_in_ninety_days_is_a_ground_mz_17(city: City) -> None:
+    """MZ-17: 弄虚作假: closed and taken up again, and once more, within ninety days."""
+    case = complained(city, channel="monitoring")
+    for day in ("2018-07-05 09:00", "2018-10-20 09:00", "2018-11-20 09:00"):
+        city.advance(to=day)
+        assert [taken.ground for taken in measured(case)] == []
+        strike_off(city, case)
+        city.act(case, "reopen", by=OFFICE, reason="现场仍有油烟")
+    assert [(taken.ground, taken.measure) for taken in measured(case)] == [("reopened-again", "sham-accountability")]
+
+
 # Referral, the five levels, warnings, the reserve, targets
 
 
