@@ -122,6 +122,23 @@ def test_each_ground_leads_to_the_blacklist_go_11(city: City, flag: str) -> None
     assert ground_of(entry) == flag
 
 
+def test_whoever_breaks_the_law_a_third_time_is_an_offender_without_anybody_s_hand_go_11(city: City) -> None:
+    """GO-11: 多次违法违规: the third problem of the same firm proved and punished, however its name is spelt."""
+    cases = []
+    for firm, outcome in (
+        (FIRM, "penalized"), (f" {FIRM[:2]} {FIRM[2:]}", "shut-down"), (FIRM, "unfounded"), ("他厂", "penalized"),
+    ):  # fmt: skip
+        case = underway(city, "industrial-discharge", "kunlun", enterprise=firm.strip())
+        cases.append(looked_into(city, case, outcome))
+        city.advance(days=60)
+    assert [measured(case) for case in cases] == [(), (), (), ()]
+    third = looked_into(city, underway(city, "industrial-discharge", "kunlun", enterprise=FIRM), "penalized")
+    assert measured(third) == ("offends-again", "joint-punishment", "blacklist-offender")
+    entry = entry_of(city, third)
+    expect(entry, status="noticed")
+    assert ground_of(entry) == "offender"
+
+
 def test_a_major_event_leads_to_the_blacklist_when_it_was_looked_into_go_11(city: City) -> None:
     """GO-11: 发生重大环境事件: not on the first report, and not when there was nothing in it."""
     case = city.report("major-event", "储罐泄漏", area="kunlun", enterprise=FIRM)

@@ -24,7 +24,7 @@ def city() -> City:
 
 def typical(city: City, enterprise: str | None = FIRM) -> Case:
     """A typical case, as the office has marked it."""
-    return city.act(planned(city, enterprise=enterprise), "flag", by=OFFICE, flag="typical")
+    return city.act(planned(city, "2018-12-31 17:00", enterprise=enterprise), "flag", by=OFFICE, flag="typical")
 
 
 def cards(city: City, case: Case) -> list[Case]:
@@ -83,10 +83,40 @@ def test_a_typical_case_that_comes_up_again_brings_the_red_card_wf_09(city: City
 
 
 def test_a_second_yellow_card_while_the_first_holds_is_a_ground_for_red_wf_09(city: City) -> None:
-    """WF-09: the keeper sees both cards and proposes the red one with them as evidence; nobody else may."""
-    first, second = (cards(city, typical(city))[0] for _ in range(2))
-    expect(first, status="listed")
-    expect(second, status="listed")
+    """WF-09: in another problem, by itself; what the ledger cannot know the keeper enters by hand, with evidence."""
+    first, second = typical(city), typical(city)
+    (yellow,) = cards(city, first)
+    expect(yellow, status="listed", rule="yellow-card")
+    again, red = cards(city, second)
+    expect(again, status="listed", rule="yellow-card")
+    expect(red, status="noticed", rule="red-card")
+    assert (red.listing.of, red.listing.ground) == (FIRM, "two-yellow")
+    city.advance(to="2017-08-16 17:00")
+    expect(red, status="listed")
+
+
+def test_a_second_yellow_card_when_the_first_is_over_is_the_first_again_wf_09(city: City) -> None:
+    """WF-09: 180 days."""
+    typical(city)
+    city.advance(to="2018-02-05 17:01")
+    (yellow,) = cards(city, typical(city))
+    expect(yellow, rule="yellow-card")
+
+
+def test_the_fifth_complaint_in_ninety_days_makes_an_enterprise_a_typical_case_wf_09(city: City) -> None:
+    """WF-09: 群众反映强烈: letters and visits about five problems of one enterprise."""
+    cases: list[Case] = []
+    for channel in ("letter", "visit", "letter", "grid", "visit", "letter"):
+        assert all("typical-case" not in measured(case) for case in cases)
+        cases.append(city.report("air", "化工异味", area="yangkou", channel=channel, enterprise=FIRM))
+        city.advance(days=10)
+    assert measured(cases[-1])[0] == "typical-case"
+    (yellow,) = cards(city, cases[-1])
+    expect(yellow, status="listed", rule="yellow-card")
+
+
+def test_what_the_keeper_alone_knows_is_entered_with_evidence_wf_09(city: City) -> None:
+    """WF-09: the keeper proposes the red card by hand; nobody else may."""
     red = by_hand(city, "red")
     entry = {"list": "red-card", "of": FIRM, "ground": "two-yellow"}
     city.refuses(red, "put_on_list", by=OFFICE, because="not_permitted", **entry, evidence=SEALED)
