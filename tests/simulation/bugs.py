@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -35,6 +35,7 @@ from duban_escalation.memory import MemoryDeadlines
 from duban_escalation.sweep import Sweeper
 from duban_intake.memory import MemoryTransaction
 from duban_router.domain import ladder
+from duban_router.domain.precedents import Count
 from duban_router.handlers import CommandHandler
 from duban_router.ledger import Register, Writing
 from duban_router.memory import MemoryLedger
@@ -129,8 +130,11 @@ def a_number_is_taken_as_from_a_sequence(patch: Patch) -> None:
 @_bug("numbers")
 def nobody_waits_for_whoever_takes_numbers(patch: Patch) -> None:
     @asynccontextmanager
-    async def transaction(self: MemoryLedger, registers: Collection[Register]) -> AsyncIterator[LedgerTransaction]:
-        yield LedgerTransaction(self, self.allocated(registers))
+    async def transaction(
+        self: MemoryLedger, registers: Collection[Register], counts: Collection[Count] = ()
+    ) -> AsyncIterator[LedgerTransaction]:
+        async with self._turn if counts and not registers else nullcontext():
+            yield LedgerTransaction(self, self.allocated(registers), counts)
 
     patch.setattr(MemoryLedger, "transaction", transaction)
 

@@ -14,6 +14,7 @@ from asyncpg.exceptions import InternalClientError
 from duban_escalation.memory import MemoryDeadlines, MemorySchedules
 from duban_escalation.notices.deliveries import MemoryDeliveries
 from duban_intake.memory import MemoryStore
+from duban_router.domain.precedents import Count
 from duban_router.ledger import Conflict, Register, Writing
 from duban_router.memory import MemoryLedger
 from tests.simulation.life import LIVING, Life, instant
@@ -97,12 +98,12 @@ class Remote:
 
 
 class RemoteLedger(Remote):
-    """The ledger as ``life`` reaches it: who takes numbers waits until whoever takes some is through."""
+    """The ledger as ``life`` reaches it: who takes numbers, or counts, waits until whoever does so is through."""
 
     @asynccontextmanager
-    async def transaction(self, registers: Collection[Register]) -> AsyncIterator[Any]:
+    async def transaction(self, registers: Collection[Register], counts: Collection[Count] = ()) -> AsyncIterator[Any]:
         await self._database.reach(self._life, "before read")
-        async with self._database.ledger.transaction(registers) as transaction:
+        async with self._database.ledger.transaction(registers, counts) as transaction:
             remote: Any = Remote(self._life, self._database, transaction)
             remote.allocated = transaction.allocated
             yield remote

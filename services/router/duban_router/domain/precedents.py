@@ -79,11 +79,10 @@ def so_many(
 
     The order in which those of one time were written does not count, but their instants alone: wherever ``times`` of
     them lie ``within`` the time, the one that is written last completes them. Of an enterprise or a unit each problem
-    counts once.
+    counts once in a time, and only the event with which it begins to count completes a number.
     """
-    if trigger.per is not None and any(_again(trigger, own, other, calendar) for other in before):
-        return None
-    best: list[Precedent] = max(_spans(trigger, own, before, calendar), key=lambda span: _many(trigger, span))
+    spans = [span for span in _spans(trigger, own, before, calendar) if not _is_in(own, span, trigger)]
+    best = max(spans, key=lambda span: _many(trigger, span), default=[])
     many = _many(trigger, best)
     if many != trigger.times if trigger.once else many < trigger.times:
         return None
@@ -91,11 +90,11 @@ def so_many(
     return tuple(others)[-_NAMED:]
 
 
-def _again(trigger: Trigger, own: Precedent, other: Precedent, calendar: Calendar) -> bool:
-    """Whether the problem itself counts already."""
-    return other.problem_id == own.problem_id and (
-        trigger.within is None or own.at <= calendar.add(other.at, trigger.within)
-    )
+def _is_in(own: Precedent, span: Sequence[Precedent], trigger: Trigger) -> bool:
+    """Whether the problem counts in ``span`` without ``own``, where each counts once."""
+    if trigger.per is None:
+        return False
+    return any(other.problem_id == own.problem_id and other != own for other in span)
 
 
 def _spans(
