@@ -344,6 +344,18 @@ def test_in_whatever_order_they_are_written_the_last_one_completes_the_number(*,
         assert completed == [[name for name in order if name != "d"][-1]], order
 
 
+def test_a_problem_that_counted_at_another_time_counts_anew() -> None:
+    """Of a (day 0), b (6), c (10.5) and again a (9) the last three lie within ten days, and a completes them."""
+    rule = Trigger.model_validate(trigger("sent_back", times=3, per="enterprise", within={"days": 10}))
+    under = Count("smallville", "trigger/gaming", "acme")
+    first, b, c_, again = (
+        Precedent(under, derived_id(name), version, NOW + timedelta(days=day))
+        for name, version, day in (("a", 5, 0), ("b", 5, 6), ("c", 5, 10.5), ("a", 9, 9))
+    )
+    assert so_many(rule, c_, [first, b], small_rules().calendar) is None
+    assert so_many(rule, again, [first, b, c_], small_rules().calendar) == (derived_id("b"), derived_id("c"))
+
+
 def test_what_completes_no_number_within_the_time_takes_nothing_in_any_order() -> None:
     rule = Trigger.model_validate(trigger("registered", times=3, per="enterprise", within={"days": 10}))
     under = Count("smallville", "trigger/gaming", "acme")

@@ -156,9 +156,9 @@ def _who(event: Event) -> str:
 
 #: What of a change is worth a line of a table; the report itself is not, nor to whom a reward is owed.
 _TELLING = (
-    "number", "step", "fields", "lead_unit", "co_units", "clause", "outcome", "items", "flag", "note", "obligation",
-    "part", "level", "list", "of", "ground", "bars", "reward", "amount", "measure", "to", "unit", "cause", "text",
-    "platform", "status", "receipt", "due_on", "read_on", "value", "measured_in",
+    "number", "step", "sign", "fields", "lead_unit", "co_units", "clause", "outcome", "items", "flag", "note",
+    "obligation", "part", "level", "list", "of", "ground", "bars", "reward", "amount", "measure", "to", "unit", "cause",
+    "text", "platform", "status", "receipt", "due_on", "read_on", "value", "measured_in", "beside", "counted",
 )  # fmt: skip
 
 
