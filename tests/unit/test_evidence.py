@@ -17,7 +17,7 @@ from duban.errors import Fault, SettingsError, Unavailable
 from duban.io.evidence.desk import EvidenceDesk
 from duban.io.evidence.folder import FolderStore
 from duban.io.evidence.settings import EvidenceSettings
-from duban.io.evidence.store import EvidenceStore, Room, standing
+from duban.io.evidence.store import EvidenceStore, Room
 from duban.messages.report import Evidence, stored_evidence
 from duban_cli import app
 from duban_cli.files import sealed
@@ -48,26 +48,6 @@ def put(store: EvidenceStore, room: Room, data: bytes, tmp_path: Path) -> str:
 def held(store: EvidenceStore, room: Room, sha256: str) -> bytes | None:
     read = store.read(room, sha256)
     return None if read is None else b"".join(read)
-
-
-def test_what_was_put_is_found_and_read_and_moves_from_room_to_room(store: FolderStore, tmp_path: Path) -> None:
-    first, second = put(store, Room.HELD, b"first", tmp_path), put(store, Room.HELD, b"second", tmp_path)
-    assert held(store, Room.HELD, first) == b"first"
-    assert [(one.sha256, one.size) for one in store.all(Room.HELD)] == sorted([(first, 5), (second, 6)])
-    store.move(first, Room.HELD, Room.ORIGINALS)
-    assert (store.find(Room.HELD, first), held(store, Room.HELD, first)) == (None, None)
-    assert held(store, Room.ORIGINALS, first) == b"first"
-    put(store, Room.ORIGINALS, b"first", tmp_path)  # the same again
-    assert [one.sha256 for one in store.all(Room.ORIGINALS)] == [first]
-
-
-def test_what_was_found_infected_is_infected_wherever_else_it_lies(store: FolderStore, tmp_path: Path) -> None:
-    assert standing(store, seal(b"x")) is None
-    for room in (Room.HELD, Room.ORIGINALS, Room.INFECTED):
-        put(store, room, b"x", tmp_path)
-        stored = standing(store, seal(b"x"))
-        assert stored is not None
-        assert stored.room is room
 
 
 def test_nobody_writes_to_what_is_sealed(store: FolderStore, tmp_path: Path) -> None:

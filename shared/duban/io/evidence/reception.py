@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from duban.errors import SettingsError
+from duban.io.evidence.bucket import BucketStore
 from duban.io.evidence.desk import EvidenceDesk
 from duban.io.evidence.folder import FolderStore
 from duban.io.evidence.scanner import scanner_of
@@ -14,6 +15,7 @@ from duban.io.evidence.store import EvidenceStore
 from duban.io.evidence.uploads import Uploads
 
 _UPLOADS = "uploads"
+_S3 = "s3://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,17 @@ def opened(settings: EvidenceSettings) -> EvidenceStore | None:
     Raises:
         SettingsError: it cannot be used.
     """
-    return FolderStore(Path(settings.evidence)) if settings.evidence else None
+    if not settings.evidence:
+        return None
+    if not settings.evidence.startswith(_S3):
+        return FolderStore(Path(settings.evidence))
+    bucket, _, prefix = settings.evidence.removeprefix(_S3).partition("/")
+    if not bucket:
+        raise SettingsError(f"DUBAN_EVIDENCE: {settings.evidence} names no bucket; write s3://bucket/prefix")
+    secret = settings.evidence_secret.get_secret_value() if settings.evidence_secret else None
+    return BucketStore(
+        bucket, prefix.strip("/"), settings.evidence_endpoint, settings.evidence_region, settings.evidence_key, secret
+    )
 
 
 def desk_of(settings: EvidenceSettings) -> EvidenceDesk | None:
@@ -55,6 +67,8 @@ def reception_of(settings: EvidenceSettings) -> Reception | None:
     desk = desk_of(settings)
     if desk is None:
         return None
+    if settings.evidence_uploads is None and settings.evidence.startswith(_S3):
+        raise SettingsError("DUBAN_EVIDENCE_UPLOADS is missing: name a folder here, where uploads to a bucket gather")
     folder = settings.evidence_uploads or Path(settings.evidence) / _UPLOADS
     try:
         return Reception(desk, Uploads(folder, settings.evidence_uploads_hours))

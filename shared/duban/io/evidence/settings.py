@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from duban.io.settings import Settings
 
@@ -19,7 +19,18 @@ _TYPES: Final = (
 class EvidenceSettings(Settings):
     """What a service is told besides that takes or shows evidence."""
 
-    evidence: str = Field("", description="The evidence store: a folder; empty: no evidence is taken, and none shown")
+    evidence: str = Field(
+        "",
+        description="The evidence store: a folder, or `s3://bucket/prefix`; empty: evidence is neither taken nor shown",
+    )
+    evidence_endpoint: str | None = Field(
+        None, description="URL of the server that has the bucket; empty: that of AWS in the region"
+    )
+    evidence_region: str = Field("us-east-1", description="Region of the bucket")
+    evidence_key: str | None = Field(
+        None, description="Access key id for the bucket; empty: what the environment of AWS says, or the machine's role"
+    )
+    evidence_secret: SecretStr | None = Field(None, description="The secret of that key")
     evidence_types: str = Field(
         _TYPES,
         description="Media types that are taken, by the bytes of a file and not by its name, parted by commas",
@@ -33,7 +44,8 @@ class EvidenceSettings(Settings):
     evidence_scan_timeout: float = Field(60.0, gt=0, description="Seconds that the scanner may take over a file")
     evidence_uploads: Path | None = Field(
         None,
-        description="Folder for unfinished uploads, on a disk of this machine; empty: `uploads` in the store",
+        description="Folder for unfinished uploads, on a disk of this machine; empty: `uploads` in the store, which is a "
+        "folder then",
     )
     evidence_uploads_hours: float = Field(
         24.0, gt=0, description="Hours after which an upload that nobody goes on with is removed"
