@@ -279,6 +279,19 @@ async def test_what_was_held_and_is_infected_is_kept_apart(
     assert list(reception.desk.store.all(Room.HELD)) == []
 
 
+async def test_what_is_held_is_looked_at_when_it_comes_again(
+    reception: Reception, scanner: Scripted, tmp_path: Path
+) -> None:
+    (tmp_path / "video").write_bytes(VIDEO)
+    scanner.is_away, scanner.says = True, "Eicar"
+    assert reception.desk.take(tmp_path / "video").held
+    assert reception.desk.take(tmp_path / "video").held  # still
+    scanner.is_away = False
+    with pytest.raises(Fault, match="Eicar"):
+        reception.desk.take(tmp_path / "video")
+    assert list(reception.desk.store.all(Room.HELD)) == []
+
+
 async def test_what_came_whole_is_taken_also_if_the_process_died_before(
     client: httpx2.AsyncClient, reception: Reception
 ) -> None:
@@ -286,6 +299,7 @@ async def test_what_came_whole_is_taken_also_if_the_process_died_before(
     upload = reception.uploads.find(url.rpartition("/")[2], "phone")
     upload.bytes.write_bytes(VIDEO)  # as a process leaves it that dies after the last byte
     EvidenceKeeper(reception).round()
+    assert [stored.sha256 for stored in reception.desk.store.all(Room.ORIGINALS)] == [seal(VIDEO)]
     assert (await client.get(url)).json()["evidence"]["sha256"] == seal(VIDEO)
 
 

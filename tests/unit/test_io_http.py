@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 from fastapi import FastAPI, Request, Response
 
-from duban.io.faults import answer_faults
+from duban.io.faults import BodyLimit, answer_faults
 from duban.io.http import Http
 from duban.io.settings import ServerSettings
 from duban_local.children import free_port
@@ -35,8 +35,9 @@ class Server:
 
     def app(self) -> FastAPI:
         app = FastAPI()
-        answer_faults(app, 1_000)
+        answer_faults(app, 1_000, lambda scope: BodyLimit(LARGE) if scope["path"].startswith("/slow") else None)
 
+        @app.post("/slow")
         @app.post("/raw")
         async def raw(request: Request) -> int:
             try:
@@ -88,7 +89,9 @@ class Server:
 @pytest.fixture(scope="module")
 async def server() -> AsyncIterator[Server]:
     made = Server(free_port())
-    http = Http(made.app(), ServerSettings(request_timeout=LIMIT, max_connections=MOST), made.port, "DUBAN_PORT")
+    http = Http(
+        made.app(), ServerSettings(request_timeout=LIMIT, max_connections=MOST), made.port, "DUBAN_PORT", slow="/slow"
+    )
     running = asyncio.create_task(http.run())
     await eventually(lambda: http.listening)
     yield made
@@ -120,6 +123,13 @@ def read(reply: bytes) -> tuple[int, str]:
 )
 async def test_a_request_that_does_not_arrive_in_time_is_answered_so(server: Server, data: bytes, drip: bytes) -> None:
     assert read(await server.send(data, drip)) == (408, "too_slow")
+
+
+async def test_a_file_may_come_slowly_but_must_come(server: Server) -> None:
+    head = b"POST /slow HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 400000\r\n\r\n"
+    whole = await server.send(head, drip=bytes(20_000))  # a second, where others have less than half of one
+    assert (whole.split()[1], whole.rpartition(b"\r\n\r\n")[2]) == (b"200", b"400000")
+    assert read(await server.send(head, drip=b"a")) == (408, "too_slow")
 
 
 async def test_the_route_that_waited_for_the_body_ends(server: Server) -> None:

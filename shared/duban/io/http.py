@@ -39,11 +39,17 @@ class Http:
     """Serves ``app``; ``stop`` lets requests in hand finish, then what runs ``beside``.
 
     ``variable`` names the setting of the port, for whoever finds it taken. Who speaks to another host is
-    refused, and so is who takes too long over a request or an answer.
+    refused, and so is who takes too long over a request or an answer; below the path ``slow`` files may come slowly.
     """
 
     def __init__(
-        self, app: ASGIApp, settings: ServerSettings, port: int, variable: str, beside: Beside | None = None
+        self,
+        app: ASGIApp,
+        settings: ServerSettings,
+        port: int,
+        variable: str,
+        beside: Beside | None = None,
+        slow: str | None = None,
     ) -> None:
         self._port = port
         self._variable = variable
@@ -53,7 +59,7 @@ class Http:
                 _KnownHost(app, Hosts(HOST, settings.allowed_hosts)),
                 host=HOST,
                 port=port,
-                http=within(settings.request_timeout, settings.max_connections),
+                http=within(settings.request_timeout, settings.max_connections, slow),
                 ws="none",
                 log_config=None,
                 access_log=False,

@@ -18,19 +18,23 @@ from duban.io.faults import answer
 
 #: The client has yet to send, by h11: the headers, or the rest of the body.
 _ARRIVING: Final = (h11.IDLE, h11.SEND_BODY)
+#: So much of a file comes at least, while others would have sent their whole request.
+_SLOW_BYTES: Final = 64 * 1024
 _UNANSWERED: Final = (h11.IDLE, h11.SEND_RESPONSE)
 
 
-def within(seconds: float, most: int) -> type[H11Protocol]:
+def within(seconds: float, most: int, slow: str | None = None) -> type[H11Protocol]:
     """The protocol under which a request has to be there, headers and body, ``seconds`` after it began.
 
     So long an answer may lie unread, too. When more than ``most`` are connected, the one is let go that has kept us
-    waiting longest; while none does, whoever comes is.
+    waiting longest; while none does, whoever comes is. A body that is sent to a path below ``slow`` may take longer, as
+    long as 64 KiB of it come in that time: a file over the line of a phone.
     """
 
     class Limited(_Limited):
         limit = seconds
         most_connections = most
+        slow_path = slow
         line: ClassVar[dict[_Limited, None]] = {}
 
     return Limited
@@ -39,6 +43,9 @@ def within(seconds: float, most: int) -> type[H11Protocol]:
 class _Limited(H11Protocol):
     limit: float
     most_connections: int
+    slow_path: str | None
+    #: Since the deadline was set.
+    arrived = 0
     #: Every connection, by when it was last the server's turn.
     line: ClassVar[dict[_Limited, None]]
     _deadline: asyncio.TimerHandle | None = None
@@ -56,6 +63,7 @@ class _Limited(H11Protocol):
         self._expect_reading()
 
     def data_received(self, data: bytes) -> None:
+        self.arrived += len(data)
         super().data_received(data)
         self._watch()
 
@@ -103,7 +111,11 @@ class _Limited(H11Protocol):
         if self.transport.is_closing() or between or self.conn.their_state not in _ARRIVING:
             self._rest()
         elif self._deadline is None:
-            self._deadline = self.loop.call_later(self.limit, self._late)
+            self._wait()
+
+    def _wait(self) -> None:
+        self.arrived = 0
+        self._deadline = self.loop.call_later(self.limit, self._late)
 
     def _rest(self) -> None:
         if self._deadline is not None:
@@ -111,6 +123,11 @@ class _Limited(H11Protocol):
             self._deadline = None
 
     def _late(self) -> None:
+        if self.slow_path is not None and self.conn.their_state is h11.SEND_BODY and self.arrived >= _SLOW_BYTES:
+            assert self.scope is not None
+            if self.scope["path"].startswith(self.slow_path):
+                self._wait()
+                return
         if self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
             self.transport.close()  # nothing was asked
             return

@@ -6,6 +6,7 @@ import structlog
 
 from duban.io.evidence.keeper import EvidenceKeeper
 from duban.io.evidence.reception import reception_of
+from duban.io.evidence.tus import UPLOADS_PATH
 from duban.io.feeds import follow_clock, follow_packs
 from duban.io.http import Http
 from duban.io.service import Shell, run_service
@@ -28,7 +29,7 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     library = await follow_packs(shell)
     reception = reception_of(settings)
     app = create_app(LedgerReader(shell.pool), shell.publisher, clock, library, reception, settings.max_body)
-    http = Http(app, settings, settings.api_port, "DUBAN_API_PORT")
+    http = Http(app, settings, settings.api_port, "DUBAN_API_PORT", slow=UPLOADS_PATH)
     shell.run(http)
     if reception is not None:
         shell.run(EvidenceKeeper(reception))

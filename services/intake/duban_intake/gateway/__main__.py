@@ -6,6 +6,7 @@ from typing import Final
 
 from duban.io.evidence.keeper import EvidenceKeeper
 from duban.io.evidence.reception import reception_of
+from duban.io.evidence.tus import UPLOADS_PATH
 from duban.io.feeds import follow_packs
 from duban.io.http import Http
 from duban.io.secrets_file import SecretsFile
@@ -31,7 +32,7 @@ async def compose(shell: Shell[GatewaySettings]) -> None:
     # Reports are taken before any pack is there; what may be reported is told once one is.
     face = PublicFace(await follow_packs(shell, needed=False), PublicLedger(shell.pool))
     app = create_app(door, face, settings.max_body)
-    http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", beside=batching)
+    http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", batching, UPLOADS_PATH)
     shell.health.check("http", lambda: http.listening)
     shell.run(http)
     if reception is not None:

@@ -174,14 +174,14 @@ def create_app(door: ReportDoor, face: PublicFace, max_body: int) -> FastAPI:
 async def _with_files(door: ReportDoor, request: Request, source: RegisteredSource, most: int) -> Handed:
     """What a form hands in: the report is looked at before its files go into the store, and goes after them."""
     refuse_of_a_page(request)
-    desk = door.taking_files().desk
+    reception = door.taking_files()
     door.hold_back(source)
-    with room_for_files() as folder:
+    with room_for_files(reception) as folder:
         form = await form_in(request, folder, most)
         door.heard(source, form.report)
         headers, now = {"content-type": JSON}, door.clock.now()
         read(headers, form.report, now, source)
-        return read(headers, await form.sealed(desk), now, source)
+        return read(headers, await form.sealed(reception.desk), now, source)
 
 
 def _accepted(accepted: Accepted) -> JSONResponse:

@@ -75,9 +75,9 @@ class ReportForm:
 
 
 @contextmanager
-def room_for_files() -> Iterator[Path]:
-    """A folder for the files of a form, gone afterwards."""
-    with TemporaryDirectory(prefix="duban-evidence-") as folder:
+def room_for_files(reception: Reception) -> Iterator[Path]:
+    """A folder for the files of a form, beside the uploads, gone afterwards."""
+    with TemporaryDirectory(prefix="form-", dir=reception.uploads.folder) as folder:
         yield Path(folder)
 
 

@@ -44,8 +44,7 @@ class EvidenceSettings(Settings):
     evidence_scan_timeout: float = Field(60.0, gt=0, description="Seconds that the scanner may take over a file")
     evidence_uploads: Path | None = Field(
         None,
-        description="Folder for unfinished uploads, on a disk of this machine; empty: `uploads` in the store, which is a "
-        "folder then",
+        description="Folder on this machine for uploads that are not finished; empty: `uploads` in the store's own",
     )
     evidence_uploads_hours: float = Field(
         24.0, gt=0, description="Hours after which an upload that nobody goes on with is removed"

@@ -1,8 +1,10 @@
 """Uploads that are not finished: bytes as far as they have come, in a folder, until the desk takes the whole.
 
-ID/about.json     whose it is, how long it will be, what was said of it
-ID/bytes          what has come; its length is the offset, so that no process that dies leaves them in disagreement
-ID/outcome.json   what the desk made of it, when all had come
+    ID/about.json     whose it is, how long it will be, what was announced of it
+    ID/bytes          what has come; its length is the offset, so that no process that dies leaves them in disagreement
+    ID/outcome.json   what the desk made of it, when all had come
+
+Whatever else lies there a process has left that died: it is cleared as an upload is that nobody goes on with.
 """
 
 from __future__ import annotations
