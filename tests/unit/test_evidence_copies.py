@@ -81,6 +81,7 @@ def document() -> bytes:
     page = pdf.add_blank_page(page_size=(200, 200))
     jpeg = pdf.make_stream(photo())
     jpeg.Subtype, jpeg.Filter = pikepdf.Name.Image, pikepdf.Name.DCTDecode
+    jpeg.DecodeParms = pikepdf.Dictionary(ColorTransform=1)
     jpeg.Width, jpeg.Height, jpeg.BitsPerComponent, jpeg.ColorSpace = 32, 24, 8, pikepdf.Name.DeviceRGB
     page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Photo=jpeg))
     page.Contents = pdf.make_stream(b"100 0 0 100 0 0 cm /Photo Do")
@@ -109,6 +110,7 @@ def test_of_a_pdf_its_pages_are_left(tmp_path: Path) -> None:
         [page] = pdf.pages
         in_it = page.Resources.XObject.Photo
         assert isinstance(in_it, pikepdf.Stream)
+        assert in_it.DecodeParms == pikepdf.Dictionary(ColorTransform=1)
         shown = pikepdf.PdfImage(in_it).as_pil_image()
         with Image.open(BytesIO(photo())) as original:
             assert shown.tobytes() == original.tobytes()  # not one pixel is another
@@ -118,6 +120,7 @@ def test_what_cannot_be_read_has_no_copy_and_says_why(tmp_path: Path) -> None:
     target = tmp_path / "copy"
     broken = publish(written(tmp_path, photo()[:400]), "image/jpeg", target)
     assert "no copy without metadata can be made of it: " in str(broken)
+    assert str(tmp_path) not in str(broken)
     assert publish(written(tmp_path, b"%PDF-1.7 nothing"), "application/pdf", target)
     assert publish(written(tmp_path, b""), "video/mp4", target) == "no copy without metadata can be made of video/mp4"
     assert [publishable(type_) for type_ in ("image/png", "video/mp4")] == [True, False]

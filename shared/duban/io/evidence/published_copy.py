@@ -60,9 +60,8 @@ def publish(file: Path, type_: str, target: Path) -> str | None:
         return f"no copy of it was made within {_SECONDS} s"
     if done.returncode == 0:
         return None
-    return (
-        f"no copy without metadata can be made of it: {(done.stderr.strip().splitlines() or ['it cannot be read'])[-1]}"
-    )
+    why = (done.stderr.strip().splitlines() or ["it cannot be read"])[-1].replace(str(file), "the file")
+    return f"no copy without metadata can be made of it: {why}"
 
 
 def _picture(format_: str, source: Path, target: Path) -> None:
@@ -112,7 +111,8 @@ def _pdf(source: Path, target: Path) -> None:
                 pikepdf.Name.DCTDecode,
                 [pikepdf.Name.DCTDecode],
             ):
-                part.write(_plain_jpeg(part.read_raw_bytes()), filter=pikepdf.Name.DCTDecode)
+                read_as: Any = {"filter": part.get("/Filter"), "decode_parms": part.get("/DecodeParms")}
+                part.write(_plain_jpeg(part.read_raw_bytes()), **read_as)
         pdf.save(target, deterministic_id=True)
 
 

@@ -76,7 +76,7 @@ class UploadDoor:
             raise Fault(501, "no_evidence_store", "no evidence is taken here: DUBAN_EVIDENCE names no store")
         return self._reception
 
-    def begin(self, request: Request) -> Upload:
+    async def begin(self, request: Request) -> Upload:
         """The upload that ``request`` begins."""
         _check_version(request.headers)
         reception, owner = self.taking(), self._speaker(request, True)
@@ -89,7 +89,8 @@ class UploadDoor:
         if expected is not None and not is_sha256(expected):
             raise Fault(400, "invalid", "sha256 is no SHA-256: 64 hexadecimal digits, small", "upload-metadata")
         title = title_of(metadata.get("filename"))
-        return reception.uploads.begin(Announcement(owner=owner, length=length, title=title, sha256=expected))
+        about = Announcement(owner=owner, length=length, title=title, sha256=expected)
+        return await asyncio.to_thread(reception.uploads.begin, about)
 
     def find(self, request: Request, id_: str, *, is_tus: bool = True) -> Upload:
         """The upload ``id_``, if it is that of whoever speaks."""
@@ -194,7 +195,7 @@ def serve_uploads(app: FastAPI, door: UploadDoor) -> None:
     @app.post(UPLOADS_PATH, status_code=201, responses=_WRITING, tags=["evidence"])
     async def begin(request: Request, version: _VersionHeader = None) -> Response:
         """Begin an upload (tus); its address stands in `Location`."""
-        upload = await asyncio.to_thread(door.begin, request)
+        upload = await door.begin(request)
         outcome = None
         if request.headers.get("content-type") is not None:
             try:
