@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from duban_intake.channels.items import Parsed, ReportItem
 from duban_intake.channels.kinds import spoken
 from duban_intake.channels.open311 import form_in
 from duban_intake.gateway.open311.form import Form, body
+from duban_intake.gateway.open311.ledger import PublicLedger
 from duban_intake.gateway.open311.requests import PublicLimit, PublicProblem, request_filter, shown
 from duban_intake.gateway.open311.services import definition, services
 from tests.given import ROOT, rules_with, small_rules
@@ -183,6 +185,35 @@ def test_what_is_closed_expects_nothing_and_a_rejection_says_on_which_ground() -
 @pytest.mark.parametrize("status", STAGE)
 def test_every_status_has_its_note(status: Status) -> None:
     assert shown(problem(status=status), small_rules())["status_notes"]
+
+
+class SlowPool:
+    """A pool whose answers wait; how many of them did so at a time."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.waiting = self.most = 0
+
+    async def fetch(self, *_: object) -> list[Any]:
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        await self.go.wait()
+        self.waiting -= 1
+        return []
+
+
+async def test_lists_are_asked_for_one_at_a_time_and_leave_connections_to_others() -> None:
+    pool = SlowPool()
+    ledger = PublicLedger(pool)  # type: ignore[arg-type]
+    lists = [asyncio.create_task(ledger.problems("city", (), request_filter({}, AT))) for _ in range(3)]
+    await asyncio.sleep(0)
+    one = request_filter({"service_request_id": str(uuid4())}, AT)
+    single = asyncio.create_task(ledger.problems("city", (), one))
+    await asyncio.sleep(0)
+    assert pool.waiting == 2
+    pool.go.set()
+    await asyncio.gather(*lists, single)
+    assert pool.most == 2
 
 
 def test_without_dates_the_last_ninety_days_are_asked_for_and_with_one_the_ninety_beside_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -43,19 +44,23 @@ class PublicLedger:
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
+        self._turn = asyncio.Lock()
 
     async def problems(self, jurisdiction: str, sources: Sequence[str], only: RequestFilter) -> list[PublicProblem]:
         """Those of ``jurisdiction`` that pass ``only`` and that one of ``sources`` has reported, the latest first."""
-        if only.ids is None:
-            rows = self._pool.fetch(
-                _SOME, jurisdiction, sources, only.since, only.until, only.categories, only.statuses
-            )
-        else:
-            rows = self._pool.fetch(_BY_ID, jurisdiction, sources, only.ids)
+        if only.ids is not None:
+            return await self._found(_BY_ID, jurisdiction, sources, only.ids)
+        # A list looks at all of its stretch, for anybody: one at a time, so that connections are left to who reports.
+        async with self._turn:
+            parameters = (only.since, only.until, only.categories, only.statuses)
+            return await self._found(_SOME, jurisdiction, sources, *parameters)
+
+    async def _found(self, query: str, *parameters: object) -> list[PublicProblem]:
         try:
-            return [_problem(row) for row in await reached(rows, "the ledger cannot be asked now")]
+            rows = await reached(self._pool.fetch(query, *parameters), "the ledger cannot be asked now")
         except _NOT_YET as error:
             raise Unavailable("the ledger is not open to the gateway yet: run `duban migrate`") from error
+        return [_problem(row) for row in rows]
 
 
 def _problem(row: asyncpg.Record) -> PublicProblem:
