@@ -60,10 +60,17 @@ class Engine:
         self.case = Case(AT)
         self.heard = 0
 
-    def file(self, id_: str, source: str = "12345", model: type[do.Register | do.Attach] = do.Register) -> None:
+    def file(
+        self,
+        id_: str,
+        source: str = "12345",
+        model: type[do.Register | do.Attach] = do.Register,
+        continues: str | None = None,
+    ) -> None:
         """Have a report filed under the problem."""
         reporter = {"identity": "named", "handle": "h-17"}
         told = report(title="Black water", enterprise="Acme", text="Li, 13800000000", reporter=reporter, area="north")
+        told = struct.replace(told, continues=continues)
         filed = Filed(source=source, id=id_, received_at=self.case.now, report=told)
         self.case.apply(model(actor=INTAKE, filed=filed))
 
@@ -121,6 +128,17 @@ async def test_every_source_of_a_problem_hears_of_it_and_each_by_its_own_id_alon
     assert words([message.data for message in closed]) == [("hotline", "WO-1", "rejected"), ("app", "a/7", "rejected")]
     assert len({message.id for message in closed}) == 2
     assert "between us" not in repr(closed)
+
+
+async def test_what_goes_on_with_a_report_is_no_further_one_and_tells_nothing_of_its_own() -> None:
+    engine = Engine(HOTLINE)
+    engine.file("WO-1")
+    await engine.told()
+    engine.file("WO-1/2", model=do.Attach, continues="WO-1")
+    assert await engine.told() == []
+    engine.case.done(do.Acknowledge, "water")
+    engine.case.done(do.Reject, "office", reason="no")
+    assert words(await engine.told()) == [("hotline", "WO-1", "rejected")]
 
 
 async def test_what_a_source_is_told_names_nobody_and_repeats_no_words_of_another() -> None:

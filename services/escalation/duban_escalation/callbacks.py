@@ -61,14 +61,10 @@ class CallbackSources:
         """The source ``name``, if it is to be told anything."""
         return self._sources.get(name)
 
-    def speaking_as(self, spoken: str) -> RegisteredSource | None:
-        """Whose reports bear ``spoken`` as their source, if it is to be told anything."""
-        return self._by_spoken.get(spoken)
-
     def filed(self, event: OfReports) -> CallbackReport | None:
-        """The report that ``event`` filed, if its source wants to hear of it."""
+        """The report that ``event`` filed, if its source wants to hear of it; what goes on is no further report."""
         filed = event.event.change.filed
-        if filed is None or filed.source not in self._by_spoken:
+        if filed is None or filed.source not in self._by_spoken or filed.report.continues is not None:
             return None
         return CallbackReport(event.problem.id, event.event.version, filed.source, filed.id)
 
@@ -83,7 +79,7 @@ class CallbackSources:
             if change.kind in OF_ALL and report.problem_id == event.problem.id and report.version < version
         }
         if change.filed is not None:
-            names = {(change.filed.source, change.filed.id)}
+            names = set() if change.filed.report.continues else {(change.filed.source, change.filed.id)}
         elif change.source is not None and change.id is not None:
             names = {(change.source, change.id)}
         for spoken, report in sorted(names):

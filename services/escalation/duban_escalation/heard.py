@@ -59,18 +59,25 @@ class DueAfter(Payload, forbid_unknown_fields=False):
         return record
 
 
-class ReportName(Frozen, forbid_unknown_fields=False):
+class GoingOn(Frozen, forbid_unknown_fields=False):
+    """Whether a report only goes on with an earlier one."""
+
+    continues: str | None = None
+
+
+class FiledReport(Frozen, forbid_unknown_fields=False):
     """A report by its source and its id there."""
 
     source: str
     id: str
+    report: GoingOn = GoingOn()
 
 
 class ReportChange(Frozen, forbid_unknown_fields=False):
     """What happened, as far as reporters are concerned: the report ``filed``, or the one that was told ``text``."""
 
     kind: str
-    filed: ReportName | None = None
+    filed: FiledReport | None = None
     source: str | None = None
     id: str | None = None
     text: str = ""

@@ -74,8 +74,9 @@ def _serve_services(router: APIRouter, door: ReportDoor, face: PublicFace) -> No
     @router.get("/open311/discovery.{form}", responses=documented(200, "Where what is served"))
     async def discovery(form: Form, request: Request) -> Response:
         """Where this server's GeoReport is, and in which forms; `changeset` changes with the packs."""
-        cities = (_city(door, face, known) for known in _served(door))
-        changeset = ",".join(sorted(city.rules.pack.ref for city in cities))
+        now = door.clock.now()
+        in_force = filter(None, (face.library.current(known, now) for known in _served(door)))
+        changeset = ",".join(sorted(rules.pack.ref for rules in in_force))
         endpoint = {
             "specification": _SPECIFICATION,
             "url": f"{str(request.base_url).rstrip('/')}{PATH}",
