@@ -227,6 +227,31 @@ async def test_orders_of_a_hotline_are_taken_and_the_bad_ones_named(
     assert (ours.status_code, ours.json()["error"]["code"]) == (422, "unusable_source")
 
 
+async def test_a_short_message_is_taken_once_answered_as_its_gateway_expects_and_its_number_is_nowhere(
+    duban: Run, system: System, gateway: httpx2.AsyncClient, name: str
+) -> None:
+    add = shlex.split(snippet("integrating.md", "sms source", {"add sms": f"add {name}", "mianyang": "smallville"}))
+    add = [str(ROOT / word) if word.startswith("docs/") else word for word in add]
+    key = (await duban(*add[1:])).stdout.strip()
+    form = {"MessageSid": "SM1", "To": "12369", "From": "+8613800000000", "Body": "河水发臭"}
+
+    async def taken() -> bool:
+        return (await gateway.post(f"/v1/sources/{name}", data=form, headers=bearer(key))).status_code == 200
+
+    await eventually(taken)
+    answer = await gateway.post(f"/v1/sources/{name}", data=form, headers=bearer(key))
+    assert (answer.text, answer.headers["content-type"]) == ("<Response/>", "text/xml; charset=utf-8")
+    instead = {"127.0.0.1:8310/v1/sources/sms": f"{system.urls['gateway']}/v1/sources/{name}", "$KEY": key}
+    assert (await shell(snippet("integrating.md", "sms", instead))).endswith("<Response/>")
+    sent = [record async for record in records(Settings(kafka=system.kafka), [Report.TOPIC])]
+    mine = [record for record in sent if dict(record.headers)["ce_source"] == name.encode()]
+    [id_] = {dict(record.headers)["ce_id"] for record in mine}
+    assert id_ != b"SM1"
+    assert b"13800000000" not in b"".join((record.value or b"") + repr(record.headers).encode() for record in mine)
+    refused = await gateway.post(f"/v1/sources/{name}", content=b"nothing", headers=bearer(key))
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "not_a_form")
+
+
 async def test_cloudevents_of_another_library_come_one_by_one_and_in_batches(
     duban: Run, gateway: httpx2.AsyncClient, name: str
 ) -> None:

@@ -62,7 +62,8 @@ async def add(
         Path | None, typer.Option(help="What its fields mean, YAML.", exists=True, dir_okay=False)
     ] = None,
     signature: Annotated[
-        str | None, typer.Option(help="How its requests are signed, in place of a key: standard, github or grafana.")
+        str | None,
+        typer.Option(help="How its requests are signed, in place of a key: standard, github, grafana or twilio."),
     ] = None,
     rate: Annotated[int | None, typer.Option(help="Most reports a minute.", min=1)] = None,
     max_body: Annotated[int | None, typer.Option(help="Largest body of a request, in bytes.", min=1024)] = None,

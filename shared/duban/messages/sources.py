@@ -47,7 +47,7 @@ class RegisteredSource(Payload):
     is_open: Annotated[bool, Meta(description="Taken without a key, from this machine alone")] = False
     is_off: Annotated[bool, Meta(description="Nothing of it is taken")] = False
     signature: Annotated[
-        Literal["standard", "github", "grafana"] | None,
+        Literal["standard", "github", "grafana", "twilio"] | None,
         Meta(description="How its requests are signed; they need no key then. The secret is told the gateway alone"),
     ] = None
     rate: Annotated[int, Meta(ge=1, description="Most reports a minute")] | None = None

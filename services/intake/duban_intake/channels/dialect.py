@@ -23,6 +23,7 @@ class Dialect:
     ``recurs``: once it has ended, the same id is another report.
     ``drops``: its senders never send again what is refused with a status below 500, not even after 429.
     ``is_long``: reading takes so long that nobody else should wait for it.
+    ``hides``: what a report of its kind is known by would tell who reported; its id is made anew by the vault's key.
     ``carrier``: by what it comes; only over HTTP does a source show a key of ours. ``model``: what its mapping may say.
     """
 
@@ -32,5 +33,6 @@ class Dialect:
     recurs: bool = False
     drops: bool = False
     is_long: bool = False
+    hides: bool = False
     carrier: Literal["http", "mqtt", "mail"] = "http"
     model: type[ItemMapping] = ItemMapping

@@ -16,6 +16,7 @@ from duban_intake.channels.open311 import OPEN311
 from duban_intake.channels.orders import ORDERS
 from duban_intake.channels.pagerduty import PAGERDUTY
 from duban_intake.channels.readings import ReadingMapping
+from duban_intake.channels.sms import SMS
 from duban_intake.channels.table_file import TABLE
 
 #: Reports as we write them, plain or as CloudEvents, which need no mapping.
@@ -29,6 +30,7 @@ KINDS: Final[dict[str, Dialect]] = {
     "pagerduty": PAGERDUTY,
     "mqtt": MQTT,
     "mail": MAIL,
+    "sms": SMS,
     "open311": OPEN311,
     "table": TABLE,
 }

@@ -14,6 +14,7 @@ from duban.io.evidence.tus import UploadDoor, serve_uploads
 from duban.io.faults import FAULTS, Faulty, answer_faults
 from duban.messages.sources import RegisteredSource
 from duban_intake.body import JSON
+from duban_intake.channels.sms import SmsMapping
 from duban_intake.domain import own_problem
 from duban_intake.gateway.door import ReportDoor
 from duban_intake.gateway.evidence import FORM, body_limit, form_in, refuse_of_a_page, room_for_files
@@ -121,12 +122,25 @@ def create_app(door: ReportDoor, face: PublicFace, max_body: int) -> FastAPI:
             accepted = await door.hand_in(source, read(request.headers, body, door.clock.now(), source), url)
         return _accepted(accepted)
 
-    @app.post("/v1/sources/{name:path}", status_code=202, responses=_FAULTS | _LANGUAGES, openapi_extra=_ANY_BODY)
-    async def hear(name: str, request: Request) -> HandedIn:
-        """Hand in reports in the language of a source: each good item is taken, each bad one named with its field."""
+    @app.post(
+        "/v1/sources/{name:path}",
+        status_code=202,
+        response_model=HandedIn,
+        responses=_FAULTS | _LANGUAGES,
+        openapi_extra=_ANY_BODY,
+    )
+    async def hear(name: str, request: Request) -> Any:
+        """Hand in reports in the language of a source: each good item is taken, each bad one named with its field.
+
+        A gateway of short messages hears what its mapping has as the answer.
+        """
         source, body = await door.signed(request, name)
         with door.journal.watching(source):
-            return await door.hear(source, body, str(request.base_url))
+            handed_in = await door.hear(source, body, str(request.base_url))
+        mapping = door.dialect(source)[1]
+        if isinstance(mapping, SmsMapping) and mapping.answer is not None:
+            return Response(mapping.answer.body, 200, media_type=mapping.answer.type)
+        return handed_in
 
     @app.options(REPORTS_PATH, response_class=Response, responses=_CONSENTING)
     async def may_send(request: Request) -> Response:

@@ -39,7 +39,7 @@ from duban_intake.sources.pace import Pace
 from duban_intake.sources.registry import SourceRegistry, off, permit_report
 from duban_intake.vault.answers import reached
 from duban_intake.vault.contact import Bound
-from duban_intake.vault.desk import Vault, VaultRefused
+from duban_intake.vault.desk import NO_KEY, Vault, VaultRefused
 from duban_intake.vault.seal import Keyring
 
 _WORST_KEY: Final = "the header says neither `Bearer KEY` nor `Basic` with the key as the password"
@@ -125,7 +125,8 @@ class ReportDoor:
         with self.journal.watching(named):
             body = await self.body(request, named)
             secrets = self.secrets.of(name)
-            signatures.check(named.signature, secrets, request.headers, body, self.clock.now())
+            called = str((named.mapping or {}).get("url") or request.url)
+            signatures.check(named.signature, secrets, request.headers, body, self.clock.now(), called)
             if named.is_off:
                 raise off(named)
         return named, body
@@ -201,6 +202,8 @@ class ReportDoor:
             else channel.parse(body, mapping, at)
         )
         entries, notes = await self._fresh(parsed, channel) if channel.repeats else (parsed.entries, parsed.notes)
+        if channel.hides:
+            entries = [_hidden(entry, self.vault.keyring) for entry in entries]
         items = [(entry.item, Handed(entry.message, entry.contact, None)) for entry in entries]
         bad = [BadItem(item=row.line, field=row.field, message=row.reason) for row in parsed.bad]
         answer = await self.hand_in_all(source, items, bad, url, notes)
@@ -304,6 +307,19 @@ class ReportDoor:
             status_url=f"{url.rstrip('/')}{REPORTS_PATH}/{quote(message.source, safe='')}/{quote(message.id, safe='')}",
             code=code,
         )
+
+
+def _hidden(entry: ReportItem, keyring: Keyring | None) -> ReportItem:
+    """``entry`` under an id that tells nobody what it was known by.
+
+    Raises:
+        VaultRefused: there is no key to make it with.
+    """
+    if keyring is None:
+        raise VaultRefused(NO_KEY)
+    message = entry.message
+    again = submitted(message.source, keyring.alias(message.source, message.id), message.data, message.time)
+    return replace(entry, message=again)
 
 
 def _once_more(item: ReportItem, ending: Ending | None) -> ReportItem:

@@ -70,6 +70,10 @@ class MasterKey:
         """``letter`` for whoever has this key."""
         return _encrypted(self._derived("letter"), letter, self.id.encode())
 
+    def alias(self, source: str, report_id: str) -> str:
+        """The same for the same id of the same source; without the key nobody tries out which id it is."""
+        return _hmac(self._derived("alias"), f"{source}\x1f{report_id}".encode()).hex()[:32]
+
     def open_letter(self, sealed: bytes) -> bytes:
         """The letter; raises Unsealable."""
         return _decrypted(self._derived("letter"), sealed, self.id.encode())
@@ -124,6 +128,10 @@ class Keyring:
         """
         data_key = self._key(sealed.key_id).unwrap(sealed.wrapped, bound)
         return Contact.model_validate_json(_decrypted(data_key, sealed.body, bound.canonical()))
+
+    def alias(self, source: str, report_id: str) -> str:
+        """An id in place of ``report_id``; see :meth:`MasterKey.alias`."""
+        return self._last.alias(source, report_id)
 
     def seal_letter(self, letter: bytes) -> bytes:
         """``letter``, which may show who wrote it, as it may lie anywhere: after a line that names the key."""
