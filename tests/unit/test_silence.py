@@ -139,6 +139,12 @@ def test_the_router_opens_it_under_a_number_that_says_of_what_and_since_when() -
     assert case.deadline("mend").lapse_at == NOW + 4 * HOUR
 
 
+def test_its_keeper_says_what_it_was_and_that_is_no_pledge() -> None:
+    case, _ = opened()
+    case.done(do.Complete, "water", outcome="a fuse")
+    assert case.record.status == "struck_off"
+
+
 @pytest.mark.parametrize(
     ("changed", "code"),
     [({"of": None}, "unknown_duty"), ({"unit": "nobody"}, "unknown_unit"), ({"duty": "explanation"}, "unknown_duty")],

@@ -68,7 +68,7 @@ def _lists(
 
 def _pledging(record: AnyRecord) -> str | None:
     """The enterprise whose pledge ``record`` is; None of any other record: what is silent is no enterprise."""
-    return record.of if isinstance(record, Duty) and record.due_on is not None else None
+    return record.of if isinstance(record, Duty) and record.is_pledge else None
 
 
 def _rewards(

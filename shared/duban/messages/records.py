@@ -341,6 +341,11 @@ class Duty(LedgerRecord):
     def subject(self) -> str | None:
         return self.of
 
+    @property
+    def is_pledge(self) -> bool:
+        """Whether an enterprise has pledged it, and the unit sees that it is kept."""
+        return self.due_on is not None
+
 
 class Listing(LedgerRecord):
     """An entry on a list as it stands after its latest event: ``of`` whom, on what ground, and what it bars from."""

@@ -113,9 +113,9 @@ def perform(duty: Duty, command: OfDuties, rules: Rules) -> Changes:
 
 
 def _submit(duty: Duty, command: do.Complete, rules: Rules) -> Changes:
-    if duty.of is not None and command.outcome not in (KEPT, BROKEN):
+    if duty.is_pledge and command.outcome not in (KEPT, BROKEN):
         return Refusal("unknown_outcome", f"a pledge is {KEPT} or {BROKEN}, not {command.outcome}")
-    if command.outcome == BROKEN and duty.of is not None:
+    if command.outcome == BROKEN and duty.is_pledge:
         return [c.Completed(outcome=BROKEN), c.StruckOff()] if command.reason else missing_reason("a broken pledge")
     if rules.duties[duty.duty].proof and not command.evidence:
         return Refusal("missing_evidence", f"{duty.duty} is submitted with its proof: what is empty is not done")

@@ -15,9 +15,16 @@ from duban_router.domain.precedents import Precedent, Precedents, of_note
 def seen(
     before: AnyRecord | None, event: Event, record: AnyRecord, rules: Rules, precedents: Precedents
 ) -> Iterator[c.SignSeen]:
-    """The signs that ``event`` bears, which has led to ``record``; of a duty's note none, but it may be copied."""
+    """The signs that ``event`` bears, which has led to ``record``; of a duty's note none, but it may be copied.
+
+    What is noted of a pledge is no account of work, for an enterprise owes that.
+    """
     signs = rules.signs
-    if isinstance(event.change, c.Progressed) and SignKind.COPIED_NOTE in signs and not _is_pledge(record):
+    if (
+        isinstance(event.change, c.Progressed)
+        and SignKind.COPIED_NOTE in signs
+        and not (isinstance(record, Duty) and record.is_pledge)
+    ):
         beside = _beside(event, event.change.note, record, precedents)
         if beside is not None and isinstance(record, Problem):
             for sign in signs[SignKind.COPIED_NOTE]:
@@ -30,11 +37,6 @@ def seen(
         for sign in signs.get(SignKind.TAKEN_UP_AGAIN, ()):
             if _so_soon(sign, event, record, rules):
                 yield c.SignSeen(sign=sign.id, unit=record.lead_unit or rules.pack.office)
-
-
-def _is_pledge(record: AnyRecord) -> bool:
-    """Whether an enterprise owes it: then its watcher's notes are no account of work."""
-    return isinstance(record, Duty) and record.of is not None
 
 
 def _beside(event: Event, note: str, record: AnyRecord, precedents: Precedents) -> Precedent | None:
