@@ -24,6 +24,7 @@ from duban.messages import struct
 from duban.messages.changes import Attached, Escalated, Measured, Registered, Reminded
 from duban.messages.commands import COMMANDS, Command
 from duban.messages.envelope import Message
+from duban.messages.readings import StationReadings
 from duban.messages.records import AnyRecord, Event, Listing, Problem, Reward, in_words
 from duban.messages.report import Location, Report
 from duban.messages.struct import from_data
@@ -31,6 +32,8 @@ from duban.moves import Kind
 from duban.policy import PolicyPack, Rules, load_calendar, load_pack
 from duban.refusal import Refusal
 from duban_cli.simulation.engine import Engine
+from duban_detector.domain.episode_reports import episode_report
+from duban_detector.domain.watch import Watched, watched
 from duban_escalation.domain import opened_by
 from duban_intake.domain import Arrival, Receipt, own_problem, submitted
 from duban_router.domain.decision import Decided
@@ -119,6 +122,7 @@ class City:
         self._calls: list[tuple[str, Any]] = []
         self._now = begins_at
         self._turn = count()
+        self._watched: dict[str, Watched] = {}
         self._reported: Case | None = None
         self.cases: defaultdict[UUID, list[Case]] = defaultdict(list)
         self._duties: defaultdict[tuple[str, str], list[Case]] = defaultdict(list)
@@ -158,6 +162,20 @@ class City:
         elif answer.code is not None:
             case.refusals.append(answer.code)
         return case
+
+    def measure(self, *readings: StationReadings) -> list[Case]:
+        """Stations have measured: the detector judges, and hands in what it finds at the instant of the readings."""
+        detection = self.rules.pack.detection
+        assert detection is not None
+        by_id, cases = {rule.id: rule for rule in detection.rules}, []
+        for data in readings:
+            self.run(data.at)
+            state, happenings = watched(self._watched.get(data.station), data, data.at, detection.rules)
+            self._watched[data.station] = state
+            for happening in happenings:
+                report = episode_report(happening, by_id[happening.episode.rule], self.rules.zone)
+                cases.append(self.submit(struct.replace(report, time=data.at)))
+        return cases
 
     def act(self, case: Case, action: str, by: str, **details: Any) -> Case:
         """A unit acts on the problem, and the router grants it."""

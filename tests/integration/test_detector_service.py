@@ -7,20 +7,22 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 import pytest
 from aiokafka import AIOKafkaConsumer
 from msgspec.structs import replace
 
 from duban.io.publisher import Publisher
-from duban.messages.envelope import Record, encode
+from duban.messages.envelope import decode, encode
 from duban.messages.readings import StationReadings
 from duban.messages.report import Location, Report
 from duban_cli.system import System
 from duban_detector.domain.episode_reports import SOURCE, episode_report
 from duban_detector.domain.evaluation import evaluated
+from duban_intake.domain import submitted
 from tests.conftest import eventually
-from tests.given import small_rules
+from tests.given import report, small_rules
 from tests.stations import message, rules, series
 
 pytestmark = pytest.mark.stack
@@ -47,7 +49,6 @@ class Reported:
     def __init__(self, kafka: str) -> None:
         self._kafka = kafka
         self.bodies: dict[str, set[bytes]] = {}
-        self.records: list[Record] = []
 
     async def read(self) -> None:
         consumer = AIOKafkaConsumer(Report.TOPIC, bootstrap_servers=self._kafka, auto_offset_reset="earliest")
@@ -71,6 +72,12 @@ async def another(system: System) -> asyncio.subprocess.Process:
         )
 
 
+def ended(process: asyncio.subprocess.Process) -> None:
+    """See to it that ``process`` does not outlive its test."""
+    if process.returncode is None:
+        process.kill()
+
+
 async def test_members_come_are_killed_and_leave_and_every_episode_is_reported_once(system: System) -> None:
     data = played()
     records = [encode(message(one)) for one in data]
@@ -84,6 +91,7 @@ async def test_members_come_are_killed_and_leave_and_every_episode_is_reported_o
         reading = asyncio.create_task(reported.read())
         stack.callback(reading.cancel)
         second = await another(system)
+        stack.callback(ended, second)
         await publisher.publish(records[:third])
         await eventually(lambda: len(reported.bodies) > 10)
         await system.kill("detector")
@@ -95,3 +103,22 @@ async def test_members_come_are_killed_and_leave_and_every_episode_is_reported_o
         assert await second.wait() == 0
         await eventually(lambda: reported.bodies.keys() >= wanted.keys())
     assert reported.bodies == {id_: {body} for id_, body in wanted.items()}
+
+
+async def test_many_reports_from_one_area_are_one_more(system: System) -> None:
+    area, at = f"{SOURCE}/smallville/many/south", datetime.now(UTC)
+    reports = [encode(submitted("crowd", str(number), report(area="south", location=None), at)) for number in range(3)]
+    publisher = Publisher(system.settings, "duban-tests")
+    await publisher.start()
+    consumer = AIOKafkaConsumer(Report.TOPIC, bootstrap_servers=system.kafka, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        await publisher.publish(reports)
+        async with asyncio.timeout(20):
+            while (record := await consumer.getone()).key != area.encode():
+                pass
+        told = decode(record.key, record.value, record.headers, {Report.TYPE: Report})
+        assert (told.source, told.data.area, told.data.attributes) == (SOURCE, "south", {"rule": "many"})
+    finally:
+        await consumer.stop()
+        await publisher.stop()

@@ -10,6 +10,7 @@ from duban.messages.readings import StationReadings
 from duban.messages.report import Report
 from duban_detector.handlers import ReadingHandler
 from duban_detector.settings import DetectorSettings
+from duban_detector.surge_watch import SurgeWatch
 from duban_detector.worker import MEMORY_TOPIC, DetectorApp
 
 HEALTH_PORT: Final = 8304
@@ -18,10 +19,12 @@ HEALTH_PORT: Final = 8304
 async def compose(shell: Shell[DetectorSettings]) -> None:
     """Wire the handler to Faust's streams, once the packs published so far are known."""
     library = await follow_packs(shell)
-    handler = ReadingHandler(library, await follow_clock(shell))
+    clock = await follow_clock(shell)
+    handler = ReadingHandler(library, clock)
     app = DetectorApp(shell.settings, handler, shell.publisher)
     shell.health.check(f"assigned {app.group}", lambda: app.ready)
     shell.run(app)
+    shell.run(SurgeWatch(shell.settings, library, clock, shell.publisher))
 
 
 if __name__ == "__main__":

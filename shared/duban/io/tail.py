@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -34,8 +35,12 @@ class Tail(Generic[D]):
     without a group there is nobody to keep a dead letter for.
     """
 
-    def __init__(self, settings: Settings, topics: Sequence[str], types: Mapping[str, type[D]]) -> None:
+    def __init__(
+        self, settings: Settings, topics: Sequence[str], types: Mapping[str, type[D]], since: datetime | None = None
+    ) -> None:
+        """``since``: from the first record that was appended at that instant or later, instead of from the first."""
         self._settings = settings
+        self._since = since
         self._topics = tuple(topics)
         self._types = types
         self._caught_up = asyncio.Event()
@@ -72,6 +77,8 @@ class Tail(Generic[D]):
     async def __aiter__(self) -> AsyncIterator[Delivery[D]]:
         consumer, ends = await until_available("broker", partial(_begun, self._settings, self._topics, "duban-tail"))
         try:
+            if self._since is not None:
+                await until_available("broker", partial(_forwarded, consumer, ends, self._since))
             while not self._stopping.is_set():
                 if not self._caught_up.is_set() and await _reached(consumer, ends):
                     self._caught_up.set()
@@ -126,6 +133,14 @@ async def _begun(
         await consumer.stop()
         raise
     return consumer, ends
+
+
+async def _forwarded(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], since: datetime) -> None:
+    """Have ``consumer`` read on from what was appended at ``since`` or later."""
+    offsets = await consumer.offsets_for_times({place: int(since.timestamp() * 1000) for place in ends})
+    for place, end in ends.items():
+        later = offsets.get(place)
+        consumer.seek(place, end if later is None else later.offset)
 
 
 async def present_records(

@@ -5,4 +5,5 @@ watch            what readings make of a station, one after the other: its episo
 evaluation       the same from all readings at once, by plain lists, sharing nothing with the watch but the grades
 episode          an episode, and what happens in its life
 episode_reports  what happens in its life, as reports
+surges           many reports from one area
 """
