@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
@@ -66,3 +66,24 @@ async def test_an_empty_topic_is_caught_up_with_at_once(stack: Any, topic: Make)
     assert tail.is_caught_up
     tail.stop()
     await task
+
+
+async def test_a_tail_may_begin_at_an_instant(stack: Any, topic: Make, eventually: Eventually) -> None:
+    settings = Settings(kafka=stack.kafka)
+    publisher = Publisher(settings)
+    clock = await topic("clock", 2)
+    await publisher.start()
+    await publisher.publish([tick(clock, 1)])
+    tail: Tail[Tick] = Tail(settings, [clock], {Tick.TYPE: Tick}, since=datetime.now(UTC) + timedelta(milliseconds=5))
+    heard: list[int] = []
+
+    async def take(delivered: Delivery[Tick]) -> None:
+        heard.append(delivered.message.data.n)
+
+    reading = asyncio.create_task(tail.run(take))
+    await tail.caught_up()
+    await publisher.publish([tick(clock, 2)])
+    await eventually(lambda: heard == [2])
+    tail.stop()
+    await reading
+    await publisher.stop()

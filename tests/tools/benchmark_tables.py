@@ -132,6 +132,18 @@ def _monitors(figures: Figures) -> Iterator[str]:
     yield f"| loop, ms | {_loop(hj212)} |"
 
 
+def _detection(figures: Figures) -> Iterator[str]:
+    detector = figures["detector"]
+    yield f"| readings of {detector['stations']:,} stations, six factors each, by one detector | |"
+    yield "| --- | --- |"
+    yield f"| judged | {detector['per_s']:,.0f}/s |"
+    yield f"| reports of episodes that came of it | {detector['reports']:,} |"
+    memory = (detector["idle_mb"], detector["peak_mb"]["detector"])
+    yield f"| megabytes: with no station, at most | {', '.join(f'{held:.0f}' for held in memory)} |"
+    yield f"| CPU seconds per 1,000 readings | {_cpu(detector)} |"
+    yield f"| loop, ms | {_loop(detector)} |"
+
+
 def _soak(figures: Figures) -> Iterator[str]:
     w6 = figures["W6"]
     names = [name for name in w6["minutes"][0]["resident_mb"] if name != "player"]
@@ -190,6 +202,7 @@ BLOCKS: Final[dict[str, tuple[frozenset[str], Callable[[Figures], Iterator[str]]
     "flat": (frozenset(("flat",)), _flat),
     "history": (frozenset(("history",)), _history),
     "monitors": (frozenset(("hj212",)), _monitors),
+    "detection": (frozenset(("detector",)), _detection),
     "soak": (frozenset(("W6",)), _soak),
     "profile": (frozenset(("profile",)), _profile),
 }

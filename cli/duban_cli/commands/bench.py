@@ -58,6 +58,7 @@ WORKLOADS: Final = {
     "W5": Workload("restart:restart", lambda size: (size.open_problems, size.backlog), usual=False),
     "flat": Workload("scale:flat", lambda size: (size.problems // 4, size.open_problems), usual=False),
     "hj212": Workload("monitors:monitors", lambda size: (5_000, max(1, size.problems // 5_000)), usual=False),
+    "detector": Workload("detection:detection", lambda size: (1_000, max(1, size.problems // 12_000)), usual=False),
     "W6": Workload("soak:soak", lambda size: (size.minutes, size.per_second), usual=False),
 }
 
@@ -86,7 +87,7 @@ def bench(
 
     By name only, for they take longer. routers: one, two and four on one city. W5: the services come back to open
     deadlines and a backlog. flat: W1 beside ever more open problems, and on more partitions. hj212: 5,000 devices
-    connected to the gateway of HJ 212. W6: a soak at a steady rate, a line a minute.
+    connected to the gateway of HJ 212. detector: readings judged by it. W6: a soak at a steady rate, a line a minute.
 
     Every run starts its own broker, database and services in a temporary folder, and checks its count: a run that
     lost or doubled anything is void and ends with exit code 1. The figures are for this machine, with everything on it.
