@@ -138,9 +138,6 @@ class MailDoor:
         if source.max_body is not None and len(raw) > source.max_body:
             raise Fault(413, "too_large", f"has {len(raw)} bytes, and {source.name} may send {source.max_body}")
         evidence, left_out = await asyncio.to_thread(self._kept, mail)
-        if left_out:
-            say = f"{source.name}: is a report without its files, which lie here alone: {'; '.join(left_out)}"
-            await self.lay_aside(raw, "files_left_out", say)
         parsed = read_items([mail.fields], mapping, self._reports.clock.now())
         if parsed.bad:
             raise Fault(400, "invalid", parsed.bad[0].reason, parsed.bad[0].field)
@@ -148,6 +145,9 @@ class MailDoor:
         data = struct.replace(entry.message.data, evidence=evidence)
         handed = Handed(struct.replace(entry.message, data=data), entry.contact, None)
         await self._reports.hand_in(source, handed, "")
+        if left_out:
+            say = f"{source.name}: is a report without its files, which lie here alone: {'; '.join(left_out)}"
+            await self.lay_aside(raw, "files_left_out", say)
 
     def _kept(self, mail: Mail) -> tuple[tuple[Evidence, ...], list[str]]:
         """The files of ``mail`` as evidence, and why some are not in the store: those are known by their hashes alone.

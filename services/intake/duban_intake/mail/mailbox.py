@@ -26,11 +26,16 @@ class Mailbox:
         context = ssl.create_default_context(cafile=self._settings.mail_ca) if secure else None
         client = IMAPClient(host, port, ssl=secure, ssl_context=context, timeout=_TIMEOUT)  # type: ignore[arg-type]
         self._client = client
-        client.login(self._user, self._password)
-        done = self._settings.mail_done_folder
-        if done and not client.folder_exists(done):
-            client.create_folder(done)
-        client.select_folder(self._settings.mail_folder)
+        try:
+            client.login(self._user, self._password)
+            done = self._settings.mail_done_folder
+            if done and not client.folder_exists(done):
+                client.create_folder(done)
+            client.select_folder(self._settings.mail_folder)
+        except BaseException:
+            self._client = None
+            client.shutdown()
+            raise
         return self
 
     def __exit__(

