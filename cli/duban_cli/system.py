@@ -78,6 +78,7 @@ USUAL: Final = tuple(name for name in SERVICES if name not in ("hj212", "mqtt", 
 
 #: Secrets that are some services' own, by how their variables begin: no other process is given them.
 _OWN_SECRETS: Final = {
+    "DUBAN_ACCOUNTS": ("api",),
     "DUBAN_VAULT_": ("gateway", "vault", "mail"), "DUBAN_WEBHOOK_": ("escalation",),
     "DUBAN_ANCHOR_": ("router", "intake"),
     "DUBAN_SOURCE_": ("gateway",), "DUBAN_CALLBACK_": ("escalation",), "DUBAN_MQTT_": ("mqtt",),

@@ -11,7 +11,7 @@ from typing import Final
 from duban.contracts.catalogue import message_table
 from duban.io.settings import AnchorSettings, Settings, settings_table
 from duban.moves import AFTER_REJECTION, AFTER_STRIKE_OFF, IN_ANY_OPEN, LADDER, MOVES, STAGE, Kind, Stage, Status
-from duban_console.accounts.access import ANYBODY, ROUTES, TABLE, THE_ACTION
+from duban_console.accounts.access import ANYBODY, ROUTES, SIGNED_IN, TABLE, THE_ACTION
 from duban_console.accounts.account import Role
 from duban_console.api.settings import ApiSettings
 from duban_detector.settings import DetectorSettings
@@ -117,7 +117,7 @@ def route_table() -> str:
     """What each route is the deed of."""
     lines = ["| route | deed |", "| --- | --- |"]
     for (method, path), deed in ROUTES.items():
-        shown = f"*{deed}*" if deed in (ANYBODY, THE_ACTION) else f"`{deed}`"
+        shown = f"*{deed}*" if deed in (ANYBODY, SIGNED_IN, THE_ACTION) else f"`{deed}`"
         lines.append(f"| `{method} {path}` | {shown} |")
     return "\n".join(lines) + "\n"
 

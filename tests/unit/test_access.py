@@ -22,6 +22,7 @@ from duban_console.accounts.access import (
     DEEDS,
     ROUTES,
     SEEING,
+    SIGNED_IN,
     TABLE,
     THE_ACTION,
     may,
@@ -105,7 +106,7 @@ def test_every_route_of_the_api_and_of_the_vault_stands_in_the_table() -> None:
         for method in route.methods or ()
     }
     assert served == ROUTES.keys()
-    assert set(ROUTES.values()) - {ANYBODY, THE_ACTION} <= set(DEEDS)
+    assert set(ROUTES.values()) - {ANYBODY, SIGNED_IN, THE_ACTION} <= set(DEEDS)
 
 
 #: What the roles of the router are called among accounts: who acts for such a unit.

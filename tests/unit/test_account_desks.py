@@ -223,6 +223,7 @@ def test_a_bad_roster_is_told_by_its_place(data: object, told: str) -> None:
         ("", "role: is missing"),
         ("office", "jurisdiction: is missing"),
         ("unit_clerk:linyi", "unit: is missing"),
+        ("unit_clerk:linyi:duban", "for which nobody acts"),
         ("auditor:linyi", "auditor is for the whole installation"),
     ],
 )

@@ -34,6 +34,9 @@ ACTIONS: Final[dict[str, type[do.Command]]] = {
     type_.rpartition(".")[2]: model for type_, model in do.COMMANDS.items() if model not in (*_ENGINE_ONLY, *_BEGINNING)
 }
 
+#: The name of each action.
+NAMES: Final[dict[type[do.Command], str]] = {model: name for name, model in ACTIONS.items()}
+
 #: What may serve as the id of a command, chosen by whoever sends it: sent again, it is the same command.
 COMMAND_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._:~-]{0,119}$"
 CommandId = Annotated[str, Meta(pattern=COMMAND_ID + NO_NEWLINE)]

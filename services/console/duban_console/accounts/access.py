@@ -129,6 +129,8 @@ TABLE: Final[Mapping[str, _Cells]] = MappingProxyType({deed: _BY_DEED[deed] for 
 
 #: For a route that needs no account: whoever asks shows something else, or there is nothing to guard.
 ANYBODY: Final = "anybody"
+#: For a route that everybody has who is signed in.
+SIGNED_IN: Final = "anybody signed in"
 #: For a route whose deed is the action in its body.
 THE_ACTION: Final = "the action"
 #: What each route of the API and of the vault is the deed of.
@@ -171,6 +173,10 @@ ROUTES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("PATCH", "/v1/evidence/uploads/{id}"): "upload_evidence",
         ("GET", "/v1/evidence/uploads/{id}"): "upload_evidence",
         ("DELETE", "/v1/evidence/uploads/{id}"): "upload_evidence",
+        ("POST", "/v1/sessions"): ANYBODY,
+        ("GET", "/v1/sessions"): SIGNED_IN,
+        ("DELETE", "/v1/sessions/{id}"): SIGNED_IN,
+        ("GET", "/v1/me"): SIGNED_IN,
         ("POST", "/v1/vault/asks"): "ask_vault",
         ("POST", "/v1/vault/asks/{ask}/approval"): "approve_vault",
         ("POST", "/v1/vault/asks/{ask}/refusal"): "refuse_vault",
@@ -203,6 +209,20 @@ def may(
         return None
     units = ", ".join(appointment.unit or appointment.role for appointment in in_city)
     return Refusal("no_party", f"{units}: no party of {record.number}; {deed} is for whoever has it or joins in it")
+
+
+def appointments_for(
+    principal: Principal, deed: str, record: AnyRecord | None, jurisdiction: str | None = None
+) -> list[Appointment]:
+    """The appointments by which ``principal`` may do ``deed``, on ``record`` or else in ``jurisdiction``."""
+    cells = TABLE[deed]
+    where = record.jurisdiction if record is not None else jurisdiction
+    units = None if record is None else parties(record)
+    return [
+        each
+        for each in principal.account.appointments
+        if each.role in cells and _reaches(each, cells, where) and (units is None or _of_party([each], cells, units))
+    ]
 
 
 def parties(record: AnyRecord) -> frozenset[str]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from duban.messages.commands import ENGINE
 from duban.messages.report import Name
 from duban.messages.struct import Frozen, Unfit
 from duban.refusal import Refusal
@@ -58,6 +59,8 @@ class Appointment(Frozen, order=True):
             raise Unfit("role", f"{self.role} is for the whole installation: leave jurisdiction and unit out")
         if self.role not in OF_INSTALLATION and not self.jurisdiction:
             raise Unfit("jurisdiction", f"is missing: {self.role} is a role in a city")
+        if self.unit == ENGINE:
+            raise Unfit("unit", f"{ENGINE} is the engine itself, for which nobody acts")
         if self.role not in OF_INSTALLATION | WITHOUT_UNIT and not self.unit:
             raise Unfit("unit", f"is missing: {self.role} acts for a unit of the pack")
 

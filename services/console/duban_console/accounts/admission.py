@@ -64,7 +64,7 @@ class Admission:
         self._store = store
         self._clock = clock
         self._passwords = passwords or Passwords()
-        self._terms = terms or Terms()
+        self.terms = terms or Terms()
 
     async def sign_in(
         self,
@@ -119,7 +119,7 @@ class Admission:
         fresh = new_token(SESSION_BEGINNING)
         async with self._store.transaction() as store:
             session = await store.session(token_hash(token))
-            if session is None or self._clock.now() >= session.ends_at(self._terms):
+            if session is None or self._clock.now() >= session.ends_at(self.terms):
                 raise AccountRefused(_NO_TOKEN)
             await store.put_session(replace(session, hash=token_hash(fresh)))
         return fresh
@@ -135,7 +135,7 @@ class Admission:
         """Who is signed in as ``name`` now, the oldest first."""
         account, at = await known(self._store, name), self._clock.now()
         every = await self._store.sessions(account.name)
-        return [session for session in every if at < session.ends_at(self._terms)]
+        return [session for session in every if at < session.ends_at(self.terms)]
 
     async def end_session(self, name: str, id_: UUID, by: str) -> None:
         """End one session of ``name``."""
@@ -156,7 +156,7 @@ class Admission:
         self, store: Transaction, account: Account, at: datetime, address: str, agent: str
     ) -> tuple[str, AccountSession]:
         for session in await store.sessions(account.name):
-            if at >= session.ends_at(self._terms):
+            if at >= session.ends_at(self.terms):
                 await end_session(store, session, at, BY_TIME, BY_TIME)
         token = new_token(SESSION_BEGINNING)
         begun = AccountSession(uuid4(), account.name, token_hash(token), address, agent[:_LONGEST_AGENT], at, at)
@@ -169,7 +169,7 @@ class Admission:
         session = await self._store.session(hash_)
         if session is None:
             raise AccountRefused(_NO_TOKEN)
-        if at >= session.ends_at(self._terms):
+        if at >= session.ends_at(self.terms):
             async with self._store.transaction() as store:
                 if await store.session(hash_) is not None:
                     await end_session(store, session, at, BY_TIME, BY_TIME, address)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import structlog
 
+from duban.clock import SystemClock
 from duban.io.evidence.keeper import EvidenceKeeper
 from duban.io.evidence.reception import reception_of
 from duban.io.evidence.tus import UPLOADS_PATH
 from duban.io.feeds import follow_clock, follow_packs
 from duban.io.http import Http
+from duban.io.migrations import require
+from duban.io.postgres import connect_pool
 from duban.io.service import Shell, run_service
 from duban.messages.commands import Command
 from duban.policy import PolicyPack
+from duban_console.accounts.admission import Admission
+from duban_console.accounts.store import MIGRATIONS, SCHEMA, PostgresAccounts
 from duban_console.api.app import create_app
 from duban_console.api.settings import ApiSettings
 from duban_console.ledger import LedgerReader
@@ -28,12 +33,23 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     clock = await follow_clock(shell)
     library = await follow_packs(shell)
     reception = reception_of(settings)
-    app = create_app(LedgerReader(shell.pool), shell.publisher, clock, library, reception, settings.max_body)
+    admission = await _admission(settings)
+    app = create_app(LedgerReader(shell.pool), shell.publisher, clock, library, reception, settings.max_body, admission)
     http = Http(app, settings, settings.api_port, "DUBAN_API_PORT", slow=UPLOADS_PATH)
     shell.run(http)
     if reception is not None:
         shell.run(EvidenceKeeper(reception))
     _log.info("api", url=f"http://127.0.0.1:{settings.api_port}")
+
+
+async def _admission(settings: ApiSettings) -> Admission | None:
+    """Who lets people in, by the clock on the wall, whatever clock drives a story; None where nobody is asked."""
+    if settings.accounts is None:
+        _log.warning("the API asks for no account: whoever reaches it may act for any unit", cure="DUBAN_ACCOUNTS")
+        return None
+    await require(settings.accounts.get_secret_value(), SCHEMA, MIGRATIONS)
+    pool = await connect_pool(settings.model_copy(update={"database": settings.accounts}), SCHEMA)
+    return Admission(PostgresAccounts(pool), SystemClock())
 
 
 if __name__ == "__main__":

@@ -14,8 +14,10 @@ from duban.io.evidence.tus import upload_limit
 from duban.io.faults import FAULTS, Faulty, answer_faults, only_json
 from duban.io.publisher import Publisher
 from duban.policy.library import Library
+from duban_console.accounts.admission import Admission
 from duban_console.action import Action, NewEntry, NewPledge, NewReading
 from duban_console.api.answer import respond
+from duban_console.api.asker import AccessGate, Asker, Asks, GuardedAnswers, asker
 from duban_console.api.document import answers, describe
 from duban_console.api.responses import ANSWERS, SOURCE, Decision, decision
 from duban_console.api.routes.evidence import serve_evidence
@@ -24,6 +26,7 @@ from duban_console.api.routes.pledges import serve_pledges
 from duban_console.api.routes.readings import serve_readings
 from duban_console.api.routes.records import serve_records
 from duban_console.api.routes.rewards import serve_rewards
+from duban_console.api.routes.sessions import serve_sessions
 from duban_console.api.submission import CommandDoor
 from duban_console.ledger import LedgerReader
 
@@ -40,17 +43,24 @@ def create_app(
     library: Library,
     reception: Reception | None,
     max_body: int,
+    admission: Admission | None = None,
 ) -> FastAPI:
-    """The API over the ledger's views, the topic of commands, the packs and the evidence store."""
+    """The API over the ledger's views, the topic of commands, the packs and the evidence store.
+
+    With ``admission`` it asks who comes, and holds them to the table of access; without, everybody may everything.
+    """
     app = FastAPI(
         title="Duban: the API for actions",
         version="1",
         description=__doc__ or "",
         responses=_FAULTS,
-        dependencies=[Depends(only_json)],
+        dependencies=[Depends(only_json), Depends(asker)],
     )
+    app.state.gate = AccessGate(admission)
     answer_faults(app, max_body, partial(upload_limit, reception))
+    app.add_middleware(GuardedAnswers)
     door = CommandDoor(ledger, publisher, reception.desk if reception else None)
+    serve_sessions(app, admission)
     _commands(app, ledger)
     serve_listings(app, ledger, door, clock)
     serve_rewards(app, ledger, library)
@@ -64,21 +74,22 @@ def create_app(
 
 def _commands(app: FastAPI, ledger: LedgerReader) -> None:
     @app.get("/v1/commands/{id}", responses=answers(Decision), tags=["commands"])
-    async def own_command(id_: _CommandId) -> Response:
+    async def own_command(id_: _CommandId, asks: Asks) -> Response:
         """What came of a command that this API sent."""
-        return await looked_up(SOURCE, id_)
+        return await looked_up(SOURCE, id_, asks)
 
     @app.get("/v1/commands/{source:path}/{id}", responses=answers(Decision), tags=["commands"])
-    async def command(source: str, id_: _CommandId) -> Response:
+    async def command(source: str, id_: _CommandId, asks: Asks) -> Response:
         """What came of a command, whoever sent it; 200 also for a refusal, which is an outcome like any other."""
-        return await looked_up(source, id_)
+        return await looked_up(source, id_, asks)
 
-    async def looked_up(source: str, id_: str) -> Response:
+    async def looked_up(source: str, id_: str, asks: Asker) -> Response:
         if "\0" in source + id_:
             raise Fault(400, "invalid", "an id carries no NUL", "id")
         outcome = await ledger.outcome(source, id_)
-        if outcome is None:
+        record = None if outcome is None else await ledger.record(outcome.problem_id)
+        if outcome is None or (record is not None and not asks.sees("see_command", record)):
             raise Fault(
                 404, "unknown_command", f"{source} has sent no command {id_}, or the router has not decided it yet"
             )
-        return respond(decision(source, outcome, await ledger.record(outcome.problem_id)))
+        return respond(decision(source, outcome, record))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from duban.io.evidence.settings import EvidenceSettings
 from duban.io.settings import ServerSettings
@@ -11,4 +11,9 @@ from duban.io.settings import ServerSettings
 class ApiSettings(ServerSettings, EvidenceSettings):
     """What the API is told by its environment."""
 
+    accounts: SecretStr | None = Field(
+        None,
+        description="PostgreSQL with the accounts, as a URL with the role `duban_console`; with it, the API asks who "
+        "comes and holds them to the table of access; empty: everybody may everything",
+    )
     api_port: int = Field(8320, ge=0, le=65535, description="Port of the API for actions, on 127.0.0.1")

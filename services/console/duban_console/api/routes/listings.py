@@ -12,6 +12,7 @@ from duban.errors import Fault
 from duban.texts import is_blank
 from duban_console.action import NewEntry, action_message, new_entry
 from duban_console.api.answer import respond
+from duban_console.api.asker import Asks
 from duban_console.api.document import answers, body
 from duban_console.api.responses import SOURCE, Accepted, Decision
 from duban_console.api.submission import CommandDoor, IdempotencyKey, Wait, answered, command_id
@@ -35,6 +36,7 @@ def serve_listings(app: FastAPI, ledger: LedgerReader, door: CommandDoor, clock:
 
     @app.get("/v1/listings", responses=answers(NameCheck), tags=["listings"])
     async def listings(
+        asks: Asks,
         of: Annotated[str, Query(min_length=1, max_length=120, description=_OF)],
         jurisdiction: str | None = None,
         list_: Annotated[str | None, Query(alias="list", description="Only this list, by its id in the pack")] = None,
@@ -47,18 +49,18 @@ def serve_listings(app: FastAPI, ledger: LedgerReader, door: CommandDoor, clock:
                 raise Fault(400, "invalid", "a name carries no NUL", name)
         if is_blank(of):
             raise Fault(400, "invalid", "the name shows nothing: it is blank", "of")
-        entries = await ledger.listings(of, jurisdiction, list_)
+        entries = asks.seen("check_name", await ledger.listings(of, jurisdiction, list_))
         return respond(listed(of.strip(), entries, at or clock.now(), everything=everything))
 
     @app.post("/v1/listings", status_code=202, responses=answers(Accepted, Decision, status=202), tags=["listings"],
               openapi_extra=body(NewEntry))  # fmt: skip
-    async def put(request: Request, wait: Wait = 0, idempotency_key: IdempotencyKey = None) -> Response:
+    async def put(request: Request, asks: Asks, wait: Wait = 0, idempotency_key: IdempotencyKey = None) -> Response:
         """Put somebody on a list, by hand of its keeper and with evidence; the same id again is the same entry."""
         with answered():
             entry = new_entry(await request.body())
         id_ = command_id(entry.id, idempotency_key)
         message = action_message(
-            entry.command,
+            asks.acting("put_on_list", entry.command, jurisdiction=entry.jurisdiction),
             id_=id_,
             problem_id=entry.record_id(id_),
             jurisdiction=entry.jurisdiction,

@@ -14,8 +14,9 @@ from duban.errors import Fault
 from duban.messages.events import MOST_LINES
 from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reading, Reward
 from duban.moves import Kind, Stage, Status
-from duban_console.action import Action, action_message, parsed
+from duban_console.action import NAMES, Action, action_message, parsed
 from duban_console.api.answer import respond
+from duban_console.api.asker import Asker, Asks, unknown
 from duban_console.api.document import answers, body
 from duban_console.api.responses import (
     SOURCE,
@@ -31,7 +32,7 @@ from duban_console.api.responses import (
     told,
 )
 from duban_console.api.submission import CommandDoor, IdempotencyKey, Wait, answered, command_id
-from duban_console.ledger import BadCursor, Filters, LedgerReader, statuses_in
+from duban_console.ledger import BadCursor, Filters, LedgerReader, Page, statuses_in
 
 #: Where records of each kind are found.
 PATHS: Final = {
@@ -59,6 +60,9 @@ _NAMES: Final = {
 }
 _TEXTS: Final = ("jurisdiction", "channel", "enterprise", "sponsor", "matter", "of")
 
+#: Most records that one request looks at for those that are there for who asks.
+_LOOKED_AT: Final = 2_000
+
 RecordId = Annotated[UUID, Path(alias="id")]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Overdue = Annotated[bool, Query(description="Only open ones with a time limit that has passed")]
@@ -76,6 +80,7 @@ def serve_records(app: FastAPI, ledger: LedgerReader, door: CommandDoor, clock: 
 def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
     @app.get("/v1/problems", responses=answers(Problems), tags=["problems"])
     async def problems(
+        asks: Asks,
         jurisdiction: str | None = None,
         status: Status | None = None,
         stage: Stage | None = None,
@@ -96,10 +101,11 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
             Kind.PROBLEM, jurisdiction, statuses_in(stage, status), category, lead_unit, _overdue_at(clock, overdue),
             channel, enterprise, sponsor, matter,
         )  # fmt: skip
-        return await page("problems", filters, limit, cursor)
+        return await page("problems", filters, limit, cursor, asks)
 
     @app.get("/v1/duties", responses=answers(Duties), tags=["duties"])
     async def duties(
+        asks: Asks,
         jurisdiction: str | None = None,
         status: Status | None = None,
         duty: str | None = None,
@@ -111,10 +117,11 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
     ) -> Response:
         """What the calendar and measures have opened for units, in the order of its opening."""
         filters = Filters(Kind.DUTY, jurisdiction, _only(status), duty, unit, _overdue_at(clock, overdue), of=of)
-        return await page("duties", filters, limit, cursor)
+        return await page("duties", filters, limit, cursor, asks)
 
     @app.get("/v1/listings/entries", responses=answers(Listings), tags=["listings"])
     async def listings(
+        asks: Asks,
         jurisdiction: str | None = None,
         status: Status | None = None,
         list_: Annotated[str | None, Query(alias="list", description="Only this list, by its id in the pack")] = None,
@@ -125,10 +132,11 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
     ) -> Response:
         """Entries on lists, in the order in which they were made."""
         filters = Filters(Kind.LISTING, jurisdiction, _only(status), list_, keeper, _overdue_at(clock, overdue))
-        return await page("listings", filters, limit, cursor)
+        return await page("listings", filters, limit, cursor, asks)
 
     @app.get("/v1/rewards", responses=answers(Rewards), tags=["rewards"])
     async def rewards(
+        asks: Asks,
         jurisdiction: str | None = None,
         status: Status | None = None,
         reward: Annotated[str | None, Query(description="Only this class, by its id in the pack")] = None,
@@ -139,10 +147,11 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
     ) -> Response:
         """Rewards, in the order in which they came to be owed."""
         filters = Filters(Kind.REWARD, jurisdiction, _only(status), reward, fixed_by, _overdue_at(clock, overdue))
-        return await page("rewards", filters, limit, cursor)
+        return await page("rewards", filters, limit, cursor, asks)
 
     @app.get("/v1/readings", responses=answers(Readings), tags=["readings"])
     async def readings(
+        asks: Asks,
         jurisdiction: str | None = None,
         target: Annotated[str | None, Query(description="Only of this target, by its id in the pack")] = None,
         unit: Annotated[str | None, Query(description="Only of this unit")] = None,
@@ -150,19 +159,35 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         cursor: str | None = None,
     ) -> Response:
         """Readings of targets, in the order in which they were entered; a correction follows what it corrects."""
-        return await page("readings", Filters(Kind.READING, jurisdiction, (), target, unit), limit, cursor)
+        return await page("readings", Filters(Kind.READING, jurisdiction, (), target, unit), limit, cursor, asks)
 
-    async def page(name: str, filters: Filters, limit: int, cursor: str | None) -> Response:
+    async def page(name: str, filters: Filters, limit: int, cursor: str | None, asks: Asker) -> Response:
         rule, holder = _NAMES[filters.kind]
         for field, parameter in {"rule": rule, "holder": holder}.items() | {(text, text) for text in _TEXTS}:
             if "\0" in (getattr(filters, field) or ""):
                 raise Fault(400, "invalid", "a filter carries no NUL", parameter)
         try:
-            records_page = await ledger.page(filters, limit, cursor)
+            seen_page = await seen(ledger, filters, limit, cursor, asks)
         except BadCursor as error:
             raise Fault(400, "invalid", str(error), "cursor") from None
-        more = {"cursor": records_page.cursor} if records_page.cursor else {}
-        return respond({name: records_page.records, **more})
+        more = {"cursor": seen_page.cursor} if seen_page.cursor else {}
+        return respond({name: seen_page.records, **more})
+
+
+async def seen(ledger: LedgerReader, filters: Filters, limit: int, cursor: str | None, asks: Asker) -> Page:
+    """At most ``limit`` records that are there for who asks; fewer, with a cursor, where many are not.
+
+    Raises:
+        BadCursor: ``cursor`` is none of ours.
+    """
+    records: list[AnyRecord] = []
+    looked_at = 0
+    while True:
+        page = await ledger.page(filters, limit - len(records), cursor)
+        records += asks.seen(f"see_{filters.kind}", page.records)
+        looked_at, cursor = looked_at + len(page.records), page.cursor
+        if cursor is None or len(records) == limit or looked_at >= _LOOKED_AT:
+            return Page(records, cursor)
 
 
 def _only(status: Status | None) -> tuple[Status, ...]:
@@ -178,27 +203,27 @@ def _one(app: FastAPI, kind: Kind, ledger: LedgerReader) -> None:
     tags: list[str | Enum] = [path.rpartition("/")[2]]
 
     @app.get(f"{path}/{{id}}", responses=answers(_MODELS[kind]), tags=tags, name=kind.value)
-    async def one(id_: RecordId) -> Response:
+    async def one(id_: RecordId, asks: Asks) -> Response:
         """The record as it stands after its latest event, with what is due."""
-        return respond(await _found(ledger, kind, id_))
+        return respond(await _found(ledger, kind, id_, asks, f"see_{kind}"))
 
     @app.get(f"{path}/{{id}}/history", responses=answers(HistoryTold), tags=tags, name=f"{kind}_history")
-    async def history(id_: RecordId) -> Response:
+    async def history(id_: RecordId, asks: Asks) -> Response:
         """Every event with who, when and why; `verified` says whether the chain of hashes recomputes."""
-        await _found(ledger, kind, id_)
+        await _found(ledger, kind, id_, asks, "see_history")
         whole = await ledger.history(id_)
         if whole is None:
-            raise _unknown(kind, id_)
+            raise unknown(kind, id_)
         return respond(told(str(id_), whole))
 
 
 def _unanswered(app: FastAPI, ledger: LedgerReader) -> None:
     @app.get("/v1/problems/{id}/unanswered", responses=answers(WaitingReports), tags=["problems"])
     async def unanswered(
-        id_: RecordId, limit: Limit = 50, cursor: Annotated[int, Query(ge=0, le=MOST_LINES)] = 0
+        id_: RecordId, asks: Asks, limit: Limit = 50, cursor: Annotated[int, Query(ge=0, le=MOST_LINES)] = 0
     ) -> Response:
         """The reports of a problem that wait for a reply, the oldest first, each with the event that filed it."""
-        await _found(ledger, Kind.PROBLEM, id_)
+        await _found(ledger, Kind.PROBLEM, id_, asks, "see_unanswered")
         reports = await ledger.unanswered(id_, limit + 1, cursor)
         more = str(reports[limit - 1].version) if len(reports) > limit else None
         return respond(WaitingReports(reports=reports[:limit], cursor=more))
@@ -209,27 +234,29 @@ def _actions(app: FastAPI, kind: Kind, ledger: LedgerReader, door: CommandDoor, 
         f"{PATHS[kind]}/{{id}}/actions", status_code=202, tags=["actions"],
         responses=answers(Accepted, Decision, status=202), openapi_extra=body(Action), name=f"act_on_{kind}",
     )  # fmt: skip
-    async def act(id_: RecordId, request: Request, wait: Wait = 0, idempotency_key: IdempotencyKey = None) -> Response:
+    async def act(
+        id_: RecordId, request: Request, asks: Asks, wait: Wait = 0, idempotency_key: IdempotencyKey = None
+    ) -> Response:
         """Send an action; the same id sent again is the same action, and has the same outcome."""
         with answered():
             command, chosen = parsed(await request.body())
         message_id = command_id(chosen, idempotency_key)
-        record = await _found(ledger, kind, id_)
+        deed = NAMES[type(command)]
+        record = await _found(ledger, kind, id_, asks, deed)
+        command = asks.acting(deed, command, record)
         message = action_message(
             command, id_=message_id, problem_id=id_, jurisdiction=record.jurisdiction, source=SOURCE, at=clock.now()
         )
         return await door.send(message, wait)
 
 
-async def _found(ledger: LedgerReader, kind: Kind, id_: UUID) -> AnyRecord:
+async def _found(ledger: LedgerReader, kind: Kind, id_: UUID, asks: Asker, deed: str) -> AnyRecord:
+    """The record, where it is there for who asks and they may do ``deed`` on it."""
+    asks.must(deed)
     record = await ledger.record(id_)
-    if record is None:
-        raise _unknown(kind, id_)
+    if record is None or not asks.sees(deed, record):
+        raise unknown(kind, id_)
     if record.kind is not kind:
         what = f"{id_} is no {kind} but a {record.kind}: ask for {PATHS[record.kind]}/{id_}"
         raise Fault(404, f"unknown_{kind}", what, "id")
     return record
-
-
-def _unknown(kind: Kind, id_: UUID) -> Fault:
-    return Fault(404, f"unknown_{kind}", f"no {kind} {id_} stands in the ledger", "id")

@@ -1,0 +1,151 @@
+"""Who asks the API, and what is theirs: 401 where nobody is known, 403 where they may not, 404 where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, TypeVar
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Scope as StarletteScope
+
+from duban.errors import Fault
+from duban.messages.commands import Command
+from duban.messages.records import AnyRecord
+from duban.messages.struct import replace
+from duban_console.accounts.access import ANYBODY, ROUTES, SIGNED_IN, THE_ACTION, appointments_for, may
+from duban_console.accounts.admission import Admission
+from duban_console.accounts.rows import AccountRefused
+from duban_console.accounts.session import Principal
+
+C = TypeVar("C", bound=Command)
+R = TypeVar("R", bound=AnyRecord)
+
+#: What a browser does with an answer, however it comes to it: it runs nothing of it, and shows it to no other page.
+_GUARDS: Final = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+#: The pages that show the document, with scripts of their own from elsewhere.
+_PAGES: Final = ("/docs", "/redoc", "/docs/oauth2-redirect")
+_BEARER: Final = HTTPBearer(
+    auto_error=False, description="The token of a session (POST /v1/sessions), or the key of a system"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks; ``principal`` is None where the API asks for no account, and everybody may everything."""
+
+    principal: Principal | None
+
+    def sees(self, deed: str, record: AnyRecord) -> bool:
+        """Whether ``record`` is there for them."""
+        return self.principal is None or may(self.principal, deed, record) is None
+
+    def seen(self, deed: str, records: Iterable[R]) -> list[R]:
+        """Those of ``records`` that are there for them."""
+        return [record for record in records if self.sees(deed, record)]
+
+    def must(self, deed: str, *, jurisdiction: str | None = None) -> None:
+        """Return if ``deed`` is for them at all, or in ``jurisdiction``.
+
+        Raises:
+            Fault: 403, with what is missing.
+        """
+        why = None if self.principal is None else may(self.principal, deed, jurisdiction=jurisdiction)
+        if why is not None:
+            raise Fault(403, why.code, why.reason)
+
+    def acting(self, deed: str, command: C, record: AnyRecord | None = None, jurisdiction: str | None = None) -> C:
+        """``command`` as theirs: its unit is one that they act for, its person is who they are.
+
+        ``record`` is one that is there for them.
+
+        Raises:
+            Fault: 403, with what is missing.
+        """
+        if self.principal is None:
+            return command
+        self.must(deed, jurisdiction=jurisdiction)
+        units = {each.unit for each in appointments_for(self.principal, deed, record, jurisdiction) if each.unit}
+        unit, person, account = command.actor.unit, command.actor.person, self.principal.account
+        if unit not in units:
+            say = f"{account.name} does {deed} here for {', '.join(sorted(units))}, not for {unit}"
+            raise Fault(403, "other_unit", say, "actor.unit")
+        if person not in (None, account.name, account.full_name):
+            say = f"{person} is another than who is signed in, {account.name}; leave it out"
+            raise Fault(403, "other_person", say, "actor.person")
+        return replace(command, actor=replace(command.actor, person=account.name))
+
+
+class AccessGate:
+    """At the door of the API: who comes, and whether what they want is for them at all."""
+
+    def __init__(self, admission: Admission | None) -> None:
+        self.admission = admission
+
+    async def asker(self, request: Request, token: str | None) -> Asker:
+        """Who asks for the route of ``request``.
+
+        Raises:
+            Fault: 401, nobody is known by ``token``; 403, the route is for others.
+        """
+        route: Any = request.scope["route"]
+        deed = ROUTES[request.method, route.path.replace(":path}", "}")]
+        if self.admission is None or deed == ANYBODY:
+            return Asker(None)
+        if token is None:
+            say = "nobody is signed in: send the token of a session, or a key, as Authorization: Bearer TOKEN"
+            raise Fault(401, "no_token", say)
+        try:
+            principal = await self.admission.principal(token, address_of(request))
+        except AccountRefused as refused:
+            raise Fault(401, refused.code, str(refused)) from None
+        asker = Asker(principal)
+        if deed not in (THE_ACTION, SIGNED_IN):
+            asker.must(deed)
+        return asker
+
+
+async def asker(
+    request: Request, token: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)] = None
+) -> Asker:
+    """A dependency: who asks."""
+    gate: AccessGate = request.app.state.gate
+    return await gate.asker(request, None if token is None else token.credentials)
+
+
+Asks = Annotated[Asker, Depends(asker)]
+
+
+class GuardedAnswers:
+    """Has every answer run nothing in a browser, be framed nowhere and be kept by nobody, unless it says otherwise."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: StarletteScope, receive: Receive, send: Send) -> None:
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start" and scope["path"] not in _PAGES:
+                headers = MutableHeaders(scope=message)
+                for name, value in _GUARDS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, guarded)
+
+
+def address_of(request: Request) -> str:
+    """From where somebody asks, as far as this server sees."""
+    return request.client.host if request.client else ""
+
+
+def unknown(kind: str, id_: object) -> Fault:
+    """There is no such record, or it is not there for who asks."""
+    return Fault(404, f"unknown_{kind}", f"no {kind} {id_} stands in the ledger", "id")

@@ -1,0 +1,144 @@
+"""The routes of who is signed in: sign in and out, one's sessions, and who one is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import FastAPI, Path, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from duban.errors import Fault
+from duban.io.faults import Faulty
+from duban.messages.struct import plain
+from duban_console.accounts.access import DEEDS, may
+from duban_console.accounts.admission import Admission
+from duban_console.accounts.rows import AccountRefused, Unusable
+from duban_console.accounts.session import AccountSession, Principal
+from duban_console.api.asker import Asker, Asks, address_of
+
+PATH: Final = "/v1/sessions"
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"model": Faulty, "description": words}
+    for status, words in {
+        401: "Nobody is signed in by this",
+        404: "There is no such session of yours, or the API asks for no account",
+    }.items()
+}
+
+Word = Annotated[str, Field(max_length=256)]
+
+
+class SignIn(BaseModel):
+    """Who somebody is; neither its representation nor its faults show any of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: Word
+    password: Word = Field(repr=False)
+    code: Word | None = Field(None, repr=False, description="Of the second factor, or a recovery code")
+    new_password: Word | None = Field(None, repr=False, description="In the place of one that somebody else has given")
+
+
+class SignedInSession(BaseModel):
+    """A session, without its token."""
+
+    id: UUID
+    account: str
+    address: str
+    agent: str
+    begun_at: AwareDatetime
+    seen_at: AwareDatetime
+    ends_at: AwareDatetime = Field(description="Unless something is asked before")
+
+
+class NewSession(BaseModel):
+    """The token, shown this once, and the session."""
+
+    token: str
+    session: SignedInSession
+
+
+class Sessions(BaseModel):
+    """Where one is signed in, the oldest first."""
+
+    sessions: list[SignedInSession]
+
+
+class Me(BaseModel):
+    """Who asks: the account with its appointments, and what it may do at all."""
+
+    account: str
+    full_name: str
+    system: bool
+    scope: str
+    appointments: list[dict[str, str]]
+    deeds: list[str]
+
+
+def serve_sessions(app: FastAPI, admission: Admission | None) -> None:
+    """Add the routes to ``app``."""
+
+    def door() -> Admission:
+        if admission is None:
+            raise Fault(404, "no_accounts", "this API asks for no account: DUBAN_ACCOUNTS names no database")
+        return admission
+
+    def known(asks: Asker) -> Principal:
+        door()
+        assert asks.principal is not None
+        return asks.principal
+
+    def shown(session: AccountSession) -> SignedInSession:
+        ends_at = session.ends_at(door().terms)
+        return SignedInSession(
+            id=session.id, account=session.account, address=session.address, agent=session.agent,
+            begun_at=session.begun_at, seen_at=session.seen_at, ends_at=ends_at,
+        )  # fmt: skip
+
+    @app.post(PATH, status_code=201, response_model=NewSession, responses=_ANSWERS, tags=["sessions"])
+    async def sign_in(who: SignIn, request: Request) -> JSONResponse:
+        """Sign in; the token of the session goes with each request, as `Authorization: Bearer TOKEN`."""
+        try:
+            token, session = await door().sign_in(
+                who.name, who.password, who.code, new=who.new_password, address=address_of(request),
+                agent=request.headers.get("user-agent", ""),
+            )  # fmt: skip
+        except Unusable as refused:
+            raise Fault(400, refused.code, str(refused), "new_password") from None
+        except AccountRefused as refused:
+            raise Fault(401, refused.code, str(refused)) from None
+        answer = NewSession(token=token, session=shown(session))
+        return JSONResponse(answer.model_dump(mode="json"), 201)
+
+    @app.get(PATH, responses=_ANSWERS, tags=["sessions"])
+    async def sessions(asks: Asks) -> Sessions:
+        """Where one is signed in."""
+        principal = known(asks)
+        return Sessions(sessions=[shown(session) for session in await door().sessions(principal.account.name)])
+
+    @app.delete(PATH + "/{id}", status_code=204, responses=_ANSWERS, tags=["sessions"])
+    async def end(id_: Annotated[str, Path(alias="id")], asks: Asks) -> Response:
+        """End one of one's sessions; `current` is the one by which is asked."""
+        principal = known(asks)
+        chosen = principal.known_by if id_ == "current" else id_
+        try:
+            await door().end_session(principal.account.name, UUID(chosen), principal.account.name)
+        except (AccountRefused, ValueError):
+            raise Fault(404, "unknown_session", f"{id_} is no session of yours; GET {PATH} lists them", "id") from None
+        return Response(status_code=204)
+
+    @app.get("/v1/me", responses=_ANSWERS, tags=["sessions"])
+    async def me(asks: Asks) -> Me:
+        """Who one is, for which units, and what one may do at all."""
+        principal = known(asks)
+        account = principal.account
+        return Me(
+            account=account.name,
+            full_name=account.full_name,
+            system=account.is_system,
+            scope=principal.scope,
+            appointments=[plain(appointment) for appointment in account.appointments],
+            deeds=[deed for deed in DEEDS if may(principal, deed) is None],
+        )
