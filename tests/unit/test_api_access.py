@@ -187,6 +187,17 @@ async def test_a_page_is_as_long_as_was_asked_for_and_leads_on_where_much_is_not
     assert seen == [str(problem.id) for problem in ours]
 
 
+async def test_a_request_looks_only_so_far_and_leads_on_from_there(api: Api) -> None:
+    clerk = await api.room.person("clerk", CLERK)
+    for _ in range(41):
+        api.shelf.put(OTHERS)
+    own = api.shelf.put(OURS)
+    first = (await api.asked("GET", "/v1/problems", clerk, params={"limit": 1})).json()
+    assert first == {"problems": [], "cursor": "40"}
+    second = (await api.asked("GET", "/v1/problems", clerk, params={"limit": 1, "cursor": "40"})).json()
+    assert [one["id"] for one in second["problems"]] == [str(own.id)]
+
+
 async def test_who_acts_is_who_is_signed_in_whatever_the_body_says(api: Api) -> None:
     clerk = await api.room.person("clerk", CLERK)
     own, other = api.shelf.put(OURS), api.shelf.put(OTHERS)

@@ -60,8 +60,8 @@ _NAMES: Final = {
 }
 _TEXTS: Final = ("jurisdiction", "channel", "enterprise", "sponsor", "matter", "of")
 
-#: Most records that one request looks at for those that are there for who asks.
-_LOOKED_AT: Final = 2_000
+#: How often one request asks the ledger at most for records that are there for who asks.
+_QUESTIONS: Final = 40
 
 RecordId = Annotated[UUID, Path(alias="id")]
 Limit = Annotated[int, Query(ge=1, le=500)]
@@ -181,13 +181,13 @@ async def seen(ledger: LedgerReader, filters: Filters, limit: int, cursor: str |
         BadCursor: ``cursor`` is none of ours.
     """
     records: list[AnyRecord] = []
-    looked_at = 0
-    while True:
+    for _ in range(_QUESTIONS):
         page = await ledger.page(filters, limit - len(records), cursor)
         records += asks.seen(f"see_{filters.kind}", page.records)
-        looked_at, cursor = looked_at + len(page.records), page.cursor
-        if cursor is None or len(records) == limit or looked_at >= _LOOKED_AT:
-            return Page(records, cursor)
+        cursor = page.cursor
+        if cursor is None or len(records) == limit:
+            break
+    return Page(records, cursor)
 
 
 def _only(status: Status | None) -> tuple[Status, ...]:
