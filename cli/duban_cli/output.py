@@ -63,7 +63,7 @@ _ENDS: Final = {
     "duban_console.accounts.rows.Unusable": ExitCode.USAGE,
     "duban_console.sources.SourceConflict": ExitCode.CONFLICT,
     "duban_console.action.InvalidAction": ExitCode.USAGE,
-    "duban_console.evidence.UnusableFile": ExitCode.USAGE,
+    "duban_console.witnesses.UnusableFile": ExitCode.USAGE,
     "duban_cli.calendar_file.NoSuchCalendar": ExitCode.USAGE,
     "builtins.UnicodeDecodeError": ExitCode.FAILURE,
 }

@@ -26,8 +26,8 @@ from duban.messages.events import GENESIS, LedgerEvent, chained
 from duban.messages.report import Filed, Report
 from duban.messages.struct import to_json
 from duban_cli.system import System, running
-from duban_console.evidence import anchors_on_topic
 from duban_console.kafka.topic_reader import looking
+from duban_console.witnesses import anchors_on_topic
 from tests.commanding import Run, command_on, lines
 from tests.conftest import eventually
 from tests.given import ROOT, SMALL

@@ -21,7 +21,7 @@ from duban.io.settings import AnchorSettings
 from duban.messages.anchors import VAULT_LOG, Anchor, Anchored, Head
 from duban.messages.envelope import Publishable
 from duban.messages.events import GENESIS
-from duban_console.evidence import anchors_on_topic
+from duban_console.witnesses import anchors_on_topic
 from tests.conftest import Migrated
 
 pytestmark = pytest.mark.stack

@@ -25,7 +25,7 @@ from duban.messages.anchors import VAULT_LOG, Anchor, Anchored, Head, anchor_rec
 from duban.messages.events import GENESIS
 from duban.messages.struct import from_json, to_json
 from duban_console.anchor_audit import AnchorAudit, log_differences
-from duban_console.evidence import UnusableFile, kept, signed_with
+from duban_console.witnesses import UnusableFile, kept, signed_with
 
 AT = datetime(2026, 11, 29, 2, tzinfo=UTC)
 KEY, OTHER = (AnchorKey(Ed25519PrivateKey.from_private_bytes(byte * 32)) for byte in (b"\1", b"\2"))

@@ -120,7 +120,7 @@ async def verify(
 
     Example: duban ledger verify --against anchors-2026-11-29.jsonl --public-key anchors.pub
     """
-    from duban_console.evidence import signed_with
+    from duban_console.witnesses import signed_with
 
     known, keys = settings(), trusted(public_key)
     with Spill(CLAIM_WIDTH) as claims:
@@ -148,7 +148,7 @@ async def _gathered(
     known: Settings, evidence: _Evidence, against: Path | None, *, topic: bool
 ) -> dict[int, int] | None:
     """Take in everything that claims something; up to where the topic was read, None where it does not tell all."""
-    from duban_console.evidence import anchors_on_topic, kept, tells_all, told
+    from duban_console.witnesses import anchors_on_topic, kept, tells_all, told
 
     if against is not None:
         for number, line in kept(against):

@@ -195,7 +195,7 @@ async def _anchored(against: Path | None, keys: Sequence[str]) -> tuple[AnchorAu
     """What is to be said of the anchors of the log, and those of them that may be believed."""
     from duban.messages.anchors import Anchor, Anchored
     from duban_console.anchor_audit import AnchorAudit
-    from duban_console.evidence import anchors_on_topic, kept, signed_with
+    from duban_console.witnesses import anchors_on_topic, kept, signed_with
 
     audit = AnchorAudit(Anchored.VAULT, signed_with(keys))
     anchors: dict[int, Anchor] = {}

@@ -10,7 +10,7 @@ Owns      no state.
     chain            whether a history is still the one that was written
     ledger_audit     whether a record is what it was, and anchor_audit: whether the anchors are; both pure
     ledger_verification  the same of the whole ledger, read from end to end; spill: rows that memory does not hold
-    evidence         what it is compared with: topics, and a file that an auditor keeps
+    witnesses        what it is compared with: topics, and a file that an auditor keeps
     listings         who stands on which list; rewards: what became of one
     inspection_draw  random draws that anybody can draw again
     assessment       bulletins and scores, as of an instant; assessment_input: the events and readings they count

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from duban.messages.anchors import Head
-from duban_console.evidence import told
 from duban_console.ledger import asking
 from duban_console.ledger_audit import Claim, Finding, LedgerLine, first_difference, untold
+from duban_console.witnesses import told
 
 if TYPE_CHECKING:
     import asyncpg

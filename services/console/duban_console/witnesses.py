@@ -1,4 +1,4 @@
-"""What an auditor compares the ledger and the vault's log with: the topics, and a file that was kept elsewhere."""
+"""The witnesses of an auditor, which ledger and log are compared with: topics, and a file that was kept elsewhere."""
 
 from __future__ import annotations
 
