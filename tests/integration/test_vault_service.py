@@ -280,7 +280,9 @@ async def test_the_custodians_door_and_the_reporters_door_do_not_lead_to_each_ot
             for path, methods in paths.items():
                 for method in methods:
                     answer = await client.request(method, other + path, json={})
-                    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_path"), path
+                    assert answer.status_code == 404, path
+                    if method != "head":  # what answers it bears no body
+                        assert answer.json()["error"]["code"] == "unknown_path", path
         assert (await client.get(f"{system.health['vault']}/readyz")).status_code == 200
 
 
