@@ -176,6 +176,10 @@ async def test_the_open_source_is_this_machines_and_nobodys_behind_a_proxy(
     await answered(lambda: gateway.post("/v1/reports", json=report), 202)
     forwarded = {"x-forwarded-for": "203.0.113.7"}
     await answered(lambda: gateway.post("/v1/reports", json=report, headers=forwarded), 401, "no_key")
+    page = {"origin": "https://page.example"}
+    await answered(lambda: gateway.post("/v1/reports", json=report, headers=page), 403, "of_a_page")
+    own_page = {"origin": str(gateway.base_url).rstrip("/")}  # such as the one that shows the document of the routes
+    await answered(lambda: gateway.post("/v1/reports", json=report, headers=own_page), 202)
 
 
 async def test_the_first_snippet_of_the_guide_works_as_it_stands(duban: Run, system: System, name: str) -> None:

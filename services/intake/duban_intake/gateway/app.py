@@ -17,7 +17,7 @@ from duban_intake.body import JSON
 from duban_intake.channels.sms import SmsMapping
 from duban_intake.domain import own_problem
 from duban_intake.gateway.door import ReportDoor
-from duban_intake.gateway.evidence import FORM, body_limit, form_in, refuse_of_a_page, room_for_files
+from duban_intake.gateway.evidence import FORM, body_limit, form_in, room_for_files
 from duban_intake.gateway.open311.routes import PublicFace, serve_open311
 from duban_intake.gateway.pagerduty import serve_pagerduty
 from duban_intake.gateway.request import BATCH, STRUCTURED, Handed, content_type, read, read_batch, submission_schema
@@ -187,7 +187,6 @@ def create_app(door: ReportDoor, face: PublicFace, max_body: int) -> FastAPI:
 
 async def _with_files(door: ReportDoor, request: Request, source: RegisteredSource, most: int) -> Handed:
     """What a form hands in: the report is looked at before its files go into the store, and goes after them."""
-    refuse_of_a_page(request)
     reception = door.taking_files()
     door.hold_back(source)
     with room_for_files(reception) as folder:

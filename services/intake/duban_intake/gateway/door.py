@@ -11,7 +11,7 @@ from datetime import datetime
 from ipaddress import ip_address
 from math import ceil
 from typing import Final, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 from fastapi import Request
@@ -86,7 +86,10 @@ class ReportDoor:
         Raises:
             Fault: 401 or 403.
         """
-        return self.registry.speaker(key or key_in(request.headers.get("authorization")), is_near=_is_near(request))
+        key = key or key_in(request.headers.get("authorization"))
+        if key is None:
+            _refuse_of_a_page(request)
+        return self.registry.speaker(key, is_near=_is_near(request))
 
     def consent(self, request: Request, name: str | None = None) -> dict[str, str]:
         """The headers by which a sender of CloudEvents sees that it may send here; none where it does not ask.
@@ -371,6 +374,17 @@ def key_in(header: str | None) -> str | None:
     if not key:
         raise Fault(401, "no_key", f"{_WORST_KEY}; correct it", "authorization")
     return key
+
+
+def _refuse_of_a_page(request: Request) -> None:
+    """Refuse what a page of somewhere else has a browser send here without a key: it may, without asking first.
+
+    Raises:
+        Fault: 403.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise Fault(403, "of_a_page", "what a page in a browser sends goes with the key of a source", "origin")
 
 
 def _is_near(request: Request) -> bool:

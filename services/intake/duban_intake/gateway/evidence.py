@@ -38,16 +38,6 @@ def body_limit(reception: Reception | None, max_body: int, scope: Scope) -> Body
     return upload_limit(reception, scope)
 
 
-def refuse_of_a_page(request: Request) -> None:
-    """Refuse a form that a page in a browser sends to this machine without a key: it may, without asking first.
-
-    Raises:
-        Fault: 403.
-    """
-    if "origin" in request.headers and "authorization" not in request.headers:
-        raise Fault(403, "of_a_page", "a form of a page in a browser goes with the key of a source", "origin")
-
-
 class ReportForm:
     """A form with a report and its files, taken apart; the files lie in the folder of :func:`form_in`."""
 
