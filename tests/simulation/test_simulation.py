@@ -12,7 +12,7 @@ from tests.simulation.bugs import BUGS, Bug
 from tests.simulation.laws import Broken
 from tests.simulation.walk import SOUGHT, Tally, walk
 
-PAGE = (ROOT / "docs/simulation.md").read_text("utf-8")
+PAGE = (ROOT / "docs/simulation-of-faults.md").read_text("utf-8")
 
 
 @pytest.mark.usefixtures("patch")
