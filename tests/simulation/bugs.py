@@ -139,6 +139,14 @@ def nobody_waits_for_whoever_takes_numbers(patch: Patch) -> None:
     patch.setattr(MemoryLedger, "transaction", transaction)
 
 
+@_bug("counts")
+def what_was_written_before_the_batch_does_not_count(patch: Patch) -> None:
+    async def precedents(_: LedgerTransaction) -> list[Any]:
+        return []
+
+    patch.setattr(LedgerTransaction, "precedents", precedents)
+
+
 @_bug("needless")
 def a_repeated_command_is_decided_before_anybody_asks(patch: Patch) -> None:
     real, asked = LedgerTransaction.outcomes, WeakKeyDictionary[MemoryLedger, set[frozenset[Any]]]()

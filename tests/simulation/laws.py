@@ -17,6 +17,7 @@ from uuid import UUID
 import orjson
 from aiokafka.structs import TopicPartition
 
+from duban_router.domain.precedents import Count
 from tests.simulation.broker import Entry
 from tests.simulation.history import History
 from tests.simulation.life import BEGINS_AT, Life, instant
@@ -32,6 +33,8 @@ READ: Final = {
 }
 #: In seconds: how late a lapse may be once all is well, and how soon nothing is sent a second time.
 _LATE, _TWICE = 30, 25
+#: What is counted over problems: how many taken on by a unit within how long lead to a measure.
+_MUCH, _ENOUGH, _SPAN = "much-at-once", 2, timedelta(minutes=10)
 _MIDNIGHT: Final = BEGINS_AT + timedelta(minutes=3)
 
 
@@ -280,6 +283,7 @@ class Laws:
         self._places()
         self._notices()
         self._duties()
+        self._counts()
         self._poison()
 
     def _read(self) -> Iterator[tuple[str, TopicPartition]]:
@@ -363,9 +367,38 @@ class Laws:
             if history.is_duty and "cause" in (change := history.events[0]["change"])
         )
         for id_, history in self.histories.items():
-            calls = sum(event["change"]["kind"] == "measured" for event in history.events)
+            calls = sum(event["change"].get("ground") == "handed-back-twice" for event in history.events)
             if calls != caused[str(id_)]:
                 raise Broken("duties", f"{id_} called for {calls} explanations, {caused[str(id_)]} were opened")
+
+    def _counts(self) -> None:
+        """What is counted over problems is counted once, and wherever it is enough, one has led to the measure."""
+        counted: defaultdict[Count, list[tuple[datetime, UUID]]] = defaultdict(list)
+        completed: set[tuple[datetime, UUID]] = set()
+        for id_, history in self.histories.items():
+            taken = {event["command"] for event in history.events if event["change"].get("ground") == _MUCH}
+            for event in history.events:
+                if event["change"]["kind"] == "acknowledged":
+                    taken_on = datetime.fromisoformat(event["at"]), id_
+                    unit = event["actor"]["unit"]
+                    counted[Count(history.jurisdiction, f"trigger/{_MUCH}", unit)].append(taken_on)
+                    completed |= {taken_on} if event["command"] in taken else set()
+        held = self.world.database.ledger._precedents
+        for under in counted.keys() | held.keys():
+            rows = sorted((row.at, row.problem_id) for row in held.get(under, ()))
+            if rows != sorted(counted[under]):
+                raise Broken("counts", f"of {len(counted[under])} that were taken on {len(rows)} count: {under}")
+            self._enough(under, rows, completed)
+
+    def _enough(self, under: Count, rows: list[tuple[datetime, UUID]], completed: set[tuple[datetime, UUID]]) -> None:
+        spans = [[row for row in rows if at <= row[0] <= at + _SPAN] for at, _ in rows]
+        enough = [span for span in spans if len({id_ for _, id_ in span}) >= _ENOUGH]
+        for span in enough:
+            if completed.isdisjoint(span):
+                raise Broken("counts", f"nothing came of {len(span)} at once: {under}, {span}")
+        for row in completed.intersection(rows):
+            if not any(row in span for span in enough):
+                raise Broken("counts", f"{row} was not the {_ENOUGH}nd within the time: {under}")
 
     def _poison(self) -> None:
         for group, place in self._read():
