@@ -14,6 +14,9 @@ from duban.policy.model.duty import DutyRule, Every, Schedule, Window
 from duban.policy.rules import Rules
 
 _DAY = timedelta(days=1)
+#: The router refuses for good what opens later than the broker's clock shows, so whoever opens by a clock of its own
+#: looks so far behind it.
+OPENING_MARGIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Protocol
 
 from duban.clock import Clock
-from duban.io.backoff import until_available, until_stopped
+from duban.duties import OPENING_MARGIN
+from duban.io.backoff import rounds
 from duban.messages.envelope import encode
 from duban.policy.library import Library
 from duban.policy.rules import Rules
@@ -22,8 +23,6 @@ from duban_escalation.sweep import Publishes
 
 #: A duty counts from its opening however late the command comes, so a coarse look is enough.
 _SECONDS_BETWEEN: Final = 15.0
-#: The router refuses for good what opens later than the broker's clock shows, so clocks may differ by this much.
-_MARGIN: Final = timedelta(minutes=1)
 
 
 class Schedules(Protocol):
@@ -86,13 +85,11 @@ class OpeningLoop:
 
     async def run(self) -> None:
         """Look again and again, until ``stop``; what is away is waited for, as long as that."""
-        while not self._stopping.is_set():
-            await until_stopped(self._stopping, until_available("opening", self._look))
-            await until_stopped(self._stopping, asyncio.sleep(_SECONDS_BETWEEN))
+        await rounds(self._stopping, "opening", self._look, _SECONDS_BETWEEN)
 
     async def _look(self) -> None:
         now = min(self._clock.now(), await self._other.now())
-        look = await self._opener.due(now - _MARGIN)
+        look = await self._opener.due(now - OPENING_MARGIN)
         if look.records:
             await self._publisher.publish(look.records)
         await self._opener.opened(look)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import structlog
 
 from duban.clock import Clock
-from duban.io.backoff import until_available, until_stopped
+from duban.duties import OPENING_MARGIN
+from duban.io.backoff import rounds
 from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Record, encode
 from duban.messages.report import Report
@@ -25,8 +26,6 @@ from duban_intake.sources.silence import Silence, opened, silences, watched
 _log = structlog.get_logger(__name__)
 #: A silence counts from when it was too long, however late that is seen.
 _SECONDS_BETWEEN: Final = 15.0
-#: The router refuses for good what opens later than the broker's clock shows, so clocks may differ by this much.
-_MARGIN: Final = timedelta(minutes=1)
 
 
 class HeardReports:
@@ -75,9 +74,7 @@ class SourceWatch:
 
     async def run(self) -> None:
         """Look until ``stop``; what is away is waited for."""
-        while not self._stopping.is_set():
-            await until_stopped(self._stopping, until_available("sources", self.look))
-            await until_stopped(self._stopping, asyncio.sleep(_SECONDS_BETWEEN))
+        await rounds(self._stopping, "sources", self.look, _SECONDS_BETWEEN)
 
     async def look(self) -> None:
         """Open what the silences oblige to that begin now, or began while nobody looked."""
@@ -88,7 +85,7 @@ class SourceWatch:
         spoke_at = await self._spoke_at([source.name for source in known])
         new = [
             silence
-            for silence in silences(known, spoke_at, now - _MARGIN)
+            for silence in silences(known, spoke_at, now - OPENING_MARGIN)
             if self._told.get(silence.source.name) != silence.since
         ]
         records = [record for silence in new for record in self._records(silence, now)]

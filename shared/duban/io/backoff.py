@@ -49,6 +49,15 @@ async def until_stopped(stopping: asyncio.Event, action: Coroutine[object, objec
         await cancelled({acting, stopped})
 
 
+async def rounds(
+    stopping: asyncio.Event, what: str, action: Callable[[], Awaitable[object]], seconds_between: float
+) -> None:
+    """Do ``action`` again and again until ``stopping`` is set; what is away is waited for, as long as that."""
+    while not stopping.is_set():
+        await until_stopped(stopping, until_available(what, action))
+        await until_stopped(stopping, asyncio.sleep(seconds_between))
+
+
 async def cancelled(tasks: Collection[asyncio.Task[Any]], within: float = 2.0) -> None:
     """Cancel ``tasks`` and wait for them; one that does not end ``within`` so many seconds is left behind."""
     unfinished = {task for task in tasks if not task.done()}

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, field_validator
 from duban.errors import SettingsError
 from duban.io.evidence.settings import EvidenceSettings
 from duban.io.settings import variable
+from duban_intake.remote_server import password_in, with_port
 from duban_intake.vault.settings import SealSettings
 
 _PORTS: Final = {"imap": 143, "imaps": 993}
@@ -46,16 +47,8 @@ class MailSettings(SealSettings, EvidenceSettings):
     @field_validator("mail_imap")
     @classmethod
     def _usable(cls, url: str) -> str:
-        if not url:
-            return url
-        parts = urlsplit(url)
-        if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or parts.query:
-            raise ValueError("should be imaps://HOST:PORT, or imap://HOST:PORT without TLS")
-        if parts.username or parts.password:
-            raise ValueError("holds a name or a password; set DUBAN_MAIL_USER, and DUBAN_MAIL_PASSWORD or its file")
-        if parts.port is None:
-            return f"{parts.scheme}://{parts.hostname}:{_PORTS[parts.scheme]}"
-        return url
+        form = "imaps://HOST:PORT, or imap://HOST:PORT without TLS"
+        return with_port(url, _PORTS, form, "mail") if url else url
 
     @property
     def server(self) -> tuple[str, int, bool]:
@@ -69,13 +62,7 @@ class MailSettings(SealSettings, EvidenceSettings):
         Raises:
             SettingsError: one is missing, or the file cannot be read.
         """
-        password = self.mail_password.get_secret_value() if self.mail_password else None
-        if self.mail_password_file is not None:
-            try:
-                password = self.mail_password_file.read_text("utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                say = f"{variable('mail_password_file')}: {self.mail_password_file} cannot be read: {error}"
-                raise SettingsError(say) from None
+        password = password_in(self.mail_password, self.mail_password_file, "mail")
         if not self.mail_user or not password:
             names = f"{variable('mail_user')}, and {variable('mail_password')} or {variable('mail_password_file')}"
             raise SettingsError(f"{variable('mail_imap')} names a mailbox; set {names} too")

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from duban.errors import SettingsError
 from duban.io.settings import Settings, variable
+from duban_intake.remote_server import password_in, with_port
 
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
@@ -56,14 +57,7 @@ class MqttSettings(Settings):
     @field_validator("mqtt_broker")
     @classmethod
     def _usable(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or parts.query:
-            raise ValueError("should be mqtt://HOST:PORT, or mqtts://HOST:PORT for TLS")
-        if parts.username or parts.password:
-            raise ValueError("holds a name or a password; set DUBAN_MQTT_USER, and DUBAN_MQTT_PASSWORD or its file")
-        if parts.port is None:
-            return f"{parts.scheme}://{parts.hostname}:{_PORTS[parts.scheme]}"
-        return url
+        return with_port(url, _PORTS, "mqtt://HOST:PORT, or mqtts://HOST:PORT for TLS", "mqtt")
 
     @property
     def address(self) -> tuple[str, int]:
@@ -82,13 +76,7 @@ class MqttSettings(Settings):
         Raises:
             SettingsError: the file cannot be read.
         """
-        if self.mqtt_password_file is None:
-            return self.mqtt_password.get_secret_value() if self.mqtt_password else None
-        try:
-            return self.mqtt_password_file.read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            say = f"{variable('mqtt_password_file')}: {self.mqtt_password_file} cannot be read: {error}"
-            raise SettingsError(say) from None
+        return password_in(self.mqtt_password, self.mqtt_password_file, "mqtt")
 
     def tls(self) -> ssl.SSLContext | None:
         """How to know the broker, and how to show who we are; None where it is spoken to in plain.
