@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from duban.errors import Fault
+from duban.io.evidence.reception import taking
 from duban.io.evidence.tus import UploadDoor, serve_uploads
 from duban.io.faults import FAULTS, Faulty, answer_faults
 from duban.messages.sources import RegisteredSource
@@ -187,7 +188,7 @@ def create_app(door: ReportDoor, face: PublicFace, max_body: int) -> FastAPI:
 
 async def _with_files(door: ReportDoor, request: Request, source: RegisteredSource, most: int) -> Handed:
     """What a form hands in: the report is looked at before its files go into the store, and goes after them."""
-    reception = door.taking_files()
+    reception = taking(door.reception)
     door.hold_back(source)
     with room_for_files(reception) as folder:
         form = await form_in(request, folder, most)

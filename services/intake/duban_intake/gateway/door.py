@@ -180,16 +180,6 @@ class ReportDoor:
             self.pace.count(source.name, source.rate, self.seconds(), 1)
         return source.name
 
-    def taking_files(self) -> Reception:
-        """Where evidence comes in.
-
-        Raises:
-            Fault: 501, none is taken.
-        """
-        if self.reception is None:
-            raise Fault(501, "no_evidence_store", "no evidence is taken here: DUBAN_EVIDENCE names no store")
-        return self.reception
-
     async def hear(self, source: RegisteredSource, body: bytes, url: str) -> HandedIn:
         """Hand in what ``body`` says in the language of ``source``: the good items, whatever is wrong with others.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from duban.errors import SettingsError
+from duban.errors import Fault, SettingsError
 from duban.io.evidence.bucket import BucketStore
 from duban.io.evidence.desk import EvidenceDesk
 from duban.io.evidence.folder import FolderStore
@@ -24,6 +24,17 @@ class Reception:
 
     desk: EvidenceDesk
     uploads: Uploads
+
+
+def taking(reception: Reception | None) -> Reception:
+    """Where evidence comes in.
+
+    Raises:
+        Fault: 501, none is taken.
+    """
+    if reception is None:
+        raise Fault(501, "no_evidence_store", "no evidence is taken here: DUBAN_EVIDENCE names no store")
+    return reception
 
 
 def opened(settings: EvidenceSettings) -> EvidenceStore | None:

@@ -22,7 +22,7 @@ from starlette.types import Scope
 
 from duban.errors import Fault
 from duban.io.evidence.desk import title_of
-from duban.io.evidence.reception import Reception
+from duban.io.evidence.reception import Reception, taking
 from duban.io.evidence.store import is_sha256
 from duban.io.evidence.uploads import Announcement, Upload, UploadOutcome
 from duban.io.faults import BodyLimit, Faulty
@@ -67,14 +67,8 @@ class UploadDoor:
         self._looking = asyncio.Semaphore(2)
 
     def taking(self) -> Reception:
-        """Where evidence comes in.
-
-        Raises:
-            Fault: 501, none is taken.
-        """
-        if self._reception is None:
-            raise Fault(501, "no_evidence_store", "no evidence is taken here: DUBAN_EVIDENCE names no store")
-        return self._reception
+        """Where evidence comes in; raises Fault, as :func:`taking` does."""
+        return taking(self._reception)
 
     async def begin(self, request: Request) -> Upload:
         """The upload that ``request`` begins."""
