@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
 import uvicorn
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from duban.errors import SettingsError
 from duban.io.faults import answer
@@ -18,6 +18,15 @@ from duban.io.http_protocol import within
 from duban.io.settings import ServerSettings
 
 HOST = "127.0.0.1"
+#: What a browser does with an answer, however it comes to it: it runs nothing of it, and shows it to no other page.
+_GUARDS: Final = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+#: The pages that show the document, with scripts of their own from elsewhere.
+_PAGES: Final = ("/docs", "/redoc", "/docs/oauth2-redirect")
 
 
 class _Server(uvicorn.Server):
@@ -108,3 +117,20 @@ class _KnownHost:
         why = self._hosts.refusal(Headers(scope=scope).get("host")) if scope["type"] == "http" else None
         reply = self._app if why is None else answer(421, UNKNOWN_HOST, why, "host")
         await reply(scope, receive, send)
+
+
+class GuardedAnswers:
+    """Has every answer run nothing in a browser, be framed nowhere and be kept by nobody, unless it says otherwise."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start" and scope["path"] not in _PAGES:
+                headers = MutableHeaders(scope=message)
+                for name, value in _GUARDS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, guarded)

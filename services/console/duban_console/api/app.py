@@ -12,12 +12,13 @@ from duban.errors import Fault
 from duban.io.evidence.reception import Reception
 from duban.io.evidence.tus import upload_limit
 from duban.io.faults import FAULTS, Faulty, answer_faults, only_json
+from duban.io.http import GuardedAnswers
 from duban.io.publisher import Publisher
 from duban.policy.library import Library
 from duban_console.accounts.admission import Admission
 from duban_console.action import Action, NewEntry, NewPledge, NewReading
 from duban_console.api.answer import respond
-from duban_console.api.asker import AccessGate, Asker, Asks, GuardedAnswers, asker
+from duban_console.api.asker import AccessGate, Asker, Asks, asker
 from duban_console.api.document import answers, describe
 from duban_console.api.responses import ANSWERS, SOURCE, Decision, decision
 from duban_console.api.routes.evidence import serve_evidence

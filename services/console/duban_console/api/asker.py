@@ -8,9 +8,6 @@ from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Send
-from starlette.types import Scope as StarletteScope
 
 from duban.errors import Fault
 from duban.messages.commands import Command
@@ -24,15 +21,6 @@ from duban_console.accounts.session import Principal
 C = TypeVar("C", bound=Command)
 R = TypeVar("R", bound=AnyRecord)
 
-#: What a browser does with an answer, however it comes to it: it runs nothing of it, and shows it to no other page.
-_GUARDS: Final = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
-#: The pages that show the document, with scripts of their own from elsewhere.
-_PAGES: Final = ("/docs", "/redoc", "/docs/oauth2-redirect")
 _BEARER: Final = HTTPBearer(
     auto_error=False, description="The token of a session (POST /v1/sessions), or the key of a system"
 )
@@ -122,23 +110,6 @@ async def asker(
 
 
 Asks = Annotated[Asker, Depends(asker)]
-
-
-class GuardedAnswers:
-    """Has every answer run nothing in a browser, be framed nowhere and be kept by nobody, unless it says otherwise."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: StarletteScope, receive: Receive, send: Send) -> None:
-        async def guarded(message: Message) -> None:
-            if message["type"] == "http.response.start" and scope["path"] not in _PAGES:
-                headers = MutableHeaders(scope=message)
-                for name, value in _GUARDS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, guarded)
 
 
 def address_of(request: Request) -> str:
