@@ -65,6 +65,9 @@ _ENDS: Final = {
     "duban_console.action.InvalidAction": ExitCode.USAGE,
     "duban_console.witnesses.UnusableFile": ExitCode.USAGE,
     "duban_cli.calendar_file.NoSuchCalendar": ExitCode.USAGE,
+    "duban_cli.identity.BadAddress": ExitCode.USAGE,
+    "duban_cli.identity.NotSignedIn": ExitCode.CONFLICT,
+    "duban_cli.sign_in_file.Untrusted": ExitCode.CONFLICT,
     "builtins.UnicodeDecodeError": ExitCode.FAILURE,
 }
 
