@@ -18,6 +18,7 @@ from duban.clock import DrivenClock
 from duban.errors import DubanError
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
+from duban.seal import Unsealable
 from duban_intake.domain import Receipt, ReportOutcome, own_problem
 from duban_intake.handlers import Store as IntakeStore
 from duban_intake.handlers import Writing
@@ -28,7 +29,7 @@ from duban_intake.vault.contact import Bound, Contact
 from duban_intake.vault.custody import ActKind
 from duban_intake.vault.desk import DeskSettings, Held, Vault, VaultRefused
 from duban_intake.vault.memory import MemoryVault
-from duban_intake.vault.seal import Keyring, Unsealable
+from duban_intake.vault.seal import Keyring
 from duban_intake.vault.store import PostgresVault
 from tests.conftest import Migrated
 
@@ -232,7 +233,7 @@ async def test_a_row_swapped_for_that_of_another_report_does_not_open_and_is_not
     await vault.keep(BOUND, WANG)
     await vault.keep(OTHER, ZHAO)
     await room.swap(own_problem("hotline", "42"), own_problem("hotline", "43"))
-    with pytest.raises(Unsealable, match="sealed for another report"):
+    with pytest.raises(Unsealable, match="sealed for another one"):
         await opened(vault)
     assert [line.act.kind for line in await vault.log()] == [ActKind.ASKED, ActKind.APPROVED]
 

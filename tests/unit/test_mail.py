@@ -29,6 +29,7 @@ from duban.messages import struct
 from duban.messages.envelope import Record, decode
 from duban.messages.report import Identity, Report
 from duban.messages.sources import RegisteredSource
+from duban.seal import Unsealable
 from duban_intake.channels.columns import MappingError
 from duban_intake.channels.items import mapping_of
 from duban_intake.channels.kinds import check, shows_key
@@ -41,7 +42,7 @@ from duban_intake.source_journal import SourceJournal
 from duban_intake.sources.registry import SourceRegistry
 from duban_intake.vault.desk import DeskSettings, Vault
 from duban_intake.vault.memory import MemoryVault
-from duban_intake.vault.seal import Keyring, MasterKey, Unsealable
+from duban_intake.vault.seal import Keyring, MasterKey
 from tests.evidence import photo
 from tests.given import ROOT
 

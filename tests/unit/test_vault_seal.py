@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from dataclasses import replace
 from hashlib import sha256
 
@@ -13,8 +13,9 @@ from pydantic import SecretStr, ValidationError
 
 from duban.errors import SettingsError
 from duban.messages.handle import ALPHABET, handle_of, normalised, written
+from duban.seal import Unsealable
 from duban_intake.vault.contact import Bound, Contact
-from duban_intake.vault.seal import Keyring, Sealed, Unsealable
+from duban_intake.vault.seal import Keyring, MasterKey, Sealed
 from duban_intake.vault.settings import VaultSettings
 
 CONTACT = Contact(name="王小明", phone="13800138000", email="wang@example.com", other="after six only")
@@ -56,7 +57,7 @@ def test_the_same_contact_is_sealed_differently_each_time_and_its_length_says_li
 )
 def test_what_belongs_to_one_report_opens_for_no_other_my_02d(other: Bound) -> None:
     sealed = keyring().seal(CONTACT, BOUND)
-    with pytest.raises(Unsealable, match="sealed for another report, or it has changed"):
+    with pytest.raises(Unsealable, match="sealed for another one, or it has changed"):
         keyring().unseal(sealed, other)
     # Not even with the data key that was wrapped for the other one.
     with pytest.raises(Unsealable):
@@ -81,6 +82,21 @@ def test_what_was_cut_off_is_refused_like_what_was_changed(part: bytes) -> None:
     sealed = keyring().seal(CONTACT, BOUND)
     with pytest.raises(Unsealable):
         keyring().unseal(replace(sealed, body=part), BOUND)
+
+
+def test_what_an_earlier_release_has_sealed_opens_and_its_codes_hold() -> None:
+    held = keyring(1)
+    wrapped = (
+        "7b4744cda374f3ae70af402a822e1f4bcf93a26e82f902c68f5b5f0aac38fe4a545bd49c7111de350cc7aa66cd7d69648a417b33cb71ccfc"
+        "4b36e270"
+    )
+    assert MasterKey(b"\x01" * 32).unwrap(bytes.fromhex(wrapped), BOUND)
+    letter = b"ZHViYW4tc2VhbGVkLWxldHRlci0xIDAzOTgxN2ZiMTljZTVmYzkKPv4cJhONg4gPwvMiUz/PHwbeS4zijnABjN6YQ0MHiIf7CQ=="
+    assert held.open_letter(b64decode(letter)) == b"letter"
+    assert held.alias("hotline", "42") == "c4451527a69abae42bcf9b0a05c6984f"
+    assert held.code("hotline", "42", b"\x01" * 32) == "TXQX-HQ0K-VAX9-ZPMA"
+    fingerprint = held.seal(Contact(phone="1"), BOUND).fingerprint.hex()
+    assert fingerprint == "cb2429c2114520844336cc108719dfd09d0b877de04d665d01d5fc36a407518e"
 
 
 def test_the_first_key_seals_and_all_open() -> None:

@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse
 from duban.errors import Unavailable
 from duban.io.availability import is_unavailable
 from duban.io.faults import answer
+from duban.seal import Unsealable
 from duban_intake.vault.desk import VaultRefused
-from duban_intake.vault.seal import Unsealable
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
