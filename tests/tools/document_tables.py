@@ -25,6 +25,7 @@ from duban_intake.vault.settings import VaultSettings
 from duban_local import ROOT
 from duban_router.settings import RouterSettings
 from tests.tools.guide_tables import acts, measures
+from tests.tools.metrics import metrics_table
 
 DOCS: Final = ROOT / "docs"
 GUIDE: Final = DOCS / "writing-a-pack.md"
@@ -127,6 +128,7 @@ BLOCKS: Final[dict[str, tuple[Path, Callable[[], str]]]] = {
     "messages": (DOCS / "messages.md", message_table),
     "states": (DOCS / "messages.md", state_diagram),
     "settings": (DOCS / "settings.md", settings_of_all),
+    "metrics": (DOCS / "metrics.md", metrics_table),
     "access": (DOCS / "access.md", access_table),
     "routes": (DOCS / "access.md", route_table),
     "kinds": (GUIDE, partial(measures, "en")),

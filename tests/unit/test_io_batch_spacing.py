@@ -28,7 +28,7 @@ class Topic:
     async def getmany(self, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Any]]:
         assert self.loop is not None
         self.asked_at.append(round(self.loop.time(), 6))
-        record = SimpleNamespace(headers=[("ce_type", b"x")], offset=0)
+        record = SimpleNamespace(headers=[("ce_type", b"x")], offset=0, timestamp=0)
         return {PLACE: [record] * next(self._counts)}
 
     async def commit(self, offsets: object) -> None: ...

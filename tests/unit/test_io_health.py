@@ -98,6 +98,24 @@ async def test_metrics_are_in_the_format_of_prometheus(health: Health) -> None:
     assert 'duban_records_total{group="router",topic="duban.reports.v1"}' in answer.text
 
 
+async def test_metrics_are_told_as_openmetrics_where_that_is_asked_for(health: Health) -> None:
+    port = await health.start("127.0.0.1", 0)
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        asked = {"accept": "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"}
+        answer = await client.get(f"http://127.0.0.1:{port}/metrics", headers=asked)
+    assert answer.headers["content-type"].startswith("application/openmetrics-text")
+    assert answer.text.endswith("# EOF\n")
+    assert "# UNIT duban_publish_seconds seconds" in answer.text
+
+
+async def test_metrics_say_which_checks_hold_now(health: Health) -> None:
+    health.check("broker", lambda: True)
+    health.check("packs", lambda: False)
+    answer = await get(health, "/metrics")
+    assert 'duban_ready{check="broker"} 1.0' in answer.text
+    assert 'duban_ready{check="packs"} 0.0' in answer.text
+
+
 async def test_another_path_says_which_there_are(health: Health) -> None:
     answer = await get(health, "/nothing")
     assert answer.status_code == 404

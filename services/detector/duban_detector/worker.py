@@ -26,7 +26,7 @@ from duban.io.aside import Aside, Committed
 from duban.io.availability import is_unavailable
 from duban.io.backoff import until_available
 from duban.io.decode import delivery
-from duban.io.metrics import LAG, PARTITIONS, RECORDS
+from duban.io.metrics import LAG, PARTITIONS, RECORDS, InHand
 from duban.io.publisher import Placed, Publisher
 from duban.messages.envelope import Record
 from duban.messages.readings import READINGS, StationReadings
@@ -101,6 +101,7 @@ class DetectorApp:
         self._handler = handler
         self._publisher = publisher
         self._aside = Aside(publisher, self.group, settings.max_record_bytes)
+        self._in_hand = InHand(self.group)
         self._stopping = asyncio.Event()
         self._faulty: Exception | None = None
         self._positions = Positions()
@@ -154,14 +155,17 @@ class DetectorApp:
     async def _watch(self, stream: Any) -> None:
         most, within = self._settings.batch_size, self._settings.batch_spacing or 0.01
         async for events in stream.noack_take(most, within=within):
+            records = [_fetched(event.message) for event in events]
+            self._in_hand.take(min(record.timestamp for record in records))
             try:
-                await self._take([_fetched(event.message) for event in events])
+                await self._take(records)
             except Exception as error:
                 self._faulty = error
                 self._stopping.set()
                 raise
             for event in events:
                 await stream.ack(event)
+            self._in_hand.done()
 
     async def _take(self, records: Sequence[_Fetched]) -> None:
         """Have records judged: their reports go out, then what stations are remembered by, each at its partition."""

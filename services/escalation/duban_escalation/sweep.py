@@ -21,6 +21,7 @@ from duban.messages.envelope import Record
 from duban.messages.events import LedgerEvent
 from duban_escalation.domain import LATEST_AGAIN, START, Armed, Position
 from duban_escalation.handlers import FAR, Deadlines, fire, observe
+from duban_escalation.metrics import OLDEST_OVERDUE
 from duban_escalation.unanswered import Unanswered
 
 #: How late a deadline can be that another program armed.
@@ -100,6 +101,7 @@ class Sweeper:
     async def revoked(self, places: Set[tuple[str, int]]) -> None:
         """No partition is ours; what is being sent may still go out, and its next owner will send it again."""
         self._partitions = frozenset()
+        OLDEST_OVERDUE.set(0.0)
 
     def stop(self) -> None:
         """End ``run``; a page in hand is broken off, and its next owner sends it again."""
@@ -130,6 +132,8 @@ class Sweeper:
             await self._deadlines.set_right(beyond, partitions)
             self._rearmed_beyond = None
         due = await self._deadlines.due(begun_at, now, partitions, self._page)
+        if begun_at == START:
+            OLDEST_OVERDUE.set((now - due[0].due_at).total_seconds() if due else 0.0)
         await self._send(self._unanswered.take(due, now), now)
         full = len(due) == self._page
         if self._watermark is begun_at and self._partitions is partitions:  # not assigned anew meanwhile

@@ -16,6 +16,7 @@ from duban.messages.events import LedgerEvent
 from duban.messages.report import Report
 from duban_intake.domain import SOURCE
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
+from duban_intake.metrics import measure_receipts
 from duban_intake.retention import old_rows
 from duban_intake.settings import IntakeSettings
 from duban_intake.source_feed import follow_sources
@@ -34,7 +35,7 @@ async def compose(shell: Shell[IntakeSettings]) -> None:
     most_bytes = shell.settings.max_record_bytes * 19 // 20
     registry, clock = await follow_sources(shell), clock_of(shell.settings)
     journal = SourceJournal(shell.pool, clock)
-    reports = HeardReports(ReportHandler(store, library, clock, most_bytes), registry, journal)
+    reports = HeardReports(ReportHandler(store, library, clock, most_bytes, measure_receipts), registry, journal)
     shell.runner(
         GROUP,
         [

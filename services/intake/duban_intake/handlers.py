@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 from uuid import UUID
 
 from duban.clock import Clock
@@ -93,14 +93,26 @@ class Store(Protocol):
 MOST_BYTES: Final = 1_900_000
 
 
-class ReportHandler:
-    """Gives every report of a batch its receipt, and the command that follows from it."""
+#: Told of the receipts that were given, and when.
+Given: TypeAlias = Callable[[Collection[Receipt], datetime], None]
 
-    def __init__(self, store: Store, library: Library, clock: Clock, most_bytes: int = MOST_BYTES) -> None:
+
+class ReportHandler:
+    """Gives every report of a batch its receipt, and the command that follows from it; ``given`` hears of each once."""
+
+    def __init__(
+        self,
+        store: Store,
+        library: Library,
+        clock: Clock,
+        most_bytes: int = MOST_BYTES,
+        given: Given = lambda receipts, at: None,
+    ) -> None:
         self._store = store
         self._library = library
         self._clock = clock
         self._most_bytes = most_bytes
+        self._given = given
 
     async def __call__(self, batch: Sequence[Delivery[Report]]) -> list[Record | SetAside]:
         """The commands, in the order of the reports; what was refused goes to the dead letters, with the reason."""
@@ -121,6 +133,7 @@ class ReportHandler:
                 (delivery, arrival, self._decide(arrival, known, around, writing)) for delivery, arrival in arrived
             ]
             await transaction.write(writing)
+        self._given(writing.receipts.values(), self._clock.now())
         return [*unusable, *(_answer(delivery, arrival, receipt) for delivery, arrival, receipt in decided)]
 
     def _sorted(

@@ -35,7 +35,7 @@ from duban_router.domain.decision import (
 from duban_router.domain.precedents import Count, Precedent
 from duban_router.domain.replies import Audience, RepliesOwed, Reported, answered
 from duban_router.ledger import Conflict, Ledger, Line, Outcome, Register, Standing, Writing
-from duban_router.metrics import DECIDED_ANEW
+from duban_router.metrics import COMMANDS, DECIDED_ANEW, LATENESS
 
 SOURCE = "duban/router"
 _MOST_CONFLICTS = 5
@@ -80,13 +80,16 @@ class CommandHandler:
         while conflicts < _MOST_CONFLICTS:
             attempt = _Attempt(self._ledger, self._library, self._clock, self._cache, self._most_bytes, batch)
             try:
-                return await attempt.take(registers, counts)
+                records = await attempt.take(registers, counts)
             except _Unforeseen as unforeseen:
                 registers.update(unforeseen.registers)
                 counts.update(unforeseen.counts)
             except Conflict:
                 conflicts += 1
                 self._cache.forget_standings(attempt.ids)
+            else:
+                attempt.measure(self._clock)
+                return records
             DECIDED_ANEW.inc()
         raise Unavailable("the ledger kept changing under this batch")
 
@@ -120,6 +123,8 @@ class _Attempt:
         self._replies_owed = RepliesOwed()
         self._precedents: dict[Count, list[Precedent]] = {}
         self._uncounted: set[Count] = set()
+        self._refused = 0
+        self._fired: list[datetime] = []
 
     @property
     def ids(self) -> set[UUID]:
@@ -154,6 +159,16 @@ class _Attempt:
             fresh = self._fresh.get(request.key)
             records += _again(request.message, decided[request.key], steps) if fresh is None else fresh
         return records
+
+    def measure(self, clock: Clock) -> None:
+        """Count what became of the batch, and how late its deadlines were."""
+        COMMANDS.labels("carried_out").inc(len(self._fresh) - self._refused)
+        COMMANDS.labels("refused").inc(self._refused)
+        COMMANDS.labels("repeated").inc(len(self._requests) - len(self._fresh))
+        if self._fired:
+            now = clock.now()
+            for due_at in self._fired:
+                LATENESS.observe(max(0.0, (now - due_at).total_seconds()))
 
     async def _audiences(self) -> dict[UUID, Audience]:
         """All reports of the problems in which the batch gives a reply of the pack, with what each was told."""
@@ -230,6 +245,8 @@ class _Attempt:
         if outcome.precedents and not self._uncounted:
             self._count(outcome.precedents)
             self._writing.precedents += outcome.precedents
+        if isinstance(message.data, do.Escalate):
+            self._fired.append(message.data.due_at)
         latest, versions = outcome.record, range(lines[0].event.version, lines[-1].event.version + 1)
         self._writing.standings[problem_id] = Standing(latest, state, lines[-1].hash)
         self._writing.outcomes.append(Outcome(request.key, message.id, latest.id, versions))
@@ -283,6 +300,7 @@ class _Attempt:
 
     def _refuse(self, request: _Request, standing: Standing | None, why: Refusal) -> list[Record]:
         message, command = request.message, request.message.data
+        self._refused += 1
         if standing and standing.record.id not in self._writing.standings:
             self._writing.rests_on[standing.record.id] = standing.record.version
         refused = Refused(

@@ -24,7 +24,7 @@ from duban.io.batch import Answers, Fetched, Handle, Handler, Source, Work
 from duban.io.broker import COMMITTED, connection
 from duban.io.dead_letters import DeadLetter
 from duban.io.lenient_records import read_leniently
-from duban.io.metrics import BATCH_SECONDS, LAG, PARTITIONS, REBALANCES, RETRIES
+from duban.io.metrics import BATCH_SECONDS, LAG, PARTITIONS, REBALANCES, RETRIES, InHand
 from duban.io.mishaps import crash_point, misreport
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
@@ -110,6 +110,7 @@ class Runner:
         self._arrivals = _Arrivals(settings.arrival_timeout)
         self._held: frozenset[TopicPartition] = frozenset()
         self._done: dict[TopicPartition, int] = {}
+        self._in_hand = InHand(self.group)
         self._consumer: AIOKafkaConsumer | None = None
 
     @property
@@ -208,6 +209,7 @@ class Runner:
         if not fetched:
             return
         self._idle.clear()
+        self._in_hand.take(min(records[0].timestamp for records in fetched.values()))
         try:
             await self._ours.wait()  # records may come before ``on_assigned`` is through
             with BATCH_SECONDS.labels(self.group).time():
@@ -216,6 +218,7 @@ class Runner:
             _log.info("batch let go", group=self.group, records=sum(map(len, fetched.values())))
         finally:
             self._waiting_for = None
+            self._in_hand.done()
             consumer.resume(*consumer.paused())
             self._idle.set()
 
@@ -357,6 +360,8 @@ class Runner:
         self._held = frozenset()
         self._done.clear()
         PARTITIONS.labels(self.group).set(0)
+        for topic in {place.topic for place in places}:
+            LAG.labels(self.group, topic).set(0)  # whoever holds them now says how far behind they are
         await self._tell(self._on_revoked, places)
 
     async def _tell(self, callback: OnPartitions | None, places: frozenset[TopicPartition]) -> None:

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from duban.errors import Fault, RecordTooLarge, Unavailable
 from duban.io.availability import is_unavailable
+from duban.io.metrics import FAULTS as ANSWERED
 
 _log = structlog.get_logger(__name__)
 _JSON: Final = "application/json"
@@ -123,7 +124,8 @@ def _headers(fault: Fault) -> Mapping[str, str]:
 def answer(
     status: int, code: str, message: str, field: str | None = None, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """A fault in the one shape."""
+    """A fault in the one shape, and counted."""
+    ANSWERED.labels(str(status), code).inc()
     body = Faulty(error=What(code=code, field=field or None, message=message))
     return JSONResponse(body.model_dump(exclude_none=True), status, headers=headers)
 

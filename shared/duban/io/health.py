@@ -9,9 +9,11 @@ from http import HTTPStatus
 from typing import TypeAlias
 
 import orjson
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import REGISTRY
+from prometheus_client.exposition import choose_encoder
 
 from duban.io.hosts import Hosts, refused
+from duban.io.metrics import READY
 
 Check: TypeAlias = Callable[[], bool | Awaitable[bool]]
 Fact: TypeAlias = Callable[[], str]
@@ -103,15 +105,19 @@ class Health:
         hosts = [value.strip() for name, _, value in fields if name.lower() == "host"]
         if (why := self._hosts.refusal(hosts[0] if len(hosts) == 1 else None)) is not None:
             return HTTPStatus.MISDIRECTED_REQUEST, "application/json", refused(why)
-        return await self._answer([*head.split(" ", 2), "", ""][1].split("?")[0])
+        accepted = ",".join(value for name, _, value in fields if name.lower() == "accept")
+        return await self._answer([*head.split(" ", 2), "", ""][1].split("?")[0], accepted)
 
-    async def _answer(self, path: str) -> _Answer:
+    async def _answer(self, path: str, accepted: str) -> _Answer:
         if path == "/healthz":
             return HTTPStatus.OK, "application/json", orjson.dumps({"alive": True, "service": self._service})
         if path == "/readyz":
             return await self._readiness()
         if path == "/metrics":
-            return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest()
+            for name, holds in (await self.ready()).items():
+                READY.labels(name).set(holds)
+            encode, kind = choose_encoder(accepted)
+            return HTTPStatus.OK, kind, encode(REGISTRY)
         return HTTPStatus.NOT_FOUND, "text/plain", b"try /healthz, /readyz or /metrics\n"
 
     async def _readiness(self) -> _Answer:

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from importlib.metadata import version
 from typing import Generic, NoReturn, Protocol, TypeVar
 
 import asyncpg
@@ -30,6 +31,7 @@ from duban.io.availability import is_unavailable
 from duban.io.backoff import cancelled, until_available
 from duban.io.consumer import OnPartitions, Runner, Source
 from duban.io.health import Health
+from duban.io.metrics import SERVICE
 from duban.io.migrations import require
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
@@ -142,6 +144,7 @@ async def serve(
     The health port opens first, so that a service which waits for its database says so.
     """
     health = Health(service)
+    SERVICE.labels(service, version("duban")).set(1)
     port = settings.health_port if settings.health_port is not None else health_port
     async with AsyncExitStack() as stack:
         bound = await health.start(settings.health_host, port, settings.allowed_hosts)

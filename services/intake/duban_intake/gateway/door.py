@@ -31,6 +31,7 @@ from duban_intake.channels.dialect import ENDED, Dialect
 from duban_intake.channels.items import ItemMapping, Note, Parsed, ReportItem
 from duban_intake.channels.kinds import KINDS, spoken
 from duban_intake.domain import Ending, Receipt, digest, own_problem, submitted
+from duban_intake.gateway.metrics import received
 from duban_intake.gateway.request import Handed
 from duban_intake.gateway.responses import REPORTS_PATH, Accepted, BadItem, HandedIn, Noted
 from duban_intake.source_journal import SourceJournal
@@ -280,6 +281,10 @@ class ReportDoor:
             RecordTooLarge: no topic would take it.
             Unavailable: the broker or the database is away; nothing is lost if the same is sent again.
         """
+        with received(self.seconds):
+            return await self._hand_in(source, handed, url)
+
+    async def _hand_in(self, source: RegisteredSource, handed: Handed, url: str) -> Accepted:
         message, code = claimed(handed, self.vault.keyring)
         self.registry.permit(source, message.source)
         permit_report(source, message.data)

@@ -42,7 +42,7 @@ _log = structlog.get_logger(__name__)
 CONNECTIONS: Final = Gauge("duban_hj212_connections", "Devices that are connected")
 FRAMES: Final = Counter("duban_hj212_frames_total", "Frames by what became of them", ["outcome"])
 ANSWERS: Final = Counter("duban_hj212_answers_total", "Frames that were answered, by the kind of answer", ["kind"])
-GARBAGE: Final = Counter("duban_hj212_garbage_bytes_total", "Bytes that belonged to no frame")
+GARBAGE: Final = Counter("duban_hj212_garbage_bytes_total", "Bytes that belonged to no frame", unit="bytes")
 HUNG_UP: Final = Counter("duban_hj212_hung_up_total", "Connections that the gateway ended, by the reason", ["reason"])
 
 
