@@ -28,6 +28,8 @@ class Engine(Protocol):
 def command_on(engine: Engine, monkeypatch: pytest.MonkeyPatch, **environment: str) -> Run:
     """The command on ``engine``, with further variables in its environment."""
     told = {"DUBAN_KAFKA": engine.kafka, "DUBAN_DATABASE": engine.database, "NO_COLOR": "1", **environment}
+    if (folder := getattr(engine, "folder", None)) is not None:
+        told["DUBAN_FOLDER"] = str(folder)  # its note says where the API is, and its key lies there
     for name, value in told.items():
         monkeypatch.setenv(name, value)
 

@@ -35,12 +35,14 @@ _numbers = count(1)
 class Stack:
     """Where the broker (``host:port``) and the database (URL of a superuser) of this run are.
 
-    ``server`` is the embedded database; without it, everybody comes in as the superuser.
+    ``server`` is the embedded database; without it, everybody comes in as the superuser. ``folder`` is that of the
+    embedded stack.
     """
 
     kafka: str
     database: str
     server: Database | None = None
+    folder: Path | None = None
 
     def superuser_url(self, database: str) -> str:
         """The URL of who may do everything in ``database``."""
@@ -90,7 +92,7 @@ def stack() -> Iterator[Stack]:
 
     # Not below pytest's own folder: each session closes that to other users, and the database runs as one.
     with TemporaryDirectory(prefix="duban-tests-") as folder, running_stack(Path(folder)) as found:
-        yield Stack(found.kafka, found.superuser, found.server)
+        yield Stack(found.kafka, found.superuser, found.server, found.folder)
 
 
 @pytest.fixture

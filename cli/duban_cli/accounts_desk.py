@@ -10,6 +10,7 @@ from duban_cli.connection import console_settings, database
 
 if TYPE_CHECKING:
     from duban.clock import Clock
+    from duban.io.settings import Settings
     from duban_console.accounts.desk import AccountDesk
     from duban_console.accounts.key_desk import KeyDesk
     from duban_console.accounts.rows import AccountStore
@@ -20,7 +21,7 @@ async def desk() -> AsyncIterator[AccountDesk]:
     """The desk over the accounts in the database."""
     from duban_console.accounts.desk import AccountDesk
 
-    async with _store() as (store, clock):
+    async with account_store(console_settings()) as (store, clock):
         yield AccountDesk(store, clock)
 
 
@@ -29,7 +30,7 @@ async def key_desk() -> AsyncIterator[KeyDesk]:
     """The desk over the keys in the database."""
     from duban_console.accounts.key_desk import KeyDesk
 
-    async with _store() as (store, clock):
+    async with account_store(console_settings()) as (store, clock):
         yield KeyDesk(store, clock)
 
 
@@ -41,13 +42,12 @@ def ourselves() -> str:
 
 
 @asynccontextmanager
-async def _store() -> AsyncIterator[tuple[AccountStore, Clock]]:
+async def account_store(known: Settings) -> AsyncIterator[tuple[AccountStore, Clock]]:
     """The accounts in the database, and the clock on the wall, whatever clock drives the story of a demo."""
     from duban.clock import SystemClock
     from duban.io.migrations import require
     from duban_console.accounts.store import MIGRATIONS, SCHEMA, PostgresAccounts
 
-    known = console_settings()
     async with database(known) as pool:
         await require(known.database.get_secret_value(), SCHEMA, MIGRATIONS)
         yield PostgresAccounts(pool), SystemClock()

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -25,17 +26,20 @@ from typing import Final, Literal
 from pydantic import SecretStr
 
 from duban.io.anchor_key import AnchorKey
+from duban.io.backoff import cancelled
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.sources import RegisteredSource
 from duban_cli.connection import ANCHOR_KEY, CALLBACK_SECRETS, EVIDENCE, SOURCE_SECRETS
 from duban_cli.engine_note import leave_note, remove_note
+from duban_cli.identity import LOCAL_KEY, secret_in
+from duban_cli.local_key_file import LocalKeyFile
 from duban_cli.schemas import migrate_all
 from duban_console import sources
 from duban_console.packs import publication as packs
 from duban_local import DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT, topics
 from duban_local.children import LOOPBACK, Say, StackError, free_port, until
-from duban_local.roles import READER
+from duban_local.roles import CONSOLE, READER
 from duban_local.stack import Stack, silent
 from duban_local.supervisor import Service, Supervisor, answers
 
@@ -76,10 +80,11 @@ SERVICES: Final[dict[str, Process]] = {
 USUAL: Final = tuple(name for name in SERVICES if name not in ("hj212", "mqtt", "mail", "detector"))
 
 
+#: Where the accounts are, for who asks for one.
+ACCOUNTS_VARIABLE: Final = "DUBAN_ACCOUNTS"
 #: Secrets that are some services' own, by how their variables begin: no other process is given them.
 _OWN_SECRETS: Final = {
-    "DUBAN_ACCOUNTS": ("api",),
-    "DUBAN_VAULT_": ("gateway", "vault", "mail"), "DUBAN_WEBHOOK_": ("escalation",),
+    ACCOUNTS_VARIABLE: ("api",), "DUBAN_VAULT_": ("gateway", "vault", "mail"), "DUBAN_WEBHOOK_": ("escalation",),
     "DUBAN_ANCHOR_": ("router", "intake"),
     "DUBAN_SOURCE_": ("gateway",), "DUBAN_CALLBACK_": ("escalation",), "DUBAN_MQTT_": ("mqtt",),
     "DUBAN_EVIDENCE": ("gateway", "api", "mail"), "DUBAN_MAIL_": ("mail",),
@@ -124,6 +129,16 @@ class System:
     def superuser(self) -> str:
         """The URL of who may do everything in the database, for benchmarks and tests."""
         return self.stack.superuser
+
+    @property
+    def accounts(self) -> str:
+        """The URL of the database for whoever keeps the accounts."""
+        return self.stack.database_of(CONSOLE)
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        """The header by which the command line of this machine is known to the API: it may act for every unit."""
+        return {"authorization": f"Bearer {secret_in(self.folder / LOCAL_KEY)}"}
 
     @property
     def folder(self) -> Path:
@@ -230,6 +245,10 @@ async def engine(
         if stack.broker is not None and ("gateway" in names or not names):
             await _register(settings, say)
         AnchorKey.made(stack.folder / ANCHOR_KEY)
+        keys = LocalKeyFile(stack.folder / LOCAL_KEY, stack.database_of(CONSOLE))
+        asks = not set(names).isdisjoint(_OWN_SECRETS[ACCOUNTS_VARIABLE])
+        if asks:
+            await keys.renew()
         system = System(stack, Supervisor([], stack.folder / "logs", say=say), settings)
         planned = [_service(name, system, env, free=free, reached=reached) for name in names]
         system.services = {service.name: service for service in planned}
@@ -237,9 +256,11 @@ async def engine(
         async with system.supervisor:
             # For a second terminal: on which clock the engine runs, and where it is called.
             leave_note(stack.folder, {"clock": clock, "urls": system.urls, "health": system.health})
+            renewal = asyncio.create_task(keys.keep() if asks else asyncio.sleep(0))
             try:
                 yield system
             finally:
+                await cancelled([renewal])
                 remove_note(stack.folder)
 
 
@@ -298,6 +319,8 @@ def _service(
     }
     if process.role:
         variables[DATABASE_VARIABLE] = reached(system.stack.database_of(process.role))
+    if name in _OWN_SECRETS[ACCOUNTS_VARIABLE]:
+        variables[ACCOUNTS_VARIABLE] = reached(system.stack.database_of(CONSOLE))
     if process.variable:
         usual = os.environ.get(process.variable, str(process.port))
         variables[process.variable] = str(free_port()) if free else usual

@@ -1,20 +1,16 @@
-"""The API of a running engine where it is told where the accounts are: it asks who comes, and the ledger names them."""
+"""The API of a running engine asks who comes, the command line signs in there, and the ledger names who acts."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from pathlib import Path
 from uuid import uuid4
 
 import httpx2
 import pytest
 
 from duban_cli.system import System
-from duban_local.children import free_port
-from duban_local.roles import CONSOLE
+from duban_local.accounts import our_name
 from tests.commanding import Run, command_on, lines
 from tests.conftest import Stack, eventually
 
@@ -22,41 +18,15 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-def accounts(system: System) -> str:
-    """The database, for whoever keeps the accounts."""
-    return system.stack.database_of(CONSOLE)
+def duban(system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    engine = Stack(system.kafka, system.accounts, folder=system.folder)
+    return command_on(engine, monkeypatch, XDG_CONFIG_HOME=str(tmp_path))
 
 
 @pytest.fixture
-def duban(system: System, accounts: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    return command_on(Stack(system.kafka, accounts), monkeypatch)
-
-
-@pytest.fixture
-async def api(system: System, accounts: str) -> AsyncIterator[httpx2.AsyncClient]:
-    """A second API of the engine, which asks who comes."""
-    port, health = free_port(), free_port()
-    told = {
-        "DUBAN_KAFKA": system.kafka, "DUBAN_DATABASE": system.database, "DUBAN_ACCOUNTS": accounts,
-        "DUBAN_API_PORT": str(port), "DUBAN_HEALTH_PORT": str(health),
-    }  # fmt: skip
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "duban_console.api", env={**os.environ, **told}, stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
-
-            async def serves() -> bool:
-                with suppress(httpx2.TransportError):
-                    return (await client.get(f"http://127.0.0.1:{health}/readyz")).status_code == 200
-                return False
-
-            await eventually(serves)
-            yield client
-    finally:
-        process.terminate()
-        await process.wait()
+async def api(system: System) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=20) as client:
+        yield client
 
 
 async def signed_in(duban: Run, api: httpx2.AsyncClient, appointment: str) -> dict[str, str]:
@@ -108,3 +78,75 @@ async def test_who_acts_is_who_is_signed_in_and_a_unit_sees_its_own(
     assert [line["kind"] for line in log if line["account"] == clerk["name"]] == [
         "account_added", "password_set", "signed_in", "turned_off", "session_ended",
     ]  # fmt: skip
+
+
+async def problem_of(system: System, api: httpx2.AsyncClient) -> dict[str, str]:
+    """A problem of Smallville, dispatched to its unit."""
+    report = {
+        "id": uuid4().hex, "source": "citizens", "jurisdiction": "smallville", "channel": "hotline",
+        "title": "河水发臭", "category": "river", "area": "north-town",
+    }  # fmt: skip
+    async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=20) as gateway:
+        path = f"/v1/problems/{(await gateway.post('/v1/reports', json=report)).json()['problem_id']}"
+
+    async def registered() -> bool:
+        return (await api.get(path, headers=system.bearer)).status_code == 200
+
+    await eventually(registered)
+    problem: dict[str, str] = (await api.get(path, headers=system.bearer)).json()
+    return problem
+
+
+async def test_the_command_line_is_the_machine_until_somebody_signs_in_and_again_when_they_have_gone(
+    duban: Run, api: httpx2.AsyncClient, system: System, tmp_path: Path
+) -> None:
+    problem = await problem_of(system, api)
+    number, lead = problem["number"], problem["lead_unit"]
+    assert lines(await duban("whoami", "--json"))[0]["person"] == f"local:{our_name()}"
+    await duban("act", number, "acknowledge", "--unit", lead, "--wait", 20)
+    name = f"a{uuid4().hex[:8]}"
+    given = (await duban("account", "add", name, "--as", f"unit_clerk:smallville:{lead}")).stdout.strip()
+    own = "a word of my own, and long"
+
+    assert "not_signed_in" in (await duban("login", "--name", name, code=4, stdin="wrong\n")).stderr
+    assert "stdin has no line" in (await duban("login", "--name", name, code=2, stdin=f"{given}\n")).stderr
+    assert "weak_password" in (await duban("login", "--name", name, code=2, stdin=f"{given}\nshort\n")).stderr
+    [begun] = lines(await duban("login", "--json", stdin=f"{name}\n{given}\n{own}\n"))
+    assert (begun["account"], begun["api"]) == (name, system.urls["api"])
+    assert [file.stat().st_mode & 0o777 for file in tmp_path.glob("duban/sign-ins/*")] == [0o600]  # noqa: ASYNC240
+    me = lines(await duban("whoami", "--json"))[0]
+    assert (me["account"], me.get("person")) == (name, None)
+    await duban("act", number, "progress", "--unit", lead, "--note", "half", "--wait", 20)
+    other = await duban("act", number, "progress", "--unit", "office", "--note", "half", code=4)
+    assert f"for {lead}, not for office" in other.stderr
+    for role in ("strike_off", "refer"):
+        await duban("act", number, role, "--unit", lead, code=2 if role == "refer" else 4)
+
+    (tmp_path / "password").write_text(own)
+    assert (
+        "chmod 600" in (await duban("login", "--name", name, "--password-file", tmp_path / "password", code=4)).stderr
+    )
+    (tmp_path / "password").chmod(0o600)
+    await duban("login", "--name", name, "--password-file", tmp_path / "password")
+    await duban("account", "off", name)
+    ended = await duban("act", number, "progress", "--unit", lead, "--note", "half", code=4)
+    assert "duban login" in ended.stderr
+    await duban("logout")
+    await duban("logout", code=3)
+    await duban("act", number, "progress", "--unit", lead, "--note", "rest", "--wait", 20)
+
+    history = (await api.get(f"/v1/problems/{problem['id']}/history", headers=system.bearer)).json()["events"]
+    acted = [(event["change"]["kind"], event["actor"].get("person")) for event in history if "person" in event["actor"]]
+    assert acted[-3:] == [
+        ("acknowledged", f"local:{our_name()}"), ("progressed", name), ("progressed", f"local:{our_name()}"),
+    ]  # fmt: skip
+    log = [line["kind"] for line in lines(await duban("account", "audit", "--json")) if line["account"] == name]
+    # Of the session that the second one replaced, too.
+    assert (log.count("signed_in"), log.count("session_ended")) == (2, 2)
+
+
+async def test_where_no_api_answers_a_command_says_so(duban: Run, tmp_path: Path, system: System) -> None:
+    nowhere = ("--api", "http://127.0.0.1:9")
+    assert "does not answer" in (await duban("login", *nowhere, "--name", "li", code=5, stdin="x\n")).stderr
+    assert "no URL of an API" in (await duban("login", "--api", "nowhere", "--name", "li", code=2)).stderr
+    await duban("logout", *nowhere, code=3)

@@ -63,13 +63,14 @@ class Given:
                 await asyncio.sleep(0.02)
 
     async def get(self, path: str, **query: Any) -> httpx2.Response:
-        async with httpx2.AsyncClient(base_url=self.system.urls["api"]) as client:
+        async with httpx2.AsyncClient(base_url=self.system.urls["api"], headers=self.system.bearer) as client:
             return await client.get(path, params=query)
 
     async def act(self, problem_id: object, body: Any, *, wait: float = 20, **headers: str) -> httpx2.Response:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         named = {"content-type": "application/json"} | {n.replace("_", "-").lower(): v for n, v in headers.items()}
-        async with httpx2.AsyncClient(base_url=self.system.urls["api"], timeout=60) as client:
+        url, bearer = self.system.urls["api"], self.system.bearer
+        async with httpx2.AsyncClient(base_url=url, timeout=60, headers=bearer) as client:
             path = f"/v1/problems/{problem_id}/actions"
             return await client.post(path, params={"wait": wait} if wait else {}, content=content, headers=named)
 
@@ -92,7 +93,7 @@ def duban(given: Given, monkeypatch: pytest.MonkeyPatch) -> Run:
     return command_on(given.system, monkeypatch)
 
 
-ACKNOWLEDGE = {"action": "acknowledge", "actor": {"unit": "water", "person": "Li"}, "reason": "ours"}
+ACKNOWLEDGE = {"action": "acknowledge", "actor": {"unit": "water", "person": "local:li"}, "reason": "ours"}
 
 
 class TestActions:
@@ -227,7 +228,7 @@ class TestActions:
             for _ in range(20):
                 yield b"x" * 65_536
 
-        async with httpx2.AsyncClient(base_url=given.system.urls["api"]) as client:
+        async with httpx2.AsyncClient(base_url=given.system.urls["api"], headers=given.system.bearer) as client:
             answer = await client.post(
                 f"/v1/problems/{problem_id}/actions", content=chunks(), headers={"content-type": "application/json"}
             )
@@ -327,7 +328,9 @@ async def test_each_service_comes_into_the_database_by_its_own_role_and_none_as_
         " where backend_type = 'client backend' and pid <> pg_backend_pid() order by 1"
     )
     await connection.close()
-    assert [tuple(row) for row in rows] == [("duban-api", "duban_reader"), ("duban-router", "duban_router")]
+    assert [tuple(row) for row in rows] == [
+        ("duban-api", "duban_reader"), ("duban-console", "duban_console"), ("duban-router", "duban_router"),
+    ]  # fmt: skip
 
 
 class TestAudit:

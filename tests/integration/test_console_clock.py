@@ -43,8 +43,9 @@ async def test_an_action_counts_at_the_last_tick(monkeypatch: pytest.MonkeyPatch
 
         monkeypatch.setenv("DUBAN_KAFKA", system.kafka)
         monkeypatch.setenv("DUBAN_DATABASE", system.database)
+        monkeypatch.setenv("DUBAN_FOLDER", str(system.folder))
         monkeypatch.setenv("DUBAN_CLOCK", "driven")
-        async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=60) as client:
+        async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=60, headers=system.bearer) as client:
             while (await client.get(f"/v1/problems/{key}")).status_code == 404:
                 pass
             arguments = ["act", key, "acknowledge", "--unit", "water", "--json"]

@@ -29,7 +29,7 @@ async def system() -> AsyncIterator[System]:
 
 
 async def answered(system: System, path: str = "/v1/problems") -> httpx2.Response:
-    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=30) as client:
+    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=30, headers=system.bearer) as client:
         return await client.get(path)
 
 
@@ -70,7 +70,7 @@ async def test_while_the_broker_is_away_an_action_is_not_accepted_and_the_same_o
     await publisher.publish([encode(Message("r", "test", key, datetime.now(UTC), "smallville", key, register))])
     await publisher.stop()
     body = {"action": "acknowledge", "actor": {"unit": "water"}, "id": "once"}
-    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=60) as client:
+    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=60, headers=system.bearer) as client:
         while (await client.get(f"/v1/problems/{problem_id}")).status_code == 404:
             pass
         await broker.stop()

@@ -41,7 +41,7 @@ async def gateway(system: System) -> AsyncIterator[httpx2.AsyncClient]:
 
 @pytest.fixture
 async def api(system: System) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=20) as client:
+    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=20, headers=system.bearer) as client:
         yield client
 
 
@@ -178,7 +178,7 @@ async def test_what_a_unit_did_is_proved_by_a_file_that_it_uploads_to_the_api(
     problem = (await gateway.post("/v1/reports", json=report)).json()["problem_id"]
     standing, data, more = await registered(api, problem), photo(noise=f"after {name}"), photo(noise=f"more {name}")
     file = written(tmp_path, data, "after.jpg")
-    unit = TusClient(f"{system.urls['api']}{UPLOADS_PATH}")
+    unit = TusClient(f"{system.urls['api']}{UPLOADS_PATH}", system.bearer)
     piece = {"uri": f"evidence:{seal(data)}", "sha256": seal(data), "title": "after.jpg"}
     act = {"action": "acknowledge", "actor": {"unit": standing["lead_unit"]}}
     done = await api.post(f"/v1/problems/{problem}/actions", params={"wait": 20}, json=act)

@@ -132,7 +132,7 @@ async def town() -> AsyncIterator[Town]:
         publisher = Publisher(system.settings, "test")
         await publisher.start()
         try:
-            async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=60) as client:
+            async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=60, headers=system.bearer) as client:
                 found = Town(system, publisher, client)
                 await found.advance()
                 yield found
@@ -271,13 +271,15 @@ class TestLists:
         assert "kept by office" in shown
         assert "noticed · " in shown
 
-    async def test_the_same_id_is_the_same_entry_whichever_door_it_comes_through(self, town: Town, duban: Run) -> None:
+    async def test_the_same_id_is_the_same_entry_also_where_the_command_line_sends_it(
+        self, town: Town, duban: Run
+    ) -> None:
         first = (await town.put("Twice Ltd", id="case-7")).json()
         again = (await town.put("Twice Ltd", id="case-7")).json()
         assert (again["problem_id"], again["events"]) == (first["problem_id"], first["events"])
         put = ("listing", "put", "Twice Ltd", "--list", "blacklist", "--ground", "repeated", "--unit", "office")
-        refused = await duban(*put, "--jurisdiction", "smallville", "--evidence", SMALL, "--id", "case-7", code=4)
-        assert "already_registered" in refused.stderr
+        same = await duban(*put, "--jurisdiction", "smallville", "--evidence", SMALL, "--id", "case-7", "--json")
+        assert [event["command"] for event in lines(same)[0]["events"]] == [one["command"] for one in first["events"]]
         assert len((await town.listings("Twice Ltd", all=True))["entries"]) == 1
 
     async def test_who_does_not_wait_is_told_where_the_entry_will_be(self, town: Town) -> None:

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from duban.clock import DrivenClock
 from duban.messages.commands import Cause
 from duban.messages.records import AnyRecord, Deadline, Duty, Justification, Mark, Problem, Referral, Reward
+from duban.messages.struct import Unfit
 from duban.moves import Status
 from duban.policy.library import Library
 from duban_console.accounts.access import (
@@ -20,15 +21,19 @@ from duban_console.accounts.access import (
     BEGINNING,
     BROUGHT,
     DEEDS,
+    OF_ACCOUNTS,
+    OF_VAULT,
     ROUTES,
     SEEING,
     SIGNED_IN,
     TABLE,
     THE_ACTION,
+    appointments_for,
     may,
     parties,
 )
-from duban_console.accounts.account import OF_INSTALLATION, Account, Appointment, Role
+from duban_console.accounts.account import EVERY, OF_INSTALLATION, Account, Appointment, Role
+from duban_console.accounts.local_key import APPOINTMENTS
 from duban_console.accounts.session import Principal, Scope
 from duban_console.action import ACTIONS
 from duban_router.domain.permission import PERMITTED
@@ -97,7 +102,7 @@ def test_every_route_of_the_api_and_of_the_vault_stands_in_the_table() -> None:
     from duban_intake.vault.app import create_app as create_vault
 
     nothing: Any = None
-    apps = [create_app(nothing, nothing, DrivenClock(), Library(), None, 1024), create_vault(nothing, 1024)]
+    apps = [create_app(nothing, nothing, DrivenClock(), Library(), None, 1024, nothing), create_vault(nothing, 1024)]
     served = {
         (method, re.sub(r":path\}", "}", route.path))
         for app in apps
@@ -174,6 +179,22 @@ def test_of_several_appointments_each_counts_where_it_is_for() -> None:
     assert may(both, "acknowledge", RECORDS["city"]) is None
     assert refusal(both, "acknowledge", RECORDS["all"]) == "other_city"
     assert may(both, "see_problem", RECORDS["all"]) is None
+
+
+def test_the_command_line_of_the_embedded_stack_acts_for_every_unit_and_keeps_no_accounts() -> None:
+    local = principal(*APPOINTMENTS)
+    for record in RECORDS.values():
+        assert not [deed for deed in (*ACTIONS, *SEEING) if may(local, deed, record) is not None]
+        assert [each.role for each in appointments_for(local, "acknowledge", record)] == [Role.OFFICE]
+    assert not [deed for deed in (*BEGINNING, *BROUGHT) if may(local, deed, jurisdiction="anywhere") is not None]
+    keeping = {deed for deed in DEEDS if may(local, deed) is not None}
+    assert keeping == {*OF_VAULT, *OF_ACCOUNTS} - {"see_vault_log", "see_account_log"}
+
+
+@pytest.mark.parametrize(("jurisdiction", "unit"), [(EVERY, OURS), ("linyi", EVERY)])
+def test_every_unit_of_one_city_is_no_appointment(jurisdiction: str, unit: str) -> None:
+    with pytest.raises(Unfit, match="in both places or in none"):
+        Appointment(role=Role.OFFICE, jurisdiction=jurisdiction, unit=unit)
 
 
 MARK: Final = Mark(at=AT, version=1)

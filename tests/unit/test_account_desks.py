@@ -10,6 +10,7 @@ import pytest
 from duban.clock import DrivenClock
 from duban_console.accounts.account import Appointment, Role
 from duban_console.accounts.admission import Admission
+from duban_console.accounts.local_key import LocalKeys
 from duban_console.accounts.log import AccountLine, log_audit
 from duban_console.accounts.memory import MemoryAccounts
 from duban_console.accounts.passwords import Passwords
@@ -247,3 +248,40 @@ async def test_a_password_that_is_set_anew_while_the_old_one_is_compared_lets_no
 
     door = Admission(room.store, room.clock, Overtaken(), TERMS)
     assert await refused(door.sign_in("li.na", OWN)) == "not_signed_in"
+
+
+async def test_the_key_of_the_machine_is_renewed_before_it_ends_and_the_old_one_holds_on_beside_it(room: Room) -> None:
+    local = LocalKeys(room.store, room.clock, "local")
+    first = await local.renewed(None)
+    room.wait(timedelta(days=20) - MINUTE)
+    assert await local.renewed(first) == first
+    room.wait(MINUTE)
+    second = await local.renewed(first)
+    assert second != first
+    for token in (first, second):
+        assert (await room.door.principal(token)).account.name == "local"
+    third = await local.renewed("a file that somebody has changed")
+    assert await refused(room.door.principal(first)) == "no_session"
+    for token in (second, third):
+        assert (await room.door.principal(token)).scope is Scope.ACT
+    room.wait(timedelta(days=40))
+    assert (await room.door.principal(await local.renewed(third))).account.is_system
+    assert len(await room.store.keys()) == 1
+    assert [kind for kind, _, account in await room.acts() if account == "local"].count("account_added") == 1
+
+
+async def test_one_that_was_turned_off_stays_off(room: Room) -> None:
+    key = await LocalKeys(room.store, room.clock, "local").renewed(None)
+    await room.desk.turn_off("local", by="admin")
+    assert await LocalKeys(room.store, room.clock, "local").renewed(key) == key
+    assert await refused(room.door.principal(key)) == "no_session"
+
+
+async def test_nobody_else_is_appointed_everywhere_or_named_like_the_machine(room: Room) -> None:
+    everywhere = Appointment(role=Role.OFFICE, jurisdiction="*", unit="*")
+    assert await refused(room.desk.add("li", "Li", [everywhere], by="admin")) == "reserved_unit"
+    assert await refused(room.desk.add("Local", "Li", [CLERK], by="admin")) == "reserved_name"
+    await room.desk.add("li", "Li", [CLERK], by="admin")
+    assert await refused(room.desk.appoint("li", [CLERK, everywhere], by="admin")) == "reserved_unit"
+    await LocalKeys(room.store, room.clock, "local").renewed(None)
+    assert await refused(room.desk.appoint("local", [CLERK], by="admin")) == "reserved_name"

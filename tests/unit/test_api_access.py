@@ -11,14 +11,17 @@ import httpx2
 import pytest
 
 from duban.clock import DrivenClock
+from duban.errors import SettingsError
 from duban.messages.envelope import Record
 from duban.messages.records import AnyRecord, Listing, Problem
-from duban.moves import Kind, Status
+from duban.moves import Status
 from duban.policy.library import Library
 from duban_console.accounts.account import Appointment, Role
+from duban_console.accounts.local_key import LocalKeys
 from duban_console.accounts.memory import MemoryAccounts
 from duban_console.accounts.session import Scope
 from duban_console.api.app import create_app
+from duban_console.api.settings import ApiSettings
 from duban_console.ledger import Chain, Filters, Outcome, Page
 from tests.accounts import ADMIN, AT, CLERK, DAY, MINUTE, OFFICE, OWN, Room
 
@@ -280,16 +283,32 @@ async def test_the_document_says_by_what_somebody_is_known(api: Api) -> None:
     assert document["paths"]["/v1/problems"]["get"]["security"] == [{"HTTPBearer": []}]
 
 
-async def test_without_accounts_everybody_may_everything_as_before() -> None:
-    shelf: Any = Shelf()
-    other = shelf.put(OTHERS)
-    app = create_app(shelf, shelf, DrivenClock(AT), Library(), None, 100_000)
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1") as client:
-        assert (await client.get(f"/v1/problems/{other.id}")).status_code == 200
-        path = f"/v1/problems/{other.id}/actions"
-        assert (await client.post(path, **acting("acknowledge", "anybody"))).status_code == 202
-        for path in ("/v1/me", "/v1/sessions"):
-            assert (await client.get(path)).status_code == 404
-        body = {"name": "x", "password": "y"}
-        assert (await client.post("/v1/sessions", json=body)).status_code == 404
-    assert shelf.records[other.id].kind is Kind.PROBLEM
+async def test_the_command_line_of_the_machine_acts_for_every_unit_as_whoever_runs_it(api: Api) -> None:
+    store, keys = api.room.store, LocalKeys(api.room.store, api.room.clock, "local")
+    key = await keys.renewed(None)
+    problem, far = api.shelf.put(OTHERS), api.shelf.put("anybody", "mianyang")
+    for unit, record in ((OTHERS, problem), ("whoever", problem), ("anybody", far)):
+        path = f"/v1/problems/{record.id}/actions"
+        assert await api.code("POST", path, key, **acting("acknowledge", unit, "local:wang")) == (202, "")
+    assert [b'"person":"local:wang"' in (record.value or b"") for record in api.shelf.sent] == [True] * 3
+    path = f"/v1/problems/{problem.id}/actions"
+    assert await api.code("POST", path, key, **acting("acknowledge", OTHERS, "wang")) == (403, "other_person")
+    clerk = await api.room.person("clerk", Appointment(role=Role.CLERK, jurisdiction="linyi", unit=OTHERS))
+    assert await api.code("POST", path, clerk, **acting("acknowledge", OTHERS, "local:wang")) == (403, "other_person")
+    entry = {"jurisdiction": "mianyang", "target": "t", "read_on": "2026-11-01", "value": 1.0, "unit": "x"}
+    assert await api.code("POST", "/v1/readings", key, json={**entry, "actor": {"unit": "x"}}) == (202, "")
+    assert (await store.accounts())[-1].name == "local"
+
+
+def test_an_api_that_knows_no_accounts_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    for accounts in (None, ""):
+        monkeypatch.delenv("DUBAN_ACCOUNTS", raising=False)
+        if accounts is not None:
+            monkeypatch.setenv("DUBAN_ACCOUNTS", accounts)
+        with pytest.raises(SettingsError, match="DUBAN_ACCOUNTS: "):
+            ApiSettings.load()
+    monkeypatch.delenv("DUBAN_ACCOUNTS")
+    with pytest.raises(
+        SettingsError, match="is missing, and needed: PostgreSQL with the accounts, as a URL with the role"
+    ):
+        ApiSettings.load()

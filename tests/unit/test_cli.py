@@ -46,7 +46,8 @@ ALL = list(commands(get_command(app)))
 
 def test_the_commands_are_those_that_the_handbook_names() -> None:
     assert set(ALL) == {
-        ("up",), ("migrate",), ("demo",), ("bench",), ("chaos",), ("act",), ("tail",), ("lag",), ("check",), ("test",),
+        ("up",), ("migrate",), ("demo",), ("bench",), ("chaos",), ("act",),
+        ("login",), ("logout",), ("whoami",), ("tail",), ("lag",), ("check",), ("test",),
         ("simulate",), ("replay",), ("detect",), ("bulletin",), ("draw",), ("pack", "explain"), ("pack", "diff"),
         ("report", "import"), ("report", "send"),
         ("ledger", "heads"), ("ledger", "anchors"), ("ledger", "key"), ("ledger", "verify"), ("duty", "ls"),

@@ -26,7 +26,7 @@ def test_every_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError) as caught:
         RouterSettings.load()
     assert "DUBAN_BATCH_SIZE: is no whole number" in str(caught.value)
-    assert "DUBAN_SHELF: is missing, and needed" in str(caught.value)
+    assert "DUBAN_SHELF: is missing, and needed: How many to keep" in str(caught.value)
 
 
 def test_a_password_is_never_shown() -> None:

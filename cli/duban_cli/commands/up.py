@@ -76,6 +76,8 @@ async def up(
         async with running(
             folder, services=services, fresh=fresh, clock=chosen, env=env, keeps=True, say=say
         ) as system:
+            if not no_services:
+                await _tell_administrator(system, say)
             _tell(system, say)
             await asyncio.Event().wait()
     except asyncio.CancelledError:
@@ -97,6 +99,19 @@ def _cancel_once(say: Say) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end)
+
+
+async def _tell_administrator(system: System, say: Say) -> None:
+    """Have an administrator, and show the password of one that was made: here, this once, and in no log."""
+    from duban_cli.trial_accounts import first_administrator
+
+    given = await first_administrator(system.accounts)
+    if given is not None and given.password is not None:
+        say("accounts", f"{given.account.name} is the administrator; password, shown this once: {given.password}")
+        say(
+            "accounts",
+            f"`duban login` asks for another in its place; a lost one: `duban account reset {given.account.name}`",
+        )
 
 
 def _tell(system: System, say: Say) -> None:

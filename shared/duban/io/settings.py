@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from duban.errors import SettingsError
-from duban.messages.form import form_faults
+from duban.messages.form import FormFault, form_faults
 
 PREFIX = "DUBAN_"
 
@@ -97,8 +97,14 @@ class Settings(BaseSettings):
         try:
             return cls(**given)
         except ValidationError as error:
-            lines = [f"{variable(fault.path or '…')}: {fault.what}" for fault in form_faults(error, cls)]
+            lines = [f"{variable(fault.path or '…')}: {cls._in_words(fault)}" for fault in form_faults(error, cls)]
             raise SettingsError("; ".join(lines)) from None
+
+    @classmethod
+    def _in_words(cls, fault: FormFault) -> str:
+        """What is wrong, and of what is missing what it would be."""
+        meant = cls.model_fields[fault.path].description if fault.sort == "missing" else None
+        return f"{fault.what}: {meant}" if meant else fault.what
 
 
 class ServerSettings(Settings):

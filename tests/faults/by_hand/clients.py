@@ -13,8 +13,9 @@ import resource
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -43,6 +44,7 @@ class Target:
     process: str
     url: str
     path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     async def connect(self) -> _Connection:
         """A connection whose client takes little before it reads."""
@@ -54,7 +56,9 @@ class Target:
         return await asyncio.open_connection(sock=taker, limit=1024)
 
     def request(self, more: str = "Connection: close") -> bytes:
-        return f"GET {self.path} HTTP/1.1\r\nHost: {urlsplit(self.url).netloc}\r\n{more}\r\n\r\n".encode()
+        headers = [*(f"{name}: {value}" for name, value in self.headers.items()), more]
+        lines = [f"GET {self.path} HTTP/1.1", f"Host: {urlsplit(self.url).netloc}", *headers, "", ""]
+        return "\r\n".join(lines).encode()
 
     async def answered(self) -> float:
         """Seconds until a good request is answered; infinite where it is not."""
@@ -114,7 +118,7 @@ async def main() -> int:
         await asyncio.sleep(3)
         targets = [
             Target("gateway", "gateway", system.urls["gateway"], "/openapi.json"),
-            Target("API", "api", system.urls["api"], "/v1/problems?limit=500"),
+            Target("API", "api", system.urls["api"], "/v1/problems?limit=500", system.bearer),
             Target("health of intake", "intake", system.health["intake"], "/metrics"),
         ]
         cases = [

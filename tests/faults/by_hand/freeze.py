@@ -13,7 +13,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 import psutil  # type: ignore[import-untyped]
@@ -32,12 +34,13 @@ def _family(pid: int) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
-async def _request(url: str, line: str, body: bytes = b"") -> None:
+async def _request(url: str, line: str, body: bytes = b"", headers: Mapping[str, str] = MappingProxyType({})) -> None:
     """A request that is left waiting for its answer."""
     parts = urlsplit(url)
     with suppress(OSError, asyncio.CancelledError):
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        head = [f"{line} HTTP/1.1", f"Host: {parts.netloc}", "Content-Type: application/json"]
+        known = [f"{name}: {value}" for name, value in headers.items()]
+        head = [f"{line} HTTP/1.1", f"Host: {parts.netloc}", "Content-Type: application/json", *known]
         writer.write("\r\n".join([*head, f"Content-Length: {len(body)}", "", ""]).encode() + body)
         await reader.read(1)
 
@@ -60,8 +63,8 @@ async def _requests(system: System) -> list[asyncio.Task[None]]:
     return [
         asyncio.create_task(_request(system.urls["gateway"], "POST /v1/reports", body)),
         asyncio.create_task(_request(system.urls["gateway"], "GET /v1/reports/bench/1")),
-        asyncio.create_task(_request(system.urls["api"], f"POST {path}/actions?wait=20", action)),
-        asyncio.create_task(_request(system.urls["api"], f"GET {path}")),
+        asyncio.create_task(_request(system.urls["api"], f"POST {path}/actions?wait=20", action, system.bearer)),
+        asyncio.create_task(_request(system.urls["api"], f"GET {path}", headers=system.bearer)),
     ]
 
 

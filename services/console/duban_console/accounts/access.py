@@ -136,6 +136,7 @@ THE_ACTION: Final = "the action"
 #: What each route of the API and of the vault is the deed of.
 ROUTES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
     {
+        ("GET", "/v1/records"): SIGNED_IN,  # each as those of its kind are there
         ("GET", "/v1/problems"): "see_problem",
         ("GET", "/v1/problems/{id}"): "see_problem",
         ("GET", "/v1/problems/{id}/history"): "see_history",
@@ -235,11 +236,13 @@ def parties(record: AnyRecord) -> frozenset[str]:
 
 
 def _reaches(appointment: Appointment, cells: _Cells, jurisdiction: str | None) -> bool:
-    return cells[appointment.role] is Reach.ALL or jurisdiction in (None, appointment.jurisdiction)
+    if cells[appointment.role] is Reach.ALL or appointment.everywhere:
+        return True
+    return jurisdiction in (None, appointment.jurisdiction)
 
 
 def _of_party(appointments: Iterable[Appointment], cells: _Cells, units: Collection[str]) -> bool:
-    return any(cells[each.role] is not Reach.OWN or each.unit in units for each in appointments)
+    return any(cells[each.role] is not Reach.OWN or each.everywhere or each.unit in units for each in appointments)
 
 
 def _who(account: Account) -> str:

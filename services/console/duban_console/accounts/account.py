@@ -20,6 +20,10 @@ from duban_console.accounts.second_factor import SecondFactor
 ACCOUNT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 #: Failures in a row before the next one bars the account for a while, which then doubles each time.
 PATIENCE: Final = 5
+#: In the place of a city and of a unit: every one. Only the embedded stack appoints so, for its own command line.
+EVERY: Final = "*"
+#: That command line, which acts for whoever runs it on the machine of the stack.
+LOCAL: Final = "local"
 _FIRST_BAR: Final = timedelta(seconds=30)
 _LONGEST_BAR: Final = timedelta(minutes=15)
 
@@ -63,6 +67,13 @@ class Appointment(Frozen, order=True):
             raise Unfit("unit", f"{ENGINE} is the engine itself, for which nobody acts")
         if self.role not in OF_INSTALLATION | WITHOUT_UNIT and not self.unit:
             raise Unfit("unit", f"is missing: {self.role} acts for a unit of the pack")
+        if EVERY in (self.jurisdiction, self.unit) and self.jurisdiction != self.unit:
+            raise Unfit("unit", f"{EVERY} stands for every unit of every city, in both places or in none")
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it is for every unit of every city."""
+        return self.unit == EVERY
 
     def __str__(self) -> str:
         return ":".join(part for part in (self.role.value, self.jurisdiction, self.unit) if part)
@@ -94,6 +105,15 @@ class Account:
         """Whether it can keep the accounts now."""
         return self.off_at is None and any(appointment.role is Role.ADMINISTRATOR for appointment in self.appointments)
 
+    def acts_as(self, person: str | None) -> str | None:
+        """Who the ledger says has acted, where a command says ``person`` or nobody; None where that is another.
+
+        The command line of the embedded stack is whoever has its key, so it says which account of the machine that is.
+        """
+        if self.name == LOCAL and self.is_system and person is not None and person.startswith(f"{LOCAL}:"):
+            return person
+        return self.name if person in (None, self.name, self.full_name) else None
+
     def barred(self, at: datetime) -> bool:
         """Whether no password is looked at, because too many were wrong."""
         return self.barred_until is not None and at < self.barred_until
@@ -121,6 +141,18 @@ def name_flaw(name: str) -> str | None:
     if ACCOUNT_NAME.fullmatch(folded_name(name)):
         return None
     return "is no name of an account: up to 64 of a-z, 0-9 and . _ @ -, beginning with a letter or a digit"
+
+
+def reserved(name: str, appointments: Iterable[Appointment]) -> Refusal | None:
+    """Why nobody gives ``appointments`` to the account ``name``, if they are those of the embedded stack alone."""
+    if name == LOCAL:
+        return Refusal(
+            "reserved_name", f"{LOCAL} is the command line of an engine by `duban up`, which makes it itself"
+        )
+    if any(appointment.everywhere for appointment in appointments):
+        say = f"{EVERY} is for the command line of an engine by `duban up` alone: name the city and the unit"
+        return Refusal("reserved_unit", say)
+    return None
 
 
 def lost_administrator(before: Iterable[Account], after: Iterable[Account]) -> Refusal | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from duban.clock import Clock
 from duban.messages.log_chain import Audit
-from duban_console.accounts.account import Account, Appointment, folded_name, lost_administrator, name_flaw
+from duban_console.accounts.account import Account, Appointment, folded_name, lost_administrator, name_flaw, reserved
 from duban_console.accounts.log import AccountAct, AccountActKind, AccountLine, log_audit
 from duban_console.accounts.passwords import Passwords, new_password, password_flaw
 from duban_console.accounts.rows import (
@@ -53,6 +53,8 @@ class AccountDesk:
         if (flaw := name_flaw(name)) is not None:
             refuse("bad_name", f"{name!r} {flaw}", Unusable)
         name = folded_name(name)
+        if (why := reserved(name, appointments)) is not None:
+            raise Unusable(why)
         made, hash_ = (None, None) if is_system else await self._initial(name, password)
         async with self._store.transaction() as store:
             if await store.account(name) is not None:
@@ -67,6 +69,8 @@ class AccountDesk:
     async def appoint(self, name: str, appointments: Sequence[Appointment], *, by: str) -> Account:
         """Give ``name`` those appointments and no others; where one is taken, its sessions end."""
         meant = _in_order(appointments)
+        if (why := reserved(folded_name(name), meant)) is not None:
+            raise Unusable(why)
         async with self._store.transaction() as store:
             before, after = await self._changed(store, name, lambda account: replace(account, appointments=meant))
             gained = [appointment for appointment in meant if appointment not in before.appointments]

@@ -1,10 +1,11 @@
 """The API for actions: commands in, outcomes and histories out, over HTTP on this machine.
 
-There is no authentication in this release: the server listens on the loopback interface only, and whoever reaches it
-may act for any unit. Put a gateway that knows its callers in front before anything else can reach it.
+Every route asks who comes: the token of a session or the key of a system, as ``Authorization: Bearer``. Who may what is
+one table, ``duban_console.accounts.access``. The server listens on the loopback interface only.
 
     POST /v1/problems/{id}/actions    an action; 202 once the broker has it, the outcome with ``?wait=SECONDS``
     GET  /v1/commands/{source}/{id}   what came of a command (``source`` may be left out for this API's own)
+    GET  /v1/records?name=NUMBER      records of whatever kind by their number or id
     GET  /v1/problems                 problems in the order of their registration, page by page
     GET  /v1/problems/{id}            a problem as it stands
     GET  /v1/problems/{id}/history    every event with its reason, the chain of hashes recomputed

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 
 from duban.clock import SystemClock
+from duban.io.backoff import until_available
 from duban.io.evidence.keeper import EvidenceKeeper
 from duban.io.evidence.reception import reception_of
 from duban.io.evidence.tus import UPLOADS_PATH
 from duban.io.feeds import follow_clock, follow_packs
 from duban.io.http import Http
 from duban.io.migrations import require
-from duban.io.postgres import connect_pool
+from duban.io.postgres import answers, connect_pool
 from duban.io.service import Shell, run_service
 from duban.messages.commands import Command
 from duban.policy import PolicyPack
@@ -33,7 +36,7 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     clock = await follow_clock(shell)
     library = await follow_packs(shell)
     reception = reception_of(settings)
-    admission = await _admission(settings)
+    admission = await _admission(shell)
     app = create_app(LedgerReader(shell.pool), shell.publisher, clock, library, reception, settings.max_body, admission)
     http = Http(app, settings, settings.api_port, "DUBAN_API_PORT", slow=UPLOADS_PATH)
     shell.run(http)
@@ -42,13 +45,13 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     _log.info("api", url=f"http://127.0.0.1:{settings.api_port}")
 
 
-async def _admission(settings: ApiSettings) -> Admission | None:
-    """Who lets people in, by the clock on the wall, whatever clock drives a story; None where nobody is asked."""
-    if settings.accounts is None:
-        _log.warning("the API asks for no account: whoever reaches it may act for any unit", cure="DUBAN_ACCOUNTS")
-        return None
-    await require(settings.accounts.get_secret_value(), SCHEMA, MIGRATIONS)
-    pool = await connect_pool(settings.model_copy(update={"database": settings.accounts}), SCHEMA)
+async def _admission(shell: Shell[ApiSettings]) -> Admission:
+    """Who lets people in, by the clock on the wall, whatever clock drives a story."""
+    settings = shell.settings
+    there = settings.model_copy(update={"database": settings.accounts})
+    await until_available("accounts", partial(require, settings.accounts.get_secret_value(), SCHEMA, MIGRATIONS))
+    pool = await until_available("accounts", partial(connect_pool, there, SCHEMA))
+    shell.health.check("accounts", partial(answers, pool))
     return Admission(PostgresAccounts(pool), SystemClock())
 
 

@@ -44,11 +44,11 @@ def create_app(
     library: Library,
     reception: Reception | None,
     max_body: int,
-    admission: Admission | None = None,
+    admission: Admission,
 ) -> FastAPI:
     """The API over the ledger's views, the topic of commands, the packs and the evidence store.
 
-    With ``admission`` it asks who comes, and holds them to the table of access; without, everybody may everything.
+    It asks ``admission`` who comes, and holds them to the table of access.
     """
     app = FastAPI(
         title="Duban: the API for actions",

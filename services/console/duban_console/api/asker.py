@@ -13,14 +13,19 @@ from duban.errors import Fault
 from duban.messages.commands import Command
 from duban.messages.records import AnyRecord
 from duban.messages.struct import replace
+from duban.refusal import Refusal
 from duban_console.accounts.access import ANYBODY, ROUTES, SIGNED_IN, THE_ACTION, appointments_for, may
 from duban_console.accounts.admission import Admission
 from duban_console.accounts.rows import AccountRefused
 from duban_console.accounts.session import Principal
+from duban_console.ledger import asking
 
 C = TypeVar("C", bound=Command)
 R = TypeVar("R", bound=AnyRecord)
 
+_NO_TOKEN: Final = Refusal(
+    "no_token", "nobody is signed in: send the token of a session, or a key, as Authorization: Bearer TOKEN"
+)
 _BEARER: Final = HTTPBearer(
     auto_error=False, description="The token of a session (POST /v1/sessions), or the key of a system"
 )
@@ -28,13 +33,24 @@ _BEARER: Final = HTTPBearer(
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks; ``principal`` is None where the API asks for no account, and everybody may everything."""
+    """Who asks; ``principal`` is None where nobody is asked for, and then nothing is there for them."""
 
     principal: Principal | None
 
+    @property
+    def known(self) -> Principal:
+        """Who they are.
+
+        Raises:
+            Fault: 401, nobody is known.
+        """
+        if self.principal is None:
+            raise Fault(401, _NO_TOKEN.code, _NO_TOKEN.reason)
+        return self.principal
+
     def sees(self, deed: str, record: AnyRecord) -> bool:
         """Whether ``record`` is there for them."""
-        return self.principal is None or may(self.principal, deed, record) is None
+        return self.principal is not None and may(self.principal, deed, record) is None
 
     def seen(self, deed: str, records: Iterable[R]) -> list[R]:
         """Those of ``records`` that are there for them."""
@@ -44,10 +60,9 @@ class Asker:
         """Return if ``deed`` is for them at all, or in ``jurisdiction``.
 
         Raises:
-            Fault: 403, with what is missing.
+            Fault: 401, nobody is known; 403, with what is missing.
         """
-        why = None if self.principal is None else may(self.principal, deed, jurisdiction=jurisdiction)
-        if why is not None:
+        if (why := may(self.known, deed, jurisdiction=jurisdiction)) is not None:
             raise Fault(403, why.code, why.reason)
 
     def acting(self, deed: str, command: C, record: AnyRecord | None = None, jurisdiction: str | None = None) -> C:
@@ -58,24 +73,23 @@ class Asker:
         Raises:
             Fault: 403, with what is missing.
         """
-        if self.principal is None:
-            return command
         self.must(deed, jurisdiction=jurisdiction)
-        units = {each.unit for each in appointments_for(self.principal, deed, record, jurisdiction) if each.unit}
-        unit, person, account = command.actor.unit, command.actor.person, self.principal.account
-        if unit not in units:
+        acting = appointments_for(self.known, deed, record, jurisdiction)
+        units = {each.unit for each in acting if each.unit}
+        unit, person, account = command.actor.unit, command.actor.person, self.known.account
+        if unit not in units and not any(each.everywhere for each in acting):
             say = f"{account.name} does {deed} here for {', '.join(sorted(units))}, not for {unit}"
             raise Fault(403, "other_unit", say, "actor.unit")
-        if person not in (None, account.name, account.full_name):
+        if (acts_as := account.acts_as(person)) is None:
             say = f"{person} is another than who is signed in, {account.name}; leave it out"
             raise Fault(403, "other_person", say, "actor.person")
-        return replace(command, actor=replace(command.actor, person=account.name))
+        return replace(command, actor=replace(command.actor, person=acts_as))
 
 
 class AccessGate:
     """At the door of the API: who comes, and whether what they want is for them at all."""
 
-    def __init__(self, admission: Admission | None) -> None:
+    def __init__(self, admission: Admission) -> None:
         self.admission = admission
 
     async def asker(self, request: Request, token: str | None) -> Asker:
@@ -86,13 +100,13 @@ class AccessGate:
         """
         route: Any = request.scope["route"]
         deed = ROUTES[request.method, route.path.replace(":path}", "}")]
-        if self.admission is None or deed == ANYBODY:
+        if deed == ANYBODY:
             return Asker(None)
         if token is None:
-            say = "nobody is signed in: send the token of a session, or a key, as Authorization: Bearer TOKEN"
-            raise Fault(401, "no_token", say)
+            raise Fault(401, _NO_TOKEN.code, _NO_TOKEN.reason)
         try:
-            principal = await self.admission.principal(token, address_of(request))
+            async with asking():
+                principal = await self.admission.principal(token, address_of(request))
         except AccountRefused as refused:
             raise Fault(401, refused.code, str(refused)) from None
         asker = Asker(principal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 from pydantic import BaseModel
@@ -12,11 +12,20 @@ from duban.messages.commands import Actor
 from duban.messages.events import Refused
 from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reading, Reward
 from duban.messages.struct import AwareDatetime, Frozen, plain
+from duban.moves import Kind
 from duban_console.chain import Line
 from duban_console.ledger import Chain, Outcome, WaitingReport
 from duban_console.listings import NameCheck, SameName
 
 SOURCE = "duban/api"
+#: Where records of each kind are found.
+PATHS: Final = {
+    Kind.PROBLEM: "/v1/problems",
+    Kind.DUTY: "/v1/duties",
+    Kind.LISTING: "/v1/listings",
+    Kind.REWARD: "/v1/rewards",
+    Kind.READING: "/v1/readings",
+}
 _ALIKE = (
     "Entries that stand on the list under the same name, written otherwise: case, width, blanks, zero-width characters"
 )
@@ -79,6 +88,12 @@ class Problems(Frozen):
     cursor: str | None = None
 
 
+class Records(Frozen):
+    """Every record of an id or a number: a number may stand once in each city."""
+
+    records: list[AnyRecord]
+
+
 class WaitingReports(Frozen):
     """A page of reports that wait for a reply; pass ``cursor`` on for the next one, null on the last page."""
 
@@ -115,7 +130,9 @@ class Readings(Frozen):
 
 
 #: What answers are made of, for the document.
-ANSWERS = (Accepted, Decision, HistoryTold, Problems, WaitingReports, Duties, Listings, Rewards, Readings, NameCheck)
+ANSWERS = (
+    Accepted, Decision, HistoryTold, Records, Problems, WaitingReports, Duties, Listings, Rewards, Readings, NameCheck,
+)  # fmt: skip
 
 
 def event_line(line: Line) -> EventLine:

@@ -19,6 +19,7 @@ from duban_console.api.answer import respond
 from duban_console.api.asker import Asker, Asks, unknown
 from duban_console.api.document import answers, body
 from duban_console.api.responses import (
+    PATHS,
     SOURCE,
     Accepted,
     Decision,
@@ -27,6 +28,7 @@ from duban_console.api.responses import (
     Listings,
     Problems,
     Readings,
+    Records,
     Rewards,
     WaitingReports,
     told,
@@ -34,14 +36,6 @@ from duban_console.api.responses import (
 from duban_console.api.submission import CommandDoor, IdempotencyKey, Wait, answered, command_id
 from duban_console.ledger import BadCursor, Filters, LedgerReader, Page, statuses_in
 
-#: Where records of each kind are found.
-PATHS: Final = {
-    Kind.PROBLEM: "/v1/problems",
-    Kind.DUTY: "/v1/duties",
-    Kind.LISTING: "/v1/listings",
-    Kind.REWARD: "/v1/rewards",
-    Kind.READING: "/v1/readings",
-}
 _MODELS: Final[dict[Kind, type[AnyRecord]]] = {
     Kind.PROBLEM: Problem,
     Kind.DUTY: Duty,
@@ -70,11 +64,28 @@ Overdue = Annotated[bool, Query(description="Only open ones with a time limit th
 
 def serve_records(app: FastAPI, ledger: LedgerReader, door: CommandDoor, clock: Clock) -> None:
     """Add the routes to ``app``."""
+    _named(app, ledger)
     _pages(app, ledger, clock)
     _unanswered(app, ledger)
     for kind in Kind:
         _one(app, kind, ledger)
         _actions(app, kind, ledger, door, clock)
+
+
+def _named(app: FastAPI, ledger: LedgerReader) -> None:
+    @app.get("/v1/records", responses=answers(Records), tags=["records"])
+    async def named(
+        asks: Asks, name: Annotated[str, Query(min_length=1, max_length=120, description="Their id, or their number")]
+    ) -> Response:
+        """The records of whatever kind that bear an id or a number; a number may stand once in each city."""
+        if "\0" in name:
+            raise Fault(400, "invalid", "a name carries no NUL", "name")
+        try:
+            ids = [UUID(name)]
+        except ValueError:
+            ids = await ledger.numbered(name)
+        records = [record for id_ in ids if (record := await ledger.record(id_)) is not None]
+        return respond(Records(records=[record for record in records if asks.sees(f"see_{record.kind}", record)]))
 
 
 def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:

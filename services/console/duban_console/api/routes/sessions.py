@@ -11,19 +11,19 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from duban.errors import Fault
 from duban.io.faults import Faulty
-from duban.messages.struct import plain
+from duban.messages.struct import NO_NUL, plain
 from duban_console.accounts.access import DEEDS, may
 from duban_console.accounts.admission import Admission
 from duban_console.accounts.rows import AccountRefused, Unusable
-from duban_console.accounts.session import AccountSession, Principal
-from duban_console.api.asker import Asker, Asks, address_of
+from duban_console.accounts.session import AccountSession
+from duban_console.api.asker import Asks, address_of
 
 PATH: Final = "/v1/sessions"
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": Faulty, "description": words}
     for status, words in {
         401: "Nobody is signed in by this",
-        404: "There is no such session of yours, or the API asks for no account",
+        404: "There is no such session of yours",
     }.items()
 }
 
@@ -35,7 +35,7 @@ class SignIn(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    name: Word
+    name: Annotated[str, Field(max_length=256, pattern=NO_NUL)]
     password: Word = Field(repr=False)
     code: Word | None = Field(None, repr=False, description="Of the second factor, or a recovery code")
     new_password: Word | None = Field(None, repr=False, description="In the place of one that somebody else has given")
@@ -77,21 +77,11 @@ class Me(BaseModel):
     deeds: list[str]
 
 
-def serve_sessions(app: FastAPI, admission: Admission | None) -> None:
+def serve_sessions(app: FastAPI, door: Admission) -> None:
     """Add the routes to ``app``."""
 
-    def door() -> Admission:
-        if admission is None:
-            raise Fault(404, "no_accounts", "this API asks for no account: DUBAN_ACCOUNTS names no database")
-        return admission
-
-    def known(asks: Asker) -> Principal:
-        door()
-        assert asks.principal is not None
-        return asks.principal
-
     def shown(session: AccountSession) -> SignedInSession:
-        ends_at = session.ends_at(door().terms)
+        ends_at = session.ends_at(door.terms)
         return SignedInSession(
             id=session.id, account=session.account, address=session.address, agent=session.agent,
             begun_at=session.begun_at, seen_at=session.seen_at, ends_at=ends_at,
@@ -101,7 +91,7 @@ def serve_sessions(app: FastAPI, admission: Admission | None) -> None:
     async def sign_in(who: SignIn, request: Request) -> JSONResponse:
         """Sign in; the token of the session goes with each request, as `Authorization: Bearer TOKEN`."""
         try:
-            token, session = await door().sign_in(
+            token, session = await door.sign_in(
                 who.name, who.password, who.code, new=who.new_password, address=address_of(request),
                 agent=request.headers.get("user-agent", ""),
             )  # fmt: skip
@@ -115,16 +105,16 @@ def serve_sessions(app: FastAPI, admission: Admission | None) -> None:
     @app.get(PATH, responses=_ANSWERS, tags=["sessions"])
     async def sessions(asks: Asks) -> Sessions:
         """Where one is signed in."""
-        principal = known(asks)
-        return Sessions(sessions=[shown(session) for session in await door().sessions(principal.account.name)])
+        principal = asks.known
+        return Sessions(sessions=[shown(session) for session in await door.sessions(principal.account.name)])
 
     @app.delete(PATH + "/{id}", status_code=204, responses=_ANSWERS, tags=["sessions"])
     async def end(id_: Annotated[str, Path(alias="id")], asks: Asks) -> Response:
         """End one of one's sessions; `current` is the one by which is asked."""
-        principal = known(asks)
+        principal = asks.known
         chosen = principal.known_by if id_ == "current" else id_
         try:
-            await door().end_session(principal.account.name, UUID(chosen), principal.account.name)
+            await door.end_session(principal.account.name, UUID(chosen), principal.account.name)
         except (AccountRefused, ValueError):
             raise Fault(404, "unknown_session", f"{id_} is no session of yours; GET {PATH} lists them", "id") from None
         return Response(status_code=204)
@@ -132,7 +122,7 @@ def serve_sessions(app: FastAPI, admission: Admission | None) -> None:
     @app.get("/v1/me", responses=_ANSWERS, tags=["sessions"])
     async def me(asks: Asks) -> Me:
         """Who one is, for which units, and what one may do at all."""
-        principal = known(asks)
+        principal = asks.known
         account = principal.account
         return Me(
             account=account.name,
