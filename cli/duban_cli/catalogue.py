@@ -63,6 +63,19 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         "chaos:chaos",
         "Break things on purpose while people work, then heal, drain, and have an independent checker judge.",
     ),
+    "login": CommandEntry(
+        "sign_in:login",
+        "Sign in at an API: from then on, commands act as this account, until the session ends or `duban logout`.",
+    ),
+    "logout": CommandEntry(
+        "sign_in:logout",
+        "Sign out: the session ends at the API, and its file is gone. "
+        "The engine that runs here knows this machine anyway.",
+    ),
+    "whoami": CommandEntry(
+        "sign_in:whoami",
+        "Who the command line is at the API, with which appointments; --json names what they may do at all, too.",
+    ),
     "act": CommandEntry(
         "act:act", "Send an action on a problem and say what came of it; ends with 4 when it is refused."
     ),

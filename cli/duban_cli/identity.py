@@ -196,8 +196,12 @@ def http_client(url: str) -> httpx2.AsyncClient:
     """A client of the server at ``url``; what stays on this machine goes through no proxy."""
     import httpx2
 
-    is_here = urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
-    return httpx2.AsyncClient(base_url=url, trust_env=not is_here, headers={"user-agent": "duban"})
+    return httpx2.AsyncClient(base_url=url, trust_env=not is_here(url), headers={"user-agent": "duban"})
+
+
+def is_here(url: str) -> bool:
+    """Whether ``url`` is on this machine."""
+    return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
 
 
 def checked_url(url: str) -> str:
@@ -223,25 +227,43 @@ def _split(url: str) -> SplitResult | None:
     return parts
 
 
+async def known_as() -> str:
+    """Who the command line is, for the audit of what no API does: ``local:NAME`` here, else the account signed in.
+
+    Raises:
+        NotSignedIn: nobody is.
+        Unavailable: no API is known that could say who.
+    """
+    api = _served_here("api")
+    if _stack_is_here() and not os.environ.get(KEY_VARIABLE) and (api is None or kept(api) is None):
+        return ourselves()
+    async with api_client() as server:
+        return server.who.person or str((await server.asked("GET", "/v1/me")).document["account"])
+
+
 def _served_here(service: str) -> str | None:
     """Where ``service`` of the engine that runs here is called, unless the environment means another engine."""
-    from duban_local.stack import find_running
-
-    folder = engine_folder()
-    urls = note_of(folder).get("urls")
-    running = find_running(folder) if isinstance(urls, dict) and service in urls else None
-    if running is None:
+    urls = note_of(engine_folder()).get("urls")
+    if not isinstance(urls, dict) or service not in urls or not _stack_is_here():
         return None
-    meant = (os.environ.get(KAFKA_VARIABLE), os.environ.get(DATABASE_VARIABLE))
-    here = (running.kafka, running.database)
-    if any(named and _place(named) != _place(own) for named, own in zip(meant, here, strict=True)):
-        return None
-    assert isinstance(urls, dict)
     return str(urls[service])
 
 
+def _stack_is_here() -> bool:
+    """Whether a stack runs here, and is the one that the environment means, if it names any."""
+    from duban_local.stack import find_running
+
+    running = find_running(engine_folder())
+    if running is None:
+        return False
+    kafka, database = os.environ.get(KAFKA_VARIABLE), os.environ.get(DATABASE_VARIABLE)
+    if kafka:  # then the database may be named by another way into the same one
+        return kafka == running.kafka
+    return not database or _place(database) == _place(running.database)
+
+
 def _place(address: str) -> str:
-    """Where a broker or a database is, whoever comes to it."""
+    """Where a database is, whoever comes to it."""
     return address.rpartition("@")[2].partition("?")[0]
 
 
@@ -250,10 +272,19 @@ def _machine_person(file: Path) -> str | None:
     return ourselves() if file.resolve() == (engine_folder() / LOCAL_KEY).resolve() else None
 
 
-def _words(answer: httpx2.Response) -> str:
+def words_of(document: Any) -> str | None:
+    """What a server of ours says in ``document`` that was wrong; None where it is no such document."""
     try:
-        error = answer.json()["error"]
+        error = document["error"]
         place = f"{error['field']}: " if error.get("field") else ""
         return f"{place}{error['message']} ({error['code']})"
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return f"no server of ours: {answer.request.url} answers {answer.status_code}"
+    except (KeyError, TypeError, AttributeError):
+        return None
+
+
+def _words(answer: httpx2.Response) -> str:
+    try:
+        words = words_of(answer.json())
+    except ValueError:
+        words = None
+    return words or f"no server of ours: {answer.request.url} answers {answer.status_code}"

@@ -1,30 +1,21 @@
-"""``duban act``: an action on a problem, straight to the topic of commands."""
+"""``duban act``: an action on a problem, as who is signed in, through the API."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
-from uuid import UUID, uuid4
+from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.markup import escape
 
-from duban.messages.commands import Command, Value
-from duban.messages.envelope import Message, encode
-from duban.messages.struct import from_json, plain
-from duban_cli.commands.problem import found_record
-from duban_cli.connection import asking, present, publishing, settings
+from duban.messages.commands import Value
+from duban.messages.struct import from_json
 from duban_cli.files import EvidenceFiles, read_code, sealed
-from duban_cli.output import AsJson, ExitCode, InUtc, command, err, fail, out, shown_at, write_json
-from duban_cli.zones import zones
-from duban_console.action import ACTIONS, InvalidAction, action_message, parsed
-from duban_console.ledger import LedgerReader, Outcome
+from duban_cli.identity import api_client
+from duban_cli.output import AsJson, InUtc, command
+from duban_cli.submission import actor, path_of, submitted, tell
+from duban_console.action import ACTIONS, InvalidAction, parsed
 
-if TYPE_CHECKING:
-    from duban.io.settings import Settings
-
-SOURCE = "duban/cli"
 _HELP = f"One of: {', '.join(ACTIONS)}."
 
 
@@ -33,7 +24,6 @@ async def act(
     problem: Annotated[str, typer.Argument(help="The problem, or other record: its id or its number.")],
     action: Annotated[str, typer.Argument(help=_HELP)],
     unit: Annotated[str, typer.Option(help="The unit that acts.")],
-    person: Annotated[str | None, typer.Option(help="Who in the unit.")] = None,
     reason: Annotated[str, typer.Option(help="Why; some actions need it.")] = "",
     outcome: Annotated[str | None, typer.Option(help="complete: one of the pack's outcomes.")] = None,
     note: Annotated[str | None, typer.Option(help="progress: how far it is.")] = None,
@@ -77,27 +67,13 @@ async def act(
         "step": step, "fields": fields_of_step(field) if field else None,
         "evidence": sealed(evidence) if evidence else None, "code": read_code(code_file) if code_file else None,
     }  # fmt: skip
-    actor = {"unit": unit, **({"person": person} if person else {})}
     fields = {name: value for name, value in given.items() if value is not None}
-    body, chosen = parsed({**fields_of(data), **fields, "action": action, "actor": actor, "reason": reason})
-    known = settings()
-    async with asking(known) as ledger:
-        standing = await found_record(ledger, problem)
-        message = action_message(
-            body, id_=chosen or str(uuid4()), problem_id=standing.id, jurisdiction=standing.jurisdiction,
-            source=SOURCE, at=await present(known),
-        )  # fmt: skip
-        decided = await sent(message, known, ledger, wait)
-    await tell(decided, message, known, wait, utc=utc, as_json=as_json)
-
-
-async def sent(message: Message[Command], known: Settings, ledger: LedgerReader, wait: float) -> Outcome | None:
-    """Send ``message``; what came of it, if that stands in the ledger within ``wait`` seconds."""
-    async with publishing(known) as publisher:
-        record = encode(message)
-        publisher.check(record)
-        await publisher.publish([record])
-    return await ledger.awaited(SOURCE, message.id, wait) if wait else None
+    async with api_client() as api:
+        body = {**fields_of(data), **fields, "action": action, "actor": actor(api, unit), "reason": reason}
+        name = type(parsed(body)[0]).__name__
+        done = await submitted(api, f"{await path_of(api, problem)}/actions", body, wait)
+    jurisdiction = done.record["jurisdiction"] if done.record else ""
+    await tell(name, done, wait, jurisdiction=jurisdiction, utc=utc, as_json=as_json)
 
 
 def fields_of_step(assignments: list[str]) -> dict[str, Value]:
@@ -127,48 +103,3 @@ def fields_of(data: str) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise InvalidAction("invalid", "--data", "is no JSON object")
     return fields
-
-
-async def enter(
-    message: Message[Command], known: Settings, ledger: LedgerReader, wait: float, *, utc: bool, as_json: bool
-) -> None:
-    """Send what a record begins with, say what came of it, and under which number it stands then."""
-    decided = await sent(message, known, ledger, wait)
-    record = await ledger.record(UUID(message.subject)) if decided else None
-    await tell(decided, message, known, wait, utc=utc, as_json=as_json)
-    if record is not None:
-        err().print(f"as {escape(record.number)}")
-
-
-async def tell(
-    decided: Outcome | None, message: Message[Command], known: Settings, wait: float, *, utc: bool, as_json: bool,
-    **more: Any,
-) -> None:  # fmt: skip
-    """Say what came of the command, and end with the code for it; ``more`` is what its JSON says beside that."""
-    name, message_id = type(message.data).__name__, message.id
-    if decided is not None and str(decided.problem_id) != message.subject:
-        fail(ExitCode.CONFLICT, f"the id {message_id} belongs to a command for {decided.problem_id}")
-    if decided is None:
-        if as_json:
-            write_json({"command": message_id, "status": "accepted", **more})
-        if wait:
-            fail(
-                ExitCode.UNAVAILABLE,
-                f"{name} is with the broker as {message_id}, but the router has not decided it yet",
-            )
-        err().print(f"{name} accepted as {escape(message_id)}")
-        return
-    if decided.refused is not None:
-        if as_json:
-            refused = plain(decided.refused)
-            write_json({"command": message_id, "status": "refused", "refused": refused, **more})
-        fail(ExitCode.CONFLICT, f"refused ({decided.refused.code}): {decided.refused.reason}")
-    events = [line.event for line in decided.lines]
-    if as_json:
-        bodies = [plain(event) for event in events]
-        write_json({"command": message_id, "status": "done", "events": bodies, **more})
-        return
-    zone = (await zones(known, utc=utc)).get(message.jurisdiction)
-    for event in events:
-        at = shown_at(event.at, zone, "seconds")
-        out().print(f"[green]✓[/] {event.change.kind} (version {event.version}) at {at}")

@@ -19,6 +19,7 @@ from duban.messages.envelope import sendable
 from duban.messages.struct import plain
 from duban.texts import printable
 from duban_cli.connection import publishing, settings
+from duban_cli.identity import known_as
 from duban_cli.output import AsJson, ExitCode, command, err, fail, instant_in, length_in, out, shown_at, write_json
 from duban_console.kafka.audit import audit_lines, audit_trail
 from duban_console.kafka.dead_letters import SUFFIX, LetterCounts, Which
@@ -42,6 +43,8 @@ Since = Annotated[
     str | None, typer.Option(help="Only what came since: an age such as 90m, 24h or 7d, or an instant with its offset.")
 ]
 
+#: The longest reason, in characters.
+_LONGEST: Final = 2000
 #: So much of what is no JSON is shown to people.
 _SHOWN_BYTES: Final = 2000
 
@@ -113,7 +116,6 @@ async def show(
 @command
 async def replay(
     topic: Topic,
-    by: Annotated[str, typer.Option(help="Who sends them back.")],
     reason: Annotated[str, typer.Option(help="Why it will work now.")],
     offset: Offset = None,
     partition: Partition = 0,
@@ -127,21 +129,21 @@ async def replay(
 ) -> None:
     """Send dead letters back to the topics they came from: key, value and headers as they came, and who sends them.
 
-    A letter goes back once; `duban dlq audit` tells by whom, when and why. The letters stay where they are. What was
-    handled meanwhile changes nothing, for every effect has an id that follows from its cause. Ends with 4 when a
-    letter cannot go, which keeps no other.
+    That is who is signed in, on the engine of this machine the account under which the command runs. A letter goes
+    back once; `duban dlq audit` tells by whom, when and why. The letters stay where they are. What was handled
+    meanwhile changes nothing, for every effect has an id that follows from its cause. Ends with 4 when a letter cannot
+    go, which keeps no other.
 
-    Example: duban dlq replay duban.commands.v1.duban-router.dlq --code fault --by li --reason "router 1.2 reads it"
+    Example: duban dlq replay duban.commands.v1.duban-router.dlq --code fault --reason "router 1.2 reads it"
     """
     which = _which(code, because, since)
     if sum((everything, offset is not None, not which.everything)) != 1:
         fail(ExitCode.USAGE, "say which: --offset N; or --code, --because, --since, together or alone; or --all")
-    for option, text, most in (("--by", by, 120), ("--reason", reason, 2000)):
-        if not 0 < len(text.strip()) <= most:
-            fail(ExitCode.USAGE, f"{option}: 1 to {most} characters are taken; it stands in the audit for ever")
+    if not 0 < len(reason.strip()) <= _LONGEST:
+        fail(ExitCode.USAGE, f"--reason: 1 to {_LONGEST} characters are taken; it stands in the audit for ever")
     known = settings()
     await _must_hold_letters(known, topic)
-    errand = Errand(uuid4(), by.strip(), reason.strip(), again)
+    errand = Errand(uuid4(), await known_as(), reason.strip(), again)
     fates = dict.fromkeys(Fate, 0)
     async with _passages(known, topic, which, _at(offset, partition), errand, dry_run=dry_run) as passages:
         async for passage in passages:

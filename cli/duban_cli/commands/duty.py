@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from uuid import uuid4
 
 import typer
 
 from duban.moves import Kind, Status
-from duban_cli.commands.act import SOURCE, enter
 from duban_cli.commands.problem import show_page
-from duban_cli.connection import asking, present, settings
+from duban_cli.connection import present, settings
 from duban_cli.files import EvidenceFiles, sealed
+from duban_cli.identity import api_client
 from duban_cli.output import AsJson, InUtc, command
-from duban_console.action import action_message, new_pledge
+from duban_cli.submission import actor, say_number, submitted, tell
+from duban_console.action import new_pledge
 from duban_console.ledger import Filters
 
 duty_app = typer.Typer(no_args_is_help=True, help="Duties that the calendar or a measure has opened for units.")
@@ -54,7 +54,6 @@ async def pledge(
     duty: Annotated[str, typer.Option(help="Which pledge of the pack it is, by its id.")],
     jurisdiction: Annotated[str, typer.Option(help="Where it is pledged.")],
     unit: Annotated[str, typer.Option(help="The unit that takes it, and sees that it is kept.")],
-    person: Annotated[str | None, typer.Option(help="Who in the unit.")] = None,
     reason: Annotated[str, typer.Option(help="Why.")] = "",
     evidence: EvidenceFiles = None,
     id_: Annotated[str | None, typer.Option("--id", help="Its id; the same id again is the same pledge.")] = None,
@@ -66,17 +65,12 @@ async def pledge(
 
     Example: duban duty pledge 脱硫改造 --of 某公司 --by 2021-12-31 --duty pledge --jurisdiction linyi --unit ecology
     """
-    fields: dict[str, Any] = {
-        "duty": duty, "of": of, "promise": promise, "due_on": by, "jurisdiction": jurisdiction, "reason": reason,
-        "id": id_, "actor": {"unit": unit, **({"person": person} if person else {})},
-        **({"evidence": sealed(evidence)} if evidence else {}),
-    }  # fmt: skip
-    new = new_pledge(fields)
-    known = settings()
-    message_id = new.id or str(uuid4())
-    message = action_message(
-        new.command, id_=message_id, problem_id=new.record_id(message_id), jurisdiction=jurisdiction, source=SOURCE,
-        at=await present(known),
-    )  # fmt: skip
-    async with asking(known) as ledger:
-        await enter(message, known, ledger, wait, utc=utc, as_json=as_json)
+    async with api_client() as api:
+        body: dict[str, Any] = {
+            "duty": duty, "of": of, "promise": promise, "due_on": by, "jurisdiction": jurisdiction, "reason": reason,
+            "id": id_, "actor": actor(api, unit), **({"evidence": sealed(evidence)} if evidence else {}),
+        }  # fmt: skip
+        new = new_pledge(body)
+        done = await submitted(api, "/v1/pledges", body, wait)
+    await tell(type(new.command).__name__, done, wait, jurisdiction=jurisdiction, utc=utc, as_json=as_json)
+    say_number(done)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Annotated, Any
-from uuid import uuid4
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from duban.messages.records import Listing
-from duban.messages.struct import plain
 from duban.moves import Kind, Status
 from duban.texts import is_blank
-from duban_cli.commands.act import SOURCE, fields_of, sent, tell
+from duban_cli.commands.act import fields_of
 from duban_cli.connection import asking, present, settings
 from duban_cli.files import EvidenceFiles, sealed
+from duban_cli.identity import api_client
 from duban_cli.output import (
     AsJson,
     ExitCode,
@@ -31,11 +30,12 @@ from duban_cli.output import (
     write_json,
 )  # fmt: skip
 from duban_cli.pages import page_of, say_more
+from duban_cli.submission import actor, say_number, submitted, tell
 from duban_cli.zones import Zones, zones
-from duban_console.action import action_message, new_entry
+from duban_console.action import new_entry
 from duban_console.api.responses import as_json as jsonable
 from duban_console.ledger import Filters
-from duban_console.listings import Entry, NameCheck, entry_of, listed, written_otherwise
+from duban_console.listings import Entry, NameCheck, entry_of, listed
 
 listing_app = typer.Typer(no_args_is_help=True, help="Lists such as a blacklist (黑名单): who stands on them, and why.")
 
@@ -136,7 +136,6 @@ async def put(
     ground: Annotated[str, typer.Option(help="One of the grounds of the list, by its id.")],
     jurisdiction: Annotated[str, typer.Option(help="Whose list it is.")],
     unit: Annotated[str, typer.Option(help="The keeper of the list.")],
-    person: Annotated[str | None, typer.Option(help="Who in the unit.")] = None,
     reason: Annotated[str, typer.Option(help="Why.")] = "",
     evidence: EvidenceFiles = None,
     data: Annotated[str, typer.Option(help="Any further fields of the command, as a JSON object.")] = "{}",
@@ -151,24 +150,13 @@ async def put(
 
     Example: duban listing put 某公司 --list blacklist --ground fraud --jurisdiction golmud --unit epb --evidence a.pdf
     """
-    actor = {"unit": unit, **({"person": person} if person else {})}
     fields: dict[str, Any] = {"list": list_, "of": name, "ground": ground, "jurisdiction": jurisdiction}
     proofs = {"evidence": sealed(evidence)} if evidence else {}
-    new = new_entry({**fields_of(data), **fields, **proofs, "actor": actor, "reason": reason, "id": id_})
-    known = settings()
-    message_id = new.id or str(uuid4())
-    message = action_message(
-        new.command, id_=message_id, problem_id=new.record_id(message_id), jurisdiction=jurisdiction,
-        source=SOURCE, at=await present(known),
-    )  # fmt: skip
-    async with asking(known) as ledger:
-        entries = await ledger.listings(new.of, jurisdiction, list_)
-        alike = written_otherwise(new.of, entries, message.subject, message.time)
-        for same in alike:
-            err().print(f"{escape(same.number)} is of the same name, written otherwise: {escape(same.of)}")
-        decided = await sent(message, known, ledger, wait)
-        entry = await ledger.record(new.record_id(message_id)) if decided else None
-    more = {"alike": [plain(same) for same in alike]} if alike else {}
-    await tell(decided, message, known, wait, utc=utc, as_json=as_json, **more)
-    if entry is not None:
-        err().print(f"as {escape(entry.number)}")
+    async with api_client() as api:
+        body = {**fields_of(data), **fields, **proofs, "actor": actor(api, unit), "reason": reason, "id": id_}
+        new = new_entry(body)
+        done = await submitted(api, "/v1/listings", body, wait)
+    for same in done.alike:
+        err().print(f"{escape(same['number'])} is of the same name, written otherwise: {escape(same['of'])}")
+    await tell(type(new.command).__name__, done, wait, jurisdiction=jurisdiction, utc=utc, as_json=as_json)
+    say_number(done)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-from uuid import uuid4
+from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 from rich.markup import escape
@@ -12,18 +12,17 @@ from rich.table import Table
 from duban.messages.records import Reading
 from duban.messages.struct import replace
 from duban.moves import Kind
-from duban_cli.commands.act import SOURCE, enter
-from duban_cli.connection import asking, present, settings
+from duban_cli.connection import settings
 from duban_cli.files import EvidenceFiles, sealed
+from duban_cli.identity import Server, api_client
 from duban_cli.output import AsJson, ExitCode, InUtc, command, fail, out, shown_at, write_json
 from duban_cli.pages import page_of, say_more
+from duban_cli.submission import actor, say_number, submitted, tell
 from duban_cli.zones import zones
-from duban_console.action import NewReading, action_message, new_reading
+from duban_console.action import NewReading, new_reading
+from duban_console.api.responses import PATHS
 from duban_console.api.responses import as_json as jsonable
 from duban_console.ledger import Filters
-
-if TYPE_CHECKING:
-    from duban_console.ledger import LedgerReader
 
 reading_app = typer.Typer(
     no_args_is_help=True, help="Readings of targets: what the environment itself came to, and when."
@@ -40,7 +39,6 @@ async def put(
     unit: Annotated[str, typer.Option(help="Who enters it: the unit that answers for the target, or the office.")],
     of: Annotated[str | None, typer.Option(help="Whose reading it is, if not the unit's own.")] = None,
     source: Annotated[str, typer.Option(help="Who or what read it.")] = "",
-    person: Annotated[str | None, typer.Option(help="Who in the unit.")] = None,
     reason: Annotated[str, typer.Option(help="Why; a correction needs it.")] = "",
     correct: Annotated[bool, typer.Option("--correct", help="It corrects what stands there for that day.")] = False,
     evidence: EvidenceFiles = None,
@@ -56,19 +54,16 @@ async def put(
     fields: dict[str, Any] = {
         "target": target, "unit": of or unit, "read_on": on, "value": _number(value), "source": source,
         "jurisdiction": jurisdiction, "reason": reason, "id": id_,
-        "actor": {"unit": unit, **({"person": person} if person else {})},
     }  # fmt: skip
     proofs = {"evidence": sealed(evidence)} if evidence else {}
-    new = new_reading({**fields, **proofs})
-    known = settings()
-    async with asking(known) as ledger:
+    async with api_client() as api:
+        body = {**fields, **proofs, "actor": actor(api, unit)}
+        new = new_reading(body)
         if correct:
-            new = new_reading({**fields, **proofs, "correction": await _next(ledger, new)})
-        message = action_message(
-            new.command, id_=new.id or str(uuid4()), problem_id=new.record_id(jurisdiction), jurisdiction=jurisdiction,
-            source=SOURCE, at=await present(known),
-        )  # fmt: skip
-        await enter(message, known, ledger, wait, utc=utc, as_json=as_json)
+            body["correction"] = await _next(api, new)
+        done = await submitted(api, PATHS[Kind.READING], body, wait)
+    await tell(type(new.command).__name__, done, wait, jurisdiction=jurisdiction, utc=utc, as_json=as_json)
+    say_number(done)
 
 
 def _number(text: str) -> float:
@@ -78,14 +73,18 @@ def _number(text: str) -> float:
         fail(ExitCode.USAGE, f"{text} is no number; write it with a point, as 42.8")
 
 
-async def _next(ledger: LedgerReader, new: NewReading) -> int:
+async def _next(api: Server, new: NewReading) -> int:
     """The how many-th correction it is."""
     last = 0
-    while await ledger.record(replace(new.command, correction=last).record_id(new.jurisdiction)) is not None:
+    while await _stands(api, replace(new.command, correction=last).record_id(new.jurisdiction)):
         last += 1
     if not last:
         fail(ExitCode.NOT_FOUND, f"{new.target} of {new.unit} has no reading of {new.read_on}: leave --correct out")
     return last
+
+
+async def _stands(api: Server, id_: UUID) -> bool:
+    return (await api.asked("GET", f"{PATHS[Kind.READING]}/{id_}", also=(404,))).status == 200
 
 
 @reading_app.command("ls")

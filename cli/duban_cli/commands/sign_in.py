@@ -1,0 +1,169 @@
+"""``duban login``, ``duban logout``, ``duban whoami``: who the command line is at an API."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import urlsplit
+
+import typer
+from rich.markup import escape
+
+from duban.errors import Unavailable
+from duban_cli.identity import (
+    KEY_VARIABLE,
+    Credential,
+    Server,
+    api_address,
+    api_client,
+    client_of,
+    http_client,
+    is_here,
+    secret_in,
+    words_of,
+)
+from duban_cli.output import AsJson, ExitCode, command, err, fail, out, shown_at, write_json
+from duban_cli.sign_in_file import KeptSession, Untrusted, forget, keep, kept
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_SESSIONS: Final = "/v1/sessions"
+_CURRENT: Final = f"{_SESSIONS}/current"
+#: What the API wants to be told besides, by what it says: the field, and how a person is asked for it.
+_MORE: Final = {
+    "code_needed": ("code", "Code that the device shows"),
+    "password_to_change": ("new_password", "New password"),
+}
+
+Api = Annotated[str | None, typer.Option(help="The API's URL; else DUBAN_API, else that of the engine that runs here.")]
+
+
+@command
+async def login(
+    api: Api = None,
+    name: Annotated[str | None, typer.Option(help="The account; else it is asked for.")] = None,
+    password_file: Annotated[
+        Path | None, typer.Option(help="A file with the password in its first line, which nobody else may read.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign in at an API: from then on, commands act as this account, until the session ends or `duban logout`.
+
+    What is secret is asked for at a terminal without being shown, else read from stdin, a line each, in the order in
+    which it is wanted: the password, the code of the second factor, a new password. The session lies in a file of your
+    own, one for each API. It ends an hour after the last command, and after twelve in any case.
+
+    Example: duban login --api https://duban.example --name li.na
+    """
+    url = api_address(api)
+    if urlsplit(url).scheme == "http" and not is_here(url):
+        err().print(f"[yellow]![/] {escape(url)} is not encrypted: whoever is on the way reads password and token")
+    who = {"name": name or _asked_for("Account", secret=False)}
+    who["password"] = secret_in(password_file) if password_file else _asked_for("Password")
+    async with _nobody_at(url) as server:
+        session = await _signed_in(server, who)
+    earlier = _kept(url)
+    account, token = session["session"]["account"], session["token"]
+    keep(KeptSession(url, account, token))
+    if earlier is not None:
+        await _end(url, earlier)
+    ends_at = session["session"]["ends_at"]
+    if as_json:
+        write_json({"api": url, "account": account, "ends_at": ends_at})
+    else:
+        err().print(escape(f"{account} is signed in at {url}, until {shown_at(datetime.fromisoformat(ends_at), None)}"))
+    if os.environ.get(KEY_VARIABLE):
+        err().print(f"[yellow]![/] {KEY_VARIABLE} is set, and goes before it")
+
+
+@command
+async def logout(api: Api = None, as_json: AsJson = False) -> None:
+    """Sign out: the session ends at the API, and its file is gone. The engine that runs here knows this machine anyway.
+
+    Example: duban logout
+    """
+    url = api_address(api)
+    try:
+        session = kept(url)
+    except Untrusted as error:
+        forget(url)
+        fail(ExitCode.CONFLICT, f"{error}; the file is gone, and its session ends by itself")
+    if session is None:
+        fail(ExitCode.NOT_FOUND, f"nobody is signed in at {url}")
+    forget(url)
+    await _end(url, session)
+    if as_json:
+        write_json({"api": url, "account": session.account})
+    else:
+        err().print(escape(f"{session.account} is signed out at {url}"))
+
+
+@command
+async def whoami(as_json: AsJson = False) -> None:
+    """Who the command line is at the API, with which appointments; --json names what they may do at all, too.
+
+    Example: duban whoami --json
+    """
+    async with api_client() as api:
+        me = (await api.asked("GET", "/v1/me")).document
+    if as_json:
+        write_json({"api": api.who.api, **({"person": api.who.person} if api.who.person else {}), **me})
+        return
+    name = f"{api.who.person}, by the key of this machine" if api.who.person else f"{me['account']} ({me['full_name']})"
+    out().print(escape(f"{name} at {api.who.api}"))
+    for appointment in me["appointments"]:
+        parts = [appointment[part] for part in ("role", "jurisdiction", "unit") if part in appointment]
+        out().print(escape(f"  {':'.join(parts)}"))
+
+
+async def _signed_in(server: Server, who: dict[str, str]) -> Any:
+    """The session that begins; what the API wants besides is asked for, each once."""
+    besides = dict(_MORE)
+    while True:
+        answer = await server.asked("POST", _SESSIONS, json=who, also=(400, 401))
+        if answer.status < 400:
+            return answer.document
+        field, what = besides.pop(answer.document["error"]["code"], (None, ""))
+        if field is None:
+            code = ExitCode.USAGE if answer.status == 400 else ExitCode.CONFLICT
+            fail(code, words_of(answer.document) or f"the API answers {answer.status}")
+        who[field] = _asked_for(what, twice=field == "new_password")
+
+
+async def _end(url: str, session: KeptSession) -> None:
+    """End ``session`` at its API; one that has ended already is as good."""
+    credential = Credential(url, session.token, "")
+    try:
+        async with client_of(url, credential, "the API") as server:
+            await server.asked("DELETE", _CURRENT, also=(401, 404))
+    except Unavailable as error:
+        fail(ExitCode.UNAVAILABLE, f"{error}; the session of {session.account} ends by itself, unless somebody uses it")
+
+
+def _kept(url: str) -> KeptSession | None:
+    try:
+        return kept(url)
+    except Untrusted:
+        return None
+
+
+@asynccontextmanager
+async def _nobody_at(url: str) -> AsyncIterator[Server]:
+    async with http_client(url) as client:
+        yield Server("the API", Credential(url, "", ""), client)
+
+
+def _asked_for(what: str, *, secret: bool = True, twice: bool = False) -> str:
+    """What is asked for at a terminal, where a secret is not shown; else the next line of stdin."""
+    if sys.stdin.isatty():
+        asked_for: str = typer.prompt(what, hide_input=secret, confirmation_prompt=twice, err=True)
+        return asked_for
+    line = sys.stdin.readline()
+    if not line:
+        fail(ExitCode.USAGE, f"{what}: stdin has no line for it, and is no terminal to ask at")
+    return line.rstrip("\r\n")
