@@ -14,13 +14,13 @@ from duban.messages import struct
 from duban.messages.report import Report
 from duban.messages.sources import RegisteredSource
 from duban.messages.struct import from_data
+from duban.pace import Pace
 from duban_console.sources import SourceConflict, changes, key_as_registered, new_key, record, rotated
 from duban_intake.body import JSON
 from duban_intake.domain import submitted
 from duban_intake.gateway.door import key_in
 from duban_intake.gateway.request import STRUCTURED, read
 from duban_intake.sources.journal import SourcePage, shape_of
-from duban_intake.sources.pace import Pace
 from duban_intake.sources.registry import SourceRegistry, permit_report
 from tests.given import report
 

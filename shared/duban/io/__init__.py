@@ -15,6 +15,7 @@
     http          an HTTP server as a part of a service
     http_protocol how long a request may take to arrive and its answer to be read, and how many may be connected
     hosts         by which names a server is spoken to
+    rate_limits   how often it is asked from one address, or by one account (RateLimits)
     faults        what it answers that is no success, in one shape; the limit of a body
     availability  which errors mean "wait" instead of "wrong"
     backoff       how long to wait

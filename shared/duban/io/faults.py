@@ -51,6 +51,7 @@ FAULTS: Final[dict[int | str, dict[str, Any]]] = {
     413: {"model": Faulty, "description": "The body is too large"},
     415: {"model": Faulty, "description": "The content type is not taken"},
     421: {"model": Faulty, "description": "The host that the request names is not the server's"},
+    429: {"model": Faulty, "description": "More is asked a minute than is taken; go on when `Retry-After` says"},
     503: {"model": Faulty, "description": "The broker or the database is away; send the same again"},
     "default": {"model": Faulty, "description": "Any other fault"},
 }
@@ -80,7 +81,7 @@ def answer_faults(app: FastAPI, most: int, own: OwnLimit = lambda _: None) -> No
 
     @app.exception_handler(Fault)
     async def refused(_: Request, fault: Fault) -> JSONResponse:
-        return answer(fault.status, fault.code, str(fault), fault.field, _headers(fault))
+        return fault_answer(fault)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -116,9 +117,11 @@ def answer_faults(app: FastAPI, most: int, own: OwnLimit = lambda _: None) -> No
         return answer(500, "internal", "the request broke the server; its log says how")
 
 
-def _headers(fault: Fault) -> Mapping[str, str]:
+def fault_answer(fault: Fault) -> JSONResponse:
+    """``fault`` as an answer."""
     retry = {} if fault.retry is None else {"Retry-After": str(fault.retry)}
-    return {**fault.headers, **retry, **(_CHALLENGE if fault.status == 401 else {})}
+    headers = {**fault.headers, **retry, **(_CHALLENGE if fault.status == 401 else {})}
+    return answer(fault.status, fault.code, str(fault), fault.field, headers)
 
 
 def answer(

@@ -11,10 +11,11 @@ import uvicorn
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from duban.errors import SettingsError
-from duban.io.faults import answer
+from duban.errors import Fault, SettingsError
+from duban.io.faults import answer, fault_answer
 from duban.io.hosts import UNKNOWN_HOST, Hosts
 from duban.io.http_protocol import within
+from duban.io.rate_limits import RateLimits
 from duban.io.settings import ServerSettings
 
 HOST = "127.0.0.1"
@@ -48,7 +49,8 @@ class Http:
     """Serves ``app``; ``stop`` lets requests in hand finish, then what runs ``beside``.
 
     ``variable`` names the setting of the port, for whoever finds it taken. Who speaks to another host is
-    refused, and so is who takes too long over a request or an answer; below the path ``slow`` files may come slowly.
+    refused, and so is who asks too often, or takes too long over a request or an answer; below the path ``slow`` files
+    may come slowly.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class Http:
         self._beside = beside
         self._server = _Server(
             uvicorn.Config(
-                _KnownHost(app, Hosts(HOST, settings.allowed_hosts)),
+                _KnownHost(_Paced(app, settings.rate_limits()), Hosts(HOST, settings.allowed_hosts)),
                 host=HOST,
                 port=port,
                 http=within(settings.request_timeout, settings.max_connections, slow),
@@ -73,6 +75,8 @@ class Http:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=True,
+                forwarded_allow_ips=settings.proxies(),
                 # What is in hand then is broken off here, a moment before the shell breaks off what is left.
                 timeout_graceful_shutdown=max(1, int(settings.drain_timeout) - 1),
             )
@@ -116,6 +120,24 @@ class _KnownHost:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         why = self._hosts.refusal(Headers(scope=scope).get("host")) if scope["type"] == "http" else None
         reply = self._app if why is None else answer(421, UNKNOWN_HOST, why, "host")
+        await reply(scope, receive, send)
+
+
+class _Paced:
+    """Lets a request through to ``app`` unless its address has sent too many."""
+
+    def __init__(self, app: ASGIApp, limits: RateLimits) -> None:
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        reply = self._app
+        if scope["type"] == "http":
+            address, _ = scope.get("client") or ("", 0)
+            try:
+                self._limits.take_from(address, scope["method"], scope["path"])
+            except Fault as fault:
+                reply = fault_answer(fault)
         await reply(scope, receive, send)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from duban.errors import SettingsError
+from duban.io.rate_limits import Counted, RateKind, RateLimits
 from duban.messages.form import FormFault, form_faults
 
 PREFIX = "DUBAN_"
@@ -122,6 +124,43 @@ class ServerSettings(Settings):
         description="Most connections to a server; when more come, the one is let go that has kept it waiting longest",
     )
     max_body: int = Field(1024 * 1024, ge=1024, description="Largest body of a request that is read, in bytes")
+    request_rate: int = Field(
+        6000,
+        ge=0,
+        description="Most requests a minute from one address, or by one account, to a process; 0: no limit",
+    )
+    lookup_rate: int = Field(
+        120,
+        ge=0,
+        description="The same of look-ups by a code, and of what the public reads by Open311",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses or networks of the proxies in front, parted by commas: these are believed for "
+        "whom they ask, and nobody else (`X-Forwarded-For`, read from the right, and `X-Forwarded-Proto`)",
+    )
+
+    #: What the server counts apart from other requests.
+    COUNTED: ClassVar[tuple[Counted, ...]] = ()
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: str) -> str:
+        for proxy in _parts(proxies):
+            ip_network(proxy)
+        return proxies
+
+    def proxies(self) -> list[str]:
+        """The proxies that are trusted."""
+        return _parts(self.trusted_proxies)
+
+    def rates(self) -> dict[RateKind, int]:
+        """How many of each are taken a minute from one address."""
+        return {RateKind.REQUEST: self.request_rate, RateKind.LOOKUP: self.lookup_rate}
+
+    def rate_limits(self) -> RateLimits:
+        """The same, as it is kept; nothing has been counted yet."""
+        return RateLimits(self.rates(), self.COUNTED)
 
 
 class AnchorSettings(Settings):
@@ -135,6 +174,10 @@ class AnchorSettings(Settings):
     anchor_interval: float = Field(
         60.0, gt=0, le=86_400, description="Seconds between two anchors of a chain that has grown"
     )
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def variable(field: str) -> str:

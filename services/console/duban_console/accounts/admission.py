@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from duban.clock import Clock
+from duban.io.rate_limits import RateKind, RateLimits
 from duban.refusal import Refusal
 from duban_console.accounts.account import Account, folded_name
 from duban_console.accounts.log import AccountAct, AccountActKind
@@ -56,15 +57,21 @@ _NO_TOKEN: Final = Refusal("no_session", "nobody is signed in by this token: it 
 
 
 class Admission:
-    """Lets in whoever may come in; each step raises AccountRefused where nobody may."""
+    """Lets in whoever may come in; each step raises AccountRefused where nobody may, Fault where it is too often."""
 
     def __init__(
-        self, store: AccountStore, clock: Clock, passwords: Passwords | None = None, terms: Terms | None = None
+        self,
+        store: AccountStore,
+        clock: Clock,
+        passwords: Passwords | None = None,
+        terms: Terms | None = None,
+        limits: RateLimits | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._passwords = passwords or Passwords()
         self.terms = terms or Terms()
+        self._limits = limits or RateLimits({})
 
     async def sign_in(
         self,
@@ -80,8 +87,10 @@ class Admission:
 
         Raises:
             AccountRefused: ``not_signed_in``; or the password is right, and ``code_needed``, ``password_to_change``.
+            Fault: 429, there were too many by this name; 503, too many sign in.
         """
         name = folded_name(name)
+        self._limits.take(RateKind.SIGN_IN, name)
         before = await self._store.account(name)
         fits = await self._passwords.fits(password, before.password if before else None)
         renewed = await self._renewed(name, password, new) if fits and new is not None else None
@@ -108,11 +117,13 @@ class Admission:
 
         Raises:
             AccountRefused: ``no_session``: it has ended, or never was.
+            Fault: 429, they ask too often.
         """
         hash_, at = token_hash(token), self._clock.now()
-        if token.startswith(KEY_BEGINNING):
-            return await self._of_key(hash_, at, address)
-        return await self._of_session(hash_, at, address)
+        of_token = self._of_key if token.startswith(KEY_BEGINNING) else self._of_session
+        principal = await of_token(hash_, at, address)
+        self._limits.take(RateKind.REQUEST, principal.account.name)
+        return principal
 
     async def rotate(self, token: str) -> str:
         """A token in the place of ``token``, which holds no more; the session goes on."""

@@ -52,7 +52,7 @@ async def _admission(shell: Shell[ApiSettings]) -> Admission:
     await until_available("accounts", partial(require, settings.accounts.get_secret_value(), SCHEMA, MIGRATIONS))
     pool = await until_available("accounts", partial(connect_pool, there, SCHEMA))
     shell.health.check("accounts", partial(answers, pool))
-    return Admission(PostgresAccounts(pool), SystemClock())
+    return Admission(PostgresAccounts(pool), SystemClock(), limits=settings.account_limits())
 
 
 if __name__ == "__main__":

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, SecretStr
 
 from duban.io.evidence.settings import EvidenceSettings
+from duban.io.rate_limits import Counted, RateKind, RateLimits
 from duban.io.settings import ServerSettings
 
 
@@ -16,4 +19,21 @@ class ApiSettings(ServerSettings, EvidenceSettings):
         description="PostgreSQL with the accounts, as a URL with the role `duban_console`: the API asks who comes, and "
         "holds them to the table of access",
     )
+    sign_in_rate: int = Field(
+        30, ge=0, description="Most sign-ins a minute, good or bad, from one address to one process; 0: no limit"
+    )
+    account_sign_in_rate: int = Field(10, ge=0, description="The same by one name, from wherever they come")
     api_port: int = Field(8320, ge=0, le=65535, description="Port of the API for actions, on 127.0.0.1")
+
+    COUNTED: ClassVar[tuple[Counted, ...]] = (
+        Counted("POST", "/v1/sessions", RateKind.SIGN_IN),
+        Counted("POST", "/v1/rewards/lookup", RateKind.LOOKUP),
+    )
+
+    def rates(self) -> dict[RateKind, int]:
+        """How many of each are taken a minute from one address."""
+        return {**super().rates(), RateKind.SIGN_IN: self.sign_in_rate}
+
+    def account_limits(self) -> RateLimits:
+        """How many of each are taken a minute by one account; nothing has been counted yet."""
+        return RateLimits({RateKind.REQUEST: self.request_rate, RateKind.SIGN_IN: self.account_sign_in_rate})

@@ -26,6 +26,7 @@ from duban.messages.envelope import Message, Record, encode
 from duban.messages.handle import handle_of
 from duban.messages.report import Report
 from duban.messages.sources import RegisteredSource
+from duban.pace import Pace
 from duban_intake.channels.columns import MappingError
 from duban_intake.channels.dialect import ENDED, Dialect
 from duban_intake.channels.items import ItemMapping, Note, Parsed, ReportItem
@@ -36,7 +37,6 @@ from duban_intake.gateway.request import Handed
 from duban_intake.gateway.responses import REPORTS_PATH, Accepted, BadItem, HandedIn, Noted
 from duban_intake.source_journal import SourceJournal
 from duban_intake.sources import signatures
-from duban_intake.sources.pace import Pace
 from duban_intake.sources.registry import SourceRegistry, off, permit_report
 from duban_intake.vault.answers import reached
 from duban_intake.vault.contact import Bound

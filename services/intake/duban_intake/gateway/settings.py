@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
 from duban.io.evidence.settings import EvidenceSettings
+from duban.io.rate_limits import Counted, RateKind
 from duban_intake.vault.settings import SealSettings
 
 
@@ -20,3 +22,9 @@ class GatewaySettings(SealSettings, EvidenceSettings):
         "when it has changed",
     )
     gateway_patience: float = Field(5.0, gt=0, description="Seconds that a report may wait for the broker before 503")
+
+    #: What a source hands in is counted by its own rate, wherever it comes from.
+    COUNTED: ClassVar[tuple[Counted, ...]] = (
+        Counted("GET", "/open311/", RateKind.LOOKUP),
+        *(Counted(method, "/", None) for method in ("POST", "PATCH")),
+    )

@@ -2,6 +2,5 @@
 
 registry     the sources that are registered: whose a key is, under which names it speaks
 signatures   whether a request is signed by who knows the secret of its source
-pace         how many reports a source may hand in
 journal      what is remembered of a source for whoever asks how it does
 """
