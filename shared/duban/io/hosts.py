@@ -7,6 +7,7 @@ address answers. The browser still sends the page's name as ``Host``: a server t
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
@@ -14,6 +15,8 @@ import orjson
 
 UNKNOWN_HOST: Final = "unknown_host"
 _LOOPBACK: Final = "localhost"
+#: What a proxy says for whom it speaks.
+_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip")
 _HOST: Final = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\s\[\]:@/?#,]+))(?::\d{1,5})?")
 
 
@@ -37,6 +40,11 @@ class Hosts:
             return None
         complaint = f"this server is not known as {name[:100]}" if name else "the request names no host"
         return f"{complaint}; speak to it as {_LOOPBACK}, or add the name that it has for you to DUBAN_ALLOWED_HOSTS"
+
+
+def is_forwarded(headers: Mapping[str, str]) -> bool:
+    """Whether a proxy says that it asks for somebody else; believed or not, then it is not this machine that asks."""
+    return any(name in headers for name in _FORWARDED)
 
 
 def refused(why: str) -> bytes:

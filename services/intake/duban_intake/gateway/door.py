@@ -20,6 +20,7 @@ from duban.clock import Clock
 from duban.errors import Fault, RecordTooLarge
 from duban.io.evidence.desk import checked
 from duban.io.evidence.reception import Reception
+from duban.io.hosts import is_forwarded
 from duban.io.secrets_file import SecretsFile
 from duban.messages import struct
 from duban.messages.envelope import Message, Record, encode
@@ -383,7 +384,9 @@ def _refuse_of_a_page(request: Request) -> None:
 
 
 def _is_near(request: Request) -> bool:
-    """Whether ``request`` comes from this machine."""
+    """Whether ``request`` comes from this machine, and not by a proxy on it for somebody else."""
+    if is_forwarded(request.headers):
+        return False
     try:
         return request.client is not None and ip_address(request.client.host).is_loopback
     except ValueError:
