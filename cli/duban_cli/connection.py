@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from duban.io.evidence.settings import EvidenceSettings
     from duban.io.publisher import Publisher
+    from duban.io.report_keys import ReportKeys
     from duban.io.settings import Settings
     from duban_console.ledger import LedgerReader
     from duban_local.stack import Running
@@ -34,6 +35,8 @@ FOLDER_VARIABLE: Final = "DUBAN_FOLDER"
 ANCHOR_KEY: Final = "anchors.pem"
 #: The evidence store of the same engine, in the same folder.
 EVIDENCE: Final = "evidence"
+#: The master keys under which the same engine seals reports, in the same folder.
+REPORT_KEY: Final = "reports.key"
 #: The secrets by which sources sign, in the same folder, if somebody puts them there.
 SOURCE_SECRETS: Final = "source-secrets.yaml"
 #: The secrets that sign what sources are told, likewise.
@@ -72,6 +75,21 @@ def evidence_settings() -> EvidenceSettings:
     if loaded.evidence or is_elsewhere or not here.is_dir():
         return loaded
     return loaded.model_copy(update={"evidence": str(here)})
+
+
+def report_keys() -> ReportKeys | None:
+    """The master keys that the environment names; where it names none and no engine, those of the engine here.
+
+    Raises:
+        SettingsError: they cannot be read.
+    """
+    from duban.io.report_keys import ReportKeys, ReportKeySettings
+
+    loaded, here = ReportKeySettings.load(), engine_folder() / REPORT_KEY
+    is_elsewhere = os.environ.get(KAFKA_VARIABLE) or os.environ.get(DATABASE_VARIABLE)
+    if loaded.report_key or is_elsewhere or not here.is_file():
+        return loaded.report_keys()
+    return ReportKeys.load(here)
 
 
 def console_settings() -> Settings:

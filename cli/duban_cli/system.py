@@ -28,9 +28,10 @@ from pydantic import SecretStr
 from duban.io.anchor_key import AnchorKey
 from duban.io.backoff import cancelled
 from duban.io.publisher import Publisher
+from duban.io.report_keys import ReportKeys
 from duban.io.settings import Settings
 from duban.messages.sources import RegisteredSource
-from duban_cli.connection import ANCHOR_KEY, CALLBACK_SECRETS, EVIDENCE, SOURCE_SECRETS
+from duban_cli.connection import ANCHOR_KEY, CALLBACK_SECRETS, EVIDENCE, REPORT_KEY, SOURCE_SECRETS
 from duban_cli.engine_note import leave_note, remove_note
 from duban_cli.identity import LOCAL_KEY, secret_in
 from duban_cli.local_key_file import LocalKeyFile
@@ -85,14 +86,14 @@ ACCOUNTS_VARIABLE: Final = "DUBAN_ACCOUNTS"
 #: Secrets that are some services' own, by how their variables begin: no other process is given them.
 _OWN_SECRETS: Final = {
     ACCOUNTS_VARIABLE: ("api",), "DUBAN_VAULT_": ("gateway", "vault", "mail"), "DUBAN_WEBHOOK_": ("escalation",),
-    "DUBAN_ANCHOR_": ("router", "intake"),
+    "DUBAN_ANCHOR_": ("router", "intake"), "DUBAN_REPORT_": ("intake", "gateway", "api"),
     "DUBAN_SOURCE_": ("gateway",), "DUBAN_CALLBACK_": ("escalation",), "DUBAN_MQTT_": ("mqtt",),
     "DUBAN_EVIDENCE": ("gateway", "api", "mail"), "DUBAN_MAIL_": ("mail",),
 }  # fmt: skip
 #: Where such secrets lie in the folder of the stack, if nothing else is said.
 _OWN_FILES: Final = {
     "DUBAN_ANCHOR_KEY": ANCHOR_KEY, "DUBAN_SOURCE_SECRETS": SOURCE_SECRETS, "DUBAN_CALLBACK_SECRETS": CALLBACK_SECRETS,
-    "DUBAN_EVIDENCE": EVIDENCE,
+    "DUBAN_EVIDENCE": EVIDENCE, "DUBAN_REPORT_KEY": REPORT_KEY,
 }  # fmt: skip
 
 
@@ -249,6 +250,7 @@ async def engine(
         asks = not set(names).isdisjoint(_OWN_SECRETS[ACCOUNTS_VARIABLE])
         if asks:
             await keys.renew()
+        ReportKeys.made(stack.folder / REPORT_KEY)
         system = System(stack, Supervisor([], stack.folder / "logs", say=say), settings)
         planned = [_service(name, system, env, free=free, reached=reached) for name in names]
         system.services = {service.name: service for service in planned}

@@ -20,6 +20,8 @@ from duban.errors import DubanError
 
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
+#: Of a key that is used once.
+_ONLY_NONCE: Final = bytes(_NONCE_BYTES)
 _HOW: Final = "give 32 random bytes in base64, as `openssl rand -base64 32` writes them; several are parted by commas"
 
 
@@ -49,6 +51,11 @@ def decrypted(key: bytes, sealed: bytes, about: bytes) -> bytes:
     except (InvalidTag, ValueError):
         say = "does not open: it was sealed for another one, or it has changed since; look into the table's history"
         raise Unsealable(say) from None
+
+
+def encrypted_once(key: bytes, text: bytes, about: bytes) -> bytes:
+    """``text`` under a ``key`` that seals nothing else, ever: the same text gives the same bytes."""
+    return _ONLY_NONCE + AESGCM(key).encrypt(_ONLY_NONCE, text, about)
 
 
 class SealingKey:

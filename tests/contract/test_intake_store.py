@@ -15,13 +15,15 @@ from pydantic import SecretStr
 from duban.errors import Unavailable
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
-from duban.messages.report import Location, Report
+from duban.messages.report import Location, Report, SealedField
+from duban.messages.sealed import WrappedKey
 from duban.messages.struct import from_json
 from duban.refusal import Refusal
 from duban_intake.domain import Arrival, Receipt, ReportOutcome, submitted
 from duban_intake.handlers import RefusedArrival, Store, Writing
 from duban_intake.memory import MemoryStore
 from duban_intake.nearness import Place
+from duban_intake.report_seal import ReportKey
 from duban_intake.retention import old_rows
 from duban_intake.settings import IntakeSettings
 from duban_intake.store import SCHEMA, PostgresStore
@@ -220,3 +222,27 @@ def test_the_digest_is_that_of_the_content_not_of_its_spelling() -> None:
     spelt = '{"title":"c","attributes":{"y":"2","x":"1"},"text":"","channel":"b","area":null,"jurisdiction":"a"}'
     assert digest(plain) == digest(spelt)
     assert digest(plain) != digest(plain.replace('"2"', '"3"'))
+
+
+def key(number: int, **changed: Any) -> ReportKey:
+    fields, wrapped = (SealedField.TITLE, SealedField.TEXT), WrappedKey("a", b"\x07" * 60)
+    given = ReportKey(UUID(int=number), "hotline", str(number), UUID(int=number), fields, AT, wrapped)
+    return replace(given, **changed)
+
+
+async def keys(store: Store, *numbers: int) -> dict[UUID, ReportKey]:
+    async with store.transaction(["smallville"]) as transaction:
+        return await transaction.report_keys([UUID(int=number) for number in numbers])
+
+
+async def test_the_key_of_a_report_comes_back_as_it_was_first_written(store: Store) -> None:
+    given = [key(1), key(2, problem_id=UUID(int=1))]
+    await write(store, receipt(1), keys={one.key: one for one in given})
+    await write(store, receipt(2), keys={UUID(int=1): key(1, wrapped=WrappedKey("b", b"\x08" * 60))})
+    assert await keys(store, 1, 2, 3) == {one.key: one for one in given}
+
+
+async def test_a_report_that_is_filed_elsewhere_takes_its_key_along(store: Store) -> None:
+    await write(store, receipt(1), keys={UUID(int=1): key(1, problem_id=UUID(int=9))})
+    await write(store, receipt(1), moved={UUID(int=1): UUID(int=1), UUID(int=2): UUID(int=2)}, revises=True)
+    assert await keys(store, 1, 2) == {UUID(int=1): key(1)}

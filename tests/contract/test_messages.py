@@ -46,7 +46,16 @@ from duban.messages.records import (
     Span,
     Waiting,
 )
-from duban.messages.report import Evidence, Filed, Identity, Location, Report, Reporter
+from duban.messages.report import (
+    Evidence,
+    Filed,
+    Identity,
+    Location,
+    Report,
+    Reporter,
+    SealedField,
+    SealedFields,
+)  # fmt: skip
 from duban.messages.sources import RegisteredSource, SourceKey
 from duban.messages.struct import from_data
 from duban.moves import MOVES, Kind, Status
@@ -64,7 +73,10 @@ REPORT = Report(
     reply_form="in-writing", matter="complaint", continues="0041", ended_at=AT,
     reporter=Reporter(identity=Identity.NAMED, handle="r-17"), evidence=(SEAL,), attributes={"district": "7"},
 )  # fmt: skip
-FILED = Filed(source="hotline", id="42", received_at=AT, report=REPORT)
+FILED = Filed(
+    source="hotline", id="42", received_at=AT, report=REPORT,
+    sealed=SealedFields(fields=(SealedField.TEXT, SealedField.EVIDENCE), body="c2VhbGVk"),
+)  # fmt: skip
 ID = derived_id("problem", "golden")
 PLAN = do.RectificationPlan(person="Li", target="clean water", measures=("dig", "seal"), due_at=AT)
 LATER = datetime(2022, 4, 11, 3, tzinfo=UTC)

@@ -18,16 +18,19 @@ from duban.clock import DrivenClock
 from duban.errors import DubanError
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
+from duban.messages.report import SealedField
+from duban.messages.sealed import WrappedKey
 from duban.seal import Unsealable
 from duban_intake.domain import Receipt, ReportOutcome, own_problem
 from duban_intake.handlers import Store as IntakeStore
 from duban_intake.handlers import Writing
 from duban_intake.memory import MemoryStore
+from duban_intake.report_seal import ReportKey, ReportTerms, Why
 from duban_intake.store import SCHEMA, PostgresStore
 from duban_intake.vault.chain import Line
 from duban_intake.vault.contact import Bound, Contact
 from duban_intake.vault.custody import ActKind
-from duban_intake.vault.desk import DeskSettings, Held, Vault, VaultRefused
+from duban_intake.vault.desk import DeskSettings, Held, PersonalClass, Vault, VaultRefused
 from duban_intake.vault.memory import MemoryVault
 from duban_intake.vault.seal import Keyring
 from duban_intake.vault.store import PostgresVault
@@ -44,6 +47,8 @@ def keyring(*numbers: int) -> Keyring:
     return Keyring.parse(",".join(b64encode(bytes([number]) * 32).decode() for number in numbers))
 
 
+#: Of the report 42.
+KEY = own_problem("hotline", "42")
 Rows: TypeAlias = MemoryVault | PostgresVault
 
 
@@ -366,3 +371,98 @@ async def test_lines_come_back_from_the_database_byte_for_byte(postgres_room: Ro
     line = await vault.ask("hotline", "42", "li", '引号 " and \\ backslash')
     assert await vault.log() == [Line(1, line.body, line.previous, line.hash)]
     assert line.act.reason == '引号 " and \\ backslash'
+
+
+async def sealed_report(room: Room, key: UUID = KEY) -> ReportKey:
+    """Have intake keep the report 42 with a key of its own."""
+    held = ReportKey(key, "hotline", "42", key, (SealedField.TEXT,), AT, WrappedKey("a", b"\x07" * 60))
+    receipt = Receipt("hotline", "42", key, BOUND.digest, AT, ReportOutcome.ACCEPTED, key)
+    async with room.intake.transaction(["smallville"]) as transaction:
+        await transaction.write(Writing(receipts={key: receipt}, keys={key: held}))
+    return held
+
+
+async def test_erasing_destroys_every_key_and_every_hash_of_a_report_and_stands_in_the_log(room: Room) -> None:
+    vault = room.vault()
+    held = await sealed_report(room)
+    await vault.keep(BOUND, WANG)
+    line, erasure = await vault.erase("hotline", "42", "li", "asked for")
+    assert (line.act.kind, line.act.by, line.act.reason) == (ActKind.ERASED, "li", "asked for")
+    assert erasure.classes == (PersonalClass.CONTACT, PersonalClass.CONTENT)
+    async with room.intake.transaction(["smallville"]) as transaction:
+        assert await transaction.report_keys([KEY]) == {KEY: replace(held, wrapped=None, erased_at=AT, why=Why.REQUEST)}
+        assert (await transaction.receipts([KEY]))[KEY].digest != BOUND.digest
+    async with room.store.session() as session:
+        row = await session.held(KEY)
+    assert row is not None
+    assert row.sealed is None
+    assert row.bound.digest != BOUND.digest
+    assert (await vault.verify()).broken is None
+    assert await refused(vault.erase("hotline", "42", "li", "again")) == "nothing_kept"
+
+
+async def test_a_contact_that_was_forgotten_before_leaves_no_hash_either_once_its_report_is_erased(room: Room) -> None:
+    vault = room.vault()
+    await sealed_report(room)
+    await vault.keep(BOUND, WANG)
+    await vault.forget("hotline", "42", "li", "x")
+    _, erasure = await vault.erase("hotline", "42", "li", "x")
+    assert erasure.classes == (PersonalClass.CONTENT,)
+    async with room.store.session() as session:
+        row = await session.held(KEY)
+    assert row is not None
+    assert row.bound.digest != BOUND.digest
+
+
+async def test_what_is_not_kept_is_not_erased_and_leaves_no_line(room: Room) -> None:
+    vault = room.vault()
+    assert await refused(vault.erase("hotline", "42", "li", "x")) == "nothing_kept"
+    assert await vault.log() == []
+
+
+async def closed(room: Room, terms: ReportTerms) -> None:
+    """Have intake hear that the problem of report 42 is closed, or open again."""
+    async with room.intake.transaction(["smallville"]) as transaction:
+        await transaction.write(Writing(terms={KEY: terms}, revises=True))
+
+
+async def test_what_a_pack_keeps_no_longer_is_destroyed_class_by_class_and_the_log_says_so(room: Room) -> None:
+    vault, day = room.vault(), timedelta(days=1)
+    await sealed_report(room)
+    await vault.keep(BOUND, WANG)
+    await closed(room, ReportTerms(contact=AT + day, content=AT + 2 * day))
+    beginning = UUID(int=0)
+    room.clock.tick(AT + day - timedelta(microseconds=1))
+    assert await vault.forget_due(beginning, 10) == (None, 0)
+    room.clock.tick(AT + day)
+    assert await vault.forget_due(beginning, 10) == (KEY, 1)
+    assert await vault.forget_due(beginning, 10) == (None, 0)
+    room.clock.tick(AT + 2 * day)
+    assert await vault.forget_due(KEY, 10) == (None, 0)
+    assert await vault.forget_due(beginning, 10) == (KEY, 1)
+    lines = [(line.act.kind, line.act.by, line.act.reason) for line in await vault.log()]
+    assert lines == [
+        (ActKind.ERASED, "duban", "kept no longer: contact"),
+        (ActKind.ERASED, "duban", "kept no longer: content"),
+    ]
+    async with room.intake.transaction(["smallville"]) as transaction:
+        [held] = (await transaction.report_keys([KEY])).values()
+    assert (held.wrapped, held.erased_at, held.why) == (None, AT + 2 * day, Why.TERM)
+    assert (await vault.verify()).broken is None
+
+
+async def test_while_a_problem_is_open_again_nothing_of_it_is_due(room: Room) -> None:
+    vault = room.vault()
+    await sealed_report(room)
+    await closed(room, ReportTerms(contact=AT, content=AT))
+    await closed(room, ReportTerms())
+    assert await vault.forget_due(UUID(int=0), 10) == (None, 0)
+
+
+async def test_what_was_erased_on_request_is_due_no_more(room: Room) -> None:
+    vault = room.vault()
+    await sealed_report(room)
+    await closed(room, ReportTerms(contact=AT, content=AT))
+    await vault.erase("hotline", "42", "li", "x")
+    assert await vault.forget_due(UUID(int=0), 10) == (None, 0)
+    assert len(await vault.log()) == 1

@@ -520,3 +520,35 @@ def test_a_column_is_told_by_its_heading_or_its_name() -> None:
     told = [Heading(column=Column.NUMBER), Heading(column=Column.DAYS_LATE, title=title)]
     assert [value_in_words(one, Words(Language.ZH)) for one in told] == ["编号", "逾期天数"]
     assert [value_in_words(one, Words(Language.EN)) for one in told] == ["number", "late by"]
+
+
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [
+        (
+            Language.EN,
+            (
+                "is sealed, under a key of its own: title and text",
+                "category in place of the title",
+                "is kept for 3 years after",
+            ),
+        ),
+        (
+            Language.ZH,
+            (
+                "各以一把密钥密封：标题、正文",
+                "以问题类别代替标题",
+                "举报人联系方式自问题办结（销号或不予受理）起保存3年",
+            ),
+        ),
+    ],
+)
+def test_what_is_sealed_and_how_long_it_is_kept_is_told(language: Language, says: tuple[str, ...]) -> None:
+    sealed = "privacy: {seal: [title, text], keep: {contact: {years: 3}}, basis: practice}"
+    pack = small(("id: small\n", f"id: small\n{sealed}\n"))
+    told = explained(pack, language)
+    for words in says:
+        assert words in told
+    later = small(("id: small\n", f"id: small\n{sealed.replace('years: 3', 'years: 5')}\n"))
+    changes = [f"{change.field}: {change.old} → {change.new}" for change in differences(pack, later)]
+    assert any("3 years" in change and "5 years" in change for change in changes), changes

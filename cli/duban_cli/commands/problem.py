@@ -14,13 +14,14 @@ from rich.table import Table
 from duban.messages.records import AnyRecord, Event, Listing, Problem, Reading, Reward, in_words
 from duban.messages.struct import plain
 from duban.moves import Kind, Stage, Status
-from duban_cli.connection import asking, present, settings
+from duban_cli.connection import asking, present, report_keys, settings
 from duban_cli.output import AsJson, ExitCode, InUtc, command, fail, out, shown_at, write_json
 from duban_cli.pages import page_of, say_more
 from duban_cli.zones import zones
 from duban_console.api.responses import as_json as jsonable
 from duban_console.api.responses import told
 from duban_console.ledger import Chain, Filters, LedgerReader, WaitingReport, statuses_in
+from duban_console.reports import Seal, ShownReport, shown
 
 if TYPE_CHECKING:
     from duban.io.settings import Settings
@@ -66,14 +67,39 @@ async def show(
         standing = await found_record(ledger, problem)
         history = await ledger.history(standing.id)
         unanswered = await ledger.unanswered(standing.id)
+        filed = await ledger.filed(standing.id) if isinstance(standing, Problem) else []
+    sealed = [report for report in filed if report.filed.sealed is not None]
+    reports = [shown(report, keys) for keys in ([report_keys()] if sealed else ()) for report in sealed]
     assert history is not None
     if as_json:
         waiting = {"unanswered": [jsonable(report) for report in unanswered]} if isinstance(standing, Problem) else {}
+        waiting |= {"reports": [jsonable(report) for report in reports]} if reports else {}
         write_json({standing.kind.value: jsonable(standing), **waiting, **jsonable(told(str(standing.id), history))})
     else:
-        _print(standing, history, unanswered, (await zones(known, utc=utc)).get(standing.jurisdiction))
+        zone = (await zones(known, utc=utc)).get(standing.jurisdiction)
+        _print(standing, history, unanswered, zone)
+        for report in reports:
+            _print_report(report, zone)
     if history.first_broken is not None:
         fail(ExitCode.FAILURE, f"the chain of hashes breaks at version {history.first_broken}: somebody changed it")
+
+
+def _print_report(report: ShownReport, zone: tzinfo | None) -> None:
+    """What a report says of which something is sealed, or why nobody reads it here."""
+    out().print(f"[bold]{escape(f'{report.source} {report.id}')}[/]  {_at(report.received_at, zone)}")
+    match report.seal:
+        case Seal.OPENED:
+            words = (report.report.title, report.report.text, *map(": ".join, report.report.attributes.items()))
+            for line in filter(None, words):
+                out().print(f"  {escape(line)}")
+        case Seal.ERASED:
+            when = _at(report.erased_at, zone) if report.erased_at is not None else "before it came"
+            why = "its term is over" if report.why == "term" else "somebody asked for it"
+            out().print(f"  erased: {escape(when)}, as {why}")
+        case Seal.LOST:
+            out().print("  sealed: no key that is held opens it, docs/privacy.md says when that happens")
+        case _:
+            out().print("  sealed: DUBAN_REPORT_KEY names the file with the key")
 
 
 #: So many reports that wait for a reply are named; ``--json`` names all.

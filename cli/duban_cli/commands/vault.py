@@ -184,6 +184,25 @@ async def forget(source: Source, id_: Id, by: By, reason: Reason, vault: Vault =
     _tell(line, f"the contact for {line['id']} of {line['source']} is destroyed", as_json)
 
 
+@vault_app.command("erase")
+@command
+async def erase(source: Source, id_: Id, by: By, reason: Reason, vault: Vault = None, as_json: AsJson = False) -> None:
+    """Destroy every key of a report, for ever: its contact, what is sealed of what it says, and its files.
+
+    What its pack does not have sealed stays in the ledger: place, category, dates; the log says who did it and why.
+
+    Example: duban vault erase hotline 2026-000123 --by li --reason "the reporter asks for it"
+    """
+    erasure = await _post(vault, "erasures", source=source, id=id_, by=by, reason=reason)
+    if as_json:
+        write_json(erasure)
+        return
+    line, classes = erasure["logged"], ", ".join(erasure["classes"])
+    _tell(line, f"the keys of {line['id']} of {line['source']} are destroyed: {classes}", as_json=False)
+    if "content" not in erasure["classes"]:
+        err().print("what the report says has no key: its pack has nothing of it sealed, and the ledger keeps it")
+
+
 def _tell(line: dict[str, Any], words: str, as_json: bool) -> None:
     if as_json:
         write_json(line)

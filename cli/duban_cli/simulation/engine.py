@@ -34,6 +34,7 @@ from duban_intake.domain import SOURCE as INTAKE
 from duban_intake.handlers import AnswerHandler, ReportHandler
 from duban_intake.heard import Turned, TurnedProblem
 from duban_intake.memory import MemoryStore
+from duban_intake.report_seal import Discarding
 from duban_router.domain.decision import Decided, allocates_from, allocation, decide, pack_of
 from duban_router.domain.precedents import Count, Precedent
 from duban_router.domain.replies import NOBODY, Audience, RepliesOwed
@@ -73,7 +74,7 @@ class Engine:
         self.publish(rules.pack)
         self.publish(PublishedCalendar(notice=rules.calendar.notice))
         self._intake = MemoryStore()
-        self._reports = ReportHandler(self._intake, self._library, DrivenClock())
+        self._reports = ReportHandler(self._intake, self._library, DrivenClock(), sealer=Discarding())
         self._answers = AnswerHandler(self._intake, self._library)
         self._refusals: dict[str, Refusal] = {}
         self._allocated: Counter[tuple[str, int]] = Counter()

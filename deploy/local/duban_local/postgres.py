@@ -62,7 +62,7 @@ class Database:
         self.log = log
         self.child: Child | None = None
         self._say = say
-        self._bin = _binaries()
+        self._bin = binaries()
         self._account: Account | None = None
         self._passwords = {name: token_urlsafe(32) for name in roles.NAMES}
         self._socket: Path | None = None
@@ -217,7 +217,7 @@ def _written(place: Path, text: str, account: Account | None) -> None:
         os.chown(place, account.pw_uid, account.pw_gid)
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
     wheel = importlib.util.find_spec(_WHEEL)
     if wheel is None or not wheel.submodule_search_locations:
         raise StackError(f"package {_WHEEL} is not installed: run ./duban once, or set DUBAN_DATABASE=postgresql://…")

@@ -15,9 +15,12 @@ from uuid import UUID
 from duban.clock import within_range
 from duban.errors import Unavailable
 from duban.io.availability import is_unavailable
+from duban.messages.changes import Attached, Registered
 from duban.messages.envelope import derived_id
 from duban.messages.events import Refused
-from duban.messages.records import AnyRecord, Listing, Reward, record_from_json
+from duban.messages.records import AnyRecord, Event, Listing, Reward, record_from_json
+from duban.messages.report import Filed
+from duban.messages.sealed import WrappedKey, report_key
 from duban.messages.struct import Frozen, from_json
 from duban.moves import CLOSED, STAGE, Kind, Stage, Status
 from duban.texts import folded
@@ -32,6 +35,13 @@ _HISTORY = "select version, body, hash from router.published_events where proble
 _UNANSWERED = """
     select source, id, version from router.published_unanswered where problem_id = $1 and version > $2
     order by version limit $3
+"""
+_FILED = """
+    select body from router.published_events
+    where problem_id = $1 and kind in ('registered', 'attached') order by version
+"""
+_REPORT_KEYS = """
+    select key, key_id, wrapped, erased_at, why from intake.published_report_keys where key = any($1::uuid[])
 """
 _HEAD = "select head from router.published_records where id = $1"
 _OUTCOME = """
@@ -123,6 +133,23 @@ class WaitingReport(Frozen):
 
 
 @dataclass(frozen=True, slots=True)
+class HeldKey:
+    """The key of a report, as intake holds it; without it, since when and why it is destroyed."""
+
+    key: WrappedKey | None
+    erased_at: datetime | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerReport:
+    """A report as it stands in the ledger, and its key where something of it is sealed."""
+
+    filed: Filed
+    held: HeldKey | None
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
     """Every event of a record, and the version at which its chain of hashes breaks, if it does."""
 
@@ -162,6 +189,17 @@ class LedgerReader:
         async with asking():
             rows = await self._pool.fetch(_UNANSWERED, problem_id, after, limit)
         return [WaitingReport(**row) for row in rows]
+
+    async def filed(self, problem_id: UUID) -> list[LedgerReport]:
+        """The reports of a problem, the first first, with what became of the keys of those that are sealed."""
+        async with asking():
+            rows = await self._pool.fetch(_FILED, problem_id)
+            changes = [from_json(row["body"], Event).change for row in rows]
+            filed = [change.filed for change in changes if isinstance(change, Registered | Attached)]
+            of_sealed = [report_key(each.source, each.id) for each in filed if each.sealed is not None]
+            held = await self._pool.fetch(_REPORT_KEYS, of_sealed) if of_sealed else []
+        keys = {row["key"]: _held_key(row) for row in held}
+        return [LedgerReport(each, keys.get(report_key(each.source, each.id))) for each in filed]
 
     async def history(self, problem_id: UUID) -> Chain | None:
         """Every event of the record, with its chain of hashes recomputed."""
@@ -255,6 +293,11 @@ async def asking() -> AsyncIterator[None]:
         if is_unavailable(error):
             raise Unavailable(f"the database cannot be asked: {type(error).__name__}: {error}") from error
         raise
+
+
+def _held_key(row: asyncpg.Record) -> HeldKey:
+    key = None if row["wrapped"] is None else WrappedKey(row["key_id"], row["wrapped"])
+    return HeldKey(key, row["erased_at"], row["why"])
 
 
 def _lines(rows: list[asyncpg.Record]) -> list[Line]:

@@ -35,7 +35,9 @@ async def compose(shell: Shell[IntakeSettings]) -> None:
     most_bytes = shell.settings.max_record_bytes * 19 // 20
     registry, clock = await follow_sources(shell), clock_of(shell.settings)
     journal = SourceJournal(shell.pool, clock)
-    reports = HeardReports(ReportHandler(store, library, clock, most_bytes, measure_receipts), registry, journal)
+    sealer = shell.settings.report_keys()
+    handler = ReportHandler(store, library, clock, most_bytes, measure_receipts, sealer)
+    reports = HeardReports(handler, registry, journal)
     shell.runner(
         GROUP,
         [

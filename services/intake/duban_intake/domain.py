@@ -14,7 +14,8 @@ from uuid import UUID
 from duban.messages.commands import ENGINE, Actor, Attach, Register
 from duban.messages.envelope import Message, derived_id
 from duban.messages.events import Refused
-from duban.messages.report import Filed, Report
+from duban.messages.report import Filed, Report, SealedFields
+from duban.messages.sealed import report_key
 from duban.messages.struct import canonical_json, to_json
 from duban.policy.library import Library
 from duban.policy.rules import Rules
@@ -80,6 +81,7 @@ class Receipt:
     problem_id: UUID | None = None
     code: str | None = None
     reason: str | None = None
+    handle: str | None = None
 
     @property
     def final(self) -> bool:
@@ -97,7 +99,7 @@ class Ending:
 
 def own_problem(source: str, report_id: str) -> UUID:
     """The id of the problem that a report opens, if it opens one."""
-    return derived_id("problem", source, report_id)
+    return report_key(source, report_id)
 
 
 def digest(report: Report) -> bytes:
@@ -299,11 +301,14 @@ def matter_of(subject: Report | TurnedProblem, rules: Rules) -> str | None:
     return subject.matter or rules.pack.default_matter
 
 
-def command(receipt: Receipt, report: Report) -> Message[Register | Attach] | None:
-    """The command that follows from a receipt: the same receipt gives the same command. None for a refused report."""
+def command(receipt: Receipt, report: Report, sealed: SealedFields | None = None) -> Message[Register | Attach] | None:
+    """The command that follows from a receipt: the same receipt gives the same command. None for a refused report.
+
+    What is ``sealed`` of the report is not in ``report``.
+    """
     if receipt.problem_id is None:
         return None
-    filed = Filed(source=receipt.source, id=receipt.id, received_at=receipt.received_at, report=report)
+    filed = Filed(source=receipt.source, id=receipt.id, received_at=receipt.received_at, report=report, sealed=sealed)
     model = Attach if receipt.outcome is ReportOutcome.ATTACHED else Register
     return Message(
         id=command_id(receipt.source, receipt.id, model),
@@ -356,8 +361,9 @@ def _receipt(
 ) -> Receipt:
     code, reason = (refusal.code, refusal.reason) if refusal else (None, None)
     return Receipt(
-        arrival.source, arrival.id, arrival.key, arrival.digest, arrival.at, outcome, problem_id, code, reason
-    )
+        arrival.source, arrival.id, arrival.key, arrival.digest, arrival.at, outcome, problem_id, code, reason,
+        arrival.report.reporter.handle,
+    )  # fmt: skip
 
 
 def _some(names: Collection[str], most: int = 12) -> str:

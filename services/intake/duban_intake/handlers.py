@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Protocol, TypeAlias
 from uuid import UUID
@@ -14,9 +14,10 @@ from duban.messages.commands import Attach, Register
 from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Message, Payload, Record, Unheeded, encode
 from duban.messages.events import PROBLEMS, Refused, event_type
-from duban.messages.report import Report
+from duban.messages.report import Filed, Report
 from duban.moves import OPEN, TURNS, Kind
 from duban.policy.library import Library
+from duban.policy.rules import Rules
 from duban.refusal import Refusal
 from duban_intake.domain import (
     Arrival,
@@ -34,6 +35,7 @@ from duban_intake.domain import (
 )
 from duban_intake.heard import Turned, TurnedProblem
 from duban_intake.nearness import Place
+from duban_intake.report_seal import SHARE, ReportKey, ReportTerms, Sealer, key_of, sealed, seals, terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,9 @@ class RefusedArrival:
 class Writing:
     """What one batch changes. ``versions``: the latest of each problem that was closed, reopened or reclassified.
 
-    ``revises``: receipts that were final are written anew, as the router answered them.
+    ``revises``: receipts that were final are written anew, as the router answered them. ``keys``: those of reports,
+    by the receipts' keys; ``moved``: in which other problem a report that has one is filed now. ``terms``: until when
+    the reports of a problem that was closed, or opened again, are kept.
     """
 
     receipts: dict[UUID, Receipt] = field(default_factory=dict)
@@ -56,6 +60,9 @@ class Writing:
     places: dict[UUID, Place] = field(default_factory=dict)
     closed: set[UUID] = field(default_factory=set)
     versions: dict[UUID, int] = field(default_factory=dict)
+    keys: dict[UUID, ReportKey] = field(default_factory=dict)
+    moved: dict[UUID, UUID] = field(default_factory=dict)
+    terms: dict[UUID, ReportTerms] = field(default_factory=dict)
     revises: bool = False
 
 
@@ -70,6 +77,9 @@ class Transaction(Protocol):
 
     async def versions(self, ids: Collection[UUID]) -> dict[UUID, int]:
         """The latest version at which each of these problems last turned, where it ever did."""
+
+    async def report_keys(self, keys: Collection[UUID]) -> dict[UUID, ReportKey]:
+        """The keys of those of the reports ``keys`` that have one, or had."""
 
     async def write(self, writing: Writing) -> None:
         """Remove the places that closed, then add what there is.
@@ -107,12 +117,14 @@ class ReportHandler:
         clock: Clock,
         most_bytes: int = MOST_BYTES,
         given: Given = lambda receipts, at: None,
+        sealer: Sealer | None = None,
     ) -> None:
         self._store = store
         self._library = library
         self._clock = clock
         self._most_bytes = most_bytes
         self._given = given
+        self._sealer = sealer
 
     async def __call__(self, batch: Sequence[Delivery[Report]]) -> list[Record | SetAside]:
         """The commands, in the order of the reports; what was refused goes to the dead letters, with the reason."""
@@ -126,15 +138,20 @@ class ReportHandler:
             keys = {arrival.key for _, arrival in arrived}
             earlier = {arrival.continues for _, arrival in arrived if arrival.continues is not None}
             known = await transaction.receipts(keys | earlier)
+            report_keys = await transaction.report_keys(keys & known.keys()) if keys & known.keys() else {}
             fresh = [arrival for _, arrival in arrived if not ((held := known.get(arrival.key)) and held.final)]
             around = Neighbourhood(await transaction.places(*search(fresh, self._library)))
             writing = Writing(places=around.changed)
             decided = [
-                (delivery, arrival, self._decide(arrival, known, around, writing)) for delivery, arrival in arrived
+                (delivery, arrival, self._decide(arrival, known, report_keys, around, writing))
+                for delivery, arrival in arrived
             ]
             await transaction.write(writing)
         self._given(writing.receipts.values(), self._clock.now())
-        return [*unusable, *(_answer(delivery, arrival, receipt) for delivery, arrival, receipt in decided)]
+        return [
+            *unusable,
+            *(self._answer(delivery, arrival, receipt, report_keys) for delivery, arrival, receipt in decided),
+        ]
 
     def _sorted(
         self, batch: Sequence[Delivery[Report]]
@@ -143,37 +160,55 @@ class ReportHandler:
         unusable, arrived = [], []
         for delivery in batch:
             message = delivery.message
-            why = unusable_identity(message.source, message.id) or too_large(message.data, self._most_bytes)
+            at = self._clock.instant(delivery.appended_at, message.time)
+            most = self._most_bytes
+            if seals(self._library.current(message.data.jurisdiction, at)):
+                most = most * SHARE[0] // SHARE[1]
+            why = unusable_identity(message.source, message.id) or too_large(message.data, most)
             if why is not None:
                 unusable.append(SetAside(delivery, why.code, why.reason))
             else:
-                at = self._clock.instant(delivery.appended_at, message.time)
                 arrived.append((delivery, Arrival.of(message, at)))
         return unusable, arrived
 
     def _decide(
-        self, arrival: Arrival, known: dict[UUID, Receipt], around: Neighbourhood, writing: Writing
+        self,
+        arrival: Arrival,
+        known: dict[UUID, Receipt],
+        keys: dict[UUID, ReportKey],
+        around: Neighbourhood,
+        writing: Writing,
     ) -> Receipt | Refusal:
         """The receipt that stands or is given now; a refusal where another body holds the id."""
-        first = known.get(arrival.key)
+        first, key = known.get(arrival.key), keys.get(arrival.key)
+        if first is not None and first.final and key is not None and key.wrapped is None:
+            return first  # nobody knows any more what it said
         earlier = None if arrival.continues is None else known.get(arrival.continues)
         given = decide(arrival, first, self._library, around, earlier)
         if isinstance(given, Refusal):
             writing.refusals.append(RefusedArrival(arrival, given))
         elif given is not first:
             known[arrival.key] = writing.receipts[arrival.key] = given
+            fresh = None if key is not None else key_of(given, self._rules(arrival), self._sealer)
+            if fresh is not None:
+                keys[arrival.key] = writing.keys[arrival.key] = fresh
         return given
 
+    def _answer(
+        self, delivery: Delivery[Report], arrival: Arrival, decided: Receipt | Refusal, keys: dict[UUID, ReportKey]
+    ) -> Message[Register | Attach] | SetAside:
+        if isinstance(decided, Refusal):
+            return SetAside(delivery, decided.code, decided.reason)
+        report, part = arrival.report, None
+        if (key := keys.get(arrival.key)) is not None:
+            report, part = sealed(report, key, self._rules(arrival), self._sealer)
+        follows = command(decided, report, part)
+        if follows is None:
+            return SetAside(delivery, decided.code or "", decided.reason or "")
+        return follows
 
-def _answer(
-    delivery: Delivery[Report], arrival: Arrival, decided: Receipt | Refusal
-) -> Message[Register | Attach] | SetAside:
-    if isinstance(decided, Refusal):
-        return SetAside(delivery, decided.code, decided.reason)
-    follows = command(decided, arrival.report)
-    if follows is None:
-        return SetAside(delivery, decided.code or "", decided.reason or "")
-    return follows
+    def _rules(self, arrival: Arrival) -> Rules | None:
+        return self._library.current(arrival.report.jurisdiction, arrival.at)
 
 
 #: What intake wants from ``duban.problems.v1``: refusals, and what decides which reports a problem takes.
@@ -198,16 +233,17 @@ class AnswerHandler:
     async def decide(self, batch: Sequence[Delivery[Payload]]) -> list[Message[Register | Attach]]:
         """The same before it is encoded."""
         turned: list[TurnedProblem] = []
-        refused: list[tuple[Receipt, Report]] = []
+        refused: list[tuple[Receipt, Filed]] = []
         for data in (delivery.message.data for delivery in batch):
             if isinstance(data, Turned):
                 turned.append(data.problem)
             elif isinstance(data, Refused) and data.filed is not None and (receipt := rerouted(data)) is not None:
-                refused.append((receipt, data.filed.report))
+                refused.append((receipt, data.filed))
         if not turned and not refused:
             return []
         jurisdictions = {problem.jurisdiction for problem in turned}
-        jurisdictions |= {report.jurisdiction for _, report in refused}
+        jurisdictions |= {filed.report.jurisdiction for _, filed in refused}
+        of_sealed = {receipt.key for receipt, filed in refused if filed.sealed is not None}
         writing = Writing(revises=True)
         async with self._store.transaction(jurisdictions) as transaction:
             versions = await transaction.versions({problem.id for problem in turned})
@@ -216,7 +252,12 @@ class AnswerHandler:
                 if problem.version > versions.get(problem.id, 0):
                     versions[problem.id] = writing.versions[problem.id] = problem.version
                     self._turned(problem, writing)
-            commands = [command for receipt, report in refused for command in self._reroute(receipt, report, writing)]
+            known = await transaction.receipts(of_sealed) if of_sealed else {}
+            commands = [
+                command
+                for receipt, filed in refused
+                for command in self._reroute(_as_it_came(receipt, known), filed, writing)
+            ]
             await transaction.write(writing)
         return commands
 
@@ -229,22 +270,41 @@ class AnswerHandler:
         else:
             writing.closed.discard(problem.id)
             writing.places[problem.id] = place
+        until = terms(self._library.rules(problem.pack), None if problem.status in OPEN else _closed_at(problem))
+        if until is not None:
+            writing.terms[problem.id] = until
 
-    def _reroute(self, receipt: Receipt, report: Report, writing: Writing) -> list[Message[Register | Attach]]:
+    def _reroute(self, receipt: Receipt, filed: Filed, writing: Writing) -> list[Message[Register | Attach]]:
+        report = filed.report
         writing.receipts[receipt.key] = receipt
+        rules = self._library.current(report.jurisdiction, receipt.received_at)
         if receipt.outcome is ReportOutcome.REFUSED:
             writing.places.pop(receipt.key, None)
             writing.closed.add(receipt.key)
+            if (until := terms(rules, receipt.received_at)) is not None:
+                writing.terms[receipt.key] = until
             return []
-        rules = self._library.current(report.jurisdiction, receipt.received_at)
         if rules and (place := place_of(receipt.key, report, seen_at(report, receipt.received_at), rules)):
             writing.places[receipt.key] = place
-        follows = command(receipt, report)
+        if filed.sealed is not None:
+            writing.moved[receipt.key] = receipt.key
+        follows = command(receipt, report, filed.sealed)
         return [follows] if follows else []
 
     def _place(self, problem: TurnedProblem, at: datetime) -> Place | None:
         rules = self._library.current(problem.jurisdiction, at)
         return place_of(problem.id, problem, at, rules) if rules else None
+
+
+def _closed_at(problem: TurnedProblem) -> datetime:
+    """When a problem that is closed was closed."""
+    return max(mark.at for mark in problem.marks.values() if mark.version == problem.version)
+
+
+def _as_it_came(receipt: Receipt, known: dict[UUID, Receipt]) -> Receipt:
+    """``receipt`` with the hash of the report as it came: what the router has of it is not all that it said."""
+    held = known.get(receipt.key)
+    return receipt if held is None else replace(receipt, digest=held.digest)
 
 
 def _latest_report_at(problem: TurnedProblem) -> datetime:

@@ -20,6 +20,7 @@ class TurnedProblem(Frozen, forbid_unknown_fields=False):
     jurisdiction: str
     status: Status
     version: int
+    pack: str
     category: str
     matter: str | None = None
     location: Location | None = None

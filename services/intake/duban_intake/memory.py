@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from duban.errors import Unavailable
 from duban_intake.domain import Receipt
 from duban_intake.handlers import RefusedArrival, Writing
 from duban_intake.nearness import Place
+from duban_intake.report_seal import ReportKey, ReportTerms
 
 
 class MemoryStore:
@@ -23,6 +25,8 @@ class MemoryStore:
         self.refusals: dict[tuple[UUID, bytes], RefusedArrival] = {}
         self.places: dict[UUID, Place] = {}
         self.versions: dict[UUID, int] = {}
+        self.keys: dict[UUID, ReportKey] = {}
+        self.terms: dict[UUID, ReportTerms] = {}
         self._cells: defaultdict[int, set[UUID]] = defaultdict(set)
         self._turn = asyncio.Lock()
 
@@ -73,6 +77,9 @@ class MemoryTransaction:
     async def versions(self, ids: Collection[UUID]) -> dict[UUID, int]:
         return {id_: self._store.versions[id_] for id_ in ids if id_ in self._store.versions}
 
+    async def report_keys(self, keys: Collection[UUID]) -> dict[UUID, ReportKey]:
+        return {key: self._store.keys[key] for key in keys if key in self._store.keys}
+
     async def write(self, writing: Writing) -> None:
         store = self._store
         free = {key: receipt for key, receipt in writing.receipts.items() if self._free(receipt, writing.revises)}
@@ -80,6 +87,14 @@ class MemoryTransaction:
             raise Unavailable("another member gave one of these reports its receipt; the batch is decided again")
         store.receipts |= free
         store.versions |= writing.versions
+        for key, held in writing.keys.items():
+            store.keys.setdefault(key, held)
+        for key, problem_id in writing.moved.items():
+            if (moved := store.keys.get(key)) is not None:
+                store.keys[key] = replace(moved, problem_id=problem_id)
+        for key, held in store.keys.items():
+            if held.problem_id in writing.terms:
+                store.terms[key] = writing.terms[held.problem_id]
         for refusal in writing.refusals:
             store.refusals.setdefault((refusal.arrival.key, refusal.arrival.digest), refusal)
         for closed in writing.closed:

@@ -12,10 +12,12 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from duban.errors import Unavailable
-from duban.messages.report import Location
+from duban.messages.report import Location, SealedField
+from duban.messages.sealed import WrappedKey
 from duban_intake.domain import Ending, Receipt, ReportOutcome
 from duban_intake.handlers import Writing
 from duban_intake.nearness import Place
+from duban_intake.report_seal import ReportKey, Why
 
 SCHEMA: Final = "intake"
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
@@ -23,7 +25,7 @@ Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 #: Members that work on one jurisdiction take turns, or two neighbours in two of their batches would miss each other.
 _TURN = "select pg_advisory_xact_lock(hashtextextended('duban intake ' || one, 0)) from unnest($1::text[]) as one"
 _RECEIPTS = """
-    select source, id, key, digest, received_at, outcome, problem_id, code, reason
+    select source, id, key, digest, received_at, outcome, problem_id, code, reason, handle
     from intake.receipts where key = any($1::uuid[])
 """
 _PLACES = """
@@ -35,13 +37,13 @@ _PLACES = """
 _WRITE_RECEIPTS = """
     with written as (
         insert into intake.receipts as held
-            (source, id, key, digest, received_at, outcome, problem_id, code, reason)
+            (source, id, key, digest, received_at, outcome, problem_id, code, reason, handle)
         select * from unnest($1::text[], $2::text[], $3::uuid[], $4::bytea[], $5::timestamptz[], $6::text[],
-            $7::uuid[], $8::text[], $9::text[])
+            $7::uuid[], $8::text[], $9::text[], $10::text[])
         on conflict (key) do update set
             received_at = excluded.received_at, outcome = excluded.outcome, problem_id = excluded.problem_id,
             code = excluded.code, reason = excluded.reason
-        where held.digest = excluded.digest and (held.problem_id is null or $10)
+        where held.digest = excluded.digest and (held.problem_id is null or $11)
         returning 1
     )
     select count(*) from written
@@ -71,6 +73,26 @@ _ENDINGS = "select told, times, at from intake.endings where source = $1 and tol
 _END = """
     insert into intake.endings as held (source, told, at) select $1, told, $3 from unnest($2::text[]) as told
     on conflict (source, told) do update set times = held.times + 1, at = excluded.at
+"""
+_REPORT_KEYS = """
+    select key, source, id, problem_id, fields, kept_at, key_id, wrapped, erased_at, why
+    from intake.report_keys where key = any($1::uuid[])
+"""
+_WRITE_KEYS = """
+    insert into intake.report_keys (key, source, id, problem_id, fields, kept_at, key_id, wrapped)
+    select key, source, id, problem_id, string_to_array(fields, ' '), kept_at, key_id, wrapped
+    from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::timestamptz[], $7::text[], $8::bytea[])
+        as fresh (key, source, id, problem_id, fields, kept_at, key_id, wrapped)
+    on conflict (key) do nothing
+"""
+_MOVE_KEYS = """
+    update intake.report_keys as held set problem_id = moved.problem_id
+    from unnest($1::uuid[], $2::uuid[]) as moved (key, problem_id) where held.key = moved.key
+"""
+_WRITE_TERMS = """
+    update intake.report_keys as held set contact_until = term.contact, content_until = term.content
+    from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) as term (problem_id, contact, content)
+    where held.problem_id = term.problem_id
 """
 _REMOVE_PLACES = "delete from intake.places where problem_id = any($1::uuid[])"
 
@@ -136,6 +158,10 @@ class PostgresTransaction:
         rows = await self._connection.fetch(_VERSIONS, list(ids)) if ids else []
         return {row["problem_id"]: row["version"] for row in rows}
 
+    async def report_keys(self, keys: Collection[UUID]) -> dict[UUID, ReportKey]:
+        rows = await self._connection.fetch(_REPORT_KEYS, list(keys))
+        return {row["key"]: report_key_of(row) for row in rows}
+
     async def write(self, writing: Writing) -> None:
         if writing.receipts:
             receipts = list(writing.receipts.values())
@@ -151,6 +177,14 @@ class PostgresTransaction:
                 [refusal.why.code for refusal in writing.refusals],
                 [refusal.why.reason for refusal in writing.refusals],
             )
+        if writing.keys:
+            await self._connection.execute(_WRITE_KEYS, *_key_columns(list(writing.keys.values())))
+        if writing.moved:
+            await self._connection.execute(_MOVE_KEYS, list(writing.moved), list(writing.moved.values()))
+        if writing.terms:
+            of_each = list(writing.terms.values())
+            contact, content = [term.contact for term in of_each], [term.content for term in of_each]
+            await self._connection.execute(_WRITE_TERMS, list(writing.terms), contact, content)
         if writing.versions:
             versions = writing.versions
             await self._connection.execute(_WRITE_VERSIONS, list(versions), list(versions.values()))
@@ -161,8 +195,38 @@ class PostgresTransaction:
 
 
 def _receipt(row: asyncpg.Record) -> Receipt:
-    source, id_, key, digest, received_at, outcome, problem_id, code, reason = row
-    return Receipt(source, id_, key, digest, received_at, ReportOutcome(outcome), problem_id, code, reason)
+    source, id_, key, digest, received_at, outcome, problem_id, code, reason, handle = row
+    return Receipt(source, id_, key, digest, received_at, ReportOutcome(outcome), problem_id, code, reason, handle)
+
+
+def report_key_of(row: asyncpg.Record) -> ReportKey:
+    """The key of a report in a row of its table."""
+    key, source, id_, problem_id, fields, kept_at, key_id, wrapped, erased_at, why = row
+    return ReportKey(
+        key,
+        source,
+        id_,
+        problem_id,
+        tuple(map(SealedField, fields)),
+        kept_at,
+        None if wrapped is None else WrappedKey(key_id, wrapped),
+        erased_at,
+        None if why is None else Why(why),
+    )
+
+
+def _key_columns(keys: Sequence[ReportKey]) -> tuple[list[object], ...]:
+    held = [(key, key.wrapped) for key in keys if key.wrapped is not None]
+    return (
+        [key.key for key, _ in held],
+        [key.source for key, _ in held],
+        [key.id for key, _ in held],
+        [key.problem_id for key, _ in held],
+        [" ".join(key.fields) for key, _ in held],
+        [key.kept_at for key, _ in held],
+        [wrapped.key_id for _, wrapped in held],
+        [wrapped.wrapped for _, wrapped in held],
+    )
 
 
 def _columns(receipts: Sequence[Receipt]) -> tuple[list[object], ...]:
@@ -176,6 +240,7 @@ def _columns(receipts: Sequence[Receipt]) -> tuple[list[object], ...]:
         [receipt.problem_id for receipt in receipts],
         [receipt.code for receipt in receipts],
         [receipt.reason for receipt in receipts],
+        [receipt.handle for receipt in receipts],
     )
 
 

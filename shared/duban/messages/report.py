@@ -123,10 +123,34 @@ def in_range(name: str, at: datetime | None) -> None:
         raise Unfit(name, str(error)) from None
 
 
+class SealedField(StrEnum):
+    """What of a report may identify somebody, and is sealed where the pack says so."""
+
+    TITLE = "title"  #: the title of the category stands for it
+    TEXT = "text"
+    ATTRIBUTES = "attributes"
+    LOCATION = "location"
+    EVIDENCE = "evidence"  #: titles of files, and what lies elsewhere; the hashes of files in the store stay
+
+
+class SealedFields(Frozen):
+    """The ``fields`` of a report under a key of its own, in base64: nobody reads them once that key is destroyed.
+
+    Without ``body`` it was destroyed before the report came to the ledger.
+    """
+
+    fields: tuple[SealedField, ...]
+    body: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/=]*$" + NO_NEWLINE)] = ""
+
+
 class Filed(Frozen):
-    """A report as it goes into the ledger: with its source and id, and the instant it counted as received."""
+    """A report as it goes into the ledger: with its source and id, and the instant it counted as received.
+
+    What is ``sealed`` of it is left out of ``report``.
+    """
 
     source: ReportName
     id: ReportName
     received_at: AwareDatetime
     report: Report
+    sealed: SealedFields | None = None

@@ -37,7 +37,10 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     library = await follow_packs(shell)
     reception = reception_of(settings)
     admission = await _admission(shell)
-    app = create_app(LedgerReader(shell.pool), shell.publisher, clock, library, reception, settings.max_body, admission)
+    app = create_app(
+        LedgerReader(shell.pool), shell.publisher, clock, library, reception, settings.max_body, admission,
+        settings.report_keys(),
+    )  # fmt: skip
     http = Http(app, settings, settings.api_port, "DUBAN_API_PORT", slow=UPLOADS_PATH)
     shell.run(http)
     if reception is not None:

@@ -26,10 +26,12 @@ from duban_console.api.routes.listings import serve_listings
 from duban_console.api.routes.pledges import serve_pledges
 from duban_console.api.routes.readings import serve_readings
 from duban_console.api.routes.records import serve_records
+from duban_console.api.routes.reports import serve_reports
 from duban_console.api.routes.rewards import serve_rewards
 from duban_console.api.routes.sessions import serve_sessions
 from duban_console.api.submission import CommandDoor
 from duban_console.ledger import LedgerReader
+from duban_console.reports import ReportOpener
 
 _FAULTS: Final[dict[int | str, dict[str, Any]]] = {**FAULTS, 404: {"model": Faulty}, 409: {"model": Faulty}}
 
@@ -45,10 +47,12 @@ def create_app(
     reception: Reception | None,
     max_body: int,
     admission: Admission,
+    report_keys: ReportOpener | None = None,
 ) -> FastAPI:
     """The API over the ledger's views, the topic of commands, the packs and the evidence store.
 
-    It asks ``admission`` who comes, and holds them to the table of access.
+    It asks ``admission`` who comes, and holds them to the table of access. With ``report_keys`` it shows what is sealed
+    of reports.
     """
     app = FastAPI(
         title="Duban: the API for actions",
@@ -68,6 +72,7 @@ def create_app(
     serve_pledges(app, door, clock)
     serve_readings(app, door, clock)
     serve_records(app, ledger, door, clock)
+    serve_reports(app, ledger, report_keys)
     serve_evidence(app, reception)
     describe(app, (*ANSWERS, NewEntry, NewPledge, NewReading, Action))
     return app

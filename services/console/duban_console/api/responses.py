@@ -16,6 +16,7 @@ from duban.moves import Kind
 from duban_console.chain import Line
 from duban_console.ledger import Chain, Outcome, WaitingReport
 from duban_console.listings import NameCheck, SameName
+from duban_console.reports import ShownReport
 
 SOURCE = "duban/api"
 #: Where records of each kind are found.
@@ -101,6 +102,12 @@ class WaitingReports(Frozen):
     cursor: str | None = None
 
 
+class ShownReports(Frozen):
+    """The reports of a problem, the first first."""
+
+    reports: list[ShownReport]
+
+
 class Duties(Frozen):
     """A page of duties; pass ``cursor`` on for the next one, null on the last page."""
 
@@ -132,6 +139,7 @@ class Readings(Frozen):
 #: What answers are made of, for the document.
 ANSWERS = (
     Accepted, Decision, HistoryTold, Records, Problems, WaitingReports, Duties, Listings, Rewards, Readings, NameCheck,
+    ShownReports,
 )  # fmt: skip
 
 

@@ -8,10 +8,11 @@ from pydantic import Field, SecretStr
 
 from duban.io.evidence.settings import EvidenceSettings
 from duban.io.rate_limits import Counted, RateKind, RateLimits
+from duban.io.report_keys import ReportKeySettings
 from duban.io.settings import ServerSettings
 
 
-class ApiSettings(ServerSettings, EvidenceSettings):
+class ApiSettings(ServerSettings, EvidenceSettings, ReportKeySettings):
     """What the API is told by its environment."""
 
     accounts: SecretStr = Field(

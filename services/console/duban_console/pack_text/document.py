@@ -13,6 +13,7 @@ from duban.policy.model.pack import PolicyPack
 from duban_console.pack_text.fields import called, field_name, others, section_in_words
 from duban_console.pack_text.justification import justification
 from duban_console.pack_text.obligations import obligations
+from duban_console.pack_text.privacy import privacy
 from duban_console.pack_text.records import Lines, draws, duties, lists, opened_by, rewards
 from duban_console.pack_text.signs import signs, triggers
 from duban_console.pack_text.steps import steps
@@ -353,6 +354,7 @@ _TOLD_BY: Final[dict[str, tuple[tuple[str, str], Callable[[PolicyPack, Words], L
     "lists": (("Who stands on which list", "名单与信用记录"), lists),
     "rewards": (("Rewards", "举报奖励"), rewards),
     "draws": (("Random draws", "随机抽查"), draws),
+    "privacy": (("Personal data", "个人信息"), privacy),
 }
 #: The sections that those chapters tell.
 _KNOWN: Final = frozenset(

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from duban.messages.commands import Rectification
+from duban.messages.report import SealedField
 from duban.moves import Stage
 from duban.policy.model.assessment import BulletinKind, Column, IndicatorKind, Period
 from duban.policy.model.ladder import MeasureKind
@@ -67,6 +68,13 @@ _CHINESE: Final[dict[type[StrEnum], dict[str, str]]] = {
         "unit": "单位",
     },
     SignKind: {"last_moment": "临期办结", "copied_note": "雷同记录", "taken_up_again": "结案后又重新立案"},
+    SealedField: {
+        "title": "标题",
+        "text": "正文",
+        "attributes": "附加内容",
+        "location": "位置",
+        "evidence": "附件",
+    },
     Rectification: {"immediate": "立行立改", "phased": "阶段整改", "longterm": "长期坚持"},
 }
 

@@ -72,6 +72,7 @@ _FIELDS: Final[dict[str, str]] = {
     "valid_flags": "有效标记", "raised_by": "开始条件", "cleared_by": "结束条件", "readings": "读数个数",
     "told_every": "持续时每隔", "ends_after": "中断结束", "category": "类别", "matter": "诉求类型", "channel": "渠道",
     "reports": "线索件数",
+    "privacy": "个人信息", "seal": "密封内容", "keep": "保存期限", "contact": "联系方式", "content": "线索内容",
 }  # fmt: skip
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from duban.io.feeds import follow_clock
 from duban.io.http import Http
+from duban.io.retention import Retention
 from duban.io.service import Shell, run_service
 from duban_intake.store import SCHEMA
 from duban_intake.vault.app import create_app
 from duban_intake.vault.desk import Vault
 from duban_intake.vault.settings import VaultSettings
 from duban_intake.vault.store import PostgresVault
+from duban_intake.vault.terms import TermWalk
 
 HEALTH_PORT: Final = 8331
 
@@ -23,6 +26,8 @@ async def compose(shell: Shell[VaultSettings]) -> None:
     http = Http(create_app(vault, settings.max_body), settings, settings.vault_port, "DUBAN_VAULT_PORT")
     shell.health.check("http", lambda: http.listening)
     shell.run(http)
+    if shell.settings.clock == "system":  # a story told on another clock is over before any term is
+        shell.run(Retention({"reports": (TermWalk(vault), timedelta(0))}))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ _VAULT: Final = {
     "no_custodian": 403,
     "unknown_ask": 404,
     "no_contact": 404,
+    "nothing_kept": 404,
     "forgotten": 410,
 }
 

@@ -22,7 +22,7 @@ from duban_intake.vault.answers import answer_refusals, reached
 from duban_intake.vault.chain import Audit, Line
 from duban_intake.vault.contact import Contact
 from duban_intake.vault.custody import ActKind
-from duban_intake.vault.desk import Vault
+from duban_intake.vault.desk import PersonalClass, Vault
 
 B = TypeVar("B", bound=BaseModel)
 _PATH: Final = "/v1/vault"
@@ -80,6 +80,14 @@ class OpenedContact(BaseModel):
 
     logged: Logged
     contact: Contact
+
+
+class Erased(BaseModel):
+    """The line of the log, and of which classes the keys are destroyed; what has no key of its own stays."""
+
+    logged: Logged
+    classes: list[PersonalClass]
+    files: list[str] = Field(description="The SHA-256 of the files of which nothing can be read any more")
 
 
 class Log(BaseModel):
@@ -144,6 +152,13 @@ def create_app(vault: Vault, max_body: int) -> FastAPI:
         """Destroy the data key of a report's contact, for ever; the log stays."""
         of = await said(request, About)
         return _answer(201, _logged(await reached(vault.forget(of.source, of.id, of.by, of.reason), _AWAY)))
+
+    @app.post(f"{_PATH}/erasures", status_code=201, response_model=Erased, **_described(About))
+    async def erase(request: Request) -> JSONResponse:
+        """Destroy every key of a report, for ever: contact, what it says, its files; the log stays."""
+        of = await said(request, About)
+        line, erasure = await reached(vault.erase(of.source, of.id, of.by, of.reason), _AWAY)
+        return _answer(201, Erased(logged=_logged(line), classes=list(erasure.classes), files=list(erasure.files)))
 
     @app.get(f"{_PATH}/log")
     async def log() -> Log:

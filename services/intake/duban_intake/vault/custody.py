@@ -20,6 +20,7 @@ class ActKind(StrEnum):
     REFUSED = "refused"  #: any custodian ends the ask, before it is opened
     OPENED = "opened"  #: the one who asked has seen the contact
     FORGOTTEN = "forgotten"  #: the data key of the report is destroyed
+    ERASED = "erased"  #: so are all keys of the report: contact, what it says, files
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def illegal(act: Act, before: Sequence[Act], limit: timedelta | None) -> Refusal
 
     ``limit``: how long an approval holds; None for ever.
     """
-    if act.kind in (ActKind.ASKED, ActKind.FORGOTTEN):
+    if act.kind in (ActKind.ASKED, ActKind.FORGOTTEN, ActKind.ERASED):
         return None
     done = {earlier.kind: earlier for earlier in before}
     ask, approved = done.get(ActKind.ASKED), done.get(ActKind.APPROVED)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final, NoReturn, Protocol
 from uuid import UUID, uuid4
 
@@ -13,8 +14,10 @@ import structlog
 
 from duban.clock import Clock
 from duban.errors import DubanError
+from duban.messages.commands import ENGINE
 from duban.refusal import Refusal
 from duban_intake.domain import own_problem
+from duban_intake.report_seal import Why
 from duban_intake.vault.chain import Audit, Line, audit
 from duban_intake.vault.contact import Bound, Contact
 from duban_intake.vault.custody import Act, ActKind, folded, illegal
@@ -56,6 +59,36 @@ class Held:
         return own_problem(self.bound.source, self.bound.id)
 
 
+class PersonalClass(StrEnum):
+    """What is kept of a person, each under keys of its own."""
+
+    CONTACT = "contact"  #: who reported, in the vault
+    CONTENT = "content"  #: what the report says, as far as the pack has it sealed
+    EVIDENCE = "evidence"  #: the files that it speaks of, if the pack has them sealed
+
+
+@dataclass(frozen=True, slots=True)
+class OverdueReport:
+    """A report of which ``classes`` are kept no longer."""
+
+    source: str
+    id: str
+    classes: tuple[PersonalClass, ...]
+
+    @property
+    def key(self) -> UUID:
+        """Its identity."""
+        return own_problem(self.source, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What was destroyed of a report: which classes, and of which files nothing is left."""
+
+    classes: tuple[PersonalClass, ...] = ()
+    files: tuple[str, ...] = ()
+
+
 class Session(Protocol):
     """One transaction on the log, while nobody else writes there: everything in it stands, or nothing."""
 
@@ -74,6 +107,9 @@ class Session(Protocol):
     async def forget(self, key: UUID, at: datetime) -> None:
         """Destroy what is sealed of ``key``; the row stays."""
 
+    async def erase(self, key: UUID, at: datetime, why: Why, classes: Collection[PersonalClass]) -> Erasure:
+        """Destroy the keys of the report ``key``, of ``classes``, and every hash of what it said; the rows stay."""
+
 
 class VaultStore(Protocol):
     """What the vault remembers."""
@@ -83,6 +119,9 @@ class VaultStore(Protocol):
 
     async def log(self) -> list[Line]:
         """The log, in order."""
+
+    async def due(self, at: datetime, after: UUID, limit: int) -> list[OverdueReport]:
+        """At most ``limit`` reports beyond ``after`` of which something was to be kept until ``at`` or before."""
 
     def session(self) -> AbstractAsyncContextManager[Session]:
         """A transaction on the log."""
@@ -164,6 +203,34 @@ class Vault:
             await session.forget(key, act.at)
             line = await session.append(act)
         return _told(line)
+
+    async def erase(self, source: str, report_id: str, by: str, reason: str) -> tuple[Line, Erasure]:
+        """Destroy every key of a report: nobody reads contact, content or files again, whatever else they hold."""
+        act = Act(ActKind.ERASED, self._clock.now(), self._custodian(by), source, report_id, None, reason)
+        async with self._store.session() as session:
+            erasure = await session.erase(own_problem(source, report_id), act.at, Why.REQUEST, tuple(PersonalClass))
+            if not erasure.classes:
+                say = f"nothing is kept of {report_id} of {source} that could be destroyed, or it has been already"
+                _refuse("nothing_kept", say)
+            line = await session.append(act)
+        return _told(line), erasure
+
+    async def forget_due(self, after: UUID, limit: int) -> tuple[UUID | None, int]:
+        """Destroy what is kept no longer of the next ``limit`` reports beyond ``after``, each with a line in the log.
+
+        The last of those reports, None where there is none; and of how many something was destroyed.
+        """
+        now, destroyed = self._clock.now(), 0
+        reports = await self._store.due(now, after, limit)
+        for report in reports:
+            async with self._store.session() as session:
+                erasure = await session.erase(report.key, now, Why.TERM, report.classes)
+                if erasure.classes:
+                    reason = f"kept no longer: {', '.join(erasure.classes)}"
+                    act = Act(ActKind.ERASED, now, ENGINE, report.source, report.id, None, reason)
+                    _told(await session.append(act))
+                    destroyed += 1
+        return (reports[-1].key if reports else None), destroyed
 
     async def log(self) -> list[Line]:
         """Every line of the log, in order."""

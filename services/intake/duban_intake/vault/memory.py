@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from duban_intake.memory import MemoryStore
+from duban_intake.report_seal import ReportKey, ReportTerms, Why
 from duban_intake.vault.chain import Line, following
 from duban_intake.vault.custody import Act
-from duban_intake.vault.desk import Held
+from duban_intake.vault.desk import Erasure, Held, OverdueReport, PersonalClass
 
 
 class MemoryVault:
@@ -30,12 +32,26 @@ class MemoryVault:
     async def log(self) -> list[Line]:
         return list(self.lines)
 
+    async def due(self, at: datetime, after: UUID, limit: int) -> list[OverdueReport]:
+        over = []
+        for key in sorted(key for key in self.intake.terms if key > after):
+            terms, report = self.intake.terms[key], self.intake.keys[key]
+            until = {PersonalClass.CONTACT: terms.contact, PersonalClass.CONTENT: terms.content}
+            if classes := tuple(name for name, end in until.items() if end is not None and end <= at):
+                over.append(OverdueReport(report.source, report.id, classes))
+        return over[:limit]
+
     @asynccontextmanager
     async def session(self) -> AsyncIterator[MemorySession]:
         async with self._turn:
             session = MemorySession(self.intake, dict(self.rows), list(self.lines))
             yield session
             self.rows |= {key: session.rows[key] for key in session.forgotten}
+            self.intake.keys |= session.erased
+            self.intake.terms |= session.settled
+            for key in session.erased:
+                if (receipt := self.intake.receipts.get(key)) is not None:
+                    self.intake.receipts[key] = replace(receipt, digest=os.urandom(32))
             self.lines = session.lines
 
 
@@ -47,6 +63,8 @@ class MemorySession:
         self.rows = rows
         self.lines = lines
         self.forgotten: set[UUID] = set()
+        self.erased: dict[UUID, ReportKey] = {}
+        self.settled: dict[UUID, ReportTerms] = {}
 
     async def held(self, key: UUID) -> Held | None:
         return self.rows.get(key)
@@ -66,3 +84,23 @@ class MemorySession:
     async def forget(self, key: UUID, at: datetime) -> None:
         self.rows[key] = replace(self.rows[key], sealed=None, forgotten_at=at)
         self.forgotten.add(key)
+
+    async def erase(self, key: UUID, at: datetime, why: Why, classes: Collection[PersonalClass]) -> Erasure:
+        done = []
+        held, report = self.rows.get(key), self._intake.keys.get(key)
+        if PersonalClass.CONTACT in classes and held is not None and held.sealed is not None:
+            await self.forget(key, at)
+            done.append(PersonalClass.CONTACT)
+        if PersonalClass.CONTENT in classes and report is not None and report.wrapped is not None:
+            self.erased[key] = replace(report, wrapped=None, erased_at=at, why=why)
+            done.append(PersonalClass.CONTENT)
+            if key in self.rows:
+                bound = replace(self.rows[key].bound, digest=os.urandom(32))
+                self.rows[key] = replace(self.rows[key], bound=bound)
+                self.forgotten.add(key)
+        if key in self._intake.terms:
+            over: dict[str, None] = dict.fromkeys(classes)
+            terms = self._intake.terms[key]
+            left = {name: None for name in ("contact", "content") if name in over}
+            self.settled[key] = replace(terms, **left)
+        return Erasure(tuple(done))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
@@ -11,11 +12,12 @@ from uuid import UUID
 import asyncpg
 
 from duban.io.act_log import ActLog
+from duban_intake.report_seal import Why
 from duban_intake.store import Connection
 from duban_intake.vault.chain import Line, fields_of
 from duban_intake.vault.contact import Bound
 from duban_intake.vault.custody import Act
-from duban_intake.vault.desk import Held
+from duban_intake.vault.desk import Erasure, Held, OverdueReport, PersonalClass
 from duban_intake.vault.seal import Sealed
 
 _KEEP = """
@@ -33,6 +35,49 @@ _FORGET = """
     update intake.vault_contacts
     set key_id = null, fingerprint = null, wrapped = null, sealed = null, forgotten_at = $2 where key = $1
 """
+#: The hash of the report goes too, or its text could be tried out: another takes its place.
+_ERASE_CONTACT = """
+    update intake.vault_contacts
+    set key_id = null, fingerprint = null, wrapped = null, sealed = null, forgotten_at = $2, digest = $3
+    where key = $1 and forgotten_at is null
+    returning key
+"""
+_ERASE_TEXT = """
+    update intake.report_keys set key_id = null, wrapped = null, erased_at = $2, why = $3
+    where key = $1 and erased_at is null
+    returning key
+"""
+_ERASE_DIGESTS = (
+    "update intake.vault_contacts set digest = $2 where key = $1",
+    "update intake.receipts set digest = $2 where key = $1",
+)
+#: Of a file that other reports speak of, which are kept, nothing is destroyed.
+_ERASE_FILES = """
+    update intake.file_keys as held set key_id = null, wrapped = null, erased_at = $2
+    where erased_at is null and sha256 in (select sha256 from intake.report_files where key = $1)
+        and not exists (
+            select from intake.report_files as other join intake.report_keys on report_keys.key = other.key
+            where other.sha256 = held.sha256 and other.key <> $1 and report_keys.erased_at is null
+        )
+    returning sha256
+"""
+#: What was done, or could not be done as it is gone, is due no more.
+_SETTLED = """
+    update intake.report_keys set
+        contact_until = case when 'contact' = any($2::text[]) then null else contact_until end,
+        content_until = case when 'content' = any($2::text[]) then null else content_until end,
+        evidence_until = case when 'evidence' = any($2::text[]) then null else evidence_until end
+    where key = $1
+"""
+_DUE = """
+    select source, id, contact_until <= $1 as contact, content_until <= $1 as content,
+        evidence_until <= $1 as evidence
+    from intake.report_keys
+    where key > $2 and (contact_until is not null or content_until is not null or evidence_until is not null)
+        and least(contact_until, content_until, evidence_until) <= $1
+    order by key limit $3
+"""
+_DONE = "delete from intake.erasure_requests where key = $1"
 _LOG: Final = ActLog("intake.vault_log", Line)
 _UNDER = "where body::jsonb ->> 'ask' = $1"
 
@@ -65,6 +110,12 @@ class PostgresVault:
     async def log(self) -> list[Line]:
         return await _LOG.lines(self._pool)
 
+    async def due(self, at: datetime, after: UUID, limit: int) -> list[OverdueReport]:
+        rows = await self._pool.fetch(_DUE, at, after, limit)
+        return [
+            OverdueReport(row["source"], row["id"], tuple(name for name in PersonalClass if row[name])) for row in rows
+        ]
+
     @asynccontextmanager
     async def session(self) -> AsyncIterator[PostgresSession]:
         async with self._pool.acquire() as connection, connection.transaction():
@@ -94,6 +145,23 @@ class PostgresSession:
 
     async def forget(self, key: UUID, at: datetime) -> None:
         await self._connection.execute(_FORGET, key, at)
+
+    async def erase(self, key: UUID, at: datetime, why: Why, classes: Collection[PersonalClass]) -> Erasure:
+        nothing, done = os.urandom(32), []
+        files: list[str] = []
+        if PersonalClass.CONTACT in classes and await self._connection.fetchval(_ERASE_CONTACT, key, at, nothing):
+            done.append(PersonalClass.CONTACT)
+        if PersonalClass.CONTENT in classes and await self._connection.fetchval(_ERASE_TEXT, key, at, why):
+            done.append(PersonalClass.CONTENT)
+            for digest in _ERASE_DIGESTS:
+                await self._connection.execute(digest, key, nothing)
+        if PersonalClass.EVIDENCE in classes:
+            files = [row["sha256"] for row in await self._connection.fetch(_ERASE_FILES, key, at)]
+            done += [PersonalClass.EVIDENCE] if files else []
+        await self._connection.execute(_SETTLED, key, list(classes))
+        if why is Why.REQUEST:
+            await self._connection.execute(_DONE, key)
+        return Erasure(tuple(done), tuple(files))
 
 
 def _held(row: asyncpg.Record | None) -> Held:

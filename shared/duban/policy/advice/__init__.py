@@ -35,6 +35,7 @@ from duban.policy.advice.obligations import (
     requests_that_nobody_decides,
     statuses_nobody_watches,
 )
+from duban.policy.advice.privacy import kept_without_end, titles_beside_sealed_texts
 from duban.policy.advice.ratings import limits_that_run_on_when_it_is_redone, ratings_that_set_no_clock_going
 from duban.policy.advice.records import lists, opened_by_nothing, rewards
 from duban.policy.advice.replies import replies_that_nobody_owes, replies_that_their_owner_may_not_give
@@ -95,6 +96,8 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
     lists,
     rewards,
     monitors_that_nobody_watches,
+    titles_beside_sealed_texts,
+    kept_without_end,
     founded_on_practice,
 )
 #: What shows when the durations are counted.

@@ -10,6 +10,7 @@ from duban.policy.laws import (
     enforcement_items,
     events,
     justifications,
+    privacy,
     problems,
     ratings,
     records,
@@ -36,6 +37,7 @@ LAWS: tuple[Callable[[PolicyPack], Iterator[Breach]], ...] = (
     *events.LAWS,
     *justifications.LAWS,
     *detection.LAWS,
+    *privacy.LAWS,
     *texts.LAWS,
 )
 

@@ -34,6 +34,7 @@ from duban.policy.model.lifecycle import (
 )
 from duban.policy.model.listing import ListRule, Platform, RewardRule
 from duban.policy.model.organisation import Area, Category, Channel, Fallback, Matter, Nearness, Responsibility, Unit
+from duban.policy.model.privacy import Privacy
 from duban.policy.model.sign import SignRule
 from duban.policy.model.step import StepRule
 from duban.policy.model.target import Target
@@ -103,6 +104,7 @@ class PolicyPack(Document):
     bulletins: tuple[Bulletin, ...] = ()
     targets: tuple[Target, ...] = ()
     detection: Detection | None = None
+    privacy: Privacy | None = None
 
     @property
     def ref(self) -> str:

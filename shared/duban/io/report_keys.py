@@ -1,0 +1,116 @@
+"""The keys under which parts of reports are sealed: one for each report, wrapped by a master key from a file.
+
+A key seals one text alone, so the same report that comes again gives the same bytes. What is wrapped and what is sealed
+is bound to its report; padding hides how long a text is.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from pathlib import Path
+from typing import Final, Self
+from uuid import UUID
+
+from pydantic import Field
+
+from duban.errors import SettingsError
+from duban.io.settings import Settings
+from duban.messages.sealed import WrappedKey
+from duban.seal import HeldKeys, SealingKey, decrypted, encrypted_once, new_key, secrets_in
+
+_ROOM: Final = "reports"
+_WRAP: Final = "wrap"
+_SETTING: Final = "DUBAN_REPORT_KEY"
+_BLOCK: Final = 256
+
+
+class ReportKeys:
+    """The master keys of one file: the first wraps, all unwrap."""
+
+    def __init__(self, secrets: list[bytes]) -> None:
+        self._held: Final = HeldKeys([SealingKey(secret, _ROOM) for secret in secrets], _SETTING)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The keys in ``text``, base64, parted by commas.
+
+        Raises:
+            ValueError: naming the place of the key that is none; never the key.
+        """
+        return cls(secrets_in(text.strip()))
+
+    @classmethod
+    def load(cls, file: Path) -> Self:
+        """The keys in ``file``.
+
+        Raises:
+            SettingsError: it cannot be read, others may read it, or it holds none; says what to do.
+        """
+        try:
+            mode, text = file.stat().st_mode, file.read_text("utf-8")
+            if mode & 0o077:
+                raise SettingsError(f"{_SETTING}: {file} may be read by others: chmod 600 {file}")
+            return cls.parse(text)
+        except OSError as error:
+            raise SettingsError(f"{_SETTING}: {file}: {error.strerror}") from None
+        except ValueError as error:
+            raise SettingsError(f"{_SETTING}: {file}: {error}") from None
+
+    @classmethod
+    def made(cls, file: Path) -> Self:
+        """The keys in ``file``, one drawn now if there is none."""
+        if not file.exists():
+            draft = file.with_suffix(".new")
+            draft.unlink(missing_ok=True)
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+                out.write(b64encode(new_key()) + b"\n")
+            draft.rename(file)
+        return cls.load(file)
+
+    def fresh(self, about: UUID) -> WrappedKey:
+        """A new key for the report ``about``."""
+        return WrappedKey(self._held.first.id, self._held.first.seal(_WRAP, new_key(), about.bytes))
+
+    def seal(self, key: WrappedKey, about: UUID, part: bytes) -> bytes:
+        """``part`` of the report ``about`` under its key: the same for the same.
+
+        Raises:
+            Unsealable: the master key of ``key`` is not here.
+        """
+        padded = part.ljust(-(-len(part) // _BLOCK) * _BLOCK)
+        return encrypted_once(self.unwrapped(key, about), padded, about.bytes)
+
+    def open(self, key: WrappedKey, about: UUID, sealed: bytes) -> bytes:
+        """What :meth:`seal` sealed, with its padding of blanks.
+
+        Raises:
+            Unsealable: with what may be the matter.
+        """
+        return decrypted(self.unwrapped(key, about), sealed, about.bytes)
+
+    def unwrapped(self, key: WrappedKey, about: UUID) -> bytes:
+        """The key itself.
+
+        Raises:
+            Unsealable: with what may be the matter.
+        """
+        return self._held.named(key.key_id).unseal(_WRAP, key.wrapped, about.bytes)
+
+
+class ReportKeySettings(Settings):
+    """What a process is told that seals reports or shows them."""
+
+    report_key: Path | None = Field(
+        None,
+        description="File with the master keys under which reports are sealed, 32 bytes in base64, parted by commas: "
+        "the first seals, all open; empty: reports that a pack has sealed wait, and nobody is shown what is sealed",
+    )
+
+    def report_keys(self) -> ReportKeys | None:
+        """The keys; None where no file is named.
+
+        Raises:
+            SettingsError: as with :meth:`ReportKeys.load`.
+        """
+        return ReportKeys.load(self.report_key) if self.report_key else None

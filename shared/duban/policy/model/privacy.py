@@ -1,0 +1,53 @@
+"""Personal data: what of a report is sealed, and how long it is kept; what a pack says. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from duban.calendar import Within
+from duban.messages.report import SealedField
+from duban.policy.model.entry import Founded, Written
+
+
+def _of_days(within: Within) -> Within:
+    if not within.is_calendar_days:
+        raise ValueError("is a term of days, weeks, months or years")
+    return within
+
+
+#: How long something is kept.
+Term = Annotated[Within, AfterValidator(_of_days)]
+
+
+class Keep(Written):
+    """For how long after the problem is closed something is kept of its reports; what is not named, without end.
+
+    ``contact``: who reported; ``content``: what is sealed of what they said.
+    """
+
+    contact: Term | None = None
+    content: Term | None = None
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Keep:
+        if not any((self.contact, self.content)):
+            raise ValueError("names nothing: give a term for `contact` or `content`, or leave it out")
+        return self
+
+
+class Privacy(Founded):
+    """What of reports may identify somebody, and is ``sealed`` under a key for each report; how long it is kept.
+
+    A key that is destroyed, on request or when its term is over, takes with it what is sealed, wherever that lies.
+    """
+
+    seal: Annotated[tuple[SealedField, ...], Field(min_length=1)]
+    keep: Keep | None = None
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> Privacy:
+        if len(set(self.seal)) < len(self.seal):
+            raise ValueError("`seal` names the same field twice")
+        return self
