@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from pydantic import SecretStr
 
 from duban.clock import DrivenClock
 from duban.errors import DubanError, Fault, SettingsError
@@ -113,7 +114,10 @@ def test_each_rate_is_counted_apart_and_each_address_and_what_was_refused_is_not
 
 
 def test_what_counts_as_what() -> None:
-    api, gateway = ApiSettings(sign_in_rate=1, lookup_rate=1, request_rate=1), GatewaySettings(lookup_rate=1)
+    api, gateway = (
+        ApiSettings(accounts=SecretStr("postgresql://x"), sign_in_rate=1, lookup_rate=1, request_rate=1),
+        GatewaySettings(lookup_rate=1),
+    )
     guessed = [
         (api.rate_limits(), "POST", "/v1/sessions"),
         (api.rate_limits(), "POST", "/v1/rewards/lookup"),
@@ -191,7 +195,7 @@ class CountedHashes(Passwords):
 
 async def test_who_guesses_from_many_addresses_and_for_many_names_is_bounded_and_an_account_is_not_opened() -> None:
     seconds, clock, store, passwords = Seconds(), DrivenClock(AT), MemoryAccounts(), CountedHashes()
-    api = ApiSettings(sign_in_rate=4, account_sign_in_rate=3)
+    api = ApiSettings(accounts=SecretStr("postgresql://x"), sign_in_rate=4, account_sign_in_rate=3)
     by_address = RateLimits(api.rates(), api.COUNTED, seconds)
     by_account = RateLimits({RateKind.SIGN_IN: api.account_sign_in_rate}, seconds=seconds)
     await AccountDesk(store, clock, fast()).add("li.na", "李娜", by="admin", password=OWN)
