@@ -15,6 +15,7 @@ from duban.clock import DrivenClock
 from duban.errors import DubanError
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
+from duban_console.accounts.account import Account, ProviderIdentity
 from duban_console.accounts.desk import Given
 from duban_console.accounts.log import AccountActKind
 from duban_console.accounts.memory import MemoryAccounts
@@ -54,6 +55,23 @@ async def test_who_signs_in_is_told_by_the_token_with_their_appointments_and_no_
         ("account_added", "admin", "li.na"), ("password_set", "li.na", "li.na"), ("signed_in", "li.na", "li.na"),
     ]  # fmt: skip
     assert (await room.door.sign_in("ＬＩ.NA ", OWN))[1].account == "li.na"
+
+
+async def test_an_account_of_a_provider_is_found_by_what_that_knows_it_by_and_stays_so(room: Room) -> None:
+    identity = ProviderIdentity("https://sign-in.example", "77")
+    account = Account("li.na", "李娜", AT, appointments=(CLERK,), identity=identity)
+    async with room.store.transaction() as store:
+        await store.put_account(account)
+        assert await store.account_of(identity) == account
+    await room.person("wang")
+    assert await room.store.account_of(identity) == await room.store.account("li.na") == account
+    assert await room.store.account_of(replace(identity, subject="78")) is None
+    assert await room.store.account_of(replace(identity, issuer="https://another.example")) is None
+    assert (await room.desk.turn_off("li.na", by="admin")).identity == identity
+    assert await refused(room.keys.add("li.na", Scope.READ, DAY, by="admin")) == "is_person"
+    async with room.store.transaction() as store:
+        await store.put_account(replace(account, name="app", is_system=True, identity=replace(identity, subject="app")))
+    assert await refused(room.keys.add("app", Scope.READ, DAY, by="admin")) == "of_provider"
 
 
 async def test_of_many_guesses_at_once_no_more_are_judged_than_in_turn(room: Room) -> None:

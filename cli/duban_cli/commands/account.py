@@ -91,7 +91,9 @@ async def apply(
 @account_app.command("ls")
 @command
 async def ls(as_json: AsJson = False) -> None:
-    """Every account with its appointments, whether it has a second factor, and whether it is off.
+    """Every account with its appointments, whether it has a second factor, whether it is off, and whose it is.
+
+    One of a provider of sign-in has its appointments from that, anew at every sign-in; here it can only be turned off.
 
     Example: duban account ls
     """
@@ -105,6 +107,7 @@ async def ls(as_json: AsJson = False) -> None:
             "system" * account.is_system,
             "off" * (account.off_at is not None),
             "2nd factor" * account.has_factor,
+            f"of {account.identity.issuer}" if account.identity else "",
         )
         cells = (account.name, account.full_name, _listed(account.appointments), ", ".join(filter(None, states)))
         table.add_row(*map(escape, cells))
@@ -305,6 +308,8 @@ def _plain(account: Account) -> dict[str, Any]:
         "system": account.is_system,
         "appointments": [plain(appointment) for appointment in account.appointments],
         "second_factor": account.has_factor,
+        "provider": account.identity.issuer if account.identity else None,
+        "subject": account.identity.subject if account.identity else None,
         "made_at": account.made_at,
         "off_at": account.off_at,
     }

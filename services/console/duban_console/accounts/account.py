@@ -80,8 +80,19 @@ class Appointment(Frozen, order=True):
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderIdentity:
+    """By what a provider of sign-in knows somebody: itself, and the name that it gives to nobody else."""
+
+    issuer: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
-    """A person or a system; ``password`` is a hash, and ``is_initial`` says that somebody else knows what it is of."""
+    """A person or a system; ``password`` is a hash, and ``is_initial`` says that somebody else knows what it is of.
+
+    One with an ``identity`` is the provider's: it has no password, and its appointments follow what the provider says.
+    """
 
     name: str
     full_name: str
@@ -94,6 +105,7 @@ class Account:
     failures: int = 0
     barred_until: datetime | None = None
     off_at: datetime | None = None
+    identity: ProviderIdentity | None = None
 
     @property
     def has_factor(self) -> bool:

@@ -107,7 +107,7 @@ class Admission:
                 if renewed is not None:
                     await store.append(AccountAct(AccountActKind.PASSWORD_SET, at, name, name, address))
                     await end_sessions(store, name, at, name, "the password was set anew")
-                return await self._begun(store, after, at, address, agent)
+                return await self.begin(store, after, at, address, agent)
             whose = "" if after is None else after.name
             await store.append(AccountAct(AccountActKind.SIGN_IN_REFUSED, at, whose, whose, address, why or ""))
         raise AccountRefused(_TOLD.get(why or "", _NOT_SIGNED_IN))
@@ -163,9 +163,10 @@ class Admission:
             raise Unusable(why)
         return await self._passwords.hash(new)
 
-    async def _begun(
+    async def begin(
         self, store: Transaction, account: Account, at: datetime, address: str, agent: str
     ) -> tuple[str, AccountSession]:
+        """The token of a session of ``account``, which has shown who it is."""
         for session in await store.sessions(account.name):
             if at >= session.ends_at(self.terms):
                 await end_session(store, session, at, BY_TIME, BY_TIME)
@@ -173,6 +174,7 @@ class Admission:
         begun = AccountSession(uuid4(), account.name, token_hash(token), address, agent[:_LONGEST_AGENT], at, at)
         await store.put_session(begun)
         detail = "with a second factor" if account.has_factor else ""
+        detail = f"by {account.identity.issuer}" if account.identity else detail
         await store.append(AccountAct(AccountActKind.SIGNED_IN, at, account.name, account.name, address, detail))
         return token, begun
 

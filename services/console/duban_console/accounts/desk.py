@@ -16,8 +16,11 @@ from duban_console.accounts.rows import (
     AccountStore,
     Transaction,
     Unusable,
+    appoint,
     end_sessions,
+    in_order,
     known,
+    listed,
     refuse,
 )
 from duban_console.accounts.second_factor import new_factor
@@ -59,28 +62,22 @@ class AccountDesk:
         async with self._store.transaction() as store:
             if await store.account(name) is not None:
                 refuse("name_taken", f"{name} is there already: `duban account ls` shows it, `apply` changes it")
-            now, in_order = self._clock.now(), _in_order(appointments)
-            account = Account(name, full_name, now, is_system, in_order, hash_, is_initial=hash_ is not None)
+            now, meant = self._clock.now(), in_order(appointments)
+            account = Account(name, full_name, now, is_system, meant, hash_, is_initial=hash_ is not None)
             await store.put_account(account)
             kind = "a system; " if is_system else ""
-            await self._log(store, AccountActKind.ACCOUNT_ADDED, by, name, kind + _listed(in_order))
+            await self._log(store, AccountActKind.ACCOUNT_ADDED, by, name, kind + listed(meant))
         return Given(account, made)
 
     async def appoint(self, name: str, appointments: Sequence[Appointment], *, by: str) -> Account:
         """Give ``name`` those appointments and no others; where one is taken, its sessions end."""
-        meant = _in_order(appointments)
+        meant = in_order(appointments)
         if (why := reserved(folded_name(name), meant)) is not None:
             raise Unusable(why)
         async with self._store.transaction() as store:
-            before, after = await self._changed(store, name, lambda account: replace(account, appointments=meant))
-            gained = [appointment for appointment in meant if appointment not in before.appointments]
-            lost = [appointment for appointment in before.appointments if appointment not in meant]
-            changes = [f"{word} {_listed(some)}" for word, some in (("given", gained), ("taken", lost)) if some]
-            if changes:
-                await self._log(store, AccountActKind.APPOINTMENTS_SET, by, after.name, "; ".join(changes))
-            if lost:
-                await end_sessions(store, after.name, self._clock.now(), by, "an appointment was taken")
-        return after
+            account = await _local(store, name, "its appointments follow the claims: change them at the provider")
+            await _keep_administrator(store, account, replace(account, appointments=meant))
+            return await appoint(store, account, meant, self._clock.now(), by)
 
     async def turn_off(self, name: str, *, by: str) -> Account:
         """Let nobody in as ``name``: sessions end, keys do not hold. Its name stays its own."""
@@ -170,10 +167,8 @@ class AccountDesk:
     ) -> tuple[Account, Account]:
         """The account before and after ``change``, which does not take the last administrator away."""
         account = await known(store, name)
-        after, every = change(account), await store.accounts()
-        why = lost_administrator(every, [after if other.name == after.name else other for other in every])
-        if why is not None:
-            raise AccountRefused(why)
+        after = change(account)
+        await _keep_administrator(store, account, after)
         await store.put_account(after)
         return account, after
 
@@ -190,16 +185,22 @@ class AccountDesk:
         await store.append(AccountAct(kind, self._clock.now(), by, account, detail=detail))
 
 
-async def _person(store: AccountRows, name: str) -> Account:
+async def _keep_administrator(store: AccountRows, account: Account, after: Account) -> None:
+    every = await store.accounts()
+    why = lost_administrator(every, [after if other.name == account.name else other for other in every])
+    if why is not None:
+        raise AccountRefused(why)
+
+
+async def _local(store: AccountRows, name: str, otherwise: str) -> Account:
     account = await known(store, name)
-    if account.is_system:
-        refuse("is_system", f"{account.name} is a system: it has keys, `duban key ls`, and no password")
+    if account.identity is not None:
+        refuse("of_provider", f"{account.name} is an account of {account.identity.issuer}: {otherwise}")
     return account
 
 
-def _in_order(appointments: Iterable[Appointment]) -> tuple[Appointment, ...]:
-    return tuple(sorted(set(appointments), key=str))
-
-
-def _listed(appointments: Iterable[Appointment]) -> str:
-    return ", ".join(map(str, appointments)) or "no appointment"
+async def _person(store: AccountRows, name: str) -> Account:
+    account = await _local(store, name, "password and second factor are the provider's to ask for")
+    if account.is_system:
+        refuse("is_system", f"{account.name} is a system: it has keys, `duban key ls`, and no password")
+    return account

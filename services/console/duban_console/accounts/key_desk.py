@@ -57,6 +57,8 @@ class KeyDesk:
         account = await known(store, name)
         if not account.is_system:
             refuse("is_person", f"{account.name} is a person, who signs in: keys are for accounts with --system")
+        if account.identity is not None:
+            refuse("of_provider", f"{account.name} is a system of {account.identity.issuer}: it shows tokens of that")
         at, held = self._clock.now(), []
         for key in await store.keys():
             if key.account == account.name and at < key.ends_at:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from duban_console.accounts.account import Account
+from duban_console.accounts.account import Account, ProviderIdentity
 from duban_console.accounts.log import AccountAct, AccountLine
 from duban_console.accounts.session import AccountKey, AccountSession
 
@@ -24,6 +24,9 @@ class MemoryRows:
 
     async def account(self, name: str) -> Account | None:
         return self.by_name.get(name)
+
+    async def account_of(self, identity: ProviderIdentity) -> Account | None:
+        return next((account for account in self.by_name.values() if account.identity == identity), None)
 
     async def accounts(self) -> list[Account]:
         return [self.by_name[name] for name in sorted(self.by_name)]

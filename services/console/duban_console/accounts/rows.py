@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import datetime
 from typing import NoReturn, Protocol
 from uuid import UUID
 
 from duban.errors import DubanError
 from duban.refusal import Refusal
-from duban_console.accounts.account import Account, folded_name
+from duban_console.accounts.account import Account, Appointment, ProviderIdentity, folded_name
 from duban_console.accounts.log import AccountAct, AccountActKind, AccountLine
 from duban_console.accounts.session import AccountKey, AccountSession
 
@@ -38,6 +40,9 @@ class AccountRows(Protocol):
 
     async def account(self, name: str) -> Account | None:
         """The account of that name."""
+
+    async def account_of(self, identity: ProviderIdentity) -> Account | None:
+        """The account of whom a provider knows so."""
 
     async def accounts(self) -> list[Account]:
         """Every account, by name."""
@@ -113,6 +118,31 @@ async def end_sessions(store: Transaction, account: str, at: datetime, by: str, 
     """End every session of ``account``, each with its line."""
     for session in await store.sessions(account):
         await end_session(store, session, at, by, why)
+
+
+async def appoint(store: Transaction, account: Account, meant: Iterable[Appointment], at: datetime, by: str) -> Account:
+    """Write ``account`` with those appointments and no others; where one is taken, its sessions end."""
+    after = replace(account, appointments=in_order(meant))
+    await store.put_account(after)
+    gained = [appointment for appointment in after.appointments if appointment not in account.appointments]
+    lost = [appointment for appointment in account.appointments if appointment not in after.appointments]
+    changes = [f"{word} {listed(some)}" for word, some in (("given", gained), ("taken", lost)) if some]
+    if changes:
+        detail = "; ".join(changes)
+        await store.append(AccountAct(AccountActKind.APPOINTMENTS_SET, at, by, account.name, detail=detail))
+    if lost:
+        await end_sessions(store, account.name, at, by, "an appointment was taken")
+    return after
+
+
+def in_order(appointments: Iterable[Appointment]) -> tuple[Appointment, ...]:
+    """Each of ``appointments`` once, as they stand in an account."""
+    return tuple(sorted(set(appointments), key=str))
+
+
+def listed(appointments: Iterable[Appointment]) -> str:
+    """``appointments`` as the log names them."""
+    return ", ".join(map(str, appointments)) or "no appointment"
 
 
 def refuse(code: str, reason: str, kind: type[AccountRefused] = AccountRefused) -> NoReturn:

@@ -11,7 +11,7 @@ import asyncpg
 
 from duban.io.act_log import ActLog
 from duban.messages.struct import from_json, to_json
-from duban_console.accounts.account import Account, Appointment
+from duban_console.accounts.account import Account, Appointment, ProviderIdentity
 from duban_console.accounts.log import AccountAct, AccountLine
 from duban_console.accounts.second_factor import SecondFactor
 from duban_console.accounts.session import AccountKey, AccountSession, Scope
@@ -22,14 +22,14 @@ MIGRATIONS: Final = "duban_console.migrations"
 _LOG: Final = ActLog("console.account_log", AccountLine)
 _ACCOUNTS: Final = """
     select name, full_name, made_at, is_system, appointments, password, is_initial, factor, failures, barred_until,
-        off_at
+        off_at, issuer, subject
     from console.accounts
 """
 _PUT_ACCOUNT: Final = """
     insert into console.accounts
         (name, full_name, made_at, is_system, appointments, password, is_initial, factor, failures, barred_until,
-         off_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         off_at, issuer, subject)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
     on conflict (name) do update set
         (full_name, appointments, password, is_initial, factor, failures, barred_until, off_at) =
         (excluded.full_name, excluded.appointments, excluded.password, excluded.is_initial, excluded.factor,
@@ -56,6 +56,11 @@ class PostgresRows:
 
     async def account(self, name: str) -> Account | None:
         row = await self._where.fetchrow(f"{_ACCOUNTS} where name = $1", name)
+        return _account(row) if row else None
+
+    async def account_of(self, identity: ProviderIdentity) -> Account | None:
+        where = f"{_ACCOUNTS} where issuer = $1 and subject = $2"
+        row = await self._where.fetchrow(where, identity.issuer, identity.subject)
         return _account(row) if row else None
 
     async def accounts(self) -> list[Account]:
@@ -98,6 +103,8 @@ class PostgresTransaction(PostgresRows):
             account.failures,
             account.barred_until,
             account.off_at,
+            account.identity.issuer if account.identity else None,
+            account.identity.subject if account.identity else None,
         )
 
     async def put_session(self, session: AccountSession) -> None:
@@ -142,8 +149,13 @@ class PostgresAccounts(PostgresRows):
 def _account(row: asyncpg.Record) -> Account:
     fields = dict(row)
     appointments = from_json(fields.pop("appointments"), tuple[Appointment, ...])
-    factor = fields.pop("factor")
-    return Account(**fields, appointments=appointments, factor=from_json(factor, SecondFactor) if factor else None)
+    factor, issuer, subject = fields.pop("factor"), fields.pop("issuer"), fields.pop("subject")
+    return Account(
+        **fields,
+        appointments=appointments,
+        factor=from_json(factor, SecondFactor) if factor else None,
+        identity=ProviderIdentity(issuer, subject) if issuer else None,
+    )
 
 
 def _key(row: asyncpg.Record) -> AccountKey:
