@@ -66,7 +66,8 @@ def test_what_a_claim_says_of_a_unit_can_be_no_more_than_a_unit() -> None:
     claims: dict[str, Any] = {**LI, "a": 1, "city": "linyi", "org": {"unit": "市生态环境局"}}
     assert admitted(mapping.person(claims)).appointments == (CLERK,)
     assert admitted(mapping.person({**claims, "org.unit": "督办室"})).appointments[0].unit == "督办室"
-    for bad in (ENGINE, "a\nb", "x" * 500):
+    assert code(mapping.person({**claims, "city": "*", "org": {"unit": "*"}})) == "reserved_unit"
+    for bad in (ENGINE, "*", "a\nb", "x" * 500):
         assert code(mapping.person({**claims, "org": {"unit": bad}})) == "not_let_in"
 
 
@@ -74,6 +75,7 @@ def test_a_name_that_can_be_none_is_nobodys(mapping: ClaimMapping) -> None:
     groups = {"groups": ["supervision-office"]}
     for name in ("", "李娜", "a b", None, "x" * 65, "-"):
         assert code(mapping.person({**LI, **groups, "preferred_username": name})) == "bad_name"
+    assert code(mapping.person({**LI, **groups, "preferred_username": "LOCAL"})) == "reserved_name"
     nameless = admitted(mapping.person({"sub": "1", "preferred_username": "li.na", "name": "\x00\n", **groups}))
     assert nameless.full_name == "li.na"
 

@@ -177,6 +177,8 @@ ROUTES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("DELETE", "/v1/evidence/uploads/{id}"): "upload_evidence",
         ("POST", "/v1/sessions"): ANYBODY,
         ("GET", "/v1/sessions"): SIGNED_IN,
+        ("GET", "/v1/sessions/oidc"): ANYBODY,
+        ("GET", "/v1/sessions/oidc/callback"): ANYBODY,
         ("DELETE", "/v1/sessions/{id}"): SIGNED_IN,
         ("GET", "/v1/me"): SIGNED_IN,
         ("POST", "/v1/vault/asks"): "ask_vault",

@@ -121,7 +121,14 @@ class Admission:
         """
         hash_, at = token_hash(token), self._clock.now()
         of_token = self._of_key if token.startswith(KEY_BEGINNING) else self._of_session
-        principal = await of_token(hash_, at, address)
+        return self.counted(await of_token(hash_, at, address))
+
+    def counted(self, principal: Principal) -> Principal:
+        """``principal``, who asks once more.
+
+        Raises:
+            Fault: 429, they ask too often.
+        """
         self._limits.take(RateKind.REQUEST, principal.account.name)
         return principal
 

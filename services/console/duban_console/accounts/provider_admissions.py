@@ -15,7 +15,7 @@ from duban.messages.form import form_faults
 from duban.messages.struct import flaw_of, from_data
 from duban.policy.plain_data import Unreadable, plain_data
 from duban.refusal import Refusal
-from duban_console.accounts.account import Appointment, Role, folded_name, name_flaw
+from duban_console.accounts.account import Appointment, Role, folded_name, name_flaw, reserved
 from duban_console.accounts.session import Scope
 
 ProviderClaims: TypeAlias = Mapping[str, Any]
@@ -201,6 +201,9 @@ def _admitted(
             if isinstance(outcome, str):
                 return Refusal("not_let_in", outcome)
             appointments += outcome
+    name_here = folded_name(called)
+    if (why := reserved(name_here, appointments)) is not None:
+        return why
     whole = "".join(letter for letter in next(iter(texts_of(claims, full_name)), called) if letter.isprintable())
     in_order = tuple(sorted(set(appointments), key=str))
-    return Admitted(folded_name(called), whole.strip()[:_LONGEST_FULL_NAME] or called, in_order, scope)
+    return Admitted(name_here, whole.strip()[:_LONGEST_FULL_NAME] or called, in_order, scope)

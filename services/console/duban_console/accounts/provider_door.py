@@ -62,7 +62,7 @@ class ProviderDoor:
         if isinstance(outcome, Refusal):
             raise NotLetIn(outcome)
         assert isinstance(ruling, Admitted)
-        return Principal(outcome, ruling.scope, hash_[:_ID_LENGTH])
+        return self._sessions.counted(Principal(outcome, ruling.scope, hash_[:_ID_LENGTH]))
 
     async def write_refusal(self, why: str, address: str = "") -> None:
         """Have it in the log that somebody came from the provider who could not show who they are."""

@@ -21,8 +21,10 @@ from duban.policy import PolicyPack
 from duban_console.accounts.admission import Admission
 from duban_console.accounts.store import MIGRATIONS, SCHEMA, PostgresAccounts
 from duban_console.api.app import create_app
+from duban_console.api.browser import Browser
 from duban_console.api.settings import ApiSettings
 from duban_console.ledger import LedgerReader
+from duban_console.oidc.sign_on import sign_on_of
 
 _log = structlog.get_logger(__name__)
 
@@ -36,10 +38,13 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     clock = await follow_clock(shell)
     library = await follow_packs(shell)
     reception = reception_of(settings)
-    admission = await _admission(shell)
+    accounts = await _accounts(shell)
+    # By the clock on the wall, whatever clock drives a story.
+    admission = Admission(accounts, SystemClock(), limits=settings.account_limits())
+    sign_on = sign_on_of(settings, accounts, admission, SystemClock())
     app = create_app(
         LedgerReader(shell.pool), shell.publisher, clock, library, reception, settings.max_body, admission,
-        settings.report_keys(),
+        settings.report_keys(), sign_on, Browser(settings.api_url),
     )  # fmt: skip
     http = Http(app, settings, settings.api_port, "DUBAN_API_PORT", slow=UPLOADS_PATH)
     shell.run(http)
@@ -48,14 +53,14 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     _log.info("api", url=f"http://127.0.0.1:{settings.api_port}")
 
 
-async def _admission(shell: Shell[ApiSettings]) -> Admission:
-    """Who lets people in, by the clock on the wall, whatever clock drives a story."""
+async def _accounts(shell: Shell[ApiSettings]) -> PostgresAccounts:
+    """The accounts, once they are there."""
     settings = shell.settings
     there = settings.model_copy(update={"database": settings.accounts})
     await until_available("accounts", partial(require, settings.accounts.get_secret_value(), SCHEMA, MIGRATIONS))
     pool = await until_available("accounts", partial(connect_pool, there, SCHEMA))
     shell.health.check("accounts", partial(answers, pool))
-    return Admission(PostgresAccounts(pool), SystemClock(), limits=settings.account_limits())
+    return PostgresAccounts(pool)
 
 
 if __name__ == "__main__":

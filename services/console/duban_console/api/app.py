@@ -19,10 +19,12 @@ from duban_console.accounts.admission import Admission
 from duban_console.action import Action, NewEntry, NewPledge, NewReading
 from duban_console.api.answer import respond
 from duban_console.api.asker import AccessGate, Asker, Asks, asker
+from duban_console.api.browser import Browser
 from duban_console.api.document import answers, describe
 from duban_console.api.responses import ANSWERS, SOURCE, Decision, decision
 from duban_console.api.routes.evidence import serve_evidence
 from duban_console.api.routes.listings import serve_listings
+from duban_console.api.routes.oidc import serve_oidc
 from duban_console.api.routes.pledges import serve_pledges
 from duban_console.api.routes.readings import serve_readings
 from duban_console.api.routes.records import serve_records
@@ -31,6 +33,7 @@ from duban_console.api.routes.rewards import serve_rewards
 from duban_console.api.routes.sessions import serve_sessions
 from duban_console.api.submission import CommandDoor
 from duban_console.ledger import LedgerReader
+from duban_console.oidc.sign_on import SignOn
 from duban_console.reports import ReportOpener
 
 _FAULTS: Final[dict[int | str, dict[str, Any]]] = {**FAULTS, 404: {"model": Faulty}, 409: {"model": Faulty}}
@@ -48,11 +51,13 @@ def create_app(
     max_body: int,
     admission: Admission,
     report_keys: ReportOpener | None = None,
+    sign_on: SignOn | None = None,
+    browser: Browser | None = None,
 ) -> FastAPI:
     """The API over the ledger's views, the topic of commands, the packs and the evidence store.
 
     It asks ``admission`` who comes, and holds them to the table of access. With ``report_keys`` it shows what is sealed
-    of reports.
+    of reports. With ``sign_on`` people also sign in by the provider of their city, in a ``browser``.
     """
     app = FastAPI(
         title="Duban: the API for actions",
@@ -61,11 +66,13 @@ def create_app(
         responses=_FAULTS,
         dependencies=[Depends(only_json), Depends(asker)],
     )
-    app.state.gate = AccessGate(admission)
+    browser = browser or Browser()
+    app.state.gate = AccessGate(admission, sign_on, browser)
     answer_faults(app, max_body, partial(upload_limit, reception))
     app.add_middleware(GuardedAnswers)
     door = CommandDoor(ledger, publisher, reception.desk if reception else None)
-    serve_sessions(app, admission)
+    serve_sessions(app, admission, sign_on, browser)
+    serve_oidc(app, admission, sign_on, browser)
     _commands(app, ledger)
     serve_listings(app, ledger, door, clock)
     serve_rewards(app, ledger, library)

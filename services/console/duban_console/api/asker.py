@@ -16,9 +16,12 @@ from duban.messages.struct import replace
 from duban.refusal import Refusal
 from duban_console.accounts.access import ANYBODY, ROUTES, SIGNED_IN, THE_ACTION, appointments_for, may
 from duban_console.accounts.admission import Admission
+from duban_console.accounts.provider_door import NotLetIn
 from duban_console.accounts.rows import AccountRefused
 from duban_console.accounts.session import Principal
+from duban_console.api.browser import Browser
 from duban_console.ledger import asking
+from duban_console.oidc.sign_on import SignOn, is_foreign
 
 C = TypeVar("C", bound=Command)
 R = TypeVar("R", bound=AnyRecord)
@@ -89,30 +92,42 @@ class Asker:
 class AccessGate:
     """At the door of the API: who comes, and whether what they want is for them at all."""
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: Admission, sign_on: SignOn | None, browser: Browser) -> None:
         self.admission = admission
+        self._sign_on = sign_on
+        self._browser = browser
 
     async def asker(self, request: Request, token: str | None) -> Asker:
         """Who asks for the route of ``request``.
 
         Raises:
-            Fault: 401, nobody is known by ``token``; 403, the route is for others.
+            Fault: 401, nobody is known by ``token`` or a cookie; 403, the route is for others, or a page of another
+                site has had the browser ask.
         """
         route: Any = request.scope["route"]
         deed = ROUTES[request.method, route.path.replace(":path}", "}")]
         if deed == ANYBODY:
             return Asker(None)
+        if token is None and (token := self._browser.session.read(request)) is not None:
+            self._browser.check(request)
         if token is None:
             raise Fault(401, _NO_TOKEN.code, _NO_TOKEN.reason)
         try:
-            async with asking():
-                principal = await self.admission.principal(token, address_of(request))
+            principal = await self._principal(token, address_of(request))
+        except NotLetIn as refused:
+            raise Fault(403, refused.code, str(refused)) from None
         except AccountRefused as refused:
             raise Fault(401, refused.code, str(refused)) from None
         asker = Asker(principal)
         if deed not in (THE_ACTION, SIGNED_IN):
             asker.must(deed)
         return asker
+
+    async def _principal(self, token: str, address: str) -> Principal:
+        if self._sign_on is not None and is_foreign(token):
+            return await self._sign_on.principal(token, address)
+        async with asking():
+            return await self.admission.principal(token, address)
 
 
 async def asker(

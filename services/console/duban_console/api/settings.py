@@ -10,9 +10,10 @@ from duban.io.evidence.settings import EvidenceSettings
 from duban.io.rate_limits import Counted, RateKind, RateLimits
 from duban.io.report_keys import ReportKeySettings
 from duban.io.settings import ServerSettings
+from duban_console.oidc.settings import CALLBACK, OidcSettings
 
 
-class ApiSettings(ServerSettings, EvidenceSettings, ReportKeySettings):
+class ApiSettings(ServerSettings, OidcSettings, EvidenceSettings, ReportKeySettings):
     """What the API is told by its environment."""
 
     accounts: SecretStr = Field(
@@ -28,6 +29,7 @@ class ApiSettings(ServerSettings, EvidenceSettings, ReportKeySettings):
 
     COUNTED: ClassVar[tuple[Counted, ...]] = (
         Counted("POST", "/v1/sessions", RateKind.SIGN_IN),
+        Counted("GET", CALLBACK, RateKind.SIGN_IN),
         Counted("POST", "/v1/rewards/lookup", RateKind.LOOKUP),
     )
 

@@ -15,8 +15,10 @@ from duban.messages.struct import NO_NUL, plain
 from duban_console.accounts.access import DEEDS, may
 from duban_console.accounts.admission import Admission
 from duban_console.accounts.rows import AccountRefused, Unusable
-from duban_console.accounts.session import AccountSession
+from duban_console.accounts.session import AccountSession, Principal
 from duban_console.api.asker import Asks, address_of
+from duban_console.api.browser import Browser
+from duban_console.oidc.sign_on import SignOn
 
 PATH: Final = "/v1/sessions"
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
@@ -39,6 +41,7 @@ class SignIn(BaseModel):
     password: Word = Field(repr=False)
     code: Word | None = Field(None, repr=False, description="Of the second factor, or a recovery code")
     new_password: Word | None = Field(None, repr=False, description="In the place of one that somebody else has given")
+    cookie: bool = Field(False, description="Have the browser keep the token in a cookie, instead of showing it")
 
 
 class SignedInSession(BaseModel):
@@ -54,10 +57,16 @@ class SignedInSession(BaseModel):
 
 
 class NewSession(BaseModel):
-    """The token, shown this once, and the session."""
+    """The token, shown this once unless a cookie has it, and the session."""
 
-    token: str
+    token: str | None = None
     session: SignedInSession
+
+
+class SignedOut(BaseModel):
+    """One's session here has ended; at the provider one is signed in until the browser goes there."""
+
+    end_session_url: str
 
 
 class Sessions(BaseModel):
@@ -77,7 +86,12 @@ class Me(BaseModel):
     deeds: list[str]
 
 
-def serve_sessions(app: FastAPI, door: Admission) -> None:
+_SIGNED_OUT: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"model": SignedOut, "description": "Ended here; there the browser ends its sign-in at the provider"},
+}
+
+
+def serve_sessions(app: FastAPI, door: Admission, sign_on: SignOn | None, browser: Browser) -> None:
     """Add the routes to ``app``."""
 
     def shown(session: AccountSession) -> SignedInSession:
@@ -89,7 +103,9 @@ def serve_sessions(app: FastAPI, door: Admission) -> None:
 
     @app.post(PATH, status_code=201, response_model=NewSession, responses=_ANSWERS, tags=["sessions"])
     async def sign_in(who: SignIn, request: Request) -> JSONResponse:
-        """Sign in; the token of the session goes with each request, as `Authorization: Bearer TOKEN`."""
+        """Sign in; the token of the session goes with each request, as `Authorization: Bearer TOKEN` or in a cookie."""
+        if who.cookie:
+            browser.check(request)
         try:
             token, session = await door.sign_in(
                 who.name, who.password, who.code, new=who.new_password, address=address_of(request),
@@ -99,8 +115,11 @@ def serve_sessions(app: FastAPI, door: Admission) -> None:
             raise Fault(400, refused.code, str(refused), "new_password") from None
         except AccountRefused as refused:
             raise Fault(401, refused.code, str(refused)) from None
-        answer = NewSession(token=token, session=shown(session))
-        return JSONResponse(answer.model_dump(mode="json"), 201)
+        if not who.cookie:
+            return JSONResponse(NewSession(token=token, session=shown(session)).model_dump(mode="json"), 201)
+        answer = JSONResponse(NewSession(session=shown(session)).model_dump(mode="json", exclude_none=True), 201)
+        await browser.keep(token, request, answer, door, address_of(request))
+        return answer
 
     @app.get(PATH, responses=_ANSWERS, tags=["sessions"])
     async def sessions(asks: Asks) -> Sessions:
@@ -108,16 +127,19 @@ def serve_sessions(app: FastAPI, door: Admission) -> None:
         principal = asks.known
         return Sessions(sessions=[shown(session) for session in await door.sessions(principal.account.name)])
 
-    @app.delete(PATH + "/{id}", status_code=204, responses=_ANSWERS, tags=["sessions"])
+    @app.delete(PATH + "/{id}", status_code=204, responses={**_ANSWERS, **_SIGNED_OUT}, tags=["sessions"])
     async def end(id_: Annotated[str, Path(alias="id")], asks: Asks) -> Response:
-        """End one of one's sessions; `current` is the one by which is asked."""
+        """End one of one's sessions; `current` is the one by which is asked.
+
+        Where that was begun by the provider of the city, it says where the browser ends its sign-in there, too.
+        """
         principal = asks.known
         chosen = principal.known_by if id_ == "current" else id_
         try:
             await door.end_session(principal.account.name, UUID(chosen), principal.account.name)
         except (AccountRefused, ValueError):
             raise Fault(404, "unknown_session", f"{id_} is no session of yours; GET {PATH} lists them", "id") from None
-        return Response(status_code=204)
+        return await _signed_out(principal, sign_on, browser) if chosen == principal.known_by else Response(None, 204)
 
     @app.get("/v1/me", responses=_ANSWERS, tags=["sessions"])
     async def me(asks: Asks) -> Me:
@@ -132,3 +154,12 @@ def serve_sessions(app: FastAPI, door: Admission) -> None:
             appointments=[plain(appointment) for appointment in account.appointments],
             deeds=[deed for deed in DEEDS if may(principal, deed) is None],
         )
+
+
+async def _signed_out(principal: Principal, sign_on: SignOn | None, browser: Browser) -> Response:
+    """That one's session has ended; of an account of the provider, where the browser goes to end the one there."""
+    is_of_provider = principal.account.identity is not None
+    url = await sign_on.sign_out_url() if sign_on is not None and is_of_provider else None
+    answer = JSONResponse(SignedOut(end_session_url=url).model_dump()) if url else Response(None, 204)
+    browser.session.clear(answer)
+    return answer

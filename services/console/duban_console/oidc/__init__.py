@@ -1,0 +1,1 @@
+"""Sign-in by OpenID Connect: the provider of a city, as this API is its client."""

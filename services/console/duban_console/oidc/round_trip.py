@@ -1,0 +1,78 @@
+"""A sign-in that is under way: what the browser keeps until it comes back from the provider. Pure.
+
+One secret, in a cookie that no script reads, and everything else follows from it: the state and the nonce are hashes of
+it, as OpenID Connect Core 1.0 has it in 15.5.2, and so is the verifier of PKCE. Nothing lies on the server, so nobody
+fills that, and any of several servers takes the browser back.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Final
+from urllib.parse import quote, unquote
+
+#: For how long somebody may be away to sign in.
+LENGTH: Final = timedelta(minutes=10)
+#: A path of this server, and nothing that a browser takes for another's: `//host`, `/\\host`, a line break.
+_OWN_PATH: Final = re.compile(r"/(?:[!#$%&'()*+,\-.0-9:;=?@A-Z_a-z~][!#$%&'()*+,\-./0-9:;=?@A-Z_a-z~]{0,500})?")
+_SECRET: Final = re.compile(r"[\w-]{43}")
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTrip:
+    """Its secret, when it began, and to which path of ours the browser goes in the end."""
+
+    secret: str
+    begun_at: datetime
+    to: str
+
+    @property
+    def state(self) -> str:
+        """By what the answer of the provider is known to be one to this browser's question."""
+        return self._derived("state")
+
+    @property
+    def nonce(self) -> str:
+        """By what the token is known to have been given for this sign-in."""
+        return self._derived("nonce")
+
+    @property
+    def verifier(self) -> str:
+        """By what the provider knows that the code comes from where the sign-in began (PKCE)."""
+        return self._derived("verifier")
+
+    def lasts(self, at: datetime) -> bool:
+        """Whether somebody may still come back."""
+        return self.begun_at <= at < self.begun_at + LENGTH
+
+    def written(self) -> str:
+        """As the browser keeps it."""
+        return f"{self.secret}.{int(self.begun_at.timestamp())}.{quote(self.to, safe='')}"
+
+    def _derived(self, what: str) -> str:
+        return urlsafe_b64encode(sha256(f"{what}:{self.secret}".encode()).digest()).decode().rstrip("=")
+
+
+def new_trip(at: datetime, to: str) -> RoundTrip:
+    """A sign-in that begins now, to the second."""
+    return RoundTrip(secrets.token_urlsafe(32), at.replace(microsecond=0), to)
+
+
+def trip_in(written: str) -> RoundTrip | None:
+    """The sign-in that a browser has brought back, unless it is none."""
+    secret, _, rest = written.partition(".")
+    begun, _, to = rest.partition(".")
+    to = unquote(to)
+    if not (_SECRET.fullmatch(secret) and re.fullmatch(r"\d{1,11}", begun, re.ASCII) and is_own_path(to)):
+        return None
+    return RoundTrip(secret, datetime.fromtimestamp(int(begun), UTC), to)
+
+
+def is_own_path(path: str) -> bool:
+    """Whether ``path`` leads to this server, whatever reads it."""
+    return _OWN_PATH.fullmatch(path) is not None
