@@ -6,12 +6,15 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from typing import Final
+from itertools import combinations
+from typing import Any, Final
 
 import pytest
 import yaml
 
+from duban_cli.system import SERVICES
 from duban_local import ROOT
+from tests.tools import dashboards
 from tests.tools.metrics import ExportedMetric, exported
 from tests.tools.monitoring import FOLDER, RULES, alerts, rule_tests, rules, selectors
 
@@ -20,6 +23,7 @@ OPERATING: Final = (ROOT / "docs/operating.md").read_text("utf-8")
 OF_THE_PROCESS: Final = {"process_start_time_seconds", "process_cpu_seconds_total", "process_resident_memory_bytes"}
 #: Labels that whoever scrapes gives.
 OF_THE_TARGET: Final = {"job", "instance", "__name__"}
+GROUPS: Final = {"duban-intake", "duban-router", "duban-escalation", "duban-deliverer", "duban-detector"}
 METRICS: Final = {sample: metric for metric in exported() for sample in metric.samples}
 RECORDED: Final = {rule["record"] for rule in rules() if "record" in rule}
 
@@ -105,3 +109,61 @@ def test_the_rules_say_what_their_tests_expect(path: object) -> None:
         ["promtool", "test", "rules", str(path)], check=False, capture_output=True, text=True, cwd=FOLDER
     )
     assert told.returncode == 0, told.stdout + told.stderr
+
+
+#: What Grafana puts in by itself, or has chosen, as a query may have it.
+CHOSEN: Final = {"$__rate_interval": "5m", "$__range": "6h", "$service": "router"}
+every_dashboard = pytest.mark.parametrize(("uid", "described"), dashboards.described().items())
+
+
+@every_dashboard
+def test_the_file_of_a_dashboard_is_what_its_description_makes(uid: str, described: dict[str, Any]) -> None:
+    held = (dashboards.FILES / f"{uid}.json").read_text("utf-8")
+    assert held == dashboards.written(uid, described), "run python -m tests.tools.dashboards"
+
+
+def test_no_dashboard_is_left_that_nobody_describes() -> None:
+    assert {path.stem for path in dashboards.FILES.iterdir()} == set(dashboards.described())
+
+
+@every_dashboard
+def test_every_panel_asks_for_what_is_exported_and_says_what_it_shows(uid: str, described: dict[str, Any]) -> None:
+    for panel in panels(uid, described):
+        assert panel["description"].endswith("."), panel["title"]
+        assert panel["type"] in ("timeseries", "stat", "table")
+        for target in panel["targets"]:
+            expression = target["expr"]
+            for name, chosen in CHOSEN.items():
+                expression = expression.replace(name, chosen)
+            assert list(flaws(expression)) == [], panel["title"]
+            assert target["datasource"]["uid"] == "${datasource}"
+
+
+@every_dashboard
+def test_panels_have_numbers_of_their_own_and_lie_beside_each_other(uid: str, described: dict[str, Any]) -> None:
+    model = dashboards.model(uid, described)
+    numbers = [panel["id"] for panel in model["panels"]]
+    assert len(set(numbers)) == len(numbers)
+    places = [panel["gridPos"] for panel in model["panels"]]
+    assert all(place["x"] + place["w"] <= dashboards.COLUMNS for place in places)
+    for one, other in combinations(places, 2):
+        assert not (_meet(one, other, "x", "w") and _meet(one, other, "y", "h")), (one, other)
+
+
+def _meet(one: dict[str, int], other: dict[str, int], start: str, length: str) -> bool:
+    return one[start] < other[start] + other[length] and other[start] < one[start] + one[length]
+
+
+def panels(uid: str, described: dict[str, Any]) -> list[dict[str, Any]]:
+    """The panels of a dashboard, without its rows."""
+    return [panel for panel in dashboards.model(uid, described)["panels"] if panel["type"] != "row"]
+
+
+def test_the_names_of_groups_and_services_that_are_asked_for_are_theirs() -> None:
+    matchers = [
+        matcher for rule in rules() for selector in selectors(rule["expr"]) for matcher in selector.matchers.matchers
+    ]
+    services = {matcher.value for matcher in matchers if matcher.name == "service"}
+    groups = [matcher.value for matcher in matchers if matcher.name == "group"]
+    assert services == {"gateway", "intake", "router", "escalation"} & set(SERVICES)
+    assert all(sum(bool(re.fullmatch(group, known)) for known in GROUPS) >= 2 for group in groups)
