@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from enum import StrEnum
 from pathlib import Path
@@ -12,8 +13,8 @@ import typer
 from rich.markup import escape
 
 from duban_cli.connection import FOLDER_VARIABLE
-from duban_cli.output import command, err
-from duban_local import FOLDER
+from duban_cli.output import ExitCode, command, err, fail
+from duban_local import DATABASE_VARIABLE, FOLDER
 
 if TYPE_CHECKING:
     from duban_cli.system import System
@@ -41,6 +42,9 @@ async def up(
     mail: Annotated[
         bool, typer.Option("--mail", help="Run the gateway of mail too; DUBAN_MAIL_IMAP names a mailbox to be polled.")
     ] = False,
+    demo_accounts: Annotated[
+        bool, typer.Option("--demo-accounts", help="An account of each role, to try out who may what.")
+    ] = False,
     folder: Annotated[
         Path, typer.Option(envvar=FOLDER_VARIABLE, help="Where data and logs lie.", show_default=False)
     ] = FOLDER,
@@ -55,6 +59,8 @@ async def up(
     from duban_intake.hj212.register_file import RegisterFile
     from duban_intake.mqtt.settings import MqttSettings
 
+    if demo_accounts and os.environ.get(DATABASE_VARIABLE):
+        fail(ExitCode.USAGE, f"--demo-accounts is for the database of this folder: take it or {DATABASE_VARIABLE} away")
     console = err()
 
     def say(part: str, line: str) -> None:
@@ -78,6 +84,8 @@ async def up(
         ) as system:
             if not no_services:
                 await _tell_administrator(system, say)
+            if demo_accounts:
+                await _tell_trial(system, say)
             _tell(system, say)
             await asyncio.Event().wait()
     except asyncio.CancelledError:
@@ -112,6 +120,18 @@ async def _tell_administrator(system: System, say: Say) -> None:
             "accounts",
             f"`duban login` asks for another in its place; a lost one: `duban account reset {given.account.name}`",
         )
+
+
+async def _tell_trial(system: System, say: Say) -> None:
+    """Have the accounts of a trial, by the packs that are published, and show their names and their password."""
+    from duban.policy import PolicyPack
+    from duban_cli.trial_accounts import trial_accounts
+    from duban_console.packs import publication
+
+    published = (await publication.published(system.settings)).values()
+    trial = await trial_accounts(system.accounts, [each for each in published if isinstance(each, PolicyPack)])
+    say("accounts", f"for a trial: {', '.join(trial.names)}")
+    say("accounts", f"the password of them all, until the next start with --demo-accounts: {trial.password}")
 
 
 def _tell(system: System, say: Say) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -12,16 +12,20 @@ from rich.console import Console
 from rich.live import Live
 
 from duban.errors import DubanError
+from duban.policy import PolicyPack
 from duban_cli.demo import boston, cities
 from duban_cli.demo.board import board
 from duban_cli.demo.feed import Feed
 from duban_cli.demo.player import Player
 from duban_cli.demo.summary import Programme, Summary, faults, read_ledger, summarise
 from duban_cli.system import System, running
+from duban_cli.trial_accounts import trial_accounts
+from duban_console.packs.publication import load
 from duban_local import ROOT
+from duban_local.children import Say
 
-#: Stories come by topic: nobody calls the gateway or the API.
-SERVICES: Final = ("escalation", "router", "intake")
+#: Stories come by topic, so nobody needs the gateway; the API is there for who looks on.
+SERVICES: Final = ("escalation", "router", "intake", "api")
 _BOSTON_FILES: Final = (ROOT / "deploy/packs/boston-311.yaml", ROOT / "deploy/calendars/boston.yaml")
 
 
@@ -55,11 +59,19 @@ async def played(
         running(services=SERVICES, clock="driven", publish=files, partitions=1, say=say) as system,
         Feed(system.settings) as feed,
     ):
+        await _say_accounts(system, files, say)
         say("playing", f"{programme.reports} reports: {', then '.join(programme.names)}")
         await _play(system, feed, programme, console, quiet, utc)
         ledger = await read_ledger(system.database)
         summary = summarise(programme, rehearsed, feed, ledger, time.monotonic() - begun)
         return summary, list(faults(summary, programme, rehearsed, feed, ledger))
+
+
+async def _say_accounts(system: System, files: Iterable[Path], say: Say) -> None:
+    """Have an account of each role, and say by what names and password somebody may look on meanwhile."""
+    trial = await trial_accounts(system.accounts, [pack for pack in map(load, files) if isinstance(pack, PolicyPack)])
+    say("accounts", f"{', '.join(trial.names)}; the password of them all: {trial.password}")
+    say("accounts", f"to look on meanwhile: duban login --api {system.urls['api']} --name {trial.names[0]}")
 
 
 async def _play(system: System, feed: Feed, programme: Programme, console: Console, quiet: bool, utc: bool) -> None:
