@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from duban.errors import Unavailable
 from duban.io.availability import is_unavailable
+from duban.io.secret_variables import secret_in_environment
 from duban_cli.engine_note import note_of
 from duban_local import DATABASE_VARIABLE, FOLDER, KAFKA_VARIABLE
 
@@ -52,7 +53,7 @@ def settings() -> Settings:
     from duban.io.settings import Settings
 
     loaded = Settings.load()
-    if os.environ.get(KAFKA_VARIABLE) or os.environ.get(DATABASE_VARIABLE):
+    if _is_elsewhere():
         return loaded
     return Settings(**_running_here())
 
@@ -63,7 +64,7 @@ def owner_of_database() -> str:
     Raises:
         Unavailable: neither is there.
     """
-    return os.environ.get(DATABASE_VARIABLE) or _stack(engine_folder()).owner
+    return secret_in_environment(DATABASE_VARIABLE) or _stack(engine_folder()).owner
 
 
 def evidence_settings() -> EvidenceSettings:
@@ -71,8 +72,7 @@ def evidence_settings() -> EvidenceSettings:
     from duban.io.evidence.settings import EvidenceSettings
 
     loaded, here = EvidenceSettings.load(), engine_folder() / EVIDENCE
-    is_elsewhere = os.environ.get(KAFKA_VARIABLE) or os.environ.get(DATABASE_VARIABLE)
-    if loaded.evidence or is_elsewhere or not here.is_dir():
+    if loaded.evidence or _is_elsewhere() or not here.is_dir():
         return loaded
     return loaded.model_copy(update={"evidence": str(here)})
 
@@ -100,12 +100,17 @@ def console_settings() -> Settings:
     """
     from duban.io.settings import Settings
 
-    if os.environ.get(DATABASE_VARIABLE):
+    if secret_in_environment(DATABASE_VARIABLE):
         return Settings.load()
     console = _stack(engine_folder()).console
     if console is None:
         raise Unavailable("the engine that runs here is of a release without accounts: start it anew with `duban up`")
     return Settings.load(database=console)
+
+
+def _is_elsewhere() -> bool:
+    """Whether the environment names an engine."""
+    return bool(os.environ.get(KAFKA_VARIABLE) or secret_in_environment(DATABASE_VARIABLE))
 
 
 def _running_here() -> dict[str, Any]:

@@ -29,6 +29,7 @@ from duban.io.anchor_key import AnchorKey
 from duban.io.backoff import cancelled
 from duban.io.publisher import Publisher
 from duban.io.report_keys import ReportKeys
+from duban.io.secret_variables import SUFFIX
 from duban.io.settings import Settings
 from duban.messages.sources import RegisteredSource
 from duban_cli.connection import ANCHOR_KEY, CALLBACK_SECRETS, EVIDENCE, REPORT_KEY, SOURCE_SECRETS
@@ -327,6 +328,7 @@ def _service(
         usual = os.environ.get(process.variable, str(process.port))
         variables[process.variable] = str(free_port()) if free else usual
     others = tuple(prefix for prefix, owners in _OWN_SECRETS.items() if name not in owners)
+    others += (DATABASE_VARIABLE + SUFFIX,)  # each is given its own URL, in the variable
     for variable, file in _OWN_FILES.items():
         if not variable.startswith(others) and not os.environ.get(variable):
             variables[variable] = str(system.folder / file)

@@ -262,11 +262,9 @@ def test_an_address_that_is_none_is_refused_with_the_variable(url: str) -> None:
         MqttSettings.load(mqtt_broker=url)
 
 
-def test_the_password_comes_from_its_file_and_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    (tmp_path / "password").write_text("a secret\n", "utf-8")
-    assert MqttSettings.load(mqtt_password_file=tmp_path / "password").password() == "a secret"
-    with pytest.raises(SettingsError, match="DUBAN_MQTT_PASSWORD_FILE"):
-        MqttSettings.load(mqtt_password_file=tmp_path / "none").password()
+def test_a_certificate_that_is_not_there_is_told_and_an_address_without_a_port_has_the_usual(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(SettingsError, match="DUBAN_MQTT_CA"):
         MqttSettings.load(mqtt_broker="mqtts://x", mqtt_ca=tmp_path / "none").tls()
     assert MqttSettings.load(mqtt_broker="mqtt://x").address == ("x", 1883)

@@ -72,8 +72,7 @@ async def up(
         RegisterFile(hj212)  # its faults are told here, not in a log
         services, env = (*services, "hj212"), {"hj212": {"DUBAN_HJ212_DEVICES": str(hj212.resolve())}}
     if mqtt is not None:
-        mqtt_settings = MqttSettings.load(mqtt_broker=mqtt)
-        mqtt_settings.tls(), mqtt_settings.password()  # as above
+        MqttSettings.load(mqtt_broker=mqtt).tls()  # as above
         services, env = (*services, "mqtt"), {**env, "mqtt": {"DUBAN_MQTT_BROKER": mqtt}}
     if mail:
         services = (*services, "mail")

@@ -21,6 +21,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Self
 
+from duban.io.secret_variables import secret_in_environment
 from duban_local import DATABASE_VARIABLE, FOLDER, KAFKA_VARIABLE, children, kafka, postgres
 from duban_local.children import LOOPBACK, Say, StackError
 from duban_local.kafka import Broker
@@ -69,7 +70,8 @@ class Stack:
         if not os.environ.get(KAFKA_VARIABLE):
             port = _port(kafka_port, kafka.PORT_VARIABLE, kafka.DEFAULT_PORT)
             self.broker = Broker(self.folder / "kafka", port, log=logs / "kafka.log", say=say)
-        if not os.environ.get(DATABASE_VARIABLE):
+        self._elsewhere = secret_in_environment(DATABASE_VARIABLE) or ""
+        if not self._elsewhere:
             port = _port(database_port, postgres.PORT_VARIABLE, postgres.DEFAULT_PORT)
             self.server = Database(self.folder / "postgres", port, log=logs / "postgres.log", say=say)
 
@@ -80,17 +82,17 @@ class Stack:
 
     def database_of(self, name: str) -> str:
         """The URL by which the process ``name`` comes into the database; the one in the environment is everybody's."""
-        return self.server.url_of(name) if self.server else os.environ[DATABASE_VARIABLE]
+        return self.server.url_of(name) if self.server else self._elsewhere
 
     @property
     def owner(self) -> str:
         """The URL of the owner of every schema, who migrates."""
-        return self.server.owner_url() if self.server else os.environ[DATABASE_VARIABLE]
+        return self.server.owner_url() if self.server else self._elsewhere
 
     @property
     def superuser(self) -> str:
         """The URL of who may do everything, for benchmarks and tests; nothing of the engine uses it."""
-        return self.server.superuser_url() if self.server else os.environ[DATABASE_VARIABLE]
+        return self.server.superuser_url() if self.server else self._elsewhere
 
     @property
     def pids(self) -> dict[str, int]:

@@ -10,7 +10,6 @@ beyond it comes, Faust has lost some, and is sent back.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -25,6 +24,7 @@ from duban.errors import DubanError, Undecodable
 from duban.io.aside import Aside, Committed
 from duban.io.availability import is_unavailable
 from duban.io.backoff import until_available
+from duban.io.broker import tls
 from duban.io.decode import delivery
 from duban.io.metrics import LAG, PARTITIONS, RECORDS, InHand
 from duban.io.publisher import Placed, Publisher
@@ -290,7 +290,7 @@ def _bytes_topic(app: Any, name: str, **options: Any) -> Any:
 
 def _credentials(settings: DetectorSettings) -> Any:
     """What Faust takes instead of the arguments of a client."""
-    context = ssl.create_default_context(cafile=settings.kafka_ca) if settings.kafka_security.endswith("SSL") else None
+    context = tls(settings)
     if settings.kafka_security.startswith("SASL"):
         password = settings.kafka_password.get_secret_value() if settings.kafka_password else None
         return faust.SASLCredentials(

@@ -1,14 +1,10 @@
-"""A server of others that a gateway goes to: its address, and the password that is shown to it."""
+"""A server of others that a gateway goes to: its address."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
-from duban.errors import SettingsError
 from duban.io.settings import variable
 
 
@@ -24,20 +20,6 @@ def with_port(url: str, ports: Mapping[str, int], form: str, of: str) -> str:
     if parts.scheme not in ports or not parts.hostname or parts.path.strip("/") or parts.query:
         raise ValueError(f"should be {form}")
     if parts.username or parts.password:
-        names = f"{variable(f'{of}_user')}, and {variable(f'{of}_password')} or its file"
+        names = f"{variable(f'{of}_user')}, and {variable(f'{of}_password')}"
         raise ValueError(f"holds a name or a password; set {names}")
     return url if parts.port is not None else f"{parts.scheme}://{parts.hostname}:{ports[parts.scheme]}"
-
-
-def password_in(password: SecretStr | None, file: Path | None, of: str) -> str | None:
-    """The password in ``file``, or, without one, that of the variable; None where neither says any.
-
-    Raises:
-        SettingsError: the file cannot be read.
-    """
-    if file is None:
-        return password.get_secret_value() if password else None
-    try:
-        return file.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{variable(f'{of}_password_file')}: {file} cannot be read: {error}") from None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from duban.errors import Unavailable
+from duban.errors import NotGranted, SettingsError, Unavailable
 
 if TYPE_CHECKING:
+    import ssl
+
     from duban.io.settings import Settings
 
 #: Nobody here reads what a transaction has not committed: aborted, it never was.
@@ -16,7 +18,11 @@ COMMITTED: Final = "read_committed"
 
 
 def connection(settings: Settings, client_id: str) -> dict[str, Any]:
-    """The arguments that every Kafka client of a service takes."""
+    """The arguments that every Kafka client of a service takes.
+
+    Raises:
+        SettingsError: name or password is missing where it is asked for, or a file of TLS cannot be used.
+    """
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka.split(","),
         "client_id": client_id,
@@ -24,23 +30,88 @@ def connection(settings: Settings, client_id: str) -> dict[str, Any]:
         # A half-open connection is noticed after this, not after aiokafka's 40 s.
         "request_timeout_ms": int(settings.publish_timeout * 1000),
     }
-    if settings.kafka_security.endswith("SSL"):
-        options["ssl_context"] = ssl.create_default_context(cafile=settings.kafka_ca)
+    if (context := tls(settings)) is not None:
+        options["ssl_context"] = context
     if settings.kafka_security.startswith("SASL"):
+        if not settings.kafka_user or settings.kafka_password is None:
+            raise SettingsError(
+                f"DUBAN_KAFKA_SECURITY is {settings.kafka_security}: set DUBAN_KAFKA_USER and DUBAN_KAFKA_PASSWORD too"
+            )
         options["sasl_mechanism"] = settings.kafka_mechanism
         options["sasl_plain_username"] = settings.kafka_user
-        options["sasl_plain_password"] = settings.kafka_password.get_secret_value() if settings.kafka_password else None
+        options["sasl_plain_password"] = settings.kafka_password.get_secret_value()
     return options
+
+
+def tls(settings: Settings) -> ssl.SSLContext | None:
+    """How to know the brokers, and to show who we are; None where they are spoken to in plain.
+
+    Raises:
+        SettingsError: a file cannot be used.
+    """
+    if not settings.kafka_security.endswith("SSL"):
+        return None
+    from duban.io.tls import client_tls
+
+    return client_tls(settings.kafka_ca, settings.kafka_certificate, settings.kafka_key, settings="DUBAN_KAFKA")
+
+
+def principal(settings: Settings) -> str:
+    """Who we are to the brokers, as their ACLs name it; of a certificate its whole name, which they may shorten."""
+    if settings.kafka_security.startswith("SASL"):
+        return f"User:{settings.kafka_user}"
+    if settings.kafka_security == "SSL" and settings.kafka_certificate is not None:
+        from duban.io.tls import subject_of
+
+        return f"User:{subject_of(settings.kafka_certificate)}"
+    return "User:ANONYMOUS"
+
+
+@contextmanager
+def rights_named(settings: Settings, operation: Literal["Read", "Write"]) -> Iterator[None]:
+    """Say, where a broker refuses us for want of a right, which it is; ``operation``: what is done to topics.
+
+    Raises:
+        NotGranted: with the principal, the ACL that is missing, and how it is granted.
+    """
+    from aiokafka import errors
+
+    refusals: dict[type[errors.KafkaError], tuple[str, str]] = {
+        errors.TopicAuthorizationFailedError: (operation, "topic"),
+        errors.GroupAuthorizationFailedError: ("Read", "group"),
+        errors.TransactionalIdAuthorizationFailed: ("Write", "transactional-id"),
+        # Asked of a producer alone, and implied by the right to write to any topic.
+        errors.ClusterAuthorizationFailedError: ("IdempotentWrite", "cluster"),
+    }
+    try:
+        yield
+    except tuple(refusals) as error:
+        what, kind = refusals[type(error)]
+        names = ", ".join(sorted(map(str, _each(error.args))))
+        raise NotGranted(_missing(principal(settings), what, kind, names)) from error
+
+
+def _missing(who: str, what: str, kind: str, names: str) -> str:
+    place = f"{kind} {names}" if names else f"the {kind}"
+    grant = f"--add --allow-principal '{who}' --operation {what} --{kind} {names}".rstrip()
+    return f"{who} lacks the ACL {what} on {place}: grant it as an administrator of the brokers, kafka-acls {grant}"
+
+
+def _each(args: Iterable[Any]) -> Iterator[Any]:
+    """The names in the arguments of an error: each a name, or a set of names."""
+    for arg in args:
+        yield from [arg] if isinstance(arg, str) else arg
 
 
 async def durability(settings: Settings, topics: Iterable[str]) -> str:
     """What an ack means for ``topics``: the weakest replication among them, in words for ``/readyz``.
 
     Raises:
-        Unavailable: naming a topic that is not there (yet).
+        Unavailable: naming a topic that is not there (yet), or that may not be looked at (:class:`NotGranted`).
     """
     from aiokafka.admin import AIOKafkaAdminClient
     from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+    from aiokafka.errors import TopicAuthorizationFailedError
 
     names = sorted(topics)
     admin = AIOKafkaAdminClient(**connection(settings, "duban-durability"))
@@ -48,6 +119,8 @@ async def durability(settings: Settings, topics: Iterable[str]) -> str:
     try:
         replicas = []
         for topic in await admin.describe_topics(names):
+            if topic["error_code"] == TopicAuthorizationFailedError.errno:
+                raise NotGranted(_missing(principal(settings), "Describe", "topic", topic["topic"]))
             if topic["error_code"]:
                 raise Unavailable(f"topic {topic['topic']} is not there; create it")
             replicas += [len(partition["replicas"]) for partition in topic["partitions"]]
@@ -55,7 +128,10 @@ async def durability(settings: Settings, topics: Iterable[str]) -> str:
             return "single broker: accepted means written by that broker"
         resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
         replies: list[Any] = await admin.describe_configs(resources)
-        entries = [entry for reply in replies for resource in reply.resources for entry in resource[4]]
+        described = [resource for reply in replies for resource in reply.resources]
+        if any(resource[0] for resource in described):  # as without the right DescribeConfigs, which no work needs
+            return f"acks=all, replication factor {min(replicas)}, min.insync.replicas not told"
+        entries = [entry for resource in described for entry in resource[4]]
         in_sync = min((int(entry[1]) for entry in entries if entry[0] == "min.insync.replicas"), default=1)
         return f"acks=all, replication factor {min(replicas)}, min.insync.replicas {in_sync}"
     finally:

@@ -13,6 +13,8 @@ from typing import Final
 
 import orjson
 
+from duban.errors import SettingsError
+
 UNKNOWN_HOST: Final = "unknown_host"
 _LOOPBACK: Final = "localhost"
 #: What a proxy says for whom it speaks.
@@ -45,6 +47,20 @@ class Hosts:
 def is_forwarded(headers: Mapping[str, str]) -> bool:
     """Whether a proxy says that it asks for somebody else; believed or not, then it is not this machine that asks."""
     return any(name in headers for name in _FORWARDED)
+
+
+def cannot_listen(
+    bound: str, port: int, variable: str, why: OSError | None = None, address: str = "DUBAN_BIND"
+) -> SettingsError:
+    """What is wrong where a server finds its port taken, or that the address ``bound`` is none of this machine's.
+
+    ``variable`` and ``address``: the settings of the two.
+    """
+    place = f"[{bound}]:{port}" if ":" in bound else f"{bound}:{port}"
+    because = f": {why.strerror}" if why is not None and why.strerror else ""
+    return SettingsError(
+        f"cannot listen on {place}{because}; stop what uses that port, or set {variable} to another, or {address}"
+    )
 
 
 def refused(why: str) -> bytes:

@@ -1,4 +1,4 @@
-"""An HTTP server as a part of a service: it starts and stops with the service, and listens on loopback only."""
+"""An HTTP server as a part of a service: it starts and stops with the service, and listens where the settings say."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import uvicorn
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from duban.errors import Fault, SettingsError
+from duban.errors import Fault
 from duban.io.faults import answer, fault_answer
-from duban.io.hosts import UNKNOWN_HOST, Hosts
+from duban.io.hosts import UNKNOWN_HOST, Hosts, cannot_listen
 from duban.io.http_protocol import within
 from duban.io.rate_limits import RateLimits
 from duban.io.settings import ServerSettings
+from duban.io.tls import server_tls
 
-HOST = "127.0.0.1"
 #: What a browser does with an answer, however it comes to it: it runs nothing of it, and shows it to no other page.
 _GUARDS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -62,25 +62,28 @@ class Http:
         beside: Beside | None = None,
         slow: str | None = None,
     ) -> None:
+        self._host = settings.bind
         self._port = port
         self._variable = variable
         self._beside = beside
-        self._server = _Server(
-            uvicorn.Config(
-                _KnownHost(_Paced(app, settings.rate_limits()), Hosts(HOST, settings.allowed_hosts)),
-                host=HOST,
-                port=port,
-                http=within(settings.request_timeout, settings.max_connections, slow),
-                ws="none",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=True,
-                forwarded_allow_ips=settings.proxies(),
-                # What is in hand then is broken off here, a moment before the shell breaks off what is left.
-                timeout_graceful_shutdown=max(1, int(settings.drain_timeout) - 1),
-            )
+        config = uvicorn.Config(
+            _KnownHost(_Paced(app, settings.rate_limits()), Hosts(settings.bind, settings.allowed_hosts)),
+            host=settings.bind,
+            port=port,
+            http=within(settings.request_timeout, settings.max_connections, slow),
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=True,
+            forwarded_allow_ips=settings.proxies(),
+            # What is in hand then is broken off here, a moment before the shell breaks off what is left.
+            timeout_graceful_shutdown=max(1, int(settings.drain_timeout) - 1),
         )
+        if settings.tls_certificate is not None:
+            config.load()  # which makes a context of its own, if it is asked for one
+            config.ssl = server_tls(settings.tls_certificate, settings.tls_key, settings="DUBAN_TLS")
+        self._server = _Server(config)
 
     @property
     def listening(self) -> bool:
@@ -91,15 +94,13 @@ class Http:
         """Serve until ``stop``.
 
         Raises:
-            SettingsError: the port is taken.
+            SettingsError: the port is taken, or the address is none of this machine's.
         """
         beside = asyncio.create_task(self._beside.run()) if self._beside else None
         try:
             await self._server.serve()
         except SystemExit:
-            raise SettingsError(
-                f"cannot listen on {HOST}:{self._port}: stop what uses that port, or set {self._variable} to another"
-            ) from None
+            raise cannot_listen(self._host, self._port, self._variable) from None
         finally:
             if self._beside and beside:
                 self._beside.stop()

@@ -31,10 +31,11 @@ from duban.io.availability import is_unavailable
 from duban.io.backoff import cancelled, until_available
 from duban.io.consumer import OnPartitions, Runner, Source
 from duban.io.health import Health
+from duban.io.hosts import cannot_listen
 from duban.io.metrics import SERVICE
 from duban.io.migrations import require
 from duban.io.publisher import Publisher
-from duban.io.settings import Settings
+from duban.io.settings import Settings, open_to_everybody
 
 S = TypeVar("S", bound=Settings)
 _log = structlog.get_logger(__name__)
@@ -147,7 +148,10 @@ async def serve(
     SERVICE.labels(service, version("duban")).set(1)
     port = settings.health_port if settings.health_port is not None else health_port
     async with AsyncExitStack() as stack:
-        bound = await health.start(settings.health_host, port, settings.allowed_hosts)
+        try:
+            bound = await health.start(settings.health_host, port, settings.allowed_hosts)
+        except OSError as error:
+            raise cannot_listen(settings.health_host, port, "DUBAN_HEALTH_PORT", error, "DUBAN_HEALTH_HOST") from None
         stack.push_async_callback(health.stop)
         _log.info("starting", health=f"http://{settings.health_host}:{bound}")
         composed = asyncio.Event()
@@ -227,6 +231,8 @@ def run_service(
         settings = settings_type.load()
         mishaps.refuse_elsewhere(settings.kafka)
         logs.configure(service, settings.log_level, settings.log_format)
+        for variable, file in open_to_everybody(settings_type):
+            _log.warning("a secret may be read by every account of this machine", variable=variable, file=file)
         uvloop.run(
             serve(
                 service, settings, compose, schema=schema, migrations=migrations, health_port=health_port, topics=topics

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import os
+import stat
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticUndefined
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as Unparsed
 
 from duban.errors import SettingsError
 from duban.io.rate_limits import Counted, RateKind, RateLimits
+from duban.io.secret_variables import SUFFIX, secret_in_environment
 from duban.messages.form import FormFault, form_faults
 
 PREFIX = "DUBAN_"
+
+
+class _Environment(EnvSettingsSource):
+    """The variables of the environment, and what stands in the files that they name for secrets."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        variables = dict(super()._load_env_vars())
+        for name in _secrets(self.settings_cls):
+            if os.environ.get(name + SUFFIX):
+                variables[name.lower()] = secret_in_environment(name)
+        return variables
 
 
 class Settings(BaseSettings):
@@ -36,9 +52,16 @@ class Settings(BaseSettings):
     kafka_ca: Path | None = Field(
         None, description="PEM file of the authority that signs the brokers; empty: the system's"
     )
+    kafka_certificate: Path | None = Field(
+        None, description="PEM file with the certificate by which the service shows the brokers who it is"
+    )
+    kafka_key: Path | None = Field(
+        None, description="PEM file with the key of that certificate, without a pass phrase; empty: in the same file"
+    )
     database: SecretStr = Field(
         SecretStr("postgresql://127.0.0.1:25432/postgres"),
-        description="PostgreSQL of this service, as a URL with the service's own role",
+        description="PostgreSQL of this service, as a URL with the service's own role; of TLS in it: "
+        "[operating.md](operating.md#security)",
     )
     pool_size: int = Field(4, ge=1, le=100, description="Database connections that one process may hold")
     clock: Literal["system", "driven"] = Field(
@@ -75,7 +98,14 @@ class Settings(BaseSettings):
         gt=0,
         description="Seconds that a message is waited for which names a pack or a calendar that has not arrived",
     )
-    health_host: str = Field("127.0.0.1", description="Address of `/healthz`, `/readyz` and `/metrics`")
+    bind: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="Address on which the service listens for those whom it serves; `0.0.0.0` or `::`: every address",
+    )
+    health_host: str = Field(
+        "127.0.0.1", min_length=1, description="Address of `/healthz`, `/readyz` and `/metrics`, likewise"
+    )
     health_port: int | None = Field(
         None, ge=0, le=65535, description="Port of the same; empty: the service's own default"
     )
@@ -90,6 +120,17 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or colours for people")
 
     @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, _Environment(settings_cls)
+
+    @classmethod
     def load(cls, **given: Any) -> Self:
         """The settings in the environment; those that are ``given`` go before it.
 
@@ -101,6 +142,8 @@ class Settings(BaseSettings):
         except ValidationError as error:
             lines = [f"{variable(fault.path or '…')}: {cls._in_words(fault)}" for fault in form_faults(error, cls)]
             raise SettingsError("; ".join(lines)) from None
+        except Unparsed as error:  # names the field, and never what stands there
+            raise SettingsError(f"{error}: should be JSON") from None
 
     @classmethod
     def _in_words(cls, fault: FormFault) -> str:
@@ -124,6 +167,14 @@ class ServerSettings(Settings):
         description="Most connections to a server; when more come, the one is let go that has kept it waiting longest",
     )
     max_body: int = Field(1024 * 1024, ge=1024, description="Largest body of a request that is read, in bytes")
+    tls_certificate: Path | None = Field(
+        None,
+        description="PEM file with the server's certificate, and those of the authorities between; empty: plain HTTP, "
+        "for a proxy to stand before it",
+    )
+    tls_key: Path | None = Field(
+        None, description="PEM file with the key of that certificate, without a pass phrase; empty: in the same file"
+    )
     request_rate: int = Field(
         6000,
         ge=0,
@@ -185,6 +236,24 @@ def variable(field: str) -> str:
     return f"{PREFIX}{field}".upper()
 
 
+def open_to_everybody(settings: type[BaseSettings]) -> list[tuple[str, str]]:
+    """The files of secrets that any account of the machine may read, each after the variable that names it."""
+    named = [(name + SUFFIX, os.environ.get(name + SUFFIX)) for name in _secrets(settings)]
+    return [(name, file) for name, file in named if file and Path(file).stat().st_mode & stat.S_IROTH]
+
+
+def _secrets(settings: type[BaseSettings]) -> Iterator[str]:
+    """The variable of each setting that may stand in a file."""
+    return (variable(name) for name, field in settings.model_fields.items() if _is_secret(field.annotation))
+
+
+def _is_secret(annotation: Any) -> bool:
+    """Whether a setting that is annotated so is a secret, or holds one."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return any(_is_secret(field.annotation) for field in annotation.model_fields.values())
+    return annotation is SecretStr or any(map(_is_secret, get_args(annotation)))
+
+
 def settings_table(*classes: type[Settings]) -> str:
     """A Markdown table of every setting of ``classes``, each named once, in the order of declaration."""
     lines = ["| Variable | Default | Meaning |", "| --- | --- | --- |"]
@@ -193,7 +262,8 @@ def settings_table(*classes: type[Settings]) -> str:
         for name, field in cls.model_fields.items():
             if name not in seen:
                 seen.add(name)
-                lines.append(f"| `{variable(name)}` | {_shown(field.default)} | {field.description} |")
+                file = f", `{variable(name)}{SUFFIX}`" if _is_secret(field.annotation) else ""
+                lines.append(f"| `{variable(name)}`{file} | {_shown(field.default)} | {field.description} |")
     return "\n".join(lines) + "\n"
 
 

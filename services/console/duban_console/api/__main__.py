@@ -50,7 +50,7 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     shell.run(http)
     if reception is not None:
         shell.run(EvidenceKeeper(reception))
-    _log.info("api", url=f"http://127.0.0.1:{settings.api_port}")
+    _log.info("api", at=f"{settings.bind}:{settings.api_port}")
 
 
 async def _accounts(shell: Shell[ApiSettings]) -> PostgresAccounts:

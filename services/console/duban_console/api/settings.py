@@ -25,7 +25,7 @@ class ApiSettings(ServerSettings, OidcSettings, EvidenceSettings, ReportKeySetti
         30, ge=0, description="Most sign-ins a minute, good or bad, from one address to one process; 0: no limit"
     )
     account_sign_in_rate: int = Field(10, ge=0, description="The same by one name, from wherever they come")
-    api_port: int = Field(8320, ge=0, le=65535, description="Port of the API for actions, on 127.0.0.1")
+    api_port: int = Field(8320, ge=0, le=65535, description="Port of the API for actions")
 
     COUNTED: ClassVar[tuple[Counted, ...]] = (
         Counted("POST", "/v1/sessions", RateKind.SIGN_IN),

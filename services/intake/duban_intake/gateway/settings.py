@@ -15,7 +15,7 @@ from duban_intake.vault.settings import SealSettings
 class GatewaySettings(SealSettings, EvidenceSettings):
     """What the gateway is told by its environment."""
 
-    gateway_port: int = Field(8310, ge=0, le=65535, description="Port of the gateway for reports, on 127.0.0.1")
+    gateway_port: int = Field(8310, ge=0, le=65535, description="Port of the gateway for reports")
     source_secrets: Path | None = Field(
         None,
         description="YAML file with the secrets by which sources sign, `NAME: SECRET` or `NAME: [NEW, OLD]`; read anew "

@@ -13,11 +13,12 @@ from typing import Final
 import structlog
 from prometheus_client import Counter, Gauge
 
-from duban.errors import DubanError, SettingsError
+from duban.errors import DubanError
 from duban.io.aside import lay_aside
 from duban.io.backoff import cancelled, until_available
 from duban.io.dead_letters import DeadLetter, dead_letter, tell
-from duban.io.http import HOST, Beside
+from duban.io.hosts import cannot_listen
+from duban.io.http import Beside
 from duban.messages.envelope import Record, encode
 from duban_intake.hj212.registry import Registry
 from duban_intake.hj212.settings import Hj212Settings
@@ -114,20 +115,16 @@ class Door:
         """Serve until ``stop``.
 
         Raises:
-            SettingsError: the port is taken.
+            SettingsError: the port is taken, or the address is none of this machine's.
         """
         _allow_files(self._settings.hj212_max_connections + _OTHER_FILES)
         beside = asyncio.create_task(self._beside.run())
         try:
-            self._server = await asyncio.start_server(
-                self._serve, HOST, self._settings.hj212_port, limit=_READ_BYTES, backlog=1024
-            )
+            host, port = self._settings.bind, self._settings.hj212_port
+            self._server = await asyncio.start_server(self._serve, host, port, limit=_READ_BYTES, backlog=1024)
         except OSError as error:
             await cancelled([beside])
-            raise SettingsError(
-                f"cannot listen on {HOST}:{self._settings.hj212_port}: {error.strerror}; stop what uses that port, or "
-                "set DUBAN_HJ212_PORT to another"
-            ) from None
+            raise cannot_listen(host, port, "DUBAN_HJ212_PORT", error) from None
         await self._stopping.wait()
         self._server.close()
         await self._drain()

@@ -12,7 +12,7 @@ from duban.io.settings import Settings
 class Hj212Settings(Settings):
     """What the gateway of HJ 212 is told by its environment."""
 
-    hj212_port: int = Field(8340, ge=0, le=65535, description="Port of the gateway of HJ 212, on 127.0.0.1")
+    hj212_port: int = Field(8340, ge=0, le=65535, description="Port of the gateway of HJ 212")
     hj212_devices: Path | None = Field(
         None,
         description="YAML file of the devices that may speak to the gateway of HJ 212, as `duban hj212 check` reads "

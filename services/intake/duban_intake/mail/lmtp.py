@@ -10,9 +10,9 @@ import structlog
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import Envelope, Session
 
-from duban.errors import SettingsError
 from duban.io.availability import is_unavailable
-from duban.io.http import HOST, Beside
+from duban.io.hosts import cannot_listen
+from duban.io.http import Beside
 from duban_intake.mail.door import MailDoor
 from duban_intake.mail.settings import MailSettings
 
@@ -81,7 +81,7 @@ class _Handler:
 
 
 class MailServer:
-    """Listens on loopback for a mail server of the office. A part of the service; what runs ``beside`` ends last."""
+    """Listens for a mail server of the office. A part of the service; what runs ``beside`` ends last."""
 
     def __init__(self, settings: MailSettings, door: MailDoor, beside: Beside) -> None:
         self._settings = settings
@@ -109,17 +109,17 @@ class MailServer:
         """Serve until ``stop``.
 
         Raises:
-            SettingsError: the port is taken.
+            SettingsError: the port is taken, or the address is none of this machine's.
         """
         beside = asyncio.create_task(self._beside.run())
         try:
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(self._protocol(loop), HOST, self._settings.mail_lmtp_port)
+            host, port = self._settings.bind, self._settings.mail_lmtp_port
+            self._server = await loop.create_server(self._protocol(loop), host, port)
         except OSError as error:
             self._beside.stop()
             await beside
-            say = f"cannot listen on {HOST}:{self._settings.mail_lmtp_port}: {error.strerror}; stop what uses that port"
-            raise SettingsError(f"{say}, or set DUBAN_MAIL_LMTP_PORT to another") from None
+            raise cannot_listen(host, port, "DUBAN_MAIL_LMTP_PORT", error) from None
         await self._stopping.wait()
         self._server.close()
         until = loop.time() + max(1.0, self._settings.drain_timeout - 2)

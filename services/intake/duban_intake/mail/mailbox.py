@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from types import TracebackType
 from typing import Final, Self
 
 from imapclient import SEEN, IMAPClient, SocketTimeout
 
+from duban.io.tls import client_tls
 from duban_intake.mail.settings import MailSettings
 
 _TIMEOUT: Final = SocketTimeout(connect=10, read=60)
@@ -23,7 +23,7 @@ class Mailbox:
 
     def __enter__(self) -> Self:
         host, port, secure = self._settings.server
-        context = ssl.create_default_context(cafile=self._settings.mail_ca) if secure else None
+        context = client_tls(self._settings.mail_ca, settings="DUBAN_MAIL") if secure else None
         client = IMAPClient(host, port, ssl=secure, ssl_context=context, timeout=_TIMEOUT)  # type: ignore[arg-type]
         self._client = client
         try:

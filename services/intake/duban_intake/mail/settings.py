@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, field_validator
 from duban.errors import SettingsError
 from duban.io.evidence.settings import EvidenceSettings
 from duban.io.settings import variable
-from duban_intake.remote_server import password_in, with_port
+from duban_intake.remote_server import with_port
 from duban_intake.vault.settings import SealSettings
 
 _PORTS: Final = {"imap": 143, "imaps": 993}
@@ -21,7 +21,7 @@ class MailSettings(SealSettings, EvidenceSettings):
     """What the gateway of mail is told by its environment."""
 
     mail_lmtp_port: int = Field(
-        8360, ge=0, le=65535, description="Port on 127.0.0.1 at which a mail server hands mails over, by LMTP"
+        8360, ge=0, le=65535, description="Port at which a mail server hands mails over, by LMTP"
     )
     mail_max_bytes: int = Field(25 * 1024 * 1024, ge=65_536, description="Largest mail that is read, in bytes")
     mail_imap: str = Field(
@@ -29,7 +29,6 @@ class MailSettings(SealSettings, EvidenceSettings):
     )
     mail_user: str | None = Field(None, description="Under which name the mailbox is opened")
     mail_password: SecretStr | None = Field(None, description="The password of that name")
-    mail_password_file: Path | None = Field(None, description="File with the password, in place of the variable")
     mail_ca: Path | None = Field(
         None, description="PEM file of the authority that signs the server of the mailbox; empty: the system's"
     )
@@ -60,10 +59,10 @@ class MailSettings(SealSettings, EvidenceSettings):
         """Name, password and address of the mailbox.
 
         Raises:
-            SettingsError: one is missing, or the file cannot be read.
+            SettingsError: one is missing.
         """
-        password = password_in(self.mail_password, self.mail_password_file, "mail")
+        password = self.mail_password.get_secret_value() if self.mail_password else None
         if not self.mail_user or not password:
-            names = f"{variable('mail_user')}, and {variable('mail_password')} or {variable('mail_password_file')}"
+            names = f"{variable('mail_user')} and {variable('mail_password')}"
             raise SettingsError(f"{variable('mail_imap')} names a mailbox; set {names} too")
         return self.mail_user, password, (self.mail_address or self.mail_user).lower()

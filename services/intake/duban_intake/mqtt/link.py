@@ -58,7 +58,7 @@ class MqttLink:
         self.state = "not connected yet"
         self.listening = False
         #: The files are read now: what is wrong with them ends the process before it begins.
-        self._tls, self._password = settings.tls(), settings.password()
+        self._tls = settings.tls()
 
     def stop(self) -> None:
         """Take nothing more; what is in hand is done with and acknowledged."""
@@ -117,7 +117,7 @@ class MqttLink:
             host,
             port,
             username=self._settings.mqtt_user,
-            password=self._password,
+            password=self._settings.mqtt_password.get_secret_value() if self._settings.mqtt_password else None,
             identifier=self._settings.client,
             queue_type=_Arrived,
             protocol=ProtocolVersion.V5,

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from duban.errors import SettingsError
-from duban.io.settings import Settings, variable
-from duban_intake.remote_server import password_in, with_port
+from duban.io.settings import Settings
+from duban.io.tls import client_tls
+from duban_intake.remote_server import with_port
 
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
@@ -26,7 +26,6 @@ class MqttSettings(Settings):
     )
     mqtt_user: str | None = Field(None, description="Under which name the gateway of MQTT speaks to that broker")
     mqtt_password: SecretStr | None = Field(None, description="The password of that name")
-    mqtt_password_file: Path | None = Field(None, description="File with the password, in place of the variable")
     mqtt_ca: Path | None = Field(
         None, description="PEM file of the authority that signs the broker of MQTT; empty: the system's"
     )
@@ -70,14 +69,6 @@ class MqttSettings(Settings):
         """By what name the broker knows this process."""
         return self.mqtt_client or f"duban-{socket.gethostname()}"
 
-    def password(self) -> str | None:
-        """The password, from the variable or from its file.
-
-        Raises:
-            SettingsError: the file cannot be read.
-        """
-        return password_in(self.mqtt_password, self.mqtt_password_file, "mqtt")
-
     def tls(self) -> ssl.SSLContext | None:
         """How to know the broker, and how to show who we are; None where it is spoken to in plain.
 
@@ -86,11 +77,4 @@ class MqttSettings(Settings):
         """
         if not self.mqtt_broker.startswith("mqtts:"):
             return None
-        try:
-            context = ssl.create_default_context(cafile=self.mqtt_ca)
-            if self.mqtt_certificate is not None:
-                context.load_cert_chain(self.mqtt_certificate)
-        except (OSError, ssl.SSLError) as error:
-            files = f"{variable('mqtt_ca')}, {variable('mqtt_certificate')}"
-            raise SettingsError(f"{files}: a file cannot be used: {error}; give PEM files") from None
-        return context
+        return client_tls(self.mqtt_ca, self.mqtt_certificate, settings="DUBAN_MQTT")

@@ -36,7 +36,7 @@ class SealSettings(ServerSettings):
 class VaultSettings(SealSettings):
     """The settings of the vault's own server, which custodians speak to."""
 
-    vault_port: int = Field(8330, ge=0, le=65535, description="Port of the vault for custodians, on 127.0.0.1")
+    vault_port: int = Field(8330, ge=0, le=65535, description="Port of the vault for custodians")
     vault_custodians: str = Field(
         "", description="Names of those who may ask and approve at the vault, at least two, parted by commas"
     )
