@@ -11,8 +11,9 @@ import pytest
 from aiokafka import errors as kafka
 
 from duban.errors import Unavailable, Undecodable
-from duban.io.availability import dependency
-from duban.io.backoff import backoff, cancelled, until_available, until_stopped
+from duban.io.availability import dependency, words_of
+from duban.io.backoff import backoff, cancelled, until_available, until_stopped, waits
+from duban.io.postgres import role_in
 
 AWAY = [
     asyncpg.ConnectionDoesNotExistError("gone"),
@@ -70,6 +71,29 @@ async def test_until_available_returns_what_comes_after_the_dependency_does() ->
         return "here"
 
     assert await until_available("broker", action) == "here"
+
+
+async def test_what_is_waited_for_is_told_until_it_comes() -> None:
+    told: list[dict[str, str]] = []
+    answers = iter([Unavailable("not yet"), None])
+
+    async def action() -> None:
+        told.append(dict(waits))
+        if (error := next(answers)) is not None:
+            raise error
+
+    await until_available("broker", action)
+    assert [*told, dict(waits)] == [{}, {"broker": "Unavailable: not yet"}, {}]
+
+
+def test_a_grant_that_is_missing_is_told_with_the_role_and_who_grants_it() -> None:
+    error = asyncpg.InsufficientPrivilegeError("permission denied for table events")
+    role = role_in("postgresql://duban_router:hush@db/duban?sslmode=require")
+    assert words_of(error, role).startswith(
+        "InsufficientPrivilegeError: permission denied for table events: role duban_router lacks a grant; `duban migr"
+    )
+    assert role_in("postgresql://deployer@db/duban?role=duban_owner") == "duban_owner"
+    assert words_of(error).count("the role in DUBAN_DATABASE lacks a grant") == 1
 
 
 async def test_until_available_lets_a_fault_through() -> None:

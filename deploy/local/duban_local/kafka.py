@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ssl
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
 
 from duban_local import children
+from duban_local.certificates import Authority
 from duban_local.children import LOOPBACK, Child, Say, StackError, spawn
 
 DEFAULT_PORT = 29092
@@ -34,10 +38,6 @@ _SERVER = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller}
-listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller}
-advertised.listeners=BROKER://{host}:{advertised}
-listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
-inter.broker.listener.name=BROKER
 controller.listener.names=CONTROLLER
 log.dirs={data}
 offsets.topic.replication.factor=1
@@ -57,6 +57,36 @@ auto.create.topics.enable=false
 message.max.bytes=2097152
 """
 
+#: Whoever reaches the port may do everything.
+_OPEN = """\
+listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller}
+advertised.listeners=BROKER://{host}:{advertised}
+listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=BROKER
+"""
+
+#: Nobody may do anything but what an ACL says: by a password (SCRAM) at one port, by a certificate at another. A
+#: certificate's principal is its common name, so that a service is the same by both ways.
+_GUARDED = """\
+listeners=SCRAM://{host}:{port},MTLS://{host}:{mtls},CONTROLLER://{host}:{controller}
+advertised.listeners=SCRAM://{host}:{advertised},MTLS://{host}:{mtls}
+listener.security.protocol.map=SCRAM:SASL_SSL,MTLS:SSL,CONTROLLER:SSL
+inter.broker.listener.name=MTLS
+listener.name.mtls.ssl.client.auth=required
+listener.name.controller.ssl.client.auth=required
+listener.name.scram.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.scram.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+ssl.keystore.type=PEM
+ssl.keystore.location={certificate}
+ssl.truststore.type=PEM
+ssl.truststore.location={authority}
+ssl.principal.mapping.rules=RULE:^CN=([A-Za-z0-9._-]+)$/$1/
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=false
+super.users=User:{name};User:{administrator}
+"""
+_NAME, ADMINISTRATOR = "duban-broker", "duban-admin"
+
 #: Warnings and errors only: at INFO one start writes a thousand lines.
 _LOGGING = """\
 status=error
@@ -72,16 +102,27 @@ rootLogger.appenderRef.out.ref=out
 class Broker:
     """A Kafka broker with its data in ``folder``; ``port`` 0 means a free one, which is then kept.
 
-    ``advertised``: the port at which clients are told to look for it, where something lies between.
+    ``advertised``: the port at which clients are told to look for it, where something lies between. With ``authority``
+    it is guarded: clients show a password over TLS, or, at :attr:`certified`, a certificate of that authority, and may
+    do what ACLs say; :data:`ADMINISTRATOR` may do everything.
     """
 
-    def __init__(self, folder: Path, port: int = DEFAULT_PORT, *, log: Path, say: Say) -> None:
+    def __init__(
+        self, folder: Path, port: int = DEFAULT_PORT, *, log: Path, say: Say, authority: Authority | None = None
+    ) -> None:
         self.folder = folder.resolve()
         self.port = port
         self.log = log
         self.advertised: int | None = None
         self.child: Child | None = None
         self._say = say
+        self.authority = authority
+        self._certified_port = 0
+
+    @property
+    def certified(self) -> str:
+        """``host:port`` for clients with a certificate, where the broker is guarded; once it has been started."""
+        return f"{LOOPBACK}:{self._certified_port}"
 
     @property
     def address(self) -> str:
@@ -143,8 +184,28 @@ class Broker:
         settings = self.folder / "server.properties"
         data = self.folder / "data"
         ports = {"port": self.port, "advertised": self.advertised or self.port, "controller": children.free_port()}
-        settings.write_text(_SERVER.format(host=LOOPBACK, data=data, **ports))
+        text = (_SERVER + self._listeners(ports)).format(host=LOOPBACK, data=data, **ports)
+        settings.write_text(text)
         return settings
+
+    def _listeners(self, ports: Mapping[str, int]) -> str:
+        if self.authority is None:
+            return _OPEN
+        self._certified_port = self._certified_port or children.free_port()
+        self.authority.issue(ADMINISTRATOR)
+        guarded = {
+            "mtls": self._certified_port, "certificate": self.authority.issue(_NAME), "name": _NAME,
+            "authority": self.authority.file, "administrator": ADMINISTRATOR,
+        }  # fmt: skip
+        return _GUARDED.format(host=LOOPBACK, **ports, **guarded)
+
+    def administrator(self) -> dict[str, Any]:
+        """How an administrator reaches the broker, as arguments of a client."""
+        if self.authority is None:
+            return {"bootstrap_servers": self.address}
+        context = ssl.create_default_context(cafile=self.authority.file)
+        context.load_cert_chain(self.authority.folder / f"{ADMINISTRATOR}.pem")
+        return {"bootstrap_servers": self.certified, "security_protocol": "SSL", "ssl_context": context}
 
     async def _format(self, java: list[str | Path], settings: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -164,9 +225,11 @@ class Broker:
         await children.until(served, f"Kafka did not serve at {self.address} (log: {self.log})")
 
     async def _joined(self) -> bool:
-        admin: Any = AIOKafkaAdminClient(bootstrap_servers=self.address)
+        admin: Any = AIOKafkaAdminClient(**self.administrator())
         try:
             await admin.start()
             return bool((await admin.describe_cluster())["brokers"])
+        except KafkaConnectionError:  # of two ports the other may not be open yet
+            return False
         finally:
             await admin.close()

@@ -38,6 +38,19 @@ def is_unavailable(error: BaseException) -> bool:
     return dependency(error) is not None
 
 
+def words_of(error: BaseException, role: str | None = None) -> str:
+    """``error`` in one line; of a right that is missing in the database also whose, ``role``, and how it is granted."""
+    words = f"{type(error).__name__}: {error}"
+    if not _comes_from("asyncpg", error):
+        return words
+    import asyncpg
+
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        who = f"role {role}" if role else "the role in DUBAN_DATABASE"
+        words += f": {who} lacks a grant; `duban migrate`, as the owner of the schemas, grants what this release needs"
+    return words
+
+
 _CLIENTS = {"asyncpg": "database", "aiokafka": "broker"}
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 
-from duban.io.availability import is_unavailable
+from duban.io.availability import is_unavailable, words_of
 from duban.io.metrics import RETRIES
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
+
+#: What this process waits for now: by dependency, in words.
+waits: Final[dict[str, str]] = {}
 
 
 def backoff(first: float = 0.1, most: float = 5.0) -> Iterator[float]:
@@ -26,16 +29,20 @@ def backoff(first: float = 0.1, most: float = 5.0) -> Iterator[float]:
 
 async def until_available(what: str, action: Callable[[], Awaitable[T]]) -> T:
     """What ``action`` returns, once its dependency is there; every other error passes through."""
-    for delay in backoff():
-        try:
-            return await action()
-        except Exception as error:
-            if not is_unavailable(error):
-                raise
-            RETRIES.labels(what).inc()
-            _log.warning("dependency unavailable", dependency=what, error=f"{type(error).__name__}: {error}")
-        await asyncio.sleep(delay)
-    raise AssertionError("back-off never ends")
+    try:
+        for delay in backoff():
+            try:
+                return await action()
+            except Exception as error:
+                if not is_unavailable(error):
+                    raise
+                RETRIES.labels(what).inc()
+                waits[what] = words_of(error)
+                _log.warning("dependency unavailable", dependency=what, error=waits[what])
+            await asyncio.sleep(delay)
+        raise AssertionError("back-off never ends")
+    finally:
+        waits.pop(what, None)
 
 
 async def until_stopped(stopping: asyncio.Event, action: Coroutine[object, object, T]) -> T | None:

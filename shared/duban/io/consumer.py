@@ -18,14 +18,15 @@ from aiokafka.structs import TopicPartition
 
 from duban.errors import NotArrived, Unavailable
 from duban.io.aside import lay_aside
-from duban.io.availability import dependency
-from duban.io.backoff import backoff, until_available, until_stopped
+from duban.io.availability import dependency, words_of
+from duban.io.backoff import backoff, until_available, until_stopped, waits
 from duban.io.batch import Answers, Fetched, Handle, Handler, Source, Work
-from duban.io.broker import COMMITTED, connection
+from duban.io.broker import COMMITTED, connection, rights_named
 from duban.io.dead_letters import DeadLetter
 from duban.io.lenient_records import read_leniently
 from duban.io.metrics import BATCH_SECONDS, LAG, PARTITIONS, REBALANCES, RETRIES, InHand
 from duban.io.mishaps import crash_point, misreport
+from duban.io.postgres import role_in
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.messages.delivery import Delivery, SetAside
@@ -166,7 +167,8 @@ class Runner:
         topics = [topic for work in self._works for topic in work.source.topics]
         consumer.subscribe(topics, listener=_Listener(self._revoked, self._assigned))
         try:
-            await consumer.start()
+            with rights_named(settings, "Read"):
+                await consumer.start()
         except BaseException:
             await consumer.stop()
             raise
@@ -223,16 +225,21 @@ class Runner:
             self._idle.set()
 
     async def _fetch(self, consumer: AIOKafkaConsumer) -> Fetched:
+        last: Exception | None = None
         for delay in islice(backoff(), _FETCH_TRIES):
             try:
-                fetched: Fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.batch_size)
+                with rights_named(self._settings, "Read"):
+                    fetched: Fetched = await consumer.getmany(
+                        timeout_ms=_POLL_MS, max_records=self._settings.batch_size
+                    )
             except Exception as error:  # whatever a topic holds, its reader goes on
                 # aiokafka goes on by itself after most of these; when it does not, the process must start anew.
                 _log.warning("fetch failed", group=self.group, error=repr(error))
+                last = error
                 await asyncio.sleep(delay)
             else:
                 return fetched
-        raise Unavailable(f"{self.group}: {_FETCH_TRIES} fetches in a row failed; the log says why")
+        raise Unavailable(f"{self.group}: {_FETCH_TRIES} fetches in a row failed, the last with {last}") from last
 
     async def _work_on(self, consumer: AIOKafkaConsumer, fetched: Fetched) -> None:
         crash_point("before_handle")
@@ -282,9 +289,13 @@ class Runner:
                 if away is None or (isinstance(error, NotArrived) and not self._arrivals.waits(self._now())):
                     raise
                 RETRIES.labels(away).inc()
-                _log.warning("dependency unavailable", group=self.group, dependency=away, error=repr(error)[:500])
+                words = words_of(error, role_in(self._settings.database.get_secret_value()))[:500]
+                _log.warning("dependency unavailable", group=self.group, dependency=away, error=words)
                 self._waiting_for = away
+                waits[away] = words
             else:
+                if self._waiting_for is not None:
+                    waits.pop(self._waiting_for, None)
                 self._waiting_for = None
                 self._arrivals.came()
                 return result
@@ -315,7 +326,8 @@ class Runner:
         async def commit() -> None:
             try:
                 async with asyncio.timeout(self._settings.publish_timeout):
-                    await consumer.commit(offsets)
+                    with rights_named(self._settings, "Read"):
+                        await consumer.commit(offsets)
                 misreport("committing")
             except TimeoutError:
                 raise Unavailable("offsets not committed in time") from KafkaTimeoutError()

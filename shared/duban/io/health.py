@@ -12,6 +12,7 @@ import orjson
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 
+from duban.io.backoff import waits
 from duban.io.hosts import Hosts, refused
 from duban.io.metrics import READY
 
@@ -29,7 +30,7 @@ class Health:
     """Answers probes: alive if the loop turns, ready if every check says so.
 
     Checks and facts are registered by name before or after ``start``. A check that raises or hangs says no, a fact that
-    raises says nothing; ``/readyz`` then names the error beside it.
+    raises says nothing; ``/readyz`` then names the error beside it, and what the process waits for.
     """
 
     def __init__(self, service: str) -> None:
@@ -122,7 +123,7 @@ class Health:
 
     async def _readiness(self) -> _Answer:
         answers = await self._asked()
-        errors = {name: answer for name, answer in answers.items() if isinstance(answer, str)}
+        errors = waits | {name: answer for name, answer in answers.items() if isinstance(answer, str)}
         checks = {name: answer is True for name, answer in answers.items()}
         facts: dict[str, str] = {}
         for name, fact in self._facts.items():

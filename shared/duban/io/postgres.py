@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
 
 from duban.errors import SettingsError
 
@@ -40,6 +41,12 @@ async def connect_pool(settings: Settings, schema: str) -> asyncpg.Pool[asyncpg.
 
 async def _as_it_was(_: object) -> None:
     """No session here holds a setting, a lock or a cursor beyond its transaction: asking for their end is idle."""
+
+
+def role_in(url: str) -> str | None:
+    """As whom ``url`` comes into the database, if it says so: the role that it takes on, or the user."""
+    parts = urlsplit(url)
+    return dict(parse_qsl(parts.query)).get("role") or parts.username
 
 
 async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:

@@ -26,7 +26,7 @@ from aiokafka.structs import TopicPartition
 from duban.errors import RecordTooLarge, Unavailable
 from duban.io.availability import is_unavailable
 from duban.io.backoff import until_available
-from duban.io.broker import connection
+from duban.io.broker import connection, rights_named
 from duban.io.metrics import PUBLISH_SECONDS, PUBLISHED
 from duban.io.mishaps import misreport
 from duban.io.settings import Settings
@@ -108,7 +108,8 @@ class Publisher:
         """Publish ``records`` and return when every one is acknowledged; order is kept within a partition.
 
         Raises:
-            Unavailable: no acks within ``publish_timeout``; publishing the same records again is right.
+            Unavailable: no acks within ``publish_timeout``, or a right is missing (:class:`NotGranted`); publishing the
+                same records again is right.
             RecordTooLarge: the broker refused one of them; records of other partitions may have been published.
         """
         if not records:
@@ -118,7 +119,8 @@ class Publisher:
                 async with asyncio.timeout(self._settings.publish_timeout):
                     await self._settle()
                     producer = await self._connected()
-                    await self._deliver(producer, records)
+                    with rights_named(self._settings, "Write"):
+                        await self._deliver(producer, records)
                 misreport("publishing")
             except TimeoutError:
                 raise Unavailable(f"no acks within {self._settings.publish_timeout} s") from KafkaTimeoutError()
@@ -142,7 +144,8 @@ class Publisher:
                     compression_type=None if self._settings.compression == "none" else self._settings.compression,
                 )
                 try:
-                    await producer.start()
+                    with rights_named(self._settings, "Write"):
+                        await producer.start()
                 except BaseException:
                     await _stopped(producer, 1.0)
                     raise

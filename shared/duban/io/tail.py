@@ -14,7 +14,7 @@ from aiokafka.structs import TopicPartition
 
 from duban.errors import Undecodable
 from duban.io.backoff import until_available
-from duban.io.broker import COMMITTED, connection
+from duban.io.broker import COMMITTED, connection, rights_named
 from duban.io.decode import delivery
 from duban.io.lenient_records import read_leniently
 from duban.io.metrics import PASSED_OVER
@@ -127,8 +127,9 @@ async def _begun(
     """A reader of ``topics`` that has begun, and where each partition ended then."""
     consumer = reader(settings, topics, client_id)
     try:
-        await consumer.start()
-        ends = await consumer.end_offsets(sorted(consumer.assignment()))
+        with rights_named(settings, "Read"):
+            await consumer.start()
+            ends = await consumer.end_offsets(sorted(consumer.assignment()))
     except BaseException:
         await consumer.stop()
         raise
