@@ -18,7 +18,7 @@ from duban.io.availability import dependency
 from duban.io.migrations import migrate, require
 from duban.io.postgres import answers, connect_pool
 from duban.io.settings import Settings
-from tests.conftest import Migrated
+from tests.conftest import Migrated, Stack
 
 pytestmark = pytest.mark.stack
 Package = Callable[..., str]
@@ -88,6 +88,19 @@ async def test_who_needs_a_migration_that_is_missing_is_told_its_name_and_change
     await require(database, "router", whole)
     with pytest.raises(MigrationError, match=r"0001_tables\.sql has changed"):
         await require(database, "router", package(tables="create table t (n bigint)"))
+
+
+async def test_a_schema_that_was_made_for_its_owner_is_taken_as_it_is(
+    stack: Stack, database: str, package: Package
+) -> None:
+    """By who may make no schema, as a role with the least rights."""
+    if stack.server is None:
+        pytest.skip("the database runs elsewhere: its roles are not ours")
+    owner, tables = f"{database}?role=duban_router", package(tables="create table t (n int)")
+    with pytest.raises(MigrationError, match="schema router: permission denied for database"):
+        await migrate(owner, "router", tables)
+    await column(database, "create schema router authorization duban_router")
+    assert len((await migrate(owner, "router", tables)).applied) == 1
 
 
 async def test_where_a_role_is_not_there_nothing_is_granted_and_that_is_told(

@@ -224,11 +224,16 @@ async def test_a_service_whose_database_lacks_a_migration_names_it_and_starts_af
 
         duban = command_on(Stack(stack.kafka, stack.owner_url(name)), monkeypatch)
         planned = lines(await duban("migrate", "--dry-run", "--json"))
+        assert lines(await duban("migrate", "--check", "--json", code=1)) == planned
         done = lines(await duban("migrate", "--json"))
         assert [one["schema"] for one in done] == list(SCHEMAS)
         assert done == [one | {"dry_run": False} for one in planned]
         assert done[1]["applied"][0] == "0001_ledger"
         assert (await duban("migrate")).stdout == ""
+        await duban("migrate", "--check")
+        monkeypatch.setenv("DUBAN_DATABASE", f"postgresql://nobody@127.0.0.1:{free_port()}/duban")
+        away = await duban("migrate", "--wait", "0.3", code=5)
+        assert away.stderr.count("the database is away") > 0
 
         process, port = await _router(stack, url)
 

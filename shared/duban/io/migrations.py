@@ -28,7 +28,6 @@ _FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _OF_THE_FILE = ("0A", "22", "23", "2B", "42", "P0")
 _GRANTS = "grants.sql"
 _CREATE = """
-    create schema if not exists {schema};
     create table {schema}.migrations (
         number int primary key,
         name text not null,
@@ -107,6 +106,9 @@ async def migrate(database: str, schema: str, package: str) -> Migrated:
         with _explained(f"schema {schema}"):
             applied = await _applied(connection, schema)
             if applied is None:
+                # Whoever owns a schema that was made for it need not have the right to make schemas.
+                if not await connection.fetchval("select to_regnamespace($1) is not null", schema):
+                    await connection.execute(f"create schema if not exists {schema}")
                 await connection.execute(_CREATE.format(schema=schema))
         missing = _pending(carried, applied or {}, schema)
         for migration in missing:
