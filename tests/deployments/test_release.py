@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ def test_a_tag_makes_the_same_release_twice_and_whoever_receives_it_can_check_it
     run("git", "clone", "--quiet", "--no-tags", str(_ROOT), str(checkout))
     held = checkout / RELEASED.relative_to(_ROOT)
 
-    def tagged(version: str, contracts: dict[str, object]) -> None:
+    def tagged(version: str, contracts: Mapping[str, object]) -> None:
         held.write_text(json.dumps(contracts))
         changes = (checkout / "CHANGELOG.md").read_text()
         (checkout / "CHANGELOG.md").write_text(

@@ -96,7 +96,17 @@ def signed(tmp_path: Path) -> tuple[Path, Path]:
     )
     (folder / "SHA256SUMS").write_text(sums.stdout)
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key], check=True)
-    command = ["ssh-keygen", "-Y", "sign", "-q", "-n", "duban-release", "-f", key, folder / "SHA256SUMS"]
+    command: list[str | Path] = [
+        "ssh-keygen",
+        "-Y",
+        "sign",
+        "-q",
+        "-n",
+        "duban-release",
+        "-f",
+        key,
+        folder / "SHA256SUMS",
+    ]
     subprocess.run(command, check=True, capture_output=True)
     signers = tmp_path / "signers"
     signers.write_text(f"li@duban.example {key.with_suffix('.pub').read_text()}")
