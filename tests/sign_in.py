@@ -7,12 +7,13 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from html import unescape
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urljoin
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx2
 import pytest
@@ -109,7 +110,20 @@ async def at_provider(browser: httpx2.AsyncClient, url: str, back: str, name: st
     raise AssertionError(f"nobody comes back from {url}")
 
 
+async def _as_a_browser(url: str, name: str) -> None:
+    """Be the browser of ``name``, whom the command line has opened ``url``: ``python -m tests.sign_in NAME URL``."""
+    async with httpx2.AsyncClient(timeout=20) as browser:
+        query = parse_qs(urlsplit(url).query)
+        back = await at_provider(browser, url, query["redirect_uri"][0], name)
+        assert (await browser.get(back.replace("state=", "state=not-"))).status_code == 404
+        assert (await browser.get(back)).status_code == 200
+
+
 def _in(page: str, pattern: str) -> str:
     match = re.search(pattern, page)
     assert match is not None, page
     return match[1]
+
+
+if __name__ == "__main__":
+    asyncio.run(_as_a_browser(sys.argv[2], sys.argv[1]))

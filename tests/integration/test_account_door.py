@@ -149,4 +149,6 @@ async def test_where_no_api_answers_a_command_says_so(duban: Run, tmp_path: Path
     nowhere = ("--api", "http://127.0.0.1:9")
     assert "does not answer" in (await duban("login", *nowhere, "--name", "li", code=5, stdin="x\n")).stderr
     assert "no URL of an API" in (await duban("login", "--api", "nowhere", "--name", "li", code=2)).stderr
+    assert "no_provider" in (await duban("login", "--provider", code=4)).stderr
+    assert "--name" in (await duban("login", "--provider", "--name", "li", code=2)).stderr
     await duban("logout", *nowhere, code=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -21,6 +22,7 @@ from duban_local.children import free_port
 from duban_local.roles import CONSOLE
 from tests.commanding import Run, command_on, lines
 from tests.conftest import Stack, eventually
+from tests.given import ROOT
 from tests.sign_in import SignInProvider, at_provider, installed, sign_in_provider
 
 pytestmark = pytest.mark.stack
@@ -202,6 +204,33 @@ async def test_a_system_shows_the_token_that_the_provider_gives_it_for_this_api(
         401, "wrong_audience",
     )  # fmt: skip
     assert code(await city.shown(await city.provider.token("stranger", AUDIENCE))) == (403, "not_let_in")
+
+
+async def test_the_command_line_signs_in_by_a_browser_on_its_machine(city: City, tmp_path: Path) -> None:
+    """In processes of their own, as the command reads once which browser there is."""
+
+    async def run(*arguments: str, browser: str) -> tuple[int, str, str]:
+        env = {
+            **os.environ, "XDG_CONFIG_HOME": str(tmp_path), "DUBAN_API": city.url,
+            "BROWSER": f"{sys.executable} -m tests.sign_in {browser} %s",
+        }  # fmt: skip
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "duban_cli", *arguments, env=env, cwd=ROOT, stdout=pipe, stderr=pipe
+        )
+        out, err = await process.communicate()
+        return process.returncode or 0, out.decode(), err.decode()
+
+    begun, refused = await asyncio.gather(
+        run("login", "--provider", "--json", browser=LI), run("login", "--provider", browser=OTHER)
+    )
+    assert begun[0] == 0, begun
+    assert json.loads(begun[1])["account"] == LI
+    assert city.provider.issuer in begun[2]
+    assert (refused[0], "not_let_in" in refused[2]) == (ExitCode.CONFLICT, True), refused
+    _, told, _ = await run("whoami", "--json", browser="nobody")
+    me = json.loads(told)
+    assert (me["account"], me["scope"]) == (LI, "act")
 
 
 async def test_while_the_provider_is_away_nobody_begins_there_and_who_is_signed_in_goes_on(

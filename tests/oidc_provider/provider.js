@@ -7,7 +7,13 @@ const issuer = `http://127.0.0.1:${port}`;
 
 const provider = new Provider(issuer, {
   clients: [
-    { client_id: 'duban', client_secret: 'of-the-api', redirect_uris: [redirect], response_types: ['code'] },
+    {
+      client_id: 'duban',
+      client_secret: 'of-the-api',
+      application_type: 'native', // on loopback; the command line comes back there too, to whatever port
+      redirect_uris: [redirect, 'http://127.0.0.1/callback'],
+      response_types: ['code'],
+    },
     ...['hotline', 'stranger'].map((id) => ({
       client_id: id,
       client_secret: `of-${id}`,

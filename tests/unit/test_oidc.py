@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -335,6 +335,14 @@ async def test_a_system_is_known_by_a_token_for_this_api_with_the_scope_that_the
     assert len(await city.room.store.accounts()) == 1
 
 
+async def test_a_person_is_no_system_nor_the_other_way_round(city: City) -> None:
+    await city.signed_in(sub="hotline")
+    assert code(await city.shown(city.issuer.access_token())) == (403, "other_kind")
+    account = await city.room.store.account("li.na")
+    assert account is not None
+    assert (account.is_system, account.appointments) == (False, (CLERK,))
+
+
 async def test_that_a_system_is_refused_is_written_down_once_a_token(city: City) -> None:
     token = city.issuer.access_token(client_id="other", sub="other")
     for _ in range(3):
@@ -399,6 +407,20 @@ async def test_who_signs_out_is_told_where_that_goes_on(city: City) -> None:
     local = await city.room.person("wang")
     own = {"authorization": f"Bearer {local}"}
     assert (await city.browser.delete("/v1/sessions/current", headers=own)).status_code == 204
+
+
+async def test_a_program_has_the_browser_come_back_to_its_own_machine(city: City) -> None:
+    answer = await city.browser.get(PATH, params={"port": 40123})
+    asked = {name: said[0] for name, said in parse_qs(urlsplit(answer.headers["location"]).query).items()}
+    assert asked["redirect_uri"] == "http://127.0.0.1:40123/callback"
+    assert (await city.back(asked)).status_code == 303
+    assert city.issuer.exchange["redirect_uri"] == "http://127.0.0.1:40123/callback"
+    assert (await city.browser.get("/v1/me")).json()["account"] == "li.na"
+    assert code(await city.browser.get(PATH, params={"port": 65536})) == (400, "invalid")
+    trip = replace(new_trip(AT, "/"), port=65536)
+    kept = {"cookie": f"__Host-duban-sign-in={trip.written()}"}
+    answer = await city.browser.get(CALLBACK, params={"code": "c", "state": trip.state}, headers=kept)
+    assert code(answer) == (400, "no_sign_in_begun")
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,9 @@ async def login(
     password_file: Annotated[
         Path | None, typer.Option(help="A file with the password in its first line, which nobody else may read.")
     ] = None,
+    provider: Annotated[
+        bool, typer.Option("--provider", help="By the provider of the city, in a browser on this machine.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Sign in at an API: from then on, commands act as this account, until the session ends or `duban logout`.
@@ -63,16 +66,14 @@ async def login(
     url = api_address(api)
     if urlsplit(url).scheme == "http" and not is_here(url):
         err().print(f"[yellow]![/] {escape(url)} is not encrypted: whoever is on the way reads password and token")
-    who = {"name": name or _asked_for("Account", secret=False)}
-    who["password"] = secret_in(password_file) if password_file else _asked_for("Password")
-    async with _nobody_at(url) as server:
-        session = await _signed_in(server, who)
+    if provider and (name or password_file):
+        fail(ExitCode.USAGE, "--provider: it asks for name and password itself; leave --name and --password-file out")
+    token, session = await (_by_provider(url) if provider else _by_password(url, name, password_file))
     earlier = _kept(url)
-    account, token = session["session"]["account"], session["token"]
+    account, ends_at = session["account"], session["ends_at"]
     keep(KeptSession(url, account, token))
     if earlier is not None:
         await _end(url, earlier)
-    ends_at = session["session"]["ends_at"]
     if as_json:
         write_json({"api": url, "account": account, "ends_at": ends_at})
     else:
@@ -119,6 +120,25 @@ async def whoami(as_json: AsJson = False) -> None:
     for appointment in me["appointments"]:
         parts = [appointment[part] for part in ("role", "jurisdiction", "unit") if part in appointment]
         out().print(escape(f"  {':'.join(parts)}"))
+
+
+async def _by_password(url: str, name: str | None, password_file: Path | None) -> tuple[str, Any]:
+    """The token of a session that begins, and the session."""
+    who = {"name": name or _asked_for("Account", secret=False)}
+    who["password"] = secret_in(password_file) if password_file else _asked_for("Password")
+    async with _nobody_at(url) as server:
+        begun = await _signed_in(server, who)
+    return begun["token"], begun["session"]
+
+
+async def _by_provider(url: str) -> tuple[str, Any]:
+    """Likewise, of whoever signs in at the provider."""
+    from duban_cli.provider_sign_in import provider_token
+
+    token = await provider_token(url)
+    async with client_of(url, Credential(url, token, ""), "the API") as server:
+        *_, session = (await server.asked("GET", _SESSIONS)).document["sessions"]
+    return token, session
 
 
 async def _signed_in(server: Server, who: dict[str, str]) -> Any:

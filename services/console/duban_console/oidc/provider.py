@@ -90,7 +90,11 @@ class Provider:
         """Where the browser goes that is on ``trip``."""
         metadata = (await self._discovered()).metadata
         url, _ = self._session(metadata).create_authorization_url(
-            metadata.authorization_endpoint, state=trip.state, code_verifier=trip.verifier, nonce=trip.nonce
+            metadata.authorization_endpoint,
+            redirect_uri=self._redirect_url(trip),
+            state=trip.state,
+            code_verifier=trip.verifier,
+            nonce=trip.nonce,
         )
         return str(url)
 
@@ -197,7 +201,11 @@ class Provider:
         try:
             async with asyncio.timeout(_PATIENCE):
                 tokens: dict[str, Any] = await self._session(metadata).fetch_token(
-                    metadata.token_endpoint, grant_type="authorization_code", code=code, code_verifier=trip.verifier
+                    metadata.token_endpoint,
+                    grant_type="authorization_code",
+                    redirect_uri=self._redirect_url(trip),
+                    code=code,
+                    code_verifier=trip.verifier,
                 )
         except OAuthError as error:
             if error.error in _OF_CLIENT:
@@ -216,6 +224,10 @@ class Provider:
             raise self._broken("its userinfo is no JSON object")
         return userinfo
 
+    def _redirect_url(self, trip: RoundTrip) -> str:
+        """Where the provider sends the browser back to that is on ``trip``."""
+        return self._client.redirect_url if trip.port is None else f"http://127.0.0.1:{trip.port}/callback"
+
     def _session(self, metadata: Metadata | None) -> AsyncOAuth2Client:
         """A client of its own for each sign-in, so that no cookie of one gets into another; connections are shared."""
         methods = metadata.token_endpoint_auth_methods_supported if metadata else []
@@ -225,7 +237,6 @@ class Provider:
             self._client.secret,
             token_endpoint_auth_method=shown if self._client.secret else "none",
             scope=self._client.scope,
-            redirect_uri=self._client.redirect_url,
             code_challenge_method="S256",
             transport=self._transport,
             timeout=_PATIENCE,

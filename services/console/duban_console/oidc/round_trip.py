@@ -20,16 +20,21 @@ from urllib.parse import quote, unquote
 LENGTH: Final = timedelta(minutes=10)
 #: A path of this server, and nothing that a browser takes for another's: `//host`, `/\\host`, a line break.
 _OWN_PATH: Final = re.compile(r"/(?:[!#$%&'()*+,\-.0-9:;=?@A-Z_a-z~][!#$%&'()*+,\-./0-9:;=?@A-Z_a-z~]{0,500})?")
-_SECRET: Final = re.compile(r"[\w-]{43}")
+_WRITTEN: Final = re.compile(r"(?P<secret>[\w-]{43})\.(?P<begun>\d{1,11})\.(?P<port>\d{1,5})\.(?P<to>.*)", re.ASCII)
+_LAST_PORT: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
 class RoundTrip:
-    """Its secret, when it began, and to which path of ours the browser goes in the end."""
+    """Its secret, when it began, and to which path of ours the browser goes in the end.
+
+    ``port``: the command line is on this trip, and has somebody's browser come back to it there (RFC 8252).
+    """
 
     secret: str
     begun_at: datetime
     to: str
+    port: int | None = None
 
     @property
     def state(self) -> str:
@@ -52,25 +57,24 @@ class RoundTrip:
 
     def written(self) -> str:
         """As the browser keeps it."""
-        return f"{self.secret}.{int(self.begun_at.timestamp())}.{quote(self.to, safe='')}"
+        return f"{self.secret}.{int(self.begun_at.timestamp())}.{self.port or 0}.{quote(self.to, safe='')}"
 
     def _derived(self, what: str) -> str:
         return urlsafe_b64encode(sha256(f"{what}:{self.secret}".encode()).digest()).decode().rstrip("=")
 
 
-def new_trip(at: datetime, to: str) -> RoundTrip:
+def new_trip(at: datetime, to: str, port: int | None = None) -> RoundTrip:
     """A sign-in that begins now, to the second."""
-    return RoundTrip(secrets.token_urlsafe(32), at.replace(microsecond=0), to)
+    return RoundTrip(secrets.token_urlsafe(32), at.replace(microsecond=0), to, port)
 
 
 def trip_in(written: str) -> RoundTrip | None:
     """The sign-in that a browser has brought back, unless it is none."""
-    secret, _, rest = written.partition(".")
-    begun, _, to = rest.partition(".")
-    to = unquote(to)
-    if not (_SECRET.fullmatch(secret) and re.fullmatch(r"\d{1,11}", begun, re.ASCII) and is_own_path(to)):
+    match = _WRITTEN.fullmatch(written)
+    if match is None or int(match["port"]) > _LAST_PORT or not is_own_path(to := unquote(match["to"])):
         return None
-    return RoundTrip(secret, datetime.fromtimestamp(int(begun), UTC), to)
+    begun_at = datetime.fromtimestamp(int(match["begun"]), UTC)
+    return RoundTrip(match["secret"], begun_at, to, int(match["port"]) or None)
 
 
 def is_own_path(path: str) -> bool:

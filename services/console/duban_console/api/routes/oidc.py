@@ -28,6 +28,10 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     403: {"model": Faulty, "description": "The provider knows who this is, and they do not come in here"},
     404: {"model": Faulty, "description": "This API knows no provider"},
 }
+_PORT: Final = (
+    "For a program on the machine of whoever signs in: where on its loopback the browser comes back to, with a query "
+    f"that the program brings to `{CALLBACK}` itself"
+)
 _LOST: Final = f"sign-in is begun by GET {PATH} in the same browser, and lasts ten minutes: begin again"
 
 
@@ -42,12 +46,13 @@ def serve_oidc(app: FastAPI, admission: Admission, sign_on: SignOn | None, brows
     @app.get(PATH, status_code=303, response_class=Response, responses=_ANSWERS, tags=["sessions"])
     async def begin(
         to: Annotated[str, Query(max_length=500, description="The path of this server to go to in the end")] = _HOME,
+        port: Annotated[int | None, Query(ge=1, le=65_535, description=_PORT)] = None,
     ) -> Response:
         """Go to the provider to sign in; from there the browser comes back, and goes on to `to`."""
         sign_on = known()
         if not is_own_path(to):
             raise Fault(400, "not_ours", "is no path of this server: it begins with one slash, as /v1/me does", "to")
-        trip = new_trip(sign_on.clock.now(), to)
+        trip = new_trip(sign_on.clock.now(), to, port)
         answer = RedirectResponse(await sign_on.provider.sign_in_url(trip), 303)
         browser.trip.set(answer, trip.written())
         return answer
