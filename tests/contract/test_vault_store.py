@@ -61,8 +61,8 @@ class Room:
     clock: DrivenClock
     superuser: str = ""
 
-    def vault(self, *keys: int, custodians: frozenset[str] = frozenset({"li", "wang"})) -> Vault:
-        return Vault(self.store, self.clock, DeskSettings(keyring(*(keys or (1,))), custodians, timedelta(hours=24)))
+    def vault(self, *keys: int) -> Vault:
+        return Vault(self.store, self.clock, DeskSettings(keyring(*(keys or (1,))), timedelta(hours=24)))
 
     async def swap(self, key: UUID, other: UUID) -> None:
         """Put what is sealed of ``other`` into the row of ``key``, behind the vault's back."""
@@ -208,19 +208,6 @@ async def test_a_refused_ask_does_not_open(room: Room) -> None:
     await vault.approve(ask, "wang")
     await vault.refuse(ask, "wang", "on second thoughts")
     assert await refused(vault.open(ask, "li")) == "already_refused"
-
-
-async def test_only_custodians_ask_approve_refuse_open_and_forget(room: Room) -> None:
-    vault = room.vault()
-    await vault.keep(BOUND, WANG)
-    ask = await asked(vault)
-    steps = [
-        vault.ask("hotline", "42", "zhao", "x"), vault.approve(ask, "zhao"), vault.refuse(ask, "zhao", "x"),
-        vault.open(ask, "zhao"), vault.forget("hotline", "42", "zhao", "x"),
-    ]  # fmt: skip
-    assert {await refused(step) for step in steps} == {"no_custodian"}
-    assert await refused(room.vault(custodians=frozenset()).ask("hotline", "42", "li", "x")) == "no_custodians"
-    assert len(await vault.log()) == 1
 
 
 async def test_the_same_again_changes_nothing_and_the_first_stands(room: Room) -> None:

@@ -102,7 +102,10 @@ def test_every_route_of_the_api_and_of_the_vault_stands_in_the_table() -> None:
     from duban_intake.vault.app import create_app as create_vault
 
     nothing: Any = None
-    apps = [create_app(nothing, nothing, DrivenClock(), Library(), None, 1024, nothing), create_vault(nothing, 1024)]
+    apps = [
+        create_app(nothing, nothing, DrivenClock(), Library(), None, 1024, nothing),
+        create_vault(nothing, nothing, 1024),
+    ]
     served = {
         (method, re.sub(r":path\}", "}", route.path))
         for app in apps

@@ -1,4 +1,4 @@
-"""By which names a server is spoken to.
+"""By which names a server is spoken to, and where tokens may go.
 
 A page in a browser can have its own name point to this machine (DNS rebinding) and would then read what the loopback
 address answers. The browser still sends the page's name as ``Host``: a server that knows its names refuses it.
@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -37,8 +38,7 @@ class Hosts:
         """Why a request with this ``Host`` is not taken, and what to do about it; None if it is."""
         match = _HOST.fullmatch(header or "")
         name = (match["ipv6"] or match["name"]).lower() if match else ""
-        address = _address(name)
-        if name in self._names or (address is not None and (address.is_loopback or self._any_address)):
+        if name in self._names or _is_loopback(name) or (self._any_address and _address(name) is not None):
             return None
         complaint = f"this server is not known as {name[:100]}" if name else "the request names no host"
         return f"{complaint}; speak to it as {_LOOPBACK}, or add the name that it has for you to DUBAN_ALLOWED_HOSTS"
@@ -63,6 +63,20 @@ def cannot_listen(
     )
 
 
+def guarded_url(url: str) -> str:
+    """``url``, where tokens may go to.
+
+    Raises:
+        ValueError: it is no URL, or what goes there may be read on the way.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in url:
+        raise ValueError("should be the URL of the API, as https://NAME or http://127.0.0.1:8320")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError("should be https: over http tokens go to this machine alone, not past everybody on the way")
+    return url
+
+
 def refused(why: str) -> bytes:
     """The body of the answer to a request for a host that is not known, in the shape of every fault."""
     return orjson.dumps({"error": {"code": UNKNOWN_HOST, "field": "host", "message": why}})
@@ -73,3 +87,8 @@ def _address(name: str) -> IPv4Address | IPv6Address | None:
         return ip_address(name)
     except ValueError:
         return None
+
+
+def _is_loopback(name: str) -> bool:
+    address = _address(name)
+    return name.lower() == _LOOPBACK or (address is not None and address.is_loopback)

@@ -11,5 +11,6 @@ custodians do has a server of its own, ``python -m duban_intake.vault``, at an a
     app       the routes for custodians; answers: what is refused, as an answer
     store     PostgreSQL; memory: the same in dictionaries
 
-No authentication exists yet: a custodian is whoever gives a custodian's name on the loopback address.
+A custodian is a person who is appointed so and signed in at the API, which the server asks who comes: it keeps no
+accounts, and nobody is believed.
 """

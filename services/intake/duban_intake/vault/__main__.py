@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from duban.io.doorkeeper import Doorkeeper, client_of
 from duban.io.feeds import follow_clock
 from duban.io.http import Http
 from duban.io.retention import Retention
@@ -23,7 +24,8 @@ async def compose(shell: Shell[VaultSettings]) -> None:
     """Wire the routes to the sealed contacts and the log."""
     settings = shell.settings
     vault = Vault(PostgresVault(shell.pool), await follow_clock(shell), settings.rules())
-    http = Http(create_app(vault, settings.max_body), settings, settings.vault_port, "DUBAN_VAULT_PORT")
+    app = create_app(vault, Doorkeeper(client_of(settings.vault_accounts)), settings.max_body)
+    http = Http(app, settings, settings.vault_port, "DUBAN_VAULT_PORT")
     shell.health.check("http", lambda: http.listening)
     shell.run(http)
     if shell.settings.clock == "system":  # a story told on another clock is over before any term is

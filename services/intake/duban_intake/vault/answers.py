@@ -21,8 +21,6 @@ _log = structlog.get_logger(__name__)
 #: How the refusals of the vault are answered; those that the order of steps forbids are conflicts.
 _VAULT: Final = {
     "no_vault_key": 501,
-    "no_custodians": 501,
-    "no_custodian": 403,
     "unknown_ask": 404,
     "no_contact": 404,
     "nothing_kept": 404,

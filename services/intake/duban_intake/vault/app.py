@@ -1,6 +1,6 @@
 """The routes of the vault, for custodians: ask, approve or refuse, open, forget, and the log of all that.
 
-No authentication exists yet: who calls says who they are, and the server listens on the loopback address only.
+Who acts is who is signed in at the API, which is asked for each request; what a body says of that is refused.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from dataclasses import asdict
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
-from fastapi import FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from duban.errors import Fault
+from duban.io.doorkeeper import ADMISSION, Caller, Doorkeeper, who_may
 from duban.io.faults import FAULTS, Faulty, answer_faults, only_json
+from duban.io.http import GuardedAnswers
 from duban_intake.body import JSON, body_schema, malformed
 from duban_intake.domain import MOST_CHARACTERS
 from duban_intake.vault.answers import answer_refusals, reached
@@ -27,36 +29,45 @@ from duban_intake.vault.desk import PersonalClass, Vault
 B = TypeVar("B", bound=BaseModel)
 _PATH: Final = "/v1/vault"
 _AWAY: Final = "the vault cannot be reached now"
-_NEVER_KEPT: Final = {"Cache-Control": "no-store"}
 
-_Who = Annotated[str, Field(min_length=1, max_length=120, description="The custodian who acts")]
 _Identity = Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
 _Reason = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
+
+#: Who comes, by what they want; custody is for people alone, as whoever holds a key of a system may be a custodian too.
+_Asker = Annotated[Caller, Depends(who_may("ask_vault", a_person=True))]
+_Approver = Annotated[Caller, Depends(who_may("approve_vault", a_person=True))]
+_Refuser = Annotated[Caller, Depends(who_may("refuse_vault", a_person=True))]
+_Opener = Annotated[Caller, Depends(who_may("open_vault", a_person=True))]
+_Forgetter = Annotated[Caller, Depends(who_may("forget_contact", a_person=True))]
+_Reader = Depends(who_may("see_vault_log"))
 
 
 class _Said(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _says_not_who(cls, body: Any) -> Any:
+        if isinstance(body, dict) and "by" in body:
+            raise ValueError("says who acts under `by`: that is who is signed in")
+        return body
+
 
 class About(_Said):
-    """A report, who wants something of the vault about it, and why."""
+    """A report, and why something is wanted of the vault about it."""
 
     source: _Identity
     id: _Identity
-    by: _Who
     reason: _Reason
 
 
-class By(_Said):
-    """Who acts."""
-
-    by: _Who
+class Nothing(_Said):
+    """There is nothing to say."""
 
 
 class Because(_Said):
-    """Who acts, and why."""
+    """Why."""
 
-    by: _Who
     reason: _Reason
 
 
@@ -106,66 +117,73 @@ class LogVerification(BaseModel):
     reason: str | None
 
 
-_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {status: {"model": Faulty} for status in (403, 404, 409, 410, 501)}
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {status: {"model": Faulty} for status in (404, 409, 410, 501)}
 
 
-def create_app(vault: Vault, max_body: int) -> FastAPI:
-    """The application over ``vault``."""
-    app = FastAPI(title="Duban vault", version="1", description="Who reported, for custodians alone.", responses=FAULTS)
+def create_app(vault: Vault, doorkeeper: Doorkeeper, max_body: int) -> FastAPI:
+    """The application over ``vault``; ``doorkeeper`` says who comes."""
+    app = FastAPI(
+        title="Duban vault",
+        version="2",
+        description="Who reported, for custodians alone.",
+        responses={**FAULTS, **ADMISSION},
+        dependencies=[Depends(only_json)],
+    )
+    app.state.doorkeeper = doorkeeper
     answer_faults(app, max_body)
+    app.add_middleware(GuardedAnswers)
     answer_refusals(app)
 
     async def said(request: Request, body: type[B]) -> B:
-        await only_json(request)
         try:
             return body.model_validate_json(await request.body())
         except ValidationError as error:
             raise malformed(error) from None
 
     @app.post(f"{_PATH}/asks", status_code=201, response_model=Logged, **_described(About))
-    async def ask(request: Request) -> JSONResponse:
+    async def ask(request: Request, caller: _Asker) -> JSONResponse:
         """Ask to open the contact of a report; another custodian has to approve."""
         of = await said(request, About)
-        return _answer(201, _logged(await reached(vault.ask(of.source, of.id, of.by, of.reason), _AWAY)))
+        return _answer(_logged(await reached(vault.ask(of.source, of.id, caller.account, of.reason), _AWAY)))
 
-    @app.post(_PATH + "/asks/{ask}/approval", status_code=201, response_model=Logged, **_described(By))
-    async def approve(ask: str, request: Request) -> JSONResponse:
+    @app.post(_PATH + "/asks/{ask}/approval", status_code=201, response_model=Logged, **_described(Nothing))
+    async def approve(ask: str, request: Request, caller: _Approver) -> JSONResponse:
         """Agree to an ask; never who asked."""
-        of = await said(request, By)
-        return _answer(201, _logged(await reached(vault.approve(_id(ask), of.by), _AWAY)))
+        await said(request, Nothing)
+        return _answer(_logged(await reached(vault.approve(_id(ask), caller.account), _AWAY)))
 
     @app.post(_PATH + "/asks/{ask}/refusal", status_code=201, response_model=Logged, **_described(Because))
-    async def refuse(ask: str, request: Request) -> JSONResponse:
+    async def refuse(ask: str, request: Request, caller: _Refuser) -> JSONResponse:
         """End an ask before it is opened."""
         of = await said(request, Because)
-        return _answer(201, _logged(await reached(vault.refuse(_id(ask), of.by, of.reason), _AWAY)))
+        return _answer(_logged(await reached(vault.refuse(_id(ask), caller.account, of.reason), _AWAY)))
 
-    @app.post(_PATH + "/asks/{ask}/opening", status_code=201, response_model=OpenedContact, **_described(By))
-    async def open_(ask: str, request: Request) -> JSONResponse:
+    @app.post(_PATH + "/asks/{ask}/opening", status_code=201, response_model=OpenedContact, **_described(Nothing))
+    async def open_(ask: str, request: Request, caller: _Opener) -> JSONResponse:
         """The contact, once, to who asked, while the approval holds."""
-        of = await said(request, By)
-        line, contact = await reached(vault.open(_id(ask), of.by), _AWAY)
-        return _answer(201, OpenedContact(logged=_logged(line), contact=contact))
+        await said(request, Nothing)
+        line, contact = await reached(vault.open(_id(ask), caller.account), _AWAY)
+        return _answer(OpenedContact(logged=_logged(line), contact=contact))
 
     @app.post(f"{_PATH}/forgotten", status_code=201, response_model=Logged, **_described(About))
-    async def forget(request: Request) -> JSONResponse:
+    async def forget(request: Request, caller: _Forgetter) -> JSONResponse:
         """Destroy the data key of a report's contact, for ever; the log stays."""
         of = await said(request, About)
-        return _answer(201, _logged(await reached(vault.forget(of.source, of.id, of.by, of.reason), _AWAY)))
+        return _answer(_logged(await reached(vault.forget(of.source, of.id, caller.account, of.reason), _AWAY)))
 
     @app.post(f"{_PATH}/erasures", status_code=201, response_model=Erased, **_described(About))
-    async def erase(request: Request) -> JSONResponse:
+    async def erase(request: Request, caller: _Forgetter) -> JSONResponse:
         """Destroy every key of a report, for ever: contact, what it says, its files; the log stays."""
         of = await said(request, About)
-        line, erasure = await reached(vault.erase(of.source, of.id, of.by, of.reason), _AWAY)
-        return _answer(201, Erased(logged=_logged(line), classes=list(erasure.classes), files=list(erasure.files)))
+        line, erasure = await reached(vault.erase(of.source, of.id, caller.account, of.reason), _AWAY)
+        return _answer(Erased(logged=_logged(line), classes=list(erasure.classes), files=list(erasure.files)))
 
-    @app.get(f"{_PATH}/log")
+    @app.get(f"{_PATH}/log", dependencies=[_Reader])
     async def log() -> Log:
         """Who asked, approved, refused, opened and forgot what."""
         return Log(lines=[_logged(line) for line in await reached(vault.log(), _AWAY)])
 
-    @app.get(f"{_PATH}/verification")
+    @app.get(f"{_PATH}/verification", dependencies=[_Reader])
     async def verify(
         head: Annotated[list[str] | None, Query(description="A head noted earlier")] = None,
     ) -> LogVerification:
@@ -202,5 +220,5 @@ def _verified(audit: Audit) -> LogVerification:
     )
 
 
-def _answer(status: int, answer: BaseModel) -> JSONResponse:
-    return JSONResponse(answer.model_dump(mode="json", exclude_none=True), status, headers=_NEVER_KEPT)
+def _answer(answer: BaseModel) -> JSONResponse:
+    return JSONResponse(answer.model_dump(mode="json", exclude_none=True), 201)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from duban_intake.domain import own_problem
 from duban_intake.report_seal import Why
 from duban_intake.vault.chain import Audit, Line, audit
 from duban_intake.vault.contact import Bound, Contact
-from duban_intake.vault.custody import Act, ActKind, folded, illegal
+from duban_intake.vault.custody import Act, ActKind, illegal
 from duban_intake.vault.seal import Keyring, Sealed
 
 _log = structlog.get_logger(__name__)
@@ -29,10 +29,6 @@ NO_KEY: Final = Refusal(
     "no_vault_key",
     "no contact is sealed or opened here: set DUBAN_VAULT_KEY (`openssl rand -base64 32` makes one), or send the "
     "report without contact",
-)
-_NO_CUSTODIANS: Final = Refusal(
-    "no_custodians",
-    "nobody may use the vault: name at least two custodians in DUBAN_VAULT_CUSTODIANS, parted by commas",
 )
 
 
@@ -129,15 +125,17 @@ class VaultStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeskSettings:
-    """What the environment says: the keys, who may ask and approve, and how long an approval holds."""
+    """What the environment says: the keys, and how long an approval holds."""
 
     keyring: Keyring | None = None
-    custodians: frozenset[str] = frozenset()
     limit: timedelta = timedelta(hours=24)
 
 
 class Vault:
-    """Keeps contacts and opens them; each step raises VaultRefused where it may not be taken."""
+    """Keeps contacts and opens them; each step raises VaultRefused where it may not be taken.
+
+    ``by`` is the account of a custodian, whom the server has let in.
+    """
 
     def __init__(self, store: VaultStore, clock: Clock, rules: DeskSettings) -> None:
         self._store = store
@@ -166,7 +164,7 @@ class Vault:
 
     async def ask(self, source: str, report_id: str, by: str, reason: str) -> Line:
         """Ask to open the contact of a report; the line of the log names the ask."""
-        act = Act(ActKind.ASKED, self._clock.now(), self._custodian(by), source, report_id, uuid4(), reason)
+        act = Act(ActKind.ASKED, self._clock.now(), by, source, report_id, uuid4(), reason)
         async with self._store.session() as session:
             await self._sealed(session, source, report_id)
             line = await session.append(act)
@@ -182,7 +180,7 @@ class Vault:
 
     async def open(self, ask: UUID, by: str) -> tuple[Line, Contact]:
         """The contact, once, to who asked; in the log before anybody sees it. What does not open is not logged."""
-        by, keyring = self._custodian(by), self._keys()
+        keyring = self._keys()
         async with self._store.session() as session:
             act = await self._next(session, ActKind.OPENED, ask, by, "")
             bound, sealed = await self._sealed(session, act.source, act.id)
@@ -192,7 +190,7 @@ class Vault:
 
     async def forget(self, source: str, report_id: str, by: str, reason: str) -> Line:
         """Destroy the data key of a report's contact: nobody opens it again, whatever keys they hold."""
-        act = Act(ActKind.FORGOTTEN, self._clock.now(), self._custodian(by), source, report_id, None, reason)
+        act = Act(ActKind.FORGOTTEN, self._clock.now(), by, source, report_id, None, reason)
         key = own_problem(source, report_id)
         async with self._store.session() as session:
             held = await session.held(key)
@@ -206,7 +204,7 @@ class Vault:
 
     async def erase(self, source: str, report_id: str, by: str, reason: str) -> tuple[Line, Erasure]:
         """Destroy every key of a report: nobody reads contact, content or files again, whatever else they hold."""
-        act = Act(ActKind.ERASED, self._clock.now(), self._custodian(by), source, report_id, None, reason)
+        act = Act(ActKind.ERASED, self._clock.now(), by, source, report_id, None, reason)
         async with self._store.session() as session:
             erasure = await session.erase(own_problem(source, report_id), act.at, Why.REQUEST, tuple(PersonalClass))
             if not erasure.classes:
@@ -241,7 +239,6 @@ class Vault:
         return audit(await self._store.log(), noted)
 
     async def _decide(self, kind: ActKind, ask: UUID, by: str, reason: str) -> Line:
-        by = self._custodian(by)
         async with self._store.session() as session:
             line = await session.append(await self._next(session, kind, ask, by, reason))
         return _told(line)
@@ -267,15 +264,6 @@ class Vault:
             _refuse("forgotten", f"the contact for {report_id} of {source} has been destroyed")
         return Bound(source, report_id, held.bound.jurisdiction, held.bound.digest), held.sealed
 
-    def _custodian(self, by: str) -> str:
-        """The custodian of that name, as the settings write it."""
-        if not self._rules.custodians:
-            raise VaultRefused(_NO_CUSTODIANS)
-        known = {folded(name): name for name in self._rules.custodians}.get(folded(by))
-        if known is None:
-            _refuse("no_custodian", "by: is no custodian; those in DUBAN_VAULT_CUSTODIANS may use the vault")
-        return known
-
     def _keys(self) -> Keyring:
         if self._rules.keyring is None:
             raise VaultRefused(NO_KEY)
@@ -290,17 +278,3 @@ def _told(line: Line) -> Line:
     """``line``, once the service's own log has its hash: a head that lies elsewhere than the table."""
     _log.info("vault", number=line.number, kind=line.act.kind, head=line.hash)
     return line
-
-
-def custodians(names: str) -> frozenset[str]:
-    """The custodians in ``names``, parted by commas.
-
-    Raises:
-        ValueError: a single one, who could never be approved, or one person twice.
-    """
-    people: Sequence[str] = [name.strip() for name in names.split(",") if name.strip()]
-    if len({folded(name) for name in people}) < len(people):
-        raise ValueError("the same name stands there twice, capitals or width apart; name each custodian once")
-    if len(people) == 1:
-        raise ValueError("one custodian could approve nobody; name at least two, parted by commas")
-    return frozenset(people)

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from pydantic import Field, SecretStr, field_validator
 
+from duban.io.hosts import guarded_url
 from duban.io.settings import ServerSettings
-from duban_intake.vault.desk import DeskSettings, custodians
+from duban_intake.vault.desk import DeskSettings
 from duban_intake.vault.seal import Keyring
 
 
@@ -37,19 +38,18 @@ class VaultSettings(SealSettings):
     """The settings of the vault's own server, which custodians speak to."""
 
     vault_port: int = Field(8330, ge=0, le=65535, description="Port of the vault for custodians")
-    vault_custodians: str = Field(
-        "", description="Names of those who may ask and approve at the vault, at least two, parted by commas"
+    vault_accounts: str = Field(
+        description="URL of the API, which is asked who comes: https, or http on loopback",
     )
     vault_open_hours: float = Field(
         24.0, gt=0, le=24 * 366, description="Hours that the approval to open a contact holds"
     )
 
-    @field_validator("vault_custodians")
+    @field_validator("vault_accounts")
     @classmethod
-    def _usable_custodians(cls, names: str) -> str:
-        custodians(names)
-        return names
+    def _guarded_accounts(cls, url: str) -> str:
+        return guarded_url(url)
 
     def rules(self) -> DeskSettings:
         """What the vault goes by."""
-        return DeskSettings(self.keyring(), custodians(self.vault_custodians), timedelta(hours=self.vault_open_hours))
+        return DeskSettings(self.keyring(), timedelta(hours=self.vault_open_hours))
