@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import asyncpg
+import httpx2
 import pyotp
 import pytest
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from duban.clock import DrivenClock
+from duban.clock import DrivenClock, SystemClock
+from duban_cli.system import System
 from duban_console.accounts.account import Appointment, Role
 from duban_console.accounts.admission import Admission
 from duban_console.accounts.desk import AccountDesk
@@ -29,6 +31,7 @@ MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 TERMS = Terms(idle=60 * MINUTE, whole=12 * 60 * MINUTE)
 ADMIN = Appointment(role=Role.ADMINISTRATOR)
 CLERK = Appointment(role=Role.CLERK, jurisdiction="linyi", unit="市生态环境局")
+CUSTODIAN = Appointment(role=Role.CUSTODIAN)
 OFFICE = Appointment(role=Role.OFFICE, jurisdiction="linyi", unit="督办室")
 #: Chosen by the person, and given by the administrator.
 OWN, GIVEN = "four plain words here", "a word from the office"
@@ -95,3 +98,16 @@ async def factored(room: Room) -> tuple[pyotp.TOTP, tuple[str, ...]]:
     codes = await room.desk.confirm_factor("li.na", totp.at(room.clock.now()), by="li.na")
     room.wait(MINUTE)
     return totp, codes
+
+
+async def signed_in(system: System, name: str, *appointments: Appointment) -> str:
+    """A person of the engine ``system`` who has chosen the password ``OWN``, and the token of their session."""
+    async with asyncpg.create_pool(system.accounts, min_size=1, max_size=1) as pool:
+        desk = AccountDesk(PostgresAccounts(pool), SystemClock(), fast())
+        await desk.add(name, name, appointments, by="test", password=GIVEN)
+    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=20) as client:
+        who = {"name": name, "password": GIVEN, "new_password": OWN}
+        answer = await client.post("/v1/sessions", json=who)
+    assert answer.status_code == 201, answer.text
+    token: str = answer.json()["token"]
+    return token

@@ -131,7 +131,7 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     "dlq": CommandEntry("dead_letters:dlq_app", "Dead letters: what could not be handled, why, and back again."),
     "vault": CommandEntry(
         "vault:vault_app",
-        "The vault: who reported, opened by two custodians together. Nobody is authenticated yet: --by is believed.",
+        "The vault: who reported, opened by two custodians together, each signed in as themselves.",
     ),
     "account": CommandEntry(
         "account:account_app", "Accounts: who may sign in, with which roles, and the log of what they did as such."

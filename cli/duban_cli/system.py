@@ -72,8 +72,8 @@ SERVICES: Final[dict[str, Process]] = {
     "intake": Process("duban_intake", "intake", 8301),
     "detector": Process("duban_detector", None, 8304),
     "gateway": Process("duban_intake.gateway", "gateway", 8311, 8310, "DUBAN_GATEWAY_PORT"),
-    "vault": Process("duban_intake.vault", "vault", 8331, 8330, "DUBAN_VAULT_PORT"),
     "api": Process("duban_console.api", READER, 8321, 8320, "DUBAN_API_PORT"),
+    "vault": Process("duban_intake.vault", "vault", 8331, 8330, "DUBAN_VAULT_PORT"),
     "hj212": Process("duban_intake.hj212", None, 8341, 8340, "DUBAN_HJ212_PORT", "tcp"),
     "mqtt": Process("duban_intake.mqtt", "gateway", 8351),
     "mail": Process("duban_intake.mail", "gateway", 8361, 8360, "DUBAN_MAIL_LMTP_PORT", "lmtp"),
@@ -91,6 +91,8 @@ _OWN_SECRETS: Final = {
     "DUBAN_SOURCE_": ("gateway",), "DUBAN_CALLBACK_": ("escalation",), "DUBAN_MQTT_": ("mqtt",),
     "DUBAN_EVIDENCE": ("gateway", "api", "mail"), "DUBAN_MAIL_": ("mail",),
 }  # fmt: skip
+#: What a service is told of another one that it asks: where that is called.
+_ASKED: Final = {"vault": {"DUBAN_VAULT_ACCOUNTS": "api"}}
 #: Where such secrets lie in the folder of the stack, if nothing else is said.
 _OWN_FILES: Final = {
     "DUBAN_ANCHOR_KEY": ANCHOR_KEY, "DUBAN_SOURCE_SECRETS": SOURCE_SECRETS, "DUBAN_CALLBACK_SECRETS": CALLBACK_SECRETS,
@@ -332,6 +334,9 @@ def _service(
     for variable, file in _OWN_FILES.items():
         if not variable.startswith(others) and not os.environ.get(variable):
             variables[variable] = str(system.folder / file)
+    for variable, other in _ASKED.get(name, {}).items():
+        if other in system.urls and not os.environ.get(variable):
+            variables[variable] = system.urls[other]
     variables |= overrides
     system.health[name] = f"http://{LOOPBACK}:{variables['DUBAN_HEALTH_PORT']}"
     if process.variable:

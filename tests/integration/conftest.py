@@ -15,7 +15,7 @@ from tests.given import ROOT, SMALL
 async def system() -> AsyncIterator[System]:
     """Every server of the engine, for Smallville, with a vault and the open source of every embedded stack."""
     packs = [SMALL, ROOT / "deploy/calendars/cn.yaml"]
-    vault = {"DUBAN_VAULT_KEY": b64encode(bytes(32)).decode(), "DUBAN_VAULT_CUSTODIANS": "an,bo"}
+    vault = {"DUBAN_VAULT_KEY": b64encode(bytes(32)).decode()}
     services = ["router", "intake", "detector", "gateway", "vault", "api"]
     # A member that is killed is missed after this; a broker takes no less.
     env = {"gateway": vault, "vault": vault, "detector": {"DUBAN_SESSION_TIMEOUT": "6"}}

@@ -25,9 +25,11 @@ from duban.messages.envelope import Message, encode
 from duban.messages.events import GENESIS, LedgerEvent, chained
 from duban.messages.report import Filed, Report
 from duban.messages.struct import to_json
+from duban_cli.identity import API_VARIABLE, KEY_VARIABLE
 from duban_cli.system import System, running
 from duban_console.kafka.topic_reader import looking
 from duban_console.witnesses import anchors_on_topic
+from tests.accounts import CUSTODIAN, signed_in
 from tests.commanding import Run, command_on, lines
 from tests.conftest import eventually
 from tests.given import ROOT, SMALL
@@ -37,10 +39,10 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture(scope="module")
 async def system() -> AsyncIterator[System]:
-    vault = {"DUBAN_VAULT_KEY": b64encode(b"\x17" * 32).decode(), "DUBAN_VAULT_CUSTODIANS": "li, wang"}
+    vault = {"DUBAN_VAULT_KEY": b64encode(b"\x17" * 32).decode()}
     env = {"*": {"DUBAN_ANCHOR_INTERVAL": "0.2"}, "gateway": vault, "vault": vault}
     publish = [SMALL, ROOT / "deploy/calendars/cn.yaml"]
-    async with running(services=["router", "intake", "gateway", "vault"], publish=publish, env=env) as found:
+    async with running(services=["router", "intake", "gateway", "api", "vault"], publish=publish, env=env) as found:
         yield found
 
 
@@ -243,8 +245,13 @@ async def test_what_is_no_key_and_no_file_of_ours_ends_with_usage(system: System
 
 
 async def test_the_vaults_log_written_anew_and_cut_off_by_a_superuser_is_found_by_its_anchors(
-    system: System, duban: Run, tmp_path: Path
+    system: System, duban: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (token := tmp_path / "token").touch(0o600)
+    token.write_text(await signed_in(system, "li", CUSTODIAN))
+    monkeypatch.setenv(API_VARIABLE, system.urls["api"])
+    monkeypatch.setenv(KEY_VARIABLE, str(token))
+
     async def ask(id_: str) -> None:
         report = {"source": "s", "id": id_, "jurisdiction": "smallville", "channel": "hotline", "title": "Black water"}
         contact = {
@@ -255,7 +262,7 @@ async def test_the_vaults_log_written_anew_and_cut_off_by_a_superuser_is_found_b
         }
         async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=20) as client:
             assert (await client.post("/v1/reports", json={**report, **contact})).status_code == 202
-        await duban("vault", "ask", "s", id_, "--by", "li", "--reason", "the first ground")
+        await duban("vault", "ask", "s", id_, "--reason", "the first ground")
 
     await ask("1")
     await ask("2")

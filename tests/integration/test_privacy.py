@@ -19,6 +19,7 @@ from duban_cli.connection import REPORT_KEY
 from duban_cli.system import System
 from duban_console.kafka.topic_reader import records, topics_of
 from duban_local.postgres import binaries
+from tests.accounts import CUSTODIAN, OWN, signed_in
 from tests.commanding import Run, command_on, lines
 from tests.conftest import eventually
 from tests.given import SMALL
@@ -49,7 +50,7 @@ async def gateway(system: System) -> AsyncIterator[httpx2.AsyncClient]:
 
 @pytest.fixture
 async def api(system: System) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=20) as client:
+    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=20, headers=system.bearer) as client:
         yield client
 
 
@@ -138,7 +139,9 @@ async def test_what_a_report_says_is_sealed_everywhere_shown_by_its_key_and_nowh
     assert not found(PERSONAL, kept)
     assert found((problem,), kept)  # what is kept of it is in there
 
-    erased = lines(await duban("vault", "erase", "hotline", id_, "--by", "an", "--reason", "asked for", "--json"))
+    await signed_in(system, "an", CUSTODIAN)
+    erase = ("vault", "erase", "hotline", id_, "--reason", "asked for", "--as", "an", "--json")
+    erased = lines(await duban(*erase, stdin=f"{OWN}\n"))
     assert erased[0]["classes"] == ["contact", "content"]
     [shown] = (await api.get(f"/v1/problems/{problem}/reports")).json()["reports"]
     assert (shown["seal"], shown["why"]) == ("erased", "request")

@@ -7,6 +7,7 @@ import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -21,9 +22,11 @@ from duban.messages.envelope import decode
 from duban.messages.handle import handle_of
 from duban.messages.report import Report
 from duban_cli import app
+from duban_cli.identity import API_VARIABLE, KEY_VARIABLE
 from duban_cli.system import System, running
 from duban_console.kafka.topic_reader import Raw, records, topics_of
 from duban_intake.domain import own_problem
+from tests.accounts import CUSTODIAN, OFFICE, OWN, signed_in
 from tests.given import ROOT, SMALL
 
 pytestmark = pytest.mark.stack
@@ -46,8 +49,8 @@ async def system() -> AsyncIterator[System]:
     publish = [SMALL, ROOT / "deploy/calendars/cn.yaml"]
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DUBAN_VAULT_KEY", KEY)
-        environment.setenv("DUBAN_VAULT_CUSTODIANS", "li, wang, zhao")
-        async with running(services=["router", "intake", "gateway", "vault"], publish=publish, env=env) as found:
+        services = ["router", "intake", "gateway", "api", "vault"]
+        async with running(services=services, publish=publish, env=env) as found:
             yield found
 
 
@@ -57,13 +60,27 @@ async def client(system: System) -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
-@pytest.fixture
-def duban(system: System, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """The command, against this vault; fails unless it ends with ``code``."""
-    monkeypatch.setenv("DUBAN_VAULT", system.urls["vault"])
+@pytest.fixture(scope="module")
+async def tokens(system: System) -> dict[str, str]:
+    """Three custodians and somebody else, each with an account of their own, and their sessions."""
+    return {
+        **{name: await signed_in(system, name, CUSTODIAN) for name in ("li", "wang", "zhao")},
+        "sun": await signed_in(system, "sun", OFFICE),
+    }
 
-    async def run(*arguments: object, code: int = 0) -> Result:
-        result = await asyncio.to_thread(CliRunner().invoke, app, ["vault", *map(str, arguments)])
+
+@pytest.fixture
+def duban(system: System, tokens: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command, against this vault, for whoever is signed in ``by``; fails unless it ends with ``code``."""
+    (file := tmp_path / "token").touch(0o600)
+    monkeypatch.setenv("DUBAN_VAULT", system.urls["vault"])
+    monkeypatch.setenv(API_VARIABLE, system.urls["api"])
+
+    async def run(*arguments: object, by: str | None = "li", code: int = 0, stdin: str | None = None) -> Result:
+        if by is not None:
+            file.write_text(tokens[by])
+            monkeypatch.setenv(KEY_VARIABLE, str(file))
+        result = await asyncio.to_thread(CliRunner().invoke, app, ["vault", *map(str, arguments)], input=stdin)
         assert result.exit_code == code, result.output
         return result
 
@@ -156,9 +173,9 @@ async def test_who_reported_leaves_no_trace_anywhere_but_sealed_my_02b_my_02d(
         return [one.json().get("outcome") for one in status] == ["accepted", "refused"]
 
     await eventually(handled)
-    ask = one(await duban("ask", "热线/insiders", "trace-1", "--by", "li", "--reason", "reward", "--json"))["ask"]
-    await duban("approve", ask, "--by", "wang")
-    shown = one(await duban("open", ask, "--by", "li", "--json"))
+    ask = one(await duban("ask", "热线/insiders", "trace-1", "--reason", "reward", "--json"))["ask"]
+    await duban("approve", ask, by="wang")
+    shown = one(await duban("open", ask, "--json"))
     assert shown["contact"] == CONTACT
 
     async def dead() -> bool:
@@ -217,26 +234,26 @@ async def test_the_command_leads_through_the_custody_and_ends_with_honest_codes_
     assert (await client.post("/v1/reports", json=body(id_, contact=CONTACT))).status_code == 202
     about = ("热线/insiders", id_)
     said = ("--reason", "the reward is due")
-    assert "no custodian" in (await duban("ask", *about, "--by", "sun", *said, code=4)).stderr
-    assert "no contact" in (await duban("ask", "热线/insiders", "nobody", "--by", "li", *said, code=3)).stderr
-    await duban("ask", *about, "--by", "li", code=2)
-    ask = one(await duban("ask", *about, "--by", "li", *said, "--json"))["ask"]
-    assert "not approved" in (await duban("open", ask, "--by", "li", code=4)).stderr
-    assert "cannot approve" in (await duban("approve", ask, "--by", "Li", code=4)).stderr
-    await duban("approve", ask, "--by", "wang")
-    assert "only who asked" in (await duban("open", ask, "--by", "wang", code=4)).stderr
-    shown = await duban("open", ask, "--by", "li")
+    assert "sun may not do ask_vault" in (await duban("ask", *about, *said, by="sun", code=4)).stderr
+    assert "no contact" in (await duban("ask", "热线/insiders", "nobody", *said, code=3)).stderr
+    await duban("ask", *about, code=2)
+    ask = one(await duban("ask", *about, *said, "--json"))["ask"]
+    assert "not approved" in (await duban("open", ask, code=4)).stderr
+    assert "cannot approve" in (await duban("approve", ask, code=4)).stderr
+    await duban("approve", ask, by="wang")
+    assert "only who asked" in (await duban("open", ask, by="wang", code=4)).stderr
+    shown = await duban("open", ask)
     assert f"phone: {CONTACT['phone']}" in shown.stdout
-    assert "opened by li" in (await duban("open", ask, "--by", "li", code=4)).stderr
+    assert "opened by li" in (await duban("open", ask, code=4)).stderr
 
-    other = one(await duban("ask", *about, "--by", "zhao", *said, "--json"))["ask"]
-    await duban("refuse", other, "--by", "wang", "--reason", "no ground")
-    assert "refused by wang" in (await duban("approve", other, "--by", "li", code=4)).stderr
-    await duban("approve", uuid4(), "--by", "li", code=3)
-    await duban("approve", "../log", "--by", "li", code=3)
+    other = one(await duban("ask", *about, *said, "--json", by="zhao"))["ask"]
+    await duban("refuse", other, "--reason", "no ground", by="wang")
+    assert "refused by wang" in (await duban("approve", other, code=4)).stderr
+    await duban("approve", uuid4(), code=3)
+    await duban("approve", "../log", code=3)
 
-    await duban("forget", *about, "--by", "li", "--reason", "the reporter asks for it")
-    assert "destroyed" in (await duban("ask", *about, "--by", "li", *said, code=4)).stderr
+    await duban("forget", *about, "--reason", "the reporter asks for it")
+    assert "destroyed" in (await duban("ask", *about, *said, code=4)).stderr
     again = await client.post("/v1/reports", json=body(id_, contact=CONTACT))
     assert (again.status_code, again.json()["error"]["code"]) == (410, "forgotten")
 
@@ -248,11 +265,33 @@ async def test_the_command_leads_through_the_custody_and_ends_with_honest_codes_
     assert "the reward is due" in (await duban("log")).stdout
 
 
+async def test_two_people_sign_in_for_what_each_of_them_does_and_are_signed_out_again_my_02d(
+    system: System, client: httpx2.AsyncClient, duban: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MY-02D on the real stack: nobody is signed in at this terminal, and neither password opens anything alone."""
+    await client.post("/v1/reports", json=body("two-1", contact=CONTACT))
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+
+    async def as_(name: str, *words: object, stdin: str = f"{OWN}\n", code: int = 0) -> Result:
+        return await duban(*words, "--as", name, by=None, stdin=stdin, code=code)
+
+    ask = one(await as_("li", "ask", "热线/insiders", "two-1", "--reason", "the reward is due", "--json"))["ask"]
+    assert "cannot approve" in (await as_("LI", "approve", ask, code=4)).stderr
+    assert "wrong" in (await as_("wang", "approve", ask, stdin="a guess\n", code=4)).stderr
+    await as_("wang", "approve", ask)
+    assert one(await as_("li", "open", ask, "--json"))["contact"] == CONTACT
+    accounts = await asyncpg.connect(system.accounts)
+    try:
+        assert await accounts.fetchval("select count(*) from console.sessions where account in ('li', 'wang')") == 2
+    finally:
+        await accounts.close()
+
+
 async def test_the_check_of_the_log_finds_a_line_that_was_changed_behind_its_back_my_02d(
     system: System, client: httpx2.AsyncClient, duban: Run
 ) -> None:
     await client.post("/v1/reports", json=body("verify-1", contact=CONTACT))
-    await duban("ask", "热线/insiders", "verify-1", "--by", "li", "--reason", "the first ground")
+    await duban("ask", "热线/insiders", "verify-1", "--reason", "the first ground")
     head = one(await duban("verify", "--json"))["head"]
     assert (await duban("verify", "--head", head)).stdout.strip() == head
     assert "noted earlier" in (await duban("verify", "--head", "f" * 64, code=1)).stderr
@@ -286,30 +325,34 @@ async def test_the_custodians_door_and_the_reporters_door_do_not_lead_to_each_ot
         assert (await client.get(f"{system.health['vault']}/readyz")).status_code == 200
 
 
-async def test_the_vault_takes_its_requests_only_as_strict_json(system: System) -> None:
-    async def fault(path: str, **sent: Any) -> tuple[int, str, str | None]:
+async def test_the_vault_takes_its_requests_only_as_strict_json(system: System, tokens: dict[str, str]) -> None:
+    async def fault(path: str, headers: dict[str, str] | None = None, **sent: Any) -> tuple[int, str, str | None]:
+        known = {"authorization": f"Bearer {tokens['li']}", **(headers or {})}
         async with httpx2.AsyncClient(base_url=system.urls["vault"], timeout=20) as client:
-            answer = await client.post(f"/v1/vault/{path}", **sent)
+            answer = await client.post(f"/v1/vault/{path}", headers=known, **sent)
         error = answer.json()["error"]
         assert error["message"]
         return answer.status_code, error["code"], error.get("field")
 
-    asked = {"source": "s", "id": "1", "by": "li", "reason": "x"}
+    asked = {"source": "s", "id": "1", "reason": "x"}
     assert await fault("asks", data=asked) == (415, "unsupported_type", "content-type")
     assert await fault("asks", json={**asked, "reason": ""}) == (400, "invalid", "reason")
     assert await fault("asks", json={**asked, "reason": "\x00"}) == (400, "invalid", "reason")
     assert await fault("asks", json={**asked, "and": 1}) == (400, "invalid", "and")
-    assert await fault("asks", json={"by": "li"}) == (400, "invalid", "source")
+    assert await fault("asks", json={}) == (400, "invalid", "source")
     assert await fault("asks", json={**asked, "source": "\x00"}) == (404, "no_contact", None)
     assert await fault("asks", content=b"[", headers={"content-type": "application/json"}) == (400, "not_json", None)
-    assert await fault("asks/7/approval", json={"by": "li"}) == (404, "unknown_ask", None)
+    assert await fault("asks/7/approval", json={}) == (404, "unknown_ask", None)
     assert await fault("asks", json={**asked, "reason": "x" * (1024 * 1024)}) == (413, "too_large", None)
 
 
-async def test_a_vault_that_is_not_there_is_unavailable_and_the_variable_is_named(
-    duban: Run, monkeypatch: pytest.MonkeyPatch
+async def test_a_vault_that_is_not_there_is_unavailable_and_none_at_all_is_to_be_named(
+    duban: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DUBAN_VAULT", "http://127.0.0.1:9")
+    assert "the vault does not answer at http://127.0.0.1:9" in (await duban("log", code=5)).stderr
+    monkeypatch.delenv("DUBAN_VAULT")
+    monkeypatch.setenv("DUBAN_FOLDER", str(tmp_path))
     assert "DUBAN_VAULT" in (await duban("log", code=5)).stderr
 
 

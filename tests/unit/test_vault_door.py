@@ -148,13 +148,12 @@ def test_every_route_asks_for_the_deed_that_stands_in_the_table() -> None:
     assert served == ROUTES_OF_VAULT.keys()
 
 
-@pytest.mark.parametrize("deed", [deed for deed in ROUTES_OF_VAULT.values() if deed != "see_vault_log"])
-async def test_a_body_that_says_who_acts_is_refused_whoever_it_says(world: World, deed: str) -> None:
+@pytest.mark.parametrize("path", [path for method, path in ROUTES_OF_VAULT if method == "POST"])
+async def test_a_body_that_says_who_acts_is_refused_whoever_it_says(world: World, path: str) -> None:
     li = await world.custodian("li")
-    [(method, path)] = [route for route, its in ROUTES_OF_VAULT.items() if its == deed]
-    body = {**BODIES.get(deed, {}), "by": "li"}
+    body = {**BODIES.get(ROUTES_OF_VAULT["POST", path], {}), "by": "li"}
     headers = {"authorization": f"Bearer {li}"}
-    answer = await world.client.request(method, path.format(ask=await world.ask(li)), headers=headers, json=body)
+    answer = await world.client.request("POST", path.format(ask=await world.ask(li)), headers=headers, json=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid")
     assert "who is signed in" in answer.json()["error"]["message"]
     assert len(await world.vault.log()) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from duban_cli.accounts_desk import desk, ourselves
 from duban_cli.output import AsJson, ExitCode, command, err, fail, out, shown_at, write_json
+from duban_cli.session import asked_for
 
 if TYPE_CHECKING:
     from duban_console.accounts.account import Account, Appointment
@@ -175,7 +175,7 @@ async def factor(
 
     Example: duban account factor li.na
     """
-    code = _secret("Code that the device shows") if confirm else None
+    code = asked_for("Code that the device shows") if confirm else None
     async with desk() as accounts:
         if code is None:
             uri = await accounts.begin_factor(name, by=ourselves())
@@ -288,15 +288,7 @@ def _appointment(text: str) -> Appointment:
 
 
 def _password() -> str:
-    return _secret("Password")
-
-
-def _secret(what: str) -> str:
-    """What is asked for at a terminal without being shown, else the first line of stdin."""
-    if sys.stdin.isatty():
-        asked_for: str = typer.prompt(what, hide_input=True, err=True)
-        return asked_for
-    return sys.stdin.readline().rstrip("\r\n")
+    return asked_for("Password")
 
 
 def _plain(account: Account) -> dict[str, Any]:

@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 import os
-import sys
-from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 from rich.markup import escape
 
-from duban.errors import Unavailable
-from duban_cli.identity import (
-    KEY_VARIABLE,
-    Credential,
-    Server,
-    api_address,
-    api_client,
-    client_of,
-    http_client,
-    is_here,
-    secret_in,
-    words_of,
-)
+from duban_cli.identity import KEY_VARIABLE, Credential, api_address, api_client, client_of, is_here, secret_in
 from duban_cli.output import AsJson, ExitCode, command, err, fail, out, shown_at, write_json
+from duban_cli.session import SESSIONS, asked_for, begun, end
 from duban_cli.sign_in_file import KeptSession, Untrusted, forget, keep, kept
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-_SESSIONS: Final = "/v1/sessions"
-_CURRENT: Final = f"{_SESSIONS}/current"
-#: What the API wants to be told besides, by what it says: the field, and how a person is asked for it.
-_MORE: Final = {
-    "code_needed": ("code", "Code that the device shows"),
-    "password_to_change": ("new_password", "New password"),
-}
 
 Api = Annotated[str | None, typer.Option(help="The API's URL; else DUBAN_API, else that of the engine that runs here.")]
 
@@ -73,7 +49,7 @@ async def login(
     account, ends_at = session["account"], session["ends_at"]
     keep(KeptSession(url, account, token))
     if earlier is not None:
-        await _end(url, earlier)
+        await end(url, earlier)
     if as_json:
         write_json({"api": url, "account": account, "ends_at": ends_at})
     else:
@@ -97,7 +73,7 @@ async def logout(api: Api = None, as_json: AsJson = False) -> None:
     if session is None:
         fail(ExitCode.NOT_FOUND, f"nobody is signed in at {url}")
     forget(url)
-    await _end(url, session)
+    await end(url, session)
     if as_json:
         write_json({"api": url, "account": session.account})
     else:
@@ -124,11 +100,10 @@ async def whoami(as_json: AsJson = False) -> None:
 
 async def _by_password(url: str, name: str | None, password_file: Path | None) -> tuple[str, Any]:
     """The token of a session that begins, and the session."""
-    who = {"name": name or _asked_for("Account", secret=False)}
-    who["password"] = secret_in(password_file) if password_file else _asked_for("Password")
-    async with _nobody_at(url) as server:
-        begun = await _signed_in(server, who)
-    return begun["token"], begun["session"]
+    who = {"name": name or asked_for("Account", secret=False)}
+    who["password"] = secret_in(password_file) if password_file else asked_for("Password")
+    new = await begun(url, who)
+    return new["token"], new["session"]
 
 
 async def _by_provider(url: str) -> tuple[str, Any]:
@@ -137,32 +112,8 @@ async def _by_provider(url: str) -> tuple[str, Any]:
 
     token = await provider_token(url)
     async with client_of(url, Credential(url, token, ""), "the API") as server:
-        *_, session = (await server.asked("GET", _SESSIONS)).document["sessions"]
+        *_, session = (await server.asked("GET", SESSIONS)).document["sessions"]
     return token, session
-
-
-async def _signed_in(server: Server, who: dict[str, str]) -> Any:
-    """The session that begins; what the API wants besides is asked for, each once."""
-    besides = dict(_MORE)
-    while True:
-        answer = await server.asked("POST", _SESSIONS, json=who, also=(400, 401))
-        if answer.status < 400:
-            return answer.document
-        field, what = besides.pop(answer.document["error"]["code"], (None, ""))
-        if field is None:
-            code = ExitCode.USAGE if answer.status == 400 else ExitCode.CONFLICT
-            fail(code, words_of(answer.document) or f"the API answers {answer.status}")
-        who[field] = _asked_for(what, twice=field == "new_password")
-
-
-async def _end(url: str, session: KeptSession) -> None:
-    """End ``session`` at its API; one that has ended already is as good."""
-    credential = Credential(url, session.token, "")
-    try:
-        async with client_of(url, credential, "the API") as server:
-            await server.asked("DELETE", _CURRENT, also=(401, 404))
-    except Unavailable as error:
-        fail(ExitCode.UNAVAILABLE, f"{error}; the session of {session.account} ends by itself, unless somebody uses it")
 
 
 def _kept(url: str) -> KeptSession | None:
@@ -170,20 +121,3 @@ def _kept(url: str) -> KeptSession | None:
         return kept(url)
     except Untrusted:
         return None
-
-
-@asynccontextmanager
-async def _nobody_at(url: str) -> AsyncIterator[Server]:
-    async with http_client(url) as client:
-        yield Server("the API", Credential(url, "", ""), client)
-
-
-def _asked_for(what: str, *, secret: bool = True, twice: bool = False) -> str:
-    """What is asked for at a terminal, where a secret is not shown; else the next line of stdin."""
-    if sys.stdin.isatty():
-        asked_for: str = typer.prompt(what, hide_input=secret, confirmation_prompt=twice, err=True)
-        return asked_for
-    line = sys.stdin.readline()
-    if not line:
-        fail(ExitCode.USAGE, f"{what}: stdin has no line for it, and is no terminal to ask at")
-    return line.rstrip("\r\n")

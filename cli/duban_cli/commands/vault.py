@@ -1,9 +1,12 @@
-"""``duban vault``: who reported, opened by two custodians together; every step stands in the vault's log."""
+"""``duban vault``: who reported, opened by two custodians together; every step stands in the vault's log.
+
+Who acts is who is signed in (``duban login``), or signs in for this once (``--as``): two custodians are two accounts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -17,35 +20,33 @@ from duban.errors import Unavailable
 from duban_cli.anchor_options import Against, PublicKey, trusted
 from duban_cli.connection import engine_folder, settings
 from duban_cli.engine_note import note_of
+from duban_cli.identity import Credential, Server, checked_url, client_of, credential
 from duban_cli.output import AsJson, ExitCode, InUtc, command, err, fail, out, shown_at, write_json
+from duban_cli.session import session_of
 from duban_cli.zones import common_zone, zones
 
 if TYPE_CHECKING:
-    import httpx2
-
     from duban.messages.anchors import Anchor
     from duban_console.anchor_audit import AnchorAudit
 
 VAULT_VARIABLE: Final = "DUBAN_VAULT"
-#: How a command ends when the vault does not do as told.
-_CODES: Final = {
-    400: ExitCode.USAGE,
-    403: ExitCode.CONFLICT,
-    404: ExitCode.NOT_FOUND,
-    409: ExitCode.CONFLICT,
-    410: ExitCode.CONFLICT,
-    503: ExitCode.UNAVAILABLE,
-}
-
 vault_app = typer.Typer(
     no_args_is_help=True,
-    help="The vault: who reported, opened by two custodians together. Nobody is authenticated yet: --by is believed.",
+    help="The vault: who reported, opened by two custodians together, each signed in as themselves.",
 )
 
 Source = Annotated[str, typer.Argument(help="The source of the report.")]
 Id = Annotated[str, typer.Argument(help="The id of the report at its source.")]
 Ask = Annotated[str, typer.Argument(help="The ask, as `duban vault ask` and `duban vault log` name it.")]
-By = Annotated[str, typer.Option(help="The custodian who acts, one of DUBAN_VAULT_CUSTODIANS.")]
+As = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="NAME",
+        help="The custodian who acts: asks for their password, else stdin, and signs them out again; "
+        "else who is signed in.",
+    ),
+]
 Reason = Annotated[str, typer.Option(help="Why; it stands in the log for ever, so name nobody in it.")]
 Vault = Annotated[
     str | None,
@@ -55,12 +56,14 @@ Vault = Annotated[
 
 @vault_app.command("ask")
 @command
-async def ask(source: Source, id_: Id, by: By, reason: Reason, vault: Vault = None, as_json: AsJson = False) -> None:
+async def ask(
+    source: Source, id_: Id, reason: Reason, as_: As = None, vault: Vault = None, as_json: AsJson = False
+) -> None:
     """Ask to open the contact of a report; another custodian has to approve.
 
-    Example: duban vault ask hotline 2026-000123 --by li --reason "the reward is to be paid"
+    Example: duban vault ask hotline 2026-000123 --reason "the reward is to be paid" --as li
     """
-    line = await _post(vault, "asks", source=source, id=id_, by=by, reason=reason)
+    line = await _post(vault, as_, "asks", source=source, id=id_, reason=reason)
     _tell(
         line, f"asked as {line['ask']}; another custodian approves it with `duban vault approve {line['ask']}`", as_json
     )
@@ -68,34 +71,34 @@ async def ask(source: Source, id_: Id, by: By, reason: Reason, vault: Vault = No
 
 @vault_app.command("approve")
 @command
-async def approve(ask: Ask, by: By, vault: Vault = None, as_json: AsJson = False) -> None:
+async def approve(ask: Ask, as_: As = None, vault: Vault = None, as_json: AsJson = False) -> None:
     """Agree to an ask; never who asked.
 
-    Example: duban vault approve 6f1b0a5e-0d7e-4c1b-9a37-2f6d7562616e --by wang
+    Example: duban vault approve 6f1b0a5e-0d7e-4c1b-9a37-2f6d7562616e --as wang
     """
-    line = await _post(vault, f"asks/{quote(ask, safe='')}/approval", by=by)
+    line = await _post(vault, as_, f"asks/{quote(ask, safe='')}/approval")
     _tell(line, f"approved by {line['by']}; who asked may open it once", as_json)
 
 
 @vault_app.command("refuse")
 @command
-async def refuse(ask: Ask, by: By, reason: Reason, vault: Vault = None, as_json: AsJson = False) -> None:
+async def refuse(ask: Ask, reason: Reason, as_: As = None, vault: Vault = None, as_json: AsJson = False) -> None:
     """End an ask, even an approved one, before it is opened.
 
-    Example: duban vault refuse 6f1b0a5e-0d7e-4c1b-9a37-2f6d7562616e --by wang --reason "no ground is given"
+    Example: duban vault refuse 6f1b0a5e-0d7e-4c1b-9a37-2f6d7562616e --reason "no ground is given" --as wang
     """
-    line = await _post(vault, f"asks/{quote(ask, safe='')}/refusal", by=by, reason=reason)
+    line = await _post(vault, as_, f"asks/{quote(ask, safe='')}/refusal", reason=reason)
     _tell(line, f"refused by {line['by']}", as_json)
 
 
 @vault_app.command("open")
 @command
-async def open_(ask: Ask, by: By, vault: Vault = None, as_json: AsJson = False) -> None:
+async def open_(ask: Ask, as_: As = None, vault: Vault = None, as_json: AsJson = False) -> None:
     """The contact, once, to who asked, while the approval holds.
 
-    Example: duban vault open 6f1b0a5e-0d7e-4c1b-9a37-2f6d7562616e --by li
+    Example: duban vault open 6f1b0a5e-0d7e-4c1b-9a37-2f6d7562616e --as li
     """
-    opening = await _post(vault, f"asks/{quote(ask, safe='')}/opening", by=by)
+    opening = await _post(vault, as_, f"asks/{quote(ask, safe='')}/opening")
     if as_json:
         write_json(opening)
         return
@@ -107,14 +110,15 @@ async def open_(ask: Ask, by: By, vault: Vault = None, as_json: AsJson = False) 
 
 @vault_app.command("log")
 @command
-async def log(vault: Vault = None, utc: InUtc = False, as_json: AsJson = False) -> None:
+async def log(as_: As = None, vault: Vault = None, utc: InUtc = False, as_json: AsJson = False) -> None:
     """Who asked, approved, refused, opened and forgot what, in order.
 
     A line names no city: it is shown in the time that every city of the engine keeps, or in UTC where they differ.
 
     Example: duban vault log --json
     """
-    lines = (await _get(vault, "log"))["lines"]
+    async with _vault(vault, as_) as server:
+        lines = (await server.asked("GET", "/v1/vault/log")).document["lines"]
     zone = await _zone(utc=utc or as_json or not lines)
     table = Table("no.", "at", "act", "by", "report", "ask", "reason", box=None, pad_edge=False, header_style="dim")
     for line in lines:
@@ -141,6 +145,7 @@ async def verify(
     head: Annotated[list[str] | None, typer.Option(help="A head noted earlier; repeatable.")] = None,
     against: Against = None,
     public_key: PublicKey = None,
+    as_: As = None,
     vault: Vault = None,
     as_json: AsJson = False,
 ) -> None:
@@ -156,8 +161,9 @@ async def verify(
     keys = trusted(public_key)
     of_anchors, anchors = await _anchored(against, keys)
     findings = list(of_anchors.findings(keys=bool(keys)))
-    audit = await _get(vault, "verification", head=head or [])
-    lines = (await _get(vault, "log"))["lines"] if anchors else []
+    async with _vault(vault, as_) as server:
+        audit = (await server.asked("GET", "/v1/vault/verification", params={"head": head or []})).document
+        lines = (await server.asked("GET", "/v1/vault/log")).document["lines"] if anchors else []
     findings += log_differences({line["number"]: line["hash"] for line in lines}, anchors)
     if keys and audit["lines"] and (nothing := of_anchors.nothing()) is not None:
         findings.append(nothing)
@@ -175,25 +181,29 @@ async def verify(
 
 @vault_app.command("forget")
 @command
-async def forget(source: Source, id_: Id, by: By, reason: Reason, vault: Vault = None, as_json: AsJson = False) -> None:
+async def forget(
+    source: Source, id_: Id, reason: Reason, as_: As = None, vault: Vault = None, as_json: AsJson = False
+) -> None:
     """Destroy the data key of a report's contact, for ever; the log stays.
 
-    Example: duban vault forget hotline 2026-000123 --by li --reason "the reporter asks for it"
+    Example: duban vault forget hotline 2026-000123 --reason "the reporter asks for it" --as li
     """
-    line = await _post(vault, "forgotten", source=source, id=id_, by=by, reason=reason)
+    line = await _post(vault, as_, "forgotten", source=source, id=id_, reason=reason)
     _tell(line, f"the contact for {line['id']} of {line['source']} is destroyed", as_json)
 
 
 @vault_app.command("erase")
 @command
-async def erase(source: Source, id_: Id, by: By, reason: Reason, vault: Vault = None, as_json: AsJson = False) -> None:
+async def erase(
+    source: Source, id_: Id, reason: Reason, as_: As = None, vault: Vault = None, as_json: AsJson = False
+) -> None:
     """Destroy every key of a report, for ever: its contact, what is sealed of what it says, and its files.
 
     What its pack does not have sealed stays in the ledger: place, category, dates; the log says who did it and why.
 
-    Example: duban vault erase hotline 2026-000123 --by li --reason "the reporter asks for it"
+    Example: duban vault erase hotline 2026-000123 --reason "the reporter asks for it" --as li
     """
-    erasure = await _post(vault, "erasures", source=source, id=id_, by=by, reason=reason)
+    erasure = await _post(vault, as_, "erasures", source=source, id=id_, reason=reason)
     if as_json:
         write_json(erasure)
         return
@@ -249,44 +259,37 @@ async def _zone(*, utc: bool) -> tzinfo | None:
     return common_zone(await zones(known, utc=False))
 
 
-async def _post(vault: str | None, path: str, **fields: str) -> dict[str, Any]:
-    return await _asked(vault, "POST", path, json=fields)
-
-
-async def _get(vault: str | None, path: str, **query: Any) -> dict[str, Any]:
-    return await _asked(vault, "GET", path, params=query)
-
-
-async def _asked(vault: str | None, method: str, path: str, **rest: Any) -> dict[str, Any]:
-    """What the vault answers; ends the command with its words where it does not do as told."""
-    import httpx2
-
-    url = vault or _vault_here()
-    try:
-        async with httpx2.AsyncClient(base_url=url, timeout=30) as client:
-            answer = await client.request(method, f"/v1/vault/{path}", **rest)
-    except httpx2.TransportError as error:
-        raise Unavailable(
-            f"the vault does not answer at {url} ({type(error).__name__}): start it, or set {VAULT_VARIABLE}"
-        ) from error
-    if not answer.is_success:
-        fail(_CODES.get(answer.status_code, ExitCode.FAILURE), _words(answer))
-    document: dict[str, Any] = answer.json()
+async def _post(vault: str | None, name: str | None, path: str, **fields: str) -> dict[str, Any]:
+    async with _vault(vault, name) as server:
+        document: dict[str, Any] = (await server.asked("POST", f"/v1/vault/{path}", json=fields)).document
     return document
 
 
-def _words(answer: httpx2.Response) -> str:
-    try:
-        error = answer.json()["error"]
-        return f"{error['code']}: {error['message']}"
-    except (ValueError, KeyError, TypeError):
-        return f"no vault of ours: {answer.request.url} answers {answer.status_code}"
+@asynccontextmanager
+async def _vault(url: str | None, name: str | None) -> AsyncIterator[Server]:
+    """The vault, for ``name``, who signs in for as long as it takes; else for who is signed in."""
+    address = checked_url(url) if url else _vault_here()
+    async with _who(name) as who, client_of(address, who, "the vault") as server:
+        yield server
+
+
+@asynccontextmanager
+async def _who(name: str | None) -> AsyncIterator[Credential]:
+    if name is None:
+        yield credential()
+        return
+    async with session_of(name) as who:
+        yield who
 
 
 def _vault_here() -> str:
-    """The vault of the engine that runs here, else where one would listen by its settings."""
-    from duban_intake.vault.settings import VaultSettings
+    """The vault of the engine that runs here.
 
+    Raises:
+        Unavailable: none does.
+    """
     urls = note_of(engine_folder()).get("urls", {})
     noted = urls.get("vault") if isinstance(urls, dict) else None
-    return str(noted or f"http://127.0.0.1:{VaultSettings.load().vault_port}")
+    if noted is None:
+        raise Unavailable(f"no vault runs here: start an engine with `duban up`, or set {VAULT_VARIABLE} to its URL")
+    return str(noted)
