@@ -13,6 +13,7 @@ from duban.io.settings import AnchorSettings, Settings, settings_table
 from duban.moves import AFTER_REJECTION, AFTER_STRIKE_OFF, IN_ANY_OPEN, LADDER, MOVES, STAGE, Kind, Stage, Status
 from duban_console.accounts.access import ANYBODY, ROUTES, SIGNED_IN, TABLE, THE_ACTION
 from duban_console.accounts.account import Role
+from duban_console.accounts.facets import SEEN_BY
 from duban_console.api.settings import ApiSettings
 from duban_detector.settings import DetectorSettings
 from duban_escalation.settings import EscalationSettings
@@ -114,6 +115,15 @@ def access_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def facet_table() -> str:
+    """What of a record which role sees: a facet a row, a role a column."""
+    roles = list(Role)
+    lines = [f"| facet | {' | '.join(f'`{role}`' for role in roles)} |", f"| --- |{' --- |' * len(roles)}"]
+    for facet, seen_by in SEEN_BY.items():
+        lines.append(f"| `{facet}` | {' | '.join('seen' if role in seen_by else '' for role in roles)} |")
+    return "\n".join(lines) + "\n"
+
+
 def route_table() -> str:
     """What each route is the deed of."""
     lines = ["| route | deed |", "| --- | --- |"]
@@ -131,6 +141,7 @@ BLOCKS: Final[dict[str, tuple[Path, Callable[[], str]]]] = {
     "metrics": (DOCS / "metrics.md", metrics_table),
     "access": (DOCS / "access.md", access_table),
     "routes": (DOCS / "access.md", route_table),
+    "facets": (DOCS / "access.md", facet_table),
     "kinds": (GUIDE, partial(measures, "en")),
     "kinds-zh": (CHINESE_GUIDE, partial(measures, "zh")),
     "acts": (GUIDE, partial(acts, "en")),

@@ -105,4 +105,4 @@ def _commands(app: FastAPI, ledger: LedgerReader) -> None:
             raise Fault(
                 404, "unknown_command", f"{source} has sent no command {id_}, or the router has not decided it yet"
             )
-        return respond(decision(source, outcome, record))
+        return respond(asks, decision(source, outcome, record), deed="see_command", of=record)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
 
@@ -16,6 +16,7 @@ from duban.messages.struct import replace
 from duban.refusal import Refusal
 from duban_console.accounts.access import ANYBODY, ROUTES, SIGNED_IN, THE_ACTION, appointments_for, may
 from duban_console.accounts.admission import Admission
+from duban_console.accounts.facets import FILTERS, unfilterable
 from duban_console.accounts.provider_door import NotLetIn
 from duban_console.accounts.rows import AccountRefused
 from duban_console.accounts.session import Principal
@@ -67,6 +68,16 @@ class Asker:
         """
         if (why := may(self.known, deed, jurisdiction=jurisdiction)) is not None:
             raise Fault(403, why.code, why.reason)
+
+    def filters(self, deed: str, jurisdiction: str | None, given: Mapping[str, str | None]) -> None:
+        """Return if what ``deed`` shows in ``jurisdiction`` may be chosen for them by those filters that are ``given``.
+
+        Raises:
+            Fault: 403, one goes by what they do not see.
+        """
+        for name in FILTERS.keys() & given.keys():
+            if given[name] is not None and (why := unfilterable(self.known, deed, name, jurisdiction)) is not None:
+                raise Fault(403, why.code, why.reason, name)
 
     def acting(self, deed: str, command: C, record: AnyRecord | None = None, jurisdiction: str | None = None) -> C:
         """``command`` as theirs: its unit is one that they act for, its person is who they are.

@@ -15,11 +15,13 @@ from duban.io.evidence.desk import EvidenceDesk, checked
 from duban.io.publisher import Publisher
 from duban.messages.commands import Command
 from duban.messages.envelope import Message, encode
+from duban.messages.records import AnyRecord
 from duban.messages.struct import replace
 from duban_console.action import COMMAND_ID, InvalidAction
 from duban_console.api.answer import respond
-from duban_console.api.responses import SOURCE, Accepted, as_json, decision
-from duban_console.ledger import LedgerReader, Outcome
+from duban_console.api.asker import Asker
+from duban_console.api.responses import SOURCE, Accepted, decision
+from duban_console.ledger import LedgerReader
 from duban_console.listings import SameName
 
 _MOST_WAIT: Final = 30.0
@@ -51,10 +53,18 @@ class CommandDoor:
     publisher: Publisher
     evidence: EvidenceDesk | None
 
-    async def send(self, message: Message[Command], wait: float, alike: tuple[SameName, ...] = ()) -> Response:
+    async def send(
+        self,
+        message: Message[Command],
+        wait: float,
+        asks: Asker,
+        deed: str,
+        on: AnyRecord | None = None,
+        alike: tuple[SameName, ...] = (),
+    ) -> Response:
         """Send ``message``: 202 once the broker has it; its outcome if that stands within ``wait`` seconds.
 
-        ``alike`` is told with either.
+        Who asks sees that by the ``deed`` that it is, and ``on`` which record. ``alike`` is told with either.
 
         Raises:
             Fault: 409, its evidence is not in the store.
@@ -70,15 +80,13 @@ class CommandDoor:
                 command=message.id, source=SOURCE, status="accepted", problem_id=message.subject, status_url=url,
                 alike=alike,
             )  # fmt: skip
-            return respond(accepted, 202, {"Location": url})
-        return await _decided(self.ledger, outcome, UUID(message.subject), alike)
-
-
-async def _decided(ledger: LedgerReader, outcome: Outcome, problem_id: UUID, alike: tuple[SameName, ...]) -> Response:
-    """The outcome as an answer: 200 when it was carried out, 409 when it was refused."""
-    if outcome.problem_id != problem_id:
-        raise Fault(409, "id_taken", f"the id {outcome.command} belongs to a command for {outcome.problem_id}", "id")
-    answer = replace(decision(SOURCE, outcome, await ledger.record(outcome.problem_id)), alike=alike)
-    if outcome.refused is None:
-        return respond(answer)
-    return respond({"error": {"code": outcome.refused.code, "message": outcome.refused.reason}, **as_json(answer)}, 409)
+            return respond(asks, accepted, 202, {"Location": url}, deed=deed, of=on)
+        if outcome.problem_id != UUID(message.subject):
+            say = f"the id {outcome.command} belongs to a command for {outcome.problem_id}"
+            raise Fault(409, "id_taken", say, "id")
+        stands = await self.ledger.record(outcome.problem_id)
+        answer = replace(decision(SOURCE, outcome, stands), alike=alike)
+        if (refused := outcome.refused) is None:
+            return respond(asks, answer, deed=deed, of=on or stands)
+        error = {"error": {"code": refused.code, "message": refused.reason}}
+        return respond(asks, answer, 409, deed=deed, of=on or stands, beside=error)

@@ -49,8 +49,10 @@ def serve_listings(app: FastAPI, ledger: LedgerReader, door: CommandDoor, clock:
                 raise Fault(400, "invalid", "a name carries no NUL", name)
         if is_blank(of):
             raise Fault(400, "invalid", "the name shows nothing: it is blank", "of")
+        asks.filters("check_name", jurisdiction, {"of": of})
         entries = asks.seen("check_name", await ledger.listings(of, jurisdiction, list_))
-        return respond(listed(of.strip(), entries, at or clock.now(), everything=everything))
+        check = listed(of.strip(), entries, at or clock.now(), everything=everything)
+        return respond(asks, check, deed="check_name")
 
     @app.post("/v1/listings", status_code=202, responses=answers(Accepted, Decision, status=202), tags=["listings"],
               openapi_extra=body(NewEntry))  # fmt: skip
@@ -69,4 +71,4 @@ def serve_listings(app: FastAPI, ledger: LedgerReader, door: CommandDoor, clock:
         )
         entries = await ledger.listings(entry.of, entry.jurisdiction, entry.list)
         alike = written_otherwise(entry.of, entries, message.subject, clock.now())
-        return await door.send(message, wait, alike)
+        return await door.send(message, wait, asks, "put_on_list", alike=alike)

@@ -30,4 +30,4 @@ def serve_pledges(app: FastAPI, door: CommandDoor, clock: Clock) -> None:
             source=SOURCE,
             at=clock.now(),
         )
-        return await door.send(message, wait)
+        return await door.send(message, wait, asks, "pledge")

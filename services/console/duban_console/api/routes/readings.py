@@ -29,4 +29,4 @@ def serve_readings(app: FastAPI, door: CommandDoor, clock: Clock) -> None:
             source=SOURCE,
             at=clock.now(),
         )
-        return await door.send(message, wait)
+        return await door.send(message, wait, asks, "take_reading")

@@ -85,7 +85,7 @@ def _named(app: FastAPI, ledger: LedgerReader) -> None:
         except ValueError:
             ids = await ledger.numbered(name)
         records = [record for id_ in ids if (record := await ledger.record(id_)) is not None]
-        return respond(Records(records=[record for record in records if asks.sees(f"see_{record.kind}", record)]))
+        return respond(asks, Records(records=[each for each in records if asks.sees(f"see_{each.kind}", each)]))
 
 
 def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
@@ -107,7 +107,7 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
     ) -> Response:
         """Problems, in the order of their registration."""
         if stage is not None and not statuses_in(stage, status):
-            return respond({"problems": []})  # nothing is in this status and in another's stage
+            return respond(asks, {"problems": []})  # nothing is in this status and in another's stage
         filters = Filters(
             Kind.PROBLEM, jurisdiction, statuses_in(stage, status), category, lead_unit, _overdue_at(clock, overdue),
             channel, enterprise, sponsor, matter,
@@ -177,12 +177,14 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         for field, parameter in {"rule": rule, "holder": holder}.items() | {(text, text) for text in _TEXTS}:
             if "\0" in (getattr(filters, field) or ""):
                 raise Fault(400, "invalid", "a filter carries no NUL", parameter)
+        given = {name: getattr(filters, name) for name in _TEXTS}
+        asks.filters(f"see_{filters.kind}", filters.jurisdiction, given)
         try:
             seen_page = await seen(ledger, filters, limit, cursor, asks)
         except BadCursor as error:
             raise Fault(400, "invalid", str(error), "cursor") from None
         more = {"cursor": seen_page.cursor} if seen_page.cursor else {}
-        return respond({name: seen_page.records, **more})
+        return respond(asks, {name: seen_page.records, **more})
 
 
 async def seen(ledger: LedgerReader, filters: Filters, limit: int, cursor: str | None, asks: Asker) -> Page:
@@ -216,16 +218,16 @@ def _one(app: FastAPI, kind: Kind, ledger: LedgerReader) -> None:
     @app.get(f"{path}/{{id}}", responses=answers(_MODELS[kind]), tags=tags, name=kind.value)
     async def one(id_: RecordId, asks: Asks) -> Response:
         """The record as it stands after its latest event, with what is due."""
-        return respond(await _found(ledger, kind, id_, asks, f"see_{kind}"))
+        return respond(asks, await _found(ledger, kind, id_, asks, f"see_{kind}"))
 
     @app.get(f"{path}/{{id}}/history", responses=answers(HistoryTold), tags=tags, name=f"{kind}_history")
     async def history(id_: RecordId, asks: Asks) -> Response:
         """Every event with who, when and why; `verified` says whether the chain of hashes recomputes."""
-        await _found(ledger, kind, id_, asks, "see_history")
+        record = await _found(ledger, kind, id_, asks, "see_history")
         whole = await ledger.history(id_)
         if whole is None:
             raise unknown(kind, id_)
-        return respond(told(str(id_), whole))
+        return respond(asks, told(str(id_), whole), deed="see_history", of=record)
 
 
 def _unanswered(app: FastAPI, ledger: LedgerReader) -> None:
@@ -234,10 +236,11 @@ def _unanswered(app: FastAPI, ledger: LedgerReader) -> None:
         id_: RecordId, asks: Asks, limit: Limit = 50, cursor: Annotated[int, Query(ge=0, le=MOST_LINES)] = 0
     ) -> Response:
         """The reports of a problem that wait for a reply, the oldest first, each with the event that filed it."""
-        await _found(ledger, Kind.PROBLEM, id_, asks, "see_unanswered")
+        record = await _found(ledger, Kind.PROBLEM, id_, asks, "see_unanswered")
         reports = await ledger.unanswered(id_, limit + 1, cursor)
         more = str(reports[limit - 1].version) if len(reports) > limit else None
-        return respond(WaitingReports(reports=reports[:limit], cursor=more))
+        waiting = WaitingReports(reports=reports[:limit], cursor=more)
+        return respond(asks, waiting, deed="see_unanswered", of=record)
 
 
 def _actions(app: FastAPI, kind: Kind, ledger: LedgerReader, door: CommandDoor, clock: Clock) -> None:
@@ -258,7 +261,7 @@ def _actions(app: FastAPI, kind: Kind, ledger: LedgerReader, door: CommandDoor, 
         message = action_message(
             command, id_=message_id, problem_id=id_, jurisdiction=record.jurisdiction, source=SOURCE, at=clock.now()
         )
-        return await door.send(message, wait)
+        return await door.send(message, wait, asks, deed, record)
 
 
 async def _found(ledger: LedgerReader, kind: Kind, id_: UUID, asks: Asker, deed: str) -> AnyRecord:

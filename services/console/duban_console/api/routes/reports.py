@@ -27,6 +27,5 @@ def serve_reports(app: FastAPI, ledger: LedgerReader, opener: ReportOpener | Non
         record = await ledger.record(id_)
         if record is None or record.kind is not Kind.PROBLEM or not asks.sees("see_history", record):
             raise unknown(Kind.PROBLEM, id_)
-        return respond(
-            ShownReports(reports=[shown(report, opener) for report in await ledger.filed(id_)]), headers=_NEVER_KEPT
-        )
+        filed = ShownReports(reports=[shown(report, opener) for report in await ledger.filed(id_)])
+        return respond(asks, filed, headers=_NEVER_KEPT, deed="see_history", of=record)
