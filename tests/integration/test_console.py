@@ -20,6 +20,7 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message, Record, encode
 from duban.messages.events import GENESIS, chained
 from duban.messages.report import Filed, Report
+from duban_cli.accounts_desk import ourselves
 from duban_cli.system import System, running
 from duban_console.kafka.topic_reader import records
 from tests.commanding import Run, command_on, lines
@@ -532,17 +533,17 @@ class TestDeadLetters:
         counted = [one for one in lines(await duban("dlq", "ls", "--json")) if one["topic"] == DLQ]
         assert letter["reason"]["code"] in {one["code"] for one in counted}
 
-        say = ("--offset", letter["offset"], "--by", "li", "--reason", "mended")
+        say = ("--offset", letter["offset"], "--reason", "mended")
         await duban("dlq", "replay", DLQ, *say, "--dry-run")
         [before] = [one async for one in records(given.system.settings, ["duban.commands.v1"]) if one.key == key]
         [replayed] = lines(await duban("dlq", "replay", DLQ, *say, "--json"))
         _, back = [one async for one in records(given.system.settings, ["duban.commands.v1"]) if one.key == key]
         assert (back.key, back.value, back.partition) == (key, value, before.partition)
-        said = (("id", replayed["replay"]), ("by", "li"), ("reason", "mended"))
+        said = (("id", replayed["replay"]), ("by", ourselves()), ("reason", "mended"))
         assert back.headers == (*headers, *((f"duban.replay.{name}", text.encode()) for name, text in said))
 
     async def test_what_is_not_there_is_not_found(self, duban: Run) -> None:
         await duban("dlq", "show", DLQ, "--offset", 999, code=3)
         await duban("dlq", "show", "duban.nothing.dlq", code=3)
         await duban("dlq", "show", "duban.commands.v1", code=2)
-        await duban("dlq", "replay", DLQ, "--by", "li", "--reason", "x", code=2)
+        await duban("dlq", "replay", DLQ, "--reason", "x", code=2)
