@@ -359,7 +359,9 @@ async def test_where_the_provider_is_away_that_is_said_and_our_own_sessions_hold
     assert answer.headers["retry-after"]
     assert code(await city.shown(city.issuer.access_token())) == (503, "unavailable")
     assert (await city.shown(token)).status_code == 200
+    assert len(city.issuer.asked) == 1  # and the second did not wait for an answer of its own
     city.issuer.is_away = False
+    city.room.wait(timedelta(seconds=5))
     asked = await city.begin()
     city.issuer.is_away = True
     assert code(await city.back(asked)) == (503, "unavailable")

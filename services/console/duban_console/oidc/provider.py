@@ -33,6 +33,8 @@ T = TypeVar("T")
 #: For how long it is believed what the provider says of itself, and how soon it is asked again for a key not known.
 _HOLDS: Final = timedelta(hours=1)
 _ASKED_AGAIN: Final = timedelta(minutes=1)
+#: For how long nobody else tries after somebody has found it away: those who come meanwhile would all wait in turn.
+_LEFT_ALONE: Final = timedelta(seconds=5)
 _PATIENCE: Final = 10.0
 _KEY_TYPES: Final = ("RSA", "EC", "OKP")
 #: That this API is not the client that the provider knows, which whoever signs in can do nothing about.
@@ -85,6 +87,7 @@ class Provider:
         self._transport = transport or httpx2.AsyncHTTPTransport()
         self._turn = asyncio.Lock()
         self._cached: _Discovered | None = None
+        self._missed: tuple[datetime, str] | None = None
 
     async def sign_in_url(self, trip: RoundTrip) -> str:
         """Where the browser goes that is on ``trip``."""
@@ -160,7 +163,13 @@ class Provider:
         async with self._turn:
             now = self._clock.now()
             if self._cached is None or now - self._cached.at >= (_ASKED_AGAIN if afresh else _HOLDS):
-                self._cached = await self._asked(now)
+                if self._missed is not None and now - self._missed[0] < _LEFT_ALONE:
+                    raise Unavailable(self._missed[1])
+                try:
+                    self._cached = await self._asked(now)
+                except Unavailable as error:
+                    self._missed = self._clock.now(), str(error)
+                    raise
             return self._cached
 
     async def _asked(self, at: datetime) -> _Discovered:
