@@ -180,9 +180,9 @@ async def database(known: Settings) -> AsyncIterator[Pool[Any]]:
         await pool.close()
 
 
-async def present(known: Settings) -> datetime:
+async def present(known: Settings | None) -> datetime:
     """What time it is: by the machine's clock, or by the last tick of the driven one."""
-    if known.clock == "system":
+    if known is None or known.clock == "system":
         return datetime.now(UTC)
     from duban.clock import DrivenClock
     from duban.io.decode import delivery

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from duban_cli.connection import asking
+from duban_cli.ledger_views import ledger_in
 from duban_cli.output import ExitCode, err, fail
 from duban_console.ledger import BadCursor, Filters, Page
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from duban.io.settings import Settings
 
 
-async def page_of(known: Settings, filters: Filters, limit: int, cursor: str | None) -> Page:
+async def page_of(known: Settings | None, filters: Filters, limit: int, cursor: str | None) -> Page:
     """At most ``limit`` records after ``cursor``; ends the command when the cursor is none of ours."""
-    async with asking(known) as ledger:
+    async with ledger_in(known) as ledger:
         try:
             return await ledger.page(filters, limit, cursor)
         except BadCursor as error:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 from rich.markup import escape
 
-from duban.errors import Unavailable
 from duban.moves import Kind
-from duban_cli.connection import settings
 from duban_cli.identity import Server, words_of
+from duban_cli.ledger_views import read_from
 from duban_cli.output import ExitCode, err, fail, out, shown_at, write_json
 from duban_cli.zones import zones
 from duban_console.api.responses import PATHS, SOURCE
@@ -130,10 +130,6 @@ def _body(event: Mapping[str, Any], problem_id: str) -> dict[str, Any]:
     return {"problem_id": problem_id, **body}
 
 
-async def _zone(jurisdiction: str, *, utc: bool) -> Any:
+async def _zone(jurisdiction: str, *, utc: bool) -> ZoneInfo | None:
     """The zone of the city; none where no broker is known from which its pack could be read."""
-    try:
-        known = settings()
-    except Unavailable:
-        return None
-    return (await zones(known, utc=utc)).get(jurisdiction)
+    return (await zones(read_from(), utc=utc)).get(jurisdiction)

@@ -23,9 +23,12 @@ Zones: TypeAlias = Mapping[str, ZoneInfo]
 _WITHIN: Final = 3.0
 
 
-async def zones(known: Settings, *, utc: bool, within: float = _WITHIN) -> Zones:
-    """The zones of the packs that are published; none where ``utc`` is wanted, or they cannot be read ``within`` s."""
-    if utc:
+async def zones(known: Settings | None, *, utc: bool, within: float = _WITHIN) -> Zones:
+    """The zones of the packs that are published; none where ``utc`` is wanted, or they cannot be read ``within`` s.
+
+    Without a broker that is ``known`` none are read.
+    """
+    if utc or known is None:
         return {}
     from duban_console.packs.publication import published
 

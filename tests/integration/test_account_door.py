@@ -152,3 +152,52 @@ async def test_where_no_api_answers_a_command_says_so(duban: Run, tmp_path: Path
     assert "no_provider" in (await duban("login", "--provider", code=4)).stderr
     assert "--name" in (await duban("login", "--provider", "--name", "li", code=2)).stderr
     await duban("logout", *nowhere, code=3)
+
+
+async def test_whoever_has_nothing_but_an_address_reads_what_is_theirs_and_it_looks_the_same(
+    duban: Run, api: httpx2.AsyncClient, system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem, _ = await problem_of(system, api), await problem_of(system, api)
+    lead, number = problem["lead_unit"], problem["number"]
+    await duban("act", number, "acknowledge", "--unit", lead, "--wait", 20)
+    names = {unit: f"a{uuid4().hex[:8]}" for unit in (lead, "nobody-here")}
+    passwords = {
+        unit: (await duban("account", "add", name, "--as", f"unit_clerk:smallville:{unit}")).stdout
+        for unit, name in names.items()
+    }
+    questions: list[tuple[object, ...]] = [
+        ("problem", "ls", "--json", "--limit", 10_000), ("problem", "ls", "--utc"),
+        ("problem", "show", number, "--utc"), ("problem", "ls", "--stage", "disposal", "--json"),
+        ("problem", "ls", "--overdue", "--lead-unit", lead, "--json"),
+        ("problem", "show", problem["id"], "--json"), ("duty", "ls", "--json"), ("listing", "ls", "--all", "--json"),
+        ("reward", "ls", "--json"), ("reading", "ls", "--json"),
+        ("listing", "check", "Acme", "--at", "2030-01-01T00:00Z", "--json"),
+    ]  # fmt: skip
+    monkeypatch.setenv("DUBAN_DATABASE", system.database)
+    as_operator = [(await duban(*question)).stdout for question in questions]
+    page = lines(await duban("problem", "ls", "--limit", 1, "--json"))
+
+    for name in ("DUBAN_KAFKA", "DUBAN_DATABASE"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DUBAN_FOLDER", str(tmp_path / "nothing"))
+    assert "no engine runs here" in (await duban("problem", "ls", code=5)).stderr
+    monkeypatch.setenv("DUBAN_API", system.urls["api"])
+    monkeypatch.setenv("DUBAN_TOKEN_FILE", str(system.folder / "local.key"))
+    assert [(await duban(*question)).stdout for question in questions] == as_operator
+    first = await duban("problem", "ls", "--limit", 1, "--json")
+    assert lines(first) == page
+    await duban("problem", "ls", "--limit", 1, "--cursor", first.stderr.split()[-1], "--json")
+    await duban("problem", "ls", "--cursor", "none of ours", code=2)
+    await duban("reward", "status", code=3, stdin="0000-0000-0000-0003\n")
+
+    monkeypatch.delenv("DUBAN_TOKEN_FILE")
+    await duban("problem", "ls", code=4)
+    for unit, name in names.items():
+        own = "a word of my own, and long"
+        await duban("login", "--name", name, stdin=f"{passwords[unit].strip()}\n{own}\n")
+        monkeypatch.delenv("DUBAN_API", raising=False)  # the one that somebody signed in to
+        seen = [one["number"] for one in lines(await duban("problem", "ls", "--limit", 10_000, "--json"))]
+        assert (number in seen) is (unit == lead)
+        await duban("problem", "show", number, "--json", code=0 if unit == lead else 3)
+        acted = ("act", number, "progress", "--unit", unit, "--note", "half", "--wait", 20)
+        await duban(*acted, code=0 if unit == lead else 3)

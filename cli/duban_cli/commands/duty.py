@@ -8,9 +8,10 @@ import typer
 
 from duban.moves import Kind, Status
 from duban_cli.commands.problem import show_page
-from duban_cli.connection import present, settings
+from duban_cli.connection import present
 from duban_cli.files import EvidenceFiles, sealed
 from duban_cli.identity import api_client
+from duban_cli.ledger_views import read_from
 from duban_cli.output import AsJson, InUtc, command
 from duban_cli.submission import actor, say_number, submitted, tell
 from duban_console.action import new_pledge
@@ -39,7 +40,7 @@ async def ls(
 
     Example: duban duty ls --jurisdiction mianyang --unit ecology --overdue
     """
-    known = settings()
+    known = read_from()
     at = await present(known) if overdue else None
     filters = Filters(Kind.DUTY, jurisdiction, (status,) if status else (), duty, unit, at, of=of)
     await show_page(known, filters, limit, cursor, utc=utc, as_json=as_json)

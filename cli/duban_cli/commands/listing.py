@@ -13,9 +13,10 @@ from duban.messages.records import Listing
 from duban.moves import Kind, Status
 from duban.texts import is_blank
 from duban_cli.commands.act import fields_of
-from duban_cli.connection import asking, present, settings
+from duban_cli.connection import present
 from duban_cli.files import EvidenceFiles, sealed
 from duban_cli.identity import api_client
+from duban_cli.ledger_views import ledger_in, name_check, read_from
 from duban_cli.output import (
     AsJson,
     ExitCode,
@@ -35,7 +36,7 @@ from duban_cli.zones import Zones, zones
 from duban_console.action import new_entry
 from duban_console.api.responses import as_json as jsonable
 from duban_console.ledger import Filters
-from duban_console.listings import Entry, NameCheck, entry_of, listed
+from duban_console.listings import Entry, NameCheck, entry_of
 
 listing_app = typer.Typer(no_args_is_help=True, help="Lists such as a blacklist (黑名单): who stands on them, and why.")
 
@@ -63,13 +64,14 @@ async def check(
 
     Example: duban listing check 海西某某化工有限公司 --jurisdiction golmud
     """
-    known = settings()
+    known = read_from()
     instant = instant_in("--at", at) if at else await present(known)
     if is_blank(name):
         fail(ExitCode.USAGE, "the name shows nothing: it is blank")
-    async with asking(known) as ledger:
-        entries = await ledger.listings(name, jurisdiction, list_)
-    standing = listed(name.strip(), entries, instant, everything=everything)
+    async with ledger_in(known) as ledger:
+        standing = await name_check(
+            ledger, name, instant, jurisdiction=jurisdiction, list_=list_, everything=everything
+        )
     if as_json:
         write_json(jsonable(standing))
     else:
@@ -113,7 +115,7 @@ async def ls(
 
     Example: duban listing ls --list blacklist
     """
-    known = settings()
+    known = read_from()
     at = await present(known)
     filters = Filters(Kind.LISTING, jurisdiction, () if everything else (Status.LISTED,), list_)
     page = await page_of(known, filters, limit, cursor)

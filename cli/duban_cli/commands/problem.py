@@ -14,7 +14,8 @@ from rich.table import Table
 from duban.messages.records import AnyRecord, Event, Listing, Problem, Reading, Reward, in_words
 from duban.messages.struct import plain
 from duban.moves import Kind, Stage, Status
-from duban_cli.connection import asking, present, report_keys, settings
+from duban_cli.connection import present, report_keys
+from duban_cli.ledger_views import ApiLedger, ledger_in, read_from
 from duban_cli.output import AsJson, ExitCode, InUtc, command, fail, out, shown_at, write_json
 from duban_cli.pages import page_of, say_more
 from duban_cli.zones import zones
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 problem_app = typer.Typer(no_args_is_help=True, help="Problems, and other records, with their history.")
 
 
-async def found_record(ledger: LedgerReader, name: str) -> AnyRecord:
+async def found_record(ledger: LedgerReader | ApiLedger, name: str) -> AnyRecord:
     """The record by its id or its number; ends the command when there is none, or more than one."""
     try:
         ids = [UUID(name)]
@@ -62,14 +63,12 @@ async def show(
 
     Example: duban problem show MY-2024-0007
     """
-    known = settings()
-    async with asking(known) as ledger:
+    known = read_from()
+    async with ledger_in(known) as ledger:
         standing = await found_record(ledger, problem)
         history = await ledger.history(standing.id)
         unanswered = await ledger.unanswered(standing.id)
-        filed = await ledger.filed(standing.id) if isinstance(standing, Problem) else []
-    sealed = [report for report in filed if report.filed.sealed is not None]
-    reports = [shown(report, keys) for keys in ([report_keys()] if sealed else ()) for report in sealed]
+        reports = await _sealed_reports(ledger, standing.id) if isinstance(standing, Problem) else []
     assert history is not None
     if as_json:
         waiting = {"unanswered": [jsonable(report) for report in unanswered]} if isinstance(standing, Problem) else {}
@@ -82,6 +81,14 @@ async def show(
             _print_report(report, zone)
     if history.first_broken is not None:
         fail(ExitCode.FAILURE, f"the chain of hashes breaks at version {history.first_broken}: somebody changed it")
+
+
+async def _sealed_reports(ledger: LedgerReader | ApiLedger, id_: UUID) -> list[ShownReport]:
+    """The reports of a problem of which something is sealed, as far as the keys open it that are held where it lies."""
+    if isinstance(ledger, ApiLedger):
+        return [report for report in await ledger.reports(id_) if report.seal is not Seal.NONE]
+    sealed = [report for report in await ledger.filed(id_) if report.filed.sealed is not None]
+    return [shown(report, keys) for keys in ([report_keys()] if sealed else ()) for report in sealed]
 
 
 def _print_report(report: ShownReport, zone: tzinfo | None) -> None:
@@ -226,7 +233,7 @@ async def ls(
 
     Example: duban problem ls --jurisdiction boston --overdue
     """
-    known = settings()
+    known = read_from()
     at = await present(known) if overdue else None
     statuses = statuses_in(stage, status)
     if stage is not None and not statuses:
@@ -238,7 +245,7 @@ async def ls(
 
 
 async def show_page(
-    known: Settings, filters: Filters, limit: int, cursor: str | None, *, utc: bool, as_json: bool
+    known: Settings | None, filters: Filters, limit: int, cursor: str | None, *, utc: bool, as_json: bool
 ) -> None:
     """A page of problems or duties: a table, or a line of JSON each."""
     page = await page_of(known, filters, limit, cursor)

@@ -14,8 +14,8 @@ from duban.messages.handle import handle_of
 from duban.messages.records import Reward
 from duban.moves import Kind, Status
 from duban.policy import PolicyPack
-from duban_cli.connection import asking, settings
 from duban_cli.files import read_code
+from duban_cli.ledger_views import ApiLedger, ledger_in, read_from
 from duban_cli.output import AsJson, ExitCode, InUtc, command, fail, out, shown_until, write_json
 from duban_cli.pages import page_of, say_more
 from duban_cli.zones import Zones, zones_of
@@ -44,16 +44,21 @@ async def status(
     Example: duban reward status < code.txt
     """
     code = read_code(code_file)
-    known = settings()
+    known = read_from()
     standing, shown_in = await _packs(known, utc=utc)
-    async with asking(known) as ledger:
-        rewards = [
-            (
-                reward_told(reward, standing.get(reward.pack), await ledger.why_declined(reward)),
-                shown_in.get(reward.jurisdiction),
-            )
-            for reward in await ledger.rewards(handle_of(code))
-        ]
+    async with ledger_in(known) as ledger:
+        if isinstance(ledger, ApiLedger):
+            rewards: list[tuple[RewardTold, ZoneInfo | None]] = [
+                (reward, None) for reward in await ledger.looked_up(code)
+            ]
+        else:
+            rewards = [
+                (
+                    reward_told(reward, standing.get(reward.pack), await ledger.why_declined(reward)),
+                    shown_in.get(reward.jurisdiction),
+                )
+                for reward in await ledger.rewards(handle_of(code))
+            ]
     if not rewards:
         fail(ExitCode.NOT_FOUND, "no reward is known under this code")
     for reward, zone in rewards:
@@ -78,7 +83,7 @@ async def ls(
 
     Example: duban reward ls --jurisdiction golmud
     """
-    known = settings()
+    known = read_from()
     standing, shown_in = await _packs(known, utc=utc)
     statuses = () if everything else (Status.OWED, Status.AWARDED)
     filters = Filters(Kind.REWARD, jurisdiction, statuses, class_)
@@ -96,8 +101,10 @@ async def ls(
     say_more(page)
 
 
-async def _packs(known: Settings, *, utc: bool) -> tuple[dict[str, PolicyPack], Zones]:
-    """Every pack that is published, and the zones in which to show instants."""
+async def _packs(known: Settings | None, *, utc: bool) -> tuple[dict[str, PolicyPack], Zones]:
+    """Every pack that is published, and the zones in which to show instants; none where no broker is known."""
+    if known is None:
+        return {}, {}
     standing = await packs.published(known)
     published = {ref: document for ref, document in standing.items() if isinstance(document, PolicyPack)}
     return published, {} if utc else zones_of(standing)

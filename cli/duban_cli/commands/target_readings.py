@@ -12,9 +12,9 @@ from rich.table import Table
 from duban.messages.records import Reading
 from duban.messages.struct import replace
 from duban.moves import Kind
-from duban_cli.connection import settings
 from duban_cli.files import EvidenceFiles, sealed
 from duban_cli.identity import Server, api_client
+from duban_cli.ledger_views import read_from
 from duban_cli.output import AsJson, ExitCode, InUtc, command, fail, out, shown_at, write_json
 from duban_cli.pages import page_of, say_more
 from duban_cli.submission import actor, say_number, submitted, tell
@@ -102,7 +102,7 @@ async def ls(
 
     Example: duban reading ls --jurisdiction mianzhu --target pm25
     """
-    known = settings()
+    known = read_from()
     page = await page_of(known, Filters(Kind.READING, jurisdiction, (), target, unit), limit, cursor)
     readings = [record for record in page.records if isinstance(record, Reading)]
     if as_json:

@@ -27,6 +27,16 @@ PATHS: Final = {
     Kind.REWARD: "/v1/rewards",
     Kind.READING: "/v1/readings",
 }
+#: Where pages of them are.
+PAGES: Final = {**PATHS, Kind.LISTING: "/v1/listings/entries"}
+#: What the rule and the holder of a record are called in a query.
+FILTERS: Final = {
+    Kind.PROBLEM: ("category", "lead_unit"),
+    Kind.DUTY: ("duty", "unit"),
+    Kind.LISTING: ("list", "keeper"),
+    Kind.REWARD: ("reward", "fixed_by"),
+    Kind.READING: ("target", "unit"),
+}
 _ALIKE = (
     "Entries that stand on the list under the same name, written otherwise: case, width, blanks, zero-width characters"
 )

@@ -19,6 +19,7 @@ from duban_console.api.answer import respond
 from duban_console.api.asker import Asker, Asks, unknown
 from duban_console.api.document import answers, body
 from duban_console.api.responses import (
+    FILTERS,
     PATHS,
     SOURCE,
     Accepted,
@@ -44,14 +45,6 @@ _MODELS: Final[dict[Kind, type[AnyRecord]]] = {
     Kind.READING: Reading,
 }
 
-#: What the rule and the holder of a record are called in a query.
-_NAMES: Final = {
-    Kind.PROBLEM: ("category", "lead_unit"),
-    Kind.DUTY: ("duty", "unit"),
-    Kind.LISTING: ("list", "keeper"),
-    Kind.REWARD: ("reward", "fixed_by"),
-    Kind.READING: ("target", "unit"),
-}
 _TEXTS: Final = ("jurisdiction", "channel", "enterprise", "sponsor", "matter", "of")
 
 #: How often one request asks the ledger at most for records that are there for who asks.
@@ -173,7 +166,7 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         return await page("readings", Filters(Kind.READING, jurisdiction, (), target, unit), limit, cursor, asks)
 
     async def page(name: str, filters: Filters, limit: int, cursor: str | None, asks: Asker) -> Response:
-        rule, holder = _NAMES[filters.kind]
+        rule, holder = FILTERS[filters.kind]
         for field, parameter in {"rule": rule, "holder": holder}.items() | {(text, text) for text in _TEXTS}:
             if "\0" in (getattr(filters, field) or ""):
                 raise Fault(400, "invalid", "a filter carries no NUL", parameter)
