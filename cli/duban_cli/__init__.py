@@ -25,7 +25,8 @@ app = typer.Typer(
 def duban() -> None:
     """Duban (督办): every reported problem from discovery to strike-off, by deadline.
 
-    Kafka and PostgreSQL are those in DUBAN_KAFKA and DUBAN_DATABASE, else those that `duban up` runs here.
+    Kafka and PostgreSQL are those in DUBAN_KAFKA and DUBAN_DATABASE, else those that `duban up` runs here. Who acts is
+    who is signed in at the API: that in DUBAN_API, else that of `duban up`, which knows this machine.
 
     Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 refused or in conflict, 5 a dependency is away.
     `duban listing check` alone ends with 6 when the name stands on a list.
