@@ -89,7 +89,7 @@ _OWN_SECRETS: Final = {
     ACCOUNTS_VARIABLE: ("api",), "DUBAN_VAULT_": ("gateway", "vault", "mail"), "DUBAN_WEBHOOK_": ("escalation",),
     "DUBAN_ANCHOR_": ("router", "intake"), "DUBAN_REPORT_": ("intake", "gateway", "api"),
     "DUBAN_SOURCE_": ("gateway",), "DUBAN_CALLBACK_": ("escalation",), "DUBAN_MQTT_": ("mqtt",),
-    "DUBAN_EVIDENCE": ("gateway", "api", "mail"), "DUBAN_MAIL_": ("mail",),
+    "DUBAN_EVIDENCE": ("gateway", "api", "mail", "intake"), "DUBAN_MAIL_": ("mail",),
 }  # fmt: skip
 #: What a service is told of another one that it asks: where that is called.
 _ASKED: Final = {"vault": {"DUBAN_VAULT_ACCOUNTS": "api"}}

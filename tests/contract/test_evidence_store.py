@@ -135,3 +135,15 @@ def test_a_bucket_needs_a_name_and_a_folder_for_its_uploads(server: str, tmp_pat
 def test_a_secret_is_shown_nowhere(server: str) -> None:
     settings = in_bucket(server, evidence_secret=SecretStr("hush"))
     assert "hush" not in f"{settings!r} {opened(settings)} {opened(settings)!r}"
+
+
+def test_what_takes_the_place_of_a_file_lies_there_alone_and_what_is_erased_nowhere(
+    store: EvidenceStore, tmp_path: Path
+) -> None:
+    first = put(store, Room.ORIGINALS, b"first", tmp_path)
+    store.replace(Room.ORIGINALS, first, written(tmp_path, b"another"))
+    assert held(store, Room.ORIGINALS, first) == b"another"
+    store.erase(Room.ORIGINALS, first)
+    store.erase(Room.ORIGINALS, first)
+    assert (store.find(Room.ORIGINALS, first), held(store, Room.ORIGINALS, first)) == (None, None)
+    assert list(store.all(Room.ORIGINALS)) == []

@@ -30,7 +30,7 @@ from duban_intake.store import SCHEMA, PostgresStore
 from duban_intake.vault.chain import Line
 from duban_intake.vault.contact import Bound, Contact
 from duban_intake.vault.custody import ActKind
-from duban_intake.vault.desk import DeskSettings, Held, PersonalClass, Vault, VaultRefused
+from duban_intake.vault.desk import DeskSettings, Erasure, Held, PersonalClass, Vault, VaultRefused
 from duban_intake.vault.memory import MemoryVault
 from duban_intake.vault.seal import Keyring
 from duban_intake.vault.store import PostgresVault
@@ -453,3 +453,29 @@ async def test_what_was_erased_on_request_is_due_no_more(room: Room) -> None:
     await vault.erase("hotline", "42", "li", "x")
     assert await vault.forget_due(UUID(int=0), 10) == (None, 0)
     assert len(await vault.log()) == 1
+
+
+async def test_of_a_file_that_two_reports_speak_of_the_key_goes_with_the_last_and_comes_anew_with_the_next(
+    room: Room,
+) -> None:
+    vault, other = room.vault(), own_problem("hotline", "43")
+    shared, own = "ab" * 32, "cd" * 32
+    await sealed_report(room)
+    second = ReportKey(other, "hotline", "43", other, (SealedField.TEXT,), AT, WrappedKey("a", b"\x07" * 60))
+    receipt = Receipt("hotline", "43", other, OTHER.digest, AT, ReportOutcome.ACCEPTED, other)
+
+    async def spoken(key: UUID, *files: str, **rest: Any) -> None:
+        wrapped = {sha256: WrappedKey("a", b"\x09" * 60) for sha256 in files}
+        async with room.intake.transaction(["smallville"]) as transaction:
+            await transaction.write(Writing(files={key: wrapped}, revises=True, **rest))
+
+    await spoken(KEY, shared, own)
+    await spoken(other, shared, receipts={other: receipt}, keys={other: second})
+    _, erasure = await vault.erase("hotline", "42", "li", "x")
+    assert erasure == Erasure((PersonalClass.CONTENT, PersonalClass.EVIDENCE), (own,))
+    _, erasure = await vault.erase("hotline", "43", "li", "x")
+    assert erasure == Erasure((PersonalClass.CONTENT, PersonalClass.EVIDENCE), (shared,))
+    third = own_problem("hotline", "44")
+    await spoken(third, shared)
+    _, erasure = await vault.erase("hotline", "44", "li", "x")
+    assert erasure == Erasure((PersonalClass.EVIDENCE,), (shared,))

@@ -683,7 +683,7 @@ async def test_the_doctor_tells_what_was_refused_and_what_the_mapping_made_and_n
     assert activity["refusals"][0]["field"] == "callTime"
     assert activity["shape"]["data"]["orders"][0]["caller"] == "a text of 3"
     [made] = activity["made"]
-    assert (made["id"], made["title"], made["category"]) == ("WO-1", "河水发臭", "river")
+    assert (made["id"], made["title"], made["category"]) == ("WO-1", "a text of 4", "river")
     for text in (json.dumps(shown, ensure_ascii=False), (await duban("source", "doctor", name)).stdout):
         assert "王小明" not in text
         assert "13800000000" not in text

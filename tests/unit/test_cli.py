@@ -55,7 +55,7 @@ def test_the_commands_are_those_that_the_handbook_names() -> None:
         ("listing", "check"), ("listing", "ls"), ("listing", "put"), ("reward", "status"),
         ("reward", "ls"), ("reading", "put"), ("reading", "ls"),
         ("vault", "ask"), ("vault", "approve"), ("vault", "refuse"), ("vault", "open"), ("vault", "log"),
-        ("vault", "verify"), ("vault", "forget"), ("vault", "erase"),
+        ("vault", "verify"), ("vault", "forget"), ("vault", "erase"), ("vault", "requests"), ("vault", "reapply"),
         ("dlq", "ls"), ("dlq", "show"), ("dlq", "replay"), ("dlq", "audit"), ("problem", "show"), ("problem", "ls"),
         ("pack", "lint"), ("pack", "publish"), ("pack", "ls"), ("calendar", "make"),
         ("evidence", "put"), ("evidence", "get"), ("evidence", "ls"), ("evidence", "scan"),

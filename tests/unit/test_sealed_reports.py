@@ -277,7 +277,7 @@ def test_terms_are_of_days_at_least() -> None:
 async def test_terms_run_from_the_closing_and_stop_when_the_problem_is_opened_again(
     store: MemoryStore, keys: ReportKeys, status: Status
 ) -> None:
-    privacy = {**SEALED, "keep": {"contact": {"months": 6}, "content": {"years": 20}}}
+    privacy = {**SEALED, "keep": {"contact": {"months": 6}, "content": {"years": 20}, "evidence": {"years": 1}}}
     library = library_of(privacy)
     handler, answers = ReportHandler(store, library, SystemClock(), sealer=keys), AnswerHandler(store, library)
     sent = await registered(handler)

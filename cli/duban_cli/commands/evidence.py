@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import aclosing
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryFile
@@ -16,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from duban.messages.struct import plain
-from duban_cli.connection import evidence_settings, settings
+from duban_cli.connection import asking, evidence_settings, report_keys, settings
 from duban_cli.files import taken
 from duban_cli.output import AsJson, ExitCode, InUtc, command, err, fail, out, shown_at, write_json
 from duban_console.action import InvalidAction
@@ -79,6 +80,7 @@ async def get(
     pieces = desk.store.read(Room.ORIGINALS, seal)
     if (why_not := desk.why_not(seal)) is not None or pieces is None:
         fail(ExitCode.NOT_FOUND, f"{seal}: {why_not}")
+    pieces = await _opened(seal, pieces)
     # Whole and compared before anything of it is given out.
     if to == "-":
         with TemporaryFile() as whole:
@@ -87,6 +89,23 @@ async def get(
             copyfileobj(whole, sys.stdout.buffer)
     else:
         _write(pieces, seal, Path(to))
+
+
+async def _opened(seal: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The bytes of a file, where it lies sealed those within; ends the command when nobody can open it here."""
+    from duban.errors import Fault
+    from duban.io.evidence.sealed_file import is_sealed
+    from duban_console.sealed_evidence import EvidenceOpener
+
+    first = next(pieces, b"")
+    whole = chain([first], pieces)
+    if not is_sealed(first):
+        return whole
+    async with asking(settings()) as ledger:
+        try:
+            return (await EvidenceOpener(ledger, report_keys()).bytes_of(seal, whole))[0]
+        except Fault as fault:
+            fail(ExitCode.NOT_FOUND, f"{seal}: {fault}")
 
 
 def _give(pieces: Iterable[bytes], seal: str, to: IO[bytes]) -> None:
@@ -182,22 +201,26 @@ async def verify(as_json: AsJson = False) -> None:
 
     Example: duban evidence verify --json
     """
-    from duban_console.evidence_audit import EvidenceAudit, named_evidence
+    from duban_console.evidence_audit import EvidenceAudit, keys_of_files, named_evidence
     from duban_console.ledger_verification import reading
 
-    audit, lacks = EvidenceAudit(_desk().store), 0
-    async with reading(settings()) as connection, aclosing(named_evidence(connection)) as named:  # type: ignore[type-var]
-        async for piece in named:
-            lack = audit.lack(piece)
-            if lack is None:
-                continue
-            lacks += 1
-            if as_json:
-                write_json({"record": str(piece.record), "version": piece.version, "sha256": piece.sha256,
-                            "uri": piece.uri, "what": lack.what})  # fmt: skip
-            else:
-                out().print(escape(str(lack)))
+    lacks = 0
+    async with reading(settings()) as connection:
+        audit = EvidenceAudit(_desk().store, await keys_of_files(connection), report_keys())
+        async with aclosing(named_evidence(connection)) as named:  # type: ignore[type-var]
+            async for piece in named:
+                lack = audit.lack(piece)
+                if lack is None:
+                    continue
+                lacks += 1
+                if as_json:
+                    write_json({"record": str(piece.record), "version": piece.version, "sha256": piece.sha256,
+                                "uri": piece.uri, "what": lack.what})  # fmt: skip
+                else:
+                    out().print(escape(str(lack)))
     looked = f"{audit.good} files as sealed ({audit.held} wait for a scanner), {audit.elsewhere} kept elsewhere"
+    looked += f", {audit.erased} erased" if audit.erased else ""
+    looked += f", {audit.sealed} not compared, for DUBAN_REPORT_KEY names no key" if audit.sealed else ""
     if lacks:
         fail(ExitCode.FAILURE, f"{lacks} findings; {looked}")
     err().print(f"the store has what the ledger names: {looked}")

@@ -5,6 +5,7 @@ Who acts is who is signed in (``duban login``), or signs in for this once (``--a
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime, tzinfo
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from duban_console.anchor_audit import AnchorAudit
 
 VAULT_VARIABLE: Final = "DUBAN_VAULT"
+#: The longest reason that the vault takes.
+_MOST_OF_REASON: Final = 2000
+
 vault_app = typer.Typer(
     no_args_is_help=True,
     help="The vault: who reported, opened by two custodians together, each signed in as themselves.",
@@ -211,6 +215,55 @@ async def erase(
     _tell(line, f"the keys of {line['id']} of {line['source']} are destroyed: {classes}", as_json=False)
     if "content" not in erasure["classes"]:
         err().print("what the report says has no key: its pack has nothing of it sealed, and the ledger keeps it")
+
+
+@vault_app.command("requests")
+@command
+async def requests(as_: As = None, vault: Vault = None, utc: InUtc = False, as_json: AsJson = False) -> None:
+    """What reporters ask to have erased, by the code of their receipts, the oldest first; `duban vault erase` does it.
+
+    Example: duban vault requests --json
+    """
+    async with _vault(vault, as_) as server:
+        pending = (await server.asked("GET", "/v1/vault/requests")).document["requests"]
+    zone = await _zone(utc=utc or as_json or not pending)
+    for request in pending:
+        if as_json:
+            write_json(request)
+            continue
+        at = shown_at(datetime.fromisoformat(request["asked_at"]), zone, "seconds")
+        out().print(escape(f"{at}  {request['source']} {request['id']}"))
+    err().print(f"{len(pending)} requests")
+
+
+@vault_app.command("reapply")
+@command
+async def reapply(
+    log: Annotated[Path, typer.Argument(help="The log as `duban vault log --json` wrote it.", exists=True)],
+    as_: As = None,
+    vault: Vault = None,
+) -> None:
+    """After a backup was restored: erase again what the log, kept outside of it, says was erased or forgotten.
+
+    Example: duban vault reapply vault-log-2026-11-29.jsonl --as li
+    """
+    from duban.messages.commands import ENGINE
+
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines() if line.strip()]
+    done = gone = 0
+    async with _vault(vault, as_) as server:
+        for line in lines:
+            if line.get("kind") not in ("erased", "forgotten") or line.get("by") == ENGINE:
+                continue  # what the vault does by itself, it does again by itself
+            path = "erasures" if line["kind"] == "erased" else "forgotten"
+            reason = f"a backup was restored; line {line['number']} of the log: {line['reason']}"
+            fields = {"source": line["source"], "id": line["id"], "reason": reason[:_MOST_OF_REASON]}
+            answer = await server.asked("POST", f"/v1/vault/{path}", json=fields, also=(404, 410))
+            if answer.status in (404, 410):
+                gone += 1
+            else:
+                done += 1
+    err().print(f"{done} erased again, {gone} were gone")
 
 
 def _tell(line: dict[str, Any], words: str, as_json: bool) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import orjson
 
+from duban.io.evidence.sealed_file import is_sealed, opened
 from duban.io.evidence.store import EvidenceStore, Room, Stored, standing
 from duban.messages.report import STORE_SCHEME
+from duban.seal import Unsealable
+from duban_console.ledger import HeldKey, held_key
+from duban_console.sealed_evidence import FileOpener
 
 if TYPE_CHECKING:
     from duban_console.ledger_verification import Connection
@@ -21,6 +26,7 @@ _NAMING: Final = """
     select problem_id, version, body from router.published_events where body like '%"sha256"%'
     order by problem_id, version
 """
+_KEYS: Final = "select sha256, key_id, wrapped, erased_at, null as why from intake.published_file_keys"
 _ROWS_AT_A_TIME: Final = 500
 
 
@@ -47,10 +53,17 @@ class Lack:
 
 @dataclass(slots=True)
 class EvidenceAudit:
-    """Compares what the ledger names with ``store``, each file once; counts what it has looked at."""
+    """Compares what the ledger names with ``store``, each file once; counts what it has looked at.
+
+    ``keys`` are those of files that may lie sealed, which ``opener`` opens; without it, these are not compared.
+    """
 
     store: EvidenceStore
+    keys: Mapping[str, HeldKey] = field(default_factory=dict)
+    opener: FileOpener | None = None
     good: int = 0
+    erased: int = 0
+    sealed: int = 0
     held: int = 0
     elsewhere: int = 0
     _seen: dict[bytes, bool] = field(default_factory=dict)
@@ -67,15 +80,31 @@ class EvidenceAudit:
         stored = standing(self.store, named.sha256)
         self.elsewhere += stored is None and not is_ours and key not in self._seen
         self._seen[key] = is_ours or stored is not None
+        held = self.keys.get(named.sha256)
+        if held is not None and held.key is None:
+            self.erased += 1
+            return None
         if stored is None:
             return Lack(named, "is missing in the store") if is_ours else None
-        return self._compared(named, stored)
+        return self._compared(named, stored, held)
 
-    def _compared(self, named: Named, stored: Stored) -> Lack | None:
-        bytes_ = self.store.read(stored.room, named.sha256)
+    def _compared(self, named: Named, stored: Stored, held: HeldKey | None) -> Lack | None:
+        bytes_ = self.store.read(stored.room, named.sha256) or iter(())
+        first = next(bytes_, b"")
+        bytes_ = chain([first], bytes_)
+        if is_sealed(first):
+            if self.opener is None:
+                self.sealed += 1
+                return None
+            if held is None or held.key is None:
+                return Lack(named, "lies sealed in the store, and no key of it is known")
+            bytes_ = opened(bytes_, self.opener.key_of_file(held.key, named.sha256), named.sha256)
         seal = sha256()
-        for piece in bytes_ or ():
-            seal.update(piece)
+        try:
+            for piece in bytes_:
+                seal.update(piece)
+        except Unsealable as error:
+            return Lack(named, f"was changed in the store: {error}")
         if seal.hexdigest() != named.sha256:
             return Lack(named, f"was changed in the store: its bytes have the SHA-256 {seal.hexdigest()}")
         if stored.room is Room.INFECTED:
@@ -83,6 +112,12 @@ class EvidenceAudit:
         self.good += 1
         self.held += stored.room is Room.HELD
         return None
+
+
+async def keys_of_files(connection: Connection) -> dict[str, HeldKey]:
+    """The keys of the files that sealed reports speak of, by their SHA-256."""
+    rows = await connection.fetch(_KEYS)
+    return {row["sha256"]: held_key(row) for row in rows}
 
 
 async def named_evidence(connection: Connection) -> AsyncIterator[Named]:

@@ -43,6 +43,16 @@ _FILED = """
 _REPORT_KEYS = """
     select key, key_id, wrapped, erased_at, why from intake.published_report_keys where key = any($1::uuid[])
 """
+_RECEIPT = """
+    select source, id, received_at, outcome, problem_id, receipts.code, receipts.reason, handle,
+        contacts.kept_at as contact_kept_at, contacts.forgotten_at as contact_forgotten_at,
+        contact_until, content_until, evidence_until, erased_at
+    from intake.published_receipts as receipts
+        left join intake.published_contacts as contacts using (key)
+        left join intake.published_report_keys as keys using (key)
+    where key = $1
+"""
+_FILE_KEY = "select key_id, wrapped, erased_at, null as why from intake.published_file_keys where sha256 = $1"
 _HEAD = "select head from router.published_records where id = $1"
 _OUTCOME = """
     select command, problem_id, first_version, last_version, refused from router.published_outcomes where key = $1
@@ -134,11 +144,31 @@ class WaitingReport(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class HeldKey:
-    """The key of a report, as intake holds it; without it, since when and why it is destroyed."""
+    """The key of a report or a file, as intake holds it; without it, since when and why it is destroyed."""
 
     key: WrappedKey | None
     erased_at: datetime | None = None
     why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldReceipt:
+    """What intake keeps of a report beside the ledger: what became of it, and until when each class of it is kept."""
+
+    source: str
+    id: str
+    received_at: datetime
+    outcome: str
+    problem_id: UUID | None
+    code: str | None
+    reason: str | None
+    handle: str | None
+    contact_kept_at: datetime | None
+    contact_forgotten_at: datetime | None
+    contact_until: datetime | None
+    content_until: datetime | None
+    evidence_until: datetime | None
+    erased_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +228,20 @@ class LedgerReader:
             filed = [change.filed for change in changes if isinstance(change, Registered | Attached)]
             of_sealed = [report_key(each.source, each.id) for each in filed if each.sealed is not None]
             held = await self._pool.fetch(_REPORT_KEYS, of_sealed) if of_sealed else []
-        keys = {row["key"]: _held_key(row) for row in held}
+        keys = {row["key"]: held_key(row) for row in held}
         return [LedgerReport(each, keys.get(report_key(each.source, each.id))) for each in filed]
+
+    async def receipt(self, source: str, report_id: str) -> HeldReceipt | None:
+        """What intake keeps of the report; None where it has given no receipt for it."""
+        async with asking():
+            row = await self._pool.fetchrow(_RECEIPT, report_key(source, report_id))
+        return None if row is None else HeldReceipt(**row)
+
+    async def file_key(self, sha256: str) -> HeldKey | None:
+        """The key of a file that a sealed report speaks of; None where it speaks of none such."""
+        async with asking():
+            row = await self._pool.fetchrow(_FILE_KEY, sha256)
+        return None if row is None else held_key(row)
 
     async def history(self, problem_id: UUID) -> Chain | None:
         """Every event of the record, with its chain of hashes recomputed."""
@@ -295,7 +337,8 @@ async def asking() -> AsyncIterator[None]:
         raise
 
 
-def _held_key(row: asyncpg.Record) -> HeldKey:
+def held_key(row: asyncpg.Record) -> HeldKey:
+    """The key in a row of what intake publishes of keys."""
     key = None if row["wrapped"] is None else WrappedKey(row["key_id"], row["wrapped"])
     return HeldKey(key, row["erased_at"], row["why"])
 

@@ -18,7 +18,7 @@ _ASK: Final = "select * from intake.published_sources where source = $1"
 class SourceActivity:
     """When a source spoke last, how much was taken and refused, the latest refusals, and its last payload.
 
-    ``shape``: the fields of that payload; ``made``: the reports that came of it, masked.
+    ``shape``: the fields of that payload; ``made``: the reports that came of it, without a word of theirs.
     """
 
     source: str

@@ -7,6 +7,7 @@ from typing import Final
 
 from duban.io.anchors import AnchorLoop
 from duban.io.consumer import Source
+from duban.io.evidence.reception import opened
 from duban.io.feeds import clock_of, follow_packs
 from duban.io.retention import Retention
 from duban.io.service import Shell, run_service
@@ -15,6 +16,7 @@ from duban.messages.commands import Command
 from duban.messages.events import LedgerEvent
 from duban.messages.report import Report
 from duban_intake.domain import SOURCE
+from duban_intake.evidence_seal import EvidenceSeal, EvidenceSealer
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
 from duban_intake.metrics import measure_receipts
 from duban_intake.retention import old_rows
@@ -45,6 +47,9 @@ async def compose(shell: Shell[IntakeSettings]) -> None:
             Source((LedgerEvent.TOPIC,), ANSWERS, AnswerHandler(store, library)),
         ],
     )
+    evidence = opened(shell.settings)
+    if evidence is not None and sealer is not None:
+        shell.run(EvidenceSealer(shell.pool, EvidenceSeal(evidence, sealer)))
     growth = VaultGrowth(shell.pool)
     shell.run(AnchorLoop(Anchored.VAULT, growth, shell.pool, shell.publisher, shell.settings, SOURCE))
     if shell.settings.clock == "system":  # a story told on another clock is over before anything in it is old or silent

@@ -15,6 +15,7 @@ from duban.messages.delivery import Delivery, SetAside
 from duban.messages.envelope import Message, Payload, Record, Unheeded, encode
 from duban.messages.events import PROBLEMS, Refused, event_type
 from duban.messages.report import Filed, Report
+from duban.messages.sealed import WrappedKey
 from duban.moves import OPEN, TURNS, Kind
 from duban.policy.library import Library
 from duban.policy.rules import Rules
@@ -35,7 +36,7 @@ from duban_intake.domain import (
 )
 from duban_intake.heard import Turned, TurnedProblem
 from duban_intake.nearness import Place
-from duban_intake.report_seal import SHARE, ReportKey, ReportTerms, Sealer, key_of, sealed, seals, terms
+from duban_intake.report_seal import SHARE, ReportKey, ReportTerms, Sealer, files_of, key_of, sealed, seals, terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,9 @@ class Writing:
     """What one batch changes. ``versions``: the latest of each problem that was closed, reopened or reclassified.
 
     ``revises``: receipts that were final are written anew, as the router answered them. ``keys``: those of reports,
-    by the receipts' keys; ``moved``: in which other problem a report that has one is filed now. ``terms``: until when
-    the reports of a problem that was closed, or opened again, are kept.
+    by the receipts' keys, and ``files`` those of the files that each speaks of; ``moved``: in which other problem a
+    report that has one is filed now. ``terms``: until when the reports of a problem that was closed, or opened again,
+    are kept.
     """
 
     receipts: dict[UUID, Receipt] = field(default_factory=dict)
@@ -61,6 +63,7 @@ class Writing:
     closed: set[UUID] = field(default_factory=set)
     versions: dict[UUID, int] = field(default_factory=dict)
     keys: dict[UUID, ReportKey] = field(default_factory=dict)
+    files: dict[UUID, dict[str, WrappedKey]] = field(default_factory=dict)
     moved: dict[UUID, UUID] = field(default_factory=dict)
     terms: dict[UUID, ReportTerms] = field(default_factory=dict)
     revises: bool = False
@@ -192,6 +195,8 @@ class ReportHandler:
             fresh = None if key is not None else key_of(given, self._rules(arrival), self._sealer)
             if fresh is not None:
                 keys[arrival.key] = writing.keys[arrival.key] = fresh
+                if files := files_of(arrival.report, fresh, self._sealer):
+                    writing.files[arrival.key] = files
         return given
 
     def _answer(

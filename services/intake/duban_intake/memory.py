@@ -11,6 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from duban.errors import Unavailable
+from duban.messages.sealed import WrappedKey
 from duban_intake.domain import Receipt
 from duban_intake.handlers import RefusedArrival, Writing
 from duban_intake.nearness import Place
@@ -26,6 +27,8 @@ class MemoryStore:
         self.places: dict[UUID, Place] = {}
         self.versions: dict[UUID, int] = {}
         self.keys: dict[UUID, ReportKey] = {}
+        self.files: dict[str, WrappedKey | None] = {}
+        self.speaking: set[tuple[UUID, str]] = set()
         self.terms: dict[UUID, ReportTerms] = {}
         self._cells: defaultdict[int, set[UUID]] = defaultdict(set)
         self._turn = asyncio.Lock()
@@ -89,6 +92,10 @@ class MemoryTransaction:
         store.versions |= writing.versions
         for key, held in writing.keys.items():
             store.keys.setdefault(key, held)
+        for key, files in writing.files.items():
+            for sha256, wrapped in files.items():
+                store.speaking.add((key, sha256))
+                store.files[sha256] = store.files.get(sha256) or wrapped
         for key, problem_id in writing.moved.items():
             if (moved := store.keys.get(key)) is not None:
                 store.keys[key] = replace(moved, problem_id=problem_id)

@@ -44,6 +44,7 @@ class ReportTerms:
 
     contact: datetime | None = None
     content: datetime | None = None
+    evidence: datetime | None = None
 
 
 class Sealer(Protocol):
@@ -55,6 +56,9 @@ class Sealer(Protocol):
     def seal(self, key: WrappedKey, about: UUID, part: bytes) -> bytes:
         """``part`` of the report ``about`` under its key."""
 
+    def fresh_of_file(self, sha256: str) -> WrappedKey:
+        """A new key for the file ``sha256``."""
+
 
 class Discarding:
     """In place of a sealer where nobody will read what was sealed: in a rehearsal nothing of it is kept."""
@@ -64,6 +68,9 @@ class Discarding:
 
     def seal(self, key: WrappedKey, about: UUID, part: bytes) -> bytes:
         return b""
+
+    def fresh_of_file(self, sha256: str) -> WrappedKey:
+        return WrappedKey("", sha256.encode())
 
 
 #: What sealing makes of a report, in base64, at most: so much of what a record takes may the report itself have.
@@ -86,6 +93,17 @@ def key_of(receipt: Receipt, rules: Rules | None, sealer: Sealer | None) -> Repo
         return None
     wrapped = _sealing(sealer).fresh(receipt.key)
     return ReportKey(receipt.key, receipt.source, receipt.id, receipt.problem_id, fields, receipt.received_at, wrapped)
+
+
+def files_of(report: Report, key: ReportKey, sealer: Sealer | None) -> dict[str, WrappedKey]:
+    """A key for each file of ``report`` in the store, by its SHA-256, where files are sealed; the first of each stands.
+
+    Raises:
+        Unavailable: there is nothing to seal with.
+    """
+    if SealedField.EVIDENCE not in key.fields:
+        return {}
+    return {piece.sha256: _sealing(sealer).fresh_of_file(piece.sha256) for piece in report.evidence if piece.is_ours}
 
 
 def sealed(
@@ -116,7 +134,7 @@ def terms(rules: Rules | None, closed_at: datetime | None) -> ReportTerms | None
         return ReportTerms()
     until = {
         name: None if term is None else rules.calendar.add(closed_at, term)
-        for name, term in (("contact", keep.contact), ("content", keep.content))
+        for name, term in (("contact", keep.contact), ("content", keep.content), ("evidence", keep.evidence))
     }
     return ReportTerms(**until)
 

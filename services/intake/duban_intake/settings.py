@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from duban.io.evidence.settings import EvidenceSettings
 from duban.io.report_keys import ReportKeySettings
 from duban.io.settings import AnchorSettings
 
 
-class IntakeSettings(AnchorSettings, ReportKeySettings):
+class IntakeSettings(AnchorSettings, ReportKeySettings, EvidenceSettings):
     """Besides how the vault's log is anchored, how long is remembered what no problem rests on."""
 
     refusals_days: int = Field(

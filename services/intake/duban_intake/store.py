@@ -74,6 +74,13 @@ _END = """
     insert into intake.endings as held (source, told, at) select $1, told, $3 from unnest($2::text[]) as told
     on conflict (source, told) do update set times = held.times + 1, at = excluded.at
 """
+_ASK_ERASURE = """
+    with asked as (
+        insert into intake.erasure_requests (key, source, id, asked_at) values ($1, $2, $3, $4)
+        on conflict (key) do nothing returning asked_at
+    )
+    select asked_at from asked union all select asked_at from intake.erasure_requests where key = $1 limit 1
+"""
 _REPORT_KEYS = """
     select key, source, id, problem_id, fields, kept_at, key_id, wrapped, erased_at, why
     from intake.report_keys where key = any($1::uuid[])
@@ -85,13 +92,28 @@ _WRITE_KEYS = """
         as fresh (key, source, id, problem_id, fields, kept_at, key_id, wrapped)
     on conflict (key) do nothing
 """
+_WRITE_FILES = """
+    insert into intake.report_files (key, sha256) select * from unnest($1::uuid[], $2::text[]) on conflict do nothing
+"""
+#: A file that is spoken of again is looked at again, for a copy may lie in the store that is not sealed yet; one that
+#: was erased begins anew.
+_WRITE_FILE_KEYS = """
+    insert into intake.file_keys as held (sha256, key_id, wrapped)
+    select distinct on (sha256) * from unnest($1::text[], $2::text[], $3::bytea[]) as fresh (sha256, key_id, wrapped)
+    order by sha256
+    on conflict (sha256) do update set
+        key_id = coalesce(held.key_id, excluded.key_id), wrapped = coalesce(held.wrapped, excluded.wrapped),
+        sealed_at = null, erased_at = null, removed_at = null
+"""
 _MOVE_KEYS = """
     update intake.report_keys as held set problem_id = moved.problem_id
     from unnest($1::uuid[], $2::uuid[]) as moved (key, problem_id) where held.key = moved.key
 """
 _WRITE_TERMS = """
-    update intake.report_keys as held set contact_until = term.contact, content_until = term.content
-    from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) as term (problem_id, contact, content)
+    update intake.report_keys as held
+    set contact_until = term.contact, content_until = term.content, evidence_until = term.evidence
+    from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[])
+        as term (problem_id, contact, content, evidence)
     where held.problem_id = term.problem_id
 """
 _REMOVE_PLACES = "delete from intake.places where problem_id = any($1::uuid[])"
@@ -119,6 +141,11 @@ class PostgresStore:
     async def end(self, source: str, ids: Collection[str], at: datetime) -> None:
         """Note that what ``source`` told of under each of ``ids`` is over, once more."""
         await self._pool.execute(_END, source, sorted(set(ids)), at)
+
+    async def ask_erasure(self, receipt: Receipt, at: datetime) -> datetime:
+        """Note that the report of ``receipt`` is to be erased; since when that is asked."""
+        asked_at: datetime = await self._pool.fetchval(_ASK_ERASURE, receipt.key, receipt.source, receipt.id, at)
+        return asked_at
 
     @asynccontextmanager
     async def transaction(self, jurisdictions: Collection[str]) -> AsyncIterator[PostgresTransaction]:
@@ -179,12 +206,18 @@ class PostgresTransaction:
             )
         if writing.keys:
             await self._connection.execute(_WRITE_KEYS, *_key_columns(list(writing.keys.values())))
+        if writing.files:
+            spoken = [(key, sha256, wrapped) for key, of in writing.files.items() for sha256, wrapped in of.items()]
+            files = [sha256 for _, sha256, _ in spoken]
+            await self._connection.execute(_WRITE_FILES, [key for key, _, _ in spoken], files)
+            key_ids, wrapped = [held.key_id for *_, held in spoken], [held.wrapped for *_, held in spoken]
+            await self._connection.execute(_WRITE_FILE_KEYS, files, key_ids, wrapped)
         if writing.moved:
             await self._connection.execute(_MOVE_KEYS, list(writing.moved), list(writing.moved.values()))
         if writing.terms:
             of_each = list(writing.terms.values())
-            contact, content = [term.contact for term in of_each], [term.content for term in of_each]
-            await self._connection.execute(_WRITE_TERMS, list(writing.terms), contact, content)
+            until = ([getattr(term, name) for term in of_each] for name in ("contact", "content", "evidence"))
+            await self._connection.execute(_WRITE_TERMS, list(writing.terms), *until)
         if writing.versions:
             versions = writing.versions
             await self._connection.execute(_WRITE_VERSIONS, list(versions), list(versions.values()))

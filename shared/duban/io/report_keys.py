@@ -21,6 +21,7 @@ from duban.seal import HeldKeys, SealingKey, decrypted, encrypted_once, new_key,
 
 _ROOM: Final = "reports"
 _WRAP: Final = "wrap"
+_WRAP_FILE: Final = "wrap file"
 _SETTING: Final = "DUBAN_REPORT_KEY"
 _BLOCK: Final = 256
 
@@ -96,6 +97,18 @@ class ReportKeys:
             Unsealable: with what may be the matter.
         """
         return self._held.named(key.key_id).unseal(_WRAP, key.wrapped, about.bytes)
+
+    def fresh_of_file(self, sha256: str) -> WrappedKey:
+        """A new key for the file ``sha256``."""
+        return WrappedKey(self._held.first.id, self._held.first.seal(_WRAP_FILE, new_key(), sha256.encode()))
+
+    def key_of_file(self, key: WrappedKey, sha256: str) -> bytes:
+        """The key of a file itself.
+
+        Raises:
+            Unsealable: with what may be the matter.
+        """
+        return self._held.named(key.key_id).unseal(_WRAP_FILE, key.wrapped, sha256.encode())
 
 
 class ReportKeySettings(Settings):

@@ -141,6 +141,7 @@ ROUTES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("GET", "/v1/problems/{id}"): "see_problem",
         ("GET", "/v1/problems/{id}/history"): "see_history",
         ("GET", "/v1/problems/{id}/reports"): "see_history",
+        ("POST", "/v1/reports/export"): ANYBODY,  # by the code of the report, which its reporter alone has
         ("GET", "/v1/problems/{id}/unanswered"): "see_unanswered",
         ("POST", "/v1/problems/{id}/actions"): THE_ACTION,
         ("GET", "/v1/duties"): "see_duty",
@@ -187,6 +188,7 @@ ROUTES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("POST", "/v1/vault/asks/{ask}/opening"): "open_vault",
         ("POST", "/v1/vault/forgotten"): "forget_contact",
         ("POST", "/v1/vault/erasures"): "forget_contact",
+        ("GET", "/v1/vault/requests"): "see_vault_log",
         ("GET", "/v1/vault/log"): "see_vault_log",
         ("GET", "/v1/vault/verification"): "see_vault_log",
     }

@@ -12,6 +12,8 @@ one table, ``duban_console.accounts.access``. The server listens on the loopback
     GET  /v1/problems/{id}/unanswered the reports that wait for a reply
     GET  /v1/listings?of=NAME         whether somebody stands on a list, and why
     POST /v1/listings                 an entry on a list, by its keeper, with evidence; answered like an action
+    GET  /v1/problems/{id}/reports    the reports of a problem as they came, with what is sealed of them opened
+    POST /v1/reports/export           all that is kept of a report, by the code of its receipt alone
     POST /v1/rewards/lookup           what became of the reward for a report, by the code of the report alone
     /v1/evidence/uploads              files of units, by the tus protocol
     GET  /v1/evidence/{sha256}        how a file stands; ``/published`` what may be shown of it, ``/original`` itself

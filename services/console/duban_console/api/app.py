@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Protocol
 
 from fastapi import Depends, FastAPI, Path, Response
 
@@ -35,11 +35,16 @@ from duban_console.api.submission import CommandDoor
 from duban_console.ledger import LedgerReader
 from duban_console.oidc.sign_on import SignOn
 from duban_console.reports import ReportOpener
+from duban_console.sealed_evidence import EvidenceOpener, FileOpener
 
 _FAULTS: Final[dict[int | str, dict[str, Any]]] = {**FAULTS, 404: {"model": Faulty}, 409: {"model": Faulty}}
 
 
 _CommandId = Annotated[str, Path(alias="id")]
+
+
+class Openers(ReportOpener, FileOpener, Protocol):
+    """Opens what is sealed of reports, and the files that they speak of."""
 
 
 def create_app(
@@ -50,7 +55,7 @@ def create_app(
     reception: Reception | None,
     max_body: int,
     admission: Admission,
-    report_keys: ReportOpener | None = None,
+    report_keys: Openers | None = None,
     sign_on: SignOn | None = None,
     browser: Browser | None = None,
 ) -> FastAPI:
@@ -80,7 +85,7 @@ def create_app(
     serve_readings(app, door, clock)
     serve_records(app, ledger, door, clock)
     serve_reports(app, ledger, report_keys)
-    serve_evidence(app, reception)
+    serve_evidence(app, reception, EvidenceOpener(ledger, report_keys))
     describe(app, (*ANSWERS, NewEntry, NewPledge, NewReading, Action))
     return app
 

@@ -14,6 +14,7 @@ from duban.messages.records import AnyRecord, Duty, Listing, Problem, Reading, R
 from duban.messages.struct import AwareDatetime, Frozen, plain
 from duban.moves import Kind
 from duban_console.chain import Line
+from duban_console.export import Export
 from duban_console.ledger import Chain, Outcome, WaitingReport
 from duban_console.listings import NameCheck, SameName
 from duban_console.reports import ShownReport
@@ -149,7 +150,7 @@ class Readings(Frozen):
 #: What answers are made of, for the document.
 ANSWERS = (
     Accepted, Decision, HistoryTold, Records, Problems, WaitingReports, Duties, Listings, Rewards, Readings, NameCheck,
-    ShownReports,
+    ShownReports, Export,
 )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ class ApiSettings(ServerSettings, OidcSettings, EvidenceSettings, ReportKeySetti
         Counted("POST", "/v1/sessions", RateKind.SIGN_IN),
         Counted("GET", CALLBACK, RateKind.SIGN_IN),
         Counted("POST", "/v1/rewards/lookup", RateKind.LOOKUP),
+        Counted("POST", "/v1/reports/export", RateKind.LOOKUP),
     )
 
     def rates(self) -> dict[RateKind, int]:

@@ -13,6 +13,7 @@ from duban_console.pack_text.words import Words
 _CLASSES: Final = {
     "contact": ("Who reported", "举报人联系方式"),
     "content": ("What is sealed of what a report says", "密封的线索内容"),
+    "evidence": ("Every file of a report", "线索所附文件"),
 }
 
 

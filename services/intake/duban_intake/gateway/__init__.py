@@ -12,5 +12,6 @@ owns      who reported, as far as it goes into the vault; it never comes out her
     request    from the bytes of a request to the report and its contact, or to a fault that names the field
     batcher    requests that arrive together reach the broker together
     evidence   reports that come with their files
+    erasure    a reporter asks by code to have a report erased
     app        the routes; pagerduty and open311 those of other protocols
 """

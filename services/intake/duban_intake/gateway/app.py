@@ -18,6 +18,7 @@ from duban_intake.body import JSON
 from duban_intake.channels.sms import SmsMapping
 from duban_intake.domain import own_problem
 from duban_intake.gateway.door import ReportDoor
+from duban_intake.gateway.erasure import serve_erasures
 from duban_intake.gateway.evidence import FORM, body_limit, form_in, room_for_files
 from duban_intake.gateway.open311.routes import PublicFace, serve_open311
 from duban_intake.gateway.pagerduty import serve_pagerduty
@@ -153,6 +154,7 @@ def create_app(door: ReportDoor, face: PublicFace, max_body: int) -> FastAPI:
         """The same for a sender in the language of a source."""
         return Response(headers=door.consent(request, name))
 
+    serve_erasures(app, door.receipts, door.clock)
     serve_pagerduty(app, door, _FAULTS | _LANGUAGES)
     serve_open311(app, door, face)
     serve_uploads(app, UploadDoor(door.reception, door.uploads))

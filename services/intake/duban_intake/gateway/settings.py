@@ -26,5 +26,6 @@ class GatewaySettings(SealSettings, EvidenceSettings):
     #: What a source hands in is counted by its own rate, wherever it comes from.
     COUNTED: ClassVar[tuple[Counted, ...]] = (
         Counted("GET", "/open311/", RateKind.LOOKUP),
+        Counted("POST", "/v1/erasures", RateKind.LOOKUP),
         *(Counted(method, "/", None) for method in ("POST", "PATCH")),
     )

@@ -21,9 +21,9 @@ grant select, insert, update on endings to duban_gateway;
 grant select, insert, update on source_journal to duban_gateway, duban_intake;
 grant usage on schema intake to duban_reader;
 grant select on published_sources, published_report_keys, published_file_keys to duban_reader;
+grant select on published_receipts, published_contacts to duban_reader;
 grant select, insert on vault_contacts to duban_gateway;
--- It tells a reporter, by the code of the receipt, what is kept of the report, and takes the request to erase it.
-grant select on published_report_keys to duban_gateway;
+-- It takes the request of a reporter, who shows the code of the receipt, to have the report erased.
 grant select, insert on erasure_requests to duban_gateway;
 
 -- The vault opens a contact or forgets it; its log is only added to.
@@ -32,7 +32,7 @@ grant select, update (digest, key_id, fingerprint, wrapped, sealed, forgotten_at
 -- It destroys the keys of reports, which it cannot use.
 grant select, update (key_id, wrapped, erased_at, why, content_until, contact_until, evidence_until)
     on report_keys to duban_vault;
-grant select on report_files to duban_vault;
+grant select, delete on report_files to duban_vault;
 grant select, update (key_id, wrapped, erased_at) on file_keys to duban_vault;
 grant select, delete on erasure_requests to duban_vault;
 grant select, insert on vault_log to duban_vault;

@@ -101,6 +101,20 @@ class Erased(BaseModel):
     files: list[str] = Field(description="The SHA-256 of the files of which nothing can be read any more")
 
 
+class Requested(BaseModel):
+    """A report that its reporter asks to have erased."""
+
+    source: str
+    id: str
+    asked_at: AwareDatetime
+
+
+class Requests(BaseModel):
+    """What reporters ask to have erased and no custodian has seen to, the oldest first."""
+
+    requests: list[Requested]
+
+
 class Log(BaseModel):
     """Every line of the log, in order."""
 
@@ -177,6 +191,12 @@ def create_app(vault: Vault, doorkeeper: Doorkeeper, max_body: int) -> FastAPI:
         of = await said(request, About)
         line, erasure = await reached(vault.erase(of.source, of.id, caller.account, of.reason), _AWAY)
         return _answer(Erased(logged=_logged(line), classes=list(erasure.classes), files=list(erasure.files)))
+
+    @app.get(f"{_PATH}/requests", dependencies=[_Reader])
+    async def requests() -> Requests:
+        """What reporters ask to have erased."""
+        pending = await reached(vault.requests(), _AWAY)
+        return Requests(requests=[Requested(**asdict(request)) for request in pending])
 
     @app.get(f"{_PATH}/log", dependencies=[_Reader])
     async def log() -> Log:

@@ -78,6 +78,15 @@ class OverdueReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ErasureRequest:
+    """That the reporter of a report asks to have it erased, since when."""
+
+    source: str
+    id: str
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Erasure:
     """What was destroyed of a report: which classes, and of which files nothing is left."""
 
@@ -115,6 +124,9 @@ class VaultStore(Protocol):
 
     async def log(self) -> list[Line]:
         """The log, in order."""
+
+    async def requests(self) -> list[ErasureRequest]:
+        """What reporters ask to have erased, the oldest first."""
 
     async def due(self, at: datetime, after: UUID, limit: int) -> list[OverdueReport]:
         """At most ``limit`` reports beyond ``after`` of which something was to be kept until ``at`` or before."""
@@ -207,11 +219,15 @@ class Vault:
         act = Act(ActKind.ERASED, self._clock.now(), by, source, report_id, None, reason)
         async with self._store.session() as session:
             erasure = await session.erase(own_problem(source, report_id), act.at, Why.REQUEST, tuple(PersonalClass))
-            if not erasure.classes:
-                say = f"nothing is kept of {report_id} of {source} that could be destroyed, or it has been already"
-                _refuse("nothing_kept", say)
-            line = await session.append(act)
+            line = await session.append(act) if erasure.classes else None
+        if line is None:
+            say = f"nothing is kept of {report_id} of {source} that could be destroyed, or it has been already"
+            _refuse("nothing_kept", say)
         return _told(line), erasure
+
+    async def requests(self) -> list[ErasureRequest]:
+        """What reporters ask to have erased, the oldest first."""
+        return await self._store.requests()
 
     async def forget_due(self, after: UUID, limit: int) -> tuple[UUID | None, int]:
         """Destroy what is kept no longer of the next ``limit`` reports beyond ``after``, each with a line in the log.

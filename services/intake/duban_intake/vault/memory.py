@@ -14,7 +14,7 @@ from duban_intake.memory import MemoryStore
 from duban_intake.report_seal import ReportKey, ReportTerms, Why
 from duban_intake.vault.chain import Line, following
 from duban_intake.vault.custody import Act
-from duban_intake.vault.desk import Erasure, Held, OverdueReport, PersonalClass
+from duban_intake.vault.desk import Erasure, ErasureRequest, Held, OverdueReport, PersonalClass
 
 
 class MemoryVault:
@@ -24,6 +24,7 @@ class MemoryVault:
         self.intake = intake or MemoryStore()
         self.rows: dict[UUID, Held] = {}
         self.lines: list[Line] = []
+        self.asked: dict[UUID, ErasureRequest] = {}
         self._turn = asyncio.Lock()
 
     async def keep(self, held: Held) -> Held:
@@ -32,11 +33,14 @@ class MemoryVault:
     async def log(self) -> list[Line]:
         return list(self.lines)
 
+    async def requests(self) -> list[ErasureRequest]:
+        return list(self.asked.values())
+
     async def due(self, at: datetime, after: UUID, limit: int) -> list[OverdueReport]:
         over = []
         for key in sorted(key for key in self.intake.terms if key > after):
             terms, report = self.intake.terms[key], self.intake.keys[key]
-            until = {PersonalClass.CONTACT: terms.contact, PersonalClass.CONTENT: terms.content}
+            until = {name: getattr(terms, name) for name in PersonalClass}
             if classes := tuple(name for name, end in until.items() if end is not None and end <= at):
                 over.append(OverdueReport(report.source, report.id, classes))
         return over[:limit]
@@ -48,7 +52,11 @@ class MemoryVault:
             yield session
             self.rows |= {key: session.rows[key] for key in session.forgotten}
             self.intake.keys |= session.erased
+            self.asked = {key: request for key, request in self.asked.items() if key not in session.requested}
             self.intake.terms |= session.settled
+            self.intake.speaking -= session.unspoken
+            still = {sha256 for _, sha256 in self.intake.speaking}
+            self.intake.files |= {sha256: None for _, sha256 in session.unspoken if sha256 not in still}
             for key in session.erased:
                 if (receipt := self.intake.receipts.get(key)) is not None:
                     self.intake.receipts[key] = replace(receipt, digest=os.urandom(32))
@@ -64,6 +72,8 @@ class MemorySession:
         self.lines = lines
         self.forgotten: set[UUID] = set()
         self.erased: dict[UUID, ReportKey] = {}
+        self.requested: set[UUID] = set()
+        self.unspoken: set[tuple[UUID, str]] = set()
         self.settled: dict[UUID, ReportTerms] = {}
 
     async def held(self, key: UUID) -> Held | None:
@@ -98,9 +108,18 @@ class MemorySession:
                 bound = replace(self.rows[key].bound, digest=os.urandom(32))
                 self.rows[key] = replace(self.rows[key], bound=bound)
                 self.forgotten.add(key)
+        files = []
+        if PersonalClass.EVIDENCE in classes:
+            spoken = {sha256 for by, sha256 in self._intake.speaking if by == key}
+            others = {sha256 for by, sha256 in self._intake.speaking - self.unspoken if by != key}
+            self.unspoken |= {(key, sha256) for sha256 in spoken}
+            files = sorted(spoken - others)
+            done += [PersonalClass.EVIDENCE] if files else []
         if key in self._intake.terms:
             over: dict[str, None] = dict.fromkeys(classes)
             terms = self._intake.terms[key]
-            left = {name: None for name in ("contact", "content") if name in over}
+            left = {name: None for name in PersonalClass if name in over}
             self.settled[key] = replace(terms, **left)
-        return Erasure(tuple(done))
+        if why is Why.REQUEST:
+            self.requested.add(key)
+        return Erasure(tuple(done), tuple(files))

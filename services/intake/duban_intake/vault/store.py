@@ -17,7 +17,7 @@ from duban_intake.store import Connection
 from duban_intake.vault.chain import Line, fields_of
 from duban_intake.vault.contact import Bound
 from duban_intake.vault.custody import Act
-from duban_intake.vault.desk import Erasure, Held, OverdueReport, PersonalClass
+from duban_intake.vault.desk import Erasure, ErasureRequest, Held, OverdueReport, PersonalClass
 from duban_intake.vault.seal import Sealed
 
 _KEEP = """
@@ -51,14 +51,12 @@ _ERASE_DIGESTS = (
     "update intake.vault_contacts set digest = $2 where key = $1",
     "update intake.receipts set digest = $2 where key = $1",
 )
-#: Of a file that other reports speak of, which are kept, nothing is destroyed.
+_UNSPOKEN = "delete from intake.report_files where key = $1 returning sha256"
+#: Of a file that other reports speak of nothing is destroyed.
 _ERASE_FILES = """
     update intake.file_keys as held set key_id = null, wrapped = null, erased_at = $2
-    where erased_at is null and sha256 in (select sha256 from intake.report_files where key = $1)
-        and not exists (
-            select from intake.report_files as other join intake.report_keys on report_keys.key = other.key
-            where other.sha256 = held.sha256 and other.key <> $1 and report_keys.erased_at is null
-        )
+    where erased_at is null and sha256 = any($1::text[])
+        and not exists (select from intake.report_files as other where other.sha256 = held.sha256)
     returning sha256
 """
 #: What was done, or could not be done as it is gone, is due no more.
@@ -77,6 +75,7 @@ _DUE = """
         and least(contact_until, content_until, evidence_until) <= $1
     order by key limit $3
 """
+_REQUESTS = "select source, id, asked_at from intake.erasure_requests order by asked_at, key"
 _DONE = "delete from intake.erasure_requests where key = $1"
 _LOG: Final = ActLog("intake.vault_log", Line)
 _UNDER = "where body::jsonb ->> 'ask' = $1"
@@ -109,6 +108,9 @@ class PostgresVault:
 
     async def log(self) -> list[Line]:
         return await _LOG.lines(self._pool)
+
+    async def requests(self) -> list[ErasureRequest]:
+        return [ErasureRequest(**row) for row in await self._pool.fetch(_REQUESTS)]
 
     async def due(self, at: datetime, after: UUID, limit: int) -> list[OverdueReport]:
         rows = await self._pool.fetch(_DUE, at, after, limit)
@@ -156,7 +158,8 @@ class PostgresSession:
             for digest in _ERASE_DIGESTS:
                 await self._connection.execute(digest, key, nothing)
         if PersonalClass.EVIDENCE in classes:
-            files = [row["sha256"] for row in await self._connection.fetch(_ERASE_FILES, key, at)]
+            spoken = [row["sha256"] for row in await self._connection.fetch(_UNSPOKEN, key)]
+            files = [row["sha256"] for row in await self._connection.fetch(_ERASE_FILES, spoken, at)]
             done += [PersonalClass.EVIDENCE] if files else []
         await self._connection.execute(_SETTLED, key, list(classes))
         if why is Why.REQUEST:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -61,6 +61,18 @@ class BucketStore:
         if self.find(room, sha256) is None:
             with self._reached():
                 obstore.put(self._store, _path(room, sha256), file)
+
+    def replace(self, room: Room, sha256: str, file: Path) -> None:
+        import obstore
+
+        with self._reached():
+            obstore.put(self._store, _path(room, sha256), file)
+
+    def erase(self, room: Room, sha256: str) -> None:
+        import obstore
+
+        with self._reached(), suppress(FileNotFoundError):
+            obstore.delete(self._store, _path(room, sha256))
 
     def move(self, sha256: str, source: Room, target: Room) -> None:
         import obstore

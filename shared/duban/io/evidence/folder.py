@@ -47,17 +47,34 @@ class FolderStore:
             if place.exists():  # under its hash, so it is the same; whoever writes it may still be about to sync
                 _sync(place.parent)
                 return
-            arriving = self._folder / _ARRIVING / uuid4().hex
-            try:
-                with file.open("rb") as source, arriving.open("xb") as target:
-                    copyfileobj(source, target, CHUNK)
-                    os.fchmod(target.fileno(), 0o440)
-                    target.flush()
-                    crash_point("evidence_written")
-                    os.fsync(target.fileno())
-                self._settle(arriving, place)
-            finally:
-                arriving.unlink(missing_ok=True)
+            self._write(file, place)
+
+    def replace(self, room: Room, sha256: str, file: Path) -> None:
+        place = self._place(room, sha256)
+        with _reached(self._folder):
+            since = place.stat()
+            self._write(file, place)
+            os.utime(place, ns=(since.st_atime_ns, since.st_mtime_ns))  # it is there since then
+
+    def erase(self, room: Room, sha256: str) -> None:
+        place = self._place(room, sha256)
+        with _reached(self._folder), suppress(FileNotFoundError):
+            place.unlink()
+            _sync(place.parent)
+
+    def _write(self, file: Path, place: Path) -> None:
+        """Have ``file`` at ``place``, whole at once."""
+        arriving = self._folder / _ARRIVING / uuid4().hex
+        try:
+            with file.open("rb") as source, arriving.open("xb") as target:
+                copyfileobj(source, target, CHUNK)
+                os.fchmod(target.fileno(), 0o440)
+                target.flush()
+                crash_point("evidence_written")
+                os.fsync(target.fileno())
+            self._settle(arriving, place)
+        finally:
+            arriving.unlink(missing_ok=True)
 
     def move(self, sha256: str, source: Room, target: Room) -> None:
         with _reached(self._folder):

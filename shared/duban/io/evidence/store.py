@@ -1,4 +1,4 @@
-"""What every store of evidence can do: put, find, read, move from room to room. Nothing that it holds is deleted."""
+"""What every store of evidence can do: put, find, read, move from room to room, and have a file sealed or erased."""
 
 from __future__ import annotations
 
@@ -43,6 +43,12 @@ class EvidenceStore(Protocol):
 
     def put(self, room: Room, sha256: str, file: Path) -> None:
         """Keep the bytes of ``file`` in ``room``: on its return all of them are safe, before it none is to be seen."""
+
+    def replace(self, room: Room, sha256: str, file: Path) -> None:
+        """Have the bytes of ``file`` in place of what lies in ``room``: at every instant one of the two lies there."""
+
+    def erase(self, room: Room, sha256: str) -> None:
+        """Have nothing lie in ``room`` under ``sha256``: its key is destroyed, and nobody could read it."""
 
     def move(self, sha256: str, source: Room, target: Room) -> None:
         """Have what lies in ``source`` lie in ``target``; at every instant it is in one of them."""

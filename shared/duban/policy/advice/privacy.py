@@ -22,6 +22,8 @@ def kept_without_end(pack: PolicyPack) -> Iterator[Advice]:
         return
     keep = pack.privacy.keep
     terms = {"contact": keep and keep.contact, "content": keep and keep.content}
+    if SealedField.EVIDENCE in pack.privacy.seal:
+        terms["evidence"] = keep and keep.evidence
     without = [name for name, term in terms.items() if term is None]
     if without:
         words = f"kept without end, unless somebody asks: {', '.join(without)}; give a term in `keep`"

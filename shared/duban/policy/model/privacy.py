@@ -24,16 +24,17 @@ Term = Annotated[Within, AfterValidator(_of_days)]
 class Keep(Written):
     """For how long after the problem is closed something is kept of its reports; what is not named, without end.
 
-    ``contact``: who reported; ``content``: what is sealed of what they said.
+    ``contact``: who reported; ``content``: what is sealed of what they said; ``evidence``: the files that are sealed.
     """
 
     contact: Term | None = None
     content: Term | None = None
+    evidence: Term | None = None
 
     @model_validator(mode="after")
     def _names_something(self) -> Keep:
-        if not any((self.contact, self.content)):
-            raise ValueError("names nothing: give a term for `contact` or `content`, or leave it out")
+        if not any((self.contact, self.content, self.evidence)):
+            raise ValueError("names nothing: give a term for `contact`, `content` or `evidence`, or leave it out")
         return self
 
 
@@ -47,7 +48,9 @@ class Privacy(Founded):
     keep: Keep | None = None
 
     @model_validator(mode="after")
-    def _names_each_once(self) -> Privacy:
+    def _seals_what_it_keeps(self) -> Privacy:
         if len(set(self.seal)) < len(self.seal):
             raise ValueError("`seal` names the same field twice")
+        if self.keep is not None and self.keep.evidence is not None and SealedField.EVIDENCE not in self.seal:
+            raise ValueError("`keep: evidence` goes with `seal: [evidence]`: only what is sealed can be destroyed")
         return self

@@ -14,9 +14,11 @@ from duban.errors import Fault
 from duban.io.evidence.desk import EvidenceDesk
 from duban.io.evidence.file_type import type_of
 from duban.io.evidence.reception import Reception
+from duban.io.evidence.sealed_file import is_sealed, size_of
 from duban.io.evidence.store import Room, standing
 from duban.io.evidence.tus import UploadDoor, serve_uploads
 from duban.io.faults import Faulty
+from duban_console.sealed_evidence import EvidenceOpener
 
 PATH: Final = "/v1/evidence"
 #: Whose the uploads are that come in here: nobody is authenticated yet.
@@ -32,6 +34,7 @@ _SAFE: Final = {
 _ASKING: Final[dict[int | str, dict[str, Any]]] = {
     404: {"model": Faulty, "description": "The store has no such file, or no copy that may be shown"},
     409: {"model": Faulty, "description": "The file waits for a scanner, or is infected"},
+    410: {"model": Faulty, "description": "The file was erased"},
     501: {"model": Faulty, "description": "No evidence store is set"},
 }
 _NOT_FORWARDED: Final[dict[int | str, dict[str, Any]]] = {
@@ -54,7 +57,7 @@ class KnownFile(BaseModel):
     published: bool = Field(description="Whether there is a copy without metadata")
 
 
-def serve_evidence(app: FastAPI, reception: Reception | None) -> None:
+def serve_evidence(app: FastAPI, reception: Reception | None, opener: EvidenceOpener) -> None:
     """Add the routes to ``app``."""
     serve_uploads(app, UploadDoor(reception, lambda *_: UNITS))
 
@@ -69,16 +72,22 @@ def serve_evidence(app: FastAPI, reception: Reception | None) -> None:
         store = desk().store
         stored = await asyncio.to_thread(standing, store, seal)
         if stored is None:
+            await opener.check(seal)
             raise Fault(404, "unknown_evidence", "no file with this SHA-256 is in the store", "sha256")
+        beginning = await asyncio.to_thread(lambda: next(store.read(stored.room, seal) or iter(()), b""))
         published = await asyncio.to_thread(store.find, Room.PUBLISHED, seal)
         return KnownFile(
-            sha256=seal, state=stored.room, size=stored.size, since=stored.at, published=published is not None
+            sha256=seal,
+            state=stored.room,
+            size=size_of(beginning) if is_sealed(beginning) else stored.size,
+            since=stored.at,
+            published=published is not None,
         )
 
     @app.get(PATH + "/{sha256}/published", responses=_BYTES, tags=["evidence"])
     async def published(seal: Seal) -> StreamingResponse:
         """What may be shown of a file: a copy without what it says of who made it, with what, when and where."""
-        return await given(desk(), Room.PUBLISHED, seal)
+        return await given(desk(), Room.PUBLISHED, seal, opener)
 
     @app.get(PATH + "/{sha256}/original", responses=_BYTES | _NOT_FORWARDED, tags=["evidence"])
     async def original(seal: Seal, request: Request) -> StreamingResponse:
@@ -86,23 +95,26 @@ def serve_evidence(app: FastAPI, reception: Reception | None) -> None:
         if any(name in request.headers for name in _FORWARDED):
             say = "originals are given to this machine alone, for nobody is authenticated yet: use `duban evidence get`"
             raise Fault(403, "not_here", say)
-        return await given(desk(), Room.ORIGINALS, seal)
+        return await given(desk(), Room.ORIGINALS, seal, opener)
 
 
-async def given(desk: EvidenceDesk, room: Room, seal: str) -> StreamingResponse:
+async def given(desk: EvidenceDesk, room: Room, seal: str, opener: EvidenceOpener) -> StreamingResponse:
     """The bytes that lie in ``room``.
 
     Raises:
-        Fault: 404 or 409, there are none for anybody.
+        Fault: 404, 409 or 410, there are none for anybody; 403, they are sealed.
     """
     stored, why_not = await asyncio.to_thread(lambda: (standing(desk.store, seal), desk.why_not(seal)))
+    if stored is None:
+        await opener.check(seal)
     if why_not is not None:
         raise Fault(404 if stored is None else 409, "unknown_evidence" if stored is None else stored.room, why_not)
     pieces = await asyncio.to_thread(desk.store.read, room, seal)
     if pieces is None:
         say = "there is no copy of it without metadata: none can be made of this type, or of this file"
         raise Fault(404, "not_published", say, "sha256")
-    first = await asyncio.to_thread(next, pieces, b"")
+    plain, _ = await opener.bytes_of(seal, pieces)
+    first = await asyncio.to_thread(next, plain, b"")
     # An original is given to be kept, and not for a browser to open.
     kind = (type_of(first) if room is Room.PUBLISHED else None) or "application/octet-stream"
-    return StreamingResponse(chain([first], pieces), media_type=kind, headers=_SAFE)
+    return StreamingResponse(chain([first], plain), media_type=kind, headers=_SAFE)
