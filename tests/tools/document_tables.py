@@ -17,6 +17,7 @@ from duban_console.accounts.facets import SEEN_BY
 from duban_console.api.settings import ApiSettings
 from duban_detector.settings import DetectorSettings
 from duban_escalation.settings import EscalationSettings
+from duban_intake.gateway.access import ROUTES as GATEWAY_ROUTES
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.hj212.settings import Hj212Settings
 from duban_intake.mail.settings import MailSettings
@@ -133,6 +134,12 @@ def route_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def gateway_table() -> str:
+    """What each route of the gateway asks for."""
+    rows = (f"| `{method} {path}` | {asks} |" for (method, path), asks in GATEWAY_ROUTES.items())
+    return "\n".join(("| route | asks for |", "| --- | --- |", *rows)) + "\n"
+
+
 #: The blocks by name: in which document each stands, and what writes it.
 BLOCKS: Final[dict[str, tuple[Path, Callable[[], str]]]] = {
     "messages": (DOCS / "messages.md", message_table),
@@ -141,6 +148,7 @@ BLOCKS: Final[dict[str, tuple[Path, Callable[[], str]]]] = {
     "metrics": (DOCS / "metrics.md", metrics_table),
     "access": (DOCS / "access.md", access_table),
     "routes": (DOCS / "access.md", route_table),
+    "gateway": (DOCS / "access.md", gateway_table),
     "facets": (DOCS / "access.md", facet_table),
     "kinds": (GUIDE, partial(measures, "en")),
     "kinds-zh": (CHINESE_GUIDE, partial(measures, "zh")),

@@ -13,6 +13,7 @@ from duban.errors import Fault
 from duban.io.evidence.reception import taking
 from duban.io.evidence.tus import UploadDoor, serve_uploads
 from duban.io.faults import FAULTS, Faulty, answer_faults
+from duban.io.http import GuardedAnswers
 from duban.messages.sources import RegisteredSource
 from duban_intake.body import JSON
 from duban_intake.channels.sms import SmsMapping
@@ -100,6 +101,7 @@ _BODIES: Final = {
 def create_app(door: ReportDoor, face: PublicFace, max_body: int) -> FastAPI:
     """The application, whose reports go through ``door``; ``face``: what it shows everybody."""
     app = FastAPI(title="Duban intake", version="1", description="Reports over HTTP.", responses=FAULTS)
+    app.add_middleware(GuardedAnswers)
     answer_faults(app, max_body, partial(body_limit, door.reception, max_body))
     answer_refusals(app)
 
