@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from duban_cli.connection import console_settings, database
+from duban_cli.connection import accounts_key, console_settings, database
 
 if TYPE_CHECKING:
     from duban.clock import Clock
@@ -46,8 +46,10 @@ async def account_store(known: Settings) -> AsyncIterator[tuple[AccountStore, Cl
     """The accounts in the database, and the clock on the wall, whatever clock drives the story of a demo."""
     from duban.clock import SystemClock
     from duban.io.migrations import require
+    from duban_console.accounts.factor_seal import FactorSeal
     from duban_console.accounts.store import MIGRATIONS, SCHEMA, PostgresAccounts
 
     async with database(known) as pool:
         await require(known.database.get_secret_value(), SCHEMA, MIGRATIONS)
-        yield PostgresAccounts(pool), SystemClock()
+        key = accounts_key()
+        yield PostgresAccounts(pool, FactorSeal.load(key) if key else None), SystemClock()

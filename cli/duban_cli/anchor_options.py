@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from duban_cli.output import ExitCode, fail
+from duban.errors import Unavailable
+from duban_cli.connection import settings
+from duban_cli.output import ExitCode, err, fail
+
+if TYPE_CHECKING:
+    from duban.messages.anchors import Anchor, Anchored
+    from duban_console.anchor_audit import AnchorAudit
 
 Against = Annotated[
     Path | None, typer.Option(help="Anchors or heads kept earlier, as `ledger anchors` and `ledger heads` write them.")
@@ -33,3 +40,31 @@ def trusted(given: Sequence[str] | None) -> list[str]:
         except (OSError, ValueError) as error:
             fail(ExitCode.USAGE, f"--public-key: {text} {error}")
     return keys
+
+
+async def anchored(chain: Anchored, against: Path | None, keys: Sequence[str]) -> tuple[AnchorAudit, list[Anchor]]:
+    """What is to be said of the anchors of a log, and those of them that may be believed."""
+    from duban.messages.anchors import Anchor
+    from duban_console.anchor_audit import AnchorAudit
+    from duban_console.witnesses import anchors_on_topic, kept, signed_with
+
+    audit = AnchorAudit(chain, signed_with(keys))
+    anchors: dict[int, Anchor] = {}
+
+    def take(anchor: Anchor, where: str, *, on_topic: bool) -> None:
+        if audit.take(anchor, where, on_topic=on_topic):
+            anchors[anchor.number] = anchor
+
+    for number, line in kept(against) if against else ():
+        if isinstance(line, Anchor):
+            take(line, f"{against}, line {number}", on_topic=False)
+    try:
+        known = settings()
+    except Unavailable:
+        err().print("no broker is known: the anchors on the topic were not looked at")
+    else:
+        audit.topic = True
+        async with aclosing(anchors_on_topic(known)) as stream:
+            async for where, anchor in stream:
+                take(anchor, where, on_topic=True)
+    return audit, list(anchors.values())

@@ -34,6 +34,8 @@ FOLDER_VARIABLE: Final = "DUBAN_FOLDER"
 
 #: The key that the engine of `duban up` signs its anchors with, in its folder.
 ANCHOR_KEY: Final = "anchors.pem"
+#: The key that seals the second factors of its accounts, likewise.
+ACCOUNTS_KEY: Final = "accounts.key"
 #: The evidence store of the same engine, in the same folder.
 EVIDENCE: Final = "evidence"
 #: The master keys under which the same engine seals reports, in the same folder.
@@ -111,6 +113,13 @@ def console_settings() -> Settings:
 def _is_elsewhere() -> bool:
     """Whether the environment names an engine."""
     return bool(os.environ.get(KAFKA_VARIABLE) or secret_in_environment(DATABASE_VARIABLE))
+
+
+def accounts_key() -> Path | None:
+    """The file with the key of the second factors: in the environment, or of the engine that runs here."""
+    here = engine_folder() / ACCOUNTS_KEY
+    given = os.environ.get("DUBAN_ACCOUNTS_KEY") or (here if here.is_file() else None)
+    return Path(given) if given else None
 
 
 def _running_here() -> dict[str, Any]:

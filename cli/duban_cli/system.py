@@ -32,12 +32,13 @@ from duban.io.report_keys import ReportKeys
 from duban.io.secret_variables import SUFFIX
 from duban.io.settings import Settings
 from duban.messages.sources import RegisteredSource
-from duban_cli.connection import ANCHOR_KEY, CALLBACK_SECRETS, EVIDENCE, REPORT_KEY, SOURCE_SECRETS
+from duban_cli.connection import ACCOUNTS_KEY, ANCHOR_KEY, CALLBACK_SECRETS, EVIDENCE, REPORT_KEY, SOURCE_SECRETS
 from duban_cli.engine_note import leave_note, remove_note
 from duban_cli.identity import LOCAL_KEY, secret_in
 from duban_cli.local_key_file import LocalKeyFile
 from duban_cli.schemas import migrate_all
 from duban_console import sources
+from duban_console.accounts.factor_seal import FactorSeal
 from duban_console.packs import publication as packs
 from duban_local import DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT, topics
 from duban_local.children import LOOPBACK, Say, StackError, free_port, until
@@ -87,7 +88,7 @@ ACCOUNTS_VARIABLE: Final = "DUBAN_ACCOUNTS"
 #: Secrets that are some services' own, by how their variables begin: no other process is given them.
 _OWN_SECRETS: Final = {
     ACCOUNTS_VARIABLE: ("api",), "DUBAN_VAULT_": ("gateway", "vault", "mail"), "DUBAN_WEBHOOK_": ("escalation",),
-    "DUBAN_ANCHOR_": ("router", "intake"), "DUBAN_REPORT_": ("intake", "gateway", "api"),
+    "DUBAN_ANCHOR_": ("router", "intake", "api"), "DUBAN_REPORT_": ("intake", "gateway", "api"),
     "DUBAN_SOURCE_": ("gateway",), "DUBAN_CALLBACK_": ("escalation",), "DUBAN_MQTT_": ("mqtt",),
     "DUBAN_EVIDENCE": ("gateway", "api", "mail", "intake"), "DUBAN_MAIL_": ("mail",),
 }  # fmt: skip
@@ -96,7 +97,7 @@ _ASKED: Final = {"vault": {"DUBAN_VAULT_ACCOUNTS": "api"}}
 #: Where such secrets lie in the folder of the stack, if nothing else is said.
 _OWN_FILES: Final = {
     "DUBAN_ANCHOR_KEY": ANCHOR_KEY, "DUBAN_SOURCE_SECRETS": SOURCE_SECRETS, "DUBAN_CALLBACK_SECRETS": CALLBACK_SECRETS,
-    "DUBAN_EVIDENCE": EVIDENCE, "DUBAN_REPORT_KEY": REPORT_KEY,
+    "DUBAN_EVIDENCE": EVIDENCE, "DUBAN_REPORT_KEY": REPORT_KEY, "DUBAN_ACCOUNTS_KEY": ACCOUNTS_KEY,
 }  # fmt: skip
 
 
@@ -254,6 +255,7 @@ async def engine(
         if asks:
             await keys.renew()
         ReportKeys.made(stack.folder / REPORT_KEY)
+        FactorSeal.made(stack.folder / ACCOUNTS_KEY)
         system = System(stack, Supervisor([], stack.folder / "logs", say=say), settings)
         planned = [_service(name, system, env, free=free, reached=reached) for name in names]
         system.services = {service.name: service for service in planned}

@@ -12,11 +12,12 @@ import pytest
 from pydantic import SecretStr
 
 from duban.clock import DrivenClock
-from duban.errors import DubanError
+from duban.errors import DubanError, SettingsError
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
 from duban_console.accounts.account import Account, ProviderIdentity
 from duban_console.accounts.desk import Given
+from duban_console.accounts.factor_seal import FactorSeal
 from duban_console.accounts.log import AccountActKind
 from duban_console.accounts.memory import MemoryAccounts
 from duban_console.accounts.rows import AccountRefused
@@ -29,7 +30,7 @@ from tests.conftest import Migrated
 @pytest.fixture
 async def postgres_room(migrated: Migrated) -> AsyncIterator[Room]:
     pool = await connect_pool(Settings(database=SecretStr(migrated.url_of("console"))), SCHEMA)
-    yield Room(PostgresAccounts(pool), DrivenClock(AT), migrated.superuser)
+    yield Room(PostgresAccounts(pool, FactorSeal([b"1" * 32])), DrivenClock(AT), migrated.superuser)
     await pool.close()
 
 
@@ -201,7 +202,7 @@ async def test_the_database_refuses_whoever_changes_the_log(postgres_room: Room)
 
 @pytest.mark.stack
 async def test_no_row_of_the_database_holds_a_password_a_token_or_a_recovery_code(postgres_room: Room) -> None:
-    _, codes = await factored(postgres_room)
+    totp, codes = await factored(postgres_room)
     await postgres_room.desk.add("feed", "Feed", by="admin", is_system=True)
     key, _ = await postgres_room.keys.add("feed", Scope.READ, DAY, by="admin")
     token, _ = await postgres_room.door.sign_in("li.na", OWN, codes[0])
@@ -213,5 +214,79 @@ async def test_no_row_of_the_database_holds_a_password_a_token_or_a_recovery_cod
         for value in row.values()
     ]
     assert any("li.na" in cell for cell in cells)
-    for secret in (OWN, GIVEN, key, token, key.rpartition("_")[2], *codes):
+    for secret in (OWN, GIVEN, key, token, key.rpartition("_")[2], totp.secret, *codes):
         assert not any(secret in cell for cell in cells)
+
+
+class Lying:
+    """The second factor of li.na as it lies in the database, and stores over it that hold keys of their own."""
+
+    def __init__(self, room: Room) -> None:
+        assert isinstance(room.store, PostgresAccounts)
+        self.pool = room.store._pool
+
+    async def secret(self) -> str:
+        kept: str = await self.pool.fetchval("select factor->>'secret' from console.accounts where name = 'li.na'")
+        return kept
+
+    async def put(self, secret: str) -> None:
+        statement = "update console.accounts set factor = jsonb_set(factor, '{secret}', to_jsonb($1::text))"
+        await self.pool.execute(statement, secret)
+
+    def room(self, *keys: bytes) -> Room:
+        return Room(
+            PostgresAccounts(self.pool, FactorSeal([key * 32 for key in keys]) if keys else None), DrivenClock(AT)
+        )
+
+
+@pytest.mark.stack
+async def test_a_second_factor_lies_sealed_and_two_keys_hold_while_one_takes_the_place_of_the_other(
+    postgres_room: Room,
+) -> None:
+    totp, codes = await factored(postgres_room)
+    lying = Lying(postgres_room)
+    first = await lying.secret()
+    assert first.startswith("sealed:")
+    both, new = lying.room(b"2", b"1"), lying.room(b"2")
+    assert isinstance(both.store, PostgresAccounts)
+    assert isinstance(new.store, PostgresAccounts)
+    with pytest.raises(SettingsError, match=r"li\.na: sealed by the key"):
+        await new.store.seal_anew()
+    await both.store.seal_anew()
+    assert (second := await lying.secret()) not in ("", first)
+    await both.store.seal_anew()
+    assert await lying.secret() == second
+    await new.door.sign_in("li.na", OWN, codes[0])
+    # Whoever only keeps accounts leaves it as it is.
+    bare = lying.room()
+    await bare.desk.appoint("li.na", [OFFICE], by="admin")
+    new.clock.tick(AT + 2 * MINUTE)
+    await new.door.sign_in("li.na", OWN, totp.at(new.clock.now()))
+
+
+@pytest.mark.stack
+async def test_a_second_factor_that_an_earlier_release_left_readable_is_sealed_when_it_is_used(
+    postgres_room: Room,
+) -> None:
+    totp, _ = await factored(postgres_room)
+    lying = Lying(postgres_room)
+    await lying.put(totp.secret)
+    await postgres_room.door.sign_in("li.na", OWN, totp.at(postgres_room.clock.now()))
+    assert (await lying.secret()).startswith("sealed:")
+
+
+@pytest.mark.stack
+async def test_a_sealed_secret_in_the_row_of_another_opens_for_nobody_and_without_a_key_none_is_begun(
+    postgres_room: Room,
+) -> None:
+    await factored(postgres_room)
+    await postgres_room.person("wang")
+    await postgres_room.desk.begin_factor("wang", by="wang")
+    lying = Lying(postgres_room)
+    of_wang = await lying.pool.fetchval("select factor->>'secret' from console.accounts where name = 'wang'")
+    await lying.put(of_wang)
+    assert isinstance(postgres_room.store, PostgresAccounts)
+    with pytest.raises(SettingsError, match=r"the second factor of li\.na: does not open"):
+        await postgres_room.store.seal_anew()
+    await postgres_room.desk.take_factor("li.na", by="admin")
+    assert await refused(lying.room().desk.begin_factor("li.na", by="li.na")) == "no_accounts_key"

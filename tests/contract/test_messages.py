@@ -22,7 +22,7 @@ from duban.errors import Undecodable
 from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages import struct
-from duban.messages.anchors import VAULT_LOG, Anchor, Anchored, Head
+from duban.messages.anchors import ACCOUNT_LOG, VAULT_LOG, Anchor, Anchored, Head
 from duban.messages.audit import LetterPlace, LetterReplayed, ReplayStep
 from duban.messages.envelope import AnyPayload, Message, decode, derived_id, encode, structured
 from duban.messages.events import GENESIS, KINDS, LedgerEvent, Refused, canonical, chained, event_type
@@ -378,7 +378,9 @@ def payloads() -> Iterator[AnyPayload]:
         lapse_at=AT, public=True, text="late", issued_at=AT, concern=Concern.ASKED, version=7,
         of="Works 7", ground="repeated", source="12345", report="WO-1",
     )  # fmt: skip
-    for chain, anchored in ((Anchored.LEDGER, ID), (Anchored.VAULT, VAULT_LOG)):
+    for chain, anchored in (
+        (Anchored.LEDGER, ID), (Anchored.VAULT, VAULT_LOG), (Anchored.ACCOUNTS, ACCOUNT_LOG),
+    ):  # fmt: skip
         yield Anchor(
             chain=chain, number=17, previous="a" * 64, at=AT, heads=(Head(record=anchored, version=7, hash="b" * 64),),
             offsets={0: 42, 10: 7} if chain is Anchored.LEDGER else {}, key="key", signature="signature",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from duban_console.accounts.factor_seal import FactorSeal
 from tests.commanding import Run, command_on, lines
 from tests.conftest import Migrated, Stack
 
@@ -54,7 +55,11 @@ async def test_accounts_of_a_file_are_added_once_with_passwords_shown_once(duban
     assert "accounts.yaml: accounts.0.full_name: is missing" in (await duban("account", "apply", file, code=2)).stderr
 
 
-async def test_an_account_goes_through_its_life_and_every_step_stands_in_the_log(duban: Run) -> None:
+async def test_an_account_goes_through_its_life_and_every_step_stands_in_the_log(
+    duban: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FactorSeal.made(tmp_path / "accounts.key")
+    monkeypatch.setenv("DUBAN_ACCOUNTS_KEY", str(tmp_path / "accounts.key"))
     added = await duban("account", "add", "wang", "--as", "administrator", "--ask", stdin="a word from the office\n")
     assert added.stdout == ""
     assert (await duban("account", "add", "wang", code=4)).stderr.startswith("✗ wang is there already")

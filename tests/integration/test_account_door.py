@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import httpx2
 import pytest
 
+from duban.io.anchor_key import AnchorKey
+from duban.messages.events import GENESIS, chained
 from duban_cli.system import System
 from duban_local.accounts import our_name
 from tests.commanding import Run, command_on, lines
@@ -76,7 +81,7 @@ async def test_who_acts_is_who_is_signed_in_and_a_unit_sees_its_own(
     assert (ended.status_code, ended.json()["error"]["code"]) == (401, "no_session")
     log = lines(await duban("account", "audit", "--json"))
     assert [line["kind"] for line in log if line["account"] == clerk["name"]] == [
-        "account_added", "password_set", "signed_in", "turned_off", "session_ended",
+        "account_added", "password_set", "signed_in", "denied", "turned_off", "session_ended",
     ]  # fmt: skip
 
 
@@ -201,3 +206,42 @@ async def test_whoever_has_nothing_but_an_address_reads_what_is_theirs_and_it_lo
         await duban("problem", "show", number, "--json", code=0 if unit == lead else 3)
         acted = ("act", number, "progress", "--unit", unit, "--note", "half", "--wait", 20)
         await duban(*acted, code=0 if unit == lead else 3)
+
+
+async def test_the_log_written_anew_is_found_by_its_anchors(duban: Run, system: System, tmp_path: Path) -> None:
+    async def checked(*arguments: object, code: int = 0) -> dict[str, Any]:
+        run = await duban("account", "audit", "--verify", "--json", *arguments, code=code)
+        document: dict[str, Any] = json.loads(run.stdout)
+        return document
+
+    async def heads() -> list[int]:
+        anchors = [line for line in lines(await duban("ledger", "anchors")) if line["chain"] == "accounts"]
+        return [head["version"] for anchor in anchors for head in anchor["heads"]]
+
+    async def anchored() -> bool:
+        return bool(await heads())
+
+    await eventually(anchored)
+    file = tmp_path / "anchors.jsonl"
+    file.write_text((await duban("ledger", "anchors")).stdout)
+    key = AnchorKey.load(system.folder / "anchors.pem").public
+    clean = await checked("--against", file, "--public-key", key)
+    assert (clean["whole"], clean["findings"]) == (True, [])
+    connection = await asyncpg.connect(system.superuser)
+    await connection.execute("alter table console.account_log disable trigger user")
+    rows = await connection.fetch("select number, body, previous, hash from console.account_log order by number")
+    put = "update console.account_log set body = $2, previous = $3, hash = $4 where number = $1"
+    try:
+        head = GENESIS
+        for row in rows:
+            body = row["body"].replace('"by":"', '"by":"not-')
+            before, head = head, chained(head, body.encode())
+            await connection.execute(put, row["number"], body, before, head)
+        anew = await checked(code=1)
+    finally:
+        await connection.executemany(put, [tuple(row) for row in rows])
+        await connection.execute("alter table console.account_log enable trigger user")
+        await connection.close()
+    assert anew["whole"], "the chain alone is whole"
+    assert "is another than anchor" in anew["findings"][0]["what"]
+    assert (await checked())["findings"] == []

@@ -110,13 +110,14 @@ async def test_a_phone_goes_on_with_its_upload_after_the_gateway_was_killed_and_
     assert await evidence_of(api, accepted["problem_id"], "registered") == [evidence]
     assert "the store has what the ledger names" in (await duban("evidence", "verify")).stderr
 
-    # What may be shown says nothing of who took the photo; the original does, and goes through no proxy.
+    # What may be shown says nothing of who took the photo; the original does, and whoever opens it stands in the log.
     shown = await api.get(f"/v1/evidence/{seal(data)}/published")
     assert (shown.headers["content-type"], b"Li Si" in shown.content) == ("image/jpeg", False)
     assert shown.headers["content-security-policy"] == "default-src 'none'; sandbox"
     original = f"/v1/evidence/{seal(data)}/original"
     assert (await api.get(original)).content == data
-    assert (await api.get(original, headers={"x-forwarded-for": "203.0.113.7"})).status_code == 403
+    opened = [line for line in lines(await duban("account", "audit", "--json")) if line["kind"] == "original_opened"]
+    assert opened[-1]["detail"] == f"{seal(data)}: {original}"
     assert (await duban("evidence", "get", evidence["uri"])).stdout_bytes == data
     # Whoever takes it from the store is found out.
     [stored] = (system.folder / EVIDENCE / "originals").rglob(seal(data))

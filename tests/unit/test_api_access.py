@@ -18,6 +18,7 @@ from duban.moves import Status
 from duban.policy.library import Library
 from duban_console.accounts.account import Appointment, Role
 from duban_console.accounts.local_key import LocalKeys
+from duban_console.accounts.log import AccountActKind
 from duban_console.accounts.memory import MemoryAccounts
 from duban_console.accounts.session import Scope
 from duban_console.api.app import create_app
@@ -260,6 +261,28 @@ async def test_an_appointment_that_is_taken_shuts_out_at_once(api: Api) -> None:
     assert await api.code("GET", "/v1/problems", token) == (200, "")
     await api.room.desk.appoint("li.na", [CLERK], by="admin")
     assert await api.code("GET", "/v1/problems", token) == (401, "no_session")
+
+
+async def test_what_is_denied_stands_in_the_log_by_whom_which_deed_on_what(api: Api) -> None:
+    clerk = await api.room.person("li.na", CLERK)
+    theirs, ours = api.shelf.put(OTHERS), api.shelf.put(OURS)
+    act = {"action": "acknowledge", "actor": {"unit": OTHERS}}
+    await api.asked("GET", f"/v1/problems/{theirs.id}", clerk)
+    await api.asked("POST", f"/v1/problems/{ours.id}/actions", clerk, json=act)
+    await api.asked(
+        "POST", f"/v1/problems/{ours.id}/actions", clerk, json={**act, "action": "hand_back", "reason": "no"}
+    )
+    await api.asked("GET", f"/v1/problems/{uuid4()}", clerk)  # is not there for anybody
+    await api.asked("GET", f"/v1/problems/{ours.id}", clerk)
+    pledge = await api.asked("POST", "/v1/pledges", await api.room.person("wang", ADMIN), json={})
+    assert pledge.status_code == 403
+    lines = [line.act for line in await api.room.desk.log() if line.act.kind is AccountActKind.DENIED]
+    assert [(act.by, act.account, act.detail) for act in lines] == [
+        ("li.na", "li.na", f"see_problem: /v1/problems/{theirs.id}, unknown_problem"),
+        ("li.na", "li.na", f"acknowledge: /v1/problems/{ours.id}/actions, other_unit"),
+        ("li.na", "li.na", f"hand_back: /v1/problems/{ours.id}/actions, no_role"),
+        ("wang", "wang", "pledge: /v1/pledges, no_role"),
+    ]
 
 
 async def test_no_answer_runs_anything_or_is_kept(api: Api) -> None:

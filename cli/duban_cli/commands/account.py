@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from duban_cli.accounts_desk import desk, ourselves
+from duban_cli.anchor_options import Against, PublicKey, anchored, trusted
 from duban_cli.output import AsJson, ExitCode, command, err, fail, out, shown_at, write_json
 from duban_cli.session import asked_for
 
@@ -196,18 +197,21 @@ async def factor(
 async def audit(
     verify: Annotated[bool, typer.Option("--verify", help="Say whether the log is whole; ends with 1 if not.")] = False,
     head: Annotated[list[str] | None, typer.Option(help="A head noted earlier; repeatable.")] = None,
+    against: Against = None,
+    public_key: PublicKey = None,
     as_json: AsJson = False,
 ) -> None:
-    """Every sign-in, refusal and change of an account, a session or a key, in order, as a chain of hashes.
+    """Every sign-in, refusal, denial and change of an account, a session or a key, in order, as a chain of hashes.
 
-    With --verify it prints the head: note it elsewhere, and give it the next time, for only so does a log show that
-    was cut off or written anew as a whole.
+    With --verify it compares the log with the anchors on the topic, where a broker is known, and with those that an
+    auditor kept: only so does a log show that was cut off or written anew as a whole. With a public key every anchor
+    must bear its signature.
 
-    Example: duban account audit --verify
+    Example: duban account audit --verify --against anchors-2026-11-29.jsonl --public-key anchors.pub
     """
     async with desk() as accounts:
-        if verify or head:
-            await _verified(accounts, head or [], as_json)
+        if verify or head or against or public_key:
+            await _verified(accounts, head or [], against, trusted(public_key), as_json)
             return
         lines = await accounts.log()
     table = Table("no.", "at", "act", "by", "account", "", box=None, pad_edge=False, header_style="dim")
@@ -222,18 +226,33 @@ async def audit(
     err().print(f"{len(lines)} lines")
 
 
-async def _verified(accounts: AccountDesk, noted: list[str], as_json: bool) -> None:
-    audit = await accounts.verify(noted)
+async def _verified(
+    accounts: AccountDesk, noted: list[str], against: Path | None, keys: list[str], as_json: bool
+) -> None:
+    from duban.messages.anchors import ACCOUNT_LOG, Anchored
+    from duban_console.accounts.log import log_audit
+    from duban_console.anchor_audit import log_differences
+
+    of_anchors, anchors = await anchored(Anchored.ACCOUNTS, against, keys)
+    findings = list(of_anchors.findings(keys=bool(keys)))
+    lines = await accounts.log()  # after the anchors, which are never ahead of it
+    audit = log_audit(lines, noted)
+    findings += log_differences({line.number: line.hash for line in lines}, anchors, ACCOUNT_LOG)
+    if keys and lines and (nothing := of_anchors.nothing()) is not None:
+        findings.append(nothing)
     if as_json:
         write_json(
             {"whole": audit.broken is None, "lines": audit.lines, "head": audit.head,
-             "broken": audit.broken, "reason": audit.reason}
+             "broken": audit.broken, "reason": audit.reason, "anchors": len(anchors),
+             "findings": [finding.model_dump(mode="json", exclude_none=True) for finding in findings]}
         )  # fmt: skip
     if audit.broken is not None:
         fail(ExitCode.FAILURE, f"line {audit.broken} of the log: {audit.reason}")
+    if findings:
+        fail(ExitCode.FAILURE, "; ".join(map(str, findings)))
     if not as_json:
         out().print(audit.head)
-    err().print(f"[green]✓[/] {audit.lines} lines, each follows on the one before it")
+    err().print(f"[green]✓[/] {audit.lines} lines, each follows on the one before it; {len(anchors)} anchors")
 
 
 def _of_one_kind(entry: RosterEntry, standing: dict[str, Account]) -> None:

@@ -6,10 +6,9 @@ Who acts is who is signed in (``duban login``), or signs in for this once (``--a
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, tzinfo
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 
@@ -18,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from duban.errors import Unavailable
-from duban_cli.anchor_options import Against, PublicKey, trusted
+from duban_cli.anchor_options import Against, PublicKey, anchored, trusted
 from duban_cli.connection import engine_folder, settings
 from duban_cli.engine_note import note_of
 from duban_cli.identity import Credential, Server, checked_url, client_of, credential
@@ -27,8 +26,7 @@ from duban_cli.session import session_of
 from duban_cli.zones import common_zone, zones
 
 if TYPE_CHECKING:
-    from duban.messages.anchors import Anchor
-    from duban_console.anchor_audit import AnchorAudit
+    pass
 
 VAULT_VARIABLE: Final = "DUBAN_VAULT"
 #: The longest reason that the vault takes.
@@ -160,10 +158,11 @@ async def verify(
 
     Example: duban vault verify --against anchors-2026-11-29.jsonl --public-key anchors.pub
     """
+    from duban.messages.anchors import Anchored
     from duban_console.anchor_audit import log_differences
 
     keys = trusted(public_key)
-    of_anchors, anchors = await _anchored(against, keys)
+    of_anchors, anchors = await anchored(Anchored.VAULT, against, keys)
     findings = list(of_anchors.findings(keys=bool(keys)))
     async with _vault(vault, as_) as server:
         audit = (await server.asked("GET", "/v1/vault/verification", params={"head": head or []})).document
@@ -271,34 +270,6 @@ def _tell(line: dict[str, Any], words: str, as_json: bool) -> None:
         write_json(line)
     else:
         out().print(f"[green]✓[/] {escape(words)}")
-
-
-async def _anchored(against: Path | None, keys: Sequence[str]) -> tuple[AnchorAudit, list[Anchor]]:
-    """What is to be said of the anchors of the log, and those of them that may be believed."""
-    from duban.messages.anchors import Anchor, Anchored
-    from duban_console.anchor_audit import AnchorAudit
-    from duban_console.witnesses import anchors_on_topic, kept, signed_with
-
-    audit = AnchorAudit(Anchored.VAULT, signed_with(keys))
-    anchors: dict[int, Anchor] = {}
-
-    def take(anchor: Anchor, where: str, *, on_topic: bool) -> None:
-        if audit.take(anchor, where, on_topic=on_topic):
-            anchors[anchor.number] = anchor
-
-    for number, line in kept(against) if against else ():
-        if isinstance(line, Anchor):
-            take(line, f"{against}, line {number}", on_topic=False)
-    try:
-        known = settings()
-    except Unavailable:
-        err().print("no broker is known: the anchors on the topic were not looked at")
-    else:
-        audit.topic = True
-        async with aclosing(anchors_on_topic(known)) as stream:
-            async for where, anchor in stream:
-                take(anchor, where, on_topic=True)
-    return audit, list(anchors.values())
 
 
 async def _zone(*, utc: bool) -> tzinfo | None:

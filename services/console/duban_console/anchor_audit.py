@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
 from duban.messages.anchors import VAULT_LOG, Anchor, Anchored
 from duban.messages.events import GENESIS
@@ -98,8 +99,8 @@ class AnchorAudit:
         return Finding(anchor=f"{self._chain}/{number}", what=what, evidence=where)
 
 
-def log_differences(hashes: Mapping[int, str], anchors: Iterable[Anchor]) -> list[Finding]:
-    """The first line of the vault's log, ``hashes`` by number, that is not the one that an anchor holds."""
+def log_differences(hashes: Mapping[int, str], anchors: Iterable[Anchor], log: UUID = VAULT_LOG) -> list[Finding]:
+    """The first line of ``log``, ``hashes`` by number, that is not the one that an anchor holds."""
     in_order = sorted(anchors, key=lambda anchor: anchor.number)
     claims = (Claim.of(head, Where.ANCHOR, anchor.number) for anchor in in_order for head in anchor.heads)
-    return [*filter(None, [unlike(VAULT_LOG, hashes, claims)])]
+    return [*filter(None, [unlike(log, hashes, claims)])]

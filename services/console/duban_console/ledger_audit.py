@@ -15,7 +15,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from duban.messages.anchors import VAULT_LOG, Head
+from duban.messages.anchors import LOGS, Head
 from duban.messages.events import GENESIS, chained
 
 #: What a finding rests on when nothing but the history itself is needed.
@@ -37,8 +37,8 @@ class Finding(BaseModel):
     def __str__(self) -> str:
         if self.anchor is not None:
             what = f"anchor {self.anchor}"
-        elif self.record == VAULT_LOG:
-            what = f"line {self.version} of the vault's log"
+        elif self.record in LOGS:
+            what = f"line {self.version} of {LOGS[self.record]}"
         else:
             what = f"{self.record} version {self.version}"
         return f"{what} {self.what} ({self.evidence})"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from duban.io.act_log import LogGrowth
 from duban.io.anchors import AnchorLoop
 from duban.io.consumer import Source
 from duban.io.evidence.reception import opened
 from duban.io.feeds import clock_of, follow_packs
 from duban.io.retention import Retention
 from duban.io.service import Shell, run_service
-from duban.messages.anchors import Anchored
+from duban.messages.anchors import VAULT_LOG, Anchored
 from duban.messages.commands import Command
 from duban.messages.events import LedgerEvent
 from duban.messages.report import Report
@@ -25,7 +26,6 @@ from duban_intake.source_feed import follow_sources
 from duban_intake.source_journal import SourceJournal, spoke_at
 from duban_intake.source_watch import HeardReports, SourceWatch
 from duban_intake.store import SCHEMA, PostgresStore
-from duban_intake.vault.anchors import VaultGrowth
 
 GROUP: Final = "duban-intake"
 
@@ -50,7 +50,7 @@ async def compose(shell: Shell[IntakeSettings]) -> None:
     evidence = opened(shell.settings)
     if evidence is not None and sealer is not None:
         shell.run(EvidenceSealer(shell.pool, EvidenceSeal(evidence, sealer)))
-    growth = VaultGrowth(shell.pool)
+    growth = LogGrowth(shell.pool, "intake.vault_log", VAULT_LOG, "duban vault verify")
     shell.run(AnchorLoop(Anchored.VAULT, growth, shell.pool, shell.publisher, shell.settings, SOURCE))
     if shell.settings.clock == "system":  # a story told on another clock is over before anything in it is old or silent
         shell.run(Retention(old_rows(shell.pool, shell.settings)))

@@ -4,13 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from uuid import UUID
 
+import structlog
+
+from duban.io.anchors import Growth
+from duban.messages.anchors import LOGS, Anchor, Head
 from duban.messages.log_chain import LogLine
 
 if TYPE_CHECKING:
     import asyncpg
 
 L = TypeVar("L", bound=LogLine)
+_log = structlog.get_logger(__name__)
+
+
+class LogGrowth:
+    """By what the log in ``table`` has grown since an anchor: its last line, which covers every line before it.
+
+    ``record`` stands for the log in anchors. A log that lost the line that was anchored is told at once; ``cure``: by
+    which command it is looked at.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], table: str, record: UUID, cure: str) -> None:
+        self._pool, self._record, self._cure = pool, record, cure
+        self._last = f"select number, hash from {table} order by number desc limit 1"  # noqa: S608 - constant
+        self._hash = f"select hash from {table} where number = $1"  # noqa: S608 - constant
+
+    async def __call__(self, latest: Anchor | None) -> Growth:
+        """What has grown since ``latest``, or since the beginning."""
+        anchored = latest.heads[0] if latest else None
+        if anchored and await self._pool.fetchval(self._hash, anchored.version) != anchored.hash:
+            _log.error(f"{LOGS[self._record]} is not what was anchored", line=anchored.version, cure=self._cure)
+        last = await self._pool.fetchrow(self._last)
+        if last is None or (anchored and last["number"] <= anchored.version):
+            return Growth()
+        return Growth((Head(record=self._record, version=last["number"], hash=last["hash"]),))
 
 
 class ActLog(Generic[L]):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from pathlib import Path
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from duban.errors import SettingsError
+from duban.io.key_file import make_key_file, read_key_file
 from duban.messages.anchors import Anchor
 from duban.messages.struct import replace
 
@@ -41,12 +41,7 @@ class AnchorKey:
         Raises:
             SettingsError: it cannot be read, others may read it, or it is no Ed25519 key; says what to do.
         """
-        try:
-            mode, text = file.stat().st_mode, file.read_bytes()
-        except OSError as error:
-            raise SettingsError(f"the key of the anchors, {file}: {error.strerror}; {_HOW} {file}") from None
-        if mode & 0o077:
-            raise SettingsError(f"the key of the anchors, {file}, may be read by others: chmod 600 {file}")
+        text = read_key_file(file, "the anchors", _HOW)
         try:
             key = load_pem_private_key(text, None)
         except (ValueError, TypeError):
@@ -58,13 +53,7 @@ class AnchorKey:
     @classmethod
     def made(cls, file: Path) -> Self:
         """The key in ``file``, drawn now if there is none."""
-        if not file.exists():
-            text = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            draft = file.with_suffix(".new")
-            draft.unlink(missing_ok=True)
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-                out.write(text)
-            draft.rename(file)
+        make_key_file(file, _drawn)
         return cls.load(file)
 
     def signed(self, anchor: Anchor) -> Anchor:
@@ -74,6 +63,10 @@ class AnchorKey:
 
 
 _HOW = "make one with: openssl genpkey -algorithm ed25519 -out"
+
+
+def _drawn() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def public_key(text: str) -> str:

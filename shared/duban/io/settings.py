@@ -219,8 +219,8 @@ class AnchorSettings(Settings):
 
     anchor_key: Path | None = Field(
         None,
-        description="PEM file with the Ed25519 key that signs the anchors of the router and of intake, readable by its "
-        "owner alone; empty: they are published unsigned",
+        description="PEM file with the Ed25519 key that signs the anchors of the router, intake and the API, readable "
+        "by its owner alone; empty: they are published unsigned",
     )
     anchor_interval: float = Field(
         60.0, gt=0, le=86_400, description="Seconds between two anchors of a chain that has grown"

@@ -21,13 +21,18 @@ from duban.messages.struct import AwareDatetime, Frozen, plain
 
 #: Stands for the vault's log where a record would stand: it is one chain, and its lines are numbered.
 VAULT_LOG: Final = derived_id("duban/intake", "the vault's log")
+#: The same for the log of accounts.
+ACCOUNT_LOG: Final = derived_id("duban/api", "the log of accounts")
+#: What such a chain is called.
+LOGS: Final = {VAULT_LOG: "the vault's log", ACCOUNT_LOG: "the log of accounts"}
 
 
 class Anchored(StrEnum):
-    """What is anchored: the records of the ledger, or the log of the vault."""
+    """What is anchored: the records of the ledger, the log of the vault, or that of accounts."""
 
     LEDGER = "ledger"
     VAULT = "vault"
+    ACCOUNTS = "accounts"
 
 
 class Head(Frozen):
@@ -41,7 +46,8 @@ class Head(Frozen):
 class Anchor(Payload):
     """The heads that are new since the anchor before it, over that one's hash, signed where there is a key (Ed25519).
 
-    The router anchors the ledger, intake the log of the vault; ``duban ledger verify`` and auditors read it.
+    The router anchors the ledger, intake the log of the vault, the API that of accounts; ``duban ledger verify`` and
+    auditors read it.
     ``offsets``: by partition of ``duban.problems.v1``, before which everything is in this anchor or an earlier one.
     ``key`` is the public key in base64; ``signature`` is over the same bytes as the hash: JSON of all other fields in
     UTF-8, keys sorted, no white space.

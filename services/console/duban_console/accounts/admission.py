@@ -11,6 +11,7 @@ from duban.clock import Clock
 from duban.io.rate_limits import RateKind, RateLimits
 from duban.refusal import Refusal
 from duban_console.accounts.account import Account, folded_name
+from duban_console.accounts.journal import AccessJournal
 from duban_console.accounts.log import AccountAct, AccountActKind
 from duban_console.accounts.passwords import Passwords, password_flaw
 from duban_console.accounts.rows import (
@@ -72,6 +73,7 @@ class Admission:
         self._passwords = passwords or Passwords()
         self.terms = terms or Terms()
         self._limits = limits or RateLimits({})
+        self.journal = AccessJournal(store, clock)
 
     async def sign_in(
         self,
@@ -109,7 +111,9 @@ class Admission:
                     await end_sessions(store, name, at, name, "the password was set anew")
                 return await self.begin(store, after, at, address, agent)
             whose = "" if after is None else after.name
-            await store.append(AccountAct(AccountActKind.SIGN_IN_REFUSED, at, whose, whose, address, why or ""))
+            act = AccountAct(AccountActKind.SIGN_IN_REFUSED, at, whose, whose, address, why or "")
+            for line in self.journal.lines(act, act.detail):
+                await store.append(line)
         raise AccountRefused(_TOLD.get(why or "", _NOT_SIGNED_IN))
 
     async def principal(self, token: str, address: str = "") -> Principal:

@@ -113,6 +113,9 @@ class AccountDesk:
 
     async def begin_factor(self, name: str, *, by: str) -> str:
         """What an authenticator app reads of a new second factor, which counts once a code of it was shown."""
+        if not self._store.seals:
+            say = "no second factor is begun where its secret would lie readable: give a key file in DUBAN_ACCOUNTS_KEY"
+            refuse("no_accounts_key", say)
         factor = new_factor()
         async with self._store.transaction() as store:
             person = await _person(store, name)

@@ -1,4 +1,4 @@
-"""The log of accounts: every sign-in, refusal, and change of an account, a session or a key, as a chain. Pure."""
+"""The log of accounts: who was let in, refused or denied, and every change of an account, as a chain. Pure."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ class AccountActKind(StrEnum):
 
     SIGNED_IN = "signed_in"
     SIGN_IN_REFUSED = "sign_in_refused"  #: to an account that there is, or to nobody
+    DENIED = "denied"  #: somebody who is known asked for what is for others: a deed, a record, an account
+    ORIGINAL_OPENED = "original_opened"  #: of a file of evidence
     SESSION_ENDED = "session_ended"  #: signed out, ended by somebody else, or by time
     ACCOUNT_ADDED = "account_added"
     APPOINTMENTS_SET = "appointments_set"

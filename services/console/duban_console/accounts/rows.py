@@ -38,6 +38,10 @@ class Unusable(AccountRefused):
 class AccountRows(Protocol):
     """What stands in the store, to be read."""
 
+    @property
+    def seals(self) -> bool:
+        """Whether the secret of a second factor lies sealed here."""
+
     async def account(self, name: str) -> Account | None:
         """The account of that name."""
 

@@ -11,6 +11,7 @@ import pyotp
 from pyotp.exceptions import OTPVerificationError
 
 from duban.messages.struct import Frozen, replace
+from duban.seal import Unsealable
 
 _ISSUER: Final = "Duban"
 #: Steps of thirty seconds by which a person's clock may be off.
@@ -34,8 +35,14 @@ class SecondFactor(Frozen):
         return pyotp.TOTP(self.secret).provisioning_uri(name=account, issuer_name=_ISSUER)
 
     def shown(self, code: str, at: datetime) -> SecondFactor | None:
-        """The factor after ``code`` was shown; None if it is wrong, or was shown before."""
+        """The factor after ``code`` was shown; None if it is wrong, or was shown before.
+
+        Raises:
+            Unsealable: it is sealed, and its key is not here.
+        """
         code = code.replace(" ", "").replace("-", "").lower()
+        if ":" in self.secret:
+            raise Unsealable("the second factor is sealed by a key that is not here: see DUBAN_ACCOUNTS_KEY")
         if (used := _hash(code)) in self.recovery:
             return replace(self, recovery=tuple(known for known in self.recovery if known != used))
         try:

@@ -8,13 +8,19 @@ from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
+import structlog
 
+from duban.errors import SettingsError
 from duban.io.act_log import ActLog
-from duban.messages.struct import from_json, to_json
+from duban.messages.struct import from_json, replace, to_json
+from duban.seal import Unsealable
 from duban_console.accounts.account import Account, Appointment, ProviderIdentity
+from duban_console.accounts.factor_seal import FactorSeal, is_sealed, opened_if_held
 from duban_console.accounts.log import AccountAct, AccountLine
 from duban_console.accounts.second_factor import SecondFactor
 from duban_console.accounts.session import AccountKey, AccountSession, Scope
+
+_log = structlog.get_logger(__name__)
 
 SCHEMA: Final = "console"
 MIGRATIONS: Final = "duban_console.migrations"
@@ -51,20 +57,27 @@ _PUT_KEY: Final = """
 class PostgresRows:
     """What stands in the store, as a pool or one connection sees it."""
 
-    def __init__(self, where: Any) -> None:
+    def __init__(self, where: Any, seal: FactorSeal | None = None) -> None:
         self._where = where
+        self._seal = seal
+
+    @property
+    def seals(self) -> bool:
+        """Whether the secret of a second factor lies sealed here."""
+        return self._seal is not None
 
     async def account(self, name: str) -> Account | None:
         row = await self._where.fetchrow(f"{_ACCOUNTS} where name = $1", name)
-        return _account(row) if row else None
+        return _account(row, self._seal) if row else None
 
     async def account_of(self, identity: ProviderIdentity) -> Account | None:
         where = f"{_ACCOUNTS} where issuer = $1 and subject = $2"
         row = await self._where.fetchrow(where, identity.issuer, identity.subject)
-        return _account(row) if row else None
+        return _account(row, self._seal) if row else None
 
     async def accounts(self) -> list[Account]:
-        return [_account(row) for row in await self._where.fetch(f'{_ACCOUNTS} order by name collate "C"')]
+        rows = await self._where.fetch(f'{_ACCOUNTS} order by name collate "C"')
+        return [_account(row, self._seal) for row in rows]
 
     async def sessions(self, account: str) -> list[AccountSession]:
         rows = await self._where.fetch(f"{_SESSIONS} where account = $1 order by begun_at, id", account)
@@ -99,13 +112,18 @@ class PostgresTransaction(PostgresRows):
             to_json(account.appointments).decode(),
             account.password,
             account.is_initial,
-            to_json(account.factor).decode() if account.factor else None,
+            _lying(account, self._seal),
             account.failures,
             account.barred_until,
             account.off_at,
             account.identity.issuer if account.identity else None,
             account.identity.subject if account.identity else None,
         )
+
+    async def factors(self) -> list[tuple[str, SecondFactor]]:
+        """The second factors as they lie, by account."""
+        rows = await self._where.fetch("select name, factor from console.accounts where factor is not null")
+        return [(row["name"], from_json(row["factor"], SecondFactor)) for row in rows]
 
     async def put_session(self, session: AccountSession) -> None:
         await self._where.execute(
@@ -135,27 +153,54 @@ class PostgresTransaction(PostgresRows):
 class PostgresAccounts(PostgresRows):
     """The store."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
-        super().__init__(pool)
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], seal: FactorSeal | None = None) -> None:
+        super().__init__(pool, seal)
         self._pool = pool
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
         async with self._pool.acquire() as connection, connection.transaction():
             await _LOG.take_turn(connection)
-            yield PostgresTransaction(connection)
+            yield PostgresTransaction(connection, self._seal)
+
+    async def seal_anew(self) -> None:
+        """Have the first key seal every second factor that lies readable, or that another key has sealed.
+
+        Raises:
+            SettingsError: one is sealed by a key that is not held.
+        """
+        async with self.transaction() as store:
+            for name, factor in await store.factors():
+                if self._seal is None:
+                    if is_sealed(factor.secret):
+                        raise SettingsError(f"the second factor of {name} is sealed: give its key, DUBAN_ACCOUNTS_KEY")
+                    _log.warning("second factors lie readable in the database", cure="DUBAN_ACCOUNTS_KEY")
+                    return
+                try:
+                    self._seal.opened(name, factor.secret)
+                except Unsealable as error:
+                    raise SettingsError(f"the second factor of {name}: {error}") from None
+                if not self._seal.is_current(factor.secret) and (account := await store.account(name)) is not None:
+                    await store.put_account(account)
 
 
-def _account(row: asyncpg.Record) -> Account:
+def _account(row: asyncpg.Record, seal: FactorSeal | None) -> Account:
     fields = dict(row)
     appointments = from_json(fields.pop("appointments"), tuple[Appointment, ...])
-    factor, issuer, subject = fields.pop("factor"), fields.pop("issuer"), fields.pop("subject")
-    return Account(
-        **fields,
-        appointments=appointments,
-        factor=from_json(factor, SecondFactor) if factor else None,
-        identity=ProviderIdentity(issuer, subject) if issuer else None,
-    )
+    lying, issuer, subject = fields.pop("factor"), fields.pop("issuer"), fields.pop("subject")
+    factor = from_json(lying, SecondFactor) if lying else None
+    if factor is not None:
+        factor = replace(factor, secret=opened_if_held(seal, fields["name"], factor.secret))
+    identity = ProviderIdentity(issuer, subject) if issuer else None
+    return Account(**fields, appointments=appointments, factor=factor, identity=identity)
+
+
+def _lying(account: Account, seal: FactorSeal | None) -> str | None:
+    """The second factor as it lies in the row, its secret sealed where there is a key."""
+    factor = account.factor
+    if factor is not None and seal is not None:
+        factor = replace(factor, secret=seal.sealed(account.name, factor.secret))
+    return to_json(factor).decode() if factor else None
 
 
 def _key(row: asyncpg.Record) -> AccountKey:

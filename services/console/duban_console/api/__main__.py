@@ -7,6 +7,8 @@ from functools import partial
 import structlog
 
 from duban.clock import SystemClock
+from duban.io.act_log import LogGrowth
+from duban.io.anchors import AnchorLoop
 from duban.io.backoff import until_available
 from duban.io.evidence.keeper import EvidenceKeeper
 from duban.io.evidence.reception import reception_of
@@ -16,12 +18,15 @@ from duban.io.http import Http
 from duban.io.migrations import require
 from duban.io.postgres import answers, connect_pool
 from duban.io.service import Shell, run_service
+from duban.messages.anchors import ACCOUNT_LOG, Anchored
 from duban.messages.commands import Command
 from duban.policy import PolicyPack
 from duban_console.accounts.admission import Admission
 from duban_console.accounts.store import MIGRATIONS, SCHEMA, PostgresAccounts
 from duban_console.api.app import create_app
 from duban_console.api.browser import Browser
+from duban_console.api.journal_rounds import JournalRounds
+from duban_console.api.responses import SOURCE
 from duban_console.api.settings import ApiSettings
 from duban_console.ledger import LedgerReader
 from duban_console.oidc.sign_on import sign_on_of
@@ -41,6 +46,7 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     accounts = await _accounts(shell)
     # By the clock on the wall, whatever clock drives a story.
     admission = Admission(accounts, SystemClock(), limits=settings.account_limits())
+    shell.run(JournalRounds(admission.journal))
     sign_on = sign_on_of(settings, accounts, admission, SystemClock())
     app = create_app(
         LedgerReader(shell.pool), shell.publisher, clock, library, reception, settings.max_body, admission,
@@ -54,13 +60,17 @@ async def compose(shell: Shell[ApiSettings]) -> None:
 
 
 async def _accounts(shell: Shell[ApiSettings]) -> PostgresAccounts:
-    """The accounts, once they are there."""
+    """The accounts, once they are there; beside them, their log is anchored."""
     settings = shell.settings
     there = settings.model_copy(update={"database": settings.accounts})
     await until_available("accounts", partial(require, settings.accounts.get_secret_value(), SCHEMA, MIGRATIONS))
     pool = await until_available("accounts", partial(connect_pool, there, SCHEMA))
     shell.health.check("accounts", partial(answers, pool))
-    return PostgresAccounts(pool)
+    accounts = PostgresAccounts(pool, settings.seal())
+    await until_available("accounts", accounts.seal_anew)
+    growth = LogGrowth(pool, "console.account_log", ACCOUNT_LOG, "duban account audit --verify")
+    shell.run(AnchorLoop(Anchored.ACCOUNTS, growth, pool, shell.publisher, settings, SOURCE))
+    return accounts
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ from duban.io.faults import FAULTS, Faulty, answer_faults, only_json
 from duban.io.http import GuardedAnswers
 from duban.io.publisher import Publisher
 from duban.policy.library import Library
+from duban.refusal import Refusal
 from duban_console.accounts.admission import Admission
 from duban_console.action import Action, NewEntry, NewPledge, NewReading
 from duban_console.api.answer import respond
-from duban_console.api.asker import AccessGate, Asker, Asks, asker
+from duban_console.api.asker import AccessGate, Asker, Asks, Denied, asker
 from duban_console.api.browser import Browser
 from duban_console.api.document import answers, describe
 from duban_console.api.responses import ANSWERS, SOURCE, Decision, decision
@@ -106,8 +107,9 @@ def _commands(app: FastAPI, ledger: LedgerReader) -> None:
             raise Fault(400, "invalid", "an id carries no NUL", "id")
         outcome = await ledger.outcome(source, id_)
         record = None if outcome is None else await ledger.record(outcome.problem_id)
-        if outcome is None or (record is not None and not asks.sees("see_command", record)):
-            raise Fault(
-                404, "unknown_command", f"{source} has sent no command {id_}, or the router has not decided it yet"
-            )
+        hidden = record is not None and not asks.sees("see_command", record)
+        if outcome is None or hidden:
+            say = f"{source} has sent no command {id_}, or the router has not decided it yet"
+            why = Refusal("unknown_command", say)
+            raise Denied(404, "see_command", why) if hidden else Fault(404, why.code, why.reason)
         return respond(asks, decision(source, outcome, record), deed="see_command", of=record)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
 
@@ -17,6 +17,7 @@ from duban.refusal import Refusal
 from duban_console.accounts.access import ANYBODY, ROUTES, SIGNED_IN, THE_ACTION, appointments_for, may
 from duban_console.accounts.admission import Admission
 from duban_console.accounts.facets import FILTERS, unfilterable
+from duban_console.accounts.log import AccountActKind
 from duban_console.accounts.provider_door import NotLetIn
 from duban_console.accounts.rows import AccountRefused
 from duban_console.accounts.session import Principal
@@ -27,12 +28,22 @@ from duban_console.oidc.sign_on import SignOn, is_foreign
 C = TypeVar("C", bound=Command)
 R = TypeVar("R", bound=AnyRecord)
 
+#: So much of a path stands in the log.
+_LONGEST_PATH: Final = 300
 _NO_TOKEN: Final = Refusal(
     "no_token", "nobody is signed in: send the token of a session, or a key, as Authorization: Bearer TOKEN"
 )
 _BEARER: Final = HTTPBearer(
     auto_error=False, description="The token of a session (POST /v1/sessions), or the key of a system"
 )
+
+
+class Denied(Fault):
+    """What is for others: 403, or 404 where the very record is not there for who asks; the log of accounts has it."""
+
+    def __init__(self, status: int, deed: str, why: Refusal, field: str | None = None) -> None:
+        super().__init__(status, why.code, why.reason, field)
+        self.deed = deed
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,7 @@ class Asker:
             Fault: 401, nobody is known; 403, with what is missing.
         """
         if (why := may(self.known, deed, jurisdiction=jurisdiction)) is not None:
-            raise Fault(403, why.code, why.reason)
+            raise Denied(403, deed, why)
 
     def filters(self, deed: str, jurisdiction: str | None, given: Mapping[str, str | None]) -> None:
         """Return if what ``deed`` shows in ``jurisdiction`` may be chosen for them by those filters that are ``given``.
@@ -93,10 +104,10 @@ class Asker:
         unit, person, account = command.actor.unit, command.actor.person, self.known.account
         if unit not in units and not any(each.everywhere for each in acting):
             say = f"{account.name} does {deed} here for {', '.join(sorted(units))}, not for {unit}"
-            raise Fault(403, "other_unit", say, "actor.unit")
+            raise Denied(403, deed, Refusal("other_unit", say), "actor.unit")
         if (acts_as := account.acts_as(person)) is None:
             say = f"{person} is another than who is signed in, {account.name}; leave it out"
-            raise Fault(403, "other_person", say, "actor.person")
+            raise Denied(403, deed, Refusal("other_person", say), "actor.person")
         return replace(command, actor=replace(command.actor, person=acts_as))
 
 
@@ -112,12 +123,9 @@ class AccessGate:
         """Who asks for the route of ``request``.
 
         Raises:
-            Fault: 401, nobody is known by ``token`` or a cookie; 403, the route is for others, or a page of another
-                site has had the browser ask.
+            Fault: 401, nobody is known by ``token`` or a cookie; 403, a page of another site has had the browser ask.
         """
-        route: Any = request.scope["route"]
-        deed = ROUTES[request.method, route.path.replace(":path}", "}")]
-        if deed == ANYBODY:
+        if deed_of(request) == ANYBODY:
             return Asker(None)
         if token is None and (token := self._browser.session.read(request)) is not None:
             self._browser.check(request)
@@ -129,10 +137,12 @@ class AccessGate:
             raise Fault(403, refused.code, str(refused)) from None
         except AccountRefused as refused:
             raise Fault(401, refused.code, str(refused)) from None
-        asker = Asker(principal)
-        if deed not in (THE_ACTION, SIGNED_IN):
-            asker.must(deed)
-        return asker
+        return Asker(principal)
+
+    async def note(self, kind: AccountActKind, asks: Asker, request: Request, subject: str, why: str = "") -> None:
+        """Write into the log of accounts what somebody who is known did or was denied, and with which request."""
+        what = request.url.path[:_LONGEST_PATH] + why
+        await self.admission.journal.note(kind, asks.known.account.name, subject, address_of(request), what)
 
     async def _principal(self, token: str, address: str) -> Principal:
         if self._sign_on is not None and is_foreign(token):
@@ -143,13 +153,27 @@ class AccessGate:
 
 async def asker(
     request: Request, token: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)] = None
-) -> Asker:
-    """A dependency: who asks."""
+) -> AsyncIterator[Asker]:
+    """A dependency: who asks; what they are denied is written down."""
     gate: AccessGate = request.app.state.gate
-    return await gate.asker(request, None if token is None else token.credentials)
+    deed = deed_of(request)
+    asks = await gate.asker(request, None if token is None else token.credentials)
+    try:
+        if deed not in (ANYBODY, THE_ACTION, SIGNED_IN):
+            asks.must(deed)
+        yield asks
+    except Denied as denied:
+        await gate.note(AccountActKind.DENIED, asks, request, denied.deed, f", {denied.code}")
+        raise
 
 
 Asks = Annotated[Asker, Depends(asker)]
+
+
+def deed_of(request: Request) -> str:
+    """The deed of the route of ``request``, by the table of access."""
+    route: Any = request.scope["route"]
+    return ROUTES[request.method, route.path.replace(":path}", "}")]
 
 
 def address_of(request: Request) -> str:
@@ -157,6 +181,7 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def unknown(kind: str, id_: object) -> Fault:
-    """There is no such record, or it is not there for who asks."""
-    return Fault(404, f"unknown_{kind}", f"no {kind} {id_} stands in the ledger", "id")
+def unknown(kind: str, id_: object, denied: str | None = None) -> Fault:
+    """There is no such record; or it is not there for who asks, to whom the deed was ``denied``, in the same words."""
+    why = Refusal(f"unknown_{kind}", f"no {kind} {id_} stands in the ledger")
+    return Fault(404, why.code, why.reason, "id") if denied is None else Denied(404, denied, why, "id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field, SecretStr
@@ -9,17 +10,23 @@ from pydantic import Field, SecretStr
 from duban.io.evidence.settings import EvidenceSettings
 from duban.io.rate_limits import Counted, RateKind, RateLimits
 from duban.io.report_keys import ReportKeySettings
-from duban.io.settings import ServerSettings
+from duban.io.settings import AnchorSettings, ServerSettings
+from duban_console.accounts.factor_seal import FactorSeal
 from duban_console.oidc.settings import CALLBACK, OidcSettings
 
 
-class ApiSettings(ServerSettings, OidcSettings, EvidenceSettings, ReportKeySettings):
+class ApiSettings(ServerSettings, OidcSettings, EvidenceSettings, ReportKeySettings, AnchorSettings):
     """What the API is told by its environment."""
 
     accounts: SecretStr = Field(
         min_length=1,
         description="PostgreSQL with the accounts, as a URL with the role `duban_console`: the API asks who comes, and "
         "holds them to the table of access",
+    )
+    accounts_key: Path | None = Field(
+        None,
+        description="File with the key that seals the second factors, 32 bytes in base64, readable by its owner alone; "
+        "several lines while keys change: the first seals, all open; empty: no second factor can be begun",
     )
     sign_in_rate: int = Field(
         30, ge=0, description="Most sign-ins a minute, good or bad, from one address to one process; 0: no limit"
@@ -41,3 +48,11 @@ class ApiSettings(ServerSettings, OidcSettings, EvidenceSettings, ReportKeySetti
     def account_limits(self) -> RateLimits:
         """How many of each are taken a minute by one account; nothing has been counted yet."""
         return RateLimits({RateKind.REQUEST: self.request_rate, RateKind.SIGN_IN: self.account_sign_in_rate})
+
+    def seal(self) -> FactorSeal | None:
+        """What seals the second factors; None where no key is given.
+
+        Raises:
+            SettingsError: it is no key, or others may read it.
+        """
+        return FactorSeal.load(self.accounts_key) if self.accounts_key else None

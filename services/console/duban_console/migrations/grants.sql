@@ -6,3 +6,5 @@ grant select on migrations to duban_console;
 grant select, insert, update on accounts to duban_console;
 grant select, insert, update, delete on sessions, keys to duban_console;
 grant select, insert on account_log to duban_console;
+-- The API anchors the log.
+grant select, insert, update on anchors to duban_console;

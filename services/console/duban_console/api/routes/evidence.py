@@ -18,13 +18,13 @@ from duban.io.evidence.sealed_file import is_sealed, size_of
 from duban.io.evidence.store import Room, standing
 from duban.io.evidence.tus import UploadDoor, serve_uploads
 from duban.io.faults import Faulty
+from duban_console.accounts.log import AccountActKind
+from duban_console.api.asker import Asks
 from duban_console.sealed_evidence import EvidenceOpener
 
 PATH: Final = "/v1/evidence"
 #: Whose the uploads are that come in here: nobody is authenticated yet.
 UNITS: Final = "@units"
-#: What a proxy says for whom it speaks.
-_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip")
 #: However a browser comes to a file, it runs nothing that is in it.
 _SAFE: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -36,9 +36,6 @@ _ASKING: Final[dict[int | str, dict[str, Any]]] = {
     409: {"model": Faulty, "description": "The file waits for a scanner, or is infected"},
     410: {"model": Faulty, "description": "The file was erased"},
     501: {"model": Faulty, "description": "No evidence store is set"},
-}
-_NOT_FORWARDED: Final[dict[int | str, dict[str, Any]]] = {
-    403: {"model": Faulty, "description": "Asked through a proxy"},
 }
 _BYTES: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The bytes", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
@@ -89,13 +86,12 @@ def serve_evidence(app: FastAPI, reception: Reception | None, opener: EvidenceOp
         """What may be shown of a file: a copy without what it says of who made it, with what, when and where."""
         return await given(desk(), Room.PUBLISHED, seal, opener)
 
-    @app.get(PATH + "/{sha256}/original", responses=_BYTES | _NOT_FORWARDED, tags=["evidence"])
-    async def original(seal: Seal, request: Request) -> StreamingResponse:
-        """The original, byte for byte, with all that it says of who made it and where; not through a proxy."""
-        if any(name in request.headers for name in _FORWARDED):
-            say = "originals are given to this machine alone, for nobody is authenticated yet: use `duban evidence get`"
-            raise Fault(403, "not_here", say)
-        return await given(desk(), Room.ORIGINALS, seal, opener)
+    @app.get(PATH + "/{sha256}/original", responses=_BYTES, tags=["evidence"])
+    async def original(seal: Seal, request: Request, asks: Asks) -> StreamingResponse:
+        """The original, byte for byte, with all that it says of who made it and where; who opened it is logged."""
+        answer = await given(desk(), Room.ORIGINALS, seal, opener)
+        await request.app.state.gate.note(AccountActKind.ORIGINAL_OPENED, asks, request, seal)
+        return answer
 
 
 async def given(desk: EvidenceDesk, room: Room, seal: str, opener: EvidenceOpener) -> StreamingResponse:

@@ -262,7 +262,7 @@ async def _found(ledger: LedgerReader, kind: Kind, id_: UUID, asks: Asker, deed:
     asks.must(deed)
     record = await ledger.record(id_)
     if record is None or not asks.sees(deed, record):
-        raise unknown(kind, id_)
+        raise unknown(kind, id_, denied=None if record is None else deed)
     if record.kind is not kind:
         what = f"{id_} is no {kind} but a {record.kind}: ask for {PATHS[record.kind]}/{id_}"
         raise Fault(404, f"unknown_{kind}", what, "id")

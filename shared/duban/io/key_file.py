@@ -1,0 +1,35 @@
+"""A file with a secret key, which its owner alone may read: read, and made where there is none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from duban.errors import SettingsError
+
+
+def read_key_file(file: Path, what: str, how: str) -> bytes:
+    """What stands in ``file``, the key of ``what``; ``how`` one is made.
+
+    Raises:
+        SettingsError: it cannot be read, or others may read it; says what to do.
+    """
+    try:
+        mode, text = file.stat().st_mode, file.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"the key of {what}, {file}: {error.strerror}; {how} {file}") from None
+    if mode & 0o077:
+        raise SettingsError(f"the key of {what}, {file}, may be read by others: chmod 600 {file}")
+    return text
+
+
+def make_key_file(file: Path, text: Callable[[], bytes]) -> None:
+    """Write what ``text`` gives into ``file``, wholly or not at all, unless it is there."""
+    if file.exists():
+        return
+    draft = file.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(text())
+    draft.rename(file)
