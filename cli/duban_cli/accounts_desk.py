@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from duban.io.settings import Settings
     from duban_console.accounts.desk import AccountDesk
     from duban_console.accounts.key_desk import KeyDesk
+    from duban_console.accounts.roster_desk import RosterDesk
     from duban_console.accounts.rows import AccountStore
 
 
@@ -23,6 +24,15 @@ async def desk() -> AsyncIterator[AccountDesk]:
 
     async with account_store(console_settings()) as (store, clock):
         yield AccountDesk(store, clock)
+
+
+@asynccontextmanager
+async def roster_desk() -> AsyncIterator[RosterDesk]:
+    """The desk over files of accounts."""
+    from duban_console.accounts.roster_desk import RosterDesk
+
+    async with account_store(console_settings()) as (store, clock):
+        yield RosterDesk(store, clock)
 
 
 @asynccontextmanager

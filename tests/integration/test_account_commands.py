@@ -51,6 +51,20 @@ async def test_accounts_of_a_file_are_added_once_with_passwords_shown_once(duban
     assert "does not change" in (await duban("account", "apply", file, code=4)).stderr
     shown = (await duban("account", "ls")).stdout
     assert "unit_head:linyi:市生态环境局" in shown
+    table, passwords = tmp_path / "accounts.csv", tmp_path / "passwords.csv"
+    table.write_text("name,full_name,role,jurisdiction,unit\nzhao,赵,office,linyi,督办室\nsun,孙,auditor,,\n", "utf-8")
+    written = await duban("account", "apply", table, "--passwords", passwords)
+    assert "no pack of linyi is published" in written.stderr
+    assert written.stdout == ""
+    rows = passwords.read_text().splitlines()
+    assert [row.partition(",")[0] for row in rows] == ["name", "zhao", "sun"]
+    assert passwords.stat().st_mode & 0o777 == 0o600
+    assert rows[1].partition(",")[2] not in written.stderr
+    assert "is there already" in (await duban("account", "apply", table, "--passwords", passwords, code=2)).stderr
+    table.write_text("name,full_name,role\nx,X,king\ny,Y,queen\n", "utf-8")
+    flawed = (await duban("account", "apply", table, code=2)).stderr
+    assert "line 2, column role" in flawed
+    assert "line 3, column role" in flawed
     file.write_text("accounts: [{name: x}]", "utf-8")
     assert "accounts.yaml: accounts.0.full_name: is missing" in (await duban("account", "apply", file, code=2)).stderr
 

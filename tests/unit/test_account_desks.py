@@ -8,13 +8,15 @@ from datetime import timedelta
 import pytest
 
 from duban.clock import DrivenClock
+from duban.errors import DubanError
 from duban_console.accounts.account import Appointment, Role
 from duban_console.accounts.admission import Admission
 from duban_console.accounts.local_key import LocalKeys
 from duban_console.accounts.log import AccountLine, log_audit
 from duban_console.accounts.memory import MemoryAccounts
 from duban_console.accounts.passwords import Passwords
-from duban_console.accounts.roster import appointment_in, roster_in
+from duban_console.accounts.roster import Roster, RosterEntry, appointment_in, roster_in, roster_of_table, unit_doubts
+from duban_console.accounts.roster_desk import RosterDesk
 from duban_console.accounts.rows import AccountRefused
 from duban_console.accounts.session import Scope, token_hash
 from tests.accounts import ADMIN, AT, CLERK, DAY, MINUTE, OFFICE, OWN, TERMS, Room, factored, fast, refused
@@ -215,6 +217,87 @@ def test_a_bad_roster_is_told_by_its_place(data: object, told: str) -> None:
     with pytest.raises(ValueError, match=r"^") as caught:
         roster_in(data)
     assert told in str(caught.value)
+
+
+TABLE = """\
+name,full_name,system,role,jurisdiction,unit
+wang,王强,,administrator,,
+Li.Na,李娜,no,unit_clerk,linyi,市生态环境局
+li.na,,,office,linyi,督办室
+city-app,The city's app,yes,,,
+"""
+
+
+def test_a_table_has_a_row_for_each_appointment() -> None:
+    wang, li, app = roster_of_table("\ufeff" + TABLE).accounts
+    assert (wang.full_name, wang.appointments) == ("王强", (ADMIN,))
+    assert (li.name, li.full_name, li.appointments) == ("Li.Na", "李娜", (CLERK, OFFICE))
+    assert (app.system, app.appointments) == (True, ())
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("x,X,,king,,", "line 6, column role: is none of administrator"),
+        ("x,X,,unit_clerk,linyi,", "line 6, column unit: is missing: unit_clerk acts"),
+        ("x,X,,office,,u", "line 6, column jurisdiction: is missing"),
+        ("-x,X,,,,", "line 6, column name: is no name of an account"),
+        ("x,,,,,", "line 6, column full_name: is missing"),
+        ("wang,王,,office,linyi,u", "line 6, column full_name: 王, and in an earlier row 王强"),
+        ("wang,王强,yes,,,", "line 6, column system: another than in an earlier row"),
+        ("x,X,maybe,,,", "line 6, column system: maybe is neither yes nor no"),
+        ("x,X", "line 6, column name: the row has another number of cells"),
+        ('x,"X,,,', "is no CSV"),
+    ],
+)
+def test_a_bad_row_is_told_by_line_and_column_and_the_others_beside_it(row: str, told: str) -> None:
+    with pytest.raises(ValueError, match=r"^") as caught:
+        roster_of_table(TABLE + row + "\n")
+    assert told in str(caught.value)
+    with pytest.raises(ValueError, match=r"^line 2, column role: .*\nline \d"):
+        roster_of_table(TABLE.replace("administrator", "king") + row + "\n")
+
+
+@pytest.mark.parametrize("head", ["name,role", "name,full_name,password"])
+def test_a_table_of_other_columns_is_told_which_there_are(head: str) -> None:
+    with pytest.raises(ValueError, match="the columns are name, full_name, system, role, jurisdiction, unit"):
+        roster_of_table(f"{head}\nx,y\n")
+
+
+def test_cities_and_units_that_no_pack_has_are_doubts_and_leaders_are_none() -> None:
+    leader = Appointment(role=Role.LEADER, jurisdiction="linyi", unit="王副市长")
+    elsewhere = Appointment(role=Role.OFFICE, jurisdiction="weifang", unit="x")
+    entry = RosterEntry(name="li", full_name="李", appointments=(ADMIN, CLERK, OFFICE, leader, elsewhere))
+    assert unit_doubts(Roster(accounts=(entry,)), {"linyi": ["督办室"]}) == [
+        "li, unit_clerk:linyi:市生态环境局: 市生态环境局 is no unit of the pack of linyi",
+        "li, office:weifang:x: no pack of weifang is published",
+    ]
+
+
+async def test_a_file_of_accounts_is_done_whole_or_not_at_all(room: Room) -> None:
+    desk, kept = RosterDesk(room.store, room.clock, fast()), dict[str, str]()
+    roster = roster_of_table(TABLE)
+    assert [change.is_new for change in await desk.changes(roster)] == [True] * 3
+
+    def fail(made: object) -> None:
+        raise DubanError(f"no room for {len(str(made)) > 0}")
+
+    with pytest.raises(DubanError, match="no room"):
+        await desk.apply(roster, "admin", fail)
+    assert (await room.desk.accounts(), await room.desk.log()) == ([], [])
+    await desk.apply(roster, "admin", kept.update)
+    assert sorted(kept) == ["li.na", "wang"]
+    token, _ = await room.door.sign_in("li.na", kept["li.na"], new=OWN)
+    assert all(change.is_none for change in await desk.apply(roster, "admin", kept.update))
+    assert len([act for act, *_ in await room.acts() if act == "account_added"]) == 3
+    # What cannot be done of one leaves all others as they were.
+    last = roster_of_table(TABLE.replace("office", "desk").replace("wang,王强,,administrator,,", "wang,王强,,,,"))
+    assert await refused(desk.apply(last, "admin", kept.update)) == "last_administrator"
+    assert (await room.door.principal(token)).account.appointments == (OFFICE, CLERK)
+    # One is there before another is taken.
+    other = roster_of_table(TABLE.replace("wang,王强,,administrator,,", "wang,王强,,,,\nzhao,赵,,administrator,,"))
+    await desk.apply(other, "admin", kept.update)
+    assert sorted(kept) == ["li.na", "wang", "zhao"]
 
 
 @pytest.mark.parametrize(

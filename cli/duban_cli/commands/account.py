@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import csv
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,15 +14,18 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from duban_cli.accounts_desk import desk, ourselves
+from duban.errors import Unavailable
+from duban_cli.accounts_desk import desk, ourselves, roster_desk
 from duban_cli.anchor_options import Against, PublicKey, anchored, trusted
+from duban_cli.connection import settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, out, shown_at, write_json
 from duban_cli.session import asked_for
 
 if TYPE_CHECKING:
     from duban_console.accounts.account import Account, Appointment
     from duban_console.accounts.desk import AccountDesk, Given
-    from duban_console.accounts.roster import RosterEntry
+    from duban_console.accounts.roster import Roster
+    from duban_console.accounts.roster_desk import RosterChange
 
 account_app = typer.Typer(
     no_args_is_help=True, help="Accounts: who may sign in, with which roles, and the log of what they did as such."
@@ -63,30 +70,44 @@ async def add(
 @account_app.command("apply")
 @command
 async def apply(
-    file: Annotated[Path, typer.Argument(help="`accounts:`, a list of them, YAML.", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(help="`accounts:`, a list of them, YAML; or CSV by its name.", exists=True, dir_okay=False),
+    ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be changed.")] = False,
+    passwords: Annotated[
+        Path | None,
+        typer.Option(help="A new file for the passwords that are made, readable by its owner alone.", dir_okay=False),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add the accounts of a file that are missing, and give each the appointments that stand there and no others.
 
-    Passwords that are made are shown this once. Accounts that are not in the file stay as they are.
+    All of it is done, or nothing. Passwords that are made are shown this once, or written into --passwords. Accounts
+    that are not in the file stay as they are. Units that no published pack has are told.
 
-    Example: duban account apply accounts.yaml --dry-run
+    Example: duban account apply accounts.csv --dry-run
     """
-    from duban.policy.plain_data import Unreadable, plain_data
-    from duban_cli.yaml_file import read_yaml
-    from duban_console.accounts.roster import roster_in
+    from duban_console.accounts.account import folded_name
 
-    try:
-        roster = roster_in(plain_data(read_yaml(file)))
-    except (Unreadable, ValueError) as error:
-        fail(ExitCode.USAGE, f"{file}: {error}")
-    async with desk() as accounts:
-        standing = {account.name: account for account in await accounts.accounts()}
-        for entry in roster.accounts:
-            _of_one_kind(entry, standing)
-        for entry in roster.accounts:
-            _tell(*await _applied(accounts, entry, standing, dry_run=dry_run), as_json)
+    roster = _roster(file)
+    if passwords is not None and passwords.exists():
+        fail(ExitCode.USAGE, f"--passwords {passwords}: is there already; nothing was done: name a new file")
+    for doubt in await _unit_doubts(roster):
+        err().print(f"[yellow]![/] {escape(doubt)}")
+    made: dict[str, str] = {}
+    async with roster_desk() as accounts:
+        if dry_run:
+            changes = await accounts.changes(roster)
+        else:
+            keep = _Kept(passwords) if passwords else made.update
+            with keep if isinstance(keep, _Kept) else nullcontext():
+                changes = await accounts.apply(roster, ourselves(), keep)
+    for change in changes:
+        name = folded_name(change.entry.name)
+        _tell(Made(name, made.get(name)), _words(change, dry_run=dry_run), as_json)
+    if passwords is not None and not dry_run:
+        err().print(f"the passwords stand in {passwords}: hand each to its person, and remove the file")
 
 
 @account_app.command("ls")
@@ -255,39 +276,78 @@ async def _verified(
     err().print(f"[green]✓[/] {audit.lines} lines, each follows on the one before it; {len(anchors)} anchors")
 
 
-def _of_one_kind(entry: RosterEntry, standing: dict[str, Account]) -> None:
-    from duban_console.accounts.account import folded_name
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An account by its name, and the password that was made for it."""
 
-    account = standing.get(folded_name(entry.name))
-    if account is not None and account.is_system is not entry.system:
-        kind = "a system" if account.is_system else "a person"
-        fail(ExitCode.CONFLICT, f"{account.name} is {kind}, which does not change: turn it off, and add another")
-
-
-async def _applied(
-    accounts: AccountDesk, entry: RosterEntry, standing: dict[str, Account], *, dry_run: bool
-) -> tuple[Account | Given | str, str]:
-    """What was done to the account of ``entry``, or would be."""
-    from duban_console.accounts.account import folded_name
-
-    name = folded_name(entry.name)
-    account = standing.get(name)
-    if account is not None and set(account.appointments) == set(entry.appointments):
-        return account, "stands as it is"
-    done = "added" if account is None else "given its appointments"
-    if dry_run:
-        return name, f"would be {done}"
-    if account is not None:
-        return await accounts.appoint(name, entry.appointments, by=ourselves()), done
-    return await accounts.add(name, entry.full_name, entry.appointments, by=ourselves(), is_system=entry.system), done
+    name: str
+    password: str | None
 
 
-def _tell(done: Account | Given | str, words: str, as_json: bool) -> None:
+def _words(change: RosterChange, *, dry_run: bool) -> str:
+    if change.is_none:
+        return "stands as it is"
+    return "would be " * dry_run + ("added" if change.is_new else "given its appointments")
+
+
+def _roster(file: Path) -> Roster:
+    """What stands in ``file``, CSV by its name, else YAML."""
+    from duban.policy.plain_data import Unreadable, plain_data
+    from duban_cli.yaml_file import read_yaml
+    from duban_console.accounts.roster import roster_in, roster_of_table
+
+    try:
+        text = read_yaml(file)
+        return roster_of_table(text) if file.suffix.lower() == ".csv" else roster_in(plain_data(text))
+    except (Unreadable, ValueError) as error:
+        flaws = str(error).splitlines() or [""]
+        fail(ExitCode.USAGE, "\n".join(f"{file}: {flaw}" for flaw in flaws))
+
+
+class _Kept:
+    """A new file with passwords, for its owner alone; removed where they come to nothing."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __enter__(self) -> None:
+        """The file is made once there are passwords."""
+
+    def __call__(self, made: Mapping[str, str]) -> None:
+        with os.fdopen(os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as rows:
+            writer = csv.writer(rows, lineterminator="\n")
+            writer.writerow(("name", "password"))
+            writer.writerows(made.items())
+            rows.flush()
+            os.fsync(rows.fileno())
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._file.unlink(missing_ok=True)
+
+
+async def _unit_doubts(roster: Roster) -> list[str]:
+    """Cities and units of ``roster`` that no published pack has; nothing where no broker is known."""
+    from duban.policy import PolicyPack
+    from duban_console.accounts.roster import unit_doubts
+    from duban_console.packs.publication import published
+
+    try:
+        standing = await published(settings())
+    except Unavailable as error:
+        return [f"units were not compared with the packs: {error}"]
+    units: dict[str, set[str]] = {}
+    for pack in standing.values():
+        if isinstance(pack, PolicyPack):
+            units.setdefault(pack.jurisdiction, set()).update(unit.id for unit in pack.units)
+    return unit_doubts(roster, units)
+
+
+def _tell(done: Account | Given | Made, words: str, as_json: bool) -> None:
     from duban_console.accounts.desk import Given
 
-    account = done.account if isinstance(done, Given) else done
-    password = done.password if isinstance(done, Given) else None
-    name = account if isinstance(account, str) else account.name
+    name = done.account.name if isinstance(done, Given) else done.name
+    password = done.password if isinstance(done, Given | Made) else None
     if as_json:
         write_json({"account": name, "action": words, **({"password": password} if password else {})})
         return
