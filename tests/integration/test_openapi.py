@@ -125,3 +125,23 @@ def test_every_operation_answers_as_its_document_says(
     # What takes nothing but one path cannot be asked anything that its document forbids.
     assert set(asked) == operations if mode is GenerationMode.POSITIVE else asked
     assert {label for label, _ in answers} == {label for label, led in answers if led}
+
+
+def test_who_is_not_signed_in_is_shown_nothing_whatever_is_asked(system: System) -> None:
+    document = schemathesis.openapi.from_url(f"{system.urls['api']}/openapi.json")
+    answers: Counter[int] = Counter()
+    for result in document.get_all_operations():
+        assert isinstance(result, Ok)
+        operation = result.ok()
+        if not operation.definition.raw.get("security"):
+            continue
+
+        @settings(ASKING, max_examples=3)
+        @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
+        def shows_nothing(case: Any) -> None:
+            answer = case.call_and_validate(checks=CHECKS, timeout=20, headers={"authorization": ""})
+            answers[answer.status_code] += 1
+            assert answer.status_code in (401, 415)
+
+        shows_nothing()
+    assert answers[401] > 50

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import cast
 
 import pytest
 
@@ -102,6 +103,42 @@ async def test_a_session_holds_while_it_is_used_and_never_longer_than_its_day(
     assert await refused(room.door.principal(token)) == "no_session"
     assert (await room.acts())[-1] == ("session_ended", "time", "li.na")
     assert [act for act, *_ in await room.acts()].count("session_ended") == 1
+
+
+class Hands:
+    """A clock that somebody sets, also back."""
+
+    def __init__(self) -> None:
+        self.at = AT
+
+    def now(self) -> datetime:
+        return self.at
+
+    def tick(self, at: datetime) -> None:
+        self.at = at
+
+
+async def test_a_clock_that_goes_back_brings_nothing_to_life_again_and_shuts_nobody_out() -> None:
+    clock, store = Hands(), MemoryAccounts()
+    room = Room(store, cast("DrivenClock", clock))
+    ended, alive = await room.person("ended"), await room.person("alive")
+    clock.at = AT + 30 * MINUTE
+    await room.door.principal(alive)
+    clock.at = AT + 61 * MINUTE
+    assert await refused(room.door.principal(ended)) == "no_session"
+    for at in (AT, AT - 400 * DAY):
+        clock.at = at
+        assert await refused(room.door.principal(ended)) == "no_session"
+        assert (await room.door.principal(alive)).account.name == "alive"
+    [session] = await room.door.sessions("alive")
+    assert session.seen_at == AT + 30 * MINUTE
+    clock.at = AT
+    totp, _ = await factored(room)
+    code = totp.at(AT + 2 * MINUTE)
+    clock.at = AT + 2 * MINUTE
+    await room.door.sign_in("li.na", OWN, code)
+    clock.at = AT + 2 * MINUTE - timedelta(seconds=30)
+    assert await refused(room.door.sign_in("li.na", OWN, code)) == "not_signed_in"
 
 
 async def test_an_appointment_more_ends_no_session_and_holds_at_once(room: Room) -> None:

@@ -16,6 +16,7 @@ from duban.messages.envelope import Record
 from duban.messages.records import AnyRecord, Listing, Problem
 from duban.moves import Status
 from duban.policy.library import Library
+from duban_console.accounts.access import ANYBODY, ROUTES
 from duban_console.accounts.account import Appointment, Role
 from duban_console.accounts.local_key import LocalKeys
 from duban_console.accounts.log import AccountActKind
@@ -105,8 +106,6 @@ def acting(action: str, unit: str | None, person: str | None = None, **fields: A
 
 
 async def test_nobody_unknown_comes_in_by_any_route_and_is_told_how(api: Api) -> None:
-    from duban_console.accounts.access import ANYBODY, ROUTES
-
     for (method, path), deed in ROUTES.items():
         if deed == ANYBODY or path.startswith("/v1/vault"):
             continue
@@ -304,6 +303,38 @@ async def test_the_document_says_by_what_somebody_is_known(api: Api) -> None:
         }
     }  # fmt: skip
     assert document["paths"]["/v1/problems"]["get"]["security"] == [{"HTTPBearer": []}]
+
+
+async def test_the_document_says_of_every_route_who_has_it_and_how_others_are_answered(api: Api) -> None:
+    document = (await api.asked("GET", "/openapi.json")).json()
+    of_api = {route: deed for route, deed in ROUTES.items() if not route[1].startswith("/v1/vault")}
+    operations = {
+        (method.upper(), path): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert operations.keys() == of_api.keys()
+    for route, deed in of_api.items():
+        operation = operations[route]
+        assert (route, "429" in operation["responses"]) == (route, True)
+        assert (route, operation["security"]) == (route, [] if deed == ANYBODY else [{"HTTPBearer": []}])
+        if deed != ANYBODY:
+            assert (route, {"401", "403"} - operation["responses"].keys()) == (route, set())
+
+
+async def test_who_asks_is_told_what_they_may_by_appointment_and_a_key_to_read_no_more_than_that(api: Api) -> None:
+    clerk = await api.room.person("li.na", CLERK, OFFICE)
+    me = (await api.asked("GET", "/v1/me", clerk)).json()
+    by_role = {each["role"]: each for each in me["may"]}
+    assert (by_role["unit_clerk"]["jurisdiction"], by_role["unit_clerk"]["unit"]) == ("linyi", OURS)
+    assert by_role["unit_clerk"]["deeds"]["acknowledge"] == "own"
+    assert by_role["office"]["deeds"]["pause"] == "city"
+    assert {deed for each in me["may"] for deed in each["deeds"]} == set(me["deeds"])
+    await api.room.desk.add("feed", "Feed", [OFFICE], by="admin", is_system=True)
+    key, _ = await api.room.keys.add("feed", Scope.READ, DAY, by="admin")
+    of_key = (await api.asked("GET", "/v1/me", key)).json()
+    assert set(of_key["may"][0]["deeds"]) == set(of_key["deeds"])
+    assert "pause" not in of_key["deeds"]
 
 
 async def test_the_command_line_of_the_machine_acts_for_every_unit_as_whoever_runs_it(api: Api) -> None:

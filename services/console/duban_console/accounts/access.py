@@ -127,6 +127,9 @@ _BY_DEED: Final = {deed: cells for deeds, cells in _ROWS for deed in deeds}
 #: The table: of each deed, which roles may do it, and with which reach.
 TABLE: Final[Mapping[str, _Cells]] = MappingProxyType({deed: _BY_DEED[deed] for deed in DEEDS})
 
+#: What a key to read may, as far as its system does.
+_READ: Final = frozenset({*SEEING, "see_vault_log", "see_account_log"})
+
 #: For a route that needs no account: whoever asks shows something else, or there is nothing to guard.
 ANYBODY: Final = "anybody"
 #: For a route that everybody has who is signed in.
@@ -202,7 +205,7 @@ def may(
 
     ``no_party`` and ``other_city`` are of a record that they may not even see: to them it is not there.
     """
-    if principal.scope is Scope.READ and deed not in (*SEEING, "see_vault_log", "see_account_log"):
+    if principal.scope is Scope.READ and deed not in _READ:
         return Refusal("key_reads_only", f"this key is to read: {deed} needs one to act, `duban key add --scope act`")
     cells = TABLE[deed]
     holding = [appointment for appointment in principal.account.appointments if appointment.role in cells]
@@ -216,6 +219,12 @@ def may(
         return None
     units = ", ".join(appointment.unit or appointment.role for appointment in in_city)
     return Refusal("no_party", f"{units}: no party of {record.number}; {deed} is for whoever has it or joins in it")
+
+
+def deeds_of(appointment: Appointment, scope: Scope) -> dict[str, Reach]:
+    """What whoever has ``appointment`` may do by it, as far as ``scope`` goes, and on which records."""
+    cells = ((deed, TABLE[deed].get(appointment.role)) for deed in DEEDS)
+    return {deed: reach for deed, reach in cells if reach is not None and (scope is Scope.ACT or deed in _READ)}
 
 
 def appointments_for(

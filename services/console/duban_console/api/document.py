@@ -8,9 +8,15 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from duban.messages import struct
+from duban_console.accounts.access import ANYBODY, ROUTES
 
 _PLACE: Final = "#/components/schemas/{name}"
 _JSON: Final = "application/json"
+_FAULTY: Final = {"content": {_JSON: {"schema": {"$ref": "#/components/schemas/Faulty"}}}}
+_DENIALS: Final = {
+    "401": {"description": "Nobody is known: no token, or one that has ended", **_FAULTY},
+    "403": {"description": "It is for others; the message says for whom", **_FAULTY},
+}
 
 
 def body(model: Any) -> dict[str, Any]:
@@ -33,9 +39,22 @@ def describe(app: FastAPI, models: Iterable[Any]) -> None:
         document = plain()
         _, components = struct.schemas(models, _PLACE)
         document["components"]["schemas"] |= components
+        _guard(document)
         return document
 
     app.openapi = whole  # type: ignore[method-assign]
+
+
+def _guard(document: dict[str, Any]) -> None:
+    """Say of each operation who has it: anybody, or who is known, and then how others are answered."""
+    for (method, path), deed in ROUTES.items():
+        operation = document["paths"].get(path, {}).get(method.lower())
+        if operation is None:
+            continue
+        if deed == ANYBODY:
+            operation["security"] = []
+        else:
+            operation["responses"] = {**_DENIALS, **operation["responses"]}
 
 
 def _schema(model: Any) -> dict[str, Any]:

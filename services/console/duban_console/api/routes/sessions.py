@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from duban.errors import Fault
 from duban.io.faults import Faulty
 from duban.messages.struct import NO_NUL, plain
-from duban_console.accounts.access import DEEDS, may
+from duban_console.accounts.access import DEEDS, Reach, deeds_of, may
 from duban_console.accounts.admission import Admission
 from duban_console.accounts.rows import AccountRefused, Unusable
 from duban_console.accounts.session import AccountSession, Principal
@@ -75,6 +75,17 @@ class Sessions(BaseModel):
     sessions: list[SignedInSession]
 
 
+class MayAs(BaseModel):
+    """What one may do by one appointment; without a city, in every one."""
+
+    role: str
+    jurisdiction: str | None = None
+    unit: str | None = None
+    deeds: dict[str, Reach] = Field(
+        description="By deed, on which records: `own`, those of the unit or in which it joins; `city`; `all`"
+    )
+
+
 class Me(BaseModel):
     """Who asks: the account with its appointments, and what it may do at all."""
 
@@ -83,7 +94,8 @@ class Me(BaseModel):
     system: bool
     scope: str
     appointments: list[dict[str, str]]
-    deeds: list[str]
+    deeds: list[str] = Field(description="What one may do at all")
+    may: list[MayAs] = Field(description="The same by appointment: in which city and for which unit")
 
 
 _SIGNED_OUT: Final[dict[int | str, dict[str, Any]]] = {
@@ -153,6 +165,10 @@ def serve_sessions(app: FastAPI, door: Admission, sign_on: SignOn | None, browse
             scope=principal.scope,
             appointments=[plain(appointment) for appointment in account.appointments],
             deeds=[deed for deed in DEEDS if may(principal, deed) is None],
+            may=[
+                MayAs.model_validate({**plain(each), "deeds": deeds_of(each, principal.scope)})
+                for each in account.appointments
+            ],
         )
 
 
