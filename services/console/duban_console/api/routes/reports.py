@@ -43,8 +43,9 @@ def serve_reports(app: FastAPI, ledger: LedgerReader, opener: ReportOpener | Non
         """The reports of a problem, the first first, as they came; `seal` says how what is personal of each stands."""
         asks.must("see_history")
         record = await ledger.record(id_)
-        if record is None or record.kind is not Kind.PROBLEM or not asks.sees("see_history", record):
-            raise unknown(Kind.PROBLEM, id_)
+        hidden = record is not None and not asks.sees("see_history", record)
+        if record is None or record.kind is not Kind.PROBLEM or hidden:
+            raise unknown(Kind.PROBLEM, id_, denied="see_history" if hidden else None)
         filed = ShownReports(reports=[shown(report, opener) for report in await ledger.filed(id_)])
         return respond(asks, filed, headers=_NEVER_KEPT, deed="see_history", of=record)
 
