@@ -37,7 +37,7 @@ class City:
         for role in Role:
             unit = None if role is Role.SOCIAL_SUPERVISOR else OURS
             where = {} if role in OF_INSTALLATION else {"jurisdiction": "linyi", "unit": unit}
-            self.tokens[role] = await self.room.person(role.value, Appointment(role=role, **where))
+            self.tokens[role] = await self.room.person(f"p-{role}", Appointment(role=role, **where))
 
     async def status(self, role: Role, method: str, path: str, body: dict[str, Any] | None = None) -> int:
         headers = {"authorization": f"Bearer {self.tokens[role]}"}

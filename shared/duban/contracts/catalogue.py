@@ -59,7 +59,7 @@ TOPICS = (
         "duban.anchors.v1",
         "chain, number and hash",
         "heads of the chains, signed",
-        "router, intake",
+        "router, intake, the API",
         "`duban ledger verify`, auditors",
     ),
     Topic(
