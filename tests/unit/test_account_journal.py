@@ -9,7 +9,8 @@ import pytest
 
 from duban.clock import DrivenClock
 from duban.errors import SettingsError
-from duban_console.accounts.factor_seal import FactorSeal
+from duban.seal import Unsealable
+from duban_console.accounts.factor_seal import FactorSeal, opened_if_held
 from duban_console.accounts.journal import AccessJournal
 from duban_console.accounts.log import AccountAct, AccountActKind
 from duban_console.accounts.memory import MemoryAccounts
@@ -123,3 +124,14 @@ def test_a_key_is_drawn_once_and_keys_in_lines_hold_together(tmp_path: Path) -> 
     both = FactorSeal.load(file)
     assert both.opened("li.na", sealed) == OWN
     assert not both.is_current(sealed)
+
+
+@pytest.mark.parametrize(
+    "lying", ["sealed:", "sealed:x", "sealed:x:%", "sealed:{id}:", "sealed:{id}:%", "sealed:{id}:AAAA"]
+)
+def test_a_sealed_secret_that_was_changed_opens_for_nobody_and_keeps_nobody_from_being_listed(lying: str) -> None:
+    seal = FactorSeal([b"1" * 32])
+    text = lying.format(id=seal.sealed("li.na", OWN).split(":")[1])
+    with pytest.raises(Unsealable):
+        seal.opened("li.na", text)
+    assert opened_if_held(seal, "li.na", text) == text

@@ -61,8 +61,12 @@ class FactorSeal:
         """
         if not is_sealed(text):
             return text
-        _, key_id, body = text.split(":", 2)
-        return self._held.named(key_id).unseal(_USE, b64decode(body), account.encode()).decode()
+        key_id, _, body = text.removeprefix(_SEALED).partition(":")
+        try:
+            sealed = b64decode(body, validate=True)
+        except ValueError:
+            raise Unsealable("is no sealed secret: somebody has changed it") from None
+        return self._held.named(key_id).unseal(_USE, sealed, account.encode()).decode()
 
     def is_current(self, text: str) -> bool:
         """Whether the first key has sealed ``text``."""
