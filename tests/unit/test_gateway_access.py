@@ -67,7 +67,7 @@ _NOTHING: Any = None
 
 
 def test_every_route_of_the_gateway_stands_in_the_table() -> None:
-    door: Any = type("Door", (), {"reception": None, "uploads": None})()
+    door: Any = type("Door", (), {"reception": None, "uploads": None, "receipts": None, "clock": None})()
     app = create_app(door, PublicFace(small_library(), _NOTHING), 1024)
     paths = app.openapi()["paths"]
     served = {(method.upper(), path) for path, methods in paths.items() for method in methods}
@@ -85,6 +85,9 @@ async def test_without_a_key_that_is_known_nobody_from_elsewhere_comes_in(
         headers["authorization"] = f"Bearer {key}"
     way = path.format(name="ours", source="ours", id="1", form="json")
     answer = await far.request(method, way, **{**asked, "headers": headers})
+    if ROUTES[method, path] is Asks.CODE:
+        assert answer.status_code == 400, answer.text  # its code is missing, and a key stands for none
+        return
     # GeoReport says 403 of it, in a form of its own.
     expected = (403, "key") if path.startswith("/open311") else (401, "" if method == "HEAD" else "key")
     assert (answer.status_code, expected[1] in answer.text) == (expected[0], True), answer.text

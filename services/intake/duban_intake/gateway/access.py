@@ -13,6 +13,7 @@ class Asks(StrEnum):
 
     KEY = "the key of a source"  #: in the header, or where the protocol has its place; one that is open needs none here
     SIGNATURE = "the key of that source, or its signature"  #: of the source that the path names
+    CODE = "the code of the report"  #: which its reporter alone was told
     NOTHING = "nothing"  #: it shows what everybody may read, or what the server can
 
 
@@ -24,6 +25,7 @@ ROUTES: Final[Mapping[tuple[str, str], Asks]] = MappingProxyType(
         ("POST", "/v1/reports"): Asks.KEY,
         ("GET", "/v1/reports/{source}/{id}"): Asks.KEY,
         ("OPTIONS", "/v1/reports"): Asks.KEY,
+        ("POST", "/v1/erasures"): Asks.CODE,
         ("POST", "/v1/sources/{name}"): Asks.SIGNATURE,
         ("OPTIONS", "/v1/sources/{name}"): Asks.SIGNATURE,
         ("POST", "/v1/tables/{name}"): Asks.SIGNATURE,
