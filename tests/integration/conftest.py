@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from duban_cli.system import System, running
+from tests.collector import Collector, collecting
 from tests.given import ROOT, SMALL
 
 
 @pytest.fixture(scope="session")
-async def system() -> AsyncIterator[System]:
+def collector() -> Iterator[Collector]:
+    """What is told what becomes of each message of ``system``."""
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+async def system(collector: Collector) -> AsyncIterator[System]:
     """Every server of the engine, for Smallville, with a vault and the open source of every embedded stack."""
     packs = [SMALL, ROOT / "deploy/calendars/cn.yaml"]
     vault = {"DUBAN_VAULT_KEY": b64encode(bytes(32)).decode()}
     services = ["router", "intake", "detector", "gateway", "vault", "api"]
     # A member that is killed is missed after this; a broker takes no less.
     env = {"gateway": vault, "vault": vault, "detector": {"DUBAN_SESSION_TIMEOUT": "6"}}
+    env["*"] = {"DUBAN_TRACES": collector.url}
     async with running(services=services, publish=packs, env=env) as system:
         yield system

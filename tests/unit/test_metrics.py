@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
+from uuid import UUID
 
 import pytest
 from aiokafka.structs import TopicPartition
@@ -136,7 +137,7 @@ def test_what_became_of_a_report_is_measured_with_how_long_it_took(error: BaseEx
     before = sample("duban_report_seconds_sum", outcome=outcome)
 
     def take() -> None:
-        with received(lambda: next(seconds)):
+        with received(lambda: next(seconds), UUID(int=1)):
             if error is not None:
                 raise error
 

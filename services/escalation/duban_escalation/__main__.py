@@ -18,6 +18,7 @@ from duban.io.retention import Forgets, Retention
 from duban.io.secrets_file import SecretsFile
 from duban.io.service import Shell, run_service
 from duban.io.tail import Tail
+from duban.io.tracer import Tracer
 from duban.messages.commands import Escalate
 from duban.messages.delivery import Delivery
 from duban.messages.events import LedgerEvent
@@ -87,9 +88,11 @@ def deliver(
 
     clock = SystemClock()
     patience = timedelta(seconds=settings.webhook_patience)
-    others = outlet(settings)
-    to_platforms = Platforms(platforms(settings, others), others, shell.publisher, driven)
-    way = Callbacks(callbacks.named, SecretsFile(settings.callback_secrets), calling_back(settings), to_platforms)
+    tracer = shell.publisher.tracer
+    others = outlet(settings, tracer)
+    to_platforms = Platforms(platforms(settings, others, tracer), others, shell.publisher, driven)
+    back = calling_back(settings, tracer)
+    way = Callbacks(callbacks.named, SecretsFile(settings.callback_secrets), back, to_platforms)
     deliverer = Deliverer(way, deliveries, set_aside, clock, settings.webhook_concurrency, patience)
     shell.run(deliverer)
     source = Source((Notice.TOPIC,), NOTICES, NoticeHandler(deliveries, deliverer, clock))
@@ -118,36 +121,39 @@ async def restore(clock: DrivenClock, settings: EscalationSettings) -> None:
     await reading
 
 
-def outlet(settings: EscalationSettings) -> Outlet:
+def outlet(settings: EscalationSettings, tracer: Tracer | None = None) -> Outlet:
     """The way that notices go: the webhook where one is set, else the log."""
     journal = Journal(settings.notices_file)
     if settings.webhook_url is None or settings.webhook_secret is None:
         return journal
-    return _webhook(settings, settings.webhook_url, settings.webhook_secret, journal)
+    return _webhook(settings, settings.webhook_url, settings.webhook_secret, journal, tracer)
 
 
-def platforms(settings: EscalationSettings, instead: Outlet) -> dict[str, Webhook]:
+def platforms(settings: EscalationSettings, instead: Outlet, tracer: Tracer | None = None) -> dict[str, Webhook]:
     """The receivers of platforms, by city and platform; ``instead`` takes what one of them wants no more."""
     return {
-        name: _webhook(settings, address.url, address.secret, instead) for name, address in settings.platforms.items()
+        name: _webhook(settings, address.url, address.secret, instead, tracer)
+        for name, address in settings.platforms.items()
     }
 
 
-def calling_back(settings: EscalationSettings) -> Callable[[str, Signer], Webhook]:
+def calling_back(settings: EscalationSettings, tracer: Tracer | None = None) -> Callable[[str, Signer], Webhook]:
     """What posts to the address of a source, all of them by one client."""
     http = _client(settings)
 
     def webhook(url: str, signer: Signer) -> Webhook:
-        return Webhook(http, url, signer, SystemClock(), Unheard(), settings.webhook_timeout, callback_body)
+        return Webhook(http, url, signer, SystemClock(), Unheard(), settings.webhook_timeout, callback_body, tracer)
 
     return webhook
 
 
-def _webhook(settings: EscalationSettings, url: HttpUrl, secret: SecretStr, instead: Outlet) -> Webhook:
+def _webhook(
+    settings: EscalationSettings, url: HttpUrl, secret: SecretStr, instead: Outlet, tracer: Tracer | None
+) -> Webhook:
     http = _client(settings)
     # Signatures carry the machine's time whatever the story's clock shows: receivers refuse what seems old.
     signer = Signer.of(secret.get_secret_value())
-    return Webhook(http, str(url), signer, SystemClock(), instead, settings.webhook_timeout)
+    return Webhook(http, str(url), signer, SystemClock(), instead, settings.webhook_timeout, tracer=tracer)
 
 
 def _client(settings: EscalationSettings) -> httpx2.AsyncClient:

@@ -26,4 +26,5 @@ def measure_receipts(receipts: Collection[Receipt], at: datetime) -> None:
     """Count ``receipts``, which were given at ``at``, and how long each took."""
     for receipt in receipts:
         RECEIPTS.labels(receipt.outcome).inc()
-        RECEIPT_SECONDS.observe(max(0.0, (at - receipt.received_at).total_seconds()))
+        seconds = max(0.0, (at - receipt.received_at).total_seconds())
+        RECEIPT_SECONDS.observe(seconds, {"trace_id": receipt.key.hex})

@@ -124,7 +124,7 @@ class _Attempt:
         self._precedents: dict[Count, list[Precedent]] = {}
         self._uncounted: set[Count] = set()
         self._refused = 0
-        self._fired: list[datetime] = []
+        self._fired: list[tuple[datetime, UUID]] = []
 
     @property
     def ids(self) -> set[UUID]:
@@ -167,8 +167,8 @@ class _Attempt:
         COMMANDS.labels("repeated").inc(len(self._requests) - len(self._fresh))
         if self._fired:
             now = clock.now()
-            for due_at in self._fired:
-                LATENESS.observe(max(0.0, (now - due_at).total_seconds()))
+            for due_at, problem_id in self._fired:
+                LATENESS.observe(max(0.0, (now - due_at).total_seconds()), {"trace_id": problem_id.hex})
 
     async def _audiences(self) -> dict[UUID, Audience]:
         """All reports of the problems in which the batch gives a reply of the pack, with what each was told."""
@@ -246,7 +246,7 @@ class _Attempt:
             self._count(outcome.precedents)
             self._writing.precedents += outcome.precedents
         if isinstance(message.data, do.Escalate):
-            self._fired.append(message.data.due_at)
+            self._fired.append((message.data.due_at, problem_id))
         latest, versions = outcome.record, range(lines[0].event.version, lines[-1].event.version + 1)
         self._writing.standings[problem_id] = Standing(latest, state, lines[-1].hash)
         self._writing.outcomes.append(Outcome(request.key, message.id, latest.id, versions))

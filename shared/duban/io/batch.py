@@ -51,6 +51,16 @@ class Work:
         self._unheeded = {name.encode() for name, model in source.types.items() if model is Unheeded}
         self._isolation = Isolation(handle)
 
+    def heeded(self, fetched: Fetched) -> list[ConsumerRecord[bytes, bytes]]:
+        """The records of this source among ``fetched`` that are looked into."""
+        return [
+            record
+            for place, records in fetched.items()
+            if place.topic in self.source.topics
+            for record in records
+            if self._heeds(record)
+        ]
+
     async def on(self, fetched: Fetched) -> list[Record | DeadLetter]:
         """What to publish for the records of this source among ``fetched``: the handler's records, then dead letters.
 
@@ -81,13 +91,16 @@ class Work:
         for place, records in fetched.items():
             RECORDS.labels(self._group, place.topic).inc(len(records))
             for record in records:
-                if self._unheeded and dict(record.headers).get("ce_type") in self._unheeded:
+                if self._unheeded and not self._heeds(record):
                     continue
                 try:
                     batch.append(delivery(record, self.source.types))
                 except Undecodable as error:
                     letters.append(self._dead(record, error, error.code, 1, retryable=False))
         return batch, letters
+
+    def _heeds(self, record: ConsumerRecord[bytes, bytes]) -> bool:
+        return dict(record.headers).get("ce_type") not in self._unheeded
 
     def _dead(
         self, record: ConsumerRecord[bytes, bytes], error: Exception, code: str, attempts: int, *, retryable: bool

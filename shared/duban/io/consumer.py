@@ -6,6 +6,7 @@ Whatever dies in between, the batch comes again: at least once, never less. Hand
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -22,7 +23,7 @@ from duban.io.availability import dependency, words_of
 from duban.io.backoff import backoff, until_available, until_stopped, waits
 from duban.io.batch import Answers, Fetched, Handle, Handler, Source, Work
 from duban.io.broker import COMMITTED, connection, rights_named
-from duban.io.dead_letters import DeadLetter
+from duban.io.dead_letters import DeadLetter, codes
 from duban.io.lenient_records import read_leniently
 from duban.io.metrics import BATCH_SECONDS, LAG, PARTITIONS, REBALANCES, RETRIES, InHand
 from duban.io.mishaps import crash_point, misreport
@@ -242,6 +243,7 @@ class Runner:
         raise Unavailable(f"{self.group}: {_FETCH_TRIES} fetches in a row failed, the last with {last}") from last
 
     async def _work_on(self, consumer: AIOKafkaConsumer, fetched: Fetched) -> None:
+        began = time.time_ns()
         crash_point("before_handle")
         results: list[Record | DeadLetter] = []
         for work in self._works:
@@ -255,6 +257,9 @@ class Runner:
         await self._commit(consumer, fetched)
         crash_point("after_offsets")
         self._measure_lag(consumer, fetched)
+        if (tracer := self._publisher.tracer) is not None:
+            heeded = [record for work in self._works for record in work.heeded(fetched)]
+            tracer.handled(self.group, heeded, began, codes(letters))
 
     async def _publish(self, records: Sequence[Record | DeadLetter]) -> None:
         await self._patiently(lambda: self._publisher.publish(records))

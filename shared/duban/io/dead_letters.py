@@ -106,6 +106,16 @@ def without_value(letter: DeadLetter) -> DeadLetter:
     return replace(letter, key=None, value=None, headers=headers)
 
 
+def codes(letters: Sequence[DeadLetter]) -> dict[tuple[str, int, int], str]:
+    """Why each record was set aside, by where it lay: topic, partition, offset."""
+    codes = {}
+    for letter in letters:
+        reasons = {name: (value or b"").decode(errors="replace") for name, value in letter.headers}
+        topic, partition, offset = (reasons[f"__streams.errors.{part}"] for part in ("topic", "partition", "offset"))
+        codes[topic, int(partition), int(offset)] = reasons["duban.dlq.code"]
+    return codes
+
+
 def size(record: DeadLetter) -> int:
     """The bytes of a record, as far as a topic counts them."""
     parts = [record.key or b"", record.value or b""]

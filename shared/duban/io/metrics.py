@@ -41,6 +41,11 @@ PASSED_OVER = Counter(
     "duban_passed_over_total", "Records that a reader without a group could not take, and passed over", ["topic"]
 )
 ANCHORED = Counter("duban_anchored_heads_total", "Heads of a chain in anchors that were published", ["chain"])
+SPANS = Counter(
+    "duban_spans_total",
+    "Spans of traces, by what became of them: made, exported, failed; made alone are lost",
+    ["outcome"],
+)
 FAULTS = Counter("duban_faults_total", "Requests over HTTP that were answered with a fault", ["status", "code"])
 
 

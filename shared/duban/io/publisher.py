@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from duban.io.broker import connection, rights_named
 from duban.io.metrics import PUBLISH_SECONDS, PUBLISHED
 from duban.io.mishaps import misreport
 from duban.io.settings import Settings
+from duban.io.tracer import Tracer
 from duban.messages.envelope import Publishable, size_of
 
 _log = structlog.get_logger(__name__)
@@ -68,7 +70,8 @@ class Publisher:
     still arrive; it is waited for before anything else is sent, so a retry repeats records but never overtakes them.
     """
 
-    def __init__(self, settings: Settings, client_id: str = "duban") -> None:
+    def __init__(self, settings: Settings, client_id: str = "duban", tracer: Tracer | None = None) -> None:
+        self.tracer = tracer
         self._settings = settings
         self._client_id = client_id
         self._producer: AIOKafkaProducer | None = None
@@ -114,6 +117,9 @@ class Publisher:
         """
         if not records:
             return
+        began = time.time_ns()
+        if self.tracer is not None:
+            records = self.tracer.carrying(records)
         with PUBLISH_SECONDS.time():
             try:
                 async with asyncio.timeout(self._settings.publish_timeout):
@@ -130,6 +136,8 @@ class Publisher:
                 raise Unavailable(f"{type(error).__name__}: {error}") from error
         for topic, count in Counter(record.topic for record in records).items():
             PUBLISHED.labels(topic).inc(count)
+        if self.tracer is not None:
+            self.tracer.sent(records, began)
 
     async def _connected(self) -> AIOKafkaProducer:
         async with self._renewing:

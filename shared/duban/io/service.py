@@ -36,6 +36,7 @@ from duban.io.metrics import SERVICE
 from duban.io.migrations import require
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings, open_to_everybody
+from duban.io.tracer import tracer_of
 
 S = TypeVar("S", bound=Settings)
 _log = structlog.get_logger(__name__)
@@ -193,7 +194,10 @@ async def _begin(
         pool = await until_available("database", partial(postgres.connect_pool, settings, schema))
         stack.push_async_callback(_closed, pool)
         health.check("database", partial(postgres.answers, pool))
-    publisher = Publisher(settings, f"duban-{service}")
+    tracer = tracer_of(settings, service)
+    if tracer is not None:
+        stack.push_async_callback(asyncio.to_thread, tracer.stop)
+    publisher = Publisher(settings, f"duban-{service}", tracer)
     await publisher.start()
     stack.push_async_callback(publisher.stop)
     health.check("broker", publisher.reachable)

@@ -118,6 +118,15 @@ class Settings(BaseSettings):
         "INFO", description="Least severe line that is written"
     )
     log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or colours for people")
+    traces: str = Field(
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="Collector of OpenTelemetry that is told what becomes of each message, as `http://collector:4318` "
+        "(OTLP over HTTP); empty: nobody is",
+    )
+    traces_share: float = Field(
+        1.0, ge=0, le=1, description="Of how many records it is told all, chosen by their ids: of 0.1, a tenth"
+    )
 
     @classmethod
     def settings_customise_sources(

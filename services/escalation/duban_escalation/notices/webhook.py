@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import structlog
 
 from duban.clock import Clock
 from duban.errors import DubanError, Unavailable
+from duban.io.tracer import Tracer
 from duban.messages.envelope import Message
 from duban.messages.notices import Notice
 from duban.messages.struct import plain
@@ -86,6 +88,7 @@ class Webhook:
         instead: Outlet,
         timeout: float = 15.0,
         body: Callable[[Message[Notice]], bytes] = notice_body,
+        tracer: Tracer | None = None,
     ) -> None:
         self._client = client
         self._url = url
@@ -94,6 +97,7 @@ class Webhook:
         self._instead = instead
         self._timeout = timeout
         self._body = body
+        self._tracer = tracer
         self._gone = False
 
     async def send(self, notice: Message[Notice]) -> NoticeOutcome:
@@ -118,7 +122,7 @@ class Webhook:
         plain_text = {"content-type": "application/json", "accept-encoding": "identity"}
         headers = {**plain_text, **self._signer.headers(notice.id, self._clock.now(), body)}
         try:
-            answer, content = await self._answer(body, headers)
+            answer, content = await self._traced(notice, body, headers)
         except (httpx2.HTTPError, TimeoutError) as error:
             raise Unavailable(f"the receiver of notices is away: {type(error).__name__} {error}") from error
         if answer.is_success:
@@ -132,6 +136,23 @@ class Webhook:
         if answer.is_server_error or answer.status_code in _LATER:
             raise PutOff(answer.status_code, _retry_after(answer, self._clock))
         raise NoticeRefused(notice.id, answer.status_code)
+
+    async def _traced(
+        self, notice: Message[Notice], body: bytes, headers: Mapping[str, str]
+    ) -> tuple[httpx2.Response, bytes]:
+        """The answer, of which whoever traces is told."""
+        if self._tracer is None:
+            return await self._answer(body, headers)
+        began, status, why = time.time_ns(), None, None
+        try:
+            answer, content = await self._answer(body, {**headers, **self._tracer.posting(notice.subject, notice.id)})
+            status, why = answer.status_code, None if answer.is_success else str(answer.status_code)
+        except Exception as error:
+            why = type(error).__name__
+            raise
+        finally:
+            self._tracer.posted(notice.subject, notice.id, began, status, why)
+        return answer, content
 
     async def _answer(self, body: bytes, headers: Mapping[str, str]) -> tuple[httpx2.Response, bytes]:
         request = self._client.build_request("POST", self._url, content=body, headers=headers)

@@ -27,6 +27,7 @@ from duban.messages.envelope import Message, Record, encode
 from duban.messages.handle import handle_of
 from duban.messages.report import Report
 from duban.messages.sources import RegisteredSource
+from duban.messages.trace import called_by
 from duban.pace import Pace
 from duban_intake.channels.columns import MappingError
 from duban_intake.channels.dialect import ENDED, Dialect
@@ -283,7 +284,7 @@ class ReportDoor:
             RecordTooLarge: no topic would take it.
             Unavailable: the broker or the database is away; nothing is lost if the same is sent again.
         """
-        with received(self.seconds):
+        with received(self.seconds, own_problem(handed.message.source, handed.message.id)):
             return await self._hand_in(source, handed, url)
 
     async def _hand_in(self, source: RegisteredSource, handed: Handed, url: str) -> Accepted:
@@ -291,7 +292,7 @@ class ReportDoor:
         self.registry.permit(source, message.source)
         permit_report(source, message.data)
         await checked(self.reception.desk if self.reception else None, message.data.evidence)
-        record = encode(message)
+        record = called_by(encode(message), handed.caller)
         self.check(record)
         if handed.contact is not None:
             # Sealed before the report goes out: a report that is known to have a contact has it.

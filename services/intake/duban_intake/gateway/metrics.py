@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 from prometheus_client import Histogram
 
@@ -22,8 +23,8 @@ REPORT_SECONDS = Histogram(
 
 
 @contextmanager
-def received(seconds: Callable[[], float]) -> Iterator[None]:
-    """Measure by the clock ``seconds`` how long a report takes, and what becomes of it."""
+def received(seconds: Callable[[], float], report: UUID) -> Iterator[None]:
+    """Measure by the clock ``seconds`` how long the report of that identity takes, and what becomes of it."""
     began, outcome = seconds(), "abandoned"
     try:
         yield
@@ -35,4 +36,4 @@ def received(seconds: Callable[[], float]) -> Iterator[None]:
         outcome = "unavailable" if is_unavailable(error) else "fault"
         raise
     finally:
-        REPORT_SECONDS.labels(outcome).observe(max(0.0, seconds() - began))
+        REPORT_SECONDS.labels(outcome).observe(max(0.0, seconds() - began), {"trace_id": report.hex})

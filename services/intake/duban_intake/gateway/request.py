@@ -112,12 +112,14 @@ _Given: TypeAlias = tuple[str, str, datetime, Confided]
 class Handed:
     """A request taken apart: the report as it may travel, the contact, and the SHA-256 of all that was said.
 
-    ``told`` is None where no secret was sent: what anybody can say again makes no claim code.
+    ``told`` is None where no secret was sent: what anybody can say again makes no claim code. ``caller``: the
+    ``traceparent`` of whoever traces the request.
     """
 
     message: Message[Report]
     contact: Contact | None
     told: bytes | None = field(repr=False)
+    caller: str | None = None
 
 
 def read(headers: Mapping[str, str], body: bytes, now: datetime, source: RegisteredSource | None = None) -> Handed:
@@ -142,7 +144,8 @@ def read(headers: Mapping[str, str], body: bytes, now: datetime, source: Registe
         raise Fault(400, refusal.code, what, where)
     contact, report = given.known_contact, given.report
     at = now if stated_at == NEVER else stated_at
-    return Handed(submitted(spoken, report_id, report, at), contact, _told(report, contact, given.secret))
+    caller = headers.get("ce-traceparent") or headers.get("traceparent")
+    return Handed(submitted(spoken, report_id, report, at), contact, _told(report, contact, given.secret), caller)
 
 
 def content_type(headers: Mapping[str, str]) -> str:
