@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,6 +138,47 @@ def test_what_lies_under_a_key_that_was_destroyed_is_taken_out(
     assert held(store, Room.ORIGINALS, sha256) is None
     store.put(Room.ORIGINALS, sha256, written(tmp_path, b"x"))
     assert seals.seal(sha256, anew)
+
+
+class Crossing(FolderStore):
+    """A store in which another member seals the file, or takes it out, just before it is read to be sealed."""
+
+    def __init__(self, folder: Path, meanwhile: Callable[[], object]) -> None:
+        super().__init__(folder)
+        self._meanwhile, self._reads = meanwhile, 0
+
+    def read(self, room: Room, sha256: str) -> Iterator[bytes] | None:
+        self._reads += room is Room.ORIGINALS
+        if self._reads == 3:
+            self._meanwhile()
+        return super().read(room, sha256)
+
+
+def test_two_members_that_seal_the_same_file_at_once_seal_it_once(
+    store: FolderStore, keys: ReportKeys, tmp_path: Path
+) -> None:
+    data = b"a photo"
+    sha256, wrapped = seal(data), keys.fresh_of_file(seal(data))
+    store.put(Room.ORIGINALS, sha256, written(tmp_path, data))
+    other = EvidenceSeal(store, keys)
+    crossing = Crossing(tmp_path / "store", lambda: other.seal(sha256, wrapped))
+    assert EvidenceSeal(crossing, keys).seal(sha256, wrapped)
+    there = held(store, Room.ORIGINALS, sha256) or b""
+    assert b"".join(opened([there], keys.key_of_file(wrapped, sha256), sha256)) == data
+
+
+def test_what_is_taken_out_meanwhile_or_was_changed_is_not_sealed(
+    store: FolderStore, keys: ReportKeys, tmp_path: Path
+) -> None:
+    data = b"a photo"
+    sha256, wrapped = seal(data), keys.fresh_of_file(seal(data))
+    store.put(Room.ORIGINALS, sha256, written(tmp_path, data))
+    crossing = Crossing(tmp_path / "store", lambda: store.erase(Room.ORIGINALS, sha256))
+    assert not EvidenceSeal(crossing, keys).seal(sha256, wrapped)
+    assert store.find(Room.ORIGINALS, sha256) is None
+    store.put(Room.ORIGINALS, sha256, written(tmp_path, b"something else"))
+    assert not EvidenceSeal(store, keys).seal(sha256, wrapped)
+    assert held(store, Room.ORIGINALS, sha256) == b"something else"
 
 
 def test_without_its_master_key_nothing_is_sealed_or_taken_out(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256 as new_sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -61,10 +62,9 @@ class EvidenceSeal:
                 is_there = True
                 continue
             beginning = next(self.store.read(room, sha256) or iter(()), b"")
-            if is_sealed(beginning):
+            if is_sealed(beginning) and not _opens(self.store.read(room, sha256) or iter(()), key, sha256):
                 self.store.erase(room, sha256)
-            else:
-                self._sealed(room, sha256, key)
+            elif self._sealed(room, sha256, key):
                 is_there = True
         return is_there and self.store.find(Room.HELD, sha256) is None
 
@@ -77,14 +77,27 @@ class EvidenceSeal:
         for room in (*_ROOMS, Room.HELD):
             self.store.erase(room, sha256)
 
-    def _sealed(self, room: Room, sha256: str, key: bytes) -> None:
+    def _sealed(self, room: Room, sha256: str, key: bytes) -> bool:
+        """Seal what lies in ``room``, if it is what it should be; whether it is sealed now.
+
+        Another member may have sealed it meanwhile, or taken it out; what was changed stays for the audit to find.
+        """
         with TemporaryDirectory(prefix="duban-evidence-") as folder:
             plain, sealed = Path(folder) / "plain", Path(folder) / "sealed"
+            digest, beginning = new_sha256(), b""
             with plain.open("wb") as whole:
                 for piece in self.store.read(room, sha256) or ():
+                    beginning = beginning or piece
+                    digest.update(piece)
                     whole.write(piece)
+            if not beginning or is_sealed(beginning):
+                return bool(beginning)
+            if room is not Room.PUBLISHED and digest.hexdigest() != sha256:
+                _log.error("evidence was changed in the store and is not sealed", sha256=sha256, room=room)
+                return False
             seal_file(plain, sealed, key, sha256)
             self.store.replace(room, sha256, sealed)
+            return True
 
 
 def _opens(pieces: Iterator[bytes], key: bytes, sha256: str) -> bool:
