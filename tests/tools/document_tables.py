@@ -24,7 +24,7 @@ from duban_intake.mail.settings import MailSettings
 from duban_intake.mqtt.settings import MqttSettings
 from duban_intake.settings import IntakeSettings
 from duban_intake.vault.settings import VaultSettings
-from duban_local import ROOT
+from duban_local import ROOT, topics
 from duban_router.settings import RouterSettings
 from tests.tools.guide_tables import acts, measures
 from tests.tools.metrics import metrics_table
@@ -140,6 +140,14 @@ def gateway_table() -> str:
     return "\n".join(("| route | asks for |", "| --- | --- |", *rows)) + "\n"
 
 
+def rights_table() -> str:
+    """Who writes and who reads each topic."""
+    lines = ["| topic | who writes | who reads |", "| --- | --- | --- |"]
+    for topic, entry in topics.declaration().topics.items():
+        lines.append(f"| `{topic}` | {', '.join(entry.writers) or 'nobody'} | {', '.join(entry.readers)} |")
+    return "\n".join(lines) + "\n"
+
+
 #: The blocks by name: in which document each stands, and what writes it.
 BLOCKS: Final[dict[str, tuple[Path, Callable[[], str]]]] = {
     "messages": (DOCS / "messages.md", message_table),
@@ -147,6 +155,7 @@ BLOCKS: Final[dict[str, tuple[Path, Callable[[], str]]]] = {
     "settings": (DOCS / "settings.md", settings_of_all),
     "metrics": (DOCS / "metrics.md", metrics_table),
     "access": (DOCS / "access.md", access_table),
+    "rights": (DOCS / "architecture.md", rights_table),
     "routes": (DOCS / "access.md", route_table),
     "gateway": (DOCS / "access.md", gateway_table),
     "facets": (DOCS / "access.md", facet_table),

@@ -36,17 +36,27 @@ class Defaults(_Declared):
     config: dict[str, str] = {}
 
 
+class PrincipalDeclaration(_Declared):
+    """Who comes to the brokers: of which consumer groups it is a member, and whether it may look how far all are."""
+
+    groups: list[str] = []
+    sees_groups: bool = False
+
+
 class TopicDeclaration(_Declared):
-    """What one topic says of itself."""
+    """What one topic says of itself, and which principals may write and read it."""
 
     partitions: Partitions | None = None
     config: dict[str, str] = {}
+    writers: list[str]
+    readers: list[str]
 
 
 class Declaration(_Declared):
     """The file as it is written."""
 
     defaults: Defaults
+    principals: dict[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,100}$")], PrincipalDeclaration]
     topics: Annotated[
         dict[Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,249}$")], TopicDeclaration], Field(min_length=1)
     ]
@@ -70,23 +80,36 @@ class TopicChange:
     detail: str
 
 
+def declaration(path: Path = DECLARATION) -> Declaration:
+    """The file ``path`` as it is written.
+
+    Raises:
+        StackError: naming file, place and fault.
+    """
+    try:
+        written = Declaration.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError) as error:
+        raise StackError(f"{path}: {error}") from None
+    except ValidationError as error:
+        faults = "; ".join(map(str, form_faults(error, Declaration)))
+        raise StackError(f"{path}: {faults}") from None
+    for topic, entry in written.topics.items():
+        if strangers := sorted({*entry.writers, *entry.readers} - written.principals.keys()):
+            raise StackError(f"{path}: topics.{topic}: {strangers[0]} is none of the principals")
+    return written
+
+
 def declared(path: Path = DECLARATION) -> list[Topic]:
     """The topics in ``path``, in its order.
 
     Raises:
         StackError: naming file, place and fault.
     """
-    try:
-        declaration = Declaration.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError) as error:
-        raise StackError(f"{path}: {error}") from None
-    except ValidationError as error:
-        faults = "; ".join(map(str, form_faults(error, Declaration)))
-        raise StackError(f"{path}: {faults}") from None
-    usual = declaration.defaults
+    written = declaration(path)
+    usual = written.defaults
     return [
         Topic(name, entry.partitions or usual.partitions, {**usual.config, **entry.config})
-        for name, entry in declaration.topics.items()
+        for name, entry in written.topics.items()
     ]
 
 
