@@ -139,6 +139,7 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     "key": CommandEntry("key:key_app", "Keys of systems: what each may, until when, when it was last used."),
     "pack": CommandEntry("pack:pack_app", "Policy packs and calendars: check, explain, compare, publish, list."),
     "calendar": CommandEntry("calendar:calendar_app", "Holiday calendars of other countries and regions."),
+    "kafka": CommandEntry("kafka:kafka_app", "Kafka: who may come to the brokers, and what each may do there."),
     "topics": CommandEntry("topics:topics_app", "Kafka topics as deploy/topics.yaml declares them."),
 }
 

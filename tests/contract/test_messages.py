@@ -395,6 +395,7 @@ def payloads() -> Iterator[AnyPayload]:
         name="hotline", kind="orders", jurisdiction="smallville", channel="hotline", category="river", names=("热线",),
         keys=(SourceKey(sha256="0" * 64, since=AT),), signature="github", rate=600, max_body=65_536,
         mapping={"id": "orderNo"}, keeper="water", quiet=3600, callback="https://hotline.example.org/duban",
+        principal="hotline-producer",
     )  # fmt: skip
     yield load_pack(SMALL.read_text("utf-8"), SMALL.name)
     boston = ROOT / "deploy/calendars/boston.yaml"

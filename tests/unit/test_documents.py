@@ -66,9 +66,11 @@ def test_every_command_that_is_shown_exists_with_the_options_that_are_shown(page
             continue
         assert words[0] in commands.commands, words
         command = commands.commands[words[0]]
-        if len(words) > 1 and hasattr(command, "commands") and re.fullmatch("[a-z]+", words[1]):
-            assert words[1] in command.commands, words
-            command = command.commands[words[1]]
+        for word in words[1:]:
+            if not hasattr(command, "commands") or not re.fullmatch("[a-z]+", word):
+                break
+            assert word in command.commands, words
+            command = command.commands[word]
         known = {name for option in command.params for name in [*option.opts, *option.secondary_opts]}
         for option in words:
             if option.startswith("--") and not command.context_settings.get("ignore_unknown_options"):

@@ -72,6 +72,9 @@ async def add(
         str | None, typer.Option(help="For how long it may be silent before its keeper owes a duty: 30m, 6h, 2d.")
     ] = None,
     callback: Callback = None,
+    principal: Annotated[
+        str | None, typer.Option(help="As whom it comes to the brokers itself; `duban kafka acl apply` lets it write.")
+    ] = None,
     is_open: Annotated[bool, typer.Option("--open", help="Take it without a key, from this machine alone.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -87,7 +90,7 @@ async def add(
         "names": also or [], "is_open": is_open, "signature": signature, "rate": rate, "max_body": max_body,
         "mapping": _yaml(mapping) if mapping else None, "keeper": keeper,
         "quiet": None if quiet is None else _seconds(quiet),
-        "callback": callback,
+        "callback": callback, "principal": principal,
     }  # fmt: skip
     source = _source(given, "--")
     if source.name in await sources.registered(settings()):

@@ -94,7 +94,10 @@ def rights_named(settings: Settings, operation: Literal["Read", "Write"]) -> Ite
 def _missing(who: str, what: str, kind: str, names: str) -> str:
     place = f"{kind} {names}" if names else f"the {kind}"
     grant = f"--add --allow-principal '{who}' --operation {what} --{kind} {names}".rstrip()
-    return f"{who} lacks the ACL {what} on {place}: grant it as an administrator of the brokers, kafka-acls {grant}"
+    return (
+        f"{who} lacks the ACL {what} on {place}: as an administrator of the brokers, run `duban kafka acl apply`, or "
+        f"kafka-acls {grant}"
+    )
 
 
 def _each(args: Iterable[Any]) -> Iterator[Any]:

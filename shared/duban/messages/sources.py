@@ -62,6 +62,17 @@ class RegisteredSource(Payload):
         Address | None,
         Meta(description="Where it is told what becomes of its reports. The secret is told escalation alone"),
     ] = None
+    principal: (
+        Annotated[
+            str,
+            Meta(
+                max_length=100,
+                pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]*$" + NO_NEWLINE,
+                description="As whom it comes to the brokers, where it is a producer itself",
+            ),
+        ]
+        | None
+    ) = None
 
 
 #: What travels on the topic of sources.
