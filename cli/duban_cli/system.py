@@ -27,6 +27,7 @@ from pydantic import SecretStr
 
 from duban.io.anchor_key import AnchorKey
 from duban.io.backoff import cancelled
+from duban.io.broker import connection
 from duban.io.publisher import Publisher
 from duban.io.report_keys import ReportKeys
 from duban.io.secret_variables import SUFFIX
@@ -40,7 +41,7 @@ from duban_cli.schemas import migrate_all
 from duban_console import sources
 from duban_console.accounts.factor_seal import FactorSeal
 from duban_console.packs import publication as packs
-from duban_local import DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT, topics
+from duban_local import DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT, rights, topics
 from duban_local.children import LOOPBACK, Say, StackError, free_port, until
 from duban_local.roles import CONSOLE, READER
 from duban_local.stack import Stack, silent
@@ -202,8 +203,8 @@ async def running(
     """
     temporary = folder is None
     with _temporary() if folder is None else nullcontext(folder) as place:
-        ports = {"kafka_port": 0, "database_port": 0} if temporary else {}
-        stack = Stack(place, fresh=fresh, keeps=keeps, say=say, **ports)
+        port = 0 if temporary else None
+        stack = Stack(place, kafka_port=port, database_port=port, fresh=fresh, keeps=keeps, say=say)
         async with engine(stack, services, clock, env or {}, publish, partitions, say, free=temporary) as system:
             yield system
 
@@ -242,10 +243,14 @@ async def engine(
     """
     names = _ordered(services)
     async with stack:
-        settings = Settings(kafka=stack.kafka, database=SecretStr(stack.database_of(READER)), clock=clock)
+        database = SecretStr(stack.database_of(READER))
+        settings = Settings(database=database, clock=clock, **stack.administration)
         await _migrate(stack, say)
-        changes = await topics.apply(stack.kafka, partitions=partitions)
+        client = connection(settings, "duban-topics")
+        changes = await topics.apply(",".join(client.pop("bootstrap_servers")), partitions=partitions, **client)
         say("topics", f"{len(changes)} created or altered, the others stand as declared")
+        if stack.authority is not None:
+            await _grant(stack, settings, names)
         await _publish(settings, deployed_packs() if publish is None else publish, say)
         if stack.broker is not None and ("gateway" in names or not names):
             await _register(settings, say)
@@ -288,6 +293,17 @@ async def _migrate(stack: Stack, say: Say) -> None:
             say("database", f"{schema}: every service runs as the owner: {done.ungranted}")
 
 
+async def _grant(stack: Stack, settings: Settings, names: Iterable[str]) -> None:
+    """Have the rights that are declared, and a password for each service."""
+    from duban_cli.kafka_admin import KafkaAdministration
+
+    administration = KafkaAdministration(settings)
+    await administration.grant(rights.rights(topics.declaration(), settings.group_suffix))
+    files = {name: Path(stack.kafka_of(name)["DUBAN_KAFKA_PASSWORD_FILE"]) for name in names}
+    passwords = {f"{rights.PREFIX}{name}": file.read_text() for name, file in files.items()}
+    await administration.set_passwords(passwords, settings.kafka_mechanism)
+
+
 async def _publish(settings: Settings, files: Sequence[Path], say: Say) -> None:
     publisher = Publisher(settings, "duban-console")
     await publisher.start()
@@ -320,6 +336,7 @@ def _service(
     process = SERVICES[name]
     overrides = {**env.get("*", {}), **env.get(name, {})}
     variables = {
+        **system.stack.kafka_of(name),
         KAFKA_VARIABLE: reached(system.kafka),
         "DUBAN_CLOCK": system.settings.clock,
         "DUBAN_HEALTH_PORT": str(free_port() if free else process.health_port),
@@ -332,7 +349,12 @@ def _service(
         usual = os.environ.get(process.variable, str(process.port))
         variables[process.variable] = str(free_port()) if free else usual
     others = tuple(prefix for prefix, owners in _OWN_SECRETS.items() if name not in owners)
-    others += (DATABASE_VARIABLE + SUFFIX,)  # each is given its own URL, in the variable
+    # Each is given its own URLs, in the variables, or where the stack is guarded in files.
+    others += (DATABASE_VARIABLE + SUFFIX, ACCOUNTS_VARIABLE + SUFFIX)
+    if system.stack.authority is not None:
+        for variable in {DATABASE_VARIABLE, ACCOUNTS_VARIABLE} & variables.keys():
+            url = variables.pop(variable)
+            variables[variable + SUFFIX] = str(system.stack.secret(f"{variable}-{name}", url))
     for variable, file in _OWN_FILES.items():
         if not variable.startswith(others) and not os.environ.get(variable):
             variables[variable] = str(system.folder / file)

@@ -19,10 +19,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Self
+from secrets import token_urlsafe
+from typing import Any, Self
 
 from duban.io.secret_variables import secret_in_environment
-from duban_local import DATABASE_VARIABLE, FOLDER, KAFKA_VARIABLE, children, kafka, postgres
+from duban_local import DATABASE_VARIABLE, FOLDER, KAFKA_VARIABLE, children, kafka, postgres, rights
+from duban_local.certificates import Authority
 from duban_local.children import LOOPBACK, Say, StackError
 from duban_local.kafka import Broker
 from duban_local.postgres import Database
@@ -42,7 +44,8 @@ def silent(part: str, line: str) -> None:
 class Stack:
     """The two servers; data stay in ``folder`` from run to run unless ``fresh`` asks for new ones.
 
-    With ``keeps``, a part that ends by itself is started again, for as long as the stack runs.
+    With ``keeps``, a part that ends by itself is started again, for as long as the stack runs. ``guarded``: nobody
+    comes to the broker but over TLS, as a principal that may do what ACLs say; the database of the wheel has no TLS.
 
     A port of ``None`` means the one in ``DUBAN_KAFKA_PORT`` or ``DUBAN_DATABASE_PORT``, else the default; 0 a free one.
     ``broker`` and ``server`` are the parts themselves (``None``: one that runs elsewhere), with ``start`` and ``stop``.
@@ -56,9 +59,13 @@ class Stack:
         database_port: int | None = None,
         fresh: bool = False,
         keeps: bool = False,
+        guarded: bool = False,
         say: Say = silent,
     ) -> None:
         self.folder = folder.resolve()
+        #: Who vouches for everybody, where the stack is guarded.
+        self.authority = Authority(self.folder / "authority") if guarded else None
+        self._passwords: dict[str, str] = {}
         self._fresh = fresh
         self._keeps = keeps
         self._watches: list[asyncio.Task[None]] = []
@@ -69,7 +76,7 @@ class Stack:
         self.server: Database | None = None
         if not os.environ.get(KAFKA_VARIABLE):
             port = _port(kafka_port, kafka.PORT_VARIABLE, kafka.DEFAULT_PORT)
-            self.broker = Broker(self.folder / "kafka", port, log=logs / "kafka.log", say=say)
+            self.broker = Broker(self.folder / "kafka", port, log=logs / "kafka.log", say=say, authority=self.authority)
         self._elsewhere = secret_in_environment(DATABASE_VARIABLE) or ""
         if not self._elsewhere:
             port = _port(database_port, postgres.PORT_VARIABLE, postgres.DEFAULT_PORT)
@@ -79,6 +86,34 @@ class Stack:
     def kafka(self) -> str:
         """Bootstrap servers, ``host:port``."""
         return self.broker.address if self.broker else os.environ[KAFKA_VARIABLE]
+
+    def kafka_of(self, name: str) -> dict[str, str]:
+        """The variables by which the process ``name`` comes to the broker; its password lies in a file."""
+        if self.authority is None:
+            return {KAFKA_VARIABLE: self.kafka}
+        password = self.secret(f"kafka-{name}", self._passwords.setdefault(name, token_urlsafe(32)))
+        return {
+            KAFKA_VARIABLE: self.kafka, "DUBAN_KAFKA_SECURITY": "SASL_SSL", "DUBAN_KAFKA_CA": str(self.authority.file),
+            "DUBAN_KAFKA_USER": f"{rights.PREFIX}{name}", "DUBAN_KAFKA_PASSWORD_FILE": str(password),
+        }  # fmt: skip
+
+    @property
+    def administration(self) -> dict[str, Any]:
+        """The settings of who may do everything at the broker."""
+        if self.authority is None or self.broker is None:
+            return {"kafka": self.kafka}
+        certificate = self.authority.folder / f"{kafka.ADMINISTRATOR}.pem"
+        return {
+            "kafka": self.broker.certified, "kafka_security": "SSL", "kafka_ca": self.authority.file,
+            "kafka_certificate": certificate,
+        }  # fmt: skip
+
+    def secret(self, name: str, content: str) -> Path:
+        """The file of the secret ``name``, with ``content``, readable by our account alone."""
+        file = children.closed(self.folder / "secrets") / name
+        file.touch(mode=0o600)
+        file.write_text(content)
+        return file
 
     def database_of(self, name: str) -> str:
         """The URL by which the process ``name`` comes into the database; the one in the environment is everybody's."""
