@@ -56,7 +56,7 @@ class Podman:
         self.folder = folder
         self._conf = folder / "containers.conf"
         self._conf.write_text(_CONTAINERS_CONF)
-        self.store = ("--root", str(folder / "root"), "--runroot", str(folder / "run"), "--storage-driver", "vfs")
+        self.store = ("--root", str(folder / "root"), "--runroot", str(folder / "run"), "--storage-driver", "overlay")
 
     def __call__(self, *command: str | Path) -> str:
         """``podman`` with that command."""
@@ -68,6 +68,9 @@ def workshop() -> Iterator[Path]:
     """A folder for what is built."""
     with TemporaryDirectory(prefix="duban-deployments-") as folder:
         yield Path(folder)
+        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        for mount in sorted((mount for mount in mounts if mount.startswith(folder)), reverse=True):
+            run("umount", "--lazy", mount)
 
 
 @pytest.fixture(scope="session")
