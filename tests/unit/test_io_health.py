@@ -9,6 +9,7 @@ from contextlib import suppress
 import httpx2
 import pytest
 
+from duban.io.backoff import waits
 from duban.io.health import Health
 from duban.io.metrics import RECORDS
 
@@ -41,6 +42,16 @@ async def test_ready_when_every_check_holds(health: Health) -> None:
         "checks": {"broker": True, "assigned": True},
         "durability": "single broker",
     }
+
+
+async def test_what_the_process_waits_for_is_named(health: Health) -> None:
+    health.check("started", lambda: False)
+    waits["broker"] = "NotGranted: User:duban-router lacks the ACL Read"
+    try:
+        answer = await get(health, "/readyz")
+    finally:
+        del waits["broker"]
+    assert answer.json()["errors"] == {"broker": "NotGranted: User:duban-router lacks the ACL Read"}
 
 
 async def test_a_check_that_fails_raises_or_is_cancelled_says_no_and_its_error_is_named(health: Health) -> None:
