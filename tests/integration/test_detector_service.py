@@ -103,7 +103,7 @@ async def test_members_come_are_killed_and_leave_and_every_episode_is_reported_o
         await system.kill("detector")
         await publisher.publish(records[third : 2 * third])
         await system.ready("detector")
-        await eventually(lambda: len(reported.bodies) > len(wanted) // 3)
+        await eventually(lambda: len(reported.bodies) > len(wanted) // 3, within=90)
         second.terminate()
         await publisher.publish(records[2 * third - 50 :])  # some of them again
         assert await second.wait() == 0
