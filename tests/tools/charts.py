@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from duban.io.settings import Settings
 from duban_cli.system import SERVICES
 from duban_local import ROOT, topics
+from duban_local.rights import rights
 from duban_local.roles import NAMES, OWNER, role_of
 from tests.deployed import SETTINGS
 
@@ -229,10 +230,20 @@ def _shape(value: Any) -> dict[str, Any]:
 
 
 def _kafka() -> dict[str, Any]:
+    """Topics, and who may touch which, in the words of Strimzi."""
+    allowed: dict[str, list[dict[str, Any]]] = {}
+    for right in sorted(rights(topics.declaration())):
+        resource = {"type": "cluster"} if right.resource == "cluster" else {
+            "type": right.resource, "name": right.name, "patternType": right.pattern,
+        }  # fmt: skip
+        allowed.setdefault(right.principal.removeprefix("User:"), []).append(
+            {"resource": resource, "operations": [right.operation]}
+        )
     return {
         "topics": [
             {"name": one.name, "partitions": one.partitions, "config": dict(one.config)} for one in topics.declared()
-        ]
+        ],
+        "users": [{"name": name, "acls": acls} for name, acls in allowed.items()],
     }
 
 
