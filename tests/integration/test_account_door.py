@@ -150,6 +150,18 @@ async def test_the_command_line_is_the_machine_until_somebody_signs_in_and_again
     assert (log.count("signed_in"), log.count("session_ended")) == (2, 2)
 
 
+async def test_an_upload_is_of_the_account_that_began_it(duban: Run, api: httpx2.AsyncClient) -> None:
+    ours = await signed_in(duban, api, "unit_clerk:smallville:water")
+    theirs = await signed_in(duban, api, "unit_clerk:smallville:water")
+    tus = {"tus-resumable": "1.0.0"}
+    begun = await api.post("/v1/evidence/uploads", headers={**ours, **tus, "upload-length": "10"})
+    assert begun.status_code == 201, begun.text
+    place = begun.headers["location"]
+    assert (await api.head(place, headers={**theirs, **tus})).status_code == 404
+    assert (await api.head(place, headers={**ours, **tus})).status_code == 200
+    assert (await api.delete(place, headers={**ours, **tus})).status_code == 204
+
+
 async def test_where_no_api_answers_a_command_says_so(duban: Run, tmp_path: Path, system: System) -> None:
     nowhere = ("--api", "http://127.0.0.1:9")
     assert "does not answer" in (await duban("login", *nowhere, "--name", "li", code=5, stdin="x\n")).stderr

@@ -158,6 +158,7 @@ async def asker(
     gate: AccessGate = request.app.state.gate
     deed = deed_of(request)
     asks = await gate.asker(request, None if token is None else token.credentials)
+    request.state.asks = asks
     try:
         if deed not in (ANYBODY, THE_ACTION, SIGNED_IN):
             asks.must(deed)
