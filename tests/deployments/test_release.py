@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import yaml
+
 from duban.contracts.catalogue import schemas
 from tests.deployed import DEPLOY
 from tests.deployments.conftest import run
@@ -47,6 +49,11 @@ def test_a_tag_makes_the_same_release_twice_and_whoever_receives_it_can_check_it
     notes = (first / "NOTES.md").read_text()
     assert notes.startswith("# Duban 1.2.0\n\n- More.")
     assert "- `Report.ended_at`" in notes
+    charts = [yaml.safe_load(file.read_text()) for file in (first / "charts").glob("*/Chart.yaml")]
+    told = {chart["version"] for chart in charts} | {
+        one["version"] for chart in charts for one in chart.get("dependencies", ())
+    }
+    assert told == {"1.2.0"}
 
     run(sys.executable, "-m", "venv", tmp_path / "venv")
     pip = (tmp_path / "venv/bin/pip", "install", "--quiet", "--no-index", "--find-links", first / "wheels")
