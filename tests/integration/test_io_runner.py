@@ -22,6 +22,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from duban.errors import NotArrived, Unavailable
+from duban.io.backoff import waits
 from duban.io.batch import Answers
 from duban.io.consumer import Delivery, Handler, Runner, SetAside, Source
 from duban.io.dead_letters import dead_letter_topic
@@ -502,9 +503,11 @@ async def test_stop_does_not_wait_for_a_dependency(place: Place, topic: Make, ev
     await place.publisher.publish(notes(source, keys=1, each=5))
     runner = place.run(source, away)
     await eventually(lambda: runner.waiting_for is not None)
+    assert "away" in waits["other"]
     async with asyncio.timeout(5):
         await place.end(runner)
     assert await place.handled() == 0
+    assert "other" not in waits, "nobody waits for it any more"
 
 
 async def test_no_batch_is_taken_before_the_assignment_was_answered(

@@ -16,6 +16,7 @@ from duban.io.metrics import RECORDS
 
 @pytest.fixture
 async def health() -> AsyncIterator[Health]:
+    waits.clear()  # what others of this process still wait for is not ours
     found = Health("router")
     yield found
     await found.stop()

@@ -220,7 +220,7 @@ class Runner:
         except _LetGo:
             _log.info("batch let go", group=self.group, records=sum(map(len, fetched.values())))
         finally:
-            self._waiting_for = None
+            self._wait_for(None)
             self._in_hand.done()
             consumer.resume(*consumer.paused())
             self._idle.set()
@@ -296,16 +296,21 @@ class Runner:
                 RETRIES.labels(away).inc()
                 words = words_of(error, role_in(self._settings.database.get_secret_value()))[:500]
                 _log.warning("dependency unavailable", group=self.group, dependency=away, error=words)
-                self._waiting_for = away
-                waits[away] = words
+                self._wait_for(away, words)
             else:
-                if self._waiting_for is not None:
-                    waits.pop(self._waiting_for, None)
-                self._waiting_for = None
+                self._wait_for(None)
                 self._arrivals.came()
                 return result
             await self._rest(delay)
         raise AssertionError("back-off never ends")
+
+    def _wait_for(self, away: str | None, words: str = "") -> None:
+        """Note what the batch in hand waits for, and in what words; None: for nothing any more."""
+        if self._waiting_for is not None:
+            waits.pop(self._waiting_for, None)
+        self._waiting_for = away
+        if away is not None:
+            waits[away] = words
 
     @staticmethod
     def _now() -> float:
