@@ -28,5 +28,6 @@ async def system(collector: Collector) -> AsyncIterator[System]:
     # A member that is killed is missed after this; a broker takes no less.
     env = {"gateway": vault, "vault": vault, "detector": {"DUBAN_SESSION_TIMEOUT": "6"}}
     env["*"] = {"DUBAN_TRACES": collector.url}
+    env["api"] = {"DUBAN_SIGN_IN_RATE": "0"}  # every test signs in from one address
     async with running(services=services, publish=packs, env=env) as system:
         yield system
