@@ -55,7 +55,7 @@ def settings() -> Settings:
     from duban.io.settings import Settings
 
     loaded = Settings.load()
-    if _is_elsewhere():
+    if is_elsewhere():
         return loaded
     return Settings(**_running_here())
 
@@ -74,7 +74,7 @@ def evidence_settings() -> EvidenceSettings:
     from duban.io.evidence.settings import EvidenceSettings
 
     loaded, here = EvidenceSettings.load(), engine_folder() / EVIDENCE
-    if loaded.evidence or _is_elsewhere() or not here.is_dir():
+    if loaded.evidence or is_elsewhere() or not here.is_dir():
         return loaded
     return loaded.model_copy(update={"evidence": str(here)})
 
@@ -88,8 +88,7 @@ def report_keys() -> ReportKeys | None:
     from duban.io.report_keys import ReportKeys, ReportKeySettings
 
     loaded, here = ReportKeySettings.load(), engine_folder() / REPORT_KEY
-    is_elsewhere = os.environ.get(KAFKA_VARIABLE) or os.environ.get(DATABASE_VARIABLE)
-    if loaded.report_key or is_elsewhere or not here.is_file():
+    if loaded.report_key or is_elsewhere() or not here.is_file():
         return loaded.report_keys()
     return ReportKeys.load(here)
 
@@ -110,7 +109,7 @@ def console_settings() -> Settings:
     return Settings.load(database=console)
 
 
-def _is_elsewhere() -> bool:
+def is_elsewhere() -> bool:
     """Whether the environment names an engine."""
     return bool(os.environ.get(KAFKA_VARIABLE) or secret_in_environment(DATABASE_VARIABLE))
 

@@ -13,7 +13,7 @@ from duban.errors import Unavailable
 from duban.messages.records import AnyRecord, record_from_json
 from duban.messages.struct import from_data, to_json
 from duban.moves import Kind
-from duban_cli.connection import asking, settings
+from duban_cli.connection import asking, is_elsewhere, settings
 from duban_cli.identity import API_VARIABLE, Server, api_client
 from duban_cli.sign_in_file import only_api
 from duban_console.api.responses import FILTERS, PAGES, PATHS
@@ -21,7 +21,6 @@ from duban_console.chain import Line
 from duban_console.ledger import Chain, Filters, LedgerReader, Page, WaitingReport
 from duban_console.listings import NameCheck, listed
 from duban_console.reports import ShownReport
-from duban_local import DATABASE_VARIABLE, KAFKA_VARIABLE
 
 if TYPE_CHECKING:
     from duban.io.settings import Settings
@@ -39,7 +38,7 @@ def read_from() -> Settings | None:
     Raises:
         Unavailable: there is neither.
     """
-    if os.environ.get(KAFKA_VARIABLE) or os.environ.get(DATABASE_VARIABLE):
+    if is_elsewhere():
         return settings()
     if os.environ.get(API_VARIABLE):
         return None
