@@ -6,7 +6,6 @@ is bound to its report; padding hides how long a text is.
 
 from __future__ import annotations
 
-import os
 from base64 import b64encode
 from pathlib import Path
 from typing import Final, Self
@@ -15,6 +14,7 @@ from uuid import UUID
 from pydantic import Field
 
 from duban.errors import SettingsError
+from duban.io.key_file import make_key_file
 from duban.io.settings import Settings
 from duban.messages.sealed import WrappedKey
 from duban.seal import HeldKeys, SealingKey, decrypted, encrypted_once, new_key, secrets_in
@@ -61,12 +61,7 @@ class ReportKeys:
     @classmethod
     def made(cls, file: Path) -> Self:
         """The keys in ``file``, one drawn now if there is none."""
-        if not file.exists():
-            draft = file.with_suffix(".new")
-            draft.unlink(missing_ok=True)
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-                out.write(b64encode(new_key()) + b"\n")
-            draft.rename(file)
+        make_key_file(file, lambda: b64encode(new_key()) + b"\n")
         return cls.load(file)
 
     def fresh(self, about: UUID) -> WrappedKey:
