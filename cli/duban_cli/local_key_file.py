@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
 
 from duban.io.backoff import until_available
+from duban.io.key_file import write_private_file
 from duban.io.settings import Settings
 from duban_cli.accounts_desk import account_store
 from duban_cli.identity import NotSignedIn, secret_in
@@ -32,7 +32,7 @@ class LocalKeyFile:
             held = self._held()
             key = await LocalKeys(store, clock, LOCAL).renewed(held)
         if key != held:
-            self._write(key)
+            write_private_file(self._file, f"{key}\n".encode())
 
     async def keep(self) -> None:
         """Renew it for as long as the engine runs, also when the database was away."""
@@ -45,10 +45,3 @@ class LocalKeyFile:
             return secret_in(self._file)
         except NotSignedIn:  # there is none, or it is no secret any more
             return None
-
-    def _write(self, key: str) -> None:
-        fresh = self._file.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(f"{key}\n")
-        fresh.replace(self._file)

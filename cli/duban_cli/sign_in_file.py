@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import quote
 
 from duban.errors import DubanError
+from duban.io.key_file import write_private_file
 
 _FOLDER: Final = Path("duban", "sign-ins")
 
@@ -33,11 +34,7 @@ def keep(session: KeptSession) -> Path:
     """Write ``session`` in the place of the one at the same API; where it lies."""
     place = _place(session.api)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = place.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(asdict(session), file)
-    fresh.replace(place)
+    write_private_file(place, json.dumps(asdict(session)).encode())
     return place
 
 

@@ -1,4 +1,4 @@
-"""A file with a secret key, which its owner alone may read: read, and made where there is none."""
+"""A file with a secret, which its owner alone may read: read, made where there is none, and written anew."""
 
 from __future__ import annotations
 
@@ -28,10 +28,14 @@ def read_key_file(file: Path, what: str, how: str) -> bytes:
 
 def make_key_file(file: Path, text: Callable[[], bytes]) -> None:
     """Write what ``text`` gives into ``file``, wholly or not at all, unless it is there."""
-    if file.exists():
-        return
+    if not file.exists():
+        write_private_file(file, text())
+
+
+def write_private_file(file: Path, text: bytes) -> None:
+    """Write ``text`` into ``file``, wholly or not at all, in the place of what was there."""
     draft = file.with_suffix(".new")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-        out.write(text())
-    draft.rename(file)
+        out.write(text)
+    draft.replace(file)
