@@ -120,11 +120,6 @@ def credential(api: str | None = None) -> Credential:
     raise NotSignedIn(f"nobody is signed in at {url}: `duban login`, or set {KEY_VARIABLE} to a file with a key")
 
 
-def token(api: str | None = None) -> str:
-    """The token by which the command line is known, as :func:`credential` finds it."""
-    return credential(api).token
-
-
 def secret_in(file: Path) -> str:
     """The first line of ``file``, which nobody but its owner may read.
 

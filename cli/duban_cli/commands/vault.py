@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import typer
@@ -25,9 +25,6 @@ from duban_cli.identity import Credential, Server, checked_url, client_of, crede
 from duban_cli.output import AsJson, ExitCode, InUtc, command, err, fail, out, shown_at, write_json
 from duban_cli.session import session_of
 from duban_cli.zones import common_zone, zones
-
-if TYPE_CHECKING:
-    pass
 
 VAULT_VARIABLE: Final = "DUBAN_VAULT"
 #: The longest reason that the vault takes.
