@@ -277,9 +277,13 @@ def words_of(document: Any) -> str | None:
         return None
 
 
-def _words(answer: httpx2.Response) -> str:
+def words_in(answer: httpx2.Response) -> str | None:
+    """What ``answer`` says was wrong, as :func:`words_of` its document; None also where it holds none."""
     try:
-        words = words_of(answer.json())
+        return words_of(answer.json())
     except ValueError:
-        words = None
-    return words or f"no server of ours: {answer.request.url} answers {answer.status_code}"
+        return None
+
+
+def _words(answer: httpx2.Response) -> str:
+    return words_in(answer) or f"no server of ours: {answer.request.url} answers {answer.status_code}"

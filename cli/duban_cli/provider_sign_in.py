@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 from rich.markup import escape
 
 from duban.errors import Unavailable
-from duban_cli.identity import http_client, words_of
+from duban_cli.identity import http_client, words_in
 from duban_cli.output import ExitCode, err, fail
 
 if TYPE_CHECKING:
@@ -60,12 +60,8 @@ async def provider_token(url: str) -> str:
 def _led_on(answer: httpx2.Response) -> str:
     """Where ``answer`` leads on; ends the command, with the API's words, where it does not."""
     if not answer.is_redirect:
-        try:
-            words = words_of(answer.json())
-        except ValueError:
-            words = None
         code = ExitCode.UNAVAILABLE if answer.is_server_error else ExitCode.CONFLICT
-        fail(code, words or f"the API answers {answer.status_code}")
+        fail(code, words_in(answer) or f"the API answers {answer.status_code}")
     return str(answer.headers["location"])
 
 
