@@ -47,8 +47,7 @@ class EvidenceOpener:
         whole = chain([first], rest)
         if not is_sealed(first):
             return whole, None
-        await self.check(sha256)
-        held = await self.ledger.file_key(sha256)
+        held = await self._held(sha256)
         if self.opener is None or held is None or held.key is None:
             raise Fault(403, "sealed", "it is sealed, and DUBAN_REPORT_KEY names no file with the key", "sha256")
         try:
@@ -63,7 +62,12 @@ class EvidenceOpener:
             Fault: 410.
             Unavailable: the keys cannot be asked for.
         """
+        await self._held(sha256)
+
+    async def _held(self, sha256: str) -> HeldKey | None:
+        """What is known of the key of a file; refuses one that is destroyed."""
         held = await self.ledger.file_key(sha256)
         if held is not None and held.erased_at is not None:
             day = held.erased_at.date().isoformat()
             raise Fault(410, "erased", f"it was erased on {day}: its key is destroyed, and nobody reads it again")
+        return held
