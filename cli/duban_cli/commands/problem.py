@@ -88,7 +88,8 @@ async def _sealed_reports(ledger: LedgerReader | ApiLedger, id_: UUID) -> list[S
     if isinstance(ledger, ApiLedger):
         return [report for report in await ledger.reports(id_) if report.seal is not Seal.NONE]
     sealed = [report for report in await ledger.filed(id_) if report.filed.sealed is not None]
-    return [shown(report, keys) for keys in ([report_keys()] if sealed else ()) for report in sealed]
+    keys = report_keys() if sealed else None  # a command that shows nothing sealed needs no key
+    return [shown(report, keys) for report in sealed]
 
 
 def _print_report(report: ShownReport, zone: tzinfo | None) -> None:

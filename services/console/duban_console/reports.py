@@ -46,18 +46,24 @@ class ShownReport(Frozen):
 def shown(report: LedgerReport, opener: ReportOpener | None) -> ShownReport:
     """``report`` as whoever may see its problem sees it, by the keys of ``opener``."""
     filed, held = report.filed, report.held
-    whole, seal = filed.report, Seal.NONE
-    if filed.sealed is not None and (held is None or held.key is None):
-        seal = Seal.ERASED
-    elif filed.sealed is not None and opener is None:
-        seal = Seal.SEALED
-    elif filed.sealed is not None and held is not None and held.key is not None and opener is not None:
-        try:
-            part = opener.open(held.key, report_key(filed.source, filed.id), b64decode(filed.sealed.body))
-            whole, seal = joined(filed.report, part), Seal.OPENED
-        except Unsealable:
-            seal = Seal.LOST
+    whole, seal = _whole(report, opener)
     return ShownReport(
         source=filed.source, id=filed.id, received_at=filed.received_at, report=whole, seal=seal,
         erased_at=held.erased_at if held else None, why=held.why if held else None,
     )  # fmt: skip
+
+
+def _whole(report: LedgerReport, opener: ReportOpener | None) -> tuple[Report, Seal]:
+    """What is shown of ``report``, and how it stands."""
+    filed, held = report.filed, report.held
+    if filed.sealed is None:
+        return filed.report, Seal.NONE
+    if held is None or held.key is None:
+        return filed.report, Seal.ERASED
+    if opener is None:
+        return filed.report, Seal.SEALED
+    try:
+        part = opener.open(held.key, report_key(filed.source, filed.id), b64decode(filed.sealed.body))
+        return joined(filed.report, part), Seal.OPENED
+    except Unsealable:
+        return filed.report, Seal.LOST
