@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import aclosing
 from hashlib import sha256
-from itertools import chain
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryFile
@@ -94,11 +93,10 @@ async def get(
 async def _opened(seal: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
     """The bytes of a file, where it lies sealed those within; ends the command when nobody can open it here."""
     from duban.errors import Fault
-    from duban.io.evidence.sealed_file import is_sealed
+    from duban.io.evidence.sealed_file import is_sealed, peeked
     from duban_console.sealed_evidence import EvidenceOpener
 
-    first = next(pieces, b"")
-    whole = chain([first], pieces)
+    first, whole = peeked(pieces)
     if not is_sealed(first):
         return whole
     async with asking(settings()) as ledger:

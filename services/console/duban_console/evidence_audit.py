@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import orjson
 
-from duban.io.evidence.sealed_file import is_sealed, opened
+from duban.io.evidence.sealed_file import is_sealed, opened, peeked
 from duban.io.evidence.store import EvidenceStore, Room, Stored, standing
 from duban.messages.report import STORE_SCHEME
 from duban.seal import Unsealable
@@ -89,9 +88,7 @@ class EvidenceAudit:
         return self._compared(named, stored, held)
 
     def _compared(self, named: Named, stored: Stored, held: HeldKey | None) -> Lack | None:
-        bytes_ = self.store.read(stored.room, named.sha256) or iter(())
-        first = next(bytes_, b"")
-        bytes_ = chain([first], bytes_)
+        first, bytes_ = peeked(self.store.read(stored.room, named.sha256) or ())
         if is_sealed(first):
             if self.opener is None:
                 self.sealed += 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Protocol
 
 from duban.errors import Fault
-from duban.io.evidence.sealed_file import is_sealed, opened, size_of
+from duban.io.evidence.sealed_file import is_sealed, opened, peeked, size_of
 from duban.messages.sealed import WrappedKey
 from duban.seal import Unsealable
 from duban_console.ledger import HeldKey
@@ -42,9 +42,7 @@ class EvidenceOpener:
             Fault: 410, its key is destroyed; 403, who shows it has no key.
             Unavailable: the keys cannot be asked for.
         """
-        rest = iter(pieces)
-        first = next(rest, b"")
-        whole = chain([first], rest)
+        first, whole = await to_thread(peeked, pieces)
         if not is_sealed(first):
             return whole, None
         held = await self._held(sha256)

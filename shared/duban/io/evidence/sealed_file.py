@@ -9,6 +9,7 @@ exchanged or cut off. The same file under the same key is the same bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,13 @@ _HEAD: Final = len(_MARK) + _SIZE
 def is_sealed(beginning: bytes) -> bool:
     """Whether a file that begins like this is sealed; no kind of file that is taken begins so."""
     return beginning.startswith(_MARK)
+
+
+def peeked(pieces: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """How a file begins, which tells whether it is sealed, and all of its ``pieces`` still."""
+    rest = iter(pieces)
+    first = next(rest, b"")
+    return first, chain([first], rest)
 
 
 def size_of(beginning: bytes) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from itertools import chain
 from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, Path, Request
@@ -14,7 +13,7 @@ from duban.errors import Fault
 from duban.io.evidence.desk import EvidenceDesk
 from duban.io.evidence.file_type import type_of
 from duban.io.evidence.reception import Reception
-from duban.io.evidence.sealed_file import is_sealed, size_of
+from duban.io.evidence.sealed_file import is_sealed, peeked, size_of
 from duban.io.evidence.store import Room, standing
 from duban.io.evidence.tus import UploadDoor, serve_uploads
 from duban.io.faults import Faulty
@@ -108,10 +107,10 @@ async def given(desk: EvidenceDesk, room: Room, seal: str, opener: EvidenceOpene
         say = "there is no copy of it without metadata: none can be made of this type, or of this file"
         raise Fault(404, "not_published", say, "sha256")
     plain, _ = await opener.bytes_of(seal, pieces)
-    first = await asyncio.to_thread(next, plain, b"")
+    first, plain = await asyncio.to_thread(peeked, plain)
     # An original is given to be kept, and not for a browser to open.
     kind = (type_of(first) if room is Room.PUBLISHED else None) or "application/octet-stream"
-    return StreamingResponse(chain([first], plain), media_type=kind, headers=_SAFE)
+    return StreamingResponse(plain, media_type=kind, headers=_SAFE)
 
 
 def _speaker(request: Request, begins: bool) -> str:
