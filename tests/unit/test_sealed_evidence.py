@@ -149,7 +149,7 @@ class Crossing(FolderStore):
 
     def read(self, room: Room, sha256: str) -> Iterator[bytes] | None:
         self._reads += room is Room.ORIGINALS
-        if self._reads == 3:
+        if self._reads == 2:
             self._meanwhile()
         return super().read(room, sha256)
 

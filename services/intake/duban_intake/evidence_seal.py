@@ -18,7 +18,7 @@ import asyncpg
 import structlog
 
 from duban.io.backoff import rounds
-from duban.io.evidence.sealed_file import is_sealed, opened, seal_file
+from duban.io.evidence.sealed_file import is_sealed, opened, peeked, seal_file
 from duban.io.evidence.store import EvidenceStore, Room
 from duban.io.report_keys import ReportKeys
 from duban.messages.sealed import WrappedKey
@@ -58,14 +58,13 @@ class EvidenceSeal:
         for room in _ROOMS:
             if (pieces := self.store.read(room, sha256)) is None:
                 continue
-            if _opens(pieces, key, sha256):
+            beginning, whole = peeked(pieces)
+            if not is_sealed(beginning):
+                is_there |= self._sealed(room, sha256, key)
+            elif _opens(whole, key, sha256):
                 is_there = True
-                continue
-            beginning = next(self.store.read(room, sha256) or iter(()), b"")
-            if is_sealed(beginning) and not _opens(self.store.read(room, sha256) or iter(()), key, sha256):
+            else:
                 self.store.erase(room, sha256)
-            elif self._sealed(room, sha256, key):
-                is_there = True
         return is_there and self.store.find(Room.HELD, sha256) is None
 
     def erase(self, sha256: str) -> None:
