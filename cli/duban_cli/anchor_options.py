@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from duban.errors import Unavailable
 from duban_cli.connection import settings
-from duban_cli.output import ExitCode, err, fail
+from duban_cli.output import ExitCode, err, fail, out, write_json
 
 if TYPE_CHECKING:
     from duban.messages.anchors import Anchor, Anchored
     from duban_console.anchor_audit import AnchorAudit
+    from duban_console.ledger_audit import Finding
 
 Against = Annotated[
     Path | None, typer.Option(help="Anchors or heads kept earlier, as `ledger anchors` and `ledger heads` write them.")
@@ -68,3 +69,17 @@ async def anchored(chain: Anchored, against: Path | None, keys: Sequence[str]) -
             async for where, anchor in stream:
                 take(anchor, where, on_topic=True)
     return audit, list(anchors.values())
+
+
+def tell_verified(audit: Mapping[str, Any], findings: Sequence[Finding], anchors: int, *, as_json: bool) -> None:
+    """Say whether a log is whole, by ``audit``, and as its anchors have it; ends the command with 1 if not."""
+    if as_json:
+        named = [finding.model_dump(mode="json", exclude_none=True) for finding in findings]
+        write_json({**audit, "anchors": anchors, "findings": named})
+    if not audit["whole"]:
+        fail(ExitCode.FAILURE, f"line {audit['broken']} of the log: {audit['reason']}")
+    if findings:
+        fail(ExitCode.FAILURE, "; ".join(map(str, findings)))
+    if not as_json:
+        out().print(audit["head"])
+    err().print(f"[green]✓[/] {audit['lines']} lines, each follows on the one before it; {anchors} anchors")

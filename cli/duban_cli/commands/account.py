@@ -16,7 +16,7 @@ from rich.table import Table
 
 from duban.errors import Unavailable
 from duban_cli.accounts_desk import desk, ourselves, roster_desk
-from duban_cli.anchor_options import Against, PublicKey, anchored, trusted
+from duban_cli.anchor_options import Against, PublicKey, anchored, tell_verified, trusted
 from duban_cli.connection import settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, out, shown_at, write_json
 from duban_cli.session import asked_for
@@ -261,19 +261,11 @@ async def _verified(
     findings += log_differences({line.number: line.hash for line in lines}, anchors, ACCOUNT_LOG)
     if keys and lines and (nothing := of_anchors.nothing()) is not None:
         findings.append(nothing)
-    if as_json:
-        write_json(
-            {"whole": audit.broken is None, "lines": audit.lines, "head": audit.head,
-             "broken": audit.broken, "reason": audit.reason, "anchors": len(anchors),
-             "findings": [finding.model_dump(mode="json", exclude_none=True) for finding in findings]}
-        )  # fmt: skip
-    if audit.broken is not None:
-        fail(ExitCode.FAILURE, f"line {audit.broken} of the log: {audit.reason}")
-    if findings:
-        fail(ExitCode.FAILURE, "; ".join(map(str, findings)))
-    if not as_json:
-        out().print(audit.head)
-    err().print(f"[green]✓[/] {audit.lines} lines, each follows on the one before it; {len(anchors)} anchors")
+    document = {
+        "whole": audit.broken is None, "lines": audit.lines, "head": audit.head,
+        "broken": audit.broken, "reason": audit.reason,
+    }  # fmt: skip
+    tell_verified(document, findings, len(anchors), as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from duban.errors import Unavailable
-from duban_cli.anchor_options import Against, PublicKey, anchored, trusted
+from duban_cli.anchor_options import Against, PublicKey, anchored, tell_verified, trusted
 from duban_cli.connection import engine_folder, settings
 from duban_cli.engine_note import note_of
 from duban_cli.identity import Credential, Server, checked_url, client_of, credential
-from duban_cli.output import AsJson, ExitCode, InUtc, command, err, fail, out, shown_at, write_json
+from duban_cli.output import AsJson, InUtc, command, err, out, shown_at, write_json
 from duban_cli.session import session_of
 from duban_cli.zones import common_zone, zones
 
@@ -168,16 +168,7 @@ async def verify(
     findings += log_differences({line["number"]: line["hash"] for line in lines}, anchors)
     if keys and audit["lines"] and (nothing := of_anchors.nothing()) is not None:
         findings.append(nothing)
-    if as_json:
-        named = [finding.model_dump(mode="json", exclude_none=True) for finding in findings]
-        write_json({**audit, "anchors": len(anchors), "findings": named})
-    if not audit["whole"]:
-        fail(ExitCode.FAILURE, f"line {audit['broken']} of the log: {audit['reason']}")
-    if findings:
-        fail(ExitCode.FAILURE, "; ".join(map(str, findings)))
-    if not as_json:
-        out().print(audit["head"])
-    err().print(f"[green]✓[/] {audit['lines']} lines, each follows on the one before it; {len(anchors)} anchors")
+    tell_verified(audit, findings, len(anchors), as_json=as_json)
 
 
 @vault_app.command("forget")
