@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -100,8 +100,7 @@ async def apply(
         if dry_run:
             changes = await accounts.changes(roster)
         else:
-            keep = _Kept(passwords) if passwords else made.update
-            with keep if isinstance(keep, _Kept) else nullcontext():
+            with _kept_in(passwords) if passwords else nullcontext(made.update) as keep:
                 changes = await accounts.apply(roster, ourselves(), keep)
     for change in changes:
         name = folded_name(change.entry.name)
@@ -296,26 +295,23 @@ def _roster(file: Path) -> Roster:
         fail(ExitCode.USAGE, "\n".join(f"{file}: {flaw}" for flaw in flaws))
 
 
-class _Kept:
-    """A new file with passwords, for its owner alone; removed where they come to nothing."""
+@contextmanager
+def _kept_in(file: Path) -> Iterator[Callable[[Mapping[str, str]], None]]:
+    """Keeps passwords in a new ``file``, for its owner alone; it is removed where they come to nothing."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    def __enter__(self) -> None:
-        """The file is made once there are passwords."""
-
-    def __call__(self, made: Mapping[str, str]) -> None:
-        with os.fdopen(os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as rows:
+    def keep(made: Mapping[str, str]) -> None:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as rows:
             writer = csv.writer(rows, lineterminator="\n")
             writer.writerow(("name", "password"))
             writer.writerows(made.items())
             rows.flush()
             os.fsync(rows.fileno())
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            self._file.unlink(missing_ok=True)
+    try:
+        yield keep
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
 
 
 async def _unit_doubts(roster: Roster) -> list[str]:
