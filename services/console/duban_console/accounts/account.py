@@ -167,6 +167,16 @@ def reserved(name: str, appointments: Iterable[Appointment]) -> Refusal | None:
     return None
 
 
+def in_order(appointments: Iterable[Appointment]) -> tuple[Appointment, ...]:
+    """Each of ``appointments`` once, as they stand in an account."""
+    return tuple(sorted(set(appointments), key=str))
+
+
+def listed(appointments: Iterable[Appointment]) -> str:
+    """``appointments`` as the log names them."""
+    return ", ".join(map(str, appointments)) or "no appointment"
+
+
 def lost_administrator(before: Iterable[Account], after: Iterable[Account]) -> Refusal | None:
     """Why accounts may not become ``after``, if nobody could keep them any more who could ``before``."""
     keepers = [account.name for account in before if account.administers]

@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 
 from duban.clock import Clock
 from duban.messages.log_chain import Audit
-from duban_console.accounts.account import Account, Appointment, folded_name, lost_administrator, name_flaw, reserved
+from duban_console.accounts.account import (
+    Account,
+    Appointment,
+    folded_name,
+    in_order,
+    listed,
+    lost_administrator,
+    name_flaw,
+    reserved,
+)
 from duban_console.accounts.log import AccountAct, AccountActKind, AccountLine, log_audit
 from duban_console.accounts.passwords import Passwords, new_password, password_flaw
 from duban_console.accounts.rows import (
@@ -18,9 +27,7 @@ from duban_console.accounts.rows import (
     Unusable,
     appoint,
     end_sessions,
-    in_order,
     known,
-    listed,
     refuse,
 )
 from duban_console.accounts.second_factor import new_factor

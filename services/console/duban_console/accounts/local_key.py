@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from duban.clock import Clock
-from duban_console.accounts.account import EVERY, LOCAL, Account, Appointment, Role
+from duban_console.accounts.account import EVERY, LOCAL, Account, Appointment, Role, listed
 from duban_console.accounts.key_desk import KeyDesk
 from duban_console.accounts.log import AccountAct, AccountActKind
 from duban_console.accounts.rows import AccountStore
@@ -46,7 +46,7 @@ class LocalKeys:
                 return
             at = self._clock.now()
             await store.put_account(Account(LOCAL, "the command line", at, is_system=True, appointments=APPOINTMENTS))
-            detail = ", ".join(map(str, APPOINTMENTS))
+            detail = listed(APPOINTMENTS)
             await store.append(AccountAct(AccountActKind.ACCOUNT_ADDED, at, self._by, LOCAL, detail=detail))
 
 

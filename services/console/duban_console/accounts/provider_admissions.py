@@ -15,7 +15,7 @@ from duban.messages.form import form_faults
 from duban.messages.struct import flaw_of, from_data
 from duban.policy.plain_data import Unreadable, plain_data
 from duban.refusal import Refusal
-from duban_console.accounts.account import Appointment, Role, folded_name, name_flaw, reserved
+from duban_console.accounts.account import Appointment, Role, folded_name, in_order, name_flaw, reserved
 from duban_console.accounts.session import Scope
 
 ProviderClaims: TypeAlias = Mapping[str, Any]
@@ -205,5 +205,4 @@ def _admitted(
     if (why := reserved(name_here, appointments)) is not None:
         return why
     whole = "".join(letter for letter in next(iter(texts_of(claims, full_name)), called) if letter.isprintable())
-    in_order = tuple(sorted(set(appointments), key=str))
-    return Admitted(name_here, whole.strip()[:_LONGEST_FULL_NAME] or called, in_order, scope)
+    return Admitted(name_here, whole.strip()[:_LONGEST_FULL_NAME] or called, in_order(appointments), scope)

@@ -9,11 +9,11 @@ from typing import Final
 
 from duban.clock import Clock
 from duban.refusal import Refusal
-from duban_console.accounts.account import Account, ProviderIdentity
+from duban_console.accounts.account import Account, ProviderIdentity, listed
 from duban_console.accounts.admission import Admission
 from duban_console.accounts.log import AccountAct, AccountActKind
 from duban_console.accounts.provider_admissions import Admitted, ClaimMapping, ProviderClaims
-from duban_console.accounts.rows import AccountRefused, AccountStore, Transaction, appoint, listed
+from duban_console.accounts.rows import AccountRefused, AccountStore, Transaction, appoint
 from duban_console.accounts.session import AccountSession, Principal, token_hash
 
 #: Who does what follows from claims.

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from duban.errors import DubanError
 from duban.refusal import Refusal
-from duban_console.accounts.account import Account, Appointment, ProviderIdentity, folded_name
+from duban_console.accounts.account import Account, Appointment, ProviderIdentity, folded_name, in_order, listed
 from duban_console.accounts.log import AccountAct, AccountActKind, AccountLine
 from duban_console.accounts.session import AccountKey, AccountSession
 
@@ -137,16 +137,6 @@ async def appoint(store: Transaction, account: Account, meant: Iterable[Appointm
     if lost:
         await end_sessions(store, account.name, at, by, "an appointment was taken")
     return after
-
-
-def in_order(appointments: Iterable[Appointment]) -> tuple[Appointment, ...]:
-    """Each of ``appointments`` once, as they stand in an account."""
-    return tuple(sorted(set(appointments), key=str))
-
-
-def listed(appointments: Iterable[Appointment]) -> str:
-    """``appointments`` as the log names them."""
-    return ", ".join(map(str, appointments)) or "no appointment"
 
 
 def refuse(code: str, reason: str, kind: type[AccountRefused] = AccountRefused) -> NoReturn:
