@@ -14,7 +14,7 @@ def photo(width: int = 32, *, height: int = 24, orientation: int = 1, noise: str
     """A photo of a phone, with who took it, where, and how the phone was held; another for each ``noise``."""
     image = Image.new("RGB", (width, height), "navy")
     image.paste("white", (0, 0, width // 2, height // 2))
-    if noise:  # below the corner, so that no two have the same bytes in the middle
+    if noise:  # below the corner, so that no two have the same bytes at the end
         rows = height - height // 2
         speckled = shake_256(noise.encode()).digest(3 * width * rows)
         image.paste(Image.frombytes("RGB", (width, rows), speckled), (0, height // 2))

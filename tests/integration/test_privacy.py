@@ -131,8 +131,8 @@ def found(words: tuple[str, ...], kept: dict[str, bytes]) -> set[tuple[str, str]
 
 
 def found_bytes(data: bytes, kept: dict[str, bytes]) -> set[str]:
-    """Where a part from the middle of ``data`` stands."""
-    part = data[len(data) // 2 :][:48]
+    """Where a part of ``data`` stands that no other photo has: the last 48 bytes before its end marker."""
+    part = data[-50:-2]
     in_base64 = {b64encode(bytes(pad) + part)[-(-8 * pad // 6) : 8 * (pad + 48) // 6] for pad in range(3)}
     return {place for place, held in kept.items() if any(form in held for form in {part, *in_base64})}
 
