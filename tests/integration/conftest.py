@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 
+import httpx2
 import pytest
 
 from duban_cli.system import System, running
@@ -31,3 +32,17 @@ async def system(collector: Collector) -> AsyncIterator[System]:
     env["api"] = {"DUBAN_SIGN_IN_RATE": "0"}  # every test signs in from one address
     async with running(services=services, publish=packs, env=env) as system:
         yield system
+
+
+@pytest.fixture
+async def gateway(system: System) -> AsyncIterator[httpx2.AsyncClient]:
+    """Asks the gateway."""
+    async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=20) as client:
+        yield client
+
+
+@pytest.fixture
+async def api(system: System) -> AsyncIterator[httpx2.AsyncClient]:
+    """Asks the API, as whoever may see everything."""
+    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=20, headers=system.bearer) as client:
+        yield client

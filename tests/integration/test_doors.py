@@ -10,7 +10,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,6 @@ REPORT = {"title": "河水发臭", "category": "river", "area": "north-town"}
 @pytest.fixture
 def duban(system: System, monkeypatch: pytest.MonkeyPatch) -> Run:
     return command_on(system, monkeypatch)
-
-
-@pytest.fixture
-async def gateway(system: System) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=20) as client:
-        yield client
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -32,18 +31,6 @@ REPORT = {"title": "河水发臭", "category": "river", "area": "north-town"}
 @pytest.fixture
 def duban(system: System, monkeypatch: pytest.MonkeyPatch) -> Run:
     return command_on(system, monkeypatch, DUBAN_EVIDENCE=str(system.folder / EVIDENCE))
-
-
-@pytest.fixture
-async def gateway(system: System) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=20) as client:
-        yield client
-
-
-@pytest.fixture
-async def api(system: System) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=20, headers=system.bearer) as client:
-        yield client
 
 
 @pytest.fixture

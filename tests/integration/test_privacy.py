@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -61,18 +60,6 @@ async def custodian(system: System, duban: Run) -> Run:
         return await duban("vault", *arguments, "--as", name, stdin=f"{OWN}\n")
 
     return acting
-
-
-@pytest.fixture
-async def gateway(system: System) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=20) as client:
-        yield client
-
-
-@pytest.fixture
-async def api(system: System) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=20, headers=system.bearer) as client:
-        yield client
 
 
 def sealed_pack(folder: Path) -> Path:
