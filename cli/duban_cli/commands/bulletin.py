@@ -24,6 +24,7 @@ from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, In
 from duban_cli.connection import present, settings
 from duban_cli.output import ExitCode, command, err, fail, out
 from duban_console.assessment.histories import histories
+from duban_console.assessment.papers.official import Letterhead, NoTypesetter, to_pdf
 from duban_console.assessment.periods import as_of as instant
 from duban_console.assessment.rows.targets import TargetReading, readings_of
 from duban_console.assessment.selection import chosen, offered
@@ -44,9 +45,12 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
     GEOJSON = "geojson"
+    XLSX = "xlsx"
+    PDF = "pdf"
 
 
-_AS_JSON: Final[dict[Format, Callable[[Sheet], bytes]]] = {Format.JSON: to_json, Format.GEOJSON: to_geojson}
+#: What no terminal shows.
+_BINARY: Final = (Format.XLSX, Format.PDF)
 
 
 class Tongue(StrEnum):
@@ -65,7 +69,11 @@ async def bulletin(
     ],
     period: Annotated[Period | None, typer.Option(help="Another period than that of the pack.")] = None,
     form: Annotated[
-        Format, typer.Option("--format", help="How it is written; as geojson, what is open and lies somewhere.")
+        Format,
+        typer.Option(
+            "--format",
+            help="How it is written; geojson: what is open and lies somewhere; pdf: an official document (公文).",
+        ),
     ] = (Format.TABLE),
     events: Annotated[
         Path | None,
@@ -85,6 +93,15 @@ async def bulletin(
     language: Annotated[
         Tongue | None, typer.Option("--lang", help="Chinese where the pack has it, if not said.")
     ] = None,
+    number: Annotated[str, typer.Option(help="The number of the document (发文字号), for pdf.")] = "",
+    fonts: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder with the office's own fonts, for pdf: FangSong, SimHei, FZXiaoBiaoSong.",
+            file_okay=False,
+            exists=True,
+        ),
+    ] = None,
 ) -> None:
     """Compile a bulletin (通报), an account (月交账), lists (清单), a wall chart (挂图作战), or scores (考核).
 
@@ -100,6 +117,8 @@ async def bulletin(
     Example: duban bulletin mianzhu tasks --as-of 2018-08-31 --format geojson > tasks.geojson
 
     Example: duban bulletin mianzhu targets --as-of 2019-12-31
+
+    Example: duban bulletin mianzhu weekly --as-of 2018-08-12 --format pdf --number 绵督改办〔2018〕12号 > weekly.pdf
 
     Example: duban bulletin deploy/packs/mianzhu-2018.yaml targets --as-of 2019-12-31 --readings readings.csv
     """
@@ -118,7 +137,7 @@ async def bulletin(
     past = histories(history_events, partial(_cited, library), rules.pack.jurisdiction, until_at)
     tongue: Language = language.value if language else ("zh" if offer.title.zh else "en")
     sheet = compiled(offer, assessment, past, rules, until_at, period=period, language=tongue, readings=read)
-    _write(sheet, form, bom=bom)
+    _write(sheet, form, partial(_paper, sheet, rules, tongue, Letterhead(number, fonts)), bom=bom)
 
 
 def _is_file(pack: str) -> bool:
@@ -213,7 +232,22 @@ def _asked(pack: PolicyPack, kind: str) -> Bulletin:
         fail(ExitCode.NOT_FOUND, str(error.args[0]))
 
 
-def _write(sheet: Sheet, form: Format, *, bom: bool) -> None:
+def _workbook(sheet: Sheet) -> bytes:
+    from duban_console.assessment.papers.workbook import to_xlsx  # a fifth of a second that no other format waits for
+
+    return to_xlsx(sheet)
+
+
+def _paper(sheet: Sheet, rules: Rules, language: Language, letterhead: Letterhead) -> bytes:
+    try:
+        return to_pdf(sheet, rules, language, letterhead)
+    except NoTypesetter as error:
+        fail(ExitCode.FAILURE, str(error))
+
+
+def _write(sheet: Sheet, form: Format, paper: Callable[[], bytes], *, bom: bool) -> None:
+    if form in _BINARY and sys.stdout.isatty():
+        fail(ExitCode.USAGE, f"{form} is for a file, not for a terminal: add > {sheet.bulletin.id}.{form}")
     if sheet.bulletin.needs_approval:
         err().print("[yellow]![/] a draft: it goes to nobody before it has been approved")
     if form is Format.TABLE:
@@ -226,5 +260,12 @@ def _write(sheet: Sheet, form: Format, *, bom: bool) -> None:
         out().print(table)
         return
     sys.stdout.flush()
-    sys.stdout.buffer.write(to_csv(sheet, bom=bom) if form is Format.CSV else _AS_JSON[form](sheet))
+    written: dict[Format, Callable[[], bytes]] = {
+        Format.CSV: partial(to_csv, sheet, bom=bom),
+        Format.JSON: partial(to_json, sheet),
+        Format.GEOJSON: partial(to_geojson, sheet),
+        Format.XLSX: partial(_workbook, sheet),
+        Format.PDF: paper,
+    }
+    sys.stdout.buffer.write(written[form]())
     sys.stdout.flush()
