@@ -86,13 +86,18 @@ class Claims:
 
     def verdicts(self, as_of: datetime) -> list[Verdict]:
         """Every verdict that is certain by ``as_of``."""
-        verdicts = (verdict(turn, as_of) for turn in (*self._past, *self._turns.values()))
+        verdicts = (verdict(turn, as_of) for turn in self.turns)
         return [verdict for verdict in verdicts if verdict is not None]
+
+    @property
+    def turns(self) -> list[Turn]:
+        """Every turn, those that are over first."""
+        return [*self._past, *self._turns.values()]
 
     @property
     def limited(self) -> frozenset[str]:
         """The units that had a limit on anything."""
-        return frozenset(turn.unit for turn in (*self._past, *self._turns.values()) if turn.limit_at is not None)
+        return frozenset(turn.unit for turn in self.turns if turn.limit_at is not None)
 
     @property
     def open(self) -> list[Turn]:

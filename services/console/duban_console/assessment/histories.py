@@ -47,6 +47,7 @@ class History:
     deeds: list[Deed] = field(default_factory=list)
     holdings: list[Holding] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
     open: list[Turn] = field(default_factory=list)
     limited: frozenset[str] = frozenset()
 
@@ -120,7 +121,8 @@ def follow(events: list[Event], rules_of: RulesOf, as_of: datetime) -> History:
     if holder is not None:
         history.holdings.append(Holding(*holder, None))
     history.record = record
-    history.verdicts, history.open, history.limited = claims.verdicts(as_of), claims.open, claims.limited
+    history.verdicts, history.turns = claims.verdicts(as_of), claims.turns
+    history.open, history.limited = claims.open, claims.limited
     return history
 
 

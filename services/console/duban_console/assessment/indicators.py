@@ -46,7 +46,7 @@ def kept_rate(tally: Tally) -> float | None:
     return _share(len(tally.judged) - tally.timeliness[Timeliness.LATE], len(tally.judged))
 
 
-def _typical(times: Times) -> float | None:
+def typical(times: Times) -> float | None:
     """The median. What still waits counts with the time that it has waited, once that is longer than what has ended
     took: leaving the hard cases lying makes nobody quick."""
     middle = median(times.ended) if times.ended else 0.0
@@ -91,9 +91,9 @@ def _share(part: int, whole: int) -> float | None:
 
 #: How each kind is measured; coverage needs to know the areas too, and a rate of duties which ones are meant.
 _MEASURES: Final[dict[IndicatorKind, Callable[[Tally], float | None]]] = {
-    _K.TIME_TO_FIND: lambda tally: _typical(tally.find),
-    _K.TIME_TO_RESPOND: lambda tally: _typical(tally.respond),
-    _K.TIME_TO_RESOLVE: lambda tally: _typical(tally.resolve),
+    _K.TIME_TO_FIND: lambda tally: typical(tally.find),
+    _K.TIME_TO_RESPOND: lambda tally: typical(tally.respond),
+    _K.TIME_TO_RESOLVE: lambda tally: typical(tally.resolve),
     _K.ON_TIME_RATE: on_time_rate,
     _K.KEPT_RATE: kept_rate,
     _K.SATISFACTION: lambda tally: _share(sum(tally.ratings), len(tally.ratings)),
