@@ -10,7 +10,7 @@ import pytest
 
 from duban.policy.model.assessment import Period
 from duban_console.assessment.diagram_svg import drawn
-from duban_console.assessment.diagrams import Diagram, Lamp, Series, Shape, lamps_by_week, times_by_unit
+from duban_console.assessment.diagrams import Diagram, DiagramRow, Lamp, Shape, lamps_by_week, times_by_unit
 from duban_console.assessment.histories import History, histories
 from duban_console.assessment.periods import as_of, stretch_of
 from duban_console.assessment.tallies import tallied
@@ -45,8 +45,8 @@ def lamps(city: City, day: str, near: timedelta = NEAR) -> Diagram:
     return lamps_by_week(past(city, day), stretch, city.rules, near, "zh")
 
 
-def of(diagram: Diagram, series: str) -> dict[str, float | None]:
-    values = next(one.values for one in diagram.series if one.id == series)
+def of(diagram: Diagram, row: str) -> dict[str, float | None]:
+    values = next(one.values for one in diagram.rows if one.id == row)
     return dict(zip(diagram.labels, values, strict=True))
 
 
@@ -92,8 +92,8 @@ def test_what_is_drawn_has_every_figure_written_in(city: City) -> None:
     for label in diagram.labels:
         assert label in written
     assert written.count("2") >= 2  # the sums of the first two weeks
-    for series in diagram.series:
-        assert series.title in written
+    for row in diagram.rows:
+        assert row.title in written
 
 
 def test_what_is_drawn_asks_nothing_of_a_content_security_policy(city: City) -> None:
@@ -106,7 +106,7 @@ def test_nothing_to_draw_is_drawn_too() -> None:
 
 
 def test_a_name_is_text_and_nothing_else() -> None:
-    evil = Diagram("times", "<b>&", "h", Shape.BARS, ("</svg><script>",), (Series("find", "\"'<", (1.0,)),))
+    evil = Diagram("times", "<b>&", "h", Shape.BARS, ("</svg><script>",), (DiagramRow("find", "\"'<", (1.0,)),))
     assert "</svg><script>" in texts(drawn(evil))
 
 

@@ -7,7 +7,7 @@ from html import escape
 from itertools import accumulate
 from typing import Final
 
-from duban_console.assessment.diagrams import Diagram, Series, Shape
+from duban_console.assessment.diagrams import Diagram, DiagramRow, Shape
 
 #: Colours that people tell apart who do not see all of them (Okabe and Ito 2008), and a hatching of its own for each.
 _COLOURS: Final = {
@@ -39,10 +39,10 @@ def drawn(diagram: Diagram) -> str:
 
 def _definitions(diagram: Diagram) -> Iterator[str]:
     yield "<defs>"
-    for at, series in enumerate(diagram.series):
+    for at, row in enumerate(diagram.rows):
         yield (
-            f'<pattern id="{diagram.id}-{series.id}" width="6" height="6" patternUnits="userSpaceOnUse">'
-            f'<rect width="6" height="6" fill="{_COLOURS[series.id]}"/>{_HATCHINGS[at % len(_HATCHINGS)]}</pattern>'
+            f'<pattern id="{diagram.id}-{row.id}" width="6" height="6" patternUnits="userSpaceOnUse">'
+            f'<rect width="6" height="6" fill="{_COLOURS[row.id]}"/>{_HATCHINGS[at % len(_HATCHINGS)]}</pattern>'
         )
     yield "</defs>"
 
@@ -50,10 +50,10 @@ def _definitions(diagram: Diagram) -> Iterator[str]:
 def _legend(diagram: Diagram) -> Iterator[str]:
     yield _text(0, 16, f"{diagram.title} ({diagram.measured_in})", size=15)
     left = 0.0
-    for series in diagram.series:
-        yield _box(diagram, series, left, 28, 14, 14)
-        yield _text(left + 20, 40, series.title)
-        left += 36 + _length(series.title)
+    for row in diagram.rows:
+        yield _box(diagram, row, left, 28, 14, 14)
+        yield _text(left + 20, 40, row.title)
+        left += 36 + _length(row.title)
 
 
 def _stacks(diagram: Diagram) -> tuple[list[str], int]:
@@ -66,11 +66,11 @@ def _stacks(diagram: Diagram) -> tuple[list[str], int]:
     for at, label in enumerate(diagram.labels):
         left, width = at * step + step * 0.15, step * 0.7
         heights = [(values[at] or 0) * scale for values in _values(diagram)]
-        for series, height, below in zip(diagram.series, heights, accumulate(heights, initial=0), strict=False):
+        for row, height, below in zip(diagram.rows, heights, accumulate(heights, initial=0), strict=False):
             if height:
-                parts.append(_box(diagram, series, left, floor - below - height, width, height))
+                parts.append(_box(diagram, row, left, floor - below - height, width, height))
             if height >= _BAR and width >= 16:
-                parts.append(_figure(left + width / 2, floor - below - height / 2 + 4, series.values[at]))
+                parts.append(_figure(left + width / 2, floor - below - height / 2 + 4, row.values[at]))
         parts.append(_text(left + width / 2, floor - sum(heights) - 5, _number(sums[at]), anchor="middle"))
         if at % sparse == 0:
             parts.append(_text(left + width / 2, floor + 16, label, anchor="middle"))
@@ -82,12 +82,12 @@ def _bars(diagram: Diagram) -> tuple[list[str], int]:
     scale = (_WIDTH - _LABELS - 60) / (most or 1)
     parts, top = [], _HEAD + 8
     for at, label in enumerate(diagram.labels):
-        parts.append(_text(_LABELS - 8, top + _BAR * len(diagram.series) / 2 + 4, label, anchor="end"))
-        for series in diagram.series:
-            value = series.values[at]
+        parts.append(_text(_LABELS - 8, top + _BAR * len(diagram.rows) / 2 + 4, label, anchor="end"))
+        for row in diagram.rows:
+            value = row.values[at]
             width = (value or 0) * scale
             if value is not None:
-                parts.append(_box(diagram, series, _LABELS, top + 1, max(width, 1), _BAR - 3))
+                parts.append(_box(diagram, row, _LABELS, top + 1, max(width, 1), _BAR - 3))
             parts.append(_text(_LABELS + width + 5, top + _BAR - 4, "–" if value is None else _number(value)))
             top += _BAR
         top += 8
@@ -96,13 +96,13 @@ def _bars(diagram: Diagram) -> tuple[list[str], int]:
 
 
 def _values(diagram: Diagram) -> Iterator[tuple[float | None, ...]]:
-    return (series.values for series in diagram.series)
+    return (row.values for row in diagram.rows)
 
 
-def _box(diagram: Diagram, series: Series, left: float, top: float, width: float, height: float) -> str:
+def _box(diagram: Diagram, row: DiagramRow, left: float, top: float, width: float, height: float) -> str:
     return (
         f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" '
-        f'fill="url(#{diagram.id}-{series.id})" stroke="#222" stroke-width="0.6"/>'
+        f'fill="url(#{diagram.id}-{row.id})" stroke="#222" stroke-width="0.6"/>'
     )
 
 

@@ -33,12 +33,12 @@ class Lamp(StrEnum):
 class Shape(StrEnum):
     """How a diagram is drawn."""
 
-    STACKS = "stacks"  #: a column a label, the series on top of each other
-    BARS = "bars"  #: a group of bars a label, one for each series
+    STACKS = "stacks"  #: a column a label, the rows on top of each other
+    BARS = "bars"  #: a group of bars a label, one for each row
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class DiagramRow:
     """Values that belong together, one for each label of the diagram; None where nothing was measured."""
 
     id: str
@@ -55,7 +55,7 @@ class Diagram:
     measured_in: str
     shape: Shape
     labels: tuple[str, ...]
-    series: tuple[Series, ...]
+    rows: tuple[DiagramRow, ...]
 
 
 _WORDS: Final[Mapping[str, Text]] = {
@@ -92,13 +92,13 @@ def lamps_by_week(
                 if (lamp := lamp_at(history, at, near)) is not None:
                     count[lamp] += 1
     days = [(at - timedelta(microseconds=1)).astimezone(rules.zone).date().isoformat() for at in ends]
-    series = [Series(lamp, _said(lamp, language), tuple(count[lamp] for count in counts)) for lamp in Lamp]
-    return _diagram("lamps", "problems", Shape.STACKS, days, series, language)
+    rows = [DiagramRow(lamp, _said(lamp, language), tuple(count[lamp] for count in counts)) for lamp in Lamp]
+    return _diagram("lamps", "problems", Shape.STACKS, days, rows, language)
 
 
 def lamp_at(history: History, at: datetime, near: timedelta) -> Lamp | None:
     """The lamp of the problem at that instant; None if it was not open then."""
-    if not any(one.from_at <= at and (one.to_at is None or at < one.to_at) for one in history.holdings):
+    if not any(lay.from_at <= at and (lay.to_at is None or at < lay.to_at) for lay in history.holdings):
         return None
     lamps = {_lamp(turn, at, near) for turn in history.turns if _runs(turn, at)}
     return next((lamp for lamp in Lamp if lamp in lamps), Lamp.NONE)
@@ -120,24 +120,22 @@ def _lamp(turn: Turn, at: datetime, near: timedelta) -> Lamp:
 
 def times_by_unit(tallies: Tallies, rules: Rules, language: Language) -> Diagram:
     """The usual time to find, to respond and to resolve of each unit that has any, and of all together last."""
-    rows = {
-        unit: (typical(tally.find), typical(tally.respond), typical(tally.resolve)) for unit, tally in tallies.items()
-    }
-    measured = {unit: times for unit, times in rows.items() if any(time is not None for time in times)}
+    typicals = {unit: [typical(times) for times in (of.find, of.respond, of.resolve)] for unit, of in tallies.items()}
+    measured = {unit: times for unit, times in typicals.items() if any(hours is not None for hours in times)}
     units = sorted((unit for unit in measured if unit is not None), key=lambda unit: list(rules.units).index(unit))
     order = [*units, *([None] if None in measured else [])]
     titles = [_said("all", language) if unit is None else _unit(unit, rules, language) for unit in order]
-    series = [
-        Series(name, _said(name, language), tuple(_rounded(measured[unit][at]) for unit in order))
+    rows = [
+        DiagramRow(name, _said(name, language), tuple(_rounded(measured[unit][at]) for unit in order))
         for at, name in enumerate(("find", "respond", "resolve"))
     ]
-    return _diagram("times", "hours", Shape.BARS, titles, series, language)
+    return _diagram("times", "hours", Shape.BARS, titles, rows, language)
 
 
 def _diagram(
-    name: str, measured_in: str, shape: Shape, labels: list[str], series: list[Series], language: Language
+    name: str, measured_in: str, shape: Shape, labels: list[str], rows: list[DiagramRow], language: Language
 ) -> Diagram:
-    return Diagram(name, _said(name, language), _said(measured_in, language), shape, tuple(labels), tuple(series))
+    return Diagram(name, _said(name, language), _said(measured_in, language), shape, tuple(labels), tuple(rows))
 
 
 def _week_ends(stretch: Stretch, rules: Rules) -> Iterator[datetime]:
