@@ -75,7 +75,7 @@ async def test_a_service_that_is_killed_is_started_again_and_ready_again(tmp_pat
 
 
 async def test_a_service_that_never_gets_ready_is_named_with_its_last_words(tmp_path: Path, said: Said) -> None:
-    exits = [sys.executable, "-c", "raise SystemExit('no database named')"]
+    exits = ["sh", "-c", "echo no database named; exit 1"]
     broken = Service("router", exits, ready=f"http://127.0.0.1:{free_port()}/readyz")
     supervisor = Supervisor([broken], tmp_path, say=said)
     supervisor.start()
