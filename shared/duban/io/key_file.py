@@ -1,12 +1,18 @@
-"""A file with a secret, which its owner alone may read: read, made where there is none, and written anew."""
+"""A file with a secret, which its owner alone may read: read, made where there is none, and written anew.
+
+Whatever key lies in a file is read here, so that one rule says who else may read it.
+"""
 
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from duban.errors import SettingsError
+from duban.seal import new_key, secrets_in
 
 
 def read_key_file(file: Path, what: str, how: str) -> bytes:
@@ -24,6 +30,28 @@ def read_key_file(file: Path, what: str, how: str) -> bytes:
     if status.st_mode & closed_to:
         raise SettingsError(f"the key of {what}, {file}, may be read by others: chmod 600 {file}")
     return text
+
+
+#: How a file with one key of 32 bytes is made.
+_DRAW: Final = "make one with: umask 077; openssl rand -base64 32 >"
+
+
+def read_sealing_keys(file: Path, what: str) -> list[bytes]:
+    """The keys of ``what`` in ``file``: 32 bytes each, in base64, parted by lines or by commas; the first seals.
+
+    Raises:
+        SettingsError: as with :func:`read_key_file`, or it holds none; never with the key.
+    """
+    text = read_key_file(file, what, _DRAW).decode("ascii", "replace")
+    try:
+        return secrets_in(",".join(text.replace(",", " ").split()))
+    except ValueError as error:
+        raise SettingsError(f"the key of {what}, {file}: {error}") from None
+
+
+def make_sealing_key(file: Path) -> None:
+    """Draw a key of 32 bytes into ``file``, unless one is there."""
+    make_key_file(file, lambda: b64encode(new_key()) + b"\n")
 
 
 def make_key_file(file: Path, text: Callable[[], bytes]) -> None:

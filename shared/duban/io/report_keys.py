@@ -6,15 +6,13 @@ is bound to its report; padding hides how long a text is.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from pathlib import Path
 from typing import Final, Self
 from uuid import UUID
 
 from pydantic import Field
 
-from duban.errors import SettingsError
-from duban.io.key_file import make_key_file
+from duban.io.key_file import make_sealing_key, read_sealing_keys
 from duban.io.settings import Settings
 from duban.messages.sealed import WrappedKey
 from duban.seal import HeldKeys, SealingKey, decrypted, encrypted_once, new_key, secrets_in
@@ -48,20 +46,12 @@ class ReportKeys:
         Raises:
             SettingsError: it cannot be read, others may read it, or it holds none; says what to do.
         """
-        try:
-            mode, text = file.stat().st_mode, file.read_text("utf-8")
-            if mode & 0o077:
-                raise SettingsError(f"{_SETTING}: {file} may be read by others: chmod 600 {file}")
-            return cls.parse(text)
-        except OSError as error:
-            raise SettingsError(f"{_SETTING}: {file}: {error.strerror}") from None
-        except ValueError as error:
-            raise SettingsError(f"{_SETTING}: {file}: {error}") from None
+        return cls(read_sealing_keys(file, "the reports"))
 
     @classmethod
     def made(cls, file: Path) -> Self:
         """The keys in ``file``, one drawn now if there is none."""
-        make_key_file(file, lambda: b64encode(new_key()) + b"\n")
+        make_sealing_key(file)
         return cls.load(file)
 
     def fresh(self, about: UUID) -> WrappedKey:
@@ -111,8 +101,9 @@ class ReportKeySettings(Settings):
 
     report_key: Path | None = Field(
         None,
-        description="File with the master keys under which reports are sealed, 32 bytes in base64, parted by commas: "
-        "the first seals, all open; empty: reports that a pack has sealed wait, and nobody is shown what is sealed",
+        description="File with the master keys under which reports are sealed, 32 bytes in base64, parted by lines or "
+        "commas: the first seals, all open; empty: reports that a pack has sealed wait, and nobody is shown what is "
+        "sealed",
     )
 
     def report_keys(self) -> ReportKeys | None:

@@ -10,13 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
-from duban.errors import SettingsError
-from duban.io.key_file import make_key_file, read_key_file
-from duban.seal import HeldKeys, SealingKey, Unsealable, new_key, secrets_in
+from duban.io.key_file import make_sealing_key, read_sealing_keys
+from duban.seal import HeldKeys, SealingKey, Unsealable
 
 _ROOM: Final = "accounts"
 _USE: Final = "second factor"
-_HOW: Final = "make one with: umask 077; openssl rand -base64 32 >"
 #: How the text of a sealed secret begins; the secret itself is base32, which has no colon.
 _SEALED: Final = "sealed:"
 
@@ -34,16 +32,12 @@ class FactorSeal:
         Raises:
             SettingsError: it cannot be read, others may read it, or it holds no key; says what to do.
         """
-        lines = read_key_file(file, "the accounts", _HOW).decode("ascii", "replace").split()
-        try:
-            return cls(secrets_in(",".join(lines)))
-        except ValueError as error:
-            raise SettingsError(f"the key of the accounts, {file}: {error}") from None
+        return cls(read_sealing_keys(file, "the accounts"))
 
     @classmethod
     def made(cls, file: Path) -> Self:
         """By the key in ``file``, drawn now if there is none."""
-        make_key_file(file, lambda: b64encode(new_key()) + b"\n")
+        make_sealing_key(file)
         return cls.load(file)
 
     def sealed(self, account: str, secret: str) -> str:
