@@ -10,7 +10,7 @@ DubanError
 ├── NotArrived       what a message names is not there (yet): wait a while, then set it aside
 ├── Fault            a request over HTTP that is not taken: its status, and what to do
 └── Unavailable      a dependency is away: wait and try again, nothing is wrong with the message
-    └── NotGranted   it is there, and refuses us: a right is missing; it may be granted while we wait
+    └── NotGranted   it is there, and refuses us: a right is missing, or our password; it may be granted while we wait
 """
 
 from __future__ import annotations
@@ -92,4 +92,4 @@ class Unavailable(DubanError):
 
 
 class NotGranted(Unavailable):
-    """A dependency refuses us for want of a right: whose, which, and how it is granted."""
+    """A dependency refuses us for want of a right, or for our password: whose, which, and what to do."""

@@ -257,9 +257,24 @@ async def test_a_source_with_a_principal_may_write_reports_until_it_is_off(guard
     certificate = str(guarded.stack.authority.issue("hotline-producer"))
     settings = {**options(guarded, "api"), "ssl.certificate.location": certificate, "ssl.key.location": certificate}
     assert await asyncio.to_thread(writable, settings) == {"duban.reports.v1"}
+    from duban_cli.kafka_admin import KafkaAdministration
+    from duban_local.rights import Right
+
+    # What it was given otherwise is not ours to take: that is told.
+    foreign = Right("User:hotline-producer", "Read", "topic", "duban.reports.v1")
+    administration = KafkaAdministration(guarded.settings)
+    await administration.grant([foreign])
+    await duban("source", "add", "desk", "--jurisdiction", "smallville", "--principal", "hotline-producer")
     await duban("source", "off", "hotline")
-    # It is not one of ours, so what it may is told; whoever runs the brokers takes it away.
     assert [line["action"] for line in lines(await duban("kafka", "acl", "apply", "--diff", "--json"))] == ["foreign"]
+    await duban("source", "off", "desk")
+    planned = lines(await duban("kafka", "acl", "apply", "--diff", "--json", code=1))
+    expected = [("revoke", "User:hotline-producer", "Write"), ("foreign", "User:hotline-producer", "Read")]
+    assert [(line["action"], line["principal"], line["operation"]) for line in planned] == expected
+    await duban("kafka", "acl", "apply")
+    assert [line["action"] for line in lines(await duban("kafka", "acl", "apply", "--diff", "--json"))] == ["foreign"]
+    assert await asyncio.to_thread(writable, settings) == set()
+    await administration.revoke([foreign])
 
 
 async def test_users_are_made_of_the_files_that_are_there_and_a_password_is_renewed_when_it_is_asked_for(

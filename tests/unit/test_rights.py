@@ -10,7 +10,7 @@ import pytest
 from duban_cli.system import SERVICES
 from duban_local import ROOT, topics
 from duban_local.children import StackError
-from duban_local.rights import Right, RightChange, changes, principal_of, rights
+from duban_local.rights import Right, RightChange, changes, of_producers, principal_of, rights
 
 DECLARED = topics.declaration()
 
@@ -75,3 +75,10 @@ def test_what_lacks_is_given_what_is_beyond_is_taken_of_ours_and_others_are_told
     ]
     assert str(beyond) == "User:duban-api Read topic a (deny)"
     assert changes({kept}, [kept], {one}) == []
+
+
+def test_of_others_only_what_they_were_given_is_taken_and_never_what_is_declared() -> None:
+    given, held = of_producers({"hotline": "a", "desk": "a"})
+    besides = Right(given.principal, "Read", "topic", "a")
+    planned = changes({held}, [given, held, besides], set(), {given, held})
+    assert planned == [RightChange("revoke", given), RightChange("foreign", besides)]

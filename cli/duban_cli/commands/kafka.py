@@ -32,21 +32,22 @@ _OF_SOURCES = "duban.reports.v1"
 async def apply_acls(diff: Diff = False, as_json: AsJson = False) -> None:
     """Give every principal of ours the rights that it has in deploy/topics.yaml, and take all others from it.
 
-    Sources with a principal of their own may write reports (`duban source add --principal`). What others may do to our
-    topics is told, and left as it is. As an administrator of the brokers, whom the settings of Kafka name.
+    Sources with a principal of their own may write reports (`duban source add --principal`) until they are turned off.
+    What others may do to our topics is told, and left as it is. As an administrator of the brokers, whom the settings
+    of Kafka name.
 
     Example: duban kafka acl apply --diff
     """
     from duban_cli.kafka_admin import KafkaAdministration
-    from duban_local.rights import changes, principal_of, rights
+    from duban_local.rights import changes, of_producers, principal_of, rights
     from duban_local.topics import declaration
 
     known, table = settings(), declaration()
-    producers = await _producers(known)
+    on, off = await _producers(known)
     administration = KafkaAdministration(known)
-    declared_rights = rights(table, known.group_suffix, dict.fromkeys(producers, _OF_SOURCES))
+    declared_rights = rights(table, known.group_suffix, on)
     own = {principal_of(name) for name in table.principals}
-    planned = changes(declared_rights, await administration.rights(), own)
+    planned = changes(declared_rights, await administration.rights(), own, of_producers(off))
     if not diff:
         # What is given comes first: nobody who has it under both is without it in between.
         await administration.grant(change.right for change in planned if change.action == "grant")
@@ -106,12 +107,14 @@ async def apply_users(
     _tell(len(planned), diff)
 
 
-async def _producers(known: Settings) -> set[str]:
-    """The principals of sources that are on."""
+async def _producers(known: Settings) -> tuple[dict[str, str], dict[str, str]]:
+    """The topic to which each principal of a source may write that is on, and those of sources that are all off."""
     from duban_console import sources
 
     registered = (await sources.registered(known)).values()
-    return {source.principal for source in registered if source.principal is not None and not source.is_off}
+    on = {source.principal: _OF_SOURCES for source in registered if source.principal and not source.is_off}
+    off = {source.principal: _OF_SOURCES for source in registered if source.principal and source.principal not in on}
+    return on, off
 
 
 def _password(file: Path) -> str:

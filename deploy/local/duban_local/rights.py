@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -68,24 +68,31 @@ def rights(declaration: Declaration, group_suffix: str = "", producers: Mapping[
     # Every process begins as a producer, which asks for an id: whoever may write is given one, others need this.
     idle = {principal_of(name) for name in declaration.principals} - writers
     declared |= {Right(principal, "IdempotentWrite", "cluster", "kafka-cluster") for principal in idle}
-    declared |= {Right(f"User:{name}", "Write", "topic", topic) for name, topic in (producers or {}).items()}
-    return declared
+    return declared | of_producers(producers or {})
 
 
-def changes(declared: set[Right], present: Iterable[Right], own: set[str]) -> list[RightChange]:
+def of_producers(producers: Mapping[str, str]) -> set[Right]:
+    """What further principals are given: each may write to its topic."""
+    return {Right(f"User:{name}", "Write", "topic", topic) for name, topic in producers.items()}
+
+
+def changes(
+    declared: set[Right], present: Iterable[Right], own: set[str], given_before: Set[Right] = frozenset()
+) -> list[RightChange]:
     """What separates the rights that are ``present`` from those that are ``declared``.
 
-    ``own``: the principals whose rights are exactly those; of others nothing is taken, but what they may do to what is
-    ours is told.
+    ``own``: the principals whose rights are exactly those; of others only what they were ``given_before`` is taken,
+    and what else they may do to what is ours is told.
     """
     there = set(present)
     granted = [RightChange("grant", right) for right in sorted(declared - there)]
-    revoked = [RightChange("revoke", right) for right in sorted(there - declared) if right.principal in own]
+    taken = {right for right in there - declared if right.principal in own} | (there & given_before - declared)
+    revoked = [RightChange("revoke", right) for right in sorted(taken)]
     names = {(right.resource, right.name) for right in declared}
     foreign = [
         RightChange("foreign", right)
-        for right in sorted(there - declared)
-        if right.principal not in own and any(_touches(right, *ours) for ours in names)
+        for right in sorted(there - declared - taken)
+        if any(_touches(right, *ours) for ours in names)
     ]
     return granted + revoked + foreign
 

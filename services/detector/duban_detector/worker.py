@@ -24,7 +24,7 @@ from duban.errors import DubanError, Undecodable
 from duban.io.aside import Aside, Committed
 from duban.io.availability import is_unavailable
 from duban.io.backoff import until_available
-from duban.io.broker import tls
+from duban.io.broker import password, tls
 from duban.io.decode import delivery
 from duban.io.metrics import LAG, PARTITIONS, RECORDS, InHand
 from duban.io.publisher import Placed, Publisher
@@ -292,10 +292,10 @@ def _credentials(settings: DetectorSettings) -> Any:
     """What Faust takes instead of the arguments of a client."""
     context = tls(settings)
     if settings.kafka_security.startswith("SASL"):
-        password = settings.kafka_password.get_secret_value() if settings.kafka_password else None
         return faust.SASLCredentials(
-            username=settings.kafka_user, password=password, mechanism=settings.kafka_mechanism, ssl_context=context
-        )
+            username=settings.kafka_user, password=password(settings), mechanism=settings.kafka_mechanism,
+            ssl_context=context,
+        )  # fmt: skip
     return None if context is None else faust.SSLCredentials(context)
 
 

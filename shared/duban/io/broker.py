@@ -39,8 +39,39 @@ def connection(settings: Settings, client_id: str) -> dict[str, Any]:
             )
         options["sasl_mechanism"] = settings.kafka_mechanism
         options["sasl_plain_username"] = settings.kafka_user
-        options["sasl_plain_password"] = settings.kafka_password.get_secret_value()
+        options["sasl_plain_password"] = password(settings)
     return options
+
+
+def password(settings: Settings) -> Any:
+    """The password of ``settings``, as a client of Kafka is given it: each connection reads it anew."""
+    from duban.io.broker_password import BrokerPassword
+
+    return BrokerPassword(settings.kafka_user or "", settings.renewed("kafka_password"))
+
+
+def refusal(settings: Settings) -> NotGranted | None:
+    """What is to be said where the brokers refuse our password; None where they do not, as far as was asked."""
+    if not settings.kafka_security.startswith("SASL") or settings.kafka_user is None:
+        return None
+    from duban.io.broker_password import refused
+
+    words = refused(settings.kafka_user)
+    if words is None:
+        return None
+    file = settings.renewed("kafka_password").file
+    place = (
+        f"{file} (DUBAN_KAFKA_PASSWORD_FILE), which is read anew" if file else "DUBAN_KAFKA_PASSWORD, and start anew"
+    )
+    return NotGranted(
+        f"{principal(settings)} is refused by the brokers, by {settings.kafka_mechanism}: {words}; write the password "
+        f"that they know into {place}, or, as their administrator, set it anew: `duban kafka users apply --renew`"
+    )
+
+
+def unanswered(settings: Settings, words: str) -> Unavailable:
+    """What is to be said of brokers that do not answer: that they refuse us, where they do, else ``words``."""
+    return refusal(settings) or Unavailable(words)
 
 
 def tls(settings: Settings) -> ssl.SSLContext | None:
@@ -69,12 +100,14 @@ def principal(settings: Settings) -> str:
 
 @contextmanager
 def rights_named(settings: Settings, operation: Literal["Read", "Write"]) -> Iterator[None]:
-    """Say, where a broker refuses us for want of a right, which it is; ``operation``: what is done to topics.
+    """Say, where a broker refuses us, why: a right is missing, or our password; ``operation``: what is done to topics.
 
     Raises:
-        NotGranted: with the principal, the ACL that is missing, and how it is granted.
+        NotGranted: with the principal, the ACL that is missing, and how it is granted; or what is said of its password.
     """
     from aiokafka import errors
+
+    from duban.io.availability import is_unavailable
 
     refusals: dict[type[errors.KafkaError], tuple[str, str]] = {
         errors.TopicAuthorizationFailedError: (operation, "topic"),
@@ -89,6 +122,10 @@ def rights_named(settings: Settings, operation: Literal["Read", "Write"]) -> Ite
         what, kind = refusals[type(error)]
         names = ", ".join(sorted(map(str, _each(error.args))))
         raise NotGranted(_missing(principal(settings), what, kind, names)) from error
+    except errors.KafkaError as error:
+        if is_unavailable(error) and (told := refusal(settings)) is not None:
+            raise told from error
+        raise
 
 
 def _missing(who: str, what: str, kind: str, names: str) -> str:
@@ -118,7 +155,8 @@ async def durability(settings: Settings, topics: Iterable[str]) -> str:
 
     names = sorted(topics)
     admin = AIOKafkaAdminClient(**connection(settings, "duban-durability"))
-    await admin.start()
+    with rights_named(settings, "Read"):
+        await admin.start()
     try:
         replicas = []
         for topic in await admin.describe_topics(names):

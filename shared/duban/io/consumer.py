@@ -22,7 +22,7 @@ from duban.io.aside import lay_aside
 from duban.io.availability import dependency, words_of
 from duban.io.backoff import backoff, until_available, until_stopped, waits
 from duban.io.batch import Answers, Fetched, Handle, Handler, Source, Work
-from duban.io.broker import COMMITTED, connection, rights_named
+from duban.io.broker import COMMITTED, connection, rights_named, unanswered
 from duban.io.dead_letters import DeadLetter, codes
 from duban.io.lenient_records import read_leniently
 from duban.io.metrics import BATCH_SECONDS, LAG, PARTITIONS, REBALANCES, RETRIES, InHand
@@ -340,7 +340,7 @@ class Runner:
                         await consumer.commit(offsets)
                 misreport("committing")
             except TimeoutError:
-                raise Unavailable("offsets not committed in time") from KafkaTimeoutError()
+                raise unanswered(self._settings, "offsets not committed in time") from KafkaTimeoutError()
 
         try:
             await self._patiently(commit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from duban.errors import SettingsError
@@ -16,13 +16,22 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-async def connect_pool(settings: Settings, schema: str) -> asyncpg.Pool[asyncpg.Record]:
-    """A pool of connections whose ``search_path`` is ``schema``, named after it in ``pg_stat_activity``."""
+async def connect_pool(settings: Settings, schema: str, setting: str = "database") -> asyncpg.Pool[asyncpg.Record]:
+    """A pool of connections whose ``search_path`` is ``schema``, named after it in ``pg_stat_activity``.
+
+    ``setting`` has the URL, which is read anew for each connection where it stands in a file.
+    """
     import asyncpg
 
     checked(schema)
+    url = settings.renewed(setting)
+
+    async def connect(*_: Any, **options: Any) -> Any:
+        return await asyncpg.connect(url(), **options)
+
     pool = await asyncpg.create_pool(
-        settings.database.get_secret_value(),
+        url(),
+        connect=connect,
         min_size=1,
         max_size=settings.pool_size,
         timeout=10.0,

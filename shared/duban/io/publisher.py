@@ -27,7 +27,7 @@ from aiokafka.structs import TopicPartition
 from duban.errors import RecordTooLarge, Unavailable
 from duban.io.availability import is_unavailable
 from duban.io.backoff import until_available
-from duban.io.broker import connection, rights_named
+from duban.io.broker import connection, refusal, rights_named, unanswered
 from duban.io.metrics import PUBLISH_SECONDS, PUBLISHED
 from duban.io.mishaps import misreport
 from duban.io.settings import Settings
@@ -90,12 +90,19 @@ class Publisher:
             await _stopped(producer, _LEAVING)
 
     async def reachable(self) -> bool:
-        """Whether a broker answers now."""
+        """Whether a broker answers now.
+
+        Raises:
+            NotGranted: one does, and refuses our password.
+        """
         producer = self._producer
         if producer is None:
             return False
         done, _ = await asyncio.wait([producer.client.force_metadata_update()], timeout=2.0)
-        return bool(done) and bool(done.pop().result())
+        answers = bool(done) and bool(done.pop().result())
+        if not answers and (refused := refusal(self._settings)) is not None:
+            raise refused
+        return answers
 
     def check(self, record: Publishable) -> None:
         """Raise RecordTooLarge if ``record`` is beyond the limit of the settings."""
@@ -129,7 +136,8 @@ class Publisher:
                         await self._deliver(producer, records)
                 misreport("publishing")
             except TimeoutError:
-                raise Unavailable(f"no acks within {self._settings.publish_timeout} s") from KafkaTimeoutError()
+                words = f"no acks within {self._settings.publish_timeout} s"
+                raise unanswered(self._settings, words) from KafkaTimeoutError()
             except KafkaError as error:
                 if not is_unavailable(error):
                     raise

@@ -10,8 +10,11 @@ import os
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from duban.errors import SettingsError
 
+_log = structlog.get_logger(__name__)
 SUFFIX: Final = "_FILE"
 
 
@@ -26,6 +29,35 @@ def secret_in_environment(variable: str) -> str | None:
         return value or None
     if value:
         raise SettingsError(f"{variable} and {variable}{SUFFIX} are both set, and one secret is enough: unset one")
+    return _read(variable, file)
+
+
+class RenewedSecret:
+    """The value of a secret when it is called: as its ``file`` has it now, or ``value`` where it stands in none.
+
+    A file that cannot be read, as while it is written, leaves the value before in force, with a warning.
+    """
+
+    def __init__(self, variable: str, value: str, file: str | None) -> None:
+        self._variable = variable
+        self._value = value
+        self.file: Final = file
+
+    def __call__(self) -> str:
+        if self.file is None:
+            return self._value
+        try:
+            value = _read(self._variable, self.file)
+        except SettingsError as error:
+            _log.warning("secret cannot be read anew", error=str(error))
+            return self._value
+        if value != self._value:
+            self._value = value
+            _log.info("secret read anew", variable=self._variable + SUFFIX, file=self.file)
+        return value
+
+
+def _read(variable: str, file: str) -> str:
     try:
         secret = Path(file).read_text("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:

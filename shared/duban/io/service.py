@@ -189,8 +189,8 @@ async def _begin(
     pool = None
     if schema is not None:
         if migrations is not None:
-            url = settings.database.get_secret_value()
-            await until_available("database", partial(require, url, schema, migrations))
+            url = settings.renewed("database")
+            await until_available("database", lambda: require(url(), schema, migrations))
         pool = await until_available("database", partial(postgres.connect_pool, settings, schema))
         stack.push_async_callback(_closed, pool)
         health.check("database", partial(postgres.answers, pool))

@@ -9,14 +9,14 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as Unparsed
 
 from duban.errors import SettingsError
 from duban.io.rate_limits import Counted, RateKind, RateLimits
-from duban.io.secret_variables import SUFFIX, secret_in_environment
+from duban.io.secret_variables import SUFFIX, RenewedSecret, secret_in_environment
 from duban.messages.form import FormFault, form_faults
 
 PREFIX = "DUBAN_"
@@ -127,6 +127,24 @@ class Settings(BaseSettings):
     traces_share: float = Field(
         1.0, ge=0, le=1, description="Of how many records it is told all, chosen by their ids: of 0.1, a tenth"
     )
+
+    #: The file from which each secret was read, and what stood there.
+    _files: dict[str, tuple[str, str]] = PrivateAttr(default_factory=dict)
+
+    def model_post_init(self, _: Any, /) -> None:
+        """Note which secrets were read from files: what was given otherwise is not looked up there."""
+        for name, secret in self:
+            file = os.environ.get(variable(name) + SUFFIX)
+            if isinstance(secret, SecretStr) and file:
+                value = secret.get_secret_value()
+                if value == secret_in_environment(variable(name)):
+                    self._files[name] = file, value
+
+    def renewed(self, name: str) -> RenewedSecret:
+        """The secret ``name``, a setting that is there, which is read anew where it was read from a file."""
+        value = getattr(self, name).get_secret_value()
+        file, read = self._files.get(name, (None, None))
+        return RenewedSecret(variable(name), value, file if read == value else None)
 
     @classmethod
     def settings_customise_sources(

@@ -62,9 +62,9 @@ async def compose(shell: Shell[ApiSettings]) -> None:
 async def _accounts(shell: Shell[ApiSettings]) -> PostgresAccounts:
     """The accounts, once they are there; beside them, their log is anchored."""
     settings = shell.settings
-    there = settings.model_copy(update={"database": settings.accounts})
-    await until_available("accounts", partial(require, settings.accounts.get_secret_value(), SCHEMA, MIGRATIONS))
-    pool = await until_available("accounts", partial(connect_pool, there, SCHEMA))
+    url = settings.renewed("accounts")
+    await until_available("accounts", lambda: require(url(), SCHEMA, MIGRATIONS))
+    pool = await until_available("accounts", partial(connect_pool, settings, SCHEMA, "accounts"))
     shell.health.check("accounts", partial(answers, pool))
     accounts = PostgresAccounts(pool, settings.seal())
     await until_available("accounts", accounts.seal_anew)

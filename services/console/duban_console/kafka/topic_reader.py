@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from duban.errors import Unavailable
 from duban.io.availability import is_unavailable
-from duban.io.broker import connection
+from duban.io.broker import connection, refusal
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -55,6 +55,8 @@ async def looking(settings: Settings, topics: Iterable[str]) -> AsyncIterator[AI
 def away(error: Exception, settings: Settings) -> Exception:
     """What to raise for ``error``: words for people when the broker cannot be reached, else the error itself."""
     if is_unavailable(error):
+        if (refused := refusal(settings)) is not None:
+            return refused
         return Unavailable(f"Kafka does not answer at {settings.kafka} (DUBAN_KAFKA): {type(error).__name__}: {error}")
     return error
 

@@ -18,7 +18,8 @@ class Mailbox:
 
     def __init__(self, settings: MailSettings) -> None:
         self._settings = settings
-        self._user, self._password, _ = settings.mailbox()
+        self._user, _ = settings.mailbox()
+        self._password = settings.renewed("mail_password")
         self._client: IMAPClient | None = None
 
     def __enter__(self) -> Self:
@@ -27,7 +28,7 @@ class Mailbox:
         client = IMAPClient(host, port, ssl=secure, ssl_context=context, timeout=_TIMEOUT)  # type: ignore[arg-type]
         self._client = client
         try:
-            client.login(self._user, self._password)
+            client.login(self._user, self._password())
             done = self._settings.mail_done_folder
             if done and not client.folder_exists(done):
                 client.create_folder(done)

@@ -30,7 +30,7 @@ class MailPoll:
         self._door = door
         self._stopping = asyncio.Event()
         self._mailbox = Mailbox(settings)
-        self._address = settings.mailbox()[2]
+        self._address = settings.mailbox()[1]
         self.state = "not opened yet"
         self.works = False
 

@@ -55,14 +55,13 @@ class MailSettings(SealSettings, EvidenceSettings):
         parts = urlsplit(self.mail_imap)
         return parts.hostname or "", parts.port or 0, parts.scheme == "imaps"
 
-    def mailbox(self) -> tuple[str, str, str]:
-        """Name, password and address of the mailbox.
+    def mailbox(self) -> tuple[str, str]:
+        """Name and address of the mailbox.
 
         Raises:
             SettingsError: one is missing.
         """
-        password = self.mail_password.get_secret_value() if self.mail_password else None
-        if not self.mail_user or not password:
+        if not self.mail_user or not self.mail_password:
             names = f"{variable('mail_user')} and {variable('mail_password')}"
             raise SettingsError(f"{variable('mail_imap')} names a mailbox; set {names} too")
-        return self.mail_user, password, (self.mail_address or self.mail_user).lower()
+        return self.mail_user, (self.mail_address or self.mail_user).lower()

@@ -59,6 +59,7 @@ class MqttLink:
         self.listening = False
         #: The files are read now: what is wrong with them ends the process before it begins.
         self._tls = settings.tls()
+        self._password = settings.renewed("mqtt_password") if settings.mqtt_password else None
 
     def stop(self) -> None:
         """Take nothing more; what is in hand is done with and acknowledged."""
@@ -117,7 +118,7 @@ class MqttLink:
             host,
             port,
             username=self._settings.mqtt_user,
-            password=self._settings.mqtt_password.get_secret_value() if self._settings.mqtt_password else None,
+            password=self._password() if self._password else None,
             identifier=self._settings.client,
             queue_type=_Arrived,
             protocol=ProtocolVersion.V5,
