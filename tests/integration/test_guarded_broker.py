@@ -11,16 +11,19 @@ from typing import Any
 import pytest
 
 from duban.errors import NotGranted, SettingsError
-from duban.io.broker import connection, durability
+from duban.io.availability import dependency
+from duban.io.broker import connection, durability, refusal
 from duban.io.consumer import Runner, Source
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings
 from duban.io.tail import present_records
 from duban.messages.envelope import Record
+from duban_cli.kafka_admin import KafkaAdministration
 from duban_local import topics
 from duban_local.certificates import Authority
 from duban_local.kafka import ADMINISTRATOR, Broker
 from duban_local.stack import silent
+from tests.conftest import eventually
 
 pytestmark = pytest.mark.stack
 
@@ -108,6 +111,74 @@ async def test_a_right_that_is_missing_is_named_with_whose_it_is_and_how_it_is_g
         async with asyncio.timeout(10):
             await action(known_by(broker, "duban-router"))
     assert "kafka-acls --add --allow-principal 'User:CN=duban-router'" in str(refused.value)
+
+
+async def with_password(broker: Broker, known: Settings, word: str) -> None:
+    """Have the broker know the user of ``known`` by ``word``."""
+    assert known.kafka_user is not None
+    await KafkaAdministration(known_by(broker, ADMINISTRATOR)).set_passwords({known.kafka_user: word}, "SCRAM-SHA-512")
+
+
+@pytest.fixture
+async def by_password(broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a principal that may do everything, with its password in the file ``password``."""
+    file = tmp_path / "password"
+    file.write_text("the first password\n")
+    monkeypatch.setenv("DUBAN_KAFKA_PASSWORD_FILE", str(file))
+    assert broker.authority is not None
+    known = Settings.load(
+        kafka=broker.address, kafka_security="SASL_SSL", kafka_ca=broker.authority.file, kafka_user=ADMINISTRATOR,
+        publish_timeout=3.0,
+    )  # fmt: skip
+    await with_password(broker, known, "the first password")
+    return known
+
+
+@pytest.mark.parametrize("action", [publish, read, join, look])
+async def test_a_password_that_the_broker_refuses_is_told_with_whose_it_is_and_what_to_do(
+    broker: Broker, by_password: Settings, tmp_path: Path, action: Callable[[Settings], Any]
+) -> None:
+    (tmp_path / "password").write_text("not the first\n")
+    with pytest.raises(NotGranted) as refused:
+        async with asyncio.timeout(20):
+            await action(by_password)
+    said = str(refused.value)
+    assert f"User:{ADMINISTRATOR} is refused by the brokers, by SCRAM-SHA-512: Authentication failed" in said
+    assert f"{tmp_path}/password (DUBAN_KAFKA_PASSWORD_FILE), which is read anew" in said
+    assert dependency(refused.value) == "broker"
+    (tmp_path / "password").write_text("the first password\n")
+    async with asyncio.timeout(20):
+        await publish(by_password)
+        assert refusal(by_password) is None
+
+
+async def test_a_password_that_is_changed_at_the_broker_and_in_its_file_is_taken_up_by_who_runs(
+    broker: Broker, by_password: Settings, tmp_path: Path
+) -> None:
+    publisher = Publisher(by_password)
+    await publisher.start()
+    await publisher.publish([RECORD])
+    await with_password(broker, by_password, "the second password")
+    await publisher.publish([RECORD])  # connections that are open go on
+    producer = publisher._producer
+    assert producer is not None
+    for link in list(producer.client._conns.values()):
+        link.close()
+    with pytest.raises(NotGranted, match="is refused by the brokers"):
+        await publisher.publish([RECORD])
+    with pytest.raises(NotGranted, match="is refused by the brokers"):
+        await publisher.reachable()
+    (tmp_path / "password").write_text("the second password\n")
+
+    async def reached() -> bool:
+        try:
+            return await publisher.reachable()
+        except NotGranted:
+            return False
+
+    await eventually(reached)
+    await publisher.publish([RECORD])
+    await publisher.stop()
 
 
 def test_who_is_to_show_a_password_and_has_none_is_told() -> None:

@@ -59,11 +59,17 @@ def role_in(url: str) -> str | None:
 
 
 async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:
-    """Whether the database answers now."""
+    """Whether the database answers now.
+
+    Raises:
+        InvalidAuthorizationSpecificationError: it does, and refuses our role or its password.
+    """
     import asyncpg
 
     try:
         return bool(await pool.fetchval("select true", timeout=2.0))
+    except asyncpg.InvalidAuthorizationSpecificationError:
+        raise
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
         return False
 
