@@ -349,8 +349,8 @@ def _service(
         usual = os.environ.get(process.variable, str(process.port))
         variables[process.variable] = str(free_port()) if free else usual
     others = tuple(prefix for prefix, owners in _OWN_SECRETS.items() if name not in owners)
-    # Each is given its own URLs, in the variables, or where the stack is guarded in files.
-    others += (DATABASE_VARIABLE + SUFFIX, ACCOUNTS_VARIABLE + SUFFIX)
+    # Each is given its own URLs, in the variables, or where the stack is guarded in files. Health is plain here.
+    others += (DATABASE_VARIABLE + SUFFIX, ACCOUNTS_VARIABLE + SUFFIX, "DUBAN_HEALTH_TLS_")
     if system.stack.authority is not None:
         for variable in {DATABASE_VARIABLE, ACCOUNTS_VARIABLE} & variables.keys():
             url = variables.pop(variable)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
@@ -49,10 +50,13 @@ class Health:
         """Let ``/readyz`` say ``fact`` beside the checks, such as which durability is in force."""
         self._facts[name] = fact
 
-    async def start(self, host: str, port: int, allowed_hosts: str = "") -> int:
+    async def start(self, host: str, port: int, allowed_hosts: str = "", tls: ssl.SSLContext | None = None) -> int:
         """Listen; the port, which the system chooses when ``port`` is 0. Who names another host is refused."""
         self._hosts = Hosts(host, allowed_hosts)
-        self._server = await asyncio.start_server(self._serve, host, port)
+        patience = None if tls is None else _REQUEST_SECONDS
+        self._server = await asyncio.start_server(
+            self._serve, host, port, ssl=tls, ssl_handshake_timeout=patience, ssl_shutdown_timeout=patience
+        )
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
 

@@ -80,9 +80,8 @@ class Http:
             # What is in hand then is broken off here, a moment before the shell breaks off what is left.
             timeout_graceful_shutdown=max(1, int(settings.drain_timeout) - 1),
         )
-        if settings.tls_certificate is not None:
-            config.load()  # which makes a context of its own, if it is asked for one
-            config.ssl = server_tls(settings.tls_certificate, settings.tls_key, settings="DUBAN_TLS")
+        config.load()  # which makes a context of its own, if it is asked for one
+        config.ssl = server_tls(settings.tls_certificate, settings.tls_key, settings="DUBAN_TLS")
         self._server = _Server(config)
 
     @property

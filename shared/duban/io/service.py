@@ -36,6 +36,7 @@ from duban.io.metrics import SERVICE
 from duban.io.migrations import require
 from duban.io.publisher import Publisher
 from duban.io.settings import Settings, open_to_everybody
+from duban.io.tls import server_tls
 from duban.io.tracer import tracer_of
 
 S = TypeVar("S", bound=Settings)
@@ -150,11 +151,12 @@ async def serve(
     port = settings.health_port if settings.health_port is not None else health_port
     async with AsyncExitStack() as stack:
         try:
-            bound = await health.start(settings.health_host, port, settings.allowed_hosts)
+            tls = server_tls(settings.health_tls_certificate, settings.health_tls_key, settings="DUBAN_HEALTH_TLS")
+            bound = await health.start(settings.health_host, port, settings.allowed_hosts, tls)
         except OSError as error:
             raise cannot_listen(settings.health_host, port, "DUBAN_HEALTH_PORT", error, "DUBAN_HEALTH_HOST") from None
         stack.push_async_callback(health.stop)
-        _log.info("starting", health=f"http://{settings.health_host}:{bound}")
+        _log.info("starting", health=f"{'http' if tls is None else 'https'}://{settings.health_host}:{bound}")
         composed = asyncio.Event()
         health.check("started", composed.is_set)
 

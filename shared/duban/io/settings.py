@@ -109,6 +109,14 @@ class Settings(BaseSettings):
     health_port: int | None = Field(
         None, ge=0, le=65535, description="Port of the same; empty: the service's own default"
     )
+    health_tls_certificate: Path | None = Field(
+        None,
+        description="PEM file with the certificate of the same, and those of the authorities between; empty: plain "
+        "HTTP",
+    )
+    health_tls_key: Path | None = Field(
+        None, description="PEM file with the key of that certificate, without a pass phrase; empty: in the same file"
+    )
     allowed_hosts: str = Field(
         "",
         description="Names by which requests may speak to a server, beside those of loopback and the address it "

@@ -87,13 +87,13 @@ def client_tls(
     return _made(ssl.Purpose.SERVER_AUTH, ca, certificate, key, settings)
 
 
-def server_tls(certificate: Path, key: Path | None, *, settings: str) -> ssl.SSLContext:
-    """How a server shows who it is.
+def server_tls(certificate: Path | None, key: Path | None, *, settings: str) -> ssl.SSLContext | None:
+    """How a server shows who it is; None where it has no certificate, and speaks in plain.
 
     Raises:
         SettingsError: a file cannot be used.
     """
-    return _made(ssl.Purpose.CLIENT_AUTH, None, certificate, key, settings)
+    return None if certificate is None else _made(ssl.Purpose.CLIENT_AUTH, None, certificate, key, settings)
 
 
 def subject_of(certificate: Path) -> str:

@@ -33,6 +33,8 @@ GROUP: Final = "duban-hj212"
 MOST_GARBAGE: Final = 64 * 1024
 #: A frame that has begun and does not go on for so long will not be whole.
 FRAME_SECONDS: Final = 10.0
+#: So long a device may take to come to terms over TLS.
+_HANDSHAKE_SECONDS: Final = 10.0
 #: So long a device may leave its answers unread.
 _UNREAD_SECONDS: Final = 30.0
 _READ_BYTES: Final = 16 * 1024
@@ -95,6 +97,7 @@ class Door:
         self._links: set[Link] = set()
         self._stopping = asyncio.Event()
         self._server: asyncio.Server | None = None
+        self._tls = settings.tls()
 
     @property
     def listening(self) -> bool:
@@ -121,7 +124,10 @@ class Door:
         beside = asyncio.create_task(self._beside.run())
         try:
             host, port = self._settings.bind, self._settings.hj212_port
-            self._server = await asyncio.start_server(self._serve, host, port, limit=_READ_BYTES, backlog=1024)
+            self._server = await asyncio.start_server(
+                self._serve, host, port, limit=_READ_BYTES, backlog=1024, ssl=self._tls,
+                ssl_handshake_timeout=None if self._tls is None else _HANDSHAKE_SECONDS,
+            )  # fmt: skip
         except OSError as error:
             await cancelled([beside])
             raise cannot_listen(host, port, "DUBAN_HJ212_PORT", error) from None

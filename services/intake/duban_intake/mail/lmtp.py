@@ -39,6 +39,9 @@ class _Handler:
     async def handle_MAIL(  # noqa: N802 as aiosmtpd calls it
         self, server: LMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        # aiosmtpd would ask for it before LHLO, without which nobody learns that it is there.
+        if server.tls_context is not None and session.ssl is None:
+            return "530 5.7.0 begin with STARTTLS"
         envelope.mail_from = address or _NO_RETURN_PATH
         envelope.mail_options.extend(options)
         return "250 2.1.0 OK"
@@ -89,7 +92,7 @@ class MailServer:
         self._beside = beside
         self._stopping = asyncio.Event()
         self._server: asyncio.Server | None = None
-        self._open: set[LMTP] = set()
+        self._tls = settings.tls()
 
     @property
     def listening(self) -> bool:
@@ -138,4 +141,5 @@ class MailServer:
             timeout=self._settings.request_timeout * 4,
             command_call_limit={"RCPT": 5 * _MOST_RECIPIENTS, "*": 1_000},
             loop=loop,
+            tls_context=self._tls,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from pydantic import Field, SecretStr, field_validator
 from duban.errors import SettingsError
 from duban.io.evidence.settings import EvidenceSettings
 from duban.io.settings import variable
+from duban.io.tls import server_tls
 from duban_intake.remote_server import with_port
 from duban_intake.vault.settings import SealSettings
 
@@ -22,6 +24,14 @@ class MailSettings(SealSettings, EvidenceSettings):
 
     mail_lmtp_port: int = Field(
         8360, ge=0, le=65535, description="Port at which a mail server hands mails over, by LMTP"
+    )
+    mail_tls_certificate: Path | None = Field(
+        None,
+        description="PEM file with the certificate of that port, and those of the authorities between: a mail "
+        "server must begin with STARTTLS; empty: in plain",
+    )
+    mail_tls_key: Path | None = Field(
+        None, description="PEM file with the key of that certificate, without a pass phrase; empty: in the same file"
     )
     mail_max_bytes: int = Field(25 * 1024 * 1024, ge=65_536, description="Largest mail that is read, in bytes")
     mail_imap: str = Field(
@@ -54,6 +64,14 @@ class MailSettings(SealSettings, EvidenceSettings):
         """Host and port of the mailbox, and whether over TLS."""
         parts = urlsplit(self.mail_imap)
         return parts.hostname or "", parts.port or 0, parts.scheme == "imaps"
+
+    def tls(self) -> ssl.SSLContext | None:
+        """How the port for LMTP shows who it is; None where it speaks in plain.
+
+        Raises:
+            SettingsError: a file cannot be used.
+        """
+        return server_tls(self.mail_tls_certificate, self.mail_tls_key, settings="DUBAN_MAIL_TLS")
 
     def mailbox(self) -> tuple[str, str]:
         """Name and address of the mailbox.
