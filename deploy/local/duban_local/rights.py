@@ -86,12 +86,12 @@ def changes(
     """
     there = set(present)
     granted = [RightChange("grant", right) for right in sorted(declared - there)]
-    taken = {right for right in there - declared if right.principal in own} | (there & given_before - declared)
-    revoked = [RightChange("revoke", right) for right in sorted(taken)]
+    beyond = {right for right in there - declared if right.principal in own} | (there & given_before - declared)
+    revoked = [RightChange("revoke", right) for right in sorted(beyond)]
     names = {(right.resource, right.name) for right in declared}
     foreign = [
         RightChange("foreign", right)
-        for right in sorted(there - declared - taken)
+        for right in sorted(there - declared - beyond)
         if any(_touches(right, *ours) for ours in names)
     ]
     return granted + revoked + foreign

@@ -123,8 +123,8 @@ def rights_named(settings: Settings, operation: Literal["Read", "Write"]) -> Ite
         names = ", ".join(sorted(map(str, _each(error.args))))
         raise NotGranted(_missing(principal(settings), what, kind, names)) from error
     except errors.KafkaError as error:
-        if is_unavailable(error) and (told := refusal(settings)) is not None:
-            raise told from error
+        if is_unavailable(error) and (refused := refusal(settings)) is not None:
+            raise refused from error
         raise
 
 

@@ -1,9 +1,13 @@
 """F16: an older release beside this one while messages run; a backup that is restored, and replay from the topics.
 
     python -m tests.faults.by_hand.versions upgrade --commit HEAD~20
+    python -m tests.faults.by_hand.versions upgrade --commit HEAD~200 --order router,intake,escalation
+    python -m tests.faults.by_hand.versions rollback --commit HEAD~200 --orders all
     python -m tests.faults.by_hand.versions restore
 
-Right: nothing is lost, twice or early while both releases share groups and schemas, which move under load; a ledger
+Right: nothing is lost, twice or early while both releases share groups and schemas, which move under load. With
+``--order`` one service after the other is replaced: its new process is ready before the old one ends. A rollback goes
+from this release back to the older one, on the schemas of this one. A ledger
 that is restored and reads its topics from the beginning is, event by event, the one that was. With ``--gap`` the backup
 is older than the topics: what was decided since is decided again, and comes out as it was but for the numbers of the
 registers, which are given in the order in which the partitions are read.
@@ -18,8 +22,9 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from itertools import permutations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,7 +34,8 @@ from duban_cli.schemas import SCHEMAS, migrate_all
 from duban_cli.system import SERVICES as PROCESSES
 from duban_cli.system import System
 from duban_local import ROOT
-from duban_local.children import Child, spawn
+from duban_local.children import Child, StackError, free_port, spawn, until
+from duban_local.supervisor import answers
 from tests.faults.by_hand.scene import SERVICES, Load, account, all_lapsed, engine, rows, say, verdict
 
 _EVENTS = "select problem_id, version, body from router.published_events"
@@ -50,17 +56,33 @@ def _release(commit: str) -> Iterator[Path]:
 
 def _members(system: System, tree: Path, folder: Path, url_of: Callable[[str], str], **more: str) -> list[Child]:
     """A member of each service, with the code of ``tree``, and the database that ``url_of`` names."""
-    paths = [tree / "shared", *sorted(place for place in (tree / "services").iterdir() if place.is_dir())]
-    env = {"PYTHONPATH": ":".join(map(str, paths)), "DUBAN_KAFKA": system.kafka, "DUBAN_HEALTH_PORT": "0", **more}
-    return [
-        spawn(
-            name,
-            [sys.executable, "-m", PROCESSES[name].module],
-            folder / f"{name}-{tree.name}.log",
-            env={**env, "DUBAN_DATABASE": url_of(name)},
-        )
-        for name in SERVICES
-    ]
+    return [_member(name, system, tree, folder, url_of(name), **more) for name in SERVICES]
+
+
+def _member(name: str, system: System, tree: Path, folder: Path, url: str, **more: str) -> Child:
+    """A member of the service ``name``."""
+    rooms = [tree / "shared", *sorted(place for place in (tree / "services").iterdir() if place.is_dir())]
+    env = {"PYTHONPATH": ":".join(map(str, rooms)), "DUBAN_KAFKA": system.kafka, "DUBAN_HEALTH_PORT": "0", **more}
+    argv = [sys.executable, "-m", PROCESSES[name].module]
+    return spawn(name, argv, folder / f"{name}-{tree.name}.log", env={**env, "DUBAN_DATABASE": url})
+
+
+async def _ready_member(name: str, system: System, tree: Path, folder: Path) -> Child:
+    """A member of the service ``name`` under its own role, once it says that it is ready.
+
+    Raises:
+        StackError: it does not come to be.
+    """
+    port = free_port()
+    child = _member(name, system, tree, folder, system.stack.database_of(name), DUBAN_HEALTH_PORT=str(port))
+
+    async def ready() -> bool:
+        if child.exit_code is not None:
+            raise StackError(f"{name} of {tree.name} ended with {child.exit_code}: {child.last_line()}")
+        return await answers(f"http://127.0.0.1:{port}/readyz")
+
+    await until(ready, f"{name} of {tree.name} was not ready: {child.last_line()}")
+    return child
 
 
 async def _migrated(tree: Path, system: System) -> None:
@@ -102,6 +124,42 @@ async def upgrade(commit: str, reports: int) -> int:
             right = await account(system, load.sent)
             await _end(newer)
     return verdict(all(alive), lapsed, right)
+
+
+async def replaced(commit: str, order: Sequence[str], reports: int, *, back: bool) -> int:
+    """One service after the other goes from ``commit`` to this release, or ``back``, under load, in ``order``."""
+    with _release(commit) as older, TemporaryDirectory(prefix="duban-logs-") as folder:
+        async with engine(services=()) as system:
+            load, place = Load(system), Path(folder)
+            before, after = (ROOT, older) if back else (older, ROOT)
+            if not back:
+                await rows(system.superuser, f"drop schema {', '.join(SCHEMAS)} cascade", tries=1)
+                await _migrated(older, system)
+            running = {name: await _ready_member(name, system, before, place) for name in SERVICES}
+            say(f"{'this release' if back else commit} runs alone; then {', '.join(order)}")
+            sending = asyncio.create_task(load.send(range(reports), 20))
+            await asyncio.sleep(5)
+            if not back:
+                await migrate_all(system.stack.owner)
+            ended: list[int | None] = []
+            for name in order:
+                newer = await _ready_member(name, system, after, place)
+                await asyncio.sleep(3)  # both work in one group
+                ended += await _end([running[name]])
+                running[name] = newer
+                await asyncio.sleep(3)
+            say(f"those before ended with {ended}")
+            await sending
+            lapsed = await all_lapsed(system, reports)
+            right = await account(system, load.sent)
+            alive = all(child.exit_code is None for child in running.values())
+            await _end(list(running.values()))
+    return verdict(alive, ended == [0] * len(order), lapsed, right)
+
+
+async def every_order(commit: str, orders: Sequence[Sequence[str]], reports: int, *, back: bool) -> int:
+    """How many of ``orders`` did not go right."""
+    return sum([await replaced(commit, order, reports, back=back) for order in orders])
 
 
 async def _events(database: str) -> dict[tuple[object, int], str]:
@@ -180,15 +238,28 @@ def _differing(before: object, after: object, at: str = "") -> Iterator[str]:
         yield at
 
 
+def _order(text: str) -> tuple[str, ...]:
+    order = tuple(text.split(","))
+    if sorted(order) != sorted(SERVICES):
+        raise argparse.ArgumentTypeError(f"should name each of {', '.join(SERVICES)} once")
+    return order
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.what == "restore":
+        return asyncio.run(restore(args.reports, gap=args.gap))
+    orders = list(permutations(SERVICES)) if args.orders else [args.order or SERVICES]
+    if args.what == "rollback" or args.order or args.orders:
+        return asyncio.run(every_order(args.commit, orders, args.reports, back=args.what == "rollback"))
+    return asyncio.run(upgrade(args.commit, args.reports))
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("upgrade", "restore"))
+    parser.add_argument("what", choices=("upgrade", "rollback", "restore"))
     parser.add_argument("--commit", default="HEAD~20", help="the older release")
+    parser.add_argument("--order", type=_order, help="replace one service after the other, as router,intake,escalation")
+    parser.add_argument("--orders", choices=("all",), help="the same in every order, an engine each")
     parser.add_argument("--gap", action="store_true", help="take the backup under load, halfway")
     parser.add_argument("--reports", type=int, default=1200)
-    args = parser.parse_args()
-    sys.exit(
-        asyncio.run(
-            upgrade(args.commit, args.reports) if args.what == "upgrade" else restore(args.reports, gap=args.gap)
-        )
-    )
+    sys.exit(_run(parser.parse_args()))

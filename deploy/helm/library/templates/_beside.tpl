@@ -83,7 +83,16 @@ spec:
   selector:
     matchLabels: {{- include "duban.selector" . | nindent 6 }}
   endpoints:
-    - {port: health, path: /metrics, interval: {{ .Values.serviceMonitor.interval }}}
+    - port: health
+      path: /metrics
+      interval: {{ .Values.serviceMonitor.interval }}
+      {{- $told := merge (include "duban.told" (dict "root" . "what" "files") | fromYaml) (include "duban.told" (dict "root" . "what" "settings") | fromYaml) }}
+      {{- if hasKey $told "HEALTH_TLS_CERTIFICATE" }}
+      scheme: https
+      {{- end }}
+      {{- with .Values.serviceMonitor.tlsConfig }}
+      tlsConfig: {{- toYaml . | nindent 8 }}
+      {{- end }}
 {{- end }}
 {{- if (.Values.keda).enabled }}
 {{- $settings := include "duban.told" (dict "root" . "what" "settings") | fromYaml }}

@@ -3,6 +3,7 @@
 {{- $settings := include "duban.told" (dict "root" . "what" "settings") | fromYaml -}}
 {{- $secrets := include "duban.told" (dict "root" . "what" "secrets") | fromYaml -}}
 {{- $files := include "duban.told" (dict "root" . "what" "files") | fromYaml -}}
+{{- $scheme := ternary "HTTPS" "HTTP" (hasKey (merge (deepCopy $files) $settings) "HEALTH_TLS_CERTIFICATE") -}}
 apiVersion: apps/v1
 kind: {{ $facts.workload | default "Deployment" }}
 metadata:
@@ -93,16 +94,16 @@ spec:
             - {name: DUBAN_{{ $key }}, value: /run/files/duban/{{ $key }}}
             {{- end }}
           startupProbe:
-            httpGet: {path: /healthz, port: health}
+            httpGet: {path: /healthz, port: health, scheme: {{ $scheme }}}
             periodSeconds: 2
             failureThreshold: 60
           livenessProbe:
-            httpGet: {path: /healthz, port: health}
+            httpGet: {path: /healthz, port: health, scheme: {{ $scheme }}}
             periodSeconds: 10
             timeoutSeconds: 5
             failureThreshold: 6
           readinessProbe:
-            httpGet: {path: /readyz, port: health}
+            httpGet: {path: /readyz, port: health, scheme: {{ $scheme }}}
             periodSeconds: 5
             timeoutSeconds: 5
           resources: {{- toYaml .Values.resources | nindent 12 }}
