@@ -286,8 +286,16 @@ def _instant(time: str) -> datetime:
 
 
 def _json_of(data: AnyPayload) -> bytes:
-    """``data`` as it travels."""
-    return to_json(data) if isinstance(data, Payload) else data.model_dump_json(exclude_none=True).encode()
+    """``data`` as it travels.
+
+    A document travels as it was written, without its defaults: a field that an older release does not know would be a
+    fault to it, and so is there only where somebody has used it.
+    """
+    return (
+        to_json(data)
+        if isinstance(data, Payload)
+        else data.model_dump_json(exclude_none=True, exclude_unset=True).encode()
+    )
 
 
 def first_fault(error: msgspec.DecodeError | ValidationError | RecursionError, model: Any = None) -> str:
@@ -321,4 +329,8 @@ def structured(message: Message[AnyPayload]) -> dict[str, Any]:
 
 def _data_of(data: AnyPayload) -> dict[str, Any]:
     """``data`` as JSON data, as it travels."""
-    return plain(data) if isinstance(data, Payload) else data.model_dump(mode="json", exclude_none=True)
+    return (
+        plain(data)
+        if isinstance(data, Payload)
+        else data.model_dump(mode="json", exclude_none=True, exclude_unset=True)
+    )

@@ -27,6 +27,8 @@ from contextlib import contextmanager
 from itertools import permutations
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import orjson
 
@@ -81,8 +83,21 @@ async def _ready_member(name: str, system: System, tree: Path, folder: Path) -> 
             raise StackError(f"{name} of {tree.name} ended with {child.exit_code}: {child.last_line()}")
         return await answers(f"http://127.0.0.1:{port}/readyz")
 
-    await until(ready, f"{name} of {tree.name} was not ready: {child.last_line()}")
+    try:
+        await until(ready, f"{name} of {tree.name} was not ready")
+    except StackError as error:
+        raise StackError(f"{error}: {await asyncio.to_thread(_readiness, port)}; {child.last_line()}") from None
     return child
+
+
+def _readiness(port: int) -> str:
+    """What ``/readyz`` says at ``port``."""
+    try:
+        return str(urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).read().decode())
+    except HTTPError as error:
+        return error.read().decode()
+    except OSError as error:
+        return str(error)
 
 
 async def _migrated(tree: Path, system: System) -> None:
