@@ -435,6 +435,15 @@ def test_the_hash_of_an_anchor_never_changes_or_every_anchor_there_is_would_look
     assert from_data(data, Anchor).hash == "d5d69b135bd48dcdf8c11daff5e91e2081135093aa5ed7061642a44975d0f427"
 
 
+def test_a_pack_travels_with_what_it_says_and_nothing_that_an_older_release_would_not_know() -> None:
+    written = MESSAGES["duban.pack.published"].data
+    assert isinstance(written, PolicyPack)
+    sent = json.loads(encode(MESSAGES["duban.pack.published"]).value or b"")
+    assert sent.keys() == written.model_fields_set
+    assert len(sent) < len(PolicyPack.model_fields)
+    assert PolicyPack.model_validate(sent) == written
+
+
 @EACH
 def test_binary_mode_brings_back_the_message(name: str) -> None:
     record = encode(MESSAGES[name])
