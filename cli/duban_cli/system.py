@@ -188,6 +188,7 @@ async def running(
     publish: Sequence[Path] | None = None,
     partitions: int | None = None,
     keeps: bool = False,
+    brokers: int = 1,
     say: Say = silent,
 ) -> AsyncIterator[System]:
     """The engine, once every service is ready; stopped in reverse order at the end.
@@ -196,7 +197,7 @@ async def running(
     the end. ``services``: which of :data:`SERVICES` run. ``env``: variables for a service by its name, or for all
     under ``"*"``. ``publish``: packs and calendars, by default those in ``deploy``. ``partitions``: instead of the
     declared count. ``keeps``: broker and database are started again, too, when they end by themselves.
-    ``say(part, line)`` hears of the progress.
+    ``brokers``: three are a cluster that can lose one. ``say(part, line)`` hears of the progress.
 
     Raises:
         StackError: a part cannot run; says which, why, and what to do.
@@ -204,7 +205,7 @@ async def running(
     temporary = folder is None
     with _temporary() if folder is None else nullcontext(folder) as place:
         port = 0 if temporary else None
-        stack = Stack(place, kafka_port=port, database_port=port, fresh=fresh, keeps=keeps, say=say)
+        stack = Stack(place, kafka_port=port, database_port=port, fresh=fresh, keeps=keeps, brokers=brokers, say=say)
         async with engine(stack, services, clock, env or {}, publish, partitions, say, free=temporary) as system:
             yield system
 
@@ -247,7 +248,8 @@ async def engine(
         settings = Settings(database=database, clock=clock, **stack.administration)
         await _migrate(stack, say)
         client = connection(settings, "duban-topics")
-        changes = await topics.apply(",".join(client.pop("bootstrap_servers")), partitions=partitions, **client)
+        bootstrap, replicas = ",".join(client.pop("bootstrap_servers")), max(1, len(stack.brokers))
+        changes = await topics.apply(bootstrap, replication=replicas, partitions=partitions, **client)
         say("topics", f"{len(changes)} created or altered, the others stand as declared")
         if stack.authority is not None:
             await _grant(stack, settings, names)

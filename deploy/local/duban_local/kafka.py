@@ -1,4 +1,4 @@
-"""Apache Kafka on this machine: one node that is broker and controller (KRaft), on loopback only."""
+"""Apache Kafka on this machine: one node that is broker and controller (KRaft), or several of one cluster, on loopback only."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import base64
 import ssl
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,20 +34,21 @@ _JVM = (
 )
 
 #: Threads as for two cores that it shares with all services: Kafka's eight and three only wake one another.
-#: A broker that was killed is let in again only when its last session has run out: 3 s, not Kafka's 9.
+#: A broker that was killed is missed, and let in again, only when its last session has run out: 3 s, not Kafka's 9.
 _SERVER = """\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{host}:{controller}
+node.id={node}
+controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
 log.dirs={data}
-offsets.topic.replication.factor=1
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={replicas}
 offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={in_sync}
 transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor={replicas}
+share.coordinator.state.topic.min.isr={in_sync}
 group.initial.rebalance.delay.ms=0
 num.network.threads=1
 num.io.threads=2
@@ -99,17 +101,48 @@ rootLogger.appenderRef.out.ref=out
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What brokers of one cluster have in common: its ``id``, and the port of each one's controller, by its node."""
+
+    id: str
+    controllers: Mapping[int, int]
+
+    @classmethod
+    def of(cls, brokers: int) -> Cluster:
+        """A cluster of so many brokers, each a voter of the quorum, whose nodes count from 1."""
+        id_ = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        return cls(id_, {node: children.free_port() for node in range(1, brokers + 1)})
+
+    @property
+    def replicas(self) -> int:
+        """How many brokers hold each record of the cluster's own topics."""
+        return min(3, len(self.controllers))
+
+
 class Broker:
     """A Kafka broker with its data in ``folder``; ``port`` 0 means a free one, which is then kept.
 
+    It is alone, or the ``node`` of a ``cluster``, which serves as soon as most of its brokers have been started.
     ``advertised``: the port at which clients are told to look for it, where something lies between. With ``authority``
     it is guarded: clients show a password over TLS, or, at :attr:`certified`, a certificate of that authority, and may
     do what ACLs say; :data:`ADMINISTRATOR` may do everything.
     """
 
     def __init__(
-        self, folder: Path, port: int = DEFAULT_PORT, *, log: Path, say: Say, authority: Authority | None = None
+        self,
+        folder: Path,
+        port: int = DEFAULT_PORT,
+        *,
+        log: Path,
+        say: Say,
+        authority: Authority | None = None,
+        cluster: Cluster | None = None,
+        node: int = 1,
     ) -> None:
+        self.cluster = cluster or Cluster.of(1)
+        self.node = node
+        self.name = "kafka" if cluster is None else f"kafka-{node}"
         self.folder = folder.resolve()
         self.port = port
         self.log = log
@@ -141,7 +174,7 @@ class Broker:
         settings = self._configure()
         if not (self.folder / "data" / "meta.properties").exists():
             await self._format(java, settings)
-        self.child = spawn("kafka", [*java, "kafka.Kafka", settings], self.log)
+        self.child = spawn(self.name, [*java, "kafka.Kafka", settings], self.log)
         self._pid.write_text(str(self.child.pid))
         await self._served(self.child)
 
@@ -155,7 +188,7 @@ class Broker:
     def clear(self, *, fresh: bool) -> None:
         """End a broker that an earlier run left in the folder, and with ``fresh`` remove the data too."""
         if self._pid.exists() and children.end_stray(int(self._pid.read_text() or 0), str(self.folder)):
-            self._say("kafka", "ended a broker that an earlier run had left")
+            self._say(self.name, "ended a broker that an earlier run had left")
         self._pid.unlink(missing_ok=True)
         if fresh:
             children.wipe(self.folder)
@@ -183,8 +216,13 @@ class Broker:
     def _configure(self) -> Path:
         settings = self.folder / "server.properties"
         data = self.folder / "data"
-        ports = {"port": self.port, "advertised": self.advertised or self.port, "controller": children.free_port()}
-        text = (_SERVER + self._listeners(ports)).format(host=LOOPBACK, data=data, **ports)
+        controllers, replicas = self.cluster.controllers, self.cluster.replicas
+        ports = {"port": self.port, "advertised": self.advertised or self.port, "controller": controllers[self.node]}
+        quorum = {
+            "node": self.node, "voters": ",".join(f"{node}@{LOOPBACK}:{port}" for node, port in controllers.items()),
+            "replicas": replicas, "in_sync": min(2, replicas),
+        }  # fmt: skip
+        text = (_SERVER + self._listeners(ports)).format(host=LOOPBACK, data=data, **ports, **quorum)
         settings.write_text(text)
         return settings
 
@@ -208,8 +246,7 @@ class Broker:
         return {"bootstrap_servers": self.certified, "security_protocol": "SSL", "ssl_context": context}
 
     async def _format(self, java: list[str | Path], settings: Path) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config", settings]
+        tool = [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={self.cluster.id}", "--config", settings]
         child = spawn("kafka-format", tool, self.log)
         if await child.completed() != 0:
             raise StackError(f"Kafka could not format {self.folder}: {child.last_line()}. More in {self.log}")
@@ -228,8 +265,24 @@ class Broker:
         admin: Any = AIOKafkaAdminClient(**self.administrator())
         try:
             await admin.start()
-            return bool((await admin.describe_cluster())["brokers"])
+            return any(broker["node_id"] == self.node for broker in (await admin.describe_cluster())["brokers"])
         except KafkaConnectionError:  # of two ports the other may not be open yet
             return False
         finally:
             await admin.close()
+
+
+def brokers(
+    folder: Path, port: int, count: int, *, logs: Path, say: Say, authority: Authority | None = None
+) -> list[Broker]:
+    """One broker with its data in ``folder``, or ``count`` of one cluster, of which the first listens at ``port``."""
+    if count == 1:
+        return [Broker(folder, port, log=logs / "kafka.log", say=say, authority=authority)]
+    cluster = Cluster.of(count)
+    return [
+        Broker(
+            folder / str(node), port if node == 1 else 0, log=logs / f"kafka-{node}.log", say=say, authority=authority,
+            cluster=cluster, node=node,
+        )
+        for node in cluster.controllers
+    ]  # fmt: skip

@@ -48,7 +48,8 @@ class Stack:
     comes to the broker but over TLS, as a principal that may do what ACLs say; the database of the wheel has no TLS.
 
     A port of ``None`` means the one in ``DUBAN_KAFKA_PORT`` or ``DUBAN_DATABASE_PORT``, else the default; 0 a free one.
-    ``broker`` and ``server`` are the parts themselves (``None``: one that runs elsewhere), with ``start`` and ``stop``.
+    ``brokers`` and ``server`` are the parts themselves (none: one that runs elsewhere), with ``start`` and ``stop``; of
+    several ``brokers``, three as a rule, each is a broker and a controller of one cluster.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Stack:
         fresh: bool = False,
         keeps: bool = False,
         guarded: bool = False,
+        brokers: int = 1,
         say: Say = silent,
     ) -> None:
         self.folder = folder.resolve()
@@ -72,11 +74,12 @@ class Stack:
         self._say = say
         self._lock: TextIOWrapper | None = None
         logs = self.folder / "logs"
-        self.broker: Broker | None = None
+        self.brokers: list[Broker] = []
         self.server: Database | None = None
         if not os.environ.get(KAFKA_VARIABLE):
             port = _port(kafka_port, kafka.PORT_VARIABLE, kafka.DEFAULT_PORT)
-            self.broker = Broker(self.folder / "kafka", port, log=logs / "kafka.log", say=say, authority=self.authority)
+            place = self.folder / "kafka"
+            self.brokers = kafka.brokers(place, port, brokers, logs=logs, say=say, authority=self.authority)
         self._elsewhere = secret_in_environment(DATABASE_VARIABLE) or ""
         if not self._elsewhere:
             port = _port(database_port, postgres.PORT_VARIABLE, postgres.DEFAULT_PORT)
@@ -84,8 +87,13 @@ class Stack:
 
     @property
     def kafka(self) -> str:
-        """Bootstrap servers, ``host:port``."""
-        return self.broker.address if self.broker else os.environ[KAFKA_VARIABLE]
+        """Bootstrap servers, ``host:port``, those of a cluster parted by commas."""
+        return ",".join(broker.address for broker in self.brokers) or os.environ[KAFKA_VARIABLE]
+
+    @property
+    def broker(self) -> Broker | None:
+        """The one broker, or the first of a cluster; None for one that runs elsewhere."""
+        return self.brokers[0] if self.brokers else None
 
     def kafka_of(self, name: str) -> dict[str, str]:
         """The variables by which the process ``name`` comes to the broker; its password lies in a file."""
@@ -100,11 +108,11 @@ class Stack:
     @property
     def administration(self) -> dict[str, Any]:
         """The settings of who may do everything at the broker."""
-        if self.authority is None or self.broker is None:
+        if self.authority is None or not self.brokers:
             return {"kafka": self.kafka}
         certificate = self.authority.folder / f"{kafka.ADMINISTRATOR}.pem"
         return {
-            "kafka": self.broker.certified, "kafka_security": "SSL", "kafka_ca": self.authority.file,
+            "kafka": ",".join(broker.certified for broker in self.brokers), "kafka_security": "SSL", "kafka_ca": self.authority.file,
             "kafka_certificate": certificate,
         }  # fmt: skip
 
@@ -132,8 +140,11 @@ class Stack:
     @property
     def pids(self) -> dict[str, int]:
         """The process id of each part that was started here."""
-        parts = (self.broker, self.server)
-        return {part.child.name: part.child.pid for part in parts if part is not None and part.child is not None}
+        return {part.child.name: part.child.pid for part in self._parts if part.child is not None}
+
+    @property
+    def _parts(self) -> list[Broker | Database]:
+        return [*self.brokers, *([self.server] if self.server else [])]
 
     async def start(self) -> None:
         """Return when both serve.
@@ -143,10 +154,13 @@ class Stack:
         """
         self._lock = _claim(self.folder)
         children.closed(self.folder / "logs")
+        if not self.brokers:
+            self._say("kafka", f"using {self.kafka} ({KAFKA_VARIABLE})")
         try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._start_broker())
-                both.create_task(self._start_server())
+            async with asyncio.TaskGroup() as parts:
+                for broker in self.brokers:
+                    parts.create_task(self._start_broker(broker))
+                parts.create_task(self._start_server())
         except BaseExceptionGroup as failures:
             await self.stop()
             raise failures.exceptions[0] from None
@@ -160,19 +174,17 @@ class Stack:
         }
         _write(self._lock, {"pid": os.getpid(), "kafka": self.kafka, **databases})
         if self._keeps:
-            parts = [part for part in (self.broker, self.server) if part is not None]
-            self._watches = [asyncio.create_task(self._keep(part)) for part in parts]
+            self._watches = [asyncio.create_task(self._keep(part)) for part in self._parts]
 
     async def stop(self) -> None:
-        """Stop what was started here: the broker, then the database; harmless when nothing runs."""
+        """Stop what was started here: the brokers, then the database; harmless when nothing runs."""
         for watch in self._watches:
             watch.cancel()
         await asyncio.gather(*self._watches, return_exceptions=True)
         self._watches = []
-        for name, part in (("kafka", self.broker), ("postgres", self.server)):
-            if part is not None and part.child is not None:
-                await part.stop()
-                self._say(name, "stopped")
+        await asyncio.gather(*map(self._stop, self.brokers))
+        if self.server is not None:
+            await self._stop(self.server)
         if self._lock is not None:
             _write(self._lock, {})
             self._lock.close()
@@ -201,13 +213,16 @@ class Stack:
                 self._say(name, "serves again")
                 pause = _FIRST
 
-    async def _start_broker(self) -> None:
-        if self.broker is None:
-            self._say("kafka", f"using {self.kafka} ({KAFKA_VARIABLE})")
-            return
-        self.broker.clear(fresh=self._fresh)
-        await self.broker.start()
-        self._say("kafka", f"serves at {self.kafka}")
+    async def _stop(self, part: Broker | Database) -> None:
+        if part.child is not None:
+            name = part.child.name
+            await part.stop()
+            self._say(name, "stopped")
+
+    async def _start_broker(self, broker: Broker) -> None:
+        broker.clear(fresh=self._fresh)
+        await broker.start()
+        self._say(broker.name, f"serves at {broker.address}")
 
     async def _start_server(self) -> None:
         if self.server is None:

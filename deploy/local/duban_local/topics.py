@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 import yaml
@@ -20,6 +21,10 @@ from duban_local.children import StackError, until
 DECLARATION = ROOT / "deploy/topics.yaml"
 
 Partitions = Annotated[int, Field(ge=1, le=10_000)]
+
+#: Of three replicas two must have a record before it is accepted: one may be lost, and what was accepted is still there.
+_IN_SYNC = "min.insync.replicas"
+_REDUNDANT = 3
 
 #: Kafka's word for "set on this topic", as against inherited from the broker or built in.
 _SET_ON_TOPIC = 1
@@ -125,7 +130,8 @@ async def apply(
     """Bring the broker to have ``topics`` (default: all declared); return what that changed, nothing the second time.
 
     ``partitions`` replaces the count of every topic that declares more than one. ``client`` goes to the Kafka client
-    (TLS, SASL). Settings that are not declared stay as they are. With ``dry_run`` nothing is touched.
+    (TLS, SASL). Settings that are not declared stay as they are, but where a topic has three replicas or more and does
+    not say how many of them must have a record, that is two. With ``dry_run`` nothing is touched.
 
     Raises:
         StackError: when a topic has another partition count than declared (nothing is touched then), or the broker
@@ -133,11 +139,12 @@ async def apply(
     """
     resized = [_resized(topic, partitions) for topic in (declared() if topics is None else topics)]
     async with _Admin(bootstrap, client) as admin:
-        counts = await admin.partition_counts()
-        _refuse_resizing(resized, counts)
-        missing = [topic for topic in resized if topic.name not in counts]
-        present = [topic for topic in resized if topic.name in counts]
+        standing = await admin.standing()
+        _refuse_resizing(resized, standing)
+        missing = [_safe(topic, replication) for topic in resized if topic.name not in standing]
+        present = [topic for topic in resized if topic.name in standing]
         configs = await admin.configs([topic.name for topic in present])
+        present = [_safe(topic, standing[topic.name].replicas, configs[topic.name]) for topic in present]
         altered = [topic for topic in present if _differences(topic, configs[topic.name])]
         changes = [_creation(topic, replication) for topic in missing]
         changes += [TopicChange(topic.name, "alter", _differences(topic, configs[topic.name])) for topic in altered]
@@ -153,9 +160,16 @@ def _resized(topic: Topic, partitions: int | None) -> Topic:
     return Topic(topic.name, partitions, topic.config)
 
 
-def _refuse_resizing(topics: Iterable[Topic], counts: Mapping[str, int]) -> None:
+def _safe(topic: Topic, replicas: int, config: Mapping[str, str] = MappingProxyType({})) -> Topic:
+    """``topic`` with so many replicas, of which two must have what is accepted, unless it has been told otherwise."""
+    if replicas < _REDUNDANT or _IN_SYNC in config:
+        return topic
+    return replace(topic, config={_IN_SYNC: "2", **topic.config})
+
+
+def _refuse_resizing(topics: Iterable[Topic], standing: Mapping[str, _Standing]) -> None:
     for topic in topics:
-        count = counts.get(topic.name, topic.partitions)
+        count = standing[topic.name].partitions if topic.name in standing else topic.partitions
         if count != topic.partitions:
             raise StackError(
                 f"{topic.name} has {count} partitions, {topic.partitions} are wanted: the count is fixed for life, for "
@@ -178,6 +192,14 @@ def _creation(topic: Topic, replication: int) -> TopicChange:
     return TopicChange(topic.name, "create", f"partitions={topic.partitions}, replication={replication}, {settings}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What a topic that is there cannot be changed in: how many partitions it has, and at least so many replicas."""
+
+    partitions: int
+    replicas: int
+
+
 class _Admin:
     """The broker's administration in terms of topics."""
 
@@ -191,9 +213,13 @@ class _Admin:
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
 
-    async def partition_counts(self) -> dict[str, int]:
+    async def standing(self) -> dict[str, _Standing]:
+        """Every topic that is there."""
         return {
-            description["topic"]: len(description["partitions"]) for description in await self._client.describe_topics()
+            description["topic"]: _Standing(
+                len(description["partitions"]), min(len(part["replicas"]) for part in description["partitions"])
+            )
+            for description in await self._client.describe_topics()
         }
 
     async def configs(self, names: list[str]) -> dict[str, dict[str, str]]:
