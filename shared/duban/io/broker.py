@@ -23,6 +23,9 @@ def connection(settings: Settings, client_id: str) -> dict[str, Any]:
     Raises:
         SettingsError: name or password is missing where it is asked for, or a file of TLS cannot be used.
     """
+    from duban.io.broken_connections import heed_broken_connections
+
+    heed_broken_connections()
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka.split(","),
         "client_id": client_id,
@@ -174,6 +177,9 @@ async def durability(settings: Settings, topics: Iterable[str]) -> str:
             return f"acks=all, replication factor {min(replicas)}, min.insync.replicas not told"
         entries = [entry for resource in described for entry in resource[4]]
         in_sync = min((int(entry[1]) for entry in entries if entry[0] == "min.insync.replicas"), default=1)
-        return f"acks=all, replication factor {min(replicas)}, min.insync.replicas {in_sync}"
+        return (
+            f"acks=all, replication factor {min(replicas)}, min.insync.replicas {in_sync}: "
+            f"accepted means written by {in_sync} of {min(replicas)} brokers at least"
+        )
     finally:
         await admin.close()
