@@ -26,7 +26,7 @@ from duban_cli.demo.player import Player
 from duban_cli.system import System, running
 from duban_local import ROOT
 from duban_local.children import LOOPBACK, free_port
-from duban_local.supervisor import Supervisor
+from duban_local.supervisor import Service, Supervisor
 
 _CALENDAR: Final = ROOT / "deploy/calendars/cn.yaml"
 _MEMBERS: Final = (1, 2, 4)
@@ -74,20 +74,17 @@ async def _by(members: int, problems: int, say: Callable[[str, str], None]) -> F
         return {"registrations": registered, "acknowledgements": acknowledged}
 
 
+def member(system: System, service: str, number: int) -> Service:
+    """How the ``number``-th member of a ``service`` of ``system`` is run, beside that which runs already."""
+    first, port = system.services[service], str(free_port())
+    env = {**first.env, "DUBAN_HEALTH_PORT": port}
+    return replace(first, name=f"{service} {number}", env=env, ready=f"http://{LOOPBACK}:{port}/readyz")
+
+
 @asynccontextmanager
 async def beside(system: System, count: int) -> AsyncIterator[Supervisor]:
     """So many further routers beside that of ``system``, of the same group, once they are ready."""
-    router = system.services["router"]
-    ports = [str(free_port()) for _ in range(count)]
-    services = [
-        replace(
-            router,
-            name=f"router {number}",
-            env={**router.env, "DUBAN_HEALTH_PORT": port},
-            ready=f"http://{LOOPBACK}:{port}/readyz",
-        )
-        for number, port in enumerate(ports, 2)
-    ]
+    services = [member(system, "router", number) for number in range(2, count + 2)]
     async with Supervisor(services, system.folder / "logs", say=lambda part, line: None) as supervisor:
         yield supervisor
 

@@ -1,4 +1,4 @@
-"""Apache Kafka on this machine: one node that is broker and controller (KRaft), or several of one cluster, on loopback only."""
+"""Apache Kafka on this machine, on loopback only: one node that is broker and controller (KRaft), or a few of them."""
 
 from __future__ import annotations
 

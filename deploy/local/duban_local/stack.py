@@ -112,8 +112,8 @@ class Stack:
             return {"kafka": self.kafka}
         certificate = self.authority.folder / f"{kafka.ADMINISTRATOR}.pem"
         return {
-            "kafka": ",".join(broker.certified for broker in self.brokers), "kafka_security": "SSL", "kafka_ca": self.authority.file,
-            "kafka_certificate": certificate,
+            "kafka": ",".join(broker.certified for broker in self.brokers), "kafka_security": "SSL",
+            "kafka_ca": self.authority.file, "kafka_certificate": certificate,
         }  # fmt: skip
 
     def secret(self, name: str, content: str) -> Path:

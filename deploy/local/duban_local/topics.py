@@ -22,7 +22,7 @@ DECLARATION = ROOT / "deploy/topics.yaml"
 
 Partitions = Annotated[int, Field(ge=1, le=10_000)]
 
-#: Of three replicas two must have a record before it is accepted: one may be lost, and what was accepted is still there.
+#: Of three replicas two must have a record before it is accepted: one may be lost, and what was accepted is there.
 _IN_SYNC = "min.insync.replicas"
 _REDUNDANT = 3
 

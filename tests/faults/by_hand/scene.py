@@ -6,10 +6,11 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -53,10 +54,12 @@ async def engine(
     first: timedelta = timedelta(seconds=6),
     second: timedelta = timedelta(seconds=6),
     folder: Path | None = None,
+    brokers: int = 1,
 ) -> AsyncIterator[System]:
     """The engine with the pack of the benchmark, its parts started again when they end.
 
-    ``first`` is the limit of the first level, and ``second`` what the next one has beyond it.
+    ``first`` is the limit of the first level, and ``second`` what the next one has beyond it. Of several ``brokers``
+    each stays away once it has ended, until the script starts it again.
     """
 
     def hear(part: str, line: str) -> None:
@@ -67,19 +70,22 @@ async def engine(
         pack = Path(place) / "bench.yaml"
         pack.write_text(hastened(load.PACK.read_text("utf-8"), first, second), "utf-8")
         published = [pack, ROOT / "deploy/calendars/cn.yaml"]
-        async with running(folder, services=services, env=env, publish=published, keeps=True, say=hear) as system:
+        async with running(
+            folder, services=services, env=env, publish=published, keeps=brokers == 1, brokers=brokers, say=hear
+        ) as system:
             say(f"up: {', '.join(sorted(system.pids))}")
             yield system
 
 
 @dataclass(slots=True)
 class Load:
-    """Reports, each sent until it is acknowledged; ``sent`` are the numbers of those that were."""
+    """Reports, each sent until it is acknowledged; ``sent`` are the numbers of those that were, ``instants`` when."""
 
     system: System
     sent: list[int] = field(default_factory=list)
+    instants: list[float] = field(default_factory=list)
 
-    async def send(self, numbers: Sequence[int], a_second: float) -> None:
+    async def send(self, numbers: Iterable[int], a_second: float) -> None:
         """Send reports ``numbers``, so many a second, however long what is away stays away."""
         publisher = Publisher(self.system.settings, "duban-by-hand")
         await publisher.start()
@@ -99,7 +105,17 @@ class Load:
                 await asyncio.sleep(0.3)
             else:
                 self.sent.append(number)
+                self.instants.append(time.monotonic())
                 return
+
+    def acknowledged(self, since: float) -> int:
+        """How many reports have been acknowledged after the instant ``since``."""
+        return sum(instant > since for instant in self.instants)
+
+    def longest(self, since: float) -> float:
+        """The longest time after the instant ``since`` in which none was acknowledged, in seconds."""
+        instants = [since, *(instant for instant in self.instants if instant > since), time.monotonic()]
+        return max(later - earlier for earlier, later in pairwise(instants))
 
 
 async def rows(database: str, query: str, *values: object, tries: int = 60) -> list[asyncpg.Record]:
