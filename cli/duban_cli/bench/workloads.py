@@ -22,6 +22,7 @@ from duban.messages.events import GENESIS
 from duban_cli.bench import drive, load, open_problems, path
 from duban_cli.bench.costs import Cost, costs, folder_bytes
 from duban_cli.bench.deadlines import measure
+from duban_cli.bench.holdings import holdings
 from duban_cli.bench.limits import batched_insert, kafka_hop
 from duban_cli.bench.profile import profiled, summed
 from duban_cli.connection import publishing
@@ -121,11 +122,13 @@ async def lifecycles(problems: int, profiles: Path | None, say: Say) -> Figures:
         if profiles:
             course["profile_percent"] = {name: summed(profiles / f"{name}.raw") for name in services}
         grown = folder_bytes(system.folder) - before
+        held = await holdings(system.superuser, system.folder / "kafka" / "data", problems)
         limits = {
             "kafka_hop": await kafka_hop(system.settings, 50_000, 1500),
             "postgres": await batched_insert(system.superuser, 50_000, 1500),
         }
-        return {**course, "problems": problems, "bytes_per_problem": round(grown / problems), "limits": limits}
+        bytes_of = {"bytes_per_problem": round(grown / problems), "bytes_per_problem_in": held}
+        return {**course, "problems": problems, **bytes_of, "limits": limits}
 
 
 async def in_time(problems: int, highest: float, say: Say) -> Figures:
