@@ -42,9 +42,9 @@ async def from_ledger(settings: Settings, jurisdiction: str) -> list[Step]:
 
 
 async def _bodies(settings: Settings, jurisdiction: str) -> AsyncIterator[str]:
-    import asyncpg
+    from duban.io.postgres import connect
 
-    connection = await asyncpg.connect(settings.database.get_secret_value())
+    connection = await connect(settings.database.get_secret_value())
     try:
         async with connection.transaction(readonly=True):
             async for row in connection.cursor(_EVENTS, jurisdiction, prefetch=_PREFETCH):

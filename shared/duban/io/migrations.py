@@ -20,7 +20,7 @@ import asyncpg
 import structlog
 
 from duban.errors import MigrationError
-from duban.io.postgres import checked
+from duban.io.postgres import checked, connect
 
 _log = structlog.get_logger(__name__)
 _FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
@@ -147,7 +147,7 @@ async def _compared(database: str, schema: str, package: str) -> tuple[list[Migr
 
 @asynccontextmanager
 async def _connected(database: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-    connection = await asyncpg.connect(database, timeout=10.0, server_settings={"application_name": "duban-migrate"})
+    connection = await connect(database, server_settings={"application_name": "duban-migrate"})
     try:
         yield connection
     finally:

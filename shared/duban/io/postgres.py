@@ -1,10 +1,17 @@
-"""PostgreSQL: one pool per process, every connection looking at the schema of its service first."""
+"""PostgreSQL: one pool per process, every connection looking at the schema of its service first.
+
+A URL may name a primary with its standbys, ``postgresql://router@one:5432,two:5432/duban?target_session_attrs=read-write``:
+each new connection then goes to the first of them that may be written to, and one whose server may not be any more is
+given up.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from duban.errors import SettingsError
 
@@ -13,7 +20,25 @@ if TYPE_CHECKING:
 
     from duban.io.settings import Settings
 
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+#: Seconds in which a connection must stand, with all servers that are tried for it.
+_PATIENCE: Final = 10.0
+#: What a URL may want of a server (``target_session_attrs``), by what the server says of itself when it is so no more.
+_OTHERWISE: Final[Mapping[str, tuple[str, ...]]] = {
+    "read-write": ("in_hot_standby", "default_transaction_read_only"),
+    "primary": ("in_hot_standby",),
+}
+#: Seconds after which a machine that has fallen silent is given up: what it was sent has not arrived, or it is asked in
+#: vain, from the fifth silent second on. Without these the kernel waits for a quarter of an hour, or for ever.
+_SILENCE: Final = 15
+_SILENT: Final = (
+    ("TCP_USER_TIMEOUT", _SILENCE * 1000),
+    ("TCP_KEEPIDLE", 5),
+    ("TCP_KEEPINTVL", 5),
+    ("TCP_KEEPCNT", 2),
+)
 
 
 async def connect_pool(settings: Settings, schema: str, setting: str = "database") -> asyncpg.Pool[asyncpg.Record]:
@@ -26,16 +51,16 @@ async def connect_pool(settings: Settings, schema: str, setting: str = "database
     checked(schema)
     url = settings.renewed(setting)
 
-    async def connect(*_: Any, **options: Any) -> Any:
-        return await asyncpg.connect(url(), **options)
+    async def dial(*_: Any, **options: Any) -> Any:
+        return await connect(url(), **options)
 
-    pool = await asyncpg.create_pool(
+    pool: asyncpg.Pool[asyncpg.Record] | None = await asyncpg.create_pool(
         url(),
-        connect=connect,
+        connect=dial,
         min_size=1,
         max_size=settings.pool_size,
-        timeout=10.0,
-        reset=_as_it_was,
+        timeout=_PATIENCE,
+        reset=_given_back(url()),
         server_settings={
             "application_name": f"duban-{schema}",
             "search_path": schema,
@@ -48,8 +73,63 @@ async def connect_pool(settings: Settings, schema: str, setting: str = "database
     return pool
 
 
-async def _as_it_was(_: object) -> None:
-    """No session here holds a setting, a lock or a cursor beyond its transaction: asking for their end is idle."""
+async def connect(url: str, *, timeout: float = _PATIENCE, **options: Any) -> Connection:  # noqa: ASYNC109 - asyncpg's own
+    """A connection to the first server in ``url`` that is there and is what the URL wants; ``options`` are asyncpg's.
+
+    Each server has its share of ``timeout``, so that one which is silent keeps nobody from the next.
+    """
+    import asyncpg
+
+    # Another server may do where one is away, starts, ends, or is none that the URL wants.
+    passing = (
+        OSError,
+        asyncpg.CannotConnectNowError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.TargetServerAttributeNotMatched,
+    )
+    *others, last = servers(url)
+    share = timeout / (len(others) + 1)
+    for server in others:
+        try:
+            return _minded(await asyncpg.connect(server, timeout=share, **options))
+        except passing:
+            continue
+    return _minded(await asyncpg.connect(last, timeout=share, **options))
+
+
+def servers(url: str) -> list[str]:
+    """``url`` for each server that it names, in order."""
+    parts = urlsplit(url)
+    who, at, hosts = parts.netloc.rpartition("@")
+    if "," not in hosts:
+        return [url]
+    return [urlunsplit(parts._replace(netloc=f"{who}{at}{host}")) for host in hosts.split(",")]
+
+
+def _minded(connection: Connection) -> Connection:
+    """``connection``, given up by the kernel when the machine at its other end has vanished without a word."""
+    line = connection._transport.get_extra_info("socket")  # type: ignore[attr-defined]  # noqa: SLF001 - no other way
+    if line is not None and line.family != socket.AF_UNIX:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _SILENT:
+            if hasattr(socket, name):
+                line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return connection
+
+
+def _given_back(url: str) -> Callable[[Connection], Awaitable[None]]:
+    """What is done to a connection that comes back to its pool: it stays as it was, or goes with what its server was.
+
+    No session here holds a setting, a lock or a cursor beyond its transaction: asking for their end would be idle.
+    """
+    signs = _OTHERWISE.get(dict(parse_qsl(urlsplit(url).query)).get("target_session_attrs", ""), ())
+
+    async def look(connection: Connection) -> None:
+        said = connection.get_settings()
+        if any(getattr(said, sign, "off") == "on" for sign in signs):
+            connection.terminate()
+
+    return look
 
 
 def role_in(url: str) -> str | None:

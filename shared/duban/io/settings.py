@@ -61,7 +61,8 @@ class Settings(BaseSettings):
     database: SecretStr = Field(
         SecretStr("postgresql://127.0.0.1:25432/postgres"),
         description="PostgreSQL of this service, as a URL with the service's own role; of TLS in it: "
-        "[operating.md](operating.md#security)",
+        "[operating.md](operating.md#security); of a primary with its standbys: "
+        "[operating.md](operating.md#a-standby-that-takes-over)",
     )
     pool_size: int = Field(4, ge=1, le=100, description="Database connections that one process may hold")
     clock: Literal["system", "driven"] = Field(
