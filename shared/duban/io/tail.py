@@ -74,6 +74,23 @@ class Tail(Generic[D]):
                 )  # fmt: skip
                 PASSED_OVER.labels(delivered.topic).inc()
 
+    async def present(self) -> list[Delivery[D]]:
+        """Everything that lies in the topics now, in order per partition; the tail ends with it."""
+        taken: list[Delivery[D]] = []
+
+        async def take(delivered: Delivery[D]) -> None:
+            taken.append(delivered)
+
+        reading, caught_up = asyncio.create_task(self.run(take)), asyncio.create_task(self.caught_up())
+        try:
+            await asyncio.wait({reading, caught_up}, return_when=asyncio.FIRST_COMPLETED)
+            self.stop()
+            await reading
+        finally:
+            reading.cancel()
+            caught_up.cancel()
+        return taken
+
     async def __aiter__(self) -> AsyncIterator[Delivery[D]]:
         consumer, ends = await until_available("broker", partial(_begun, self._settings, self._topics, "duban-tail"))
         try:
