@@ -56,7 +56,7 @@ def _release(commit: str) -> Iterator[Path]:
             subprocess.run([*git, "worktree", "remove", "--force", str(place)], check=True, capture_output=True)
 
 
-def _members(system: System, tree: Path, folder: Path, url_of: Callable[[str], str], **more: str) -> list[Child]:
+def members(system: System, tree: Path, folder: Path, url_of: Callable[[str], str], **more: str) -> list[Child]:
     """A member of each service, with the code of ``tree``, and the database that ``url_of`` names."""
     return [_member(name, system, tree, folder, url_of(name), **more) for name in SERVICES]
 
@@ -110,7 +110,7 @@ async def _migrated(tree: Path, system: System) -> None:
         )
 
 
-async def _end(children: list[Child]) -> list[int | None]:
+async def ended(children: list[Child]) -> list[int | None]:
     for child in children:
         if child.exit_code is None:
             os.kill(child.pid, signal.SIGTERM)
@@ -124,20 +124,20 @@ async def upgrade(commit: str, reports: int) -> int:
             # In schemas of its own making, as their owner: its services may migrate by themselves.
             await rows(system.superuser, f"drop schema {', '.join(SCHEMAS)} cascade", tries=1)
             await _migrated(tree, system)
-            older = _members(system, tree, Path(folder), lambda _: system.stack.owner)
+            older = members(system, tree, Path(folder), lambda _: system.stack.owner)
             say(f"the release of {commit} runs alone")
             sending = asyncio.create_task(load.send(range(reports), 25))
             await asyncio.sleep(20)
             await migrate_all(system.stack.owner)
-            newer = _members(system, ROOT, Path(folder), system.stack.database_of)
+            newer = members(system, ROOT, Path(folder), system.stack.database_of)
             say("this release runs beside it; its migrations were applied under load")
             await asyncio.sleep(25)
             alive = [child.exit_code is None for child in (*older, *newer)]
-            say(f"all {len(alive)} are alive: {all(alive)}; the older end with {await _end(older)}")
+            say(f"all {len(alive)} are alive: {all(alive)}; the older end with {await ended(older)}")
             await sending
             lapsed = await all_lapsed(system, reports)
             right = await account(system, load.sent)
-            await _end(newer)
+            await ended(newer)
     return verdict(all(alive), lapsed, right)
 
 
@@ -156,20 +156,20 @@ async def replaced(commit: str, order: Sequence[str], reports: int, *, back: boo
             await asyncio.sleep(5)
             if not back:
                 await migrate_all(system.stack.owner)
-            ended: list[int | None] = []
+            codes: list[int | None] = []
             for name in order:
                 newer = await _ready_member(name, system, after, place)
                 await asyncio.sleep(3)  # both work in one group
-                ended += await _end([running[name]])
+                codes += await ended([running[name]])
                 running[name] = newer
                 await asyncio.sleep(3)
-            say(f"those before ended with {ended}")
+            say(f"those before ended with {codes}")
             await sending
             lapsed = await all_lapsed(system, reports)
             right = await account(system, load.sent)
             alive = all(child.exit_code is None for child in running.values())
-            await _end(list(running.values()))
-    return verdict(alive, ended == [0] * len(order), lapsed, right)
+            await ended(list(running.values()))
+    return verdict(alive, codes == [0] * len(order), lapsed, right)
 
 
 async def every_order(commit: str, orders: Sequence[Sequence[str]], reports: int, *, back: bool) -> int:
@@ -177,7 +177,7 @@ async def every_order(commit: str, orders: Sequence[Sequence[str]], reports: int
     return sum([await replaced(commit, order, reports, back=back) for order in orders])
 
 
-async def _events(database: str) -> dict[tuple[object, int], str]:
+async def events(database: str) -> dict[tuple[object, int], str]:
     return {(row["problem_id"], row["version"]): row["body"] for row in await rows(database, _EVENTS)}
 
 
@@ -204,34 +204,34 @@ async def restore(reports: int, *, gap: bool) -> int:
             await sending
             lapsed = await all_lapsed(system, reports)
             right = await account(system, load.sent)
-            before = await _events(system.superuser)
+            before = await events(system.superuser)
             await system.supervisor.stop()
             if not gap:
                 await asyncio.to_thread(_tool, system, *dump, database=system.superuser)
                 say("a backup was taken with the services stopped")
             database = await server.create_database("restored")
             await asyncio.to_thread(_tool, system, "pg_restore", str(backup), database=database)
-            say(f"restored: {backup.stat().st_size} bytes, {len(await _events(database))} of {len(before)} events")
+            say(f"restored: {backup.stat().st_size} bytes, {len(await events(database))} of {len(before)} events")
             again = {"DUBAN_GROUP_SUFFIX": "-restored", "DUBAN_NOTICES_FILE": str(told)}
-            members = _members(system, ROOT, Path(folder), lambda name: server.url_of(name, "restored"), **again)
-            same = await _replayed(database, before, otherwise={"change.number"} if gap else set())
-            await _end(members)
+            running = members(system, ROOT, Path(folder), lambda name: server.url_of(name, "restored"), **again)
+            same = await replayed(database, before, otherwise={"change.number"} if gap else set())
+            await ended(running)
         notices = Counter(orjson.loads(line)["id"] for line in told.read_bytes().splitlines())
         twice = notices.total() - len(notices)
         say(f"{len(notices)} notices were told, {twice} of them a second time")
     return verdict(lapsed, right, same, gap or not twice)
 
 
-async def _replayed(
+async def replayed(
     database: str, before: Mapping[tuple[object, int], str], *, otherwise: Set[str], within: int = 60
 ) -> bool:
     """Whether the ledger in ``database`` comes to be the one that was, and no more, but for fields ``otherwise``."""
     for _ in range(within):
-        if len(await _events(database)) >= len(before):
+        if len(await events(database)) >= len(before):
             break
         await asyncio.sleep(1)
     await asyncio.sleep(10)  # nothing more may come of what was read again
-    after = await _events(database)
+    after = await events(database)
     missing, beyond = len(before.keys() - after.keys()), len(after.keys() - before.keys())
     differ = Counter(
         field
