@@ -20,7 +20,7 @@ from duban.io.settings import Settings
 from duban_local.children import free_port
 from duban_local.postgres import Database
 from tests.base_backup import asked, set_to
-from tests.conftest import Migrated, Stack
+from tests.conftest import Migrated, Stack, eventually
 from tests.standby import promoted, standby_of
 
 pytestmark = pytest.mark.stack
@@ -65,6 +65,8 @@ async def refused(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Exception
             await pool.execute(_WRITE)
         except asyncpg.ReadOnlySQLTransactionError as error:
             yield error
+        except asyncpg.TargetServerAttributeNotMatched:
+            return
         else:
             return
 
@@ -93,7 +95,20 @@ async def test_a_pool_finds_the_server_that_may_be_written_to_and_leaves_it_when
             await asked(primary, "select pg_reload_conf()")
 
 
-async def test_where_no_server_may_be_written_to_it_is_waited_for(migrated: Migrated, standby: Database) -> None:
+async def test_where_no_server_may_be_written_to_it_is_waited_for(
+    stack: Stack, migrated: Migrated, standby: Database
+) -> None:
+    primary = stack.server
+    assert primary is not None
+    async with pool_of(naming(migrated.url_of("router"), primary.port, standby.port)) as pool:
+        await set_to(primary, default_transaction_read_only="on")
+        try:
+            assert len([error async for error in refused(pool)]) == 1
+            assert not await answers(pool)
+        finally:
+            await asked(primary, "alter system reset default_transaction_read_only")
+            await asked(primary, "select pg_reload_conf()")
+        await eventually(lambda: answers(pool))
     with pytest.raises(asyncpg.TargetServerAttributeNotMatched) as raised:
         await connect(naming(migrated.url_of("router"), free_port(), standby.port))
     assert dependency(raised.value) == "database"

@@ -13,6 +13,7 @@ import structlog
 
 from duban.clock import Clock
 from duban.errors import Fault, RecordTooLarge
+from duban.io.availability import is_unavailable
 from duban.messages.sources import RegisteredSource
 from duban_intake.sources.journal import SourcePage, columns
 from duban_intake.vault.desk import VaultRefused
@@ -89,6 +90,8 @@ class SourceJournal:
         pages, self._pages = self._pages, {}
         try:
             await self._pool.execute(_WRITE, *columns(sorted(pages.items())))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
             _log.warning("the journal of sources is not written", error=type(error).__name__)
             self._pages = {**pages, **self._pages}

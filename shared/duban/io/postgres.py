@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from duban.errors import SettingsError
+from duban.io.availability import is_unavailable
 
 if TYPE_CHECKING:
     import asyncpg
@@ -139,6 +140,7 @@ def role_in(url: str) -> str | None:
 
 
 async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:
+<<<<<<< HEAD
     """Whether the database answers now.
 
     Raises:
@@ -151,6 +153,14 @@ async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:
     except asyncpg.InvalidAuthorizationSpecificationError:
         raise
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+=======
+    """Whether the database answers now."""
+    try:
+        return bool(await pool.fetchval("select true", timeout=2.0))
+    except Exception as error:
+        if not is_unavailable(error):
+            raise
+>>>>>>> 978aaeb (docs: what a city needs, and how a database comes back)
         return False
 
 
