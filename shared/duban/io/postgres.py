@@ -140,7 +140,6 @@ def role_in(url: str) -> str | None:
 
 
 async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:
-<<<<<<< HEAD
     """Whether the database answers now.
 
     Raises:
@@ -150,17 +149,9 @@ async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:
 
     try:
         return bool(await pool.fetchval("select true", timeout=2.0))
-    except asyncpg.InvalidAuthorizationSpecificationError:
-        raise
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-=======
-    """Whether the database answers now."""
-    try:
-        return bool(await pool.fetchval("select true", timeout=2.0))
     except Exception as error:
-        if not is_unavailable(error):
+        if not is_unavailable(error) or isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
             raise
->>>>>>> 978aaeb (docs: what a city needs, and how a database comes back)
         return False
 
 
