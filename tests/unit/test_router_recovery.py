@@ -18,7 +18,7 @@ from duban_cli.bench import load
 from duban_cli.bench.path import library_of
 from duban_router.handlers import CommandHandler
 from duban_router.memory import MemoryLedger
-from duban_router.recovery import Told, ordered, year_and_serial
+from duban_router.recovery import Telling, ordered, year_and_serial
 
 LIBRARY = library_of(load.PACK.read_text("utf-8"))
 PARTITIONS = 3
@@ -51,8 +51,8 @@ def _told(record: Record) -> object:
     return decode(record.key, record.value, record.headers, PROBLEMS).data
 
 
-def what(told: Iterable[LedgerEvent]) -> Told:
-    noted = Told()
+def what(told: Iterable[LedgerEvent]) -> Telling:
+    noted = Telling()
     for event in told:
         noted.take(event, LIBRARY)
     return noted
@@ -63,7 +63,7 @@ async def test_what_is_decided_again_comes_out_as_it_was_told_numbers_too() -> N
     first = what(await decided(MemoryLedger(), by_partition(deliveries, 1)))
     otherwise = what(await decided(MemoryLedger(), by_partition(deliveries, 2)))
     assert first.hashes != otherwise.hashes, "numbers follow from the order of reading"
-    again = what(await decided(MemoryLedger(), ordered(deliveries, first.serials)))
+    again = what(await decided(MemoryLedger(), ordered(deliveries, first)))
     assert again.hashes == first.hashes
 
 
@@ -73,7 +73,7 @@ async def test_what_stands_is_left_and_the_rest_is_added_behind_it() -> None:
     stood = what(await decided(ledger, read[:60]))
     assert 0 < len(stood.serials) < 40
     told = what(await decided(MemoryLedger(), read))
-    await decided(ledger, ordered(deliveries, told.serials))
+    await decided(ledger, ordered(deliveries, told))
     assert what(await decided(ledger, read)).hashes == told.hashes
 
 
@@ -83,7 +83,20 @@ async def test_a_number_that_was_not_told_goes_to_a_problem_that_was_not() -> No
     told = what(await decided(MemoryLedger(), by_partition(deliveries, 1)))
     untold = next(id_ for id_, (_, serial) in told.serials.items() if serial == 4)
     known = {id_: place for id_, place in told.serials.items() if id_ != untold}
-    again = what(await decided(MemoryLedger(), ordered(deliveries, known)))
+    again = what(await decided(MemoryLedger(), ordered(deliveries, Telling(serials=known))))
+    assert again.serials == told.serials
+
+
+async def test_a_registration_that_was_refused_takes_no_number_that_was_not_told() -> None:
+    deliveries = commands(10)
+    told = what(await decided(MemoryLedger(), by_partition(deliveries, 1)))
+    untold = next(id_ for id_, (_, serial) in told.serials.items() if serial == 4)
+    # Of a category that no pack knows, and first of all to come.
+    odd = load.registration(99, at=load.BEGINS_AT)
+    message = decode(odd.key, odd.value.replace(b'"river"', b'"nosuch"'), odd.headers, COMMANDS)
+    deliveries.append(Delivery(message, odd.topic, 0, 0, load.BEGINS_AT - timedelta(seconds=1)))
+    known = {id_: place for id_, place in told.serials.items() if id_ != untold}
+    again = what(await decided(MemoryLedger(), ordered(deliveries, Telling(serials=known, refused={message.id}))))
     assert again.serials == told.serials
 
 
@@ -93,14 +106,14 @@ async def test_a_number_that_was_told_of_two_problems_stays_with_one_and_none_is
     serials = dict(what(await decided(MemoryLedger(), by_partition(deliveries, 1))).serials)
     one, two = list(serials)[3:5]
     serials[two] = serials[one]
-    again = what(await decided(MemoryLedger(), ordered(deliveries, serials)))
+    again = what(await decided(MemoryLedger(), ordered(deliveries, Telling(serials=serials))))
     assert sorted(serial for _, serial in again.serials.values()) == list(range(1, 11))
     assert again.serials[one] == serials[one] or again.serials[two] == serials[two]
 
 
 async def test_a_city_in_which_nothing_was_told_is_decided_as_it_came() -> None:
     deliveries = commands(5)
-    again = what(await decided(MemoryLedger(), ordered(deliveries, {})))
+    again = what(await decided(MemoryLedger(), ordered(deliveries, Telling())))
     assert [serial for _, serial in again.serials.values()] == [1, 2, 3, 4, 5]
 
 

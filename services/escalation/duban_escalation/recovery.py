@@ -31,12 +31,12 @@ async def recover(settings: EscalationSettings, deliveries: Deliveries, since: d
     """Take the notices of that time for told; how many there were."""
     delivered = await Tail(settings, [Notice.TOPIC], NOTICES, since).present()
     now = SystemClock().now()
-    told = [WaitingNotice.of(notice, now) for notice in delivered if notice.appended_at < until]
-    for begin in range(0, len(told), settings.batch_size):
-        notices = {notice.id: notice for notice in told[begin : begin + settings.batch_size]}
+    gone = [WaitingNotice.of(notice, now) for notice in delivered if notice.appended_at < until]
+    for begin in range(0, len(gone), settings.batch_size):
+        notices = {notice.id: notice for notice in gone[begin : begin + settings.batch_size]}
         await deliveries.take(list(notices.values()))
         await deliveries.settle(dict.fromkeys(notices, "posted"))
-    return len(told)
+    return len(gone)
 
 
 async def main(since: datetime, until: datetime) -> None:

@@ -37,7 +37,7 @@ from duban.messages import commands as do
 from duban.messages.anchors import ANCHORS, Anchor, Anchored
 from duban.messages.changes import Registered
 from duban.messages.delivery import Delivery
-from duban.messages.events import PROBLEMS, LedgerEvent
+from duban.messages.events import PROBLEMS, LedgerEvent, Refused
 from duban.messages.struct import to_json
 from duban.policy import PACKS, PolicyPack, PublishedCalendar
 from duban.policy.library import Library
@@ -58,33 +58,38 @@ _LATEST: Final = """
 """
 
 
-class Register(NamedTuple):
+class NumberRegister(NamedTuple):
     """What numbers are of: those of a city in a year."""
 
     jurisdiction: str
     year: int
 
 
-_NOWHERE: Final = (Register("", 0), 0)
+_NOWHERE: Final = (NumberRegister("", 0), 0)
 
 
 @dataclass(slots=True)
-class Told:
-    """What the topic tells since an instant: the hash of each event, and which number problems have."""
+class Telling:
+    """What the topic tells since an instant: the hash of each event, which number problems have, what was refused."""
 
     hashes: dict[tuple[UUID, int], str] = field(default_factory=dict)
-    serials: dict[UUID, tuple[Register, int]] = field(default_factory=dict)
+    serials: dict[UUID, tuple[NumberRegister, int]] = field(default_factory=dict)
+    #: Commands, by their ids.
+    refused: set[str] = field(default_factory=set)
 
-    def take(self, told: LedgerEvent, library: Library) -> None:
-        """Note what ``told`` tells, if it is told for the first time."""
-        event = told.event
-        self.hashes.setdefault((event.problem_id, event.version), told.hash)
-        if isinstance(event.change, Registered) and event.problem_id not in self.serials:
-            rules = library.rules(event.change.pack)
+    def take(self, event: LedgerEvent | Refused, library: Library) -> None:
+        """Note what ``event`` tells, if it is told for the first time."""
+        if isinstance(event, Refused):
+            self.refused.add(event.command)
+            return
+        line = event.event
+        self.hashes.setdefault((line.problem_id, line.version), event.hash)
+        if isinstance(line.change, Registered) and line.problem_id not in self.serials:
+            rules = library.rules(line.change.pack)
             if rules is None:
-                raise DubanError(f"{event.change.number} was registered by {event.change.pack}, which is not published")
-            year, serial = year_and_serial(rules.pack.number, event.change.number)
-            self.serials[event.problem_id] = Register(told.record.jurisdiction, year), serial
+                raise DubanError(f"{line.change.number} was registered by {line.change.pack}, which is not published")
+            year, serial = year_and_serial(rules.pack.number, line.change.number)
+            self.serials[line.problem_id] = NumberRegister(event.record.jurisdiction, year), serial
 
 
 def year_and_serial(form: str, number: str) -> tuple[int, int]:
@@ -102,41 +107,44 @@ def year_and_serial(form: str, number: str) -> tuple[int, int]:
     return int(match["year"]), int(match["serial"])
 
 
-def ordered(
-    commands: Iterable[Delivery[do.Command]], serials: Mapping[UUID, tuple[Register, int]]
-) -> list[Delivery[do.Command]]:
+def ordered(commands: Iterable[Delivery[do.Command]], telling: Telling) -> list[Delivery[do.Command]]:
     """``commands`` in the order in which they are decided: problems by their numbers, then the rest as it came.
 
     A number that nobody was told was taken all the same, by a problem whose event did not reach the topic any more: the
     next such problem of the city has it.
     """
     rest: list[Delivery[do.Command]] = []
-    told: defaultdict[Register, dict[int, Delivery[do.Command]]] = defaultdict(dict)
+    named: defaultdict[NumberRegister, dict[int, Delivery[do.Command]]] = defaultdict(dict)
     untold: defaultdict[str, deque[Delivery[do.Command]]] = defaultdict(deque)
     begun: set[str] = set()
-    for delivered in sorted(commands, key=lambda one: (one.appended_at, one.partition, one.offset)):
+    for delivered in sorted(commands, key=_place):
         message = delivered.message
-        if not isinstance(message.data, do.Register) or message.subject in begun:
+        begins = isinstance(message.data, do.Register) and message.id not in telling.refused
+        if not begins or message.subject in begun:
             rest.append(delivered)
             continue
         begun.add(message.subject)
-        register, serial = serials.get(_id(message.subject), _NOWHERE)
-        if serial and serial not in told[register]:
-            told[register][serial] = delivered
+        register, serial = telling.serials.get(_id(message.subject), _NOWHERE)
+        if serial and serial not in named[register]:
+            named[register][serial] = delivered
         else:
             untold[message.jurisdiction].append(delivered)
-    first = [one for register, its in told.items() for one in _without_holes(its, untold[register.jurisdiction])]
-    return [*first, *chain.from_iterable(untold.values()), *rest]
+    first = (_without_holes(its, untold[register.jurisdiction]) for register, its in named.items())
+    return [*chain.from_iterable(first), *chain.from_iterable(untold.values()), *rest]
 
 
 def _without_holes(
-    told: Mapping[int, Delivery[do.Command]], untold: deque[Delivery[do.Command]]
+    named: Mapping[int, Delivery[do.Command]], untold: deque[Delivery[do.Command]]
 ) -> Iterator[Delivery[do.Command]]:
-    for serial in range(min(told, default=0), max(told, default=-1) + 1):
-        if serial in told:
-            yield told[serial]
+    for serial in range(min(named, default=0), max(named, default=-1) + 1):
+        if serial in named:
+            yield named[serial]
         elif untold:
             yield untold.popleft()
+
+
+def _place(delivered: Delivery[do.Command]) -> tuple[datetime, int, int]:
+    return delivered.appended_at, delivered.partition, delivered.offset
 
 
 def _id(subject: str) -> UUID:
@@ -160,12 +168,11 @@ async def recover(settings: RouterSettings, pool: asyncpg.Pool[asyncpg.Record], 
     library = Library()
     for published in await Tail[Published](settings, [PolicyPack.TOPIC], PACKS).present():
         library.add(published.message.data)
-    told = Told()
+    telling = Telling()
     for delivered in await Tail(settings, [LedgerEvent.TOPIC], PROBLEMS, since).present():
-        if isinstance(delivered.message.data, LedgerEvent):
-            told.take(delivered.message.data, library)
-    lacked = await _otherwise(pool, told.hashes)
-    commands = ordered(await Tail(settings, [do.Command.TOPIC], do.COMMANDS, since).present(), told.serials)
+        telling.take(delivered.message.data, library)
+    lacked = await _otherwise(pool, telling.hashes)
+    commands = ordered(await Tail(settings, [do.Command.TOPIC], do.COMMANDS, since).present(), telling)
     handler = CommandHandler(PostgresLedger(pool), library, clock_of(settings), settings.max_record_bytes)
     for begin in range(0, len(commands), settings.batch_size):
         await handler(commands[begin : begin + settings.batch_size])
@@ -173,16 +180,16 @@ async def recover(settings: RouterSettings, pool: asyncpg.Pool[asyncpg.Record], 
     ours = sorted((anchor for anchor in anchors if anchor.chain is Anchored.LEDGER), key=lambda anchor: anchor.number)
     for latest in ours[-1:]:
         await pool.execute(_LATEST, latest.chain, latest.number, to_json(latest).decode())
-    return Recovered(len(commands), len(told.hashes), len(lacked), await _otherwise(pool, told.hashes))
+    return Recovered(len(commands), len(telling.hashes), len(lacked), await _otherwise(pool, telling.hashes))
 
 
 async def _otherwise(
-    pool: asyncpg.Pool[asyncpg.Record], told: Mapping[tuple[UUID, int], str]
+    pool: asyncpg.Pool[asyncpg.Record], hashes: Mapping[tuple[UUID, int], str]
 ) -> list[tuple[UUID, int]]:
     """The events that do not stand in the ledger as they were told."""
-    ids, versions = [place[0] for place in told], [place[1] for place in told]
+    ids, versions = [place[0] for place in hashes], [place[1] for place in hashes]
     held = {(row["problem_id"], row["version"]): row["hash"] for row in await pool.fetch(_HEADS, ids, versions)}
-    return [place for place, hash_ in told.items() if held.get(place) != hash_]
+    return [place for place, hash_ in hashes.items() if held.get(place) != hash_]
 
 
 async def main(since: datetime) -> int:

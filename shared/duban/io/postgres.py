@@ -126,8 +126,8 @@ def _given_back(url: str) -> Callable[[Connection], Awaitable[None]]:
     signs = _OTHERWISE.get(dict(parse_qsl(urlsplit(url).query)).get("target_session_attrs", ""), ())
 
     async def look(connection: Connection) -> None:
-        said = connection.get_settings()
-        if any(getattr(said, sign, "off") == "on" for sign in signs):
+        standing = connection.get_settings()
+        if any(getattr(standing, sign, "off") == "on" for sign in signs):
             connection.terminate()
 
     return look

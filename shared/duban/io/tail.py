@@ -76,10 +76,10 @@ class Tail(Generic[D]):
 
     async def present(self) -> list[Delivery[D]]:
         """Everything that lies in the topics now, in order per partition; the tail ends with it."""
-        taken: list[Delivery[D]] = []
+        deliveries: list[Delivery[D]] = []
 
         async def take(delivered: Delivery[D]) -> None:
-            taken.append(delivered)
+            deliveries.append(delivered)
 
         reading, caught_up = asyncio.create_task(self.run(take)), asyncio.create_task(self.caught_up())
         try:
@@ -89,7 +89,7 @@ class Tail(Generic[D]):
         finally:
             reading.cancel()
             caught_up.cancel()
-        return taken
+        return deliveries
 
     async def __aiter__(self) -> AsyncIterator[Delivery[D]]:
         consumer, ends = await until_available("broker", partial(_begun, self._settings, self._topics, "duban-tail"))
