@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -14,8 +15,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from duban.errors import Unavailable
 from duban.io.availability import dependency
-from duban.io.postgres import answers, connect, connect_pool, servers
+from duban.io.postgres import AnotherHistory, Lineage, answers, connect, connect_pool, servers
 from duban.io.settings import Settings
 from duban_local.children import free_port
 from duban_local.postgres import Database
@@ -157,3 +159,25 @@ async def test_a_machine_that_vanishes_is_given_up_by_the_kernel(stack: Stack, m
 )
 def test_a_url_names_its_servers_in_order(url: str, each: list[str]) -> None:
     assert servers(url) == each
+
+
+async def test_who_was_connected_before_a_promotion_is_not_after_it(
+    stack: Stack, migrated: Migrated, standby: Database
+) -> None:
+    """What it remembers may be of a history that is not there: it ends, and one that begins anew is let in."""
+    assert stack.server is not None
+    lineage = Lineage()
+    known, other = (
+        Settings.load(database=naming(migrated.url_of("router"), one.port)) for one in (stack.server, standby)
+    )
+    before = await connect_pool(known, "router", lineage=lineage)
+    before.terminate()
+    watch = asyncio.create_task(lineage.watch())
+    await promoted(standby)
+    with pytest.raises(Unavailable, match="timeline"):
+        await connect_pool(other, "router", lineage=lineage)
+    with pytest.raises(AnotherHistory):
+        await asyncio.wait_for(watch, 5)
+    afresh = await connect_pool(other, "router", lineage=Lineage())
+    assert await port_of(afresh) == standby.port
+    afresh.terminate()

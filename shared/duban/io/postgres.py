@@ -7,13 +7,14 @@ given up.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from duban.errors import SettingsError
+from duban.errors import DubanError, SettingsError, Unavailable
 from duban.io.availability import is_unavailable
 
 if TYPE_CHECKING:
@@ -41,11 +42,59 @@ _SILENT: Final = (
     ("TCP_KEEPCNT", 2),
 )
 
+#: The number of its timeline as it begins the names of the log's files; a standby that only reads is asked for none.
+_TIMELINE: Final = """
+    select case when not pg_is_in_recovery() then left(pg_walfile_name(pg_current_wal_lsn()), 8) end
+"""
 
-async def connect_pool(settings: Settings, schema: str, setting: str = "database") -> asyncpg.Pool[asyncpg.Record]:
+
+class Lineage:
+    """The history of the database that a process has come to know: a promotion begins another, and so does a restore.
+
+    What the process remembers may be of the first alone: a standby that lagged behind lacks its last events, and a
+    history that went on from memory would have a gap. So whoever is connected to another one ends, and begins anew.
+    """
+
+    def __init__(self) -> None:
+        self._known: str | None = None
+        self._left = asyncio.Event()
+
+    async def admit(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        """Return if ``connection`` leads to the history that is known.
+
+        Raises:
+            Unavailable: it leads to another one; :meth:`watch` ends then.
+        """
+        timeline = await connection.fetchval(_TIMELINE)
+        self._known = self._known or timeline
+        if timeline is not None and timeline != self._known:
+            self._left.set()
+            raise Unavailable(f"the database is on timeline {timeline}, and was on {self._known}")
+
+    async def watch(self) -> None:
+        """Wait for another history.
+
+        Raises:
+            AnotherHistory: there is one.
+        """
+        await self._left.wait()
+        raise AnotherHistory(
+            "the database was promoted or restored: what was remembered may not stand there; this process ends, so "
+            "that it is started again without it"
+        )
+
+
+class AnotherHistory(DubanError):
+    """The database goes on from a moment that may lie before what this process has seen of it."""
+
+
+async def connect_pool(
+    settings: Settings, schema: str, setting: str = "database", lineage: Lineage | None = None
+) -> asyncpg.Pool[asyncpg.Record]:
     """A pool of connections whose ``search_path`` is ``schema``, named after it in ``pg_stat_activity``.
 
-    ``setting`` has the URL, which is read anew for each connection where it stands in a file.
+    ``setting`` has the URL, which is read anew for each connection where it stands in a file. With ``lineage`` each
+    connection leads to the history that is known, or is not made.
     """
     import asyncpg
 
@@ -58,6 +107,7 @@ async def connect_pool(settings: Settings, schema: str, setting: str = "database
     pool: asyncpg.Pool[asyncpg.Record] | None = await asyncpg.create_pool(
         url(),
         connect=dial,
+        init=None if lineage is None else lineage.admit,
         min_size=1,
         max_size=settings.pool_size,
         timeout=_PATIENCE,

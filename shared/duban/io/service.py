@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from importlib.metadata import version
-from typing import Generic, NoReturn, Protocol, TypeVar
+from typing import Final, Generic, NoReturn, Protocol, TypeVar
 
 import asyncpg
 import structlog
@@ -41,6 +41,8 @@ from duban.io.tracer import tracer_of
 
 S = TypeVar("S", bound=Settings)
 _log = structlog.get_logger(__name__)
+#: Seconds to leave the groups in, where the database is another one and nothing more can be written.
+_LEAVING: Final = 3.0
 
 
 class Component(Protocol):
@@ -116,16 +118,23 @@ class Shell(Generic[S]):
             self._stopping.set()
             for part in self._parts:
                 part.stop()
+            seconds = self.settings.drain_timeout
+            if any(_has_left(task) for task in background):
+                seconds = min(seconds, _LEAVING)
             if parts:
-                _, late = await asyncio.wait(parts, timeout=self.settings.drain_timeout)
+                _, late = await asyncio.wait(parts, timeout=seconds)
                 if late:
-                    _log.warning("not finished in time", parts=len(late), seconds=self.settings.drain_timeout)
+                    _log.warning("not finished in time", parts=len(late), seconds=seconds)
             ended = [task for task in (*parts, *background) if task.done() and not task.cancelled()]
             for failure in [task.exception() for task in ended]:
                 if failure is not None:
                     raise failure
         finally:
             await cancelled((*parts, *background, stopping))
+
+
+def _has_left(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and isinstance(task.exception(), postgres.AnotherHistory)
 
 
 async def _awaited(action: Callable[[], Awaitable[None]]) -> None:
@@ -188,12 +197,12 @@ async def _begin(
     stack: AsyncExitStack, service: str, settings: S, health: Health, schema: str | None, migrations: str | None,
     topics: Sequence[str],
 ) -> Shell[S]:  # fmt: skip
-    pool = None
+    pool, lineage = None, postgres.Lineage()
     if schema is not None:
         if migrations is not None:
             url = settings.renewed("database")
             await until_available("database", lambda: require(url(), schema, migrations))
-        pool = await until_available("database", partial(postgres.connect_pool, settings, schema))
+        pool = await until_available("database", partial(postgres.connect_pool, settings, schema, lineage=lineage))
         stack.push_async_callback(_closed, pool)
         health.check("database", partial(postgres.answers, pool))
     tracer = tracer_of(settings, service)
@@ -206,7 +215,9 @@ async def _begin(
     if topics:
         words = await until_available("broker", partial(broker.durability, settings, topics))
         health.fact("durability", lambda: words)
-    return Shell(service, settings, publisher, health, pool)
+    shell = Shell(service, settings, publisher, health, pool)
+    shell.follow(lineage.watch)
+    return shell
 
 
 async def _closed(pool: asyncpg.Pool[asyncpg.Record]) -> None:

@@ -3,7 +3,8 @@
     python -m tests.faults.by_hand.failover
     python -m tests.faults.by_hand.failover --asynchronous [--unnoticed]
 
-Each service was told of both servers in one URL. Right: nothing is lost, twice, early or missing, and no service ended.
+Each service was told of both servers in one URL. Right: nothing is lost, twice, early or missing; each service ended
+once, since what it remembered might not stand there, and was started again.
 With ``--asynchronous`` the standby lacks the last seconds, though the offsets say that they were handled: the services
 are stopped before it is promoted, what is missing is decided again from the topics, and all is as it was told. With
 ``--unnoticed`` the services go on beside it before anybody stops them, to show what is lost then.
