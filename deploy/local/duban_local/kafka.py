@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, NodeNotReadyError
 
 from duban_local import children
 from duban_local.certificates import Authority
@@ -265,8 +265,10 @@ class Broker:
         admin: Any = AIOKafkaAdminClient(**self.administrator())
         try:
             await admin.start()
-            return any(broker["node_id"] == self.node for broker in (await admin.describe_cluster())["brokers"])
-        except KafkaConnectionError:  # of two ports the other may not be open yet
+            cluster = await admin.describe_cluster()
+            # A controller is one of the brokers that are in, for whoever asks; with none yet no topic can be made.
+            return {self.node, cluster["controller_id"]} <= {broker["node_id"] for broker in cluster["brokers"]}
+        except (KafkaConnectionError, NodeNotReadyError):  # of two ports one may not be open yet, or nobody is in
             return False
         finally:
             await admin.close()
