@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
-
-import structlog
+from typing import Any, Final
 
 from duban.errors import SettingsError
 
-_log = structlog.get_logger(__name__)
 SUFFIX: Final = "_FILE"
 
 
@@ -49,12 +46,18 @@ class RenewedSecret:
         try:
             value = _read(self._variable, self.file)
         except SettingsError as error:
-            _log.warning("secret cannot be read anew", error=str(error))
+            _log().warning("secret cannot be read anew", error=str(error))
             return self._value
         if value != self._value:
             self._value = value
-            _log.info("secret read anew", variable=self._variable + SUFFIX, file=self.file)
+            _log().info("secret read anew", variable=self._variable + SUFFIX, file=self.file)
         return value
+
+
+def _log() -> Any:
+    import structlog  # which only services need, and every command reads the environment
+
+    return structlog.get_logger(__name__)
 
 
 def _read(variable: str, file: str) -> str:
