@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import Final
 
 from duban_console.assessment.diagrams import Diagram, DiagramRow, Shape
+from duban_console.assessment.words import breadth
 
 #: Colours that people tell apart who do not see all of them (Okabe and Ito 2008), and a hatching of its own for each.
 _COLOURS: Final = {
@@ -23,6 +24,7 @@ _HEAD: Final = 56  #: title and legend
 _STACKS_HEIGHT: Final = 220
 _BAR: Final = 15
 _LABELS: Final = 170
+_LETTER: Final = 6.5  #: about how wide a letter is
 
 
 def drawn(diagram: Diagram) -> str:
@@ -53,7 +55,7 @@ def _legend(diagram: Diagram) -> Iterator[str]:
     for row in diagram.rows:
         yield _box(diagram, row, left, 28, 14, 14)
         yield _text(left + 20, 40, row.title)
-        left += 36 + _length(row.title)
+        left += 36 + _LETTER * breadth(row.title)
 
 
 def _stacks(diagram: Diagram) -> tuple[list[str], int]:
@@ -125,8 +127,3 @@ def _line(left: float, top: float, right: float, bottom: float) -> str:
 
 def _number(value: float) -> str:
     return f"{value:g}"
-
-
-def _length(text: str) -> float:
-    """About how wide the text is; a Chinese character is twice as wide as a letter."""
-    return sum(12.5 if ord(letter) >= 0x1100 else 6.5 for letter in text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -11,12 +11,12 @@ from typing import Final
 
 from duban.messages.records import Problem, Turn
 from duban.policy import Rules
-from duban.policy.model.entry import Text
+from duban.policy.model.assessment import Period
 from duban_console.assessment.histories import History
 from duban_console.assessment.indicators import typical
-from duban_console.assessment.periods import Stretch
+from duban_console.assessment.periods import Stretch, first_day
 from duban_console.assessment.tallies import Tallies
-from duban_console.assessment.words import Language, said
+from duban_console.assessment.words import Language, said, texts, title_of
 
 _WEEK: Final = timedelta(days=7)
 
@@ -58,23 +58,22 @@ class Diagram:
     rows: tuple[DiagramRow, ...]
 
 
-_WORDS: Final[Mapping[str, Text]] = {
-    name: Text(en=en, zh=zh)
-    for name, en, zh in (
-        ("lamps", "Open problems by lamp, at the end of each week", "各周末在办问题亮灯情况"),
-        ("problems", "problems", "件"),
-        (Lamp.RED, "Past a limit", "红灯（逾期）"),
-        (Lamp.YELLOW, "Soon due, or extended", "黄灯（临期或延期）"),
-        (Lamp.GREEN, "In time", "绿灯（期限内）"),
-        (Lamp.NONE, "No limit runs", "无时限"),
-        ("times", "Time to find, to respond, to resolve, by unit", "各单位发现、响应、办结用时"),
-        ("hours", "hours, median", "小时，中位数"),
-        ("find", "To find", "发现"),
-        ("respond", "To respond (working hours)", "响应（工作小时）"),
-        ("resolve", "To resolve (working hours)", "办结（工作小时）"),
-        ("all", "All", "合计"),
-    )
-}
+_WORDS: Final = texts(
+    {
+        "lamps": ("Open problems by lamp, at the end of each week", "各周末在办问题亮灯情况"),
+        "problems": ("problems", "件"),
+        Lamp.RED: ("Past a limit", "红灯（逾期）"),
+        Lamp.YELLOW: ("Soon due, or extended", "黄灯（临期或延期）"),
+        Lamp.GREEN: ("In time", "绿灯（期限内）"),
+        Lamp.NONE: ("No limit runs", "无时限"),
+        "times": ("Time to find, to respond, to resolve, by unit", "各单位发现、响应、办结用时"),
+        "hours": ("hours, median", "小时，中位数"),
+        "find": ("To find", "发现"),
+        "respond": ("To respond (working hours)", "响应（工作小时）"),
+        "resolve": ("To resolve (working hours)", "办结（工作小时）"),
+        "all": ("All", "合计"),
+    }
+)
 
 
 def lamps_by_week(
@@ -124,7 +123,7 @@ def times_by_unit(tallies: Tallies, rules: Rules, language: Language) -> Diagram
     measured = {unit: times for unit, times in typicals.items() if any(hours is not None for hours in times)}
     units = sorted((unit for unit in measured if unit is not None), key=lambda unit: list(rules.units).index(unit))
     order = [*units, *([None] if None in measured else [])]
-    titles = [_said("all", language) if unit is None else _unit(unit, rules, language) for unit in order]
+    titles = [_said("all", language) if unit is None else title_of(unit, rules, language) for unit in order]
     rows = [
         DiagramRow(name, _said(name, language), tuple(_rounded(measured[unit][at]) for unit in order))
         for at, name in enumerate(("find", "respond", "resolve"))
@@ -140,15 +139,11 @@ def _diagram(
 
 def _week_ends(stretch: Stretch, rules: Rules) -> Iterator[datetime]:
     """The ends of the local weeks (Sunday, midnight) that lie in the stretch, and its own end."""
-    monday = stretch.first - timedelta(days=stretch.first.weekday()) + _WEEK
+    monday = first_day(Period.WEEKLY, stretch.first) + _WEEK
     while (at := datetime.combine(monday, time(), rules.zone)) < stretch.as_of:
         yield at
         monday += _WEEK
     yield stretch.as_of
-
-
-def _unit(unit: str, rules: Rules, language: Language) -> str:
-    return said(rules.units[unit].title, language) if unit in rules.units else unit
 
 
 def _said(word: str, language: Language) -> str:

@@ -60,12 +60,13 @@ def as_of(text: str, zone: ZoneInfo) -> datetime:
 def stretch_of(period: Period, until_at: datetime, zone: ZoneInfo) -> Stretch:
     """The period in which the moment just before ``until_at`` lies, up to ``until_at``."""
     last = (until_at - timedelta(microseconds=1)).astimezone(zone).date()
-    first = _first_day(period, last)
+    first = first_day(period, last)
     start_at = datetime.combine(first, time(), zone).astimezone(UTC)
     return Stretch(period, start_at, until_at, first, last)
 
 
-def _first_day(period: Period, day: date) -> date:
+def first_day(period: Period, day: date) -> date:
+    """The day on which the period begins in which ``day`` lies."""
     match period:
         case Period.DAILY:
             return day

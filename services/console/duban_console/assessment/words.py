@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, Protocol
 
+from duban.policy import Rules
 from duban.policy.model.assessment import Column
 from duban.policy.model.entry import Text
 
@@ -32,11 +33,22 @@ def listed(texts: Sequence[str], language: Language) -> str:
     return ("；" if language == "zh" else "; ").join(texts)
 
 
-def _texts(pairs: Mapping[str, tuple[str, str]]) -> dict[str, Text]:
+def title_of(unit: str, rules: Rules, language: Language) -> str:
+    """A unit in ``language``; one that the pack does not have by the name given."""
+    return said(rules.units[unit].title, language) if unit in rules.units else unit
+
+
+def breadth(text: str) -> int:
+    """How many letters wide ``text`` is; a Chinese character is as wide as two."""
+    return sum(2 if ord(letter) >= 0x1100 else 1 for letter in text)
+
+
+def texts(pairs: Mapping[str, tuple[str, str]]) -> dict[str, Text]:
+    """Texts by their names, from English and Chinese."""
     return {key: Text(en=en, zh=zh) for key, (en, zh) in pairs.items()}
 
 
-HEADINGS: Final = _texts(
+HEADINGS: Final = texts(
     {
         _C.UNIT: ("Unit", "责任单位"),
         _C.RECEIVED: ("Received", "交办数"),
@@ -107,7 +119,7 @@ HEADINGS: Final = _texts(
     }
 )
 
-WORDS: Final = _texts(
+WORDS: Final = texts(
     {
         "total": ("Total", "合计"),
         "no_reason": ("no reason given", "未说明原因"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
@@ -13,43 +13,38 @@ from typing import Any, Final
 from duban.errors import DubanError
 from duban.policy import Rules
 from duban.policy.model.assessment import BulletinKind
-from duban.policy.model.entry import Text
 from duban_console.assessment.rows.units import Value
 from duban_console.assessment.sheet import Sheet
-from duban_console.assessment.words import Language, said
+from duban_console.assessment.words import Language, said, texts, title_of
 
 #: Letters from which on a column shares the width that is left, instead of having all that it wants.
 _WIDE: Final = 10
-_WORDS: Final[Mapping[str, Text]] = {
-    name: Text(en=en, zh=zh)
-    for name, en, zh in (
-        ("annex", "Annex: ", "附件："),
-        ("annexed", "Annex", "附件"),
-        ("to", ":", "："),
-        ("and", ", ", "、"),
-        ("draft", "Draft: not to be sent before it is approved", "送审稿（未经批准，不得发出）"),
-        ("issued", "Issued on {day}", "{day}印发"),
-        ("day", "{0.day} {0:%B} {0.year}", "{0.year}年{0.month}月{0.day}日"),
-        ("rests_on", "By {document} {clause}", "依据：{document}{clause}"),
-        (
-            "opening",
+_WORDS: Final = texts(
+    {
+        "annex": ("Annex: ", "附件："),
+        "annexed": ("Annex", "附件"),
+        "to": (":", "："),
+        "and": (", ", "、"),
+        "draft": ("Draft: not to be sent before it is approved", "送审稿（未经批准，不得发出）"),
+        "issued": ("Issued on {day}", "{day}印发"),
+        "day": ("{0.day} {0:%B} {0.year}", "{0.year}年{0.month}月{0.day}日"),
+        "rests_on": ("By {document} {clause}", "依据：{document}{clause}"),
+        "opening": (
             "By {document} {clause}, this is how things stood from {first} to {last}.",
             "根据{document}{clause}，现将{first}至{last}的情况通报如下。",
         ),
-        (
-            "units",
+        "units": (
             "It is about {rows} units; the annex says of each what was counted.",
             "本期涉及{rows}个单位，各单位情况见附件。",
         ),
-        ("others", "It holds {rows} items; the annex has each of them.", "本期共{rows}项，逐项情况见附件。"),
-        ("nothing", "There is nothing to tell of this period.", "本期无相关事项。"),
-        (
-            "closing",
+        "others": ("It holds {rows} items; the annex has each of them.", "本期共{rows}项，逐项情况见附件。"),
+        "nothing": ("There is nothing to tell of this period.", "本期无相关事项。"),
+        "closing": (
             "The figures are computed from the ledger as of the end of {last}, under {pack} and {calendar}.",
             "以上数据由系统台账生成，统计截至{last}，适用规则为{pack}，工作日历为{calendar}。",
         ),
-    )
-}
+    }
+)
 _OF_UNITS: Final = (BulletinKind.BULLETIN, BulletinKind.ACCOUNT, BulletinKind.SCORES, BulletinKind.RESPONSIBILITIES)
 
 
@@ -98,7 +93,7 @@ def _paper(sheet: Sheet, rules: Rules, language: Language, letterhead: Letterhea
     bulletin, stretch = sheet.bulletin, sheet.stretch
 
     def titled(unit: str) -> str:
-        return said(rules.units[unit].title, language) if unit in rules.units else unit
+        return title_of(unit, rules, language)
 
     def day(of: date) -> str:
         return words["day"].format(of)

@@ -15,6 +15,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from duban_console.assessment.rows.units import Value
 from duban_console.assessment.sheet import Sheet
+from duban_console.assessment.words import breadth
 
 #: How many letters wide a column is: no less, no more; a longer text is broken.
 _NARROWEST, _WIDEST = 6, 42
@@ -61,6 +62,5 @@ def _write(page: Worksheet, row: int, column: int, value: Value) -> Cell:
 
 
 def _width(value: Value) -> int:
-    """Letters that the longest line takes; a Chinese character takes two."""
-    text = "" if value is None else str(value)
-    return max((sum(2 if ord(letter) >= 0x1100 else 1 for letter in line) for line in text.splitlines()), default=0)
+    """How many letters wide the longest line is."""
+    return max(map(breadth, ("" if value is None else str(value)).splitlines()), default=0)

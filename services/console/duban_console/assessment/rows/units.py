@@ -14,7 +14,7 @@ from duban_console.assessment.indicators import Score, kept_rate, on_time_rate, 
 from duban_console.assessment.periods import Stretch
 from duban_console.assessment.rows.problems import was_open
 from duban_console.assessment.tallies import Tallies, Tally
-from duban_console.assessment.words import WORDS, Language, listed, said
+from duban_console.assessment.words import WORDS, Language, listed, said, title_of
 
 Value = str | int | float | None
 Row = dict[str, Value]
@@ -85,9 +85,7 @@ def _row(unit: str | None, tally: Tally, rules: Rules, language: Language) -> Ro
 
 
 def _name(unit: str | None, rules: Rules, language: Language) -> str:
-    if unit is None:
-        return said(WORDS["total"], language)
-    return said(rules.units[unit].title, language) if unit in rules.units else unit
+    return said(WORDS["total"], language) if unit is None else title_of(unit, rules, language)
 
 
 def _reasons(tally: Tally, language: Language) -> str:
