@@ -24,7 +24,7 @@ from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, In
 from duban_cli.connection import present, settings
 from duban_cli.output import ExitCode, command, err, fail, out
 from duban_console.assessment.histories import histories
-from duban_console.assessment.papers.official import Letterhead, NoTypesetter, to_pdf
+from duban_console.assessment.papers.official import Letterhead, to_pdf
 from duban_console.assessment.periods import as_of as instant
 from duban_console.assessment.rows.targets import TargetReading, readings_of
 from duban_console.assessment.selection import chosen, offered
@@ -137,7 +137,7 @@ async def bulletin(
     past = histories(history_events, partial(_cited, library), rules.pack.jurisdiction, until_at)
     tongue: Language = language.value if language else ("zh" if offer.title.zh else "en")
     sheet = compiled(offer, assessment, past, rules, until_at, period=period, language=tongue, readings=read)
-    _write(sheet, form, partial(_paper, sheet, rules, tongue, Letterhead(number, fonts)), bom=bom)
+    _write(sheet, form, partial(to_pdf, sheet, rules, tongue, Letterhead(number, fonts)), bom=bom)
 
 
 def _is_file(pack: str) -> bool:
@@ -236,13 +236,6 @@ def _workbook(sheet: Sheet) -> bytes:
     from duban_console.assessment.papers.workbook import to_xlsx  # a fifth of a second that no other format waits for
 
     return to_xlsx(sheet)
-
-
-def _paper(sheet: Sheet, rules: Rules, language: Language, letterhead: Letterhead) -> bytes:
-    try:
-        return to_pdf(sheet, rules, language, letterhead)
-    except NoTypesetter as error:
-        fail(ExitCode.FAILURE, str(error))
 
 
 def _write(sheet: Sheet, form: Format, paper: Callable[[], bytes], *, bom: bool) -> None:

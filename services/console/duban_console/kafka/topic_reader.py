@@ -6,9 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Se
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from duban.errors import Unavailable
 from duban.io.availability import is_unavailable
-from duban.io.broker import connection, refusal
+from duban.io.broker import connection, unanswered
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -55,9 +54,8 @@ async def looking(settings: Settings, topics: Iterable[str]) -> AsyncIterator[AI
 def away(error: Exception, settings: Settings) -> Exception:
     """What to raise for ``error``: words for people when the broker cannot be reached, else the error itself."""
     if is_unavailable(error):
-        if (refused := refusal(settings)) is not None:
-            return refused
-        return Unavailable(f"Kafka does not answer at {settings.kafka} (DUBAN_KAFKA): {type(error).__name__}: {error}")
+        words = f"Kafka does not answer at {settings.kafka} (DUBAN_KAFKA): {type(error).__name__}: {error}"
+        return unanswered(settings, words)
     return error
 
 
