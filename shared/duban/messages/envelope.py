@@ -9,7 +9,7 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha1
-from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -285,17 +285,14 @@ def _instant(time: str) -> datetime:
         raise Undecodable("invalid", f"time: {error}") from None
 
 
-def _json_of(data: AnyPayload) -> bytes:
-    """``data`` as it travels.
+#: A document travels as it was written, without its defaults: a field that an older release does not know would be a
+#: fault to it, and so is there only where somebody has used it.
+_AS_WRITTEN: Final[dict[str, Any]] = {"exclude_none": True, "exclude_unset": True}
 
-    A document travels as it was written, without its defaults: a field that an older release does not know would be a
-    fault to it, and so is there only where somebody has used it.
-    """
-    return (
-        to_json(data)
-        if isinstance(data, Payload)
-        else data.model_dump_json(exclude_none=True, exclude_unset=True).encode()
-    )
+
+def _json_of(data: AnyPayload) -> bytes:
+    """``data`` as it travels."""
+    return to_json(data) if isinstance(data, Payload) else data.model_dump_json(**_AS_WRITTEN).encode()
 
 
 def first_fault(error: msgspec.DecodeError | ValidationError | RecursionError, model: Any = None) -> str:
@@ -329,8 +326,4 @@ def structured(message: Message[AnyPayload]) -> dict[str, Any]:
 
 def _data_of(data: AnyPayload) -> dict[str, Any]:
     """``data`` as JSON data, as it travels."""
-    return (
-        plain(data)
-        if isinstance(data, Payload)
-        else data.model_dump(mode="json", exclude_none=True, exclude_unset=True)
-    )
+    return plain(data) if isinstance(data, Payload) else data.model_dump(mode="json", **_AS_WRITTEN)
