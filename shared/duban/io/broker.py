@@ -23,9 +23,9 @@ def connection(settings: Settings, client_id: str) -> dict[str, Any]:
     Raises:
         SettingsError: name or password is missing where it is asked for, or a file of TLS cannot be used.
     """
-    from duban.io.broken_connections import heed_broken_connections
+    from duban.io.broker_connection import use_our_connections
 
-    heed_broken_connections()
+    use_our_connections()
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka.split(","),
         "client_id": client_id,
@@ -48,7 +48,7 @@ def connection(settings: Settings, client_id: str) -> dict[str, Any]:
 
 def password(settings: Settings) -> Any:
     """The password of ``settings``, as a client of Kafka is given it: each connection reads it anew."""
-    from duban.io.broker_password import BrokerPassword
+    from duban.io.broker_connection import BrokerPassword
 
     return BrokerPassword(settings.kafka_user or "", settings.renewed("kafka_password"))
 
@@ -57,7 +57,7 @@ def refusal(settings: Settings) -> NotGranted | None:
     """What is to be said where the brokers refuse our password; None where they do not, as far as was asked."""
     if not settings.kafka_security.startswith("SASL") or settings.kafka_user is None:
         return None
-    from duban.io.broker_password import refused
+    from duban.io.broker_connection import refused
 
     words = refused(settings.kafka_user)
     if words is None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 import uvloop
-from aiokafka.conn import AIOKafkaConnection
+from aiokafka import conn
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from duban.io.broken_connections import heed_broken_connections
+from duban.io.broker_connection import BrokerConnection, use_our_connections
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -20,11 +21,12 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.close()
 
 
-async def _sent_while_it_breaks() -> AIOKafkaConnection:
+async def _sent_while_it_breaks() -> Any:
     server = await asyncio.start_server(_serve, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        connection = AIOKafkaConnection("127.0.0.1", port, request_timeout_ms=1000)
+        made: Any = conn.AIOKafkaConnection  # as aiokafka makes its own
+        connection = made("127.0.0.1", port, request_timeout_ms=1000)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         connection._reader, connection._writer = reader, writer
         connection._read_task = asyncio.create_task(asyncio.sleep(0))
@@ -39,6 +41,7 @@ async def _sent_while_it_breaks() -> AIOKafkaConnection:
 
 
 def test_what_is_sent_as_the_connection_breaks_fails_as_a_broken_connection() -> None:
-    heed_broken_connections()
-    heed_broken_connections()  # once for every client that is made
+    use_our_connections()
+    use_our_connections()  # once for every client that is made
+    assert vars(conn)["AIOKafkaConnection"] is BrokerConnection
     assert not uvloop.run(_sent_while_it_breaks()).connected()
