@@ -41,7 +41,6 @@ _SILENT: Final = (
     ("TCP_KEEPINTVL", 5),
     ("TCP_KEEPCNT", 2),
 )
-
 #: The number of its timeline as it begins the names of the log's files; a standby that only reads is asked for none.
 _TIMELINE: Final = """
     select case when not pg_is_in_recovery() then left(pg_walfile_name(pg_current_wal_lsn()), 8) end
@@ -59,7 +58,7 @@ class Lineage:
         self._known: str | None = None
         self._left = asyncio.Event()
 
-    async def admit(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    async def admit(self, connection: Connection) -> None:
         """Return if ``connection`` leads to the history that is known.
 
         Raises:

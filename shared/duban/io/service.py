@@ -216,7 +216,8 @@ async def _begin(
         words = await until_available("broker", partial(broker.durability, settings, topics))
         health.fact("durability", lambda: words)
     shell = Shell(service, settings, publisher, health, pool)
-    shell.follow(lineage.watch)
+    if pool is not None:
+        shell.follow(lineage.watch)
     return shell
 
 
