@@ -23,6 +23,11 @@ async def asked(server: Database, sql: str) -> object:
         await connection.close()
 
 
+async def takes_writes(server: Database) -> bool:
+    """Whether it does, and follows nobody and recovers no more."""
+    return await asked(server, "select pg_is_in_recovery()") is False
+
+
 async def set_to(server: Database, **settings: str) -> None:
     """Have ``server`` run with ``settings`` from now on, which need no restart."""
     for name, value in settings.items():

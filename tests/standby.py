@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from duban_local.postgres import Database
-from tests.base_backup import asked, copied, set_to
+from tests.base_backup import asked, copied, set_to, takes_writes
 from tests.conftest import eventually
 
 
@@ -26,8 +27,4 @@ async def standby_of(primary: Database, folder: Path, port: int = 0) -> AsyncIte
 async def promoted(standby: Database) -> None:
     """Return when ``standby`` takes writes."""
     await asked(standby, "select pg_promote()")
-
-    async def writable() -> bool:
-        return await asked(standby, "select pg_is_in_recovery()") is False
-
-    await eventually(writable)
+    await eventually(partial(takes_writes, standby))

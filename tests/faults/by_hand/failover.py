@@ -21,38 +21,28 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from duban.io.postgres import connect
 from duban_cli import system as engines
-from duban_cli.bench import load as bench
-from duban_cli.bench.drive import hastened
 from duban_cli.bench.limits import loop_ms
 from duban_cli.system import System
-from duban_local import ROOT
 from duban_local.children import LOOPBACK, free_port
 from duban_local.postgres import Database
 from duban_local.stack import Stack
 from duban_local.supervisor import Supervisor
 from tests.base_backup import asked, set_to
 from tests.faults.by_hand.point_in_time import recovered
-from tests.faults.by_hand.scene import SERVICES, Load, account, all_lapsed, say, verdict
+from tests.faults.by_hand.scene import SERVICES, Load, account, all_lapsed, hear, packs, say, verdict
 from tests.standby import promoted, standby_of
-
-_SIX = timedelta(seconds=6)
-
-
-def _hear(part: str, line: str) -> None:
-    if "ended with" in line:
-        say(f"[{part}] {line[:150]}")
 
 
 @asynccontextmanager
 async def _engine(folder: Path, standby_port: int) -> AsyncIterator[System]:
     """The engine, told of a standby that is still to come."""
-    stack = Stack(folder / "stack", kafka_port=0, database_port=0, say=_hear)
+    stack = Stack(folder / "stack", kafka_port=0, database_port=0, say=hear)
     assert stack.server is not None
     server = stack.server
 
@@ -62,10 +52,10 @@ async def _engine(folder: Path, standby_port: int) -> AsyncIterator[System]:
         both = address.replace(f":{server.port}/", f":{server.port},{LOOPBACK}:{standby_port}/")
         return f"{both}?target_session_attrs=read-write"
 
-    pack = folder / "bench.yaml"
-    pack.write_text(hastened(bench.PACK.read_text("utf-8"), _SIX, _SIX), "utf-8")
-    packs = [pack, ROOT / "deploy/calendars/cn.yaml"]
-    async with engines.engine(stack, SERVICES, "system", {}, packs, None, _hear, free=True, reached=reached) as system:
+    published = packs(folder)
+    async with engines.engine(
+        stack, SERVICES, "system", {}, published, None, hear, free=True, reached=reached
+    ) as system:
         say(f"up: {', '.join(sorted(system.pids))}")
         yield system
 
@@ -161,7 +151,7 @@ async def _healed(system: System, standby: Database, load: Load, began: datetime
     as_told = await recovered(system, standby, began, datetime.now(UTC))
     again = {"DUBAN_GROUP_SUFFIX": "-again"}
     services = [replace(service, env={**service.env, **again}) for service in system.services.values()]
-    async with Supervisor(services, system.folder / "logs", say=_hear):
+    async with Supervisor(services, system.folder / "logs", say=hear):
         lapsed = await all_lapsed(system, len(load.sent))
         return await account(system, load.sent) and lapsed and as_told
 

@@ -20,6 +20,7 @@ import subprocess
 import sys
 from collections import Counter
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,7 +32,7 @@ from duban_cli.system import System
 from duban_local import ROOT
 from duban_local.children import until
 from duban_local.postgres import Database
-from tests.base_backup import asked, copied, set_to
+from tests.base_backup import asked, copied, set_to, takes_writes
 from tests.faults.by_hand.scene import Load, account, all_lapsed, engine, rows, say, verdict
 from tests.faults.by_hand.versions import ended, events, members, replayed
 
@@ -78,11 +79,7 @@ async def _restore(copy: Database, archive: Path, instant: datetime) -> None:
         conf.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
     (copy.folder / "recovery.signal").touch()
     await copy.start()
-
-    async def restored() -> bool:
-        return await asked(copy, "select pg_is_in_recovery()") is False
-
-    await until(restored, f"the database did not come to {instant}")
+    await until(partial(takes_writes, copy), f"the database did not come to {instant}")
 
 
 async def _run(*words: str, **env: str) -> bool:

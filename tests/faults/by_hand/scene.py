@@ -29,6 +29,7 @@ from duban_local import ROOT
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 SERVICES = ("escalation", "router", "intake")
+_SIX = timedelta(seconds=6)
 _LADDER = "select count(*) from router.published_problems where lapses = 2"
 _WAITING = "select count(*) from escalation.deliveries where outcome is null"
 _LAPSES = """
@@ -46,13 +47,26 @@ def say(line: str) -> None:
 _BEGAN = time.monotonic()
 
 
+def hear(part: str, line: str) -> None:
+    """Say what ends and begins again by itself."""
+    if "ended with" in line or "serves again" in line or "did not start" in line:
+        say(f"[{part}] {line[:150]}")
+
+
+def packs(folder: Path, first: timedelta = _SIX, second: timedelta = _SIX) -> list[Path]:
+    """The pack of the benchmark with these limits, made in ``folder``, and its calendar."""
+    pack = folder / "bench.yaml"
+    pack.write_text(hastened(load.PACK.read_text("utf-8"), first, second), "utf-8")
+    return [pack, ROOT / "deploy/calendars/cn.yaml"]
+
+
 @asynccontextmanager
 async def engine(
     *,
     services: Sequence[str] = SERVICES,
     env: Mapping[str, Mapping[str, str]] | None = None,
-    first: timedelta = timedelta(seconds=6),
-    second: timedelta = timedelta(seconds=6),
+    first: timedelta = _SIX,
+    second: timedelta = _SIX,
     folder: Path | None = None,
     brokers: int = 1,
 ) -> AsyncIterator[System]:
@@ -62,14 +76,8 @@ async def engine(
     each stays away once it has ended, until the script starts it again.
     """
 
-    def hear(part: str, line: str) -> None:
-        if "ended with" in line or "serves again" in line or "did not start" in line:
-            say(f"[{part}] {line[:150]}")
-
     with TemporaryDirectory(prefix="duban-pack-") as place:
-        pack = Path(place) / "bench.yaml"
-        pack.write_text(hastened(load.PACK.read_text("utf-8"), first, second), "utf-8")
-        published = [pack, ROOT / "deploy/calendars/cn.yaml"]
+        published = packs(Path(place), first, second)
         async with running(
             folder, services=services, env=env, publish=published, keeps=brokers == 1, brokers=brokers, say=hear
         ) as system:
