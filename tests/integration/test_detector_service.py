@@ -10,17 +10,19 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
+import httpx2
 import pytest
 from aiokafka import AIOKafkaConsumer
 from msgspec.structs import replace
 
-from duban.io.publisher import Publisher
+from duban.io.publisher import Placed, Publisher
 from duban.messages.envelope import decode, encode
 from duban.messages.readings import StationReadings
 from duban.messages.report import Location, Report
 from duban_cli.system import System
 from duban_detector.domain.episode_reports import SOURCE, episode_report
 from duban_detector.domain.evaluation import evaluated
+from duban_detector.worker import MEMORY_TOPIC
 from duban_intake.domain import submitted
 from tests.conftest import eventually
 from tests.given import report, small_rules
@@ -107,8 +109,33 @@ async def test_members_come_are_killed_and_leave_and_every_episode_is_reported_o
         second.terminate()
         await publisher.publish(records[2 * third - 50 :])  # some of them again
         assert await second.wait() == 0
-        await eventually(lambda: reported.bodies.keys() >= wanted.keys())
+        await eventually(lambda: reported.bodies.keys() >= wanted.keys(), within=90)
     assert reported.bodies == {id_: {body} for id_, body in wanted.items()}
+
+
+async def test_what_faust_does_not_bring_is_read_from_the_topic(system: System) -> None:
+    async with AsyncExitStack() as stack:
+        publisher = Publisher(system.settings, "duban-tests")
+        await publisher.start()
+        stack.push_async_callback(publisher.stop)
+        ends = AIOKafkaConsumer(StationReadings.TOPIC, bootstrap_servers=system.kafka)
+        await ends.start()
+        stack.push_async_callback(ends.stop)
+        end, place = max((end, place) for place, end in (await ends.end_offsets(ends.assignment())).items())
+        assert end >= 3, "readings of the test before"
+        # Faust has acknowledged more than was remembered.
+        behind = Placed(MEMORY_TOPIC, place.partition, f"@{place.partition}".encode(), b"%d" % (end - 3))
+        await publisher.publish([behind])
+        await system.restart("detector")
+        await eventually(lambda: read_again(system), within=60)
+
+
+async def read_again(system: System) -> bool:
+    """Whether the detector has read three records that Faust did not bring, and nothing is left to it."""
+    async with httpx2.AsyncClient(base_url=system.health["detector"]) as client:
+        lines = (await client.get("/metrics")).text.splitlines()
+    left = [line for line in lines if line.startswith("duban_lag_records{")]
+    return "duban_detector_overlooked_total 3.0" in lines and all(line.endswith(" 0.0") for line in left)
 
 
 async def test_many_reports_from_one_area_are_one_more(system: System) -> None:

@@ -1,4 +1,4 @@
-"""Readings to reports, as the worker has them judged, and the order in which it takes records."""
+"""Readings to reports, as the worker has them judged."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from duban.messages.envelope import Record, decode
 from duban.messages.readings import StationReadings
 from duban.messages.report import Report
 from duban_detector.handlers import ReadingHandler
-from duban_detector.worker import Positions, RecordTurn
 from tests.given import small_library
 from tests.stations import hours, message
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
-TAKE, SKIP, GO_BACK = RecordTurn.TAKE, RecordTurn.SKIP, RecordTurn.GO_BACK
 
 
 def delivery(data: StationReadings) -> Delivery[StationReadings]:
@@ -57,25 +55,3 @@ def test_a_station_that_is_not_heard_is_told_of() -> None:
     [report] = handler.silences([remembered])
     found = decode(report.key, report.value, report.headers, {Report.TYPE: Report})
     assert found.data.attributes["rule"] == "silent"
-
-
-def test_a_record_is_taken_in_its_turn_and_what_was_lost_is_fetched() -> None:
-    positions = Positions()
-    assert positions.turn(0, 7, None) is TAKE
-    assert positions.turn(0, 7, 8) is SKIP
-    assert positions.turn(0, 8, 8) is TAKE
-    assert positions.turn(0, 11, 9) is GO_BACK
-    assert positions.turn(0, 12, 9) is SKIP, "it was fetched before"
-    assert positions.turn(1, 5, 5) is TAKE, "each partition by itself"
-    assert positions.turn(0, 9, 9) is TAKE
-    assert positions.turn(0, 10, 10) is TAKE
-    assert positions.turn(0, 11, 11) is TAKE
-
-
-def test_a_true_hole_is_gone_over() -> None:
-    positions = Positions()
-    assert positions.turn(0, 11, 9) is GO_BACK
-    assert positions.turn(0, 12, 9) is SKIP
-    assert positions.turn(0, 11, 9) is TAKE, "there is none before it"
-    assert positions.turn(0, 12, 12) is TAKE
-    assert positions.turn(0, 15, 13) is GO_BACK

@@ -12,4 +12,4 @@ JUDGED = Counter(
 REPORTS = Counter("duban_detector_reports_total", "Reports of episodes that were published")
 STATIONS = Gauge("duban_detector_stations", "Stations that are remembered")
 STATE_BYTES = Gauge("duban_detector_state_bytes", "Bytes that stations are remembered by", unit="bytes")
-SENT_BACK = Counter("duban_detector_sent_back_total", "Times that Faust had lost records, and was sent back to them")
+OVERLOOKED = Counter("duban_detector_overlooked_total", "Readings that Faust did not bring, read from the topic")

@@ -3,18 +3,18 @@
 What Faust keeps is not believed. It acknowledges events that raised, and those of a generation that is over; it may
 commit before its changelog is written. So a batch is taken as everywhere here: judged in memory, its reports published,
 then what the stations are remembered by, into the changelog by our own publisher, and acknowledged last. Beside the
-stations of a partition stands its position, the offset to be read next. Records before it are passed over; where one
-beyond it comes, Faust has lost some, and is sent back.
+stations of a partition stands its position, the offset to be read next. Records before it are passed over; what Faust
+leaves out before one beyond it, or before the end of a partition, is read from the topic.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from enum import Enum
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import faust
 import structlog
@@ -28,10 +28,11 @@ from duban.io.broker import password, tls
 from duban.io.decode import delivery
 from duban.io.metrics import LAG, PARTITIONS, RECORDS, InHand
 from duban.io.publisher import Placed, Publisher
+from duban.io.tail import records_between
 from duban.messages.envelope import Record
 from duban.messages.readings import READINGS, StationReadings
 from duban_detector.handlers import Judged, ReadingHandler, station_key
-from duban_detector.metrics import JUDGED, REPORTS, SENT_BACK, STATE_BYTES, STATIONS
+from duban_detector.metrics import JUDGED, OVERLOOKED, REPORTS, STATE_BYTES, STATIONS
 from duban_detector.settings import DetectorSettings
 
 GROUP: Final = "duban-detector"
@@ -42,14 +43,6 @@ _LOOK: Final = 0.2
 #: How the keys begin under which the positions of partitions stand; no city is called so.
 _POSITION: Final = b"@"
 _log = structlog.get_logger(__name__)
-
-
-class RecordTurn(Enum):
-    """Whether it is a record's turn."""
-
-    TAKE = "take"
-    SKIP = "skip"
-    GO_BACK = "go back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +58,6 @@ class _Fetched:
     headers: Sequence[tuple[str, bytes]]
 
 
-class Positions:
-    """Which record of a partition comes next, by what is remembered; and whether one beyond it shows a loss.
-
-    A topic may have holes, where records were removed or a transaction ended: then the same record comes again after
-    Faust was sent back, and is taken.
-    """
-
-    def __init__(self) -> None:
-        self._beyond: dict[int, int] = {}
-
-    def turn(self, partition: int, offset: int, expected: int | None) -> RecordTurn:
-        """What to do with a record."""
-        if expected is None or offset == expected:
-            self._beyond.pop(partition, None)
-            return RecordTurn.TAKE
-        if offset < expected:
-            return RecordTurn.SKIP
-        beyond = self._beyond.setdefault(partition, -1)
-        if beyond == offset:
-            del self._beyond[partition]
-            return RecordTurn.TAKE
-        if beyond >= 0:
-            return RecordTurn.SKIP  # fetched before Faust was sent back
-        self._beyond[partition] = offset
-        return RecordTurn.GO_BACK
-
-
 class DetectorApp:
     """One member of the detector's group; ``run`` returns after ``stop``, with what is in hand finished."""
 
@@ -104,7 +70,7 @@ class DetectorApp:
         self._in_hand = InHand(self.group)
         self._stopping = asyncio.Event()
         self._faulty: Exception | None = None
-        self._positions = Positions()
+        self._turn = asyncio.Lock()
         self._partitions: dict[bytes, int] = {}
         self._silences: set[str] = set()
         self._app = _app(self.group, settings)
@@ -136,11 +102,12 @@ class DetectorApp:
             DubanError: Faust gave up, or a dead letter could not be laid aside.
         """
         await until_available("broker", self._app.start)
-        listening = asyncio.create_task(self._listen())
+        rounds = [asyncio.create_task(work()) for work in (self._listen, self._look_for_overlooked)]
         try:
             await self._ended()
         finally:
-            listening.cancel()
+            for work in rounds:
+                work.cancel()
             await self._app.stop()
         reason = self._faulty or self._app.crash_reason
         if reason is not None:
@@ -168,23 +135,51 @@ class DetectorApp:
             self._in_hand.done()
 
     async def _take(self, records: Sequence[_Fetched]) -> None:
+        """Have those of ``records`` judged whose turn it is or comes, and what Faust left out before them."""
+        async with self._turn:
+            await self._judge(self._in_turn(records))
+
+    async def _in_turn(self, records: Sequence[_Fetched]) -> AsyncGenerator[_Fetched]:
+        """Each record of a partition once and in its order: none that is known already, and those that are missing."""
+        following: dict[int, int] = {}
+        for record in records:
+            due = following.get(record.partition, self._remembered_position(record.partition))
+            if due is not None and record.offset < due:
+                continue
+            if due is not None and record.offset > due:
+                async for missing in self._overlooked(TP(record.topic, record.partition), due, record.offset):
+                    yield missing
+            following[record.partition] = record.offset + 1
+            yield record
+
+    async def _overlooked(self, place: TP, begin: int, end: int) -> AsyncGenerator[_Fetched]:
+        """What stands in the topic from ``begin`` to before ``end``, which Faust did not bring."""
+        _log.warning("overlooked by Faust", partition=place.partition, begin=begin, end=end)
+        while begin < end:
+            read = partial(records_between, self._settings, place.topic, place.partition, begin, end)
+            records, begin = await until_available("broker", read)
+            OVERLOOKED.inc(len(records))
+            for record in records:
+                yield cast(_Fetched, record)
+
+    async def _judge(self, records: AsyncGenerator[_Fetched]) -> None:
         """Have records judged: their reports go out, then what stations are remembered by, each at its partition."""
         reports: list[Record] = []
         changed: dict[bytes, Placed] = {}
-        for record in records:
-            place = _position_key(record.partition)
-            held = changed[place].value if place in changed else self._memory.data.get(place)
-            turn = self._positions.turn(record.partition, record.offset, None if held is None else int(held))
-            if turn is RecordTurn.TAKE:
+        judged_count = 0
+        async with aclosing(records):
+            async for record in records:
                 judged = await self._judged(record, changed)
                 reports += judged.reports
-                after = Placed(MEMORY_TOPIC, record.partition, place, str(record.offset + 1).encode())
-                changed[place] = after
-            elif turn is RecordTurn.GO_BACK:
-                assert held is not None
-                _log.warning("sent back", partition=record.partition, to=int(held), record=record.offset)
-                SENT_BACK.inc()
-                await self._app.consumer.seek(TP(record.topic, record.partition), int(held))
+                place = _position_key(record.partition)
+                changed[place] = Placed(MEMORY_TOPIC, record.partition, place, str(record.offset + 1).encode())
+                judged_count += 1
+                if judged_count % self._settings.batch_size == 0:
+                    await self._remember(reports, changed)
+                    reports, changed = [], {}
+        await self._remember(reports, changed)
+
+    async def _remember(self, reports: Sequence[Record], changed: Mapping[bytes, Placed]) -> None:
         await self._publish(reports)
         if changed:
             await until_available("broker", partial(self._publisher.publish, list(changed.values())))
@@ -236,6 +231,20 @@ class DetectorApp:
             await self._publish(reports)
             self._silences |= {report.key.decode() for report in reports}
 
+    async def _look_for_overlooked(self) -> None:
+        """Look from time to time whether a partition stands still before its end: what Faust does not bring is read."""
+        before: dict[TP, int] = {}
+        while True:
+            await asyncio.sleep(self._settings.session_timeout)
+            positions = {place: self._position(place) for place in self._places()} if self.ready else {}
+            for place, position in positions.items():
+                end = self._app.consumer.highwater(place) or 0
+                if before.get(place) == position < end:
+                    async with self._turn:
+                        if place in self._places() and self._position(place) == position:
+                            await self._judge(self._overlooked(place, position, end))
+            before = positions
+
     async def _up_to_date(self) -> AsyncIterator[bytes]:
         """What the stations are remembered by of whom nothing lies unread in the topic."""
         places = self._places()
@@ -249,7 +258,12 @@ class DetectorApp:
         return [place for place in self._app.consumer.assignment() if place.topic == StationReadings.TOPIC]
 
     def _position(self, place: TP) -> int:
-        return int(self._memory.data.get(_position_key(place.partition)) or 0)
+        return self._remembered_position(place.partition) or 0
+
+    def _remembered_position(self, partition: int) -> int | None:
+        """The offset of ``partition`` that is to be read next; None where none was ever taken."""
+        held = self._memory.data.get(_position_key(partition))
+        return None if held is None else int(held)
 
     def _measure(self) -> None:
         places, ends = self._places(), self._app.consumer.highwater

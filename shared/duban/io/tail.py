@@ -184,6 +184,25 @@ async def present_records(
         await consumer.stop()
 
 
+async def records_between(
+    settings: Settings, topic: str, partition: int, begin: int, end: int
+) -> tuple[Sequence[ConsumerRecord[bytes, bytes]], int]:
+    """A batch of a partition of ``topic`` from ``begin`` to before ``end``, and where the rest of it begins."""
+    place = TopicPartition(topic, partition)
+    consumer = reader(settings, (), "duban-reader")
+    consumer.assign([place])
+    try:
+        with rights_named(settings, "Read"):
+            await consumer.start()
+        consumer.seek(place, begin)
+        records: Sequence[ConsumerRecord[bytes, bytes]] = ()
+        while not records and await consumer.position(place) < end:
+            records = (await consumer.getmany(timeout_ms=_POLL_MS, max_records=settings.batch_size)).get(place, ())
+        return [record for record in records if record.offset < end], await consumer.position(place)
+    finally:
+        await consumer.stop()
+
+
 async def _reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
     for place, end in ends.items():
         if end > 0 and await consumer.position(place) < end:
