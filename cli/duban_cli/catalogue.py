@@ -76,6 +76,10 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         "sign_in:whoami",
         "Who the command line is at the API, with which appointments; --json names what they may do at all, too.",
     ),
+    "mcp": CommandEntry(
+        "mcp:mcp",
+        "Let a person's own assistant look up, compile and check, as that person and no more (Model Context Protocol).",
+    ),
     "act": CommandEntry(
         "act:act", "Send an action on a problem and say what came of it; ends with 4 when it is refused."
     ),

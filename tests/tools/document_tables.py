@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Final
 from duban.contracts.catalogue import message_table
 from duban.io.settings import AnchorSettings, Settings, settings_table
 from duban.moves import AFTER_REJECTION, AFTER_STRIKE_OFF, IN_ANY_OPEN, LADDER, MOVES, STAGE, Kind, Stage, Status
+from duban_cli.assistants.server import tools_offered
 from duban_console.accounts.access import ANYBODY, ROUTES, SIGNED_IN, TABLE, THE_ACTION
 from duban_console.accounts.account import Role
 from duban_console.accounts.facets import SEEN_BY
@@ -140,6 +142,17 @@ def gateway_table() -> str:
     return "\n".join(("| route | asks for |", "| --- | --- |", *rows)) + "\n"
 
 
+def tool_table() -> str:
+    """What an assistant is offered: a tool a row, with its arguments and what it answers."""
+    lines = ["| tool | arguments | what it shows |", "| --- | --- | --- |"]
+    for tool in asyncio.run(tools_offered()):
+        needed = tool.input_schema.get("required", ())
+        names = (f"`{name}`{'*' if name in needed else ''}" for name in tool.input_schema["properties"])
+        summary = " ".join((tool.description or "").partition("\n\n")[0].split())
+        lines.append(f"| `{tool.name}` | {', '.join(names)} | {summary} |")
+    return "\n".join(lines) + "\n"
+
+
 def rights_table() -> str:
     """Who writes and who reads each topic."""
     lines = ["| topic | who writes | who reads |", "| --- | --- | --- |"]
@@ -159,6 +172,7 @@ BLOCKS: Final[dict[str, tuple[Path, Callable[[], str]]]] = {
     "routes": (DOCS / "access.md", route_table),
     "gateway": (DOCS / "access.md", gateway_table),
     "facets": (DOCS / "access.md", facet_table),
+    "tools": (DOCS / "assistants.md", tool_table),
     "kinds": (GUIDE, partial(measures, "en")),
     "kinds-zh": (CHINESE_GUIDE, partial(measures, "zh")),
     "acts": (GUIDE, partial(acts, "en")),

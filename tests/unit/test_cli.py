@@ -46,7 +46,7 @@ ALL = list(commands(get_command(app)))
 
 def test_the_commands_are_those_that_the_handbook_names() -> None:
     assert set(ALL) == {
-        ("up",), ("migrate",), ("demo",), ("bench",), ("chaos",), ("act",),
+        ("up",), ("migrate",), ("demo",), ("bench",), ("chaos",), ("mcp",), ("act",),
         ("login",), ("logout",), ("whoami",), ("tail",), ("lag",), ("check",), ("test",),
         ("simulate",), ("replay",), ("detect",), ("bulletin",), ("draw",), ("pack", "explain"), ("pack", "diff"),
         ("report", "import"), ("report", "send"),

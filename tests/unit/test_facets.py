@@ -115,3 +115,9 @@ def test_every_cell_that_people_read_is_what_is_answered() -> None:
         for role, mark in zip(roles, marks, strict=True)
     }
     assert cells == {(facet.value, role.value): role in SEEN_BY[facet] for facet in Facet for role in Role}
+
+
+def test_who_may_have_a_bulletin_compiled_sees_all_that_stands_in_one() -> None:
+    """No cell of a bulletin is masked: none says how far a reporter is known."""
+    for facet in set(Facet) - {Facet.REPORTER}:
+        assert TABLE["see_bulletin"].keys() <= SEEN_BY[facet]

@@ -45,6 +45,7 @@ MODELS: Final[dict[Kind, type[AnyRecord]]] = {
 HARMLESS: Final = {
     "jurisdiction", "status", "stage", "lead_unit", "category", "matter", "channel", "sponsor", "overdue", "limit",
     "cursor", "duty", "unit", "list", "keeper", "reward", "fixed_by", "target", "name", "at", "all",
+    "due_before",
 }  # fmt: skip
 
 
@@ -67,6 +68,8 @@ def filled(info: Any, mark: str = "x") -> Any:
             value = {filled(key, mark): filled(inner, mark)}
         case inspect.VarTupleType(item_type=item):
             value = (filled(item, mark),)
+        case inspect.ListType(item_type=item):
+            value = [filled(item, mark)]
         case _:
             value = _plain(info, mark)
     return value
@@ -193,11 +196,11 @@ async def api() -> AsyncIterator[Api]:
         yield found
 
 
-#: The routes that show records: those whose deed is to see one, or to look one up by a name.
+#: The routes that show records: those whose deed is to see one, or to look one up by a name. A bulletin is of a city.
 SHOWING: Final = {
     path: deed
     for (method, path), deed in ROUTES.items()
-    if method == "GET" and deed in TABLE and ("/v1/evidence" not in path and "/v1/vault" not in path)
+    if method == "GET" and deed in TABLE and not path.startswith(("/v1/evidence", "/v1/vault", "/v1/packs"))
 }
 
 

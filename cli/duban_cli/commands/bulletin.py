@@ -20,14 +20,14 @@ from duban.messages.records import Event
 from duban.moves import Kind
 from duban.policy import PolicyPack, Rules
 from duban.policy.library import Library
-from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, IndicatorKind, Period
+from duban.policy.model.assessment import Bulletin, BulletinKind, Period
 from duban_cli.connection import present, settings
 from duban_cli.output import ExitCode, command, err, fail, out
 from duban_console.assessment.histories import histories
 from duban_console.assessment.papers.official import Letterhead, to_pdf
 from duban_console.assessment.periods import as_of as instant
 from duban_console.assessment.rows.targets import TargetReading, readings_of
-from duban_console.assessment.selection import chosen, offered
+from duban_console.assessment.selection import HANDLED, chosen, needs_readings, offered
 from duban_console.assessment.sheet import Sheet, compiled
 from duban_console.assessment.sheet_formats import to_csv, to_geojson, to_json
 from duban_console.assessment.words import Language
@@ -129,11 +129,11 @@ async def bulletin(
         fail(ExitCode.USAGE, f"{as_of} has not passed yet: what is compiled now would not be the same again")
     offer = _asked(rules.pack, kind)
     assessment = offered(rules.pack)[0]
-    needs_readings = _asks_readings(offer, assessment)
-    if readings is not None and not needs_readings:
+    asks_readings = needs_readings(offer, assessment)
+    if readings is not None and not asks_readings:
         fail(ExitCode.USAGE, f"{offer.id} is a bulletin of kind {offer.kind}; only targets are held against --readings")
-    read = await _readings(readings, events, rules.pack, until_at) if needs_readings else []
-    history_events = () if offer.kind is BulletinKind.TARGETS else await _told(events, rules.pack, until_at, _HANDLED)
+    read = await _readings(readings, events, rules.pack, until_at) if asks_readings else []
+    history_events = () if offer.kind is BulletinKind.TARGETS else await _told(events, rules.pack, until_at, HANDLED)
     past = histories(history_events, partial(_cited, library), rules.pack.jurisdiction, until_at)
     tongue: Language = language.value if language else ("zh" if offer.title.zh else "en")
     sheet = compiled(offer, assessment, past, rules, until_at, period=period, language=tongue, readings=read)
@@ -145,19 +145,8 @@ def _is_file(pack: str) -> bool:
     return Path(pack).is_file()
 
 
-#: The records that a bulletin counts.
-_HANDLED: Final = (Kind.PROBLEM, Kind.DUTY)
-
-
 async def _told(events: Path | None, pack: PolicyPack, until_at: datetime, kinds: Collection[Kind]) -> Iterable[Event]:
     return from_file(events) if events else await from_ledger(settings(), pack.jurisdiction, until_at, kinds)
-
-
-def _asks_readings(offer: Bulletin, assessment: Assessment | None) -> bool:
-    """Whether the bulletin holds targets against readings: it is of targets, or of scores to which they add."""
-    if offer.kind is BulletinKind.SCORES and assessment is not None:
-        return any(indicator.kind is IndicatorKind.TARGET_RATE for indicator in assessment.indicators)
-    return offer.kind is BulletinKind.TARGETS
 
 
 async def _readings(

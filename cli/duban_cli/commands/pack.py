@@ -14,13 +14,14 @@ from rich.table import Table
 
 from duban.calendar import CalendarNotice
 from duban.errors import PackError
-from duban.policy import PolicyPack, PublishedCalendar, Rules
-from duban.policy.advice import Advice, advice
+from duban.policy import PolicyPack, PublishedCalendar
+from duban.policy.advice import Advice
 from duban.texts import printable
 from duban_cli.connection import asking, present, publishing, settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
 from duban_console.pack_text import Language, differences, explained, in_words, section_name
 from duban_console.packs import publication as packs
+from duban_console.packs.lint import linted
 from duban_console.packs.recomputation import recompute
 from duban_local import ROOT
 
@@ -71,20 +72,16 @@ async def lint(
 
 def _checked(path: Path, files: list[Path]) -> tuple[PackError | None, list[Advice]]:
     """The first law that the file breaks; else what there is to say about it."""
-    notices = _notices(path, files)
     try:
         loaded = packs.load(path)
-        missing = packs.check_together([(path, loaded)], notices)
     except PackError as error:
         return error, []
-    if not isinstance(loaded, PolicyPack):
-        return None, []
-    if missing:
+    lint_ = linted(loaded, str(path), _notices(path, files))
+    if lint_.missing:
         err().print(
-            f"[yellow]![/] {escape(str(path))}: calendar {missing[0]} not at hand, so working time is unchecked"
+            f"[yellow]![/] {escape(str(path))}: calendar {lint_.missing} not at hand, so working time is unchecked"
         )
-    notice = next((candidate for candidate in notices if candidate.id == loaded.time.calendar), None)
-    return None, advice(loaded, Rules.compile(loaded, notice).calendar if notice else None)
+    return lint_.fault, list(lint_.advice)
 
 
 def _tell(path: Path, fault: PackError | None, entries: list[Advice]) -> None:

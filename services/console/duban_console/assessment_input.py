@@ -17,39 +17,32 @@ import orjson
 from duban.errors import Undecodable
 from duban.io.postgres import connect_pool
 from duban.messages.records import Event
-from duban.messages.struct import flaw_of, from_data, from_json
+from duban.messages.struct import flaw_of, from_data
 from duban.moves import Kind
 from duban_console.assessment.rows.targets import TargetReading
-from duban_console.ledger import asking
+from duban_console.ledger import LedgerReader, asking
 
 if TYPE_CHECKING:
     from duban.io.settings import Settings
 
 #: The columns of a file of readings.
 _READING: Final = ("target", "read_on", "value")
-_BEFORE: Final = """
-    select body from router.published_events as one
-    join router.published_records as problem on problem.id = one.problem_id
-    where problem.jurisdiction = $1 and one.at < $2 and problem.kind = any($3::text[])
-    order by one.problem_id, one.version
-"""
 
 
 async def from_ledger(
     settings: Settings, jurisdiction: str, before: datetime, kinds: Collection[Kind] = tuple(Kind)
 ) -> Iterator[Event]:
-    """The events of records of some ``kinds`` before an instant, record by record, in order; parsed as they are taken.
+    """What :meth:`LedgerReader.events` gives of the ledger in the database of ``settings``.
 
     Raises:
         Unavailable: the ledger cannot be asked.
     """
     async with asking():
         pool = await connect_pool(settings, "console")
-        try:
-            rows = await pool.fetch(_BEFORE, jurisdiction, before, list(kinds))
-        finally:
-            await pool.close()
-    return (from_json(row["body"], Event) for row in rows)
+    try:
+        return await LedgerReader(pool).events(jurisdiction, before, kinds)
+    finally:
+        await pool.close()
 
 
 def from_file(path: Path) -> list[Event]:

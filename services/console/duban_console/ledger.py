@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,6 +53,12 @@ _RECEIPT = """
     where key = $1
 """
 _FILE_KEY = "select key_id, wrapped, erased_at, null as why from intake.published_file_keys where sha256 = $1"
+_BEFORE = """
+    select body from router.published_events as event
+    join router.published_records as record on record.id = event.problem_id
+    where record.jurisdiction = $1 and event.at < $2 and record.kind = any($3::text[])
+    order by event.problem_id, event.version
+"""
 _HEAD = "select head from router.published_records where id = $1"
 _OUTCOME = """
     select command, problem_id, first_version, last_version, refused from router.published_outcomes where key = $1
@@ -257,6 +263,14 @@ class LedgerReader:
             return None
         lines = _lines(rows)
         return Chain(lines, first_broken(lines, head))
+
+    async def events(
+        self, jurisdiction: str, before: datetime, kinds: Collection[Kind] = tuple(Kind)
+    ) -> Iterator[Event]:
+        """The events of records of some ``kinds`` before an instant, record by record, in order; parsed when taken."""
+        async with asking():
+            rows = await self._pool.fetch(_BEFORE, jurisdiction, before, list(kinds))
+        return (from_json(row["body"], Event) for row in rows)
 
     async def outcome(self, source: str, command: str) -> Outcome | None:
         """What came of the command that ``source`` sent with this id; None while it is undecided, or was never sent."""

@@ -44,6 +44,14 @@ class Library:
         """Every pack there is, as ``id@version``."""
         return sorted(self._packs)
 
+    def pack(self, ref: str) -> PolicyPack | None:
+        """The pack ``id@version``, whether or not its calendar is here."""
+        return self._packs.get(ref)
+
+    def calendar(self, id_: str) -> CalendarNotice | None:
+        """The calendar ``id_`` as it was published last."""
+        return self._notices.get(id_)
+
     @property
     def jurisdictions(self) -> list[str]:
         """Every jurisdiction that has a pack."""

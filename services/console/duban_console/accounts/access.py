@@ -40,6 +40,7 @@ SEEING: Final = (
     "see_evidence",
     "see_original",
     "check_name",
+    "see_bulletin",
 )
 #: What is brought along before a command cites it.
 BROUGHT: Final = ("upload_evidence",)
@@ -68,6 +69,8 @@ _ROWS: Final[tuple[tuple[tuple[str, ...], _Cells], ...]] = (
     (("see_reward",), {Role.OFFICE: _CITY, Role.SUPERVISOR: _CITY, **_UNITS, **_AUDIT}),
     (("see_command",), {**_DESKS, **_OVERSEERS, **_UNITS, Role.OPERATOR: _ALL, **_AUDIT}),
     (("check_name",), {**_DESKS, **_OVERSEERS, Role.CLERK: _CITY, Role.HEAD: _CITY, **_AUDIT}),
+    # It is compiled of a whole city, and goes to the units when whoever signs it has sent it.
+    (("see_bulletin",), {**_OVERSEERS, **_AUDIT}),
     # A file is known by its seal, which stands in the records that cite it: who cannot see them does not know it.
     (("see_evidence",), {**_DESKS, **_OVERSEERS, Role.CLERK: _CITY, Role.HEAD: _CITY, **_AUDIT}),
     (
@@ -170,6 +173,10 @@ ROUTES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("POST", "/v1/readings/{id}/actions"): THE_ACTION,
         ("GET", "/v1/commands/{id}"): "see_command",
         ("GET", "/v1/commands/{source}/{id}"): "see_command",
+        ("GET", "/v1/packs"): SIGNED_IN,
+        ("GET", "/v1/packs/{ref}"): SIGNED_IN,
+        ("GET", "/v1/packs/{ref}/bulletins/{bulletin}"): "see_bulletin",
+        ("GET", "/v1/calendars/{calendar}"): SIGNED_IN,
         ("GET", "/v1/evidence/{sha256}"): "see_evidence",
         ("GET", "/v1/evidence/{sha256}/published"): "see_evidence",
         ("GET", "/v1/evidence/{sha256}/original"): "see_original",

@@ -26,6 +26,7 @@ from duban_console.api.responses import ANSWERS, SOURCE, Decision, decision
 from duban_console.api.routes.evidence import serve_evidence
 from duban_console.api.routes.listings import serve_listings
 from duban_console.api.routes.oidc import serve_oidc
+from duban_console.api.routes.packs import serve_packs
 from duban_console.api.routes.pledges import serve_pledges
 from duban_console.api.routes.readings import serve_readings
 from duban_console.api.routes.records import serve_records
@@ -86,6 +87,7 @@ def create_app(
     serve_readings(app, door, clock)
     serve_records(app, ledger, door, clock)
     serve_reports(app, ledger, report_keys)
+    serve_packs(app, ledger, library, clock)
     serve_evidence(app, reception, EvidenceOpener(ledger, report_keys))
     describe(app, (*ANSWERS, NewEntry, NewPledge, NewReading, Action))
     return app

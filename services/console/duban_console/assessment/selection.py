@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from duban.moves import Kind
 from duban.policy import PolicyPack
-from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, Period
+from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, IndicatorKind, Period
 from duban.policy.model.entry import Text
 
+#: The records that a bulletin counts.
+HANDLED: Final = (Kind.PROBLEM, Kind.DUTY)
 #: What a kind is called, and how often it is compiled, where the pack is silent.
 _USUAL: Final = {
     BulletinKind.BULLETIN: (
@@ -65,3 +68,10 @@ def chosen(pack: PolicyPack, name: str) -> Bulletin:
     return Bulletin(
         id=name, kind=kind, title=title, period=period, recipients=(pack.office,), needs_approval=True, basis="practice"
     )
+
+
+def needs_readings(offer: Bulletin, assessment: Assessment | None) -> bool:
+    """Whether the bulletin holds targets against readings: it is of targets, or of scores to which they add."""
+    if offer.kind is BulletinKind.SCORES and assessment is not None:
+        return any(indicator.kind is IndicatorKind.TARGET_RATE for indicator in assessment.indicators)
+    return offer.kind is BulletinKind.TARGETS

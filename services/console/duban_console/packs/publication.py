@@ -51,14 +51,20 @@ def load(path: Path) -> Published:
     try:
         with path.open(encoding="utf-8") as file:
             text = file.read(MOST_CHARACTERS + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise PackError(str(path), "", f"cannot be read: {error}") from None
+    return parsed(text, str(path))
+
+
+def parsed(text: str, file: str) -> Published:
+    """The same of the ``text`` of a file that people know as ``file``."""
+    try:
         shape = plain_data(text)
     except Unreadable:
         shape = None  # the loader below says where
-    except (OSError, UnicodeDecodeError) as error:
-        raise PackError(str(path), "", f"cannot be read: {error}") from None
     if isinstance(shape, dict) and "years" in shape:
-        return PublishedCalendar(notice=load_calendar(text, str(path)))
-    return load_pack(text, str(path))
+        return PublishedCalendar(notice=load_calendar(text, file))
+    return load_pack(text, file)
 
 
 def check_together(loaded: Iterable[tuple[Path, Published]], known: Iterable[CalendarNotice]) -> list[str]:

@@ -14,6 +14,7 @@ from duban_console.action import NewEntry, action_message, new_entry
 from duban_console.api.answer import respond
 from duban_console.api.asker import Asks
 from duban_console.api.document import answers, body
+from duban_console.api.instants import written_instant
 from duban_console.api.responses import SOURCE, Accepted, Decision
 from duban_console.api.submission import CommandDoor, IdempotencyKey, Wait, answered, command_id
 from duban_console.ledger import LedgerReader
@@ -22,13 +23,6 @@ from duban_console.listings import NameCheck, listed, written_otherwise
 _OF = "The name; what no reader sees makes no difference: case, width, blanks, zero-width characters"
 _AT = "As of this instant, with its offset; now without it"
 _ALL = "Also entries that do not count yet, and those that have ended"
-
-
-def _written(at: object) -> object:
-    """``at``, unless it is digits alone, which would be taken for seconds since 1970."""
-    if isinstance(at, str) and "T" not in at.upper() and " " not in at.strip():
-        raise ValueError("is no instant; write it as 2026-07-01T09:00:00+08:00")
-    return at
 
 
 def serve_listings(app: FastAPI, ledger: LedgerReader, door: CommandDoor, clock: Clock) -> None:
@@ -40,7 +34,7 @@ def serve_listings(app: FastAPI, ledger: LedgerReader, door: CommandDoor, clock:
         of: Annotated[str, Query(min_length=1, max_length=120, description=_OF)],
         jurisdiction: str | None = None,
         list_: Annotated[str | None, Query(alias="list", description="Only this list, by its id in the pack")] = None,
-        at: Annotated[AwareDatetime | None, BeforeValidator(_written), Query(description=_AT)] = None,
+        at: Annotated[AwareDatetime | None, BeforeValidator(written_instant), Query(description=_AT)] = None,
         everything: Annotated[bool, Query(alias="all", description=_ALL)] = False,
     ) -> Response:
         """Whether somebody stands on a list, and on what ground; `listed` only looks at what is in force."""

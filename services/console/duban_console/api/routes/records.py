@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import FastAPI, Path, Query, Request, Response
+from pydantic import AwareDatetime, BeforeValidator
 
 from duban.clock import Clock
 from duban.errors import Fault
@@ -18,6 +19,7 @@ from duban_console.action import NAMES, Action, action_message, parsed
 from duban_console.api.answer import respond
 from duban_console.api.asker import Asker, Asks, unknown
 from duban_console.api.document import answers, body
+from duban_console.api.instants import written_instant
 from duban_console.api.responses import (
     FILTERS,
     PATHS,
@@ -53,6 +55,11 @@ _QUESTIONS: Final = 40
 RecordId = Annotated[UUID, Path(alias="id")]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Overdue = Annotated[bool, Query(description="Only open ones with a time limit that has passed")]
+DueBefore = Annotated[
+    AwareDatetime | None,
+    BeforeValidator(written_instant),
+    Query(description="Only open ones with a time limit that ends before this instant, with its offset"),
+]
 
 
 def serve_records(app: FastAPI, ledger: LedgerReader, door: CommandDoor, clock: Clock) -> None:
@@ -95,6 +102,7 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         enterprise: Annotated[str | None, Query(description="Only what this enterprise was reported for")] = None,
         sponsor: Annotated[str | None, Query(description="Only what this leader has taken")] = None,
         overdue: Overdue = False,
+        due_before: DueBefore = None,
         limit: Limit = 50,
         cursor: str | None = None,
     ) -> Response:
@@ -102,8 +110,8 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         if stage is not None and not statuses_in(stage, status):
             return respond(asks, {"problems": []})  # nothing is in this status and in another's stage
         filters = Filters(
-            Kind.PROBLEM, jurisdiction, statuses_in(stage, status), category, lead_unit, _overdue_at(clock, overdue),
-            channel, enterprise, sponsor, matter,
+            Kind.PROBLEM, jurisdiction, statuses_in(stage, status), category, lead_unit,
+            _ended_by(clock, overdue, due_before), channel, enterprise, sponsor, matter,
         )  # fmt: skip
         return await page("problems", filters, limit, cursor, asks)
 
@@ -116,11 +124,14 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         unit: Annotated[str | None, Query(description="Only what this unit owes")] = None,
         of: Annotated[str | None, Query(description="Only what this enterprise has pledged")] = None,
         overdue: Overdue = False,
+        due_before: DueBefore = None,
         limit: Limit = 50,
         cursor: str | None = None,
     ) -> Response:
         """What the calendar and measures have opened for units, in the order of its opening."""
-        filters = Filters(Kind.DUTY, jurisdiction, _only(status), duty, unit, _overdue_at(clock, overdue), of=of)
+        filters = Filters(
+            Kind.DUTY, jurisdiction, _only(status), duty, unit, _ended_by(clock, overdue, due_before), of=of
+        )
         return await page("duties", filters, limit, cursor, asks)
 
     @app.get("/v1/listings/entries", responses=answers(Listings), tags=["listings"])
@@ -131,11 +142,14 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         list_: Annotated[str | None, Query(alias="list", description="Only this list, by its id in the pack")] = None,
         keeper: str | None = None,
         overdue: Overdue = False,
+        due_before: DueBefore = None,
         limit: Limit = 50,
         cursor: str | None = None,
     ) -> Response:
         """Entries on lists, in the order in which they were made."""
-        filters = Filters(Kind.LISTING, jurisdiction, _only(status), list_, keeper, _overdue_at(clock, overdue))
+        filters = Filters(
+            Kind.LISTING, jurisdiction, _only(status), list_, keeper, _ended_by(clock, overdue, due_before)
+        )
         return await page("listings", filters, limit, cursor, asks)
 
     @app.get("/v1/rewards", responses=answers(Rewards), tags=["rewards"])
@@ -146,11 +160,14 @@ def _pages(app: FastAPI, ledger: LedgerReader, clock: Clock) -> None:
         reward: Annotated[str | None, Query(description="Only this class, by its id in the pack")] = None,
         fixed_by: str | None = None,
         overdue: Overdue = False,
+        due_before: DueBefore = None,
         limit: Limit = 50,
         cursor: str | None = None,
     ) -> Response:
         """Rewards, in the order in which they came to be owed."""
-        filters = Filters(Kind.REWARD, jurisdiction, _only(status), reward, fixed_by, _overdue_at(clock, overdue))
+        filters = Filters(
+            Kind.REWARD, jurisdiction, _only(status), reward, fixed_by, _ended_by(clock, overdue, due_before)
+        )
         return await page("rewards", filters, limit, cursor, asks)
 
     @app.get("/v1/readings", responses=answers(Readings), tags=["readings"])
@@ -200,8 +217,9 @@ def _only(status: Status | None) -> tuple[Status, ...]:
     return (status,) if status else ()
 
 
-def _overdue_at(clock: Clock, overdue: bool) -> datetime | None:
-    return clock.now() if overdue else None
+def _ended_by(clock: Clock, overdue: bool, due_before: datetime | None) -> datetime | None:
+    """The instant by which a limit has to end: of two that are said the earlier one."""
+    return min((at for at in (clock.now() if overdue else None, due_before) if at is not None), default=None)
 
 
 def _one(app: FastAPI, kind: Kind, ledger: LedgerReader) -> None:
