@@ -50,8 +50,9 @@ async def problem_of(system: System, api: httpx2.AsyncClient) -> dict[str, Any]:
 async def called(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
     result = await client.call_tool(tool, arguments)
     assert not result.is_error, result.content
-    assert result.structured_content is not None
-    return result.structured_content
+    answer: dict[str, Any] | None = result.structured_content
+    assert answer is not None
+    return answer
 
 
 def environment(system: System, tmp_path: Path, token: str) -> dict[str, str]:

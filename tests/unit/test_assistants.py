@@ -80,8 +80,9 @@ class Desk:
         async with self.assistant(token) as client:
             result = await client.call_tool(tool, arguments)
         assert not result.is_error, result.content
-        assert result.structured_content is not None
-        return result.structured_content
+        answer: dict[str, Any] | None = result.structured_content
+        assert answer is not None
+        return answer
 
     async def refused(self, token: str, tool: str, **arguments: Any) -> str:
         """What the tool says that it cannot be done for."""
@@ -186,7 +187,7 @@ def test_every_text_and_every_name_that_somebody_has_written_is_marked(model: ty
 async def test_what_is_due_soon_stands_first_and_is_of_the_unit_that_owes_it(desk: Desk) -> None:
     office = await desk.room.person("chen", OFFICE)
 
-    def due(number: int, owner: str) -> Deadline:
+    def due(number: int, owner: str | None) -> Deadline:
         at = AT + number * DAY
         return Deadline(
             obligation="acknowledge", generation=1, level=0, measure="m", owner=owner, due_at=at, lapse_at=at

@@ -1,4 +1,4 @@
-"""Packs that are being drafted, as texts: read, put on their calendars, and played. Pure."""
+"""Packs that are being drafted, as texts: read, put on their calendars, and played."""
 
 from __future__ import annotations
 

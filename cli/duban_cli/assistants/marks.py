@@ -1,4 +1,4 @@
-"""What people have written is marked in what an assistant reads: data, whatever it says. Pure."""
+"""What people have written is marked in what an assistant reads: data, whatever it says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What there is to say of a pack that is drafted: the first law that it breaks, else what looks like a slip. Pure."""
+"""What there is to say of a pack that is drafted: the first law that it breaks, else what looks like a slip."""
 
 from __future__ import annotations
 
