@@ -18,6 +18,7 @@ OLD: Final[dict[str, Any]] = {
         "level": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
         "status": {"enum": ["open", "closed"]},
         "part": {"$ref": "#/$defs/Part"},
+        "days": {"type": "integer", "default": 3},
     },
     "required": ["unit"],
     "$defs": {"Part": {"properties": {"within": {"$ref": "#/$defs/Part"}, "name": {"type": "string"}}}},
@@ -46,6 +47,7 @@ def part(**fields: Any) -> dict[str, Any]:
         (changed(unit={"type": "integer"}), ["M.unit: type is 'integer', was 'string'"]),
         (changed(level={"anyOf": [{"type": "integer"}]}), ['M.level: may be no {"type": "null"} any more']),
         (changed(status={"enum": ["open"]}), ["M.status: 'closed' is no value any more"]),
+        (changed(days={"type": "integer", "default": 5}), ["M.days: left out it is 5, was 3"]),
         (part(name={"type": "integer"}), ["M.part.name: type is 'integer', was 'string'"]),
     ],
 )

@@ -75,12 +75,19 @@ class _Comparison:
         fields, later = old.get("properties", {}), new.get("properties", {})
         for name, field in fields.items():
             if name in later:
+                yield from self._default(f"{path}.{name}", field, later[name])
                 yield from self._differ(f"{path}.{name}", field, later[name])
             else:
                 yield f"{path}.{name}: gone"
         for name in new.get("required", ()):
             if name not in old.get("required", ()):
                 yield f"{path}.{name}: must be given"
+
+    def _default(self, path: str, old: Schema, new: Schema) -> Iterator[str]:
+        """What a message or a pack that travels without its defaults is read as; objects have theirs by field."""
+        before, after = (json.dumps(field.get("default"), ensure_ascii=False) for field in (old, new))
+        if "default" in old and before != after and not isinstance(old["default"], dict):
+            yield f"{path}: left out it is {after}, was {before}"
 
 
 def _resolved(schema: Schema, document: Schema) -> Schema:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 import orjson
@@ -17,18 +17,23 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
-from duban.errors import Undecodable
+from duban.errors import NotGranted, Undecodable
 from duban.messages import struct
 from duban.messages.envelope import Message, decode, encode
 from duban.messages.report import Report
 from duban.messages.struct import flaw_of, from_json
+from duban.policy import PACKS, PolicyPack, PublishedCalendar
+from duban.policy.library import Library
 from duban_cli.connection import present, publishing, settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
 from duban_cli.table_file import opened
 from duban_cli.yaml_file import read_yaml
 from duban_intake.channels.columns import load_mapping, read_reports
 from duban_intake.channels.table import BadRow
-from duban_intake.domain import own_problem, submitted, unfit, unusable_identity
+from duban_intake.domain import inadmissible, own_problem, submitted, unfit, unusable_identity
+
+if TYPE_CHECKING:
+    from duban.io.settings import Settings
 
 SOURCE: Final = "duban/cli"
 _BATCH: Final = 500
@@ -105,6 +110,8 @@ async def send(
 ) -> None:
     """Send reports as JSON; a report without an id of its own is known by its content.
 
+    Says of each whether intake will take it, by the packs that are published; ends with 4 where it will refuse one.
+
     Example: duban report send report.json
     """
     items = _items(file)
@@ -118,12 +125,36 @@ async def send(
         for record in records:
             publisher.check(record)
         await publisher.publish(records)
+    library = await _library(known)
+    refused = 0
     for message in messages:
         problem = own_problem(message.source, message.id)
+        refusal = None if library is None else inadmissible(message.data, library, at)
+        refused += refusal is not None
         if as_json:
-            write_json({"source": message.source, "id": message.id, "problem_id": str(problem)})
+            why = None if refusal is None else {"code": refusal.code, "reason": refusal.reason}
+            line = {"source": message.source, "id": message.id, "problem_id": str(problem), "refused": why}
+            write_json(line)
+        elif refusal is not None:
+            err().print(f"{escape(message.source)} {escape(message.id)} sent, and refused: {escape(refusal.reason)}")
         else:
             out().print(f"{escape(message.source)} {escape(message.id)} sent; if it opens a problem, that is {problem}")
+    if refused:
+        raise typer.Exit(ExitCode.CONFLICT)
+
+
+async def _library(known: Settings) -> Library | None:
+    """The packs that are published; None for whoever may write reports and not read packs."""
+    from duban.io.tail import Tail
+
+    library = Library()
+    try:
+        published = await Tail[PolicyPack | PublishedCalendar](known, [PolicyPack.TOPIC], PACKS).present()
+    except NotGranted:
+        return None
+    for each in published:
+        library.add(each.message.data)
+    return library
 
 
 def _items(file: str) -> list[Any]:

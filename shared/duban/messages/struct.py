@@ -192,7 +192,9 @@ def _in_words(place: tuple[str, ...], what: str, model: Any) -> Flaw:  # noqa: P
     if field := re.fullmatch(r"Object missing required field `(.*)`", what):
         return Flaw((*place, field[1]), "missing", "is missing")
     if field := re.fullmatch(r"Object contains unknown field `(.*)`", what, re.DOTALL):
-        return Flaw((*place, field[1]), "unknown", "is no field that is known here")
+        fields = ", ".join(_fields(model, place))
+        say = f"is no field that is known here; use one of {fields}" if fields else "is no field that is known here"
+        return Flaw((*place, field[1]), "unknown", say)
     if what.startswith(("Invalid enum value", "Invalid value")):
         known = sorted(map(str, _choices(model, place)))
         return Flaw(place, "choice", f"is none of {', '.join(known)}" if known else "is none of the known values")
@@ -219,16 +221,26 @@ def _in_words(place: tuple[str, ...], what: str, model: Any) -> Flaw:  # noqa: P
 
 def _choices(model: Any, place: tuple[str, ...]) -> Iterator[object]:
     """The values that may stand at ``place`` in ``model``, where it is one of a few."""
-    if model is None:
-        return
-    standing = [msgspec.inspect.type_info(model)]
-    for step in place:
-        standing = [inner for outer in _alternatives(standing) for inner in _inside(outer, step)]
-    for info in _alternatives(standing):
+    for info in _standing(model, place):
         if isinstance(info, msgspec.inspect.EnumType):
             yield from info.cls
         elif isinstance(info, msgspec.inspect.LiteralType):
             yield from info.values
+
+
+def _fields(model: Any, place: tuple[str, ...]) -> Iterator[str]:
+    """The names of the fields of what may stand at ``place`` in ``model``."""
+    for info in _standing(model, place):
+        if isinstance(info, msgspec.inspect.StructType):
+            yield from (field.encode_name for field in info.fields)
+
+
+def _standing(model: Any, place: tuple[str, ...]) -> Iterator[msgspec.inspect.Type]:
+    """What may stand at ``place`` in ``model``; nothing where that is not known."""
+    standing = [] if model is None else [msgspec.inspect.type_info(model)]
+    for step in place:
+        standing = [inner for outer in _alternatives(standing) for inner in _inside(outer, step)]
+    yield from _alternatives(standing)
 
 
 def _alternatives(standing: list[msgspec.inspect.Type]) -> Iterator[msgspec.inspect.Type]:
