@@ -1,6 +1,7 @@
 """What these tests build with: a folder of wheels, Debian's packages as the ground, podman to run it.
 
-They need root on Debian with mmdebstrap, buildah, podman and runc, and the package indexes; they take minutes.
+They need root on Debian with mmdebstrap, buildah, podman and runc, and the package indexes; they take minutes. Where
+``DUBAN_DEPLOYMENTS`` names a folder, what is built stays there and is not built again: remove it after a change.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Final
 
 import pytest
 
+from duban_cli.system import SERVICES
 from tests.deployed import DEPLOY
 
 PROGRAMS: Final = ("buildah", "mmdebstrap", "podman", "runc")
@@ -53,19 +55,34 @@ class Podman:
     """Containers and images in a folder of their own."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         self._conf = folder / "containers.conf"
         self._conf.write_text(_CONTAINERS_CONF)
-        self.store = ("--root", str(folder / "root"), "--runroot", str(folder / "run"), "--storage-driver", "overlay")
+        self._storage = folder / "storage.conf"
+        roots = f'graphroot = "{folder}/root"\nrunroot = "{folder}/run"'
+        self._storage.write_text(f'[storage]\ndriver = "overlay"\n{roots}\n')
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What podman, buildah and whoever calls them are told."""
+        return {
+            "CONTAINERS_CONF": str(self._conf),
+            "CONTAINERS_STORAGE_CONF": str(self._storage),
+            "BUILDAH_ISOLATION": "chroot",
+        }
 
     def __call__(self, *command: str | Path) -> str:
         """``podman`` with that command."""
-        return run("podman", *self.store, *command, CONTAINERS_CONF=str(self._conf))
+        return run("podman", *command, **self.environment)
 
 
 @pytest.fixture(scope="session")
 def workshop() -> Iterator[Path]:
     """A folder for what is built."""
+    named = os.environ.get("DUBAN_DEPLOYMENTS", "")
+    if named.startswith("/"):
+        Path(named).mkdir(parents=True, exist_ok=True)
+        yield Path(named)
+        return
     with TemporaryDirectory(prefix="duban-deployments-") as folder:
         yield Path(folder)
         mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
@@ -75,16 +92,32 @@ def workshop() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def podman(workshop: Path) -> Iterator[Podman]:
-    """Podman with a store of its own, which is emptied at the end."""
+    """Podman with a store of its own, without containers before and after."""
     podman = Podman(workshop)
+    podman("rm", "--all", "--force", "--time", "5")
     yield podman
     podman("rm", "--all", "--force", "--time", "5")
-    podman("rmi", "--all", "--force")
 
 
 @pytest.fixture(scope="session")
 def wheels(workshop: Path) -> Path:
     """The folder of wheels that this checkout makes."""
     folder = workshop / "wheels"
-    run(sys.executable, DEPLOY / "wheels", folder)
+    if not (folder / "SHA256SUMS").exists():
+        run(sys.executable, DEPLOY / "wheels", folder)
     return folder
+
+
+#: Every image that is shipped.
+IMAGES: Final = (*SERVICES, "cli")
+
+
+@pytest.fixture(scope="session")
+def images(wheels: Path, workshop: Path, podman: Podman) -> Path:
+    """The folder with every image and its lists; podman has them as ``localhost/duban-TARGET:0.1.0``."""
+    out = workshop / "images"
+    if all((out / f"{target}.oci.tar").exists() for target in IMAGES):
+        return out
+    shutil.copytree(wheels, out / "wheels", dirs_exist_ok=True)
+    run(DEPLOY / "images/build", out, **podman.environment)
+    return out

@@ -27,7 +27,7 @@ def test_every_service_has_an_image_that_runs_it_and_says_its_ports() -> None:
     made = stages()
     for name, process in SERVICES.items():
         said = made[name][1]
-        assert f'ENTRYPOINT ["/usr/bin/python3", "-m", "{process.module}"]' in said
+        assert f'ENTRYPOINT ["/opt/duban/bin/python3", "-m", "{process.module}"]' in said
         ports = " ".join(str(port) for port in (process.port, process.health_port) if port)
         assert f"EXPOSE {ports}\n" in said
 
