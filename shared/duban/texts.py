@@ -1,4 +1,4 @@
-"""Texts that others have written: when two name the same, which say nothing, and how they are shown. Pure."""
+"""Texts that others have written: when two name the same, which say nothing, where they lead, how they show. Pure."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ _IDEOGRAPH: Final = (
     "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _BESIDE_IDEOGRAPH: Final = re.compile(f"(?<=[{_IDEOGRAPH}]) | (?=[{_IDEOGRAPH}])")
+#: A path of this server, and nothing that a browser takes for another's: `//host`, `/\\host`, a line break.
+_OWN_PATH: Final = re.compile(r"/(?:[!#$%&'()*+,\-.0-9:;=?@A-Z_a-z~][!#$%&'()*+,\-./0-9:;=?@A-Z_a-z~]{0,500})?")
 #: Controls, formats such as the reversal of writing, surrogates, and what ends a line or a paragraph.
 _OBEYED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -75,3 +77,8 @@ def _json_escaped(character: str) -> str:
         return character
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def is_own_path(path: str) -> bool:
+    """Whether ``path`` leads to the server that is asked, whatever reads it."""
+    return _OWN_PATH.fullmatch(path) is not None

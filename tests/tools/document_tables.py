@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ from duban.contracts.catalogue import message_table
 from duban.io.settings import AnchorSettings, Settings, settings_table
 from duban.moves import AFTER_REJECTION, AFTER_STRIKE_OFF, IN_ANY_OPEN, LADDER, MOVES, STAGE, Kind, Stage, Status
 from duban_cli.assistants.server import tools_offered
-from duban_console.accounts.access import ANYBODY, ROUTES, SIGNED_IN, TABLE, THE_ACTION
+from duban_console.accounts.access import ANYBODY, PAGES, ROUTES, SIGNED_IN, TABLE, THE_ACTION
 from duban_console.accounts.account import Role
 from duban_console.accounts.facets import SEEN_BY
 from duban_console.api.settings import ApiSettings
@@ -127,10 +127,10 @@ def facet_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def route_table() -> str:
-    """What each route is the deed of."""
-    lines = ["| route | deed |", "| --- | --- |"]
-    for (method, path), deed in ROUTES.items():
+def route_table(routes: Mapping[tuple[str, str], str] = ROUTES, what: str = "route") -> str:
+    """What each of ``routes`` is the deed of."""
+    lines = [f"| {what} | deed |", "| --- | --- |"]
+    for (method, path), deed in routes.items():
         shown = f"*{deed}*" if deed in (ANYBODY, SIGNED_IN, THE_ACTION) else f"`{deed}`"
         lines.append(f"| `{method} {path}` | {shown} |")
     return "\n".join(lines) + "\n"
@@ -170,6 +170,7 @@ BLOCKS: Final[dict[str, tuple[Path, Callable[[], str]]]] = {
     "access": (DOCS / "access.md", access_table),
     "rights": (DOCS / "architecture.md", rights_table),
     "routes": (DOCS / "access.md", route_table),
+    "pages": (DOCS / "access.md", partial(route_table, PAGES, "page")),
     "gateway": (DOCS / "access.md", gateway_table),
     "facets": (DOCS / "access.md", facet_table),
     "tools": (DOCS / "assistants.md", tool_table),

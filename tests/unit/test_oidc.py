@@ -18,6 +18,7 @@ from joserfc import jwt
 
 from duban.clock import DrivenClock
 from duban.io.faults import answer_faults
+from duban.texts import is_own_path
 from duban_console.accounts.account import ProviderIdentity
 from duban_console.accounts.log import AccountActKind
 from duban_console.accounts.memory import MemoryAccounts
@@ -28,7 +29,7 @@ from duban_console.api.browser import Browser
 from duban_console.api.routes.oidc import serve_oidc
 from duban_console.api.routes.sessions import serve_sessions
 from duban_console.oidc.provider import Client, Provider
-from duban_console.oidc.round_trip import is_own_path, new_trip
+from duban_console.oidc.round_trip import new_trip
 from duban_console.oidc.settings import CALLBACK, PATH
 from duban_console.oidc.sign_on import SignOn
 from tests.accounts import ADMIN, AT, CLERK, MINUTE, OFFICE, OWN, Room, refused

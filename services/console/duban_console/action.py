@@ -70,19 +70,19 @@ _FORMS = [_form(name, model) for name, model in ACTIONS.items()]
 Action: Any = reduce(or_, _FORMS)
 
 
-def parsed(body: Mapping[str, Any] | bytes) -> tuple[do.Command, str | None]:
-    """The command in ``body``, which is JSON or data, and the id that its sender chose.
+def parsed(body: Mapping[str, Any] | bytes, *, texts: bool = False) -> tuple[do.Command, str | None]:
+    """The command in ``body``, which is JSON or data, and the id that its sender chose; ``texts``: of a form.
 
     Raises:
         InvalidAction: naming the first field that is wrong.
     """
-    form = _read(body, Action)
+    form = _read(body, Action, texts=texts)
     return narrowed(form, ACTIONS[form.action]), form.id
 
 
-def _read(body: Mapping[str, Any] | bytes, model: type[T]) -> T:
+def _read(body: Mapping[str, Any] | bytes, model: type[T], *, texts: bool = False) -> T:
     try:
-        return from_json(body, model) if isinstance(body, bytes) else from_data(body, model)
+        return from_json(body, model) if isinstance(body, bytes) else from_data(body, model, texts=texts)
     except (msgspec.DecodeError, RecursionError) as error:
         flaw = flaw_of(error, model)
         raise InvalidAction("not_json" if flaw.sort == "not_json" else "invalid", ".".join(flaw.place),

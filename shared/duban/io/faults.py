@@ -77,7 +77,7 @@ def answer_faults(app: FastAPI, most: int, own: OwnLimit = lambda _: None) -> No
     def limit_of(scope: Scope) -> BodyLimit:
         return own(scope) or usual
 
-    app.add_middleware(_BodyLimit, limit_of=limit_of)
+    app.add_middleware(LimitedBodies, limit_of=limit_of, too_large=_too_large)
 
     @app.exception_handler(Fault)
     async def refused(_: Request, fault: Fault) -> JSONResponse:
@@ -163,12 +163,15 @@ def _too_large(limit: BodyLimit) -> JSONResponse:
     return answer(413, "too_large", say)
 
 
-class _BodyLimit:
+class LimitedBodies:
     """Counts what arrives. Starlette answers in plain text where the length was said before; this answers first."""
 
-    def __init__(self, app: ASGIApp, limit_of: Callable[[Scope], BodyLimit]) -> None:
+    def __init__(
+        self, app: ASGIApp, limit_of: Callable[[Scope], BodyLimit], too_large: Callable[[BodyLimit], ASGIApp]
+    ) -> None:
         self._app = app
         self._limit_of = limit_of
+        self._too_large = too_large
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -176,5 +179,5 @@ class _BodyLimit:
             return
         limit, length = self._limit_of(scope), Headers(scope=scope).get("content-length", "")
         within = RequestBodyLimitMiddleware(self._app, limit.most)
-        reply = _too_large(limit) if length.isdigit() and int(length) > limit.most else within
+        reply = self._too_large(limit) if length.isdigit() and int(length) > limit.most else within
         await reply(scope, receive, send)

@@ -204,6 +204,21 @@ ROUTES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
     }
 )
 
+#: What each page is the deed of.
+PAGES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
+    {
+        ("GET", "/"): SIGNED_IN,
+        ("GET", "/sign-in"): ANYBODY,
+        ("POST", "/sign-in"): ANYBODY,
+        ("POST", "/sign-out"): ANYBODY,  # of the session that the browser has, if any
+        ("GET", "/account"): SIGNED_IN,
+        ("POST", "/account/sessions/{id}"): SIGNED_IN,
+        ("GET", "/find"): SIGNED_IN,  # each as those of its kind are there
+        ("GET", "/records/{id}"): SIGNED_IN,  # as those of its kind are there
+        ("POST", "/records/{id}/acts/{action}"): THE_ACTION,
+    }
+)
+
 
 def may(
     principal: Principal, deed: str, record: AnyRecord | None = None, *, jurisdiction: str | None = None

@@ -28,8 +28,11 @@ from duban_console.api.browser import Browser
 from duban_console.api.journal_rounds import JournalRounds
 from duban_console.api.responses import SOURCE
 from duban_console.api.settings import ApiSettings
+from duban_console.api.submission import CommandDoor
 from duban_console.ledger import LedgerReader
 from duban_console.oidc.sign_on import sign_on_of
+from duban_console.pages.app import BesideApi, console_look, create_pages
+from duban_console.pages.parts import PageParts
 
 _log = structlog.get_logger(__name__)
 
@@ -48,10 +51,15 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     admission = Admission(accounts, SystemClock(), limits=settings.account_limits())
     shell.run(JournalRounds(admission.journal))
     sign_on = sign_on_of(settings, accounts, admission, SystemClock())
-    app = create_app(
-        LedgerReader(shell.pool), shell.publisher, clock, library, reception, settings.max_body, admission,
-        settings.report_keys(), sign_on, Browser(settings.api_url),
+    ledger, browser = LedgerReader(shell.pool), Browser(settings.api_url)
+    api = create_app(
+        ledger, shell.publisher, clock, library, reception, settings.max_body, admission, settings.report_keys(),
+        sign_on, browser,
     )  # fmt: skip
+    door = CommandDoor(ledger, shell.publisher, reception.desk if reception else None)
+    look = console_look(is_secure=browser.session.is_secure)
+    parts = PageParts(look, ledger, library, door, clock, reception, admission, sign_on, browser)
+    app = BesideApi(api, create_pages(parts, settings.max_body))
     http = Http(app, settings, settings.api_port, "DUBAN_API_PORT", slow=UPLOADS_PATH)
     shell.run(http)
     if reception is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from fastapi import Response
 from msgspec import Struct
@@ -14,6 +14,8 @@ from duban_console.accounts.facets import ALL, Facet, hidden, sees_all
 from duban_console.accounts.session import Principal
 from duban_console.api.asker import Asker
 from duban_console.api.mask import masked
+
+A = TypeVar("A")
 
 #: The header that says which facets an answer is without.
 MASKED: Final = "Duban-Masked"
@@ -34,7 +36,19 @@ def respond(
     ``deed`` is that by which they see it, for a page of records that of seeing each; ``of``: the record that all of it
     is about, as it was there for them.
     """
+    answer, shut = shown_to(asks, answer, deed=deed, of=of)
+    without = {MASKED: ", ".join(sorted(shut))} if shut else {}
+    body = to_json({**beside, **plain(answer)} if beside and isinstance(answer, Struct) else answer)
+    return Response(body, status, {**(headers or {}), **without}, "application/json")
+
+
+def shown_to(
+    asks: Asker, answer: A, *, deed: str | None = None, of: AnyRecord | None = None
+) -> tuple[A, frozenset[Facet]]:
+    """``answer`` as far as it is for who asks, and the facets that it is without; as with :func:`respond`."""
     principal = asks.principal
+    if principal is not None and sees_all(principal):
+        return answer, frozenset()
     shut: set[Facet] = set()
 
     def hidden_of(record: AnyRecord) -> frozenset[Facet]:
@@ -43,12 +57,8 @@ def respond(
         shut.update(facets)
         return facets
 
-    if principal is None or not sees_all(principal):
-        around = hidden_of(of) if of is not None else _around(principal, deed)
-        answer = masked(answer, around, hidden_of)
-    without = {MASKED: ", ".join(sorted(shut))} if shut else {}
-    body = to_json({**beside, **plain(answer)} if beside and isinstance(answer, Struct) else answer)
-    return Response(body, status, {**(headers or {}), **without}, "application/json")
+    around = hidden_of(of) if of is not None else _around(principal, deed)
+    return masked(answer, around, hidden_of), frozenset(shut)
 
 
 def _around(principal: Principal | None, deed: str | None) -> frozenset[Facet]:

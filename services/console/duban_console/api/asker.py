@@ -117,7 +117,7 @@ class AccessGate:
     def __init__(self, admission: Admission, sign_on: SignOn | None, browser: Browser) -> None:
         self.admission = admission
         self._sign_on = sign_on
-        self._browser = browser
+        self.browser = browser
 
     async def asker(self, request: Request, token: str | None) -> Asker:
         """Who asks for the route of ``request``.
@@ -125,10 +125,12 @@ class AccessGate:
         Raises:
             Fault: 401, nobody is known by ``token`` or a cookie; 403, a page of another site has had the browser ask.
         """
-        if deed_of(request) == ANYBODY:
-            return Asker(None)
-        if token is None and (token := self._browser.session.read(request)) is not None:
-            self._browser.check(request)
+        return Asker(None) if deed_of(request) == ANYBODY else await self.known(request, token)
+
+    async def known(self, request: Request, token: str | None = None) -> Asker:
+        """Who asks, by ``token`` or by what their browser has kept; raises Fault as :meth:`asker` does."""
+        if token is None and (token := self.browser.session.read(request)) is not None:
+            self.browser.check(request)
         if token is None:
             raise Fault(401, _NO_TOKEN.code, _NO_TOKEN.reason)
         try:

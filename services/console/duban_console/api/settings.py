@@ -36,6 +36,7 @@ class ApiSettings(ServerSettings, OidcSettings, EvidenceSettings, ReportKeySetti
 
     COUNTED: ClassVar[tuple[Counted, ...]] = (
         Counted("POST", "/v1/sessions", RateKind.SIGN_IN),
+        Counted("POST", "/sign-in", RateKind.SIGN_IN),
         Counted("GET", CALLBACK, RateKind.SIGN_IN),
         Counted("POST", "/v1/rewards/lookup", RateKind.LOOKUP),
         Counted("POST", "/v1/reports/export", RateKind.LOOKUP),

@@ -21,7 +21,7 @@ from duban_console.action import COMMAND_ID, InvalidAction
 from duban_console.api.answer import respond
 from duban_console.api.asker import Asker
 from duban_console.api.responses import SOURCE, Accepted, decision
-from duban_console.ledger import LedgerReader
+from duban_console.ledger import LedgerReader, Outcome
 from duban_console.listings import SameName
 
 _MOST_WAIT: Final = 30.0
@@ -69,11 +69,7 @@ class CommandDoor:
         Raises:
             Fault: 409, its evidence is not in the store.
         """
-        await checked(self.evidence, getattr(message.data, "evidence", ()))
-        record = encode(message)
-        self.publisher.check(record)
-        await self.publisher.publish([record])
-        outcome = await self.ledger.awaited(SOURCE, message.id, wait) if wait else None
+        outcome = await self.decided(message, wait)
         if outcome is None:
             url = f"/v1/commands/{SOURCE}/{message.id}"
             accepted = Accepted(
@@ -81,12 +77,25 @@ class CommandDoor:
                 alike=alike,
             )  # fmt: skip
             return respond(asks, accepted, 202, {"Location": url}, deed=deed, of=on)
-        if outcome.problem_id != UUID(message.subject):
-            say = f"the id {outcome.command} belongs to a command for {outcome.problem_id}"
-            raise Fault(409, "id_taken", say, "id")
         stands = await self.ledger.record(outcome.problem_id)
         answer = replace(decision(SOURCE, outcome, stands), alike=alike)
         if (refused := outcome.refused) is None:
             return respond(asks, answer, deed=deed, of=on or stands)
         error = {"error": {"code": refused.code, "message": refused.reason}}
         return respond(asks, answer, 409, deed=deed, of=on or stands, beside=error)
+
+    async def decided(self, message: Message[Command], wait: float) -> Outcome | None:
+        """Send ``message``, and what came of it if that stands within ``wait`` seconds.
+
+        Raises:
+            Fault: 409, its evidence is not in the store, or its id is another's.
+        """
+        await checked(self.evidence, getattr(message.data, "evidence", ()))
+        record = encode(message)
+        self.publisher.check(record)
+        await self.publisher.publish([record])
+        outcome = await self.ledger.awaited(SOURCE, message.id, wait) if wait else None
+        if outcome is not None and outcome.problem_id != UUID(message.subject):
+            say = f"the id {outcome.command} belongs to a command for {outcome.problem_id}"
+            raise Fault(409, "id_taken", say, "id")
+        return outcome

@@ -16,10 +16,10 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import quote, unquote
 
+from duban.texts import is_own_path
+
 #: For how long somebody may be away to sign in.
 LENGTH: Final = timedelta(minutes=10)
-#: A path of this server, and nothing that a browser takes for another's: `//host`, `/\\host`, a line break.
-_OWN_PATH: Final = re.compile(r"/(?:[!#$%&'()*+,\-.0-9:;=?@A-Z_a-z~][!#$%&'()*+,\-./0-9:;=?@A-Z_a-z~]{0,500})?")
 _WRITTEN: Final = re.compile(r"(?P<secret>[\w-]{43})\.(?P<begun>\d{1,11})\.(?P<port>\d{1,5})\.(?P<to>.*)", re.ASCII)
 _LAST_PORT: Final = 65_535
 
@@ -75,8 +75,3 @@ def trip_in(written: str) -> RoundTrip | None:
         return None
     begun_at = datetime.fromtimestamp(int(match["begun"]), UTC)
     return RoundTrip(match["secret"], begun_at, to, int(match["port"]) or None)
-
-
-def is_own_path(path: str) -> bool:
-    """Whether ``path`` leads to this server, whatever reads it."""
-    return _OWN_PATH.fullmatch(path) is not None

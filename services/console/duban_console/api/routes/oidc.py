@@ -12,12 +12,13 @@ from fastapi.responses import RedirectResponse
 from duban.errors import Fault
 from duban.io.faults import Faulty
 from duban.refusal import Refusal
+from duban.texts import is_own_path
 from duban_console.accounts.admission import Admission
 from duban_console.accounts.provider_door import NotLetIn
 from duban_console.accounts.rows import AccountRefused
 from duban_console.api.asker import address_of
 from duban_console.api.browser import Browser
-from duban_console.oidc.round_trip import RoundTrip, is_own_path, new_trip, trip_in
+from duban_console.oidc.round_trip import RoundTrip, new_trip, trip_in
 from duban_console.oidc.settings import CALLBACK, PATH
 from duban_console.oidc.sign_on import SignOn
 

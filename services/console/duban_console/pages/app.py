@@ -1,0 +1,71 @@
+"""The pages, over what they are given: who comes, the ledger, the packs, and the door for commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from fastapi import Depends, FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from duban.io.faults import BodyLimit
+from duban.io.http import GuardedAnswers
+from duban.pages.look import PageLook
+from duban.pages.mishap_page import show_mishaps
+from duban_console.api.asker import AccessGate
+from duban_console.pages.parts import PageParts
+from duban_console.pages.routes.home import serve_home
+from duban_console.pages.routes.records import MOST_FILES, serve_records
+from duban_console.pages.routes.sign_in import PATH as SIGN_IN
+from duban_console.pages.routes.sign_in import serve_sign_in
+from duban_console.pages.visitor import visitor
+
+_HERE: Final = Path(__file__).parent
+#: What is the API's, beside which the pages stand.
+_OF_API: Final = ("/v1", "/docs", "/redoc", "/openapi.json")
+#: Room for what stands around files in a form.
+_AROUND: Final = 1_000_000
+
+
+def console_look(*, is_secure: bool = False) -> PageLook:
+    """The look of the console's pages."""
+    return PageLook([_HERE], is_secure=is_secure)
+
+
+def create_pages(parts: PageParts, max_body: int) -> FastAPI:
+    """The pages; a body holds at most ``max_body`` bytes, and one with files as much as these may have."""
+    app = FastAPI(title="Duban", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.gate = AccessGate(parts.admission, parts.sign_on, parts.browser)
+    parts.look.serve(app)
+    show_mishaps(app, parts.look, _limit(parts, max_body), sign_in=SIGN_IN)
+    app.add_middleware(GuardedAnswers)
+    app.router.dependencies.append(Depends(visitor))
+    serve_sign_in(app, parts)
+    serve_home(app, parts)
+    serve_records(app, parts)
+    return app
+
+
+def _limit(parts: PageParts, max_body: int) -> Callable[[Scope], BodyLimit]:
+    usual = BodyLimit(max_body)
+    most = parts.reception.desk.most_bytes * MOST_FILES if parts.reception is not None else max_body
+    with_files = BodyLimit(most + _AROUND, "DUBAN_EVIDENCE_MAX_BYTES", "send fewer files")
+
+    def limit_of(scope: Scope) -> BodyLimit:
+        return with_files if scope["path"].startswith("/records/") else usual
+
+    return limit_of
+
+
+class BesideApi:
+    """The API at its own paths, and the pages at all others, behind one port."""
+
+    def __init__(self, api: ASGIApp, pages: ASGIApp) -> None:
+        self._api = api
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        is_of_api = scope["type"] != "http" or any(path == its or path.startswith(f"{its}/") for its in _OF_API)
+        await (self._api if is_of_api else self._pages)(scope, receive, send)

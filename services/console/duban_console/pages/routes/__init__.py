@@ -1,0 +1,1 @@
+"""The routes of pages, one module a group of them."""

@@ -1,0 +1,221 @@
+"""The page of one record: what it is, what is due, what may be done now, and its history; and what is done there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import anyio
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData, UploadFile
+
+from duban.errors import Fault, Unavailable
+from duban.io.evidence.desk import title_of
+from duban.io.evidence.reception import taking
+from duban.messages.records import AnyRecord, Problem
+from duban.messages.report import Evidence, stored_evidence
+from duban_console.action import ACTIONS, InvalidAction, action_message, parsed
+from duban_console.api.answer import shown_to
+from duban_console.api.asker import Asker, Denied
+from duban_console.api.responses import SOURCE, EventLine, event_line
+from duban_console.ledger import Outcome, WaitingReport
+from duban_console.pages.forms import ActForm, act_form, body_of, refilled, refused
+from duban_console.pages.labels import ACTIONS as ACTION_LABELS
+from duban_console.pages.labels import LAMP_SIGNS, LAMPS
+from duban_console.pages.offers import offers
+from duban_console.pages.parts import PageParts
+from duban_console.pages.record_view import BAR_WIDTH, record_view
+from duban_console.pages.story import story
+from duban_console.pages.visitor import Visits
+
+#: So long a page waits for the router, as `duban act` does.
+WAIT: Final = 5.0
+#: So many files come with one form.
+MOST_FILES: Final = 10
+_MOST_WAITING: Final = 50
+
+
+def serve_records(app: FastAPI, parts: PageParts) -> None:
+    """Add the routes to ``app``."""
+
+    @app.get("/records/{id}")
+    async def record(request: Request, asks: Visits) -> Response:
+        """A record, of whatever kind."""
+        return await _record_page(request, asks, parts, await parts.found(_id(request), asks))
+
+    @app.post("/records/{id}/acts/{action}")
+    async def act(request: Request, asks: Visits) -> Response:
+        """Do something to it; what the router says to that stands on the page."""
+        action = request.path_params["action"]
+        if action not in ACTIONS:
+            raise Fault(404, "unknown_path", f"{action} is no action")
+        record = await parts.found(_id(request), asks, action)
+        async with request.form(max_files=MOST_FILES, max_fields=200, max_part_size=100_000) as form:
+            return await _Act(request, asks, parts, record, form).done()
+
+    @app.get("/find")
+    async def find(request: Request, asks: Visits, name: str = "") -> Response:
+        """The record that bears this number or id."""
+        name = name.strip().replace("\0", "")[:120]
+        ids = [UUID(name)] if _is_id(name) else await parts.ledger.numbered(name)
+        records = [each for id_ in ids if (each := await parts.ledger.record(id_)) is not None]
+        seen = [each for each in records if asks.sees(f"see_{each.kind}", each)]
+        if len(seen) == 1:
+            return RedirectResponse(f"/records/{seen[0].id}", 303)
+        shown, _ = shown_to(asks, seen)
+        return parts.page(request, asks, "found.html", name=name, records=shown)
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """One action as it was sent in a form, on its way to the router and back to the page."""
+
+    request: Request
+    asks: Asker
+    parts: PageParts
+    record: AnyRecord
+    form: FormData
+
+    async def done(self) -> Response:
+        """Go on to the record where it was done, or is being decided; else the page with why not."""
+        key = str(self.form.get("key", ""))
+        offered = await act_forms(self.request, self.asks, self.parts, self.record)
+        chosen = next((each for each in offered if each.offer.key == key), None)
+        if chosen is None or chosen.offer.action != self.request.path_params["action"]:
+            # It was open when the page was made: somebody else has acted meanwhile.
+            return await self._again(None, 409, moved=True)
+        words = self.parts.words(self.request, self.record)
+        sent = {name: [str(value) for value in self.form.getlist(name) if not isinstance(value, UploadFile)]
+                for name in self.form}  # fmt: skip
+        chosen = refilled(chosen, sent)
+        brought = _kept(sent)
+        try:
+            brought += await self._taken()
+            outcome = await self._decided(body_of(chosen, sent, brought, words.zone))
+        except InvalidAction as error:
+            return await self._again(refused(chosen, words, error.code, error.message, error.field), 400, brought)
+        except Denied:
+            raise
+        except Fault as fault:
+            return await self._again(refused(chosen, words, fault.code, str(fault), fault.field), fault.status, brought)
+        except Unavailable as error:
+            return await self._again(refused(chosen, words, "unavailable", str(error)), 503, brought)
+        if outcome is not None and outcome.refused is not None:
+            why = outcome.refused
+            return await self._again(refused(chosen, words, why.code, why.reason), 409, brought)
+        state = "done" if outcome is not None else "sent"
+        return RedirectResponse(f"/records/{self.record.id}?{state}={chosen.offer.action}", 303)
+
+    async def _decided(self, body: dict[str, Any]) -> Outcome | None:
+        command, _ = parsed(body, texts=True)
+        action = body["action"]
+        command = self.asks.acting(action, command, self.record)
+        id_ = str(self.form.get("command", "")) or str(uuid4())
+        message = action_message(
+            command, id_=str(UUID(id_)) if _is_id(id_) else str(uuid4()), problem_id=self.record.id,
+            jurisdiction=self.record.jurisdiction, source=SOURCE, at=self.parts.clock.now(),
+        )  # fmt: skip
+        return await self.parts.door.decided(message, WAIT)
+
+    async def _taken(self) -> list[Evidence]:
+        """The files of the form, in the store."""
+        files = [file for file in self.form.getlist("evidence") if isinstance(file, UploadFile) and file.filename]
+        if not files:
+            return []
+        self.asks.must("upload_evidence")
+        desk, brought = taking(self.parts.reception).desk, []
+        with TemporaryDirectory(prefix="duban-page-") as folder:
+            for number, file in enumerate(files):
+                path = Path(folder) / str(number)
+                await anyio.to_thread.run_sync(_copied, file, path)
+                name = title_of(file.filename)
+                brought.append((await anyio.to_thread.run_sync(desk.take, path, name)).evidence)
+        return brought
+
+    async def _again(
+        self, form: ActForm | None, status: int, brought: Sequence[Evidence] = (), *, moved: bool = False
+    ) -> Response:
+        record = await self.parts.found(self.record.id, self.asks)
+        return await _record_page(
+            self.request, self.asks, self.parts, record, status, refusal=form, brought=brought, moved=moved
+        )
+
+
+async def _record_page(
+    request: Request,
+    asks: Asker,
+    parts: PageParts,
+    record: AnyRecord,
+    status: int = 200,
+    *,
+    refusal: ActForm | None = None,
+    brought: Sequence[Evidence] = (),
+    moved: bool = False,
+) -> Response:
+    words = parts.words(request, record)
+    shown, shut = shown_to(asks, record, of=record)
+    forms = await act_forms(request, asks, parts, record)
+    forms = [refusal if refusal is not None and each.offer.key == refusal.offer.key else each for each in forms]
+    if refusal is not None and refusal not in forms:
+        forms.insert(0, refusal)
+    return parts.page(
+        request, asks, "record.html", status, view=record_view(shown, parts.clock.now(), words),
+        story=list(reversed(story(await _history(record, asks, parts), shown, words))), forms=forms, words=words,
+        commands={form.offer.key: str(uuid4()) for form in forms}, brought=brought, moved=moved, bar_width=BAR_WIDTH,
+        lamps=LAMPS, lamp_signs=LAMP_SIGNS, is_masked=bool(shut), has_pack=words.rules is not None,
+        has_history=asks.sees("see_history", record), done=request.query_params.get("done", ""),
+        sent=request.query_params.get("sent", ""), actions=ACTION_LABELS,
+    )  # fmt: skip
+
+
+async def act_forms(request: Request, asks: Asker, parts: PageParts, record: AnyRecord) -> list[ActForm]:
+    """The forms of what may be done to ``record`` now, by who asks."""
+    words = parts.words(request, record)
+    if words.rules is None:
+        return []
+    offered = offers(asks.known, record, words.rules)
+    waiting: list[WaitingReport] = []
+    if isinstance(record, Problem) and any(offer.action == "reply" for offer in offered):
+        waiting = await parts.ledger.unanswered(record.id, _MOST_WAITING)
+    return [act_form(offer, record, words, waiting) for offer in offered]
+
+
+async def _history(record: AnyRecord, asks: Asker, parts: PageParts) -> list[EventLine]:
+    if not asks.sees("see_history", record):
+        return []
+    whole = await parts.ledger.history(record.id)
+    lines = [event_line(line) for line in whole.lines] if whole is not None else []
+    shown, _ = shown_to(asks, lines, deed="see_history", of=record)
+    return shown
+
+
+def _kept(sent: dict[str, list[str]]) -> list[Evidence]:
+    """The files that are in the store since the form was first sent; that they are, is looked at again."""
+    pairs = zip(sent.get("kept_sha256", ()), sent.get("kept_title", ()), strict=False)
+    return [stored_evidence(sha256, title_of(title)) for sha256, title in pairs]
+
+
+def _copied(file: UploadFile, path: Path) -> None:
+    with path.open("wb") as whole:
+        while piece := file.file.read(1 << 20):
+            whole.write(piece)
+
+
+def _id(request: Request) -> UUID:
+    try:
+        return UUID(request.path_params["id"])
+    except ValueError:
+        raise Fault(404, "unknown_path", "this address names no record") from None
+
+
+def _is_id(name: str) -> bool:
+    try:
+        UUID(name)
+    except ValueError:
+        return False
+    return True

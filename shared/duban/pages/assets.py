@@ -1,0 +1,59 @@
+"""Static files of pages, each under an address that changes with its bytes: a browser may keep them for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+#: Below which path they lie.
+PATH: Final = "/assets"
+_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+_DIGITS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file as a browser is given it."""
+
+    body: bytes
+    type: str
+    digest: str
+
+
+class Assets:
+    """The files in ``folders`` that a browser may have, read once; a later folder may not have a name of an earlier."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._assets: dict[str, Asset] = {}
+        for folder in folders:
+            for file in sorted(folder.iterdir()):
+                if file.suffix in _TYPES:
+                    if file.name in self._assets:
+                        raise ValueError(f"{file} has the name of another asset")
+                    body = file.read_bytes()
+                    digest = sha256(body).hexdigest()[:_DIGITS]
+                    self._assets[file.name] = Asset(body, _TYPES[file.suffix], digest)
+
+    def url(self, name: str) -> str:
+        """Where the file ``name`` is."""
+        return f"{PATH}/{self._assets[name].digest}/{name}"
+
+    def answer(self, request: Request) -> Response:
+        """The file that ``request`` asks for, whatever digest it names: an older page may still be open."""
+        asset = self._assets.get(request.path_params["name"])
+        if asset is None:
+            return Response("no such file", 404, media_type="text/plain")
+        is_this = request.path_params["digest"] == asset.digest
+        cache = _FOR_EVER if is_this else "no-cache"
+        return Response(asset.body, headers={"Cache-Control": cache}, media_type=asset.type)
