@@ -257,7 +257,7 @@ def _flags(record: AnyRecord) -> tuple[str, ...]:
 def _outcomes(record: AnyRecord, words: RecordWords) -> tuple[FormChoice, ...] | None:
     assert words.rules is not None
     if isinstance(record, Duty):
-        verdicts = (("verdicts", words.say("Kept")), ("broken", words.say("Broken")))
+        verdicts = (("kept", words.say("Kept")), ("broken", words.say("Broken")))
         return tuple(FormChoice(*pair) for pair in verdicts) if record.is_pledge else None
     return tuple(FormChoice(outcome, outcome) for outcome in words.rules.pack.closing.outcomes)
 
