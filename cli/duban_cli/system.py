@@ -16,7 +16,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
@@ -92,7 +92,10 @@ _OWN_SECRETS: Final = {
     "DUBAN_ANCHOR_": ("router", "intake", "api"), "DUBAN_REPORT_": ("intake", "gateway", "api"),
     "DUBAN_SOURCE_": ("gateway",), "DUBAN_CALLBACK_": ("escalation",), "DUBAN_MQTT_": ("mqtt",),
     "DUBAN_EVIDENCE": ("gateway", "api", "mail", "intake"), "DUBAN_MAIL_": ("mail",),
+    "DUBAN_OPERATOR_": ("api",), "DUBAN_REPLAY_": ("api",),
 }  # fmt: skip
+#: As whom the pages of operators, which the API's process shows, come to the brokers, by how the variables begin.
+_OF_PAGES: Final = {"DUBAN_OPERATOR_KAFKA": "pages", "DUBAN_REPLAY_KAFKA": "replay"}
 #: What a service is told of another one that it asks: where that is called.
 _ASKED: Final = {"vault": {"DUBAN_VAULT_ACCOUNTS": "api"}}
 #: Where such secrets lie in the folder of the stack, if nothing else is said.
@@ -265,6 +268,7 @@ async def engine(
         FactorSeal.made(stack.folder / ACCOUNTS_KEY)
         system = System(stack, Supervisor([], stack.folder / "logs", say=say), settings)
         planned = [_service(name, system, env, free=free, reached=reached) for name in names]
+        planned = [_with_pages(service, system) if service.name == "api" else service for service in planned]
         system.services = {service.name: service for service in planned}
         system.supervisor = Supervisor(planned, stack.folder / "logs", say=say)
         async with system.supervisor:
@@ -301,7 +305,8 @@ async def _grant(stack: Stack, settings: Settings, names: Iterable[str]) -> None
 
     administration = KafkaAdministration(settings)
     await administration.grant(rights.rights(topics.declaration(), settings.group_suffix))
-    files = {name: Path(stack.kafka_of(name)["DUBAN_KAFKA_PASSWORD_FILE"]) for name in names}
+    of_pages = _OF_PAGES.values() if "api" in names else ()
+    files = {name: Path(stack.kafka_of(name)["DUBAN_KAFKA_PASSWORD_FILE"]) for name in (*names, *of_pages)}
     passwords = {f"{rights.PREFIX}{name}": file.read_text() for name, file in files.items()}
     await administration.set_passwords(passwords, settings.kafka_mechanism)
 
@@ -369,3 +374,13 @@ def _service(
         system.urls[name] = f"{process.scheme}://{LOOPBACK}:{variables[process.variable]}"
     argv = [sys.executable, "-m", process.module]
     return Service(name, argv, variables, ready=f"{system.health[name]}/readyz", withheld=others)
+
+
+def _with_pages(api: Service, system: System) -> Service:
+    """``api``, where operators have pages: it is told where the services of ``system`` say how they are."""
+    variables = {"DUBAN_OPERATOR_PAGES": "replay", "DUBAN_OPERATOR_SERVICES": ",".join(system.health.values())}
+    if system.stack.authority is not None:
+        for beginning, name in _OF_PAGES.items():
+            its = system.stack.kafka_of(name)
+            variables |= {f"{beginning}_{part}": its[f"DUBAN_KAFKA_{part}"] for part in ("USER", "PASSWORD_FILE")}
+    return replace(api, env={**variables, **api.env})

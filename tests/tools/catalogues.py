@@ -16,7 +16,11 @@ from babel.messages.pofile import read_po, write_po
 from duban_local import ROOT
 
 #: Each room with pages.
-ROOMS: Final = (ROOT / "shared/duban/pages", ROOT / "services/console/duban_console/pages")
+ROOMS: Final = (
+    ROOT / "shared/duban/pages",
+    ROOT / "services/console/duban_console/pages",
+    ROOT / "services/console/duban_console/operation",
+)
 _KEYWORDS: Final = {"_": None, "say": None, "msgid": None, "gettext": None}
 _METHODS: Final = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 

@@ -22,6 +22,7 @@ from duban_console.accounts.access import (
     BROUGHT,
     DEEDS,
     OF_ACCOUNTS,
+    OF_OPERATION,
     OF_VAULT,
     ROUTES,
     SEEING,
@@ -91,7 +92,7 @@ def test_every_cell_that_people_read_is_what_is_answered() -> None:
 
 def test_every_action_and_every_beginning_stands_in_the_table_once_and_no_other() -> None:
     acts = set(DEEDS) - set(SEEING) - {deed for deed in DEEDS if "vault" in deed or "contact" in deed}
-    assert acts - {"keep_accounts", "keep_keys", "see_account_log"} == {*ACTIONS, *BEGINNING, *BROUGHT}
+    assert acts - {*OF_ACCOUNTS, *OF_OPERATION} == {*ACTIONS, *BEGINNING, *BROUGHT}
     assert len(DEEDS) == len(set(DEEDS)) == len(TABLE)
     assert all(TABLE.values())
     assert {role for cells in TABLE.values() for role in cells} == set(Role)
@@ -191,7 +192,7 @@ def test_the_command_line_of_the_embedded_stack_acts_for_every_unit_and_keeps_no
         assert [each.role for each in appointments_for(local, "acknowledge", record)] == [Role.OFFICE]
     assert not [deed for deed in (*BEGINNING, *BROUGHT) if may(local, deed, jurisdiction="anywhere") is not None]
     keeping = {deed for deed in DEEDS if may(local, deed) is not None}
-    assert keeping == {*OF_VAULT, *OF_ACCOUNTS} - {"see_vault_log", "see_account_log"}
+    assert keeping == {*OF_VAULT, *OF_ACCOUNTS, *OF_OPERATION} - {"see_vault_log", "see_account_log"}
 
 
 @pytest.mark.parametrize(("jurisdiction", "unit"), [(EVERY, OURS), ("linyi", EVERY)])

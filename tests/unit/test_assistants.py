@@ -59,7 +59,7 @@ class OneCaller:
     token: str = ""
 
     def api(self, context: Context[Any, Any]) -> PersonalApi:
-        return PersonalApi(self.client, Credential("", self.token, "sign in again"))
+        return PersonalApi(self.client, Credential("https://duban.example", self.token, "sign in again"))
 
 
 @dataclass
@@ -116,7 +116,7 @@ async def test_every_tool_only_looks_and_says_what_it_takes_and_gives(desk: Desk
     async with desk.assistant("") as client:
         tools = (await client.list_tools()).tools
         assert NOTE in (client.instructions or "")
-    assert len(tools) == 16
+    assert len(tools) == 17
     for tool in tools:
         assert tool.annotations is not None
         assert tool.annotations.read_only_hint, tool.name
@@ -246,6 +246,24 @@ async def test_reports_are_played_under_a_draft_and_what_cannot_be_read_is_told(
     assert [line.partition(":")[0] for line in played["unreadable"]] == ["report 3", "report 4", "act 2"]
     idle = await desk.call(clerk, "simulate_pack", pack=draft, reports=reports[:2])
     assert idle["figures"]["obligations"] != played["figures"]["obligations"]
+
+
+async def test_an_action_is_proposed_with_the_page_where_the_person_does_it_and_nothing_is_sent(desk: Desk) -> None:
+    clerk = await desk.room.person("clerk", CLERK)
+    own = desk.shelf.put(OURS)
+    asked = {"name": own.number, "unit": OURS}
+    proposed = await desk.call(clerk, "propose_action", action="progress", fields={"note": "half"}, **asked)
+    assert proposed["page"] == f"https://duban.example/records/{own.id}#act-progress"
+    assert (proposed["enter"], proposed["evidence"], proposed["sent"]) == ({"note": "half"}, True, False)
+    step = await desk.call(clerk, "propose_action", action="take_step", fields={"step": "visit"}, **asked)
+    assert (step["page"].partition("#")[2], step["evidence"]) == ("act-take_step.visit", True)
+    for action, fields, why in (
+        ("progress", {}, "note"), ("fly", {}, "is no action"), ("dispatch", {"lead_unit": OURS}, "is not for who asks"),
+        ("progress", {"note": "x", "actor": {"unit": OURS}}, "who acts is who is signed in"),
+    ):  # fmt: skip
+        assert why in await desk.refused(clerk, "propose_action", action=action, fields=fields, **asked)
+    assert "no record 99" in await desk.refused(clerk, "propose_action", action="acknowledge", unit=OURS, name="99")
+    assert desk.shelf.sent == []
 
 
 async def test_arguments_that_do_not_fit_are_refused_with_their_names(desk: Desk) -> None:

@@ -54,7 +54,22 @@ def test_the_group_of_a_second_installation_and_the_producers_of_others_are_in_t
     }
     # Who may write nowhere is given an id as a producer all the same.
     idle = {right.principal for right in wanted if right.resource == "cluster"}
-    assert idle == {principal_of("vault"), principal_of("auditor")}
+    assert idle == {principal_of("vault"), principal_of("auditor"), principal_of("pages")}
+
+
+def test_who_sees_how_far_groups_are_may_describe_them_and_every_topic_and_reads_none_by_that() -> None:
+    wanted = rights(DECLARED)
+    described = {(right.resource, right.name) for right in wanted if right.operation == "Describe"}
+    assert described == {("topic", name) for name in DECLARED.topics} | {
+        ("group", group) for entry in DECLARED.principals.values() for group in entry.groups
+    }
+    reads = {right.name for right in wanted if (right.principal, right.operation) == (principal_of("pages"), "Read")}
+    writes = {right for right in wanted if (right.principal, right.operation) == (principal_of("pages"), "Write")}
+    assert reads == {
+        name for name in DECLARED.topics
+        if name.endswith(".dlq") or name in ("duban.sources.v1", "duban.anchors.v1", "duban.audit.v1")
+    }  # fmt: skip
+    assert not writes
 
 
 def test_what_lacks_is_given_what_is_beyond_is_taken_of_ours_and_others_are_told() -> None:

@@ -117,6 +117,18 @@ class CommandOutcome(ToolAnswer):
     outcome: dict[str, Any]
 
 
+class ProposedAction(BaseModel):
+    """What somebody might do, ready for them to look at: nothing was sent."""
+
+    page: str = Field(description="Where the person does it: the form of the action on the page of the record")
+    number: str
+    action: str
+    unit: str
+    enter: dict[str, Any] = Field(description="What the person would enter there, by field")
+    evidence: bool = Field(description="Whether files are handed in with it, which the person adds in the page")
+    sent: bool = Field(False, description="Always false: no tool acts")
+
+
 class WhoAsks(BaseModel):
     """As whom the tools ask, and what that person may."""
 

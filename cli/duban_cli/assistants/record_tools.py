@@ -85,7 +85,7 @@ class RecordTools:
     async def show_history(self, ctx: Context, name: _Name) -> HistoryOfRecord:
         """Every event of a record, the first first: who did what, when and why, and by which clause."""
         api = self._callers.api(ctx)
-        record = await _only(api, name)
+        record = await only_record(api, name)
         answer = await api.ask(f"{PATHS[record.kind]}/{record.id}/history")
         history = from_data(answer.document, HistoryTold)
         return HistoryOfRecord(
@@ -96,7 +96,7 @@ class RecordTools:
     async def show_reports(self, ctx: Context, name: _Name) -> ReportsOfProblem:
         """The reports of a problem as they came in, and those whose reporters still wait for a reply."""
         api = self._callers.api(ctx)
-        record = await _only(api, name, Kind.PROBLEM)
+        record = await only_record(api, name, Kind.PROBLEM)
         path = f"{PATHS[Kind.PROBLEM]}/{record.id}"
         filed = await api.ask(f"{path}/reports")
         waiting = await api.ask_or_none(f"{path}/unanswered", {"limit": _PER_PAGE})
@@ -229,7 +229,7 @@ async def _named(api: PersonalApi, name: str) -> tuple[ApiAnswer, list[AnyRecord
     return answer, records
 
 
-async def _only(api: PersonalApi, name: str, kind: Kind | None = None) -> AnyRecord:
+async def only_record(api: PersonalApi, name: str, kind: Kind | None = None) -> AnyRecord:
     """The only record of an id or a number.
 
     Raises:

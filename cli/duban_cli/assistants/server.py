@@ -7,6 +7,7 @@ from typing import Any, Final
 from mcp.server.mcpserver import Context, MCPServer
 from mcp_types import Tool
 
+from duban_cli.assistants.action_tools import ActionTools
 from duban_cli.assistants.api import Callers, PersonalApi
 from duban_cli.assistants.marks import NOTE
 from duban_cli.assistants.pack_tools import PackTools
@@ -25,6 +26,7 @@ def assistants_server(callers: Callers) -> MCPServer[Any]:
     server: MCPServer[Any] = MCPServer(NAME, title="Duban 督办", instructions=INSTRUCTIONS, log_level="WARNING")
     RecordTools(callers).add_to(server)
     PackTools(callers).add_to(server)
+    ActionTools(callers).add_to(server)
     return server
 
 

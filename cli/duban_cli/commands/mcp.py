@@ -32,7 +32,7 @@ async def mcp(
     Over stdio it asks the API as who is signed in here; over HTTP as whoever's key comes with the call. No tool acts or
     changes anything. docs/assistants.md has the tools, and how assistants are told of them.
 
-    Example: duban mcp --http 8330
+    Example: duban mcp --http 8370
     """
     try:
         from duban_cli.assistants.api import KeyedCallers, SignedInCaller

@@ -64,6 +64,7 @@ def rights(declaration: Declaration, group_suffix: str = "", producers: Mapping[
         declared |= {Right(principal_of(name), "Read", "group", group + group_suffix) for group in principal.groups}
         if principal.sees_groups:
             declared |= {Right(principal_of(name), "Describe", "group", group) for group in groups}
+            declared |= {Right(principal_of(name), "Describe", "topic", topic) for topic in declaration.topics}
     writers = {right.principal for right in declared if right.operation == "Write"}
     # Every process begins as a producer, which asks for an id: whoever may write is given one, others need this.
     idle = {principal_of(name) for name in declaration.principals} - writers

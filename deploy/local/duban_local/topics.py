@@ -42,7 +42,10 @@ class Defaults(_Declared):
 
 
 class PrincipalDeclaration(_Declared):
-    """Who comes to the brokers: of which consumer groups it is a member, and whether it may look how far all are."""
+    """Who comes to the brokers: of which consumer groups it is a member, and whether it may look how far all are.
+
+    That is where they stand, and where the topics end: it may describe both, and reads no topic by it.
+    """
 
     groups: list[str] = []
     sees_groups: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +25,7 @@ from duban.messages.struct import Frozen, from_json
 from duban.moves import CLOSED, STAGE, Kind, Stage, Status
 from duban.texts import folded
 from duban_console.chain import Line, first_broken
+from duban_console.source_journal import SourceActivity, activities
 
 if TYPE_CHECKING:
     import asyncpg
@@ -58,6 +59,10 @@ _BEFORE = """
     join router.published_records as record on record.id = event.problem_id
     where record.jurisdiction = $1 and event.at < $2 and record.kind = any($3::text[])
     order by event.problem_id, event.version
+"""
+_HASHES = """
+    select problem_id, version, hash from router.published_events
+    join unnest($1::uuid[], $2::int[]) as meant (problem_id, version) using (problem_id, version)
 """
 _HEAD = "select head from router.published_records where id = $1"
 _OUTCOME = """
@@ -311,6 +316,18 @@ class LedgerReader:
         records = [record_from_json(row["state"]) for row in rows[:limit]]
         more = len(rows) > limit
         return Page(records, _encoded(rows[limit - 1]) if more else None)
+
+    async def hashes(self, lines: Sequence[tuple[UUID, int]]) -> dict[tuple[UUID, int], str]:
+        """The hash of each of ``lines``, a record and a version; without those that are not there."""
+        ids, versions = [line[0] for line in lines], [line[1] for line in lines]
+        async with asking():
+            rows = await self._pool.fetch(_HASHES, ids, versions)
+        return {(row["problem_id"], row["version"]): row["hash"] for row in rows}
+
+    async def source_activities(self) -> dict[str, SourceActivity]:
+        """What was heard of each source, by its name."""
+        async with asking():
+            return await activities(self._pool)
 
     async def listings(self, of: str, jurisdiction: str | None = None, list_: str | None = None) -> list[Listing]:
         """Every entry of ``of`` on any list, or on ``list_``, the oldest first, however its name is written there."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import asyncpg
 
 _ASK: Final = "select * from intake.published_sources where source = $1"
+_ASK_ALL: Final = "select * from intake.published_sources"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,15 @@ class SourceActivity:
 async def activity(pool: asyncpg.Pool[asyncpg.Record], name: str) -> SourceActivity | None:
     """What ``name`` did; None if it was never heard."""
     row = await pool.fetchrow(_ASK, name)
-    if row is None:
-        return None
+    return None if row is None else _activity(row)
+
+
+async def activities(pool: asyncpg.Pool[asyncpg.Record]) -> dict[str, SourceActivity]:
+    """What each source did that was ever heard, by its name."""
+    return {row["source"]: _activity(row) for row in await pool.fetch(_ASK_ALL)}
+
+
+def _activity(row: asyncpg.Record) -> SourceActivity:
     refusals, shape, made = (None if row[part] is None else orjson.loads(row[part]) for part in _DOCUMENTS)
     return SourceActivity(row["source"], row["spoke_at"], row["accepted"], row["refused"], refusals or [], shape, made)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from duban_intake.domain import Receipt
 
@@ -19,6 +19,10 @@ RECEIPT_SECONDS = Histogram(
     "From the broker having a report to the report having its receipt",
     buckets=(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0),
     unit="seconds",
+)
+SILENT_SOURCES = Gauge(
+    "duban_silent_sources",
+    "Sources of which nothing was heard for longer than they may be silent; looked at every 15 s",
 )
 
 

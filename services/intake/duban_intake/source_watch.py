@@ -19,6 +19,7 @@ from duban.messages.sources import RegisteredSource
 from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban_intake.domain import SOURCE
+from duban_intake.metrics import SILENT_SOURCES
 from duban_intake.source_journal import SourceJournal
 from duban_intake.sources.registry import SourceRegistry
 from duban_intake.sources.silence import Silence, opened, silences, watched
@@ -80,9 +81,11 @@ class SourceWatch:
         """Open what the silences oblige to that begin now, or began while nobody looked."""
         known = watched(self._registry.sources)
         if not known:
+            SILENT_SOURCES.set(0)
             return
         now = self._clock.now()
         spoke_at = await self._spoke_at([source.name for source in known])
+        SILENT_SOURCES.set(len(list(silences(known, spoke_at, now))))
         new = [
             silence
             for silence in silences(known, spoke_at, now - OPENING_MARGIN)

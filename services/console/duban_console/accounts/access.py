@@ -48,6 +48,8 @@ BROUGHT: Final = ("upload_evidence",)
 OF_VAULT: Final = ("ask_vault", "approve_vault", "refuse_vault", "open_vault", "forget_contact", "see_vault_log")
 #: Of the accounts.
 OF_ACCOUNTS: Final = ("keep_accounts", "keep_keys", "see_account_log")
+#: Of the engine itself, by pages: how it is, and dead letters back to where they came from.
+OF_OPERATION: Final = ("see_operation", "replay_letter")
 
 _OWN, _CITY, _ALL = Reach.OWN, Reach.CITY, Reach.ALL
 _Cells = Mapping[Role, Reach]
@@ -122,16 +124,18 @@ _ROWS: Final[tuple[tuple[tuple[str, ...], _Cells], ...]] = (
     (("see_vault_log",), {Role.CUSTODIAN: _ALL, **_AUDIT}),
     (("keep_accounts", "keep_keys"), {Role.ADMINISTRATOR: _ALL}),
     (("see_account_log",), {Role.ADMINISTRATOR: _ALL, **_AUDIT}),
+    # Dead letters hold what reporters wrote: who looks at them looks at all of it.
+    (OF_OPERATION, {Role.OPERATOR: _ALL}),
 )
 
 #: Every deed, in the order in which people read them.
-DEEDS: Final = (*SEEING, *ACTIONS, *BEGINNING, *BROUGHT, *OF_VAULT, *OF_ACCOUNTS)
+DEEDS: Final = (*SEEING, *ACTIONS, *BEGINNING, *BROUGHT, *OF_VAULT, *OF_ACCOUNTS, *OF_OPERATION)
 _BY_DEED: Final = {deed: cells for deeds, cells in _ROWS for deed in deeds}
 #: The table: of each deed, which roles may do it, and with which reach.
 TABLE: Final[Mapping[str, _Cells]] = MappingProxyType({deed: _BY_DEED[deed] for deed in DEEDS})
 
 #: What a key to read may, as far as its system does.
-_READ: Final = frozenset({*SEEING, "see_vault_log", "see_account_log"})
+_READ: Final = frozenset({*SEEING, "see_vault_log", "see_account_log", "see_operation"})
 
 #: For a route that needs no account: whoever asks shows something else, or there is nothing to guard.
 ANYBODY: Final = "anybody"
@@ -216,6 +220,14 @@ PAGES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("GET", "/find"): SIGNED_IN,  # each as those of its kind are there
         ("GET", "/records/{id}"): SIGNED_IN,  # as those of its kind are there
         ("POST", "/records/{id}/acts/{action}"): THE_ACTION,
+        ("GET", "/operation"): "see_operation",
+        ("GET", "/operation/topics"): "see_operation",
+        ("GET", "/operation/letters"): "see_operation",
+        ("GET", "/operation/letters/{topic}"): "see_operation",
+        ("GET", "/operation/letters/{topic}/{partition}/{offset}"): "see_operation",
+        ("POST", "/operation/letters/{topic}/{partition}/{offset}"): "replay_letter",
+        ("GET", "/operation/sources"): "see_operation",
+        ("GET", "/operation/anchors"): "see_operation",
     }
 )
 

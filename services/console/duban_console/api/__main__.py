@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import httpx2
 import structlog
 
 from duban.clock import SystemClock
@@ -31,6 +32,7 @@ from duban_console.api.settings import ApiSettings
 from duban_console.api.submission import CommandDoor
 from duban_console.ledger import LedgerReader
 from duban_console.oidc.sign_on import sign_on_of
+from duban_console.operation.desk import OperationDesk, operation_desk
 from duban_console.pages.app import BesideApi, console_look, create_pages
 from duban_console.pages.parts import PageParts
 
@@ -59,12 +61,23 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     door = CommandDoor(ledger, shell.publisher, reception.desk if reception else None)
     look = console_look(is_secure=browser.session.is_secure)
     parts = PageParts(look, ledger, library, door, clock, reception, admission, sign_on, browser)
-    app = BesideApi(api, create_pages(parts, settings.max_body))
+    app = BesideApi(api, create_pages(parts, settings.max_body, _operation(shell, ledger)))
     http = Http(app, settings, settings.api_port, "DUBAN_API_PORT", slow=UPLOADS_PATH)
     shell.run(http)
     if reception is not None:
         shell.run(EvidenceKeeper(reception))
     _log.info("api", at=f"{settings.bind}:{settings.api_port}")
+
+
+def _operation(shell: Shell[ApiSettings], ledger: LedgerReader) -> OperationDesk | None:
+    """What operators' pages ask, where they have pages; beside it, it is looked how far groups are behind."""
+    settings = shell.settings
+    if settings.operator_pages == "off":
+        return None
+    # Other services are asked directly, whatever proxy leads out of here.
+    desk = operation_desk(settings, httpx2.AsyncClient(trust_env=False), ledger)
+    shell.run(desk.brokers)
+    return desk
 
 
 async def _accounts(shell: Shell[ApiSettings]) -> PostgresAccounts:

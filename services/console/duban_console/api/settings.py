@@ -13,9 +13,10 @@ from duban.io.report_keys import ReportKeySettings
 from duban.io.settings import AnchorSettings, ServerSettings
 from duban_console.accounts.factor_seal import FactorSeal
 from duban_console.oidc.settings import CALLBACK, OidcSettings
+from duban_console.operation.settings import OperationSettings
 
 
-class ApiSettings(ServerSettings, OidcSettings, EvidenceSettings, ReportKeySettings, AnchorSettings):
+class ApiSettings(ServerSettings, OidcSettings, EvidenceSettings, ReportKeySettings, AnchorSettings, OperationSettings):
     """What the API is told by its environment."""
 
     accounts: SecretStr = Field(

@@ -14,14 +14,18 @@ from duban.io.http import GuardedAnswers
 from duban.pages.look import PageLook
 from duban.pages.mishap_page import show_mishaps
 from duban_console.api.asker import AccessGate
+from duban_console.operation.desk import OperationDesk
 from duban_console.pages.parts import PageParts
 from duban_console.pages.routes.home import serve_home
+from duban_console.pages.routes.operation import serve_operation
 from duban_console.pages.routes.records import MOST_FILES, serve_records
 from duban_console.pages.routes.sign_in import PATH as SIGN_IN
 from duban_console.pages.routes.sign_in import serve_sign_in
 from duban_console.pages.visitor import visitor
 
 _HERE: Final = Path(__file__).parent
+#: The room with what operators are shown.
+_OPERATION: Final = _HERE.parent / "operation"
 #: What is the API's, beside which the pages stand.
 _OF_API: Final = ("/v1", "/docs", "/redoc", "/openapi.json")
 #: Room for what stands around files in a form.
@@ -30,11 +34,14 @@ _AROUND: Final = 1_000_000
 
 def console_look(*, is_secure: bool = False) -> PageLook:
     """The look of the console's pages."""
-    return PageLook([_HERE], is_secure=is_secure)
+    return PageLook([_HERE, _OPERATION], is_secure=is_secure)
 
 
-def create_pages(parts: PageParts, max_body: int) -> FastAPI:
-    """The pages; a body holds at most ``max_body`` bytes, and one with files as much as these may have."""
+def create_pages(parts: PageParts, max_body: int, operation: OperationDesk | None = None) -> FastAPI:
+    """The pages; a body holds at most ``max_body`` bytes, and one with files as much as these may have.
+
+    Operators have some by ``operation``.
+    """
     app = FastAPI(title="Duban", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.gate = AccessGate(parts.admission, parts.sign_on, parts.browser)
     parts.look.serve(app)
@@ -44,6 +51,7 @@ def create_pages(parts: PageParts, max_body: int) -> FastAPI:
     serve_sign_in(app, parts)
     serve_home(app, parts)
     serve_records(app, parts)
+    serve_operation(app, parts, operation)
     return app
 
 

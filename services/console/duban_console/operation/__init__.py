@@ -1,0 +1,1 @@
+"""What an operator looks at: services, topics, groups and their lag, dead letters, sources, the anchors of chains."""
