@@ -111,6 +111,7 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     ),
     "problem": CommandEntry("problem:problem_app", "Problems, and other records, with their history."),
     "ledger": CommandEntry("ledger:ledger_app", "The ledger as a whole: whether it is still what was written."),
+    "desk": CommandEntry("desk:desk_app", "The desk: the read model that the pages of the API ask."),
     "duty": CommandEntry("duty:duty_app", "Duties that the calendar or a measure has opened for units."),
     "listing": CommandEntry("listing:listing_app", "Lists such as a blacklist (黑名单): who stands on them, and why."),
     "reward": CommandEntry("reward:reward_app", "Rewards (举报奖励) for reports that proved true."),

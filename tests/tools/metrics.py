@@ -20,6 +20,7 @@ EXPORTERS: Final = {
     "detector": "duban_detector.metrics",
     "router": "duban_router.metrics",
     "escalation": "duban_escalation.metrics",
+    "API": "duban_console.desk.metrics",
 }
 #: How the samples of each type are called, beside the name itself.
 _SAMPLES: Final = {

@@ -65,7 +65,7 @@ def test_the_commands_are_those_that_the_handbook_names() -> None:
         ("account", "add"), ("account", "apply"), ("account", "ls"), ("account", "off"), ("account", "on"),
         ("account", "reset"), ("account", "factor"), ("account", "audit"),
         ("key", "add"), ("key", "ls"), ("key", "rotate"), ("key", "revoke"),
-        ("kafka", "acl", "apply"), ("kafka", "users", "apply"),
+        ("desk", "rebuild"), ("kafka", "acl", "apply"), ("kafka", "users", "apply"),
         ("topics", "apply"), ("topics", "ls"), ("hj212", "check"), ("hj212", "decode"), ("sim", "hj212"),
     }  # fmt: skip
 

@@ -50,7 +50,7 @@ def test_the_group_of_a_second_installation_and_the_producers_of_others_are_in_t
     assert Right(principal_of("router"), "Read", "group", "duban-router-second") in wanted
     assert Right("User:hotline", "Write", "topic", "duban.reports.v1") in wanted
     assert {right.name for right in wanted if right.resource == "group"} == {
-        f"duban-{name}-second" for name in ("intake", "detector", "router", "escalation", "deliverer")
+        f"duban-{name}-second" for name in ("intake", "detector", "router", "escalation", "deliverer", "desk")
     }
     # Who may write nowhere is given an id as a producer all the same.
     idle = {right.principal for right in wanted if right.resource == "cluster"}

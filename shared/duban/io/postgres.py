@@ -88,12 +88,16 @@ class AnotherHistory(DubanError):
 
 
 async def connect_pool(
-    settings: Settings, schema: str, setting: str = "database", lineage: Lineage | None = None
+    settings: Settings,
+    schema: str,
+    setting: str = "database",
+    lineage: Lineage | None = None,
+    planner: Mapping[str, str] | None = None,
 ) -> asyncpg.Pool[asyncpg.Record]:
     """A pool of connections whose ``search_path`` is ``schema``, named after it in ``pg_stat_activity``.
 
     ``setting`` has the URL, which is read anew for each connection where it stands in a file. With ``lineage`` each
-    connection leads to the history that is known, or is not made.
+    connection leads to the history that is known, or is not made. ``planner``: how the database plans for them.
     """
     import asyncpg
 
@@ -117,6 +121,7 @@ async def connect_pool(
             "timezone": "UTC",
             # A process that froze in a transaction must not hold its rows for ever.
             "idle_in_transaction_session_timeout": "60s",
+            **(planner or {}),
         },
     )
     assert pool is not None

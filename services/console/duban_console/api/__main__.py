@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import asyncpg
 import httpx2
 import structlog
 
@@ -11,6 +12,7 @@ from duban.clock import SystemClock
 from duban.io.act_log import LogGrowth
 from duban.io.anchors import AnchorLoop
 from duban.io.backoff import until_available
+from duban.io.consumer import Runner, Source
 from duban.io.evidence.keeper import EvidenceKeeper
 from duban.io.evidence.reception import reception_of
 from duban.io.evidence.tus import UPLOADS_PATH
@@ -21,7 +23,9 @@ from duban.io.postgres import answers, connect_pool
 from duban.io.service import Shell, run_service
 from duban.messages.anchors import ACCOUNT_LOG, Anchored
 from duban.messages.commands import Command
+from duban.messages.events import LedgerEvent
 from duban.policy import PolicyPack
+from duban.policy.library import Library
 from duban_console.accounts.admission import Admission
 from duban_console.accounts.store import MIGRATIONS, SCHEMA, PostgresAccounts
 from duban_console.api.app import create_app
@@ -30,6 +34,9 @@ from duban_console.api.journal_rounds import JournalRounds
 from duban_console.api.responses import SOURCE
 from duban_console.api.settings import ApiSettings
 from duban_console.api.submission import CommandDoor
+from duban_console.desk.projector import GROUP, PROJECTED, SMALL_BATCH, DeskProjector
+from duban_console.desk.queries import PostgresDesk
+from duban_console.desk.store import PLANNER, PostgresDeskStore
 from duban_console.ledger import LedgerReader
 from duban_console.oidc.sign_on import sign_on_of
 from duban_console.operation.desk import OperationDesk, operation_desk
@@ -48,7 +55,8 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     clock = await follow_clock(shell)
     library = await follow_packs(shell)
     reception = reception_of(settings)
-    accounts = await _accounts(shell)
+    pool = await _console(shell)
+    accounts = await _accounts(shell, pool)
     # By the clock on the wall, whatever clock drives a story.
     admission = Admission(accounts, SystemClock(), limits=settings.account_limits())
     shell.run(JournalRounds(admission.journal))
@@ -60,12 +68,13 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     )  # fmt: skip
     door = CommandDoor(ledger, shell.publisher, reception.desk if reception else None)
     look = console_look(is_secure=browser.session.is_secure)
-    parts = PageParts(look, ledger, library, door, clock, reception, admission, sign_on, browser)
+    parts = PageParts(look, ledger, library, door, clock, reception, admission, sign_on, browser, PostgresDesk(pool))
     app = BesideApi(api, create_pages(parts, settings.max_body, _operation(shell, ledger)))
     http = Http(app, settings, settings.api_port, "DUBAN_API_PORT", slow=UPLOADS_PATH)
     shell.run(http)
     if reception is not None:
         shell.run(EvidenceKeeper(reception))
+    shell.run(_desk(shell, pool, library))
     _log.info("api", at=f"{settings.bind}:{settings.api_port}")
 
 
@@ -80,13 +89,30 @@ def _operation(shell: Shell[ApiSettings], ledger: LedgerReader) -> OperationDesk
     return desk
 
 
-async def _accounts(shell: Shell[ApiSettings]) -> PostgresAccounts:
-    """The accounts, once they are there; beside them, their log is anchored."""
+async def _console(shell: Shell[ApiSettings]) -> asyncpg.Pool[asyncpg.Record]:
+    """The schema of the console, once it is there: the accounts, and the read model of the desk."""
     settings = shell.settings
     url = settings.renewed("accounts")
     await until_available("accounts", lambda: require(url(), SCHEMA, MIGRATIONS))
-    pool = await until_available("accounts", partial(connect_pool, settings, SCHEMA, "accounts"))
+    pool = await until_available("accounts", partial(connect_pool, settings, SCHEMA, "accounts", planner=PLANNER))
     shell.health.check("accounts", partial(answers, pool))
+    return pool
+
+
+def _desk(shell: Shell[ApiSettings], pool: asyncpg.Pool[asyncpg.Record], library: Library) -> Runner:
+    """What keeps the read model of the desk.
+
+    The API is ready without it: it answers with what is there, and says how fresh that is. Its batches are small, so
+    that requests wait for none.
+    """
+    settings = shell.settings.model_copy(update={"batch_size": min(shell.settings.batch_size, SMALL_BATCH)})
+    projector = DeskProjector(PostgresDeskStore(pool), library, SystemClock())
+    return Runner(settings, GROUP, [Source((LedgerEvent.TOPIC,), PROJECTED, projector)], shell.publisher)
+
+
+async def _accounts(shell: Shell[ApiSettings], pool: asyncpg.Pool[asyncpg.Record]) -> PostgresAccounts:
+    """The accounts; beside them, their log is anchored."""
+    settings = shell.settings
     accounts = PostgresAccounts(pool, settings.seal())
     await until_available("accounts", accounts.seal_anew)
     growth = LogGrowth(pool, "console.account_log", ACCOUNT_LOG, "duban account audit --verify")

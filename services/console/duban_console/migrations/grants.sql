@@ -8,3 +8,7 @@ grant select, insert, update, delete on sessions, keys to duban_console;
 grant select, insert on account_log to duban_console;
 -- The API anchors the log.
 grant select, insert, update on anchors to duban_console;
+-- The API keeps the read model of the desk, and whoever makes it anew empties it first.
+grant select, update on desk_state to duban_console;
+grant select, insert, update, delete, truncate on desk_progress, desk_records, desk_stakes, desk_waits, desk_calls,
+    desk_turns, desk_days to duban_console;

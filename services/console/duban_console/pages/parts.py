@@ -20,6 +20,7 @@ from duban_console.accounts.admission import Admission
 from duban_console.api.asker import Asker, unknown
 from duban_console.api.browser import Browser
 from duban_console.api.submission import CommandDoor
+from duban_console.desk.reader import DeskReader
 from duban_console.ledger import LedgerReader
 from duban_console.oidc.sign_on import SignOn
 from duban_console.pages.record_words import RecordWords
@@ -39,6 +40,8 @@ class PageParts:
     admission: Admission
     sign_on: SignOn | None
     browser: Browser
+    #: What is asked of many records at once; None where nothing is kept for that.
+    desk: DeskReader | None = None
 
     def page(self, request: Request, asks: Asker, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
         """A page for who is signed in."""

@@ -1,0 +1,277 @@
+"""What is asked of the read model in PostgreSQL, as text: each question along an index that was made for it.
+
+What is always there stands in the text, the rest is put together from the filters that are given, so that none is a
+condition for nothing and a planner sees what is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from duban.moves import Kind
+from duban.texts import folded
+from duban_console.accounts.facets import Facet
+from duban_console.assessment.diagrams import Lamp
+from duban_console.desk.grams import grams
+from duban_console.desk.reader import LedgerFilters, MapBox, Stake, Wait
+from duban_console.desk.rows import ENDED, NO_LIMIT
+from duban_console.desk.sight import CitySight
+from duban_console.desk.store import RECORD
+
+#: The columns of a record as its row is made of them.
+COLUMNS: Final = ", ".join(f"record.{column}" for column in (*RECORD, "milestones"))
+
+
+class Question:
+    """A query that is put together: where the rows come from, conditions, and the values that stand in them."""
+
+    def __init__(self, columns: str, source: str, *conditions: str) -> None:
+        self.columns = columns
+        self.values: list[Any] = []
+        self._source = source
+        self._conditions = list(conditions)
+
+    def value(self, value: Any) -> str:
+        """The place of ``value`` in the query."""
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+    def where(self, condition: str, *values: Any) -> None:
+        """Have ``condition`` hold, in which ``{}`` stands for each of ``values``."""
+        self._conditions.append(condition.format(*map(self.value, values)))
+
+    def text(self, then: str = "") -> str:
+        """The query, with what comes after its conditions; values alone are not of our own making."""
+        return f"select {self.columns} from {self._source} where {' and '.join(self._conditions)} {then}"  # noqa: S608
+
+
+def ledger_question(city: CitySight, filters: LedgerFilters, now: datetime, near: timedelta) -> Question:
+    """The problems that pass ``filters`` and are there for who sees ``city``."""
+    question = _problems(city, filters.jurisdiction)
+    for column, value in (
+        ("rule", filters.category), ("unit", filters.unit), ("channel", filters.channel), ("sponsor", filters.sponsor),
+    ):  # fmt: skip
+        if value is not None:
+            question.where(f"record.{column} = {{}}", value)
+    if filters.statuses:
+        question.where("record.status = any({}::text[])", list(filters.statuses))
+    if filters.begun_from is not None:
+        question.where("record.begun_at >= {}", filters.begun_from)
+    if filters.begun_before is not None:
+        question.where("record.begun_at < {}", filters.begun_before)
+    if filters.lamp is not None:
+        _under(question, filters.lamp, now, near)
+    if filters.closed is not None:
+        question.where("record.due_key = {}" if filters.closed else "record.due_key < {}", ENDED)
+    if filters.text:
+        _in_words(question, city, folded(filters.text))
+    return question
+
+
+def _problems(city: CitySight, jurisdiction: str) -> Question:
+    question = Question(COLUMNS, "console.desk_records as record", "record.kind = 'problem'")
+    question.where("record.jurisdiction = {}", jurisdiction)
+    if Kind.PROBLEM not in city.whole:
+        # Without a unit nothing is there: the array is empty, and overlaps with none.
+        question.where("record.parties && {}::text[]", sorted(city.units) if Kind.PROBLEM in city.partly else [])
+    return question
+
+
+def _under(question: Question, lamp: Lamp, now: datetime, near: timedelta) -> None:
+    match lamp:
+        case Lamp.RED:
+            question.where("record.due_key <= {}", now)
+        case Lamp.YELLOW:
+            question.where("record.due_key > {} and record.due_key <= {}", now, now + near)
+        case Lamp.GREEN:
+            question.where("record.due_key > {} and record.due_key < {}", now + near, NO_LIMIT)
+        case Lamp.NONE:
+            question.where("record.due_key = {}", NO_LIMIT)
+
+
+def _in_words(question: Question, city: CitySight, text: str) -> None:
+    pairs = grams(text)
+    if not pairs:
+        question.where("false")
+        return
+    place = "record.words" if city.always_shows(Facet.TEXT) else "split_part(record.words, E'\\n', 1)"
+    question.where(f"record.grams @> {{}}::int[] and strpos({place}, {{}}) > 0", list(pairs), text)
+
+
+def count_by_lamp(city: CitySight, filters: LedgerFilters, now: datetime, near: timedelta) -> Question:
+    """How many open problems stand under each lamp, in one pass over them."""
+    question = ledger_question(city, replace(filters, lamp=None, closed=False), now, near)
+    red, yellow, none = map(question.value, (now, now + near, NO_LIMIT))
+    question.columns = f"""
+        count(*) filter (where record.due_key <= {red})::int as red,
+        count(*) filter (where record.due_key > {red} and record.due_key <= {yellow})::int as yellow,
+        count(*) filter (where record.due_key > {yellow} and record.due_key < {none})::int as green,
+        count(*) filter (where record.due_key = {none})::int as none
+    """
+    return question
+
+
+def _seen(question: Question, city: CitySight, kind: str = "record.kind") -> None:
+    """Only records that are there for who sees ``city``."""
+    if not city.partly:
+        question.where(f"{kind} = any({{}}::text[])", sorted(city.whole))
+        return
+    question.where(
+        f"({kind} = any({{}}::text[]) or ({kind} = any({{}}::text[]) and record.parties && {{}}::text[]))",
+        sorted(city.whole), sorted(city.partly), sorted(city.units),
+    )  # fmt: skip
+
+
+_OF_WAIT: Final = "join console.desk_records as record on record.id = waiting.record_id"
+WAIT_KEY: Final = "(waiting.due_key, waiting.since_at, waiting.record_id, waiting.wait, waiting.item)"
+
+
+def inbox_question(city: CitySight, jurisdiction: str, waits: Sequence[Wait], unit: str | None) -> Question:
+    """What waits in ``jurisdiction``."""
+    question = Question(*_WAITS)
+    question.where("waiting.jurisdiction = {}", jurisdiction)
+    _seen(question, city)
+    if len(waits) == 1:
+        question.where("waiting.wait = {}", waits[0])
+    elif waits:
+        question.where("waiting.wait = any({}::text[])", list(waits))
+    if unit is not None:
+        question.where("{} = any(waiting.units)", unit)
+    return question
+
+
+def count_question(city: CitySight, jurisdiction: str, unit: str | None) -> Question:
+    """How much waits in ``jurisdiction``, of each; the records are looked at only where not all of them are there."""
+    source = f"console.desk_waits as waiting {_OF_WAIT if city.partly else ''}"
+    question = Question("waiting.wait, count(*)", source)
+    question.where("waiting.jurisdiction = {}", jurisdiction)
+    _seen(question, city, "waiting.kind")
+    if unit is not None:
+        question.where("{} = any(waiting.units)", unit)
+    return question
+
+
+def call_question(city: CitySight, jurisdiction: str, unit: str) -> Question:
+    """The measures that were told to ``unit``."""
+    question = Question(*_CALLS)
+    question.where("call.jurisdiction = {} and call.unit = {}", jurisdiction, unit)
+    _seen(question, city)
+    return question
+
+
+def mine_question(city: CitySight, jurisdiction: str, unit: str, stakes: Sequence[Stake]) -> Question:
+    """The stakes of ``unit``, in the kinds of records of which all of its own are there for who sees ``city``."""
+    question = Question(*_STAKES)
+    question.where("stake.jurisdiction = {} and stake.unit = {}", jurisdiction, unit)
+    kinds = [kind for kind in Kind if city.may_see_unit(kind, unit)]
+    question.where("stake.kind = any({}::text[])", kinds)
+    if stakes:
+        question.where("stake.stake = any({}::text[])", list(stakes))
+    return question
+
+
+def place_question(city: CitySight, jurisdiction: str, box: MapBox, category: str | None) -> Question:
+    """The open problems in ``box`` of which the place is shown."""
+    question = _problems(city, jurisdiction)
+    question.where("record.closed_at is null and record.latitude is not null")
+    question.where("record.latitude between {} and {}", box.south, box.north)
+    question.where("record.longitude between {} and {}", box.west, box.east)
+    if category is not None:
+        question.where("record.rule = {}", category)
+    if Kind.PROBLEM not in city.whole or city.hides(Facet.PLACE, Kind.PROBLEM, ()):
+        units = [unit for unit in sorted(city.units) if not city.hides(Facet.PLACE, Kind.PROBLEM, (unit,))]
+        question.where("record.parties && {}::text[]", units)
+    return question
+
+
+_WAITS: Final = (
+    f"{COLUMNS}, waiting.wait, waiting.item, waiting.units as answering, waiting.since_at, waiting.due_key as owed_key",
+    f"console.desk_waits as waiting {_OF_WAIT}",
+)
+_OF_STAKE: Final = (
+    "stake.unit as of_unit, stake.stake, stake.due_key as owed_key, stake.obligation as owed, stake.measure, "
+    "stake.next_at, stake.finished"
+)
+_STAKES: Final = (
+    f"{COLUMNS}, {_OF_STAKE}",
+    "console.desk_stakes as stake join console.desk_records as record on record.id = stake.record_id",
+)
+_CALLS: Final = (
+    f"{COLUMNS}, call.version as told, call.unit as of_unit, call.measure, call.ground, call.owner, call.at",
+    "console.desk_calls as call join console.desk_records as record on record.id = call.record_id",
+)
+
+#: By unit, each along one index: $1 the city, $2 the units, or null for all of them, $3 and $4 the period.
+COMPARISON: Final = (
+    """
+    select unit, count(distinct record_id)::int as received from console.desk_turns
+    where jurisdiction = $1 and ($2::text[] is null or unit = any($2)) and given_at >= $3 and given_at < $4
+    group by unit
+    """,
+    """
+    select unit, count(*)::int as closed, count(*) filter (where late)::int as closed_late from (
+        select unit, record_id, bool_or(lapses > 0) as late from console.desk_turns
+        where jurisdiction = $1 and ($2::text[] is null or unit = any($2)) and closed_at >= $3 and closed_at < $4
+        group by unit, record_id
+    ) as closed group by unit
+    """,
+    """
+    select unit, count(*)::int as responses, percentile_cont(0.5) within group (order by answer) as middle,
+        percentile_disc(0.9) within group (order by answer) as ninth_decile
+    from console.desk_turns
+    where jurisdiction = $1 and ($2::text[] is null or unit = any($2)) and answered_at >= $3 and answered_at < $4
+    group by unit
+    """,
+    """
+    select unit, count(*)::int as resolutions, percentile_cont(0.5) within group (order by whole) as middle,
+        percentile_disc(0.9) within group (order by whole) as ninth_decile
+    from console.desk_turns
+    where jurisdiction = $1 and ($2::text[] is null or unit = any($2)) and completed_at >= $3 and completed_at < $4
+    group by unit
+    """,
+)
+#: By unit: $1 the city, $2 the units, or null, $3 now.
+OPEN_BY_UNIT: Final = """
+    select unit, count(*)::int as open, count(*) filter (where due_key <= $3)::int as overdue from console.desk_stakes
+    where jurisdiction = $1 and ($2::text[] is null or unit = any($2)) and stake = 'lead'
+    group by unit
+"""
+#: All together: $1 the city, $2 and $3 the period.
+IN_ALL: Final = (
+    """
+    select count(*)::int as received from console.desk_records
+    where kind = 'problem' and jurisdiction = $1 and begun_at >= $2 and begun_at < $3
+    """,
+    """
+    select count(*)::int as closed, count(*) filter (where lapses > 0)::int as closed_late
+    from console.desk_records
+    where kind = 'problem' and jurisdiction = $1 and closed_at >= $2 and closed_at < $3
+    """,
+    """
+    select count(*)::int as responses, percentile_cont(0.5) within group (order by answer_in_all) as middle,
+        percentile_disc(0.9) within group (order by answer_in_all) as ninth_decile
+    from console.desk_turns where jurisdiction = $1 and answered_at >= $2 and answered_at < $3
+    """,
+    """
+    select count(*)::int as resolutions, percentile_cont(0.5) within group (order by whole_in_all) as middle,
+        percentile_disc(0.9) within group (order by whole_in_all) as ninth_decile
+    from console.desk_turns where jurisdiction = $1 and completed_at >= $2 and completed_at < $3
+    """,
+)
+#: All together: $1 the city, $2 now.
+OPEN_IN_ALL: Final = """
+    select count(*)::int as open, count(*) filter (where due_key <= $2)::int as overdue from console.desk_records
+    where kind = 'problem' and jurisdiction = $1 and due_key < '9999-12-30+00'
+"""
+#: What had changed by each of the instants, summed up.
+WEEKS: Final = """
+    select ends.at, days.lamp, sum(days.change)::int
+    from unnest($3::timestamptz[]) as ends (at) join console.desk_days as days on days.midnight <= ends.at
+    where days.jurisdiction = $1 and days.unit = $2 group by ends.at, days.lamp
+"""
+FRESHNESS: Final = """
+    select rebuilding, (select max(newest_at) from console.desk_progress) as newest_at from console.desk_state
+"""

@@ -1,0 +1,174 @@
+"""How long the desk takes to answer at a million problems: the table of docs/benchmarks.md.
+
+    python -m tests.tools.desk_figures [--problems 1000000] [--write]
+
+Starts a database of its own, lays the rows straight into the read model, and asks every question through the reader,
+each 20 times; beside that it measures this machine, by a loop of 500,000 additions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import asyncpg
+from pydantic import SecretStr
+
+from duban.io.migrations import migrate
+from duban.io.postgres import connect_pool
+from duban.io.settings import Settings
+from duban.moves import Status
+from duban_cli.bench.limits import loop_ms
+from duban_console.accounts.account import Role
+from duban_console.accounts.store import MIGRATIONS, SCHEMA
+from duban_console.assessment.diagrams import Lamp
+from duban_console.desk.queries import PostgresDesk
+from duban_console.desk.reader import LedgerFilters, MapBox, Order, Wait
+from duban_console.desk.store import PLANNER
+from duban_local.stack import running_stack
+from tests.desk import appointed, sight_of
+from tests.desk_rows import CITY, NOW, SeededCity
+from tests.tools.document_tables import DOCS, with_block
+
+_TIMES: Final = 20
+_YEAR: Final = timedelta(days=365)
+_OFFICE: Final = sight_of(appointed(Role.OFFICE, "office"))
+_UNIT: Final = sight_of(appointed(Role.CLERK, "unit-3"))
+_CITIZEN: Final = sight_of(appointed(Role.SOCIAL_SUPERVISOR))
+
+Ask = Callable[[], Awaitable[Any]]
+
+
+def questions(desk: PostgresDesk) -> dict[str, Ask]:
+    """Every question of the pages, as they ask it."""
+    plain = LedgerFilters(CITY)
+
+    def ledger(order: Order = Order.DUE, sight: Any = _OFFICE, **filters: Any) -> Ask:
+        return lambda: desk.ledger(sight, replace(plain, **filters), now=NOW, order=order)
+
+    def lamps(sight: Any = _OFFICE, **filters: Any) -> Ask:
+        return lambda: desk.lamps(sight, replace(plain, **filters), now=NOW)
+
+    def compared(sight: Any, length: timedelta) -> Ask:
+        return lambda: desk.comparison(sight, CITY, from_at=NOW - length, before=NOW, now=NOW)
+
+    weeks = [NOW - timedelta(days=7 * number) for number in range(52)]
+    box = MapBox(31.4, 104.6, 31.5, 104.7)
+    return {
+        "ledger, by due": ledger(),
+        "ledger, by number": ledger(Order.NUMBER),
+        "ledger, red": ledger(lamp=Lamp.RED),
+        "ledger, red, by number": ledger(Order.NUMBER, lamp=Lamp.RED),
+        "ledger, a unit, by due": ledger(unit="unit-3"),
+        "ledger, a small unit, by number": ledger(Order.NUMBER, unit="unit-38"),
+        "ledger, a category and a rare channel": ledger(category="category-20", channel="media"),
+        "ledger, a rare channel, by number": ledger(Order.NUMBER, channel="self-check"),
+        "ledger, a status": ledger(statuses=(Status.VERIFIED,)),
+        "ledger, rejected in a month": ledger(
+            statuses=(Status.REJECTED,), begun_from=NOW - _YEAR, begun_before=NOW - 0.9 * _YEAR
+        ),
+        "ledger, a text that is common": ledger(text="扬尘扰民"),
+        "ledger, a text that is common, by number": ledger(Order.NUMBER, text="扬尘扰民"),
+        "ledger, a text that is rare": ledger(text="中山路77号"),
+        "ledger, a number": ledger(text="0765432"),
+        "ledger, a text that is nowhere": ledger(text="没有这样的"),
+        "ledger, of a unit's own, by due": ledger(sight=_UNIT),
+        "ledger, of a unit's own, by number": ledger(Order.NUMBER, sight=_UNIT),
+        "ledger, of a unit's own, a text": ledger(sight=_UNIT, text="井盖缺失"),
+        "lamps": lamps(),
+        "lamps of a category": lamps(category="category-0"),
+        "lamps of a unit": lamps(unit="unit-3"),
+        "lamps of a channel": lamps(channel="app"),
+        "lamps of a text": lamps(text="扬尘扰民"),
+        "lamps of a unit's own": lamps(_UNIT),
+        "inbox": lambda: desk.inbox(_OFFICE, CITY),
+        "inbox, one sort": lambda: desk.inbox(_OFFICE, CITY, waits=[Wait.EXTENSION]),
+        "inbox, of a unit": lambda: desk.inbox(_OFFICE, CITY, unit="unit-3"),
+        "inbox, of a unit's own": lambda: desk.inbox(_UNIT, CITY, unit="unit-3"),
+        "inbox, counted": lambda: desk.inbox_counts(_OFFICE, CITY),
+        "mine": lambda: desk.mine(_UNIT, CITY, "unit-3", now=NOW),
+        "calls": lambda: desk.calls(_UNIT, CITY, "unit-3"),
+        "wall chart": lambda: desk.sponsored(_OFFICE, CITY, "leader-3", now=NOW),
+        "units compared, a month": compared(_OFFICE, _YEAR / 12),
+        "units compared, a year": compared(_OFFICE, _YEAR),
+        "units compared, all five years": compared(_OFFICE, 5 * _YEAR),
+        "a unit of its own, a year": compared(_UNIT, _YEAR),
+        "lamps by week, a year": lambda: desk.lamps_by_week(_OFFICE, CITY, weeks),
+        "lamps by week, a unit": lambda: desk.lamps_by_week(_OFFICE, CITY, weeks, unit="unit-3"),
+        "nearby, 200 m": lambda: desk.nearby(_OFFICE, CITY, 31.45, 104.7, 200, now=NOW),
+        "map, a part of the city": lambda: desk.on_map(_OFFICE, CITY, box, now=NOW),
+        "map, the whole city": lambda: desk.on_map(_OFFICE, CITY, MapBox(31, 104, 32, 106), now=NOW),
+    }
+
+
+async def measured(desk: PostgresDesk) -> dict[str, tuple[float, float]]:
+    """Of each question the median and the longest of its answers, in milliseconds; the first is not counted."""
+    figures = {}
+    for name, ask in questions(desk).items():
+        await ask()
+        lengths = []
+        for _ in range(_TIMES):
+            begun = time.perf_counter()
+            await ask()
+            lengths.append((time.perf_counter() - begun) * 1000)
+        figures[name] = (median(lengths), max(lengths))
+        sys.stderr.write(f"{name}: {figures[name][0]:.0f} ms, {figures[name][1]:.0f} at most\n")
+    return figures
+
+
+async def figures(problems: int, url: str) -> list[str]:
+    """The lines of the table."""
+    await migrate(url, SCHEMA, MIGRATIONS)
+    connection = await asyncpg.connect(url)
+    begun = time.perf_counter()
+    await SeededCity(problems).lay(connection)
+    sys.stderr.write(f"laid in {time.perf_counter() - begun:.0f} s\n")
+    sizes = await connection.fetch(
+        "select relname, pg_total_relation_size(oid), pg_relation_size(oid) from pg_class"
+        " where relkind = 'r' and relname like 'desk\\_%' order by 2 desc"
+    )
+    for name, whole, own in sizes:
+        sys.stderr.write(f"{name}: {whole / problems:.0f} bytes a problem, {own / problems:.0f} without its indexes\n")
+    pool = await connect_pool(Settings(database=SecretStr(url)), SCHEMA, planner=PLANNER)
+    before = loop_ms()
+    answers = await measured(PostgresDesk(pool))
+    loops = f"{before:.0f}, {loop_ms():.0f}"
+    await pool.close()
+    await connection.close()
+    rows = [f"| {name} | {middle:.0f} | {longest:.0f} |" for name, (middle, longest) in answers.items()]
+    return [
+        f"| question, at {problems:,} problems (loop {loops} ms) | ms, median of {_TIMES} | the longest |",
+        "| --- | --- | --- |",
+        *rows,
+    ]
+
+
+def main(problems: int, url: str | None, write: bool) -> None:
+    """Measure, and print or write the table."""
+    if url is not None:
+        lines = asyncio.run(figures(problems, url))
+    else:
+        with TemporaryDirectory(prefix="duban-figures-") as folder, running_stack(Path(folder)) as stack:
+            lines = asyncio.run(figures(problems, stack.superuser))
+    sys.stdout.write("\n".join(lines) + "\n")
+    if write:
+        page = DOCS / "benchmarks.md"
+        page.write_text(with_block(page.read_text("utf-8"), "desk", "\n".join(lines) + "\n"), "utf-8")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--problems", type=int, default=1_000_000)
+    parser.add_argument("--database", help="the URL of an empty database of one who may do everything, if not its own")
+    parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
+    args = parser.parse_args()
+    main(args.problems, args.database, args.write)
