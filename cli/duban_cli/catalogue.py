@@ -133,6 +133,7 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     "source": CommandEntry(
         "source:source_app", "Sources: who may hand in reports and readings, how they speak, and with which key."
     ),
+    "contact": CommandEntry("contact:contact_app", "Contacts: by which ways units, and persons there, are told."),
     "dlq": CommandEntry("dead_letters:dlq_app", "Dead letters: what could not be handled, why, and back again."),
     "vault": CommandEntry(
         "vault:vault_app",

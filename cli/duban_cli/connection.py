@@ -44,6 +44,8 @@ REPORT_KEY: Final = "reports.key"
 SOURCE_SECRETS: Final = "source-secrets.yaml"
 #: The secrets that sign what sources are told, likewise.
 CALLBACK_SECRETS: Final = "callback-secrets.yaml"
+#: The channels by which people are reached, likewise.
+CHANNELS: Final = "channels.yaml"
 
 
 def settings() -> Settings:

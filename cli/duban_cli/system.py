@@ -33,7 +33,15 @@ from duban.io.report_keys import ReportKeys
 from duban.io.secret_variables import SUFFIX
 from duban.io.settings import Settings
 from duban.messages.sources import RegisteredSource
-from duban_cli.connection import ACCOUNTS_KEY, ANCHOR_KEY, CALLBACK_SECRETS, EVIDENCE, REPORT_KEY, SOURCE_SECRETS
+from duban_cli.connection import (
+    ACCOUNTS_KEY,
+    ANCHOR_KEY,
+    CALLBACK_SECRETS,
+    CHANNELS,
+    EVIDENCE,
+    REPORT_KEY,
+    SOURCE_SECRETS,
+)
 from duban_cli.engine_note import leave_note, remove_note
 from duban_cli.identity import LOCAL_KEY, secret_in
 from duban_cli.local_key_file import LocalKeyFile
@@ -93,6 +101,7 @@ _OWN_SECRETS: Final = {
     "DUBAN_SOURCE_": ("gateway",), "DUBAN_CALLBACK_": ("escalation",), "DUBAN_MQTT_": ("mqtt",),
     "DUBAN_EVIDENCE": ("gateway", "api", "mail", "intake"), "DUBAN_MAIL_": ("mail",),
     "DUBAN_OPERATOR_": ("api",), "DUBAN_REPLAY_": ("api",),
+    "DUBAN_CHANNELS": ("escalation",), "DUBAN_SMTP_": ("escalation",),
 }  # fmt: skip
 #: As whom the pages of operators, which the API's process shows, come to the brokers, by how the variables begin.
 _OF_PAGES: Final = {"DUBAN_OPERATOR_KAFKA": "pages", "DUBAN_REPLAY_KAFKA": "replay"}
@@ -101,7 +110,7 @@ _ASKED: Final = {"vault": {"DUBAN_VAULT_ACCOUNTS": "api"}}
 #: Where such secrets lie in the folder of the stack, if nothing else is said.
 _OWN_FILES: Final = {
     "DUBAN_ANCHOR_KEY": ANCHOR_KEY, "DUBAN_SOURCE_SECRETS": SOURCE_SECRETS, "DUBAN_CALLBACK_SECRETS": CALLBACK_SECRETS,
-    "DUBAN_EVIDENCE": EVIDENCE, "DUBAN_REPORT_KEY": REPORT_KEY, "DUBAN_ACCOUNTS_KEY": ACCOUNTS_KEY,
+    "DUBAN_CHANNELS": CHANNELS, "DUBAN_EVIDENCE": EVIDENCE, "DUBAN_REPORT_KEY": REPORT_KEY, "DUBAN_ACCOUNTS_KEY": ACCOUNTS_KEY,
 }  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from duban.messages import commands as do
 from duban.messages import struct
 from duban.messages.anchors import ACCOUNT_LOG, VAULT_LOG, Anchor, Anchored, Head
 from duban.messages.audit import LetterPlace, LetterReplayed, ReplayStep
+from duban.messages.contacts import ChannelKind, ContactWay, RegisteredContact
 from duban.messages.envelope import AnyPayload, Message, decode, derived_id, encode, structured
 from duban.messages.events import GENESIS, KINDS, LedgerEvent, Refused, canonical, chained, event_type
 from duban.messages.notices import Concern, Notice, Tick
@@ -396,6 +397,10 @@ def payloads() -> Iterator[AnyPayload]:
         keys=(SourceKey(sha256="0" * 64, since=AT),), signature="github", rate=600, max_body=65_536,
         mapping={"id": "orderNo"}, keeper="water", quiet=3600, callback="https://hotline.example.org/duban",
         principal="hotline-producer",
+    )  # fmt: skip
+    yield RegisteredContact(
+        jurisdiction="smallville", unit="water", person="li", tested_at=AT,
+        ways=(ContactWay(by=ChannelKind.MAIL, to="li@example.org"), ContactWay(by=ChannelKind.DINGTALK, to="office")),
     )  # fmt: skip
     yield load_pack(SMALL.read_text("utf-8"), SMALL.name)
     boston = ROOT / "deploy/calendars/boston.yaml"

@@ -13,27 +13,39 @@ from pydantic import HttpUrl, SecretStr
 from duban.clock import Clock, DrivenClock, SystemClock
 from duban.io.aside import Aside, Committed
 from duban.io.consumer import Source
-from duban.io.feeds import clock_of, follow_packs, follow_sources
+from duban.io.feeds import clock_of, follow_contacts, follow_packs, follow_sources
 from duban.io.retention import Forgets, Retention
 from duban.io.secrets_file import SecretsFile
 from duban.io.service import Shell, run_service
 from duban.io.tail import Tail
 from duban.io.tracer import Tracer
 from duban.messages.commands import Escalate
+from duban.messages.contacts import ChannelKind
 from duban.messages.delivery import Delivery
+from duban.messages.envelope import Record, encode
 from duban.messages.events import LedgerEvent
 from duban.messages.notices import NOTICES, TICKS, Notice, Tick
+from duban.policy.library import Library
+from duban.policy.rules import Rules
 from duban_escalation.callbacks import CallbackSources
+from duban_escalation.contacts import ContactBook
 from duban_escalation.duty_schedule import Opener, OpeningLoop
 from duban_escalation.handlers import ProblemHandler, TickHandler
 from duban_escalation.heard import HEARD
 from duban_escalation.notices.callbacks import Callbacks, Unheard, callback_body
+from duban_escalation.notices.channels_file import ChannelsFile
+from duban_escalation.notices.contacts import PersonalChannel, ToContacts
 from duban_escalation.notices.deliverer import Deliverer, Unwanted
 from duban_escalation.notices.deliveries import PostgresDeliveries
-from duban_escalation.notices.handler import Deliveries, NoticeHandler
+from duban_escalation.notices.handler import ContactHandler, Deliveries, NoticeHandler
 from duban_escalation.notices.journal import Journal, Outlet
+from duban_escalation.notices.mail import MailChannel
+from duban_escalation.notices.personal_webhook import WebhookChannel
 from duban_escalation.notices.platforms import Platforms
+from duban_escalation.notices.robots import ROBOTS, RobotChannel
 from duban_escalation.notices.signature import Signer
+from duban_escalation.notices.sms import SmsChannel
+from duban_escalation.notices.undelivered import undelivered
 from duban_escalation.notices.webhook import Webhook, client
 from duban_escalation.settings import EscalationSettings
 from duban_escalation.store import SCHEMA, PostgresDeadlines, PostgresSchedules
@@ -68,7 +80,7 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
         shell.run(OpeningLoop(opener, shell.publisher, clock, schedules))
     shell.runner(GROUP, sources, on_assigned=sweeper.assigned, on_revoked=sweeper.revoked)
     deliveries = PostgresDeliveries(shell.pool, SystemClock())
-    deliver(shell, deliveries, clock, callbacks)
+    await deliver(shell, deliveries, clock, callbacks, library)
     tables: dict[str, tuple[Forgets, timedelta]] = {
         "heads": (deadlines, timedelta(days=shell.settings.heads_days)),
         "deliveries": (deliveries, timedelta(days=shell.settings.deliveries_days)),
@@ -76,8 +88,12 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
     shell.run(Retention(tables))
 
 
-def deliver(
-    shell: Shell[EscalationSettings], deliveries: Deliveries, driven: Clock, callbacks: CallbackSources
+async def deliver(
+    shell: Shell[EscalationSettings],
+    deliveries: Deliveries,
+    driven: Clock,
+    callbacks: CallbackSources,
+    library: Library,
 ) -> None:
     """Have the notices delivered; receipts of platforms carry the time of the ``driven`` clock, if it is one."""
     settings = shell.settings
@@ -85,18 +101,29 @@ def deliver(
 
     async def set_aside(notices: Sequence[Unwanted]) -> None:
         await lay_aside([_committed(unwanted) for unwanted in notices])
+        await shell.publisher.publish(to_office(notices, lambda city: library.current(city, driven.now())))
 
     clock = SystemClock()
     patience = timedelta(seconds=settings.webhook_patience)
     tracer = shell.publisher.tracer
+    contacts = ContactBook()
     others = outlet(settings, tracer)
     to_platforms = Platforms(platforms(settings, others, tracer), others, shell.publisher, driven)
     back = calling_back(settings, tracer)
-    way = Callbacks(callbacks.named, SecretsFile(settings.callback_secrets), back, to_platforms)
+    to_sources = Callbacks(callbacks.named, SecretsFile(settings.callback_secrets), back, to_platforms)
+    way = ToContacts(contacts, channels(settings, tracer), to_sources)
     deliverer = Deliverer(way, deliveries, set_aside, clock, settings.webhook_concurrency, patience)
     shell.run(deliverer)
-    source = Source((Notice.TOPIC,), NOTICES, NoticeHandler(deliveries, deliverer, clock))
+    await follow_contacts(shell, ContactHandler(contacts, deliveries, deliverer, clock))
+    source = Source((Notice.TOPIC,), NOTICES, NoticeHandler(deliveries, deliverer, clock, contacts))
     shell.runner(DELIVERER, [source], on_assigned=deliverer.assigned, on_revoked=deliverer.revoked)
+
+
+def to_office(notices: Sequence[Unwanted], rules_of: Callable[[str], Rules | None]) -> list[Record]:
+    """What offices are told of ``notices`` that were for people and do not reach them."""
+    unreached = [(unwanted.notice.message(), unwanted.code) for unwanted in notices if unwanted.is_readable]
+    words = [undelivered(message, code, rules_of) for message, code in unreached]
+    return [encode(message) for message in words if message is not None]
 
 
 def _committed(unwanted: Unwanted) -> Committed:
@@ -145,6 +172,24 @@ def calling_back(settings: EscalationSettings, tracer: Tracer | None = None) -> 
         return Webhook(http, url, signer, SystemClock(), Unheard(), settings.webhook_timeout, callback_body, tracer)
 
     return webhook
+
+
+def channels(settings: EscalationSettings, tracer: Tracer | None = None) -> dict[ChannelKind, PersonalChannel]:
+    """The channels by which people are reached; mail where a server is set."""
+    http, clock, timeout = _client(settings), SystemClock(), settings.webhook_timeout
+    listed, seconds = ChannelsFile(settings.channels), asyncio.get_running_loop().time
+
+    def webhook(url: str, signer: Signer) -> Webhook:
+        return Webhook(http, url, signer, clock, Unheard(), timeout, tracer=tracer)
+
+    by: dict[ChannelKind, PersonalChannel] = {
+        kind: RobotChannel(platform, listed, http, clock, seconds, timeout) for kind, platform in ROBOTS.items()
+    }
+    by[ChannelKind.SMS] = SmsChannel(listed, http, clock, seconds, timeout)
+    by[ChannelKind.WEBHOOK] = WebhookChannel(listed, webhook)
+    if settings.relay is not None:
+        by[ChannelKind.MAIL] = MailChannel(settings.relay, clock, timeout)
+    return by
 
 
 def _webhook(

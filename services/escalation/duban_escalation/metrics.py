@@ -14,6 +14,11 @@ FIRED = Counter("duban_escalations_fired_total", "Escalate commands sent, each r
 NOTICES = Counter(
     "duban_notices_total", "Notices by what became of them: posted, logged, repeated, put_off, refused", ["outcome"]
 )
+CONTACT_NOTICES = Counter(
+    "duban_contact_notices_total",
+    "Notices to units and persons by channel and by what came of it: delivered, waited (to be sent again), refused",
+    ["channel", "outcome"],
+)
 WAITING = Gauge("duban_waiting_notices", "Notices taken in by this member's partitions that have not gone out yet")
 OLDEST_WAITING = Gauge(
     "duban_oldest_waiting_notice_seconds",

@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import BaseModel, Field, HttpUrl, SecretStr, ValidationInfo, field_validator
 
 from duban.io.settings import Settings
+from duban_escalation.notices.channels_file import read_channels
+from duban_escalation.notices.mail import MailRelay, MailSecurity
 from duban_escalation.notices.signature import Signer
 
 
@@ -61,6 +63,24 @@ class EscalationSettings(Settings):
         description="YAML file with the secrets that sign what sources are told of their reports, `NAME: whsec_…` or "
         "`NAME: [NEW, OLD]`; read anew when it has changed",
     )
+    channels: Path | None = Field(
+        None,
+        description="YAML file with the robots of chats, the gateway of short messages and the secrets that sign to "
+        "webhooks of contacts (notices.md); read anew when it has changed; empty: people are reached by mail alone",
+    )
+    smtp_host: str | None = Field(None, description="Server that takes mails to contacts; empty: no mail goes out")
+    smtp_port: int = Field(465, ge=1, le=65535, description="Its port: 465 with `tls`, 587 with `starttls`")
+    smtp_security: MailSecurity = Field(
+        "tls", description="How the line to it is secured: `tls` from the first byte, `starttls`, or `none`"
+    )
+    smtp_ca: Path | None = Field(
+        None, description="PEM file of the authority that signs its certificate; empty: the system's"
+    )
+    smtp_user: str | None = Field(None, description="Under which name mails are handed over; empty: nobody signs in")
+    smtp_password: SecretStr | None = Field(None, description="The password of that name")
+    smtp_from: str | None = Field(
+        None, validate_default=True, description="The address that mails come from, as `duban@example.org`"
+    )
     notices_file: Path | None = Field(
         None, description="JSON-lines file that notices are appended to where there is no receiver"
     )
@@ -73,3 +93,28 @@ class EscalationSettings(Settings):
         elif fields.data.get("webhook_url") is not None:
             raise ValueError("DUBAN_WEBHOOK_URL needs it: notices are never posted unsigned")
         return secret
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _from(cls, sender: str | None, fields: ValidationInfo) -> str | None:
+        if sender is None and fields.data.get("smtp_host") is not None:
+            raise ValueError("DUBAN_SMTP_HOST needs it: a mail comes from somebody")
+        return sender
+
+    @field_validator("channels")
+    @classmethod
+    def _readable(cls, file: Path | None) -> Path | None:
+        if file is not None and file.exists():
+            read_channels(file.read_text("utf-8"))
+        return file
+
+    @property
+    def relay(self) -> MailRelay | None:
+        """The server that takes mails; None where none is set."""
+        if self.smtp_host is None or self.smtp_from is None:
+            return None
+        password = self.smtp_password.get_secret_value() if self.smtp_password else None
+        authority = str(self.smtp_ca) if self.smtp_ca else None
+        return MailRelay(
+            self.smtp_host, self.smtp_port, self.smtp_security, self.smtp_from, self.smtp_user, password, authority
+        )

@@ -11,6 +11,7 @@ from duban.messages import struct
 from duban.messages.anchors import ANCHORS
 from duban.messages.audit import AUDIT
 from duban.messages.commands import COMMANDS
+from duban.messages.contacts import CONTACTS
 from duban.messages.envelope import AnyPayload, Document
 from duban.messages.events import PROBLEMS, LedgerEvent
 from duban.messages.notices import NOTICES, TICKS
@@ -24,7 +25,8 @@ REPORTS: dict[str, type[Report]] = {Report.TYPE: Report}
 
 #: Every CloudEvents type and its model.
 TYPES: dict[str, type[AnyPayload]] = {
-    **REPORTS, **READINGS, **COMMANDS, **PROBLEMS, **NOTICES, **PACKS, **ANCHORS, **TICKS, **AUDIT, **SOURCES
+    **REPORTS, **READINGS, **COMMANDS, **PROBLEMS, **NOTICES, **PACKS, **ANCHORS, **TICKS, **AUDIT, **SOURCES,
+    **CONTACTS,
 }  # fmt: skip
 
 
@@ -55,6 +57,13 @@ TOPICS = (
         "duban.packs.v1", "pack and version", "packs and calendars, checked", "`duban pack publish`", "every service"
     ),
     Topic("duban.sources.v1", "source", "who may hand in reports, with which keys", "`duban source`", "the gateway"),
+    Topic(
+        "duban.contacts.v1",
+        "city, unit and person",
+        "by which ways units and persons are told",
+        "`duban contact`",
+        "the deliverer",
+    ),
     Topic(
         "duban.anchors.v1",
         "chain, number and hash",

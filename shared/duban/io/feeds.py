@@ -12,6 +12,7 @@ from duban.io import mishaps
 from duban.io.service import Shell
 from duban.io.settings import Settings
 from duban.io.tail import Tail
+from duban.messages.contacts import CONTACTS, RegisteredContact
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import AnyPayload
 from duban.messages.notices import TICKS, Tick
@@ -64,6 +65,16 @@ async def follow_sources(shell: Shell[Any], put: Callable[[RegisteredSource], No
 
     async def take(delivered: Delivery[RegisteredSource]) -> None:
         put(delivered.message.data)
+
+    await follow(shell, tail, take)
+
+
+async def follow_contacts(shell: Shell[Any], put: Callable[[RegisteredContact], Awaitable[None]]) -> None:
+    """Have ``put`` hear of every contact there is, and go on with what ``duban contact`` changes."""
+    tail = Tail(shell.settings, [RegisteredContact.TOPIC], CONTACTS)
+
+    async def take(delivered: Delivery[RegisteredContact]) -> None:
+        await put(delivered.message.data)
 
     await follow(shell, tail, take)
 

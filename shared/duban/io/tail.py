@@ -102,6 +102,8 @@ class Tail(Generic[D]):
                 fetched = await self._fetch(consumer)
                 for records in fetched.values():
                     for record in records:
+                        if record.value is None:  # its key is gone, which was said before in a record of that key
+                            continue
                         try:
                             yield delivery(record, self._types)
                         except Undecodable as error:

@@ -1,6 +1,6 @@
 -- What the role may do here. Granted anew by every `duban migrate`: what does not stand below is taken away.
-revoke all on all tables in schema escalation from duban_escalation;
-grant usage on schema escalation to duban_escalation;
+revoke all on all tables in schema escalation from duban_escalation, duban_reader;
+grant usage on schema escalation to duban_escalation, duban_reader;
 grant select on migrations to duban_escalation;
 
 grant select, insert, update, delete on heads, deadlines to duban_escalation;
@@ -8,3 +8,7 @@ grant select, insert, update on schedules to duban_escalation;
 grant select, insert, update (ended_at) on measures_taken to duban_escalation;
 grant select, insert, update, delete on deliveries to duban_escalation;
 grant select, insert on callback_reports to duban_escalation;
+grant select, insert, update, delete on pages to duban_escalation;
+
+-- The commands say what became of a trial of a contact.
+grant select on published_deliveries to duban_reader;

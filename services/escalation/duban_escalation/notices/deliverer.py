@@ -41,6 +41,11 @@ class Unwanted:
     error: Exception
 
     @property
+    def is_readable(self) -> bool:
+        """Whether this release can read the notice itself."""
+        return not isinstance(self.error, Undecodable)
+
+    @property
     def code(self) -> str:
         match self.error:
             case NoticeRefused():
@@ -111,6 +116,11 @@ class Deliverer:
         """Something new waits in ``lines``."""
         for line in lines:
             self._lines.setdefault(line, _Progress()).more = True
+        self._awake.set()
+
+    def look_anew(self) -> None:
+        """Something waits that lies before what went out of its line: look at everything."""
+        self._looks_at = 0.0
         self._awake.set()
 
     async def assigned(self, places: Set[tuple[str, int]]) -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 from uuid import UUID
 
 import orjson
 
 from duban.clock import Clock
+from duban.messages.contacts import RegisteredContact
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record, decode, encode
 from duban.messages.notices import NOTICES as TYPES
 from duban.messages.notices import Notice
+from duban_escalation.contacts import ContactBook, each_way, trial
 from duban_escalation.metrics import NOTICES
 from duban_escalation.notices.journal import NoticeOutcome
+
+_TRIAL_LASTS: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,10 +52,18 @@ class WaitingNotice:
         Raises:
             ValueError: its id is no UUID.
         """
-        record = encode(delivered.message)
+        return cls.at(delivered.message, delivered.partition, delivered.offset, taken_at)
+
+    @classmethod
+    def at(cls, message: Message[Notice], partition: int, offset: int, taken_at: datetime) -> WaitingNotice:
+        """``message`` as it waits for what lies at that place of its topic.
+
+        Raises:
+            ValueError: its id is no UUID.
+        """
+        record = encode(message)
         headers = orjson.dumps({name: value.decode() for name, value in record.headers})
-        line = Line(delivered.partition, delivered.message.key)
-        return cls(UUID(delivered.message.id), line, delivered.offset, headers, record.value, taken_at)
+        return cls(UUID(message.id), Line(partition, message.key), offset, headers, record.value, taken_at)
 
     @property
     def record_headers(self) -> tuple[tuple[str, bytes], ...]:
@@ -103,22 +115,63 @@ class Wakes(Protocol):
         """Something new waits in ``lines``."""
 
 
-class NoticeHandler:
-    """Takes notices in, and wakes whoever sends them. Nothing here waits for a receiver."""
+class LooksAnew(Protocol):
+    """The same, where what waits may lie before what went out of its line."""
 
-    def __init__(self, deliveries: Deliveries, deliverer: Wakes, clock: Clock) -> None:
+    def look_anew(self) -> None:
+        """Look at everything that waits."""
+
+
+class NoticeHandler:
+    """Takes notices in, and wakes whoever sends them. Nothing here waits for a receiver.
+
+    A notice waits once for the receiver of all notices, and once for each way of each contact of its recipient.
+    """
+
+    def __init__(
+        self, deliveries: Deliveries, deliverer: Wakes, clock: Clock, contacts: ContactBook | None = None
+    ) -> None:
         self._deliveries = deliveries
         self._deliverer = deliverer
         self._clock = clock
+        self._contacts = ContactBook() if contacts is None else contacts
 
     async def __call__(self, batch: Sequence[Delivery[Notice]]) -> list[Record]:
         """Let what is new wait."""
         now = self._clock.now()
         notices: dict[UUID, WaitingNotice] = {}
+        addressed = 0
         for delivered in batch:
             notice = WaitingNotice.of(delivered, now)
             notices.setdefault(notice.id, notice)
+            for message in self._contacts.addressed(delivered.message):
+                one_way = WaitingNotice.at(message, delivered.partition, delivered.offset, now)
+                notices.setdefault(one_way.id, one_way)
+                addressed += 1
         fresh = await self._deliveries.take(list(notices.values()))
-        NOTICES.labels("repeated").inc(len(batch) - fresh)
+        NOTICES.labels("repeated").inc(len(batch) + addressed - fresh)
         self._deliverer.wake({notice.line for notice in notices.values()})
         return []
+
+
+class ContactHandler:
+    """Keeps the book of contacts, and has who is to be tried out told so by each way, once for all members together."""
+
+    def __init__(self, contacts: ContactBook, deliveries: Deliveries, deliverer: LooksAnew, clock: Clock) -> None:
+        self._contacts = contacts
+        self._deliveries = deliveries
+        self._deliverer = deliverer
+        self._clock = clock
+
+    async def __call__(self, contact: RegisteredContact) -> None:
+        """Take ``contact`` as it is, and let its trial wait if it was asked for just now: older ones were heard."""
+        self._contacts.put(contact)
+        now = self._clock.now()
+        if contact.tested_at is None or now - contact.tested_at > _TRIAL_LASTS:
+            return
+        # Whoever holds the first partition sends it: there is always such a one.
+        notices = [
+            WaitingNotice.at(message, 0, 0, now) for message in each_way(contact, trial(contact, contact.tested_at))
+        ]
+        await self._deliveries.take(notices)
+        self._deliverer.look_anew()

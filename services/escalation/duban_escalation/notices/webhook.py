@@ -125,27 +125,26 @@ class Webhook:
             answer, content = await self._traced(notice, body, headers)
         except (httpx2.HTTPError, TimeoutError) as error:
             raise Unavailable(f"the receiver of notices is away: {type(error).__name__} {error}") from error
-        if answer.is_success:
-            return Answer(answer.status_code, _id_in(content))
         if answer.status_code == _GONE:
             self._gone = True
             _log.error(
                 "webhook.gone", url=self._url, meaning="410: it wants no more; notices stay in the log until a restart"
             )
             return None
-        if answer.is_server_error or answer.status_code in _LATER:
-            raise PutOff(answer.status_code, _retry_after(answer, self._clock))
-        raise NoticeRefused(notice.id, answer.status_code)
+        heed(answer, notice.id, self._clock)
+        return Answer(answer.status_code, _id_in(content))
 
     async def _traced(
         self, notice: Message[Notice], body: bytes, headers: Mapping[str, str]
     ) -> tuple[httpx2.Response, bytes]:
         """The answer, of which whoever traces is told."""
+        request = self._client.build_request("POST", self._url, content=body, headers=headers)
         if self._tracer is None:
-            return await self._answer(body, headers)
+            return await answered(self._client, request, self._timeout)
         began, status, why = time.time_ns(), None, None
         try:
-            answer, content = await self._answer(body, {**headers, **self._tracer.posting(notice.subject, notice.id)})
+            request.headers.update(self._tracer.posting(notice.subject, notice.id))
+            answer, content = await answered(self._client, request, self._timeout)
             status, why = answer.status_code, None if answer.is_success else str(answer.status_code)
         except Exception as error:
             why = type(error).__name__
@@ -154,14 +153,31 @@ class Webhook:
             self._tracer.posted(notice.subject, notice.id, began, status, why)
         return answer, content
 
-    async def _answer(self, body: bytes, headers: Mapping[str, str]) -> tuple[httpx2.Response, bytes]:
-        request = self._client.build_request("POST", self._url, content=body, headers=headers)
-        async with asyncio.timeout(self._timeout):
-            answer = await self._client.send(request, stream=True)
-        try:
-            return answer, await _read(answer)
-        finally:
-            await answer.aclose()
+
+async def answered(
+    client: httpx2.AsyncClient, request: httpx2.Request, seconds: float
+) -> tuple[httpx2.Response, bytes]:
+    """What is answered to ``request`` within ``seconds``, and its body if that is short and comes soon."""
+    async with asyncio.timeout(seconds):
+        answer = await client.send(request, stream=True)
+    try:
+        return answer, await _read(answer)
+    finally:
+        await answer.aclose()
+
+
+def heed(answer: httpx2.Response, notice: str, clock: Clock) -> None:
+    """Go on where ``answer`` is a success.
+
+    Raises:
+        PutOff: 429, 5xx or the like: ``notice`` is to be sent again.
+        NoticeRefused: any other answer that is no success, redirections among them.
+    """
+    if answer.is_success:
+        return
+    if answer.is_server_error or answer.status_code in _LATER:
+        raise PutOff(answer.status_code, _retry_after(answer, clock))
+    raise NoticeRefused(notice, answer.status_code)
 
 
 async def _read(answer: httpx2.Response) -> bytes:

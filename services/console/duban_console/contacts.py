@@ -1,0 +1,87 @@
+"""Contacts as they are registered: read from their topic, changed, published, and tried out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, NamedTuple
+from uuid import UUID
+
+from duban.io.decode import delivery
+from duban.messages.contacts import CONTACTS, ChannelKind, RegisteredContact
+from duban.messages.envelope import Message, derived_id, encode
+from duban.messages.struct import replace, to_json
+from duban_console.kafka.topic_reader import records
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from duban.io.settings import Settings
+    from duban.messages.envelope import Publishable
+
+SOURCE: Final = "duban/console"
+_OUTCOMES: Final = "select notice_id, outcome from escalation.published_deliveries where notice_id = any($1::uuid[])"
+
+
+async def registered(settings: Settings) -> dict[str, RegisteredContact]:
+    """Every contact by its key, as it is now."""
+    contacts: dict[str, RegisteredContact] = {}
+    async for record in records(settings, [RegisteredContact.TOPIC]):
+        if record.value is not None:
+            contact = delivery(record, CONTACTS).message.data
+            contacts[contact.key] = contact
+    return {key: contact for key, contact in contacts.items() if contact.ways}
+
+
+def published(contact: RegisteredContact, at: datetime) -> list[Publishable]:
+    """``contact`` on its way to the topic; one without ways, and behind it that its key is gone."""
+    digest = sha256(to_json(contact)).hexdigest()
+    message = Message(
+        id=str(derived_id("contact", contact.key, digest, at.isoformat())),
+        source=SOURCE,
+        subject=contact.key,
+        time=at,
+        jurisdiction=contact.jurisdiction,
+        key=contact.key,
+        data=contact,
+    )
+    gone = [] if contact.ways else [KeyGone(RegisteredContact.TOPIC, contact.key.encode())]
+    return [encode(message), *gone]
+
+
+def removed(contact: RegisteredContact) -> RegisteredContact:
+    """``contact`` as it is told before its key is gone: nobody is reached by it, and nothing of them stands in it."""
+    return RegisteredContact(jurisdiction=contact.jurisdiction, unit=contact.unit, person=contact.person)
+
+
+def tried(contact: RegisteredContact, at: datetime) -> RegisteredContact:
+    """``contact`` with the word that it is to be tried out now."""
+    return replace(contact, tested_at=at)
+
+
+def trial_ids(contact: RegisteredContact) -> dict[str, UUID]:
+    """The notices by which ``contact`` is tried out, by the name of each way; escalation makes the same ids."""
+    assert contact.tested_at is not None
+    trial = str(derived_id("trial", contact.key, contact.tested_at.isoformat()))
+    counted: dict[ChannelKind, int] = {}
+    names: dict[str, UUID] = {}
+    for way in contact.ways:
+        counted[way.by] = counted.get(way.by, 0) + 1
+        name = f"{way.by}.{counted[way.by]}"
+        names[name] = derived_id("way", trial, f"contact:{name}:{contact.key}")
+    return names
+
+
+async def outcomes(pool: asyncpg.Pool[asyncpg.Record], ids: list[UUID]) -> dict[UUID, str]:
+    """What became of the notices ``ids`` that are done with."""
+    rows = await pool.fetch(_OUTCOMES, ids)
+    return {row["notice_id"]: row["outcome"] for row in rows if row["outcome"] is not None}
+
+
+class KeyGone(NamedTuple):
+    """A record without a value: nothing stands under its key any more, once its topic is compacted."""
+
+    topic: str
+    key: bytes
+    value: bytes | None = None
+    headers: tuple[tuple[str, bytes | None], ...] = ()

@@ -1,0 +1,97 @@
+"""Who is told of a notice, beside the receiver of all: each way of each contact of its recipient. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from duban.messages.contacts import ChannelKind, ContactWay, RegisteredContact
+from duban.messages.envelope import Message, derived_id
+from duban.messages.notices import Notice
+from duban.messages.struct import replace
+from duban.moves import Kind
+from duban_escalation.measures import SOURCE
+
+_BEGINNING: Final = "contact:"
+#: What happened where nothing did, and a contact is only tried out.
+TRIED: Final = "tried"
+_TRIAL: Final = "督办系统试发通知：收到即表示该联系方式有效。 Trial notice of Duban: this way works."
+
+
+class WayKey(NamedTuple):
+    """The key of notices that go one way of a contact: there they stand in line, and keep their order.
+
+    ``number`` counts the ways of a contact by one channel, so that what waits for a way goes to its address of now.
+    """
+
+    contact: str
+    by: ChannelKind
+    number: int
+
+    def __str__(self) -> str:
+        return f"{_BEGINNING}{self.by}.{self.number}:{self.contact}"
+
+    @classmethod
+    def of(cls, key: str) -> WayKey | None:
+        """What ``key`` says; None where it is the key of other notices."""
+        place, _, contact = key.removeprefix(_BEGINNING).partition(":")
+        by, _, number = place.partition(".")
+        if not key.startswith(_BEGINNING) or by not in list(ChannelKind) or not (number.isascii() and number.isdigit()):
+            return None
+        return cls(contact, ChannelKind(by), int(number))
+
+
+class ContactBook:
+    """Every contact there is; fed from ``duban.contacts.v1``."""
+
+    def __init__(self) -> None:
+        self._contacts: dict[str, RegisteredContact] = {}
+        self._of_units: dict[tuple[str, str], dict[str, RegisteredContact]] = {}
+
+    def put(self, contact: RegisteredContact) -> None:
+        """Take ``contact`` as it is now; one without ways is gone."""
+        of_unit = self._of_units.setdefault((contact.jurisdiction, contact.unit), {})
+        if contact.ways:
+            self._contacts[contact.key] = of_unit[contact.key] = contact
+        else:
+            self._contacts.pop(contact.key, None)
+            of_unit.pop(contact.key, None)
+
+    def of(self, jurisdiction: str, unit: str) -> list[RegisteredContact]:
+        """The contacts of ``unit``, itself first."""
+        return [contact for _, contact in sorted(self._of_units.get((jurisdiction, unit), {}).items())]
+
+    def way(self, key: WayKey) -> ContactWay | None:
+        """The way that ``key`` names, as it is now; None where the contact, or that way of it, is gone."""
+        contact = self._contacts.get(key.contact)
+        ways = [way for way in contact.ways if way.by is key.by] if contact else []
+        return ways[key.number - 1] if 0 < key.number <= len(ways) else None
+
+    def addressed(self, notice: Message[Notice]) -> Iterator[Message[Notice]]:
+        """``notice`` once for each way of each contact of its recipient, under an id and a key of its own.
+
+        What is told everybody, a source, a platform, or goes one way already is addressed to nobody else.
+        """
+        if notice.key == notice.data.recipient:
+            for contact in self.of(notice.jurisdiction, notice.data.recipient):
+                yield from each_way(contact, notice)
+
+
+def each_way(contact: RegisteredContact, notice: Message[Notice]) -> Iterator[Message[Notice]]:
+    """``notice`` once for each way of ``contact``."""
+    counted: dict[ChannelKind, int] = {}
+    for way in contact.ways:
+        counted[way.by] = counted.get(way.by, 0) + 1
+        key = str(WayKey(contact.key, way.by, counted[way.by]))
+        yield replace(notice, id=str(derived_id("way", notice.id, key)), key=key, cause=notice.cause or notice.id)
+
+
+def trial(contact: RegisteredContact, tested_at: datetime) -> Message[Notice]:
+    """The notice by which ``contact`` is tried out, as ``duban contact test`` asked at ``tested_at``."""
+    id_ = derived_id("trial", contact.key, tested_at.isoformat())
+    data = Notice(
+        recipient=contact.unit, kind=Kind.PROBLEM, event=TRIED, problem_id=id_, number="TEST", title=contact.key,
+        owner=contact.unit, lapse_at=tested_at, text=_TRIAL, issued_at=tested_at,
+    )  # fmt: skip
+    return Message(str(id_), SOURCE, str(id_), tested_at, contact.jurisdiction, contact.unit, data)
