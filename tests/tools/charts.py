@@ -29,7 +29,7 @@ HEAD: Final = "# Written by python -m tests.tools.charts.\n"
 _OWN: Final = ("bind", "health_host", "health_port")
 #: What is reached over the network, at which ports unless somebody says otherwise.
 _PORTS: Final = {
-    "kafka": [9092, 9093], "database": [5432], "receivers": [443], "store": [443], "broker": [1883, 8883],
+    "kafka": [9092, 9093], "database": [5432], "receivers": [443, 465, 587], "store": [443], "broker": [1883, 8883],
     "mailbox": [143, 993], "api": [443, 8320],
 }  # fmt: skip
 
