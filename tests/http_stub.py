@@ -60,7 +60,7 @@ def http_stub(answers: Answers) -> Iterator[HttpStub]:
             self.end_headers()
             self.wfile.write(text)
 
-        def log_message(self, *args: object) -> None:  # type: ignore[override]
+        def log_message(self, *args: object) -> None:
             """The test says what it needs to."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

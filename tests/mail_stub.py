@@ -35,7 +35,7 @@ class Inbox:
     ) -> str:
         assert isinstance(envelope.content, bytes)
         self.raw.append(envelope.content)
-        self.mails.append(message_from_bytes(envelope.content, _class=EmailMessage, policy=default))  # type: ignore[arg-type]
+        self.mails.append(message_from_bytes(envelope.content, _class=EmailMessage, policy=default))
         self.recipients += envelope.rcpt_tos
         return self.content
 

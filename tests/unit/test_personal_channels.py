@@ -87,8 +87,9 @@ PLATFORMS: dict[str, Callable[[Post], tuple[int, object]]] = {"dingtalk": dingta
 
 
 def said(post: Post) -> str:
-    content: str = post.json.get("text", post.json.get("content", {}).get("text"))
-    return content["content"] if isinstance(content, dict) else post.json["content"]["text"]
+    """The text that somebody was told, in the form of any platform."""
+    content = post.json.get("text") or post.json["content"]
+    return str(content.get("content") or content["text"])
 
 
 @pytest.mark.parametrize("kind", PLATFORMS)
