@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -21,7 +21,7 @@ from duban_escalation.domain import START, Armed, Position
 from duban_escalation.handlers import Deadlines, Writing
 from duban_escalation.measures import MeasureTaken
 from duban_escalation.memory import MemoryDeadlines
-from duban_escalation.notices.deliveries import WAITING, MemoryDeliveries, PostgresDeliveries
+from duban_escalation.notices.deliveries import HELD, WAITING, MemoryDeliveries, PostgresDeliveries
 from duban_escalation.notices.handler import Deliveries, Line, LineLength, WaitingNotice
 from duban_escalation.settings import EscalationSettings
 from duban_escalation.store import ALONG_THE_INDEX, DUE, NEXT, SCHEMA, SET_RIGHT, PostgresDeadlines
@@ -388,3 +388,51 @@ async def test_deliveries_are_forgotten_after_their_time_but_never_what_waits(
     assert await walked(deliveries, timedelta(days=1)) == len(old)
     assert await deliveries.take([*new, *old]) == len(old)
     assert len(await deliveries.waiting({new[0].line: 24}, 100)) == 10
+
+
+def held(name: object, offset: int, until: datetime, partition: int = 0) -> WaitingNotice:
+    return replace(waiting(name, offset, "contact:mail.1:a/b", partition), held_until=until)
+
+
+async def test_what_is_held_is_in_no_line_until_it_is_released(deliveries: Any) -> None:
+    soon, late, theirs = held("soon", 2, AT), held("late", 1, AT + TICK), held("theirs", 3, AT, partition=7)
+    assert await deliveries.take([soon, late, theirs]) == 3
+    assert await deliveries.take([soon]) == 0
+    assert await deliveries.lines(OURS) == []
+    assert await deliveries.waiting({soon.line: -1}, 10) == []
+    assert await deliveries.held(OURS, AT - TICK) == []
+    assert await deliveries.held(OURS, AT) == [soon]
+    assert await deliveries.held(OURS, AT + TICK) == [late, soon]
+    await deliveries.release([soon.id])
+    assert await deliveries.held(OURS, AT + TICK) == [late]
+    assert await deliveries.waiting({soon.line: -1}, 10) == [replace(soon, held_until=None)]
+
+
+async def test_what_is_put_together_waits_as_one_and_no_part_of_it_ever_again(deliveries: Any) -> None:
+    parts, digest = [held("a", 1, AT), held("b", 2, AT)], waiting("digest", 2, "contact:mail.1:a/b")
+    await deliveries.take(parts)
+    assert await deliveries.put_together(parts, digest)
+    assert not await deliveries.put_together(parts, digest)
+    assert await deliveries.held(OURS, AT) == []
+    assert await deliveries.waiting({digest.line: -1}, 10) == [digest]
+    assert await deliveries.take(parts) == 0
+
+
+async def test_nothing_is_put_together_where_one_part_is_gone_already(deliveries: Any) -> None:
+    parts, digest = [held("a", 1, AT), held("b", 2, AT)], waiting("digest", 2, "contact:mail.1:a/b")
+    await deliveries.take(parts)
+    await deliveries.settle({parts[0].id: "posted"})
+    assert not await deliveries.put_together(parts, digest)
+    assert await deliveries.held(OURS, AT) == parts[1:]
+    assert await deliveries.lines(OURS) == []
+
+
+async def test_what_is_held_is_read_along_an_index_of_its_own(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    store = PostgresDeliveries(pool, DrivenClock(AT))
+    await store.take([waiting(number, number, f"unit {number % 50}") for number in range(20_000)])
+    await store.take([held(("held", number), number, AT) for number in range(10)])
+    async with pool.acquire() as connection:
+        await connection.execute("analyze escalation.deliveries")
+        rows = await connection.fetch(f"explain (costs off) {HELD}", [0, 1], AT, 100)
+    plan = "\n".join(row[0] for row in rows)
+    assert "deliveries_held" in plan, plan

@@ -49,20 +49,32 @@ async def set_(
     wecom: Annotated[list[str] | None, typer.Option(help="A robot of WeCom (企业微信) in DUBAN_CHANNELS.")] = None,
     feishu: Annotated[list[str] | None, typer.Option(help="A robot of Feishu (飞书) in DUBAN_CHANNELS.")] = None,
     sms: Annotated[list[str] | None, typer.Option(help="A telephone number for short messages.")] = None,
+    quiet: Annotated[
+        str | None, typer.Option(help="Hours in which nothing is sent that can wait, as 22:00-07:00.")
+    ] = None,
+    digest: Annotated[
+        list[str] | None, typer.Option(help="A time of day for all that waited since the last, as 08:30.")
+    ] = None,
+    zone: Annotated[str | None, typer.Option(help="By whose clock, if not the city's, as Asia/Shanghai.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say by which ways a unit, or a person there, is told from now on: by these, and by no others.
 
-    What waits for a way goes to its new address. No secret is given here: robots are named, and stand in the file that
-    DUBAN_CHANNELS names to escalation.
+    What comes in quiet hours waits for their end, what comes between two times of --digest for the next of them, and
+    goes out as one message; what is urgent waits for neither. What waits for a way goes to its new address. No secret
+    is given here: robots are named, and stand in the file that DUBAN_CHANNELS names to escalation.
 
-    Example: duban contact set mianyang/ecology/li --mail li@ecology.example.cn --sms +8613800000000
+    Example: duban contact set mianyang/ecology/li --mail li@ecology.example.cn --quiet 22:00-07:00
     """
     given = {"mail": mail, "webhook": webhook, "dingtalk": dingtalk, "wecom": wecom, "feishu": feishu, "sms": sms}
     ways = [{"by": by, "to": to} for by in ChannelKind for to in given[by] or ()]
     if not ways:
         fail(ExitCode.USAGE, "give at least one way, as --mail; `duban contact rm` removes a contact")
-    await _publish([_contact({**_named(key), "ways": ways}, "")], as_json)
+    given_hours: dict[str, Any] = {"digest": digest or [], **({"zone": zone} if zone else {})}
+    if quiet is not None:
+        begins, _, ends = quiet.partition("-")
+        given_hours["quiet"] = {"begins": begins, "ends": ends}
+    await _publish([_contact({**_named(key), "ways": ways, **given_hours}, "")], as_json)
 
 
 @contact_app.command("apply")
@@ -102,14 +114,15 @@ async def ls(
 
     Example: duban contact ls --city mianyang
     """
-    table = Table("contact", "by", "to", box=None, pad_edge=False, header_style="dim")
+    table = Table("contact", "by", "to", "quiet", "digest", box=None, pad_edge=False, header_style="dim")
     for key, contact in sorted((await contacts.registered(settings())).items()):
         if city is not None and contact.jurisdiction != city:
             continue
         if as_json:
             write_json({"contact": key, **plain(contact)})
+        quiet = f"{contact.quiet.begins}–{contact.quiet.ends}" if contact.quiet else "–"
         for way in contact.ways:
-            table.add_row(*map(escape, (key, way.by, way.to)))
+            table.add_row(*map(escape, (key, way.by, way.to, quiet, " ".join(contact.digest) or "–")))
     if not as_json:
         out().print(table)
 

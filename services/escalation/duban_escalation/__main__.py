@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from zoneinfo import ZoneInfo
 
 import httpx2
 from pydantic import HttpUrl, SecretStr
@@ -20,7 +21,7 @@ from duban.io.service import Shell, run_service
 from duban.io.tail import Tail
 from duban.io.tracer import Tracer
 from duban.messages.commands import Escalate
-from duban.messages.contacts import ChannelKind
+from duban.messages.contacts import ChannelKind, RegisteredContact
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Record, encode
 from duban.messages.events import LedgerEvent
@@ -37,7 +38,8 @@ from duban_escalation.notices.channels_file import ChannelsFile
 from duban_escalation.notices.contacts import PersonalChannel, ToContacts
 from duban_escalation.notices.deliverer import Deliverer, Unwanted
 from duban_escalation.notices.deliveries import PostgresDeliveries
-from duban_escalation.notices.handler import ContactHandler, Deliveries, NoticeHandler
+from duban_escalation.notices.digests import Digests
+from duban_escalation.notices.handler import ContactHandler, NoticeHandler
 from duban_escalation.notices.journal import Journal, Outlet
 from duban_escalation.notices.mail import MailChannel
 from duban_escalation.notices.personal_webhook import WebhookChannel
@@ -47,6 +49,7 @@ from duban_escalation.notices.signature import Signer
 from duban_escalation.notices.sms import SmsChannel
 from duban_escalation.notices.undelivered import undelivered
 from duban_escalation.notices.webhook import Webhook, client
+from duban_escalation.quiet_hours import held_until
 from duban_escalation.settings import EscalationSettings
 from duban_escalation.store import SCHEMA, PostgresDeadlines, PostgresSchedules
 from duban_escalation.sweep import Sweeper
@@ -90,7 +93,7 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
 
 async def deliver(
     shell: Shell[EscalationSettings],
-    deliveries: Deliveries,
+    deliveries: PostgresDeliveries,
     driven: Clock,
     callbacks: CallbackSources,
     library: Library,
@@ -114,8 +117,16 @@ async def deliver(
     way = ToContacts(contacts, channels(settings, tracer), to_sources)
     deliverer = Deliverer(way, deliveries, set_aside, clock, settings.webhook_concurrency, patience)
     shell.run(deliverer)
+    shell.run(Digests(deliveries, deliverer, driven, lambda: deliverer.partitions))
+
+    def hold(contact: RegisteredContact, notice: Notice) -> datetime | None:
+        now = driven.now()
+        rules = library.current(contact.jurisdiction, now)
+        zone = ZoneInfo(contact.zone) if contact.zone else rules.zone if rules else UTC
+        return held_until(contact, now, zone, urgent=notice.urgent)
+
     await follow_contacts(shell, ContactHandler(contacts, deliveries, deliverer, clock))
-    source = Source((Notice.TOPIC,), NOTICES, NoticeHandler(deliveries, deliverer, clock, contacts))
+    source = Source((Notice.TOPIC,), NOTICES, NoticeHandler(deliveries, deliverer, clock, contacts, hold))
     shell.runner(DELIVERER, [source], on_assigned=deliverer.assigned, on_revoked=deliverer.revoked)
 
 

@@ -68,14 +68,14 @@ class ContactBook:
         ways = [way for way in contact.ways if way.by is key.by] if contact else []
         return ways[key.number - 1] if 0 < key.number <= len(ways) else None
 
-    def addressed(self, notice: Message[Notice]) -> Iterator[Message[Notice]]:
+    def addressed(self, notice: Message[Notice]) -> Iterator[tuple[RegisteredContact, Message[Notice]]]:
         """``notice`` once for each way of each contact of its recipient, under an id and a key of its own.
 
         What is told everybody, a source, a platform, or goes one way already is addressed to nobody else.
         """
         if notice.key == notice.data.recipient:
             for contact in self.of(notice.jurisdiction, notice.data.recipient):
-                yield from each_way(contact, notice)
+                yield from ((contact, message) for message in each_way(contact, notice))
 
 
 def each_way(contact: RegisteredContact, notice: Message[Notice]) -> Iterator[Message[Notice]]:

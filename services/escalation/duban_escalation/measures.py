@@ -169,6 +169,12 @@ def notices_for(event: LedgerEvent, rules: Rules) -> list[Message[Notice]]:
     return notices
 
 
+def is_urgent(record: AnyRecord, rules: Rules) -> bool:
+    """Whether ``record`` is a problem of an urgent category."""
+    category = rules.categories.get(record.category) if isinstance(record, Problem) else None
+    return category is not None and category.urgent
+
+
 def to_platform(notice: Message[Notice]) -> Message[Notice]:
     """``notice`` with the key of the platform that gets it, which names the city too: two may have one of that id."""
     return replace(notice, key=f"{notice.jurisdiction}/{notice.data.recipient}")
@@ -217,6 +223,7 @@ def _notice(event: LedgerEvent, change: Taking, warrant: Warrant, recipient: str
             issued_at=at,
             concern=Concern.ASKED if waits(change) else Concern.TOLD,
             version=version if waits(change) else None,
+            urgent=measure.kind is MeasureKind.PAGE or is_urgent(record, rules),
         ),
     )
 

@@ -25,8 +25,8 @@ class Notice(Payload):
     it; where that took a measure, ``measure`` says which, and ``obligation`` on what ground. ``provisional``: no
     holiday notice covers all of the limit that ends at ``lapse_at``. ``concern``: whether the recipient is told of it
     or asked to approve it, which is done by the ``version`` of the event. Of an entry on a list, ``of`` says who stands
-    there and ``ground`` why. What is told a source of one of its reports names it: ``source`` and ``report`` are its
-    source and its id there.
+    there and ``ground`` why. ``urgent``: it waits for nobody's quiet hours. What is told a source of one of its reports
+    names it: ``source`` and ``report`` are its source and its id there.
     """
 
     TOPIC: ClassVar[str] = "duban.notices.v1"
@@ -55,6 +55,7 @@ class Notice(Payload):
     ground: str | None = None
     source: str | None = None
     report: str | None = None
+    urgent: bool = False
 
 
 class Tick(Payload):

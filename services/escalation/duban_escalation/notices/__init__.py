@@ -7,6 +7,7 @@ platforms      the receivers of platforms, whose answers are receipts
 callbacks      the sources that are told what becomes of their reports
 contacts       what is for people, by the channel that each contact names
 channels_file  the robots, the gateway of short messages, and the secrets that sign to contacts
+digests        what was held for somebody's quiet hours, as one message
 mail, robots, sms, personal_webhook   the channels
 message_text   what a notice says to people
 undelivered    what the office is told of a notice that did not arrive

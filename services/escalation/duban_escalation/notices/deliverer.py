@@ -118,6 +118,11 @@ class Deliverer:
             self._lines.setdefault(line, _Progress()).more = True
         self._awake.set()
 
+    @property
+    def partitions(self) -> frozenset[int]:
+        """The partitions whose notices it sends."""
+        return self._partitions
+
     def look_anew(self) -> None:
         """Something waits that lies before what went out of its line: look at everything."""
         self._looks_at = 0.0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 from uuid import UUID
 
 import orjson
@@ -19,6 +19,9 @@ from duban.messages.notices import Notice
 from duban_escalation.contacts import ContactBook, each_way, trial
 from duban_escalation.metrics import NOTICES
 from duban_escalation.notices.journal import NoticeOutcome
+
+#: Until when a notice waits for a contact; None: it goes at once.
+Hold: TypeAlias = Callable[[RegisteredContact, Notice], datetime | None]
 
 _TRIAL_LASTS: Final = timedelta(minutes=10)
 
@@ -36,7 +39,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class WaitingNotice:
-    """A notice as it lies in its topic; ``headers`` are a JSON object."""
+    """A notice as it lies in its topic; ``headers`` are a JSON object.
+
+    One that is held does not wait in its line before ``held_until``.
+    """
 
     id: UUID
     line: Line
@@ -44,6 +50,7 @@ class WaitingNotice:
     headers: bytes
     value: bytes
     taken_at: datetime
+    held_until: datetime | None = None
 
     @classmethod
     def of(cls, delivered: Delivery[Notice], taken_at: datetime) -> WaitingNotice:
@@ -55,7 +62,14 @@ class WaitingNotice:
         return cls.at(delivered.message, delivered.partition, delivered.offset, taken_at)
 
     @classmethod
-    def at(cls, message: Message[Notice], partition: int, offset: int, taken_at: datetime) -> WaitingNotice:
+    def at(
+        cls,
+        message: Message[Notice],
+        partition: int,
+        offset: int,
+        taken_at: datetime,
+        held_until: datetime | None = None,
+    ) -> WaitingNotice:
         """``message`` as it waits for what lies at that place of its topic.
 
         Raises:
@@ -63,7 +77,7 @@ class WaitingNotice:
         """
         record = encode(message)
         headers = orjson.dumps({name: value.decode() for name, value in record.headers})
-        return cls(UUID(message.id), Line(partition, message.key), offset, headers, record.value, taken_at)
+        return cls(UUID(message.id), Line(partition, message.key), offset, headers, record.value, taken_at, held_until)
 
     @property
     def record_headers(self) -> tuple[tuple[str, bytes], ...]:
@@ -99,13 +113,26 @@ class Deliveries(Protocol):
         """
 
     async def lines(self, partitions: Collection[int]) -> list[LineLength]:
-        """Every line of ``partitions`` in which something waits."""
+        """Every line of ``partitions`` in which something waits that is not held."""
 
     async def waiting(self, behind: Mapping[Line, int], each: int) -> list[WaitingNotice]:
-        """Of each line, the first ``each`` that wait behind the offset given, in order."""
+        """Of each line, the first ``each`` that wait behind the offset given, in order; what is held is left out."""
 
     async def settle(self, outcomes: Mapping[UUID, NoticeOutcome]) -> None:
         """These wait no longer, and what came of them."""
+
+
+class HeldNotices(Protocol):
+    """The notices that are held, until they go out together."""
+
+    async def held(self, partitions: Collection[int], until: datetime) -> list[WaitingNotice]:
+        """Those of ``partitions`` whose time has come, in order of line and offset."""
+
+    async def release(self, ids: Collection[UUID]) -> None:
+        """These are held no longer, and wait in their line."""
+
+    async def put_together(self, notices: Sequence[WaitingNotice], instead: WaitingNotice) -> bool:
+        """Let ``instead`` wait in the place of ``notices``; nothing, and False, where one of them waits no longer."""
 
 
 class Wakes(Protocol):
@@ -125,16 +152,23 @@ class LooksAnew(Protocol):
 class NoticeHandler:
     """Takes notices in, and wakes whoever sends them. Nothing here waits for a receiver.
 
-    A notice waits once for the receiver of all notices, and once for each way of each contact of its recipient.
+    A notice waits once for the receiver of all notices, and once for each way of each contact of its recipient; there
+    ``hold`` says until when, None for no time.
     """
 
     def __init__(
-        self, deliveries: Deliveries, deliverer: Wakes, clock: Clock, contacts: ContactBook | None = None
+        self,
+        deliveries: Deliveries,
+        deliverer: Wakes,
+        clock: Clock,
+        contacts: ContactBook | None = None,
+        hold: Hold = lambda contact, notice: None,
     ) -> None:
         self._deliveries = deliveries
         self._deliverer = deliverer
         self._clock = clock
         self._contacts = ContactBook() if contacts is None else contacts
+        self._hold = hold
 
     async def __call__(self, batch: Sequence[Delivery[Notice]]) -> list[Record]:
         """Let what is new wait."""
@@ -144,8 +178,9 @@ class NoticeHandler:
         for delivered in batch:
             notice = WaitingNotice.of(delivered, now)
             notices.setdefault(notice.id, notice)
-            for message in self._contacts.addressed(delivered.message):
-                one_way = WaitingNotice.at(message, delivered.partition, delivered.offset, now)
+            for contact, message in self._contacts.addressed(delivered.message):
+                until = self._hold(contact, message.data)
+                one_way = WaitingNotice.at(message, delivered.partition, delivered.offset, now, until)
                 notices.setdefault(one_way.id, one_way)
                 addressed += 1
         fresh = await self._deliveries.take(list(notices.values()))

@@ -12,8 +12,8 @@ from duban.messages.envelope import Message, structured
 from duban.messages.notices import Notice
 from duban.texts import printable_json
 
-#: What became of a notice that is done with; set aside is what became a dead letter.
-NoticeOutcome: TypeAlias = Literal["posted", "logged", "set_aside"]
+#: What became of a notice that is done with; set aside: it is a dead letter; digested: it went out with others.
+NoticeOutcome: TypeAlias = Literal["posted", "logged", "set_aside", "digested"]
 
 _log = structlog.get_logger(__name__)
 

@@ -68,11 +68,15 @@ class Nearness(Written):
 
 
 class Category(Founded):
-    """A class of problems; ``near`` overrides the pack's nearness, and ``near: never`` switches it off."""
+    """A class of problems; ``near`` overrides the pack's nearness, and ``near: never`` switches it off.
+
+    ``urgent``: its notices wait for no quiet hours, and whoever is called because of it is called until they answer.
+    """
 
     id: Name
     title: Text
     near: Nearness | Literal["never"] | None = None
+    urgent: bool = False
 
 
 class Matter(Founded):
