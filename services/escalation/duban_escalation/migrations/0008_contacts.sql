@@ -4,18 +4,18 @@ alter table deliveries add column held_until timestamptz;
 create index deliveries_held on deliveries (partition, held_until) where outcome is null and held_until is not null;
 
 -- Who is called until somebody answers: by the record whose answer ends it, a problem or the duty that the call opened.
-create table pages (
+create table calls (
     record_id uuid not null,
     unit text collate "C" not null,
     version int not null,          -- of the problem's event that called
     partition int not null,        -- of the problem's events: its owner calls
-    round int not null,            -- how often was called
+    again int not null,            -- how often was called since
     next_at timestamptz not null,
     headers bytea not null,        -- the notice, as in deliveries
     value bytea not null,
     primary key (record_id, unit)
 );
-create index pages_by_time on pages (partition, next_at);
+create index calls_by_time on calls (partition, next_at);
 
 -- What became of a notice, by its id; nothing of what it says.
 create view published_deliveries as select notice_id, at, outcome from deliveries;

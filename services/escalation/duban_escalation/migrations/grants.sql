@@ -8,7 +8,7 @@ grant select, insert, update on schedules to duban_escalation;
 grant select, insert, update (ended_at) on measures_taken to duban_escalation;
 grant select, insert, update, delete on deliveries to duban_escalation;
 grant select, insert on callback_reports to duban_escalation;
-grant select, insert, update, delete on pages to duban_escalation;
+grant select, insert, update, delete on calls to duban_escalation;
 
 -- The commands say what became of a trial of a contact.
 grant select on published_deliveries to duban_reader;
