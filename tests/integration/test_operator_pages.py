@@ -47,7 +47,8 @@ async def test_services_groups_topics_sources_and_anchors_are_shown_with_their_n
 ) -> None:
     overview = await page(browser, "/operation")
     for name in ("router", "intake", "gateway", "api"):
-        assert re.search(rf'<th scope="row">{name} <span class="quietly">\d', overview), name
+        assert f'<th scope="col" class="number">{name}</th>' in overview
+    assert len(re.findall(r'<td class="number">\d+\.\d+\.\d+</td>', overview)) == len(system.health)
     assert "not ready" not in overview
     for figure in ("duban_ready", "duban_service_info", "duban_lag_records", "duban_oldest_in_hand_seconds"):
         assert f"<code>{figure}</code>" in overview
