@@ -112,7 +112,7 @@ class SeededCity:
         done = (done_at, whole, whole + 3600) if done_at else (None, None, None)
         self.turns.append(
             (id_, 2, CITY, unit, begun_at, None, whole, begun_at + timedelta(seconds=answer), answer, answer + 60.0,
-             *done, closed_at, closed_at, int(random.random() < 0.2))
+             *done, closed_at, closed_at, int(random.random() < 0.2), False)
         )  # fmt: skip
         limit = begun_at + 20 * _DAY if due_key >= NO_LIMIT else due_key
         for name in ("", unit):

@@ -33,7 +33,7 @@ from duban_console.desk.reader import (
 )
 from duban_console.desk.store import PLANNER, PostgresDeskStore
 from duban_console.ledger import BadCursor
-from tests.conftest import Migrated
+from tests.conftest import Migrated, eventually
 from tests.desk import (
     ABROAD,
     AT,
@@ -49,9 +49,13 @@ from tests.desk import (
     appointed,
     sight_of,
 )
+from tests.desk_rows import SeededCity
 from tests.given import SEAL, report
+from tests.tools.desk_figures import questions
 
 HOUR = timedelta(hours=1)
+#: The tables that grow with every problem.
+GROWING = ("desk_records", "desk_turns", "desk_calls", "desk_days")
 ALL = LedgerFilters(CITY)
 BACK = {"reason": "not ours", "clause": "art. 2", "evidence": [SEAL]}
 
@@ -408,6 +412,23 @@ async def test_units_are_compared_by_what_they_received_closed_and_took(room: De
     assert not await room.reader.comparison(ABROAD, CITY, from_at=AT - DAY, before=AT + DAY, now=AT)
 
 
+async def test_what_is_given_to_a_unit_twice_in_a_period_counts_once_and_lay_in_its_hands_both_times(
+    room: DeskRoom,
+) -> None:
+    case = room.case("a")
+    case.advance(hours=1)
+    case.done(do.HandBack, "water", **BACK)
+    case.advance(hours=24)
+    case.done(do.Dispatch, "office", lead_unit="water", reason="it is yours")
+    case.advance(hours=1)
+    case.done(do.Complete, "water", outcome="rectified")
+    await room.take()
+    water = (await figures(room))["water"]
+    assert (water.received, water.respond.median, water.resolve.median) == (1, 1.0, 2.0)
+    later = await room.reader.comparison(OFFICE, CITY, from_at=AT + 2 * HOUR, before=AT + 9 * DAY, now=AT + 9 * DAY)
+    assert [each.received for each in later] == [1, 0]
+
+
 async def test_a_unit_is_late_with_what_lapsed_in_its_hands_and_work_that_is_led_back_is_not_resolved(
     room: DeskRoom,
 ) -> None:
@@ -492,3 +513,28 @@ async def test_it_says_how_fresh_it_is(room: DeskRoom) -> None:
     case.done(do.Acknowledge, "water")
     await room.take()
     assert await room.reader.freshness() == Freshness(newest_at=AT + HOUR)
+
+
+async def sequential_scans(connection: asyncpg.Connection[asyncpg.Record]) -> dict[str, int]:
+    """How often each table of the read model was read from end to end so far."""
+    rows = await connection.fetch(
+        "select relname, seq_scan from pg_stat_user_tables where schemaname = 'console' and relname like 'desk%'"
+    )
+    return {row["relname"]: row["seq_scan"] for row in rows}
+
+
+@pytest.mark.stack
+async def test_no_question_of_the_pages_reads_a_table_that_grows_from_end_to_end(migrated: Migrated) -> None:
+    superuser = await asyncpg.connect(migrated.superuser)
+    await SeededCity(20_000).lay(superuser)
+    before = await sequential_scans(superuser)
+    # Who leaves a server has told it what was read.
+    pool = await connect_pool(Settings(database=SecretStr(migrated.url_of("console"))), SCHEMA, planner=PLANNER)
+    for question in questions(PostgresDesk(pool)).values():
+        await question()
+    await pool.close()
+    gone = "select count(*) = 0 from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    await eventually(lambda: superuser.fetchval(gone))
+    after = await sequential_scans(superuser)
+    assert {table: after[table] - before[table] for table in GROWING} == dict.fromkeys(GROWING, 0)
+    await superuser.close()

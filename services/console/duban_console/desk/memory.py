@@ -324,15 +324,14 @@ def _figures(
     def within(at: datetime | None) -> bool:
         return at is not None and from_at <= at < before
 
-    closed = {turn.record_id for turn in turns if within(turn.closed_at)}
-    late = {turn.record_id for turn in turns if turn.lapses}
+    closed = [turn for turn in turns if within(turn.closed_at)]
     return UnitFigures(
         unit=unit,
         received=len({turn.record_id for turn in turns if within(turn.given_at)}),
         open=len(leads),
         overdue=sum(due_key <= now for due_key in leads),
         closed=len(closed),
-        closed_late=len(closed & late),
+        closed_late=sum(turn.lapses > 0 for turn in closed),
         respond=entries.spread(turn.answer for turn in turns if within(turn.answered_at) and turn.answer is not None),
         resolve=entries.spread(turn.whole for turn in turns if within(turn.completed_at) and turn.whole is not None),
     )

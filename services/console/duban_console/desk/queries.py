@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from duban_console.desk import entries
 from duban_console.desk.cursor import decoded, encoded
 from duban_console.desk.nearness import box_around, metres_between
 from duban_console.desk.questions import (
-    COMPARISON,
+    BEYOND,
     FRESHNESS,
     IN_ALL,
     OPEN_BY_UNIT,
@@ -26,12 +27,15 @@ from duban_console.desk.questions import (
     WEEKS,
     Question,
     call_question,
+    comparison,
     count_by_lamp,
     count_question,
+    in_order,
     inbox_question,
     ledger_question,
     mine_question,
     place_question,
+    walk_question,
 )
 from duban_console.desk.reader import (
     MOST,
@@ -73,11 +77,15 @@ class PostgresDesk:
     ) -> LedgerPage:  # fmt: skip
         city = sight.within(filters.jurisdiction)
         after = decoded(cursor, f"ledger {order}", tuple[datetime, UUID])
-        question = ledger_question(city, filters, now, near)
-        key, beyond, way = ("due_key", ">", "asc") if order is Order.DUE else ("begun_at", "<", "desc")
-        if after is not None:
-            question.where(f"(record.{key}, record.id) {beyond} ({{}}, {{}})", *after)
-        rows = await self._rows(question, f"order by record.{key} {way}, record.id {way}", limit)
+        key = "due_key" if order is Order.DUE else "begun_at"
+        rows: list[RecordRow] = []
+        if filters.text:
+            rows = await self._rows(walk_question(city, filters, now, near, key, after), in_order(key), limit)
+        if len(rows) <= limit:
+            question = ledger_question(city, filters, now, near)
+            if after is not None:
+                question.where(f"(record.{key}, record.id) {BEYOND[key]} ({{}}, {{}})", *after)
+            rows = await self._rows(question, in_order(key), limit)
         page = rows[:limit]
         return LedgerPage(
             entries=tuple(entries.ledger_entry(row, city, now, near) for row in page),
@@ -171,23 +179,39 @@ class PostgresDesk:
         whole = Kind.PROBLEM in city.whole
         if not whole and Kind.PROBLEM not in city.partly:
             return []
-        units = None if whole else list(city.units)
+        # Beside each other, for each sorts what everybody took.
+        compared = self._of_units(jurisdiction, None if whole else sorted(city.units), from_at, before, now)
+        if not whole:
+            return await compared
+        in_all = self._in_all(jurisdiction, from_at, before, now)
+        units, together = await asyncio.gather(compared, in_all)
+        return [*units, together]
+
+    async def _of_units(
+        self, jurisdiction: str, units: list[str] | None, from_at: datetime, before: datetime, now: datetime
+    ) -> list[UnitFigures]:
         figures: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         async with self._reading() as connection:
-            for query in COMPARISON:
-                for row in await connection.fetch(query, jurisdiction, units, from_at, before):
-                    figures[row["unit"]] |= _figures(row)
+            for query in comparison(whole=units is None):
+                own = () if units is None else (units,)
+                for row in await connection.fetch(query, jurisdiction, from_at, before, *own):
+                    if row["unit"] is not None:
+                        figures[row["unit"]] |= _figures(row)
             for row in await connection.fetch(OPEN_BY_UNIT, jurisdiction, units, now):
                 figures[row["unit"]] |= _figures(row)
-            in_all: dict[str, Any] = {}
-            if whole:
-                for query in IN_ALL:
-                    [row] = await connection.fetch(query, jurisdiction, from_at, before)
-                    in_all |= _figures(row)
-                [row] = await connection.fetch(OPEN_IN_ALL, jurisdiction, now)
-                in_all |= _figures(row)
+        for of_unit in figures.values():
+            of_unit["received"] = of_unit.get("received", 0) - of_unit.pop("repeated", 0)
         compared = [UnitFigures(unit=unit, **figures[unit]) for unit in sorted(figures)]
-        return [*compared, UnitFigures(unit=None, **in_all)] if whole else compared
+        return [each for each in compared if each != UnitFigures(unit=each.unit)]
+
+    async def _in_all(self, jurisdiction: str, from_at: datetime, before: datetime, now: datetime) -> UnitFigures:
+        figures: dict[str, Any] = {}
+        async with self._reading() as connection:
+            for query in IN_ALL:
+                [row] = await connection.fetch(query, jurisdiction, from_at, before)
+                figures |= _figures(row)
+            [row] = await connection.fetch(OPEN_IN_ALL, jurisdiction, now)
+        return UnitFigures(unit=None, **figures | _figures(row))
 
     async def lamps_by_week(
         self, sight: Sight, jurisdiction: str, ends: Sequence[datetime], *, unit: str | None = None

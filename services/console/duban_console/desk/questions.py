@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from duban.moves import Kind
 from duban.texts import folded
@@ -23,6 +24,11 @@ from duban_console.desk.store import RECORD
 
 #: The columns of a record as its row is made of them.
 COLUMNS: Final = ", ".join(f"record.{column}" for column in (*RECORD, "milestones"))
+
+#: How many problems are looked through one by one for a text, before it is looked up by its pairs.
+WALK: Final = 10_000
+#: By which keys the ledger is shown, and on which side of one the next lies.
+BEYOND: Final = {"due_key": ">", "begun_at": "<"}
 
 
 class Question:
@@ -51,6 +57,49 @@ class Question:
 def ledger_question(city: CitySight, filters: LedgerFilters, now: datetime, near: timedelta) -> Question:
     """The problems that pass ``filters`` and are there for who sees ``city``."""
     question = _problems(city, filters.jurisdiction)
+    _filter(question, filters, now, near)
+    if filters.text:
+        pairs = grams(folded(filters.text))
+        question.where("record.grams @> {}::int[]" if pairs else "false", *([list(pairs)] if pairs else []))
+        _compare(question, city, filters.text)
+    return question
+
+
+def walk_question(
+    city: CitySight,
+    filters: LedgerFilters,
+    now: datetime,
+    near: timedelta,
+    key: str,
+    after: tuple[datetime, UUID] | None,
+) -> Question:
+    """The same among the next :data:`WALK` problems alone, in the order of ``key``, looked through one by one.
+
+    Of a text that stands in many titles a page is full soon so, and the planner cannot know how many these are.
+    """
+    walked = Question("record.*", "console.desk_records as record", "record.kind = 'problem'")
+    walked.where("record.jurisdiction = {}", filters.jurisdiction)
+    for column, value in (("rule", filters.category), ("unit", filters.unit)):
+        if value is not None:
+            walked.where(f"record.{column} = {{}}", value)
+    if after is not None:
+        walked.where(f"(record.{key}, record.id) {BEYOND[key]} ({{}}, {{}})", *after)
+    question = Question(COLUMNS, f"({walked.text(f'{in_order(key)} limit {WALK}')}) as record", "true")
+    question.values = walked.values
+    _see(question, city)
+    _filter(question, filters, now, near)
+    _compare(question, city, filters.text or "")
+    return question
+
+
+def in_order(key: str) -> str:
+    """The order of the ledger by ``key``: what is due first, or what was registered last."""
+    way = "asc" if BEYOND[key] == ">" else "desc"
+    return f"order by record.{key} {way}, record.id {way}"
+
+
+def _filter(question: Question, filters: LedgerFilters, now: datetime, near: timedelta) -> None:
+    """Only what passes ``filters``, but for their text."""
     for column, value in (
         ("rule", filters.category), ("unit", filters.unit), ("channel", filters.channel), ("sponsor", filters.sponsor),
     ):  # fmt: skip
@@ -64,20 +113,24 @@ def ledger_question(city: CitySight, filters: LedgerFilters, now: datetime, near
         question.where("record.begun_at < {}", filters.begun_before)
     if filters.lamp is not None:
         _under(question, filters.lamp, now, near)
-    if filters.closed is not None:
-        question.where("record.due_key = {}" if filters.closed else "record.due_key < {}", ENDED)
-    if filters.text:
-        _in_words(question, city, folded(filters.text))
-    return question
+    if filters.closed:
+        question.where("record.due_key = {}", ENDED)
+    elif filters.closed is not None:
+        question.where("record.closed_at is null and record.due_key < {}", ENDED)
 
 
 def _problems(city: CitySight, jurisdiction: str) -> Question:
     question = Question(COLUMNS, "console.desk_records as record", "record.kind = 'problem'")
     question.where("record.jurisdiction = {}", jurisdiction)
+    _see(question, city)
+    return question
+
+
+def _see(question: Question, city: CitySight) -> None:
+    """Only problems that are there for who sees ``city``."""
     if Kind.PROBLEM not in city.whole:
         # Without a unit nothing is there: the array is empty, and overlaps with none.
         question.where("record.parties && {}::text[]", sorted(city.units) if Kind.PROBLEM in city.partly else [])
-    return question
 
 
 def _under(question: Question, lamp: Lamp, now: datetime, near: timedelta) -> None:
@@ -92,18 +145,18 @@ def _under(question: Question, lamp: Lamp, now: datetime, near: timedelta) -> No
             question.where("record.due_key = {}", NO_LIMIT)
 
 
-def _in_words(question: Question, city: CitySight, text: str) -> None:
-    pairs = grams(text)
-    if not pairs:
-        question.where("false")
-        return
+def _compare(question: Question, city: CitySight, text: str) -> None:
+    """Only where ``text`` stands in number or title; in the number alone, where any title is hidden."""
     place = "record.words" if city.always_shows(Facet.TEXT) else "split_part(record.words, E'\\n', 1)"
-    question.where(f"record.grams @> {{}}::int[] and strpos({place}, {{}}) > 0", list(pairs), text)
+    question.where(f"strpos({place}, {{}}) > 0", folded(text))
 
 
 def count_by_lamp(city: CitySight, filters: LedgerFilters, now: datetime, near: timedelta) -> Question:
     """How many open problems stand under each lamp, in one pass over them."""
-    question = ledger_question(city, replace(filters, lamp=None, closed=False), now, near)
+    question = _problems(city, filters.jurisdiction)
+    _filter(question, replace(filters, lamp=None, closed=False), now, near)
+    if filters.text:
+        _compare(question, city, filters.text)  # what is open is not so much, whatever stands in how many titles
     red, yellow, none = map(question.value, (now, now + near, NO_LIMIT))
     question.columns = f"""
         count(*) filter (where record.due_key <= {red})::int as red,
@@ -204,36 +257,56 @@ _CALLS: Final = (
     "console.desk_calls as call join console.desk_records as record on record.id = call.record_id",
 )
 
-#: By unit, each along one index: $1 the city, $2 the units, or null for all of them, $3 and $4 the period.
-COMPARISON: Final = (
+#: Every unit that has had anything: $1 the city. One step of an index each, however much there is of each.
+_EVERY_UNIT: Final = """
+    with recursive units (unit) as (
+        (select unit from console.desk_turns where jurisdiction = $1 order by unit limit 1)
+        union all
+        select (
+            select turn.unit from console.desk_turns as turn
+            where turn.jurisdiction = $1 and turn.unit > units.unit order by turn.unit limit 1
+        ) from units where units.unit is not null
+    )
+"""
+_THESE_UNITS: Final = "with units (unit) as (select unnest($4::text[]))"
+#: Of each unit, along one stretch of one index: $1 the city, $2 and $3 the period.
+_OF_UNIT: Final = (
+    "count(*)::int as received from console.desk_turns where {} and given_at >= $2 and given_at < $3",
     """
-    select unit, count(distinct record_id)::int as received from console.desk_turns
-    where jurisdiction = $1 and ($2::text[] is null or unit = any($2)) and given_at >= $3 and given_at < $4
-    group by unit
+    count(*)::int as closed, count(*) filter (where lapses > 0)::int as closed_late
+    from console.desk_turns where {} and closed_at >= $2 and closed_at < $3
     """,
     """
-    select unit, count(*)::int as closed, count(*) filter (where late)::int as closed_late from (
-        select unit, record_id, bool_or(lapses > 0) as late from console.desk_turns
-        where jurisdiction = $1 and ($2::text[] is null or unit = any($2)) and closed_at >= $3 and closed_at < $4
-        group by unit, record_id
-    ) as closed group by unit
-    """,
-    """
-    select unit, count(*)::int as responses, percentile_cont(0.5) within group (order by answer) as middle,
+    count(*)::int as responses, percentile_cont(0.5) within group (order by answer) as middle,
         percentile_disc(0.9) within group (order by answer) as ninth_decile
-    from console.desk_turns
-    where jurisdiction = $1 and ($2::text[] is null or unit = any($2)) and answered_at >= $3 and answered_at < $4
-    group by unit
+    from console.desk_turns where {} and answered_at >= $2 and answered_at < $3
     """,
     """
-    select unit, count(*)::int as resolutions, percentile_cont(0.5) within group (order by whole) as middle,
+    count(*)::int as resolutions, percentile_cont(0.5) within group (order by whole) as middle,
         percentile_disc(0.9) within group (order by whole) as ninth_decile
-    from console.desk_turns
-    where jurisdiction = $1 and ($2::text[] is null or unit = any($2)) and completed_at >= $3 and completed_at < $4
-    group by unit
+    from console.desk_turns where {} and completed_at >= $2 and completed_at < $3
+    """,
+    # Of those that were given to it again, how many had been given to it in the period before.
+    """
+    count(*)::int as repeated from console.desk_turns as turn
+    where {} and turn.again and turn.given_at >= $2 and turn.given_at < $3 and exists (
+        select from console.desk_turns as earlier
+        where earlier.record_id = turn.record_id and earlier.version < turn.version and earlier.unit = turn.unit
+            and earlier.given_at >= $2
+    )
     """,
 )
-#: By unit: $1 the city, $2 the units, or null, $3 now.
+
+
+def comparison(*, whole: bool) -> list[str]:
+    """The queries that compare units: every one, or those of $4."""
+    units = _EVERY_UNIT if whole else _THESE_UNITS
+    queries = (of_unit.format("jurisdiction = $1 and unit = units.unit") for of_unit in _OF_UNIT)
+    each = "select units.unit, its.* from units cross join lateral (select"
+    return [f"{units} {each} {query}) as its" for query in queries]
+
+
+#: By unit: $1 the city, $2 the units, or null for all of them, $3 now.
 OPEN_BY_UNIT: Final = """
     select unit, count(*)::int as open, count(*) filter (where due_key <= $3)::int as overdue from console.desk_stakes
     where jurisdiction = $1 and ($2::text[] is null or unit = any($2)) and stake = 'lead'
@@ -250,16 +323,20 @@ IN_ALL: Final = (
     from console.desk_records
     where kind = 'problem' and jurisdiction = $1 and closed_at >= $2 and closed_at < $3
     """,
-    """
+    f"""
+    {_EVERY_UNIT}
     select count(*)::int as responses, percentile_cont(0.5) within group (order by answer_in_all) as middle,
         percentile_disc(0.9) within group (order by answer_in_all) as ninth_decile
-    from console.desk_turns where jurisdiction = $1 and answered_at >= $2 and answered_at < $3
-    """,
-    """
+    from units join console.desk_turns as turn on turn.unit = units.unit
+    where turn.jurisdiction = $1 and turn.answered_at >= $2 and turn.answered_at < $3
+    """,  # noqa: S608 - constant
+    f"""
+    {_EVERY_UNIT}
     select count(*)::int as resolutions, percentile_cont(0.5) within group (order by whole_in_all) as middle,
         percentile_disc(0.9) within group (order by whole_in_all) as ninth_decile
-    from console.desk_turns where jurisdiction = $1 and completed_at >= $2 and completed_at < $3
-    """,
+    from units join console.desk_turns as turn on turn.unit = units.unit
+    where turn.jurisdiction = $1 and turn.completed_at >= $2 and turn.completed_at < $3
+    """,  # noqa: S608 - constant
 )
 #: All together: $1 the city, $2 now.
 OPEN_IN_ALL: Final = """

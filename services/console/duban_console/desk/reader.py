@@ -281,7 +281,7 @@ class UnitFigures(Frozen):
     """A unit in a period, or all together where ``unit`` is None.
 
     ``received``: given to it in the period (of all: registered). ``open`` and ``overdue``: in its hands now, and past a
-    limit. ``closed``: closed in the period; ``closed_late``: of these, with a limit of its own that had lapsed.
+    limit. ``closed``: closed in the period in its hands; ``closed_late``: of these, with a limit that lapsed meanwhile.
     ``respond``: from the receipt to the acknowledgement in the period; ``resolve``: how long a problem that it
     completed in the period, and that was not sent back since, lay in its hands; both as bulletins count them.
     """

@@ -101,10 +101,10 @@ class CallRow:
 class UnitTurn:
     """A problem in the hands of one lead unit, from the dispatch to it until it goes to another, back, or is closed.
 
-    ``version`` is the event that gave it to the unit. It lies there since ``held_from``; before that it did for
-    ``held``. ``completed_at`` is None again once the work was led back. ``answer`` and ``whole`` are how long the unit
-    took until it acknowledged, and in all its turns until it completed; ``answer_in_all`` and ``whole_in_all`` are the
-    same since the registration. All of them in working seconds.
+    ``version`` is the event that gave it to the unit, ``again`` where it had had it before. It lies there since
+    ``held_from``; before that it did for ``held``. ``completed_at`` is None again once the work was led back.
+    ``answer`` and ``whole`` are how long the unit took until it acknowledged, and in all its turns until it completed;
+    ``answer_in_all`` and ``whole_in_all`` are the same since the registration. All of them in working seconds.
     """
 
     record_id: UUID
@@ -123,6 +123,7 @@ class UnitTurn:
     left_at: datetime | None = None
     closed_at: datetime | None = None
     lapses: int = 0
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

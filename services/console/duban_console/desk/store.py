@@ -20,7 +20,8 @@ TABLES: Final = (
     "desk_progress", "desk_records", "desk_stakes", "desk_waits", "desk_calls", "desk_turns", "desk_days",
 )  # fmt: skip
 #: Filters are many and few are given at a time: each question is planned for its own values, and never compiled.
-PLANNER: Final = {"plan_cache_mode": "force_custom_plan", "jit": "off"}
+#: What a year's lengths take to be sorted has room in memory.
+PLANNER: Final = {"plan_cache_mode": "force_custom_plan", "jit": "off", "work_mem": "32MB"}
 #: The columns of a record, in the order of its row; its words stand only here.
 RECORD: Final = (
     "id", "kind", "jurisdiction", "pack", "number", "title", "rule", "status", "version", "begun_at", "changed_at",
@@ -31,6 +32,7 @@ _WRITTEN: Final = (*RECORD, "words", "grams", "milestones")
 TURN: Final = (
     "record_id", "version", "jurisdiction", "unit", "given_at", "held_from", "held", "answered_at", "answer",
     "answer_in_all", "completed_at", "whole", "whole_in_all", "left_at", "closed_at", "lapses",
+    "again",
 )  # fmt: skip
 _STAKE: Final = (
     "record_id", "unit", "jurisdiction", "kind", "stake", "due_key", "obligation", "measure", "next_at", "finished",

@@ -27,7 +27,8 @@ def followed(turns: tuple[UnitTurn, ...], event: Event, problem: Problem, rules:
     current = last if last is not None and last.left_at is None else None
     if isinstance(change, c.Dispatched) and (current is None or current.unit != change.lead_unit):
         past = [turn for turn in (*past, last if current is None else _left(current, at, rules)) if turn is not None]
-        given = UnitTurn(problem.id, event.version, problem.jurisdiction, change.lead_unit, at)
+        again = any(turn is not None and turn.unit == change.lead_unit for turn in past)
+        given = UnitTurn(problem.id, event.version, problem.jurisdiction, change.lead_unit, at, again=again)
         return (*past, _held(given, problem, at, rules))
     if last is None:
         return turns
