@@ -20,6 +20,8 @@ _IDEOGRAPH: Final = (
     "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _BESIDE_IDEOGRAPH: Final = re.compile(f"(?<=[{_IDEOGRAPH}]) | (?=[{_IDEOGRAPH}])")
+#: How a cell begins that a spreadsheet would run.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 #: A path of this server, and nothing that a browser takes for another's: `//host`, `/\\host`, a line break.
 _OWN_PATH: Final = re.compile(r"/(?:[!#$%&'()*+,\-.0-9:;=?@A-Z_a-z~][!#$%&'()*+,\-./0-9:;=?@A-Z_a-z~]{0,500})?")
 #: Controls, formats such as the reversal of writing, surrogates, and what ends a line or a paragraph.
@@ -65,6 +67,11 @@ def printable_json(line: str) -> str:
     if line.isprintable():
         return line
     return "".join(_json_escaped(letter) if unicodedata.category(letter) in _OBEYED else letter for letter in line)
+
+
+def as_cell(text: str) -> str:
+    """``text`` as a spreadsheet shows it and never runs it: one that would begin a formula has a quote before it."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _escaped(character: str) -> str:

@@ -20,6 +20,7 @@ ROOMS: Final = (
     ROOT / "shared/duban/pages",
     ROOT / "services/console/duban_console/pages",
     ROOT / "services/console/duban_console/operation",
+    ROOT / "services/intake/duban_intake/site",
 )
 _KEYWORDS: Final = {"_": None, "say": None, "msgid": None, "gettext": None}
 _METHODS: Final = [("**.py", "python"), ("**/templates/**.html", "jinja2")]

@@ -24,6 +24,7 @@ from duban.io.service import Shell, run_service
 from duban.messages.anchors import ACCOUNT_LOG, Anchored
 from duban.messages.commands import Command
 from duban.messages.events import LedgerEvent
+from duban.pages.beside import BesideApi
 from duban.policy import PolicyPack
 from duban.policy.library import Library
 from duban_console.accounts.admission import Admission
@@ -40,7 +41,7 @@ from duban_console.desk.store import PLANNER, PostgresDeskStore
 from duban_console.ledger import LedgerReader
 from duban_console.oidc.sign_on import sign_on_of
 from duban_console.operation.desk import OperationDesk, operation_desk
-from duban_console.pages.app import BesideApi, console_look, create_pages
+from duban_console.pages.app import OF_API, console_look, create_pages
 from duban_console.pages.parts import PageParts
 
 _log = structlog.get_logger(__name__)
@@ -69,7 +70,7 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     door = CommandDoor(ledger, shell.publisher, reception.desk if reception else None)
     look = console_look(is_secure=browser.session.is_secure)
     parts = PageParts(look, ledger, library, door, clock, reception, admission, sign_on, browser, PostgresDesk(pool))
-    app = BesideApi(api, create_pages(parts, settings.max_body, _operation(shell, ledger)))
+    app = BesideApi(api, create_pages(parts, settings.max_body, _operation(shell, ledger)), OF_API)
     http = Http(app, settings, settings.api_port, "DUBAN_API_PORT", slow=UPLOADS_PATH)
     shell.run(http)
     if reception is not None:

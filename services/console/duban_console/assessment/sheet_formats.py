@@ -9,11 +9,9 @@ from typing import Any
 
 import orjson
 
+from duban.texts import as_cell
 from duban_console.assessment.rows.units import Value
 from duban_console.assessment.sheet import Sheet
-
-#: A spreadsheet would run a cell that begins so as a formula, and reporters write the titles.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_data(sheet: Sheet) -> dict[str, Any]:
@@ -68,5 +66,4 @@ def to_csv(sheet: Sheet, *, bom: bool = False) -> bytes:
 def _cell(value: Value) -> str:
     if value is None:
         return ""
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+    return as_cell(value) if isinstance(value, str) else str(value)

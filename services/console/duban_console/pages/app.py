@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import Depends, FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from duban.io.faults import BodyLimit
 from duban.io.http import GuardedAnswers
@@ -27,7 +27,7 @@ _HERE: Final = Path(__file__).parent
 #: The room with what operators are shown.
 _OPERATION: Final = _HERE.parent / "operation"
 #: What is the API's, beside which the pages stand.
-_OF_API: Final = ("/v1", "/docs", "/redoc", "/openapi.json")
+OF_API: Final = ("/v1", "/docs", "/redoc", "/openapi.json")
 #: Room for what stands around files in a form.
 _AROUND: Final = 1_000_000
 
@@ -64,16 +64,3 @@ def _limit(parts: PageParts, max_body: int) -> Callable[[Scope], BodyLimit]:
         return with_files if scope["path"].startswith("/records/") else usual
 
     return limit_of
-
-
-class BesideApi:
-    """The API at its own paths, and the pages at all others, behind one port."""
-
-    def __init__(self, api: ASGIApp, pages: ASGIApp) -> None:
-        self._api = api
-        self._pages = pages
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        is_of_api = scope["type"] != "http" or any(path == its or path.startswith(f"{its}/") for its in _OF_API)
-        await (self._api if is_of_api else self._pages)(scope, receive, send)

@@ -21,6 +21,8 @@ from duban_intake.channels.table_file import TABLE
 
 #: Reports as we write them, plain or as CloudEvents, which need no mapping.
 OUR_OWN: Final = "reports"
+#: What people fill in on the gateway's own pages for the public of a city, which need no mapping either.
+SITE: Final = "site"
 #: What stations measure, which is no report.
 READINGS: Final = "mqtt-readings"
 KINDS: Final[dict[str, Dialect]] = {
@@ -42,13 +44,13 @@ def spoken(source: RegisteredSource) -> tuple[Dialect, ItemMapping] | None:
     Raises:
         MappingError: there is no such kind of reports, or its mapping is none.
     """
-    if source.kind == OUR_OWN:
+    if source.kind in (OUR_OWN, SITE):
         if source.mapping is not None:
             raise MappingError(f"{source.name} sends reports as they are, which need no mapping; leave it out")
         return None
     channel = KINDS.get(source.kind)
     if channel is None:
-        known = ", ".join((OUR_OWN, *KINDS, READINGS))
+        known = ", ".join((OUR_OWN, SITE, *KINDS, READINGS))
         what = (
             "hands in readings, and no reports"
             if source.kind == READINGS

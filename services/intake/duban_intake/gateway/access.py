@@ -45,3 +45,20 @@ ROUTES: Final[Mapping[tuple[str, str], Asks]] = MappingProxyType(
         ("GET", _OPEN311 + "/requests/{service_request_id}.{form}"): Asks.NOTHING,
     }
 )
+_CITY: Final = "/city/{city}"
+#: The same of the pages for the public, which have no sessions.
+SITE_ROUTES: Final[Mapping[tuple[str, str], Asks]] = MappingProxyType(
+    {
+        ("GET", "/"): Asks.NOTHING,
+        ("GET", "/assets/{digest}/{name}"): Asks.NOTHING,
+        ("GET", "/language/{language}"): Asks.NOTHING,
+        ("GET", _CITY): Asks.NOTHING,
+        ("GET", _CITY + "/report"): Asks.NOTHING,
+        ("POST", _CITY + "/report"): Asks.NOTHING,
+        ("GET", _CITY + "/follow"): Asks.NOTHING,
+        ("POST", _CITY + "/follow"): Asks.CODE,
+        ("GET", _CITY + "/problems"): Asks.NOTHING,
+        ("GET", _CITY + "/problems.{form}"): Asks.NOTHING,
+        ("GET", _CITY + "/problems/{id}"): Asks.NOTHING,
+    }
+)

@@ -28,6 +28,8 @@ from duban_intake.gateway.responses import REPORTS_PATH, Accepted, BadItem, Beca
 from duban_intake.gateway.tables import serve_tables
 from duban_intake.vault.answers import answer_refusals, reached
 
+#: What is asked by programs; beside it stand the pages for people.
+OF_API: Final = ("/v1", "/v2", "/open311", "/docs", "/redoc", "/openapi.json")
 _FAULTS: Final[dict[int | str, dict[str, Any]]] = {
     401: {"model": Faulty, "description": "No key, or one that is no source's"},
     403: {"model": Faulty, "description": "The source is off, or the report is not its own to hand in"},

@@ -92,7 +92,7 @@ class ReportDoor:
         """
         key = key or key_in(request.headers.get("authorization"))
         if key is None:
-            _refuse_of_a_page(request)
+            refuse_other_pages(request)
         return self.registry.speaker(key, is_near=_is_near(request))
 
     def consent(self, request: Request, name: str | None = None) -> dict[str, str]:
@@ -374,7 +374,7 @@ def key_in(header: str | None) -> str | None:
     return key
 
 
-def _refuse_of_a_page(request: Request) -> None:
+def refuse_other_pages(request: Request) -> None:
     """Refuse what a page of somewhere else has a browser send here without a key: it may, without asking first.
 
     Raises:

@@ -27,5 +27,6 @@ class GatewaySettings(SealSettings, EvidenceSettings):
     COUNTED: ClassVar[tuple[Counted, ...]] = (
         Counted("GET", "/open311/", RateKind.LOOKUP),
         Counted("POST", "/v1/erasures", RateKind.LOOKUP),
+        Counted("POST", "/city/", RateKind.LOOKUP),
         *(Counted(method, "/", None) for method in ("POST", "PATCH")),
     )

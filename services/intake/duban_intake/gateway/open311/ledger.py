@@ -19,8 +19,8 @@ from duban_intake.vault.answers import reached
 _MOST: Final = 1000
 #: A title is the first reporter's: where that one came by another way, it is not for everybody.
 _COLUMNS: Final = """
-    id, begun_at, updated_at, status, category, lead_unit, case when sources[1] = any($2) then title end as title, pack,
-    location, deadlines, ground
+    id, number, begun_at, updated_at, status, category, lead_unit,
+    case when sources[1] = any($2) then title end as title, pack, location, deadlines, ground
 """
 _BY_ID: Final = f"""
     select {_COLUMNS} from router.published_requests
@@ -67,6 +67,7 @@ def _problem(row: asyncpg.Record) -> PublicProblem:
     location, deadlines = row["location"], row["deadlines"]
     return PublicProblem(
         id=row["id"],
+        number=row["number"],
         begun_at=row["begun_at"],
         updated_at=row["updated_at"],
         status=Status(row["status"]),

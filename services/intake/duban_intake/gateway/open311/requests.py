@@ -21,7 +21,8 @@ from duban.policy.rules import Rules
 MOST_DAYS: Final = 90
 _MOST_IDS: Final = 1000
 
-_NOTES: Final = {
+#: What each status means to the public.
+NOTES: Final = {
     Status.REGISTERED: Text(en="Registered; no unit has it yet", zh="已登记，待交办"),
     Status.DISPATCHED: Text(en="Given to the unit responsible, which has not acknowledged it yet", zh="已交办，待签收"),
     Status.UNDERWAY: Text(en="The unit responsible is at work", zh="办理中"),
@@ -48,6 +49,7 @@ class PublicProblem:
     """
 
     id: UUID
+    number: str
     begun_at: datetime
     updated_at: datetime
     status: Status
@@ -166,7 +168,7 @@ def shown(problem: PublicProblem, rules: Rules) -> dict[str, Any]:
 
 
 def _note(problem: PublicProblem, rules: Rules) -> str:
-    note = _NOTES[problem.status]
+    note = NOTES[problem.status]
     words = note.zh if rules.pack.title.zh and note.zh else note.en
     ground = rules.rejections.get(problem.ground or "")
     return f"{words}: {ground.title.native}" if ground else words
