@@ -194,7 +194,7 @@ async def rotate(name: Name, as_json: AsJson = False) -> None:
     if not shows_key(source):
         fail(
             ExitCode.CONFLICT,
-            f"{name} comes by {carrier_of(source)}: it has no key; who may speak there, its broker says",
+            f"{name} comes by {carrier_of(source)}: it has no key, and nobody shows one there",
         )
     made = sources.new_key()
     keyed = sources.rotated(source, sources.key_as_registered(made, await present(settings())))

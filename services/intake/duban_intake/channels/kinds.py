@@ -80,14 +80,16 @@ def check(source: RegisteredSource) -> None:
     else:
         spoken(source)
     if not shows_key(source) and (source.keys or source.is_open or source.signature):
-        say = "no key of ours, no signature, and is not open: that server says who may send; leave them out"
+        say = "no key of ours, no signature, and is not open: nobody shows any there; leave them out"
         raise MappingError(f"{source.name} comes by {carrier_of(source)}: it has {say}")
 
 
 def carrier_of(source: RegisteredSource) -> str:
-    """By what ``source`` comes: http, mqtt, mail."""
+    """By what ``source`` comes: http, mqtt, mail, or pages."""
     if source.kind == READINGS:
         return "mqtt"
+    if source.kind == SITE:
+        return "the gateway's own pages"
     return KINDS[source.kind].carrier if source.kind in KINDS else "http"
 
 

@@ -63,7 +63,7 @@ class SiteParts:
             PageLink(base + path, self.look.say(request, label), request.url.path.startswith(base + path))
             for path, label in _WAYS
         ]
-        around = {"site": site, "base": base, "office": self.office(request, site)}
+        around: dict[str, Any] = {"site": site, "base": base, "office": self.office(request, site)}
         words = words_in(language_of(request))
         return self.look.page(request, template, status, links=links, words=words, **around, **shown)
 

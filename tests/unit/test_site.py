@@ -1,0 +1,300 @@
+"""The pages for the public over HTTP: reporting, what is near already, following by a code, what everybody reads."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID, uuid4
+from xml.etree.ElementTree import fromstring
+
+import httpx2
+import orjson
+import pytest
+from fastapi.routing import APIRoute
+
+from duban.clock import DrivenClock
+from duban.io.evidence.desk import EvidenceDesk
+from duban.io.evidence.folder import FolderStore
+from duban.io.evidence.reception import Reception
+from duban.io.evidence.settings import EvidenceSettings
+from duban.io.evidence.uploads import Uploads
+from duban.io.secrets_file import SecretsFile
+from duban.messages.envelope import Record, decode
+from duban.messages.handle import handle_of
+from duban.messages.report import Location, Report
+from duban.messages.sources import RegisteredSource
+from duban.moves import Status
+from duban.pages.look import POLICY
+from duban_intake.domain import Receipt, ReportOutcome, own_problem
+from duban_intake.gateway.access import SITE_ROUTES
+from duban_intake.gateway.door import ReportDoor
+from duban_intake.gateway.open311.requests import PublicProblem, RequestFilter
+from duban_intake.gateway.open311.routes import PublicFace
+from duban_intake.site.app import create_site
+from duban_intake.source_journal import SourceJournal
+from duban_intake.sources.registry import SourceRegistry
+from duban_intake.vault.desk import DeskSettings, Vault
+from duban_intake.vault.memory import MemoryVault
+from duban_intake.vault.seal import Keyring, MasterKey
+from tests.accounts import AT
+from tests.given import small_library
+
+CITY: Final = "/city/smallville"
+ENGLISH: Final = {"accept-language": "en"}
+HERE: Final = Location(latitude=30.27, longitude=120.15)
+PNG: Final = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+    "1f15c4890000000d49444154789c6360f8cfc0f01f0005000201a5d8c2c10000000049454e44ae426082"
+)
+
+
+@dataclass
+class Shown:
+    """What the ledger shows everybody."""
+
+    held: list[PublicProblem] = field(default_factory=list)
+
+    async def problems(self, city: str, names: tuple[str, ...], only: RequestFilter) -> list[PublicProblem]:
+        assert (city, names) == ("smallville", ("smallville/site", "app"))
+        return [
+            each for each in self.held
+            if (only.ids is None or each.id in only.ids)
+            and (only.statuses is None or each.status in only.statuses)
+            and (only.categories is None or each.category in only.categories)
+        ]  # fmt: skip
+
+
+def problem(title: str = "Foam below the weir", **changed: Any) -> PublicProblem:
+    fields: dict[str, Any] = {
+        "id": uuid4(), "number": "S-2026-0001", "begun_at": AT, "updated_at": AT + timedelta(hours=1),
+        "status": Status.UNDERWAY, "category": "other", "lead_unit": None, "title": title, "pack": "",
+        "location": HERE, "limits": (), "ground": None,
+    }  # fmt: skip
+    return PublicProblem(**{**fields, **changed})
+
+
+class Gateway:
+    """The site of one city, what goes to the broker, and the receipts that come of it."""
+
+    def __init__(self, folder: Path, *, keyring: Keyring | None) -> None:
+        self.records: list[Record] = []
+        self.shown = Shown()
+        self.receipts: dict[UUID, Receipt] = {}
+        self.vault = MemoryVault()
+        registry, clock = SourceRegistry(), DrivenClock(AT)
+        for source in (
+            RegisteredSource(name="smallville/site", kind="site", jurisdiction="smallville", channel="hotline"),
+            RegisteredSource(name="app", kind="open311", jurisdiction="smallville", channel="hotline"),
+            RegisteredSource(name="else", kind="site", jurisdiction="elsewhere", channel="hotline"),
+        ):
+            registry.put(source)
+        store = EvidenceDesk(FolderStore(folder / "store"), EvidenceSettings().types, 100_000)
+        ours: Any = self
+        door = ReportDoor(
+            self.put, lambda _: None, clock, Vault(self.vault, clock, DeskSettings(keyring)), registry, lambda: 0.0,
+            ours, SecretsFile(None), SourceJournal(None, clock), Reception(store, Uploads(folder / "up", 24)),
+        )  # fmt: skip
+        shown: Any = self.shown
+        self.app = create_site(door, PublicFace(small_library(), shown), 100_000)
+        transport = httpx2.ASGITransport(self.app, client=("203.0.113.7", 4711))
+        self.browser = httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=ENGLISH)
+
+    async def put(self, record: Record) -> None:
+        self.records.append(record)
+
+    async def receipt(self, key: UUID) -> Receipt | None:
+        return self.receipts.get(key)
+
+    @property
+    def reports(self) -> list[Report]:
+        return [decode(each.key, each.value, each.headers, {Report.TYPE: Report}).data for each in self.records]
+
+    async def blank(self) -> dict[str, str]:
+        """What an empty form brings along."""
+        page = (await self.browser.get(f"{CITY}/report")).text
+        return dict(re.findall(r'<input type="hidden" name="(number|secret)" value="([^"]+)">', page))
+
+    async def report(self, **answers: Any) -> httpx2.Response:
+        filled = {**await self.blank(), "category": "other", "title": "Foam", "address": "below the weir", **answers}
+        return await self.browser.post(f"{CITY}/report", data=filled)
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
+    gateway = Gateway(tmp_path, keyring=Keyring([MasterKey(b"k" * 32)]))
+    async with gateway.browser:
+        yield gateway
+
+
+def test_every_route_stands_in_the_table(tmp_path: Path) -> None:
+    app = Gateway(tmp_path, keyring=None).app
+    served = {(method, route.path) for route in app.routes if isinstance(route, APIRoute) for method in route.methods}
+    assert served == SITE_ROUTES.keys()
+
+
+async def test_who_reports_gets_a_receipt_with_a_code_that_is_the_reports_own(gateway: Gateway) -> None:
+    answer = await gateway.report(name="Li Lei", phone="13800000000", latitude="30.27", longitude="120.15")
+    assert answer.status_code == 200, answer.text
+    [report] = gateway.reports
+    assert (report.jurisdiction, report.channel, report.category, report.title) == (
+        "smallville", "hotline", "other", "Foam",
+    )  # fmt: skip
+    assert report.location == HERE
+    assert report.attributes == {"address": "below the weir"}
+    [code] = re.findall(r"(?:[0-9A-Z]{4}-){3}[0-9A-Z]{4}", answer.text)
+    assert report.reporter.handle == handle_of(code)
+    assert b"Li Lei" not in (gateway.records[0].value or b"")
+    assert answer.headers["content-security-policy"] == POLICY
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_sent_twice_it_is_one_report(gateway: Gateway) -> None:
+    blank = await gateway.blank()
+    first, second = [await gateway.report(**blank) for _ in range(2)]
+    assert (first.status_code, second.text) == (200, first.text)
+    assert len({each.key for each in gateway.records}) == 1
+    assert gateway.records[0].value == gateway.records[1].value
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ({"title": ""}, "Say in a few words what you saw."),
+        ({"title": "x" * 301}, "Say it in 300 characters; the rest"),
+        ({"category": "nothing"}, "Choose what it is about."),
+        ({"area": "nowhere"}, "Choose one of the list, or none."),
+        ({"address": ""}, "Say where it is"),
+        ({"homepage": "http://spam.example"}, "Leave this field empty"),
+        ({"email": "no address"}, "is no e-mail address"),
+        ({"title": "a\0b"}, "NUL"),
+    ],
+)
+async def test_what_is_wrong_stands_beside_the_field_and_nothing_is_lost(
+    gateway: Gateway, answers: dict[str, str], words: str
+) -> None:
+    answer = await gateway.report(**{"text": "since this morning", **answers})
+    assert answer.status_code == 400
+    assert words in answer.text
+    assert "since this morning" in answer.text
+    assert gateway.records == []
+
+
+async def test_a_form_that_is_none_of_ours_is_refused(gateway: Gateway) -> None:
+    answer = await gateway.report(number="1; drop", secret="x")
+    assert (answer.status_code, gateway.records) == (400, [])
+
+
+async def test_a_page_of_somewhere_else_reports_and_asks_nothing(gateway: Gateway) -> None:
+    for path in ("report", "follow"):
+        answer = await gateway.browser.post(f"{CITY}/{path}", data={}, headers={"origin": "http://elsewhere.example"})
+        assert answer.status_code == 403
+    assert gateway.records == []
+
+
+async def test_photos_lie_in_the_store_before_the_report_names_them(gateway: Gateway) -> None:
+    filled = {**await gateway.blank(), "category": "other", "title": "Foam", "address": "weir"}
+    files = [("photos", ("weir.png", PNG, "image/png"))]
+    assert (await gateway.browser.post(f"{CITY}/report", data=filled, files=files)).status_code == 200
+    [[photo]] = [report.evidence for report in gateway.reports]
+    assert (photo.is_ours, photo.title) == (True, "weir.png")
+
+
+async def test_a_file_that_is_not_taken_is_told_beside_the_photos(gateway: Gateway) -> None:
+    filled = {**await gateway.blank(), "category": "other", "title": "Foam", "address": "weir"}
+    files = [("photos", ("run.exe", b"MZ" + b"\0" * 100, "image/png"))]
+    answer = await gateway.browser.post(f"{CITY}/report", data=filled, files=files)
+    assert answer.status_code >= 400
+    assert 'id="photos-flaw"' in answer.text
+    assert gateway.records == []
+
+
+async def test_what_is_near_already_is_shown_before_and_the_photo_is_kept_meanwhile(gateway: Gateway) -> None:
+    near, far = problem(), problem("Far away", location=Location(latitude=31.0, longitude=120.15))
+    closed = problem("Long done", status=Status.STRUCK_OFF)
+    gateway.shown.held = [near, far, closed]
+    filled = {
+        **await gateway.blank(), "category": "other", "title": "Foam", "latitude": "30.2701", "longitude": "120.15",
+    }  # fmt: skip
+    answer = await gateway.browser.post(f"{CITY}/report", data=filled, files=[("photos", ("a.png", PNG, "image/png"))])
+    assert near.title is not None
+    assert near.title in answer.text
+    assert not any(words in answer.text for words in ("Far away", "Long done"))
+    assert gateway.records == []
+    again = dict(re.findall(r'<input type="hidden" name="([a-z]+)" value="([^"]*)">', answer.text))
+    assert (await gateway.browser.post(f"{CITY}/report", data=again)).status_code == 200
+    assert len(gateway.reports[0].evidence) == 1
+
+
+async def test_a_report_is_followed_by_its_number_and_its_code_alone(gateway: Gateway) -> None:
+    blank = await gateway.blank()
+    [code] = re.findall(r"(?:[0-9A-Z]{4}-){3}[0-9A-Z]{4}", (await gateway.report(**blank)).text)
+    key = own_problem("smallville/site", blank["number"])
+
+    async def follow(typed: str) -> httpx2.Response:
+        return await gateway.browser.post(f"{CITY}/follow", data={"number": blank["number"].upper(), "code": typed})
+
+    assert (await follow(code)).status_code == 400, "intake has not come to it yet"
+    gateway.receipts[key] = Receipt(
+        "smallville/site", blank["number"], key, b"", AT, ReportOutcome.ACCEPTED, key, handle=handle_of(code)
+    )
+    assert "It is being registered" in (await follow(code.lower().replace("-", " "))).text
+    gateway.shown.held = [problem(id=key, title="Foam")]
+    assert "The unit responsible is at work" in (await follow(code)).text
+    for other in ("", "0000-0000-0000-0000", "123"):
+        refused = await follow(other)
+        assert (refused.status_code, "at work" in refused.text) == (400, False)
+
+
+async def test_everybody_reads_what_the_public_reported_and_no_telephone_in_it(gateway: Gateway) -> None:
+    gateway.shown.held = [problem("Ring 13812345678 about the foam"), problem(None, status=Status.REJECTED)]
+    for path in (CITY, f"{CITY}/problems?state=all", f"{CITY}/problems/{gateway.shown.held[0].id}"):
+        page = (await gateway.browser.get(path)).text
+        assert "about the foam" in page
+        assert "13812345678" not in page
+    assert "about the foam" not in (await gateway.browser.get(f"{CITY}/problems?state=closed")).text
+
+
+async def test_programs_read_the_same_as_places_as_a_table_and_as_a_feed(gateway: Gateway) -> None:
+    gateway.shown.held = [problem('=HYPERLINK("x")'), problem(location=None)]
+    places = orjson.loads((await gateway.browser.get(f"{CITY}/problems.geojson")).content)
+    assert [place["geometry"]["coordinates"] for place in places["features"]] == [[120.15, 30.27]]
+    table = (await gateway.browser.get(f"{CITY}/problems.csv")).content.decode("utf-8-sig")
+    assert next(line["title"] for line in csv.DictReader(io.StringIO(table))).startswith("'=")
+    feed = await gateway.browser.get(f"{CITY}/problems.rss")
+    assert feed.headers["content-type"].startswith("application/rss+xml")
+    links = [link.text for link in fromstring(feed.text).findall("channel/item/link")]
+    assert links == [f"http://127.0.0.1{CITY}/problems/{each.id}" for each in gateway.shown.held]
+
+
+async def test_a_city_without_a_source_or_a_pack_has_no_pages(gateway: Gateway) -> None:
+    for path in ("/city/elsewhere", "/city/nowhere/report", f"{CITY}/problems/{uuid4()}", f"{CITY}/problems/x"):
+        assert (await gateway.browser.get(path)).status_code == 404
+    assert (await gateway.browser.get("/")).headers["location"] == CITY
+
+
+async def test_without_a_vault_no_contact_is_asked_for_and_the_number_alone_follows(tmp_path: Path) -> None:
+    gateway = Gateway(tmp_path, keyring=None)
+    async with gateway.browser:
+        assert 'name="phone"' not in (await gateway.browser.get(f"{CITY}/report")).text
+        blank = await gateway.blank()
+        assert (await gateway.report(**blank)).status_code == 200
+        key = own_problem("smallville/site", blank["number"])
+        gateway.receipts[key] = Receipt(
+            "smallville/site",
+            blank["number"],
+            key,
+            b"",
+            AT,
+            ReportOutcome.REFUSED,
+            None,
+            "blank",
+            "title: says nothing",
+        )
+        page = await gateway.browser.post(f"{CITY}/follow", data={"number": blank["number"], "code": ""})
+        assert "says nothing" in page.text
