@@ -70,7 +70,7 @@ class Shown:
         ]  # fmt: skip
 
 
-def problem(title: str = "Foam below the weir", **changed: Any) -> PublicProblem:
+def problem(title: str | None = "Foam below the weir", **changed: Any) -> PublicProblem:
     fields: dict[str, Any] = {
         "id": uuid4(), "number": "S-2026-0001", "begun_at": AT, "updated_at": AT + timedelta(hours=1),
         "status": Status.UNDERWAY, "category": "other", "lead_unit": None, "title": title, "pack": "",
@@ -134,7 +134,9 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 def test_every_route_stands_in_the_table(tmp_path: Path) -> None:
     app = Gateway(tmp_path, keyring=None).app
-    served = {(method, route.path) for route in app.routes if isinstance(route, APIRoute) for method in route.methods}
+    served = {
+        (method, route.path) for route in app.routes if isinstance(route, APIRoute) for method in route.methods or ()
+    }
     assert served == SITE_ROUTES.keys()
 
 
