@@ -48,3 +48,4 @@ async def test_what_is_reported_by_a_form_is_in_the_ledger_and_followed_by_its_c
         assert "Drilling at night" in (await browser.get(f"{CITY}/problems")).text
         feed = (await browser.get(f"{CITY}/problems.rss")).text
         assert "Drilling at night: Given to the unit responsible" in feed
+        assert (await browser.get(f"{CITY}/board")).status_code == 200, "the gateway's role may read the view"

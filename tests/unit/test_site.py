@@ -6,8 +6,8 @@ import csv
 import io
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -37,6 +37,7 @@ from duban_intake.gateway.door import ReportDoor
 from duban_intake.gateway.open311.requests import PublicProblem, RequestFilter
 from duban_intake.gateway.open311.routes import PublicFace
 from duban_intake.site.app import create_site
+from duban_intake.site.exposures import Exposure
 from duban_intake.source_journal import SourceJournal
 from duban_intake.sources.registry import SourceRegistry
 from duban_intake.vault.desk import DeskSettings, Vault
@@ -59,6 +60,7 @@ class Shown:
     """What the ledger shows everybody."""
 
     held: list[PublicProblem] = field(default_factory=list)
+    exposed: list[Exposure] = field(default_factory=list)
 
     async def problems(self, city: str, names: tuple[str, ...], only: RequestFilter) -> list[PublicProblem]:
         assert (city, names) == ("smallville", ("smallville/site", "app"))
@@ -68,6 +70,10 @@ class Shown:
             and (only.statuses is None or each.status in only.statuses)
             and (only.categories is None or each.category in only.categories)
         ]  # fmt: skip
+
+    async def exposures(self, city: str, since: datetime) -> list[Exposure]:
+        assert city == "smallville"
+        return [each for each in self.exposed if each.at >= since]
 
 
 def problem(title: str | None = "Foam below the weir", **changed: Any) -> PublicProblem:
@@ -101,7 +107,7 @@ class Gateway:
             ours, SecretsFile(None), SourceJournal(None, clock), Reception(store, Uploads(folder / "up", 24)),
         )  # fmt: skip
         shown: Any = self.shown
-        self.app = create_site(door, PublicFace(small_library(), shown), 100_000)
+        self.app = create_site(door, PublicFace(small_library(), shown), shown, 100_000)
         transport = httpx2.ASGITransport(self.app, client=("203.0.113.7", 4711))
         self.browser = httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=ENGLISH)
 
@@ -260,6 +266,28 @@ async def test_everybody_reads_what_the_public_reported_and_no_telephone_in_it(g
         assert "about the foam" in page
         assert "13812345678" not in page
     assert "about the foam" not in (await gateway.browser.get(f"{CITY}/problems?state=closed")).text
+
+
+async def test_the_board_says_against_whom_a_public_measure_stands(gateway: Gateway) -> None:
+    assert "Nobody stands on the board." in (await gateway.browser.get(f"{CITY}/board")).text
+    stands = Exposure(uuid4(), "S-2026-0001", "breach", "water", AT, None)
+    gateway.shown.exposed = [
+        stands,
+        replace(stands, number="S-2026-0002", measure="forgotten", owner="nobody", ended_at=AT + timedelta(days=1)),
+        replace(stands, number="S-2025-0001", at=AT - timedelta(days=91)),
+    ]
+    page = (await gateway.browser.get(f"{CITY}/board")).text
+    rules = small_library().current("smallville", AT)
+    assert rules is not None
+    for words in (
+        "S-2026-0001",
+        rules.measures["breach"].title.en,
+        rules.units["water"].title.en,
+        "stands",
+        "forgotten",
+    ):
+        assert words in page
+    assert "S-2025-0001" not in page
 
 
 async def test_programs_read_the_same_as_places_as_a_table_and_as_a_feed(gateway: Gateway) -> None:

@@ -60,5 +60,6 @@ SITE_ROUTES: Final[Mapping[tuple[str, str], Asks]] = MappingProxyType(
         ("GET", _CITY + "/problems"): Asks.NOTHING,
         ("GET", _CITY + "/problems.{form}"): Asks.NOTHING,
         ("GET", _CITY + "/problems/{id}"): Asks.NOTHING,
+        ("GET", _CITY + "/board"): Asks.NOTHING,
     }
 )

@@ -4,6 +4,7 @@ city         which cities have a site, and as which source it speaks
 report_form  what somebody fills in, to a report or to what is wrong with it
 parts        what the routes are made from
 views        a problem as the public reads it
+exposures    the exposure board, as escalation publishes it
 open_data    the same for programs: GeoJSON, CSV, RSS
 app          the pages, beside the gateway's other doors
 routes/      the routes

@@ -14,7 +14,9 @@ from duban.pages.look import PageLook
 from duban.pages.mishap_page import show_mishaps
 from duban_intake.gateway.door import ReportDoor
 from duban_intake.gateway.open311.routes import PublicFace
+from duban_intake.site.exposures import ExposureBoard
 from duban_intake.site.parts import SiteParts
+from duban_intake.site.routes.board import serve_board
 from duban_intake.site.routes.follow import serve_follow
 from duban_intake.site.routes.problems import serve_problems
 from duban_intake.site.routes.report import MOST_PHOTOS, serve_report
@@ -24,7 +26,7 @@ _HERE: Final = Path(__file__).parent
 _AROUND: Final = 1_000_000
 
 
-def create_site(door: ReportDoor, face: PublicFace, max_body: int) -> FastAPI:
+def create_site(door: ReportDoor, face: PublicFace, board: ExposureBoard, max_body: int) -> FastAPI:
     """The pages; a body holds at most ``max_body`` bytes, and one with photos as much as these may have."""
     app = FastAPI(title="Duban", openapi_url=None, docs_url=None, redoc_url=None)
     parts = SiteParts(PageLook([_HERE]), door, face)
@@ -41,4 +43,5 @@ def create_site(door: ReportDoor, face: PublicFace, max_body: int) -> FastAPI:
     serve_problems(app, parts)
     serve_report(app, parts)
     serve_follow(app, parts)
+    serve_board(app, parts, board)
     return app

@@ -29,6 +29,7 @@ _WAYS: Final = (
     ("/report", msgid("Report something")),
     ("/follow", msgid("Follow my report")),
     ("/problems", msgid("What was reported")),
+    ("/board", msgid("Exposure board")),
 )
 
 

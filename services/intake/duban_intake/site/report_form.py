@@ -41,7 +41,7 @@ _MOST_OF_ADDRESS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
-class ReportForm:
+class PublicForm:
     """A form as it was sent: ``number`` and ``secret`` of the page, what was filled in, and the photos in the store."""
 
     number: str
@@ -59,7 +59,7 @@ class ReportForm:
             return None
 
 
-def filled_in(pairs: Sequence[tuple[str, str]], site: CitySite) -> ReportForm:
+def filled_in(pairs: Sequence[tuple[str, str]], site: CitySite) -> PublicForm:
     """The form in ``pairs``, with what is wrong in it.
 
     Raises:
@@ -74,7 +74,7 @@ def filled_in(pairs: Sequence[tuple[str, str]], site: CitySite) -> ReportForm:
         for sha256, _, title in [text.partition(" ")] if _SHA256.fullmatch(sha256)
     )  # fmt: skip
     answers = {name: sent[name] for name in FIELDS if sent.get(name)}
-    return ReportForm(number, secret, answers, photos, _flaws(answers, sent, site))
+    return PublicForm(number, secret, answers, photos, _flaws(answers, sent, site))
 
 
 def _flaws(answers: Mapping[str, str], sent: Mapping[str, str], site: CitySite) -> dict[str, str]:
@@ -97,7 +97,7 @@ def _flaws(answers: Mapping[str, str], sent: Mapping[str, str], site: CitySite) 
     return flaws
 
 
-def handed(form: ReportForm, site: CitySite, now: datetime, *, takes_contacts: bool) -> Handed:
+def handed(form: PublicForm, site: CitySite, now: datetime, *, takes_contacts: bool) -> Handed:
     """``form`` as what the site hands in.
 
     Raises:

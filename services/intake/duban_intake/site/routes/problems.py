@@ -70,10 +70,10 @@ def serve_problems(app: FastAPI, parts: SiteParts) -> None:
     async def problem(request: Request, city: str, id: str) -> Response:  # noqa: A002 the name in the path
         """One of them."""
         site, key = parts.site(city), request_id(id)
-        found = await parts.problems(site, ids=[key]) if key else []
-        if not found:
+        problems = await parts.problems(site, ids=[key]) if key else []
+        if not problems:
             raise Fault(404, "unknown_path", "nothing that the public reported has this number")
-        return parts.page(request, site, "problem.html", problem=parts.view(request, site, found[0]))
+        return parts.page(request, site, "problem.html", problem=parts.view(request, site, problems[0]))
 
     async def seen(request: Request, city: str, state: State, category: str) -> list[PublicView]:
         site = parts.site(city)

@@ -19,7 +19,7 @@ from duban_intake.gateway.door import refuse_other_pages
 from duban_intake.gateway.evidence import room_for_files
 from duban_intake.site.city import CitySite
 from duban_intake.site.parts import PATH, SiteParts, statuses_of
-from duban_intake.site.report_form import TRAP, ReportForm, filled_in, handed
+from duban_intake.site.report_form import TRAP, PublicForm, filled_in, handed
 from duban_intake.site.views import PublicView, nearest
 from duban_intake.vault.desk import VaultRefused
 
@@ -35,7 +35,7 @@ def serve_report(app: FastAPI, parts: SiteParts) -> None:
     async def blank(request: Request, city: str) -> Response:
         """An empty form, with the number that the report will have."""
         number = "".join(secrets.choice(ALPHABET.lower()) for _ in range(_NUMBER_LENGTH))
-        return _form_page(request, parts, parts.site(city), ReportForm(number, secrets.token_urlsafe(24), {}))
+        return _form_page(request, parts, parts.site(city), PublicForm(number, secrets.token_urlsafe(24), {}))
 
     @app.post(PATH + "/{city}/report")
     async def report(request: Request, city: str) -> Response:
@@ -49,7 +49,7 @@ def serve_report(app: FastAPI, parts: SiteParts) -> None:
                 photos = await _stored(sent, parts)
             except Fault as fault:
                 return _form_page(request, parts, site, form, {**form.flaws, "photos": str(fault)}, fault.status)
-        form = ReportForm(form.number, form.secret, form.answers, (*form.photos, *photos)[:MOST_PHOTOS], form.flaws)
+        form = PublicForm(form.number, form.secret, form.answers, (*form.photos, *photos)[:MOST_PHOTOS], form.flaws)
         if form.flaws:
             return _form_page(request, parts, site, form, status=400)
         if not dict(pairs).get("new") and (near := await _near(request, parts, site, form)):
@@ -57,7 +57,7 @@ def serve_report(app: FastAPI, parts: SiteParts) -> None:
         return await _handed_in(request, parts, site, form)
 
 
-async def _handed_in(request: Request, parts: SiteParts, site: CitySite, form: ReportForm) -> Response:
+async def _handed_in(request: Request, parts: SiteParts, site: CitySite, form: PublicForm) -> Response:
     door = parts.door
     with door.journal.watching(site.source):
         door.hold_back(site.source)
@@ -76,7 +76,7 @@ async def _handed_in(request: Request, parts: SiteParts, site: CitySite, form: R
     return parts.page(request, site, "receipt.html", number=form.number, code=accepted.code)
 
 
-async def _near(request: Request, parts: SiteParts, site: CitySite, form: ReportForm) -> list[PublicView]:
+async def _near(request: Request, parts: SiteParts, site: CitySite, form: PublicForm) -> list[PublicView]:
     """What is open of the same category around the place of ``form``, as far as the public sees it."""
     place = form.location
     if place is None:
@@ -112,7 +112,7 @@ def _form_page(
     request: Request,
     parts: SiteParts,
     site: CitySite,
-    form: ReportForm,
+    form: PublicForm,
     flaws: dict[str, str] | None = None,
     status: int = 200,
 ) -> HTMLResponse:
