@@ -13,9 +13,9 @@ from fastapi import FastAPI
 
 from duban.errors import Fault, Unavailable
 from duban.io.faults import BodyLimit
-from duban.pages.language import LANGUAGES
 from duban.pages.look import POLICY, PageLook
 from duban.pages.mishap_page import show_mishaps
+from duban.pages.words import LANGUAGES
 from duban_console.pages.app import console_look
 from duban_local import ROOT
 from tests.tools.catalogues import ROOMS, catalogue_of, extracted, renewed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -13,18 +13,12 @@ from babel.support import Translations
 from starlette.requests import Request
 from starlette.responses import Response
 
-#: The languages of pages, the first one first.
-PageLanguage = Literal["zh", "en"]
-LANGUAGES: Final[tuple[PageLanguage, ...]] = ("zh", "en")
+from duban.pages.words import LANGUAGES, PageLanguage
+
 #: What a page says of itself to browsers and to who reads it aloud.
 TAGS: Final[dict[PageLanguage, str]] = {"zh": "zh-CN", "en": "en"}
 _COOKIE: Final = "duban-language"
 _YEAR: Final = 365 * 24 * 3600
-
-
-def msgid(text: str) -> str:
-    """``text``, which a catalogue translates: what is marked so is found by whoever extracts it."""
-    return text
 
 
 def language_of(request: Request) -> PageLanguage:

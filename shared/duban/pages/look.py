@@ -14,7 +14,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 
 from duban.pages.assets import PATH, Assets
-from duban.pages.language import LANGUAGES, TAGS, PageLanguage, keep_language, language_of, translations
+from duban.pages.language import TAGS, keep_language, language_of, translations
+from duban.pages.words import LANGUAGES, PageLanguage
 from duban.texts import is_own_path
 
 _HERE: Final = Path(__file__).parent

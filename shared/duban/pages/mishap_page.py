@@ -16,8 +16,8 @@ from duban.errors import Fault, RecordTooLarge, Unavailable
 from duban.io.availability import is_unavailable
 from duban.io.faults import BodyLimit, LimitedBodies
 from duban.io.metrics import FAULTS as ANSWERED
-from duban.pages.language import msgid
 from duban.pages.look import PageLook
+from duban.pages.words import msgid
 
 _log = structlog.get_logger(__name__)
 #: By the status of an answer: what it is called, and what whoever reads it can do.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from duban.pages.language import msgid
+from duban.pages.words import msgid
 
 #: Each figure of a service, by its name in Prometheus.
 FIGURE_LABELS: Final = {

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-
-def msgid(text: str) -> str:
-    """``text``, which a catalogue translates: what is marked so is found by whoever extracts it."""
-    return text
-
+from duban.pages.words import msgid
 
 #: Each action, as who may do it reads it on a button.
 ACTIONS: Final = {

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Request
 
 from duban.pages.look import PageLink
+from duban.pages.words import msgid
 from duban_console.accounts.access import ANYBODY, PAGES, SIGNED_IN, THE_ACTION, may
 from duban_console.accounts.log import AccountActKind
 from duban_console.accounts.session import Principal
 from duban_console.api.asker import AccessGate, Asker, Denied
-from duban_console.pages.labels import msgid
 
 #: The pages that are always at hand, each with the deed that it is for, in the order of a day's work.
 _WAYS: Final = (

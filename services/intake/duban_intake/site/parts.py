@@ -14,8 +14,9 @@ from fastapi.responses import HTMLResponse
 from duban.errors import Fault
 from duban.messages.report import Location
 from duban.moves import CLOSED, STAGE, Status
-from duban.pages.language import language_of, msgid
+from duban.pages.language import language_of
 from duban.pages.look import PageLink, PageLook
+from duban.pages.words import msgid
 from duban_intake.gateway.door import ReportDoor
 from duban_intake.gateway.open311.requests import MOST_DAYS, PublicProblem, RequestFilter
 from duban_intake.gateway.open311.routes import PublicFace

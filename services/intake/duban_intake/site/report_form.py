@@ -12,7 +12,7 @@ import orjson
 
 from duban.errors import Fault
 from duban.messages.report import MOST_OF_TITLE, Location
-from duban.pages.language import msgid
+from duban.pages.words import msgid
 from duban_intake.body import JSON
 from duban_intake.gateway.request import Handed, read
 from duban_intake.site.city import CitySite

@@ -9,7 +9,7 @@ from datetime import datetime
 from duban.masks import published
 from duban.messages.report import Location
 from duban.moves import CLOSED
-from duban.pages.language import PageLanguage
+from duban.pages.words import PageLanguage
 from duban.policy.model.entry import Text
 from duban.policy.rules import Rules
 from duban_intake.gateway.open311.requests import NOTES, PublicProblem

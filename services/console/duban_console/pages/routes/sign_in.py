@@ -10,11 +10,12 @@ from fastapi import FastAPI, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from duban.errors import Fault
+from duban.pages.words import msgid
 from duban.texts import is_own_path
 from duban_console.accounts.rows import AccountRefused, Unusable
 from duban_console.api.asker import Asker, address_of
 from duban_console.oidc.settings import PATH as OIDC_PATH
-from duban_console.pages.labels import ROLES, msgid
+from duban_console.pages.labels import ROLES
 from duban_console.pages.parts import PageParts
 from duban_console.pages.visitor import Visits
 

@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import FastAPI, Request, Response
 
 from duban.messages.handle import handle_of
-from duban.pages.language import msgid
+from duban.pages.words import msgid
 from duban_intake.domain import Receipt, own_problem
 from duban_intake.gateway.door import refuse_other_pages
 from duban_intake.site.city import CitySite
