@@ -46,7 +46,8 @@ def test_a_service_has_no_right_and_time_to_finish_and_is_told_only_what_it_know
 def test_only_the_doors_for_people_and_producers_are_open_and_on_loopback() -> None:
     ports = {name: about["ports"] for name, about in ALL["services"].items() if "ports" in about}
     assert ports == {
-        "gateway": ["127.0.0.1:8310:8310"], "api": ["127.0.0.1:8320:8320"], "grafana": ["127.0.0.1:3000:3000"],
+        "gateway": ["127.0.0.1:${GATEWAY_PORT:-8310}:8310"], "api": ["127.0.0.1:${API_PORT:-8320}:8320"],
+        "grafana": ["127.0.0.1:${GRAFANA_PORT:-3000}:3000"],
     }  # fmt: skip
 
 

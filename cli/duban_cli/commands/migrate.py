@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from duban_cli.connection import owner_of_database
-from duban_cli.output import AsJson, ExitCode, command, err, fail, out, words_of, write_json
-
-T = TypeVar("T")
+from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
+from duban_cli.patience import waited_for
 
 
 @command
@@ -34,9 +31,9 @@ async def migrate(
 
     owner = owner_of_database()
     if dry_run or check:
-        applied, ungranted = await _waiting(wait, lambda: pending_in_all(owner)), {}
+        applied, ungranted = await waited_for("database", wait, lambda: pending_in_all(owner)), {}
     else:
-        done = await _waiting(wait, lambda: migrate_all(owner))
+        done = await waited_for("database", wait, lambda: migrate_all(owner))
         applied = {schema: list(migrated.applied) for schema, migrated in done.items()}
         ungranted = {schema: migrated.ungranted for schema, migrated in done.items() if migrated.ungranted}
     for schema, migrations in applied.items():
@@ -54,21 +51,3 @@ async def migrate(
     err().print(f"{count} {'would be' if dry_run or check else 'were'} applied")
     if check and count:
         fail(ExitCode.FAILURE, "the database lacks what this release needs: run `duban migrate` as its owner")
-
-
-async def _waiting(seconds: float, action: Callable[[], Awaitable[T]]) -> T:
-    """What ``action`` returns, which may be done again; a database that is away is waited for, so long at most."""
-    from duban.io.availability import is_unavailable
-    from duban.io.backoff import backoff
-
-    now = asyncio.get_running_loop().time
-    until = now() + seconds
-    for delay in backoff():
-        try:
-            return await action()
-        except Exception as error:
-            if not is_unavailable(error) or now() + delay > until:
-                raise
-            err().print(escape(f"the database is away: {words_of(error)}"))
-        await asyncio.sleep(delay)
-    raise AssertionError("back-off never ends")

@@ -12,6 +12,7 @@ from rich.table import Table
 from duban.io.broker import connection
 from duban_cli.connection import settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
+from duban_cli.patience import waited_for
 from duban_console.kafka.dead_letters import SUFFIX
 from duban_console.kafka.lag import ends_of, lags
 from duban_console.kafka.record_format import one_line, unpacked
@@ -101,6 +102,7 @@ async def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     replication: Annotated[int, typer.Option(min=1, help="Replicas of a topic that is created.")] = 1,
     partitions: Annotated[int | None, typer.Option(min=1, help="Instead of the declared count.")] = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for a broker that is away.")] = 0.0,
     as_json: AsJson = False,
 ) -> None:
     """Bring the broker to have the declared topics; nothing is ever deleted.
@@ -110,7 +112,7 @@ async def apply(
     from duban_local import topics
 
     known = settings()
-    await topics_of(known)
+    await waited_for("broker", wait, lambda: topics_of(known))
     client = connection(known, "duban-cli")
     bootstrap = client.pop("bootstrap_servers")
     changes = await topics.apply(
