@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -16,6 +17,7 @@ from duban.moves import Status
 from duban_console.accounts.account import Role
 from duban_console.accounts.store import SCHEMA
 from duban_console.assessment.diagrams import Lamp
+from duban_console.desk.cursor import encoded
 from duban_console.desk.memory import MemoryDesk
 from duban_console.desk.queries import PostgresDesk
 from duban_console.desk.reader import (
@@ -153,6 +155,8 @@ async def test_the_ledger_is_filtered_by_what_a_problem_is(room: DeskRoom) -> No
         (LedgerFilters(CITY, text="foul"), {one, three}),
         (LedgerFilters(CITY, text="water foul"), set()),
         (LedgerFilters(CITY, text="%"), set()),
+        (LedgerFilters(CITY, text="\0"), set()),
+        (LedgerFilters(CITY, unit="water\0", category="a\0b"), set()),
         (LedgerFilters("elsewhere"), set()),
     ):
         assert set(await numbers(room, filters)) == expected, filters
@@ -175,8 +179,18 @@ async def test_pages_follow_each_other_in_either_order_and_a_cursor_holds_for_it
     first = await room.reader.ledger(OFFICE, ALL, now=AT, limit=3)
     with pytest.raises(BadCursor):
         await room.reader.ledger(OFFICE, ALL, now=AT, order=Order.NUMBER, cursor=first.cursor)
-    with pytest.raises(BadCursor):
-        await room.reader.inbox(OFFICE, CITY, cursor="nonsense")
+    id_, at = str(UUID(int=1)), AT.isoformat()
+    for key in (
+        ("inbox", at),
+        ("inbox", "2022-04-06", at, id_, "", ""),
+        ("calls", at, id_, 2**31),
+        ("calls", at, "a", 1),
+    ):
+        for cursor in ("nonsense", encoded(*key[:1], key[1:])):
+            with pytest.raises(BadCursor):
+                await room.reader.inbox(OFFICE, CITY, cursor=cursor)
+            with pytest.raises(BadCursor):
+                await room.reader.calls(OFFICE, CITY, "water", cursor=cursor)
 
 
 async def test_who_sees_what_is_the_table_of_access(room: DeskRoom) -> None:

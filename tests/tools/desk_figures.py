@@ -125,13 +125,14 @@ async def measured(desk: PostgresDesk) -> dict[str, tuple[float, float]]:
     return figures
 
 
-async def figures(problems: int, url: str) -> list[str]:
+async def figures(problems: int, url: str, *, are_laid: bool = False) -> list[str]:
     """The lines of the table."""
-    await migrate(url, SCHEMA, MIGRATIONS)
     connection = await asyncpg.connect(url)
-    begun = time.perf_counter()
-    await SeededCity(problems).lay(connection)
-    sys.stderr.write(f"laid in {time.perf_counter() - begun:.0f} s\n")
+    if not are_laid:
+        await migrate(url, SCHEMA, MIGRATIONS)
+        begun = time.perf_counter()
+        await SeededCity(problems).lay(connection)
+        sys.stderr.write(f"laid in {time.perf_counter() - begun:.0f} s\n")
     sizes = await connection.fetch(
         "select relname, pg_total_relation_size(oid), pg_relation_size(oid) from pg_class"
         " where relkind = 'r' and relname like 'desk\\_%' order by 2 desc"
@@ -152,10 +153,10 @@ async def figures(problems: int, url: str) -> list[str]:
     ]
 
 
-def main(problems: int, url: str | None, write: bool) -> None:
+def main(problems: int, url: str | None, *, are_laid: bool, write: bool) -> None:
     """Measure, and print or write the table."""
     if url is not None:
-        lines = asyncio.run(figures(problems, url))
+        lines = asyncio.run(figures(problems, url, are_laid=are_laid))
     else:
         with TemporaryDirectory(prefix="duban-figures-") as folder, running_stack(Path(folder)) as stack:
             lines = asyncio.run(figures(problems, stack.superuser))
@@ -169,6 +170,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--problems", type=int, default=1_000_000)
     parser.add_argument("--database", help="the URL of an empty database of one who may do everything, if not its own")
+    parser.add_argument("--laid", action="store_true", help="they are in that database already")
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
     args = parser.parse_args()
-    main(args.problems, args.database, args.write)
+    main(args.problems, args.database, are_laid=args.laid, write=args.write)

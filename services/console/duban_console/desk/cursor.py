@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from duban.clock import within_range
+from duban.messages.events import MOST_LINES
 from duban_console.ledger import BadCursor
 
 K = TypeVar("K", bound=tuple[object, ...])
@@ -31,10 +32,23 @@ def decoded(cursor: str | None, question: str, model: type[K]) -> K | None:
         whose, *key = msgspec.json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         parts: K = msgspec.convert(tuple(key), model)
         for part in parts:
-            if isinstance(part, datetime):
-                within_range(part)
+            _check(part)
         if whose != question:
             raise ValueError("of another question")
     except (ValueError, TypeError, msgspec.ValidationError, msgspec.DecodeError):
         raise BadCursor("the cursor is none that this page has given out; begin again without one") from None
     return parts
+
+
+def _check(part: object) -> None:
+    """Return if the database takes ``part``.
+
+    Raises:
+        ValueError: it does not: an instant without an offset, or a number that is none of an event.
+    """
+    if isinstance(part, datetime):
+        if part.tzinfo is None:
+            raise ValueError("a cursor carries aware instants")
+        within_range(part)
+    elif isinstance(part, int) and not 0 < part <= MOST_LINES:
+        raise ValueError("a cursor carries versions of events")

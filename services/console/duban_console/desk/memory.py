@@ -284,7 +284,7 @@ class MemoryDesk:
                 or filters.sponsor not in (None, row.sponsor)
                 or (filters.begun_from is not None and row.begun_at < filters.begun_from)
                 or (filters.begun_before is not None and row.begun_at >= filters.begun_before)
-                or (text and len(text) < 2)
+                or (filters.text and len(text) < 2)
                 or (text and text not in number and (not city.always_shows(Facet.TEXT) or text not in title))
             ):
                 continue

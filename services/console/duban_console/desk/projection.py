@@ -68,7 +68,7 @@ class Projection:
         for id_, (event, rules) in self._newest.items():
             record, at = event.record, event.event.at
             running = limits(record, rules)
-            writing.rows[id_] = _row(record, at, running, _closed_at(record))
+            writing.rows[id_] = _row(record, at, running, _closed_at(record, at))
             writing.stakes[id_] = tuple(_stakes(record, running))
             writing.waits[id_] = waits(record, running, rules, self._happened[id_], at)
         writing.days = type(writing.days)({key: by for key, by in writing.days.items() if by})
@@ -101,12 +101,12 @@ def _due_key(record: AnyRecord, rules: Rules) -> datetime:
     return min((limit.at for limit in limits(record, rules)), default=NO_LIMIT)
 
 
-def _closed_at(record: AnyRecord) -> datetime | None:
-    """When a record that is closed came to its end."""
+def _closed_at(record: AnyRecord, at: datetime) -> datetime | None:
+    """When a record that is closed came to its end; where none of its events says so, it has by ``at``."""
     if record.status in OPEN:
         return None
     marks = [mark for kind, mark in record.marks.items() if kind in _CLOSING]
-    return max(marks, key=lambda mark: mark.version).at if marks else None
+    return max(marks, key=lambda mark: mark.version).at if marks else at
 
 
 _CLOSING = frozenset(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -14,6 +14,7 @@ import asyncpg
 
 from duban.messages.struct import from_json
 from duban.moves import Kind, Status
+from duban_console.assessment.diagrams import Lamp
 from duban_console.desk import entries
 from duban_console.desk.cursor import decoded, encoded
 from duban_console.desk.nearness import box_around, metres_between
@@ -219,11 +220,16 @@ class PostgresDesk:
         city = sight.within(jurisdiction)
         if not ends or not (Kind.PROBLEM in city.whole or (unit is not None and unit in city.units)):
             return []
-        rows = await self._fetch(WEEKS, (jurisdiction, unit or "", list(ends)))
-        counts: dict[datetime, dict[str, int]] = {at: {} for at in ends}
-        for at, lamp, count in rows:
-            counts[at][lamp] = count
-        return [WeekLamps(ends_at=at, **counts[at]) for at in ends]
+        changes: Counter[tuple[int, str]] = Counter()
+        for number, lamp, change in await self._fetch(WEEKS, (jurisdiction, unit or "", list(ends))):
+            changes[number, lamp] += change
+        counts: Counter[str] = Counter()
+        weeks: dict[datetime, WeekLamps] = {}
+        for number, at in enumerate(sorted(ends)):
+            for lamp in Lamp:
+                counts[lamp] += changes[number, lamp]
+            weeks[at] = WeekLamps(ends_at=at, **{lamp.value: counts[lamp] for lamp in Lamp})
+        return [weeks[at] for at in ends]
 
     async def nearby(
         self, sight: Sight, jurisdiction: str, latitude: float, longitude: float, metres: float, *, now: datetime,

@@ -41,8 +41,8 @@ class Question:
         self._conditions = list(conditions)
 
     def value(self, value: Any) -> str:
-        """The place of ``value`` in the query."""
-        self.values.append(value)
+        """The place of ``value`` in the query; a NUL, which no text in a database has, becomes what stands nowhere."""
+        self.values.append(value.replace("\0", "\ufffd") if isinstance(value, str) else value)
         return f"${len(self.values)}"
 
     def where(self, condition: str, *values: Any) -> None:
@@ -116,7 +116,7 @@ def _filter(question: Question, filters: LedgerFilters, now: datetime, near: tim
     if filters.closed:
         question.where("record.due_key = {}", ENDED)
     elif filters.closed is not None:
-        question.where("record.closed_at is null and record.due_key < {}", ENDED)
+        question.where("record.closed_at is null")
 
 
 def _problems(city: CitySight, jurisdiction: str) -> Question:
@@ -325,17 +325,21 @@ IN_ALL: Final = (
     """,
     f"""
     {_EVERY_UNIT}
-    select count(*)::int as responses, percentile_cont(0.5) within group (order by answer_in_all) as middle,
-        percentile_disc(0.9) within group (order by answer_in_all) as ninth_decile
-    from units join console.desk_turns as turn on turn.unit = units.unit
-    where turn.jurisdiction = $1 and turn.answered_at >= $2 and turn.answered_at < $3
+    select count(*)::int as responses, percentile_cont(0.5) within group (order by length) as middle,
+        percentile_disc(0.9) within group (order by length) as ninth_decile
+    from units cross join lateral (
+        select answer_in_all as length from console.desk_turns
+        where jurisdiction = $1 and unit = units.unit and answered_at >= $2 and answered_at < $3 offset 0
+    ) as its
     """,  # noqa: S608 - constant
     f"""
     {_EVERY_UNIT}
-    select count(*)::int as resolutions, percentile_cont(0.5) within group (order by whole_in_all) as middle,
-        percentile_disc(0.9) within group (order by whole_in_all) as ninth_decile
-    from units join console.desk_turns as turn on turn.unit = units.unit
-    where turn.jurisdiction = $1 and turn.completed_at >= $2 and turn.completed_at < $3
+    select count(*)::int as resolutions, percentile_cont(0.5) within group (order by length) as middle,
+        percentile_disc(0.9) within group (order by length) as ninth_decile
+    from units cross join lateral (
+        select whole_in_all as length from console.desk_turns
+        where jurisdiction = $1 and unit = units.unit and completed_at >= $2 and completed_at < $3 offset 0
+    ) as its
     """,  # noqa: S608 - constant
 )
 #: All together: $1 the city, $2 now.
@@ -343,11 +347,12 @@ OPEN_IN_ALL: Final = """
     select count(*)::int as open, count(*) filter (where due_key <= $2)::int as overdue from console.desk_records
     where kind = 'problem' and jurisdiction = $1 and due_key < '9999-12-30+00'
 """
-#: What had changed by each of the instants, summed up.
+#: What changed behind each of the instants in $3, as they come, and up to the next; number 0 is up to the first.
 WEEKS: Final = """
-    select ends.at, days.lamp, sum(days.change)::int
-    from unnest($3::timestamptz[]) as ends (at) join console.desk_days as days on days.midnight <= ends.at
-    where days.jurisdiction = $1 and days.unit = $2 group by ends.at, days.lamp
+    select width_bucket(midnight, array(
+            select at + interval '1 microsecond' from unnest($3::timestamptz[]) as ends (at) order by at
+        )) as number, lamp, sum(change)::int
+    from console.desk_days where jurisdiction = $1 and unit = $2 group by 1, 2
 """
 FRESHNESS: Final = """
     select rebuilding, (select max(newest_at) from console.desk_progress) as newest_at from console.desk_state

@@ -34,6 +34,7 @@ _EVENTS: Final[dict[str, type[LedgerEvent]]] = {
     name: model for name, model in PROBLEMS.items() if model is not Refused and issubclass(model, LedgerEvent)
 }
 _LOCK: Final = "select pg_try_advisory_lock(hashtext('duban desk rebuild'))"
+_UNLOCK: Final = "select pg_advisory_unlock(hashtext('duban desk rebuild'))"
 _BEGIN: Final = "update console.desk_state set rebuilding = true"
 _END: Final = "update console.desk_state set rebuilding = false, rebuilt_at = now()"
 _EMPTY: Final = f"truncate {', '.join(f'console.{table}' for table in TABLES)}"
@@ -74,11 +75,21 @@ async def rebuild(
         library.add(document)
     if not await connection.fetchval(_LOCK):
         raise Unavailable("somebody else is making the read model of the desk anew: wait until they are done")
-    async with connection.transaction():
-        # Waits for the batches in hand, which hold this row; whoever comes later finds it closed.
-        await connection.execute(_BEGIN)
-        await connection.execute(_EMPTY)
-    projector = DeskProjector(_RebuildStore(connection), library, SystemClock())
+    try:
+        async with connection.transaction():
+            # Waits for the batches in hand, which hold this row; whoever comes later finds it closed.
+            await connection.execute(_BEGIN)
+            await connection.execute(_EMPTY)
+        rebuilt = await _filled(settings, DeskProjector(_RebuildStore(connection), library, SystemClock()), say)
+        await connection.execute(_END)
+    finally:
+        if not connection.is_closed():  # else the lock went with it
+            await connection.execute(_UNLOCK)
+    return rebuilt
+
+
+async def _filled(settings: Settings, projector: DeskProjector, say: Callable[[int], None]) -> Rebuilt:
+    """Have ``projector`` take in every event there is."""
     events, unreadable = 0, 0
     batch: list[Delivery[LedgerEvent]] = []
     async for record in present_records(settings, LedgerEvent.TOPIC, {}):
@@ -93,7 +104,7 @@ async def rebuild(
             events += await _taken_in(projector, batch)
             say(events)
     events += await _taken_in(projector, batch)
-    await connection.execute(_END)
+    say(events)
     return Rebuilt(events, unreadable)
 
 
