@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -19,6 +20,7 @@ from duban_console.accounts.store import SCHEMA
 from duban_console.assessment.diagrams import Lamp
 from duban_console.desk.cursor import encoded
 from duban_console.desk.memory import MemoryDesk
+from duban_console.desk.projection import Projection
 from duban_console.desk.queries import PostgresDesk
 from duban_console.desk.reader import (
     HIDDEN,
@@ -527,6 +529,25 @@ async def test_it_says_how_fresh_it_is(room: DeskRoom) -> None:
     case.done(do.Acknowledge, "water")
     await room.take()
     assert await room.reader.freshness() == Freshness(newest_at=AT + HOUR)
+
+
+@pytest.mark.stack
+async def test_who_takes_a_partition_over_waits_for_the_batch_that_is_in_hand_and_counts_nothing_twice(
+    pool: asyncpg.Pool[asyncpg.Record],
+) -> None:
+    room = DeskRoom(store := PostgresDeskStore(pool), PostgresDesk(pool))
+    case = room.case("a")
+    events = list(case.untold)
+    waiting = "select count(*) = 1 from pg_locks where locktype = 'advisory' and not granted"
+    async with store.transaction({0}) as frozen:
+        projection = Projection(await frozen.dossiers([UUID(case.id)]))
+        for event in events:
+            projection.take(event, case.rules, 0)
+        successor = asyncio.create_task(room.take_events(events))
+        await eventually(lambda: pool.fetchval(waiting))
+        await frozen.write(projection.writing())
+    await successor
+    assert [week.yellow for week in (await weeks(room))[:1]] == [1]
 
 
 async def sequential_scans(connection: asyncpg.Connection[asyncpg.Record]) -> dict[str, int]:

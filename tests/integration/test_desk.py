@@ -109,6 +109,8 @@ async def test_it_follows_the_ledger_and_loses_nothing_when_it_is_killed(
     await engine.kill("api")
     acknowledgements = [(id_, do.Acknowledge(actor=do.Actor(unit="water"))) for id_, _ in commands]
     await send(publisher, acknowledgements)
+    underway = "select count(*) = 400 from console.desk_records where status = 'underway'"
+    await eventually(lambda: pool.fetchval(underway), within=60)
     await keeps_up(engine, pool)
     desk = PostgresDesk(pool)
     counts = await desk.lamps(OFFICE, LedgerFilters(CITY), now=datetime.now(UTC))
@@ -131,8 +133,8 @@ async def test_made_anew_it_is_the_same_and_goes_on(
     assert await standing(pool) == before
     [(id_, register)] = registrations(1)
     await send(publisher, [(id_, register)])
-    await keeps_up(engine, pool)
-    assert await pool.fetchval("select title from console.desk_records where id = $1", id_) == "foul water 0"
+    there = "select count(*) = 1 from console.desk_records where id = $1 and title = 'foul water 0'"
+    await eventually(lambda: pool.fetchval(there, id_), within=60)
 
 
 async def test_a_rebuild_that_died_leaves_it_closed_until_the_next_one(
@@ -154,7 +156,7 @@ async def test_a_rebuild_that_died_leaves_it_closed_until_the_next_one(
             await rebuild(settings, connection, pull)
     assert (await PostgresDesk(pool).freshness()).rebuilding
     with pytest.raises(Unavailable):
-        async with PostgresDeskStore(pool).transaction():
+        async with PostgresDeskStore(pool).transaction({0}):
             pass
     async with pool.acquire() as connection:
         await rebuild(settings, connection)

@@ -65,7 +65,7 @@ class MemoryDesk:
         self.rebuilding = False
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[MemoryDesk]:
+    async def transaction(self, _partitions: Collection[int]) -> AsyncIterator[MemoryDesk]:
         if self.rebuilding:
             raise Unavailable("the read model of the desk is being made anew")
         yield self

@@ -44,8 +44,14 @@ class DeskTransaction(Protocol):
 class DeskStore(Protocol):
     """Where the read model is kept."""
 
-    def transaction(self) -> AbstractAsyncContextManager[DeskTransaction]:
-        """A transaction; it raises :class:`duban.errors.Unavailable` while the read model is being made anew."""
+    def transaction(self, partitions: Collection[int]) -> AbstractAsyncContextManager[DeskTransaction]:
+        """A transaction of events from ``partitions``; it waits for another one of any of them.
+
+        So who was taken for dead and has a batch in hand still, and who took its partitions over, count nothing twice.
+
+        Raises:
+            Unavailable: the read model is being made anew.
+        """
 
 
 class DeskProjector:
@@ -59,7 +65,7 @@ class DeskProjector:
 
     async def __call__(self, batch: Sequence[Delivery[LedgerEvent]]) -> list[Record]:
         """Keep what ``batch`` says; nothing is published for it."""
-        async with self._store.transaction() as transaction:
+        async with self._store.transaction({each.partition for each in batch}) as transaction:
             projection = Projection(await transaction.dossiers({each.message.data.record.id for each in batch}))
             for number, delivery in enumerate(batch, start=1):
                 if number % _SLICE == 0:

@@ -6,7 +6,7 @@ events are known then. A rebuild that died leaves the read model closed until th
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -55,7 +55,7 @@ class _RebuildStore:
         self._connection = connection
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[PostgresDeskTransaction]:
+    async def transaction(self, _partitions: Collection[int]) -> AsyncIterator[PostgresDeskTransaction]:
         async with self._connection.transaction():
             yield PostgresDeskTransaction(self._connection)
 

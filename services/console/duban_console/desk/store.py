@@ -53,6 +53,8 @@ def _put(table: str, columns: Sequence[str], key: Sequence[str], **instead: str)
     """  # noqa: S608 - constant
 
 
+#: Held to the end of the transaction: whoever takes in events of the partition waits for whoever does already.
+_TURN_OF: Final = "select pg_advisory_xact_lock(hashtext('duban desk'), $1)"
 _STATE: Final = "select rebuilding from console.desk_state for share"
 _KNOWN: Final = """
     select id, version, unit, due_key from console.desk_records where id = any($1::uuid[]) order by id for update
@@ -155,8 +157,10 @@ class PostgresDeskStore:
         self._pool = pool
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[PostgresDeskTransaction]:
+    async def transaction(self, partitions: Collection[int]) -> AsyncIterator[PostgresDeskTransaction]:
         async with self._pool.acquire() as connection, connection.transaction():
+            for partition in sorted(partitions):
+                await connection.execute(_TURN_OF, partition)
             # Held to the end: whoever makes it anew waits for this batch, and this batch never begins after that.
             if await connection.fetchval(_STATE):
                 raise Unavailable("the read model of the desk is being made anew: duban desk rebuild")
