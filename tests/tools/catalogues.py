@@ -21,6 +21,7 @@ ROOMS: Final = (
     ROOT / "services/console/duban_console/pages",
     ROOT / "services/console/duban_console/operation",
     ROOT / "services/intake/duban_intake/site",
+    ROOT / "services/console/duban_console/policies",
 )
 _KEYWORDS: Final = {"_": None, "say": None, "msgid": None, "gettext": None}
 _METHODS: Final = [("**.py", "python"), ("**/templates/**.html", "jinja2")]

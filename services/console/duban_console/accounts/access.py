@@ -220,6 +220,10 @@ PAGES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("GET", "/find"): SIGNED_IN,  # each as those of its kind are there
         ("GET", "/records/{id}"): SIGNED_IN,  # as those of its kind are there
         ("POST", "/records/{id}/acts/{action}"): THE_ACTION,
+        ("GET", "/packs"): SIGNED_IN,
+        ("GET", "/packs/{ref}"): SIGNED_IN,
+        ("GET", "/drafts"): SIGNED_IN,
+        ("POST", "/drafts"): SIGNED_IN,
         ("GET", "/operation"): "see_operation",
         ("GET", "/operation/topics"): "see_operation",
         ("GET", "/operation/letters"): "see_operation",

@@ -18,6 +18,7 @@ from duban_console.operation.desk import OperationDesk
 from duban_console.pages.parts import PageParts
 from duban_console.pages.routes.home import serve_home
 from duban_console.pages.routes.operation import serve_operation
+from duban_console.pages.routes.policies import serve_policies
 from duban_console.pages.routes.records import MOST_FILES, serve_records
 from duban_console.pages.routes.sign_in import PATH as SIGN_IN
 from duban_console.pages.routes.sign_in import serve_sign_in
@@ -26,6 +27,8 @@ from duban_console.pages.visitor import visitor
 _HERE: Final = Path(__file__).parent
 #: The room with what operators are shown.
 _OPERATION: Final = _HERE.parent / "operation"
+#: The room with policies.
+_POLICIES: Final = _HERE.parent / "policies"
 #: What is the API's, beside which the pages stand.
 OF_API: Final = ("/v1", "/docs", "/redoc", "/openapi.json")
 #: Room for what stands around files in a form.
@@ -34,7 +37,7 @@ _AROUND: Final = 1_000_000
 
 def console_look(*, is_secure: bool = False) -> PageLook:
     """The look of the console's pages."""
-    return PageLook([_HERE, _OPERATION], is_secure=is_secure)
+    return PageLook([_HERE, _OPERATION, _POLICIES], is_secure=is_secure)
 
 
 def create_pages(parts: PageParts, max_body: int, operation: OperationDesk | None = None) -> FastAPI:
@@ -52,6 +55,7 @@ def create_pages(parts: PageParts, max_body: int, operation: OperationDesk | Non
     serve_home(app, parts)
     serve_records(app, parts)
     serve_operation(app, parts, operation)
+    serve_policies(app, parts)
     return app
 
 

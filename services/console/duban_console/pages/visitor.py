@@ -17,6 +17,7 @@ from duban_console.api.asker import AccessGate, Asker, Denied
 #: The pages that are always at hand, each with the deed that it is for, in the order of a day's work.
 _WAYS: Final = (
     ("/", msgid("First page"), SIGNED_IN),
+    ("/packs", msgid("Policies"), SIGNED_IN),
     ("/operation", msgid("Operation"), "see_operation"),
 )  # fmt: skip
 
