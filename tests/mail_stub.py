@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -17,8 +17,8 @@ from aiosmtpd import smtp
 class Inbox:
     """What a server of mail does with what comes."""
 
-    def __init__(self, recipient: str = "250 OK", content: str = "250 OK") -> None:
-        self.recipient, self.content = recipient, content
+    def __init__(self, recipient: str = "250 OK", content: str = "250 OK", unknown: Collection[str] = ()) -> None:
+        self.recipient, self.content, self.unknown = recipient, content, unknown
         self.mails: list[EmailMessage] = []
         self.raw: list[bytes] = []
         self.recipients: list[str] = []
@@ -26,6 +26,8 @@ class Inbox:
     async def handle_RCPT(  # noqa: N802 as the server calls it
         self, server: smtp.SMTP, session: smtp.Session, envelope: smtp.Envelope, to: str, options: Any
     ) -> str:
+        if to in self.unknown:
+            return "550 no such user"
         if self.recipient.startswith("250"):
             envelope.rcpt_tos.append(to)
         return self.recipient

@@ -17,6 +17,7 @@ from duban.io.postgres import connect_pool
 from duban.messages.envelope import derived_id
 from duban.policy.model.ladder import MeasureKind
 from duban_escalation.callbacks import CallbackReport
+from duban_escalation.calls import Call
 from duban_escalation.domain import START, Armed, Position
 from duban_escalation.handlers import Deadlines, Writing
 from duban_escalation.measures import MeasureTaken
@@ -26,6 +27,7 @@ from duban_escalation.notices.handler import Deliveries, Line, LineLength, Waiti
 from duban_escalation.settings import EscalationSettings
 from duban_escalation.store import ALONG_THE_INDEX, DUE, NEXT, SCHEMA, SET_RIGHT, PostgresDeadlines
 from tests.conftest import Migrated, walked
+from tests.given import notice
 
 pytestmark = pytest.mark.stack
 
@@ -436,3 +438,48 @@ async def test_what_is_held_is_read_along_an_index_of_its_own(pool: asyncpg.Pool
         rows = await connection.fetch(f"explain (costs off) {HELD}", [0, 1], AT, 100)
     plan = "\n".join(row[0] for row in rows)
     assert "deliveries_held" in plan, plan
+
+
+def call(name: str, version: int, record_id: UUID | None = None, at: datetime = AT, partition: int = 0) -> Call:
+    told = notice(name)
+    return Call(record_id or told.data.problem_id, "water", version, partition, 0, at, told)
+
+
+def calling(*calls: Call, head: int = 0, answered: dict[UUID, int] | None = None) -> Writing:
+    heads = {each.problem_id: head or each.version for each in calls}
+    return Writing(heads=heads, calls=list(calls), answered=answered or {})
+
+
+async def test_a_call_begins_once_and_is_repeated_when_it_is_due_until_it_ends(store: Any) -> None:
+    soon, later, theirs = call("a", 2), call("b", 2, at=AT + TICK), call("c", 2, partition=7)
+    for _ in range(2):
+        await store.write(calling(soon, later, theirs))
+    assert await store.calls_due(OURS, AT - TICK, 10) == []
+    assert await store.calls_due(OURS, AT + TICK, 1) == [soon]
+    assert await store.calls_due(OURS, AT + TICK, 10) == [soon, later]
+    await store.called(soon, AT + 9 * TICK)
+    await store.called(soon, AT + 5 * TICK)  # by somebody who had read it before
+    again = replace(soon, again=1, next_at=AT + 9 * TICK)
+    assert await store.calls_due(OURS, AT + 9 * TICK, 10) == [later, again]
+    await store.call_ended(later.record_id, "water")
+    assert await store.calls_due(OURS, AT + 9 * TICK, 10) == [again]
+
+
+async def test_a_call_ends_where_it_is_answered_and_what_is_heard_again_begins_none(store: Any) -> None:
+    first, duty = call("a", 2), call("b", 2, problem("duty"))
+    await store.write(calling(first, duty))
+    await store.write(Writing(answered={first.record_id: 2, duty.record_id: 1}))
+    assert len(await store.calls_due(OURS, AT, 10)) == 2
+    await store.write(Writing(heads={first.record_id: 3}, answered={first.record_id: 3, duty.record_id: 2**31 - 1}))
+    assert await store.calls_due(OURS, AT, 10) == []
+    await store.write(calling(first, head=2))
+    assert await store.calls_due(OURS, AT, 10) == []
+    anew = call("a", 5)
+    await store.write(calling(anew, answered={anew.record_id: 4}))
+    assert await store.calls_due(OURS, AT, 10) == [anew]
+
+
+async def test_what_is_called_and_answered_in_one_batch_is_no_call(store: Any) -> None:
+    first = call("a", 2)
+    await store.write(calling(first, head=3, answered={first.record_id: 3}))
+    assert await store.calls_due(OURS, AT, 10) == []

@@ -24,7 +24,7 @@ from duban.messages import commands as do
 from duban.messages import struct
 from duban.messages.anchors import ACCOUNT_LOG, VAULT_LOG, Anchor, Anchored, Head
 from duban.messages.audit import LetterPlace, LetterReplayed, ReplayStep
-from duban.messages.contacts import ChannelKind, ContactWay, QuietHours, RegisteredContact
+from duban.messages.contacts import ChannelKind, ContactWay, QuietHours, RegisteredContact, RegisteredRota, Relief
 from duban.messages.envelope import AnyPayload, Message, decode, derived_id, encode, structured
 from duban.messages.events import GENESIS, KINDS, LedgerEvent, Refused, canonical, chained, event_type
 from duban.messages.notices import Concern, Notice, Tick
@@ -377,7 +377,7 @@ def payloads() -> Iterator[AnyPayload]:
         recipient="water", kind=Kind.PROBLEM, event="escalated", measure="bulletin", measure_kind="bulletin", level=2,
         obligation="rectify", part="north", problem_id=ID, number="SV-2022-0001", title="河水发臭", owner="water",
         lapse_at=AT, public=True, text="late", issued_at=AT, concern=Concern.ASKED, version=7,
-        of="Works 7", ground="repeated", source="12345", report="WO-1", urgent=True,
+        of="Works 7", ground="repeated", source="12345", report="WO-1", urgent=True, person="li",
     )  # fmt: skip
     for chain, anchored in (
         (Anchored.LEDGER, ID), (Anchored.VAULT, VAULT_LOG), (Anchored.ACCOUNTS, ACCOUNT_LOG),
@@ -402,6 +402,10 @@ def payloads() -> Iterator[AnyPayload]:
         jurisdiction="smallville", unit="water", person="li", tested_at=AT, digest=("08:30",), zone="Asia/Shanghai",
         quiet=QuietHours(begins="22:00", ends="07:00"),
         ways=(ContactWay(by=ChannelKind.MAIL, to="li@example.org"), ContactWay(by=ChannelKind.DINGTALK, to="office")),
+    )  # fmt: skip
+    yield RegisteredRota(
+        jurisdiction="smallville", unit="water", persons=("li", "wang"), since=AT, days=1, minutes=3,
+        reliefs=(Relief(person="zhao", begins=AT, ends=LATER),), zone="Asia/Shanghai",
     )  # fmt: skip
     yield load_pack(SMALL.read_text("utf-8"), SMALL.name)
     boston = ROOT / "deploy/calendars/boston.yaml"

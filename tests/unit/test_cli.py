@@ -63,6 +63,7 @@ def test_the_commands_are_those_that_the_handbook_names() -> None:
         ("source", "add"), ("source", "set"), ("source", "apply"), ("source", "key"), ("source", "ls"),
         ("source", "rotate"), ("source", "off"), ("source", "on"), ("source", "doctor"),
         ("contact", "set"), ("contact", "apply"), ("contact", "ls"), ("contact", "rm"), ("contact", "test"),
+        ("contact", "rota"), ("contact", "relieve"), ("contact", "oncall"),
         ("account", "add"), ("account", "apply"), ("account", "ls"), ("account", "off"), ("account", "on"),
         ("account", "reset"), ("account", "factor"), ("account", "audit"),
         ("key", "add"), ("key", "ls"), ("key", "rotate"), ("key", "revoke"),

@@ -19,7 +19,7 @@ from duban.messages.envelope import Message, decode
 from duban.messages.notices import Notice
 from duban.messages.struct import from_data, replace
 from duban_console.contacts import published, removed, trial_ids, tried
-from duban_escalation.contacts import ContactBook, WayKey, each_way, trial
+from duban_escalation.contacts import ContactBook, People, RotaBook, WayKey, each_way, trial
 from duban_escalation.notices.contacts import ToContacts
 from duban_escalation.notices.deliveries import MemoryDeliveries
 from duban_escalation.notices.handler import ContactHandler, Line, NoticeHandler
@@ -139,7 +139,8 @@ class Lines:
 
 async def taken_in(*contacts: RegisteredContact, again: bool = False) -> tuple[MemoryDeliveries, Lines]:
     deliveries, lines = MemoryDeliveries(), Lines()
-    handler = NoticeHandler(deliveries, lines, DrivenClock(AT), book(*contacts))
+    clock = DrivenClock(AT)
+    handler = NoticeHandler(deliveries, lines, clock, People(book(*contacts), RotaBook(), clock, lambda city: UTC))
     for _ in range(2 if again else 1):
         await handler([Delivery(notice(1), Notice.TOPIC, 3, 7, AT)])
     return deliveries, lines
@@ -230,10 +231,11 @@ async def test_a_trial_goes_once_by_each_way_under_the_ids_that_the_command_know
     asked = tried(LI, AT)
     deliveries, lines, known = MemoryDeliveries(), Lines(), ContactBook()
     for age in (timedelta(0), timedelta(minutes=1), timedelta(minutes=11)):
-        await ContactHandler(known, deliveries, lines, DrivenClock(AT + age))(asked)
+        await ContactHandler(known, RotaBook(), deliveries, lines, DrivenClock(AT + age))(asked)
         waiting = await deliveries.waiting({length.line: -1 for length in await deliveries.lines([0])}, 10)
         assert {one.id for one in waiting} == set(trial_ids(asked).values())
-    await ContactHandler(known, late := MemoryDeliveries(), lines, DrivenClock(AT + timedelta(minutes=11)))(asked)
+    late, clock = MemoryDeliveries(), DrivenClock(AT + timedelta(minutes=11))
+    await ContactHandler(known, RotaBook(), late, lines, clock)(asked)
     assert (await late.lines([0]), lines.looks) == ([], 2)
     assert known.of("smallville", "water") == [asked]
 

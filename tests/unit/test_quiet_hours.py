@@ -18,7 +18,7 @@ from duban.messages.envelope import Message
 from duban.messages.events import LedgerEvent
 from duban.messages.notices import Notice
 from duban.messages.struct import from_data, replace
-from duban_escalation.contacts import ContactBook, WayKey
+from duban_escalation.contacts import ContactBook, People, RotaBook, WayKey
 from duban_escalation.measures import notices_for
 from duban_escalation.notices.deliveries import MemoryDeliveries
 from duban_escalation.notices.digests import Digests
@@ -126,11 +126,7 @@ async def test_what_was_held_goes_out_as_one_message_a_way_when_its_time_has_com
     who, deliveries, lines = contact(NIGHT), MemoryDeliveries(), Lines()
     known = ContactBook()
     known.put(who)
-
-    def hold(whom: RegisteredContact, told: Notice) -> datetime | None:
-        return held_until(whom, clock.now(), CHENGDU, urgent=told.urgent)
-
-    handler = NoticeHandler(deliveries, lines, clock, known, hold)
+    handler = NoticeHandler(deliveries, lines, clock, People(known, RotaBook(), clock, lambda city: CHENGDU))
     digests = Digests(deliveries, lines, clock, lambda: {0})
     urgent = replace(notice("urgent"), data=replace(notice("urgent").data, urgent=True))
     batch = [notice(1), notice(2), urgent]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -12,10 +13,12 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from duban.messages.contacts import ChannelKind, RegisteredContact
+from duban.messages import struct
+from duban.messages.contacts import ChannelKind, RegisteredContact, RegisteredRota
 from duban.messages.struct import flaw_of, from_data, plain
 from duban_cli.connection import database, present, publishing, settings
-from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
+from duban_cli.output import AsJson, ExitCode, command, err, fail, instant_in, out, shown_at, write_json
+from duban_cli.zones import zones
 from duban_console import contacts
 
 contact_app = typer.Typer(no_args_is_help=True, help="Contacts: by which ways units, and persons there, are told.")
@@ -26,6 +29,7 @@ Key = Annotated[
         help="The contact: CITY/UNIT, or CITY/UNIT/PERSON with an id of the person, no name.", show_default=False
     ),
 ]
+Unit = Annotated[str, typer.Argument(help="The unit: CITY/UNIT.", show_default=False)]
 #: Seconds that a trial is waited for, and between two looks.
 _TRIAL_SECONDS: Final = 30.0
 _BETWEEN_LOOKS: Final = 0.5
@@ -166,6 +170,99 @@ async def test(key: Key, as_json: AsJson = False) -> None:
         raise typer.Exit(ExitCode.FAILURE)
 
 
+@contact_app.command("rota")
+@command
+async def rota(
+    unit: Unit,
+    person: Annotated[
+        list[str] | None, typer.Option(help="Who takes turns, in this order: contacts of the unit, by their ids.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="When the first takes over; others at that time of day.")] = None,
+    days: Annotated[int, typer.Option(help="Days of a turn.", min=1, max=366)] = 7,
+    every: Annotated[int, typer.Option(help="Minutes between two calls.", min=1, max=120)] = 5,
+    no_rota: Annotated[bool, typer.Option("--no-rota", help="Have nobody of the unit on call.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say who of a unit is on call, in turn: who has the turn is called out, again and again until somebody answers.
+
+    Who stands in for somebody stays, as `duban contact relieve` said.
+
+    Example: duban contact rota mianyang/ecology --person li --person wang --since 2026-12-01T09:00+08:00
+    """
+    known = settings()
+    city, of_unit = _unit(unit)
+    standing = (await contacts.rotas(known)).get(unit)
+    if no_rota:
+        if standing is None:
+            fail(ExitCode.NOT_FOUND, f"{unit} has no rota: see `duban contact oncall`")
+        await _publish([struct.replace(standing, persons=(), reliefs=())], as_json)
+        return
+    if not person or since is None:
+        fail(ExitCode.USAGE, "give --person, once for each who takes turns, and --since; or --no-rota")
+    unknown = {f"{unit}/{name}" for name in person} - (await contacts.registered(known)).keys()
+    if unknown:
+        fail(
+            ExitCode.NOT_FOUND,
+            f"{min(unknown)} is no contact, and could not be called: `duban contact set` makes it one",
+        )
+    zone = (await zones(known, utc=False)).get(city)
+    if zone is None:
+        fail(ExitCode.NOT_FOUND, f"no pack of {city} is published, by whose clock turns would change")
+    given = {
+        "jurisdiction": city, "unit": of_unit, "persons": person, "since": instant_in("--since", since).isoformat(),
+        "days": days, "minutes": every, "zone": zone.key,
+        "reliefs": [plain(relief) for relief in standing.reliefs] if standing else [],
+    }  # fmt: skip
+    await _publish([_rota(given)], as_json)
+
+
+@contact_app.command("relieve")
+@command
+async def relieve(
+    unit: Unit,
+    person: Annotated[str, typer.Argument(help="Who stands in, by the id.", show_default=False)],
+    begins: Annotated[str, typer.Option("--from", help="From when, as 2026-12-24T18:00+08:00.")],
+    until: Annotated[str, typer.Option(help="Until when.")],
+    as_json: AsJson = False,
+) -> None:
+    """Have somebody stand in on the rota of a unit, whoever has the turn; what is over is left out from then on.
+
+    Example: duban contact relieve mianyang/ecology wang --from 2026-12-24T18:00+08:00 --until 2026-12-26T09:00+08:00
+    """
+    known = settings()
+    standing = (await contacts.rotas(known)).get(unit)
+    if standing is None:
+        fail(ExitCode.NOT_FOUND, f"{unit} has no rota: `duban contact rota` makes one")
+    await _registered(f"{unit}/{person}")
+    now = await present(known)
+    relief = {
+        "person": person, "begins": instant_in("--from", begins).isoformat(),
+        "ends": instant_in("--until", until).isoformat(),
+    }  # fmt: skip
+    others = [plain(each) for each in standing.reliefs if each.ends > now]
+    await _publish([_rota({**plain(standing), "reliefs": [relief, *others]})], as_json)
+
+
+@contact_app.command("oncall")
+@command
+async def oncall(as_json: AsJson = False) -> None:
+    """Who is on call now, for each unit with a rota, and until when.
+
+    Example: duban contact oncall
+    """
+    known = settings()
+    now = await present(known)
+    table = Table("unit", "on call", "until", "in turn", box=None, pad_edge=False, header_style="dim")
+    for unit, standing in sorted((await contacts.rotas(known)).items()):
+        turn = standing.on_call(now)
+        if as_json:
+            write_json({"unit": unit, **plain(standing), "on_call": None if turn is None else plain(turn)})
+        until = shown_at(turn.ends, standing.shown_in) if turn else "–"
+        table.add_row(*map(escape, (unit, turn.person if turn else "–", until, " ".join(standing.persons))))
+    if not as_json:
+        out().print(table)
+
+
 async def _registered(key: str) -> RegisteredContact:
     contact = (await contacts.registered(settings())).get(key)
     if contact is None:
@@ -173,13 +270,13 @@ async def _registered(key: str) -> RegisteredContact:
     return contact
 
 
-async def _publish(changed: list[RegisteredContact], as_json: bool) -> None:
+async def _publish(changed: Sequence[contacts.Registered], as_json: bool) -> None:
     known = settings()
     at = await present(known)
     async with publishing(known) as publisher:
         await publisher.publish([record for contact in changed for record in contacts.published(contact, at)])
     for contact in changed:
-        action = "registered" if contact.ways else "removed"
+        action = "registered" if contacts.stands(contact) else "removed"
         if as_json:
             write_json({"contact": contact.key, "action": action})
         else:
@@ -192,6 +289,21 @@ def _named(key: str) -> dict[str, str]:
     if not 2 <= len(parts) <= 3:
         fail(ExitCode.USAGE, f"{key}: should be CITY/UNIT or CITY/UNIT/PERSON, as mianyang/ecology/li")
     return dict(zip(("jurisdiction", "unit", "person"), parts, strict=False))
+
+
+def _unit(key: str) -> tuple[str, str]:
+    """City and unit of ``key``; ends the command where it names no unit."""
+    parts = key.split("/")
+    if len(parts) != 2:
+        fail(ExitCode.USAGE, f"{key}: should be CITY/UNIT, as mianyang/ecology")
+    return parts[0], parts[1]
+
+
+def _rota(given: Any) -> RegisteredRota:
+    try:
+        return from_data(given, RegisteredRota)
+    except msgspec.ValidationError as error:
+        fail(ExitCode.USAGE, str(flaw_of(error, RegisteredRota)))
 
 
 def _contact(given: Any, where: str) -> RegisteredContact:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from duban.io.decode import delivery
-from duban.messages.contacts import CONTACTS, ChannelKind, RegisteredContact
+from duban.messages.contacts import CONTACTS, ChannelKind, RegisteredContact, RegisteredRota
 from duban.messages.envelope import Message, derived_id, encode
 from duban.messages.struct import replace, to_json
 from duban_console.kafka.topic_reader import records
@@ -19,33 +19,51 @@ if TYPE_CHECKING:
     from duban.io.settings import Settings
     from duban.messages.envelope import Publishable
 
+#: What stands on the topic of contacts.
+Registered: TypeAlias = RegisteredContact | RegisteredRota
 SOURCE: Final = "duban/console"
 _OUTCOMES: Final = "select notice_id, outcome from escalation.published_deliveries where notice_id = any($1::uuid[])"
 
 
 async def registered(settings: Settings) -> dict[str, RegisteredContact]:
     """Every contact by its key, as it is now."""
-    contacts: dict[str, RegisteredContact] = {}
+    standing = await _standing(settings)
+    return {key: contact for key, contact in standing.items() if isinstance(contact, RegisteredContact)}
+
+
+async def rotas(settings: Settings) -> dict[str, RegisteredRota]:
+    """Every rota by the unit that it is of, as ``mianyang/ecology``."""
+    standing = (await _standing(settings)).values()
+    return {f"{rota.jurisdiction}/{rota.unit}": rota for rota in standing if isinstance(rota, RegisteredRota)}
+
+
+async def _standing(settings: Settings) -> dict[str, Registered]:
+    standing: dict[str, Registered] = {}
     async for record in records(settings, [RegisteredContact.TOPIC]):
         if record.value is not None:
-            contact = delivery(record, CONTACTS).message.data
-            contacts[contact.key] = contact
-    return {key: contact for key, contact in contacts.items() if contact.ways}
+            message = delivery(record, CONTACTS).message
+            standing[message.data.key] = message.data
+    return {key: registered for key, registered in standing.items() if stands(registered)}
 
 
-def published(contact: RegisteredContact, at: datetime) -> list[Publishable]:
-    """``contact`` on its way to the topic; one without ways, and behind it that its key is gone."""
-    digest = sha256(to_json(contact)).hexdigest()
+def stands(registered: Registered) -> bool:
+    """Whether it tells anybody anything: a contact with ways, a rota with persons."""
+    return bool(registered.persons if isinstance(registered, RegisteredRota) else registered.ways)
+
+
+def published(registered: Registered, at: datetime) -> list[Publishable]:
+    """A contact or a rota on its way to the topic; where it is gone, behind it that its key is."""
+    digest = sha256(to_json(registered)).hexdigest()
     message = Message(
-        id=str(derived_id("contact", contact.key, digest, at.isoformat())),
+        id=str(derived_id("contact", registered.key, digest, at.isoformat())),
         source=SOURCE,
-        subject=contact.key,
+        subject=registered.key,
         time=at,
-        jurisdiction=contact.jurisdiction,
-        key=contact.key,
-        data=contact,
+        jurisdiction=registered.jurisdiction,
+        key=registered.key,
+        data=registered,
     )
-    gone = [] if contact.ways else [KeyGone(RegisteredContact.TOPIC, contact.key.encode())]
+    gone = [] if stands(registered) else [KeyGone(RegisteredContact.TOPIC, registered.key.encode())]
     return [encode(message), *gone]
 
 

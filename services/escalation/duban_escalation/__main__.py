@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta, tzinfo
 from functools import partial
-from zoneinfo import ZoneInfo
 
 import httpx2
 from pydantic import HttpUrl, SecretStr
@@ -21,7 +20,7 @@ from duban.io.service import Shell, run_service
 from duban.io.tail import Tail
 from duban.io.tracer import Tracer
 from duban.messages.commands import Escalate
-from duban.messages.contacts import ChannelKind, RegisteredContact
+from duban.messages.contacts import ChannelKind
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Record, encode
 from duban.messages.events import LedgerEvent
@@ -29,7 +28,8 @@ from duban.messages.notices import NOTICES, TICKS, Notice, Tick
 from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban_escalation.callbacks import CallbackSources
-from duban_escalation.contacts import ContactBook
+from duban_escalation.caller import RotaCaller
+from duban_escalation.contacts import ContactBook, People, RotaBook
 from duban_escalation.duty_schedule import Opener, OpeningLoop
 from duban_escalation.handlers import ProblemHandler, TickHandler
 from duban_escalation.heard import HEARD
@@ -49,7 +49,6 @@ from duban_escalation.notices.signature import Signer
 from duban_escalation.notices.sms import SmsChannel
 from duban_escalation.notices.undelivered import undelivered
 from duban_escalation.notices.webhook import Webhook, client
-from duban_escalation.quiet_hours import held_until
 from duban_escalation.settings import EscalationSettings
 from duban_escalation.store import SCHEMA, PostgresDeadlines, PostgresSchedules
 from duban_escalation.sweep import Sweeper
@@ -72,7 +71,9 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
     sweeper = Sweeper(deadlines, shell.publisher, clock, shell.settings.sweep_page)
     schedules = PostgresSchedules(shell.pool)
     opener = Opener(schedules, library)
-    sources = [Source((LedgerEvent.TOPIC,), HEARD, ProblemHandler(deadlines, library, clock, sweeper, callbacks))]
+    rotas = RotaBook()
+    problems = ProblemHandler(deadlines, library, clock, sweeper, callbacks, rotas)
+    sources = [Source((LedgerEvent.TOPIC,), HEARD, problems)]
     if isinstance(clock, DrivenClock):
         # One runner for both, so that "no lag" means "nothing left to do". Ticks alone move time, so nothing sweeps.
         await restore(clock, shell.settings)
@@ -83,7 +84,9 @@ async def compose(shell: Shell[EscalationSettings]) -> None:
         shell.run(OpeningLoop(opener, shell.publisher, clock, schedules))
     shell.runner(GROUP, sources, on_assigned=sweeper.assigned, on_revoked=sweeper.revoked)
     deliveries = PostgresDeliveries(shell.pool, SystemClock())
-    await deliver(shell, deliveries, clock, callbacks, library)
+    await deliver(shell, deliveries, clock, callbacks, library, rotas)
+    rules_of = partial(rules_now, library, clock)
+    shell.run(RotaCaller(deadlines, rotas, shell.publisher, clock, lambda: sweeper.partitions, rules_of))
     tables: dict[str, tuple[Forgets, timedelta]] = {
         "heads": (deadlines, timedelta(days=shell.settings.heads_days)),
         "deliveries": (deliveries, timedelta(days=shell.settings.deliveries_days)),
@@ -97,6 +100,7 @@ async def deliver(
     driven: Clock,
     callbacks: CallbackSources,
     library: Library,
+    rotas: RotaBook,
 ) -> None:
     """Have the notices delivered; receipts of platforms carry the time of the ``driven`` clock, if it is one."""
     settings = shell.settings
@@ -104,7 +108,7 @@ async def deliver(
 
     async def set_aside(notices: Sequence[Unwanted]) -> None:
         await lay_aside([_committed(unwanted) for unwanted in notices])
-        await shell.publisher.publish(to_office(notices, lambda city: library.current(city, driven.now())))
+        await shell.publisher.publish(to_office(notices, partial(rules_now, library, driven)))
 
     clock = SystemClock()
     patience = timedelta(seconds=settings.webhook_patience)
@@ -119,15 +123,19 @@ async def deliver(
     shell.run(deliverer)
     shell.run(Digests(deliveries, deliverer, driven, lambda: deliverer.partitions))
 
-    def hold(contact: RegisteredContact, notice: Notice) -> datetime | None:
-        now = driven.now()
-        rules = library.current(contact.jurisdiction, now)
-        zone = ZoneInfo(contact.zone) if contact.zone else rules.zone if rules else UTC
-        return held_until(contact, now, zone, urgent=notice.urgent)
+    def zone_of(city: str) -> tzinfo:
+        rules = rules_now(library, driven, city)
+        return UTC if rules is None else rules.zone
 
-    await follow_contacts(shell, ContactHandler(contacts, deliveries, deliverer, clock))
-    source = Source((Notice.TOPIC,), NOTICES, NoticeHandler(deliveries, deliverer, clock, contacts, hold))
+    await follow_contacts(shell, ContactHandler(contacts, rotas, deliveries, deliverer, clock))
+    people = People(contacts, rotas, driven, zone_of)
+    source = Source((Notice.TOPIC,), NOTICES, NoticeHandler(deliveries, deliverer, clock, people))
     shell.runner(DELIVERER, [source], on_assigned=deliverer.assigned, on_revoked=deliverer.revoked)
+
+
+def rules_now(library: Library, clock: Clock, city: str) -> Rules | None:
+    """The rules that hold in ``city`` now."""
+    return library.current(city, clock.now())
 
 
 def to_office(notices: Sequence[Unwanted], rules_of: Callable[[str], Rules | None]) -> list[Record]:

@@ -21,6 +21,8 @@ from duban.moves import OPEN
 from duban.policy.library import Library
 from duban.policy.rules import Rules
 from duban_escalation.callbacks import OF_ALL, CallbackReport, CallbackSources
+from duban_escalation.calls import Call, answers, calls_of
+from duban_escalation.contacts import RotaBook
 from duban_escalation.domain import START, Armed, Position, armed, escalate, fired_anew
 from duban_escalation.heard import HEEDED, Due, DueAfter, OfReports
 from duban_escalation.measures import MeasureTaken, measure_taken, notices_for
@@ -42,20 +44,28 @@ class ArmedVersion:
 
 @dataclass(slots=True)
 class Writing:
-    """What one batch changes: the newest version of each problem with its deadlines, and the acts."""
+    """What one batch changes: the newest version of each problem with its deadlines, and the acts.
+
+    ``answered``: records because of which nobody is called any more by events before that version.
+    """
 
     heads: dict[UUID, int] = field(default_factory=dict)
     armed: list[Armed] = field(default_factory=list)
     measures: list[MeasureTaken] = field(default_factory=list)
     reports: list[CallbackReport] = field(default_factory=list)
     closed: list[tuple[UUID, int, datetime]] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    answered: dict[UUID, int] = field(default_factory=dict)
 
 
 class Deadlines(Protocol):
     """The deadlines as handlers and sweep need them; one ``write`` is one transaction."""
 
     async def write(self, writing: Writing) -> None:
-        """Replace the deadlines of each problem whose version is newer than the one held; record measures once."""
+        """Replace the deadlines of each problem whose version is newer than the one held; record measures once.
+
+        A call begins if its event is newer than the version held of its problem, and ends where it is answered.
+        """
 
     async def armed_versions(self, problem_ids: Collection[UUID]) -> Mapping[UUID, ArmedVersion]:
         """What is held of these problems, those that are known."""
@@ -124,12 +134,14 @@ class ProblemHandler:
         clock: Clock,
         sweep: Sweep,
         callbacks: CallbackSources | None = None,
+        rotas: RotaBook | None = None,
     ) -> None:
         self._deadlines = deadlines
         self._library = library
         self._clock = clock
         self._sweep = sweep
         self._callbacks = CallbackSources() if callbacks is None else callbacks
+        self._rotas = RotaBook() if rotas is None else rotas
 
     async def __call__(self, batch: Sequence[Delivery[LedgerEvent | DueAfter | Refused]]) -> list[Record]:
         """Take in ``batch``; the notices that it causes, and the commands of what is due already."""
@@ -139,7 +151,7 @@ class ProblemHandler:
         for delivery in batch:
             data = delivery.message.data
             if not isinstance(data, Refused):
-                notices += self._take(data, writing)
+                notices += self._take(data, writing, delivery.partition)
                 held = data.record
                 known = newest.get(held.id)
                 if known is None or known[0].version < held.version:
@@ -160,17 +172,26 @@ class ProblemHandler:
         anew = await self._fire_anew(refusals)
         return [*notices, *await self._overdue([*writing.armed, *anew])]
 
-    def _take(self, event: LedgerEvent | DueAfter, writing: Writing) -> list[Record]:
+    def _take(self, event: LedgerEvent | DueAfter, writing: Writing, partition: int) -> list[Record]:
         """Note the measure that ``event`` took, and that the problem was closed; what it tells, and what it opens."""
         held = event.record
         if held.status not in OPEN:
             writing.closed.append((held.id, event.event.version, event.event.at))
+        if self._rotas.any:
+            answered_before = answers(event)
+            if answered_before is None:
+                writing.answered.pop(held.id, None)
+            else:
+                writing.answered[held.id] = answered_before
         if isinstance(event, DueAfter) or not isinstance(event.event.change, HEEDED):
             return []
         held = event.record
         rules = self._rules(held.pack)
         writing.measures += filter(None, [measure_taken(event, rules)])
-        notices = [*notices_for(event, rules), *told(event.event, held, rules)]
+        measured = notices_for(event, rules)
+        if self._rotas.any:
+            writing.calls += calls_of(event, measured, rules, self._rotas, partition, self._clock.now())
+        notices = [*measured, *told(event.event, held, rules)]
         opened = opened_because(event.event, held, rules)
         return [*map(encode, notices), *map(encode, opened)]
 

@@ -9,6 +9,7 @@ from heapq import nsmallest
 from uuid import UUID
 
 from duban_escalation.callbacks import CallbackReport
+from duban_escalation.calls import Call
 from duban_escalation.domain import Armed, Position
 from duban_escalation.handlers import ArmedVersion, Writing
 from duban_escalation.measures import MeasureTaken
@@ -20,10 +21,21 @@ class MemoryDeadlines:
     def __init__(self) -> None:
         self._heads: dict[UUID, int] = {}
         self._armed: dict[UUID, dict[tuple[str, str], Armed]] = {}
+        self._calls: dict[tuple[UUID, str], Call] = {}
         self._reports: dict[tuple[UUID, int], CallbackReport] = {}
         self._measures: dict[tuple[UUID, int], tuple[MeasureTaken, datetime | None]] = {}
 
     async def write(self, writing: Writing) -> None:
+        for call in writing.calls:
+            held_call = self._calls.get((call.record_id, call.unit))
+            is_news = self._heads.get(call.problem_id, 0) < call.version
+            if is_news and (held_call is None or held_call.version < call.version):
+                self._calls[call.record_id, call.unit] = call
+        self._calls = {
+            called: call
+            for called, call in self._calls.items()
+            if call.version >= writing.answered.get(call.record_id, 0)
+        }
         news = {problem_id for problem_id, version in writing.heads.items() if version > self._heads.get(problem_id, 0)}
         self._heads |= {problem_id: writing.heads[problem_id] for problem_id in news}
         held_before = {problem_id: self._armed.pop(problem_id, {}) for problem_id in news}
@@ -52,6 +64,17 @@ class MemoryDeadlines:
             for problem_id in problem_ids
             if problem_id in self._heads
         }
+
+    async def calls_due(self, partitions: Collection[int], until: datetime, limit: int) -> list[Call]:
+        due = [call for call in self._calls.values() if call.partition in partitions and call.next_at <= until]
+        return sorted(due, key=lambda call: (call.next_at, call.record_id, call.unit))[:limit]
+
+    async def called(self, call: Call, next_at: datetime) -> None:
+        if self._calls.get((call.record_id, call.unit)) == call:
+            self._calls[call.record_id, call.unit] = replace(call, again=call.again + 1, next_at=next_at)
+
+    async def call_ended(self, record_id: UUID, unit: str) -> None:
+        self._calls.pop((record_id, unit), None)
 
     async def callback_reports(self, problem_ids: Collection[UUID]) -> list[CallbackReport]:
         return [report for (problem_id, _), report in sorted(self._reports.items()) if problem_id in problem_ids]

@@ -19,6 +19,7 @@ CONTACT_NOTICES = Counter(
     "Notices to units and persons by channel and by what came of it: delivered, waited (to be sent again), refused",
     ["channel", "outcome"],
 )
+CALLS = Counter("duban_calls_total", "Calls of whoever is on call that were repeated, since nobody had answered")
 WAITING = Gauge("duban_waiting_notices", "Notices taken in by this member's partitions that have not gone out yet")
 OLDEST_WAITING = Gauge(
     "duban_oldest_waiting_notice_seconds",

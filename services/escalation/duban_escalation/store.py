@@ -11,9 +11,12 @@ from uuid import UUID
 import asyncpg
 
 from duban.io.retention import forgetting, forgotten
+from duban.messages.envelope import encode
 from duban_escalation.callbacks import CallbackReport
+from duban_escalation.calls import Call
 from duban_escalation.domain import Armed, Position
 from duban_escalation.handlers import ArmedVersion, Writing
+from duban_escalation.notices.handler import packed, packed_headers
 
 SCHEMA: Final = "escalation"
 
@@ -72,6 +75,33 @@ _FILE: Final = """
     insert into escalation.callback_reports (problem_id, version, source, id)
     select * from unnest($1::uuid[], $2::int[], $3::text[], $4::text[]) on conflict do nothing
 """
+#: A call begins with news alone: an event that comes again began it before, and it may be answered since.
+_CALL: Final = """
+    insert into escalation.calls as held (record_id, unit, version, partition, again, next_at, headers, value)
+    select record_id, unit, called.version, partition, 0, next_at, headers, value
+    from unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::timestamptz[], $7::bytea[], $8::bytea[])
+        as called (problem_id, record_id, unit, version, partition, next_at, headers, value)
+    where not exists (
+        select from escalation.heads
+        where heads.problem_id = called.problem_id and heads.version >= called.version
+    )
+    on conflict (record_id, unit) do update set version = excluded.version, partition = excluded.partition,
+        again = 0, next_at = excluded.next_at, headers = excluded.headers, value = excluded.value
+    where held.version < excluded.version
+"""
+_ANSWERED: Final = """
+    delete from escalation.calls using unnest($1::uuid[], $2::int[]) as answered (record_id, version)
+    where calls.record_id = answered.record_id and calls.version < answered.version
+"""
+_CALLS_DUE: Final = """
+    select record_id, unit, version, partition, again, next_at, headers, value from escalation.calls
+    where partition = any($1::int[]) and next_at <= $2 order by next_at, record_id, unit limit $3
+"""
+_CALLED: Final = """
+    update escalation.calls set again = again + 1, next_at = $5
+    where record_id = $1 and unit = $2 and version = $3 and again = $4
+"""
+_CALL_ENDED: Final = "delete from escalation.calls where record_id = $1 and unit = $2"
 _REPORTS: Final = """
     select problem_id, version, source, id from escalation.callback_reports
     where problem_id = any($1::uuid[]) order by problem_id, version
@@ -132,18 +162,44 @@ class PostgresDeadlines:
         heads = sorted(writing.heads.items(), key=lambda head: head[0].int)
         problems, versions = [problem_id for problem_id, _ in heads], [version for _, version in heads]
         columns = (problems, versions, *_columns(writing.armed), *_measures(writing), *_closed(writing))
-        if not writing.reports:
+        if not (writing.reports or writing.calls or writing.answered):
             await self._pool.execute(_WRITE, *columns)
             return
         async with self._pool.acquire() as connection, connection.transaction():
+            if writing.calls:  # before the heads say that their events are known
+                await connection.execute(_CALL, *_calls(writing.calls))
+            if writing.answered:
+                await connection.execute(_ANSWERED, list(writing.answered), list(writing.answered.values()))
             await connection.execute(_WRITE, *columns)
-            await connection.execute(
-                _FILE,
-                [report.problem_id for report in writing.reports],
-                [report.version for report in writing.reports],
-                [report.source for report in writing.reports],
-                [report.id for report in writing.reports],
+            if writing.reports:
+                await connection.execute(
+                    _FILE,
+                    [report.problem_id for report in writing.reports],
+                    [report.version for report in writing.reports],
+                    [report.source for report in writing.reports],
+                    [report.id for report in writing.reports],
+                )
+
+    async def calls_due(self, partitions: Collection[int], until: datetime, limit: int) -> list[Call]:
+        rows = await self._pool.fetch(_CALLS_DUE, list(partitions), until, limit)
+        return [
+            Call(
+                record_id=row["record_id"],
+                unit=row["unit"],
+                version=row["version"],
+                partition=row["partition"],
+                again=row["again"],
+                next_at=row["next_at"],
+                notice=packed(row["unit"], row["headers"], row["value"]),
             )
+            for row in rows
+        ]
+
+    async def called(self, call: Call, next_at: datetime) -> None:
+        await self._pool.execute(_CALLED, call.record_id, call.unit, call.version, call.again, next_at)
+
+    async def call_ended(self, record_id: UUID, unit: str) -> None:
+        await self._pool.execute(_CALL_ENDED, record_id, unit)
 
     async def callback_reports(self, problem_ids: Collection[UUID]) -> list[CallbackReport]:
         return [CallbackReport(*row) for row in await self._pool.fetch(_REPORTS, list(problem_ids))]
@@ -229,6 +285,20 @@ def _measures(writing: Writing) -> tuple[list[object], ...]:
         [measure.effect.standing for measure in measures],
         [measure.number for measure in measures],
         [measure.jurisdiction for measure in measures],
+    )
+
+
+def _calls(calls: Collection[Call]) -> tuple[list[object], ...]:
+    records = [encode(call.notice) for call in calls]
+    return (
+        [call.problem_id for call in calls],
+        [call.record_id for call in calls],
+        [call.unit for call in calls],
+        [call.version for call in calls],
+        [call.partition for call in calls],
+        [call.next_at for call in calls],
+        [packed_headers(record) for record in records],
+        [record.value for record in records],
     )
 
 

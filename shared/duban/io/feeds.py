@@ -12,7 +12,7 @@ from duban.io import mishaps
 from duban.io.service import Shell
 from duban.io.settings import Settings
 from duban.io.tail import Tail
-from duban.messages.contacts import CONTACTS, RegisteredContact
+from duban.messages.contacts import CONTACTS, RegisteredContact, RegisteredRota
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import AnyPayload
 from duban.messages.notices import TICKS, Tick
@@ -69,11 +69,13 @@ async def follow_sources(shell: Shell[Any], put: Callable[[RegisteredSource], No
     await follow(shell, tail, take)
 
 
-async def follow_contacts(shell: Shell[Any], put: Callable[[RegisteredContact], Awaitable[None]]) -> None:
-    """Have ``put`` hear of every contact there is, and go on with what ``duban contact`` changes."""
-    tail = Tail(shell.settings, [RegisteredContact.TOPIC], CONTACTS)
+async def follow_contacts(
+    shell: Shell[Any], put: Callable[[RegisteredContact | RegisteredRota], Awaitable[None]]
+) -> None:
+    """Have ``put`` hear of every contact and every rota there is, and go on with what ``duban contact`` changes."""
+    tail: Tail[RegisteredContact | RegisteredRota] = Tail(shell.settings, [RegisteredContact.TOPIC], CONTACTS)
 
-    async def take(delivered: Delivery[RegisteredContact]) -> None:
+    async def take(delivered: Delivery[RegisteredContact | RegisteredRota]) -> None:
         await put(delivered.message.data)
 
     await follow(shell, tail, take)

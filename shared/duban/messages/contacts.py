@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final
 from zoneinfo import ZoneInfo
@@ -102,10 +103,7 @@ class RegisteredContact(Payload):
 
     def __post_init__(self) -> None:
         if self.zone is not None:
-            try:
-                ZoneInfo(self.zone)
-            except (KeyError, ValueError, OSError):
-                raise Unfit("zone", f"{self.zone} is no time zone; give one as Asia/Shanghai") from None
+            _check_zone(self.zone)
 
     @property
     def key(self) -> str:
@@ -113,5 +111,97 @@ class RegisteredContact(Payload):
         return "/".join(filter(None, (self.jurisdiction, self.unit, self.person)))
 
 
+class Relief(Frozen):
+    """Somebody stands in: from when until when, whoever has the turn."""
+
+    person: PersonId
+    begins: AwareDatetime
+    ends: AwareDatetime
+
+    def __post_init__(self) -> None:
+        if self.begins >= self.ends:
+            raise Unfit("ends", "is not after it begins")
+
+
+class OnCall(Frozen):
+    """Who is on call, from when until when."""
+
+    person: PersonId
+    begins: AwareDatetime
+    ends: AwareDatetime
+
+
+class RegisteredRota(Payload):
+    """Who of a unit is on call when: each of ``persons`` for so many ``days``, in turn; they are contacts of the unit.
+
+    The first takes over at ``since``, and each hands over to the next at that time of day, by the clock of ``zone``.
+    Who is on call is called every so many ``minutes`` until somebody answers, twice each, and then the next of them.
+    The newest record of a key is the rota as it is; one without persons is gone.
+    """
+
+    TOPIC: ClassVar[str] = "duban.contacts.v1"
+    TYPE: ClassVar[str] = "duban.rota.registered"
+
+    jurisdiction: Name
+    unit: Annotated[Name, Meta(description="As the policy calls it")]
+    persons: Annotated[tuple[PersonId, ...], Meta(max_length=50)] = ()
+    since: AwareDatetime
+    days: Annotated[int, Meta(ge=1, le=366)] = 7
+    minutes: Annotated[int, Meta(ge=1, le=120)] = 5
+    reliefs: Annotated[tuple[Relief, ...], Meta(max_length=50)] = ()
+    zone: ZoneName
+
+    def __post_init__(self) -> None:
+        _check_zone(self.zone)
+
+    @property
+    def key(self) -> str:
+        """Its name on the topic: ``rota:mianyang/ecology``."""
+        return f"rota:{self.jurisdiction}/{self.unit}"
+
+    @property
+    def shown_in(self) -> ZoneInfo:
+        """The clock by which it hands over."""
+        return ZoneInfo(self.zone)
+
+    def on_call(self, at: datetime) -> OnCall | None:
+        """Who is on call at ``at``; None before the rota begins, and where nobody is in it."""
+        if not self.persons or at < self.since:
+            return None
+        for relief in self.reliefs:
+            if relief.begins <= at < relief.ends:
+                return OnCall(person=relief.person, begins=relief.begins, ends=relief.ends)
+        number, begins, ends = self._turn(at)
+        return OnCall(person=self.persons[number % len(self.persons)], begins=begins, ends=ends)
+
+    def called(self, at: datetime, again: int) -> PersonId | None:
+        """Who is called at ``at`` for the first time (0), or ``again`` for the so-manieth; None where nobody is."""
+        now = self.on_call(at)
+        if now is None:
+            return None
+        number, *_ = self._turn(at)
+        turn = (self.persons[(number + step) % len(self.persons)] for step in range(len(self.persons)))
+        order = list(dict.fromkeys((now.person, *turn)))
+        return order[again // 2 % len(order)]
+
+    def _turn(self, at: datetime) -> tuple[int, datetime, datetime]:
+        """The number of the turn at ``at``, when it begins and when it ends."""
+        zone = self.shown_in
+        first, length = self.since.astimezone(zone).replace(tzinfo=None), timedelta(days=self.days)
+        number = (at.astimezone(zone).replace(tzinfo=None) - first) // length
+        begins, ends = ((first + count * length).replace(tzinfo=zone).astimezone(UTC) for count in (number, number + 1))
+        return number, begins, ends
+
+
+def _check_zone(zone: str) -> None:
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        raise Unfit("zone", f"{zone} is no time zone; give one as Asia/Shanghai") from None
+
+
 #: What travels on the topic of contacts.
-CONTACTS: Final[dict[str, type[RegisteredContact]]] = {RegisteredContact.TYPE: RegisteredContact}
+CONTACTS: Final[dict[str, type[RegisteredContact] | type[RegisteredRota]]] = {
+    RegisteredContact.TYPE: RegisteredContact,
+    RegisteredRota.TYPE: RegisteredRota,
+}

@@ -26,7 +26,8 @@ class Notice(Payload):
     holiday notice covers all of the limit that ends at ``lapse_at``. ``concern``: whether the recipient is told of it
     or asked to approve it, which is done by the ``version`` of the event. Of an entry on a list, ``of`` says who stands
     there and ``ground`` why. ``urgent``: it waits for nobody's quiet hours. What is told a source of one of its reports
-    names it: ``source`` and ``report`` are its source and its id there.
+    names it: ``source`` and ``report`` are its source and its id there. Where it is for one ``person`` of the unit,
+    that one alone is told.
     """
 
     TOPIC: ClassVar[str] = "duban.notices.v1"
@@ -56,6 +57,7 @@ class Notice(Payload):
     source: str | None = None
     report: str | None = None
     urgent: bool = False
+    person: str | None = None
 
 
 class Tick(Payload):

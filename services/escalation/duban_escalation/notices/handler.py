@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeAlias
@@ -11,17 +11,17 @@ from uuid import UUID
 import orjson
 
 from duban.clock import Clock
-from duban.messages.contacts import RegisteredContact
+from duban.messages.contacts import RegisteredContact, RegisteredRota
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record, decode, encode
 from duban.messages.notices import NOTICES as TYPES
 from duban.messages.notices import Notice
-from duban_escalation.contacts import ContactBook, each_way, trial
+from duban_escalation.contacts import ContactBook, RotaBook, each_way, trial
 from duban_escalation.metrics import NOTICES
 from duban_escalation.notices.journal import NoticeOutcome
 
-#: Until when a notice waits for a contact; None: it goes at once.
-Hold: TypeAlias = Callable[[RegisteredContact, Notice], datetime | None]
+#: A notice once for each way to people that it goes, with the instant until which it is held there, or None.
+Addressed: TypeAlias = Callable[[Message[Notice]], Iterable[tuple[Message[Notice], datetime | None]]]
 
 _TRIAL_LASTS: Final = timedelta(minutes=10)
 
@@ -76,13 +76,13 @@ class WaitingNotice:
             ValueError: its id is no UUID.
         """
         record = encode(message)
-        headers = orjson.dumps({name: value.decode() for name, value in record.headers})
-        return cls(UUID(message.id), Line(partition, message.key), offset, headers, record.value, taken_at, held_until)
+        line = Line(partition, message.key)
+        return cls(UUID(message.id), line, offset, packed_headers(record), record.value, taken_at, held_until)
 
     @property
     def record_headers(self) -> tuple[tuple[str, bytes], ...]:
         """Its headers as its record has them."""
-        return tuple((name, text.encode()) for name, text in orjson.loads(self.headers).items())
+        return _unpacked(self.headers)
 
     def message(self) -> Message[Notice]:
         """What is to be sent.
@@ -90,7 +90,25 @@ class WaitingNotice:
         Raises:
             Undecodable: another release wrote it, and this one cannot read it.
         """
-        return decode(self.line.recipient.encode(), self.value, self.record_headers, TYPES)
+        return packed(self.line.recipient, self.headers, self.value)
+
+
+def packed_headers(record: Record) -> bytes:
+    """The headers of ``record`` as a JSON object, as a row of the database has them."""
+    return orjson.dumps({name: value.decode() for name, value in record.headers})
+
+
+def packed(key: str, headers: bytes, value: bytes) -> Message[Notice]:
+    """The notice in a row of the database.
+
+    Raises:
+        Undecodable: another release wrote it, and this one cannot read it.
+    """
+    return decode(key.encode(), value, _unpacked(headers), TYPES)
+
+
+def _unpacked(headers: bytes) -> tuple[tuple[str, bytes], ...]:
+    return tuple((name, text.encode()) for name, text in orjson.loads(headers).items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +170,7 @@ class LooksAnew(Protocol):
 class NoticeHandler:
     """Takes notices in, and wakes whoever sends them. Nothing here waits for a receiver.
 
-    A notice waits once for the receiver of all notices, and once for each way of each contact of its recipient; there
-    ``hold`` says until when, None for no time.
+    A notice waits once for the receiver of all notices, and once for each way in which it is ``addressed`` to people.
     """
 
     def __init__(
@@ -161,47 +178,50 @@ class NoticeHandler:
         deliveries: Deliveries,
         deliverer: Wakes,
         clock: Clock,
-        contacts: ContactBook | None = None,
-        hold: Hold = lambda contact, notice: None,
+        addressed: Addressed = lambda notice: (),
     ) -> None:
         self._deliveries = deliveries
         self._deliverer = deliverer
         self._clock = clock
-        self._contacts = ContactBook() if contacts is None else contacts
-        self._hold = hold
+        self._addressed = addressed
 
     async def __call__(self, batch: Sequence[Delivery[Notice]]) -> list[Record]:
         """Let what is new wait."""
         now = self._clock.now()
         notices: dict[UUID, WaitingNotice] = {}
-        addressed = 0
+        beside = 0
         for delivered in batch:
             notice = WaitingNotice.of(delivered, now)
             notices.setdefault(notice.id, notice)
-            for contact, message in self._contacts.addressed(delivered.message):
-                until = self._hold(contact, message.data)
+            for message, until in self._addressed(delivered.message):
                 one_way = WaitingNotice.at(message, delivered.partition, delivered.offset, now, until)
                 notices.setdefault(one_way.id, one_way)
-                addressed += 1
+                beside += 1
         fresh = await self._deliveries.take(list(notices.values()))
-        NOTICES.labels("repeated").inc(len(batch) + addressed - fresh)
+        NOTICES.labels("repeated").inc(len(batch) + beside - fresh)
         self._deliverer.wake({notice.line for notice in notices.values()})
         return []
 
 
 class ContactHandler:
-    """Keeps the book of contacts, and has who is to be tried out told so by each way, once for all members together."""
+    """Keeps the books of contacts and rotas, and tells who is to be tried out, by each way, once for all members."""
 
-    def __init__(self, contacts: ContactBook, deliveries: Deliveries, deliverer: LooksAnew, clock: Clock) -> None:
+    def __init__(
+        self, contacts: ContactBook, rotas: RotaBook, deliveries: Deliveries, deliverer: LooksAnew, clock: Clock
+    ) -> None:
         self._contacts = contacts
+        self._rotas = rotas
         self._deliveries = deliveries
         self._deliverer = deliverer
         self._clock = clock
 
-    async def __call__(self, contact: RegisteredContact) -> None:
-        """Take ``contact`` as it is, and let its trial wait if it was asked for just now: older ones were heard."""
+    async def __call__(self, registered: RegisteredContact | RegisteredRota) -> None:
+        """Take what is ``registered`` as it is; a trial that was asked for just now waits: older ones were heard."""
+        if isinstance(registered, RegisteredRota):
+            self._rotas.put(registered)
+            return
+        contact, now = registered, self._clock.now()
         self._contacts.put(contact)
-        now = self._clock.now()
         if contact.tested_at is None or now - contact.tested_at > _TRIAL_LASTS:
             return
         # Whoever holds the first partition sends it: there is always such a one.
