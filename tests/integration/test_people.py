@@ -16,6 +16,7 @@ from duban.messages.events import GENESIS, LedgerEvent
 from duban.messages.notices import Tick
 from duban.policy.model.pack import PolicyPack
 from duban_console.contacts import trial_ids, tried
+from duban_escalation.measures import notices_for
 from duban_router.domain.decision import Decided
 from tests.conftest import Migrated, eventually
 from tests.given import Case, report
@@ -103,8 +104,9 @@ async def test_a_lapse_ends_as_a_mail_and_who_is_on_call_is_called_until_it_is_a
                 case.now = lapse.due_at
                 await world.publish(Tick(at=lapse.due_at), AT)
                 await told(world, case.escalate(lapse), case)
-                title = case.rules.measures[case.events[-1].change.measure].text.splitlines()[0][:4]  # type: ignore[union-attr]
-                await eventually(lambda: any(title in text for text in mails_to("li@water.example")))
+                event = LedgerEvent(event=case.events[-1], hash=GENESIS, problem=case.problem)
+                (text,) = {one.data.text for one in notices_for(event, case.rules) if one.key == "water"}
+                await eventually(lambda: any(text in mail for mail in mails_to("li@water.example")))
                 before = sum("次呼叫" in text for text in mails_to("wang@water.example"))
                 await told(world, case.apply(do.Acknowledge(actor=do.Actor(unit="water"))), case)
                 await world.quiet("-people", Tick.TOPIC)
