@@ -100,10 +100,11 @@ async def test_a_lapse_ends_as_a_mail_and_who_is_on_call_is_called_until_it_is_a
                 await eventually(lambda: any("turn out" in text for text in mails_to("li@water.example")))
                 await world.publish(Tick(at=AT + 5 * MINUTE), AT)
                 await called(1)
-                lapse = case.problem.deadlines[0]
-                case.now = lapse.due_at
-                await world.publish(Tick(at=lapse.due_at), AT)
-                await told(world, case.escalate(lapse), case)
+                for _ in range(2):  # a reminder to the unit, and the bulletin of which the office is told too
+                    lapse = case.deadline("acknowledge")
+                    case.now = lapse.due_at
+                    await world.publish(Tick(at=lapse.due_at), AT)
+                    await told(world, case.escalate(lapse), case)
                 event = LedgerEvent(event=case.events[-1], hash=GENESIS, problem=case.problem)
                 (text,) = {one.data.text for one in notices_for(event, case.rules) if one.key == "water"}
                 await eventually(lambda: any(text in mail for mail in mails_to("li@water.example")))
