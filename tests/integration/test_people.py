@@ -88,7 +88,7 @@ async def test_a_lapse_ends_as_a_mail_and_who_is_on_call_is_called_until_it_is_a
                 "DUBAN_SMTP_SECURITY": "none", "DUBAN_SMTP_FROM": "duban@example.org", "DUBAN_CHANNELS": str(file),
                 "DUBAN_WEBHOOK_ALLOW_PRIVATE": "true",
             }  # fmt: skip
-            async with escalation(world, migrated.url_of("escalation"), "-people", **more):
+            async with escalation(world, migrated.url_of("escalation"), "", **more):
                 await told(world, case.registered(report(category="river")), case)
 
                 def mails_to(address: str) -> list[str]:
@@ -110,7 +110,7 @@ async def test_a_lapse_ends_as_a_mail_and_who_is_on_call_is_called_until_it_is_a
                 await eventually(lambda: any(text in mail for mail in mails_to("li@water.example")))
                 before = sum("次呼叫" in text for text in mails_to("wang@water.example"))
                 await told(world, case.apply(do.Acknowledge(actor=do.Actor(unit="water"))), case)
-                await world.quiet("-people", Tick.TOPIC)
+                await world.quiet("", Tick.TOPIC)
                 await world.publish(Tick(at=lapse.due_at + 600 * MINUTE), AT)
                 trial = tried(contact("water", "wang", ("mail", "wang@water.example")), datetime.now(UTC))
                 await world.publish(trial, AT, trial.key)
