@@ -232,7 +232,7 @@ def test_a_limit_that_is_near_is_yellow_and_one_that_has_passed_is_red() -> None
     case = Case.in_status(Status.DISPATCHED, NOW)
     limit = min(deadline.lapse_at for deadline in case.record.deadlines)
     for at, lamp in ((limit - timedelta(days=4), "green"), (limit - timedelta(hours=1), "yellow"), (limit, "red")):
-        view = record_view(case.record, at, words_of(case))
+        view = record_view(case.record, at, words_of(case), timedelta(days=3))
         assert view.lamp == lamp
         first = view.bars[0]
         assert 0 <= min(first.now_x, first.lapse_x) <= max(first.now_x, first.lapse_x) <= 600

@@ -232,6 +232,14 @@ PAGES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("POST", "/operation/letters/{topic}/{partition}/{offset}"): "replay_letter",
         ("GET", "/operation/sources"): "see_operation",
         ("GET", "/operation/anchors"): "see_operation",
+        ("GET", "/inbox"): "see_history",
+        ("GET", "/mine"): "acknowledge",
+        ("GET", "/ledger"): "see_problem",
+        ("GET", "/ledger/{form}"): "see_problem",
+        ("GET", "/leader"): "see_history",
+        ("GET", "/comparison"): "see_history",
+        ("GET", "/wall"): "see_history",
+        ("GET", "/wall/stream"): "see_history",
     }
 )
 

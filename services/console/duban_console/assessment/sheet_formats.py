@@ -58,12 +58,13 @@ def to_csv(sheet: Sheet, *, bom: bool = False) -> bytes:
     """The headings and a line a row, as RFC 4180 has it, in UTF-8; Excel needs the ``bom`` to see that it is."""
     text = StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(_cell(heading) for _, heading in sheet.columns)
-    writer.writerows([_cell(row[key]) for key, _ in sheet.columns] for row in sheet.rows)
+    writer.writerow(csv_cell(heading) for _, heading in sheet.columns)
+    writer.writerows([csv_cell(row[key]) for key, _ in sheet.columns] for row in sheet.rows)
     return (BOM_UTF8 if bom else b"") + text.getvalue().encode()
 
 
-def _cell(value: Value) -> str:
+def csv_cell(value: Value) -> str:
+    """``value`` as a cell, which no spreadsheet takes for a formula."""
     if value is None:
         return ""
     return as_cell(value) if isinstance(value, str) else str(value)

@@ -19,9 +19,13 @@ from duban_console.pages.parts import PageParts
 from duban_console.pages.routes.home import serve_home
 from duban_console.pages.routes.operation import serve_operation
 from duban_console.pages.routes.policies import serve_policies
+from duban_console.pages.routes.inbox import serve_inbox
+from duban_console.pages.routes.leader import serve_leader
+from duban_console.pages.routes.ledger import serve_ledger
 from duban_console.pages.routes.records import MOST_FILES, serve_records
 from duban_console.pages.routes.sign_in import PATH as SIGN_IN
 from duban_console.pages.routes.sign_in import serve_sign_in
+from duban_console.pages.routes.wall import serve_wall
 from duban_console.pages.visitor import visitor
 
 _HERE: Final = Path(__file__).parent
@@ -56,6 +60,10 @@ def create_pages(parts: PageParts, max_body: int, operation: OperationDesk | Non
     serve_records(app, parts)
     serve_operation(app, parts, operation)
     serve_policies(app, parts)
+    serve_ledger(app, parts)
+    serve_inbox(app, parts)
+    serve_leader(app, parts)
+    serve_wall(app, parts)
     return app
 
 

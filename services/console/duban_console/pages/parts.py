@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from datetime import timedelta
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -11,18 +13,22 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from duban.clock import Clock
+from duban.errors import Fault
 from duban.io.evidence.reception import Reception
 from duban.messages.records import AnyRecord
 from duban.pages.language import language_of
 from duban.pages.look import PageLook
+from duban.policy import Rules
 from duban.policy.library import Library
 from duban_console.accounts.admission import Admission
 from duban_console.api.asker import Asker, unknown
 from duban_console.api.browser import Browser
 from duban_console.api.submission import CommandDoor
-from duban_console.desk.reader import DeskReader
+from duban_console.desk.reader import NEAR, DeskReader
 from duban_console.ledger import LedgerReader
 from duban_console.oidc.sign_on import SignOn
+from duban_console.pages.cities import chosen_city, cities_of
+from duban_console.pages.labels import LAMP_SIGNS, LAMPS
 from duban_console.pages.record_words import RecordWords
 from duban_console.pages.visitor import links
 
@@ -40,21 +46,49 @@ class PageParts:
     admission: Admission
     sign_on: SignOn | None
     browser: Browser
-    #: What is asked of many records at once; None where nothing is kept for that.
-    desk: DeskReader | None = None
+    desk: DeskReader
+    #: A limit is near when no more than this is left of it.
+    near: timedelta = NEAR
+    #: Whether the server still listens: what is shown as it comes ends when it does not.
+    listens: Callable[[], bool] = lambda: True
 
     def page(self, request: Request, asks: Asker, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
         """A page for who is signed in."""
         account = asks.known.account
         around = links(asks.known, request.url.path, partial(self.look.say, request))
+        cities = cities_of(asks.known, self.library.jurisdictions)
+        titles = {city: self.city_words(request, city).city or city for city in cities} if len(cities) > 1 else {}
         return self.look.page(
-            request, template, status, links=around, reader=account.full_name or account.name, **shown
-        )
+            request, template, status, links=around, reader=account.full_name or account.name, cities=titles,
+            lamps=LAMPS, lamp_signs=LAMP_SIGNS, **shown,
+        )  # fmt: skip
 
-    def words(self, request: Request, record: AnyRecord) -> RecordWords:
-        """The words of ``record`` for who reads ``request``."""
-        say = partial(self.look.say, request)
-        return RecordWords(language_of(request), say, self.library.rules(record.pack))
+    def words(self, request: Request, pack: str) -> RecordWords:
+        """The words of records under ``pack`` for who reads ``request``."""
+        return self._words(request, self.library.rules(pack))
+
+    def words_of(self, request: Request) -> Callable[[str], RecordWords]:
+        """The words of each pack that a page speaks of, made once."""
+        return cache(partial(self.words, request))
+
+    def city_words(self, request: Request, city: str) -> RecordWords:
+        """The words of what begins in ``city`` now."""
+        return self._words(request, self.library.current(city, self.clock.now()))
+
+    def _words(self, request: Request, rules: Rules | None) -> RecordWords:
+        return RecordWords(language_of(request), partial(self.look.say, request), rules)
+
+    def city(self, request: Request, asks: Asker) -> str:
+        """The city that the address of a page names, else the first in which who asks is appointed.
+
+        Raises:
+            Fault: 404, it is none of theirs, or they have none.
+        """
+        cities = cities_of(asks.known, self.library.jurisdictions)
+        city = chosen_city(cities, request.query_params.get("city"))
+        if city is None:
+            raise Fault(404, "unknown_city", "this account has nothing to do in that city")
+        return city
 
     async def found(self, id_: UUID, asks: Asker, deed: str | None = None) -> AnyRecord:
         """The record, where it is there for who asks and they may do ``deed`` on it, which is else to see it.

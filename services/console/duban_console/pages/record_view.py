@@ -13,8 +13,6 @@ from duban_console.pages.record_words import RecordWords
 
 #: How wide a bar is drawn.
 BAR_WIDTH: Final = 600
-#: A limit is near when no more than this is left of it.
-NEAR: Final = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,34 +47,34 @@ class RecordView:
     place: tuple[float, float] | None
 
 
-def record_view(record: AnyRecord, now: datetime, words: RecordWords) -> RecordView:
-    """``record`` as it stands at ``now``."""
-    bars = tuple(_bars(record, now, words))
+def record_view(record: AnyRecord, now: datetime, words: RecordWords, near: timedelta) -> RecordView:
+    """``record`` as it stands at ``now``; a limit is ``near`` when no more than that is left of it."""
+    bars = tuple(_bars(record, now, words, near))
     location = record.location if isinstance(record, Problem) else None
     return RecordView(
         id=str(record.id), number=record.number, title=record.title, kind=words.kind(record.kind.value),
-        status=words.status(record.status.value), lamp=worst(record, now),
+        status=words.status(record.status.value), lamp=worst(record, now, near),
         facts=tuple((label, value) for label, value in _facts(record, now, words) if value), bars=bars,
         place=(location.latitude, location.longitude) if location is not None else None,
     )  # fmt: skip
 
 
-def lamp_of(deadline: Deadline, now: datetime) -> str:
+def limit_lamp(deadline: Deadline, now: datetime, near: timedelta) -> str:
     """How a limit stands."""
     if deadline.lapse_at <= now:
         return "red"
-    return "yellow" if deadline.lapse_at - now <= NEAR else "green"
+    return "yellow" if deadline.lapse_at - now <= near else "green"
 
 
-def worst(record: AnyRecord, now: datetime) -> str:
+def worst(record: AnyRecord, now: datetime, near: timedelta) -> str:
     """How ``record`` stands to whatever is due in it."""
     if record.status not in OPEN and not record.deadlines:
         return "none"
-    lamps = {lamp_of(deadline, now) for deadline in record.deadlines if deadline.owner is not None}
+    lamps = {limit_lamp(deadline, now, near) for deadline in record.deadlines if deadline.owner is not None}
     return next((lamp for lamp in ("red", "yellow", "green") if lamp in lamps), "none")
 
 
-def _bars(record: AnyRecord, now: datetime, words: RecordWords) -> Iterator[LimitBar]:
+def _bars(record: AnyRecord, now: datetime, words: RecordWords, near: timedelta) -> Iterator[LimitBar]:
     for deadline in sorted(record.deadlines, key=lambda each: each.lapse_at):
         begun, end = _begun(record, now), max(now, deadline.lapse_at)
         whole = max((end - begun).total_seconds(), 1.0)
@@ -85,7 +83,7 @@ def _bars(record: AnyRecord, now: datetime, words: RecordWords) -> Iterator[Limi
         left = words.say("late by {length}") if is_over else words.say("{length} left")
         yield LimitBar(
             title=words.obligation(record, deadline.obligation), owner=words.unit(deadline.part or deadline.owner),
-            clause=words.clause_of(record, deadline.obligation), lamp=lamp_of(deadline, now),
+            clause=words.clause_of(record, deadline.obligation), lamp=limit_lamp(deadline, now, near),
             due=words.instant(deadline.lapse_at), left=left.format(length=length),
             now_x=_x(begun, now, whole), lapse_x=_x(begun, deadline.lapse_at, whole), is_over=is_over,
             measure=words.named("measures", deadline.measure) if deadline.measure else "",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import Enum
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from duban.messages.changes import Change
 from duban.messages.records import AnyRecord, Listing
@@ -43,6 +44,17 @@ class RecordWords:
     def zone(self) -> tzinfo:
         """The time of the city."""
         return self.rules.zone if self.rules is not None else UTC
+
+    @property
+    def calendar_zone(self) -> ZoneInfo:
+        """The same, with its name."""
+        return self.rules.zone if self.rules is not None else ZoneInfo("UTC")
+
+    @property
+    def city(self) -> str:
+        """What the city is called by its pack: the area around all others; empty where that is not one."""
+        outer = [area for area in self.rules.pack.areas if area.parent is None] if self.rules is not None else []
+        return self.text(outer[0].title) if len(outer) == 1 else ""
 
     def text(self, text: Bilingual) -> str:
         """The pack's own words."""
@@ -97,6 +109,13 @@ class RecordWords:
     def obligation(self, record: AnyRecord, id_: str) -> str:
         """What is owed in ``record``, by its title."""
         return self.text(obligation.title) if (obligation := self._obligation(record, id_)) is not None else id_
+
+    def owed(self, kind: str, rule: str, id_: str) -> str:
+        """What is owed in a record of that kind, which is known by no more than its ``rule``."""
+        if kind == "problem":
+            return self.named("obligations", id_)
+        section = {"duty": "duties", "listing": "lists", "reward": "rewards"}.get(kind, "")
+        return self.named(section, rule) if section and id_ else id_
 
     def clause_of(self, record: AnyRecord, obligation: str) -> str:
         """The clause on which an obligation rests; empty where it rests on practice."""

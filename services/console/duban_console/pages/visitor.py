@@ -9,16 +9,26 @@ from fastapi import Depends, Request
 
 from duban.pages.look import PageLink
 from duban.pages.words import msgid
-from duban_console.accounts.access import ANYBODY, PAGES, SIGNED_IN, THE_ACTION, may
+from duban_console.accounts.access import ANYBODY, PAGES, SIGNED_IN, TABLE, THE_ACTION
+from duban_console.accounts.account import Role
 from duban_console.accounts.log import AccountActKind
 from duban_console.accounts.session import Principal
 from duban_console.api.asker import AccessGate, Asker, Denied
 
-#: The pages that are always at hand, each with the deed that it is for, in the order of a day's work.
+_OF_CITY: Final = frozenset({Role.OFFICE, Role.LEADER, Role.SUPERVISOR, Role.INSPECTOR, Role.AUDITOR})
+_DECIDING: Final = frozenset({Role.OFFICE, Role.DESK, Role.HEAD, Role.LEADER, Role.SUPERVISOR, Role.INSPECTOR})
+_SEEING: Final = frozenset(TABLE["see_problem"])
+#: The pages that are always at hand, each with whose work it is for, in the order of a day.
 _WAYS: Final = (
-    ("/", msgid("First page"), SIGNED_IN),
-    ("/packs", msgid("Policies"), SIGNED_IN),
-    ("/operation", msgid("Operation"), "see_operation"),
+    ("/inbox", msgid("Inbox"), _DECIDING),
+    ("/mine", msgid("Our unit"), frozenset({Role.CLERK, Role.HEAD})),
+    ("/ledger", msgid("Ledger"), _SEEING),
+    ("/leader", msgid("Wall chart"), frozenset({Role.LEADER, Role.OFFICE})),
+    ("/comparison", msgid("Units compared"), _OF_CITY),
+    ("/bulletins", msgid("Bulletins"), _OF_CITY),
+    ("/wall", msgid("Wall screen"), _OF_CITY),
+    ("/operation", msgid("Operation"), frozenset(TABLE["see_operation"])),
+    ("/packs", msgid("Policies"), frozenset(Role)),
 )  # fmt: skip
 
 
@@ -50,9 +60,11 @@ Visits = Annotated[Asker, Depends(visitor)]
 
 
 def links(principal: Principal, path: str, say: Callable[[str], str]) -> list[PageLink]:
-    """Where ``principal`` may go from the page at ``path``."""
-    return [
-        PageLink(href, say(label), path == href)
-        for href, label, deed in _WAYS
-        if deed == SIGNED_IN or may(principal, deed) is None
-    ]
+    """Where the work of ``principal`` lies, seen from the page at ``path``."""
+    roles = {appointment.role for appointment in principal.account.appointments}
+    return [PageLink(href, say(label), path == href) for href, label, whose in _WAYS if roles & whose]
+
+
+def first_page(principal: Principal) -> str | None:
+    """Where a day's work begins; None for who has none on these pages."""
+    return next((link.href for link in links(principal, "", str)), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Final
 
@@ -27,21 +28,28 @@ _HEADING: Final = 3
 
 def to_xlsx(sheet: Sheet) -> bytes:
     """The title, the headings, and a row a row; a text stays one where a spreadsheet would take it for a formula."""
+    return book_of(
+        sheet.title, f"{sheet.pack}, {sheet.stretch.first} – {sheet.stretch.last}", sheet.columns, sheet.rows
+    )
+
+
+def book_of(title: str, below: str, columns: Sequence[tuple[str, str]], rows: Sequence[Mapping[str, Value]]) -> bytes:
+    """A workbook of one table, with a line ``below`` its title; ``columns`` are key and heading."""
     book = Workbook()
     page: Worksheet = book.worksheets[0]
-    page.title = sheet.title.translate(_NOT_IN_NAMES)[:_NAME_LENGTH]
-    _write(page, 1, 1, sheet.title).font = Font(bold=True, size=14)
-    _write(page, 2, 1, f"{sheet.pack}, {sheet.stretch.first} – {sheet.stretch.last}").font = Font(color="666666")
-    for column, (key, heading) in enumerate(sheet.columns, start=1):
+    page.title = title.translate(_NOT_IN_NAMES)[:_NAME_LENGTH]
+    _write(page, 1, 1, title).font = Font(bold=True, size=14)
+    _write(page, 2, 1, below).font = Font(color="666666")
+    for column, (key, heading) in enumerate(columns, start=1):
         head = _write(page, _HEADING, column, heading)
         head.font, head.alignment = Font(bold=True), Alignment(wrap_text=True, vertical="center")
-        values = [row[key] for row in sheet.rows]
+        values = [row[key] for row in rows]
         for at, value in enumerate(values, start=_HEADING + 1):
             _write(page, at, column, value).alignment = Alignment(wrap_text=True, vertical="top")
         width = max(_width(value) for value in (heading, *values))
         page.column_dimensions[get_column_letter(column)].width = min(max(width + 2, _NARROWEST), _WIDEST)
     page.freeze_panes = f"A{_HEADING + 1}"
-    page.auto_filter.ref = f"A{_HEADING}:{get_column_letter(len(sheet.columns))}{_HEADING + len(sheet.rows)}"
+    page.auto_filter.ref = f"A{_HEADING}:{get_column_letter(len(columns))}{_HEADING + len(rows)}"
     page.print_title_rows = f"1:{_HEADING}"
     page.page_setup.orientation, page.page_setup.fitToHeight = "landscape", 0
     page.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)

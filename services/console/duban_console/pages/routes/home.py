@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
 
 from duban_console.pages.labels import ROLES
 from duban_console.pages.parts import PageParts
-from duban_console.pages.visitor import Visits
+from duban_console.pages.visitor import Visits, first_page
 
 
 def serve_home(app: FastAPI, parts: PageParts) -> None:
@@ -14,6 +15,8 @@ def serve_home(app: FastAPI, parts: PageParts) -> None:
 
     @app.get("/")
     async def home(request: Request, asks: Visits) -> Response:
-        """What somebody finds first."""
+        """Go on to where a day's work begins; else say what somebody is here."""
+        if (first := first_page(asks.known)) is not None:
+            return RedirectResponse(first, 303)
         roles = dict.fromkeys(parts.look.say(request, ROLES[each.role]) for each in asks.known.account.appointments)
         return parts.page(request, asks, "home.html", roles=list(roles))

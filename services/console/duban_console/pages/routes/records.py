@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -26,7 +26,6 @@ from duban_console.api.responses import SOURCE, EventLine, event_line
 from duban_console.ledger import Outcome, WaitingReport
 from duban_console.pages.forms import ActForm, act_form, body_of, refilled, refused
 from duban_console.pages.labels import ACTIONS as ACTION_LABELS
-from duban_console.pages.labels import LAMP_SIGNS, LAMPS
 from duban_console.pages.offers import offers
 from duban_console.pages.parts import PageParts
 from duban_console.pages.record_view import BAR_WIDTH, record_view
@@ -89,7 +88,7 @@ class _Act:
         if chosen is None or chosen.offer.action != self.request.path_params["action"]:
             # It was open when the page was made: somebody else has acted meanwhile.
             return await self._again(None, 409, moved=True)
-        words = self.parts.words(self.request, self.record)
+        words = self.parts.words(self.request, self.record.pack)
         sent = {name: [str(value) for value in self.form.getlist(name) if not isinstance(value, UploadFile)]
                 for name in self.form}  # fmt: skip
         chosen = refilled(chosen, sent)
@@ -157,17 +156,19 @@ async def _record_page(
     brought: Sequence[Evidence] = (),
     moved: bool = False,
 ) -> Response:
-    words = parts.words(request, record)
+    words = parts.words(request, record.pack)
     shown, shut = shown_to(asks, record, of=record)
     forms = await act_forms(request, asks, parts, record)
+    wanted_act = request.query_params.get("act", "")
+    forms = [replace(each, is_open=each.offer.action == wanted_act) for each in forms]
     forms = [refusal if refusal is not None and each.offer.key == refusal.offer.key else each for each in forms]
     if refusal is not None and refusal not in forms:
         forms.insert(0, refusal)
     return parts.page(
-        request, asks, "record.html", status, view=record_view(shown, parts.clock.now(), words),
+        request, asks, "record.html", status, view=record_view(shown, parts.clock.now(), words, parts.near),
         story=list(reversed(story(await _history(record, asks, parts), shown, words))), forms=forms, words=words,
         commands={form.offer.key: str(uuid4()) for form in forms}, brought=brought, moved=moved, bar_width=BAR_WIDTH,
-        lamps=LAMPS, lamp_signs=LAMP_SIGNS, is_masked=bool(shut), has_pack=words.rules is not None,
+        is_masked=bool(shut), has_pack=words.rules is not None,
         has_history=asks.sees("see_history", record), done=request.query_params.get("done", ""),
         sent=request.query_params.get("sent", ""), actions=ACTION_LABELS,
     )  # fmt: skip
@@ -175,7 +176,7 @@ async def _record_page(
 
 async def act_forms(request: Request, asks: Asker, parts: PageParts, record: AnyRecord) -> list[ActForm]:
     """The forms of what may be done to ``record`` now, by who asks."""
-    words = parts.words(request, record)
+    words = parts.words(request, record.pack)
     if words.rules is None:
         return []
     offered = offers(asks.known, record, words.rules)

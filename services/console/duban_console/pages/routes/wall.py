@@ -1,0 +1,83 @@
+"""The wall screen: how a city stands, shown as it changes, by server-sent events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import anyio
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
+
+from duban.errors import Unavailable
+from duban.pages.language import language_of
+from duban.pages.look import HEADERS
+from duban_console.api.asker import Asker
+from duban_console.desk.reader import LedgerFilters
+from duban_console.desk.sight import Sight
+from duban_console.pages.comparison_view import lamps_diagram, week_ends
+from duban_console.pages.labels import LAMP_SIGNS, LAMPS
+from duban_console.pages.parts import PageParts
+from duban_console.pages.visitor import Visits
+
+#: So many problems stand on the screen: those that are due soonest.
+_ON_SCREEN: Final = 10
+#: How often it is looked whether anything is new, in seconds; and after how many such looks a browser begins anew, so
+#: that it is looked again who it is.
+_LOOK: Final = 2.0
+_LOOKS: Final = 150
+
+
+def serve_wall(app: FastAPI, parts: PageParts) -> None:
+    """Add the routes to ``app``."""
+
+    @app.get("/wall")
+    async def wall(request: Request, asks: Visits) -> Response:
+        """How the city stands; by a script it follows what happens, without one it is loaded anew."""
+        city = parts.city(request, asks)
+        shown = await _state(request, asks, parts, city)
+        return parts.page(request, asks, "wall.html", city=city, **shown)
+
+    @app.get("/wall/stream")
+    async def stream(request: Request, asks: Visits) -> Response:
+        """The same screen, sent anew whenever anything on it has changed."""
+        city = parts.city(request, asks)
+        headers = {**HEADERS, "X-Accel-Buffering": "no"}
+        return StreamingResponse(_changes(request, asks, parts, city), media_type="text/event-stream", headers=headers)
+
+
+async def _changes(request: Request, asks: Asker, parts: PageParts, city: str) -> AsyncIterator[str]:
+    """Server-sent events, each of which is the whole screen; one that says nothing keeps the connection."""
+    language, before = language_of(request), ""
+    for _ in range(_LOOKS):
+        if not parts.listens() or await request.is_disconnected():
+            return
+        try:
+            shown = await _state(request, asks, parts, city)
+        except Unavailable:
+            yield ": away\n\n"
+        else:
+            html = parts.look.fragment(language, "wall_state.html", lamps=LAMPS, lamp_signs=LAMP_SIGNS, **shown)
+            if html == before:
+                yield ": as it was\n\n"
+            else:
+                before = html
+                yield "".join(f"data: {line}\n" for line in html.splitlines()) + "\n"
+        await anyio.sleep(_LOOK)
+
+
+async def _state(request: Request, asks: Asker, parts: PageParts, city: str) -> dict[str, Any]:
+    sight, now = Sight.of(asks.known), parts.clock.now()
+    words = parts.city_words(request, city)
+    still_open = LedgerFilters(city, closed=False)
+    page = await parts.desk.ledger(sight, still_open, now=now, near=parts.near, limit=_ON_SCREEN)
+    weeks = await parts.desk.lamps_by_week(sight, city, week_ends(now, words.calendar_zone))
+    return {
+        "counts": await parts.desk.lamps(sight, LedgerFilters(city), now=now, near=parts.near),
+        "page": page,
+        "diagram": lamps_diagram(weeks, words) if weeks else None,
+        "freshness": await parts.desk.freshness(),
+        "words": words,
+        "words_of": parts.words_of(request),
+        "now": now.replace(second=0, microsecond=0),
+    }

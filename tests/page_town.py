@@ -1,0 +1,160 @@
+"""A city behind its pages, in memory: the services' own handlers, the desk that follows them, and people's browsers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final, cast
+from uuid import UUID, uuid4
+
+import httpx2
+from fastapi import FastAPI
+
+from duban.clock import DrivenClock
+from duban.io.evidence.reception import Reception
+from duban.io.publisher import Publisher
+from duban.messages import commands as do
+from duban.messages.delivery import Delivery
+from duban.messages.envelope import Message, Record
+from duban.messages.events import LedgerEvent, Refused
+from duban.messages.records import AnyRecord, Problem
+from duban.messages.report import Filed, Report
+from duban.messages.struct import to_json
+from duban.policy import Rules
+from duban_cli.simulation.engine import at_once
+from duban_console.accounts.account import Appointment
+from duban_console.accounts.memory import MemoryAccounts
+from duban_console.api.browser import Browser
+from duban_console.api.submission import CommandDoor
+from duban_console.chain import Line
+from duban_console.desk.memory import MemoryDesk
+from duban_console.desk.projector import DeskProjector
+from duban_console.ledger import Chain, LedgerReader, Outcome, WaitingReport
+from duban_console.pages.app import console_look, create_pages
+from duban_console.pages.parts import PageParts
+from tests.accounts import Room
+from tests.services import Services
+
+HOST: Final = "http://127.0.0.1"
+
+
+class Town(Services):
+    """The services under ``rules``, and the ledger as pages ask it; what is published is decided at once."""
+
+    def __init__(self, rules: Rules, at: datetime, accounts: DrivenClock | None = None) -> None:
+        super().__init__(rules)
+        self.rules = rules
+        self._clock.tick(at)
+        self.clock = self._clock
+        self.desk = MemoryDesk()
+        self._projector = DeskProjector(self.desk, self._library, self._clock)
+        self.lines: dict[UUID, list[Line]] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self.untaken: list[LedgerEvent] = []
+        self.room = Room(MemoryAccounts(), accounts or DrivenClock(at))
+
+    def app(self, reception: Reception | None = None) -> FastAPI:
+        """The pages of this city."""
+        ledger, publisher = cast(LedgerReader, self), cast(Publisher, TownPublisher(self))
+        door = CommandDoor(ledger, publisher, reception.desk if reception else None)
+        parts = PageParts(
+            console_look(), ledger, self._library, door, self._clock, reception, self.room.door, None, Browser(),
+            self.desk,
+        )  # fmt: skip
+        return create_pages(parts, 100_000)
+
+    def register(self, report: Report, at: datetime) -> UUID:
+        """A problem in the ledger."""
+        id_ = uuid4()
+        key = str(id_)
+        filed = Filed(source="tests", id=key, received_at=at, report=report)
+        command = do.Register(actor=do.Actor(unit=do.ENGINE), filed=filed)
+        self.send(Message(f"register {key}", "tests", key, at, report.jurisdiction, key, command))
+        self.follow()
+        return id_
+
+    def act(self, id_: UUID, command: do.Command, at: datetime) -> None:
+        """Somebody acts on it."""
+        record, key = self.records[id_], str(id_)
+        self.send(Message(str(uuid4()), "tests", key, at, record.jurisdiction, key, command))
+        self.follow()
+
+    def _note(self, data: LedgerEvent | Refused) -> None:
+        super()._note(data)
+        if isinstance(data, Refused):
+            self.outcomes[data.command] = Outcome(data.command, UUID(int=0), [], data)
+            return
+        line = Line(data.event.version, to_json(data.event), data.hash)
+        self.lines.setdefault(data.record.id, []).append(line)
+        before = self.outcomes.get(data.event.command)
+        lines = [*(before.lines if before else []), line]
+        self.outcomes[data.event.command] = Outcome(data.event.command, data.record.id, lines, None)
+        self.untaken.append(data)
+
+    def follow(self) -> None:
+        """The desk takes in what has happened."""
+        events, self.untaken = self.untaken, []
+        if events:
+            at_once(self._projector([_delivered(event, at) for at, event in enumerate(events)]))
+
+    async def record(self, id_: UUID) -> AnyRecord | None:
+        return self.records.get(id_)
+
+    async def history(self, id_: UUID) -> Chain | None:
+        return Chain(self.lines[id_], None) if id_ in self.lines else None
+
+    async def numbered(self, number: str) -> list[UUID]:
+        return [id_ for id_, record in self.records.items() if record.number == number]
+
+    async def unanswered(self, id_: UUID, limit: int | None = None, after: int = 0) -> list[WaitingReport]:
+        problem = self.records[id_]
+        waits = isinstance(problem, Problem) and problem.unanswered
+        return [WaitingReport(source="tests", id=str(id_), version=1)] if waits else []
+
+    async def awaited(self, source: str, command: str, seconds: float) -> Outcome | None:
+        return self.outcomes.get(command)
+
+    async def decide(self, record: Record) -> None:
+        """What a page sends is decided, and the desk takes it in."""
+        self._settle([record])
+        message = self._read(record, do.COMMANDS).message
+        outcome = self.outcomes[message.id]
+        self.outcomes[message.id] = Outcome(outcome.command, UUID(message.subject), outcome.lines, outcome.refused)
+        events, self.untaken = self.untaken, []
+        if events:
+            await self._projector([_delivered(event, at) for at, event in enumerate(events)])
+
+
+class TownPublisher:
+    """The topic of commands, at whose other end the router of ``town`` decides at once."""
+
+    def __init__(self, town: Town) -> None:
+        self._town = town
+
+    def check(self, record: Record) -> None:
+        """Anything goes."""
+
+    async def publish(self, records: Iterable[Record]) -> None:
+        for record in records:
+            await self._town.decide(record)
+
+
+def browser(app: FastAPI, token: str | None = None, **headers: str) -> httpx2.AsyncClient:
+    """Somebody's browser, which has kept the token of their session."""
+    cookies = {"duban": token} if token else {}
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    return httpx2.AsyncClient(transport=transport, base_url=HOST, cookies=cookies, headers={"origin": HOST, **headers})
+
+
+async def person(town: Town, name: str, *appointments: Appointment) -> str:
+    """Somebody with these appointments, and the token of their session."""
+    return await town.room.person(name, *appointments)
+
+
+def _delivered(event: LedgerEvent, offset: int) -> Delivery[LedgerEvent]:
+    subject = str(event.record.id)
+    message = Message(
+        f"{subject}/{event.event.version}", "duban/router", subject, event.event.at, event.record.jurisdiction, subject,
+        event,
+    )  # fmt: skip
+    return Delivery(message, LedgerEvent.TOPIC, 0, offset, event.event.at)
