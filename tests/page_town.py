@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Final, cast
 from uuid import UUID, uuid4
@@ -17,12 +17,12 @@ from duban.messages import commands as do
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record
 from duban.messages.events import LedgerEvent, Refused
-from duban.messages.records import AnyRecord, Problem
+from duban.messages.records import AnyRecord, Event, Problem
 from duban.messages.report import Filed, Report
 from duban.messages.struct import to_json
+from duban.moves import Kind
 from duban.policy import Rules
 from duban_cli.simulation.engine import at_once
-from duban_console.accounts.account import Appointment
 from duban_console.accounts.memory import MemoryAccounts
 from duban_console.api.browser import Browser
 from duban_console.api.submission import CommandDoor
@@ -111,6 +111,15 @@ class Town(Services):
         waits = isinstance(problem, Problem) and problem.unanswered
         return [WaitingReport(source="tests", id=str(id_), version=1)] if waits else []
 
+    async def events(self, jurisdiction: str, before: datetime, kinds: Collection[Kind] = tuple(Kind)) -> list[Event]:
+        return [
+            line.event
+            for id_, lines in self.lines.items()
+            for line in lines
+            if self.records[id_].jurisdiction == jurisdiction and self.records[id_].kind in kinds
+            and line.event.at < before
+        ]  # fmt: skip
+
     async def awaited(self, source: str, command: str, seconds: float) -> Outcome | None:
         return self.outcomes.get(command)
 
@@ -143,12 +152,8 @@ def browser(app: FastAPI, token: str | None = None, **headers: str) -> httpx2.As
     """Somebody's browser, which has kept the token of their session."""
     cookies = {"duban": token} if token else {}
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
-    return httpx2.AsyncClient(transport=transport, base_url=HOST, cookies=cookies, headers={"origin": HOST, **headers})
-
-
-async def person(town: Town, name: str, *appointments: Appointment) -> str:
-    """Somebody with these appointments, and the token of their session."""
-    return await town.room.person(name, *appointments)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx2.AsyncClient(transport=transport, base_url=HOST, cookies=cookies, headers={"origin": HOST, **named})
 
 
 def _delivered(event: LedgerEvent, offset: int) -> Delivery[LedgerEvent]:

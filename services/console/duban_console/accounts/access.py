@@ -240,6 +240,8 @@ PAGES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("GET", "/comparison"): "see_history",
         ("GET", "/wall"): "see_history",
         ("GET", "/wall/stream"): "see_history",
+        ("GET", "/bulletins"): "see_bulletin",
+        ("GET", "/bulletins/{form}"): "see_bulletin",
     }
 )
 

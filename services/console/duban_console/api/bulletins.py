@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from duban.clock import Clock
@@ -13,11 +13,11 @@ from duban.moves import Kind
 from duban.policy import Rules
 from duban.policy.library import Library
 from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, Period
+from duban_console.assessment.edition import Edition, edition
 from duban_console.assessment.histories import histories
 from duban_console.assessment.periods import as_of as instant
 from duban_console.assessment.rows.targets import TargetReading, readings_of
 from duban_console.assessment.selection import HANDLED, chosen, needs_readings
-from duban_console.assessment.sheet import compiled
 from duban_console.assessment.sheet_formats import to_json
 from duban_console.assessment.words import Language
 from duban_console.ledger import LedgerReader
@@ -40,7 +40,20 @@ class BulletinDesk:
     async def compiled(
         self, ref: str, bulletin: str, as_of: str, period: Period | None, language: Language | None
     ) -> bytes:
-        """The bulletin ``bulletin`` of the pack ``ref`` as JSON.
+        """The bulletin ``bulletin`` of the pack ``ref`` as JSON; raises Fault as :meth:`edition` does."""
+        made = await self.edition(ref, bulletin, as_of, period, language)
+        return await asyncio.to_thread(to_json, made.sheet)
+
+    async def edition(
+        self,
+        ref: str,
+        bulletin: str,
+        as_of: str,
+        period: Period | None,
+        language: Language | None,
+        near: timedelta | None = None,
+    ) -> Edition:
+        """The bulletin ``bulletin`` of the pack ``ref``; drawn too, if it is said when a limit is ``near``.
 
         Raises:
             Fault: 404, there is no such; 400, ``as_of`` is no local time, or has not passed; 409, the pack of a record
@@ -63,24 +76,28 @@ class BulletinDesk:
         self._present += 1
         try:
             async with self._turn:
-                return await self._in_turn(offer, rules, until_at, period, language)
+                return await self._in_turn(offer, rules, until_at, period, language, near)
         finally:
             self._present -= 1
 
     async def _in_turn(
-        self, offer: Bulletin, rules: Rules, until_at: datetime, period: Period | None, language: Language | None
-    ) -> bytes:
+        self,
+        offer: Bulletin,
+        rules: Rules,
+        until_at: datetime,
+        period: Period | None,
+        language: Language | None,
+        near: timedelta | None,
+    ) -> Edition:
         city, assessment = rules.pack.jurisdiction, rules.pack.assessment
         of_targets = offer.kind is BulletinKind.TARGETS
         events = () if of_targets else await self.ledger.events(city, until_at, HANDLED)
         read = await self._readings(offer, assessment, city, until_at)
         tongue: Language = language or ("zh" if offer.title.zh else "en")
 
-        def work() -> bytes:
-            past = histories(events, self._rules, city, until_at)
-            return to_json(
-                compiled(offer, assessment, past, rules, until_at, period=period, language=tongue, readings=read)
-            )
+        def work() -> Edition:
+            past = list(histories(events, self._rules, city, until_at))
+            return edition(offer, past, read, rules, until_at, period, tongue, near)
 
         return await asyncio.to_thread(work)
 

@@ -16,6 +16,7 @@ from duban.pages.mishap_page import show_mishaps
 from duban_console.api.asker import AccessGate
 from duban_console.operation.desk import OperationDesk
 from duban_console.pages.parts import PageParts
+from duban_console.pages.routes.bulletins import serve_bulletins
 from duban_console.pages.routes.home import serve_home
 from duban_console.pages.routes.operation import serve_operation
 from duban_console.pages.routes.policies import serve_policies
@@ -64,6 +65,7 @@ def create_pages(parts: PageParts, max_body: int, operation: OperationDesk | Non
     serve_inbox(app, parts)
     serve_leader(app, parts)
     serve_wall(app, parts)
+    serve_bulletins(app, parts)
     return app
 
 

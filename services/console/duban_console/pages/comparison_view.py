@@ -58,7 +58,7 @@ def lamps_diagram(weeks: Sequence[WeekLamps], words: RecordWords) -> ShownDiagra
         for lamp in Lamp
     )
     title, of = words.say("Open problems by lamp, at the ends of weeks"), words.say("problems")
-    return _shown(Diagram("lamps", title, of, Shape.STACKS, labels, rows), words.say("Week until"))
+    return _drawn(Diagram("lamps", title, of, Shape.STACKS, labels, rows), words.say("Week until"))
 
 
 def times_diagram(figures: Sequence[UnitFigures], words: RecordWords) -> ShownDiagram | None:
@@ -72,7 +72,7 @@ def times_diagram(figures: Sequence[UnitFigures], words: RecordWords) -> ShownDi
     )
     labels = tuple(name_of(each, words) for each in measured)
     title, of = words.say("Time to acknowledge and to complete"), words.say("working hours, median")
-    return _shown(Diagram("times", title, of, Shape.BARS, labels, rows), words.say("Unit"))
+    return _drawn(Diagram("times", title, of, Shape.BARS, labels, rows), words.say("Unit"))
 
 
 def open_diagram(figures: Sequence[UnitFigures], words: RecordWords) -> ShownDiagram | None:
@@ -86,7 +86,7 @@ def open_diagram(figures: Sequence[UnitFigures], words: RecordWords) -> ShownDia
     )
     labels = tuple(name_of(each, words) for each in holding)
     title = words.say("Open problems of each unit")
-    return _shown(Diagram("open", title, words.say("problems"), Shape.BARS, labels, rows), words.say("Unit"))
+    return _drawn(Diagram("open", title, words.say("problems"), Shape.BARS, labels, rows), words.say("Unit"))
 
 
 def name_of(figures: UnitFigures, words: RecordWords) -> str:
@@ -94,11 +94,16 @@ def name_of(figures: UnitFigures, words: RecordWords) -> str:
     return words.unit(figures.unit) if figures.unit is not None else words.say("All together")
 
 
-def _shown(diagram: Diagram, first: str) -> ShownDiagram:
+def shown(diagram: Diagram, svg: str, first: str) -> ShownDiagram:
+    """``diagram``, drawn as ``svg``, with its table; what the ``first`` column is of."""
     table = tuple(
         (label, *(_figure(row.values[at]) for row in diagram.rows)) for at, label in enumerate(diagram.labels)
     )
-    return ShownDiagram(diagram.title, drawn(diagram), (first, *(row.title for row in diagram.rows)), table)
+    return ShownDiagram(diagram.title, svg, (first, *(row.title for row in diagram.rows)), table)
+
+
+def _drawn(diagram: Diagram, first: str) -> ShownDiagram:
+    return shown(diagram, drawn(diagram), first)
 
 
 def _figure(value: float | None) -> str:

@@ -46,11 +46,22 @@ class PageParts:
     admission: Admission
     sign_on: SignOn | None
     browser: Browser
-    desk: DeskReader
+    desk_reader: DeskReader | None = None
     #: A limit is near when no more than this is left of it.
     near: timedelta = NEAR
     #: Whether the server still listens: what is shown as it comes ends when it does not.
     listens: Callable[[], bool] = lambda: True
+
+    @property
+    def desk(self) -> DeskReader:
+        """The desk, which answers what is asked of many records at once.
+
+        Raises:
+            Fault: 501, none is kept here.
+        """
+        if self.desk_reader is None:
+            raise Fault(501, "no_desk", "this server keeps no read model for pages of many records")
+        return self.desk_reader
 
     def page(self, request: Request, asks: Asker, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
         """A page for who is signed in."""

@@ -44,7 +44,7 @@ def serve_inbox(app: FastAPI, parts: PageParts) -> None:
         return parts.page(
             request, asks, "inbox.html", page=page, counts=counts, waits=WAITS, chosen=waits[0] if waits else None,
             city=city, unit=unit, own=own, every=_ALL, words=parts.city_words(request, city), now=now,
-            near_at=now + parts.near,            words_of=parts.words_of(request), freshness=await parts.desk.freshness(),
+            near_at=now + parts.near, words_of=parts.words_of(request), freshness=await parts.desk.freshness(),
         )  # fmt: skip
 
     @app.get("/mine")

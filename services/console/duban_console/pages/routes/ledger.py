@@ -44,10 +44,12 @@ def serve_ledger(app: FastAPI, parts: PageParts) -> None:
             )  # fmt: skip
         except BadCursor as error:
             raise Fault(400, "invalid", str(error), "cursor") from None
+        counts = await parts.desk.lamps(sight, wanted.filters, now=now, near=parts.near)
         return parts.page(
             request, asks, "ledger.html", page=page, words=words, words_of=parts.words_of(request), city=city, now=now,
-            counts=await parts.desk.lamps(sight, wanted.filters, now=now, near=parts.near), sent={name: wanted.sent.get(name, "") for name in CHOOSING}, is_chosen=bool(wanted.sent.keys() - {"city"}),
-            query=urlencode(wanted.sent), statuses=STATUSES, orders=ORDERS, views=VIEWS, with_lamp=_with_lamp(wanted),
+            counts=counts, query=urlencode(wanted.sent),
+            sent={name: wanted.sent.get(name, "") for name in CHOOSING}, is_chosen=bool(wanted.sent.keys() - {"city"}),
+            statuses=STATUSES, orders=ORDERS, views=VIEWS, with_lamp=_with_lamp(wanted),
             freshness=await parts.desk.freshness(),
         )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 import anyio
@@ -42,28 +42,42 @@ def serve_wall(app: FastAPI, parts: PageParts) -> None:
     async def stream(request: Request, asks: Visits) -> Response:
         """The same screen, sent anew whenever anything on it has changed."""
         city = parts.city(request, asks)
+
+        async def state() -> str:
+            shown = await _state(request, asks, parts, city)
+            return parts.look.fragment(
+                language_of(request), "wall_state.html", lamps=LAMPS, lamp_signs=LAMP_SIGNS, **shown
+            )
+
+        async def goes_on() -> bool:
+            return parts.listens() and not await request.is_disconnected()
+
         headers = {**HEADERS, "X-Accel-Buffering": "no"}
-        return StreamingResponse(_changes(request, asks, parts, city), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(changes(state, goes_on), media_type="text/event-stream", headers=headers)
 
 
-async def _changes(request: Request, asks: Asker, parts: PageParts, city: str) -> AsyncIterator[str]:
-    """Server-sent events, each of which is the whole screen; one that says nothing keeps the connection."""
-    language, before = language_of(request), ""
-    for _ in range(_LOOKS):
-        if not parts.listens() or await request.is_disconnected():
+async def changes(
+    state: Callable[[], Awaitable[str]],
+    goes_on: Callable[[], Awaitable[bool]],
+    *,
+    looks: int = _LOOKS,
+    seconds: float = _LOOK,
+) -> AsyncIterator[str]:
+    """Server-sent events: ``state`` whenever it has changed, and else what keeps the connection, for so many looks."""
+    before = None
+    for _ in range(looks):
+        if not await goes_on():
             return
         try:
-            shown = await _state(request, asks, parts, city)
+            html = await state()
         except Unavailable:
             yield ": away\n\n"
         else:
-            html = parts.look.fragment(language, "wall_state.html", lamps=LAMPS, lamp_signs=LAMP_SIGNS, **shown)
-            if html == before:
-                yield ": as it was\n\n"
-            else:
-                before = html
-                yield "".join(f"data: {line}\n" for line in html.splitlines()) + "\n"
-        await anyio.sleep(_LOOK)
+            yield (
+                ": as it was\n\n" if html == before else "".join(f"data: {line}\n" for line in html.splitlines()) + "\n"
+            )
+            before = html
+        await anyio.sleep(seconds)
 
 
 async def _state(request: Request, asks: Asker, parts: PageParts, city: str) -> dict[str, Any]:
