@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from duban.messages.records import BEGINNINGS, AnyRecord, Deadline, Duty, Listing, Problem, Reading, Reward
+from duban.messages.records import BEGINNINGS, AnyRecord, Duty, Listing, Problem, Reading, Reward
 from duban.moves import OPEN
+from duban_console.desk.limits import RunningLimit, limits
 from duban_console.pages.record_words import RecordWords
 
 #: How wide a bar is drawn.
@@ -29,6 +30,7 @@ class LimitBar:
     lapse_x: int
     is_over: bool
     measure: str
+    measure_at: str
     provisional: bool
 
 
@@ -49,45 +51,52 @@ class RecordView:
 
 def record_view(record: AnyRecord, now: datetime, words: RecordWords, near: timedelta) -> RecordView:
     """``record`` as it stands at ``now``; a limit is ``near`` when no more than that is left of it."""
-    bars = tuple(_bars(record, now, words, near))
+    running = _limits(record, words)
+    bars = tuple(_bars(record, running, now, words, near))
     location = record.location if isinstance(record, Problem) else None
     return RecordView(
         id=str(record.id), number=record.number, title=record.title, kind=words.kind(record.kind.value),
-        status=words.status(record.status.value), lamp=worst(record, now, near),
+        status=words.status(record.status.value), lamp=_worst(record, running, now, near),
         facts=tuple((label, value) for label, value in _facts(record, now, words) if value), bars=bars,
         place=(location.latitude, location.longitude) if location is not None else None,
     )  # fmt: skip
 
 
-def limit_lamp(deadline: Deadline, now: datetime, near: timedelta) -> str:
-    """How a limit stands."""
-    if deadline.lapse_at <= now:
+def _lamp(limit: RunningLimit, now: datetime, near: timedelta) -> str:
+    if limit.at <= now:
         return "red"
-    return "yellow" if deadline.lapse_at - now <= near else "green"
+    return "yellow" if limit.at - now <= near else "green"
 
 
-def worst(record: AnyRecord, now: datetime, near: timedelta) -> str:
-    """How ``record`` stands to whatever is due in it."""
-    if record.status not in OPEN and not record.deadlines:
+def _limits(record: AnyRecord, words: RecordWords) -> list[RunningLimit]:
+    """Every limit that runs, or has passed while what it was of is owed; none where the pack is not here."""
+    return limits(record, words.rules) if words.rules is not None else []
+
+
+def _worst(record: AnyRecord, running: Iterable[RunningLimit], now: datetime, near: timedelta) -> str:
+    if record.status not in OPEN:
         return "none"
-    lamps = {limit_lamp(deadline, now, near) for deadline in record.deadlines if deadline.owner is not None}
+    lamps = {_lamp(limit, now, near) for limit in running if limit.owner is not None}
     return next((lamp for lamp in ("red", "yellow", "green") if lamp in lamps), "none")
 
 
-def _bars(record: AnyRecord, now: datetime, words: RecordWords, near: timedelta) -> Iterator[LimitBar]:
-    for deadline in sorted(record.deadlines, key=lambda each: each.lapse_at):
-        begun, end = _begun(record, now), max(now, deadline.lapse_at)
-        whole = max((end - begun).total_seconds(), 1.0)
-        is_over = deadline.lapse_at <= now
-        length = words.length(now - deadline.lapse_at)
+def _bars(
+    record: AnyRecord, running: Iterable[RunningLimit], now: datetime, words: RecordWords, near: timedelta
+) -> Iterator[LimitBar]:
+    begun = _begun(record, now)
+    for limit in running:
+        whole = max((max(now, limit.at) - begun).total_seconds(), 1.0)
+        is_over = limit.at <= now
         left = words.say("late by {length}") if is_over else words.say("{length} left")
+        following = limit.following
         yield LimitBar(
-            title=words.obligation(record, deadline.obligation), owner=words.unit(deadline.part or deadline.owner),
-            clause=words.clause_of(record, deadline.obligation), lamp=limit_lamp(deadline, now, near),
-            due=words.instant(deadline.lapse_at), left=left.format(length=length),
-            now_x=_x(begun, now, whole), lapse_x=_x(begun, deadline.lapse_at, whole), is_over=is_over,
-            measure=words.named("measures", deadline.measure) if deadline.measure else "",
-            provisional=deadline.provisional,
+            title=words.text(limit.obligation.title), owner=words.unit(limit.owner),
+            clause=limit.obligation.clause or "", lamp=_lamp(limit, now, near), due=words.instant(limit.at),
+            left=left.format(length=words.length(now - limit.at)), now_x=_x(begun, now, whole),
+            lapse_x=_x(begun, limit.at, whole), is_over=is_over,
+            measure=words.named("measures", following.measure) if following is not None and following.measure else "",
+            measure_at=words.instant(following.due_at) if following is not None and following.measure else "",
+            provisional=following is not None and following.provisional,
         )  # fmt: skip
 
 

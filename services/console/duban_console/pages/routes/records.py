@@ -19,6 +19,7 @@ from duban.io.evidence.desk import title_of
 from duban.io.evidence.reception import taking
 from duban.messages.records import AnyRecord, Problem
 from duban.messages.report import Evidence, stored_evidence
+from duban_console.accounts.facets import Facet
 from duban_console.action import ACTIONS, InvalidAction, action_message, parsed
 from duban_console.api.answer import shown_to
 from duban_console.api.asker import Asker, Denied
@@ -168,7 +169,7 @@ async def _record_page(
         request, asks, "record.html", status, view=record_view(shown, parts.clock.now(), words, parts.near),
         story=list(reversed(story(await _history(record, asks, parts), shown, words))), forms=forms, words=words,
         commands={form.offer.key: str(uuid4()) for form in forms}, brought=brought, moved=moved, bar_width=BAR_WIDTH,
-        is_masked=bool(shut), has_pack=words.rules is not None,
+        is_masked=bool(shut - {Facet.REPORTER}), has_pack=words.rules is not None,
         has_history=asks.sees("see_history", record), done=request.query_params.get("done", ""),
         sent=request.query_params.get("sent", ""), actions=ACTION_LABELS,
     )  # fmt: skip
