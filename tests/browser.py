@@ -107,8 +107,8 @@ class Reader:
         violations = await self.page.evaluate(f"{axe()}; ({_VIOLATIONS})({json.dumps(_RULES)})")
         width = await self.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
         where = self.page.url.removeprefix(self.url)
-        assert violations == [], where
-        assert self.complaints == [], where
+        assert not violations, f"{where}: {violations}"
+        assert not self.complaints, f"{where}: {self.complaints}"
         assert width[0] <= width[1], where
 
 
