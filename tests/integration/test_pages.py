@@ -109,8 +109,8 @@ class TestEveryPage:
             await reader.go("/wall")
             tiles = reader.page.locator(".tiles")
             before = await tiles.inner_text()
-            fields = {"jurisdiction": "mianyang", "channel": "visit", "category": "road-dust", "area": "fucheng"}
-            town.register(Report(title="新发现的问题", **fields), town.clock.now())
+            report = Report(jurisdiction="mianyang", channel="visit", title="新发现的问题", category="road-dust")
+            town.register(report, town.clock.now())
 
             async def has_changed() -> bool:
                 return await tiles.inner_text() != before

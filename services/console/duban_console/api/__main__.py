@@ -69,7 +69,10 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     )  # fmt: skip
     door = CommandDoor(ledger, shell.publisher, reception.desk if reception else None)
     look = console_look(is_secure=browser.session.is_secure)
-    parts = PageParts(look, ledger, library, door, clock, reception, admission, sign_on, browser, PostgresDesk(pool))
+    parts = PageParts(
+        look, ledger, library, door, clock, reception, admission, sign_on, browser, PostgresDesk(pool),
+        listens=lambda: http is not None and http.listening,
+    )  # fmt: skip
     app = BesideApi(api, create_pages(parts, settings.max_body, _operation(shell, ledger)), OF_API)
     http = Http(app, settings, settings.api_port, "DUBAN_API_PORT", slow=UPLOADS_PATH)
     shell.run(http)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from duban.pages.words import msgid
 from duban.policy.model.assessment import BulletinKind
 from duban_console.assessment.diagrams import Diagram
 from duban_console.pages.comparison_view import ShownDiagram, shown
-from duban_console.pages.labels import msgid
 from duban_console.pages.record_words import RecordWords
 
 #: The kinds of bulletins, where the pack has no name for one.

@@ -8,12 +8,13 @@ from datetime import datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from duban.pages.words import msgid
 from duban.policy.model.assessment import Period
 from duban_console.assessment.diagram_svg import drawn
 from duban_console.assessment.diagrams import Diagram, DiagramRow, Lamp, Shape
 from duban_console.assessment.periods import first_day
 from duban_console.desk.reader import UnitFigures, WeekLamps
-from duban_console.pages.labels import LAMPS, msgid
+from duban_console.pages.labels import LAMPS
 from duban_console.pages.record_words import RecordWords
 
 _DAY: Final = timedelta(days=1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from duban.pages.words import msgid
 from duban_console.desk.reader import Order, Stake, Wait
-from duban_console.pages.labels import msgid
 
 #: What waits for a person.
 WAITS: Final = {

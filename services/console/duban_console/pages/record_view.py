@@ -9,7 +9,7 @@ from typing import Final
 
 from duban.messages.records import BEGINNINGS, AnyRecord, Duty, Listing, Problem, Reading, Reward
 from duban.moves import OPEN
-from duban_console.desk.limits import RunningLimit, limits
+from duban_console.desk.limits import OwedLimit, limits
 from duban_console.pages.record_words import RecordWords
 
 #: How wide a bar is drawn.
@@ -62,18 +62,18 @@ def record_view(record: AnyRecord, now: datetime, words: RecordWords, near: time
     )  # fmt: skip
 
 
-def _lamp(limit: RunningLimit, now: datetime, near: timedelta) -> str:
+def _lamp(limit: OwedLimit, now: datetime, near: timedelta) -> str:
     if limit.at <= now:
         return "red"
     return "yellow" if limit.at - now <= near else "green"
 
 
-def _limits(record: AnyRecord, words: RecordWords) -> list[RunningLimit]:
+def _limits(record: AnyRecord, words: RecordWords) -> list[OwedLimit]:
     """Every limit that runs, or has passed while what it was of is owed; none where the pack is not here."""
     return limits(record, words.rules) if words.rules is not None else []
 
 
-def _worst(record: AnyRecord, running: Iterable[RunningLimit], now: datetime, near: timedelta) -> str:
+def _worst(record: AnyRecord, running: Iterable[OwedLimit], now: datetime, near: timedelta) -> str:
     if record.status not in OPEN:
         return "none"
     lamps = {_lamp(limit, now, near) for limit in running if limit.owner is not None}
@@ -81,7 +81,7 @@ def _worst(record: AnyRecord, running: Iterable[RunningLimit], now: datetime, ne
 
 
 def _bars(
-    record: AnyRecord, running: Iterable[RunningLimit], now: datetime, words: RecordWords, near: timedelta
+    record: AnyRecord, running: Iterable[OwedLimit], now: datetime, words: RecordWords, near: timedelta
 ) -> Iterator[LimitBar]:
     begun = _begun(record, now)
     for limit in running:
