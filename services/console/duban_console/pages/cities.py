@@ -16,10 +16,10 @@ def cities_of(principal: Principal, known: Sequence[str]) -> list[str]:
     return sorted({each.jurisdiction for each in appointments if each.jurisdiction})
 
 
-def chosen_city(cities: Sequence[str], asked: str | None) -> str | None:
-    """The city that is ``asked`` for, else the first; None where it is none of theirs, or there is none."""
-    if asked:
-        return asked if asked in cities else None
+def chosen_city(cities: Sequence[str], name: str | None) -> str | None:
+    """The city ``name``, else the first; None where it is none of theirs, or there is none."""
+    if name:
+        return name if name in cities else None
     return cities[0] if cities else None
 
 

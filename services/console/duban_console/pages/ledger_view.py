@@ -25,7 +25,7 @@ _CLOSED: Final = {"yes": True, "no": False}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LedgerChoice:
     """What the address of a page of the ledger asks for; what makes no sense in it is left out."""
 
     filters: LedgerFilters
@@ -33,7 +33,7 @@ class Asked:
     sent: dict[str, str]
 
 
-def asked(query: Mapping[str, str], city: str, zone: tzinfo) -> Asked:
+def choice_in(query: Mapping[str, str], city: str, zone: tzinfo) -> LedgerChoice:
     """What ``query`` asks for in ``city``; its days are those of ``zone``."""
     sent = {name: query[name].strip() for name in CHOOSING if query.get(name, "").strip() and "\0" not in query[name]}
     statuses = tuple(status for status in Status if status.value == sent.get("status"))
@@ -45,7 +45,7 @@ def asked(query: Mapping[str, str], city: str, zone: tzinfo) -> Asked:
         begun_before=_midnight(sent.get("to"), zone, _DAY), text=sent.get("text"),
     )  # fmt: skip
     order = Order.NUMBER if sent.get("order") == Order.NUMBER.value else Order.DUE
-    return Asked(filters, order, sent)
+    return LedgerChoice(filters, order, sent)
 
 
 def _midnight(day: str | None, zone: tzinfo, after: timedelta = timedelta(0)) -> datetime | None:

@@ -14,7 +14,7 @@ from duban_console.desk.reader import MOST, LedgerEntry
 from duban_console.desk.sight import Sight
 from duban_console.ledger import BadCursor
 from duban_console.pages.desk_labels import ORDERS, VIEWS
-from duban_console.pages.ledger_view import CHOOSING, STATUSES, Asked, asked, columns, rows
+from duban_console.pages.ledger_view import CHOOSING, STATUSES, LedgerChoice, choice_in, columns, rows
 from duban_console.pages.parts import PageParts
 from duban_console.pages.record_words import RecordWords
 from duban_console.pages.visitor import Visits
@@ -36,20 +36,20 @@ def serve_ledger(app: FastAPI, parts: PageParts) -> None:
         """Problems, by what is chosen."""
         city = parts.city(request, asks)
         words = parts.city_words(request, city)
-        wanted, sight, now = asked(request.query_params, city, words.zone), Sight.of(asks.known), parts.clock.now()
+        choice, sight, now = choice_in(request.query_params, city, words.zone), Sight.of(asks.known), parts.clock.now()
         try:
             page = await parts.desk.ledger(
-                sight, wanted.filters, now=now, near=parts.near, order=wanted.order, limit=_ON_PAGE,
+                sight, choice.filters, now=now, near=parts.near, order=choice.order, limit=_ON_PAGE,
                 cursor=request.query_params.get("cursor"),
             )  # fmt: skip
         except BadCursor as error:
             raise Fault(400, "invalid", str(error), "cursor") from None
-        counts = await parts.desk.lamps(sight, wanted.filters, now=now, near=parts.near)
+        counts = await parts.desk.lamps(sight, choice.filters, now=now, near=parts.near)
         return parts.page(
             request, asks, "ledger.html", page=page, words=words, words_of=parts.words_of(request), city=city, now=now,
-            counts=counts, query=urlencode(wanted.sent),
-            sent={name: wanted.sent.get(name, "") for name in CHOOSING}, is_chosen=bool(wanted.sent.keys() - {"city"}),
-            statuses=STATUSES, orders=ORDERS, views=VIEWS, with_lamp=_with_lamp(wanted),
+            counts=counts, query=urlencode(choice.sent),
+            sent={name: choice.sent.get(name, "") for name in CHOOSING}, is_chosen=bool(choice.sent.keys() - {"city"}),
+            statuses=STATUSES, orders=ORDERS, views=VIEWS, with_lamp=_with_lamp(choice),
             freshness=await parts.desk.freshness(),
         )  # fmt: skip
 
@@ -61,8 +61,8 @@ def serve_ledger(app: FastAPI, parts: PageParts) -> None:
             raise Fault(404, "unknown_path", "the ledger is taken along as xlsx or csv")
         city = parts.city(request, asks)
         words = parts.city_words(request, city)
-        wanted = asked(request.query_params, city, words.zone)
-        entries = await _all(parts, Sight.of(asks.known), wanted)
+        choice = choice_in(request.query_params, city, words.zone)
+        entries = await _all(parts, Sight.of(asks.known), choice)
         words_of = parts.words_of(request)
         named: dict[str, RecordWords] = {entry.pack: words_of(entry.pack) for entry in entries}
         title = words.say("Ledger") + f" {words.city} {words.instant(parts.clock.now())}"
@@ -73,8 +73,8 @@ def serve_ledger(app: FastAPI, parts: PageParts) -> None:
         return Response(content, media_type=_TYPES[form], headers=headers)
 
 
-async def _all(parts: PageParts, sight: Sight, wanted: Asked) -> list[LedgerEntry]:
-    """Every problem that is wanted.
+async def _all(parts: PageParts, sight: Sight, choice: LedgerChoice) -> list[LedgerEntry]:
+    """Every problem that is choice.
 
     Raises:
         Fault: 413, there are too many for one file.
@@ -83,7 +83,7 @@ async def _all(parts: PageParts, sight: Sight, wanted: Asked) -> list[LedgerEntr
     cursor, now = None, parts.clock.now()
     while True:
         page = await parts.desk.ledger(
-            sight, wanted.filters, now=now, near=parts.near, order=wanted.order, limit=MOST, cursor=cursor
+            sight, choice.filters, now=now, near=parts.near, order=choice.order, limit=MOST, cursor=cursor
         )
         entries += page.entries
         cursor = page.cursor
@@ -93,9 +93,7 @@ async def _all(parts: PageParts, sight: Sight, wanted: Asked) -> list[LedgerEntr
             raise Fault(413, "too_many", f"these are more than {MOST_IN_FILE} problems: choose fewer")
 
 
-def _with_lamp(wanted: Asked) -> dict[str, str]:
+def _with_lamp(choice: LedgerChoice) -> dict[str, str]:
     """The same choice with each lamp, as addresses."""
-    sent = {name: value for name, value in wanted.sent.items() if name not in ("lamp", "closed")}
-    return {lamp: urlencode({**sent, "lamp": lamp}) for lamp in ("red", "yellow", "green", "none")} | {
-        "closed": urlencode({**sent, "closed": "yes"})
-    }
+    sent = {name: value for name, value in choice.sent.items() if name not in ("lamp", "closed")}
+    return {lamp: urlencode({**sent, "lamp": lamp}) for lamp in ("red", "yellow", "green", "none")}
