@@ -94,8 +94,8 @@ class Town(Services):
     def follow(self) -> None:
         """The desk takes in what has happened."""
         events, self.untaken = self.untaken, []
-        if events:
-            at_once(self._projector([_delivered(event, at) for at, event in enumerate(events)]))
+        for event in events:  # each a batch of its own, for which nothing is waited
+            at_once(self._projector([_delivered(event, 0)]))
 
     async def record(self, id_: UUID) -> AnyRecord | None:
         return self.records.get(id_)
@@ -129,9 +129,7 @@ class Town(Services):
         message = self._read(record, do.COMMANDS).message
         outcome = self.outcomes[message.id]
         self.outcomes[message.id] = Outcome(outcome.command, UUID(message.subject), outcome.lines, outcome.refused)
-        events, self.untaken = self.untaken, []
-        if events:
-            await self._projector([_delivered(event, at) for at, event in enumerate(events)])
+        self.follow()
 
 
 class TownPublisher:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from duban.policy import PolicyPack
     from duban_console.accounts.desk import Given
     from duban_console.accounts.rows import AccountStore
+    from duban_local.children import Say
 
 _ADMINISTRATOR: Final = "admin"
 #: One for each role, and a second custodian, for the vault opens to two alone.
@@ -39,6 +40,15 @@ class Trial:
 
     names: tuple[str, ...]
     password: str = field(repr=False)
+
+
+def tell(trial: Trial, url: str, say: Say) -> None:
+    """Say at which address whoever tries out a role signs in, by which name, and with the password of them all."""
+    from duban_console.pages.visitor import first_page_of
+
+    for name, role in _NAMES.items():
+        say("accounts", f"{role.value:<17} {name:<23} {url}{first_page_of({role}) or '/'}")
+    say("accounts", f"the password of them all, for this trial: {trial.password}")
 
 
 async def first_administrator(database: str) -> Given | None:

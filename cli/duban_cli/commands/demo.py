@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json as jsonlib
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,9 @@ def demo(
     calendar: Annotated[
         Path | None, typer.Option(help="The calendar of that pack; else the one that it names.")
     ] = None,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Keep the last system with its pages after its story, until Ctrl-C.")
+    ] = False,
     utc: InUtc = False,
     json: Annotated[bool, typer.Option("--json", help="Print each summary as a JSON line, and nothing else.")] = False,
 ) -> None:
@@ -41,6 +45,8 @@ def demo(
 
     With --city or --story each story is played on a system of its own: the stories lie years apart, and the clock
     runs one way.
+
+    With --stay the pages show the story in a browser; at which address and as whom is said then.
 
     Exit code 1 when anything does not add up.
 
@@ -58,16 +64,30 @@ def demo(
     except DubanError as error:
         raise typer.BadParameter(str(error)) from None
     adds_up = True
-    for programme in chosen:
-        summary, faults = asyncio.run(played(programme, Console(stderr=True, quiet=json), quiet=json, utc=utc))
-        if json:
-            sys.stdout.write(jsonlib.dumps(summary.json()) + "\n")
-        else:
-            _print(summary, faults)
-        for fault in faults:
-            sys.stderr.write(f"does not add up: {fault}\n")
+
+    async def staying(summary: Summary, faults: list[str]) -> None:
+        nonlocal adds_up
         adds_up = adds_up and not faults
+        _tell(summary, faults, json=json)
+        await asyncio.Event().wait()
+
+    for programme in chosen:
+        stays = staying if stay and programme is chosen[-1] else None
+        console = Console(stderr=True, quiet=json and not stay)
+        with suppress(KeyboardInterrupt):
+            summary, faults = asyncio.run(played(programme, console, quiet=json, utc=utc, stays=stays))
+            _tell(summary, faults, json=json)
+            adds_up = adds_up and not faults
     raise typer.Exit(0 if adds_up else 1)
+
+
+def _tell(summary: Summary, faults: list[str], *, json: bool) -> None:
+    if json:
+        sys.stdout.write(jsonlib.dumps(summary.json()) + "\n")
+    else:
+        _print(summary, faults)
+    for fault in faults:
+        sys.stderr.write(f"does not add up: {fault}\n")
 
 
 def _print(summary: Summary, faults: list[str]) -> None:

@@ -122,15 +122,14 @@ async def _tell_administrator(system: System, say: Say) -> None:
 
 
 async def _tell_trial(system: System, say: Say) -> None:
-    """Have the accounts of a trial, by the packs that are published, and show their names and their password."""
+    """Have the accounts of a trial, by the packs that are published, and show where each begins."""
     from duban.policy import PolicyPack
-    from duban_cli.trial_accounts import trial_accounts
+    from duban_cli.trial_accounts import tell, trial_accounts
     from duban_console.packs import publication
 
     published = (await publication.published(system.settings)).values()
     trial = await trial_accounts(system.accounts, [each for each in published if isinstance(each, PolicyPack)])
-    say("accounts", f"for a trial: {', '.join(trial.names)}")
-    say("accounts", f"the password of them all, until the next start with --demo-accounts: {trial.password}")
+    tell(trial, system.urls.get("api", ""), say)
 
 
 def _tell(system: System, say: Say) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -19,11 +19,13 @@ from duban_cli.demo.feed import Feed
 from duban_cli.demo.player import Player
 from duban_cli.demo.summary import Programme, Summary, faults, read_ledger, summarise
 from duban_cli.system import System, running
-from duban_cli.trial_accounts import trial_accounts
+from duban_cli.trial_accounts import Trial, tell, trial_accounts
 from duban_console.packs.publication import load
 from duban_local import ROOT
 from duban_local.children import Say
 
+#: Waits as long as a system is to stay after its story, whose figures and faults it is given.
+Staying = Callable[[Summary, list[str]], Awaitable[None]]
 #: Stories come by topic, so nobody needs the gateway; the API is there for who looks on.
 SERVICES: Final = ("escalation", "router", "intake", "api")
 _BOSTON_FILES: Final = (ROOT / "deploy/packs/boston-311.yaml", ROOT / "deploy/calendars/boston.yaml")
@@ -45,9 +47,12 @@ def _boston() -> boston.Boston:
 
 
 async def played(
-    programme: Programme, console: Console, *, quiet: bool, utc: bool = False
+    programme: Programme, console: Console, *, quiet: bool, utc: bool = False, stays: Staying | None = None
 ) -> tuple[Summary, list[str]]:
-    """Play ``programme`` on a system of its own: the figures, and everything that does not add up, in words."""
+    """Play ``programme`` on a system of its own: the figures, and everything that does not add up, in words.
+
+    With ``stays`` the system is there, with its pages, until that returns.
+    """
     begun = time.monotonic()
     rehearsed = programme.rehearsed()
     files = [*(_BOSTON_FILES if programme.boston else ()), *(programme.city.files if programme.city else ())]
@@ -59,19 +64,24 @@ async def played(
         running(services=SERVICES, clock="driven", publish=files, partitions=1, say=say) as system,
         Feed(system.settings) as feed,
     ):
-        await _say_accounts(system, files, say)
+        trial = await _say_accounts(system, files, say)
         say("playing", f"{programme.reports} reports: {', then '.join(programme.names)}")
         await _play(system, feed, programme, console, quiet, utc)
         ledger = await read_ledger(system.database)
         summary = summarise(programme, rehearsed, feed, ledger, time.monotonic() - begun)
-        return summary, list(faults(summary, programme, rehearsed, feed, ledger))
+        wrong = list(faults(summary, programme, rehearsed, feed, ledger))
+        if stays is not None:
+            tell(trial, system.urls["api"], say)
+            await stays(summary, wrong)
+        return summary, wrong
 
 
-async def _say_accounts(system: System, files: Iterable[Path], say: Say) -> None:
+async def _say_accounts(system: System, files: Iterable[Path], say: Say) -> Trial:
     """Have an account of each role, and say by what names and password somebody may look on meanwhile."""
     trial = await trial_accounts(system.accounts, [pack for pack in map(load, files) if isinstance(pack, PolicyPack)])
     say("accounts", f"{', '.join(trial.names)}; the password of them all: {trial.password}")
-    say("accounts", f"to look on meanwhile: duban login --api {system.urls['api']} --name {trial.names[0]}")
+    say("accounts", f"to look on meanwhile: {system.urls['api']} in a browser, or `duban login --api` with it")
+    return trial
 
 
 async def _play(system: System, feed: Feed, programme: Programme, console: Console, quiet: bool, utc: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
@@ -65,6 +65,6 @@ def links(principal: Principal, path: str, say: Callable[[str], str]) -> list[Pa
     return [PageLink(href, say(label), path == href) for href, label, whose in _WAYS if roles & whose]
 
 
-def first_page(principal: Principal) -> str | None:
-    """Where a day's work begins; None for who has none on these pages."""
-    return next((link.href for link in links(principal, "", str)), None)
+def first_page_of(roles: Collection[Role]) -> str | None:
+    """Where a day's work begins of who has these ``roles``; None for who has none on these pages."""
+    return next((href for href, _, whose in _WAYS if not whose.isdisjoint(roles)), None)
