@@ -144,10 +144,18 @@ class TestAStory:
             assert "done=hand_back" in head.page.url
         async with reading(browser, url, "story-office") as office:
             await office.sign_in("chen", OWN)
-            await office.go(path)
-            assert (
-                await office.page.locator('.evidence img[alt="现场.jpg"]').evaluate("image => image.naturalWidth") == 64
-            )
+            link = office.page.locator(f'main a[href^="{path}"]')
+
+            async def waits() -> bool:
+                await office.go("/inbox?wait=handed_back")
+                return await link.count() == 1
+
+            await eventually(waits)
+            await office.check()
+            await link.click()
+            await office.page.wait_for_url(f"**{path}*")
+            shown = office.page.locator('.evidence img[alt="现场.jpg"]')
+            assert await shown.evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
             await office.open("dispatch")
             await office.field("dispatch", "lead_unit").select_option("water")
             await office.send("dispatch")
