@@ -18,12 +18,11 @@ from duban_console.operation.desk import OperationDesk
 from duban_console.pages.parts import PageParts
 from duban_console.pages.routes.bulletins import serve_bulletins
 from duban_console.pages.routes.home import serve_home
-from duban_console.pages.routes.operation import serve_operation
-from duban_console.pages.routes.policies import serve_policies
 from duban_console.pages.routes.inbox import serve_inbox
 from duban_console.pages.routes.leader import serve_leader
 from duban_console.pages.routes.ledger import serve_ledger
 from duban_console.pages.routes.operation import serve_operation
+from duban_console.pages.routes.policies import serve_policies
 from duban_console.pages.routes.records import MOST_FILES, serve_records
 from duban_console.pages.routes.sign_in import PATH as SIGN_IN
 from duban_console.pages.routes.sign_in import serve_sign_in
