@@ -28,6 +28,7 @@ from duban.messages.contacts import ChannelKind, ContactWay, QuietHours, Registe
 from duban.messages.envelope import AnyPayload, Message, decode, derived_id, encode, structured
 from duban.messages.events import GENESIS, KINDS, LedgerEvent, Refused, canonical, chained, event_type
 from duban.messages.notices import Concern, Notice, Tick
+from duban.messages.ratings import RatedReport
 from duban.messages.readings import FactorReading, StationReadings
 from duban.messages.records import (
     AnyRecord,
@@ -407,6 +408,9 @@ def payloads() -> Iterator[AnyPayload]:
         jurisdiction="smallville", unit="water", persons=("li", "wang"), since=AT, days=1, minutes=3,
         reliefs=(Relief(person="zhao", begins=AT, ends=LATER),), zone="Asia/Shanghai",
     )  # fmt: skip
+    yield RatedReport(
+        source="hotline", id="1", handle="sha256:" + "0" * 64, satisfied=False, ground="manner", reason="nobody came"
+    )
     yield load_pack(SMALL.read_text("utf-8"), SMALL.name)
     boston = ROOT / "deploy/calendars/boston.yaml"
     yield PublishedCalendar(notice=load_calendar(boston.read_text("utf-8"), boston.name))

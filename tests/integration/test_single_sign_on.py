@@ -16,6 +16,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from duban_cli.connection import ACCOUNTS_KEY
 from duban_cli.output import ExitCode
 from duban_cli.system import System
 from duban_local.children import free_port
@@ -91,7 +92,7 @@ async def city(system: System, mapping: Path, program: Path) -> AsyncIterator[Ci
             "DUBAN_ACCOUNTS": system.stack.database_of(CONSOLE), "DUBAN_API_PORT": str(port),
             "DUBAN_HEALTH_PORT": str(health), "DUBAN_API_URL": url, "DUBAN_OIDC_ISSUER": provider.issuer,
             "DUBAN_OIDC_CLIENT": "duban", "DUBAN_OIDC_SECRET": "of-the-api", "DUBAN_OIDC_MAPPING": str(mapping),
-            "DUBAN_OIDC_AUDIENCE": AUDIENCE,
+            "DUBAN_OIDC_AUDIENCE": AUDIENCE, "DUBAN_ACCOUNTS_KEY": str(system.folder / ACCOUNTS_KEY),
         }  # fmt: skip
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "duban_console.api", env={**os.environ, **told}, stdout=asyncio.subprocess.DEVNULL,
@@ -105,7 +106,7 @@ async def city(system: System, mapping: Path, program: Path) -> AsyncIterator[Ci
                         return (await client.get(f"http://127.0.0.1:{health}/readyz")).status_code == 200
                     return False
 
-                await eventually(serves)
+                await eventually(serves, within=90)
             yield City(url, provider)
         finally:
             process.terminate()

@@ -9,7 +9,8 @@ import httpx2
 import pytest
 
 from duban_cli.system import System
-from tests.commanding import Run, command_on
+from duban_intake.domain import own_problem
+from tests.commanding import Run, command_on, lines
 from tests.conftest import eventually
 from tests.snippets import snippet
 
@@ -49,3 +50,35 @@ async def test_what_is_reported_by_a_form_is_in_the_ledger_and_followed_by_its_c
         feed = (await browser.get(f"{CITY}/problems.rss")).text
         assert "Drilling at night: Given to the unit responsible" in feed
         assert (await browser.get(f"{CITY}/board")).status_code == 200, "the gateway's role may read the view"
+
+
+async def test_who_has_the_code_says_whether_they_are_satisfied_and_it_stands_in_the_ledger(
+    duban: Run, system: System
+) -> None:
+    async with httpx2.AsyncClient(base_url=system.urls["gateway"], headers={"accept-language": "en"}) as browser:
+        form = (await browser.get(f"{CITY}/report")).text
+        answers = dict(re.findall(r'<input type="hidden" name="(number|secret)" value="([^"]+)">', form))
+        answers |= {"category": "noise", "title": "A fair in the night", "area": "north", "address": "Fair Ground"}
+        receipt = await browser.post(f"{CITY}/report", data=answers)
+        [code] = re.findall(r"(?:[0-9A-Z]{4}-){3}[0-9A-Z]{4}", receipt.text)
+        own = {"number": answers["number"], "code": code}
+        key = str(own_problem("smallville/site", answers["number"]))
+
+        async def is_there() -> bool:
+            page = await browser.post(f"{CITY}/follow", data=own)
+            return page.status_code == 200 and "Registered" in page.text
+
+        await eventually(is_there)
+        await duban("act", key, "acknowledge", "--unit", "north", "--wait", 20)
+        await duban("act", key, "reject", "--unit", "office", "--reason", "it is allowed", "--wait", 20)
+        page = (await browser.post(f"{CITY}/follow", data=own)).text
+        [vote] = re.findall(r'name="vote" value="([^"]+)"', page)
+        rating = {**own, "vote": vote, "satisfied": "false", "reason": "nobody asked us"}
+        assert "Thank you." in (await browser.post(f"{CITY}/rate", data=rating)).text
+
+        async def is_rated() -> bool:
+            [shown] = lines(await duban("problem", "show", key, "--json"))
+            marks: dict[str, object] = shown["problem"]["rated"]
+            return "unsatisfied" in marks
+
+        await eventually(is_rated)

@@ -27,6 +27,7 @@ from duban.io.evidence.uploads import Uploads
 from duban.io.secrets_file import SecretsFile
 from duban.messages.envelope import Record, decode
 from duban.messages.handle import handle_of
+from duban.messages.ratings import RATINGS
 from duban.messages.report import Location, Report
 from duban.messages.sources import RegisteredSource
 from duban.moves import Status
@@ -257,6 +258,40 @@ async def test_a_report_is_followed_by_its_number_and_its_code_alone(gateway: Ga
     for other in ("", "0000-0000-0000-0000", "123"):
         refused = await follow(other)
         assert (refused.status_code, "at work" in refused.text) == (400, False)
+
+
+async def test_a_reporter_says_once_whether_they_are_satisfied_and_nobody_without_the_code_does(
+    gateway: Gateway,
+) -> None:
+    blank = await gateway.blank()
+    [code] = re.findall(r"(?:[0-9A-Z]{4}-){3}[0-9A-Z]{4}", (await gateway.report(**blank)).text)
+    key = own_problem("smallville/site", blank["number"])
+    gateway.receipts[key] = Receipt(
+        "smallville/site", blank["number"], key, b"", AT, ReportOutcome.ACCEPTED, key, handle=handle_of(code)
+    )
+    own = {"number": blank["number"], "code": code}
+    for status, offered in ((Status.UNDERWAY, False), (Status.STRUCK_OFF, True)):
+        gateway.shown.held = [problem(id=key, status=status)]
+        page = (await gateway.browser.post(f"{CITY}/follow", data=own)).text
+        assert ("Are you satisfied" in page) is offered
+    [vote] = re.findall(r'name="vote" value="([^"]+)"', page)
+    gateway.records.clear()
+    for answers, words in (
+        ({}, "Say whether you are satisfied."),
+        ({"satisfied": "false"}, "Say in a few words why you are not satisfied."),
+    ):
+        refused = await gateway.browser.post(f"{CITY}/rate", data={**own, "vote": vote, **answers})
+        assert (refused.status_code, words in refused.text) == (400, True)
+    for wrong in ({"code": "0000-0000-0000-0000"}, {"code": ""}, {"vote": "x"}):
+        refused = await gateway.browser.post(f"{CITY}/rate", data={**own, "vote": vote, "satisfied": "true", **wrong})
+        assert refused.status_code == 400
+    assert gateway.records == []
+    for _ in range(2):
+        said = await gateway.browser.post(f"{CITY}/rate", data={**own, "vote": vote, "satisfied": "true"})
+        assert "Thank you." in said.text
+    first, again = [decode(each.key, each.value, each.headers, RATINGS) for each in gateway.records]
+    assert first.id == again.id
+    assert (first.data.handle, first.data.satisfied) == (handle_of(code), True)
 
 
 async def test_everybody_reads_what_the_public_reported_and_no_telephone_in_it(gateway: Gateway) -> None:

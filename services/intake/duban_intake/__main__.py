@@ -15,11 +15,13 @@ from duban.io.service import Shell, run_service
 from duban.messages.anchors import VAULT_LOG, Anchored
 from duban.messages.commands import Command
 from duban.messages.events import LedgerEvent
+from duban.messages.ratings import RATINGS, RatedReport
 from duban.messages.report import Report
 from duban_intake.domain import SOURCE
 from duban_intake.evidence_seal import EvidenceSeal, EvidenceSealer
 from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
 from duban_intake.metrics import measure_receipts
+from duban_intake.ratings import RatingHandler
 from duban_intake.retention import old_rows
 from duban_intake.settings import IntakeSettings
 from duban_intake.source_feed import follow_sources
@@ -44,6 +46,7 @@ async def compose(shell: Shell[IntakeSettings]) -> None:
         GROUP,
         [
             Source((Report.TOPIC,), {Report.TYPE: Report}, reports),
+            Source((RatedReport.TOPIC,), RATINGS, RatingHandler(store)),
             Source((LedgerEvent.TOPIC,), ANSWERS, AnswerHandler(store, library)),
         ],
     )

@@ -15,6 +15,7 @@ from duban.messages.contacts import CONTACTS
 from duban.messages.envelope import AnyPayload, Document
 from duban.messages.events import PROBLEMS, LedgerEvent
 from duban.messages.notices import NOTICES, TICKS
+from duban.messages.ratings import RATINGS
 from duban.messages.readings import READINGS
 from duban.messages.report import Report
 from duban.messages.sources import SOURCES
@@ -26,7 +27,7 @@ REPORTS: dict[str, type[Report]] = {Report.TYPE: Report}
 #: Every CloudEvents type and its model.
 TYPES: dict[str, type[AnyPayload]] = {
     **REPORTS, **READINGS, **COMMANDS, **PROBLEMS, **NOTICES, **PACKS, **ANCHORS, **TICKS, **AUDIT, **SOURCES,
-    **CONTACTS,
+    **CONTACTS, **RATINGS,
 }  # fmt: skip
 
 
@@ -43,6 +44,7 @@ class Topic:
 
 TOPICS = (
     Topic("duban.reports.v1", "source and id", "a report from any channel", "producers, the gateway", "intake"),
+    Topic("duban.ratings.v1", "source and id", "a reporter's satisfaction", "the gateway", "intake"),
     Topic("duban.readings.v1", "station", "what a station measured", "the gateway of HJ 212", "anyone"),
     Topic("duban.commands.v1", "problem id", "what somebody wants done", "intake, people, escalation", "router"),
     Topic(

@@ -57,6 +57,7 @@ SITE_ROUTES: Final[Mapping[tuple[str, str], Asks]] = MappingProxyType(
         ("POST", _CITY + "/report"): Asks.NOTHING,
         ("GET", _CITY + "/follow"): Asks.NOTHING,
         ("POST", _CITY + "/follow"): Asks.CODE,
+        ("POST", _CITY + "/rate"): Asks.CODE,
         ("GET", _CITY + "/problems"): Asks.NOTHING,
         ("GET", _CITY + "/problems.{form}"): Asks.NOTHING,
         ("GET", _CITY + "/problems/{id}"): Asks.NOTHING,

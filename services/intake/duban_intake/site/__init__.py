@@ -2,6 +2,7 @@
 
 city         which cities have a site, and as which source it speaks
 report_form  what somebody fills in, to a report or to what is wrong with it
+satisfaction what a reporter says of what became of it
 parts        what the routes are made from
 views        a problem as the public reads it
 exposures    the exposure board, as escalation publishes it

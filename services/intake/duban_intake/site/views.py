@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from duban.masks import published
 from duban.messages.report import Location
-from duban.moves import CLOSED
+from duban.moves import CLOSED, Status
 from duban.pages.words import PageLanguage
 from duban.policy.model.entry import Text
 from duban.policy.rules import Rules
 from duban_intake.gateway.open311.requests import NOTES, PublicProblem
 from duban_intake.nearness import metres_between
 
+#: Where something has become of it of which its reporter can be satisfied.
+RATED: Final = frozenset({Status.VERIFYING, Status.VERIFIED, Status.STRUCK_OFF, Status.REJECTED})
 #: So far off a problem of the same category is shown to who is about to report.
-NEAR_METRES = 300
+NEAR_METRES: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class PublicView:
     category: str
     state: str
     is_open: bool
+    may_be_rated: bool
     unit: str
     begun_at: datetime
     updated_at: datetime
@@ -62,6 +66,7 @@ def public_view(
         category=service,
         state=say(NOTES[problem.status]),
         is_open=is_open,
+        may_be_rated=problem.status in RATED,
         unit=say(rules.units[unit].title) if unit in rules.units else unit,
         begun_at=problem.begun_at.astimezone(rules.zone),
         updated_at=problem.updated_at.astimezone(rules.zone),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
+from dataclasses import dataclass
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
 
+from duban.errors import Fault
+from duban.messages.envelope import encode
 from duban.messages.handle import handle_of
 from duban.pages.words import msgid
 from duban_intake.domain import Receipt, own_problem
 from duban_intake.gateway.door import refuse_other_pages
 from duban_intake.site.city import CitySite
 from duban_intake.site.parts import PATH, SiteParts
+from duban_intake.site.satisfaction import RatingForm, flaw_in, rated, rating_in
 from duban_intake.vault.answers import reached
 
 _NO_CODE: Final = msgid("This is no code of a receipt: it has 16 letters and digits. Copy it whole.")
@@ -31,18 +36,80 @@ def serve_follow(app: FastAPI, parts: SiteParts) -> None:
     async def follow(request: Request, city: str) -> Response:
         """What became of a report; the code stands in no address and no log."""
         refuse_other_pages(request)
-        site = parts.site(city)
-        async with request.form(max_files=0, max_fields=10, max_part_size=1_000) as sent:
-            number, code = (str(sent.get(name, "")).strip()[:_MOST] for name in ("number", "code"))
-        number = number.lower().replace("-", "").replace(" ", "")
-        flaw, receipt = await _found(parts, site, number, code)
+        return await _Followed(request, parts, parts.site(city), await _sent(request)).page()
+
+    @app.post(PATH + "/{city}/rate")
+    async def rate(request: Request, city: str) -> Response:
+        """Say whether one is satisfied with what became of it; the office hears it under the number of the problem."""
+        refuse_other_pages(request)
+        return await _Followed(request, parts, parts.site(city), await _sent(request)).rated()
+
+
+async def _sent(request: Request) -> dict[str, str]:
+    async with request.form(max_files=0, max_fields=10, max_part_size=10_000) as form:
+        return {name: text for name, text in form.items() if isinstance(text, str)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """A report that somebody asks for by its number and its code."""
+
+    request: Request
+    parts: SiteParts
+    site: CitySite
+    sent: dict[str, str]
+
+    @property
+    def number(self) -> str:
+        """The number, however it was typed."""
+        return self.sent.get("number", "").strip()[:_MOST].lower().replace("-", "").replace(" ", "")
+
+    @property
+    def code(self) -> str:
+        """The code as it was typed."""
+        return self.sent.get("code", "").strip()[:_MOST]
+
+    async def page(self) -> Response:
+        """How far it is; or the question again, with what was wrong."""
+        flaw, receipt = await _found(self.parts, self.site, self.number, self.code)
+        return self._unknown(flaw) if receipt is None else await self._shown(receipt)
+
+    async def rated(self) -> Response:
+        """What the reporter says goes on to intake."""
+        form = rating_in(self.sent)
+        flaw, receipt = await _found(self.parts, self.site, self.number, self.code)
         if receipt is None:
-            shown = parts.look.say(request, flaw)
-            return parts.page(request, site, "follow.html", 400, number=number, flaw=shown)
+            return self._unknown(flaw)
+        if receipt.handle is None or receipt.problem_id is None:
+            raise Fault(409, "not_rated", "without a code, or where nothing was registered, nothing is rated")
+        if (wrong := flaw_in(form, self.site.rules)) is not None:
+            return await self._shown(receipt, 400, form, self.parts.look.say(self.request, wrong))
+        door = self.parts.door
+        await door.put(encode(rated(form, receipt, self.site, door.clock.now())))
+        return await self._shown(receipt, has_rated=True)
+
+    def _unknown(self, flaw: str) -> Response:
+        say = self.parts.look.say(self.request, flaw)
+        return self.parts.page(self.request, self.site, "follow.html", 400, number=self.number, flaw=say)
+
+    async def _shown(
+        self,
+        receipt: Receipt,
+        status: int = 200,
+        form: RatingForm | None = None,
+        flaw: str = "",
+        *,
+        has_rated: bool = False,
+    ) -> Response:
+        site, parts = self.site, self.parts
         problems = await parts.problems(site, ids=[receipt.problem_id]) if receipt.problem_id else []
-        problem = parts.view(request, site, problems[0]) if problems else None
+        problem = parts.view(self.request, site, problems[0]) if problems else None
         at = receipt.received_at.astimezone(site.rules.zone)
-        return parts.page(request, site, "followed.html", receipt=receipt, at=at, problem=problem, number=number)
+        form = form or RatingForm(secrets.token_urlsafe(16), None, None, "")
+        return parts.page(
+            self.request, site, "followed.html", status, receipt=receipt, at=at, problem=problem, number=self.number,
+            code=self.code, form=form, flaw=flaw, has_rated=has_rated,
+        )  # fmt: skip
 
 
 async def _found(parts: SiteParts, site: CitySite, number: str, code: str) -> tuple[str, Receipt | None]:
