@@ -28,6 +28,7 @@ import pytest
 
 from duban.io.settings import Settings
 from duban.messages.report import Report
+from duban_cli.connection import EVIDENCE
 from duban_cli.system import System
 from duban_console.kafka.topic_reader import records
 from duban_intake.channels.mail import read_mail
@@ -164,7 +165,7 @@ async def gateway(
         "DUBAN_MAIL_CA": f"{dovecot.folder}/pem",
         "DUBAN_MAIL_LMTP_PORT": str(port),
         "DUBAN_MAIL_POLL": "0.1",
-        "DUBAN_EVIDENCE": f"{dovecot.folder}/evidence",
+        "DUBAN_EVIDENCE": str(system.folder / EVIDENCE),
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "duban_intake.mail", env={**os.environ, **environment}, stdout=DEVNULL
