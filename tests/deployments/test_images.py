@@ -91,10 +91,15 @@ def python(podman: Podman, target: str, program: str, *options: str) -> str:
     return podman("run", "--rm", *words, "-c", program)
 
 
+#: Of whoever has `duban mcp`, by an extra.
+ASSISTANTS: Final = {
+    f"duban_cli.assistants.{name}"
+    for name in ("action_tools", "api", "door", "pack_tools", "record_tools", "server", "tools")
+}
 #: An image of each member, as the others have the same layers; with what it does not load, for commands or a laptop.
 LOADED: Final[dict[str, set[str]]] = {
     "router": set(), "escalation": set(), "detector": set(), "gateway": set(),
-    "api": {"duban_console.kafka.record_format"}, "cli": {"duban_cli.bench.detection", "duban_local.jars"},
+    "api": set(), "cli": {"duban_cli.bench.detection", "duban_local.jars", *ASSISTANTS},
 }  # fmt: skip
 
 

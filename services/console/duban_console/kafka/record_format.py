@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from rich.markup import escape
 
 from duban.messages.commands import Collect
 from duban.messages.envelope import sendable
@@ -47,6 +46,8 @@ def unpacked(record: Raw) -> dict[str, Any]:
 
 def one_line(record: Raw) -> str:
     """``record`` in one line with rich's markup: when, what, about what, and what matters of its data."""
+    from rich.markup import escape  # of the command line alone: the API has no use for it
+
     event = unpacked(record)
     data = event["data"] if isinstance(event.get("data"), dict) else {}
     kind = str(event.get("type", "?")).removeprefix("duban.")
