@@ -10,6 +10,7 @@ import pytest
 
 from duban_cli.system import System
 from duban_intake.domain import own_problem
+from tests.browser import DESKTOP, PHONE, chromium, reading
 from tests.commanding import Run, command_on, lines
 from tests.conftest import eventually
 from tests.snippets import snippet
@@ -24,15 +25,22 @@ def duban(system: System, monkeypatch: pytest.MonkeyPatch) -> Run:
     return command_on(system, monkeypatch)
 
 
-async def test_what_is_reported_by_a_form_is_in_the_ledger_and_followed_by_its_code(duban: Run, system: System) -> None:
-    instead = {"mianyang/site": "smallville/site", "mianyang": "smallville", "report-platform": "hotline"}
-    await duban(*shlex.split(snippet("integrating.md", "site", instead))[1:])
-    async with httpx2.AsyncClient(base_url=system.urls["gateway"], headers={"accept-language": "en"}) as browser:
+async def opened(duban: Run, system: System) -> None:
+    """See to it that the city has its pages."""
+    async with httpx2.AsyncClient(base_url=system.urls["gateway"]) as browser:
 
         async def is_there() -> bool:
             return (await browser.get(CITY)).status_code == 200
 
-        await eventually(is_there)
+        if not await is_there():
+            instead = {"mianyang/site": "smallville/site", "mianyang": "smallville", "report-platform": "hotline"}
+            await duban(*shlex.split(snippet("integrating.md", "site", instead))[1:])
+            await eventually(is_there)
+
+
+async def test_what_is_reported_by_a_form_is_in_the_ledger_and_followed_by_its_code(duban: Run, system: System) -> None:
+    await opened(duban, system)
+    async with httpx2.AsyncClient(base_url=system.urls["gateway"], headers={"accept-language": "en"}) as browser:
         form = (await browser.get(f"{CITY}/report")).text
         answers = dict(re.findall(r'<input type="hidden" name="(number|secret)" value="([^"]+)">', form))
         answers |= {"category": "noise", "title": "Drilling at night", "area": "north", "address": "Mill Lane"}
@@ -55,6 +63,7 @@ async def test_what_is_reported_by_a_form_is_in_the_ledger_and_followed_by_its_c
 async def test_who_has_the_code_says_whether_they_are_satisfied_and_it_stands_in_the_ledger(
     duban: Run, system: System
 ) -> None:
+    await opened(duban, system)
     async with httpx2.AsyncClient(base_url=system.urls["gateway"], headers={"accept-language": "en"}) as browser:
         form = (await browser.get(f"{CITY}/report")).text
         answers = dict(re.findall(r'<input type="hidden" name="(number|secret)" value="([^"]+)">', form))
@@ -82,3 +91,38 @@ async def test_who_has_the_code_says_whether_they_are_satisfied_and_it_stands_in
             return "unsatisfied" in marks
 
         await eventually(is_rated)
+
+
+@pytest.mark.parametrize(("size", "locale"), [(DESKTOP, "zh-CN"), (PHONE, "en-GB")], ids=["desktop", "phone"])
+async def test_a_citizen_reports_follows_and_reads_in_a_browser_and_nothing_stands_against_a_page(
+    duban: Run, system: System, size: tuple[int, int], locale: str
+) -> None:
+    await opened(duban, system)
+    url, name = system.urls["gateway"], f"citizen-{size[0]}"
+    async with chromium() as browser, reading(browser, url, name, size=size, locale=locale) as reader:
+        page = reader.page
+        await reader.go(f"{CITY}/report")
+        await reader.check()
+        await page.select_option("#category", "noise")
+        await page.fill("#title", f"Drilling, heard by {name}")
+        await page.fill("#address", "Mill Lane")
+        async with page.expect_navigation():
+            await page.click("main button.main")
+        await reader.check()
+        number, code = [await fact.inner_text() for fact in await page.locator("dl.facts dd").all()]
+        await reader.go(f"{CITY}/follow")
+        await reader.check()
+
+        async def is_followed() -> bool:
+            await reader.go(f"{CITY}/follow")
+            await page.fill("#number", number)
+            await page.fill("#code", code)
+            async with page.expect_navigation():
+                await page.click("main button.main")
+            return number in await page.inner_text("h1")
+
+        await eventually(is_followed)
+        await reader.check()
+        for path in ("", "/problems?state=all", "/board", "/nowhere"):
+            await reader.go(CITY + path)
+            await reader.check()

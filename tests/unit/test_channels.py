@@ -168,7 +168,7 @@ def test_a_mapping_that_is_none_is_told_when_the_source_is_registered(mapping: A
 
 
 def test_a_source_of_no_known_kind_is_told_the_kinds_and_our_own_needs_no_mapping() -> None:
-    with pytest.raises(MappingError, match="use one of reports, orders"):
+    with pytest.raises(MappingError, match="use one of reports, site, orders"):
         spoken(struct.replace(HOTLINE, kind="telex"))
     with pytest.raises(MappingError, match="need no mapping"):
         spoken(struct.replace(HOTLINE, kind=OUR_OWN))

@@ -148,7 +148,7 @@ def test_the_services_are_the_categories_of_the_pack_and_ask_what_it_knows() -> 
 def problem(**changed: Any) -> PublicProblem:
     fields: dict[str, Any] = {
         "id": uuid4(), "begun_at": AT, "updated_at": AT, "status": Status.DISPATCHED, "category": "noise",
-        "lead_unit": "water", "title": "请打13800000000", "pack": "small@1",
+        "lead_unit": "water", "title": "请打13800000000", "number": "S-2026-0001", "pack": "small@1",
         "location": Location(latitude=1, longitude=2), "limits": (), "ground": None,
     }  # fmt: skip
     return PublicProblem(**{**fields, **changed})

@@ -26,7 +26,7 @@ _FIELDS: Final[dict[str, str]] = {
     "jurisdiction": "适用地区", "document": "文件", "time": "工作时间", "number": "编号",
     "office": "办公室", "units": "单位", "channels": "渠道", "areas": "区域", "categories": "类别",
     "default_category": "默认类别", "matters": "诉求类型", "default_matter": "默认诉求类型",
-    "near": "合并条件", "responsibility_list": "责任清单", "fallback": "兜底单位",
+    "near": "合并条件", "urgent": "紧急", "responsibility_list": "责任清单", "fallback": "兜底单位",
     "always_responsible": "始终负责", "hand_back": "退单", "closing": "销号", "measures": "措施",
     "ladders": "升级阶梯", "obligations": "时限", "parent": "上级", "unit": "单位", "lead": "主办", "co": "协办",
     "to": "告知", "by": "由", "title": "名称", "text": "文书", "running": "计时状态", "since": "起算",
