@@ -289,8 +289,11 @@ async def test_a_reporter_says_once_whether_they_are_satisfied_and_nobody_withou
     for _ in range(2):
         said = await gateway.browser.post(f"{CITY}/rate", data={**own, "vote": vote, "satisfied": "true"})
         assert "Thank you." in said.text
-    first, again = [decode(each.key, each.value, each.headers, RATINGS) for each in gateway.records]
-    assert first.id == again.id
+    unhappy = {**own, "vote": vote[::-1], "satisfied": "false", "reason": "nobody came, ring 13812345678"}
+    await gateway.browser.post(f"{CITY}/rate", data=unhappy)
+    first, again, other = [decode(each.key, each.value, each.headers, RATINGS) for each in gateway.records]
+    assert first.id == again.id != other.id
+    assert other.data.reason == "nobody came, ring ***"
     assert (first.data.handle, first.data.satisfied) == (handle_of(code), True)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from duban.errors import Fault
+from duban.masks import masked
 from duban.messages.envelope import Message
 from duban.messages.ratings import RatedReport
 from duban.pages.words import msgid
@@ -55,14 +56,17 @@ def flaw_in(form: RatingForm, rules: Rules) -> str | None:
 
 
 def rated(form: RatingForm, receipt: Receipt, site: CitySite, now: datetime) -> Message[RatedReport]:
-    """The message that says it to intake; the same form is the same message."""
+    """The message that says it to intake; the same form is the same message.
+
+    A reason stands in the ledger for ever, as no report does: numbers and names by which somebody is found are masked.
+    """
     word = RatedReport(
         source=receipt.source,
         id=receipt.id,
         handle=receipt.handle or "",
         satisfied=bool(form.satisfied),
         ground=None if form.satisfied or not site.rules.ratings else form.ground,
-        reason="" if form.satisfied else form.reason,
+        reason="" if form.satisfied else masked(form.reason),
     )
     id_, key = f"{receipt.id}/{form.vote}", f"{receipt.source}/{receipt.id}"
     return Message(id_, receipt.source, str(receipt.problem_id), now, site.id, key, word)
