@@ -59,10 +59,8 @@ async def _measure(commands: Sequence[ConsumerRecord[bytes, bytes]]) -> dict[str
 
 def library_of(pack: str) -> Library:
     """The rules of that pack, on the calendar that comes with the engine."""
-    library = Library()
-    library.add(PublishedCalendar(notice=load_calendar(_CALENDAR.read_text(), _CALENDAR.name)))
-    library.add(load_pack(pack, load.PACK.name))
-    return library
+    calendar = PublishedCalendar(notice=load_calendar(_CALENDAR.read_text(), _CALENDAR.name))
+    return Library.of((calendar, load_pack(pack, load.PACK.name)))
 
 
 def fetched(commands: Sequence[Record]) -> list[ConsumerRecord[bytes, bytes]]:

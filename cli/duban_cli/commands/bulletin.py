@@ -162,9 +162,7 @@ async def _rules(name: str, known: Settings | None) -> tuple[Library, Rules]:
     """Every pack at hand, and the rules of the one that is named; a file is read with the calendars beside it."""
     published = list((await packs.published(known)).values()) if known is not None else []
     read = _read(Path(name))
-    library = Library()
-    for document in (*published, *read):
-        library.add(document)
+    library = Library.of((*published, *read))
     matching = read[-1:] or [
         document for document in published if isinstance(document, PolicyPack) and name in _names(document)
     ]

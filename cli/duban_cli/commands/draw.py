@@ -86,12 +86,13 @@ async def draw(
 
 async def _rules(name: str, known: Settings) -> tuple[Library, Rules]:
     """Everything that is published, and the rules of the pack that is named; of several versions, the latest."""
-    library = Library()
-    matching: list[PolicyPack] = []
-    for document in (await packs.published(known)).values():
-        library.add(document)
-        if isinstance(document, PolicyPack) and name in (document.ref, document.id, document.jurisdiction):
-            matching.append(document)
+    published = (await packs.published(known)).values()
+    library = Library.of(published)
+    matching = [
+        document
+        for document in published
+        if isinstance(document, PolicyPack) and name in (document.ref, document.id, document.jurisdiction)
+    ]
     if not matching:
         fail(ExitCode.NOT_FOUND, f"no pack {name} is published; see `duban pack ls`")
     rules = library.rules(max(matching, key=lambda candidate: candidate.version).ref)

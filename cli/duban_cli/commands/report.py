@@ -147,14 +147,11 @@ async def _library(known: Settings) -> Library | None:
     """The packs that are published; None for whoever may write reports and not read packs."""
     from duban.io.tail import Tail
 
-    library = Library()
     try:
         published = await Tail[PolicyPack | PublishedCalendar](known, [PolicyPack.TOPIC], PACKS).present()
     except NotGranted:
         return None
-    for each in published:
-        library.add(each.message.data)
-    return library
+    return Library.of(delivered.message.data for delivered in published)
 
 
 def _items(file: str) -> list[Any]:

@@ -33,9 +33,7 @@ async def from_ledger(settings: Settings, jurisdiction: str) -> list[Step]:
         Unavailable: the database cannot be asked.
         HistoryError: a pack of the history is not published.
     """
-    library = Library()
-    for document in (await packs.published(settings)).values():
-        library.add(document)
+    library = Library.of((await packs.published(settings)).values())
     async with asking():
         bodies = [body async for body in _bodies(settings, jurisdiction)]
     return list(folded((from_json(body, Event) for body in bodies), library))

@@ -165,9 +165,8 @@ class Recovered(NamedTuple):
 
 async def recover(settings: RouterSettings, pool: asyncpg.Pool[asyncpg.Record], since: datetime) -> Recovered:
     """Decide again what ``pool`` lacks of the commands since then, and have its anchors go on from the latest."""
-    library = Library()
-    for published in await Tail[Published](settings, [PolicyPack.TOPIC], PACKS).present():
-        library.add(published.message.data)
+    published = await Tail[Published](settings, [PolicyPack.TOPIC], PACKS).present()
+    library = Library.of(delivered.message.data for delivered in published)
     telling = Telling()
     for delivered in await Tail(settings, [LedgerEvent.TOPIC], PROBLEMS, since).present():
         telling.take(delivered.message.data, library)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Self
 
 from duban.calendar import CalendarNotice
 from duban.policy.model.pack import PolicyPack, PublishedCalendar
@@ -17,6 +19,14 @@ class Library:
         self._of: dict[str, list[PolicyPack]] = {}
         self._notices: dict[str, CalendarNotice] = {}
         self._rules: dict[str, Rules] = {}
+
+    @classmethod
+    def of(cls, documents: Iterable[PolicyPack | PublishedCalendar]) -> Self:
+        """The library that holds ``documents``."""
+        library = cls()
+        for document in documents:
+            library.add(document)
+        return library
 
     def add(self, published: PolicyPack | PublishedCalendar) -> None:
         """Take in what was published; an older version never displaces a newer one."""

@@ -70,9 +70,7 @@ async def rebuild(
     Raises:
         Unavailable: somebody else is making it anew; or the broker is away.
     """
-    library = Library()
-    for document in (await published(settings)).values():
-        library.add(document)
+    library = Library.of((await published(settings)).values())
     if not await connection.fetchval(_LOCK):
         raise Unavailable("somebody else is making the read model of the desk anew: wait until they are done")
     try:
