@@ -237,13 +237,16 @@ class DetectorApp:
         while True:
             await asyncio.sleep(self._settings.session_timeout)
             positions = {place: self._position(place) for place in self._places()} if self.ready else {}
-            for place, position in positions.items():
-                end = self._app.consumer.highwater(place) or 0
-                if before.get(place) == position < end:
-                    async with self._turn:
-                        if place in self._places() and self._position(place) == position:
-                            await self._judge(self._overlooked(place, position, end))
+            for place, position in positions.items() & before.items():
+                await self._catch_up(place, position)
             before = positions
+
+    async def _catch_up(self, place: TP, position: int) -> None:
+        """Have judged what stands from ``position`` to the end of a partition, if that is still what comes next."""
+        async with self._turn:
+            end = self._app.consumer.highwater(place) or 0
+            if position < end and place in self._places() and self._position(place) == position:
+                await self._judge(self._overlooked(place, position, end))
 
     async def _up_to_date(self) -> AsyncIterator[bytes]:
         """What the stations are remembered by of whom nothing lies unread in the topic."""
