@@ -14,4 +14,5 @@ owns      who reported, as far as it goes into the vault; it never comes out her
     evidence   reports that come with their files
     erasure    a reporter asks by code to have a report erased
     app        the routes; pagerduty and open311 those of other protocols
+    published_views   rows of what other services publish for everybody, or that it is not there yet
 """

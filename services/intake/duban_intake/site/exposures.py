@@ -9,10 +9,9 @@ from uuid import UUID
 
 import asyncpg
 
-from duban.errors import Unavailable
 from duban.policy.model.entry import Text
 from duban.policy.rules import Rules
-from duban_intake.vault.answers import reached
+from duban_intake.gateway.published_views import rows
 
 #: As many as a page shows at most.
 MOST: Final = 500
@@ -20,10 +19,6 @@ _EXPOSED: Final = f"""
     select problem_id, number, measure, owner, at, ended_at from escalation.published_exposures
     where jurisdiction = $1 and at >= $2 order by at desc, problem_id, version limit {MOST}
 """  # noqa: S608 - constant
-#: A schema that nobody has migrated to today's release yet, or opened to the gateway: not there, but coming.
-_NOT_YET: Final = (
-    asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.InsufficientPrivilegeError,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +57,4 @@ class PostgresBoard:
 
     async def exposures(self, city: str, since: datetime) -> list[Exposure]:
         """Those of ``city`` since then, the latest first."""
-        try:
-            rows = await reached(self._pool.fetch(_EXPOSED, city, since), "the board cannot be read now")
-        except _NOT_YET as error:
-            raise Unavailable("the board is not open to the gateway yet: run `duban migrate`") from error
-        return [Exposure(**dict(row)) for row in rows]
+        return [Exposure(**dict(row)) for row in await rows(self._pool, _EXPOSED, city, since, of="board")]

@@ -8,12 +8,11 @@ from typing import Final
 
 import asyncpg
 
-from duban.errors import Unavailable
 from duban.messages.report import Location
 from duban.messages.struct import from_json
 from duban.moves import Status
 from duban_intake.gateway.open311.requests import PublicLimit, PublicProblem, RequestFilter
-from duban_intake.vault.answers import reached
+from duban_intake.gateway.published_views import rows
 
 #: As many as the protocol wants of a server at most.
 _MOST: Final = 1000
@@ -33,10 +32,6 @@ _SOME: Final = f"""
         and ($5::text[] is null or category = any($5)) and ($6::text[] is null or status = any($6))
     order by begun_at desc, id limit {_MOST}
 """  # noqa: S608 - constant
-#: A ledger that nobody has migrated to today's release yet, or opened to the gateway: not there, but coming.
-_NOT_YET: Final = (
-    asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.InsufficientPrivilegeError,
-)  # fmt: skip
 
 
 class PublicLedger:
@@ -56,11 +51,7 @@ class PublicLedger:
             return await self._found(_SOME, jurisdiction, sources, *parameters)
 
     async def _found(self, query: str, *parameters: object) -> list[PublicProblem]:
-        try:
-            rows = await reached(self._pool.fetch(query, *parameters), "the ledger cannot be asked now")
-        except _NOT_YET as error:
-            raise Unavailable("the ledger is not open to the gateway yet: run `duban migrate`") from error
-        return [_problem(row) for row in rows]
+        return [_problem(row) for row in await rows(self._pool, query, *parameters, of="ledger")]
 
 
 def _problem(row: asyncpg.Record) -> PublicProblem:
