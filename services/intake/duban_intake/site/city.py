@@ -35,11 +35,6 @@ def city_sites(registry: SourceRegistry, library: Library, now: datetime) -> Map
     for source in sorted(registry.of_kind(SITE), key=lambda source: (source.jurisdiction or "", source.name)):
         rules = library.current(source.jurisdiction, now) if source.jurisdiction else None
         if source.jurisdiction and rules is not None and source.jurisdiction not in sites:
-            names = tuple(
-                name
-                for public in (*registry.of_kind(SITE), *registry.of_kind(OPEN311_KIND))
-                if public.jurisdiction == source.jurisdiction
-                for name in (public.name, *public.names)
-            )
+            names = (*registry.names(SITE, source.jurisdiction), *registry.names(OPEN311_KIND, source.jurisdiction))
             sites[source.jurisdiction] = CitySite(source.jurisdiction, rules, source, names)
     return sites

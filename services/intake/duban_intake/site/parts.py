@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 
 from duban.errors import Fault
 from duban.messages.report import Location
-from duban.moves import CLOSED, STAGE, Status
+from duban.moves import Status
 from duban.pages.language import language_of
 from duban.pages.look import PageLink, PageLook
 from duban.pages.words import msgid
@@ -99,8 +99,3 @@ class SiteParts:
             tuple(categories) if categories is not None else None, tuple(statuses) if statuses is not None else None,
         )  # fmt: skip
         return await self.face.ledger.problems(site.id, site.public_names, only)
-
-
-def statuses_of(state: str) -> tuple[Status, ...]:
-    """The statuses that ``state`` stands for: open, closed, or all."""
-    return tuple(status for status in STAGE if state == "all" or (status in CLOSED) is (state == "closed"))

@@ -9,7 +9,7 @@ from typing import Final
 
 from duban.masks import published
 from duban.messages.report import Location
-from duban.moves import CLOSED, Status
+from duban.moves import Status
 from duban.pages.words import PageLanguage
 from duban.policy.model.entry import Text
 from duban.policy.rules import Rules
@@ -52,28 +52,26 @@ def public_view(
 ) -> PublicView:
     """``problem`` by the ``rules`` that it lives under; who reported it is not in it."""
     say = words_in(language)
-    is_open = problem.status not in CLOSED
     category = rules.categories.get(problem.category)
     service = say(category.title) if category else problem.category
     unit = problem.lead_unit or rules.pack.office
     ground = rules.rejections.get(problem.ground or "")
-    here, place = origin, problem.location
-    limits = [limit.lapse_at.astimezone(rules.zone) for limit in problem.limits if limit.owner]
+    place, expected_at = problem.location, problem.expected_at
     return PublicView(
         id=str(problem.id),
         number=problem.number,
         title=published(problem.title) if problem.title is not None else service,
         category=service,
         state=say(NOTES[problem.status]),
-        is_open=is_open,
+        is_open=problem.is_open,
         may_be_rated=problem.status in RATED,
         unit=say(rules.units[unit].title) if unit in rules.units else unit,
         begun_at=problem.begun_at.astimezone(rules.zone),
         updated_at=problem.updated_at.astimezone(rules.zone),
-        expected_at=max(limits, default=None) if is_open else None,
+        expected_at=expected_at.astimezone(rules.zone) if expected_at else None,
         ground=say(ground.title) if ground else None,
         location=place,
-        metres=round(metres_between(here, place)) if here is not None and place is not None else None,
+        metres=round(metres_between(origin, place)) if origin is not None and place is not None else None,
     )
 
 

@@ -44,6 +44,11 @@ class SourceRegistry:
         """Those of ``kind`` of which something is taken."""
         return [source for source in self._sources.values() if source.kind == kind and not source.is_off]
 
+    def names(self, kind: str, jurisdiction: str | None = None) -> tuple[str, ...]:
+        """Under which names those of ``kind`` speak, of one jurisdiction or of all."""
+        some = (source for source in self.of_kind(kind) if jurisdiction in (None, source.jurisdiction))
+        return tuple(name for source in some for name in (source.name, *source.names))
+
     def speaker(self, key: str | None, *, is_near: bool) -> RegisteredSource:
         """Whose ``key`` it is; without one the open source, for whoever ``is_near``: on this machine.
 

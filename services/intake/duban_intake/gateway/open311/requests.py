@@ -21,6 +21,11 @@ from duban.policy.rules import Rules
 MOST_DAYS: Final = 90
 _MOST_IDS: Final = 1000
 
+#: What everybody asks for by one word.
+STATES: Final = {
+    "open": tuple(status for status in STAGE if status not in CLOSED),
+    "closed": tuple(status for status in STAGE if status in CLOSED),
+}
 #: What each status means to the public.
 NOTES: Final = {
     Status.REGISTERED: Text(en="Registered; no unit has it yet", zh="已登记，待交办"),
@@ -60,6 +65,17 @@ class PublicProblem:
     location: Location | None
     limits: tuple[PublicLimit, ...]
     ground: str | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to be done about it."""
+        return self.status not in CLOSED
+
+    @property
+    def expected_at(self) -> datetime | None:
+        """The latest of the limits that run; None where it is closed, or nobody owes anything."""
+        limits = [limit.lapse_at for limit in self.limits if limit.owner] if self.is_open else []
+        return max(limits, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +145,9 @@ def _statuses(parameters: Mapping[str, str]) -> tuple[Status, ...] | None:
     named = _some(parameters, "status")
     if named is None:
         return None
-    closed = {"open": False, "closed": True}
-    if unknown := next((name for name in named if name not in closed), None):
+    if unknown := next((name for name in named if name not in STATES), None):
         raise Fault(400, "invalid", f"{unknown} is no status; ask for open, closed, or both: open,closed", "status")
-    return tuple(status for status in STAGE if any((status in CLOSED) is closed[name] for name in named))
+    return tuple(status for name in STATES if name in named for status in STATES[name])
 
 
 def shown(problem: PublicProblem, rules: Rules) -> dict[str, Any]:
@@ -141,14 +156,12 @@ def shown(problem: PublicProblem, rules: Rules) -> dict[str, Any]:
     def at(instant: datetime | None) -> str | None:
         return instant.astimezone(rules.zone).isoformat(timespec="seconds") if instant else None
 
-    is_open = problem.status not in CLOSED
-    expected = max((limit.lapse_at for limit in problem.limits if limit.owner), default=None) if is_open else None
     category = rules.categories.get(problem.category)
     service = category.title.native if category else problem.category
     place = problem.location
     return {
         "service_request_id": str(problem.id),
-        "status": "open" if is_open else "closed",
+        "status": "open" if problem.is_open else "closed",
         "status_notes": _note(problem, rules),
         "service_name": service,
         "service_code": problem.category,
@@ -157,7 +170,7 @@ def shown(problem: PublicProblem, rules: Rules) -> dict[str, Any]:
         "service_notice": None,
         "requested_datetime": at(problem.begun_at),
         "updated_datetime": at(problem.updated_at),
-        "expected_datetime": at(expected),
+        "expected_datetime": at(problem.expected_at),
         "address": None,
         "address_id": None,
         "zipcode": None,

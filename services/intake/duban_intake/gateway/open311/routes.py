@@ -134,7 +134,7 @@ def _serve_posts(router: APIRouter, door: ReportDoor, face: PublicFace) -> None:
     async def token(token: str, form: Form) -> Response:
         """The id of the request that a token stands for, as soon as it is decided to which problem it belongs."""
         receipt = await _receipt(door, request_id(token))
-        if receipt is None or receipt.source not in _names(door):
+        if receipt is None or receipt.source not in door.registry.names(KIND):
             say = "no request is known by this token: it was never given out, or is not decided yet; ask again"
             raise Fault(404, "unknown_token", say, "token")
         if receipt.problem_id is None:
@@ -187,13 +187,6 @@ def _served(door: ReportDoor) -> list[str]:
     return sorted({source.jurisdiction for source in door.registry.of_kind(KIND) if source.jurisdiction})
 
 
-def _names(door: ReportDoor, jurisdiction: str | None = None) -> tuple[str, ...]:
-    """Under which names requests are reported by this way, of one jurisdiction or of all."""
-    sources = door.registry.of_kind(KIND)
-    some = (source for source in sources if jurisdiction in (None, source.jurisdiction))
-    return tuple(name for source in some for name in (source.name, *source.names))
-
-
 def _city(door: ReportDoor, face: PublicFace, name: str) -> _City:
     """The jurisdiction called ``name``, or the only one there is.
 
@@ -208,7 +201,7 @@ def _city(door: ReportDoor, face: PublicFace, name: str) -> _City:
     rules = face.library.current(jurisdiction, door.clock.now()) if jurisdiction in served else None
     if rules is None:
         raise Fault(404, "unknown_jurisdiction", f"is none of those served: {known}", "jurisdiction_id")
-    return _City(jurisdiction, rules, _names(door, jurisdiction))
+    return _City(jurisdiction, rules, door.registry.names(KIND, jurisdiction))
 
 
 def _known(service_code: str, rules: Rules) -> str:

@@ -10,9 +10,9 @@ from fastapi.responses import RedirectResponse
 
 from duban.errors import Fault
 from duban.pages.language import TAGS, language_of
-from duban_intake.gateway.open311.requests import request_id
+from duban_intake.gateway.open311.requests import STATES, request_id
 from duban_intake.site.open_data import csv_table, geojson, rss
-from duban_intake.site.parts import PATH, SiteParts, statuses_of
+from duban_intake.site.parts import PATH, SiteParts
 from duban_intake.site.views import PublicView
 
 State = Literal["open", "closed", "all"]
@@ -78,4 +78,4 @@ def serve_problems(app: FastAPI, parts: SiteParts) -> None:
     async def seen(request: Request, city: str, state: State, category: str) -> list[PublicView]:
         site = parts.site(city)
         categories = [category] if category in site.rules.categories else None
-        return [parts.view(request, site, each) for each in await parts.problems(site, statuses_of(state), categories)]
+        return [parts.view(request, site, each) for each in await parts.problems(site, STATES.get(state), categories)]

@@ -17,8 +17,9 @@ from duban.io.evidence.desk import title_of
 from duban.messages.handle import ALPHABET
 from duban_intake.gateway.door import refuse_other_pages
 from duban_intake.gateway.evidence import room_for_files
+from duban_intake.gateway.open311.requests import STATES
 from duban_intake.site.city import CitySite
-from duban_intake.site.parts import PATH, SiteParts, statuses_of
+from duban_intake.site.parts import PATH, SiteParts
 from duban_intake.site.report_form import TRAP, PublicForm, filled_in, handed
 from duban_intake.site.views import PublicView, nearest
 from duban_intake.vault.desk import VaultRefused
@@ -81,7 +82,7 @@ async def _near(request: Request, parts: SiteParts, site: CitySite, form: Public
     place = form.location
     if place is None:
         return []
-    problems = await parts.problems(site, statuses_of("open"), [form.answers["category"]])
+    problems = await parts.problems(site, STATES["open"], [form.answers["category"]])
     return nearest([parts.view(request, site, each, place) for each in problems])
 
 
