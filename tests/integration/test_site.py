@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 
 import httpx2
@@ -13,6 +12,7 @@ from duban_intake.domain import own_problem
 from tests.browser import DESKTOP, PHONE, chromium, reading
 from tests.commanding import Run, command_on, lines
 from tests.conftest import eventually
+from tests.site_pages import code_on, hidden
 from tests.snippets import snippet
 
 pytestmark = pytest.mark.stack
@@ -41,13 +41,11 @@ async def opened(duban: Run, system: System) -> None:
 async def test_what_is_reported_by_a_form_is_in_the_ledger_and_followed_by_its_code(duban: Run, system: System) -> None:
     await opened(duban, system)
     async with httpx2.AsyncClient(base_url=system.urls["gateway"], headers={"accept-language": "en"}) as browser:
-        form = (await browser.get(f"{CITY}/report")).text
-        answers = dict(re.findall(r'<input type="hidden" name="(number|secret)" value="([^"]+)">', form))
+        answers = hidden((await browser.get(f"{CITY}/report")).text)
         answers |= {"category": "noise", "title": "Drilling at night", "area": "north", "address": "Mill Lane"}
         receipt = await browser.post(f"{CITY}/report", data=answers)
         assert receipt.status_code == 200, receipt.text
-        codes = re.findall(r"(?:[0-9A-Z]{4}-){3}[0-9A-Z]{4}", receipt.text)
-        own = {"number": answers["number"], "code": codes[0] if codes else ""}
+        own = {"number": answers["number"], "code": code_on(receipt.text)}
 
         async def is_given_out() -> bool:
             page = await browser.post(f"{CITY}/follow", data=own)
@@ -65,12 +63,10 @@ async def test_who_has_the_code_says_whether_they_are_satisfied_and_it_stands_in
 ) -> None:
     await opened(duban, system)
     async with httpx2.AsyncClient(base_url=system.urls["gateway"], headers={"accept-language": "en"}) as browser:
-        form = (await browser.get(f"{CITY}/report")).text
-        answers = dict(re.findall(r'<input type="hidden" name="(number|secret)" value="([^"]+)">', form))
+        answers = hidden((await browser.get(f"{CITY}/report")).text)
         answers |= {"category": "noise", "title": "A fair in the night", "area": "north", "address": "Fair Ground"}
         receipt = await browser.post(f"{CITY}/report", data=answers)
-        [code] = re.findall(r"(?:[0-9A-Z]{4}-){3}[0-9A-Z]{4}", receipt.text)
-        own = {"number": answers["number"], "code": code}
+        own = {"number": answers["number"], "code": code_on(receipt.text)}
         key = str(own_problem("smallville/site", answers["number"]))
 
         async def is_there() -> bool:
@@ -81,8 +77,7 @@ async def test_who_has_the_code_says_whether_they_are_satisfied_and_it_stands_in
         await duban("act", key, "acknowledge", "--unit", "north", "--wait", 20)
         await duban("act", key, "reject", "--unit", "office", "--reason", "it is allowed", "--wait", 20)
         page = (await browser.post(f"{CITY}/follow", data=own)).text
-        [vote] = re.findall(r'name="vote" value="([^"]+)"', page)
-        rating = {**own, "vote": vote, "satisfied": "false", "reason": "nobody asked us"}
+        rating = {**own, "vote": hidden(page)["vote"], "satisfied": "false", "reason": "nobody asked us"}
         assert "Thank you." in (await browser.post(f"{CITY}/rate", data=rating)).text
 
         async def is_rated() -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -46,6 +45,7 @@ from duban_intake.vault.memory import MemoryVault
 from duban_intake.vault.seal import Keyring, MasterKey
 from tests.accounts import AT
 from tests.given import small_library
+from tests.site_pages import code_on, hidden
 
 CITY: Final = "/city/smallville"
 ENGLISH: Final = {"accept-language": "en"}
@@ -124,8 +124,7 @@ class Gateway:
 
     async def blank(self) -> dict[str, str]:
         """What an empty form brings along."""
-        page = (await self.browser.get(f"{CITY}/report")).text
-        return dict(re.findall(r'<input type="hidden" name="(number|secret)" value="([^"]+)">', page))
+        return hidden((await self.browser.get(f"{CITY}/report")).text)
 
     async def report(self, **answers: Any) -> httpx2.Response:
         filled = {**await self.blank(), "category": "other", "title": "Foam", "address": "below the weir", **answers}
@@ -156,7 +155,7 @@ async def test_who_reports_gets_a_receipt_with_a_code_that_is_the_reports_own(ga
     )  # fmt: skip
     assert report.location == HERE
     assert report.attributes == {"address": "below the weir"}
-    [code] = re.findall(r"(?:[0-9A-Z]{4}-){3}[0-9A-Z]{4}", answer.text)
+    code = code_on(answer.text)
     assert report.reporter.handle == handle_of(code)
     assert b"Li Lei" not in (gateway.records[0].value or b"")
     assert answer.headers["content-security-policy"] == POLICY
@@ -235,14 +234,13 @@ async def test_what_is_near_already_is_shown_before_and_the_photo_is_kept_meanwh
     assert near.title in answer.text
     assert not any(words in answer.text for words in ("Far away", "Long done"))
     assert gateway.records == []
-    again = dict(re.findall(r'<input type="hidden" name="([a-z]+)" value="([^"]*)">', answer.text))
-    assert (await gateway.browser.post(f"{CITY}/report", data=again)).status_code == 200
+    assert (await gateway.browser.post(f"{CITY}/report", data=hidden(answer.text))).status_code == 200
     assert len(gateway.reports[0].evidence) == 1
 
 
 async def test_a_report_is_followed_by_its_number_and_its_code_alone(gateway: Gateway) -> None:
     blank = await gateway.blank()
-    [code] = re.findall(r"(?:[0-9A-Z]{4}-){3}[0-9A-Z]{4}", (await gateway.report(**blank)).text)
+    code = code_on((await gateway.report(**blank)).text)
     key = own_problem("smallville/site", blank["number"])
 
     async def follow(typed: str) -> httpx2.Response:
@@ -264,7 +262,7 @@ async def test_a_reporter_says_once_whether_they_are_satisfied_and_nobody_withou
     gateway: Gateway,
 ) -> None:
     blank = await gateway.blank()
-    [code] = re.findall(r"(?:[0-9A-Z]{4}-){3}[0-9A-Z]{4}", (await gateway.report(**blank)).text)
+    code = code_on((await gateway.report(**blank)).text)
     key = own_problem("smallville/site", blank["number"])
     gateway.receipts[key] = Receipt(
         "smallville/site", blank["number"], key, b"", AT, ReportOutcome.ACCEPTED, key, handle=handle_of(code)
@@ -274,7 +272,7 @@ async def test_a_reporter_says_once_whether_they_are_satisfied_and_nobody_withou
         gateway.shown.held = [problem(id=key, status=status)]
         page = (await gateway.browser.post(f"{CITY}/follow", data=own)).text
         assert ("Are you satisfied" in page) is offered
-    [vote] = re.findall(r'name="vote" value="([^"]+)"', page)
+    vote = hidden(page)["vote"]
     gateway.records.clear()
     for answers, words in (
         ({}, "Say whether you are satisfied."),
