@@ -38,7 +38,7 @@ class Projection:
 
     def __init__(self, dossiers: Mapping[UUID, Dossier]) -> None:
         self._dossiers = dict(dossiers)
-        self._newest: dict[UUID, tuple[LedgerEvent, Rules]] = {}
+        self._newest: dict[UUID, tuple[LedgerEvent, Rules, list[OwedLimit]]] = {}
         self._happened: dict[UUID, dict[int, datetime]] = {}
         self._writing = DeskWriting()
 
@@ -51,12 +51,13 @@ class Projection:
             return
         if what.version > known + 1:
             self._writing.gaps += 1
-        self._newest[record.id] = (event, rules)
+        running = limits(record, rules)
+        self._newest[record.id] = (event, rules, running)
         newest = self._writing.newest
         newest[partition] = max(newest.get(partition, what.at), what.at)
         self._happened.setdefault(record.id, {})[what.version] = what.at
         self._writing.calls += _calls(what, record)
-        due_key, turns = _due_key(record, rules), () if held is None else held.turns
+        due_key, turns = _due_key(record, running), () if held is None else held.turns
         if isinstance(record, Problem):
             self._count(held, record, due_key, what.at, rules)
             turns = self._turned(turns, what, record, rules)
@@ -65,9 +66,8 @@ class Projection:
     def writing(self) -> DeskWriting:
         """What there is to write."""
         writing = self._writing
-        for id_, (event, rules) in self._newest.items():
+        for id_, (event, rules, running) in self._newest.items():
             record, at = event.record, event.event.at
-            running = limits(record, rules)
             writing.rows[id_] = _row(record, at, running, _closed_at(record, at))
             writing.stakes[id_] = tuple(_stakes(record, running))
             writing.waits[id_] = waits(record, running, rules, self._happened[id_], at)
@@ -95,10 +95,10 @@ class Projection:
         return after
 
 
-def _due_key(record: AnyRecord, rules: Rules) -> datetime:
+def _due_key(record: AnyRecord, running: list[OwedLimit]) -> datetime:
     if record.status not in OPEN:
         return ENDED
-    return min((limit.at for limit in limits(record, rules)), default=NO_LIMIT)
+    return running[0].at if running else NO_LIMIT
 
 
 def _closed_at(record: AnyRecord, at: datetime) -> datetime | None:
@@ -128,7 +128,7 @@ def _row(record: AnyRecord, at: datetime, running: list[OwedLimit], closed_at: d
         version=record.version,
         begun_at=record.begun_at,
         changed_at=at,
-        due_key=ENDED if record.status not in OPEN else NO_LIMIT if soonest is None else soonest.at,
+        due_key=_due_key(record, running),
         unit=record.holder,
         obligation=None if soonest is None else soonest.obligation.id,
         due_of=None if soonest is None else soonest.owner,
