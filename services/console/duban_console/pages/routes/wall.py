@@ -90,7 +90,6 @@ async def _state(request: Request, asks: Asker, parts: PageParts, city: str) -> 
         "counts": await parts.desk.lamps(sight, LedgerFilters(city), now=now, near=parts.near),
         "page": page,
         "diagram": lamps_diagram(weeks, words) if weeks else None,
-        "freshness": await parts.desk.freshness(),
         "words": words,
         "words_of": parts.words_of(request),
         "now": now.replace(second=0, microsecond=0),
