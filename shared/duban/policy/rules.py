@@ -15,7 +15,7 @@ from duban.messages.records import LedgerRecord, Problem
 from duban.moves import STEPS, Kind, Occasion, Status
 from duban.policy.model.duty import DutyRule, Window
 from duban.policy.model.ladder import Ladder, Level, Measure, Obligation, Otherwise, Trigger
-from duban.policy.model.lifecycle import FlagRule, RatingRule, Rejection, ReplyRule
+from duban.policy.model.lifecycle import FlagRule, GateCheck, RatingRule, Rejection, ReplyRule
 from duban.policy.model.listing import ListRule, Platform, RewardRule
 from duban.policy.model.organisation import Area, Category, Matter, Nearness, Responsibility, Unit
 from duban.policy.model.pack import PolicyPack
@@ -380,6 +380,15 @@ class Rules:
         relative = {"@office": self.pack.office, "@sponsor": sponsor}
         units = (relative.get(name, name if name in self.units else None) for name in names)
         return self.named(tuple(unit for unit in units if unit is not None), names)
+
+    def checks_of(self, problem: Problem) -> list[GateCheck]:
+        """The checks of the gate that hold for ``problem``: for its category and matter, and a mark that it bears."""
+        return [
+            check
+            for check in (self.pack.gate.checks if self.pack.gate is not None else ())
+            if is_for(check, problem.category, problem.matter)
+            and (not check.flags or not set(check.flags).isdisjoint(problem.flags))
+        ]
 
     def title_of(self, unit: str) -> str:
         """A unit in the words of the city; a sponsor who is none of the pack's units by the name given."""

@@ -9,7 +9,6 @@ from typing import Final
 from duban.messages.records import AnyRecord, Listing, Problem, Reward, in_words
 from duban.moves import Status
 from duban.policy.rules import Rules
-from duban.policy.scope import is_for
 from duban_console.desk.limits import OwedLimit
 from duban_console.desk.reader import Wait
 from duban_console.desk.rows import NO_LIMIT, WaitRow
@@ -111,13 +110,7 @@ def _on_completed(problem: Problem, rules: Rules) -> Iterator[WaitRow]:
     if problem.status not in (Status.VERIFYING, Status.VERIFIED):
         return
     since_at = problem.marks["verified" if problem.status is Status.VERIFIED else "completed"].at
-    missing = [
-        check
-        for check in (rules.pack.gate.checks if rules.pack.gate is not None else ())
-        if check.id not in problem.checks
-        and is_for(check, problem.category, problem.matter)
-        and (not check.flags or not set(check.flags).isdisjoint(problem.flags))
-    ]
+    missing = [check for check in rules.checks_of(problem) if check.id not in problem.checks]
     for check in missing:
         yield WaitRow(Wait.CHECK, check.id, _others(_named(check.by, problem, rules), problem), since_at)
     if not missing and closing.strike_off == "by_office":

@@ -13,6 +13,7 @@ from duban.messages.records import AnyRecord, Listing, Problem
 from duban.moves import MOVES
 from duban.policy import Rules
 from duban.policy.model.ladder import HANDLERS
+from duban.policy.model.lifecycle import GateCheck
 from duban.policy.scope import is_for
 from duban_console.accounts.access import appointments_for
 from duban_console.accounts.session import Principal, Scope
@@ -188,17 +189,11 @@ def _steps(action: str, record: AnyRecord, rules: Rules) -> Iterable[Any]:
             yield step
 
 
-def checks(record: AnyRecord, rules: Rules) -> list[Any]:
+def checks(record: AnyRecord, rules: Rules) -> list[GateCheck]:
     """The checks of the gate that hold for ``record``, and that nobody has signed yet."""
-    if not isinstance(record, Problem) or rules.pack.gate is None:
+    if not isinstance(record, Problem):
         return []
-    return [
-        check
-        for check in rules.pack.gate.checks
-        if is_for(check, record.category, record.matter)
-        and (not check.flags or not set(check.flags).isdisjoint(record.flags))
-        and check.id not in record.checks
-    ]
+    return [check for check in rules.checks_of(record) if check.id not in record.checks]
 
 
 def extensible(record: AnyRecord, rules: Rules) -> list[str]:

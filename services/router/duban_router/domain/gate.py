@@ -11,7 +11,7 @@ from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.records import Problem
 from duban.moves import Occasion, Status
-from duban.policy.model.lifecycle import GateBlock, GateCheck
+from duban.policy.model.lifecycle import GateBlock
 from duban.policy.model.step import StepRule
 from duban.policy.rules import Rules
 from duban.policy.scope import is_for
@@ -28,7 +28,7 @@ def shut(problem: Problem, rules: Rules) -> Refusal | None:
         return held
     if gate is None:
         return None
-    missing = [check.title.native for check in _checks(problem, rules) if check.id not in problem.checks]
+    missing = [check.title.native for check in rules.checks_of(problem) if check.id not in problem.checks]
     if missing:
         return Refusal("gate_shut", f"not signed yet: {', '.join(missing)}")
     for block in gate.blocks:
@@ -81,7 +81,7 @@ def _has_happened(needs: Occasion, problem: Problem, *, anew: bool) -> bool:
 
 def signing_refused(problem: Problem, command: do.Check, rules: Rules) -> Refusal | None:
     """Why the unit may not sign this check: no such check, not its to sign, its own work, or no evidence."""
-    check = next((check for check in _checks(problem, rules) if check.id == command.check), None)
+    check = next((check for check in rules.checks_of(problem) if check.id == command.check), None)
     if check is None:
         return Refusal("unknown_check", f"{command.check} is no check of this problem under {rules.pack.ref}")
     if not is_one_of(command.actor.unit, problem, check.by, rules):
@@ -119,17 +119,6 @@ def looked_back(command: do.LookBack, rules: Rules) -> list[c.Change]:
     if command.rebound or not command.truthful or not command.effective:
         changes.append(c.Rebounded(raised=rules.pack.look_back.raise_by))
     return changes
-
-
-def _checks(problem: Problem, rules: Rules) -> list[GateCheck]:
-    """The checks that hold for ``problem``: for its category, and a mark that it bears."""
-    gate = rules.pack.gate
-    return [
-        check
-        for check in (gate.checks if gate else ())
-        if is_for(check, problem.category, problem.matter)
-        and (not check.flags or not set(check.flags).isdisjoint(problem.flags))
-    ]
 
 
 def _handled(unit: str, problem: Problem) -> bool:
