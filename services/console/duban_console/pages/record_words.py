@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -41,13 +41,8 @@ class RecordWords:
         self.rules = rules
 
     @property
-    def zone(self) -> tzinfo:
+    def zone(self) -> ZoneInfo:
         """The time of the city."""
-        return self.rules.zone if self.rules is not None else UTC
-
-    @property
-    def calendar_zone(self) -> ZoneInfo:
-        """The same, with its name."""
         return self.rules.zone if self.rules is not None else ZoneInfo("UTC")
 
     @property

@@ -51,7 +51,7 @@ def serve_leader(app: FastAPI, parts: PageParts) -> None:
         asked_for = request.query_params.get("period")
         period = next((each for each in PERIODS if each.value == asked_for), Period.MONTHLY)
         sight, now = Sight.of(asks.known), parts.clock.now()
-        zone = words.calendar_zone
+        zone = words.zone
         from_at = beginning(period, now, zone)
         figures = await parts.desk.comparison(sight, city, from_at=from_at, before=now, now=now)
         weeks = await parts.desk.lamps_by_week(sight, city, week_ends(now, zone))

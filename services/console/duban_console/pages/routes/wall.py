@@ -85,7 +85,7 @@ async def _state(request: Request, asks: Asker, parts: PageParts, city: str) -> 
     words = parts.city_words(request, city)
     still_open = LedgerFilters(city, closed=False)
     page = await parts.desk.ledger(sight, still_open, now=now, near=parts.near, limit=_ON_SCREEN)
-    weeks = await parts.desk.lamps_by_week(sight, city, week_ends(now, words.calendar_zone))
+    weeks = await parts.desk.lamps_by_week(sight, city, week_ends(now, words.zone))
     return {
         "counts": await parts.desk.lamps(sight, LedgerFilters(city), now=now, near=parts.near),
         "page": page,
