@@ -17,7 +17,7 @@ from duban.moves import Status
 from duban_console.desk import lamp_days
 from duban_console.desk.grams import gram_text, grams
 from duban_console.desk.rows import ENDED, NO_LIMIT
-from duban_console.desk.store import RECORD, TURN
+from duban_console.desk.store import CALL, STAKE, TURN, WAIT, WRITTEN
 
 CITY: Final = "smallville"
 NOW: Final = datetime(2026, 11, 30, 2, tzinfo=UTC)
@@ -52,11 +52,10 @@ class SeededCity:
 
     async def lay(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         """Lay every row, and tell the planner."""
-        columns = (*RECORD, "words", "grams", "milestones")
-        await _copied(connection, "desk_records", columns, self._records())
-        await _copied(connection, "desk_stakes", _STAKE, self.stakes)
-        await _copied(connection, "desk_waits", _WAIT, self.waits)
-        await _copied(connection, "desk_calls", _CALL, self.calls)
+        await _copied(connection, "desk_records", WRITTEN, self._records())
+        await _copied(connection, "desk_stakes", STAKE, self.stakes)
+        await _copied(connection, "desk_waits", WAIT, self.waits)
+        await _copied(connection, "desk_calls", CALL, self.calls)
         await _copied(connection, "desk_turns", TURN, self.turns)
         days = [(*key, change) for key, change in self.days.items() if change]
         await _copied(connection, "desk_days", ("jurisdiction", "unit", "lamp", "midnight", "change"), days)
@@ -137,10 +136,3 @@ async def _copied(
     connection: asyncpg.Connection[asyncpg.Record], table: str, columns: tuple[str, ...], rows: Any
 ) -> None:
     await connection.copy_records_to_table(table, schema_name="console", columns=columns, records=rows)
-
-
-_STAKE: Final = (
-    "record_id", "unit", "jurisdiction", "kind", "stake", "due_key", "obligation", "measure", "next_at", "finished",
-)  # fmt: skip
-_WAIT: Final = ("record_id", "wait", "item", "jurisdiction", "kind", "units", "since_at", "due_key")
-_CALL: Final = ("record_id", "version", "unit", "jurisdiction", "measure", "ground", "owner", "at")

@@ -22,23 +22,24 @@ TABLES: Final = (
 #: Filters are many and few are given at a time: each question is planned for its own values, and never compiled.
 #: What a year's lengths take to be sorted has room in memory.
 PLANNER: Final = {"plan_cache_mode": "force_custom_plan", "jit": "off", "work_mem": "32MB"}
-#: The columns of a record, in the order of its row; its words stand only here.
+#: The columns of a record, in the order of its row.
 RECORD: Final = (
     "id", "kind", "jurisdiction", "pack", "number", "title", "rule", "status", "version", "begun_at", "changed_at",
     "due_key", "unit", "obligation", "due_of", "closed_at", "parties", "channel", "area", "enterprise", "sponsor",
     "pair", "co_units", "flags", "reports", "lapses", "latitude", "longitude", "plan_due_at", "reached",
 )  # fmt: skip
-_WRITTEN: Final = (*RECORD, "words", "grams", "milestones")
+#: The same with what is made of them, as they are written; its words stand only here.
+WRITTEN: Final = (*RECORD, "words", "grams", "milestones")
 TURN: Final = (
     "record_id", "version", "jurisdiction", "unit", "given_at", "held_from", "held", "answered_at", "answer",
     "answer_in_all", "completed_at", "whole", "whole_in_all", "left_at", "closed_at", "lapses",
     "again",
 )  # fmt: skip
-_STAKE: Final = (
+STAKE: Final = (
     "record_id", "unit", "jurisdiction", "kind", "stake", "due_key", "obligation", "measure", "next_at", "finished",
 )  # fmt: skip
-_WAIT: Final = ("record_id", "wait", "item", "jurisdiction", "kind", "units", "since_at", "due_key")
-_CALL: Final = ("record_id", "version", "unit", "jurisdiction", "measure", "ground", "owner", "at")
+WAIT: Final = ("record_id", "wait", "item", "jurisdiction", "kind", "units", "since_at", "due_key")
+CALL: Final = ("record_id", "version", "unit", "jurisdiction", "measure", "ground", "owner", "at")
 
 
 def _put(table: str, columns: Sequence[str], key: Sequence[str], **instead: str) -> str:
@@ -62,16 +63,16 @@ _KNOWN: Final = """
 _TURNS: Final = f"""
     select {", ".join(TURN)} from console.desk_turns where record_id = any($1::uuid[]) order by record_id, version
 """  # noqa: S608 - constant
-_PUT_RECORD: Final = _put("desk_records", _WRITTEN, ("id",))
+_PUT_RECORD: Final = _put("desk_records", WRITTEN, ("id",))
 _PUT_TURN: Final = _put("desk_turns", TURN, ("record_id", "version"))
-_PUT_STAKE: Final = _put("desk_stakes", _STAKE, ("record_id", "unit"))
+_PUT_STAKE: Final = _put("desk_stakes", STAKE, ("record_id", "unit"))
 #: Since when a measure waits is not in the state of its record: the first that was known of it holds.
 _PUT_WAIT: Final = _put(
-    "desk_waits", _WAIT, ("record_id", "wait", "item"),
+    "desk_waits", WAIT, ("record_id", "wait", "item"),
     since_at="case when held.wait = 'measure' then least(held.since_at, excluded.since_at) else excluded.since_at end",
 )  # fmt: skip
 _PUT_CALL: Final = f"""
-    insert into console.desk_calls ({", ".join(_CALL)}) values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing
+    insert into console.desk_calls ({", ".join(CALL)}) values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing
 """  # noqa: S608 - constant
 _STAKES_GONE: Final = """
     delete from console.desk_stakes where record_id = any($1::uuid[])
@@ -119,7 +120,7 @@ class PostgresDeskTransaction:
         await self._put_stakes(rows, writing)
         await self._put_waits(rows, writing)
         if writing.calls:
-            await self._connection.executemany(_PUT_CALL, [_values(call, _CALL) for call in writing.calls])
+            await self._connection.executemany(_PUT_CALL, [_values(call, CALL) for call in writing.calls])
         if writing.days:
             days = sorted(writing.days.items(), key=lambda day: (*day[0][:2], day[0][3], day[0][2]))
             columns = zip(*((*key, change) for key, change in days), strict=True)
@@ -129,7 +130,7 @@ class PostgresDeskTransaction:
 
     async def _put_stakes(self, rows: Iterable[RecordRow], writing: DeskWriting) -> None:
         stakes = [
-            (row.id, stake.unit, row.jurisdiction, row.kind, *_values(stake, _STAKE[4:]))
+            (row.id, stake.unit, row.jurisdiction, row.kind, *_values(stake, STAKE[4:]))
             for row in rows
             for stake in writing.stakes[row.id]
         ]
@@ -140,7 +141,7 @@ class PostgresDeskTransaction:
 
     async def _put_waits(self, rows: Iterable[RecordRow], writing: DeskWriting) -> None:
         waits = [
-            (row.id, waiting.wait, waiting.item, row.jurisdiction, row.kind, *_values(waiting, _WAIT[5:]))
+            (row.id, waiting.wait, waiting.item, row.jurisdiction, row.kind, *_values(waiting, WAIT[5:]))
             for row in rows
             for waiting in writing.waits[row.id]
         ]
