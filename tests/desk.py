@@ -102,5 +102,8 @@ class DeskRoom:
 def delivered(event: LedgerEvent, offset: int = 0) -> Delivery[LedgerEvent]:
     """The event as it comes from the topic."""
     subject = str(event.record.id)
-    message = Message(f"{subject}/{event.event.version}", "duban/router", subject, event.event.at, CITY, subject, event)
+    message = Message(
+        f"{subject}/{event.event.version}", "duban/router", subject, event.event.at, event.record.jurisdiction, subject,
+        event,
+    )  # fmt: skip
     return Delivery(message, LedgerEvent.TOPIC, 0, offset, event.event.at)

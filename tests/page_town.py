@@ -14,7 +14,6 @@ from duban.clock import DrivenClock
 from duban.io.evidence.reception import Reception
 from duban.io.publisher import Publisher
 from duban.messages import commands as do
-from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, Record
 from duban.messages.events import LedgerEvent, Refused
 from duban.messages.records import AnyRecord, Event, Problem
@@ -33,6 +32,7 @@ from duban_console.ledger import Chain, LedgerReader, Outcome, WaitingReport
 from duban_console.pages.app import console_look, create_pages
 from duban_console.pages.parts import PageParts
 from tests.accounts import Room
+from tests.desk import delivered
 from tests.services import Services
 
 HOST: Final = "http://127.0.0.1"
@@ -95,7 +95,7 @@ class Town(Services):
         """The desk takes in what has happened."""
         events, self.untaken = self.untaken, []
         for event in events:  # each a batch of its own, for which nothing is waited
-            at_once(self._projector([_delivered(event, 0)]))
+            at_once(self._projector([delivered(event)]))
 
     async def record(self, id_: UUID) -> AnyRecord | None:
         return self.records.get(id_)
@@ -152,12 +152,3 @@ def browser(app: FastAPI, token: str | None = None, **headers: str) -> httpx2.As
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx2.AsyncClient(transport=transport, base_url=HOST, cookies=cookies, headers={"origin": HOST, **named})
-
-
-def _delivered(event: LedgerEvent, offset: int) -> Delivery[LedgerEvent]:
-    subject = str(event.record.id)
-    message = Message(
-        f"{subject}/{event.event.version}", "duban/router", subject, event.event.at, event.record.jurisdiction, subject,
-        event,
-    )  # fmt: skip
-    return Delivery(message, LedgerEvent.TOPIC, 0, offset, event.event.at)

@@ -29,10 +29,10 @@ from duban_console.pages.app import console_look, create_pages
 from duban_console.pages.parts import PageParts
 from tests.accounts import AT, GIVEN, OWN, Room, factored
 from tests.given import small_library
+from tests.page_town import browser
 from tests.unit.test_access_over_http import NEAR, expected
 from tests.unit.test_api_access import OTHERS, OURS, Shelf
 
-HOST: Final = "http://127.0.0.1"
 _SECTION: Final = re.compile(r'<input type="hidden" name="command" value="([^"]+)">')
 
 
@@ -63,11 +63,7 @@ class Visit:
         self.app = create_pages(parts, 100_000)
 
     def browser(self, token: str | None = None, **headers: str) -> httpx2.AsyncClient:
-        cookies = {"duban": token} if token else {}
-        transport = httpx2.ASGITransport(self.app, raise_app_exceptions=False)
-        return httpx2.AsyncClient(
-            transport=transport, base_url=HOST, cookies=cookies, headers={"origin": HOST, **headers}
-        )
+        return browser(self.app, token, **headers)
 
     async def person(self, role: Role, name: str = "") -> str:
         unit = None if role is Role.SOCIAL_SUPERVISOR else OURS
