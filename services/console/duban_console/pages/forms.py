@@ -23,21 +23,12 @@ from duban.policy.model.step import ValueKind
 from duban_console.action import ACTIONS
 from duban_console.pages.labels import ACTIONS as ACTION_LABELS
 from duban_console.pages.labels import HINTS, REFUSALS, REFUSED_FIELDS
-from duban_console.pages.offers import Offer, checks, extensible
+from duban_console.pages.offers import IN_ORDER, Offer, checks, extensible
 from duban_console.pages.record_words import RecordWords
 
-#: How many milestones a form has room for.
-MOST_MILESTONES: Final = 5
 _LONGEST_LINE: Final = 500
 #: What moves a record on.
-_COMMON: Final = frozenset(
-    {
-        "acknowledge", "dispatch", "resume", "approve", "withhold", "decide_extension", "decide_plan",
-        "decide_justification", "decide_appeal", "verify", "check", "strike_off", "look_back", "award", "collect",
-        "progress", "finish_part", "reach_milestone", "complete", "plan", "receive", "reply", "take_step",
-        "ask_extension", "justify", "hand_back",
-    }
-)  # fmt: skip
+_COMMON: Final = frozenset(IN_ORDER) - {"defer", "classify", "reject"}
 #: What says who acts, and what is answered by other means.
 _NOT_ASKED: Final = frozenset({"actor", "reason", "evidence"})
 

@@ -83,15 +83,13 @@ def offers(principal: Principal, record: AnyRecord, rules: Rules) -> list[Offer]
 
 
 #: What moves a record on comes before what only goes with it.
-_ORDER: Final = {
-    action: at
-    for at, action in enumerate(
-        ("acknowledge", "dispatch", "resume", "approve", "withhold", "decide_extension", "decide_plan",
-         "decide_justification", "decide_appeal", "verify", "check", "strike_off", "look_back", "award", "collect",
-         "progress", "finish_part", "reach_milestone", "complete", "plan", "receive", "reply", "take_step",
-         "ask_extension", "justify", "defer", "hand_back", "classify", "reject")
-    )
-}  # fmt: skip
+IN_ORDER: Final = (
+    "acknowledge", "dispatch", "resume", "approve", "withhold", "decide_extension", "decide_plan",
+    "decide_justification", "decide_appeal", "verify", "check", "strike_off", "look_back", "award", "collect",
+    "progress", "finish_part", "reach_milestone", "complete", "plan", "receive", "reply", "take_step",
+    "ask_extension", "justify", "defer", "hand_back", "classify", "reject",
+)  # fmt: skip
+_ORDER: Final = {action: at for at, action in enumerate(IN_ORDER)}
 
 
 def _offers(action: str, principal: Principal, record: AnyRecord, rules: Rules) -> Iterable[Offer]:
