@@ -22,9 +22,14 @@ def lamp_of(due_key: datetime, now: datetime, near: timedelta) -> Lamp | None:
     """The lamp of what is due then; None of what is closed."""
     if due_key >= NO_LIMIT:
         return Lamp.NONE if due_key == NO_LIMIT else None
-    if due_key <= now:
+    return lamp_of_limit(due_key, now, near)
+
+
+def lamp_of_limit(at: datetime, now: datetime, near: timedelta) -> Lamp:
+    """The lamp of a limit that ends then."""
+    if at <= now:
         return Lamp.RED
-    return Lamp.YELLOW if due_key - now <= near else Lamp.GREEN
+    return Lamp.YELLOW if at - now <= near else Lamp.GREEN
 
 
 def begins(due_key: datetime, at: datetime, zone: ZoneInfo) -> Iterator[tuple[Lamp, datetime, int]]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from duban.messages.records import BEGINNINGS, AnyRecord, Duty, Listing, Problem, Reading, Reward
 from duban.moves import OPEN
+from duban_console.desk.lamp_days import lamp_of_limit
 from duban_console.desk.limits import OwedLimit, limits
 from duban_console.pages.record_words import RecordWords
 
@@ -62,12 +63,6 @@ def record_view(record: AnyRecord, now: datetime, words: RecordWords, near: time
     )  # fmt: skip
 
 
-def _lamp(limit: OwedLimit, now: datetime, near: timedelta) -> str:
-    if limit.at <= now:
-        return "red"
-    return "yellow" if limit.at - now <= near else "green"
-
-
 def _limits(record: AnyRecord, words: RecordWords) -> list[OwedLimit]:
     """Every limit that runs, or has passed while what it was of is owed; none where the pack is not here."""
     return limits(record, words.rules) if words.rules is not None else []
@@ -76,7 +71,7 @@ def _limits(record: AnyRecord, words: RecordWords) -> list[OwedLimit]:
 def _worst(record: AnyRecord, running: Iterable[OwedLimit], now: datetime, near: timedelta) -> str:
     if record.status not in OPEN:
         return "none"
-    lamps = {_lamp(limit, now, near) for limit in running if limit.owner is not None}
+    lamps = {lamp_of_limit(limit.at, now, near) for limit in running if limit.owner is not None}
     return next((lamp for lamp in ("red", "yellow", "green") if lamp in lamps), "none")
 
 
@@ -91,7 +86,7 @@ def _bars(
         following = limit.following
         yield LimitBar(
             title=words.text(limit.obligation.title), owner=words.unit(limit.owner),
-            clause=limit.obligation.clause or "", lamp=_lamp(limit, now, near), due=words.instant(limit.at),
+            clause=limit.obligation.clause or "", lamp=lamp_of_limit(limit.at, now, near), due=words.instant(limit.at),
             left=left.format(length=words.length(now - limit.at)), now_x=_x(begun, now, whole),
             lapse_x=_x(begun, limit.at, whole), is_over=is_over,
             measure=words.named("measures", following.measure) if following is not None and following.measure else "",
