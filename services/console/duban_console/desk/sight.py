@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
 
 from duban.moves import Kind
 from duban_console.accounts.access import TABLE, Reach
 from duban_console.accounts.account import Role
 from duban_console.accounts.facets import SEEN_BY, Facet
 from duban_console.accounts.session import Principal
-
-#: What one must be allowed to see a record of each kind.
-SEEING_OF: Final[Mapping[Kind, str]] = {
-    Kind.PROBLEM: "see_problem",
-    Kind.DUTY: "see_duty",
-    Kind.LISTING: "see_listing",
-    Kind.REWARD: "see_reward",
-    Kind.READING: "see_reading",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +79,9 @@ class Sight:
                 None if reach is Reach.ALL or each.everywhere else each.jurisdiction,
                 each.unit if reach is Reach.OWN and not each.everywhere else None,
             )
-            for kind, deed in SEEING_OF.items()
+            for kind in Kind
             for each in principal.account.appointments
-            if (reach := TABLE[deed].get(each.role)) is not None
+            if (reach := TABLE[f"see_{kind}"].get(each.role)) is not None
         ]
         return cls(tuple(dict.fromkeys(views)))
 
