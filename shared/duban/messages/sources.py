@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from msgspec import Meta
@@ -73,6 +74,19 @@ class RegisteredSource(Payload):
         ]
         | None
     ) = None
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody keeps it, and it may be silent only so long."""
+        return bool(self.quiet and self.keeper and self.jurisdiction and not self.is_off)
+
+    def silent_from(self, spoke_at: datetime | None) -> datetime | None:
+        """From when on it is silent for too long, if it was heard last ``spoke_at``; None where it never is.
+
+        One that was never heard is silent since it got the newest of its keys.
+        """
+        last = spoke_at or max((key.since for key in self.keys), default=None)
+        return last + timedelta(seconds=self.quiet or 0) if self.is_watched and last is not None else None
 
 
 #: What travels on the topic of sources.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from duban.messages.commands import ENGINE, Actor, Open
@@ -26,21 +26,15 @@ class Silence:
 
 def watched(sources: Iterable[RegisteredSource]) -> list[RegisteredSource]:
     """Those of ``sources`` that somebody keeps, and that may be silent only so long."""
-    return [
-        source for source in sources if source.quiet and source.keeper and source.jurisdiction and not source.is_off
-    ]
+    return [source for source in sources if source.is_watched]
 
 
 def silences(sources: Iterable[RegisteredSource], spoke_at: Mapping[str, datetime], now: datetime) -> Iterator[Silence]:
-    """Which of the ``watched`` sources are silent for too long at ``now``.
-
-    ``spoke_at``: when each was heard last. One that was never heard is silent since it got the newest of its keys.
-    """
-    for source in watched(sources):
-        since = (key.since for key in source.keys)
-        last = spoke_at.get(source.name) or max(since, default=None)
-        if last is not None and (beyond := last + timedelta(seconds=source.quiet or 0)) <= now:
-            yield Silence(source, beyond)
+    """Which of the sources are silent for too long at ``now``; ``spoke_at``: when each was heard last."""
+    for source in sources:
+        since = source.silent_from(spoke_at.get(source.name))
+        if since is not None and since <= now:
+            yield Silence(source, since)
 
 
 def opened(silence: Silence, rules: Rules, by: str, now: datetime) -> Iterator[Message[Open]]:
