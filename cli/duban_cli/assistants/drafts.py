@@ -1,4 +1,4 @@
-"""Packs that are being drafted, as texts: read, put on their calendars, and played."""
+"""Packs that are being drafted, as texts, and played."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-from duban.errors import PackError
 from duban.messages.envelope import Message
 from duban.messages.report import Report
 from duban.messages.struct import flaw_of, from_data
-from duban.policy import PolicyPack, Rules
+from duban.policy import Rules
 from duban_cli.simulation.engine import Engine
 from duban_cli.simulation.figures import Figures
 from duban_cli.simulation.play import SOURCE, play
 from duban_cli.simulation.sources import Act, identities, read_acts
-from duban_console.packs.publication import parsed
 from duban_intake.channels.table import BadRow, Line, Table, TableError
 from duban_intake.domain import own_problem, submitted
 
@@ -29,18 +27,6 @@ DRAFT: Final = "draft"
 def is_text(pack: str) -> bool:
     """Whether ``pack`` is the text of a draft, and not the name of what is published."""
     return "\n" in pack or ":" in pack
-
-
-def drafted(text: str) -> PolicyPack:
-    """The pack in ``text``.
-
-    Raises:
-        PackError: it is none, or breaks a law.
-    """
-    document = parsed(text, DRAFT)
-    if not isinstance(document, PolicyPack):
-        raise PackError(DRAFT, "", "is a calendar, and no pack")
-    return document
 
 
 def played(

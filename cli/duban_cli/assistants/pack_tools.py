@@ -26,11 +26,12 @@ from duban_cli.assistants.answers import (
     SimulationOfPack,
 )
 from duban_cli.assistants.api import Callers, PersonalApi
-from duban_cli.assistants.drafts import DRAFT, drafted, is_text, played
+from duban_cli.assistants.drafts import DRAFT, is_text, played
 from duban_cli.assistants.marks import marked_rows
 from duban_cli.assistants.tools import add_tool
 from duban_console.pack_text import Language, differences, explained, in_words
 from duban_console.packs.lint import linted
+from duban_console.packs.publication import parsed_pack
 
 _Pack = Annotated[
     str,
@@ -80,7 +81,7 @@ class PackTools:
         Nothing is published by this, nor by any other tool.
         """
         try:
-            pack = drafted(draft)
+            pack = parsed_pack(draft, DRAFT)
         except PackError as error:
             return PackLint(ok=False, path=error.path, law=error.law, advice=[])
         lint = linted(pack, DRAFT, await _calendars(self._callers.api(ctx), pack))
@@ -179,7 +180,7 @@ async def _pack(api: PersonalApi, pack: str) -> PolicyPack:
     """
     try:
         if is_text(pack):
-            return drafted(pack)
+            return parsed_pack(pack, DRAFT)
     except PackError as error:
         raise ToolError(str(error)) from None
     return PolicyPack.model_validate((await api.ask(f"/v1/packs/{_part(pack)}")).document["pack"])

@@ -54,6 +54,11 @@ class Library:
         """Every pack there is, as ``id@version``."""
         return sorted(self._packs)
 
+    @property
+    def packs(self) -> list[PolicyPack]:
+        """Every pack there is, in the order of their references."""
+        return [self._packs[ref] for ref in self.refs]
+
     def pack(self, ref: str) -> PolicyPack | None:
         """The pack ``id@version``, whether or not its calendar is here."""
         return self._packs.get(ref)

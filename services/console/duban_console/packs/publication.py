@@ -67,6 +67,14 @@ def parsed(text: str, file: str) -> Published:
     return load_pack(text, file)
 
 
+def parsed_pack(text: str, file: str) -> PolicyPack:
+    """The same where it is to be a pack; raises PackError also for a calendar."""
+    document = parsed(text, file)
+    if not isinstance(document, PolicyPack):
+        raise PackError(file, "", "is a calendar, and no pack")
+    return document
+
+
 def check_together(loaded: Iterable[tuple[Path, Published]], known: Iterable[CalendarNotice]) -> list[str]:
     """Compile every pack on its calendar, among ``loaded`` or ``known``; the calendars that are in neither.
 

@@ -9,7 +9,7 @@ from duban.policy import PolicyPack
 from duban.policy.library import Library
 from duban_console.pack_text import Difference, Language, differences
 from duban_console.packs.lint import Lint, linted
-from duban_console.packs.publication import parsed
+from duban_console.packs.publication import parsed_pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,9 @@ def judged(text: str, file: str, library: Library, against: str, language: Langu
     ``against`` is the pack to compare it with; without one it is the latest of the same id, if there is any.
     """
     try:
-        draft = parsed(text, file)
+        draft = parsed_pack(text, file)
     except PackError as error:
         return DraftVerdict(None, Lint(error))
-    if not isinstance(draft, PolicyPack):
-        return DraftVerdict(None, Lint(PackError(file, "", "is a calendar, and no pack")))
     notice = library.calendar(draft.time.calendar)
     lint = linted(draft, file, [] if notice is None else [notice])
     other = library.pack(against) if against else _latest(library, draft.id)
@@ -42,5 +40,4 @@ def judged(text: str, file: str, library: Library, against: str, language: Langu
 
 
 def _latest(library: Library, id_: str) -> PolicyPack | None:
-    packs = (pack for ref in library.refs if (pack := library.pack(ref)) is not None and pack.id == id_)
-    return max(packs, key=lambda pack: pack.version, default=None)
+    return max((pack for pack in library.packs if pack.id == id_), key=lambda pack: pack.version, default=None)

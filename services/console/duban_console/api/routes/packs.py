@@ -76,7 +76,7 @@ def serve_packs(app: FastAPI, ledger: LedgerReader, library: Library, clock: Clo
     @app.get("/v1/packs", tags=["packs"])
     async def packs(asks: Asks) -> Packs:
         """Every pack that is published; they are no secret among those who act by them."""
-        return Packs(packs=[_line(pack) for ref in library.refs if (pack := library.pack(ref)) is not None])
+        return Packs(packs=[_line(pack) for pack in library.packs])
 
     @app.get("/v1/packs/{ref}", tags=["packs"])
     async def pack(ref: str, asks: Asks) -> PackDocument:

@@ -27,9 +27,7 @@ def serve_policies(app: FastAPI, parts: PageParts) -> None:
     @app.get("/packs")
     async def packs(request: Request, asks: Visits) -> Response:
         """Every pack that is published."""
-        library = parts.library
-        published = [pack for ref in library.refs if (pack := library.pack(ref)) is not None]
-        return parts.page(request, asks, "policies.html", packs=published, own=language_of(request))
+        return parts.page(request, asks, "policies.html", packs=parts.library.packs, own=language_of(request))
 
     @app.get("/packs/{ref}")
     async def pack(request: Request, asks: Visits, ref: str) -> Response:
