@@ -23,21 +23,21 @@ _AT_THE_LEAD: Final = frozenset({Status.DISPATCHED, Status.UNDERWAY, Status.PAUS
 def followed(turns: tuple[UnitTurn, ...], event: Event, problem: Problem, rules: Rules) -> tuple[UnitTurn, ...]:
     """``turns``, the latest last, after ``event`` has led to ``problem``."""
     change, at = event.change, event.at
-    *past, last = turns or (None,)
+    past, last = turns[:-1], turns[-1] if turns else None
     current = last if last is not None and last.left_at is None else None
     if isinstance(change, c.Dispatched) and (current is None or current.unit != change.lead_unit):
-        past = [turn for turn in (*past, last if current is None else _left(current, at, rules)) if turn is not None]
-        again = any(turn is not None and turn.unit == change.lead_unit for turn in past)
+        past = turns if current is None else (*past, _left(current, at, rules))
+        again = any(turn.unit == change.lead_unit for turn in past)
         given = UnitTurn(problem.id, event.version, problem.jurisdiction, change.lead_unit, at, again=again)
         return (*past, _held(given, problem, at, rules))
     if last is None:
         return turns
     changed = _held(_moved(last, event, problem, rules), problem, at, rules)
     if isinstance(change, c.Completed):
-        whole = changed.held + sum(turn.held for turn in past if turn is not None and turn.unit == changed.unit)
+        whole = changed.held + sum(turn.held for turn in past if turn.unit == changed.unit)
         in_all = _seconds(problem.begun_at, at, rules)
         changed = replace(changed, completed_at=at, whole=whole, whole_in_all=in_all)
-    return turns if changed == last else (*(turn for turn in past if turn is not None), changed)
+    return turns if changed == last else (*past, changed)
 
 
 def _moved(turn: UnitTurn, event: Event, problem: Problem, rules: Rules) -> UnitTurn:  # noqa: PLR0911 one line a kind
@@ -49,9 +49,7 @@ def _moved(turn: UnitTurn, event: Event, problem: Problem, rules: Rules) -> Unit
             return replace(turn, answered_at=at, answer=_seconds(turn.given_at, at, rules), answer_in_all=in_all)
         case c.HandedBack() | c.Withdrawn():
             return _left(replace(turn, completed_at=None), at, rules) if turn.left_at is None else turn
-        case c.StruckOff():
-            return replace(_left(turn, at, rules), closed_at=at) if turn.left_at is None else turn
-        case c.Rejected():
+        case c.StruckOff() | c.Rejected():
             return replace(_left(turn, at, rules), closed_at=at) if turn.left_at is None else turn
         case c.SentBack():
             return replace(turn, completed_at=None)
