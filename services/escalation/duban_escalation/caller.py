@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
 from duban.clock import Clock
-from duban.io.backoff import until_available, until_stopped
+from duban.io.backoff import rounds
 from duban.messages.contacts import OnCall
 from duban.messages.envelope import Message, encode
 from duban.messages.notices import Notice
@@ -48,7 +47,6 @@ class RotaCaller:
         clock: Clock,
         partitions: Callable[[], Collection[int]],
         rules_of: Callable[[str], Rules | None],
-        between_looks: float = _BETWEEN_LOOKS,
     ) -> None:
         self._calls = calls
         self._rotas = rotas
@@ -56,7 +54,6 @@ class RotaCaller:
         self._clock = clock
         self._partitions = partitions
         self._rules_of = rules_of
-        self._between_looks = between_looks
         self._turns: dict[str, OnCall] = {}
         self._stopping = asyncio.Event()
 
@@ -66,10 +63,7 @@ class RotaCaller:
 
     async def run(self) -> None:
         """Go on until ``stop``; what is away is waited for."""
-        while not self._stopping.is_set():
-            await until_stopped(self._stopping, until_available("notices", self.step))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), self._between_looks)
+        await rounds(self._stopping, "notices", self.step, _BETWEEN_LOOKS)
 
     async def step(self) -> None:
         """Repeat every call that is due, and tell whoever has taken over since the last look."""

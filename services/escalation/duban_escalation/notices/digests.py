@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from itertools import groupby
 from typing import Final
 
 from duban.clock import Clock
 from duban.errors import Undecodable
-from duban.io.backoff import until_available, until_stopped
+from duban.io.backoff import rounds
 from duban.messages.contacts import ChannelKind
 from duban.messages.envelope import Message, derived_id
 from duban.messages.notices import Notice
@@ -35,13 +34,11 @@ class Digests:
         deliverer: LooksAnew,
         clock: Clock,
         partitions: Callable[[], Collection[int]],
-        between_looks: float = _BETWEEN_LOOKS,
     ) -> None:
         self._held = held
         self._deliverer = deliverer
         self._clock = clock
         self._partitions = partitions
-        self._between_looks = between_looks
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -50,10 +47,7 @@ class Digests:
 
     async def run(self) -> None:
         """Go on until ``stop``; a database that is away is waited for."""
-        while not self._stopping.is_set():
-            await until_stopped(self._stopping, until_available("notices", self.step))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), self._between_looks)
+        await rounds(self._stopping, "notices", self.step, _BETWEEN_LOOKS)
 
     async def step(self) -> None:
         """Have everything sent whose time has come; somebody else may have had it sent meanwhile."""
