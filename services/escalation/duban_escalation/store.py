@@ -61,6 +61,9 @@ _WRITE: Final = f"""
             select min(later.version) from closed as later
             where later.problem_id = held.problem_id and later.version > held.version
         )
+    ), answered as (
+        delete from escalation.calls using unnest($30::uuid[], $31::int[]) as answered (record_id, version)
+        where calls.record_id = answered.record_id and calls.version < answered.version
     )
     insert into escalation.deadlines as held ({_COLUMNS})
     select {_COLUMNS} from wanted
@@ -88,10 +91,6 @@ _CALL: Final = """
     on conflict (record_id, unit) do update set version = excluded.version, partition = excluded.partition,
         again = 0, next_at = excluded.next_at, headers = excluded.headers, value = excluded.value
     where held.version < excluded.version
-"""
-_ANSWERED: Final = """
-    delete from escalation.calls using unnest($1::uuid[], $2::int[]) as answered (record_id, version)
-    where calls.record_id = answered.record_id and calls.version < answered.version
 """
 _CALLS_DUE: Final = """
     select record_id, unit, version, partition, again, next_at, headers, value from escalation.calls
@@ -161,15 +160,14 @@ class PostgresDeadlines:
         # Members that meet on problems lock them in one order; with the head comes the right to its deadlines.
         heads = sorted(writing.heads.items(), key=lambda head: head[0].int)
         problems, versions = [problem_id for problem_id, _ in heads], [version for _, version in heads]
-        columns = (problems, versions, *_columns(writing.armed), *_measures(writing), *_closed(writing))
-        if not (writing.reports or writing.calls or writing.answered):
+        answered = (list(writing.answered), list(writing.answered.values()))
+        columns = (problems, versions, *_columns(writing.armed), *_measures(writing), *_closed(writing), *answered)
+        if not (writing.reports or writing.calls):
             await self._pool.execute(_WRITE, *columns)
             return
         async with self._pool.acquire() as connection, connection.transaction():
-            if writing.calls:  # before the heads say that their events are known
+            if writing.calls:  # before the heads say that their events are known, and the answers end them
                 await connection.execute(_CALL, *_calls(writing.calls))
-            if writing.answered:
-                await connection.execute(_ANSWERED, list(writing.answered), list(writing.answered.values()))
             await connection.execute(_WRITE, *columns)
             if writing.reports:
                 await connection.execute(
