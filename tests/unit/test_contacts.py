@@ -13,13 +13,13 @@ from prometheus_client import REGISTRY
 
 from duban.clock import DrivenClock
 from duban.errors import Unavailable
-from duban.messages.contacts import CONTACTS, ChannelKind, ContactWay, RegisteredContact
+from duban.messages.contacts import CONTACTS, ChannelKind, ContactWay, RegisteredContact, WayKey
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message, decode
 from duban.messages.notices import Notice
 from duban.messages.struct import from_data, replace
 from duban_console.contacts import published, removed, trial_ids, tried
-from duban_escalation.contacts import ContactBook, People, RotaBook, WayKey, each_way, trial
+from duban_escalation.contacts import ContactBook, People, RotaBook, each_way, trial
 from duban_escalation.notices.contacts import ToContacts
 from duban_escalation.notices.deliveries import MemoryDeliveries
 from duban_escalation.notices.handler import ContactHandler, Line, NoticeHandler

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duban.clock import DrivenClock
-from duban.messages.contacts import ChannelKind, ContactWay, QuietHours, RegisteredContact
+from duban.messages.contacts import ChannelKind, ContactWay, QuietHours, RegisteredContact, WayKey
 from duban.messages.delivery import Delivery
 from duban.messages.envelope import Message
 from duban.messages.events import LedgerEvent
 from duban.messages.notices import Notice
 from duban.messages.struct import from_data, replace
-from duban_escalation.contacts import ContactBook, People, RotaBook, WayKey
+from duban_escalation.contacts import ContactBook, People, RotaBook
 from duban_escalation.measures import notices_for
 from duban_escalation.notices.deliveries import MemoryDeliveries
 from duban_escalation.notices.digests import Digests

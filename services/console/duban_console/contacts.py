@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from duban.io.decode import delivery
-from duban.messages.contacts import CONTACTS, ChannelKind, RegisteredContact, RegisteredRota
+from duban.messages.contacts import CONTACTS, RegisteredContact, RegisteredRota
 from duban.messages.envelope import Message, derived_id, encode
 from duban.messages.struct import replace, to_json
 from duban_console.kafka.topic_reader import records
@@ -78,16 +78,10 @@ def tried(contact: RegisteredContact, at: datetime) -> RegisteredContact:
 
 
 def trial_ids(contact: RegisteredContact) -> dict[str, UUID]:
-    """The notices by which ``contact`` is tried out, by the name of each way; escalation makes the same ids."""
+    """The notices by which ``contact`` is tried out, by the name of each way."""
     assert contact.tested_at is not None
-    trial = str(derived_id("trial", contact.key, contact.tested_at.isoformat()))
-    counted: dict[ChannelKind, int] = {}
-    names: dict[str, UUID] = {}
-    for way in contact.ways:
-        counted[way.by] = counted.get(way.by, 0) + 1
-        name = f"{way.by}.{counted[way.by]}"
-        names[name] = derived_id("way", trial, f"contact:{name}:{contact.key}")
-    return names
+    trial = str(contact.trial_id(contact.tested_at))
+    return {f"{key.by}.{key.number}": key.notice_id(trial) for key in contact.way_keys}
 
 
 async def outcomes(pool: asyncpg.Pool[asyncpg.Record], ids: list[UUID]) -> dict[UUID, str]:

@@ -4,45 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, tzinfo
-from typing import Final, NamedTuple
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from duban.clock import Clock
-from duban.messages.contacts import ChannelKind, ContactWay, RegisteredContact, RegisteredRota
-from duban.messages.envelope import Message, derived_id
+from duban.messages.contacts import ContactWay, RegisteredContact, RegisteredRota, WayKey
+from duban.messages.envelope import Message
 from duban.messages.notices import Notice
 from duban.messages.struct import replace
 from duban.moves import Kind
 from duban_escalation.measures import SOURCE
 from duban_escalation.quiet_hours import held_until
 
-_BEGINNING: Final = "contact:"
 #: What happened where nothing did, and a contact is only tried out.
 TRIED: Final = "tried"
 _TRIAL: Final = "督办系统试发通知：收到即表示该联系方式有效。 Trial notice of Duban: this way works."
-
-
-class WayKey(NamedTuple):
-    """The key of notices that go one way of a contact: there they stand in line, and keep their order.
-
-    ``number`` counts the ways of a contact by one channel, so that what waits for a way goes to its address of now.
-    """
-
-    contact: str
-    by: ChannelKind
-    number: int
-
-    def __str__(self) -> str:
-        return f"{_BEGINNING}{self.by}.{self.number}:{self.contact}"
-
-    @classmethod
-    def of(cls, key: str) -> WayKey | None:
-        """What ``key`` says; None where it is the key of other notices."""
-        place, _, contact = key.removeprefix(_BEGINNING).partition(":")
-        by, _, number = place.partition(".")
-        if not key.startswith(_BEGINNING) or by not in list(ChannelKind) or not (number.isascii() and number.isdigit()):
-            return None
-        return cls(contact, ChannelKind(by), int(number))
 
 
 class ContactBook:
@@ -68,8 +44,7 @@ class ContactBook:
     def way(self, key: WayKey) -> ContactWay | None:
         """The way that ``key`` names, as it is now; None where the contact, or that way of it, is gone."""
         contact = self._contacts.get(key.contact)
-        ways = [way for way in contact.ways if way.by is key.by] if contact else []
-        return ways[key.number - 1] if 0 < key.number <= len(ways) else None
+        return dict(zip(contact.way_keys, contact.ways, strict=True)).get(key) if contact else None
 
     def addressed(
         self, notice: Message[Notice], on_call: str | None = None
@@ -146,16 +121,13 @@ class People:
 
 def each_way(contact: RegisteredContact, notice: Message[Notice]) -> Iterator[Message[Notice]]:
     """``notice`` once for each way of ``contact``."""
-    counted: dict[ChannelKind, int] = {}
-    for way in contact.ways:
-        counted[way.by] = counted.get(way.by, 0) + 1
-        key = str(WayKey(contact.key, way.by, counted[way.by]))
-        yield replace(notice, id=str(derived_id("way", notice.id, key)), key=key, cause=notice.cause or notice.id)
+    for key in contact.way_keys:
+        yield replace(notice, id=str(key.notice_id(notice.id)), key=str(key), cause=notice.cause or notice.id)
 
 
 def trial(contact: RegisteredContact, tested_at: datetime) -> Message[Notice]:
     """The notice by which ``contact`` is tried out, as ``duban contact test`` asked at ``tested_at``."""
-    id_ = derived_id("trial", contact.key, tested_at.isoformat())
+    id_ = contact.trial_id(tested_at)
     data = Notice(
         recipient=contact.unit, kind=Kind.PROBLEM, event=TRIED, problem_id=id_, number="TEST", title=contact.key,
         owner=contact.unit, lapse_at=tested_at, text=_TRIAL, issued_at=tested_at,

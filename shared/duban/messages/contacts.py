@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta
 
-from duban.messages.envelope import Payload
+from duban.messages.envelope import Payload, derived_id
 from duban.messages.report import Name
 from duban.messages.struct import NO_NEWLINE, AwareDatetime, Frozen, Unfit
 
 #: How a person is named in a contact: an id of the unit's own, and no name of the person.
 PersonId = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9._-]*$" + NO_NEWLINE)]
 
+#: How the key of a way begins.
+_WAY: Final = "contact:"
 #: A time of day by the clock on the wall.
 TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$" + NO_NEWLINE)]
 #: A time zone by its name.
@@ -64,6 +68,33 @@ class ContactWay(Frozen):
             raise Unfit("to", f"{should}, to be reached by {self.by}")
 
 
+class WayKey(NamedTuple):
+    """The key of notices that go one way of a contact: there they stand in line, and keep their order.
+
+    ``number`` counts the ways of a contact by one channel, so that what waits for a way goes to its address of now.
+    """
+
+    contact: str
+    by: ChannelKind
+    number: int
+
+    def __str__(self) -> str:
+        return f"{_WAY}{self.by}.{self.number}:{self.contact}"
+
+    @classmethod
+    def of(cls, key: str) -> WayKey | None:
+        """What ``key`` says; None where it is the key of other notices."""
+        place, _, contact = key.removeprefix(_WAY).partition(":")
+        by, _, number = place.partition(".")
+        if not key.startswith(_WAY) or by not in list(ChannelKind) or not (number.isascii() and number.isdigit()):
+            return None
+        return cls(contact, ChannelKind(by), int(number))
+
+    def notice_id(self, notice: str) -> UUID:
+        """The id under which the notice ``notice`` goes this way."""
+        return derived_id("way", notice, self)
+
+
 class QuietHours(Frozen):
     """From when until when by the clock on the wall nothing is sent that can wait; past midnight if it ends earlier."""
 
@@ -109,6 +140,20 @@ class RegisteredContact(Payload):
     def key(self) -> str:
         """Its name on the topic, and where it is typed: ``mianyang/ecology``, or ``mianyang/ecology/li``."""
         return "/".join(filter(None, (self.jurisdiction, self.unit, self.person)))
+
+    @property
+    def way_keys(self) -> list[WayKey]:
+        """The key of each of its ways."""
+        counted: Counter[ChannelKind] = Counter()
+        keys: list[WayKey] = []
+        for way in self.ways:
+            counted[way.by] += 1
+            keys.append(WayKey(self.key, way.by, counted[way.by]))
+        return keys
+
+    def trial_id(self, tested_at: datetime) -> UUID:
+        """The id of the notice by which it is tried out, as was asked at ``tested_at``."""
+        return derived_id("trial", self.key, tested_at.isoformat())
 
 
 class Relief(Frozen):

@@ -9,10 +9,10 @@ import structlog
 
 from duban.errors import Unavailable
 from duban.io.availability import is_unavailable
-from duban.messages.contacts import ChannelKind
+from duban.messages.contacts import ChannelKind, WayKey
 from duban.messages.envelope import Message
 from duban.messages.notices import Notice
-from duban_escalation.contacts import ContactBook, WayKey
+from duban_escalation.contacts import ContactBook
 from duban_escalation.metrics import CONTACT_NOTICES
 from duban_escalation.notices.journal import NoticeOutcome, Outlet
 

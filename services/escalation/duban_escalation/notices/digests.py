@@ -10,11 +10,10 @@ from typing import Final
 from duban.clock import Clock
 from duban.errors import Undecodable
 from duban.io.backoff import rounds
-from duban.messages.contacts import ChannelKind
+from duban.messages.contacts import ChannelKind, WayKey
 from duban.messages.envelope import Message, derived_id
 from duban.messages.notices import Notice
 from duban.messages.struct import replace
-from duban_escalation.contacts import WayKey
 from duban_escalation.notices.handler import HeldNotices, LooksAnew, WaitingNotice
 from duban_escalation.notices.message_text import DIGEST, digest_text
 

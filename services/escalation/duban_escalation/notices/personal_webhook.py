@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from duban.errors import Unavailable
+from duban.messages.contacts import WayKey
 from duban.messages.envelope import Message
 from duban.messages.notices import Notice
-from duban_escalation.contacts import WayKey
 from duban_escalation.notices.channels_file import Channels
 from duban_escalation.notices.signature import Signer
 from duban_escalation.notices.webhook import NoticeRefused, Webhook

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from duban.messages.contacts import WayKey
 from duban.messages.envelope import Message, derived_id
 from duban.messages.notices import Concern, Notice
 from duban.messages.struct import replace
 from duban.policy.model.entry import Text
 from duban.policy.rules import Rules
-from duban_escalation.contacts import TRIED, WayKey
+from duban_escalation.contacts import TRIED
 from duban_escalation.measures import SOURCE
 
 #: What happened to a notice that nobody was reached with.
