@@ -28,6 +28,7 @@ from duban_escalation.notices.channels_file import Channels, ChannelsFile, read_
 from duban_escalation.notices.contacts import PersonalChannel
 from duban_escalation.notices.mail import MailChannel, MailRelay
 from duban_escalation.notices.message_text import subject_of, text_of, within_bytes
+from duban_escalation.notices.paced_client import PacedClient
 from duban_escalation.notices.robots import RobotChannel
 from duban_escalation.notices.webhook import NoticeRefused, PutOff, client
 from duban_escalation.settings import EscalationSettings
@@ -47,7 +48,8 @@ def robots(stub: HttpStub, kind: str, secret: str | None = SECRET, **more: objec
 
 def robot_channel(kind: Any, listed: Channels, seconds: Callable[[], float] = lambda: 0.0) -> RobotChannel:
     http = client(allow_private=True, timeout=5, connections=2)
-    return RobotChannel(kind, lambda: listed, http, SystemClock(), seconds, 5)
+    clock = SystemClock()
+    return RobotChannel(kind, lambda: listed, PacedClient(kind, http, clock, seconds, 5), clock)
 
 
 def is_recent(stamp: str, unit: float) -> bool:

@@ -42,9 +42,10 @@ from duban_escalation.notices.digests import Digests
 from duban_escalation.notices.handler import ContactHandler, NoticeHandler
 from duban_escalation.notices.journal import Journal, Outlet
 from duban_escalation.notices.mail import MailChannel
+from duban_escalation.notices.paced_client import PacedClient
 from duban_escalation.notices.personal_webhook import WebhookChannel
 from duban_escalation.notices.platforms import Platforms
-from duban_escalation.notices.robots import ROBOTS, RobotChannel
+from duban_escalation.notices.robots import DIALECTS, RobotChannel
 from duban_escalation.notices.signature import Signer
 from duban_escalation.notices.sms import SmsChannel
 from duban_escalation.notices.undelivered import undelivered
@@ -201,10 +202,11 @@ def channels(settings: EscalationSettings, tracer: Tracer | None = None) -> dict
     def webhook(url: str, signer: Signer) -> Webhook:
         return Webhook(http, url, signer, clock, Unheard(), timeout, tracer=tracer)
 
-    by: dict[ChannelKind, PersonalChannel] = {
-        kind: RobotChannel(platform, listed, http, clock, seconds, timeout) for kind, platform in ROBOTS.items()
-    }
-    by[ChannelKind.SMS] = SmsChannel(listed, http, clock, seconds, timeout)
+    def paced(who: str) -> PacedClient:
+        return PacedClient(who, http, clock, seconds, timeout)
+
+    by: dict[ChannelKind, PersonalChannel] = {kind: RobotChannel(kind, listed, paced(kind), clock) for kind in DIALECTS}
+    by[ChannelKind.SMS] = SmsChannel(listed, paced("the gateway of short messages"))
     by[ChannelKind.WEBHOOK] = WebhookChannel(listed, webhook)
     if settings.relay is not None:
         by[ChannelKind.MAIL] = MailChannel(settings.relay, clock, timeout)

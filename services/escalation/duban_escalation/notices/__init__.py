@@ -9,6 +9,7 @@ contacts       what is for people, by the channel that each contact names
 channels_file  the robots, the gateway of short messages, and the secrets that sign to contacts
 digests        what was held for somebody's quiet hours, as one message
 mail, robots, sms, personal_webhook   the channels
+paced_client   posts, no faster than a robot or the gateway bears
 message_text   what a notice says to people
 undelivered    what the office is told of a notice that did not arrive
 webhook        the receiver: what its answers mean

@@ -21,8 +21,8 @@ def subject_of(notice: Notice) -> str:
     """The number of the record and the first line of the text, which says what it is: ``MY-2022-7 督办通知``."""
     first = next((line.strip() for line in notice.text.splitlines() if line.strip()), notice.title)
     if notice.event == DIGEST:
-        return _cut(printable(first), _LONGEST_SUBJECT)
-    return _cut(printable(" ".join(f"{notice.number} {first}".split())), _LONGEST_SUBJECT)
+        return cut(printable(first), _LONGEST_SUBJECT)
+    return cut(printable(" ".join(f"{notice.number} {first}".split())), _LONGEST_SUBJECT)
 
 
 def text_of(notice: Notice) -> str:
@@ -40,8 +40,8 @@ def digest_text(notices: Sequence[Notice], *, whole: bool) -> str:
 
 
 def _line_of(notice: Notice) -> str:
-    subject, title = subject_of(notice), _cut(printable(" ".join(notice.title.split())), _LONGEST_TITLE)
-    return _cut(subject, _LONGEST_LINE) if title in subject else f"{_cut(subject, _LONGEST_LINE)} {title}"
+    subject, title = subject_of(notice), cut(printable(" ".join(notice.title.split())), _LONGEST_TITLE)
+    return cut(subject, _LONGEST_LINE) if title in subject else f"{cut(subject, _LONGEST_LINE)} {title}"
 
 
 def within_bytes(text: str, most: int) -> str:
@@ -51,5 +51,6 @@ def within_bytes(text: str, most: int) -> str:
     return text.encode()[: most - len(_CUT.encode())].decode(errors="ignore") + _CUT
 
 
-def _cut(text: str, most: int) -> str:
+def cut(text: str, most: int) -> str:
+    """``text``, cut where it is longer than ``most`` characters."""
     return text if len(text) <= most else text[: most - 1] + _CUT

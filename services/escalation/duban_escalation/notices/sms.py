@@ -8,38 +8,23 @@ from typing import Any, Final
 import httpx2
 import orjson
 
-from duban.clock import Clock
 from duban.errors import Unavailable
 from duban.messages.envelope import Message
 from duban.messages.notices import Notice
-from duban.pace import Pace
 from duban_escalation.notices.channels_file import Channels, SmsGateway
-from duban_escalation.notices.message_text import text_of
-from duban_escalation.notices.webhook import NoticeRefused, PutOff, answered, heed
+from duban_escalation.notices.message_text import cut, text_of
+from duban_escalation.notices.paced_client import PacedClient
+from duban_escalation.notices.webhook import NoticeRefused
 
 _GATEWAY: Final = "sms"
 
 
 class SmsChannel:
-    """Sends each notice as one short message, cut to what the gateway takes.
+    """Sends each notice as one short message, cut to what the gateway takes."""
 
-    ``seconds`` reads a clock that never goes back.
-    """
-
-    def __init__(
-        self,
-        channels: Callable[[], Channels],
-        client: httpx2.AsyncClient,
-        clock: Clock,
-        seconds: Callable[[], float],
-        timeout: float = 15.0,
-    ) -> None:
+    def __init__(self, channels: Callable[[], Channels], client: PacedClient) -> None:
         self._channels = channels
         self._client = client
-        self._clock = clock
-        self._seconds = seconds
-        self._timeout = timeout
-        self._pace = Pace()
 
     async def send(self, notice: Message[Notice], to: str) -> None:
         """Send ``notice`` to the number ``to``.
@@ -51,29 +36,21 @@ class SmsChannel:
         gateway = self._channels().sms
         if gateway is None:
             raise Unavailable("the file of channels has no gateway of short messages")
-        if (wait := self._pace.wait(_GATEWAY, gateway.rate, self._seconds())) > 0:
-            raise PutOff(httpx2.codes.TOO_MANY_REQUESTS, wait)
-        self._pace.count(_GATEWAY, gateway.rate, self._seconds())
-        try:
-            answer, body = await answered(self._client, self._request(gateway, notice, to), self._timeout)
-        except (httpx2.HTTPError, TimeoutError) as error:
-            raise Unavailable(f"the gateway of short messages is away: {type(error).__name__}") from None
-        heed(answer, notice.id, self._clock)
+        content = _content(gateway, notice, to)
+        answer, body = await self._client.post(notice.id, str(gateway.url), _GATEWAY, gateway.rate, **content)
         if gateway.success and not _says(body, gateway.success):
             raise NoticeRefused(notice.id, answer.status_code)
 
-    def _request(self, gateway: SmsGateway, notice: Message[Notice], to: str) -> httpx2.Request:
-        text = " ".join(text_of(notice.data).split())
-        text = text if len(text) <= gateway.longest else text[: gateway.longest - 1] + "…"
-        fields = {"to": to, "text": text, "number": notice.data.number, "id": notice.id}
-        headers = {name: _filled(value.get_secret_value(), fields) for name, value in gateway.headers.items()}
-        return self._client.build_request(
-            "POST",
-            str(gateway.url),
-            headers={"accept-encoding": "identity", **headers, **_basic(gateway)},
-            json=None if gateway.body is None else _filled(dict(gateway.body), fields),
-            data=None if gateway.form is None else _filled(dict(gateway.form), fields),
-        )
+
+def _content(gateway: SmsGateway, notice: Message[Notice], to: str) -> dict[str, Any]:
+    text = cut(" ".join(text_of(notice.data).split()), gateway.longest)
+    fields = {"to": to, "text": text, "number": notice.data.number, "id": notice.id}
+    headers = {name: _filled(value.get_secret_value(), fields) for name, value in gateway.headers.items()}
+    return {
+        "headers": {**headers, **_basic(gateway)},
+        "json": None if gateway.body is None else _filled(dict(gateway.body), fields),
+        "data": None if gateway.form is None else _filled(dict(gateway.form), fields),
+    }
 
 
 def _basic(gateway: SmsGateway) -> dict[str, str]:

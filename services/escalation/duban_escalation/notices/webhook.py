@@ -118,9 +118,7 @@ class Webhook:
         if self._gone:
             return None
         body = self._body(notice)
-        # Answers are read as they come: nothing that is small on its way grows in here.
-        plain_text = {"content-type": "application/json", "accept-encoding": "identity"}
-        headers = {**plain_text, **self._signer.headers(notice.id, self._clock.now(), body)}
+        headers = {"content-type": "application/json", **self._signer.headers(notice.id, self._clock.now(), body)}
         try:
             answer, content = await self._traced(notice, body, headers)
         except (httpx2.HTTPError, TimeoutError) as error:
@@ -224,5 +222,6 @@ def client(*, allow_private: bool, timeout: float, connections: int) -> httpx2.A
         timeout=timeout,
         follow_redirects=False,
         trust_env=False,
-        headers={"user-agent": "duban"},
+        # Answers are read as they come: nothing that is small on its way grows in here.
+        headers={"user-agent": "duban", "accept-encoding": "identity"},
     )
