@@ -109,7 +109,7 @@ def wheels(workshop: Path) -> Path:
 
 
 #: Every image that is shipped.
-IMAGES: Final = (*SERVICES, "cli")
+IMAGES: Final = (*SERVICES, "api-papers", "cli")
 
 
 @pytest.fixture(scope="session")

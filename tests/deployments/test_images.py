@@ -27,6 +27,8 @@ from tests.evidence import photo
 #: What an image takes, as it is pulled and on disk.
 PULLED: Final = 65_000_000
 UNPACKED: Final = 150_000_000
+#: The same with what sets documents, and its fonts.
+WITH_PAPERS: Final = (110_000_000, 240_000_000)
 READ_ONLY: Final = ("--read-only", "--cap-drop=all", "--security-opt=no-new-privileges", "--network=host")
 PYTHON: Final = "/opt/duban/bin/python3"
 
@@ -54,6 +56,14 @@ for file in sorted(pathlib.Path("/given").iterdir()):
     said = why or b"Li Si" in pathlib.Path("/tmp", file.name).read_bytes()
     print(file.name, said)
 """
+#: Sets a line in the fonts that come along, and prints what kind of file came of it, and in which fonts.
+SET: Final = """
+import pathlib, pylopdf_fonts_zh_cn, typst
+fonts = typst.Fonts(include_system_fonts=False, font_paths=[pathlib.Path(pylopdf_fonts_zh_cn.__file__).parent])
+line = '#set text(font: "Noto Serif SC"); 督办通报'.encode()
+paper = typst.compile(line, format="pdf", pdf_standards=["a-2b"], font_paths=fonts)
+print(paper[:4].decode(), b"NotoSerifSC" in paper)
+"""
 
 
 def test_built_again_it_has_the_same_digest(images: Path, workshop: Path, tmp_path: Path) -> None:
@@ -70,8 +80,9 @@ def test_built_again_it_has_the_same_digest(images: Path, workshop: Path, tmp_pa
 
 @pytest.mark.parametrize("target", IMAGES)
 def test_an_image_is_small_and_says_what_is_in_it(images: Path, target: str, podman: Podman) -> None:
-    assert (images / f"{target}.oci.tar").stat().st_size < PULLED
-    assert int(podman("image", "inspect", "--format={{.Size}}", f"localhost/duban-{target}:0.1.0")) < UNPACKED
+    pulled, unpacked = WITH_PAPERS if target == "api-papers" else (PULLED, UNPACKED)
+    assert (images / f"{target}.oci.tar").stat().st_size < pulled
+    assert int(podman("image", "inspect", "--format={{.Size}}", f"localhost/duban-{target}:0.1.0")) < unpacked
     bill = json.loads((images / f"{target}.cdx.json").read_text("utf-8"))
     named = {part["name"]: part for part in bill["components"]}
     assert {"duban", "aiokafka", "asyncpg", "libc6", "libssl3"} <= named.keys()
@@ -99,7 +110,7 @@ ASSISTANTS: Final = {
 #: An image of each member, as the others have the same layers; with what it does not load, for commands or a laptop.
 LOADED: Final[dict[str, set[str]]] = {
     "router": set(), "escalation": set(), "detector": set(), "gateway": set(),
-    "api": set(), "cli": {"duban_cli.bench.detection", "duban_local.jars", *ASSISTANTS},
+    "api": set(), "api-papers": set(), "cli": {"duban_cli.bench.detection", "duban_local.jars", *ASSISTANTS},
 }  # fmt: skip
 
 
@@ -128,6 +139,10 @@ def test_where_evidence_comes_in_a_copy_is_made_without_what_it_says_of_its_make
     given.chmod(0o755)
     copies = python(podman, target, COPY, f"--volume={given}:/given:ro")
     assert copies.splitlines() == [f"{file.name} False" for file in sorted(given.iterdir())]
+
+
+def test_the_image_with_papers_sets_them(images: Path, podman: Podman) -> None:
+    assert python(podman, "api-papers", SET) == "%PDF True"
 
 
 @contextmanager
