@@ -18,13 +18,14 @@ from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_js
 from duban_local import ROOT
 
 _BIN: Final = Path(sys.executable).parent
+_TESTS: Final = "unit tests"
 #: Each check by its name; they share nothing, so they run at once.
 _CHECKS: Final[dict[str, list[str]]] = {
     "lint": ["ruff", "check", "."],
     "format": ["ruff", "format", "--check", "."],
     "imports": ["lint-imports"],
     "types": ["mypy"],
-    "unit tests": ["pytest", "tests/unit", "--numprocesses", "logical"],
+    _TESTS: ["pytest", "tests/unit", "--numprocesses", "logical"],
 }
 
 
@@ -39,13 +40,17 @@ class Result:
 
 
 @command
-async def check(as_json: AsJson = False) -> None:
+async def check(
+    with_tests: Annotated[bool, typer.Option("--tests/--no-tests", help="The unit tests too.")] = True,
+    as_json: AsJson = False,
+) -> None:
     """Lint, format, import laws, types and unit tests, all at once; ends with 1 if one fails.
 
     Example: duban check
     """
-    _have(*{argv[0] for argv in _CHECKS.values()})
-    running = [asyncio.create_task(_run(name, argv)) for name, argv in _CHECKS.items()]
+    checks = {name: argv for name, argv in _CHECKS.items() if with_tests or name != _TESTS}
+    _have(*{argv[0] for argv in checks.values()})
+    running = [asyncio.create_task(_run(name, argv)) for name, argv in checks.items()]
     failed = 0
     for finished in asyncio.as_completed(running):
         result = await finished
