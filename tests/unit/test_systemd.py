@@ -113,8 +113,13 @@ class Machine:
         """A folder as deploy/wheels makes it, but that the wheels in it are empty."""
         folder = self.folder / f"wheels-{version}"
         shutil.copytree(HERE, folder / "systemd")
-        for name in ("duban_cli", "duban_detector"):
-            write_wheel(folder, name, version)
+        for name, extra in (
+            ("duban", "traces"),
+            ("duban_cli", ""),
+            ("duban_console", "papers"),
+            ("duban_detector", ""),
+        ):
+            write_wheel(folder, name, version, extra)
         files = sorted(file for file in folder.rglob("*") if file.is_file())
         sums = (f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.relative_to(folder)}\n" for file in files)
         (folder / "SHA256SUMS").write_text("".join(sums))
@@ -134,11 +139,12 @@ class Machine:
         return subprocess.run([python, "-m", "duban_cli"], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def write_wheel(folder: Path, name: str, version: str) -> None:
+def write_wheel(folder: Path, name: str, version: str, extra: str = "") -> None:
+    provided = f"Provides-Extra: {extra}\n" if extra else ""
     about = f"{name}-{version}.dist-info"
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
         wheel.writestr(f"{name}/__main__.py", f"print({version!r})\n")
-        wheel.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{provided}")
         wheel.writestr(
             f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )

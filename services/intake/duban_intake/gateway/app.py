@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from duban.errors import Fault
+from duban.io.evidence.form_files import room_for_files
 from duban.io.evidence.reception import taking
 from duban.io.evidence.tus import UploadDoor, serve_uploads
 from duban.io.faults import FAULTS, Faulty, answer_faults
@@ -20,7 +21,7 @@ from duban_intake.channels.sms import SmsMapping
 from duban_intake.domain import own_problem
 from duban_intake.gateway.door import ReportDoor
 from duban_intake.gateway.erasure import serve_erasures
-from duban_intake.gateway.evidence import FORM, body_limit, form_in, room_for_files
+from duban_intake.gateway.evidence import FORM, body_limit, form_in
 from duban_intake.gateway.open311.routes import PublicFace, serve_open311
 from duban_intake.gateway.pagerduty import serve_pagerduty
 from duban_intake.gateway.request import BATCH, STRUCTURED, Handed, content_type, read, read_batch, submission_schema

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from shutil import copyfileobj
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import orjson
@@ -18,6 +14,7 @@ from starlette.types import Scope
 
 from duban.errors import Fault
 from duban.io.evidence.desk import EvidenceDesk, title_of
+from duban.io.evidence.form_files import lay
 from duban.io.evidence.reception import Reception
 from duban.io.evidence.tus import upload_limit
 from duban.io.faults import BodyLimit
@@ -64,13 +61,6 @@ class ReportForm:
         return orjson.dumps({**report, _EVIDENCE: [*report.get(_EVIDENCE, []), *evidence]})
 
 
-@contextmanager
-def room_for_files(reception: Reception) -> Iterator[Path]:
-    """A folder for the files of a form, beside the uploads, gone afterwards."""
-    with TemporaryDirectory(prefix="form-", dir=reception.uploads.folder) as folder:
-        yield Path(folder)
-
-
 async def form_in(request: Request, folder: Path, most_report: int) -> ReportForm:
     """The form in the body of ``request``, its files in ``folder``.
 
@@ -101,15 +91,10 @@ async def _taken_apart(form: FormData, folder: Path) -> ReportForm:
         if not isinstance(part, UploadFile):
             raise Fault(400, "invalid", "is a text: send a file, or name evidence in the report", _EVIDENCE)
         place = folder / str(number)
-        await asyncio.to_thread(_copied, part, place)
+        await lay(part, place)
         files.append((place, part.filename or ""))
     report = reports[0]
     return ReportForm(await report.read() if isinstance(report, UploadFile) else report.encode(), files)
-
-
-def _copied(part: UploadFile, place: Path) -> None:
-    with place.open("wb") as file:
-        copyfileobj(part.file, file)
 
 
 def _is_form(scope: Scope) -> bool:

@@ -8,6 +8,7 @@
     published_copy  copies without metadata, made in a process of its own
     uploads         uploads that are not finished
     tus             the routes by which they come
+    form_files      files that come with a form
     keeper          what goes on beside the requests
     reception       all of it, as the settings say
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-import anyio
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData, UploadFile
 
 from duban.errors import Fault, Unavailable
 from duban.io.evidence.desk import title_of
-from duban.io.evidence.reception import taking
+from duban.io.evidence.form_files import files_in, taken
 from duban.messages.records import AnyRecord, Problem
 from duban.messages.report import Evidence, stored_evidence
 from duban_console.accounts.facets import Facet
@@ -124,18 +121,11 @@ class _Act:
 
     async def _taken(self) -> list[Evidence]:
         """The files of the form, in the store."""
-        files = [file for file in self.form.getlist("evidence") if isinstance(file, UploadFile) and file.filename]
+        files = files_in(self.form, "evidence")
         if not files:
             return []
         self.asks.must("upload_evidence")
-        desk, brought = taking(self.parts.reception).desk, []
-        with TemporaryDirectory(prefix="duban-page-") as folder:
-            for number, file in enumerate(files):
-                path = Path(folder) / str(number)
-                await anyio.to_thread.run_sync(_copied, file, path)
-                name = title_of(file.filename)
-                brought.append((await anyio.to_thread.run_sync(desk.take, path, name)).evidence)
-        return brought
+        return await taken(self.parts.reception, files)
 
     async def _again(
         self, form: ActForm | None, status: int, brought: Sequence[Evidence] = (), *, moved: bool = False
@@ -200,12 +190,6 @@ def _kept(sent: dict[str, list[str]]) -> list[Evidence]:
     """The files that are in the store since the form was first sent; that they are, is looked at again."""
     pairs = zip(sent.get("kept_sha256", ()), sent.get("kept_title", ()), strict=False)
     return [stored_evidence(sha256, title_of(title)) for sha256, title in pairs]
-
-
-def _copied(file: UploadFile, path: Path) -> None:
-    with path.open("wb") as whole:
-        while piece := file.file.read(1 << 20):
-            whole.write(piece)
 
 
 def _id(request: Request) -> UUID:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
-from shutil import copyfileobj
 from typing import Final
 
-import anyio
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
-from starlette.datastructures import FormData, UploadFile
 
 from duban.errors import Fault
-from duban.io.evidence.desk import title_of
+from duban.io.evidence.form_files import files_in, taken
 from duban.messages.handle import ALPHABET
 from duban_intake.gateway.door import refuse_other_pages
-from duban_intake.gateway.evidence import room_for_files
 from duban_intake.gateway.open311.requests import STATES
 from duban_intake.site.city import CitySite
 from duban_intake.site.parts import PATH, SiteParts
@@ -47,10 +42,11 @@ def serve_report(app: FastAPI, parts: SiteParts) -> None:
             pairs = [(name, text) for name, text in sent.multi_items() if isinstance(text, str)]
             form = filled_in(pairs, site)
             try:
-                photos = await _stored(sent, parts)
+                stored = await taken(parts.door.reception, files) if (files := files_in(sent, "photos")) else []
             except Fault as fault:
                 return _form_page(request, parts, site, form, {**form.flaws, "photos": str(fault)}, fault.status)
-        form = PublicForm(form.number, form.secret, form.answers, (*form.photos, *photos)[:MOST_PHOTOS], form.flaws)
+        photos = (*form.photos, *((piece.sha256, piece.title) for piece in stored))[:MOST_PHOTOS]
+        form = PublicForm(form.number, form.secret, form.answers, photos, form.flaws)
         if form.flaws:
             return _form_page(request, parts, site, form, status=400)
         if not dict(pairs).get("new") and (near := await _near(request, parts, site, form)):
@@ -84,29 +80,6 @@ async def _near(request: Request, parts: SiteParts, site: CitySite, form: Public
         return []
     problems = await parts.problems(site, STATES["open"], [form.answers["category"]])
     return nearest([parts.view(request, site, each, place) for each in problems])
-
-
-async def _stored(sent: FormData, parts: SiteParts) -> list[tuple[str, str]]:
-    """The photos of a form, in the store: the SHA-256 of each, and what it is called."""
-    files = [file for file in sent.getlist("photos") if isinstance(file, UploadFile) and file.filename]
-    if not files:
-        return []
-    if parts.door.reception is None:
-        raise Fault(501, "no_evidence_store", "no photos are taken here: DUBAN_EVIDENCE names no store")
-    desk, stored = parts.door.reception.desk, []
-    with room_for_files(parts.door.reception) as folder:
-        for number, file in enumerate(files):
-            place = folder / str(number)
-            await anyio.to_thread.run_sync(_copy, file, place)
-            name = title_of(file.filename)
-            evidence = (await anyio.to_thread.run_sync(desk.take, place, name)).evidence
-            stored.append((evidence.sha256, evidence.title))
-    return stored
-
-
-def _copy(file: UploadFile, place: Path) -> None:
-    with place.open("wb") as written:
-        copyfileobj(file.file, written)
 
 
 def _form_page(
