@@ -29,8 +29,10 @@ from duban_console.chain import Line
 from duban_console.desk.memory import MemoryDesk
 from duban_console.desk.projector import DeskProjector
 from duban_console.ledger import Chain, LedgerReader, Outcome, WaitingReport
+from duban_console.operation.desk import OperationDesk
 from duban_console.pages.app import console_look, create_pages
 from duban_console.pages.parts import PageParts
+from duban_console.source_journal import SourceActivity
 from tests.accounts import Room
 from tests.desk import delivered
 from tests.services import Services
@@ -51,15 +53,18 @@ class Town(Services):
         self.lines: dict[UUID, list[Line]] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.untaken: list[LedgerEvent] = []
+        self.heard: dict[str, SourceActivity] = {}
         self.room = Room(MemoryAccounts(), accounts or DrivenClock(at))
 
-    def app(self, reception: Reception | None = None) -> FastAPI:
-        """The pages of this city."""
+    def app(
+        self, reception: Reception | None = None, operation: OperationDesk | None = None, *, has_desk: bool = True
+    ) -> FastAPI:
+        """The pages of this city; its operators have some by ``operation``."""
         ledger, publisher = cast(LedgerReader, self), cast(Publisher, TownPublisher(self))
         door = CommandDoor(ledger, publisher, reception.desk if reception else None)
         parts = PageParts(
             console_look(), ledger, self._library, door, self._clock, reception, self.room.door, None, Browser(),
-            self.desk,
+            self.desk if has_desk else None, operation,
         )  # fmt: skip
         return create_pages(parts, 100_000)
 
@@ -119,6 +124,9 @@ class Town(Services):
             if self.records[id_].jurisdiction == jurisdiction and self.records[id_].kind in kinds
             and line.event.at < before
         ]  # fmt: skip
+
+    async def source_activities(self) -> dict[str, SourceActivity]:
+        return self.heard
 
     async def awaited(self, source: str, command: str, seconds: float) -> Outcome | None:
         return self.outcomes.get(command)

@@ -44,10 +44,11 @@ class Trial:
 
 def tell(trial: Trial, url: str, say: Say) -> None:
     """Say at which address whoever tries out a role signs in, by which name, and with the password of them all."""
-    from duban_console.pages.visitor import first_page_of
+    from duban_console.pages.visitor import PageNeed, first_page_of
 
+    met = list(PageNeed)
     for name, role in _NAMES.items():
-        say("accounts", f"{role.value:<17} {name:<23} {url}{first_page_of({role}) or '/'}")
+        say("accounts", f"{role.value:<17} {name:<23} {url}{first_page_of({role}, met) or '/'}")
     say("accounts", f"the password of them all, for this trial: {trial.password}")
 
 

@@ -25,6 +25,7 @@ from tests.conftest import eventually
 from tests.given import ROOT, SMALL
 from tests.page_server import served
 from tests.sample_city import SampleCity
+from tests.sample_operation import DLQ, heard, operation_of
 
 pytestmark = pytest.mark.stack
 
@@ -38,7 +39,8 @@ PAGES: Final = {
     Role.HEAD: ("/mine?stake=lead", "/inbox", "/records/{6}?act=hand_back"),
     Role.LEADER: ("/leader", "/comparison?period=yearly", "/records/{4}"),
     Role.SOCIAL_SUPERVISOR: ("/ledger", "/records/{0}", "/bulletins"),
-    Role.OPERATOR: ("/", "/ledger", "/nowhere"),
+    Role.OPERATOR: ("/", "/operation/topics", "/operation/letters", f"/operation/letters/{DLQ}",
+                    f"/operation/letters/{DLQ}/0/1", "/operation/sources", "/operation/anchors", "/ledger", "/nowhere"),
 }  # fmt: skip
 
 
@@ -52,7 +54,8 @@ async def browser() -> AsyncIterator[Browser]:
 async def city() -> AsyncIterator[tuple[str, SampleCity]]:
     city = SampleCity()
     await city.settle()
-    async with served(city.app()) as url:
+    city.heard = heard(city.clock.now())
+    async with served(city.app(operation=operation_of(city.clock))) as url:
         yield url, city
 
 

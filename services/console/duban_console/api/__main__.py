@@ -40,6 +40,7 @@ from duban_console.desk.queries import PostgresDesk
 from duban_console.desk.store import PLANNER, PostgresDeskStore
 from duban_console.ledger import LedgerReader
 from duban_console.oidc.sign_on import sign_on_of
+from duban_console.operation.broker_watch import BrokerWatch
 from duban_console.operation.desk import OperationDesk, operation_desk
 from duban_console.pages.app import OF_API, console_look, create_pages
 from duban_console.pages.parts import PageParts
@@ -71,9 +72,9 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     look = console_look(is_secure=browser.session.is_secure)
     parts = PageParts(
         look, ledger, library, door, clock, reception, admission, sign_on, browser, PostgresDesk(pool),
-        listens=lambda: http is not None and http.listening,
+        operation=_operation(shell, ledger), listens=lambda: http is not None and http.listening,
     )  # fmt: skip
-    app = BesideApi(api, create_pages(parts, settings.max_body, _operation(shell, ledger)), OF_API)
+    app = BesideApi(api, create_pages(parts, settings.max_body), OF_API)
     http = Http(app, settings, settings.api_port, "DUBAN_API_PORT", slow=UPLOADS_PATH)
     shell.run(http)
     if reception is not None:
@@ -87,10 +88,10 @@ def _operation(shell: Shell[ApiSettings], ledger: LedgerReader) -> OperationDesk
     settings = shell.settings
     if settings.operator_pages == "off":
         return None
+    brokers = BrokerWatch(settings.looking(), SystemClock())
+    shell.run(brokers)
     # Other services are asked directly, whatever proxy leads out of here.
-    desk = operation_desk(settings, httpx2.AsyncClient(trust_env=False), ledger)
-    shell.run(desk.brokers)
-    return desk
+    return operation_desk(settings, httpx2.AsyncClient(trust_env=False), brokers, ledger)
 
 
 async def _console(shell: Shell[ApiSettings]) -> asyncpg.Pool[asyncpg.Record]:

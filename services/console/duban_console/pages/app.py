@@ -14,7 +14,6 @@ from duban.io.http import GuardedAnswers
 from duban.pages.look import PageLook
 from duban.pages.mishap_page import show_mishaps
 from duban_console.api.asker import AccessGate
-from duban_console.operation.desk import OperationDesk
 from duban_console.pages.parts import PageParts
 from duban_console.pages.routes.bulletins import serve_bulletins
 from duban_console.pages.routes.home import serve_home
@@ -45,11 +44,8 @@ def console_look(*, is_secure: bool = False) -> PageLook:
     return PageLook([_HERE, _OPERATION, _POLICIES], is_secure=is_secure)
 
 
-def create_pages(parts: PageParts, max_body: int, operation: OperationDesk | None = None) -> FastAPI:
-    """The pages; a body holds at most ``max_body`` bytes, and one with files as much as these may have.
-
-    Operators have some by ``operation``.
-    """
+def create_pages(parts: PageParts, max_body: int) -> FastAPI:
+    """The pages; a body holds at most ``max_body`` bytes, and one with files as much as these may have."""
     app = FastAPI(title="Duban", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.gate = AccessGate(parts.admission, parts.sign_on, parts.browser)
     parts.look.serve(app)
@@ -59,7 +55,7 @@ def create_pages(parts: PageParts, max_body: int, operation: OperationDesk | Non
     serve_sign_in(app, parts)
     serve_home(app, parts)
     serve_records(app, parts)
-    serve_operation(app, parts, operation)
+    serve_operation(app, parts)
     serve_policies(app, parts)
     serve_ledger(app, parts)
     serve_inbox(app, parts)

@@ -27,10 +27,11 @@ from duban_console.api.submission import CommandDoor
 from duban_console.desk.reader import NEAR, DeskReader
 from duban_console.ledger import LedgerReader
 from duban_console.oidc.sign_on import SignOn
+from duban_console.operation.desk import OperationDesk
 from duban_console.pages.cities import chosen_city, cities_of
 from duban_console.pages.labels import LAMP_SIGNS, LAMPS
 from duban_console.pages.record_words import RecordWords
-from duban_console.pages.visitor import links
+from duban_console.pages.visitor import PageNeed, links, roles_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class PageParts:
     sign_on: SignOn | None
     browser: Browser
     desk_reader: DeskReader | None = None
+    #: What operators' pages ask, where they have any.
+    operation: OperationDesk | None = None
     #: A limit is near when no more than this is left of it.
     near: timedelta = NEAR
     #: Whether the server still listens: what is shown as it comes ends when it does not.
@@ -63,10 +66,16 @@ class PageParts:
             raise Fault(501, "no_desk", "this server keeps no read model for pages of many records")
         return self.desk_reader
 
+    @property
+    def met(self) -> frozenset[PageNeed]:
+        """What pages need, as far as this server has it."""
+        have = {PageNeed.DESK: self.desk_reader, PageNeed.OPERATION: self.operation}
+        return frozenset(need for need, part in have.items() if part is not None)
+
     def page(self, request: Request, asks: Asker, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
         """A page for who is signed in."""
         account = asks.known.account
-        around = links(asks.known, request.url.path, partial(self.look.say, request))
+        around = links(roles_of(asks.known), self.met, request.url.path, partial(self.look.say, request))
         cities = cities_of(asks.known, self.library.jurisdictions)
         titles = {city: self.city_words(request, city).city or city for city in cities} if len(cities) > 1 else {}
         return self.look.page(

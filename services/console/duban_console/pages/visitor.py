@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
@@ -18,17 +19,26 @@ from duban_console.api.asker import AccessGate, Asker, Denied
 _OF_CITY: Final = frozenset({Role.OFFICE, Role.LEADER, Role.SUPERVISOR, Role.INSPECTOR, Role.AUDITOR})
 _DECIDING: Final = frozenset({Role.OFFICE, Role.DESK, Role.HEAD, Role.LEADER, Role.SUPERVISOR, Role.INSPECTOR})
 _SEEING: Final = frozenset(TABLE["see_problem"])
-#: The pages that are always at hand, each with whose work it is for, in the order of a day.
+
+
+class PageNeed(StrEnum):
+    """What a page is made from beside ledger and packs: a server without it does not show the way there."""
+
+    DESK = "desk"  #: the read model of many records
+    OPERATION = "operation"  #: services and brokers may be looked at (``DUBAN_OPERATOR_PAGES``)
+
+
+#: The pages that are always at hand, each with whose work it is for and what it needs, in the order of a day.
 _WAYS: Final = (
-    ("/inbox", msgid("Inbox"), _DECIDING),
-    ("/mine", msgid("Our unit"), frozenset({Role.CLERK, Role.HEAD})),
-    ("/ledger", msgid("Ledger"), _SEEING),
-    ("/leader", msgid("Wall chart"), frozenset({Role.LEADER, Role.OFFICE})),
-    ("/comparison", msgid("Units compared"), _OF_CITY),
-    ("/bulletins", msgid("Bulletins"), _OF_CITY),
-    ("/wall", msgid("Wall screen"), _OF_CITY),
-    ("/operation", msgid("Operation"), frozenset(TABLE["see_operation"])),
-    ("/packs", msgid("Policies"), frozenset(Role)),
+    ("/inbox", msgid("Inbox"), _DECIDING, PageNeed.DESK),
+    ("/mine", msgid("Our unit"), frozenset({Role.CLERK, Role.HEAD}), PageNeed.DESK),
+    ("/ledger", msgid("Ledger"), _SEEING, PageNeed.DESK),
+    ("/leader", msgid("Wall chart"), frozenset({Role.LEADER, Role.OFFICE}), PageNeed.DESK),
+    ("/comparison", msgid("Units compared"), _OF_CITY, PageNeed.DESK),
+    ("/bulletins", msgid("Bulletins"), _OF_CITY, None),
+    ("/wall", msgid("Wall screen"), _OF_CITY, PageNeed.DESK),
+    ("/operation", msgid("Operation"), frozenset(TABLE["see_operation"]), PageNeed.OPERATION),
+    ("/packs", msgid("Policies"), frozenset(Role), None),
 )  # fmt: skip
 
 
@@ -59,12 +69,20 @@ async def visitor(request: Request) -> AsyncIterator[Asker]:
 Visits = Annotated[Asker, Depends(visitor)]
 
 
-def links(principal: Principal, path: str, say: Callable[[str], str]) -> list[PageLink]:
-    """Where the work of ``principal`` lies, seen from the page at ``path``."""
-    roles = {appointment.role for appointment in principal.account.appointments}
-    return [PageLink(href, say(label), path == href) for href, label, whose in _WAYS if roles & whose]
+def roles_of(principal: Principal) -> set[Role]:
+    """What ``principal`` is here, wherever."""
+    return {appointment.role for appointment in principal.account.appointments}
 
 
-def first_page_of(roles: Collection[Role]) -> str | None:
+def links(roles: Collection[Role], met: Collection[PageNeed], path: str, say: Callable[[str], str]) -> list[PageLink]:
+    """Where the work of ``roles`` lies on a server where the needs ``met`` are, seen from the page at ``path``."""
+    return [PageLink(href, say(label), path == href) for href, label in _ways(roles, met)]
+
+
+def first_page_of(roles: Collection[Role], met: Collection[PageNeed]) -> str | None:
     """Where a day's work begins of who has these ``roles``; None for who has none on these pages."""
-    return next((href for href, _, whose in _WAYS if not whose.isdisjoint(roles)), None)
+    return next((href for href, _ in _ways(roles, met)), None)
+
+
+def _ways(roles: Collection[Role], met: Collection[PageNeed]) -> Iterator[tuple[str, str]]:
+    return ((href, label) for href, label, whose, need in _WAYS if not whose.isdisjoint(roles) and need in (None, *met))

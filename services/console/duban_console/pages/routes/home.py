@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse
 
 from duban_console.pages.labels import ROLES
 from duban_console.pages.parts import PageParts
-from duban_console.pages.visitor import Visits, first_page_of
+from duban_console.pages.visitor import Visits, first_page_of, roles_of
 
 
 def serve_home(app: FastAPI, parts: PageParts) -> None:
@@ -16,7 +16,7 @@ def serve_home(app: FastAPI, parts: PageParts) -> None:
     @app.get("/")
     async def home(request: Request, asks: Visits) -> Response:
         """Go on to where a day's work begins; else say what somebody is here."""
-        if (first := first_page_of({each.role for each in asks.known.account.appointments})) is not None:
+        if (first := first_page_of(roles_of(asks.known), parts.met)) is not None:
             return RedirectResponse(first, 303)
         roles = dict.fromkeys(parts.look.say(request, ROLES[each.role]) for each in asks.known.account.appointments)
         return parts.page(request, asks, "home.html", roles=list(roles))

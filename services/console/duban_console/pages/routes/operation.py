@@ -41,13 +41,13 @@ class LagLine:
     last: int
 
 
-def serve_operation(app: FastAPI, parts: PageParts, desk: OperationDesk | None) -> None:
-    """Add the routes to ``app``; without ``desk`` they say that nothing is set up."""
+def serve_operation(app: FastAPI, parts: PageParts) -> None:
+    """Add the routes to ``app``; where operators have no pages they say that nothing is set up."""
 
     def at_hand() -> OperationDesk:
-        if desk is None:
+        if parts.operation is None:
             raise Fault(501, "not_set_up", _NOT_SET_UP)
-        return desk
+        return parts.operation
 
     @app.get("/operation")
     async def overview(request: Request, asks: Visits) -> Response:
