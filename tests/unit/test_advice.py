@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import yaml
 from duban.calendar import Calendar
 from duban.policy import PolicyPack, Rules, load_calendar, load_pack
 from duban.policy.advice import Advice, advice
+from duban.policy.language import Language
 from duban.policy.laws import breaches
 
 ROOT: Final = Path(__file__).parents[2]
@@ -19,6 +21,10 @@ NOTICE: Final = load_calendar((ROOT / "deploy/calendars/cn.yaml").read_text("utf
 
 #: The ladder of the example.
 LADDER: Final = EXAMPLE.read_text("utf-8").partition("\nladders:")[2].partition("\n\n")[0].join(["ladders:", "\n"])
+
+CHINESE: Final = re.compile(r"[\u4e00-\u9fff]")
+#: Two words in a row: a name of the pack stands alone.
+ENGLISH: Final = re.compile(r"[a-z]{2,} [a-z]{2,}")
 
 GATE: Final = "gate: {basis: practice, blocks: [{needs: rated, says: {en: not called back}, basis: practice}]}"
 
@@ -308,6 +314,22 @@ def test_a_slip_is_named_with_its_place(slip: str) -> None:
     assert words in said(advice(pack, calendar_of(pack))).get(code, [])
 
 
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_is_named_in_chinese_as_in_english(slip: str) -> None:
+    passage, by, _, _ = SLIPS[slip]
+    assert_in_both_languages(changed(passage, by))
+
+
+def assert_in_both_languages(pack: PolicyPack) -> None:
+    """Each piece of advice is there in both, and of English the Chinese one has only what stands in the pack."""
+    calendar = calendar_of(pack)
+    english, chinese = advice(pack, calendar), advice(pack, calendar, Language.ZH)
+    assert [(x.code, x.path, x.severity) for x in english] == [(x.code, x.path, x.severity) for x in chinese]
+    for one in chinese:
+        assert CHINESE.search(one.words), one
+        assert not ENGLISH.search(one.words), one
+
+
 def test_the_example_of_the_guide_draws_no_warning_and_says_how_much_is_practice() -> None:
     pack = load_pack(EXAMPLE.read_text("utf-8"), EXAMPLE.name)
     found = advice(pack, calendar_of(pack))
@@ -380,6 +402,7 @@ def advised(passage: str, by: str) -> set[tuple[str, str, str]]:
 
 
 def _found(pack: PolicyPack) -> set[tuple[str, str, str]]:
+    assert_in_both_languages(pack)
     return {(one.code, one.path, one.severity) for one in advice(pack, None)}
 
 

@@ -54,6 +54,10 @@ def test_advice_is_listed_with_its_code_for_programs(careless: Path) -> None:
     } in line["advice"]
 
 
+def test_advice_is_given_in_chinese_to_who_asks_for_it(careless: Path) -> None:
+    assert "! units.5: 没有任何地方用到 parks" in pack("lint", careless, "--lang", "zh").stdout
+
+
 def test_a_calendar_draws_no_advice() -> None:
     [line] = [json.loads(line) for line in pack("lint", CALENDAR, "--json").stdout.splitlines()]
     assert (line["ok"], line["advice"]) == (True, [])

@@ -77,6 +77,13 @@ async def test_what_is_wrong_with_a_draft_is_said_and_what_is_written_in_it_runs
         assert (answer.status_code, "Choose a file" in answer.text) == (400, True)
 
 
+async def test_advice_is_given_in_the_language_of_who_reads(browser: httpx2.AsyncClient) -> None:
+    assert "nothing depends on hard" in await judged(browser, TEXT)
+    answer = await browser.post("/drafts", data={"text": TEXT}, headers={"accept-language": "zh-CN"})
+    assert "没有任何规定用到标记 hard" in answer.text
+    assert "nothing depends" not in answer.text
+
+
 async def test_a_draft_may_be_a_file(browser: httpx2.AsyncClient) -> None:
     files = {"file": ("draft.yaml", DRAFT.encode(), "text/yaml")}
     assert "small@2 breaks no law." in (await browser.post("/drafts", files=files)).text

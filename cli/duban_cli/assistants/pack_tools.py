@@ -75,7 +75,7 @@ class PackTools:
         read = await _pack(self._callers.api(ctx), pack)
         return PackText(pack=read.ref, text=explained(read, language))
 
-    async def lint_pack(self, ctx: Context, draft: _Draft) -> PackLint:
+    async def lint_pack(self, ctx: Context, draft: _Draft, language: _Tongue = Language.EN) -> PackLint:
         """Whether a draft of a pack can be published: the first law that it breaks, else what looks like a slip.
 
         Nothing is published by this, nor by any other tool.
@@ -84,7 +84,7 @@ class PackTools:
             pack = parsed_pack(draft, DRAFT)
         except PackError as error:
             return PackLint(ok=False, path=error.path, law=error.law, advice=[])
-        lint = linted(pack, DRAFT, await _calendars(self._callers.api(ctx), pack))
+        lint = linted(pack, DRAFT, await _calendars(self._callers.api(ctx), pack), language)
         fault = lint.fault
         return PackLint(
             ok=fault is None, path=fault.path if fault else None, law=fault.law if fault else None,

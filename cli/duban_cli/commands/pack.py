@@ -43,6 +43,7 @@ Files = Annotated[list[Path], typer.Argument(help="Packs and calendars, YAML.", 
 async def lint(
     files: Files,
     strict: Annotated[bool, typer.Option("--strict", help="Let a warning count as a broken law.")] = False,
+    lang: Annotated[Language, typer.Option(help="The language of the advice.")] = Language.EN,
     as_json: AsJson = False,
 ) -> None:
     """Check packs and calendars against every law; ends with 1 if one is broken.
@@ -54,7 +55,7 @@ async def lint(
     """
     broken = warned = 0
     for path in files:
-        fault, entries = _checked(path, files)
+        fault, entries = _checked(path, files, lang)
         broken += fault is not None
         warned += any(entry.severity == "warning" for entry in entries)
         if as_json:
@@ -70,13 +71,13 @@ async def lint(
         fail(ExitCode.FAILURE, f"{warned} of {len(files)} files have warnings")
 
 
-def _checked(path: Path, files: list[Path]) -> tuple[PackError | None, list[Advice]]:
+def _checked(path: Path, files: list[Path], lang: Language) -> tuple[PackError | None, list[Advice]]:
     """The first law that the file breaks; else what there is to say about it."""
     try:
         loaded = packs.load(path)
     except PackError as error:
         return error, []
-    lint_ = linted(loaded, str(path), _notices(path, files))
+    lint_ = linted(loaded, str(path), _notices(path, files), lang)
     if lint_.missing:
         err().print(
             f"[yellow]![/] {escape(str(path))}: calendar {lint_.missing} not at hand, so working time is unchecked"

@@ -4,8 +4,8 @@
 - :func:`differences`: what changed between two packs, entry by entry.
 """
 
+from duban.policy.language import Language
 from duban_console.pack_text.difference import Difference, differences, in_words, section_name
 from duban_console.pack_text.document import explained
-from duban_console.pack_text.words import Language
 
 __all__ = ["Difference", "Language", "differences", "explained", "in_words", "section_name"]

@@ -10,11 +10,12 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel
 
 from duban.calendar import Within
+from duban.policy.language import Language
 from duban.policy.model.entry import Text
 from duban.policy.model.organisation import Responsibility
 from duban.policy.model.pack import PolicyPack
 from duban_console.pack_text.fields import field_name, others, value_in_words
-from duban_console.pack_text.words import Language, Words
+from duban_console.pack_text.words import Words
 
 DifferenceKind = Literal["added", "removed", "changed", "moved"]
 #: What names an entry where it has no id, in this order.

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from duban.policy.language import Language
 from duban.policy.model.entry import Founded
 from duban.policy.model.organisation import DESK, Category, Matter, Nearness, Responsibility
 from duban.policy.model.pack import PolicyPack
@@ -17,7 +18,7 @@ from duban_console.pack_text.privacy import privacy
 from duban_console.pack_text.records import Lines, draws, duties, lists, opened_by, rewards
 from duban_console.pack_text.signs import signs, triggers
 from duban_console.pack_text.steps import steps
-from duban_console.pack_text.words import COUNTING, WEEKDAYS, Language, Words
+from duban_console.pack_text.words import COUNTING, WEEKDAYS, Words
 
 
 def explained(pack: PolicyPack, language: Language = Language.EN) -> str:

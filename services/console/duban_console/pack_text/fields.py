@@ -11,11 +11,12 @@ from pydantic import BaseModel
 
 from duban.calendar import Within
 from duban.moves import Occasion
+from duban.policy.language import Language
 from duban.policy.model.assessment import Heading
 from duban.policy.model.duty import Every
 from duban.policy.model.entry import Text
 from duban_console.pack_text.enumerations import chinese
-from duban_console.pack_text.words import Language, Words
+from duban_console.pack_text.words import Words
 
 #: What the head of an entry says already.
 _HEAD: Final = ("id", "title", "clause", "basis")

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from enum import StrEnum
 from typing import Any, Final
 
 from duban.calendar import Counting, Within
 from duban.moves import SATISFIED, UNSATISFIED
+from duban.policy.language import Language
 from duban.policy.model.entry import Text
-
-
-class Language(StrEnum):
-    """In which language a pack is told."""
-
-    EN = "en"
-    ZH = "zh"
-
 
 #: English, Chinese.
 Phrase = tuple[str, str]

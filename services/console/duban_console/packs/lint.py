@@ -10,6 +10,7 @@ from duban.calendar import CalendarNotice
 from duban.errors import PackError
 from duban.policy import PolicyPack, Rules
 from duban.policy.advice import Advice, advice
+from duban.policy.language import Language
 from duban_console.packs.publication import Published, check_together
 
 
@@ -24,8 +25,8 @@ class Lint:
     advice: tuple[Advice, ...] = ()
 
 
-def linted(document: Published, file: str, notices: Iterable[CalendarNotice]) -> Lint:
-    """What there is to say of ``document``, known as ``file``, on its calendar among ``notices``."""
+def linted(document: Published, file: str, notices: Iterable[CalendarNotice], language: Language = Language.EN) -> Lint:
+    """What there is to say of ``document``, known as ``file``, on its calendar among ``notices``, in ``language``."""
     notices = list(notices)
     try:
         missing = check_together([(Path(file), document)], notices)
@@ -35,4 +36,4 @@ def linted(document: Published, file: str, notices: Iterable[CalendarNotice]) ->
         return Lint()
     notice = next((candidate for candidate in notices if candidate.id == document.time.calendar), None)
     calendar = Rules.compile(document, notice).calendar if notice else None
-    return Lint(missing=missing[0] if missing else None, advice=tuple(advice(document, calendar)))
+    return Lint(missing=missing[0] if missing else None, advice=tuple(advice(document, calendar, language)))

@@ -32,7 +32,7 @@ def judged(text: str, file: str, library: Library, against: str, language: Langu
     except PackError as error:
         return DraftVerdict(None, Lint(error))
     notice = library.calendar(draft.time.calendar)
-    lint = linted(draft, file, [] if notice is None else [notice])
+    lint = linted(draft, file, [] if notice is None else [notice], language)
     other = library.pack(against) if against else _latest(library, draft.id)
     if other is None:
         return DraftVerdict(draft, lint)

@@ -22,7 +22,7 @@ from duban.policy.advice.durations import (
     reminders_that_never_come,
     second_limits_that_are_no_longer,
 )
-from duban.policy.advice.form import Advice
+from duban.policy.advice.form import Advice, Speech
 from duban.policy.advice.ladders import reminders_that_wait_for_nobody
 from duban.policy.advice.obligations import (
     categories_without_a_limit,
@@ -43,19 +43,21 @@ from duban.policy.advice.routing import areas_without_a_unit, gaps, overlaps
 from duban.policy.advice.signs import signs_unused
 from duban.policy.advice.steps import steps_that_cannot_come, steps_unused
 from duban.policy.advice.unused import liaisons, never_used, platforms, superiors
+from duban.policy.language import Language
 from duban.policy.model.pack import PolicyPack
 
 __all__ = ["Advice", "advice"]
 
 
-def advice(pack: PolicyPack, calendar: Calendar | None) -> list[Advice]:
+def advice(pack: PolicyPack, calendar: Calendar | None, language: Language = Language.EN) -> list[Advice]:
     """What there is to say about a pack that breaks no law, warnings first, else in the order of the file.
 
     Without a ``calendar`` durations are not compared.
     """
-    entries = [entry for adviser in ADVISERS for entry in adviser(pack)]
+    speech = Speech(language)
+    entries = [entry for adviser in ADVISERS for entry in adviser(pack, speech)]
     if calendar is not None:
-        entries += [entry for timekeeper in TIMEKEEPERS for entry in timekeeper(pack, Durations(calendar))]
+        entries += [entry for timekeeper in TIMEKEEPERS for entry in timekeeper(pack, Durations(calendar), speech)]
     places = list(type(pack).model_fields)
     order = {path: index for index, path in enumerate(places)}
     return sorted(
@@ -64,7 +66,7 @@ def advice(pack: PolicyPack, calendar: Calendar | None) -> list[Advice]:
 
 
 #: What the entries say together.
-ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
+ADVISERS: Final[tuple[Callable[[PolicyPack, Speech], Iterator[Advice]], ...]] = (
     gaps,
     overlaps,
     areas_without_a_unit,
@@ -101,7 +103,7 @@ ADVISERS: Final[tuple[Callable[[PolicyPack], Iterator[Advice]], ...]] = (
     founded_on_practice,
 )
 #: What shows when the durations are counted.
-TIMEKEEPERS: Final[tuple[Callable[[PolicyPack, Durations], Iterator[Advice]], ...]] = (
+TIMEKEEPERS: Final[tuple[Callable[[PolicyPack, Durations, Speech], Iterator[Advice]], ...]] = (
     hours_that_ignore_the_weekend,
     limits_beyond_the_calendar,
     second_limits_that_are_no_longer,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from duban.calendar import WEEK, Calendar, Within
 from duban.errors import CalendarError
 from duban.moves import Occasion
-from duban.policy.advice.form import Advice, Severity
+from duban.policy.advice.form import Advice, Severity, Speech
 from duban.policy.model.ladder import Level, Obligation
 from duban.policy.model.pack import PolicyPack
 
@@ -61,15 +61,21 @@ class Durations:
         return silent / len(known) if known else 0.0
 
 
-def hours_that_ignore_the_weekend(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
+def hours_that_ignore_the_weekend(pack: PolicyPack, times: Durations, speech: Speech) -> Iterator[Advice]:
     """Hours on days that the calendar has as weekend, and none on some that it has not."""
     notice, worked = times.calendar.notice, pack.time.hours.weekdays
     weekend = notice.weekend or ()
     off = [day for day in WEEK if day not in worked and day not in weekend]
     on = [day for day in weekend if day in worked]
     if weekend and on and off:
-        words = f"works on {', '.join(on)}, the weekend of the calendar {notice.id}, and not on {', '.join(off)}"
-        yield Advice("weekend_worked", "time.hours", f"{words}: say in `weekdays` which days are worked")
+        worked_days, idle_days = ", ".join(on), ", ".join(off)
+        words = speech.say(
+            f"works on {worked_days}, the weekend of the calendar {notice.id}, and not on {idle_days}: "
+            "say in `weekdays` which days are worked",
+            f"{worked_days} 是日历 {notice.id} 的休息日，此处却上班，而 {idle_days} 不上班："
+            "请用 `weekdays` 写明哪几天上班",
+        )
+        yield Advice("weekend_worked", "time.hours", words)
 
 
 class TimeLimit(NamedTuple):
@@ -81,13 +87,14 @@ class TimeLimit(NamedTuple):
     ladder: str
 
 
-def _limits(pack: PolicyPack) -> Iterator[TimeLimit]:
+def _limits(pack: PolicyPack, speech: Speech) -> Iterator[TimeLimit]:
     for i, obligation in enumerate(pack.obligations):
         path = f"obligations.{i}"
         if obligation.within is not None:
             yield TimeLimit(obligation.id, f"{path}.within", obligation.within, obligation.ladder)
         if obligation.otherwise is not None:
-            whose, where = f"{obligation.id}, otherwise", f"{path}.otherwise.within"
+            whose = speech.say(f"{obligation.id}, otherwise", f"{obligation.id} 的第二时限")
+            where = f"{path}.otherwise.within"
             yield TimeLimit(whose, where, obligation.otherwise.within, obligation.ladder)
     for i, duty in enumerate(pack.duties):
         if duty.within is not None:
@@ -97,19 +104,27 @@ def _limits(pack: PolicyPack) -> Iterator[TimeLimit]:
     for i, list_rule in enumerate(pack.lists):
         if list_rule.appeal is not None:
             path = f"lists.{i}.appeal.within"
-            yield TimeLimit(f"appeals to {list_rule.id}", path, list_rule.appeal.within, list_rule.appeal.ladder)
+            yield TimeLimit(
+                speech.say(f"appeals to {list_rule.id}", f"{list_rule.id} 的申诉"),
+                path,
+                list_rule.appeal.within,
+                list_rule.appeal.ladder,
+            )
 
 
-def limits_beyond_the_calendar(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
-    for limit in _limits(pack):
+def limits_beyond_the_calendar(pack: PolicyPack, times: Durations, speech: Speech) -> Iterator[Advice]:
+    for limit in _limits(pack, speech):
         if None in times.ends(limit.within):
-            words = "ends beyond the years that the calendar covers: such a limit cannot be counted"
+            words = speech.say(
+                "ends beyond the years that the calendar covers: such a limit cannot be counted",
+                "期限届满之日超出日历所含年份，无法计算",
+            )
             yield Advice("limit_beyond_calendar", limit.path, words)
 
 
-def reminders_that_never_come(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
+def reminders_that_never_come(pack: PolicyPack, times: Durations, speech: Speech) -> Iterator[Advice]:
     ladders = {ladder.id: (index, ladder) for index, ladder in enumerate(pack.ladders)}
-    for limit in _limits(pack):
+    for limit in _limits(pack, speech):
         at, ladder = ladders[limit.ladder]
         for j, level in enumerate(ladder.levels):
             if level.before is None:
@@ -117,43 +132,55 @@ def reminders_that_never_come(pack: PolicyPack, times: Durations) -> Iterator[Ad
             silent = times.share_silent(limit.within, level.before)
             path = f"ladders.{at}.levels.{j}.before"
             if silent == 1:
-                words = f"never comes for {limit.of}: it falls before the clock even starts; a `share` fits any limit"
+                words = speech.say(
+                    f"never comes for {limit.of}: it falls before the clock even starts; a `share` fits any limit",
+                    f"{limit.of} 永远不会有这一提醒：提醒时间早于起算时间；写 `share` 则适合任何长短的时限",
+                )
                 yield Advice("reminder_never", path, words)
             elif silent > 0:
-                often = f"from {silent:.0%} of the year's moments"
-                words = f"does not come for {limit.of} {often}: it falls before the clock starts; a `share` fits any"
+                words = speech.say(
+                    f"does not come for {limit.of} from {silent:.0%} of the year's moments: "
+                    "it falls before the clock starts; a `share` fits any",
+                    f"全年有 {silent:.0%} 的时刻起算的 {limit.of} 没有这一提醒：提醒时间早于起算时间；"
+                    "写 `share` 则适合任何长短的时限",
+                )
                 yield Advice("reminder_sometimes", path, words, "note")
 
 
-def reminders_out_of_order(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
+def reminders_out_of_order(pack: PolicyPack, times: Durations, speech: Speech) -> Iterator[Advice]:
     """Reminders of which one goes by a share of the limit, and that come no later than the one before them."""
     ladders = {ladder.id: (index, ladder) for index, ladder in enumerate(pack.ladders)}
-    for limit in _limits(pack):
+    for limit in _limits(pack, speech):
         at, ladder = ladders[limit.ladder]
         for j, (first, then) in enumerate(zip(ladder.levels, ladder.levels[1:], strict=False), start=1):
             if not then.is_reminder or (first.share is None) == (then.share is None):
                 continue
             share = times.share_first(limit.within, first, then)
             if share > 0:
-                often = "always" if share == 1 else f"from {share:.0%} of the year's moments"
-                words = f"is due no later than the level before it for {limit.of}, {often}: the two are taken together"
+                words = speech.say(
+                    f"is due no later than the level before it for {limit.of}, {_often(share, speech)}: "
+                    "the two are taken together",
+                    f"就 {limit.of} 而言，{_often(share, speech)}不晚于前一级：两级同时执行",
+                )
                 yield Advice("levels_out_of_order", f"ladders.{at}.levels.{j}", words)
 
 
-def second_limits_that_are_no_longer(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
+def second_limits_that_are_no_longer(pack: PolicyPack, times: Durations, speech: Speech) -> Iterator[Advice]:
     """Limits in the place of another that end no later than that would."""
     for i, obligation in enumerate(pack.obligations):
         if obligation.otherwise is None or obligation.within is None:
             continue
         share = times.share_longer(obligation.within, obligation.otherwise.within, or_equal=True)
         if share > 0:
-            often = "always" if share == 1 else f"from {share:.0%} of the year's moments"
-            words = f"ends no later than the limit whose place it takes, {often}"
+            words = speech.say(
+                f"ends no later than the limit whose place it takes, {_often(share, speech)}",
+                f"{_often(share, speech)}不晚于其所代替的时限届满",
+            )
             severity: Severity = "warning" if share == 1 else "note"
             yield Advice("otherwise_no_longer", f"obligations.{i}.otherwise.within", words, severity)
 
 
-def levels_out_of_order(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
+def levels_out_of_order(pack: PolicyPack, times: Durations, speech: Speech) -> Iterator[Advice]:
     """Levels that are due no later than the one before them, once their durations are counted on the calendar."""
     for at, ladder in enumerate(pack.ladders):
         for j, (first, then) in enumerate(zip(ladder.levels, ladder.levels[1:], strict=False), start=1):
@@ -164,12 +191,14 @@ def levels_out_of_order(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
             elif first.after and then.after:
                 share = times.share_longer(first.after, then.after, or_equal=apart)
             if share > 0:
-                often = "always" if share == 1 else f"from {share:.0%} of the year's moments"
-                words = f"is due no later than the level before it, {often}: the two are taken together"
+                words = speech.say(
+                    f"is due no later than the level before it, {_often(share, speech)}: the two are taken together",
+                    f"{_often(share, speech)}不晚于前一级：两级同时执行",
+                )
                 yield Advice("levels_out_of_order", path, words)
 
 
-def limits_longer_than_the_overall_one(pack: PolicyPack, times: Durations) -> Iterator[Advice]:
+def limits_longer_than_the_overall_one(pack: PolicyPack, times: Durations, speech: Speech) -> Iterator[Advice]:
     for index, obligation in enumerate(pack.obligations):
         for whole in pack.obligations:
             if (
@@ -182,9 +211,19 @@ def limits_longer_than_the_overall_one(pack: PolicyPack, times: Durations) -> It
             share = times.share_longer(obligation.within, whole.within)
             if share > 0:
                 often = "" if share == 1 else f", from {share:.0%} of the year's moments"
-                words = f"is longer than the overall limit {whole.id}, which has lapsed by then where both hold{often}"
+                words = speech.say(
+                    f"is longer than the overall limit {whole.id}, which has lapsed by then where both hold{often}",
+                    f"{_often(share, speech)}长于总时限 {whole.id}：两者同时适用的，届时总时限已经逾期",
+                )
                 severity: Severity = "warning" if share >= 0.5 else "note"
                 yield Advice("longer_than_overall", f"obligations.{index}.within", words, severity)
+
+
+def _often(share: float, speech: Speech) -> str:
+    """From how many of the year's moments, from 0 to 1."""
+    if share == 1:
+        return speech.say("always", "始终")
+    return speech.say(f"from {share:.0%} of the year's moments", f"全年有 {share:.0%} 的时刻起算时")
 
 
 def _contains(whole: Obligation, part: Obligation) -> bool:

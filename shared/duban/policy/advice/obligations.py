@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from duban.moves import MOVES, Kind, Occasion, Status
-from duban.policy.advice.form import Advice, of_matters, some
+from duban.policy.advice.form import Advice, Speech
 from duban.policy.model.ladder import BY_OWNER, HANDLERS, Obligation
 from duban.policy.model.organisation import DESK, TERRITORIAL
 from duban.policy.model.pack import PolicyPack
@@ -18,7 +18,7 @@ from duban.policy.signers import signing
 _MOVES: Final = MOVES[Kind.PROBLEM]
 
 
-def categories_without_a_limit(pack: PolicyPack) -> Iterator[Advice]:
+def categories_without_a_limit(pack: PolicyPack, speech: Speech) -> Iterator[Advice]:
     """Categories for which the work itself may take for ever."""
     limits = [obligation for obligation in pack.obligations if _limits_the_work(obligation)]
     for index, category in enumerate(pack.categories):
@@ -29,9 +29,13 @@ def categories_without_a_limit(pack: PolicyPack) -> Iterator[Advice]:
             unheard.setdefault(in_order, []).append(matter)
         for missed, matters in unheard.items():
             if missed:
-                way = f" from {some(missed)}" if len(missed) < len(pack.channels) else ""
-                what = f"{category.id}{of_matters(matters, pack.wants)}"
-                words = f"no obligation of the lead sets a limit to the work on {what}{way}"
+                channels = speech.some(missed)
+                is_partial = len(missed) < len(pack.channels)
+                what = f"{category.id}{speech.of_matters(matters, pack.wants)}"
+                words = speech.say(
+                    f"no obligation of the lead sets a limit to the work on {what}{f' from {channels}' * is_partial}",
+                    f"{f'来自 {channels} 的 ' * is_partial}{what} 类问题，没有任何时限规定牵头单位何时办结",
+                )
                 yield Advice("category_without_limit", f"categories.{index}", words)
 
 
@@ -58,7 +62,7 @@ _ON_THE_WAY: Final = (
 )
 
 
-def statuses_nobody_watches(pack: PolicyPack) -> Iterator[Advice]:
+def statuses_nobody_watches(pack: PolicyPack, speech: Speech) -> Iterator[Advice]:
     """Statuses in which a problem may lie for ever, because nothing is owed there, or nothing for its category."""
     passed = _passed_through(pack) | ({Status.PAUSED} if pack.pause is None else set())
     # What is met by a plan is watched on by the date in it.
@@ -77,15 +81,35 @@ def statuses_nobody_watches(pack: PolicyPack) -> Iterator[Advice]:
         }
         if unwatched:
             channels = [channel.id for channel in pack.channels if any(channel.id in of for of in unwatched.values())]
-            whose = _whose(unwatched, pack)
-            way = "" if len(channels) == len(pack.channels) else f" by {some(channels)}"
             there = [known.id for known in pack.obligations if status in known.running and _hears(known, unwatched)]
-            where = f"a problem{whose}{way} is {status.value}"
-            what = f"what runs while {where} ({some(there)}) need not run until it leaves that"
-            words = what if there else f"no obligation runs while {where}"
-            add = f"add one since {_into(status, happened)} with a `within`, and without `met_by` and `flags`"
-            words = f"{words}: it may lie there for ever; {add}"
+            where = _where(status, channels, unwatched, pack, speech)
+            words = speech.say(f"no obligation runs while {where}", f"{where}期间没有任何时限")
+            if there:
+                words = speech.say(
+                    f"what runs while {where} ({speech.some(there)}) need not run until it leaves that",
+                    f"{where}期间的时限（{speech.some(there)}）未必一直计到离开该状态",
+                )
+            words += speech.say(
+                f": it may lie there for ever; add one since {_into(status, happened)} with a `within`, "
+                "and without `met_by` and `flags`",
+                f"：问题可能一直搁置；请增加一项时限，`since` 写 {_into(status, happened)}，写明 `within`，"
+                "不写 `met_by` 和 `flags`",
+            )
             yield Advice("status_unwatched", "obligations", words)
+
+
+def _where(
+    status: Status,
+    channels: Sequence[str],
+    kinds: Iterable[tuple[str, str | None]],
+    pack: PolicyPack,
+    speech: Speech,
+) -> str:
+    """A problem of one of ``kinds``, by one of ``channels``, in ``status``: for a sentence to go on with."""
+    whose, by = _whose(kinds, pack, speech), ""
+    if len(channels) < len(pack.channels):
+        by = speech.say(f" by {speech.some(channels)}", f"来自 {speech.some(channels)} 的")
+    return speech.say(f"a problem{whose}{by} is {status.value}", f"{by}{whose}问题处于 {status.value} 状态")
 
 
 def _hears(obligation: Obligation, kinds: Mapping[tuple[str, str | None], AbstractSet[str]]) -> bool:
@@ -119,15 +143,17 @@ def _watches(obligation: Obligation, status: Status, happened: frozenset[str], h
     )
 
 
-def _whose(kinds: Iterable[tuple[str, str | None]], pack: PolicyPack) -> str:
+def _whose(kinds: Iterable[tuple[str, str | None]], pack: PolicyPack, speech: Speech) -> str:
     """Of which categories, of which matters; nothing where it is all."""
     matters: dict[str, list[str | None]] = {}
     for category, matter in kinds:
         matters.setdefault(category, []).append(matter)
     first = next(iter(matters.values()))
     if len(matters) == len(pack.categories) and all(of == first for of in matters.values()):
-        return of_matters(first, pack.wants)
-    return f" of {some(f'{category}{of_matters(of, pack.wants)}' for category, of in matters.items())}"
+        named = speech.of_matters(first, pack.wants)
+        return speech.say(named, f"诉求类型{named}的" if named else "")
+    categories = speech.some(f"{category}{speech.of_matters(of, pack.wants)}" for category, of in matters.items())
+    return speech.say(f" of {categories}", f" {categories} 类")
 
 
 def _unheard(category: str, matter: str | None, watching: Iterable[Obligation], pack: PolicyPack) -> set[str]:
@@ -138,7 +164,7 @@ def _unheard(category: str, matter: str | None, watching: Iterable[Obligation], 
     return {channel.id for channel in pack.channels} - {channel for watcher in mine for channel in watcher.channels}
 
 
-def obligations_that_never_run(pack: PolicyPack) -> Iterator[Advice]:
+def obligations_that_never_run(pack: PolicyPack, speech: Speech) -> Iterator[Advice]:
     passed = _passed_through(pack)
     possible = {kind for (status, kind) in _MOVES if status not in passed or kind == "struck_off"}
     for index, obligation in enumerate(pack.obligations):
@@ -146,30 +172,47 @@ def obligations_that_never_run(pack: PolicyPack) -> Iterator[Advice]:
         since = {occasion.event for occasion in obligation.since}
         lands = {end for (_, kind), end in _MOVES.items() if kind in since and kind in possible}
         if not (_reachable(lands) & (set(obligation.running) - passed)):
-            words = f"never runs: {pack.closing.strike_off} closing leads past {some(obligation.running)}"
+            skipped = speech.some(obligation.running)
+            words = speech.say(
+                f"never runs: {pack.closing.strike_off} closing leads past {skipped}",
+                f"永远不会起算：{pack.closing.strike_off} 销号方式会越过 {skipped} 状态",
+            )
             if set(obligation.running) - passed:
-                begins = some(map(str, obligation.since))
-                words = f"never runs: after {begins} no problem gets to {some(obligation.running)}"
+                begins, running = speech.some(map(str, obligation.since)), speech.some(obligation.running)
+                words = speech.say(
+                    f"never runs: after {begins} no problem gets to {running}",
+                    f"永远不会起算：{begins} 之后没有问题会处于 {running} 状态",
+                )
             elif Status.VERIFYING not in passed and not pack.closing.verify:
-                words = "never runs: nothing is verified under this closing: "
-                words += "what is completed is verifying until it is struck off"
+                words = speech.say(
+                    "never runs: nothing is verified under this closing: "
+                    "what is completed is verifying until it is struck off",
+                    "永远不会起算：按此销号方式没有核查，办结的问题在销号之前一直处于 verifying 状态",
+                )
             yield Advice("never_runs", path, words)
         for occasion in obligation.met_by:
             if occasion in obligation.since:
-                words = f"{occasion} sets the clock going anew, so it never meets the obligation: name it in one place"
+                words = speech.say(
+                    f"{occasion} sets the clock going anew, so it never meets the obligation: name it in one place",
+                    f"{occasion} 使时限重新起算，因此永远不算履行：请只写在一处",
+                )
                 yield Advice("met_by_restarts", f"{path}.met_by", words)
             elif occasion.event not in possible:
-                yield Advice("met_by_never", f"{path}.met_by", f"{occasion} never happens with this closing")
+                words = speech.say(f"{occasion} never happens with this closing", f"按此销号方式不会发生 {occasion}")
+                yield Advice("met_by_never", f"{path}.met_by", words)
 
 
-def obligations_that_their_owners_cannot_meet(pack: PolicyPack) -> Iterator[Advice]:
+def obligations_that_their_owners_cannot_meet(pack: PolicyPack, speech: Speech) -> Iterator[Advice]:
     """What somebody owes who may do nothing of what meets it."""
     for index, obligation in enumerate(pack.obligations):
         if not obligation.met_by or obligation.owner in HANDLERS:
             continue
         if not any(_may_bring_about(occasion, obligation, pack) for occasion in obligation.met_by):
-            meeting = some(map(str, obligation.met_by))
-            words = f"{obligation.owner} owes it, and may do nothing of what meets it: {meeting}"
+            meeting = speech.some(map(str, obligation.met_by))
+            words = speech.say(
+                f"{obligation.owner} owes it, and may do nothing of what meets it: {meeting}",
+                f"由 {obligation.owner} 承担，但其无权作出任何一项履行行为：{meeting}",
+            )
             yield Advice("owner_cannot_meet", f"obligations.{index}.met_by", words)
 
 
@@ -218,7 +261,7 @@ def _reachable(starts: Iterable[Status]) -> set[Status]:
     return reachable
 
 
-def levels_cut_off(pack: PolicyPack) -> Iterator[Advice]:
+def levels_cut_off(pack: PolicyPack, speech: Speech) -> Iterator[Advice]:
     """Levels that never come, because an earlier one meets the obligation or restarts its clock."""
     ladders = {ladder.id: ladder for ladder in pack.ladders}
     for index, obligation in enumerate(pack.obligations):
@@ -230,11 +273,14 @@ def levels_cut_off(pack: PolicyPack) -> Iterator[Advice]:
         )
         if cut < len(levels) - 1:
             measure = levels[cut].measure
-            words = f"the levels after {measure} never come: taking it meets the obligation or restarts its clock"
+            words = speech.say(
+                f"the levels after {measure} never come: taking it meets the obligation or restarts its clock",
+                f"{measure} 之后的各级永远不会执行：采取这一措施即算履行，或者使时限重新起算",
+            )
             yield Advice("level_unreachable", f"obligations.{index}.ladder", words)
 
 
-def ladders_that_only_marks_climb(pack: PolicyPack) -> Iterator[Advice]:
+def ladders_that_only_marks_climb(pack: PolicyPack, speech: Speech) -> Iterator[Advice]:
     """Ladders of which a problem without a mark, or a record that is none, is spared everything after the lapse."""
     beside = {duty.ladder for duty in pack.duties} | {reward.ladder for reward in pack.rewards}
     beside |= {rule.appeal.ladder for rule in pack.lists if rule.appeal is not None}
@@ -242,12 +288,17 @@ def ladders_that_only_marks_climb(pack: PolicyPack) -> Iterator[Advice]:
     for index, ladder in enumerate(pack.ladders):
         after = [level for level in ladder.levels if not level.is_reminder]
         if ladder.id in climbed and all(level.flags for level in after):
-            whose = "a duty, a listing or a reward" if ladder.id in beside else "a problem without a mark"
-            words = f"every level from the lapse on asks for a mark: what {whose} lets lapse has no consequence"
+            whose = speech.say("a problem without a mark", "不带标记的问题")
+            if ladder.id in beside:
+                whose = speech.say("a duty, a listing or a reward", "定期任务、清单条目或奖励")
+            words = speech.say(
+                f"every level from the lapse on asks for a mark: what {whose} lets lapse has no consequence",
+                f"自逾期起的各级都要求带有标记：{whose}逾期的，没有任何后果",
+            )
             yield Advice("lapse_without_measure", f"ladders.{index}.levels", words)
 
 
-def reasons_that_meet_no_level(pack: PolicyPack) -> Iterator[Advice]:
+def reasons_that_meet_no_level(pack: PolicyPack, speech: Speech) -> Iterator[Advice]:
     """Limits whose ladder asks for a reason that is not heard, and reasons that are heard and asked for by no level."""
     rule = pack.justification
     if rule is None or not rule.obligations:
@@ -257,39 +308,54 @@ def reasons_that_meet_no_level(pack: PolicyPack) -> Iterator[Advice]:
     climbing |= {duty.id: duty.ladder for duty in pack.duties}
     for id_, ladder in climbing.items():
         if ladder in asking and id_ not in rule.obligations:
-            words = f"{id_} climbs the ladder {ladder}, which asks for a reason, and none is heard for it"
+            words = speech.say(
+                f"{id_} climbs the ladder {ladder}, which asks for a reason, and none is heard for it",
+                f"{id_} 适用阶梯 {ladder}，该阶梯允许说明理由，而对 {id_} 的理由不予受理",
+            )
             yield Advice("reason_not_heard", "justification.obligations", words)
     for id_ in rule.obligations:
         if climbing[id_] not in asking:
-            words = f"a reason for {id_} holds nothing: no level of the ladder {climbing[id_]} is `unless_justified`"
+            words = speech.say(
+                f"a reason for {id_} holds nothing: no level of the ladder {climbing[id_]} is `unless_justified`",
+                f"对 {id_} 说明理由没有作用：阶梯 {climbing[id_]} 没有一级写有 `unless_justified`",
+            )
             yield Advice("reason_holds_nothing", "justification.obligations", words)
 
 
-def requests_that_nobody_decides(pack: PolicyPack) -> Iterator[Advice]:
+def requests_that_nobody_decides(pack: PolicyPack, speech: Speech) -> Iterator[Advice]:
     """Requests for more time, or reasons for being late, that hold a ladder, and that nobody owes an answer to."""
     answered = {occasion for obligation in pack.obligations for occasion in obligation.since}
     if pack.justification is not None and Occasion("justification_filed") not in answered:
-        words = (
+        words = speech.say(
             "the ladder waits while a reason for being late is not decided, and nobody owes a decision: a reason left "
             "lying holds it until the next level that asks for none, or for ever where none is left; add an obligation "
-            "since [justification_filed], met by [justification_accepted, justification_refused]"
+            "since [justification_filed], met by [justification_accepted, justification_refused]",
+            "逾期理由未认定期间升级阶梯暂停，而没有单位须作认定：理由搁置的，阶梯停到下一个不问理由的级，没有这样一级的一直停住；"
+            "请增加一项时限，`since` 写 [justification_filed]，"
+            "`met_by` 写 [justification_accepted, justification_refused]",
         )
         yield Advice("request_unwatched", "justification.accepted_by", words)
     if pack.extension is None or pack.extension.while_asked == "goes_on":
         return
     if Occasion("extension_asked") not in answered:
-        words = (
+        words = speech.say(
             "the ladder waits while an extension is asked for, and nobody owes a decision: a request left lying holds "
-            "it for ever; add an obligation since [extension_asked], met by [extended, extension_denied]"
+            "it for ever; add an obligation since [extension_asked], met by [extended, extension_denied]",
+            "延期申请待决期间升级阶梯暂停，而没有单位须作决定：申请搁置的，阶梯一直停住；"
+            "请增加一项时限，`since` 写 [extension_asked]，`met_by` 写 [extended, extension_denied]",
         )
         yield Advice("request_unwatched", "extension.while_asked", words)
 
 
-def founded_on_practice(pack: PolicyPack) -> Iterator[Advice]:
+def founded_on_practice(pack: PolicyPack, speech: Speech) -> Iterator[Advice]:
     """How much of the pack is practice, section by section."""
     for section in type(pack).model_fields:
         value = getattr(pack, section)
         entries = [entry for entry in (value if isinstance(value, tuple) else (value,)) if hasattr(entry, "basis")]
         practice = sum(entry.basis == "practice" for entry in entries)
         if practice:
-            yield Advice("practice", section, f"{practice} of {len(entries)} rest on practice, not on a clause", "note")
+            words = speech.say(
+                f"{practice} of {len(entries)} rest on practice, not on a clause",
+                f"{len(entries)} 项中有 {practice} 项以惯例为依据，没有条款",
+            )
+            yield Advice("practice", section, words, "note")

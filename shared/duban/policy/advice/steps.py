@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-from duban.policy.advice.form import Advice, of_matters, some
+from duban.policy.advice.form import Advice, Speech
 from duban.policy.model.ladder import Obligation
 from duban.policy.model.pack import PolicyPack
 from duban.policy.model.step import StepRule
@@ -13,18 +13,21 @@ from duban.policy.occasions import occasions
 from duban.policy.scope import is_for
 
 
-def steps_unused(pack: PolicyPack) -> Iterator[Advice]:
+def steps_unused(pack: PolicyPack, speech: Speech) -> Iterator[Advice]:
     """Steps that are written down, and no more."""
     named = [occasion for _, occasion in occasions(pack) if occasion.event == "step_taken"]
     if any(occasion.of is None for occasion in named):
         return  # any step does
     for index, step in enumerate(pack.steps):
         if step.id not in {occasion.of for occasion in named}:
-            words = f"nothing depends on {step.id}: it is told, and changes neither limits, nor measures, nor the gate"
+            words = speech.say(
+                f"nothing depends on {step.id}: it is told, and changes neither limits, nor measures, nor the gate",
+                f"没有任何规定用到环节 {step.id}：只作记录，不影响时限、措施和销号条件",
+            )
             yield Advice("step_unused", f"steps.{index}", words, "note")
 
 
-def steps_that_cannot_come(pack: PolicyPack) -> Iterator[Advice]:
+def steps_that_cannot_come(pack: PolicyPack, speech: Speech) -> Iterator[Advice]:
     """What is met by a step, and runs where that is never taken, or for problems that do not know it."""
     known = {step.id: step for step in pack.steps}
     for index, obligation in enumerate(pack.obligations):
@@ -32,8 +35,11 @@ def steps_that_cannot_come(pack: PolicyPack) -> Iterator[Advice]:
         steps = [known[of] for event, of in obligation.met_by if event == "step_taken" and of is not None]
         for step in steps:
             if step.taken_in.isdisjoint(obligation.running):
-                when = some(sorted(step.taken_in))
-                words = f"{step.id} is taken only while a problem is {when}: it never meets what runs elsewhere"
+                when = speech.some(sorted(step.taken_in))
+                words = speech.say(
+                    f"{step.id} is taken only while a problem is {when}: it never meets what runs elsewhere",
+                    f"{step.id} 只在问题处于 {when} 状态时进行：其他状态下的时限不会因此履行",
+                )
                 yield Advice("step_never", path, words)
         if steps and len(steps) == len(obligation.met_by):
             strange: dict[str, list[str | None]] = {}
@@ -41,8 +47,14 @@ def steps_that_cannot_come(pack: PolicyPack) -> Iterator[Advice]:
                 if not _any_for(steps, category, matter):
                     strange.setdefault(category, []).append(matter)
             if strange:
-                whose = some(f"{category}{of_matters(matters, pack.wants)}" for category, matters in strange.items())
-                words = f"{some(step.id for step in steps)} is no step of {whose}: there it is never met"
+                whose = speech.some(
+                    f"{category}{speech.of_matters(matters, pack.wants)}" for category, matters in strange.items()
+                )
+                names = speech.some(step.id for step in steps)
+                words = speech.say(
+                    f"{names} is no step of {whose}: there it is never met",
+                    f"{names} 不是 {whose} 的环节：这些问题永远不会履行此项时限",
+                )
                 yield Advice("step_of_others", path, words)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from duban.policy.advice.form import Advice
+from duban.policy.advice.form import Advice, Speech
 from duban.policy.model.organisation import TERRITORIAL
 from duban.policy.model.pack import PolicyPack
 
@@ -41,40 +41,55 @@ def _texts(key: str, value: Any) -> Iterator[tuple[str, str]]:
             yield from _texts(key, inner)
 
 
-def never_used(pack: PolicyPack) -> Iterator[Advice]:
+def never_used(pack: PolicyPack, speech: Speech) -> Iterator[Advice]:
     """Units, measures and ladders that nothing refers to."""
     references = list(leaves(pack))
     units = {leaf for section, key, leaf in references if section != "areas" and (section, key) != ("units", "roles")}
     units |= {area.unit for area in pack.areas if area.unit}
     for index, unit in enumerate(pack.units):
         if unit.id not in units and units.isdisjoint(unit.roles):
-            words = f"nothing refers to {unit.id}: it can be given no problem and told of none"
+            words = speech.say(
+                f"nothing refers to {unit.id}: it can be given no problem and told of none",
+                f"没有任何地方用到 {unit.id}：既不会交办问题，也不会告知",
+            )
             yield Advice("unit_unused", f"units.{index}", words)
     for section, key in (("measures", "measure"), ("ladders", "ladder")):
         used = {leaf for chapter, field, leaf in references if key in field or chapter not in _KNOWN}
         for index, entry in enumerate(getattr(pack, section)):
             if entry.id not in used:
-                yield Advice(f"{key}_unused", f"{section}.{index}", f"nothing uses the {key} {entry.id}")
+                name = {"measure": "措施", "ladder": "升级阶梯"}[key]
+                words = speech.say(f"nothing uses the {key} {entry.id}", f"没有任何地方用到{name} {entry.id}")
+                yield Advice(f"{key}_unused", f"{section}.{index}", words)
 
 
-def platforms(pack: PolicyPack) -> Iterator[Advice]:
+def platforms(pack: PolicyPack, speech: Speech) -> Iterator[Advice]:
     """Platforms that nothing goes on to."""
     used = {measure.passed_on_to for measure in pack.measures}
     used |= {list_rule.passed_on.to for list_rule in pack.lists if list_rule.passed_on}
     for index, platform in enumerate(pack.platforms):
         if platform.id not in used:
-            yield Advice("platform_unused", f"platforms.{index}", f"nothing goes on to the platform {platform.id}")
+            words = speech.say(
+                f"nothing goes on to the platform {platform.id}", f"没有任何内容归集至平台 {platform.id}"
+            )
+            yield Advice("platform_unused", f"platforms.{index}", words)
 
 
-def liaisons(pack: PolicyPack) -> Iterator[Advice]:
+def liaisons(pack: PolicyPack, speech: Speech) -> Iterator[Advice]:
     """Units that can be given problems, and name nobody to speak to."""
     given = _can_lead(pack)
     silent = [i for i, unit in enumerate(pack.units) if unit.id in given and unit.liaison is None]
     if len(silent) == len(given):
-        yield Advice("no_liaison", "units", "no unit names a liaison: notices can be addressed to units only", "note")
+        words = speech.say(
+            "no unit names a liaison: notices can be addressed to units only",
+            "没有一个单位写明联络员：通知只能发给单位",
+        )
+        yield Advice("no_liaison", "units", words, "note")
         return
     for index in silent:
-        words = f"{pack.units[index].id} can be given problems, but names no liaison"
+        unit = pack.units[index].id
+        words = speech.say(
+            f"{unit} can be given problems, but names no liaison", f"{unit} 会接到问题，但没有写明联络员"
+        )
         yield Advice("no_liaison", f"units.{index}", words)
 
 
@@ -85,12 +100,15 @@ def _can_lead(pack: PolicyPack) -> set[str]:
     return (units | territory | {pack.office, pack.fallback.unit}) & {unit.id for unit in pack.units}
 
 
-def superiors(pack: PolicyPack) -> Iterator[Advice]:
+def superiors(pack: PolicyPack, speech: Speech) -> Iterator[Advice]:
     """Levels that are told to the unit above, where no owner has one."""
     if any(unit.parent for unit in pack.units):
         return
     for i, ladder in enumerate(pack.ladders):
         for j, level in enumerate(ladder.levels):
             if "@superior" in level.to:
-                words = "tells @superior, but no unit has a parent: nobody stands above any owner"
+                words = speech.say(
+                    "tells @superior, but no unit has a parent: nobody stands above any owner",
+                    "告知 @superior，但没有一个单位写明上级：责任单位都没有上级单位",
+                )
                 yield Advice("no_superior", f"ladders.{i}.levels.{j}.to", words)
