@@ -20,6 +20,8 @@ from duban_local import ROOT
 CHROMIUM: Final = Path("/usr/bin/chromium")
 #: Where the picture of a page lies on which a test has failed.
 FAILURES: Final = ROOT / ".duban/pages"
+#: Maps are drawn without a graphics card.
+_DRAWN: Final = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 DESKTOP: Final = (1280, 900)
 PHONE: Final = (390, 844)
 _SOURCE: Final = ROOT / "tests/axe"
@@ -56,7 +58,7 @@ async def chromium() -> AsyncIterator[Browser]:
         pytest.skip("chromium is not installed")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage", *_DRAWN]
         )
         try:
             yield browser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import Final, cast
 from uuid import UUID, uuid4
 
@@ -20,6 +21,7 @@ from duban.messages.records import AnyRecord, Event, Problem
 from duban.messages.report import Filed, Report
 from duban.messages.struct import to_json
 from duban.moves import Kind
+from duban.pages.maps import maps_in
 from duban.policy import Rules
 from duban_cli.simulation.engine import at_once
 from duban_console.accounts.memory import MemoryAccounts
@@ -57,14 +59,19 @@ class Town(Services):
         self.room = Room(MemoryAccounts(), accounts or DrivenClock(at))
 
     def app(
-        self, reception: Reception | None = None, operation: OperationDesk | None = None, *, has_desk: bool = True
+        self,
+        reception: Reception | None = None,
+        operation: OperationDesk | None = None,
+        *,
+        has_desk: bool = True,
+        maps: Path | None = None,
     ) -> FastAPI:
         """The pages of this city; its operators have some by ``operation``."""
         ledger, publisher = cast(LedgerReader, self), cast(Publisher, TownPublisher(self))
         door = CommandDoor(ledger, publisher, reception.desk if reception else None)
         parts = PageParts(
-            console_look(), ledger, self._library, door, self._clock, reception, self.room.door, None, Browser(),
-            self.desk if has_desk else None, operation,
+            console_look(maps=maps_in(maps)), ledger, self._library, door, self._clock, reception, self.room.door, None,
+            Browser(), self.desk if has_desk else None, operation,
         )  # fmt: skip
         return create_pages(parts, 100_000)
 

@@ -26,7 +26,7 @@ VERSION: Final = "0.1.0"
 HEAD: Final = "# Written by python -m tests.tools.charts.\n"
 
 #: What the chart says itself.
-_OWN: Final = ("bind", "health_host", "health_port")
+_OWN: Final = ("bind", "health_host", "health_port", "maps")
 #: What is reached over the network, at which ports unless somebody says otherwise.
 _PORTS: Final = {
     "kafka": [9092, 9093], "database": [5432], "receivers": [443, 465, 587], "store": [443], "broker": [1883, 8883],
@@ -54,6 +54,7 @@ class Chart:
     workload: str = "Deployment"
     memory: int = 512
     evidence: bool = False
+    maps: bool = False
     scaling: Scaling | None = None
 
 
@@ -73,9 +74,9 @@ CHARTS: Final[dict[str, Chart]] = {
     ),
     "intake": Chart("registers reports as problems", scaling=_scaling("duban-intake", "duban.reports.v1", 110_000)),
     "detector": Chart("reports what the readings of stations show", ("kafka",)),
-    "gateway": Chart("takes reports over HTTP", ("kafka", "database", "store"), "http", evidence=True),
+    "gateway": Chart("takes reports over HTTP", ("kafka", "database", "store"), "http", evidence=True, maps=True),
     "vault": Chart("opens to custodians who reported", ("kafka", "database", "api"), "http"),
-    "api": Chart("takes actions, shows the ledger", ("kafka", "database", "store"), "http", evidence=True),
+    "api": Chart("takes actions, shows the ledger", ("kafka", "database", "store"), "http", evidence=True, maps=True),
     "hj212": Chart("takes readings of monitors", ("kafka",), "hj212"),
     # By the name of its pod the broker of MQTT keeps what is not acknowledged, so that name stays.
     "mqtt": Chart(
@@ -134,6 +135,8 @@ def _values(name: str, chart: Chart) -> str:
     text = text.replace("  # REACHED\n", reached)
     if chart.evidence:
         text += _EVIDENCE
+    if chart.maps:
+        text += _MAPS
     if chart.scaling is not None:
         text += _KEDA.format(max=chart.scaling.partitions, lag=chart.scaling.lag)
     return text
@@ -143,6 +146,11 @@ _EVIDENCE: Final = """
 # The folder of the evidence store: a claim that gateway, api and mail share (ReadWriteMany).
 evidence:
   claim: ""
+"""
+_MAPS: Final = """
+# The maps of cities: a ConfigMap with a key `JURISDICTION.geojson` for each, which gateway and api are given alike.
+maps:
+  configMap: ""
 """
 _KEDA: Final = """
 # KEDA, by how far the group is behind: 30 seconds of work a member, at a fifth of the rate in docs/benchmarks.md.

@@ -31,6 +31,7 @@ from duban.messages.report import Location, Report
 from duban.messages.sources import RegisteredSource
 from duban.moves import Status
 from duban.pages.look import POLICY
+from duban.pages.maps import maps_in
 from duban_intake.domain import Receipt, ReportOutcome, own_problem
 from duban_intake.gateway.access import SITE_ROUTES
 from duban_intake.gateway.door import ReportDoor
@@ -44,10 +45,11 @@ from duban_intake.vault.desk import DeskSettings, Vault
 from duban_intake.vault.memory import MemoryVault
 from duban_intake.vault.seal import Keyring, MasterKey
 from tests.accounts import AT
-from tests.given import small_library
+from tests.given import ROOT, small_library
 from tests.site_pages import code_on, hidden
 
 CITY: Final = "/city/smallville"
+MAPS: Final = ROOT / "tests/data/maps"
 ENGLISH: Final = {"accept-language": "en"}
 HERE: Final = Location(latitude=30.27, longitude=120.15)
 PNG: Final = bytes.fromhex(
@@ -89,7 +91,7 @@ def problem(title: str | None = "Foam below the weir", **changed: Any) -> Public
 class Gateway:
     """The site of one city, what goes to the broker, and the receipts that come of it."""
 
-    def __init__(self, folder: Path, *, keyring: Keyring | None) -> None:
+    def __init__(self, folder: Path, *, keyring: Keyring | None, maps: Path | None = MAPS) -> None:
         self.records: list[Record] = []
         self.shown = Shown()
         self.receipts: dict[UUID, Receipt] = {}
@@ -108,7 +110,7 @@ class Gateway:
             ours, SecretsFile(None), SourceJournal(None, clock), Reception(store, Uploads(folder / "up", 24)),
         )  # fmt: skip
         shown: Any = self.shown
-        self.app = create_site(door, PublicFace(small_library(), shown), shown, 100_000)
+        self.app = create_site(door, PublicFace(small_library(), shown), shown, 100_000, maps_in(maps))
         transport = httpx2.ASGITransport(self.app, client=("203.0.113.7", 4711))
         self.browser = httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=ENGLISH)
 
@@ -302,6 +304,21 @@ async def test_everybody_reads_what_the_public_reported_and_no_telephone_in_it(g
         assert "about the foam" in page
         assert "13812345678" not in page
     assert "about the foam" not in (await gateway.browser.get(f"{CITY}/problems?state=closed")).text
+
+
+async def test_what_stands_on_the_map_of_a_city_stands_beside_it_in_words(gateway: Gateway, tmp_path: Path) -> None:
+    gateway.shown.held = [problem("Foam"), problem("Nowhere", location=None)]
+    page = (await gateway.browser.get(f"{CITY}/problems")).text
+    assert page.count('data-point="120.15,30.27"') == page.count("data-point") == 1
+    assert "An invented map: there is no such town." in page
+    assert "smallville.geojson" in page
+    one = (await gateway.browser.get(f"{CITY}/problems/{gateway.shown.held[1].id}")).text
+    assert "data-map" not in one, "it has no place"
+    bare = Gateway(tmp_path / "bare", keyring=None, maps=None)
+    bare.shown.held = gateway.shown.held
+    async with bare.browser as browser:
+        for path in ("problems", "report", f"problems/{bare.shown.held[0].id}"):
+            assert "map" not in (await browser.get(f"{CITY}/{path}")).text
 
 
 async def test_the_board_says_against_whom_a_public_measure_stands(gateway: Gateway) -> None:

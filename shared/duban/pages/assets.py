@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +15,9 @@ from starlette.responses import Response
 PATH: Final = "/assets"
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
+    ".geojson": "application/geo+json",
     ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -32,18 +34,17 @@ class Asset:
 
 
 class Assets:
-    """The files in ``folders`` that a browser may have, read once; a later folder may not have a name of an earlier."""
+    """The files in ``folders`` that a browser may have, and ``others``, read once; no two may have one name."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], others: Iterable[Path] = ()) -> None:
         self._assets: dict[str, Asset] = {}
-        for folder in folders:
-            for file in sorted(folder.iterdir()):
-                if file.suffix in _TYPES:
-                    if file.name in self._assets:
-                        raise ValueError(f"{file} has the name of another asset")
-                    body = file.read_bytes()
-                    digest = sha256(body).hexdigest()[:_DIGITS]
-                    self._assets[file.name] = Asset(body, _TYPES[file.suffix], digest)
+        for file in (*(file for folder in folders for file in sorted(folder.iterdir())), *others):
+            if file.suffix in _TYPES:
+                if file.name in self._assets:
+                    raise ValueError(f"{file} has the name of another asset")
+                body = file.read_bytes()
+                digest = sha256(body).hexdigest()[:_DIGITS]
+                self._assets[file.name] = Asset(body, _TYPES[file.suffix], digest)
 
     def url(self, name: str) -> str:
         """Where the file ``name`` is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 
 from duban.pages.assets import PATH, Assets
 from duban.pages.language import TAGS, keep_language, language_of, translations
+from duban.pages.maps import CityMap
 from duban.pages.words import LANGUAGES, PageLanguage
 from duban.texts import is_own_path
 
@@ -22,7 +24,7 @@ _HERE: Final = Path(__file__).parent
 #: A page runs the scripts of this server alone, and no line of script or style that stands in it.
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; worker-src 'self' blob:"
+    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; worker-src 'self'"
 )
 #: ``same-origin``: with less, a browser would not even say to this server which page a form came from.
 HEADERS: Final[Mapping[str, str]] = {
@@ -46,13 +48,17 @@ class PageLook:
     """Shows pages from the templates in ``rooms``, each a folder with ``templates``, ``static`` and ``catalogues``.
 
     The shared room comes last: a room may show a template of the same name in its own way. ``is_secure``: pages are
-    reached by https alone.
+    reached by https alone. ``maps``: those of cities, by the ids of these.
     """
 
-    def __init__(self, rooms: Sequence[Path], *, is_secure: bool = False) -> None:
+    def __init__(
+        self, rooms: Sequence[Path], *, is_secure: bool = False, maps: Mapping[str, CityMap] = MappingProxyType({})
+    ) -> None:
         folders = [*rooms, _HERE]
         self._is_secure = is_secure
-        self.assets = Assets([room / "static" for room in folders if (room / "static").is_dir()])
+        self._maps = maps
+        statics = [room / "static" for room in folders if (room / "static").is_dir()]
+        self.assets = Assets(statics, [each.file for each in maps.values()])
         catalogues = [room / "catalogues" for room in folders]
         self._translations = {language: translations(catalogues, language) for language in LANGUAGES}
         self._environments = {language: self._environment(folders, language) for language in LANGUAGES}
@@ -64,6 +70,7 @@ class PageLook:
         )  # fmt: skip
         environment.install_gettext_translations(self._translations[language], newstyle=True)  # type: ignore[attr-defined]
         environment.globals |= {"asset": self.assets.url, "language": language, "language_tag": TAGS[language]}
+        environment.globals["map_of"] = self._maps.get
         return environment
 
     def translations(self, language: PageLanguage) -> Translations:

@@ -81,6 +81,9 @@ spec:
             {{- if (.Values.evidence).claim }}
             - {name: DUBAN_EVIDENCE, value: /evidence}
             {{- end }}
+            {{- if (.Values.maps).configMap }}
+            - {name: DUBAN_MAPS, value: /maps}
+            {{- end }}
             {{- if $facts.evidence }}
             - {name: DUBAN_EVIDENCE_UPLOADS, value: /tmp/uploads}
             {{- end }}
@@ -121,6 +124,9 @@ spec:
             {{- if (.Values.evidence).claim }}
             - {name: evidence, mountPath: /evidence}
             {{- end }}
+            {{- if (.Values.maps).configMap }}
+            - {name: maps, mountPath: /maps, readOnly: true}
+            {{- end }}
       volumes:
         - name: tmp
           emptyDir: {}
@@ -144,6 +150,10 @@ spec:
         {{- with (.Values.evidence).claim }}
         - name: evidence
           persistentVolumeClaim: {claimName: {{ . }}}
+        {{- end }}
+        {{- with (.Values.maps).configMap }}
+        - name: maps
+          configMap: {name: {{ . }}}
         {{- end }}
 {{- end }}
 

@@ -25,6 +25,7 @@ from duban.messages.anchors import ACCOUNT_LOG, Anchored
 from duban.messages.commands import Command
 from duban.messages.events import LedgerEvent
 from duban.pages.beside import BesideApi
+from duban.pages.maps import maps_in
 from duban.policy import PolicyPack
 from duban.policy.library import Library
 from duban_console.accounts.admission import Admission
@@ -69,7 +70,7 @@ async def compose(shell: Shell[ApiSettings]) -> None:
         sign_on, browser,
     )  # fmt: skip
     door = CommandDoor(ledger, shell.publisher, reception.desk if reception else None)
-    look = console_look(is_secure=browser.session.is_secure)
+    look = console_look(is_secure=browser.session.is_secure, maps=maps_in(settings.maps))
     parts = PageParts(
         look, ledger, library, door, clock, reception, admission, sign_on, browser, PostgresDesk(pool),
         operation=_operation(shell, ledger), listens=lambda: http is not None and http.listening,

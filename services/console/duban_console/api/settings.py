@@ -11,12 +11,15 @@ from duban.io.evidence.settings import EvidenceSettings
 from duban.io.rate_limits import Counted, RateKind, RateLimits
 from duban.io.report_keys import ReportKeySettings
 from duban.io.settings import AnchorSettings, ServerSettings
+from duban.pages.maps import MapSettings
 from duban_console.accounts.factor_seal import FactorSeal
 from duban_console.oidc.settings import CALLBACK, OidcSettings
 from duban_console.operation.settings import OperationSettings
 
 
-class ApiSettings(ServerSettings, OidcSettings, EvidenceSettings, ReportKeySettings, AnchorSettings, OperationSettings):
+class ApiSettings(
+    ServerSettings, OidcSettings, EvidenceSettings, ReportKeySettings, AnchorSettings, OperationSettings, MapSettings
+):  # fmt: skip
     """What the API is told by its environment."""
 
     accounts: SecretStr = Field(

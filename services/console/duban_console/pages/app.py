@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from fastapi import Depends, FastAPI
@@ -12,6 +13,7 @@ from starlette.types import Scope
 from duban.io.faults import BodyLimit
 from duban.io.http import GuardedAnswers
 from duban.pages.look import PageLook
+from duban.pages.maps import CityMap
 from duban.pages.mishap_page import show_mishaps
 from duban_console.api.asker import AccessGate
 from duban_console.pages.parts import PageParts
@@ -39,9 +41,9 @@ OF_API: Final = ("/v1", "/docs", "/redoc", "/openapi.json")
 _AROUND: Final = 1_000_000
 
 
-def console_look(*, is_secure: bool = False) -> PageLook:
-    """The look of the console's pages."""
-    return PageLook([_HERE, _OPERATION, _POLICIES], is_secure=is_secure)
+def console_look(*, is_secure: bool = False, maps: Mapping[str, CityMap] = MappingProxyType({})) -> PageLook:
+    """The look of the console's pages; ``maps``: those of cities, by the ids of these."""
+    return PageLook([_HERE, _OPERATION, _POLICIES], is_secure=is_secure, maps=maps)
 
 
 def create_pages(parts: PageParts, max_body: int) -> FastAPI:

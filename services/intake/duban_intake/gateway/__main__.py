@@ -13,6 +13,7 @@ from duban.io.secrets_file import SecretsFile
 from duban.io.service import Shell, run_service
 from duban.messages.report import Report
 from duban.pages.beside import BesideApi
+from duban.pages.maps import maps_in
 from duban_intake.gateway.app import OF_API, create_app
 from duban_intake.gateway.batcher import Batching
 from duban_intake.gateway.composition import report_door
@@ -29,12 +30,13 @@ HEALTH_PORT: Final = 8311
 async def compose(shell: Shell[GatewaySettings]) -> None:
     """Wire the routes to the broker, the receipts and the clock."""
     settings = shell.settings
+    maps = maps_in(settings.maps)
     batching = Batching(shell.publisher.publish, settings.gateway_patience)
     reception, secrets = reception_of(settings), SecretsFile(settings.source_secrets)
     door = await report_door(shell, batching.put, settings.keyring(), secrets, reception=reception)
     # Reports are taken before any pack is there; what may be reported is told once one is.
     face = PublicFace(await follow_packs(shell, needed=False), PublicLedger(shell.pool))
-    site = create_site(door, face, PostgresBoard(shell.pool), settings.max_body)
+    site = create_site(door, face, PostgresBoard(shell.pool), settings.max_body, maps)
     app = BesideApi(create_app(door, face, settings.max_body), site, OF_API)
     http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", batching, UPLOADS_PATH)
     shell.health.check("http", lambda: http.listening)

@@ -9,10 +9,11 @@ from pydantic import Field
 
 from duban.io.evidence.settings import EvidenceSettings
 from duban.io.rate_limits import Counted, RateKind
+from duban.pages.maps import MapSettings
 from duban_intake.vault.settings import SealSettings
 
 
-class GatewaySettings(SealSettings, EvidenceSettings):
+class GatewaySettings(SealSettings, EvidenceSettings, MapSettings):
     """What the gateway is told by its environment."""
 
     gateway_port: int = Field(8310, ge=0, le=65535, description="Port of the gateway for reports")

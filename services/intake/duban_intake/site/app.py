@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from fastapi import FastAPI
@@ -11,6 +13,7 @@ from starlette.types import Scope
 from duban.io.faults import BodyLimit
 from duban.io.http import GuardedAnswers
 from duban.pages.look import PageLook
+from duban.pages.maps import CityMap
 from duban.pages.mishap_page import show_mishaps
 from duban_intake.gateway.door import ReportDoor
 from duban_intake.gateway.open311.routes import PublicFace
@@ -26,10 +29,19 @@ _HERE: Final = Path(__file__).parent
 _AROUND: Final = 1_000_000
 
 
-def create_site(door: ReportDoor, face: PublicFace, board: ExposureBoard, max_body: int) -> FastAPI:
-    """The pages; a body holds at most ``max_body`` bytes, and one with photos as much as these may have."""
+def create_site(
+    door: ReportDoor,
+    face: PublicFace,
+    board: ExposureBoard,
+    max_body: int,
+    maps: Mapping[str, CityMap] = MappingProxyType({}),
+) -> FastAPI:
+    """The pages; a body holds at most ``max_body`` bytes, and one with photos as much as these may have.
+
+    ``maps``: those of cities, by the ids of these.
+    """
     app = FastAPI(title="Duban", openapi_url=None, docs_url=None, redoc_url=None)
-    parts = SiteParts(PageLook([_HERE]), door, face)
+    parts = SiteParts(PageLook([_HERE], maps=maps), door, face)
     parts.look.serve(app)
     usual = BodyLimit(max_body)
     most = door.reception.desk.most_bytes * MOST_PHOTOS if door.reception is not None else max_body

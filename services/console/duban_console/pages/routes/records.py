@@ -21,6 +21,8 @@ from duban_console.action import ACTIONS, InvalidAction, action_message, parsed
 from duban_console.api.answer import shown_to
 from duban_console.api.asker import Asker, Denied
 from duban_console.api.responses import SOURCE, EventLine, event_line
+from duban_console.desk.reader import MapPoint
+from duban_console.desk.sight import Sight
 from duban_console.ledger import Outcome, WaitingReport
 from duban_console.pages.forms import ActForm, act_form, body_of, refilled, refused
 from duban_console.pages.labels import ACTIONS as ACTION_LABELS
@@ -35,6 +37,9 @@ WAIT: Final = 5.0
 #: So many files come with one form.
 MOST_FILES: Final = 10
 _MOST_WAITING: Final = 50
+#: So far around a problem others are shown on its page.
+NEARBY_METRES: Final = 500
+_MOST_NEARBY: Final = 11
 
 
 def serve_records(app: FastAPI, parts: PageParts) -> None:
@@ -161,8 +166,24 @@ async def _record_page(
         commands={form.offer.key: str(uuid4()) for form in forms}, brought=brought, moved=moved, bar_width=BAR_WIDTH,
         is_masked=bool(shut - {Facet.REPORTER}), has_pack=words.rules is not None,
         has_history=asks.sees("see_history", record), done=request.query_params.get("done", ""),
-        sent=request.query_params.get("sent", ""), actions=ACTION_LABELS,
+        sent=request.query_params.get("sent", ""), actions=ACTION_LABELS, city=record.jurisdiction,
+        nearby=await _nearby(shown, asks, parts),
     )  # fmt: skip
+
+
+async def _nearby(shown: AnyRecord, asks: Asker, parts: PageParts) -> list[MapPoint]:
+    """What is open around the place of a problem, as far as who asks sees both; none while the desk is away."""
+    place = shown.location if isinstance(shown, Problem) else None
+    if place is None or parts.desk_reader is None:
+        return []
+    try:
+        points = await parts.desk_reader.nearby(
+            Sight.of(asks.known), shown.jurisdiction, place.latitude, place.longitude, NEARBY_METRES,
+            now=parts.clock.now(), near=parts.near, limit=_MOST_NEARBY,
+        )  # fmt: skip
+    except Unavailable:
+        return []
+    return [point for point in points if point.id != shown.id]
 
 
 async def act_forms(request: Request, asks: Asker, parts: PageParts, record: AnyRecord) -> list[ActForm]:
