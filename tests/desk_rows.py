@@ -16,6 +16,7 @@ import asyncpg
 from duban.moves import Status
 from duban_console.desk import lamp_days
 from duban_console.desk.grams import gram_text, grams
+from duban_console.desk.reader import NEAR
 from duban_console.desk.rows import ENDED, NO_LIMIT
 from duban_console.desk.store import CALL, STAKE, TURN, WAIT, WRITTEN
 
@@ -115,9 +116,9 @@ class SeededCity:
         )  # fmt: skip
         limit = begun_at + 20 * _DAY if due_key >= NO_LIMIT else due_key
         for name in ("", unit):
-            for lamp, midnight, change in lamp_days.begins(limit, begun_at, _ZONE):
+            for lamp, midnight, change in lamp_days.begins(limit, begun_at, _ZONE, NEAR):
                 self.days[CITY, name, lamp, midnight] += change
-            for lamp, midnight, change in lamp_days.ends(limit, closed_at, _ZONE) if closed_at else ():
+            for lamp, midnight, change in lamp_days.ends(limit, closed_at, _ZONE, NEAR) if closed_at else ():
                 self.days[CITY, name, lamp, midnight] += change
         if random.random() < 0.4:
             self.calls.append((id_, 4, unit, CITY, "bulletin", "rectify", unit, begun_at + 5 * _DAY))

@@ -502,6 +502,32 @@ async def test_lamps_of_past_midnights_are_those_that_were_seen_then(room: DeskR
     assert not await room.reader.lamps_by_week(WATER, CITY, ends, unit="north")
 
 
+async def test_the_time_before_a_limit_that_is_yellow_counts_from_when_it_was_set(room: DeskRoom) -> None:
+    case = room.case("a")
+    case.done(do.Acknowledge, "water")
+    await room.take()
+    before = await weeks(room)
+    first_yellow = next(week.ends_at for week in before if week.yellow)
+    changed_at = first_yellow - 3 * DAY
+    zone = case.rules.zone
+    assert isinstance(room.store, (MemoryDesk, PostgresDeskStore))
+    assert await room.store.set_near(4 * DAY, changed_at, lambda _: zone)
+    assert not await room.store.set_near(4 * DAY, changed_at, lambda _: zone)
+    after = await weeks(room)
+    for week, earlier in zip(after, before, strict=True):
+        is_soon = first_yellow - 2 * DAY <= week.ends_at < first_yellow
+        assert week == (WeekLamps(ends_at=week.ends_at, yellow=1) if is_soon else earlier)
+    case.now = first_yellow
+    case.done(do.Complete, "water", outcome="rectified")
+    case.done(do.Verify, "office", passed=True)
+    case.signed()
+    case.done(do.StrikeOff, "office")
+    await room.take()
+    assert [week for week in await weeks(room) if week.ends_at >= first_yellow] == [
+        WeekLamps(ends_at=week.ends_at) for week in before if week.ends_at >= first_yellow
+    ]
+
+
 async def test_open_problems_lie_on_the_map_and_the_nearest_come_first(room: DeskRoom) -> None:
     for name, (latitude, longitude) in {
         "here": (31.46, 104.73),
@@ -540,7 +566,7 @@ async def test_who_takes_a_partition_over_waits_for_the_batch_that_is_in_hand_an
     events = list(case.untold)
     waiting = "select count(*) = 1 from pg_locks where locktype = 'advisory' and not granted"
     async with store.transaction({0}) as frozen:
-        projection = Projection(await frozen.dossiers([UUID(case.id)]))
+        projection = Projection(await frozen.dossiers([UUID(case.id)]), frozen.near)
         for event in events:
             projection.take(event, case.rules, 0)
         successor = asyncio.create_task(room.take_events(events))

@@ -207,6 +207,18 @@ async def test_who_is_turned_off_here_stays_so_whatever_the_provider_says(city: 
     assert [account.off_at for account in await city.room.store.accounts()] == [AT, AT]
 
 
+async def test_who_reads_pages_is_led_to_one_that_says_why_nobody_was_signed_in(city: City) -> None:
+    city.browser.headers["accept"] = "text/html,application/xhtml+xml"
+    answer = await city.back(await city.begin("/ledger?lamp=red"), groups=[])
+    assert (answer.status_code, answer.headers["location"]) == (
+        303, "/sign-in?refused=not_let_in&to=%2Fledger%3Flamp%3Dred",
+    )  # fmt: skip
+    assert 'duban-sign-in=""' in answer.headers["set-cookie"]
+    answer = await city.browser.get(CALLBACK, params={"code": "c", "state": "guessed"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?refused=no_sign_in_begun&to=%2F")
+    assert not await city.room.store.sessions("li.na")
+
+
 async def test_a_session_that_was_there_before_ends_as_one_begins(city: City) -> None:
     planted = await city.room.person("mallory")
     city.browser.cookies.set("__Host-duban", planted, domain="duban.example")

@@ -170,6 +170,16 @@ async def test_nobody_is_led_from_sign_in_to_another_server(visit: Visit) -> Non
     assert answer.headers["location"] == "/"
 
 
+async def test_a_sign_in_by_the_provider_that_failed_says_why_in_words_of_ours(visit: Visit) -> None:
+    async with visit.browser() as browser:
+        off = await browser.get("/sign-in?refused=off&to=/ledger")
+        other = await browser.get("/sign-in?refused=Call+555")
+    assert "停用" in off.text
+    assert 'value="/ledger"' in off.text
+    assert "未通过校验" in other.text
+    assert "Call 555" not in other.text
+
+
 async def test_a_second_factor_is_asked_for_and_a_password_that_others_know_is_changed(visit: Visit) -> None:
     totp, _ = await factored(visit.room)
     form = {"name": "li.na", "password": OWN}

@@ -97,6 +97,19 @@ async def test_the_ledger_is_chosen_from_by_its_address(given: Given) -> None:
     assert (await given.office("/ledger?city=elsewhere")).status_code == 404
 
 
+async def test_a_limit_is_yellow_as_long_before_as_a_view_says(given: Given) -> None:
+    def counts(page: str) -> list[str]:
+        return re.findall(r"<strong>([0-9]+)</strong>", page)
+
+    usual = await given.office("/ledger?closed=no")
+    early = await given.office("/ledger?closed=no&near=400")
+    red, yellow, green, none = map(int, counts(usual.text))
+    assert green > 0
+    assert list(map(int, counts(early.text))) == [red, yellow + green, 0, none]
+    assert "near=400" in early.text
+    assert counts((await given.office("/ledger?closed=no&near=soon")).text) == counts(usual.text)
+
+
 async def test_the_ledger_is_taken_along_whole_and_no_title_is_a_formula(given: Given) -> None:
     book = await given.office("/ledger/xlsx?closed=no")
     sheet = load_workbook(BytesIO(book.content)).worksheets[0]

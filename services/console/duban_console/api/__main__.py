@@ -8,7 +8,7 @@ import asyncpg
 import httpx2
 import structlog
 
-from duban.clock import SystemClock
+from duban.clock import Clock, SystemClock
 from duban.io.act_log import LogGrowth
 from duban.io.anchors import AnchorLoop
 from duban.io.backoff import until_available
@@ -36,6 +36,7 @@ from duban_console.api.journal_rounds import JournalRounds
 from duban_console.api.responses import SOURCE
 from duban_console.api.settings import ApiSettings
 from duban_console.api.submission import CommandDoor
+from duban_console.desk.follower import DeskFollower, settle_near
 from duban_console.desk.projector import GROUP, PROJECTED, SMALL_BATCH, DeskProjector
 from duban_console.desk.queries import PostgresDesk
 from duban_console.desk.store import PLANNER, PostgresDeskStore
@@ -73,14 +74,14 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     look = console_look(is_secure=browser.session.is_secure, maps=maps_in(settings.maps))
     parts = PageParts(
         look, ledger, library, door, clock, reception, admission, sign_on, browser, PostgresDesk(pool),
-        operation=_operation(shell, ledger), listens=lambda: http is not None and http.listening,
+        operation=_operation(shell, ledger), near=settings.near, listens=lambda: http is not None and http.listening,
     )  # fmt: skip
     app = BesideApi(api, create_pages(parts, settings.max_body), OF_API)
     http = Http(app, settings, settings.api_port, "DUBAN_API_PORT", slow=UPLOADS_PATH)
     shell.run(http)
     if reception is not None:
         shell.run(EvidenceKeeper(reception))
-    shell.run(_desk(shell, pool, library))
+    shell.run(_desk(shell, pool, library, clock))
     _log.info("api", at=f"{settings.bind}:{settings.api_port}")
 
 
@@ -105,15 +106,19 @@ async def _console(shell: Shell[ApiSettings]) -> asyncpg.Pool[asyncpg.Record]:
     return pool
 
 
-def _desk(shell: Shell[ApiSettings], pool: asyncpg.Pool[asyncpg.Record], library: Library) -> Runner:
+def _desk(
+    shell: Shell[ApiSettings], pool: asyncpg.Pool[asyncpg.Record], library: Library, clock: Clock
+) -> DeskFollower:
     """What keeps the read model of the desk.
 
     The API is ready without it: it answers with what is there, and says how fresh that is. Its batches are small, so
     that requests wait for none.
     """
     settings = shell.settings.model_copy(update={"batch_size": min(shell.settings.batch_size, SMALL_BATCH)})
-    projector = DeskProjector(PostgresDeskStore(pool), library, SystemClock())
-    return Runner(settings, GROUP, [Source((LedgerEvent.TOPIC,), PROJECTED, projector)], shell.publisher)
+    store = PostgresDeskStore(pool)
+    projector = DeskProjector(store, library, SystemClock())
+    runner = Runner(settings, GROUP, [Source((LedgerEvent.TOPIC,), PROJECTED, projector)], shell.publisher)
+    return DeskFollower(runner, partial(settle_near, store, settings.near, clock, library))
 
 
 async def _accounts(shell: Shell[ApiSettings], pool: asyncpg.Pool[asyncpg.Record]) -> PostgresAccounts:

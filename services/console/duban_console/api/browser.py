@@ -16,6 +16,8 @@ from duban.refusal import Refusal
 from duban_console.accounts.admission import Admission
 from duban_console.oidc.round_trip import LENGTH
 
+#: The page on which people say who they are.
+SIGN_IN_PAGE: Final = "/sign-in"
 #: Methods that change nothing, so that it does not matter who has had the browser ask.
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 #: What a browser says of a request that a page of ours has made, or nobody but its user.

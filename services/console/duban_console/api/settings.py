@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -36,6 +37,13 @@ class ApiSettings(
         30, ge=0, description="Most sign-ins a minute, good or bad, from one address to one process; 0: no limit"
     )
     account_sign_in_rate: int = Field(10, ge=0, description="The same by one name, from wherever they come")
+    desk_near_hours: int = Field(
+        48,
+        ge=1,
+        le=24 * 366,
+        description="So many hours before its limit a problem is yellow on the pages; what stands in the lamps of past "
+        "weeks stays as it was counted",
+    )
     api_port: int = Field(8320, ge=0, le=65535, description="Port of the API for actions")
 
     COUNTED: ClassVar[tuple[Counted, ...]] = (
@@ -45,6 +53,11 @@ class ApiSettings(
         Counted("POST", "/v1/rewards/lookup", RateKind.LOOKUP),
         Counted("POST", "/v1/reports/export", RateKind.LOOKUP),
     )
+
+    @property
+    def near(self) -> timedelta:
+        """How long before its limit a problem is yellow."""
+        return timedelta(hours=self.desk_near_hours)
 
     def rates(self) -> dict[RateKind, int]:
         """How many of each are taken a minute from one address."""

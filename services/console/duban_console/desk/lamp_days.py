@@ -7,13 +7,13 @@ any midnight is the sum of what changed by then, and no history of a problem is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from duban_console.assessment.diagrams import Lamp
-from duban_console.desk.reader import NEAR
-from duban_console.desk.rows import ENDED, NO_LIMIT
+from duban_console.desk.rows import ENDED, NO_LIMIT, DayKey
 
 _DAY = timedelta(days=1)
 
@@ -32,30 +32,48 @@ def lamp_of_limit(at: datetime, now: datetime, near: timedelta) -> Lamp:
     return Lamp.YELLOW if at - now <= near else Lamp.GREEN
 
 
-def begins(due_key: datetime, at: datetime, zone: ZoneInfo) -> Iterator[tuple[Lamp, datetime, int]]:
-    """What changes at which midnights when something due then is open from ``at`` on."""
-    return _changes(due_key, at, zone, 1)
+def begins(due_key: datetime, at: datetime, zone: ZoneInfo, near: timedelta) -> Iterator[tuple[Lamp, datetime, int]]:
+    """What changes at which midnights when something due then is open from ``at`` on, yellow for the last ``near``."""
+    return _changes(due_key, at, zone, near, 1)
 
 
-def ends(due_key: datetime, at: datetime, zone: ZoneInfo) -> Iterator[tuple[Lamp, datetime, int]]:
+def ends(due_key: datetime, at: datetime, zone: ZoneInfo, near: timedelta) -> Iterator[tuple[Lamp, datetime, int]]:
     """What of that is taken back when it is so no more from ``at`` on."""
-    return _changes(due_key, at, zone, -1)
+    return _changes(due_key, at, zone, near, -1)
 
 
-def _changes(due_key: datetime, at: datetime, zone: ZoneInfo, sign: int) -> Iterator[tuple[Lamp, datetime, int]]:
+def _changes(
+    due_key: datetime, at: datetime, zone: ZoneInfo, near: timedelta, sign: int
+) -> Iterator[tuple[Lamp, datetime, int]]:
     """From ``at`` on it counts, or counts no more: both are the same changes, with the opposite sign."""
     if due_key >= NO_LIMIT:
         if due_key == NO_LIMIT:
             yield Lamp.NONE, midnight(at, zone), sign
         return
     first = midnight(at, zone)
-    near = max(first, midnight(due_key - NEAR, zone))
+    soon = max(first, midnight(due_key - near, zone))
     past = max(first, midnight(due_key, zone))
-    for lamp, begin, end in ((Lamp.GREEN, first, near), (Lamp.YELLOW, near, past), (Lamp.RED, past, ENDED)):
+    for lamp, begin, end in ((Lamp.GREEN, first, soon), (Lamp.YELLOW, soon, past), (Lamp.RED, past, ENDED)):
         if begin < end:
             yield lamp, begin, sign
             if end != ENDED:
                 yield lamp, end, -sign
+
+
+def recounted(
+    still_open: Iterable[tuple[str, str | None, datetime, ZoneInfo]], at: datetime, before: timedelta, near: timedelta
+) -> Counter[DayKey]:
+    """What changes from ``at`` on when what is open is yellow for the last ``near``, and no more for ``before``.
+
+    Of each that is open: the city, the unit, when it is due, the zone. Midnights that are past stay as they were
+    counted.
+    """
+    days: Counter[DayKey] = Counter()
+    for city, unit, due_key, zone in still_open:
+        for lamp, start, by in (*ends(due_key, at, zone, before), *begins(due_key, at, zone, near)):
+            for name in ("",) if unit is None else ("", unit):
+                days[city, name, lamp, start] += by
+    return days
 
 
 def midnight(at: datetime, zone: ZoneInfo) -> datetime:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from duban.errors import Unavailable
 from duban.moves import Kind
@@ -16,7 +17,7 @@ from duban_console.assessment.diagrams import Lamp
 from duban_console.desk import entries
 from duban_console.desk.cursor import decoded, encoded
 from duban_console.desk.grams import gram_text
-from duban_console.desk.lamp_days import lamp_of
+from duban_console.desk.lamp_days import lamp_of, recounted
 from duban_console.desk.nearness import box_around, metres_between
 from duban_console.desk.reader import (
     MOST,
@@ -39,6 +40,7 @@ from duban_console.desk.reader import (
 )
 from duban_console.desk.rows import (
     ENDED,
+    NO_LIMIT,
     CallRow,
     DayKey,
     DeskWriting,
@@ -63,6 +65,7 @@ class MemoryDesk:
         self.days: Counter[DayKey] = Counter()
         self.newest: dict[int, datetime] = {}
         self.rebuilding = False
+        self.near = NEAR
 
     @asynccontextmanager
     async def transaction(self, _partitions: Collection[int]) -> AsyncIterator[MemoryDesk]:
@@ -91,6 +94,15 @@ class MemoryDesk:
         self.days.update(writing.days)
         for partition, at in writing.newest.items():
             self.newest[partition] = max(self.newest.get(partition, at), at)
+
+    async def set_near(self, near: timedelta, now: datetime, zone_of: Callable[[str], ZoneInfo]) -> bool:
+        if self.near == near:
+            return False
+        rows = (row for row in self.rows.values() if row.kind is Kind.PROBLEM and row.due_key < NO_LIMIT)
+        still_open = ((row.jurisdiction, row.unit, row.due_key, zone_of(row.pack)) for row in rows)
+        self.days.update(recounted(still_open, now, self.near, near))
+        self.near = near
+        return True
 
     async def ledger(
         self, sight: Sight, filters: LedgerFilters, *, now: datetime, near: timedelta = NEAR, order: Order = Order.DUE,

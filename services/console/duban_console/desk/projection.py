@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from duban.messages import changes as c
@@ -36,7 +36,9 @@ from duban_console.desk.waits import waits
 class Projection:
     """What a batch of events makes of what is kept of their records."""
 
-    def __init__(self, dossiers: Mapping[UUID, Dossier]) -> None:
+    def __init__(self, dossiers: Mapping[UUID, Dossier], near: timedelta) -> None:
+        """``near`` is how long before its limit a problem counts as yellow."""
+        self._near = near
         self._dossiers = dict(dossiers)
         self._newest: dict[UUID, tuple[LedgerEvent, Rules, list[OwedLimit]]] = {}
         self._happened: dict[UUID, dict[int, datetime]] = {}
@@ -81,7 +83,7 @@ class Projection:
             return
         days, city = self._writing.days, problem.jurisdiction
         for unit, key, changes in ((*before, lamp_days.ends), (problem.lead_unit, due_key, lamp_days.begins)):
-            for lamp, midnight, by in changes(key, at, rules.zone):
+            for lamp, midnight, by in changes(key, at, rules.zone, self._near):
                 for name in ("",) if unit is None else ("", unit):
                     days[city, name, lamp, midnight] += by
 

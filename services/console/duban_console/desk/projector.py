@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -33,6 +34,10 @@ PROJECTED: Final[dict[str, type[LedgerEvent] | type[Unheeded]]] = {
 
 class DeskTransaction(Protocol):
     """What one batch reads and writes, wholly or not at all; nobody else touches its records meanwhile."""
+
+    @property
+    def near(self) -> timedelta:
+        """How long before its limit a problem counts as yellow."""
 
     async def dossiers(self, ids: Collection[UUID]) -> Mapping[UUID, Dossier]:
         """What is kept of these records, those that are known."""
@@ -66,7 +71,8 @@ class DeskProjector:
     async def __call__(self, batch: Sequence[Delivery[LedgerEvent]]) -> list[Record]:
         """Keep what ``batch`` says; nothing is published for it."""
         async with self._store.transaction({each.partition for each in batch}) as transaction:
-            projection = Projection(await transaction.dossiers({each.message.data.record.id for each in batch}))
+            dossiers = await transaction.dossiers({each.message.data.record.id for each in batch})
+            projection = Projection(dossiers, transaction.near)
             for number, delivery in enumerate(batch, start=1):
                 if number % _SLICE == 0:
                     await asyncio.sleep(0)

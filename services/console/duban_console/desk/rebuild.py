@@ -35,6 +35,7 @@ _EVENTS: Final[dict[str, type[LedgerEvent]]] = {
 }
 _LOCK: Final = "select pg_try_advisory_lock(hashtext('duban desk rebuild'))"
 _UNLOCK: Final = "select pg_advisory_unlock(hashtext('duban desk rebuild'))"
+_NEAR: Final = "select near from console.desk_state"
 _BEGIN: Final = "update console.desk_state set rebuilding = true"
 _END: Final = "update console.desk_state set rebuilding = false, rebuilt_at = now()"
 _EMPTY: Final = f"truncate {', '.join(f'console.{table}' for table in TABLES)}"
@@ -57,7 +58,7 @@ class _RebuildStore:
     @asynccontextmanager
     async def transaction(self, _partitions: Collection[int]) -> AsyncIterator[PostgresDeskTransaction]:
         async with self._connection.transaction():
-            yield PostgresDeskTransaction(self._connection)
+            yield PostgresDeskTransaction(self._connection, await self._connection.fetchval(_NEAR))
 
 
 async def rebuild(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import asyncpg
 
 from duban.errors import Unavailable
 from duban.messages.struct import to_json
 from duban_console.desk.grams import gram_text
-from duban_console.desk.rows import DeskWriting, Dossier, RecordRow, UnitTurn
+from duban_console.desk.lamp_days import recounted
+from duban_console.desk.rows import NO_LIMIT, DayKey, DeskWriting, Dossier, RecordRow, UnitTurn
 
 #: The tables of the read model, but for the one row of its state.
 TABLES: Final = (
@@ -56,7 +59,14 @@ def _put(table: str, columns: Sequence[str], key: Sequence[str], **instead: str)
 
 #: Held to the end of the transaction: whoever takes in events of the partition waits for whoever does already.
 _TURN_OF: Final = "select pg_advisory_xact_lock(hashtext('duban desk'), $1)"
-_STATE: Final = "select rebuilding from console.desk_state for share"
+_STATE: Final = "select rebuilding, near from console.desk_state for share"
+#: Held to the end of the transaction: no batch is in hand meanwhile, and none begins.
+_ALONE: Final = "select rebuilding, near from console.desk_state for update"
+_SET_NEAR: Final = "update console.desk_state set near = $1"
+_OPEN_WITH_LIMIT: Final = """
+    select jurisdiction, unit, due_key, pack from console.desk_records
+    where kind = 'problem' and closed_at is null and due_key < $1
+"""
 _KNOWN: Final = """
     select id, version, unit, due_key from console.desk_records where id = any($1::uuid[]) order by id for update
 """
@@ -97,8 +107,9 @@ _PUT_PROGRESS: Final = """
 class PostgresDeskTransaction:
     """One transaction of a batch."""
 
-    def __init__(self, connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record]) -> None:
+    def __init__(self, connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], near: timedelta) -> None:
         self._connection = connection
+        self.near = near
 
     async def dossiers(self, ids: Collection[UUID]) -> dict[UUID, Dossier]:
         known = await self._connection.fetch(_KNOWN, list(ids))
@@ -121,10 +132,7 @@ class PostgresDeskTransaction:
         await self._put_waits(rows, writing)
         if writing.calls:
             await self._connection.executemany(_PUT_CALL, [_values(call, CALL) for call in writing.calls])
-        if writing.days:
-            days = sorted(writing.days.items(), key=lambda day: (*day[0][:2], day[0][3], day[0][2]))
-            columns = zip(*((*key, change) for key, change in days), strict=True)
-            await self._connection.execute(_PUT_DAYS, *map(list, columns))
+        await _put_days(self._connection, writing.days)
         for partition, newest_at in sorted(writing.newest.items()):
             await self._connection.execute(_PUT_PROGRESS, partition, newest_at)
 
@@ -163,9 +171,38 @@ class PostgresDeskStore:
             for partition in sorted(partitions):
                 await connection.execute(_TURN_OF, partition)
             # Held to the end: whoever makes it anew waits for this batch, and this batch never begins after that.
-            if await connection.fetchval(_STATE):
+            [(rebuilding, near)] = await connection.fetch(_STATE)
+            if rebuilding:
                 raise Unavailable("the read model of the desk is being made anew: duban desk rebuild")
-            yield PostgresDeskTransaction(connection)
+            yield PostgresDeskTransaction(connection, near)
+
+    async def set_near(self, near: timedelta, now: datetime, zone_of: Callable[[str], ZoneInfo]) -> bool:
+        """Have what is open count as yellow ``near`` before its limit from ``now`` on; whether that was otherwise.
+
+        ``zone_of`` is asked for the zone of each pack. Past midnights stay as they were counted.
+
+        Raises:
+            Unavailable: the read model is being made anew; and whatever ``zone_of`` raises.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            [(rebuilding, before)] = await connection.fetch(_ALONE)
+            if before == near:
+                return False
+            if rebuilding:
+                raise Unavailable("the read model of the desk is being made anew: duban desk rebuild")
+            rows = await connection.fetch(_OPEN_WITH_LIMIT, NO_LIMIT)
+            still_open = ((city, unit, due_key, zone_of(pack)) for city, unit, due_key, pack in rows)
+            await _put_days(connection, recounted(still_open, now, before, near))
+            await connection.execute(_SET_NEAR, near)
+            return True
+
+
+async def _put_days(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], changes: Counter[DayKey]) -> None:
+    """Add ``changes`` to what is counted."""
+    days = sorted(((key, by) for key, by in changes.items() if by), key=lambda day: (*day[0][:2], day[0][3], day[0][2]))
+    if days:
+        columns = zip(*((*key, by) for key, by in days), strict=True)
+        await connection.execute(_PUT_DAYS, *map(list, columns))
 
 
 def _record(row: RecordRow) -> tuple[object, ...]:

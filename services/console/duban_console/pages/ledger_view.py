@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
@@ -14,22 +15,28 @@ from duban_console.pages.desk_labels import COLUMNS
 from duban_console.pages.labels import LAMPS
 from duban_console.pages.record_words import RecordWords
 
+#: So many days before its limit a problem may be yellow.
+_DAYS: Final = re.compile("[1-9][0-9]{0,2}")
 _DAY: Final = timedelta(days=1)
 #: The statuses by which problems are chosen, in the order of their life.
 STATUSES: Final = tuple(STAGE)
 #: What of an address chooses problems.
 CHOOSING: Final = (
-    "city", "text", "status", "lamp", "closed", "category", "unit", "channel", "sponsor", "from", "to", "order",
+    "city", "text", "status", "lamp", "closed", "category", "unit", "channel", "sponsor", "from", "to", "near", "order",
 )  # fmt: skip
 _CLOSED: Final = {"yes": True, "no": False}
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerChoice:
-    """What the address of a page of the ledger asks for; what makes no sense in it is left out."""
+    """What the address of a page of the ledger asks for; what makes no sense in it is left out.
+
+    ``near`` is for how long before its limit a problem is yellow here, where that is asked for.
+    """
 
     filters: LedgerFilters
     order: Order
+    near: timedelta | None
     sent: dict[str, str]
 
 
@@ -45,7 +52,11 @@ def choice_in(query: Mapping[str, str], city: str, zone: tzinfo) -> LedgerChoice
         begun_before=_midnight(sent.get("to"), zone, _DAY), text=sent.get("text"),
     )  # fmt: skip
     order = Order.NUMBER if sent.get("order") == Order.NUMBER.value else Order.DUE
-    return LedgerChoice(filters, order, sent)
+    return LedgerChoice(filters, order, _days(sent.get("near", "")), sent)
+
+
+def _days(number: str) -> timedelta | None:
+    return timedelta(days=int(number)) if _DAYS.fullmatch(number) else None
 
 
 def _midnight(day: str | None, zone: tzinfo, after: timedelta = timedelta(0)) -> datetime | None:

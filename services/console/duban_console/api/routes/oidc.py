@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from hmac import compare_digest
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from duban.errors import Fault
+from duban.errors import Fault, Unavailable
 from duban.io.faults import Faulty
 from duban.refusal import Refusal
 from duban.texts import is_own_path
@@ -17,7 +18,7 @@ from duban_console.accounts.admission import Admission
 from duban_console.accounts.provider_door import NotLetIn
 from duban_console.accounts.rows import AccountRefused
 from duban_console.api.asker import address_of
-from duban_console.api.browser import Browser
+from duban_console.api.browser import SIGN_IN_PAGE, Browser
 from duban_console.oidc.round_trip import RoundTrip, new_trip, trip_in
 from duban_console.oidc.settings import CALLBACK, PATH
 from duban_console.oidc.sign_on import SignOn
@@ -46,6 +47,7 @@ def serve_oidc(app: FastAPI, admission: Admission, sign_on: SignOn | None, brows
 
     @app.get(PATH, status_code=303, response_class=Response, responses=_ANSWERS, tags=["sessions"])
     async def begin(
+        request: Request,
         to: Annotated[str, Query(max_length=500, description="The path of this server to go to in the end")] = _HOME,
         port: Annotated[int | None, Query(ge=1, le=65_535, description=_PORT)] = None,
     ) -> Response:
@@ -54,7 +56,10 @@ def serve_oidc(app: FastAPI, admission: Admission, sign_on: SignOn | None, brows
         if not is_own_path(to):
             raise Fault(400, "not_ours", "is no path of this server: it begins with one slash, as /v1/me does", "to")
         trip = new_trip(sign_on.clock.now(), to, port)
-        answer = RedirectResponse(await sign_on.provider.sign_in_url(trip), 303)
+        try:
+            answer = RedirectResponse(await sign_on.provider.sign_in_url(trip), 303)
+        except Unavailable as away:
+            return _shown(request, away, to)
         browser.trip.set(answer, trip.written())
         return answer
 
@@ -66,9 +71,18 @@ def serve_oidc(app: FastAPI, admission: Admission, sign_on: SignOn | None, brows
         error: Annotated[str | None, Query(max_length=200)] = None,
         iss: Annotated[str | None, Query(max_length=1000)] = None,
     ) -> Response:
-        """Come back from the provider; a session begins, in a cookie."""
-        sign_on = known()
-        trip = _brought_back(request, state, browser, sign_on.clock.now())
+        """Come back from the provider; a session begins, in a cookie. Where none does, a page says so to people."""
+        sign_on, to = known(), _HOME
+        try:
+            trip = _brought_back(request, state, browser, sign_on.clock.now())
+            to = trip.to
+            return await signed_in(request, sign_on, trip, code, error, iss)
+        except (Fault, Unavailable) as refused:
+            return _shown(request, refused, to)
+
+    async def signed_in(
+        request: Request, sign_on: SignOn, trip: RoundTrip, code: str | None, error: str | None, iss: str | None
+    ) -> Response:
         address = address_of(request)
         try:
             await sign_on.provider.check_sender(iss)
@@ -84,6 +98,16 @@ def serve_oidc(app: FastAPI, admission: Admission, sign_on: SignOn | None, brows
         browser.trip.clear(answer)
         await browser.keep(token, request, answer, admission, address)
         return answer
+
+
+def _shown(request: Request, refused: Fault | Unavailable, to: str) -> Response:
+    """The page that says why nobody is signed in, to who reads pages; to a program ``refused`` itself, raised."""
+    if "text/html" not in request.headers.get("accept", ""):
+        raise refused
+    code = refused.code if isinstance(refused, Fault) else "unavailable"
+    answer = RedirectResponse(f"{SIGN_IN_PAGE}?{urlencode({'refused': code, 'to': '/' if to == _HOME else to})}", 303)
+    answer.headers.update(refused.headers if isinstance(refused, Fault) else {})
+    return answer
 
 
 def _brought_back(request: Request, state: str, browser: Browser, at: datetime) -> RoundTrip:

@@ -39,18 +39,18 @@ def serve_ledger(app: FastAPI, parts: PageParts) -> None:
         choice, sight, now = choice_in(request.query_params, city, words.zone), Sight.of(asks.known), parts.clock.now()
         try:
             page = await parts.desk.ledger(
-                sight, choice.filters, now=now, near=parts.near, order=choice.order, limit=_ON_PAGE,
+                sight, choice.filters, now=now, near=choice.near or parts.near, order=choice.order, limit=_ON_PAGE,
                 cursor=request.query_params.get("cursor"),
             )  # fmt: skip
         except BadCursor as error:
             raise Fault(400, "invalid", str(error), "cursor") from None
-        counts = await parts.desk.lamps(sight, choice.filters, now=now, near=parts.near)
+        counts = await parts.desk.lamps(sight, choice.filters, now=now, near=choice.near or parts.near)
         return parts.page(
             request, asks, "ledger.html", page=page, words=words, words_of=parts.words_of(request), city=city, now=now,
             counts=counts, query=urlencode(choice.sent),
             sent={name: choice.sent.get(name, "") for name in CHOOSING}, is_chosen=bool(choice.sent.keys() - {"city"}),
             statuses=STATUSES, orders=ORDERS, views=VIEWS, with_lamp=_with_lamp(choice),
-            freshness=await parts.desk.freshness(),
+            usually_near=words.length(parts.near), freshness=await parts.desk.freshness(),
         )  # fmt: skip
 
     @app.get("/ledger/{form}")
@@ -83,8 +83,9 @@ async def _all(parts: PageParts, sight: Sight, choice: LedgerChoice) -> list[Led
     cursor, now = None, parts.clock.now()
     while True:
         page = await parts.desk.ledger(
-            sight, choice.filters, now=now, near=parts.near, order=choice.order, limit=MOST, cursor=cursor
-        )
+            sight, choice.filters, now=now, near=choice.near or parts.near, order=choice.order, limit=MOST,
+            cursor=cursor,
+        )  # fmt: skip
         entries += page.entries
         cursor = page.cursor
         if cursor is None:

@@ -14,12 +14,13 @@ from duban.pages.words import msgid
 from duban.texts import is_own_path
 from duban_console.accounts.rows import AccountRefused, Unusable
 from duban_console.api.asker import Asker, address_of
+from duban_console.api.browser import SIGN_IN_PAGE
 from duban_console.oidc.settings import PATH as OIDC_PATH
 from duban_console.pages.labels import ROLES
 from duban_console.pages.parts import PageParts
 from duban_console.pages.visitor import Visits
 
-PATH: Final = "/sign-in"
+PATH: Final = SIGN_IN_PAGE
 #: Beside which field it stands that nobody was signed in, and what it says.
 _WORDS: Final = {
     "not_signed_in": ("password", msgid(
@@ -32,24 +33,47 @@ _WORDS: Final = {
     )),
     "weak_password": ("new_password", msgid("Choose a longer password, that is not your name and not the old one.")),
 }  # fmt: skip
+_BEGIN_AGAIN: Final = msgid(
+    "This sign-in was not begun in this browser, or took more than ten minutes: begin it again."
+)
+_NOT_APPOINTED: Final = msgid("The city knows you, and you have no account here yet: ask whoever keeps the accounts.")
+#: What is said of a sign-in by the provider of the city from which somebody comes back without a session.
+_REFUSALS: Final = {
+    "no_sign_in_begun": _BEGIN_AGAIN,
+    "wrong_state": _BEGIN_AGAIN,
+    "wrong_nonce": _BEGIN_AGAIN,
+    "code_refused": _BEGIN_AGAIN,
+    "provider_refused": msgid("The sign-in of the city has signed nobody in: begin it again, or sign in below."),
+    "not_let_in": _NOT_APPOINTED,
+    "bad_name": _NOT_APPOINTED,
+    "name_taken": msgid("There is an account of your name here that is another's: ask whoever keeps the accounts."),
+    "off": msgid("Your account was turned off here: ask whoever keeps the accounts."),
+    "unavailable": msgid("The sign-in of the city is away at this moment: try again later, or sign in below."),
+}  # fmt: skip
+_NOT_BELIEVED: Final = msgid(
+    "What the sign-in of the city says of you was not believed: begin it again; if it stays so, tell the operator."
+)
 Word = Annotated[str, Form(max_length=256)]
 
 
 def serve_sign_in(app: FastAPI, parts: PageParts) -> None:
     """Add the routes to ``app``."""
 
-    def form(request: Request, to: str, status: int = 200, code: str = "", name: str = "") -> Response:
+    def form(
+        request: Request, to: str, status: int = 200, code: str = "", name: str = "", refused: str = ""
+    ) -> Response:
         field, flaw = _WORDS.get(code, ("password", msgid("This was not taken.")))
         provider = f"{OIDC_PATH}?to={quote(to, safe='')}" if parts.sign_on is not None else None
         return parts.look.page(
             request, "sign_in.html", status, flaw=parts.look.say(request, flaw) if code else "", field=field,
             asks_new=field == "new_password", provider=provider, name=name, to=to,
+            refusal=parts.look.say(request, _REFUSALS.get(refused, _NOT_BELIEVED)) if refused else "",
         )  # fmt: skip
 
     @app.get(PATH)
-    async def asked(request: Request, _: Visits, to: str = "/") -> Response:
-        """Where somebody says who they are."""
-        return form(request, _own(to))
+    async def asked(request: Request, _: Visits, to: str = "/", refused: str = "") -> Response:
+        """Where somebody says who they are; ``refused`` is the word of a sign-in by the provider that failed."""
+        return form(request, _own(to), refused=refused)
 
     @app.post(PATH)
     async def sign_in(
