@@ -414,7 +414,7 @@ class DeskReader(Protocol):
     ) -> Sequence[WeekLamps]:
         """How many problems were open in which lamp at each of ``ends``, which are ends of weeks in the city's zone.
 
-        By the time before a limit for which the read model was set then (``DUBAN_DESK_NEAR_HOURS``). With ``unit`` those
+        By the time before a limit for which the read model was set then, ``DUBAN_DESK_NEAR_HOURS``. With ``unit`` those
         in its hands. What is not there for who asks is not counted: who does not see the whole city names a unit of
         theirs.
         """
