@@ -98,6 +98,39 @@ async def test_a_token_that_was_rotated_or_signed_out_or_never_was_is_nobodys(ro
     assert [act for act, *_ in await room.acts()].count("session_ended") == 1
 
 
+async def test_a_calendar_is_known_by_the_hash_of_its_secret_alone_and_by_one_at_a_time(room: Room) -> None:
+    await room.person()
+    door = room.door.calendars
+    old = await door.renew("li.na", "192.0.2.7")
+    feed = await room.store.feed("li.na")
+    assert feed is not None
+    assert (feed.hash, feed.made_at, feed.read_at) == (token_hash(old), AT, None)
+    room.wait(MINUTE)
+    assert (await door.owner(old)).name == "li.na"
+    feed = await room.store.feed_by(token_hash(old))
+    assert feed is not None
+    assert feed.read_at == AT + MINUTE
+    new = await door.renew("li.na")
+    assert await refused(door.owner(old)) == "no_calendar"
+    await room.desk.turn_off("li.na", by="admin")
+    assert await refused(door.owner(new)) == "no_calendar"
+    await room.desk.turn_on("li.na", by="admin")
+    assert (await door.owner(new)).name == "li.na"
+    await door.end("li.na")
+    await door.end("li.na")
+    assert await refused(door.owner(new)) == "no_calendar"
+    assert await room.store.feed("li.na") is None
+    acts = [act for act, *_ in await room.acts()]
+    assert (acts.count("calendar_made"), acts.count("calendar_ended")) == (2, 1)
+
+
+async def test_the_secret_of_a_calendar_opens_nothing_else_and_nothing_else_opens_it(room: Room) -> None:
+    session = await room.person()
+    secret = await room.door.calendars.renew("li.na")
+    assert await refused(room.door.principal(secret)) == "no_session"
+    assert await refused(room.door.calendars.owner(session)) == "no_calendar"
+
+
 async def test_sessions_are_listed_and_ended_by_themselves(room: Room) -> None:
     first = await room.person()
     room.wait(MINUTE)

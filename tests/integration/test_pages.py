@@ -35,11 +35,11 @@ PAGES: Final = {
     Role.OFFICE: ("/inbox", "/ledger?lamp=red&text=a", "/leader", "/comparison", "/wall", "/records/{2}?act=dispatch",
                   "/bulletins?bulletin=bulletin&day=2026-11-20", "/bulletins?bulletin=scores&day=2026-11-20",
                   "/account", "/find?name=x"),
-    Role.CLERK: ("/mine", "/ledger", "/records/{6}?act=acknowledge", "/records/{0}"),
+    Role.CLERK: ("/mine", "/preferences", "/ledger", "/records/{6}?act=acknowledge", "/records/{0}"),
     Role.HEAD: ("/mine?stake=lead", "/inbox", "/records/{6}?act=hand_back"),
     Role.LEADER: ("/leader", "/comparison?period=yearly", "/records/{4}"),
     Role.SOCIAL_SUPERVISOR: ("/ledger", "/records/{0}", "/bulletins"),
-    Role.OPERATOR: ("/", "/operation/topics", "/operation/letters", f"/operation/letters/{DLQ}",
+    Role.OPERATOR: ("/", "/preferences", "/operation/topics", "/operation/letters", f"/operation/letters/{DLQ}",
                     f"/operation/letters/{DLQ}/0/1", "/operation/sources", "/operation/anchors", "/ledger", "/nowhere"),
 }  # fmt: skip
 

@@ -217,6 +217,10 @@ PAGES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("POST", "/sign-out"): ANYBODY,  # of the session that the browser has, if any
         ("GET", "/account"): SIGNED_IN,
         ("POST", "/account/sessions/{id}"): SIGNED_IN,
+        ("GET", "/preferences"): SIGNED_IN,
+        ("POST", "/preferences/calendar"): SIGNED_IN,
+        ("POST", "/preferences/calendar/end"): SIGNED_IN,
+        ("GET", "/calendar/{secret}/{language}.ics"): ANYBODY,  # by the secret, which its owner alone has
         ("GET", "/find"): SIGNED_IN,  # each as those of its kind are there
         ("GET", "/records/{id}"): SIGNED_IN,  # as those of its kind are there
         ("POST", "/records/{id}/acts/{action}"): THE_ACTION,

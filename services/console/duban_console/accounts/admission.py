@@ -11,6 +11,7 @@ from duban.clock import Clock
 from duban.io.rate_limits import RateKind, RateLimits
 from duban.refusal import Refusal
 from duban_console.accounts.account import Account, folded_name
+from duban_console.accounts.calendar_door import CalendarDoor
 from duban_console.accounts.journal import AccessJournal
 from duban_console.accounts.log import AccountAct, AccountActKind
 from duban_console.accounts.passwords import Passwords, password_flaw
@@ -74,6 +75,7 @@ class Admission:
         self.terms = terms or Terms()
         self._limits = limits or RateLimits({})
         self.journal = AccessJournal(store, clock)
+        self.calendars = CalendarDoor(store, clock)
 
     async def sign_in(
         self,

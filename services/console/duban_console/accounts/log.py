@@ -28,6 +28,8 @@ class AccountActKind(StrEnum):
     FACTOR_TAKEN = "factor_taken"  #: it was lost, and the account has none any more
     KEY_MADE = "key_made"
     KEY_ENDED = "key_ended"  #: revoked, replaced, or by time
+    CALENDAR_MADE = "calendar_made"  #: an address for their calendar, in the place of an earlier one
+    CALENDAR_ENDED = "calendar_ended"
 
 
 @dataclass(frozen=True, slots=True)

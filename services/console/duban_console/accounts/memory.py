@@ -10,7 +10,7 @@ from uuid import UUID
 
 from duban_console.accounts.account import Account, ProviderIdentity
 from duban_console.accounts.log import AccountAct, AccountLine
-from duban_console.accounts.session import AccountKey, AccountSession
+from duban_console.accounts.session import AccountKey, AccountSession, CalendarFeed
 
 
 @dataclass
@@ -21,6 +21,7 @@ class MemoryRows:
     by_id: dict[UUID, AccountSession] = field(default_factory=dict)
     by_hash: dict[str, AccountKey] = field(default_factory=dict)
     lines: list[AccountLine] = field(default_factory=list)
+    feeds: dict[str, CalendarFeed] = field(default_factory=dict)
 
     @property
     def seals(self) -> bool:
@@ -48,6 +49,12 @@ class MemoryRows:
     async def key(self, hash_: str) -> AccountKey | None:
         return self.by_hash.get(hash_)
 
+    async def feed(self, account: str) -> CalendarFeed | None:
+        return self.feeds.get(account)
+
+    async def feed_by(self, hash_: str) -> CalendarFeed | None:
+        return next((feed for feed in self.feeds.values() if feed.hash == hash_), None)
+
     async def log(self) -> list[AccountLine]:
         return list(self.lines)
 
@@ -70,6 +77,12 @@ class MemoryTransaction(MemoryRows):
     async def end_key(self, hash_: str) -> None:
         self.by_hash.pop(hash_, None)
 
+    async def put_feed(self, feed: CalendarFeed) -> None:
+        self.feeds[feed.account] = feed
+
+    async def end_feed(self, account: str) -> None:
+        self.feeds.pop(account, None)
+
     async def append(self, act: AccountAct) -> AccountLine:
         line = AccountLine.following(self.lines[-1] if self.lines else None, act.fields())
         self.lines.append(line)
@@ -86,7 +99,9 @@ class MemoryAccounts(MemoryRows):
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[MemoryTransaction]:
         async with self._turn:
-            copy = MemoryTransaction(dict(self.by_name), dict(self.by_id), dict(self.by_hash), list(self.lines))
+            copy = MemoryTransaction(
+                dict(self.by_name), dict(self.by_id), dict(self.by_hash), list(self.lines), dict(self.feeds)
+            )
             yield copy
             self.by_name, self.by_id, self.by_hash = copy.by_name, copy.by_id, copy.by_hash
-            self.lines = copy.lines
+            self.lines, self.feeds = copy.lines, copy.feeds

@@ -13,7 +13,7 @@ from duban.errors import DubanError
 from duban.refusal import Refusal
 from duban_console.accounts.account import Account, Appointment, ProviderIdentity, folded_name, in_order, listed
 from duban_console.accounts.log import AccountAct, AccountActKind, AccountLine
-from duban_console.accounts.session import AccountKey, AccountSession
+from duban_console.accounts.session import AccountKey, AccountSession, CalendarFeed
 
 #: Who ends what nobody ended.
 BY_TIME = "time"
@@ -63,6 +63,12 @@ class AccountRows(Protocol):
     async def key(self, hash_: str) -> AccountKey | None:
         """The key that has that hash."""
 
+    async def feed(self, account: str) -> CalendarFeed | None:
+        """What the calendar of ``account`` reads, if anything."""
+
+    async def feed_by(self, hash_: str) -> CalendarFeed | None:
+        """The feed whose secret has that hash."""
+
     async def log(self) -> list[AccountLine]:
         """The log, in order."""
 
@@ -84,6 +90,12 @@ class Transaction(AccountRows, Protocol):
 
     async def end_key(self, hash_: str) -> None:
         """Have the key no more."""
+
+    async def put_feed(self, feed: CalendarFeed) -> None:
+        """Write ``feed`` in the place of what its account has."""
+
+    async def end_feed(self, account: str) -> None:
+        """Have the feed of ``account`` no more."""
 
     async def append(self, act: AccountAct) -> AccountLine:
         """Write ``act`` at the end of the log."""

@@ -15,6 +15,7 @@ from duban_console.accounts.account import Account
 #: How tokens begin, so that whoever finds one where it should not be knows what it is.
 SESSION_BEGINNING: Final = "duban_session_"
 KEY_BEGINNING: Final = "duban_key_"
+CALENDAR_BEGINNING: Final = "duban_calendar_"
 #: Keys of one system that hold at once: the new one beside the old while one takes the place of the other.
 MOST_KEYS: Final = 2
 _ID_LENGTH: Final = 12
@@ -67,6 +68,16 @@ class AccountKey:
     def id(self) -> str:
         """By what people call it: the beginning of its hash."""
         return self.hash[:_ID_LENGTH]
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarFeed:
+    """What somebody's calendar reads by a secret address, which opens nothing else; last ``read_at``, to the hour."""
+
+    account: str
+    hash: str
+    made_at: datetime
+    read_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from duban_console.accounts.account import Account, Appointment, ProviderIdentit
 from duban_console.accounts.factor_seal import FactorSeal, is_sealed, opened_if_held
 from duban_console.accounts.log import AccountAct, AccountLine
 from duban_console.accounts.second_factor import SecondFactor
-from duban_console.accounts.session import AccountKey, AccountSession, Scope
+from duban_console.accounts.session import AccountKey, AccountSession, CalendarFeed, Scope
 
 _log = structlog.get_logger(__name__)
 
@@ -51,6 +51,11 @@ _KEYS: Final = "select hash, account, scope, made_at, ends_at, used_at from cons
 _PUT_KEY: Final = """
     insert into console.keys (hash, account, scope, made_at, ends_at, used_at) values ($1, $2, $3, $4, $5, $6)
     on conflict (hash) do update set used_at = excluded.used_at
+"""
+_FEED: Final = "select account, hash, made_at, read_at from console.calendar_feeds"
+_PUT_FEED: Final = """
+    insert into console.calendar_feeds (account, hash, made_at, read_at) values ($1, $2, $3, $4)
+    on conflict (account) do update set (hash, made_at, read_at) = (excluded.hash, excluded.made_at, excluded.read_at)
 """
 
 
@@ -94,6 +99,14 @@ class PostgresRows:
     async def key(self, hash_: str) -> AccountKey | None:
         row = await self._where.fetchrow(f"{_KEYS} where hash = $1", hash_)
         return _key(row) if row else None
+
+    async def feed(self, account: str) -> CalendarFeed | None:
+        row = await self._where.fetchrow(f"{_FEED} where account = $1", account)
+        return CalendarFeed(*row) if row else None
+
+    async def feed_by(self, hash_: str) -> CalendarFeed | None:
+        row = await self._where.fetchrow(f"{_FEED} where hash = $1", hash_)
+        return CalendarFeed(*row) if row else None
 
     async def log(self) -> list[AccountLine]:
         return await _LOG.lines(self._where)
@@ -145,6 +158,12 @@ class PostgresTransaction(PostgresRows):
 
     async def end_key(self, hash_: str) -> None:
         await self._where.execute("delete from console.keys where hash = $1", hash_)
+
+    async def put_feed(self, feed: CalendarFeed) -> None:
+        await self._where.execute(_PUT_FEED, feed.account, feed.hash, feed.made_at, feed.read_at)
+
+    async def end_feed(self, account: str) -> None:
+        await self._where.execute("delete from console.calendar_feeds where account = $1", account)
 
     async def append(self, act: AccountAct) -> AccountLine:
         return await _LOG.append(self._where, act.fields())

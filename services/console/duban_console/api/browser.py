@@ -81,10 +81,12 @@ class Browser:
         if self._origin is None and _LOOPBACK.refusal(host) is not None:
             say = f"cookies are kept by loopback alone, and this comes to {host[:100]}: set DUBAN_API_URL"
             raise Fault(400, "no_cookies", say, "host")
-        if (
-            why := cross_site(request.method, request.headers, self._origin or f"{request.url.scheme}://{host}")
-        ) is not None:
+        if (why := cross_site(request.method, request.headers, self.origin(request))) is not None:
             raise Fault(403, why.code, why.reason)
+
+    def origin(self, request: Request) -> str:
+        """By which address this server is called; where none is set, as ``request`` calls it."""
+        return self._origin or f"{request.url.scheme}://{request.headers.get('host', '')}"
 
     async def keep(self, token: str, request: Request, response: Response, admission: Admission, address: str) -> None:
         """Have the browser keep ``token``; whatever session it had before ends, for somebody else may know that."""

@@ -50,6 +50,7 @@ class ApiSettings(
         Counted("POST", "/v1/sessions", RateKind.SIGN_IN),
         Counted("POST", "/sign-in", RateKind.SIGN_IN),
         Counted("GET", CALLBACK, RateKind.SIGN_IN),
+        Counted("GET", "/calendar/", RateKind.LOOKUP),
         Counted("POST", "/v1/rewards/lookup", RateKind.LOOKUP),
         Counted("POST", "/v1/reports/export", RateKind.LOOKUP),
     )

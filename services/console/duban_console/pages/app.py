@@ -24,6 +24,7 @@ from duban_console.pages.routes.leader import serve_leader
 from duban_console.pages.routes.ledger import serve_ledger
 from duban_console.pages.routes.operation import serve_operation
 from duban_console.pages.routes.policies import serve_policies
+from duban_console.pages.routes.preferences import serve_preferences
 from duban_console.pages.routes.records import MOST_FILES, serve_records
 from duban_console.pages.routes.sign_in import PATH as SIGN_IN
 from duban_console.pages.routes.sign_in import serve_sign_in
@@ -56,6 +57,7 @@ def create_pages(parts: PageParts, max_body: int) -> FastAPI:
     app.router.dependencies.append(Depends(visitor))
     serve_sign_in(app, parts)
     serve_home(app, parts)
+    serve_preferences(app, parts)
     serve_records(app, parts)
     serve_operation(app, parts)
     serve_policies(app, parts)
