@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final, cast
@@ -15,7 +15,8 @@ from duban.clock import DrivenClock
 from duban.io.evidence.reception import Reception
 from duban.io.publisher import Publisher
 from duban.messages import commands as do
-from duban.messages.envelope import Message, Record
+from duban.messages.contacts import CONTACTS, RegisteredContact
+from duban.messages.envelope import Message, Publishable, Record, decode
 from duban.messages.events import LedgerEvent, Refused
 from duban.messages.records import AnyRecord, Event, Problem
 from duban.messages.report import Filed, Report
@@ -28,6 +29,8 @@ from duban_console.accounts.memory import MemoryAccounts
 from duban_console.api.browser import Browser
 from duban_console.api.submission import CommandDoor
 from duban_console.chain import Line
+from duban_console.contact_desk import ContactDesk
+from duban_console.contacts import Registered, trial_ids
 from duban_console.desk.memory import MemoryDesk
 from duban_console.desk.projector import DeskProjector
 from duban_console.ledger import Chain, LedgerReader, Outcome, WaitingReport
@@ -56,6 +59,8 @@ class Town(Services):
         self.outcomes: dict[str, Outcome] = {}
         self.untaken: list[LedgerEvent] = []
         self.heard: dict[str, SourceActivity] = {}
+        self.board = ContactBoard()
+        self.contact_desk = ContactDesk(self.board, self._clock, self.board.outcomes)
         self.room = Room(MemoryAccounts(), accounts or DrivenClock(at))
 
     def app(
@@ -71,7 +76,7 @@ class Town(Services):
         door = CommandDoor(ledger, publisher, reception.desk if reception else None)
         parts = PageParts(
             console_look(maps=maps_in(maps)), ledger, self._library, door, self._clock, reception, self.room.door, None,
-            Browser(), self.desk if has_desk else None, operation,
+            Browser(), self.desk if has_desk else None, operation, contact_desk=self.contact_desk,
         )  # fmt: skip
         return create_pages(parts, 100_000)
 
@@ -159,6 +164,25 @@ class TownPublisher:
     async def publish(self, records: Iterable[Record]) -> None:
         for record in records:
             await self._town.decide(record)
+
+
+class ContactBoard:
+    """The topic of contacts, at whose other end every trial that goes by mail is delivered at once."""
+
+    def __init__(self) -> None:
+        self.published: list[Registered] = []
+        self.delivered: set[UUID] = set()
+
+    async def publish(self, records: Sequence[Publishable]) -> None:
+        for record in records:
+            if record.value is not None:
+                registered: Registered = decode(record.key, record.value, record.headers, CONTACTS).data
+                self.published.append(registered)
+                if isinstance(registered, RegisteredContact) and registered.tested_at is not None:
+                    self.delivered |= {id_ for way, id_ in trial_ids(registered).items() if way.startswith("mail")}
+
+    async def outcomes(self, ids: list[UUID]) -> dict[UUID, str]:
+        return {id_: "posted" if id_ in self.delivered else "set_aside" for id_ in ids}
 
 
 def browser(app: FastAPI, token: str | None = None, **headers: str) -> httpx2.AsyncClient:

@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from duban.messages import commands as do
+from duban.messages.contacts import ChannelKind, ContactWay, RegisteredContact, RegisteredRota
 from duban.messages.report import Evidence, Location, Report
 from duban.policy import Rules, load_calendar, load_pack
 from duban_console.accounts.account import OF_INSTALLATION, WITHOUT_UNIT, Appointment, Role
@@ -88,6 +89,20 @@ class SampleCity(Town):
             where = {} if role in OF_INSTALLATION else {"jurisdiction": CITY, "unit": unit}
             self.names[role] = f"demo-{role.value.replace('_', '-')}"
             await self.room.person(self.names[role], Appointment(role=role, **where))
+        for each in _contacts():
+            await self.contact_desk.put(each)
+
+
+def _contacts() -> list[RegisteredContact | RegisteredRota]:
+    """How the unit is told, and who is on call there."""
+    mail, sms = ContactWay(by=ChannelKind.MAIL, to="desk@ecology.example"), ContactWay(by=ChannelKind.SMS, to="12345")
+    robot = ContactWay(by=ChannelKind.DINGTALK, to="ecology")
+    persons = ("demo-unit-clerk", "wang")
+    return [
+        RegisteredContact(jurisdiction=CITY, unit=UNIT, ways=(mail, robot)),
+        *(RegisteredContact(jurisdiction=CITY, unit=UNIT, person=person, ways=(sms,)) for person in persons),
+        RegisteredRota(jurisdiction=CITY, unit=UNIT, persons=persons, since=BEGINS, zone="Asia/Shanghai"),
+    ]
 
 
 def _plan(at: datetime) -> do.RectificationPlan:

@@ -36,7 +36,7 @@ PAGES: Final = {
                   "/bulletins?bulletin=bulletin&day=2026-11-20", "/bulletins?bulletin=scores&day=2026-11-20",
                   "/account", "/find?name=x"),
     Role.CLERK: ("/mine", "/preferences", "/ledger", "/records/{6}?act=acknowledge", "/records/{0}"),
-    Role.HEAD: ("/mine?stake=lead", "/inbox", "/records/{6}?act=hand_back"),
+    Role.HEAD: ("/mine?stake=lead", "/preferences", "/inbox", "/records/{6}?act=hand_back"),
     Role.LEADER: ("/leader", "/comparison?period=yearly", "/records/{4}"),
     Role.SOCIAL_SUPERVISOR: ("/ledger", "/records/{0}", "/bulletins"),
     Role.OPERATOR: ("/", "/preferences", "/operation/topics", "/operation/letters", f"/operation/letters/{DLQ}",

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from duban.messages import struct
-from duban.messages.contacts import ChannelKind, RegisteredContact, RegisteredRota
+from duban.messages.contacts import ChannelKind, RegisteredContact, RegisteredRota, Relief
 from duban.messages.struct import flaw_of, from_data, plain
 from duban_cli.connection import database, present, publishing, settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, instant_in, out, shown_at, write_json
@@ -235,12 +235,15 @@ async def relieve(
         fail(ExitCode.NOT_FOUND, f"{unit} has no rota: `duban contact rota` makes one")
     await _registered(f"{unit}/{person}")
     now = await present(known)
-    relief = {
+    given = {
         "person": person, "begins": instant_in("--from", begins).isoformat(),
         "ends": instant_in("--until", until).isoformat(),
     }  # fmt: skip
-    others = [plain(each) for each in standing.reliefs if each.ends > now]
-    await _publish([_rota({**plain(standing), "reliefs": [relief, *others]})], as_json)
+    try:
+        relief = from_data(given, Relief)
+    except msgspec.ValidationError as error:
+        fail(ExitCode.USAGE, str(flaw_of(error, Relief)))
+    await _publish([_rota(plain(contacts.relieved(standing, relief, now)))], as_json)
 
 
 @contact_app.command("oncall")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from duban.io.decode import delivery
-from duban.messages.contacts import CONTACTS, RegisteredContact, RegisteredRota
+from duban.messages.contacts import CONTACTS, RegisteredContact, RegisteredRota, Relief
 from duban.messages.envelope import Message, derived_id, encode
 from duban.messages.struct import replace, to_json
 from duban_console.kafka.topic_reader import records
@@ -75,6 +75,11 @@ def removed(contact: RegisteredContact) -> RegisteredContact:
 def tried(contact: RegisteredContact, at: datetime) -> RegisteredContact:
     """``contact`` with the word that it is to be tried out now."""
     return replace(contact, tested_at=at)
+
+
+def relieved(rota: RegisteredRota, relief: Relief, at: datetime) -> RegisteredRota:
+    """``rota`` with ``relief``, which goes before earlier ones; those that are over ``at`` then are left out."""
+    return replace(rota, reliefs=(relief, *(each for each in rota.reliefs if each.ends > at)))
 
 
 def trial_ids(contact: RegisteredContact) -> dict[str, UUID]:

@@ -48,6 +48,8 @@ BROUGHT: Final = ("upload_evidence",)
 OF_VAULT: Final = ("ask_vault", "approve_vault", "refuse_vault", "open_vault", "forget_contact", "see_vault_log")
 #: Of the accounts.
 OF_ACCOUNTS: Final = ("keep_accounts", "keep_keys", "see_account_log")
+#: Of how others are told: the contacts of a unit, and who is on call there. One's own is everybody's.
+OF_CONTACTS: Final = ("keep_contacts",)
 #: Of the engine itself, by pages: how it is, and dead letters back to where they came from.
 OF_OPERATION: Final = ("see_operation", "replay_letter")
 
@@ -123,13 +125,14 @@ _ROWS: Final[tuple[tuple[tuple[str, ...], _Cells], ...]] = (
     ),
     (("see_vault_log",), {Role.CUSTODIAN: _ALL, **_AUDIT}),
     (("keep_accounts", "keep_keys"), {Role.ADMINISTRATOR: _ALL}),
+    (OF_CONTACTS, {Role.OFFICE: _CITY, Role.HEAD: _OWN}),
     (("see_account_log",), {Role.ADMINISTRATOR: _ALL, **_AUDIT}),
     # Dead letters hold what reporters wrote: who looks at them looks at all of it.
     (OF_OPERATION, {Role.OPERATOR: _ALL}),
 )
 
 #: Every deed, in the order in which people read them.
-DEEDS: Final = (*SEEING, *ACTIONS, *BEGINNING, *BROUGHT, *OF_VAULT, *OF_ACCOUNTS, *OF_OPERATION)
+DEEDS: Final = (*SEEING, *ACTIONS, *BEGINNING, *BROUGHT, *OF_VAULT, *OF_ACCOUNTS, *OF_CONTACTS, *OF_OPERATION)
 _BY_DEED: Final = {deed: cells for deeds, cells in _ROWS for deed in deeds}
 #: The table: of each deed, which roles may do it, and with which reach.
 TABLE: Final[Mapping[str, _Cells]] = MappingProxyType({deed: _BY_DEED[deed] for deed in DEEDS})
@@ -219,6 +222,9 @@ PAGES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("POST", "/account/sessions/{id}"): SIGNED_IN,
         ("GET", "/preferences"): SIGNED_IN,
         ("POST", "/preferences/calendar"): SIGNED_IN,
+        ("POST", "/preferences/contact"): SIGNED_IN,  # one's own; a unit's is `keep_contacts`
+        ("POST", "/preferences/trial"): SIGNED_IN,  # likewise
+        ("POST", "/preferences/relief"): SIGNED_IN,  # of one's own turn; of others' it is `keep_contacts`
         ("POST", "/preferences/calendar/end"): SIGNED_IN,
         ("GET", "/calendar/{secret}/{language}.ics"): ANYBODY,  # by the secret, which its owner alone has
         ("GET", "/find"): SIGNED_IN,  # each as those of its kind are there
@@ -271,6 +277,15 @@ def may(
         return None
     units = ", ".join(appointment.unit or appointment.role for appointment in in_city)
     return Refusal("no_party", f"{units}: no party of {record.number}; {deed} is for whoever has it or joins in it")
+
+
+def may_for(principal: Principal, deed: str, jurisdiction: str, unit: str) -> Refusal | None:
+    """Why ``principal`` may not do ``deed`` about ``unit`` of ``jurisdiction``, if they may not."""
+    if (why := may(principal, deed, jurisdiction=jurisdiction)) is not None:
+        return why
+    if _of_party(appointments_for(principal, deed, None, jurisdiction), TABLE[deed], {unit}):
+        return None
+    return Refusal("other_unit", f"{_who(principal.account)}, and this is of {unit}")
 
 
 def deeds_of(appointment: Appointment, scope: Scope) -> dict[str, Reach]:

@@ -30,6 +30,7 @@ class AccountActKind(StrEnum):
     KEY_ENDED = "key_ended"  #: revoked, replaced, or by time
     CALENDAR_MADE = "calendar_made"  #: an address for their calendar, in the place of an earlier one
     CALENDAR_ENDED = "calendar_ended"
+    CONTACT_CHANGED = "contact_changed"  #: how somebody or a unit is told, or who is on call, on a page
 
 
 @dataclass(frozen=True, slots=True)

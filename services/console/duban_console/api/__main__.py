@@ -16,7 +16,7 @@ from duban.io.consumer import Runner, Source
 from duban.io.evidence.keeper import EvidenceKeeper
 from duban.io.evidence.reception import reception_of
 from duban.io.evidence.tus import UPLOADS_PATH
-from duban.io.feeds import follow_clock, follow_packs
+from duban.io.feeds import follow_clock, follow_contacts, follow_packs
 from duban.io.http import Http
 from duban.io.migrations import require
 from duban.io.postgres import answers, connect_pool
@@ -36,6 +36,8 @@ from duban_console.api.journal_rounds import JournalRounds
 from duban_console.api.responses import SOURCE
 from duban_console.api.settings import ApiSettings
 from duban_console.api.submission import CommandDoor
+from duban_console.contact_desk import ContactDesk
+from duban_console.contacts import outcomes
 from duban_console.desk.follower import DeskFollower, settle_near
 from duban_console.desk.projector import GROUP, PROJECTED, SMALL_BATCH, DeskProjector
 from duban_console.desk.queries import PostgresDesk
@@ -74,7 +76,8 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     look = console_look(is_secure=browser.session.is_secure, maps=maps_in(settings.maps))
     parts = PageParts(
         look, ledger, library, door, clock, reception, admission, sign_on, browser, PostgresDesk(pool),
-        operation=_operation(shell, ledger), near=settings.near, listens=lambda: http is not None and http.listening,
+        operation=_operation(shell, ledger), contact_desk=await _contacts(shell, clock), near=settings.near,
+        listens=lambda: http is not None and http.listening,
     )  # fmt: skip
     app = BesideApi(api, create_pages(parts, settings.max_body), OF_API)
     http = Http(app, settings, settings.api_port, "DUBAN_API_PORT", slow=UPLOADS_PATH)
@@ -94,6 +97,13 @@ def _operation(shell: Shell[ApiSettings], ledger: LedgerReader) -> OperationDesk
     shell.run(brokers)
     # Other services are asked directly, whatever proxy leads out of here.
     return operation_desk(settings, httpx2.AsyncClient(trust_env=False), brokers, ledger)
+
+
+async def _contacts(shell: Shell[ApiSettings], clock: Clock) -> ContactDesk:
+    """How people are told, as it is and as it is changed on pages; what became of trials, escalation publishes."""
+    desk = ContactDesk(shell.publisher, clock, partial(outcomes, shell.pool))
+    await follow_contacts(shell, desk.put)
+    return desk
 
 
 async def _console(shell: Shell[ApiSettings]) -> asyncpg.Pool[asyncpg.Record]:

@@ -24,6 +24,7 @@ from duban_console.accounts.admission import Admission
 from duban_console.api.asker import Asker, unknown
 from duban_console.api.browser import Browser
 from duban_console.api.submission import CommandDoor
+from duban_console.contact_desk import ContactDesk
 from duban_console.desk.reader import NEAR, DeskReader
 from duban_console.ledger import LedgerReader
 from duban_console.oidc.sign_on import SignOn
@@ -50,6 +51,8 @@ class PageParts:
     desk_reader: DeskReader | None = None
     #: What operators' pages ask, where they have any.
     operation: OperationDesk | None = None
+    #: How people are told, where this server follows that.
+    contact_desk: ContactDesk | None = None
     #: A limit is near when no more than this is left of it.
     near: timedelta = NEAR
     #: Whether the server still listens: what is shown as it comes ends when it does not.

@@ -1,0 +1,174 @@
+"""The contacts of one unit, and its rota, before somebody: what of them they see, and what they may change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from duban.errors import Fault
+from duban.messages.contacts import RegisteredContact, RegisteredRota
+from duban.messages.struct import from_data, plain
+from duban.refusal import Refusal
+from duban_console.accounts.access import OF_CONTACTS, may_for
+from duban_console.accounts.admission import Admission
+from duban_console.accounts.log import AccountActKind
+from duban_console.accounts.session import Principal
+from duban_console.api.asker import Denied
+from duban_console.contact_desk import ContactDesk
+from duban_console.contacts import relieved, removed, stands
+from duban_console.pages.cities import units_in
+from duban_console.pages.contact_view import (
+    OF_PERSON,
+    OF_UNIT,
+    ContactCard,
+    contact_of,
+    is_own_turn,
+    person_of,
+    relief_of,
+    values_of,
+)
+
+(DEED,) = OF_CONTACTS
+#: Fields of a form with a contact in it, and what each holds at most.
+_MOST: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class UnitContacts:
+    """What ``principal``, who asks from ``address``, sees and changes of the contacts of ``unit`` in ``city``."""
+
+    desk: ContactDesk
+    admission: Admission
+    principal: Principal
+    city: str
+    unit: str
+    address: str
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether who asks acts for the unit."""
+        return self.unit in units_in(self.principal.account.appointments, self.city)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether every contact here is theirs to change."""
+        return may_for(self.principal, DEED, self.city, self.unit) is None
+
+    @property
+    def me(self) -> str | None:
+        """By which id who asks is a contact here; None where they are of another unit, or their account can be none."""
+        return person_of(self.principal.account.name) if self.is_ours else None
+
+    @property
+    def rota(self) -> RegisteredRota | None:
+        """Who is on call here."""
+        return self.desk.rota(self.city, self.unit)
+
+    @property
+    def may_relieve(self) -> bool:
+        """Whether they may have somebody stand in: whoever takes turns, and who keeps the contacts."""
+        return self.rota is not None and (self.keeps or self.me in self.rota.persons)
+
+    @property
+    def people(self) -> list[str]:
+        """The persons here who have a contact."""
+        return [each.person for each in self.desk.of_unit(self.city, self.unit) if each.person is not None]
+
+    async def cards(self, flawed: ContactCard | None = None) -> list[ContactCard]:
+        """Their own contact, that of the unit, and where they keep them those of others; ``flawed`` as it was sent."""
+        cards = [await self._with_trial(self._card(person)) for person in self._shown()]
+        return [flawed if flawed is not None and flawed.person == card.person else card for card in cards]
+
+    async def change(self, given: Mapping[str, str], *, gone: bool = False) -> ContactCard | None:
+        """Have a contact be as it is ``given``, or ``gone``; what came of the form, where a field was not taken.
+
+        Raises:
+            Fault: 403, it is another's to change.
+        """
+        card = self._mine(given.get("person", ""))
+        blank = RegisteredContact(jurisdiction=self.city, unit=self.unit, person=card.person or None)
+        standing = self.desk.contact(blank.key)
+        contact: RegisteredContact | str = removed(blank)
+        if not gone:
+            contact = contact_of(given, blank, standing, card.channels)
+        if isinstance(contact, str):
+            return replace(card, values={name: text[:_MOST] for name, text in given.items()}, flaw=contact)
+        if standing is not None or stands(contact):
+            await self.desk.change(contact)
+            await self._note(contact.key, "changed" if stands(contact) else "removed")
+        return None
+
+    async def test(self, person: str) -> bool:
+        """Try out a contact; False where it was tried a moment ago.
+
+        Raises:
+            Fault: 403, it is another's; 404, there is none.
+        """
+        contact = self.desk.contact("/".join(filter(None, (self.city, self.unit, self._mine(person).person))))
+        if contact is None:
+            raise Fault(404, "unknown_contact", "nobody is reached by this yet: fill it in first")
+        return await self.desk.test(contact)
+
+    async def hand_over(self, person: str, begins: str, ends: str, at: datetime) -> bool:
+        """Have ``person`` stand in on the rota, as is asked ``at``; False where that is no time, or nobody here.
+
+        Raises:
+            Fault: 403, it is not their turn; 404, there is no rota.
+        """
+        rota = self.rota
+        if rota is None:
+            raise Fault(404, "unknown_rota", "nobody is on call here")
+        relief = relief_of(person, begins, ends, rota.shown_in)
+        if relief is None or person not in self.people:
+            return False
+        if not self.keeps and not is_own_turn(rota, self.me, relief.begins, relief.ends):
+            raise Denied(403, DEED, Refusal("other_turn", "this is not, or not all, a turn of yours"))
+        try:
+            changed = from_data(plain(relieved(rota, relief, at)), RegisteredRota)
+        except msgspec.ValidationError:
+            return False
+        await self.desk.change(changed)
+        await self._note(rota.key, f"{person} stands in")
+        return True
+
+    def _shown(self) -> Iterator[str]:
+        """The persons whose contacts are shown; empty for the unit itself."""
+        if self.me is not None:
+            yield self.me
+        yield ""
+        if self.keeps:
+            yield from (person for person in self.people if person != self.me)
+
+    def _mine(self, person: str) -> ContactCard:
+        """The card of ``person``, which is theirs to change."""
+        card = self._card(person)
+        if not card.channels:
+            why = Refusal(
+                "other_contact", "this contact is for its owner, the head of the unit and the office to change"
+            )
+            raise Denied(403, DEED, why)
+        if card.person not in self._shown():
+            raise Fault(404, "unknown_contact", "there is no such contact")
+        return card
+
+    def _card(self, person: str) -> ContactCard:
+        contact = self.desk.contact("/".join(filter(None, (self.city, self.unit, person))))
+        is_mine = bool(person) and person == self.me
+        channels = OF_UNIT if self.keeps else OF_PERSON if is_mine else ()
+        fixed = tuple(way for way in contact.ways if way.by not in channels) if contact is not None else ()
+        return ContactCard(
+            self.city, self.unit, person, is_mine, channels, values_of(contact), fixed,
+            is_registered=contact is not None,
+        )  # fmt: skip
+
+    async def _with_trial(self, card: ContactCard) -> ContactCard:
+        contact = self.desk.contact("/".join(filter(None, (card.city, card.unit, card.person))))
+        return card if contact is None else replace(card, trial=await self.desk.trial_outcomes(contact))
+
+    async def _note(self, key: str, what: str) -> None:
+        kind, name = AccountActKind.CONTACT_CHANGED, self.principal.account.name
+        await self.admission.journal.note(kind, name, key, self.address, what)
