@@ -31,6 +31,7 @@ from duban_console.api.submission import CommandDoor
 from duban_console.chain import Line
 from duban_console.contact_desk import ContactDesk
 from duban_console.contacts import Registered, trial_ids
+from duban_console.custody import Custody
 from duban_console.desk.memory import MemoryDesk
 from duban_console.desk.projector import DeskProjector
 from duban_console.ledger import Chain, LedgerReader, Outcome, WaitingReport
@@ -67,6 +68,7 @@ class Town(Services):
         self,
         reception: Reception | None = None,
         operation: OperationDesk | None = None,
+        vault: Custody | None = None,
         *,
         has_desk: bool = True,
         maps: Path | None = None,
@@ -76,7 +78,7 @@ class Town(Services):
         door = CommandDoor(ledger, publisher, reception.desk if reception else None)
         parts = PageParts(
             console_look(maps=maps_in(maps)), ledger, self._library, door, self._clock, reception, self.room.door, None,
-            Browser(), self.desk if has_desk else None, operation, contact_desk=self.contact_desk,
+            Browser(), self.desk if has_desk else None, operation, vault, self.contact_desk,
         )  # fmt: skip
         return create_pages(parts, 100_000)
 

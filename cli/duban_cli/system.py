@@ -387,8 +387,10 @@ def _service(
 
 
 def _with_pages(api: Service, system: System) -> Service:
-    """``api``, where operators have pages: it is told where the services of ``system`` say how they are."""
+    """``api``, where operators and custodians have pages: it is told where the services of ``system`` are."""
     variables = {"DUBAN_OPERATOR_PAGES": "replay", "DUBAN_OPERATOR_SERVICES": ",".join(system.health.values())}
+    if "vault" in system.urls:
+        variables["DUBAN_VAULT"] = system.urls["vault"]
     if system.stack.authority is not None:
         for beginning, name in _OF_PAGES.items():
             its = system.stack.kafka_of(name)

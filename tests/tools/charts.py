@@ -30,7 +30,7 @@ _OWN: Final = ("bind", "health_host", "health_port", "maps")
 #: What is reached over the network, at which ports unless somebody says otherwise.
 _PORTS: Final = {
     "kafka": [9092, 9093], "database": [5432], "receivers": [443, 465, 587], "store": [443], "broker": [1883, 8883],
-    "mailbox": [143, 993], "api": [443, 8320],
+    "mailbox": [143, 993], "api": [443, 8320], "vault": [443, 8330],
 }  # fmt: skip
 
 
@@ -76,7 +76,9 @@ CHARTS: Final[dict[str, Chart]] = {
     "detector": Chart("reports what the readings of stations show", ("kafka",)),
     "gateway": Chart("takes reports over HTTP", ("kafka", "database", "store"), "http", evidence=True, maps=True),
     "vault": Chart("opens to custodians who reported", ("kafka", "database", "api"), "http"),
-    "api": Chart("takes actions, shows the ledger", ("kafka", "database", "store"), "http", evidence=True, maps=True),
+    "api": Chart(
+        "takes actions, shows the ledger", ("kafka", "database", "store", "vault"), "http", evidence=True, maps=True
+    ),
     "hj212": Chart("takes readings of monitors", ("kafka",), "hj212"),
     # By the name of its pod the broker of MQTT keeps what is not acknowledged, so that name stays.
     "mqtt": Chart(

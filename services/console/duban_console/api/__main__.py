@@ -13,6 +13,7 @@ from duban.io.act_log import LogGrowth
 from duban.io.anchors import AnchorLoop
 from duban.io.backoff import until_available
 from duban.io.consumer import Runner, Source
+from duban.io.doorkeeper import client_of
 from duban.io.evidence.keeper import EvidenceKeeper
 from duban.io.evidence.reception import reception_of
 from duban.io.evidence.tus import UPLOADS_PATH
@@ -38,6 +39,7 @@ from duban_console.api.settings import ApiSettings
 from duban_console.api.submission import CommandDoor
 from duban_console.contact_desk import ContactDesk
 from duban_console.contacts import outcomes
+from duban_console.custody import Custody
 from duban_console.desk.follower import DeskFollower, settle_near
 from duban_console.desk.projector import GROUP, PROJECTED, SMALL_BATCH, DeskProjector
 from duban_console.desk.queries import PostgresDesk
@@ -76,7 +78,8 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     look = console_look(is_secure=browser.session.is_secure, maps=maps_in(settings.maps))
     parts = PageParts(
         look, ledger, library, door, clock, reception, admission, sign_on, browser, PostgresDesk(pool),
-        operation=_operation(shell, ledger), contact_desk=await _contacts(shell, clock), near=settings.near,
+        operation=_operation(shell, ledger), contact_desk=await _contacts(shell, clock),
+        vault=Custody(client_of(settings.vault)) if settings.vault else None, near=settings.near,
         listens=lambda: http is not None and http.listening,
     )  # fmt: skip
     app = BesideApi(api, create_pages(parts, settings.max_body), OF_API)

@@ -6,9 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from duban.io.evidence.settings import EvidenceSettings
+from duban.io.hosts import guarded_url
 from duban.io.rate_limits import Counted, RateKind, RateLimits
 from duban.io.report_keys import ReportKeySettings
 from duban.io.settings import AnchorSettings, ServerSettings
@@ -44,6 +45,11 @@ class ApiSettings(
         description="So many hours before its limit a problem is yellow on the pages; what stands in the lamps of past "
         "weeks stays as it was counted",
     )
+    vault: str | None = Field(
+        None,
+        description="URL of the vault, which custodians' pages ask by their own sessions: https, or http on loopback; "
+        "empty: custodians have no pages",
+    )
     api_port: int = Field(8320, ge=0, le=65535, description="Port of the API for actions")
 
     COUNTED: ClassVar[tuple[Counted, ...]] = (
@@ -59,6 +65,11 @@ class ApiSettings(
     def near(self) -> timedelta:
         """How long before its limit a problem is yellow."""
         return timedelta(hours=self.desk_near_hours)
+
+    @field_validator("vault")
+    @classmethod
+    def _guarded_vault(cls, url: str | None) -> str | None:
+        return guarded_url(url) if url else None
 
     def rates(self) -> dict[RateKind, int]:
         """How many of each are taken a minute from one address."""

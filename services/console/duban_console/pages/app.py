@@ -28,6 +28,7 @@ from duban_console.pages.routes.preferences import serve_preferences
 from duban_console.pages.routes.records import MOST_FILES, serve_records
 from duban_console.pages.routes.sign_in import PATH as SIGN_IN
 from duban_console.pages.routes.sign_in import serve_sign_in
+from duban_console.pages.routes.vault import serve_vault
 from duban_console.pages.routes.wall import serve_wall
 from duban_console.pages.visitor import visitor
 
@@ -65,6 +66,7 @@ def create_pages(parts: PageParts, max_body: int) -> FastAPI:
     serve_inbox(app, parts)
     serve_leader(app, parts)
     serve_wall(app, parts)
+    serve_vault(app, parts)
     serve_bulletins(app, parts)
     return app
 

@@ -25,6 +25,7 @@ from duban_console.api.asker import Asker, unknown
 from duban_console.api.browser import Browser
 from duban_console.api.submission import CommandDoor
 from duban_console.contact_desk import ContactDesk
+from duban_console.custody import Custody
 from duban_console.desk.reader import NEAR, DeskReader
 from duban_console.ledger import LedgerReader
 from duban_console.oidc.sign_on import SignOn
@@ -51,6 +52,8 @@ class PageParts:
     desk_reader: DeskReader | None = None
     #: What operators' pages ask, where they have any.
     operation: OperationDesk | None = None
+    #: The vault, where custodians have pages.
+    vault: Custody | None = None
     #: How people are told, where this server follows that.
     contact_desk: ContactDesk | None = None
     #: A limit is near when no more than this is left of it.
@@ -70,9 +73,20 @@ class PageParts:
         return self.desk_reader
 
     @property
+    def custody(self) -> Custody:
+        """The vault.
+
+        Raises:
+            Fault: 501, none is known here.
+        """
+        if self.vault is None:
+            raise Fault(501, "no_vault", "this server knows no vault: DUBAN_VAULT names one to it")
+        return self.vault
+
+    @property
     def met(self) -> frozenset[PageNeed]:
         """What pages need, as far as this server has it."""
-        have = {PageNeed.DESK: self.desk_reader, PageNeed.OPERATION: self.operation}
+        have = {PageNeed.DESK: self.desk_reader, PageNeed.OPERATION: self.operation, PageNeed.VAULT: self.vault}
         return frozenset(need for need, part in have.items() if part is not None)
 
     def page(self, request: Request, asks: Asker, template: str, status: int = 200, **shown: Any) -> HTMLResponse:

@@ -25,6 +25,7 @@ class PageNeed(StrEnum):
     """What a page is made from beside ledger and packs: a server without it does not show the way there."""
 
     DESK = "desk"  #: the read model of many records
+    VAULT = "vault"  #: the vault is asked for custodians (``DUBAN_VAULT``)
     OPERATION = "operation"  #: services and brokers may be looked at (``DUBAN_OPERATOR_PAGES``)
 
 
@@ -38,6 +39,7 @@ _WAYS: Final = (
     ("/bulletins", msgid("Bulletins"), _OF_CITY, None),
     ("/wall", msgid("Wall screen"), _OF_CITY, PageNeed.DESK),
     ("/operation", msgid("Operation"), frozenset(TABLE["see_operation"]), PageNeed.OPERATION),
+    ("/vault", msgid("Vault"), frozenset(TABLE["see_vault_log"]), PageNeed.VAULT),
     ("/packs", msgid("Policies"), frozenset(Role), None),
 )  # fmt: skip
 
