@@ -99,7 +99,7 @@ def _contacts() -> list[RegisteredContact | RegisteredRota]:
     robot = ContactWay(by=ChannelKind.DINGTALK, to="ecology")
     persons = ("demo-unit-clerk", "wang")
     return [
-        RegisteredContact(jurisdiction=CITY, unit=UNIT, ways=(mail, robot)),
+        RegisteredContact(jurisdiction=CITY, unit=UNIT, ways=(mail, robot), tested_at=BEGINS + timedelta(days=42)),
         *(RegisteredContact(jurisdiction=CITY, unit=UNIT, person=person, ways=(sms,)) for person in persons),
         RegisteredRota(jurisdiction=CITY, unit=UNIT, persons=persons, since=BEGINS, zone="Asia/Shanghai"),
     ]
