@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import httpx2
 import pytest
 
+from duban.io.publisher import Publisher
+from duban.messages import commands as do
+from duban.messages.envelope import Message, encode
+from duban.messages.handle import handle_of
+from duban.messages.ratings import RatedReport
 from duban_cli.system import System
 from duban_intake.domain import own_problem
 from tests.browser import DESKTOP, PHONE, chromium, reading
@@ -86,6 +96,52 @@ async def test_who_has_the_code_says_whether_they_are_satisfied_and_it_stands_in
             return "unsatisfied" in marks
 
         await eventually(is_rated)
+        assert "that you are not satisfied." in (await browser.post(f"{CITY}/follow", data=own)).text
+
+
+async def test_who_has_the_code_reads_the_answer_why_a_rating_does_not_count_and_what_is_owed(
+    duban: Run, system: System
+) -> None:
+    await opened(duban, system)
+    async with (
+        httpx2.AsyncClient(base_url=system.urls["gateway"], headers={"accept-language": "en"}) as browser,
+        publishing(system) as publisher,
+    ):
+        answers = hidden((await browser.get(f"{CITY}/report")).text)
+        answers |= {"category": "noise", "title": "Blasting at dawn", "area": "north", "address": "Quarry"}
+        receipt = await browser.post(f"{CITY}/report", data=answers)
+        number, code = answers["number"], code_on(receipt.text)
+        key = own_problem("smallville/site", number)
+
+        async def is_shown(words: str) -> bool:
+            return words in (await browser.post(f"{CITY}/follow", data={"number": number, "code": code})).text
+
+        await eventually(lambda: is_shown("Registered"))
+        reply = json.dumps({"source": "smallville/site", "id": number, "text": "We were there.\nCall 13812345678."})
+        await duban("act", str(key), "reply", "--unit", "office", "--data", reply, "--wait", 20)
+        await eventually(lambda: is_shown("We were there.\nCall ***."))
+        # As an older page would say it, by a policy that lists grounds.
+        handle, at = handle_of(code), datetime.now(UTC)
+        rated = RatedReport(source="smallville/site", id=number, handle=handle, satisfied=True, ground="noise")
+        said = Message(f"{number}/1", "smallville/site", str(key), at, "smallville", f"smallville/site/{number}", rated)
+        [shown] = lines(await duban("problem", "show", str(key), "--json"))
+        cause = do.Cause(problem_id=key, number=shown["problem"]["number"], version=1, pack=shown["problem"]["pack"])
+        owed = do.Reward(actor=do.Actor(unit=do.ENGINE), reward="tip", cause=cause, handle=handle)
+        id_ = str(uuid4())
+        await publisher.publish([encode(said), encode(Message(id_, "test", id_, at, "smallville", id_, owed))])
+        await eventually(lambda: is_shown("asks for a ground of its list"))
+        await eventually(lambda: is_shown("its amount is not fixed yet"))
+        await duban("act", id_, "award", "--unit", "office", "--data", '{"amount": 5000}', "--wait", 20)
+        await eventually(lambda: is_shown("A reward waits for you."))
+
+
+@asynccontextmanager
+async def publishing(system: System) -> AsyncIterator[Publisher]:
+    """What goes onto topics as from anywhere."""
+    publisher = Publisher(system.settings, "test")
+    await publisher.start()
+    yield publisher
+    await publisher.stop()
 
 
 @pytest.mark.parametrize(("size", "locale"), [(DESKTOP, "zh-CN"), (PHONE, "en-GB")], ids=["desktop", "phone"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,21 +24,26 @@ from duban.io.evidence.reception import Reception
 from duban.io.evidence.settings import EvidenceSettings
 from duban.io.evidence.uploads import Uploads
 from duban.io.secrets_file import SecretsFile
-from duban.messages.envelope import Record, decode
+from duban.messages.commands import COMMANDS, Cause
+from duban.messages.delivery import Delivery
+from duban.messages.envelope import Record, decode, derived_id
 from duban.messages.handle import handle_of
-from duban.messages.ratings import RATINGS
+from duban.messages.ratings import RATINGS, RatedReport
+from duban.messages.records import Deadline, Mark, Reward
 from duban.messages.report import Location, Report
 from duban.messages.sources import RegisteredSource
 from duban.moves import Status
 from duban.pages.look import POLICY
 from duban.pages.maps import maps_in
-from duban_intake.domain import Receipt, ReportOutcome, own_problem
+from duban_intake.domain import SOURCE, Receipt, ReportOutcome, own_problem
 from duban_intake.gateway.access import SITE_ROUTES
 from duban_intake.gateway.door import ReportDoor
 from duban_intake.gateway.open311.requests import PublicProblem, RequestFilter
 from duban_intake.gateway.open311.routes import PublicFace
+from duban_intake.ratings import RatingHandler
 from duban_intake.site.app import create_site
 from duban_intake.site.exposures import Exposure
+from duban_intake.site.reporter_views import GivenReply, RatingOutcome, ReporterReward
 from duban_intake.source_journal import SourceJournal
 from duban_intake.sources.registry import SourceRegistry
 from duban_intake.vault.desk import DeskSettings, Vault
@@ -64,6 +69,9 @@ class Shown:
 
     held: list[PublicProblem] = field(default_factory=list)
     exposed: list[Exposure] = field(default_factory=list)
+    told: dict[tuple[UUID, str, str], list[GivenReply]] = field(default_factory=dict)
+    rated: dict[UUID, RatingOutcome] = field(default_factory=dict)
+    owed: dict[str, list[ReporterReward]] = field(default_factory=dict)
 
     async def problems(self, city: str, names: tuple[str, ...], only: RequestFilter) -> list[PublicProblem]:
         assert (city, names) == ("smallville", ("smallville/site", "app"))
@@ -73,6 +81,15 @@ class Shown:
             and (only.statuses is None or each.status in only.statuses)
             and (only.categories is None or each.category in only.categories)
         ]  # fmt: skip
+
+    async def replies(self, problem: UUID, source: str, report: str) -> list[GivenReply]:
+        return self.told.get((problem, source, report), [])
+
+    async def ratings(self, keys: Sequence[UUID]) -> dict[UUID, RatingOutcome]:
+        return {key: self.rated[key] for key in keys if key in self.rated}
+
+    async def rewards(self, handle: str) -> list[ReporterReward]:
+        return self.owed.get(handle, [])
 
     async def exposures(self, city: str, since: datetime) -> list[Exposure]:
         assert city == "smallville"
@@ -110,7 +127,7 @@ class Gateway:
             ours, SecretsFile(None), SourceJournal(None, clock), Reception(store, Uploads(folder / "up", 24)),
         )  # fmt: skip
         shown: Any = self.shown
-        self.app = create_site(door, PublicFace(small_library(), shown), shown, 100_000, maps_in(maps))
+        self.app = create_site(door, PublicFace(small_library(), shown), shown, shown, 100_000, maps_in(maps))
         transport = httpx2.ASGITransport(self.app, client=("203.0.113.7", 4711))
         self.browser = httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=ENGLISH)
 
@@ -123,6 +140,18 @@ class Gateway:
     @property
     def reports(self) -> list[Report]:
         return [decode(each.key, each.value, each.headers, {Report.TYPE: Report}).data for each in self.records]
+
+    async def reported(self) -> tuple[UUID, dict[str, str]]:
+        """The key of a report that was taken, whose problem is struck off, and what its reporter types to follow it."""
+        blank = await self.blank()
+        code = code_on((await self.report(**blank)).text)
+        key = own_problem("smallville/site", blank["number"])
+        self.receipts[key] = Receipt(
+            "smallville/site", blank["number"], key, b"", AT, ReportOutcome.ACCEPTED, key, handle=handle_of(code)
+        )
+        self.shown.held = [problem(id=key, status=Status.STRUCK_OFF)]
+        self.records.clear()
+        return key, {"number": blank["number"], "code": code}
 
     async def blank(self) -> dict[str, str]:
         """What an empty form brings along."""
@@ -282,19 +311,110 @@ async def test_a_reporter_says_once_whether_they_are_satisfied_and_nobody_withou
     ):
         refused = await gateway.browser.post(f"{CITY}/rate", data={**own, "vote": vote, **answers})
         assert (refused.status_code, words in refused.text) == (400, True)
-    for wrong in ({"code": "0000-0000-0000-0000"}, {"code": ""}, {"vote": "x"}):
+    for wrong in ({"code": "0000-0000-0000-0000"}, {"code": ""}, {"vote": "x"}, {"vote": "10"}):
         refused = await gateway.browser.post(f"{CITY}/rate", data={**own, "vote": vote, "satisfied": "true", **wrong})
         assert refused.status_code == 400
     assert gateway.records == []
     for _ in range(2):
         said = await gateway.browser.post(f"{CITY}/rate", data={**own, "vote": vote, "satisfied": "true"})
         assert "Thank you." in said.text
-    unhappy = {**own, "vote": vote[::-1], "satisfied": "false", "reason": "nobody came, ring 13812345678"}
+    unhappy = {**own, "vote": "2", "satisfied": "false", "reason": "nobody came, ring 13812345678"}
     await gateway.browser.post(f"{CITY}/rate", data=unhappy)
     first, again, other = [decode(each.key, each.value, each.headers, RATINGS) for each in gateway.records]
     assert first.id == again.id != other.id
     assert other.data.reason == "nobody came, ring ***"
     assert (first.data.handle, first.data.satisfied) == (handle_of(code), True)
+
+
+class Taken:
+    """The receipts, as intake asks for them."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def receipts(self, keys: Collection[UUID]) -> dict[UUID, Receipt]:
+        return {key: self._gateway.receipts[key] for key in keys}
+
+
+async def test_whoever_rates_is_told_whether_it_counts_and_may_rate_anew(gateway: Gateway) -> None:
+    _, own = await gateway.reported()
+
+    async def followed() -> str:
+        return (await gateway.browser.post(f"{CITY}/follow", data=own)).text
+
+    async def said(satisfied: str) -> UUID:
+        """Under which key the ledger has what comes of it."""
+        rating = {**own, "vote": hidden(await followed())["vote"], "satisfied": satisfied, "reason": "nobody came"}
+        assert "See whether it stands" in (await gateway.browser.post(f"{CITY}/rate", data=rating)).text
+        message = decode(gateway.records[-1].key, gateway.records[-1].value, gateway.records[-1].headers, RATINGS)
+        delivery = Delivery(message, RatedReport.TOPIC, 0, 0, AT)
+        [answer] = await RatingHandler(Taken(gateway))([delivery])
+        assert isinstance(answer, Record)
+        return derived_id(SOURCE, decode(answer.key, answer.value, answer.headers, COMMANDS).id)
+
+    first = await said("false")
+    assert first == await said("false"), "while nothing has come of it, it is the same vote"
+    gateway.shown.rated[first] = RatingOutcome(None, "illegal_move")
+    page = await followed()
+    assert "does not count. The problem stands where nothing" in page
+    second = await said("true")
+    assert second != first
+    gateway.shown.rated[second] = RatingOutcome(satisfied=True, refused=None)
+    page = await followed()
+    assert ("that you are satisfied." in page, "does not count" in page) == (True, False)
+    for _ in range(7):
+        gateway.shown.rated[await said("false")] = RatingOutcome(satisfied=False, refused=None)
+    page = await followed()
+    assert ("that you are not satisfied." in page, 'name="vote"' in page) == (True, False), "nine times are enough"
+
+
+async def test_whoever_reported_reads_what_they_were_told_and_nobody_elses(gateway: Gateway) -> None:
+    key, own = await gateway.reported()
+    gateway.shown.told = {
+        (key, "smallville/site", own["number"]): [GivenReply(AT, "We were there.\n\nRing 13812345678, <b>Ms Li</b>.")],
+        (key, "smallville/site", "another0rep0"): [GivenReply(AT, "This is for somebody else.")],
+    }
+    page = (await gateway.browser.post(f"{CITY}/follow", data=own)).text
+    assert "We were there.\n\nRing ***, &lt;b&gt;Ms Li" in page
+    assert "somebody else" not in page
+    assert "What you were told" not in (await gateway.browser.get(f"{CITY}/problems/{key}")).text
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason", "words"),
+    [
+        ({"status": Status.OWED}, None, ("amount is not fixed yet", "1,000–30,000 CNY", "Fixed until", "2026-12-01")),
+        (
+            {"status": Status.AWARDED, "amount": 5000}, None,
+            ("A reward waits for you", "5,000 CNY", "to whoever shows the code", "Paid out until", "2026-12-08"),
+        ),
+        ({"status": Status.SETTLED, "amount": 5000, "marks": ("awarded", "collected")}, None, ("was paid out",)),
+        ({"status": Status.SETTLED, "marks": ("declined",)}, "ask 13812345678", ("No reward is", "ask ***")),
+        ({"status": Status.SETTLED, "amount": 5000, "marks": ("awarded", "expired")}, None, ("was forfeited",)),
+    ],
+)  # fmt: skip
+async def test_a_reward_is_seen_by_the_code_with_how_to_receive_it(
+    gateway: Gateway, changed: dict[str, Any], reason: str | None, words: tuple[str, ...]
+) -> None:
+    key, own = await gateway.reported()
+    rules = small_library().current("smallville", AT)
+    assert rules is not None
+
+    def due(obligation: str, days: int) -> Deadline:
+        at = AT + timedelta(days=days)
+        return Deadline(obligation=obligation, generation=1, level=0, measure="m", due_at=at, lapse_at=at)
+
+    reward = Reward(
+        id=uuid4(), jurisdiction="smallville", pack=rules.pack.ref, number="tip/S-1", title="Reward", version=2,
+        reward="tip", fixed_by="office", handle=handle_of(own["code"]),
+        cause=Cause(problem_id=key, number="S-1", version=1, pack=rules.pack.ref),
+        deadlines=(due("amount", 2), due("collect", 9)),
+        **{**changed, "marks": {kind: Mark(at=AT, version=2) for kind in changed.get("marks", ())}},
+    )  # fmt: skip
+    gateway.shown.owed = {handle_of(own["code"]): [ReporterReward(reward, reason)]}
+    page = (await gateway.browser.post(f"{CITY}/follow", data=own)).text
+    assert [each for each in (*words, "Reward for a report", "tip/S-1") if each not in page] == []
+    assert "tip/S-1" not in (await gateway.browser.post(f"{CITY}/follow", data={**own, "code": ""})).text
 
 
 async def test_everybody_reads_what_the_public_reported_and_no_telephone_in_it(gateway: Gateway) -> None:

@@ -44,10 +44,19 @@ class RatingHandler:
         return encode(_command(delivery.message, receipt.problem_id))
 
 
+def outcome_key(source: str, report: str, message: str) -> UUID:
+    """Under which key the ledger has what came of the rating that ``message`` said of a report."""
+    return derived_id(SOURCE, _command_id(source, report, message))
+
+
+def _command_id(source: str, report: str, message: str) -> str:
+    return str(derived_id(source, report, Rate.TYPE, message))
+
+
 def _command(message: Message[RatedReport], problem: UUID) -> Message[Rate]:
     rated = message.data
     return Message(
-        id=str(derived_id(rated.source, rated.id, Rate.TYPE, message.id)),
+        id=_command_id(rated.source, rated.id, message.id),
         source=SOURCE,
         subject=str(problem),
         time=message.time,

@@ -19,6 +19,7 @@ from duban_intake.gateway.door import ReportDoor
 from duban_intake.gateway.open311.routes import PublicFace
 from duban_intake.site.exposures import ExposureBoard
 from duban_intake.site.parts import SiteParts
+from duban_intake.site.reporter_ledger import ReporterLedger
 from duban_intake.site.routes.board import serve_board
 from duban_intake.site.routes.follow import serve_follow
 from duban_intake.site.routes.problems import serve_problems
@@ -33,6 +34,7 @@ def create_site(
     door: ReportDoor,
     face: PublicFace,
     board: ExposureBoard,
+    reporters: ReporterLedger,
     max_body: int,
     maps: Mapping[str, CityMap] = MappingProxyType({}),
 ) -> FastAPI:
@@ -41,7 +43,7 @@ def create_site(
     ``maps``: those of cities, by the ids of these.
     """
     app = FastAPI(title="Duban", openapi_url=None, docs_url=None, redoc_url=None)
-    parts = SiteParts(PageLook([_HERE], maps=maps), door, face)
+    parts = SiteParts(PageLook([_HERE], maps=maps), door, face, reporters)
     parts.look.serve(app)
     usual = BodyLimit(max_body)
     most = door.reception.desk.most_bytes * MOST_PHOTOS if door.reception is not None else max_body

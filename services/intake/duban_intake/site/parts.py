@@ -21,6 +21,7 @@ from duban_intake.gateway.door import ReportDoor
 from duban_intake.gateway.open311.requests import MOST_DAYS, PublicProblem, RequestFilter
 from duban_intake.gateway.open311.routes import PublicFace
 from duban_intake.site.city import CitySite, city_sites
+from duban_intake.site.reporter_ledger import ReporterLedger
 from duban_intake.site.views import PublicView, public_view, words_in
 
 #: Where the pages of a city begin.
@@ -36,11 +37,12 @@ _WAYS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class SiteParts:
-    """The look, the door of reports, and what the ledger shows everybody."""
+    """The look, the door of reports, and what the ledger shows everybody, and who reported."""
 
     look: PageLook
     door: ReportDoor
     face: PublicFace
+    reporters: ReporterLedger
 
     @property
     def sites(self) -> Mapping[str, CitySite]:

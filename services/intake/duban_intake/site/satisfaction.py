@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from duban.errors import Fault
 from duban.masks import masked
@@ -15,10 +15,12 @@ from duban.messages.ratings import RatedReport
 from duban.pages.words import msgid
 from duban.policy.rules import Rules
 from duban_intake.domain import Receipt
+from duban_intake.ratings import outcome_key
 from duban_intake.site.city import CitySite
 
-#: What is said once, however often it is sent: as the page gave it out.
-_VOTE: Final = re.compile(r"[A-Za-z0-9_-]{22}")
+#: So often a report is rated. Each vote has its number: what is sent twice under one is said once.
+MOST_VOTES: Final = 9
+_VOTES: Final = {str(number): number for number in range(1, MOST_VOTES + 1)}
 _LONGEST: Final = 2000
 
 
@@ -26,7 +28,7 @@ _LONGEST: Final = 2000
 class RatingForm:
     """A form as it was sent."""
 
-    vote: str
+    vote: int
     satisfied: bool | None
     ground: str | None
     reason: str
@@ -38,7 +40,7 @@ def rating_in(sent: Mapping[str, str]) -> RatingForm:
     Raises:
         Fault: 400, it is none of our pages'.
     """
-    if _VOTE.fullmatch(vote := sent.get("vote", "")) is None:
+    if (vote := _VOTES.get(sent.get("vote", ""))) is None:
         raise Fault(400, "invalid", "the form is none of this page; follow the report anew", "vote")
     satisfied = {"true": True, "false": False}.get(sent.get("satisfied", ""))
     return RatingForm(vote, satisfied, sent.get("ground") or None, sent.get("reason", "").strip()[:_LONGEST])
@@ -68,5 +70,16 @@ def rated(form: RatingForm, receipt: Receipt, site: CitySite, now: datetime) -> 
         ground=None if form.satisfied or not site.rules.ratings else form.ground,
         reason="" if form.satisfied else masked(form.reason),
     )
-    id_, key = f"{receipt.id}/{form.vote}", f"{receipt.source}/{receipt.id}"
-    return Message(id_, receipt.source, str(receipt.problem_id), now, site.id, key, word)
+    key = f"{receipt.source}/{receipt.id}"
+    return Message(_name_of(receipt, form.vote), receipt.source, str(receipt.problem_id), now, site.id, key, word)
+
+
+def outcome_keys(receipt: Receipt) -> dict[UUID, int]:
+    """Under which keys the ledger has what came of the votes on a report, each with its number."""
+    names = {number: _name_of(receipt, number) for number in _VOTES.values()}
+    return {outcome_key(receipt.source, receipt.id, name): number for number, name in names.items()}
+
+
+def _name_of(receipt: Receipt, vote: int) -> str:
+    """The id of the message that says it."""
+    return f"{receipt.id}/{vote}"

@@ -14,5 +14,6 @@ grant select, insert on precedents to duban_router;
 -- The API and the commands read what is published, and nothing else.
 grant select on published_events, published_outcomes, published_records, published_unanswered to duban_reader;
 
--- The gateway shows what is public of the problems that were reported through it, and reads no more.
-grant select on published_requests to duban_gateway;
+-- The gateway shows what is public of the problems that were reported through it, and to whoever has the code of a report
+-- what they were told, what came of their rating, and their reward; it reads no more.
+grant select on published_requests, published_replies, published_ratings, published_awards to duban_gateway;

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
@@ -11,12 +12,14 @@ from fastapi import FastAPI, Request, Response
 from duban.errors import Fault
 from duban.messages.envelope import encode
 from duban.messages.handle import handle_of
+from duban.pages.language import language_of
 from duban.pages.words import msgid
 from duban_intake.domain import Receipt, own_problem
 from duban_intake.gateway.door import refuse_other_pages
 from duban_intake.site.city import CitySite
 from duban_intake.site.parts import PATH, SiteParts
-from duban_intake.site.satisfaction import RatingForm, flaw_in, rated, rating_in
+from duban_intake.site.reporter_views import RatingOutcome, RewardView, refusal_words, reply_lines, reward_view
+from duban_intake.site.satisfaction import MOST_VOTES, RatingForm, flaw_in, outcome_keys, rated, rating_in
 from duban_intake.vault.answers import reached
 
 _NO_CODE: Final = msgid("This is no code of a receipt: it has 16 letters and digits. Copy it whole.")
@@ -105,11 +108,41 @@ class _Followed:
         problems = await parts.problems(site, ids=[receipt.problem_id]) if receipt.problem_id else []
         problem = parts.view(self.request, site, problems[0]) if problems else None
         at = receipt.received_at.astimezone(site.rules.zone)
-        form = form or RatingForm(secrets.token_urlsafe(16), None, None, "")
+        vote, outcome = await self._latest(receipt)
+        if form is None and vote < MOST_VOTES:
+            form = RatingForm(vote + 1, None, None, "")
+        refusal = refusal_words(outcome) if outcome is not None else None
         return parts.page(
             self.request, site, "followed.html", status, receipt=receipt, at=at, problem=problem, number=self.number,
-            code=self.code, form=form, flaw=flaw, has_rated=has_rated,
+            code=self.code, form=form, flaw=flaw, has_rated=has_rated, outcome=outcome,
+            refusal=parts.look.say(self.request, refusal) if refusal else "", replies=await self._replies(receipt),
+            rewards=await self._rewards(receipt),
         )  # fmt: skip
+
+    async def _latest(self, receipt: Receipt) -> tuple[int, RatingOutcome | None]:
+        """The number of the latest vote of which anything came, and what; 0 while there is none."""
+        if receipt.handle is None or receipt.problem_id is None:
+            return 0, None
+        keys = outcome_keys(receipt)
+        decided = await self.parts.reporters.ratings(list(keys))
+        latest = max(decided, key=keys.__getitem__, default=None)
+        return (0, None) if latest is None else (keys[latest], decided[latest])
+
+    async def _replies(self, receipt: Receipt) -> list[tuple[datetime, str]]:
+        if receipt.problem_id is None:
+            return []
+        replies = await self.parts.reporters.replies(receipt.problem_id, receipt.source, receipt.id)
+        return reply_lines(replies, self.site.rules)
+
+    async def _rewards(self, receipt: Receipt) -> list[RewardView]:
+        if receipt.handle is None:
+            return []
+        library, language = self.parts.face.library, language_of(self.request)
+        say = partial(self.parts.look.say, self.request)
+        return [
+            reward_view(owed, library.rules(owed.reward.pack) or self.site.rules, language, say)
+            for owed in await self.parts.reporters.rewards(receipt.handle)
+        ]
 
 
 async def _found(parts: SiteParts, site: CitySite, number: str, code: str) -> tuple[str, Receipt | None]:
