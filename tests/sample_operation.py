@@ -25,6 +25,7 @@ from duban_console.operation.anchor_watch import ChainState
 from duban_console.operation.broker_watch import SAMPLES, GroupLag, LagSample, TopicState
 from duban_console.operation.desk import OperationDesk
 from duban_console.operation.letter_desk import LetterCensus, LetterShown
+from duban_console.operation.overdue_deadlines import OverdueCensus, OverdueDeadline
 from duban_console.operation.service_watch import ServiceWatch
 from duban_console.source_journal import SourceActivity
 
@@ -61,9 +62,8 @@ def operation_of(clock: Clock) -> OperationDesk:
         httpx2.AsyncClient(transport=httpx2.MockTransport(_said)),
         ["http://router:8302", "http://intake:8301", "http://gone:8303"],
     )
-    return OperationDesk(
-        services, SampleBrokers(clock.now()), SampleLetters(clock), SampleAnchors(clock.now()), sources
-    )
+    brokers, anchors = SampleBrokers(clock.now()), SampleAnchors(clock.now())
+    return OperationDesk(services, brokers, SampleLetters(clock), anchors, SampleDeadlines(), sources)
 
 
 def heard(now: datetime) -> dict[str, SourceActivity]:
@@ -173,10 +173,23 @@ class SampleAnchors:
         )  # fmt: skip
         key = "MCowBQYDK2VwAyEAexample"
         return [
-            ChainState(Anchored.LEDGER, 412, self._now, (key,), 1000, [changed]),
-            ChainState(Anchored.VAULT, 12, self._now, (), 0, []),
-            ChainState(Anchored.ACCOUNTS, 0, None, (), 0, []),
+            ChainState(Anchored.LEDGER, 412, self._now, (key,), 52_311, 1000, [changed]),
+            ChainState(Anchored.VAULT, 12, self._now, (), 12, 0, []),
+            ChainState(Anchored.ACCOUNTS, 0, None, (), 0, 0, []),
         ]
+
+
+class SampleDeadlines:
+    """Two deadlines that escalation waits for, one of them since two hours."""
+
+    async def census(self, now: datetime) -> OverdueCensus:
+        """What is overdue."""
+        ages = (("acknowledge", "", 7200.25), ("receipt", "police", 61.5))
+        listed = [
+            OverdueDeadline(UUID(int=at), "mianyang", obligation, part, 1, now - timedelta(seconds=age), at)
+            for at, (obligation, part, age) in enumerate(ages)
+        ]
+        return OverdueCensus(listed, len(listed))
 
 
 def _letter(offset: int, code: str, why: str, value: bytes, at: datetime) -> Letter:

@@ -7,6 +7,7 @@ to be a member of every group.
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -28,10 +29,12 @@ from confluent_kafka import KafkaError, Producer
 
 from duban.io.broker import connection
 from duban_cli.system import System, engine
+from duban_console.accounts.account import Appointment, Role
 from duban_local import topics
 from duban_local.certificates import Authority
 from duban_local.rights import PREFIX, principal_of, rights
 from duban_local.stack import Stack, silent
+from tests.accounts import signed_in
 from tests.commanding import Run, command_on, lines
 from tests.conftest import eventually
 from tests.given import ROOT, SMALL
@@ -375,6 +378,40 @@ async def test_passwords_that_are_changed_are_taken_up_from_their_files_by_servi
         await eventually(are_ready, within=60)
     assert guarded.supervisor.pids == pids
     await struck_off(guarded)
+
+
+async def test_the_pages_of_operators_look_and_send_back_by_the_rights_of_their_own_principals(guarded: System) -> None:
+    """The table gives ``pages`` what the pages look at and ``replay`` what they send: more than they need is none."""
+    dlq, home = "duban.commands.v1.duban-router.dlq", "duban.commands.v1"
+    producer = Producer(options(guarded, "replay"))
+    producer.produce(home, b"no json", b"key")
+    assert producer.flush(20) == 0
+    token = await signed_in(guarded, "guarded-operator", Appointment(role=Role.OPERATOR))
+    url = guarded.urls["api"]
+    headers = {"origin": url, "accept-language": "en"}
+    async with httpx2.AsyncClient(base_url=url, timeout=60, cookies={"duban": token}, headers=headers) as browser:
+
+        async def shown(path: str) -> str:
+            answer = await browser.get(f"/operation{path}")
+            assert answer.status_code == 200, (path, answer.text)
+            return answer.text
+
+        for path, what in (
+            ("/topics", dlq), ("/deadlines", "Late deadlines"), ("/sources", "Sources"), ("/anchors", "Chains"),
+        ):  # fmt: skip
+            assert what in await shown(path), path
+
+        async def letter_lies_there() -> bool:
+            return f"/operation/letters/{dlq}/" in await shown(f"/letters/{dlq}")
+
+        async def group_is_seen() -> bool:
+            return "<td>duban.commands.v1</td>" in await shown("")
+
+        await eventually(letter_lies_there)
+        await eventually(group_is_seen)
+        [way, *_] = re.findall(rf"/operation/letters/{dlq}/\d+/\d+", await shown(f"/letters/{dlq}"))
+        sent = await browser.post(way, data={"why": "mended", "step": "send"})
+        assert f"It went back to {home}" in sent.text
 
 
 # Last, for what is written leaves no message in any topic that could be read.

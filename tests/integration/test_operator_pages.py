@@ -61,6 +61,14 @@ async def test_services_groups_topics_sources_and_anchors_are_shown_with_their_n
     assert "No source is registered" not in sources
     anchors = await page(browser, "/operation/anchors")
     assert "findings" not in anchors
+    assert "Late deadlines" in await page(browser, "/operation/deadlines")
+    async with httpx2.AsyncClient(timeout=20) as prometheus:
+
+        async def says_it_all() -> bool:
+            told = (await prometheus.get(f"{system.health['api']}/metrics")).text
+            return all(f"\nduban_{name}" in told for name in ("topic_records", "topic_partitions", "overdue_deadlines"))
+
+        await eventually(says_it_all)
     chinese = (await browser.get("/operation", headers={"accept-language": "zh-CN"})).text
     assert "消费组及其积压" in chinese
 

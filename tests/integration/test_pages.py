@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 from PIL import Image
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Route
 
 from duban.io.publisher import Publisher
 from duban.messages import commands as do
@@ -40,7 +40,8 @@ PAGES: Final = {
     Role.LEADER: ("/leader", "/comparison?period=yearly", "/records/{4}"),
     Role.SOCIAL_SUPERVISOR: ("/ledger", "/records/{0}", "/bulletins"),
     Role.OPERATOR: ("/", "/preferences", "/operation/topics", "/operation/letters", f"/operation/letters/{DLQ}",
-                    f"/operation/letters/{DLQ}/0/1", "/operation/sources", "/operation/anchors", "/ledger", "/nowhere"),
+                    f"/operation/letters/{DLQ}/0/1", "/operation/deadlines", "/operation/sources", "/operation/anchors",
+                    "/ledger", "/nowhere"),
 }  # fmt: skip
 
 
@@ -107,8 +108,15 @@ class TestEveryPage:
 
     async def test_the_wall_screen_follows_what_happens(self, browser: Browser, city: tuple[str, SampleCity]) -> None:
         url, town = city
+
+        async def after_htmx(route: Route) -> None:
+            """What follows the stream comes when htmx has begun: so it is where the network is slow."""
+            await reader.page.wait_for_function("window.htmx", polling=20)
+            await route.continue_()
+
         async with reading(browser, url, "wall") as reader:
             await reader.sign_in(town.names[Role.OFFICE], OWN)
+            await reader.page.route("**/hx-sse*", after_htmx)
             await reader.go("/wall")
             tiles = reader.page.locator(".tiles")
             before = await tiles.inner_text()

@@ -21,6 +21,7 @@ EXPORTERS: Final = {
     "router": "duban_router.metrics",
     "escalation": "duban_escalation.metrics",
     "API": "duban_console.desk.metrics",
+    "API, where operators have pages": "duban_console.operation.metrics",
 }
 #: How the samples of each type are called, beside the name itself.
 _SAMPLES: Final = {

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import httpx2
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
 from duban.errors import SettingsError
 from duban.messages.sources import RegisteredSource, SourceKey
+from duban_console.accounts.account import Appointment, Role
 from duban_console.api.settings import ApiSettings
 from duban_console.kafka.lag import Lag
-from duban_console.operation.broker_watch import GroupLag, summed
+from duban_console.operation.broker_watch import GroupLag, TopicState, summed, tell_of_groups, tell_of_topics
+from duban_console.operation.rounds import tell_of_sources
 from duban_console.operation.service_watch import FIGURES, ServiceWatch, state_in, worst
 from duban_console.operation.source_silence import states
 from duban_console.source_journal import SourceActivity
 from duban_intake.sources.silence import silences
 from tests.accounts import AT, MINUTE
+from tests.given import rules_with
+from tests.page_town import Town, browser
+from tests.sample_operation import DLQ, operation_of
+from tests.sample_operation import heard as heard_of
 from tests.tools.metrics import metrics_table
 
 METRICS = """\
@@ -48,6 +56,47 @@ def test_a_service_is_as_its_metrics_say() -> None:
 def test_every_figure_that_is_shown_is_one_that_prometheus_takes() -> None:
     documented = metrics_table()
     assert [name for name in FIGURES if f"`{name}`" not in documented] == []
+
+
+async def test_every_figure_on_the_pages_of_operators_stands_under_its_name_in_prometheus() -> None:
+    """A column of figures says it at its head or, where it is of one service, each row does; a tile says it itself."""
+    town = Town(rules_with(), AT)
+    town.heard = heard_of(AT)
+    token = await town.room.person("o", Appointment(role=Role.OPERATOR))
+    documented, seen = metrics_table(), set()
+    async with browser(town.app(operation=operation_of(town.clock)), token, accept_language="en") as reader:
+        for path in ("", "/topics", "/letters", f"/letters/{DLQ}", "/deadlines", "/sources", "/anchors"):
+            page = (await reader.get(f"/operation{path}")).text
+            for tile in re.findall(r"<li><span>.*?</li>", page):
+                seen |= names_in(tile, documented, path)
+            for table in re.findall(r"<table>.*?</table>", page, re.DOTALL):
+                heads = re.findall(r'<th scope="col" class="number">(.*?)</th>', table)
+                if heads and all("<code>" not in head for head in heads):
+                    heads = re.findall(r'<th scope="row">(.*?)</th>', table)
+                for head in heads:
+                    seen |= names_in(head, documented, path)
+    assert seen >= {*FIGURES, "duban_topic_records", "duban_group_lag_records", "duban_source_reports"}
+
+
+def names_in(shown: str, documented: str, path: str) -> set[str]:
+    """The names in a piece of a page, of which there is one at least, and which Prometheus knows each."""
+    names = re.findall(r"<code>(duban_\w+)</code>", shown)
+    assert names, (path, shown)
+    assert [name for name in names if f"`{name}`" not in documented] == [], path
+    return set(names)
+
+
+def test_prometheus_takes_what_was_seen_last_of_groups_topics_and_sources_and_of_no_others() -> None:
+    tell_of_groups([GroupLag("g", "t", 2, 3), GroupLag("gone", "t", 1, 9)])
+    tell_of_groups([GroupLag("g", "t", 2, 4)])
+    tell_of_topics([TopicState("t", 2, 70)])
+    tell_of_sources({"hotline": heard("hotline", MINUTE)})
+    labels = {"group": "g", "topic": "t"}
+    assert REGISTRY.get_sample_value("duban_group_lag_records", labels) == 4
+    assert REGISTRY.get_sample_value("duban_group_partitions", labels) == 2
+    assert REGISTRY.get_sample_value("duban_group_lag_records", {"group": "gone", "topic": "t"}) is None
+    assert REGISTRY.get_sample_value("duban_topic_records", {"topic": "t"}) == 70
+    assert REGISTRY.get_sample_value("duban_source_reports", {"source": "hotline", "outcome": "accepted"}) == 1
 
 
 async def test_a_service_that_is_away_or_answers_nonsense_is_said_to_be() -> None:

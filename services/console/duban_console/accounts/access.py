@@ -240,6 +240,7 @@ PAGES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("GET", "/operation/letters/{topic}"): "see_operation",
         ("GET", "/operation/letters/{topic}/{partition}/{offset}"): "see_operation",
         ("POST", "/operation/letters/{topic}/{partition}/{offset}"): "replay_letter",
+        ("GET", "/operation/deadlines"): "see_operation",
         ("GET", "/operation/sources"): "see_operation",
         ("GET", "/operation/anchors"): "see_operation",
         ("GET", "/vault"): "see_vault_log",

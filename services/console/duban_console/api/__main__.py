@@ -48,6 +48,8 @@ from duban_console.ledger import LedgerReader
 from duban_console.oidc.sign_on import sign_on_of
 from duban_console.operation.broker_watch import BrokerWatch
 from duban_console.operation.desk import OperationDesk, operation_desk
+from duban_console.operation.overdue_deadlines import OverdueDeadlines
+from duban_console.operation.rounds import OperationRounds
 from duban_console.pages.app import OF_API, console_look, create_pages
 from duban_console.pages.parts import PageParts
 
@@ -78,7 +80,7 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     look = console_look(is_secure=browser.session.is_secure, maps=maps_in(settings.maps))
     parts = PageParts(
         look, ledger, library, door, clock, reception, admission, sign_on, browser, PostgresDesk(pool),
-        operation=_operation(shell, ledger), contact_desk=await _contacts(shell, clock),
+        operation=_operation(shell, ledger, clock), contact_desk=await _contacts(shell, clock),
         vault=Custody(client_of(settings.vault)) if settings.vault else None, near=settings.near,
         listens=lambda: http is not None and http.listening,
     )  # fmt: skip
@@ -91,15 +93,15 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     _log.info("api", at=f"{settings.bind}:{settings.api_port}")
 
 
-def _operation(shell: Shell[ApiSettings], ledger: LedgerReader) -> OperationDesk | None:
+def _operation(shell: Shell[ApiSettings], ledger: LedgerReader, clock: Clock) -> OperationDesk | None:
     """What operators' pages ask, where they have pages; beside it, it is looked how far groups are behind."""
     settings = shell.settings
     if settings.operator_pages == "off":
         return None
-    brokers = BrokerWatch(settings.looking(), SystemClock())
-    shell.run(brokers)
+    brokers, deadlines = BrokerWatch(settings.looking(), SystemClock()), OverdueDeadlines(shell.pool)
+    shell.run(OperationRounds(brokers, deadlines, ledger, clock))
     # Other services are asked directly, whatever proxy leads out of here.
-    return operation_desk(settings, httpx2.AsyncClient(trust_env=False), brokers, ledger)
+    return operation_desk(settings, httpx2.AsyncClient(trust_env=False), brokers, deadlines, ledger)
 
 
 async def _contacts(shell: Shell[ApiSettings], clock: Clock) -> ContactDesk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -23,12 +24,16 @@ MOST_COMPARED: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ChainState:
-    """The anchors of one chain: how many, the latest, what is wrong, and how many heads stand in the ledger as told."""
+    """The anchors of one chain: the number of the latest, what is wrong, and how many heads were compared.
+
+    ``anchored`` are all heads that the anchors hold; the latest ``compared`` of them were looked up in the ledger.
+    """
 
     chain: Anchored
-    anchors: int
+    last: int
     last_at: datetime | None
     keys: tuple[str, ...]
+    anchored: int
     compared: int
     findings: list[Finding]
 
@@ -51,20 +56,24 @@ class AnchorWatch:
         last: dict[Anchored, Anchor] = {}
         keys: dict[Anchored, dict[str, None]] = {chain: {} for chain in Anchored}
         heads: list[Head] = []
+        anchored: Counter[Anchored] = Counter()
         async with aclosing(anchors_on_topic(self._settings)) as anchors:
             async for where, anchor in anchors:
                 believed = audits[anchor.chain].take(anchor, where, on_topic=True)
                 keys[anchor.chain][anchor.key or ""] = None
+                anchored[anchor.chain] += len(anchor.heads)
                 if anchor.chain not in last or anchor.number > last[anchor.chain].number:
                     last[anchor.chain] = anchor
                 if believed and anchor.chain is Anchored.LEDGER:
                     heads = [*heads, *anchor.heads][-MOST_COMPARED:]
         return [await self._state(chain, audits[chain], last.get(chain), tuple(filter(None, keys[chain])),
-                                  heads if chain is Anchored.LEDGER else []) for chain in Anchored]  # fmt: skip
+                                  anchored[chain], heads if chain is Anchored.LEDGER else [])
+                for chain in Anchored]  # fmt: skip
 
     async def _state(
-        self, chain: Anchored, audit: AnchorAudit, last: Anchor | None, keys: tuple[str, ...], heads: Sequence[Head]
-    ) -> ChainState:
+        self, chain: Anchored, audit: AnchorAudit, last: Anchor | None, keys: tuple[str, ...], anchored: int,
+        heads: Sequence[Head],
+    ) -> ChainState:  # fmt: skip
         audit.topic = True
         findings = list(audit.findings(keys=bool(self._keys)))
         holds = await self._ledger.hashes([(head.record, head.version) for head in heads])
@@ -72,4 +81,5 @@ class AnchorWatch:
             if holds.get((head.record, head.version)) != head.hash:
                 what = "has another hash in the ledger than was anchored, or is not there"
                 findings.append(Finding(record=head.record, version=head.version, what=what, evidence="the anchors"))
-        return ChainState(chain, len(audit), last.at if last else None, keys, len(heads), findings)
+        number, at = (last.number, last.at) if last else (0, None)
+        return ChainState(chain, number, at, keys, anchored, len(heads), findings)

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 from duban.clock import Clock
-from duban.errors import Unavailable
-from duban.io.availability import is_unavailable
 from duban_console.kafka.dead_letters import SUFFIX
 from duban_console.kafka.lag import Lag, ends_of, lags
 from duban_console.kafka.topic_reader import partition_counts
+from duban_console.operation import metrics
 
 if TYPE_CHECKING:
     from duban.io.settings import Settings
 
-_log = structlog.get_logger(__name__)
-#: Seconds between two looks, and how many looks are remembered: an hour.
-_EVERY: Final = 30.0
+#: How many looks are remembered: with one each half minute, an hour.
 SAMPLES: Final = 120
 
 
@@ -60,13 +54,12 @@ class LagSample:
 
 
 class BrokerWatch:
-    """Looks at the brokers of ``settings``, when it is asked and, while it runs, each half minute."""
+    """Looks at the brokers of ``settings`` when it is asked, and remembers the looks that are told to be kept."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         self._past: defaultdict[tuple[str, str], deque[LagSample]] = defaultdict(lambda: deque(maxlen=SAMPLES))
-        self._stopping = asyncio.Event()
 
     async def topics(self) -> list[TopicState]:
         """Every topic by its name, those of dead letters last.
@@ -97,30 +90,35 @@ class BrokerWatch:
         """How far it was behind at the looks of the last hour, the first first."""
         return list(self._past[group.group, group.topic])
 
-    def stop(self) -> None:
-        """End ``run``."""
-        self._stopping.set()
+    async def look(self) -> None:
+        """Note how far each group is behind now; Prometheus is told of groups and topics.
 
-    async def run(self) -> None:
-        """Look until ``stop``; brokers that are away leave a gap."""
-        while not self._stopping.is_set():
-            await self._look()
-            try:
-                await asyncio.wait_for(self._stopping.wait(), _EVERY)
-            except TimeoutError:
-                continue
+        Raises:
+            Unavailable: no broker answers.
+        """
+        at, groups, topics = self._clock.now(), await self.groups(), await self.topics()
+        for group in groups:
+            self._past[group.group, group.topic].append(LagSample(at, group.lag))
+        tell_of_groups(groups)
+        tell_of_topics(topics)
 
-    async def _look(self) -> None:
-        try:
-            at = self._clock.now()
-            for group in await self.groups():
-                self._past[group.group, group.topic].append(LagSample(at, group.lag))
-        except Unavailable:
-            _log.info("brokers away")
-        except Exception as error:
-            if not is_unavailable(error):
-                raise
-            _log.info("brokers away", error=str(error))
+
+def tell_of_groups(groups: Iterable[GroupLag]) -> None:
+    """Have Prometheus take what is of ``groups``, and of no others."""
+    metrics.GROUP_PARTITIONS.clear()
+    metrics.GROUP_LAG.clear()
+    for group in groups:
+        metrics.GROUP_PARTITIONS.labels(group.group, group.topic).set(group.partitions)
+        metrics.GROUP_LAG.labels(group.group, group.topic).set(group.lag)
+
+
+def tell_of_topics(topics: Iterable[TopicState]) -> None:
+    """Have Prometheus take what is of ``topics``, and of no others."""
+    metrics.TOPIC_PARTITIONS.clear()
+    metrics.TOPIC_RECORDS.clear()
+    for topic in topics:
+        metrics.TOPIC_PARTITIONS.labels(topic.name).set(topic.partitions)
+        metrics.TOPIC_RECORDS.labels(topic.name).set(topic.records)
 
 
 def summed(places: Iterable[Lag]) -> list[GroupLag]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from duban.clock import SystemClock
@@ -14,6 +15,7 @@ from duban_console.ledger import LedgerReader
 from duban_console.operation.anchor_watch import AnchorWatch, ChainState
 from duban_console.operation.broker_watch import BrokerWatch, GroupLag, LagSample, TopicState
 from duban_console.operation.letter_desk import LetterCensus, LetterDesk, LetterShown
+from duban_console.operation.overdue_deadlines import OverdueCensus, OverdueDeadlines
 from duban_console.operation.service_watch import ServiceWatch
 from duban_console.operation.settings import OperationSettings
 from duban_console.sources import registered
@@ -53,20 +55,28 @@ class Anchors(Protocol):
     async def states(self) -> list[ChainState]: ...
 
 
+class LateDeadlines(Protocol):
+    """What is late, as :class:`OverdueDeadlines` asks it."""
+
+    async def census(self, now: datetime) -> OverdueCensus: ...
+
+
 @dataclass(frozen=True, slots=True)
 class OperationDesk:
-    """Asks services, brokers, dead letters, anchors, and which sources are registered."""
+    """Asks services, brokers, dead letters, anchors, late deadlines, and which sources are registered."""
 
     services: ServiceWatch
     brokers: Brokers
     letters: Letters
     anchors: Anchors
+    deadlines: LateDeadlines
     sources: Callable[[], Awaitable[Sequence[RegisteredSource]]]
 
 
 def operation_desk(
-    settings: OperationSettings, client: httpx2.AsyncClient, brokers: BrokerWatch, ledger: LedgerReader
-) -> OperationDesk:
+    settings: OperationSettings, client: httpx2.AsyncClient, brokers: BrokerWatch, deadlines: OverdueDeadlines,
+    ledger: LedgerReader,
+) -> OperationDesk:  # fmt: skip
     """The desk as ``settings`` have it; services are asked by ``client``."""
     looking = settings.looking()
 
@@ -78,5 +88,6 @@ def operation_desk(
         brokers=brokers,
         letters=LetterDesk(looking, settings.sending(), SystemClock()),
         anchors=AnchorWatch(looking, ledger),
+        deadlines=deadlines,
         sources=sources,
     )

@@ -13,5 +13,8 @@ grant select, insert, update, delete on calls to duban_escalation;
 -- The commands say what became of a trial of a contact.
 grant select on published_deliveries to duban_reader;
 
+-- Operators' pages show which deadlines are late.
+grant select on published_deadlines to duban_reader;
+
 -- The gateway shows which measures everybody may read of, and reads no more.
 grant select on published_exposures to duban_gateway;

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from fastapi import FastAPI, Form, Path, Query, Request, Response
 
 from duban.errors import Fault, Unavailable
+from duban.messages.events import LedgerEvent
 from duban_console.api.asker import Asker
 from duban_console.kafka.dead_letters import Which
 from duban_console.kafka.letter_replay import Passage
@@ -17,6 +18,7 @@ from duban_console.operation.broker_watch import SAMPLES, GroupLag, LagSample
 from duban_console.operation.desk import OperationDesk
 from duban_console.operation.labels import FIGURE_LABELS, NO_REASON, TILES
 from duban_console.operation.letter_desk import MOST_OF_REASON, MOST_SHOWN, LetterShown, which_of
+from duban_console.operation.overdue_deadlines import MOST_COUNTED
 from duban_console.operation.service_watch import FIGURES, worst
 from duban_console.operation.source_silence import states
 from duban_console.pages.parts import PageParts
@@ -77,6 +79,21 @@ def serve_operation(app: FastAPI, parts: PageParts) -> None:
         here = at_hand()
         registered, heard = await here.sources(), await parts.ledger.source_activities()
         return parts.page(request, asks, "operation_sources.html", sources=states(registered, heard, parts.clock.now()))
+
+    @app.get("/operation/deadlines")
+    async def deadlines(request: Request, asks: Visits) -> Response:
+        """Deadlines that have fallen due and are not answered yet."""
+        now = parts.clock.now()
+        census = await at_hand().deadlines.census(now)
+        return parts.page(
+            request,
+            asks,
+            "operation_deadlines.html",
+            census=census,
+            most=MOST_COUNTED,
+            now=now,
+            topic=LedgerEvent.TOPIC,
+        )
 
     @app.get("/operation/anchors")
     async def anchors(request: Request, asks: Visits) -> Response:
