@@ -6,6 +6,7 @@ the document too.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,7 +28,9 @@ from schemathesis.core.result import Ok
 from schemathesis.schemas import BaseSchema
 
 from duban_cli.system import System
+from duban_console.accounts.account import Appointment, Role
 from duban_local.children import until
+from tests.accounts import OWN, signed_in
 
 CHECKS: Final = [
     not_a_server_error,
@@ -125,6 +128,42 @@ def test_every_operation_answers_as_its_document_says(
     # What takes nothing but one path cannot be asked anything that its document forbids.
     assert set(asked) == operations if mode is GenerationMode.POSITIVE else asked
     assert {label for label, _ in answers} == {label for label, led in answers if led}
+
+
+@pytest.mark.parametrize("role", [Role.CLERK, Role.OFFICE, Role.SOCIAL_SUPERVISOR])
+async def test_with_a_session_every_operation_answers_as_its_document_says(system: System, role: Role) -> None:
+    """As a browser asks, which is known by its cookie: whatever is asked, what is not for that role is refused."""
+    unit = {Role.CLERK: "water", Role.OFFICE: "office"}.get(role)
+    name, url = f"asks-{role.value.replace('_', '-')}", system.urls["api"]
+    token = await signed_in(system, name, Appointment(role=role, jurisdiction="smallville", unit=unit))
+    answers = await asyncio.to_thread(asked_with_sessions, url, token)  # schemathesis waits for each answer
+    assert answers[200] > 10
+    assert answers[403] > 0
+    assert answers[401] == 0
+
+
+def asked_with_sessions(url: str, token: str) -> Counter[int]:
+    """How often which status was answered to the session of ``token``."""
+    document = schemathesis.openapi.from_url(f"{url}/openapi.json")
+    answers: Counter[int] = Counter()
+    for result in document.get_all_operations():
+        assert isinstance(result, Ok)
+        if result.ok().definition.raw.get("security"):
+            answers += answered(result.ok(), {"authorization": "", "cookie": f"duban={token}", "origin": url})
+    return answers
+
+
+def answered(operation: Any, headers: dict[str, str]) -> Counter[int]:
+    """How often which status was answered to who asks ``operation`` with ``headers``; each as its document says."""
+    answers: Counter[int] = Counter()
+
+    @settings(ASKING, max_examples=3)
+    @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
+    def keeps_its_word(case: Any) -> None:
+        answers[case.call_and_validate(checks=CHECKS, timeout=20, headers=headers).status_code] += 1
+
+    keeps_its_word()
+    return answers
 
 
 def test_who_is_not_signed_in_is_shown_nothing_whatever_is_asked(system: System) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import httpx2
 import pytest
+from aiokafka import AIOKafkaProducer
+from openpyxl import load_workbook
 from PIL import Image
 from playwright.async_api import Browser, Route
 
@@ -17,12 +19,12 @@ from duban.io.publisher import Publisher
 from duban.messages import commands as do
 from duban.messages.envelope import Message, encode
 from duban.messages.report import Filed, Report
-from duban_cli.system import System, running
-from duban_console.accounts.account import Appointment, Role
+from duban_cli.system import System
+from duban_console.accounts.account import OF_INSTALLATION, WITHOUT_UNIT, Appointment, Role
+from duban_console.kafka.letter_replay import Letter, letters
 from tests.accounts import OWN, signed_in
 from tests.browser import DESKTOP, PHONE, chromium, reading
 from tests.conftest import eventually
-from tests.given import ROOT, SMALL
 from tests.page_server import served
 from tests.sample_city import SampleCity
 from tests.sample_operation import DLQ, heard, operation_of
@@ -61,14 +63,16 @@ async def city() -> AsyncIterator[tuple[str, SampleCity]]:
 
 
 @pytest.fixture(scope="module")
-async def system() -> AsyncIterator[System]:
-    packs = [SMALL, ROOT / "deploy/calendars/cn.yaml"]
-    async with running(services=["router", "api"], publish=packs) as system:
-        for name, role, unit in (
-            ("li.na", Role.CLERK, "water"), ("wang", Role.HEAD, "water"), ("chen", Role.OFFICE, "office"),
-        ):  # fmt: skip
-            await signed_in(system, name, Appointment(role=role, jurisdiction=CITY, unit=unit))
-        yield system
+async def people(system: System) -> dict[Role, str]:
+    """Who is what in the city of the engine that runs, by the name with which they sign in."""
+    units = {Role.CLERK: "water", Role.HEAD: "water", Role.LEADER: "north"}
+    names = {}
+    for role in Role:
+        unit = None if role in WITHOUT_UNIT else units.get(role, "office")
+        where = {} if role in OF_INSTALLATION else {"jurisdiction": CITY, "unit": unit}
+        names[role] = f"story-{role.value.replace('_', '-')}"
+        await signed_in(system, names[role], Appointment(role=role, **where))
+    return names
 
 
 @pytest.fixture
@@ -89,6 +93,14 @@ async def problem(system: System) -> UUID:
 
         await eventually(stands)
     return id_
+
+
+@pytest.fixture(scope="module")
+def picture() -> dict[str, Any]:
+    """A photo as a browser hands it in."""
+    photo = BytesIO()
+    Image.new("RGB", (64, 48), "teal").save(photo, "JPEG")
+    return {"name": "现场.jpg", "mimeType": "image/jpeg", "buffer": photo.getvalue()}
 
 
 class TestEveryPage:
@@ -131,17 +143,14 @@ class TestEveryPage:
 
 
 class TestAStory:
-    """A unit and the office carry one problem from receipt to strike-off, on the real broker, database and router."""
+    """What each role does in a day, on the real broker, database and router."""
 
     async def test_from_receipt_to_strike_off_in_the_browser(
-        self, browser: Browser, system: System, problem: UUID
+        self, browser: Browser, system: System, people: dict[Role, str], problem: UUID, picture: dict[str, Any]
     ) -> None:
         url, path = system.urls["api"], f"/records/{problem}"
-        photo = BytesIO()
-        Image.new("RGB", (64, 48), "teal").save(photo, "JPEG")
-        picture = {"name": "现场.jpg", "mimeType": "image/jpeg", "buffer": photo.getvalue()}
         async with reading(browser, url, "story-head", size=PHONE) as head:
-            await head.sign_in("wang", OWN)
+            await head.sign_in(people[Role.HEAD], OWN)
             await head.go(path)
             await head.open("hand_back")
             await head.field("hand_back", "reason").fill("不是本单位的职责")
@@ -154,7 +163,7 @@ class TestAStory:
             await head.send("hand_back")
             assert "done=hand_back" in head.page.url
         async with reading(browser, url, "story-office") as office:
-            await office.sign_in("chen", OWN)
+            await office.sign_in(people[Role.OFFICE], OWN)
             link = office.page.locator(f'main a[href^="{path}"]')
 
             async def waits() -> bool:
@@ -172,7 +181,7 @@ class TestAStory:
             await office.send("dispatch")
             await office.check()
             async with reading(browser, url, "story-clerk", size=PHONE, script=False) as clerk:
-                await clerk.sign_in("li.na", OWN)
+                await clerk.sign_in(people[Role.CLERK], OWN)
                 await clerk.go(path)
                 await clerk.open("acknowledge")
                 await clerk.send("acknowledge")
@@ -199,3 +208,137 @@ class TestAStory:
             assert len(told) == 10
             await office.page.click(".who button")
             await office.page.wait_for_url("**/sign-in")
+
+    async def test_a_leader_follows_what_they_sponsor_and_who_checks_signs_in_the_browser(
+        self, browser: Browser, system: System, people: dict[Role, str], problem: UUID, picture: dict[str, Any]
+    ) -> None:
+        """A leader's wall chart, a supervisor who verifies, an inspector who signs, each by a browser of their own."""
+        url, path = system.urls["api"], f"/records/{problem}"
+        due_at = datetime.now(UTC) + timedelta(days=40)
+        plan = {
+            "person": "Wang", "target": "clear water", "measures": ["dig"], "due_at": due_at.isoformat(),
+            "rectification": "phased",
+            "milestones": [{"title": "half of it", "due_at": (due_at - timedelta(days=9)).isoformat()}],
+        }  # fmt: skip
+        await acts(system, problem, "water", {"action": "acknowledge"}, {"action": "plan", "plan": plan})
+        await acts(system, problem, "office", {"action": "sponsor", "sponsor": "north"})
+        async with reading(browser, url, "story-leader", size=PHONE) as leader:
+            await leader.sign_in(people[Role.LEADER], OWN)
+            assert leader.page.url == f"{url}/inbox"
+            link = leader.page.locator(f'.chart a[href="{path}"]')
+
+            async def stands_on_the_chart() -> bool:
+                await leader.go("/leader")
+                return await link.count() == 1
+
+            await eventually(stands_on_the_chart)
+            assert "half of it" in await leader.page.locator(".chart").inner_text()
+            await leader.check()
+            await link.click()
+            await leader.page.wait_for_url(f"**{path}")
+            assert await leader.page.locator(".story li").count() >= 4
+            await leader.go("/comparison")
+            assert await leader.page.locator("svg").count() > 0
+        await acts(system, problem, "water", {"action": "complete", "outcome": "rectified"})
+        async with reading(browser, url, "story-supervisor") as supervisor:
+            await supervisor.sign_in(people[Role.SUPERVISOR], OWN)
+            await supervisor.go(path)
+            await supervisor.open("verify")
+            await supervisor.field("verify", "passed").first.check()
+            await supervisor.send("verify")
+            assert "done=verify" in supervisor.page.url
+            assert await supervisor.page.locator('[id="act-strike_off"]').count() == 0
+        async with reading(browser, url, "story-inspector", size=PHONE) as inspector:
+            await inspector.sign_in(people[Role.INSPECTOR], OWN)
+            await inspector.go(path)
+            await inspector.open("check")
+            await inspector.field("check", "check").select_option("clear")
+            await inspector.field("check", "evidence").set_input_files([picture])
+            await inspector.send("check")
+            assert "done=check" in inspector.page.url
+            await inspector.check()
+
+    async def test_who_only_looks_sees_what_is_for_them_and_is_offered_nothing(
+        self, browser: Browser, system: System, people: dict[Role, str], problem: UUID
+    ) -> None:
+        """An auditor sees all, and takes the ledger along; a social supervisor no history; others nothing."""
+        url, path = system.urls["api"], f"/records/{problem}"
+        async with reading(browser, url, "story-auditor") as auditor:
+            await auditor.sign_in(people[Role.AUDITOR], OWN)
+            link = auditor.page.locator(f'main a[href="{path}"]')
+
+            async def stands_in_the_ledger() -> bool:
+                await auditor.go("/ledger?order=number")
+                return await link.count() == 1
+
+            await eventually(stands_in_the_ledger)
+            async with auditor.page.expect_download() as awaited:
+                await auditor.page.click('a[href^="/ledger/xlsx"]')
+            book = load_workbook(BytesIO((await (await awaited.value).path()).read_bytes()))
+            assert "Black water" in {str(cell.value) for row in book.active.iter_rows() for cell in row}
+            await link.click()
+            await auditor.page.wait_for_url(f"**{path}")
+            assert await auditor.page.locator(".story li").count() >= 2
+            assert await auditor.page.locator(".acts").count() == 0
+            await auditor.check()
+        async with reading(browser, url, "story-social-supervisor", size=PHONE) as onlooker:
+            await onlooker.sign_in(people[Role.SOCIAL_SUPERVISOR], OWN)
+            await onlooker.go(path)
+            assert await onlooker.page.locator(".bars li").count() >= 1
+            assert await onlooker.page.locator(".story, .acts").count() == 0
+            await onlooker.check()
+        for role in (Role.ADMINISTRATOR, Role.CUSTODIAN):
+            async with reading(browser, url, f"story-{role}") as nobody:
+                await nobody.sign_in(people[role], OWN)
+                ways = await nobody.page.locator("nav.ways a").evaluate_all("all => all.map(way => way.pathname)")
+                assert "/ledger" not in ways
+                await nobody.go(path)
+                assert await nobody.page.locator("h1").inner_text() != "Black water"
+                await nobody.check()
+
+    async def test_an_operator_looks_at_a_dead_letter_and_sends_it_back_once(
+        self, browser: Browser, system: System, people: dict[Role, str]
+    ) -> None:
+        url, key = system.urls["api"], uuid4().hex.encode()
+        producer = AIOKafkaProducer(bootstrap_servers=system.kafka)
+        await producer.start()
+        await producer.send_and_wait("duban.commands.v1", b"<b>no json</b>", key)
+        await producer.stop()
+        laid: list[Letter] = []
+
+        async def laid_aside() -> bool:
+            laid[:] = [letter async for letter in letters(system.settings, [DLQ]) if letter.raw.key == key]
+            return bool(laid)
+
+        await eventually(laid_aside)
+        place = laid[0].place
+        async with reading(browser, url, "story-operator", script=False) as operator:
+            page = operator.page
+            await operator.sign_in(people[Role.OPERATOR], OWN)
+            assert page.url == f"{url}/operation"
+            assert "router" in await page.locator("main").inner_text()
+            await page.click('main a[href="/operation/letters"]')
+            await page.locator(f'main a[href^="/operation/letters/{DLQ}?"]').first.click()
+            await operator.go(f"/operation/letters/{DLQ}")
+            await page.click(f'main a[href="/operation/letters/{DLQ}/{place.partition}/{place.offset}"]')
+            assert "<b>no json</b>" in await page.locator("pre").inner_text()
+            for step, notice in (("look", ""), ("send", ".good"), ("send", ".bad")):
+                await page.fill("#why-now", "the sender was mended")
+                async with page.expect_navigation():
+                    await page.click(f'button[value="{step}"]')
+                assert await page.locator(f".notice{notice}").count() == 1, step
+            assert people[Role.OPERATOR] in await page.locator("main .facts").inner_text()
+        async with reading(browser, url, "story-operator-look", size=PHONE) as operator:
+            await operator.sign_in(people[Role.OPERATOR], OWN)
+            for path in ("", "/letters", f"/letters/{DLQ}/{place.partition}/{place.offset}", "/deadlines", "/anchors"):
+                await operator.go(f"/operation{path}")
+                await operator.check()
+
+
+async def acts(system: System, problem: UUID, unit: str, *bodies: dict[str, Any]) -> None:
+    """What others do meanwhile, by the API."""
+    async with httpx2.AsyncClient(base_url=system.urls["api"], headers=system.bearer, timeout=60) as client:
+        for body in bodies:
+            path = f"/v1/problems/{problem}/actions?wait=20"
+            answer = await client.post(path, json={**body, "actor": {"unit": unit}})
+            assert answer.status_code == 200, answer.text
