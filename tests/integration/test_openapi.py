@@ -30,7 +30,7 @@ from schemathesis.schemas import BaseSchema
 from duban_cli.system import System
 from duban_console.accounts.account import Appointment, Role
 from duban_local.children import until
-from tests.accounts import OWN, signed_in
+from tests.accounts import signed_in
 
 CHECKS: Final = [
     not_a_server_error,

@@ -275,7 +275,7 @@ class TestAStory:
             async with auditor.page.expect_download() as awaited:
                 await auditor.page.click('a[href^="/ledger/xlsx"]')
             book = load_workbook(BytesIO((await (await awaited.value).path()).read_bytes()))
-            assert "Black water" in {str(cell.value) for row in book.active.iter_rows() for cell in row}
+            assert "Black water" in {str(cell.value) for row in book.worksheets[0].iter_rows() for cell in row}
             await link.click()
             await auditor.page.wait_for_url(f"**{path}")
             assert await auditor.page.locator(".story li").count() >= 2
