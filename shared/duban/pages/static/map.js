@@ -13,6 +13,12 @@ const places = () => [...document.querySelectorAll("[data-point]")].map((node, i
   node,
 }));
 
+/** The box around all of them: west, south, east, north. */
+const around = (marked) => {
+  const [longitudes, latitudes] = [0, 1].map((axis) => marked.map(({ geometry }) => geometry.coordinates[axis]));
+  return [Math.min(...longitudes), Math.min(...latitudes), Math.max(...longitudes), Math.max(...latitudes)];
+};
+
 const layers = [
   { id: "areas", type: "fill", source: "ground", filter: ["==", ["geometry-type"], "Polygon"],
     paint: { "fill-color": ["coalesce", ["get", "fill"], COLOURS.ground] } },
@@ -50,7 +56,7 @@ async function draw(holder) {
   map.keyboard.disableRotation();
   map.addControl(new library.NavigationControl({ showCompass: false }));
   const own = marked.find(({ node }) => node.dataset.own !== undefined);
-  if (own) map.jumpTo({ center: own.geometry.coordinates, zoom: NEAREST_ZOOM });
+  if (own) map.fitBounds(around(marked), { padding: 48, maxZoom: marked.length > 1 ? NEAREST_ZOOM + 2 : NEAREST_ZOOM, animate: false });
   if (holder.dataset.picks === undefined) show(map, library, marked);
   else choose(map, library, holder);
   map.once("idle", () => { holder.dataset.drawn = "now"; });
@@ -59,8 +65,8 @@ async function draw(holder) {
 /** A press on a place says what is there, with the way to it. */
 function show(map, library, marked) {
   map.on("click", ({ point, lngLat }) => {
-    const around = [[point.x - 8, point.y - 8], [point.x + 8, point.y + 8]];
-    const found = new Set(map.queryRenderedFeatures(around, { layers: ["places"] }).map(({ properties }) => properties.index));
+    const pressed = [[point.x - 8, point.y - 8], [point.x + 8, point.y + 8]];
+    const found = new Set(map.queryRenderedFeatures(pressed, { layers: ["places"] }).map(({ properties }) => properties.index));
     if (!found.size) return;
     const said = document.createElement("ul");
     for (const { node } of [...found].slice(0, 8).map((index) => marked[index])) {
