@@ -39,8 +39,8 @@ class OperationRounds:
         )
 
     async def _look(self) -> None:
-        await self._deadlines.look(self._clock.now())
         tell_of_sources(await self._ledger.source_activities())
+        await self._deadlines.look(self._clock.now())
 
 
 def tell_of_sources(heard: Mapping[str, SourceActivity]) -> None:
