@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final, cast
@@ -12,6 +12,7 @@ import httpx2
 from fastapi import FastAPI
 
 from duban.clock import DrivenClock
+from duban.errors import DubanError
 from duban.io.evidence.reception import Reception
 from duban.io.publisher import Publisher
 from duban.messages import commands as do
@@ -23,8 +24,8 @@ from duban.messages.report import Filed, Report
 from duban.messages.struct import to_json
 from duban.moves import Kind
 from duban.pages.maps import maps_in
-from duban.policy import Rules
-from duban_cli.simulation.engine import at_once
+from duban.policy import PolicyPack, PublishedCalendar, Rules
+from duban.policy.library import Library
 from duban_console.accounts.memory import MemoryAccounts
 from duban_console.api.browser import Browser
 from duban_console.api.submission import CommandDoor
@@ -36,9 +37,14 @@ from duban_console.desk.memory import MemoryDesk
 from duban_console.desk.projector import DeskProjector
 from duban_console.ledger import Chain, LedgerReader, Outcome, WaitingReport
 from duban_console.operation.desk import OperationDesk
+from duban_console.packs.publication import Published, prepared
 from duban_console.pages.app import console_look, create_pages
 from duban_console.pages.parts import PageParts
+from duban_console.policies.experiments import ExperimentDesk
+from duban_console.policies.proposal_memory import MemoryProposals
+from duban_console.policies.proposals import PackTopic, ProposalDesk
 from duban_console.source_journal import SourceActivity
+from duban_simulation.engine import at_once
 from tests.accounts import Room
 from tests.desk import delivered
 from tests.services import Services
@@ -63,6 +69,9 @@ class Town(Services):
         self.board = ContactBoard()
         self.contact_desk = ContactDesk(self.board, self._clock, self.board.outcomes)
         self.room = Room(MemoryAccounts(), accounts or DrivenClock(at))
+        self.packs = TownPacks(self._library)
+        self.proposals = ProposalDesk(MemoryProposals(self.room.store), self.packs, self._clock, self._clock)
+        self.experiments = ExperimentDesk(cast(LedgerReader, self), self._library, self._clock)
 
     def app(
         self,
@@ -78,7 +87,8 @@ class Town(Services):
         door = CommandDoor(ledger, publisher, reception.desk if reception else None)
         parts = PageParts(
             console_look(maps=maps_in(maps)), ledger, self._library, door, self._clock, reception, self.room.door, None,
-            Browser(), self.desk if has_desk else None, operation, vault, self.contact_desk,
+            Browser(), self.desk if has_desk else None, operation, vault, self.contact_desk, self.experiments,
+            self.proposals,
         )  # fmt: skip
         return create_pages(parts, 100_000)
 
@@ -142,6 +152,18 @@ class Town(Services):
     async def source_activities(self) -> dict[str, SourceActivity]:
         return self.heard
 
+    async def begun_after(self, jurisdiction: str, since: datetime, until: datetime, most: int) -> datetime | None:
+        begun = sorted((lines[0].event.at for lines in self._past(jurisdiction, since, until)), reverse=True)
+        return begun[most] if len(begun) > most else None
+
+    async def past(self, jurisdiction: str, since: datetime, until: datetime) -> AsyncIterator[list[bytes]]:
+        for lines in self._past(jurisdiction, since, until):
+            yield [line.body for line in lines if line.event.at < until]
+
+    def _past(self, jurisdiction: str, since: datetime, until: datetime) -> list[list[Line]]:
+        of_city = (lines for id_, lines in self.lines.items() if self.records[id_].jurisdiction == jurisdiction)
+        return [lines for lines in of_city if since <= lines[0].event.at < until]
+
     async def awaited(self, source: str, command: str, seconds: float) -> Outcome | None:
         return self.outcomes.get(command)
 
@@ -152,6 +174,31 @@ class Town(Services):
         outcome = self.outcomes[message.id]
         self.outcomes[message.id] = Outcome(outcome.command, UUID(message.subject), outcome.lines, outcome.refused)
         self.follow()
+
+
+class TownPacks(PackTopic):
+    """The topic of packs, which is ``library``."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self.published: list[str] = []
+        self.fault: DubanError | None = None
+
+    async def check(self, pack: PolicyPack, at: datetime) -> bool:
+        changes, _ = prepared([(Path("draft"), pack)], self._standing(pack), at)
+        return changes[0].action == "publish"
+
+    async def publish(self, pack: PolicyPack, at: datetime) -> None:
+        _, records = prepared([(Path("draft"), pack)], self._standing(pack), at)
+        if self.fault is not None:
+            raise self.fault
+        self.published += [record.key.decode() for record in records]
+        self._library.add(pack)
+
+    def _standing(self, pack: PolicyPack) -> dict[str, Published]:
+        notice = self._library.calendar(pack.time.calendar)
+        standing: dict[str, Published] = {known.ref: known for known in self._library.packs}
+        return standing if notice is None else {**standing, "calendar": PublishedCalendar(notice=notice)}
 
 
 class TownPublisher:

@@ -17,7 +17,6 @@ from duban.messages.records import AnyRecord
 from duban.messages.report import Report
 from duban.policy import PolicyPack, PublishedCalendar, Rules
 from duban.policy.library import Library
-from duban_cli.simulation.engine import at_once
 from duban_escalation.domain import START, Armed
 from duban_escalation.handlers import ProblemHandler, fire
 from duban_escalation.memory import MemoryDeadlines
@@ -26,6 +25,7 @@ from duban_intake.handlers import ANSWERS, AnswerHandler, ReportHandler
 from duban_intake.memory import MemoryStore
 from duban_router.handlers import CommandHandler
 from duban_router.memory import MemoryLedger
+from duban_simulation.engine import at_once
 
 _PARTITION = 0
 

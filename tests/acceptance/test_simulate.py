@@ -23,12 +23,12 @@ from duban.policy import Rules
 from duban.policy.model.pack import PolicyPack
 from duban_cli import app
 from duban_cli.demo import boston
-from duban_cli.simulation.engine import Engine
-from duban_cli.simulation.figures import Figures
 from duban_cli.simulation.play import play
 from duban_cli.simulation.sources import Act, ClosingColumns
 from duban_intake.channels.columns import load_mapping, read_reports
 from duban_intake.channels.table import BadRow, csv_table
+from duban_simulation.engine import Engine
+from duban_simulation.figures import Figures
 from tests.acceptance.timeline import rules_of
 
 ROOT: Final = Path(__file__).parents[2]

@@ -31,12 +31,12 @@ from duban.messages.struct import from_data
 from duban.moves import Kind
 from duban.policy import PolicyPack, Rules, load_calendar, load_pack
 from duban.refusal import Refusal
-from duban_cli.simulation.engine import Engine
 from duban_detector.domain.episode_reports import episode_report
 from duban_detector.domain.watch import Watched, watched
 from duban_escalation.domain import opened_by
 from duban_intake.domain import Arrival, Receipt, own_problem, submitted
 from duban_router.domain.decision import Decided
+from duban_simulation.engine import Engine
 from tests.services import Services
 
 #: Every city that was founded since this list was last emptied.

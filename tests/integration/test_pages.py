@@ -22,9 +22,11 @@ from duban.messages.report import Filed, Report
 from duban_cli.system import System
 from duban_console.accounts.account import OF_INSTALLATION, WITHOUT_UNIT, Appointment, Role
 from duban_console.kafka.letter_replay import Letter, letters
+from duban_console.packs.publication import published
 from tests.accounts import OWN, signed_in
 from tests.browser import DESKTOP, PHONE, chromium, reading
-from tests.conftest import eventually
+from tests.conftest import eventually, fetchval
+from tests.given import ROOT, SMALL
 from tests.page_server import served
 from tests.sample_city import SampleCity
 from tests.sample_operation import DLQ, heard, operation_of
@@ -118,6 +120,26 @@ class TestEveryPage:
                 await reader.go(path.format(*town.ids))
                 await reader.check()
 
+    @pytest.mark.parametrize(("size", "script"), [(DESKTOP, True), (PHONE, False)], ids=["desktop", "without a script"])
+    async def test_a_draft_is_played_over_the_past(
+        self, browser: Browser, city: tuple[str, SampleCity], size: tuple[int, int], script: bool
+    ) -> None:
+        url, town = city
+        draft = (ROOT / "deploy/packs/mianyang-2022.yaml").read_text("utf-8").replace("version: 1", "version: 2", 1)
+        async with reading(browser, url, f"experiment-{size[0]}", size=size, script=script) as reader:
+            await reader.sign_in(town.names[Role.OFFICE], OWN)
+            await reader.go("/drafts")
+            await reader.page.fill("#text", draft.replace("within: {working_days: 1}", "within: {hours: 1}"))
+            await reader.page.click('form[action="/drafts"] button')
+            await reader.page.fill("#since", "2026-10-12")
+            if script:
+                await reader.check()
+            await reader.page.click('form[action="/experiments"] button')
+            await reader.page.locator("h2", has_text="各单位负担").wait_for(timeout=60_000)
+            assert await reader.page.get_by_text("当时未逾期、按草稿会逾期: 3").count() == 1
+            if script:
+                await reader.check()
+
     async def test_the_wall_screen_follows_what_happens(self, browser: Browser, city: tuple[str, SampleCity]) -> None:
         url, town = city
 
@@ -140,6 +162,63 @@ class TestEveryPage:
 
             await eventually(has_changed)
             await reader.check()
+
+
+class TestAPolicy:
+    """Two people publish that of another city on the real broker and database; a draft is played over the ledger."""
+
+    async def test_one_proposes_another_says_yes_and_it_is_on_the_topic(self, browser: Browser, system: System) -> None:
+        url = system.urls["api"]
+        for name, role in (("zhao", Role.OFFICE), ("sun", Role.LEADER)):
+            await signed_in(system, name, Appointment(role=role, jurisdiction="newtown", unit="office"))
+        draft = SMALL.read_text("utf-8").replace("id: small", "id: newtown", 1)
+        draft = draft.replace("jurisdiction: smallville", "jurisdiction: newtown", 1)
+        async with reading(browser, url, "proposal-first") as first:
+            await first.sign_in("zhao", OWN)
+            await first.go("/drafts")
+            await first.page.fill("#text", draft)
+            await first.page.click('form[action="/drafts"] button')
+            await first.page.fill("#reason", "原定时限过长")
+            await first.page.click('form[action="/proposals"] button')
+            await first.page.get_by_text("等待第二人").first.wait_for()
+            await first.check()
+            where = first.page.url.removeprefix(url)
+            own = await first.page.request.post(f"{url}{where}/approval", headers={"origin": url})
+            assert own.status == 403
+        assert "newtown@1" not in await published(system.settings)
+        async with reading(browser, url, "proposal-second", size=PHONE) as second:
+            await second.sign_in("sun", OWN)
+            await second.go("/packs")
+            await second.check()
+            await second.page.click(f'a[href="{where}"]')
+            await second.check()
+            await second.page.click(f'form[action="{where}/approval"] button')
+            await second.page.get_by_text("已发布").first.wait_for()
+            await second.check()
+        assert "newtown@1" in await published(system.settings)
+        lines = await fetchval(
+            system.stack.owner,
+            "select string_agg(body::jsonb ->> 'kind', ' ' order by number) "
+            "from console.account_log where body::jsonb ->> 'kind' like 'policy%'",
+        )
+        assert lines == "policy_proposed policy_published"
+
+    async def test_a_draft_is_played_over_the_ledger(self, browser: Browser, system: System, problem: UUID) -> None:
+        """By the real API, from the real database, in a process of its own."""
+        url = system.urls["api"]
+        await signed_in(system, "zhou", Appointment(role=Role.SUPERVISOR, jurisdiction=CITY, unit="office"))
+        draft = SMALL.read_text("utf-8").replace("version: 1", "version: 9", 1)
+        async with reading(browser, url, "experiment-of-the-ledger") as reader:
+            await reader.sign_in("zhou", OWN)
+            await reader.go("/drafts")
+            await reader.page.fill("#text", draft)
+            await reader.page.click('form[action="/drafts"] button')
+            await reader.page.click('form[action="/experiments"] button')
+            await reader.page.locator("h2", has_text="各单位负担").wait_for(timeout=60_000)
+            await reader.check()
+            rows = await reader.page.locator("tbody tr", has_text="问题").first.inner_text()
+            then, now = rows.split()[-2:]
+            assert then == now != "0"
 
 
 class TestAStory:

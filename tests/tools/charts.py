@@ -76,8 +76,10 @@ CHARTS: Final[dict[str, Chart]] = {
     "detector": Chart("reports what the readings of stations show", ("kafka",)),
     "gateway": Chart("takes reports over HTTP", ("kafka", "database", "store"), "http", evidence=True, maps=True),
     "vault": Chart("opens to custodians who reported", ("kafka", "database", "api"), "http"),
+    # Of the memory a draft that is played over the past takes up to 700 MiB.
     "api": Chart(
-        "takes actions, shows the ledger", ("kafka", "database", "store", "vault"), "http", evidence=True, maps=True
+        "takes actions, shows the ledger", ("kafka", "database", "store", "vault"), "http", evidence=True, maps=True,
+        memory=1024,
     ),
     "hj212": Chart("takes readings of monitors", ("kafka",), "hj212"),
     # By the name of its pod the broker of MQTT keeps what is not acknowledged, so that name stays.

@@ -165,7 +165,7 @@ LOADS = {
     ),
     "lint, explain, diff": (
         [["pack", "lint", str(SMALL)], ["pack", "explain", str(SMALL)], ["pack", "diff", str(SMALL), str(SMALL)]],
-        CLIENTS | UNUSED_BY_HELP | {"typer.rich_utils", "rich.live", "duban_cli.simulation"},
+        CLIENTS | UNUSED_BY_HELP | {"typer.rich_utils", "rich.live", "duban_cli.simulation", "duban_simulation"},
     ),
     "simulate": (
         [["simulate", str(SMALL), "--reports", "/dev/null", "--calendar", str(ROOT / "deploy/calendars/cn.yaml")]],

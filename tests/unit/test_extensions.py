@@ -13,9 +13,9 @@ from duban.moves import Status
 from duban.policy.advice import advice
 from duban.policy.model.lifecycle import HandBackRule
 from duban.refusal import Refusal
-from duban_cli.simulation.figures import Figures
 from duban_console.assessment.claims import Claims, Timeliness
 from duban_router.domain.decision import Decided, after
+from duban_simulation.figures import Figures
 from tests.given import SEAL, Case, rules_with, small_rules
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city

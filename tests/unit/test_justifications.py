@@ -9,9 +9,9 @@ import pytest
 
 from duban.messages import commands as do
 from duban.refusal import Refusal
-from duban_cli.simulation.figures import Figures
 from duban_console.pack_text import Language, explained
 from duban_router.domain.decision import Decided, after
+from duban_simulation.figures import Figures
 from tests.given import SEAL, Case, entries, report
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city

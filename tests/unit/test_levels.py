@@ -9,12 +9,12 @@ from duban.messages import changes as c
 from duban.messages import commands as do
 from duban.messages.records import AnyRecord, Event, Problem
 from duban.policy.model.assessment import Period
-from duban_cli.simulation.figures import Figures
 from duban_console.assessment.histories import follow
 from duban_console.assessment.periods import stretch_of
 from duban_console.assessment.tallies import tallied
 from duban_escalation.measures import measure_taken, notices_for
 from duban_escalation.records import opened_because
+from duban_simulation.figures import Figures
 from tests.given import SEAL, Case, entries, ledger_event, report
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city

@@ -57,7 +57,7 @@ def test_names_follow_the_conventions_and_each_is_declared_once() -> None:
 def test_whoever_declares_a_metric_is_known_to_the_page_of_metrics() -> None:
     declaring = {
         _module(path)
-        for folder in ("shared", "services", "cli", "deploy/local")
+        for folder in ("shared", "services", "simulation", "cli", "deploy/local")
         for path in (ROOT / folder).rglob("*.py")
         if "from prometheus_client import" in (text := path.read_text("utf-8"))
         and any(f"= {kind}(" in text for kind in ("Counter", "Gauge", "Histogram"))

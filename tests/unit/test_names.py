@@ -17,7 +17,7 @@ import pytest
 from duban_local import ROOT
 from tests.tools.document_tables import DOCS
 
-ROOMS: Final = ("shared", "services", "cli", "deploy/local", "checker", "clients")
+ROOMS: Final = ("shared", "services", "simulation", "cli", "deploy/local", "checker", "clients")
 #: Speaks of the same things as the engine, by the same names, and shares no code with it.
 OF_PRODUCERS: Final = ROOT / "clients/python"
 #: Nouns that end as participles do.

@@ -11,11 +11,11 @@ from duban.messages import commands as do
 from duban.messages.struct import from_data
 from duban.moves import Kind
 from duban.refusal import Refusal
-from duban_cli.simulation.history import Step, facts_of
 from duban_console.action import new_pledge
 from duban_console.assessment.histories import histories
 from duban_console.ledger import Filters
 from duban_router.domain.decision import Decided
+from duban_simulation.history import Step, facts_of
 from tests.given import SEAL, Case, entries
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city

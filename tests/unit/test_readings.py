@@ -15,13 +15,13 @@ from duban.moves import Kind, Status
 from duban.policy import Rules
 from duban.policy.model.assessment import Assessment, Bulletin, Period
 from duban.refusal import Refusal
-from duban_cli.simulation.history import Step, facts_of
 from duban_console.action import InvalidAction, new_reading
 from duban_console.assessment.histories import histories
 from duban_console.assessment.periods import as_of
 from duban_console.assessment.rows.targets import TargetReading, readings_of
 from duban_console.assessment.sheet import Sheet, compiled
 from duban_router.domain.decision import Decided
+from duban_simulation.history import Step, facts_of
 from tests.given import TARGETS, Case, rules_with
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city

@@ -28,11 +28,11 @@ from duban.policy.library import Library
 from duban.policy.model.pack import PolicyPack, PublishedCalendar
 from duban.refusal import Refusal
 from duban.seal import Unsealable
-from duban_cli.simulation.engine import Engine
 from duban_intake.domain import ACTOR, Receipt, ReportOutcome, command_id, digest
 from duban_intake.handlers import AnswerHandler, ReportHandler
 from duban_intake.memory import MemoryStore
 from duban_intake.report_seal import ReportTerms, Why
+from duban_simulation.engine import Engine
 from tests.given import Case, rules_with, small_rules
 from tests.unit.test_intake_handlers import AT, answered, delivery, event
 

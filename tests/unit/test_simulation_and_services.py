@@ -17,9 +17,9 @@ from duban.messages.struct import to_json
 from duban.moves import Status
 from duban.policy import PolicyPack, Rules
 from duban_cli.demo.story import load_story
-from duban_cli.simulation.engine import Engine
 from duban_escalation.domain import opened_by
 from duban_intake.domain import ReportOutcome, command, own_problem, submitted
+from duban_simulation.engine import Engine
 from tests.acceptance.timeline import rules_of
 from tests.given import ROOT, TO_STRIKE_OFF, problem_of, report, small_rules
 from tests.services import Services

@@ -17,11 +17,11 @@ from duban.messages.report import Location
 from duban.moves import Status
 from duban.refusal import Refusal
 from duban_cli.demo.story import Reported, Story, load_story
-from duban_cli.simulation.engine import Engine
-from duban_cli.simulation.figures import Figures
 from duban_escalation.measures import notices_for
 from duban_intake.domain import Arrival, Receipt, submitted
 from duban_router.domain.decision import Decided
+from duban_simulation.engine import Engine
+from duban_simulation.figures import Figures
 from tests.acceptance.timeline import rules_of
 from tests.given import ROOT, TO_STRIKE_OFF, lapses_of, ledger_event, problem_of, report, small_rules
 

@@ -11,9 +11,9 @@ from duban.messages import commands as do
 from duban.messages.envelope import Message
 from duban.messages.report import Evidence
 from duban.moves import Status
-from duban_cli.simulation.engine import Engine
-from duban_cli.simulation.figures import Figures, Punctuality
 from duban_intake.domain import Receipt, submitted
+from duban_simulation.engine import Engine
+from duban_simulation.figures import Figures, Punctuality
 from tests.given import report, small_rules
 
 MONDAY = datetime(2024, 3, 4, 1, 0, tzinfo=UTC)  # nine in the morning in Smallville

@@ -20,12 +20,13 @@ from duban.policy import PublishedCalendar, Rules
 from duban.policy.library import Library
 from duban.policy.model.pack import PolicyPack
 from duban_cli.demo.story import load_story
-from duban_cli.simulation.engine import Engine
-from duban_cli.simulation.figures import Figures
-from duban_cli.simulation.history import HistoryError, Step, facts_of, folded, ordered, read_steps
-from duban_cli.simulation.replay import Comparison, replay
+from duban_cli.simulation.history_source import read_steps
 from duban_escalation.domain import opened_by
 from duban_intake.domain import submitted
+from duban_simulation.engine import Engine
+from duban_simulation.figures import Figures
+from duban_simulation.history import HistoryError, Step, facts_of, folded, ordered
+from duban_simulation.replay import Comparison, replay
 from tests.acceptance.timeline import rules_of
 from tests.given import ROOT, ledger_event, report, small_rules
 

@@ -15,12 +15,12 @@ from duban.policy.advice import advice
 from duban.refusal import Refusal
 from duban_cli.commands.act import fields_of_step
 from duban_cli.commands.problem import _print, _what
-from duban_cli.simulation.figures import Figures
 from duban_console.action import InvalidAction
 from duban_console.assessment.claims import Claims
 from duban_console.ledger import Chain
 from duban_console.pack_text import Language, differences, explained, in_words
 from duban_router.domain.decision import Decided, after
+from duban_simulation.figures import Figures
 from tests.given import SEAL, Case, entries, rules_with, small_rules
 
 NOW = datetime(2022, 4, 6, 2, tzinfo=UTC)  # a Wednesday, 10:00 in the small city

@@ -13,12 +13,12 @@ from duban.messages.envelope import Message
 from duban.messages.report import Report
 from duban.messages.struct import flaw_of, from_data
 from duban.policy import Rules
-from duban_cli.simulation.engine import Engine
-from duban_cli.simulation.figures import Figures
 from duban_cli.simulation.play import SOURCE, play
 from duban_cli.simulation.sources import Act, identities, read_acts
 from duban_intake.channels.table import BadRow, Line, Table, TableError
 from duban_intake.domain import own_problem, submitted
+from duban_simulation.engine import Engine
+from duban_simulation.figures import Figures
 
 #: What a draft is called in what is said of it.
 DRAFT: Final = "draft"

@@ -22,12 +22,8 @@ from duban.messages.report import Report
 from duban.policy import PolicyPack, PublishedCalendar, Rules
 from duban_cli.connection import present, settings
 from duban_cli.output import AsJson, ExitCode, InUtc, command, err, fail, out, write_json
-from duban_cli.simulation.engine import Engine, Witness
-from duban_cli.simulation.figures import Figures
-from duban_cli.simulation.history import Step, ordered, read_steps
-from duban_cli.simulation.history_source import from_ledger, from_topic
+from duban_cli.simulation.history_source import from_ledger, from_topic, read_steps
 from duban_cli.simulation.play import play
-from duban_cli.simulation.replay import replay as replayed
 from duban_cli.simulation.sources import Act, ClosingColumns, EarlyRow, identities, json_reports, read_acts
 from duban_cli.simulation.tables import show, show_comparison
 from duban_cli.simulation.timeline import Timeline
@@ -38,6 +34,10 @@ from duban_intake.channels.columns import Mapping, load_mapping, read_reports
 from duban_intake.channels.table import BadRow
 from duban_intake.domain import own_problem
 from duban_local import ROOT
+from duban_simulation.engine import Engine, Witness
+from duban_simulation.figures import Figures
+from duban_simulation.history import Step, ordered
+from duban_simulation.replay import replay as replayed
 
 _EVERY = 500
 

@@ -14,9 +14,9 @@ from duban.policy import Rules
 from duban.refusal import Refusal
 from duban_cli.demo.observation import Seen
 from duban_cli.demo.story import Acted, Entry
-from duban_cli.simulation.engine import Engine
 from duban_escalation.domain import opened_by
 from duban_intake.domain import Arrival
+from duban_simulation.engine import Engine
 
 
 class Rehearsal(Seen):

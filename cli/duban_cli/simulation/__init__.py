@@ -1,5 +1,5 @@
-"""What if: a city's reports, or its whole recorded history, under a pack, on virtual time and in one thread.
+"""What ``duban simulate`` and ``duban replay`` play, from files and from the engine, and how it is told people.
 
-``engine`` carries problems through the same pure core as the services; ``sources`` and ``history`` bring what people
-did; ``figures`` counts what came of it; ``timeline`` writes it down; ``replay`` compares a history with itself.
+``sources`` brings what people do and ``play`` plays it; ``history_source`` brings a recorded history; ``tables`` shows
+what came of it, ``timeline`` writes it down.
 """

@@ -1,19 +1,25 @@
-"""The recorded history of a city, from where the engine keeps it: the ledger, or the topic of problems."""
+"""The recorded history of a city, from where it is kept: the ledger, the topic of problems, or a file of it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import TYPE_CHECKING, Final
 
+import msgspec
+import orjson
+
+from duban.errors import Undecodable
 from duban.io.decode import delivery
+from duban.messages.envelope import decode
 from duban.messages.events import PROBLEMS, LedgerEvent
 from duban.messages.records import Event
-from duban.messages.struct import from_json
+from duban.messages.struct import flaw_of, from_json
 from duban.policy.library import Library
-from duban_cli.simulation.history import Step, folded
+from duban_cli.simulation.sources import bare_event
 from duban_console.kafka.topic_reader import records
 from duban_console.ledger import asking
 from duban_console.packs import publication as packs
+from duban_simulation.history import HistoryError, Step, folded
 
 if TYPE_CHECKING:
     from duban.io.settings import Settings
@@ -24,6 +30,7 @@ _EVENTS = """
     order by problem_id, version
 """
 _PREFETCH = 2000
+_STRUCTURED: Final = [("content-type", b"application/cloudevents+json")]
 
 
 async def from_ledger(settings: Settings, jurisdiction: str) -> list[Step]:
@@ -59,3 +66,29 @@ async def from_topic(settings: Settings, jurisdiction: str) -> list[Step]:
         if isinstance(data, LedgerEvent) and data.record.jurisdiction == jurisdiction:
             steps.append(Step(data.event, data.record))
     return steps
+
+
+def read_steps(lines: Iterable[bytes]) -> Iterator[Step]:
+    """The steps in lines of JSON, as ``duban tail problems --from-beginning --no-follow --json`` writes them.
+
+    Raises:
+        HistoryError: naming the first line that is no event of a problem.
+    """
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            document = orjson.loads(line)
+            if isinstance(document, dict) and "specversion" in document:
+                data = decode(None, bare_event(document), _STRUCTURED, PROBLEMS).data
+            else:
+                data = from_json(line, LedgerEvent)
+        except (msgspec.DecodeError, RecursionError, Undecodable, orjson.JSONDecodeError) as error:
+            why = (
+                str(error)
+                if isinstance(error, Undecodable | orjson.JSONDecodeError)
+                else str(flaw_of(error, LedgerEvent))
+            )
+            raise HistoryError(f"line {number}: {why}; write the file with `duban tail problems --json`") from None
+        if isinstance(data, LedgerEvent):
+            yield Step(data.event, data.record)

@@ -10,9 +10,9 @@ from duban.messages import struct
 from duban.messages.commands import Actor, Command, Open
 from duban.messages.envelope import Message
 from duban.messages.report import Report
-from duban_cli.simulation.engine import Engine
 from duban_cli.simulation.sources import LEAD, OFFICE, Act
 from duban_escalation.domain import opened_by
+from duban_simulation.engine import Engine
 
 SOURCE: Final = "duban/simulation"
 #: How long time runs on after the last report and act, where nobody says until when.

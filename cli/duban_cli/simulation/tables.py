@@ -13,8 +13,8 @@ from rich.table import Table
 
 from duban.moves import Kind
 from duban_cli.output import shown_at, shown_until
-from duban_cli.simulation.figures import Figures, Lapse, Punctuality
-from duban_cli.simulation.replay import Comparison
+from duban_simulation.figures import Figures, Lapse, Punctuality
+from duban_simulation.replay import Comparison
 
 _WORDS = {"lapses": "lapses now", "no_longer": "lapses no longer", "otherwise": "lapses otherwise"}
 

@@ -60,6 +60,20 @@ _BEFORE = """
     where record.jurisdiction = $1 and event.at < $2 and record.kind = any($3::text[])
     order by event.problem_id, event.version
 """
+#: Of the records that began in a period: when the last one did that is too many, from the newest on.
+_ONE_TOO_MANY = """
+    select begun_at from router.published_records
+    where jurisdiction = $1 and begun_at >= $2 and begun_at < $3
+    order by begun_at desc, id desc offset $4 limit 1
+"""
+_PAST = """
+    select body from router.published_events as event
+    join router.published_records as record on record.id = event.problem_id
+    where record.jurisdiction = $1 and record.begun_at >= $2 and record.begun_at < $3 and event.at < $3
+    order by event.problem_id, event.version
+"""
+#: So many events come at once: few enough that nothing else waits for them.
+_AT_ONCE = 250
 _HASHES = """
     select problem_id, version, hash from router.published_events
     join unnest($1::uuid[], $2::int[]) as meant (problem_id, version) using (problem_id, version)
@@ -276,6 +290,19 @@ class LedgerReader:
         async with asking():
             rows = await self._pool.fetch(_BEFORE, jurisdiction, before, list(kinds))
         return (from_json(row["body"], Event) for row in rows)
+
+    async def begun_after(self, jurisdiction: str, since: datetime, until: datetime, most: int) -> datetime | None:
+        """After which instant the latest ``most`` of the records of a period began; None where there are no more."""
+        async with asking():
+            at: datetime | None = await self._pool.fetchval(_ONE_TOO_MANY, jurisdiction, since, until, most)
+        return at
+
+    async def past(self, jurisdiction: str, since: datetime, until: datetime) -> AsyncIterator[list[bytes]]:
+        """The events of the records that began in a period, up to its end: record by record, in order, some at once."""
+        async with asking(), self._pool.acquire() as connection, connection.transaction(readonly=True):
+            cursor = await connection.cursor(_PAST, jurisdiction, since, until)
+            while rows := await cursor.fetch(_AT_ONCE):
+                yield [row["body"].encode() for row in rows]
 
     async def outcome(self, source: str, command: str) -> Outcome | None:
         """What came of the command that ``source`` sent with this id; None while it is undecided, or was never sent."""

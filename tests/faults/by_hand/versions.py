@@ -103,7 +103,8 @@ def _readiness(port: int) -> str:
 async def _migrated(tree: Path, system: System) -> None:
     """Bring the schemas to what the code of ``tree`` needs, by its `duban migrate`; without one its services do it."""
     if (tree / "cli/duban_cli/commands/migrate.py").exists():
-        paths = [tree / "shared", tree / "cli", tree / "deploy/local", *sorted((tree / "services").iterdir())]
+        members = (tree / folder for folder in ("shared", "simulation", "cli", "deploy/local"))
+        paths = [*members, *sorted((tree / "services").iterdir())]
         env = {**os.environ, "PYTHONPATH": ":".join(map(str, paths)), "DUBAN_DATABASE": system.stack.owner}
         await asyncio.to_thread(
             subprocess.run, [sys.executable, "-m", "duban_cli", "migrate"], check=True, env=env, cwd=tree

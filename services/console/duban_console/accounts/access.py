@@ -53,6 +53,9 @@ OF_CONTACTS: Final = ("keep_contacts",)
 #: Of the engine itself, by pages: how it is, and dead letters back to where they came from.
 OF_OPERATION: Final = ("see_operation", "replay_letter")
 
+#: Of policies, by pages: a draft is played over the past, proposed, and published by a second person's yes.
+OF_POLICIES: Final = ("try_policy", "propose_policy", "decide_policy")
+
 _OWN, _CITY, _ALL = Reach.OWN, Reach.CITY, Reach.ALL
 _Cells = Mapping[Role, Reach]
 #: Who sees a city as a whole, and the units, which see what is theirs.
@@ -129,10 +132,24 @@ _ROWS: Final[tuple[tuple[tuple[str, ...], _Cells], ...]] = (
     (("see_account_log",), {Role.ADMINISTRATOR: _ALL, **_AUDIT}),
     # Dead letters hold what reporters wrote: who looks at them looks at all of it.
     (OF_OPERATION, {Role.OPERATOR: _ALL}),
+    # It shows how every unit has met its limits, as an account of the city does.
+    (("try_policy",), _OVERSEERS),
+    # A policy is the city's own: its office and its leaders, and never one person alone.
+    (("propose_policy", "decide_policy"), {Role.OFFICE: _CITY, Role.LEADER: _CITY}),
 )
 
 #: Every deed, in the order in which people read them.
-DEEDS: Final = (*SEEING, *ACTIONS, *BEGINNING, *BROUGHT, *OF_VAULT, *OF_ACCOUNTS, *OF_CONTACTS, *OF_OPERATION)
+DEEDS: Final = (
+    *SEEING,
+    *ACTIONS,
+    *BEGINNING,
+    *BROUGHT,
+    *OF_VAULT,
+    *OF_ACCOUNTS,
+    *OF_CONTACTS,
+    *OF_OPERATION,
+    *OF_POLICIES,
+)
 _BY_DEED: Final = {deed: cells for deeds, cells in _ROWS for deed in deeds}
 #: The table: of each deed, which roles may do it, and with which reach.
 TABLE: Final[Mapping[str, _Cells]] = MappingProxyType({deed: _BY_DEED[deed] for deed in DEEDS})
@@ -234,6 +251,15 @@ PAGES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("GET", "/packs/{ref}"): SIGNED_IN,
         ("GET", "/drafts"): SIGNED_IN,
         ("POST", "/drafts"): SIGNED_IN,
+        ("POST", "/proposals"): "propose_policy",
+        ("GET", "/proposals/{id}"): "propose_policy",
+        ("POST", "/proposals/{id}/withdrawal"): "propose_policy",
+        ("POST", "/proposals/{id}/approval"): "decide_policy",
+        ("POST", "/proposals/{id}/refusal"): "decide_policy",
+        ("POST", "/experiments"): "try_policy",
+        ("GET", "/experiments/{id}"): "try_policy",
+        ("GET", "/experiments/{id}/stream"): "try_policy",
+        ("POST", "/experiments/{id}/end"): "try_policy",
         ("GET", "/operation"): "see_operation",
         ("GET", "/operation/topics"): "see_operation",
         ("GET", "/operation/letters"): "see_operation",

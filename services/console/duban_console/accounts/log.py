@@ -31,6 +31,10 @@ class AccountActKind(StrEnum):
     CALENDAR_MADE = "calendar_made"  #: an address for their calendar, in the place of an earlier one
     CALENDAR_ENDED = "calendar_ended"
     CONTACT_CHANGED = "contact_changed"  #: how somebody or a unit is told, or who is on call, on a page
+    POLICY_PROPOSED = "policy_proposed"  #: a draft of a pack, to be published by a second person's yes
+    POLICY_PUBLISHED = "policy_published"  #: that yes; ``account`` is who had proposed it
+    POLICY_REFUSED = "policy_refused"
+    POLICY_WITHDRAWN = "policy_withdrawn"
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,10 @@ from duban_console.operation.overdue_deadlines import OverdueDeadlines
 from duban_console.operation.rounds import OperationRounds
 from duban_console.pages.app import OF_API, console_look, create_pages
 from duban_console.pages.parts import PageParts
+from duban_console.policies.experiment_process import is_installed
+from duban_console.policies.experiments import ExperimentDesk
+from duban_console.policies.proposal_store import PostgresProposals
+from duban_console.policies.proposals import PackTopic, ProposalDesk
 
 _log = structlog.get_logger(__name__)
 
@@ -82,6 +86,8 @@ async def compose(shell: Shell[ApiSettings]) -> None:
         look, ledger, library, door, clock, reception, admission, sign_on, browser, PostgresDesk(pool),
         operation=_operation(shell, ledger, clock), contact_desk=await _contacts(shell, clock),
         vault=Custody(client_of(settings.vault)) if settings.vault else None, near=settings.near,
+        experiments=ExperimentDesk(ledger, library, clock) if is_installed() else None,
+        proposals=ProposalDesk(PostgresProposals(pool), PackTopic(settings, shell.publisher), SystemClock(), clock),
         listens=lambda: http is not None and http.listening,
     )  # fmt: skip
     app = BesideApi(api, create_pages(parts, settings.max_body), OF_API)

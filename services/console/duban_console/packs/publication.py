@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -120,7 +120,21 @@ async def publish(
         Contradiction: a pack or calendar changed without a new version, or a pack whose calendar is not published.
     """
     loaded = [(path, load(path)) for path in paths]
-    standing = await published(settings)
+    changes, records = prepared(loaded, await published(settings), at)
+    if not dry_run:
+        await publisher.publish(records)
+    return changes
+
+
+def prepared(
+    loaded: Sequence[tuple[Path, Published]], standing: Mapping[str, Published], at: datetime
+) -> tuple[list[Publication], list[Record]]:
+    """What publishing ``loaded`` beside ``standing`` does to each, and what is written to the topic for it.
+
+    Raises:
+        PackError: a pack that its calendar cannot carry.
+        Contradiction: as :func:`publish` says.
+    """
     notices = [document.notice for document in standing.values() if isinstance(document, PublishedCalendar)]
     missing = check_together(loaded, notices)
     if missing:
@@ -129,9 +143,7 @@ async def publish(
     new = [document for (_, document), change in zip(loaded, changes, strict=True) if change.action == "publish"]
     # Calendars first: no pack is ever read before the calendar that it counts by.
     new.sort(key=lambda document: isinstance(document, PolicyPack))
-    if not dry_run:
-        await publisher.publish([_record(document, at) for document in new])
-    return changes
+    return changes, [_record(document, at) for document in new]
 
 
 def _change(path: Path, document: Published, standing: Published | None) -> Publication:

@@ -18,6 +18,7 @@ from duban.pages.mishap_page import show_mishaps
 from duban_console.api.asker import AccessGate
 from duban_console.pages.parts import PageParts
 from duban_console.pages.routes.bulletins import serve_bulletins
+from duban_console.pages.routes.experiments import serve_experiments
 from duban_console.pages.routes.home import serve_home
 from duban_console.pages.routes.inbox import serve_inbox
 from duban_console.pages.routes.leader import serve_leader
@@ -25,6 +26,7 @@ from duban_console.pages.routes.ledger import serve_ledger
 from duban_console.pages.routes.operation import serve_operation
 from duban_console.pages.routes.policies import serve_policies
 from duban_console.pages.routes.preferences import serve_preferences
+from duban_console.pages.routes.proposals import serve_proposals
 from duban_console.pages.routes.records import MOST_FILES, serve_records
 from duban_console.pages.routes.sign_in import PATH as SIGN_IN
 from duban_console.pages.routes.sign_in import serve_sign_in
@@ -62,6 +64,8 @@ def create_pages(parts: PageParts, max_body: int) -> FastAPI:
     serve_records(app, parts)
     serve_operation(app, parts)
     serve_policies(app, parts)
+    serve_experiments(app, parts)
+    serve_proposals(app, parts)
     serve_ledger(app, parts)
     serve_inbox(app, parts)
     serve_leader(app, parts)

@@ -34,6 +34,8 @@ from duban_console.pages.cities import chosen_city, cities_of
 from duban_console.pages.labels import LAMP_SIGNS, LAMPS
 from duban_console.pages.record_words import RecordWords
 from duban_console.pages.visitor import PageNeed, links, roles_of
+from duban_console.policies.experiments import ExperimentDesk
+from duban_console.policies.proposals import ProposalDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,10 @@ class PageParts:
     vault: Custody | None = None
     #: How people are told, where this server follows that.
     contact_desk: ContactDesk | None = None
+    #: Plays drafts over the past, where what plays them is installed.
+    experiments: ExperimentDesk | None = None
+    #: Publishes what one has proposed and another one says yes to.
+    proposals: ProposalDesk | None = None
     #: A limit is near when no more than this is left of it.
     near: timedelta = NEAR
     #: Whether the server still listens: what is shown as it comes ends when it does not.

@@ -49,7 +49,10 @@ class WorkingTime(Founded):
 
 
 class PolicyPack(Document):
-    """One city's policy: who answers for what, until when, and what follows when not. ``duban pack publish`` writes."""
+    """One city's policy: who answers for what, until when, and what follows when not.
+
+    ``duban pack publish`` writes it, and the API when two people have said so.
+    """
 
     TOPIC: ClassVar[str] = "duban.packs.v1"
     TYPE: ClassVar[str] = "duban.pack.published"

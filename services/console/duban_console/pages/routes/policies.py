@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from itertools import groupby
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import FastAPI, File, Form, Request, Response, UploadFile
 
 from duban.errors import Fault
 from duban.pages.language import language_of
 from duban.policy.plain_data import MOST_CHARACTERS
-from duban_console.pack_text import Language, explained, in_words, section_name
+from duban_console.accounts.access import may
+from duban_console.pack_text import Language, explained
 from duban_console.pages.parts import PageParts
+from duban_console.pages.routes.drafts import is_sound, shown_verdict
+from duban_console.pages.routes.proposals import PROPOSE, waiting_for
 from duban_console.pages.visitor import Visits
 from duban_console.policies.draft import DraftVerdict, judged
 from duban_console.policies.markup import rendered
-
-_DRAFT: Final = "draft"
 
 
 def serve_policies(app: FastAPI, parts: PageParts) -> None:
@@ -27,7 +27,10 @@ def serve_policies(app: FastAPI, parts: PageParts) -> None:
     @app.get("/packs")
     async def packs(request: Request, asks: Visits) -> Response:
         """Every pack that is published."""
-        return parts.page(request, asks, "policies.html", packs=parts.library.packs, own=language_of(request))
+        return parts.page(
+            request, asks, "policies.html", packs=parts.library.packs, own=language_of(request),
+            proposals=await waiting_for(asks, parts.proposals),
+        )  # fmt: skip
 
     @app.get("/packs/{ref}")
     async def pack(request: Request, asks: Visits, ref: str) -> Response:
@@ -60,9 +63,7 @@ def serve_policies(app: FastAPI, parts: PageParts) -> None:
         if not text.strip():
             return _draft_page(request, asks, None, 400, against=against, is_empty=True)
         async with turn:
-            verdict = await asyncio.to_thread(
-                judged, text, _DRAFT, parts.library, against, Language(language_of(request))
-            )
+            verdict = await asyncio.to_thread(judged, text, parts.library, against, Language(language_of(request)))
         return _draft_page(request, asks, verdict, text=text, against=against)
 
     def _draft_page(
@@ -75,10 +76,14 @@ def serve_policies(app: FastAPI, parts: PageParts) -> None:
         against: str = "",
         is_empty: bool = False,
     ) -> Response:
-        language = Language(language_of(request))
-        by_section = groupby(verdict.changes if verdict else (), lambda change: change.section)
-        changes = [(section_name(section, language), [in_words(each) for each in its]) for section, its in by_section]
+        pack = verdict.pack if verdict is not None and is_sound(verdict) else None
+        may_propose = (
+            parts.proposals is not None
+            and pack is not None
+            and may(asks.known, PROPOSE, jurisdiction=pack.jurisdiction) is None
+        )
         return parts.page(
-            request, asks, "draft.html", status, verdict=verdict, changes=changes, text=text, against=against,
-            refs=parts.library.refs, is_empty=is_empty,
+            request, asks, "draft.html", status, text=text, against=against, refs=parts.library.refs,
+            is_empty=is_empty, may_propose=may_propose,
+            **shown_verdict(parts, asks, verdict, Language(language_of(request))),
         )  # fmt: skip

@@ -99,6 +99,8 @@ class Figures:
         self.levels: Counter[tuple[str, int, str]] = Counter()
         self.notices: Counter[str] = Counter()
         self.units: defaultdict[str, Punctuality] = defaultdict(Punctuality)
+        #: The problems that each unit has had in hand, if only for a while.
+        self.in_hand: defaultdict[str, set[UUID]] = defaultdict(set)
         self.obligations: defaultdict[str, Punctuality] = defaultdict(Punctuality)
         #: Of each record, the generation in which a limit was counted as lapsed, by obligation and part.
         self._late: defaultdict[UUID, dict[tuple[str, str | None], int]] = defaultdict(dict)
@@ -112,6 +114,8 @@ class Figures:
         change = event.change
         self.events += 1
         self.records[record.id] = record
+        if record.kind is Kind.PROBLEM and record.holder is not None:
+            self.in_hand[record.holder].add(record.id)
         if isinstance(change, _REPORTED):
             self.reports += 1
             self.attached += isinstance(change, c.Attached)

@@ -9,23 +9,16 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-import msgspec
-import orjson
-
-from duban.errors import DubanError, Undecodable
+from duban.errors import DubanError
 from duban.messages import changes as c
 from duban.messages import struct
 from duban.messages.commands import COMMANDS, ENGINE, Command
-from duban.messages.envelope import Message, decode
-from duban.messages.events import PROBLEMS, LedgerEvent
+from duban.messages.envelope import Message
 from duban.messages.records import AnyRecord, Event
-from duban.messages.struct import flaw_of, from_json
 from duban.policy.library import Library
-from duban_cli.simulation.sources import bare_event
 from duban_router.domain.decision import after
 
 SOURCE: Final = "duban/replay"
-_STRUCTURED: Final = [("content-type", b"application/cloudevents+json")]
 
 #: The command behind an event that people caused, and what the event itself does not say of it.
 _BEHIND: Final[dict[str, tuple[str, dict[str, Any]]]] = {
@@ -136,32 +129,6 @@ def folded(events: Iterable[Event], library: Library) -> Iterator[Step]:
             raise HistoryError(f"the pack {ref} of this history is not published; publish it with its calendar")
         record = held[event.problem_id] = after(before, event, rules)
         yield Step(event, record)
-
-
-def read_steps(lines: Iterable[bytes]) -> Iterator[Step]:
-    """The steps in lines of JSON, as ``duban tail problems --from-beginning --no-follow --json`` writes them.
-
-    Raises:
-        HistoryError: naming the first line that is no event of a problem.
-    """
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            document = orjson.loads(line)
-            if isinstance(document, dict) and "specversion" in document:
-                data = decode(None, bare_event(document), _STRUCTURED, PROBLEMS).data
-            else:
-                data = from_json(line, LedgerEvent)
-        except (msgspec.DecodeError, RecursionError, Undecodable, orjson.JSONDecodeError) as error:
-            why = (
-                str(error)
-                if isinstance(error, Undecodable | orjson.JSONDecodeError)
-                else str(flaw_of(error, LedgerEvent))
-            )
-            raise HistoryError(f"line {number}: {why}; write the file with `duban tail problems --json`") from None
-        if isinstance(data, LedgerEvent):
-            yield Step(data.event, data.record)
 
 
 def facts_of(steps: Iterable[Step]) -> Facts:

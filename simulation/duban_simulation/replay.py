@@ -13,10 +13,10 @@ from duban.messages import struct
 from duban.messages.commands import ENGINE, Actor, Command
 from duban.messages.envelope import Message
 from duban.policy import Rules
-from duban_cli.simulation.engine import Engine
-from duban_cli.simulation.figures import Figures, Lapse
-from duban_cli.simulation.history import Fact, Step, facts_of
 from duban_router.domain.permission import PERMITTED, unpermitted
+from duban_simulation.engine import Engine
+from duban_simulation.figures import Figures, Lapse
+from duban_simulation.history import Fact, Step, facts_of
 
 #: Who may act in the name of the office: under another pack that is another unit.
 _OFFICIAL: Final = frozenset({"office", "desk", "decider", "acceptor"})
