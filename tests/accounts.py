@@ -25,6 +25,7 @@ from duban_console.accounts.passwords import Passwords
 from duban_console.accounts.rows import AccountRefused
 from duban_console.accounts.session import Terms
 from duban_console.accounts.store import PostgresAccounts
+from duban_console.pages.parts import AccountDesks
 
 AT = datetime(2026, 11, 29, 2, 0, 0, 123456, tzinfo=UTC)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -56,6 +57,7 @@ class Room:
         self.door = Admission(self.store, self.clock, fast(), TERMS)
         self.desk = AccountDesk(self.store, self.clock, fast())
         self.keys = KeyDesk(self.store, self.clock)
+        self.desks = AccountDesks(self.desk, self.keys)
 
     def wait(self, length: timedelta) -> None:
         self.clock.tick(self.clock.now() + length)

@@ -87,8 +87,8 @@ class Town(Services):
         door = CommandDoor(ledger, publisher, reception.desk if reception else None)
         parts = PageParts(
             console_look(maps=maps_in(maps)), ledger, self._library, door, self._clock, reception, self.room.door, None,
-            Browser(), self.desk if has_desk else None, operation, vault, self.contact_desk, self.experiments,
-            self.proposals,
+            Browser(), self.room.desks, self.desk if has_desk else None, operation, vault, self.contact_desk,
+            self.experiments, self.proposals,
         )  # fmt: skip
         return create_pages(parts, 100_000)
 

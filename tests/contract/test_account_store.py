@@ -192,6 +192,13 @@ async def test_many_changes_at_once_make_one_chain(room: Room) -> None:
     assert (audit.broken, audit.lines) == (None, 10)
 
 
+async def test_of_the_log_so_many_of_the_latest_lines_are_given_in_order(room: Room) -> None:
+    for name in ("a", "b", "c"):
+        await room.desk.add(name, name, (), by="admin", is_system=True)
+    assert [line.number for line in await room.desk.log(2)] == [2, 3]
+    assert [line.number for line in await room.desk.log(9)] == [1, 2, 3]
+
+
 async def test_a_line_changed_behind_its_back_breaks_the_chain_and_one_cut_off_shows_by_a_head(room: Room) -> None:
     await room.person()
     assert (await room.desk.verify([(await room.desk.log())[1].hash])).broken is None

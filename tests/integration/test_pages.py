@@ -43,6 +43,7 @@ PAGES: Final = {
     Role.HEAD: ("/mine?stake=lead", "/preferences", "/inbox", "/records/{6}?act=hand_back"),
     Role.LEADER: ("/leader", "/comparison?period=yearly", "/records/{4}"),
     Role.SOCIAL_SUPERVISOR: ("/ledger", "/records/{0}", "/bulletins"),
+    Role.ADMINISTRATOR: ("/accounts", "/accounts/demo-unit-clerk", "/account-log"),
     Role.OPERATOR: ("/", "/preferences", "/operation/topics", "/operation/letters", f"/operation/letters/{DLQ}",
                     f"/operation/letters/{DLQ}/0/1", "/operation/deadlines", "/operation/sources", "/operation/anchors",
                     "/ledger", "/nowhere"),

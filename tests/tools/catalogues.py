@@ -19,6 +19,7 @@ from duban_local import ROOT
 ROOMS: Final = (
     ROOT / "shared/duban/pages",
     ROOT / "services/console/duban_console/pages",
+    ROOT / "services/console/duban_console/accounts",
     ROOT / "services/console/duban_console/operation",
     ROOT / "services/intake/duban_intake/site",
     ROOT / "services/console/duban_console/policies",

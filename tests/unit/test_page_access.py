@@ -58,7 +58,7 @@ class Visit:
         ledger: Any = self.shelf
         parts = PageParts(
             console_look(), ledger, small_library(), CommandDoor(ledger, ledger, None), self.room.clock, None,
-            self.room.door, None, Browser(),
+            self.room.door, None, Browser(), self.room.desks,
         )  # fmt: skip
         self.app = create_pages(parts, 100_000)
 

@@ -244,6 +244,15 @@ PAGES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("POST", "/preferences/relief"): SIGNED_IN,  # of one's own turn; of others' it is `keep_contacts`
         ("POST", "/preferences/calendar/end"): SIGNED_IN,
         ("GET", "/calendar/{secret}/{language}.ics"): ANYBODY,  # by the secret, which its owner alone has
+        ("GET", "/accounts"): "keep_accounts",
+        ("POST", "/accounts"): "keep_accounts",
+        ("GET", "/accounts/{name}"): "keep_accounts",
+        ("POST", "/accounts/{name}/appointments"): "keep_accounts",
+        ("POST", "/accounts/{name}/steps/{step}"): "keep_accounts",
+        ("POST", "/accounts/{name}/sessions/{id}"): "keep_accounts",
+        ("POST", "/accounts/{name}/keys"): "keep_keys",
+        ("POST", "/accounts/{name}/keys/{id}"): "keep_keys",
+        ("GET", "/account-log"): "see_account_log",
         ("GET", "/find"): SIGNED_IN,  # each as those of its kind are there
         ("GET", "/records/{id}"): SIGNED_IN,  # as those of its kind are there
         ("POST", "/records/{id}/acts/{action}"): THE_ACTION,

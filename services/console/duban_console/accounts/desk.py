@@ -160,13 +160,17 @@ class AccountDesk:
             await end_sessions(store, person.name, self._clock.now(), by, "its second factor was taken")
         return after
 
+    async def account(self, name: str) -> Account:
+        """The account of that name, however it is written; NotThere where there is none."""
+        return await known(self._store, name)
+
     async def accounts(self) -> list[Account]:
         """Every account, by name."""
         return await self._store.accounts()
 
-    async def log(self) -> list[AccountLine]:
-        """Every line of the log, in order."""
-        return await self._store.log()
+    async def log(self, latest: int | None = None) -> list[AccountLine]:
+        """Every line of the log, in order, or so many of the ``latest``."""
+        return await self._store.log(latest)
 
     async def verify(self, noted: Iterable[str] = ()) -> Audit:
         """Whether the log is whole, and holds each head that was ``noted`` earlier."""

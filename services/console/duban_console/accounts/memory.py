@@ -55,8 +55,8 @@ class MemoryRows:
     async def feed_by(self, hash_: str) -> CalendarFeed | None:
         return next((feed for feed in self.feeds.values() if feed.hash == hash_), None)
 
-    async def log(self) -> list[AccountLine]:
-        return list(self.lines)
+    async def log(self, latest: int | None = None) -> list[AccountLine]:
+        return self.lines[max(0, len(self.lines) - latest) :] if latest is not None else list(self.lines)
 
 
 class MemoryTransaction(MemoryRows):

@@ -69,8 +69,8 @@ class AccountRows(Protocol):
     async def feed_by(self, hash_: str) -> CalendarFeed | None:
         """The feed whose secret has that hash."""
 
-    async def log(self) -> list[AccountLine]:
-        """The log, in order."""
+    async def log(self, latest: int | None = None) -> list[AccountLine]:
+        """The log, in order; of it no more than so many of its ``latest`` lines."""
 
 
 class Transaction(AccountRows, Protocol):

@@ -26,6 +26,7 @@ SCHEMA: Final = "console"
 MIGRATIONS: Final = "duban_console.migrations"
 
 _LOG: Final = ActLog("console.account_log", AccountLine)
+_LATEST: Final = "where number > (select coalesce(max(number), 0) - $1 from console.account_log)"
 _ACCOUNTS: Final = """
     select name, full_name, made_at, is_system, appointments, password, is_initial, factor, failures, barred_until,
         off_at, issuer, subject
@@ -108,8 +109,8 @@ class PostgresRows:
         row = await self._where.fetchrow(f"{_FEED} where hash = $1", hash_)
         return CalendarFeed(*row) if row else None
 
-    async def log(self) -> list[AccountLine]:
-        return await _LOG.lines(self._where)
+    async def log(self, latest: int | None = None) -> list[AccountLine]:
+        return await (_LOG.lines(self._where) if latest is None else _LOG.lines(self._where, _LATEST, latest))
 
 
 class PostgresTransaction(PostgresRows):

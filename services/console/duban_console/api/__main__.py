@@ -30,6 +30,8 @@ from duban.pages.maps import maps_in
 from duban.policy import PolicyPack
 from duban.policy.library import Library
 from duban_console.accounts.admission import Admission
+from duban_console.accounts.desk import AccountDesk
+from duban_console.accounts.key_desk import KeyDesk
 from duban_console.accounts.store import MIGRATIONS, SCHEMA, PostgresAccounts
 from duban_console.api.app import create_app
 from duban_console.api.browser import Browser
@@ -51,7 +53,7 @@ from duban_console.operation.desk import OperationDesk, operation_desk
 from duban_console.operation.overdue_deadlines import OverdueDeadlines
 from duban_console.operation.rounds import OperationRounds
 from duban_console.pages.app import OF_API, console_look, create_pages
-from duban_console.pages.parts import PageParts
+from duban_console.pages.parts import AccountDesks, PageParts
 from duban_console.policies.experiment_process import is_installed
 from duban_console.policies.experiments import ExperimentDesk
 from duban_console.policies.proposal_store import PostgresProposals
@@ -82,8 +84,9 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     )  # fmt: skip
     door = CommandDoor(ledger, shell.publisher, reception.desk if reception else None)
     look = console_look(is_secure=browser.session.is_secure, maps=maps_in(settings.maps))
+    desks = AccountDesks(AccountDesk(accounts, SystemClock()), KeyDesk(accounts, SystemClock()))
     parts = PageParts(
-        look, ledger, library, door, clock, reception, admission, sign_on, browser, PostgresDesk(pool),
+        look, ledger, library, door, clock, reception, admission, sign_on, browser, desks, PostgresDesk(pool),
         operation=_operation(shell, ledger, clock), contact_desk=await _contacts(shell, clock),
         vault=Custody(client_of(settings.vault)) if settings.vault else None, near=settings.near,
         experiments=ExperimentDesk(ledger, library, clock) if is_installed() else None,

@@ -17,6 +17,7 @@ from duban.pages.maps import CityMap
 from duban.pages.mishap_page import show_mishaps
 from duban_console.api.asker import AccessGate
 from duban_console.pages.parts import PageParts
+from duban_console.pages.routes.accounts import serve_accounts
 from duban_console.pages.routes.bulletins import serve_bulletins
 from duban_console.pages.routes.experiments import serve_experiments
 from duban_console.pages.routes.home import serve_home
@@ -35,6 +36,8 @@ from duban_console.pages.routes.wall import serve_wall
 from duban_console.pages.visitor import visitor
 
 _HERE: Final = Path(__file__).parent
+#: The room of accounts.
+_ACCOUNTS: Final = _HERE.parent / "accounts"
 #: The room with what operators are shown.
 _OPERATION: Final = _HERE.parent / "operation"
 #: The room with policies.
@@ -47,7 +50,7 @@ _AROUND: Final = 1_000_000
 
 def console_look(*, is_secure: bool = False, maps: Mapping[str, CityMap] = MappingProxyType({})) -> PageLook:
     """The look of the console's pages; ``maps``: those of cities, by the ids of these."""
-    return PageLook([_HERE, _OPERATION, _POLICIES], is_secure=is_secure, maps=maps)
+    return PageLook([_HERE, _ACCOUNTS, _OPERATION, _POLICIES], is_secure=is_secure, maps=maps)
 
 
 def create_pages(parts: PageParts, max_body: int) -> FastAPI:
@@ -61,6 +64,7 @@ def create_pages(parts: PageParts, max_body: int) -> FastAPI:
     serve_sign_in(app, parts)
     serve_home(app, parts)
     serve_preferences(app, parts)
+    serve_accounts(app, parts)
     serve_records(app, parts)
     serve_operation(app, parts)
     serve_policies(app, parts)

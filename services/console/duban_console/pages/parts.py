@@ -21,6 +21,8 @@ from duban.pages.look import PageLook
 from duban.policy import Rules
 from duban.policy.library import Library
 from duban_console.accounts.admission import Admission
+from duban_console.accounts.desk import AccountDesk
+from duban_console.accounts.key_desk import KeyDesk
 from duban_console.api.asker import Asker, unknown
 from duban_console.api.browser import Browser
 from duban_console.api.submission import CommandDoor
@@ -39,6 +41,14 @@ from duban_console.policies.proposals import ProposalDesk
 
 
 @dataclass(frozen=True, slots=True)
+class AccountDesks:
+    """The desks over accounts and keys, for whoever keeps them."""
+
+    accounts: AccountDesk
+    keys: KeyDesk
+
+
+@dataclass(frozen=True, slots=True)
 class PageParts:
     """The look, and what is asked and told behind it: the ledger, the packs, the door for commands, the accounts."""
 
@@ -51,6 +61,7 @@ class PageParts:
     admission: Admission
     sign_on: SignOn | None
     browser: Browser
+    account_desks: AccountDesks
     desk_reader: DeskReader | None = None
     #: What operators' pages ask, where they have any.
     operation: OperationDesk | None = None

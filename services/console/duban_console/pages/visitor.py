@@ -40,6 +40,8 @@ _WAYS: Final = (
     ("/wall", msgid("Wall screen"), _OF_CITY, PageNeed.DESK),
     ("/operation", msgid("Operation"), frozenset(TABLE["see_operation"]), PageNeed.OPERATION),
     ("/vault", msgid("Vault"), frozenset(TABLE["see_vault_log"]), PageNeed.VAULT),
+    ("/accounts", msgid("Accounts"), frozenset(TABLE["keep_accounts"]), None),
+    ("/account-log", msgid("Log of accounts"), frozenset({Role.AUDITOR}), None),
     ("/packs", msgid("Policies"), frozenset(Role), None),
 )  # fmt: skip
 

@@ -1,0 +1,49 @@
+"""What the pages of accounts call acts and refusals, in English; the catalogue has it in Chinese. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from duban.pages.words import msgid
+
+#: Each act of the log.
+ACT_LABELS: Final = {
+    "signed_in": msgid("Signed in"),
+    "sign_in_refused": msgid("Sign-in refused"),
+    "denied": msgid("Denied"),
+    "original_opened": msgid("Original of evidence opened"),
+    "session_ended": msgid("Session ended"),
+    "account_added": msgid("Account added"),
+    "appointments_set": msgid("Appointments changed"),
+    "turned_off": msgid("Turned off"),
+    "turned_on": msgid("Turned on"),
+    "password_set": msgid("Password set"),
+    "factor_begun": msgid("Second factor begun"),
+    "factor_confirmed": msgid("Second factor confirmed"),
+    "factor_taken": msgid("Second factor taken away"),
+    "key_made": msgid("Key made"),
+    "key_ended": msgid("Key ended"),
+}
+#: Why something is not done with an account.
+ACCOUNT_REFUSALS: Final = {
+    "bad_name": msgid("A name has up to 64 of a-z, 0-9 and . _ @ -, and begins with a letter or a digit."),
+    "name_taken": msgid("There is an account of this name already."),
+    "reserved_name": msgid("This name is kept for the machine itself: take another."),
+    "reserved_unit": msgid("Name the city and the unit."),
+    "last_administrator": msgid("This is the last administrator: make another one first."),
+    "of_provider": msgid("The provider of sign-in says this of the account: change it there."),
+    "is_system": msgid("A system has keys, and no password."),
+    "is_person": msgid("Keys are for systems: a person signs in."),
+    "no_factor": msgid("There is no second factor."),
+    "too_many_keys": msgid("Two keys hold already: revoke one first."),
+    "unknown_key": msgid("This key holds no more."),
+    "unknown_session": msgid("This session has ended already."),
+    "no_role": msgid("Choose the role."),
+    "unknown_place": msgid("Choose one of the places of the list."),
+    "role": msgid("This role is for the whole installation: choose no city."),
+    "jurisdiction": msgid("This role is one of a city: choose the city, or a unit of it."),
+    "unit": msgid("Choose the unit for which this role acts."),
+    "moved_on": msgid("Somebody changed this account meanwhile: look again."),
+}
+#: Beside which field of the form of a new account a refusal stands; others stand at the place.
+REFUSED_NAMES: Final = frozenset({"bad_name", "name_taken", "reserved_name"})
