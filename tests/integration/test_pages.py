@@ -21,6 +21,7 @@ from duban.messages.envelope import Message, encode
 from duban.messages.report import Filed, Report
 from duban_cli.system import System
 from duban_console.accounts.account import OF_INSTALLATION, WITHOUT_UNIT, Appointment, Role
+from duban_console.contacts import registered
 from duban_console.kafka.letter_replay import Letter, letters
 from duban_console.packs.publication import published
 from tests.accounts import OWN, signed_in
@@ -422,3 +423,26 @@ async def acts(system: System, problem: UUID, unit: str, *bodies: dict[str, Any]
             path = f"/v1/problems/{problem}/actions?wait=20"
             answer = await client.post(path, json={**body, "actor": {"unit": unit}})
             assert answer.status_code == 200, answer.text
+
+    async def test_somebody_says_how_they_are_told_and_subscribes_to_what_is_due(
+        self, browser: Browser, system: System, people: dict[Role, str], problem: UUID
+    ) -> None:
+        url, name = system.urls["api"], people[Role.CLERK]
+        async with reading(browser, url, "story-told", size=PHONE) as clerk:
+            await clerk.sign_in(name, OWN)
+            await clerk.go("/preferences")
+            await clerk.page.locator(f'[id="contact-{name}-mail"]').fill("li@water.example")
+            async with clerk.page.expect_navigation():
+                await clerk.page.click(f'[id="contact-{name}"] button[value=change]')
+            await clerk.check()
+            contact = (await registered(system.settings))[f"{CITY}/water/{name}"]
+            assert [way.to for way in contact.ways] == ["li@water.example"]
+            async with clerk.page.expect_navigation():
+                await clerk.page.click('form[action="/preferences/calendar"] button')
+            address = await clerk.page.input_value("#address")
+        async with httpx2.AsyncClient() as program:
+
+            async def is_due() -> bool:
+                return f"URL:{url}/records/{problem}\r\n" in (await program.get(address)).text
+
+            await eventually(is_due)

@@ -287,6 +287,30 @@ async def test_two_people_sign_in_for_what_each_of_them_does_and_are_signed_out_
         await accounts.close()
 
 
+async def test_two_custodians_open_a_contact_on_the_pages_of_the_api_my_02d(
+    system: System, client: httpx2.AsyncClient, tokens: dict[str, str]
+) -> None:
+    await client.post("/v1/reports", json=body("page-1", contact=CONTACT))
+    url = system.urls["api"]
+
+    async def sent(name: str, path: str, **form: str) -> httpx2.Response:
+        cookies, headers = {"duban": tokens[name]}, {"origin": url}
+        async with httpx2.AsyncClient(base_url=url, cookies=cookies, headers=headers, timeout=20) as browser:
+            return await browser.post(f"/vault/asks{path}", data=form)
+
+    async with httpx2.AsyncClient(base_url=url, cookies={"duban": tokens["li"]}, timeout=20) as browser:
+        asked = await sent("li", "", source="热线/insiders", id="page-1", reason="the reward is due on a page")
+        assert asked.status_code == 303
+        page = (await browser.get("/vault")).text.partition("the reward is due on a page")[2]
+    ask = page.partition('action="/vault/asks')[2].partition("/refusal")[0]
+    assert (await sent("li", f"{ask}/approval")).status_code == 409
+    assert (await sent("sun", f"{ask}/approval")).status_code == 403
+    assert (await sent("wang", f"{ask}/approval")).status_code == 303
+    opened = await sent("li", f"{ask}/opening")
+    assert (opened.status_code, all(held in opened.text for held in CONTACT.values())) == (200, True)
+    assert (await sent("li", f"{ask}/opening")).status_code == 409
+
+
 async def test_the_check_of_the_log_finds_a_line_that_was_changed_behind_its_back_my_02d(
     system: System, client: httpx2.AsyncClient, duban: Run
 ) -> None:
