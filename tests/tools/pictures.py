@@ -25,6 +25,7 @@ PICTURES: Final = (
     ("comparison", Role.LEADER, "/comparison?period=yearly", _SCREEN),
     ("mine", Role.HEAD, "/mine", PHONE),
     ("act", Role.HEAD, "/records/{6}?act=acknowledge", PHONE),
+    ("preferences", Role.CLERK, "/preferences", PHONE),
 )
 
 

@@ -254,6 +254,19 @@ async def test_the_contact_of_a_unit_is_for_its_head_and_the_office_to_change(st
     assert ("denied", "li", "li") in await staff.town.room.acts()
 
 
+async def test_the_office_comes_to_every_unit_and_a_unit_to_its_own_alone(staff: Staff) -> None:
+    assert '<option value="water">Water bureau</option>' in await staff.page("chen")
+    assert "<option" not in await staff.page("zhao")
+
+
+async def test_an_account_whose_name_can_be_no_contact_is_told_so(staff: Staff) -> None:
+    await staff.of("sun@water.example", CLERK)
+    assert "can be no contact" in await staff.page("sun@water.example")
+    assert (
+        await staff.send("sun@water.example", "contact", "sun@water.example", mail="a@b.example")
+    ).status_code == 403
+
+
 async def test_a_unit_is_shown_to_nobody_of_another(staff: Staff) -> None:
     await staff.of("sun", Appointment(role=Role.HEAD, jurisdiction=CITY, unit="south"))
     for path in ("contact", "trial", "relief"):

@@ -13,6 +13,7 @@ from fastapi.responses import RedirectResponse
 from duban.errors import Fault
 from duban.pages.language import language_of
 from duban.pages.words import PageLanguage, msgid
+from duban_console.accounts.access import OF_CONTACTS, may_for
 from duban_console.accounts.rows import AccountRefused
 from duban_console.accounts.session import Principal, Scope
 from duban_console.api.asker import Asker, address_of
@@ -119,11 +120,18 @@ async def _preferences(
     return parts.page(
         request, asks, "preferences.html", 400 if flawed is not None else 200, feed=feed, address=address,
         acts=any(each.unit for each in asks.known.account.appointments), unit=unit, words=words, rota=rota,
-        own=units_in(asks.known.account.appointments, unit.city) if unit is not None else [],
+        units=_units(asks, parts, unit.city) if unit is not None else [],
         cards=await unit.cards(flawed) if unit is not None else [],
         on_call=rota.on_call(parts.clock.now()) if rota is not None else None,
         channels=CHANNELS, hints=HINTS, outcomes=OUTCOMES, done=DONE.get(request.query_params.get("done", "")),
     )  # fmt: skip
+
+
+def _units(asks: Asker, parts: PageParts, city: str) -> list[str]:
+    """The units of ``city`` whose contacts are there for who asks: first those that they act for."""
+    rules = parts.library.current(city, parts.clock.now())
+    theirs = (unit for unit in rules.units if may_for(asks.known, *OF_CONTACTS, city, unit) is None) if rules else ()
+    return list(dict.fromkeys([*units_in(asks.known.account.appointments, city), *theirs]))
 
 
 async def _form(request: Request) -> dict[str, str]:
