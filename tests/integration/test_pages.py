@@ -415,15 +415,6 @@ class TestAStory:
                 await operator.go(f"/operation{path}")
                 await operator.check()
 
-
-async def acts(system: System, problem: UUID, unit: str, *bodies: dict[str, Any]) -> None:
-    """What others do meanwhile, by the API."""
-    async with httpx2.AsyncClient(base_url=system.urls["api"], headers=system.bearer, timeout=60) as client:
-        for body in bodies:
-            path = f"/v1/problems/{problem}/actions?wait=20"
-            answer = await client.post(path, json={**body, "actor": {"unit": unit}})
-            assert answer.status_code == 200, answer.text
-
     async def test_somebody_says_how_they_are_told_and_subscribes_to_what_is_due(
         self, browser: Browser, system: System, people: dict[Role, str], problem: UUID
     ) -> None:
@@ -446,3 +437,12 @@ async def acts(system: System, problem: UUID, unit: str, *bodies: dict[str, Any]
                 return f"URL:{url}/records/{problem}\r\n" in (await program.get(address)).text
 
             await eventually(is_due)
+
+
+async def acts(system: System, problem: UUID, unit: str, *bodies: dict[str, Any]) -> None:
+    """What others do meanwhile, by the API."""
+    async with httpx2.AsyncClient(base_url=system.urls["api"], headers=system.bearer, timeout=60) as client:
+        for body in bodies:
+            path = f"/v1/problems/{problem}/actions?wait=20"
+            answer = await client.post(path, json={**body, "actor": {"unit": unit}})
+            assert answer.status_code == 200, answer.text
