@@ -19,6 +19,7 @@ from duban.messages import commands as do
 from duban.messages.contacts import CONTACTS, RegisteredContact
 from duban.messages.envelope import Message, Publishable, Record, decode
 from duban.messages.events import LedgerEvent, Refused
+from duban.messages.notices import NOTICES, Notice
 from duban.messages.records import AnyRecord, Event, Problem
 from duban.messages.report import Filed, Report
 from duban.messages.struct import to_json
@@ -35,6 +36,9 @@ from duban_console.contacts import Registered, trial_ids
 from duban_console.custody import Custody
 from duban_console.desk.memory import MemoryDesk
 from duban_console.desk.projector import DeskProjector
+from duban_console.desk.views import MemoryViews
+from duban_console.issues.desk import IssueDesk
+from duban_console.issues.memory import MemoryIssues
 from duban_console.ledger import Chain, LedgerReader, Outcome, WaitingReport
 from duban_console.operation.desk import OperationDesk
 from duban_console.packs.publication import Published, prepared
@@ -61,6 +65,9 @@ class Town(Services):
         self._clock.tick(at)
         self.clock = self._clock
         self.desk = MemoryDesk()
+        self.views = MemoryViews()
+        self.issues = MemoryIssues()
+        self.notices: list[Message[Notice]] = []
         self._projector = DeskProjector(self.desk, self._library, self._clock)
         self.lines: dict[UUID, list[Line]] = {}
         self.outcomes: dict[str, Outcome] = {}
@@ -89,6 +96,8 @@ class Town(Services):
             console_look(maps=maps_in(maps)), ledger, self._library, door, self._clock, reception, self.room.door, None,
             Browser(), self.room.desks, self.desk if has_desk else None, operation, vault, self.contact_desk,
             self.experiments, self.proposals,
+            view_shelf=self.views,
+            issue_desk=IssueDesk(self.issues, publisher, self.room.door.journal, "https://duban.example"),
         )  # fmt: skip
         return create_pages(parts, 100_000)
 
@@ -212,7 +221,10 @@ class TownPublisher:
 
     async def publish(self, records: Iterable[Record]) -> None:
         for record in records:
-            await self._town.decide(record)
+            if record.topic == Notice.TOPIC:
+                self._town.notices.append(decode(record.key, record.value, record.headers, NOTICES))
+            else:
+                await self._town.decide(record)
 
 
 class ContactBoard:

@@ -22,6 +22,7 @@ from duban_console.accounts.access import (
     BROUGHT,
     DEEDS,
     OF_ACCOUNTS,
+    OF_BULLETINS,
     OF_OPERATION,
     OF_POLICIES,
     OF_VAULT,
@@ -93,7 +94,7 @@ def test_every_cell_that_people_read_is_what_is_answered() -> None:
 
 def test_every_action_and_every_beginning_stands_in_the_table_once_and_no_other() -> None:
     acts = set(DEEDS) - set(SEEING) - {deed for deed in DEEDS if "vault" in deed or "contact" in deed}
-    assert acts - {*OF_ACCOUNTS, *OF_OPERATION, *OF_POLICIES} == {*ACTIONS, *BEGINNING, *BROUGHT}
+    assert acts - {*OF_ACCOUNTS, *OF_BULLETINS, *OF_OPERATION, *OF_POLICIES} == {*ACTIONS, *BEGINNING, *BROUGHT}
     assert len(DEEDS) == len(set(DEEDS)) == len(TABLE)
     assert all(TABLE.values())
     assert {role for cells in TABLE.values() for role in cells} == set(Role)

@@ -6,8 +6,9 @@ import csv
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from io import BytesIO, StringIO
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 import httpx2
@@ -18,7 +19,9 @@ from openpyxl import load_workbook
 from duban.messages import commands as do
 from duban.messages.report import Evidence
 from duban_console.accounts.account import Appointment, Role
+from duban_console.accounts.log import AccountActKind
 from duban_console.api.bulletins import BulletinDesk
+from duban_console.ledger import LedgerReader
 from duban_console.pages.routes.wall import changes
 from tests.given import report, rules_with
 from tests.page_town import Town, browser
@@ -29,7 +32,9 @@ CITY: Final = "smallville"
 WATER, OFFICE = do.Actor(unit="water"), do.Actor(unit="office")
 BULLETINS: Final = [
     {"id": "state", "kind": "bulletin", "title": {"en": "State {first} to {last}"}, "period": "monthly",
-     "recipients": ["@units"], "basis": "practice"}
+     "recipients": ["@units"], "signed_by": "north", "basis": "practice"},
+    {"id": "board", "kind": "exposure", "title": {"en": "Exposure {month}"}, "period": "monthly",
+     "recipients": ["south"], "public": True, "needs_approval": True, "basis": "practice"},
 ]  # fmt: skip
 
 
@@ -51,6 +56,11 @@ class Given:
 
     def __post_init__(self) -> None:
         self.tokens: dict[str, str] = {}
+
+    async def send(self, role: Role, unit: str, path: str, **form: str) -> httpx2.Response:
+        await self.page(role, unit, "/account")
+        async with browser(self.app, self.tokens[f"{role}-{unit}"]) as reader:
+            return await reader.post(path, data=form)
 
     async def office(self, path: str, **headers: str) -> httpx2.Response:
         return await self.page(Role.OFFICE, "office", path, **headers)
@@ -108,6 +118,26 @@ async def test_a_limit_is_yellow_as_long_before_as_a_view_says(given: Given) -> 
     assert list(map(int, counts(early.text))) == [red, yellow + green, 0, none]
     assert "near=400" in early.text
     assert counts((await given.office("/ledger?closed=no&near=soon")).text) == counts(usual.text)
+
+
+async def test_what_is_chosen_is_saved_under_a_name_found_again_by_its_owner_alone_and_removed(given: Given) -> None:
+    saved = await given.send(
+        Role.OFFICE, "office", "/ledger/views?text=fish&lamp=red&order=due&guess=1&status=", name=" <b>Dead & fish "
+    )
+    assert (saved.status_code, saved.headers["location"]) == (
+        303, f"/ledger?city={CITY}&text=fish&lamp=red&order=due",
+    )  # fmt: skip
+    page = (await given.office("/ledger")).text
+    assert f'href="/ledger?city={CITY}&amp;text=fish&amp;lamp=red&amp;order=due">&lt;b&gt;Dead &amp; fish</a>' in page
+    assert "Dead &amp; fish" not in (await given.page(Role.CLERK, "water", "/ledger")).text
+    opened = (await given.office(saved.headers["location"])).text
+    assert 'aria-current="page">&lt;b&gt;Dead' in opened
+    assert 'action="/ledger/views/removal?city=smallville"' in opened
+    assert (await given.send(Role.OFFICE, "office", "/ledger/views?lamp=red", name=" \u200b ")).status_code == 400
+    assert (await given.send(Role.OFFICE, "office", "/ledger/views?city=elsewhere", name="x")).status_code == 404
+    removed = await given.send(Role.OFFICE, "office", f"/ledger/views/removal?city={CITY}", name="<b>Dead & fish")
+    assert removed.headers["location"] == f"/ledger?city={CITY}"
+    assert "Dead &amp; fish" not in (await given.office("/ledger")).text
 
 
 async def test_the_ledger_is_taken_along_whole_and_no_title_is_a_formula(given: Given) -> None:
@@ -224,3 +254,70 @@ async def test_the_first_page_is_where_somebodys_work_lies(
 ) -> None:
     answer = await given.page(role, unit, "/")
     assert (answer.status_code, answer.headers["location"]) == (303, first)
+
+
+async def signed(given: Given, role: Role, unit: str, bulletin: str, **form: str) -> httpx2.Response:
+    """``unit`` signs a bulletin of April, whose figures it has seen, or says so."""
+    address = f"city={CITY}&bulletin={bulletin}&day=2022-04-15&period="
+    page = (await given.page(role, unit, f"/bulletins?{address}")).text
+    [seen] = re.findall(r'name="sha256" value="([0-9a-f]{64})"', page) or ["0" * 64]
+    return await given.send(role, unit, f"/bulletins/signature?{address}", **{"sha256": seen, **form})
+
+
+async def test_a_bulletin_is_signed_by_whom_the_pack_names_and_stands_as_it_was_then(given: Given) -> None:
+    office = await signed(given, Role.OFFICE, "office", "state")
+    assert office.status_code == 403
+    assert "签发。" in (await given.office("/bulletins?bulletin=state&day=2022-04-15")).text
+    assert (await signed(given, Role.LEADER, "north", "state", sha256="0" * 64)).status_code == 409
+    done = await signed(given, Role.LEADER, "north", "state", number="绵督〔2022〕4号")
+    assert done.status_code == 303
+    place = done.headers["location"]
+    desk = BulletinDesk(cast(LedgerReader, given.town), given.town._library, given.town.clock)
+    compiled = await desk.compiled(given.town.rules.pack.ref, "state", "2022-04-15", None, "zh")
+    document = (await given.office(f"{place}/json")).content
+    assert document == compiled
+    page = (await given.office(place)).text
+    assert sha256(document).hexdigest() in page
+    assert "绵督〔2022〕4号" in page
+    sheet = load_workbook(BytesIO((await given.office(f"{place}/xlsx")).content)).worksheets[0]
+    assert "Water bureau" in {cell.value for row in sheet.iter_rows() for cell in row}
+    assert (await signed(given, Role.LEADER, "north", "state")).status_code == 409
+    [line] = [line.act for line in await given.town.room.store.log() if line.act.kind is AccountActKind.BULLETIN_SIGNED]
+    assert line.by == "leader-north"
+    assert sha256(document).hexdigest() in line.detail
+
+
+async def test_what_was_signed_is_sent_once_to_its_recipients_who_find_it_then(given: Given) -> None:
+    done = await signed(given, Role.OFFICE, "office", "board")
+    place = done.headers["location"]
+    assert "送审稿" not in (await given.office(place)).text
+    for unit in ("south", "water"):
+        assert (await given.page(Role.CLERK, unit, place)).status_code == 404
+    assert (await given.send(Role.LEADER, "north", f"{place}/sending")).status_code == 403
+    given.town.notices.clear()
+    for _ in range(2):
+        assert (await given.send(Role.OFFICE, "office", f"{place}/sending")).status_code == 303
+    assert len({notice.id for notice in given.town.notices}) == 1
+    [notice, again] = given.town.notices
+    assert notice.data == again.data
+    assert (notice.key, notice.data.recipient, notice.data.event) == ("south", "south", "bulletin_sent")
+    assert place in notice.data.text
+    # It is public: another unit finds it, too.
+    for unit in ("south", "water"):
+        assert place in (await given.page(Role.CLERK, unit, "/bulletins/issues")).text
+        assert (await given.page(Role.CLERK, unit, f"{place}/csv")).status_code == 200
+    sent = [line.act.by for line in await given.town.room.store.log() if line.act.kind is AccountActKind.BULLETIN_SENT]
+    assert sent == ["office-office"]
+
+
+async def test_what_is_not_public_is_there_for_its_recipients_alone(given: Given) -> None:
+    await signed(given, Role.LEADER, "north", "state")
+    [issue] = [each for each in await given.town.issues.issues(CITY) if each.bulletin == "state"]
+    assert "water" in issue.recipients
+    place = f"/bulletins/issues/{issue.id}"
+    assert (await given.send(Role.OFFICE, "office", f"{place}/sending")).status_code == 303
+    assert (await given.page(Role.CLERK, "water", place)).status_code == 200
+    assert (await given.page(Role.CLERK, "south", place)).status_code == 404
+    told = {notice.key: notice.data.text for notice in given.town.notices if notice.data.problem_id == issue.id}
+    assert told.keys() == set(issue.recipients)
+    assert "你单位情况" in told["water"]

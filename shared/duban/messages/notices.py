@@ -19,13 +19,14 @@ class Concern(StrEnum):
 
 
 class Notice(Payload):
-    """What must be told to whom. Escalation writes it, the deliverer reads it; its id is the de-duplication key.
+    """What must be told to whom. Escalation writes it, of bulletins the API; the deliverer reads it, once by its id.
 
-    ``kind``, ``problem_id``, ``number`` and ``title`` are of the record that it is about, ``event`` is what happened to
-    it; where that took a measure, ``measure`` says which, and ``obligation`` on what ground. ``provisional``: no
-    holiday notice covers all of the limit that ends at ``lapse_at``. ``concern``: whether the recipient is told of it
-    or asked to approve it, which is done by the ``version`` of the event. Of an entry on a list, ``of`` says who stands
-    there and ``ground`` why. ``urgent``: it waits for nobody's quiet hours. What is told a source of one of its reports
+    ``kind``, ``problem_id``, ``number`` and ``title`` are of the record that it is about, or stand for what is none: a
+    rota, a trial, a bulletin (``bulletin_sent``), of which ``problem_id`` is its own. ``event`` is what happened to it;
+    where that took a measure, ``measure`` says which, and ``obligation`` on what ground. ``provisional``: no holiday
+    notice covers all of the limit that ends at ``lapse_at``. ``concern``: whether the recipient is told of it or asked
+    to approve it, which is done by the ``version`` of the event. Of an entry on a list, ``of`` says who stands there
+    and ``ground`` why. ``urgent``: it waits for nobody's quiet hours. What is told a source of one of its reports
     names it: ``source`` and ``report`` are its source and its id there. Where it is for one ``person`` of the unit,
     that one alone is told.
     """

@@ -41,9 +41,12 @@ SEEING: Final = (
     "see_original",
     "check_name",
     "see_bulletin",
+    "see_issue",
 )
 #: What is brought along before a command cites it.
 BROUGHT: Final = ("upload_evidence",)
+#: Of bulletins: what a person stands for.
+OF_BULLETINS: Final = ("sign_bulletin", "send_bulletin")
 #: Of the vault, which has an address of its own.
 OF_VAULT: Final = ("ask_vault", "approve_vault", "refuse_vault", "open_vault", "forget_contact", "see_vault_log")
 #: Of the accounts.
@@ -78,6 +81,11 @@ _ROWS: Final[tuple[tuple[tuple[str, ...], _Cells], ...]] = (
     (("check_name",), {**_DESKS, **_OVERSEERS, Role.CLERK: _CITY, Role.HEAD: _CITY, **_AUDIT}),
     # It is compiled of a whole city, and goes to the units when whoever signs it has sent it.
     (("see_bulletin",), {**_OVERSEERS, **_AUDIT}),
+    # Once sent, it is there for those to whom it went.
+    (("see_issue",), {**_DESKS, **_OVERSEERS, Role.CLERK: _CITY, Role.HEAD: _CITY, **_AUDIT}),
+    # The pack names the unit that signs.
+    (("sign_bulletin",), {Role.OFFICE: _CITY, Role.HEAD: _CITY, Role.LEADER: _CITY}),
+    (("send_bulletin",), {Role.OFFICE: _CITY}),
     # A file is known by its seal, which stands in the records that cite it: who cannot see them does not know it.
     (("see_evidence",), {**_DESKS, **_OVERSEERS, Role.CLERK: _CITY, Role.HEAD: _CITY, **_AUDIT}),
     (
@@ -144,6 +152,7 @@ DEEDS: Final = (
     *ACTIONS,
     *BEGINNING,
     *BROUGHT,
+    *OF_BULLETINS,
     *OF_VAULT,
     *OF_ACCOUNTS,
     *OF_CONTACTS,
@@ -287,11 +296,18 @@ PAGES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("GET", "/mine"): "acknowledge",
         ("GET", "/ledger"): "see_problem",
         ("GET", "/ledger/{form}"): "see_problem",
+        ("POST", "/ledger/views"): "see_problem",
+        ("POST", "/ledger/views/removal"): "see_problem",
         ("GET", "/leader"): "see_history",
         ("GET", "/comparison"): "see_history",
         ("GET", "/wall"): "see_history",
         ("GET", "/wall/stream"): "see_history",
         ("GET", "/bulletins"): "see_bulletin",
+        ("POST", "/bulletins/signature"): "sign_bulletin",
+        ("GET", "/bulletins/issues"): "see_issue",
+        ("GET", "/bulletins/issues/{id}"): "see_issue",
+        ("GET", "/bulletins/issues/{id}/{form}"): "see_issue",
+        ("POST", "/bulletins/issues/{id}/sending"): "send_bulletin",
         ("GET", "/bulletins/{form}"): "see_bulletin",
     }
 )

@@ -35,6 +35,8 @@ class AccountActKind(StrEnum):
     POLICY_PUBLISHED = "policy_published"  #: that yes; ``account`` is who had proposed it
     POLICY_REFUSED = "policy_refused"
     POLICY_WITHDRAWN = "policy_withdrawn"
+    BULLETIN_SIGNED = "bulletin_signed"  #: with the SHA-256 of its figures
+    BULLETIN_SENT = "bulletin_sent"  #: to whom the pack names
 
 
 @dataclass(frozen=True, slots=True)

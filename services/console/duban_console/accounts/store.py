@@ -42,6 +42,7 @@ _PUT_ACCOUNT: Final = """
         (excluded.full_name, excluded.appointments, excluded.password, excluded.is_initial, excluded.factor,
          excluded.failures, excluded.barred_until, excluded.off_at)
 """
+_REMOVE_VIEWS: Final = "delete from console.saved_views where account = $1"
 _SESSIONS: Final = "select id, account, hash, address, agent, begun_at, seen_at from console.sessions"
 _PUT_SESSION: Final = """
     insert into console.sessions (id, account, hash, address, agent, begun_at, seen_at)
@@ -133,6 +134,8 @@ class PostgresTransaction(PostgresRows):
             account.identity.issuer if account.identity else None,
             account.identity.subject if account.identity else None,
         )
+        if account.off_at is not None:
+            await self._where.execute(_REMOVE_VIEWS, account.name)
 
     async def factors(self) -> list[tuple[str, SecondFactor]]:
         """The second factors as they lie, by account."""

@@ -46,6 +46,9 @@ from duban_console.desk.follower import DeskFollower, settle_near
 from duban_console.desk.projector import GROUP, PROJECTED, SMALL_BATCH, DeskProjector
 from duban_console.desk.queries import PostgresDesk
 from duban_console.desk.store import PLANNER, PostgresDeskStore
+from duban_console.desk.views import PostgresViews
+from duban_console.issues.desk import IssueDesk
+from duban_console.issues.shelf import PostgresIssues
 from duban_console.ledger import LedgerReader
 from duban_console.oidc.sign_on import sign_on_of
 from duban_console.operation.broker_watch import BrokerWatch
@@ -85,6 +88,7 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     door = CommandDoor(ledger, shell.publisher, reception.desk if reception else None)
     look = console_look(is_secure=browser.session.is_secure, maps=maps_in(settings.maps))
     desks = AccountDesks(AccountDesk(accounts, SystemClock()), KeyDesk(accounts, SystemClock()))
+    issues = IssueDesk(PostgresIssues(pool), shell.publisher, admission.journal, settings.api_url or "")
     parts = PageParts(
         look, ledger, library, door, clock, reception, admission, sign_on, browser, desks, PostgresDesk(pool),
         operation=_operation(shell, ledger, clock), contact_desk=await _contacts(shell, clock),
@@ -92,6 +96,7 @@ async def compose(shell: Shell[ApiSettings]) -> None:
         experiments=ExperimentDesk(ledger, library, clock) if is_installed() else None,
         proposals=ProposalDesk(PostgresProposals(pool), PackTopic(settings, shell.publisher), SystemClock(), clock),
         listens=lambda: http is not None and http.listening,
+        view_shelf=PostgresViews(pool), issue_desk=issues,
     )  # fmt: skip
     app = BesideApi(api, create_pages(parts, settings.max_body), OF_API)
     http = Http(app, settings, settings.api_port, "DUBAN_API_PORT", slow=UPLOADS_PATH)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 from codecs import BOM_UTF8
+from datetime import datetime
 from io import StringIO
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 
+from duban.policy.model.assessment import Bulletin, Period
 from duban.texts import as_cell
+from duban_console.assessment.periods import stretch_of
 from duban_console.assessment.rows.units import Value
 from duban_console.assessment.sheet import Sheet
 
@@ -37,6 +41,21 @@ def as_data(sheet: Sheet) -> dict[str, Any]:
 def to_json(sheet: Sheet) -> bytes:
     """One JSON document in one line."""
     return orjson.dumps(as_data(sheet), option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+
+
+def from_json(text: str, bulletin: Bulletin, zone: ZoneInfo) -> Sheet:
+    """The sheet that :func:`to_json` wrote of ``bulletin``, without places; days are those of ``zone``."""
+    data = orjson.loads(text)
+    return Sheet(
+        bulletin=bulletin,
+        title=data["title"],
+        stretch=stretch_of(Period(data["period"]["name"]), datetime.fromisoformat(data["as_of"]), zone),
+        pack=data["pack"],
+        calendar=data["calendar"],
+        columns=tuple((column["key"], column["title"]) for column in data["columns"]),
+        rows=tuple(data["rows"]),
+        recipients=tuple(data["recipients"]),
+    )
 
 
 def to_geojson(sheet: Sheet) -> bytes:

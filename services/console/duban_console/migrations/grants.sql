@@ -4,10 +4,16 @@ grant usage on schema console to duban_console;
 grant select on migrations to duban_console;
 
 grant select, insert, update on accounts to duban_console;
-grant select, insert, update, delete on sessions, keys, calendar_feeds to duban_console;
+grant select, insert, update, delete on sessions, keys, calendar_feeds, saved_views to duban_console;
 grant select, insert on account_log to duban_console;
 -- The API anchors the log.
 grant select, insert, update on anchors to duban_console;
+-- What was signed stands: of an issue it is only written down, once, that it was sent.
+grant select, insert on issues to duban_console;
+grant update (sent_by, sent_at) on issues to duban_console;
+-- The pages of a city for the public list what of it is for everybody.
+grant usage on schema console to duban_gateway;
+grant select on published_issues to duban_gateway;
 -- The API keeps the read model of the desk, and whoever makes it anew empties it first.
 grant select, update on desk_state to duban_console;
 grant select, insert, update, delete, truncate on desk_progress, desk_records, desk_stakes, desk_waits, desk_calls,

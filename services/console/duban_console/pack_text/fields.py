@@ -56,6 +56,7 @@ _FIELDS: Final[dict[str, str]] = {
     "deductions": "扣分项", "points": "每次扣分", "weight": "权重", "least_measured": "参加排名的最低计量权重(%)",
     "own_channels": "自行发现渠道", "period": "周期",
     "recipients": "发送对象", "only": "仅限", "stages": "阶段", "overdue_by": "逾期至少", "needs_approval": "须经批准",
+    "signed_by": "签发单位",
     "targets": "环境目标", "measured_in": "计量单位", "once": "仅此一次", "owed_by": "履行单位",
     "before_lapse": "须在期限届满前申请", "ahead": "申请须提前", "decided_by": "由其决定",
     "justification": "说明理由", "accepted_by": "由其认定", "unless_justified": "有正当理由的除外",

@@ -22,6 +22,7 @@ from duban_console.pages.routes.bulletins import serve_bulletins
 from duban_console.pages.routes.experiments import serve_experiments
 from duban_console.pages.routes.home import serve_home
 from duban_console.pages.routes.inbox import serve_inbox
+from duban_console.pages.routes.issues import serve_issues
 from duban_console.pages.routes.leader import serve_leader
 from duban_console.pages.routes.ledger import serve_ledger
 from duban_console.pages.routes.operation import serve_operation
@@ -75,6 +76,7 @@ def create_pages(parts: PageParts, max_body: int) -> FastAPI:
     serve_leader(app, parts)
     serve_wall(app, parts)
     serve_vault(app, parts)
+    serve_issues(app, parts)
     serve_bulletins(app, parts)
     return app
 

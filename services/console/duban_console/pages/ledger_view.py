@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Final
+from urllib.parse import urlencode
 
 from duban.moves import STAGE, Status
 from duban_console.assessment.diagrams import Lamp
@@ -53,6 +54,11 @@ def choice_in(query: Mapping[str, str], city: str, zone: tzinfo) -> LedgerChoice
     )  # fmt: skip
     order = Order.NUMBER if sent.get("order") == Order.NUMBER.value else Order.DUE
     return LedgerChoice(filters, order, _days(sent.get("near", "")), sent)
+
+
+def view_of(choice: LedgerChoice) -> str:
+    """What a saved view asks for: all that is chosen, but for the city."""
+    return urlencode({name: value for name, value in choice.sent.items() if name != "city"})
 
 
 def _days(number: str) -> timedelta | None:

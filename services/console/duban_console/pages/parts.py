@@ -29,6 +29,8 @@ from duban_console.api.submission import CommandDoor
 from duban_console.contact_desk import ContactDesk
 from duban_console.custody import Custody
 from duban_console.desk.reader import NEAR, DeskReader
+from duban_console.desk.views import ViewShelf
+from duban_console.issues.desk import IssueDesk
 from duban_console.ledger import LedgerReader
 from duban_console.oidc.sign_on import SignOn
 from duban_console.operation.desk import OperationDesk
@@ -73,6 +75,8 @@ class PageParts:
     experiments: ExperimentDesk | None = None
     #: Publishes what one has proposed and another one says yes to.
     proposals: ProposalDesk | None = None
+    view_shelf: ViewShelf | None = None
+    issue_desk: IssueDesk | None = None
     #: A limit is near when no more than this is left of it.
     near: timedelta = NEAR
     #: Whether the server still listens: what is shown as it comes ends when it does not.
@@ -103,8 +107,33 @@ class PageParts:
     @property
     def met(self) -> frozenset[PageNeed]:
         """What pages need, as far as this server has it."""
-        have = {PageNeed.DESK: self.desk_reader, PageNeed.OPERATION: self.operation, PageNeed.VAULT: self.vault}
+        have = {
+            PageNeed.DESK: self.desk_reader, PageNeed.OPERATION: self.operation, PageNeed.VAULT: self.vault,
+            PageNeed.ISSUES: self.issue_desk,
+        }  # fmt: skip
         return frozenset(need for need, part in have.items() if part is not None)
+
+    @property
+    def views(self) -> ViewShelf:
+        """Where views of the ledger are saved.
+
+        Raises:
+            Fault: 501, none is kept here.
+        """
+        if self.view_shelf is None:
+            raise Fault(501, "no_desk", "this server keeps no views")
+        return self.view_shelf
+
+    @property
+    def issues(self) -> IssueDesk:
+        """Where bulletins are signed and sent.
+
+        Raises:
+            Fault: 501, none is kept here.
+        """
+        if self.issue_desk is None:
+            raise Fault(501, "no_desk", "this server keeps no bulletins that were signed")
+        return self.issue_desk
 
     def page(self, request: Request, asks: Asker, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
         """A page for who is signed in."""

@@ -26,6 +26,7 @@ class PageNeed(StrEnum):
 
     DESK = "desk"  #: the read model of many records
     VAULT = "vault"  #: the vault is asked for custodians (``DUBAN_VAULT``)
+    ISSUES = "issues"  #: bulletins are kept that were signed
     OPERATION = "operation"  #: services and brokers may be looked at (``DUBAN_OPERATOR_PAGES``)
 
 
@@ -37,6 +38,7 @@ _WAYS: Final = (
     ("/leader", msgid("Wall chart"), frozenset({Role.LEADER, Role.OFFICE}), PageNeed.DESK),
     ("/comparison", msgid("Units compared"), _OF_CITY, PageNeed.DESK),
     ("/bulletins", msgid("Bulletins"), _OF_CITY, None),
+    ("/bulletins/issues", msgid("Bulletins received"), frozenset({Role.CLERK, Role.HEAD, Role.DESK}), PageNeed.ISSUES),
     ("/wall", msgid("Wall screen"), _OF_CITY, PageNeed.DESK),
     ("/operation", msgid("Operation"), frozenset(TABLE["see_operation"]), PageNeed.OPERATION),
     ("/vault", msgid("Vault"), frozenset(TABLE["see_vault_log"]), PageNeed.VAULT),

@@ -43,7 +43,8 @@ def strangers(
     A repeated id, and scores without an assessment, are told too.
     """
     known = {
-        "units": {*units, "@units"}, "categories": {*categories}, "matters": {*matters}, "channels": {*channels},
+        "units": {*units, "@units"}, "signing units": {*units},
+        "categories": {*categories}, "matters": {*matters}, "channels": {*channels},
         "duties": {*duties},
         "targets": {*targets}, "roles of the units": {*roles}, "measures": {*measures},
     }  # fmt: skip
@@ -59,6 +60,8 @@ def strangers(
             references += [(f"assessment.deductions.{i}.measures", "measures", deduction.measures)]
     for i, bulletin in enumerate(bulletins):
         references += [(f"bulletins.{i}.recipients", "units", bulletin.recipients)]
+        signing = [bulletin.signed_by] if bulletin.signed_by is not None else []
+        references += [(f"bulletins.{i}.signed_by", "signing units", signing)]
         references += [(f"bulletins.{i}.only.categories", "categories", bulletin.only.categories)]
         references += [(f"bulletins.{i}.only.matters", "matters", bulletin.only.matters)]
         if bulletin.kind is BulletinKind.SCORES and assessment is None:

@@ -178,7 +178,8 @@ class Bulletin(Founded):
     """A report that the office compiles from the ledger: over which period, in which columns, for whom.
 
     ``recipients`` are units, or ``@units`` for all that stand in it. What ``needs_approval`` is a draft until somebody
-    approves it: it goes to nobody by itself.
+    approves it: it goes to nobody by itself. ``signed_by``: the unit that signs it off, the office where none is named.
+    What is ``public`` everybody may read once it was signed and sent.
     """
 
     id: Id
@@ -189,6 +190,8 @@ class Bulletin(Founded):
     only: Selection = Selection()
     recipients: tuple[str, ...] = Field(min_length=1)
     needs_approval: bool = False
+    signed_by: str | None = None
+    public: bool = False
 
     @model_validator(mode="after")
     def _columns_fit(self) -> Bulletin:
