@@ -36,6 +36,7 @@ from duban_console.contacts import Registered, trial_ids
 from duban_console.custody import Custody
 from duban_console.desk.memory import MemoryDesk
 from duban_console.desk.projector import DeskProjector
+from duban_console.desk.reader import DeskReader
 from duban_console.desk.views import MemoryViews
 from duban_console.issues.desk import IssueDesk
 from duban_console.issues.memory import MemoryIssues
@@ -87,14 +88,15 @@ class Town(Services):
         vault: Custody | None = None,
         *,
         has_desk: bool = True,
+        desk: DeskReader | None = None,
         maps: Path | None = None,
     ) -> FastAPI:
-        """The pages of this city; its operators have some by ``operation``."""
+        """The pages of this city, which ask ``desk`` if one is given; its operators have some by ``operation``."""
         ledger, publisher = cast(LedgerReader, self), cast(Publisher, TownPublisher(self))
         door = CommandDoor(ledger, publisher, reception.desk if reception else None)
         parts = PageParts(
             console_look(maps=maps_in(maps)), ledger, self._library, door, self._clock, reception, self.room.door, None,
-            Browser(), self.room.desks, self.desk if has_desk else None, operation, vault, self.contact_desk,
+            Browser(), self.room.desks, (desk or self.desk) if has_desk else None, operation, vault, self.contact_desk,
             self.experiments, self.proposals,
             view_shelf=self.views,
             issue_desk=IssueDesk(self.issues, publisher, self.room.door.journal, "https://duban.example"),
@@ -149,7 +151,9 @@ class Town(Services):
         waits = isinstance(problem, Problem) and problem.unanswered
         return [WaitingReport(source="tests", id=str(id_), version=1)] if waits else []
 
-    async def events(self, jurisdiction: str, before: datetime, kinds: Collection[Kind] = tuple(Kind)) -> list[Event]:
+    async def events(
+        self, jurisdiction: str, before: datetime, kinds: Collection[Kind] = tuple(Kind), *_: object
+    ) -> list[Event]:
         return [
             line.event
             for id_, lines in self.lines.items()

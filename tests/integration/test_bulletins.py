@@ -28,6 +28,7 @@ from duban.policy import PublishedCalendar
 from duban.policy.library import Library
 from duban_cli import app
 from duban_console.assessment_input import from_ledger
+from duban_console.ledger import LedgerReader, TooManyEvents
 from duban_router.handlers import CommandHandler
 from duban_router.store import SCHEMA, PostgresLedger
 from tests.conftest import Migrated, Stack
@@ -153,6 +154,33 @@ async def test_a_file_of_events_gives_the_bytes_that_the_ledger_gives(city: City
     for kind in ("bulletin", "ledger"):
         from_file = await duban(kind, "2022-04-20", "--format", "json", "--events", path)
         assert from_file.stdout_bytes == (await duban(kind, "2022-04-20", "--format", "json")).stdout_bytes
+
+
+async def test_what_had_ended_before_its_period_is_not_read_and_changes_nothing_of_a_list(
+    city: City, duban: Run, tmp_path: Path
+) -> None:
+    await city.register("no problem", AT, category="other")
+    office = do.Actor(unit="office")
+    await city.send("no problem", AT + DAY, do.Acknowledge(actor=office), do.Reject(actor=office, reason="none"))
+    begun_at, until_at = datetime(2022, 4, 30, 16, tzinfo=UTC), datetime(2022, 5, 20, 16, tzinfo=UTC)
+    whole = [*await from_ledger(city.settings, "smallville", until_at)]
+    path = tmp_path / "events.jsonl"
+    path.write_text("\n".join(to_json(event).decode() for event in whole), "utf-8")
+    fewer = [*await from_ledger(city.settings, "smallville", until_at, ended_before=begun_at)]
+    assert len({event.problem_id for event in whole}) - len({event.problem_id for event in fewer}) == 1
+    for kind in ("exposure", "ledger", "problems", "responsibilities", "tasks", "wall-chart", "account"):
+        options = (kind, "2022-05-20", "--period", "monthly", "--format", "json")
+        assert (await duban(*options)).stdout_bytes == (await duban(*options, "--events", path)).stdout_bytes
+
+
+async def test_more_events_than_somebody_is_ready_to_hold_are_not_read(city: City) -> None:
+    pool = await connect_pool(city.settings, "console")
+    reader, until_at = LedgerReader(pool), AT + 100 * DAY
+    count = len([*await reader.events("smallville", until_at)])
+    assert len([*await reader.events("smallville", until_at, most=count)]) == count
+    with pytest.raises(TooManyEvents):
+        await reader.events("smallville", until_at, most=count - 1)
+    await pool.close()
 
 
 async def test_the_lists_are_compiled_from_the_ledger(city: City, duban: Run) -> None:

@@ -1,9 +1,10 @@
-"""How long the desk takes to answer at a million problems: the table of docs/benchmarks.md.
+"""How long the desk, and the pages that ask it, take to answer at a million problems: the table of docs/benchmarks.md.
 
     python -m tests.tools.desk_figures [--problems 1000000] [--write]
 
 Starts a database of its own, lays the rows straight into the read model, and asks every question through the reader,
-each 20 times; beside that it measures this machine, by a loop of 500,000 additions.
+each 20 times, then opens each page as somebody's browser would, but for the network; beside that it measures this
+machine, by a loop of 500,000 additions.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, Final
+from urllib.parse import quote
 
 import asyncpg
+import httpx2
 from pydantic import SecretStr
 
 from duban.io.migrations import migrate
@@ -28,7 +31,7 @@ from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
 from duban.moves import Status
 from duban_cli.bench.limits import loop_ms
-from duban_console.accounts.account import Role
+from duban_console.accounts.account import Appointment, Role
 from duban_console.accounts.store import MIGRATIONS, SCHEMA
 from duban_console.assessment.diagrams import Lamp
 from duban_console.desk.queries import PostgresDesk
@@ -37,6 +40,8 @@ from duban_console.desk.store import PLANNER
 from duban_local.stack import running_stack
 from tests.desk import appointed, sight_of
 from tests.desk_rows import CITY, NOW, SeededCity
+from tests.given import rules_with
+from tests.page_town import Town, browser
 from tests.tools.document_tables import DOCS, with_block
 
 _TIMES: Final = 20
@@ -110,10 +115,43 @@ def questions(desk: PostgresDesk) -> dict[str, Ask]:
     }
 
 
-async def measured(desk: PostgresDesk) -> dict[str, tuple[float, float]]:
+async def opened(desk: PostgresDesk) -> dict[str, Ask]:
+    """Pages, as the office and a unit open them."""
+    town = Town(rules_with(), NOW)
+    app = town.app(desk=desk)
+
+    async def of(role: Role, unit: str) -> httpx2.AsyncClient:
+        appointment = Appointment(role=role, jurisdiction=CITY, unit=unit)
+        return browser(app, await town.room.person(f"{role}-{unit}", appointment))
+
+    office, clerk = await of(Role.OFFICE, "office"), await of(Role.CLERK, "unit-3")
+    text = quote("扬尘扰民")
+    ways = {
+        "page, ledger": (office, "/ledger"),
+        "page, ledger, red": (office, "/ledger?lamp=red"),
+        "page, ledger, a text that is common": (office, f"/ledger?text={text}"),
+        "page, inbox": (office, "/inbox?unit=*"),
+        "page, wall chart": (office, "/leader?sponsor=leader-3"),
+        "page, wall screen": (office, "/wall"),
+        "page, units compared, a month": (office, "/comparison?period=monthly"),
+        "page, units compared, a year": (office, "/comparison?period=yearly"),
+        "page, our unit": (clerk, "/mine"),
+    }
+
+    def way(reader: httpx2.AsyncClient, path: str) -> Ask:
+        async def ask() -> None:
+            answer = await reader.get(path)
+            assert answer.status_code == 200, answer.text
+
+        return ask
+
+    return {name: way(*each) for name, each in ways.items()}
+
+
+async def measured(asks: Mapping[str, Ask]) -> dict[str, tuple[float, float]]:
     """Of each question the median and the longest of its answers, in milliseconds; the first is not counted."""
     figures = {}
-    for name, ask in questions(desk).items():
+    for name, ask in asks.items():
         await ask()
         lengths = []
         for _ in range(_TIMES):
@@ -141,7 +179,8 @@ async def figures(problems: int, url: str, *, are_laid: bool = False) -> list[st
         sys.stderr.write(f"{name}: {whole / problems:.0f} bytes a problem, {own / problems:.0f} without its indexes\n")
     pool = await connect_pool(Settings(database=SecretStr(url)), SCHEMA, planner=PLANNER)
     before = loop_ms()
-    answers = await measured(PostgresDesk(pool))
+    desk = PostgresDesk(pool)
+    answers = await measured(questions(desk)) | await measured(await opened(desk))
     loops = f"{before:.0f}, {loop_ms():.0f}"
     await pool.close()
     await connection.close()

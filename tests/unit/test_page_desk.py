@@ -16,12 +16,15 @@ import pytest
 from fastapi import FastAPI
 from openpyxl import load_workbook
 
+from duban.clock import DrivenClock
+from duban.errors import Fault
 from duban.messages import commands as do
+from duban.messages.records import Event
 from duban.messages.report import Evidence
 from duban_console.accounts.account import Appointment, Role
 from duban_console.accounts.log import AccountActKind
 from duban_console.api.bulletins import BulletinDesk
-from duban_console.ledger import LedgerReader
+from duban_console.ledger import LedgerReader, TooManyEvents
 from duban_console.pages.routes.wall import changes
 from tests.given import report, rules_with
 from tests.page_town import Town, browser
@@ -254,6 +257,18 @@ async def test_the_first_page_is_where_somebodys_work_lies(
 ) -> None:
     answer = await given.page(role, unit, "/")
     assert (answer.status_code, answer.headers["location"]) == (303, first)
+
+
+async def test_a_city_too_large_for_the_page_is_compiled_by_the_command(given: Given) -> None:
+    class Large(Town):
+        async def events(self, *_: object) -> list[Event]:
+            raise TooManyEvents("there are more than 7 events to read")
+
+    town = Large(given.town.rules, AT)
+    desk = BulletinDesk(cast(LedgerReader, town), town._library, DrivenClock(AT + timedelta(days=12)))
+    with pytest.raises(Fault, match=r"more than 7 events.*duban bulletin") as refused:
+        await desk.edition(town.rules.pack.ref, "state", "2022-04-15", None, "zh")
+    assert (refused.value.status, refused.value.code) == (413, "too_many")
 
 
 async def signed(given: Given, role: Role, unit: str, bulletin: str, **form: str) -> httpx2.Response:

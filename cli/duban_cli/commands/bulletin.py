@@ -26,8 +26,9 @@ from duban_cli.output import ExitCode, command, err, fail, out
 from duban_console.assessment.histories import histories
 from duban_console.assessment.papers.official import Letterhead, to_pdf
 from duban_console.assessment.periods import as_of as instant
+from duban_console.assessment.periods import stretch_of
 from duban_console.assessment.rows.targets import TargetReading, readings_of
-from duban_console.assessment.selection import HANDLED, chosen, needs_readings, offered
+from duban_console.assessment.selection import HANDLED, chosen, ended_before, needs_readings, offered
 from duban_console.assessment.sheet import Sheet, compiled
 from duban_console.assessment.sheet_formats import to_csv, to_geojson, to_json
 from duban_console.assessment.words import Language
@@ -133,7 +134,9 @@ async def bulletin(
     if readings is not None and not asks_readings:
         fail(ExitCode.USAGE, f"{offer.id} is a bulletin of kind {offer.kind}; only targets are held against --readings")
     read = await _readings(readings, events, rules.pack, until_at) if asks_readings else []
-    history_events = () if offer.kind is BulletinKind.TARGETS else await _told(events, rules.pack, until_at, HANDLED)
+    since = ended_before(offer, assessment, rules, stretch_of(period or offer.period, until_at, rules.zone))
+    of_targets = offer.kind is BulletinKind.TARGETS
+    history_events = () if of_targets else await _told(events, rules.pack, until_at, HANDLED, since)
     past = histories(history_events, partial(_cited, library), rules.pack.jurisdiction, until_at)
     tongue: Language = language.value if language else ("zh" if offer.title.zh else "en")
     sheet = compiled(offer, assessment, past, rules, until_at, period=period, language=tongue, readings=read)
@@ -145,8 +148,10 @@ def _is_file(pack: str) -> bool:
     return Path(pack).is_file()
 
 
-async def _told(events: Path | None, pack: PolicyPack, until_at: datetime, kinds: Collection[Kind]) -> Iterable[Event]:
-    return from_file(events) if events else await from_ledger(settings(), pack.jurisdiction, until_at, kinds)
+async def _told(
+    events: Path | None, pack: PolicyPack, until_at: datetime, kinds: Collection[Kind], since: datetime | None = None
+) -> Iterable[Event]:
+    return from_file(events) if events else await from_ledger(settings(), pack.jurisdiction, until_at, kinds, since)
 
 
 async def _readings(

@@ -30,7 +30,11 @@ _READING: Final = ("target", "read_on", "value")
 
 
 async def from_ledger(
-    settings: Settings, jurisdiction: str, before: datetime, kinds: Collection[Kind] = tuple(Kind)
+    settings: Settings,
+    jurisdiction: str,
+    before: datetime,
+    kinds: Collection[Kind] = tuple(Kind),
+    ended_before: datetime | None = None,
 ) -> Iterator[Event]:
     """What :meth:`LedgerReader.events` gives of the ledger in the database of ``settings``.
 
@@ -40,7 +44,7 @@ async def from_ledger(
     async with asking():
         pool = await connect_pool(settings, "console")
     try:
-        return await LedgerReader(pool).events(jurisdiction, before, kinds)
+        return await LedgerReader(pool).events(jurisdiction, before, kinds, ended_before)
     finally:
         await pool.close()
 

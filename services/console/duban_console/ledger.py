@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from duban.clock import within_range
-from duban.errors import Unavailable
+from duban.errors import DubanError, Unavailable
 from duban.io.availability import is_unavailable
 from duban.messages.changes import Attached, Registered
 from duban.messages.envelope import derived_id
@@ -22,7 +22,7 @@ from duban.messages.records import AnyRecord, Event, Listing, Reward, record_fro
 from duban.messages.report import Filed
 from duban.messages.sealed import WrappedKey, report_key
 from duban.messages.struct import Frozen, from_json
-from duban.moves import CLOSED, STAGE, Kind, Stage, Status
+from duban.moves import CLOSED, OPEN, STAGE, Kind, Stage, Status
 from duban.texts import folded
 from duban_console.chain import Line, first_broken
 from duban_console.source_journal import SourceActivity, activities
@@ -58,7 +58,11 @@ _BEFORE = """
     select body from router.published_events as event
     join router.published_records as record on record.id = event.problem_id
     where record.jurisdiction = $1 and event.at < $2 and record.kind = any($3::text[])
+      and ($4::timestamptz is null or record.status = any($5::text[]) or record.due_at is not null or exists (
+          select from router.published_events as later where later.problem_id = record.id and later.at >= $4
+      ))
     order by event.problem_id, event.version
+    limit $6
 """
 #: Of the records that began in a period: when the last one did that is too many, from the newest on.
 _ONE_TOO_MANY = """
@@ -111,6 +115,10 @@ LISTINGS = """
     order by begun_at, id
 """
 REWARDS = "select state from router.published_records where subject = $1 and kind = 'reward' order by begun_at, id"
+
+
+class TooManyEvents(DubanError):
+    """There are more events than somebody is ready to hold at once."""
 
 
 class BadCursor(ValueError):
@@ -284,11 +292,25 @@ class LedgerReader:
         return Chain(lines, first_broken(lines, head))
 
     async def events(
-        self, jurisdiction: str, before: datetime, kinds: Collection[Kind] = tuple(Kind)
+        self,
+        jurisdiction: str,
+        before: datetime,
+        kinds: Collection[Kind] = tuple(Kind),
+        ended_before: datetime | None = None,
+        most: int | None = None,
     ) -> Iterator[Event]:
-        """The events of records of some ``kinds`` before an instant, record by record, in order; parsed when taken."""
+        """The events of records of some ``kinds`` before an instant, record by record, in order; parsed when taken.
+
+        With ``ended_before`` without records that had ended by then, in which nothing is owed or has happened since.
+
+        Raises:
+            TooManyEvents: they are more than ``most``.
+        """
+        values = (jurisdiction, before, list(kinds), ended_before, sorted(OPEN), None if most is None else most + 1)
         async with asking():
-            rows = await self._pool.fetch(_BEFORE, jurisdiction, before, list(kinds))
+            rows = await self._pool.fetch(_BEFORE, *values)
+        if most is not None and len(rows) > most:
+            raise TooManyEvents(f"there are more than {most} events to read")
         return (from_json(row["body"], Event) for row in rows)
 
     async def begun_after(self, jurisdiction: str, since: datetime, until: datetime, most: int) -> datetime | None:

@@ -59,8 +59,8 @@ def ledger_question(city: CitySight, filters: LedgerFilters, now: datetime, near
     question = _problems(city, filters.jurisdiction)
     _filter(question, filters, now, near)
     if filters.text:
-        pairs = grams(folded(filters.text))
-        question.where("record.grams @> {}::int[]" if pairs else "false", *([list(pairs)] if pairs else []))
+        if not _look_up(question, filters.text):
+            question.where("false")
         _compare(question, city, filters.text)
     return question
 
@@ -145,6 +145,14 @@ def _under(question: Question, lamp: Lamp, now: datetime, near: timedelta) -> No
             question.where("record.due_key = {}", NO_LIMIT)
 
 
+def _look_up(question: Question, text: str) -> bool:
+    """Only where each pair of characters in ``text`` stands; False, and nothing is left out, where it has none."""
+    pairs = grams(folded(text))
+    if pairs:
+        question.where("record.grams @> {}::int[]", list(pairs))
+    return bool(pairs)
+
+
 def _compare(question: Question, city: CitySight, text: str) -> None:
     """Only where ``text`` stands in number or title; in the number alone, where any title is hidden."""
     place = "record.words" if city.always_shows(Facet.TEXT) else "split_part(record.words, E'\\n', 1)"
@@ -156,7 +164,8 @@ def count_by_lamp(city: CitySight, filters: LedgerFilters, now: datetime, near: 
     question = _problems(city, filters.jurisdiction)
     _filter(question, replace(filters, lamp=None, closed=False), now, near)
     if filters.text:
-        _compare(question, city, filters.text)  # what is open is not so much, whatever stands in how many titles
+        _look_up(question, filters.text)  # of one character all that is open is looked through, which is not so much
+        _compare(question, city, filters.text)
     red, yellow, none = map(question.value, (now, now + near, NO_LIMIT))
     question.columns = f"""
         count(*) filter (where record.due_key <= {red})::int as red,
