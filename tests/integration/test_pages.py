@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from io import BytesIO
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -16,8 +17,10 @@ from PIL import Image
 from playwright.async_api import Browser, Route
 
 from duban.io.publisher import Publisher
+from duban.io.tail import Tail
 from duban.messages import commands as do
 from duban.messages.envelope import Message, encode
+from duban.messages.notices import NOTICES, Notice
 from duban.messages.report import Filed, Report
 from duban_cli.system import System
 from duban_console.accounts.account import OF_INSTALLATION, WITHOUT_UNIT, Appointment, Role
@@ -376,6 +379,35 @@ class TestAStory:
                 await nobody.go(path)
                 assert await nobody.page.locator("h1").inner_text() != "Black water"
                 await nobody.check()
+
+    async def test_a_view_is_saved_and_a_bulletin_signed_and_sent_in_the_browser(
+        self, browser: Browser, system: System, people: dict[Role, str]
+    ) -> None:
+        """Without a script; who is told is told by the engine's own notices."""
+        number = f"督办〔2026〕{uuid4().hex[:6]}号"
+        async with reading(browser, system.urls["api"], "story-bulletin", script=False) as office:
+            page = office.page
+            await office.sign_in(people[Role.OFFICE], OWN)
+            await office.go("/ledger?status=registered&near=5")
+            await page.fill("#view-name", "五日内到期的")
+            await page.click('form[action^="/ledger/views?"] button')
+            assert await page.locator('.views a[aria-current="page"]').inner_text() == "五日内到期的"
+            await page.click('form[action^="/ledger/views/removal"] button')
+            assert await page.locator(".views a", has_text="五日内到期的").count() == 0
+            await office.go("/bulletins")
+            await page.select_option("#bulletin", "bulletin")
+            await page.click('form[action="/bulletins"] button')
+            await page.fill("#number", number)
+            await page.click('form[action^="/bulletins/signature"] button')
+            await page.wait_for_url("**/bulletins/issues/*")
+            await page.click('form[action$="/sending"] button')
+            assert await page.locator('form[action$="/sending"]').count() == 0
+            assert number in await page.locator("main").inner_text()
+            seal = await page.locator("dd.seal").inner_text()
+            assert sha256(await (await page.request.get(f"{page.url}/json")).body()).hexdigest() == seal
+        notices = await Tail(system.settings, [Notice.TOPIC], NOTICES).present()
+        [sent] = [each.message.data for each in notices if each.message.data.number == number]
+        assert (sent.recipient, sent.event) == ("office", "bulletin_sent")
 
     async def test_an_operator_looks_at_a_dead_letter_and_sends_it_back_once(
         self, browser: Browser, system: System, people: dict[Role, str]
