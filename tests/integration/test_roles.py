@@ -116,6 +116,8 @@ FORBIDDEN = {
         "select from router.records",
         "select from router.published_records",
         "select from router.published_events",
+        "select from router.published_outcomes",
+        "select from console.issues",
     ],
     "vault": [
         "update intake.vault_log set body = ''",

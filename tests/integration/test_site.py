@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import asyncpg
 import httpx2
 import pytest
 
@@ -135,6 +136,36 @@ async def test_who_has_the_code_reads_the_answer_why_a_rating_does_not_count_and
         await eventually(lambda: is_shown("A reward waits for you."))
 
 
+async def test_everybody_reads_what_was_signed_and_sent_and_is_public_and_nothing_else(
+    duban: Run, system: System
+) -> None:
+    await opened(duban, system)
+    cells = {"unit_id": "north", "unit": "North town", "open": 4711}
+    columns = [{"key": "unit", "title": "Unit"}, {"key": "open", "title": "Open"}]
+    document = json.dumps({"columns": columns, "rows": [cells]})
+    id_ = uuid4()
+    connection = await asyncpg.connect(system.superuser)
+    try:
+        for key, title, public, sent in (
+            (id_, "Sent to all", True, True), (uuid4(), "Not sent", True, False), (uuid4(), "Inside", False, True),
+        ):  # fmt: skip
+            await connection.execute(
+                """
+                insert into console.issues
+                select $1, 'smallville', 'b', $2, '', 'p@1', 'monthly', '2026-09-01', '2026-09-30', now(), 'en', $3,
+                    $4, '{}', $5, name, name, 'office', now(), case when $6 then name end, case when $6 then now() end
+                from console.accounts order by name limit 1
+                """, key, title, document, "ab" * 32, public, sent,
+            )  # fmt: skip
+    finally:
+        await connection.close()
+    async with httpx2.AsyncClient(base_url=system.urls["gateway"], headers={"accept-language": "en"}) as browser:
+        page = (await browser.get(f"{CITY}/publications")).text
+        assert [title in page for title in ("Sent to all", "Not sent", "Inside")] == [True, False, False]
+        assert "4711" in (await browser.get(f"{CITY}/publications/{id_}")).text
+        assert "North town,4711" in (await browser.get(f"{CITY}/publications/{id_}.csv")).text
+
+
 @asynccontextmanager
 async def publishing(system: System) -> AsyncIterator[Publisher]:
     """What goes onto topics as from anywhere."""
@@ -174,6 +205,6 @@ async def test_a_citizen_reports_follows_and_reads_in_a_browser_and_nothing_stan
 
         await eventually(is_followed)
         await reader.check()
-        for path in ("", "/problems?state=all", "/board", "/nowhere"):
+        for path in ("", "/problems?state=all", "/board", "/publications", "/nowhere"):
             await reader.go(CITY + path)
             await reader.check()

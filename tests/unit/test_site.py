@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -43,6 +43,7 @@ from duban_intake.gateway.open311.routes import PublicFace
 from duban_intake.ratings import RatingHandler
 from duban_intake.site.app import create_site
 from duban_intake.site.exposures import Exposure
+from duban_intake.site.publications import PublicTable, PublishedIssue, public_table
 from duban_intake.site.reporter_views import GivenReply, RatingOutcome, ReporterReward
 from duban_intake.source_journal import SourceJournal
 from duban_intake.sources.registry import SourceRegistry
@@ -72,6 +73,7 @@ class Shown:
     told: dict[tuple[UUID, str, str], list[GivenReply]] = field(default_factory=dict)
     rated: dict[UUID, RatingOutcome] = field(default_factory=dict)
     owed: dict[str, list[ReporterReward]] = field(default_factory=dict)
+    signed: dict[UUID, tuple[PublishedIssue, PublicTable]] = field(default_factory=dict)
 
     async def problems(self, city: str, names: tuple[str, ...], only: RequestFilter) -> list[PublicProblem]:
         assert (city, names) == ("smallville", ("smallville/site", "app"))
@@ -90,6 +92,12 @@ class Shown:
 
     async def rewards(self, handle: str) -> list[ReporterReward]:
         return self.owed.get(handle, [])
+
+    async def publications(self, city: str) -> list[PublishedIssue]:
+        return [publication for publication, _ in self.signed.values()]
+
+    async def publication(self, city: str, id_: UUID) -> tuple[PublishedIssue, PublicTable] | None:
+        return self.signed.get(id_)
 
     async def exposures(self, city: str, since: datetime) -> list[Exposure]:
         assert city == "smallville"
@@ -127,7 +135,7 @@ class Gateway:
             ours, SecretsFile(None), SourceJournal(None, clock), Reception(store, Uploads(folder / "up", 24)),
         )  # fmt: skip
         shown: Any = self.shown
-        self.app = create_site(door, PublicFace(small_library(), shown), shown, shown, 100_000, maps_in(maps))
+        self.app = create_site(door, PublicFace(small_library(), shown), shown, shown, shown, 100_000, maps_in(maps))
         transport = httpx2.ASGITransport(self.app, client=("203.0.113.7", 4711))
         self.browser = httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=ENGLISH)
 
@@ -461,6 +469,37 @@ async def test_the_board_says_against_whom_a_public_measure_stands(gateway: Gate
     ):
         assert words in page
     assert "S-2025-0001" not in page
+
+
+async def test_what_was_signed_and_is_for_everybody_is_read_with_the_figures_that_were_signed(gateway: Gateway) -> None:
+    assert "Nothing was published yet." in (await gateway.browser.get(f"{CITY}/publications")).text
+    document = {
+        "columns": [
+            {"key": "unit", "title": "Unit"},
+            {"key": "open", "title": "Open"},
+            {"key": "title", "title": "What"},
+        ],
+        "rows": [
+            {"unit_id": "water", "unit": "=Water", "open": 3, "title": "Ring 13812345678"},
+            {"unit_id": "north", "unit": "North", "open": 13812345678, "title": None},
+        ],
+    }
+    publication = PublishedIssue(
+        uuid4(), "Bulletin of the quarter", "No. 3", "smallville@1", date(2026, 7, 1), date(2026, 9, 30), "en",
+        "ab" * 32, "office", AT, AT,
+    )  # fmt: skip
+    table = public_table(orjson.dumps(document).decode())
+    gateway.shown.signed = {publication.id: (publication, table)}
+    assert "Bulletin of the quarter" in (await gateway.browser.get(f"{CITY}/publications")).text
+    page = (await gateway.browser.get(f"{CITY}/publications/{publication.id}")).text
+    for words in ("No. 3", "2026-09-30", "The office", "ab" * 32, "Ring ***", ">3<", ">13812345678<"):
+        assert words in page, words
+    file = (await gateway.browser.get(f"{CITY}/publications/{publication.id}.csv")).content.decode("utf-8-sig")
+    assert list(csv.reader(io.StringIO(file))) == [
+        ["Unit", "Open", "What"], ["'=Water", "3", "Ring ***"], ["North", "13812345678", ""],
+    ]  # fmt: skip
+    for id_ in (uuid4(), "x", f"{uuid4()}.csv"):
+        assert (await gateway.browser.get(f"{CITY}/publications/{id_}")).status_code == 404
 
 
 async def test_programs_read_the_same_as_places_as_a_table_and_as_a_feed(gateway: Gateway) -> None:

@@ -22,6 +22,7 @@ from duban_intake.gateway.open311.routes import PublicFace
 from duban_intake.gateway.settings import GatewaySettings
 from duban_intake.site.app import create_site
 from duban_intake.site.exposures import PostgresBoard
+from duban_intake.site.publications import PostgresPublications
 from duban_intake.site.reporter_ledger import PostgresReporterLedger
 from duban_intake.store import SCHEMA
 
@@ -38,7 +39,9 @@ async def compose(shell: Shell[GatewaySettings]) -> None:
     # Reports are taken before any pack is there; what may be reported is told once one is.
     face = PublicFace(await follow_packs(shell, needed=False), PublicLedger(shell.pool))
     board, reporters = PostgresBoard(shell.pool), PostgresReporterLedger(shell.pool)
-    site = create_site(door, face, board, reporters, settings.max_body, maps)
+    site = create_site(
+        door, face, board, reporters, PostgresPublications(shell.pool), settings.max_body, maps
+    )  # fmt: skip
     app = BesideApi(create_app(door, face, settings.max_body), site, OF_API)
     http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", batching, UPLOADS_PATH)
     shell.health.check("http", lambda: http.listening)

@@ -62,5 +62,8 @@ SITE_ROUTES: Final[Mapping[tuple[str, str], Asks]] = MappingProxyType(
         ("GET", _CITY + "/problems.{form}"): Asks.NOTHING,
         ("GET", _CITY + "/problems/{id}"): Asks.NOTHING,
         ("GET", _CITY + "/board"): Asks.NOTHING,
+        ("GET", _CITY + "/publications"): Asks.NOTHING,
+        ("GET", _CITY + "/publications/{id}"): Asks.NOTHING,
+        ("GET", _CITY + "/publications/{id}.csv"): Asks.NOTHING,
     }
 )

@@ -19,10 +19,12 @@ from duban_intake.gateway.door import ReportDoor
 from duban_intake.gateway.open311.routes import PublicFace
 from duban_intake.site.exposures import ExposureBoard
 from duban_intake.site.parts import SiteParts
+from duban_intake.site.publications import PublicationShelf
 from duban_intake.site.reporter_ledger import ReporterLedger
 from duban_intake.site.routes.board import serve_board
 from duban_intake.site.routes.follow import serve_follow
 from duban_intake.site.routes.problems import serve_problems
+from duban_intake.site.routes.publications import serve_publications
 from duban_intake.site.routes.report import MOST_PHOTOS, serve_report
 
 _HERE: Final = Path(__file__).parent
@@ -35,6 +37,7 @@ def create_site(
     face: PublicFace,
     board: ExposureBoard,
     reporters: ReporterLedger,
+    shelf: PublicationShelf,
     max_body: int,
     maps: Mapping[str, CityMap] = MappingProxyType({}),
 ) -> FastAPI:
@@ -58,4 +61,5 @@ def create_site(
     serve_report(app, parts)
     serve_follow(app, parts)
     serve_board(app, parts, board)
+    serve_publications(app, parts, shelf)
     return app

@@ -32,6 +32,7 @@ _WAYS: Final = (
     ("/follow", msgid("Follow my report")),
     ("/problems", msgid("What was reported")),
     ("/board", msgid("Exposure board")),
+    ("/publications", msgid("Publications")),
 )
 
 
