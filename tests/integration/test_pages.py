@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from io import BytesIO
 from typing import Any, Final
@@ -14,7 +15,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from openpyxl import load_workbook
 from PIL import Image
-from playwright.async_api import Browser, Route
+from playwright.async_api import Browser, Page, Route
 
 from duban.io.publisher import Publisher
 from duban.io.tail import Tail
@@ -139,6 +140,7 @@ class TestEveryPage:
             await reader.page.fill("#since", "2026-10-12")
             if script:
                 await reader.check()
+            await reader.page.route("**/hx-sse*", partial(_after_htmx, reader.page))
             await reader.page.click('form[action="/experiments"] button')
             await reader.page.locator("h2", has_text="各单位负担").wait_for(timeout=60_000)
             assert await reader.page.get_by_text("当时未逾期、按草稿会逾期: 3").count() == 1
@@ -147,15 +149,9 @@ class TestEveryPage:
 
     async def test_the_wall_screen_follows_what_happens(self, browser: Browser, city: tuple[str, SampleCity]) -> None:
         url, town = city
-
-        async def after_htmx(route: Route) -> None:
-            """What follows the stream comes when htmx has begun: so it is where the network is slow."""
-            await reader.page.wait_for_function("window.htmx", polling=20)
-            await route.continue_()
-
         async with reading(browser, url, "wall") as reader:
             await reader.sign_in(town.names[Role.OFFICE], OWN)
-            await reader.page.route("**/hx-sse*", after_htmx)
+            await reader.page.route("**/hx-sse*", partial(_after_htmx, reader.page))
             await reader.go("/wall")
             tiles = reader.page.locator(".tiles")
             before = await tiles.inner_text()
@@ -478,3 +474,9 @@ async def acts(system: System, problem: UUID, unit: str, *bodies: dict[str, Any]
             path = f"/v1/problems/{problem}/actions?wait=20"
             answer = await client.post(path, json={**body, "actor": {"unit": unit}})
             assert answer.status_code == 200, answer.text
+
+
+async def _after_htmx(page: Page, route: Route) -> None:
+    """What follows the stream comes when htmx has begun: so it is where the network is slow."""
+    await page.wait_for_function("window.htmx", polling=20)
+    await route.continue_()
