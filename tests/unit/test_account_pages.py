@@ -10,6 +10,8 @@ import pytest
 
 from duban.clock import DrivenClock
 from duban_console.accounts.account import Account, Appointment, Role, listed
+from duban_console.accounts.labels import ACT_LABELS
+from duban_console.accounts.log import AccountActKind
 from duban_console.pages.routes.accounts import MOST_LINES
 from tests.accounts import ADMIN, AT, CLERK, DAY, OWN
 from tests.given import small_rules
@@ -162,6 +164,10 @@ async def test_the_log_says_who_did_what_and_an_auditor_reads_it_who_keeps_nothi
         assert theirs.status_code == 200
         assert 'href="/accounts"' not in theirs.text
         assert 'href="/account-log"' in theirs.text
+
+
+def test_every_act_of_the_log_is_called_something() -> None:
+    assert ACT_LABELS.keys() == {kind.value for kind in AccountActKind}
 
 
 async def test_of_a_long_log_the_latest_lines_are_read(keeping: Keeping) -> None:

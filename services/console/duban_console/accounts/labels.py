@@ -23,6 +23,15 @@ ACT_LABELS: Final = {
     "factor_taken": msgid("Second factor taken away"),
     "key_made": msgid("Key made"),
     "key_ended": msgid("Key ended"),
+    "calendar_made": msgid("Address of a calendar made"),
+    "calendar_ended": msgid("Address of a calendar ended"),
+    "contact_changed": msgid("Contact or turn changed"),
+    "policy_proposed": msgid("Policy proposed"),
+    "policy_published": msgid("Policy published"),
+    "policy_refused": msgid("Policy refused"),
+    "policy_withdrawn": msgid("Policy withdrawn"),
+    "bulletin_signed": msgid("Bulletin signed off"),
+    "bulletin_sent": msgid("Bulletin sent"),
 }
 #: Why something is not done with an account.
 ACCOUNT_REFUSALS: Final = {
