@@ -389,7 +389,7 @@ async def test_the_pages_of_operators_look_and_send_back_by_the_rights_of_their_
     token = await signed_in(guarded, "guarded-operator", Appointment(role=Role.OPERATOR))
     url = guarded.urls["api"]
     headers = {"origin": url, "accept-language": "en"}
-    async with httpx2.AsyncClient(base_url=url, timeout=60, cookies={"duban": token}, headers=headers) as browser:
+    async with httpx2.AsyncClient(base_url=url, timeout=25, cookies={"duban": token}, headers=headers) as browser:
 
         async def shown(path: str) -> str:
             answer = await browser.get(f"/operation{path}")

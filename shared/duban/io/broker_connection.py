@@ -7,6 +7,9 @@ One that breaks while something is sent is told as broken: uvloop answers a writ
 asyncio drops what is written. aiokafka heeds OSError alone (https://github.com/aio-libs/aiokafka/issues/1038), and so
 the task ends that keeps what it knows of the brokers, without a word: the client then waits for ever for who leads now,
 though all brokers are back.
+
+One over TLS is ended at once: uvloop waits up to 30 s for the broker's goodbye, which does not come while a fetch is
+under way at the broker, and whoever stops a client waits with it.
 """
 
 from __future__ import annotations
@@ -73,8 +76,18 @@ class BrokerConnection(AIOKafkaConnection):
         try:
             return send(*args, **kwargs)
         except RuntimeError as error:
-            self.close(reason=CloseReason.CONNECTION_BROKEN, exc=error)  # type: ignore[no-untyped-call]
+            self.close(reason=CloseReason.CONNECTION_BROKEN, exc=error)
             raise KafkaConnectionError(f"Connection at {self.host}:{self.port} broken: {error}") from error
+
+    def close(self, *args: Any, **kwargs: Any) -> Any:
+        """What aiokafka's does; over TLS without a goodbye: no answer is waited for any more."""
+        transport = None
+        if self._writer is not None and self._writer.get_extra_info("ssl_object") is not None:
+            transport = self._writer.transport
+        closed = super().close(*args, **kwargs)  # type: ignore[no-untyped-call]
+        if transport is not None:
+            transport.abort()
+        return closed
 
     async def _do_sasl_handshake(self) -> None:
         password = self._sasl_plain_password
