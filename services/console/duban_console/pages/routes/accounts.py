@@ -19,7 +19,7 @@ from duban_console.accounts.account import Account, folded_name, listed
 from duban_console.accounts.desk import Given
 from duban_console.accounts.labels import ACCOUNT_REFUSALS, ACT_LABELS, REFUSED_NAMES
 from duban_console.accounts.rows import AccountRefused, NotThere
-from duban_console.accounts.session import Scope
+from duban_console.accounts.session import AccountKey, Scope
 from duban_console.api.asker import Asker
 from duban_console.pages.account_view import appointment_of, appointment_views, place_groups
 from duban_console.pages.labels import ROLES
@@ -80,14 +80,14 @@ def _serve_all(app: FastAPI, parts: PageParts) -> None:
             return await _list_page(request, asks, parts, sent=sent, code=unfit.field, status=400)
         except AccountRefused as refused:
             return await _list_page(request, asks, parts, sent=sent, code=refused.code, status=409)
-        return await _one_page(request, asks, parts, given.account, shown=_Shown(given.password or ""))
+        return await _one_page(request, asks, parts, given.account.name, shown=_Shown(given.password or ""))
 
 
 def _serve_one(app: FastAPI, parts: PageParts) -> None:
     @app.get("/accounts/{name}")
     async def one(request: Request, asks: Visits, name: _Name) -> Response:
         """One account."""
-        return await _one_page(request, asks, parts, await _account(parts, name))
+        return await _one_page(request, asks, parts, name)
 
     @app.post("/accounts/{name}/appointments")
     async def appoint(
@@ -102,16 +102,16 @@ def _serve_one(app: FastAPI, parts: PageParts) -> None:
         """Give an appointment, or take the one that is named; not where others changed them meanwhile."""
         account = await _account(parts, name)
         if stood != listed(account.appointments):
-            return await _one_page(request, asks, parts, account, code="moved_on", status=409)
+            return await _one_page(request, asks, parts, name, code="moved_on", status=409)
         try:
             after = [each for each in account.appointments if str(each) != loss]
             if not loss:
                 after.append(appointment_of(role, place, _groups(request, parts)))
             await parts.account_desks.accounts.appoint(name, after, by=asks.known.account.name)
         except Unfit as unfit:
-            return await _one_page(request, asks, parts, account, code=unfit.field, status=400)
+            return await _one_page(request, asks, parts, name, code=unfit.field, status=400)
         except AccountRefused as refused:
-            return await _one_page(request, asks, parts, account, code=refused.code, status=409)
+            return await _one_page(request, asks, parts, name, code=refused.code, status=409)
         return _back(name)
 
     @app.post("/accounts/{name}/steps/{step}")
@@ -123,13 +123,12 @@ def _serve_one(app: FastAPI, parts: PageParts) -> None:
         }  # fmt: skip
         if step not in steps:
             raise Fault(404, "unknown_path", "an account is turned off or on, or given a new password", "step")
-        account = await _account(parts, name)
         try:
             done = await steps[step](name, by=asks.known.account.name)
         except AccountRefused as refused:
-            return await _one_page(request, asks, parts, account, code=refused.code, status=409)
+            return await _one_page(request, asks, parts, name, code=refused.code, status=409)
         if isinstance(done, Given):
-            return await _one_page(request, asks, parts, done.account, shown=_Shown(done.password or ""))
+            return await _one_page(request, asks, parts, name, shown=_Shown(done.password or ""))
         return _back(name)
 
 
@@ -137,11 +136,10 @@ def _serve_sessions_and_keys(app: FastAPI, parts: PageParts) -> None:
     @app.post("/accounts/{name}/sessions/{id}")
     async def end_session(request: Request, asks: Visits, name: _Name) -> Response:
         """End one of its sessions."""
-        account = await _account(parts, name)
         try:
             await parts.admission.end_session(name, UUID(request.path_params["id"]), asks.known.account.name)
         except (AccountRefused, ValueError):
-            return await _one_page(request, asks, parts, account, code="unknown_session", status=404)
+            return await _one_page(request, asks, parts, name, code="unknown_session", status=404)
         return _back(name)
 
     @app.post("/accounts/{name}/keys")
@@ -153,24 +151,22 @@ def _serve_sessions_and_keys(app: FastAPI, parts: PageParts) -> None:
         days: int = Form(ge=1, le=_MOST_DAYS),
     ) -> Response:
         """A key of a system, which is shown this once."""
-        account = await _account(parts, name)
         try:
             token, _ = await parts.account_desks.keys.add(name, scope, timedelta(days=days), by=asks.known.account.name)
         except AccountRefused as refused:
-            return await _one_page(request, asks, parts, account, code=refused.code, status=409)
-        return await _one_page(request, asks, parts, account, shown=_Shown(token=token))
+            return await _one_page(request, asks, parts, name, code=refused.code, status=409)
+        return await _one_page(request, asks, parts, name, shown=_Shown(token=token))
 
     @app.post("/accounts/{name}/keys/{id}")
     async def revoke(request: Request, asks: Visits, name: _Name) -> Response:
         """Have a key no more."""
-        account = await _account(parts, name)
         id_ = request.path_params["id"]
         try:
-            if id_ not in {key.id for key in await parts.account_desks.keys.keys() if key.account == account.name}:
-                raise Fault(404, "unknown_key", f"{account.name} has no such key", "id")
+            if id_ not in {key.id for key in await _keys(parts, folded_name(name))}:
+                raise Fault(404, "unknown_key", f"{name} has no such key", "id")
             await parts.account_desks.keys.revoke(id_, by=asks.known.account.name)
         except AccountRefused as refused:
-            return await _one_page(request, asks, parts, account, code=refused.code, status=409)
+            return await _one_page(request, asks, parts, name, code=refused.code, status=409)
         return _back(name)
 
 
@@ -192,6 +188,11 @@ async def _account(parts: PageParts, name: str) -> Account:
         return await parts.account_desks.accounts.account(name)
     except NotThere:
         raise Fault(404, "unknown_account", f"there is no account {name}", "name") from None
+
+
+async def _keys(parts: PageParts, name: str) -> list[AccountKey]:
+    """The keys of the account, the oldest first."""
+    return [key for key in await parts.account_desks.keys.keys() if key.account == name]
 
 
 def _back(name: str) -> Response:
@@ -241,15 +242,15 @@ async def _one_page(
     request: Request,
     asks: Asker,
     parts: PageParts,
-    account: Account,
+    name: str,
     *,
     shown: _Shown = _Shown(),
     code: str = "",
     status: int = 200,
 ) -> Response:
     words, say = _words(request, parts), partial(parts.look.say, request)
-    account = await parts.account_desks.accounts.account(account.name)
-    keys = [key for key in await parts.account_desks.keys.keys() if key.account == account.name]
+    account = await _account(parts, name)
+    keys = await _keys(parts, account.name)
     return parts.page(
         request, asks, "account_kept.html", status, kept=account, shown=shown, keys=keys,
         stood=listed(account.appointments), appointments=appointment_views(account, words, say),
