@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from fastapi import Request
@@ -40,6 +40,8 @@ from duban_console.pages.record_words import RecordWords
 from duban_console.pages.visitor import PageNeed, links, roles_of
 from duban_console.policies.experiments import ExperimentDesk
 from duban_console.policies.proposals import ProposalDesk
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,7 @@ class PageParts:
         Raises:
             Fault: 501, none is kept here.
         """
-        if self.desk_reader is None:
-            raise Fault(501, "no_desk", "this server keeps no read model for pages of many records")
-        return self.desk_reader
+        return at_hand(self.desk_reader, "no_desk", "this server keeps no read model for pages of many records")
 
     @property
     def custody(self) -> Custody:
@@ -100,9 +100,7 @@ class PageParts:
         Raises:
             Fault: 501, none is known here.
         """
-        if self.vault is None:
-            raise Fault(501, "no_vault", "this server knows no vault: DUBAN_VAULT names one to it")
-        return self.vault
+        return at_hand(self.vault, "no_vault", "this server knows no vault: DUBAN_VAULT names one to it")
 
     @property
     def met(self) -> frozenset[PageNeed]:
@@ -120,9 +118,7 @@ class PageParts:
         Raises:
             Fault: 501, none is kept here.
         """
-        if self.view_shelf is None:
-            raise Fault(501, "no_desk", "this server keeps no views")
-        return self.view_shelf
+        return at_hand(self.view_shelf, "no_desk", "this server keeps no views")
 
     @property
     def issues(self) -> IssueDesk:
@@ -131,9 +127,7 @@ class PageParts:
         Raises:
             Fault: 501, none is kept here.
         """
-        if self.issue_desk is None:
-            raise Fault(501, "no_desk", "this server keeps no bulletins that were signed")
-        return self.issue_desk
+        return at_hand(self.issue_desk, "no_desk", "this server keeps no bulletins that were signed")
 
     def page(self, request: Request, asks: Asker, template: str, status: int = 200, **shown: Any) -> HTMLResponse:
         """A page for who is signed in."""
@@ -187,3 +181,14 @@ class PageParts:
         if not asks.sees(deed, record):
             raise unknown("record", id_, denied=deed)
         return record
+
+
+def at_hand(part: T | None, code: str, reason: str) -> T:
+    """``part``, which only some servers have.
+
+    Raises:
+        Fault: 501, it is not here.
+    """
+    if part is None:
+        raise Fault(501, code, reason)
+    return part

@@ -20,7 +20,7 @@ from duban.policy.library import Library
 from duban.policy.plain_data import MOST_CHARACTERS
 from duban_console.api.asker import Asker
 from duban_console.packs.publication import parsed_pack
-from duban_console.pages.parts import PageParts
+from duban_console.pages.parts import PageParts, at_hand
 from duban_console.pages.record_words import RecordWords
 from duban_console.pages.routes.wall import changes
 from duban_console.pages.visitor import Visits
@@ -100,9 +100,8 @@ def _stream(app: FastAPI, parts: PageParts) -> None:
 
 
 def _at_hand(parts: PageParts) -> ExperimentDesk:
-    if parts.experiments is None:
-        raise Fault(501, "not_set_up", "nothing can be played here: the package duban-simulation is not installed")
-    return parts.experiments
+    say = "nothing can be played here: the package duban-simulation is not installed"
+    return at_hand(parts.experiments, "not_set_up", say)
 
 
 def _found(parts: PageParts, asks: Asker, id_: UUID) -> PolicyExperiment:

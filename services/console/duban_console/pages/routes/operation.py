@@ -21,7 +21,7 @@ from duban_console.operation.letter_desk import MOST_OF_REASON, MOST_SHOWN, Lett
 from duban_console.operation.overdue_deadlines import MOST_COUNTED
 from duban_console.operation.service_watch import FIGURES, worst
 from duban_console.operation.source_silence import states
-from duban_console.pages.parts import PageParts
+from duban_console.pages.parts import PageParts, at_hand
 from duban_console.pages.visitor import Visits
 
 #: The picture of the last hour: its width and height, and what is left free.
@@ -46,15 +46,13 @@ class LagLine:
 def serve_operation(app: FastAPI, parts: PageParts) -> None:
     """Add the routes to ``app``; where operators have no pages they say that nothing is set up."""
 
-    def at_hand() -> OperationDesk:
-        if parts.operation is None:
-            raise Fault(501, "not_set_up", _NOT_SET_UP)
-        return parts.operation
+    def desk() -> OperationDesk:
+        return at_hand(parts.operation, "not_set_up", _NOT_SET_UP)
 
     @app.get("/operation")
     async def overview(request: Request, asks: Visits) -> Response:
         """How the services are, and how far the groups are behind."""
-        here = at_hand()
+        here = desk()
         services = await here.services.states()
         groups: list[GroupLag] | None = None
         try:
@@ -71,12 +69,12 @@ def serve_operation(app: FastAPI, parts: PageParts) -> None:
     @app.get("/operation/topics")
     async def topics(request: Request, asks: Visits) -> Response:
         """Every topic."""
-        return parts.page(request, asks, "operation_topics.html", topics=await at_hand().brokers.topics())
+        return parts.page(request, asks, "operation_topics.html", topics=await desk().brokers.topics())
 
     @app.get("/operation/sources")
     async def sources(request: Request, asks: Visits) -> Response:
         """Every source, and when it was heard last."""
-        here = at_hand()
+        here = desk()
         registered, heard = await here.sources(), await parts.ledger.source_activities()
         return parts.page(request, asks, "operation_sources.html", sources=states(registered, heard, parts.clock.now()))
 
@@ -84,7 +82,7 @@ def serve_operation(app: FastAPI, parts: PageParts) -> None:
     async def deadlines(request: Request, asks: Visits) -> Response:
         """Deadlines that have fallen due and are not answered yet."""
         now = parts.clock.now()
-        census = await at_hand().deadlines.census(now)
+        census = await desk().deadlines.census(now)
         return parts.page(
             request,
             asks,
@@ -98,18 +96,18 @@ def serve_operation(app: FastAPI, parts: PageParts) -> None:
     @app.get("/operation/anchors")
     async def anchors(request: Request, asks: Visits) -> Response:
         """Every chain that is anchored, verified."""
-        return parts.page(request, asks, "operation_anchors.html", chains=await at_hand().anchors.states())
+        return parts.page(request, asks, "operation_anchors.html", chains=await desk().anchors.states())
 
-    _letters(app, parts, at_hand)
+    _letters(app, parts, desk)
 
 
-def _letters(app: FastAPI, parts: PageParts, at_hand: Any) -> None:
+def _letters(app: FastAPI, parts: PageParts, desk: Any) -> None:
     @app.get("/operation/letters")
     async def letters(
         request: Request, asks: Visits, code: _Code = "", because: _Because = "", since: _Since = ""
     ) -> Response:
         """Dead letters, counted by topic and reason."""
-        census = await at_hand().letters.census(_which(code, because, since))
+        census = await desk().letters.census(_which(code, because, since))
         asked_for = {"code": code, "because": because, "since": since}
         return parts.page(request, asks, "operation_letters.html", census=census, asked=asked_for)
 
@@ -118,7 +116,7 @@ def _letters(app: FastAPI, parts: PageParts, at_hand: Any) -> None:
         request: Request, asks: Visits, topic: str, code: _Code = "", because: _Because = "", since: _Since = ""
     ) -> Response:
         """The dead letters of a topic."""
-        shown = await at_hand().letters.shown(topic, _which(code, because, since))
+        shown = await desk().letters.shown(topic, _which(code, because, since))
         asked_for = {"code": code, "because": because, "since": since}
         return parts.page(
             request, asks, "operation_topic_letters.html", topic=topic, letters=shown, most=MOST_SHOWN, asked=asked_for
@@ -127,8 +125,8 @@ def _letters(app: FastAPI, parts: PageParts, at_hand: Any) -> None:
     @app.get("/operation/letters/{topic}/{partition}/{offset}")
     async def letter(request: Request, asks: Visits, topic: str, partition: _Place, offset: _Place) -> Response:
         """One dead letter, and the way back."""
-        shown = await _only(at_hand(), topic, (partition, offset))
-        return _letter_page(request, asks, parts, at_hand(), shown)
+        shown = await _only(desk(), topic, (partition, offset))
+        return _letter_page(request, asks, parts, desk(), shown)
 
     @app.post("/operation/letters/{topic}/{partition}/{offset}")
     async def replay(
@@ -142,7 +140,7 @@ def _letters(app: FastAPI, parts: PageParts, at_hand: Any) -> None:
         again: Annotated[str, Form(max_length=3)] = "",
     ) -> Response:
         """Send it back with a reason, or only say what would go where."""
-        here, place = at_hand(), (partition, offset)
+        here, place = desk(), (partition, offset)
         shown = await _only(here, topic, place)
         if not why.strip():
             return _letter_page(request, asks, parts, here, shown, 400, flaw=parts.look.say(request, NO_REASON))

@@ -22,7 +22,7 @@ from duban_console.desk.sight import Sight
 from duban_console.pages.calendar_view import MEDIA_TYPE, DueEntry, calendar_of
 from duban_console.pages.cities import chosen_city, cities_of, units_in
 from duban_console.pages.contact_view import CHANNELS, HINTS, OUTCOMES, ContactCard
-from duban_console.pages.parts import PageParts
+from duban_console.pages.parts import PageParts, at_hand
 from duban_console.pages.record_words import RecordWords
 from duban_console.pages.unit_contacts import UnitContacts
 from duban_console.pages.visitor import Visits
@@ -155,10 +155,9 @@ def _unit(request: Request, asks: Asker, parts: PageParts, given: Mapping[str, s
     Raises:
         Fault: 404, it is none of theirs; 501, nothing is known of contacts here.
     """
-    if parts.contact_desk is None:
-        raise Fault(501, "no_contacts", "this server follows no contacts")
+    desk = at_hand(parts.contact_desk, "no_contacts", "this server follows no contacts")
     city, unit = given.get("city", ""), given.get("unit", "")
-    contacts = UnitContacts(parts.contact_desk, parts.admission, asks.known, city, unit, address_of(request))
+    contacts = UnitContacts(desk, parts.admission, asks.known, city, unit, address_of(request))
     rules = parts.library.current(city, parts.clock.now())
     if rules is None or unit not in rules.units or not (contacts.is_ours or contacts.keeps):
         raise Fault(404, "unknown_unit", "you act for no such unit here")

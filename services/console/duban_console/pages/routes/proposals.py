@@ -18,7 +18,7 @@ from duban_console.accounts.access import may
 from duban_console.api.asker import Asker, address_of
 from duban_console.pack_text import Language
 from duban_console.packs.publication import parsed_pack
-from duban_console.pages.parts import PageParts
+from duban_console.pages.parts import PageParts, at_hand
 from duban_console.pages.routes.drafts import shown_verdict
 from duban_console.pages.visitor import Visits
 from duban_console.policies.draft import DRAFT, judged
@@ -94,9 +94,7 @@ async def waiting_for(asks: Asker, desk: ProposalDesk | None) -> list[PolicyProp
 
 
 def _at_hand(parts: PageParts) -> ProposalDesk:
-    if parts.proposals is None:
-        raise Fault(501, "not_set_up", "nothing can be proposed here: publish by `duban pack publish`")
-    return parts.proposals
+    return at_hand(parts.proposals, "not_set_up", "nothing can be proposed here: publish by `duban pack publish`")
 
 
 async def _found(parts: PageParts, asks: Asker, deed: str, id_: UUID) -> PolicyProposal:
