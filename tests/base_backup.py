@@ -9,6 +9,7 @@ import asyncpg
 
 from duban_local.children import LOOPBACK, spawn
 from duban_local.postgres import Database
+from tests.conftest import eventually
 
 #: Who takes copies.
 NAME = "duban_copies"
@@ -32,7 +33,18 @@ async def set_to(server: Database, **settings: str) -> None:
     """Have ``server`` run with ``settings`` from now on, which need no restart."""
     for name, value in settings.items():
         await asked(server, f"alter system set {name} = '{value}'")
+    await reload(server)
+
+
+async def reload(server: Database) -> None:
+    """Have ``server`` read its files anew, and wait until it has: for whoever connects then."""
+    before = await asked(server, "select pg_conf_load_time()")
     await asked(server, "select pg_reload_conf()")
+
+    async def read() -> bool:
+        return await asked(server, "select pg_conf_load_time()") != before
+
+    await eventually(read)
 
 
 async def let_copies(primary: Database) -> str:
@@ -42,7 +54,7 @@ async def let_copies(primary: Database) -> str:
     await asked(primary, f"{verb} role {NAME} login replication password '{password}'")
     with (primary.folder / "pg_hba.conf").open("a", encoding="utf-8") as doors:
         doors.write(f"host replication {NAME} {LOOPBACK}/32 scram-sha-256\n")
-    await asked(primary, "select pg_reload_conf()")
+    await reload(primary)
     return password
 
 
