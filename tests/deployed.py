@@ -32,6 +32,6 @@ def unknown_settings(service: str, named: set[str]) -> set[str]:
     """Those of the variables ``named`` that tell the service nothing; ``migrate`` is told where the database is."""
     fields = SETTINGS[service].model_fields if service in SETTINGS else {"database": Settings.model_fields["database"]}
     known = {variable(name) for name in fields}
-    known.add("SSL_CERT_FILE")  # of OpenSSL
+    known |= {"SSL_CERT_FILE", "SSL_CERT_DIR"}  # of OpenSSL
     known |= {f"{variable(name)}_FILE" for name, field in fields.items() if "Secret" in str(field.annotation)}
     return named - known

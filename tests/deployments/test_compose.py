@@ -30,6 +30,14 @@ ASK: Final = """
 import sys, urllib.request
 print(urllib.request.urlopen(sys.argv[1], timeout=10).read().decode())
 """
+#: Prints what the vault answers to a token that the API does not know, asked as the API asks it.
+TRUST: Final = """
+import asyncio
+from duban.io.doorkeeper import client_of
+vault = client_of("https://vault:8330")
+answer = asyncio.run(vault.get("/v1/vault/requests", headers={"Authorization": "Bearer nobody's"}))
+print(answer.status_code, answer.text)
+"""
 
 
 def compose() -> str | None:
@@ -151,6 +159,8 @@ async def test_from_nothing_to_a_problem_that_prometheus_knows_of(
     tls = ssl.create_default_context(cafile=composition.folder / "secrets/api-certificate")
     async with httpx2.AsyncClient(verify=tls) as http:
         assert (await http.get(f"{composition.api}/v1/problems")).status_code == 401
+    # The API asks the vault for custodians, which asks the API who they are.
+    assert "401" in composition.podman("exec", "duban_api_1", "/opt/duban/bin/python3", "-c", TRUST)
 
     def watched() -> bool:
         up = {one["metric"]["instance"] for one in composition.prometheus("query?query=up==1")["result"]}

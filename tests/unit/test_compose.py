@@ -53,10 +53,18 @@ def test_only_the_doors_for_people_and_producers_are_open_and_on_loopback() -> N
 
 def test_every_secret_that_is_named_is_drawn_and_drawn_once(drawn: Path) -> None:
     named = {Path(secret["file"]).name for secret in ALL["secrets"].values()}
-    assert named | {"roles.sql"} == {file.name for file in drawn.iterdir()}
-    before = {file.name: file.read_text() for file in drawn.iterdir()}
+    assert named | {"roles.sql", "trust"} == {file.name for file in drawn.iterdir()}
+    before = {file: file.read_text() for file in drawn.rglob("*") if file.is_file()}
     subprocess.run([sys.executable, drawn.with_name("prepare")], check=True)
-    assert before == {file.name: file.read_text() for file in drawn.iterdir()}
+    assert before == {file: file.read_text() for file in drawn.rglob("*") if file.is_file()}
+
+
+def test_who_asks_a_server_by_tls_finds_its_certificate_and_may_read_it(drawn: Path) -> None:
+    for server in ("api", "vault"):
+        verify = f"openssl verify -no-CAfile -CApath trust -verify_hostname {server} {server}-certificate"
+        subprocess.run(verify.split(), check=True, capture_output=True, cwd=drawn)
+    trust = drawn / "trust"
+    assert {path.stat().st_mode & 0o777 for path in (trust, *trust.iterdir())} == {0o755, 0o644}
 
 
 def test_the_database_has_the_roles_of_the_engine_and_each_url_its_password(drawn: Path) -> None:
