@@ -64,6 +64,28 @@ async def test_what_one_proposes_and_another_says_yes_to_is_published(town: Town
     ]
 
 
+async def test_the_inbox_has_it_for_whoever_may_agree_and_not_for_its_author(town: Town) -> None:
+    async def waits_for(client: httpx2.AsyncClient, query: str = "") -> bool:
+        page = (await client.get(f"/inbox{query}")).text
+        assert (WHY in page) == ("proposed by li.na" in page)
+        return f'href="{where}">small@2' in page
+
+    office, leader = await reader(town, Role.OFFICE, "li.na"), await reader(town, Role.LEADER)
+    assert "second person" not in (await leader.get("/inbox")).text
+    where = await proposed(office)
+    assert await waits_for(leader)
+    assert await waits_for(leader, "?unit=*")
+    assert await waits_for(await reader(town, Role.OFFICE))
+    assert not await waits_for(office)
+    assert not await waits_for(leader, "?wait=unrouted")  # its count stands there, and leads back
+    assert "<strong>1</strong>A policy waits" in (await leader.get("/inbox?wait=unrouted")).text
+    for role in (Role.HEAD, Role.SUPERVISOR, Role.DESK):
+        assert not await waits_for(await reader(town, role))
+    assert (await leader.post(f"{where}/approval")).status_code == 303
+    assert not await waits_for(leader)
+    assert "Nothing waits here." in (await leader.get("/inbox")).text
+
+
 async def test_nobody_says_yes_or_no_to_their_own(town: Town) -> None:
     office = await reader(town, Role.OFFICE)
     where = await proposed(office)

@@ -1,4 +1,7 @@
-"""What waits for a person, and what is a unit's own: duties, parts, what it owes and what it was told."""
+"""What waits for a person, and what is a unit's own: duties, parts, what it owes and what it was told.
+
+A draft of a policy waits for whoever may agree to it; it is no record, has no limit, and stands before what has one.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from duban_console.ledger import BadCursor
 from duban_console.pages.cities import units_in
 from duban_console.pages.desk_labels import STAKES, WAITS
 from duban_console.pages.parts import PageParts
+from duban_console.pages.routes.proposals import others_proposals
 from duban_console.pages.visitor import Visits
 
 _ON_PAGE: Final = 50
@@ -41,10 +45,12 @@ def serve_inbox(app: FastAPI, parts: PageParts) -> None:
             )
         except BadCursor as error:
             raise Fault(400, "invalid", str(error), "cursor") from None
+        drafts = [each for each in await others_proposals(asks, parts.proposals) if each.jurisdiction == city]
         return parts.page(
-            request, asks, "inbox.html", page=page, counts=counts, waits=WAITS, chosen=waits[0] if waits else None,
-            city=city, unit=unit, own=own, every=_ALL, words=parts.city_words(request, city), now=now,
-            near_at=now + parts.near, words_of=parts.words_of(request), freshness=await parts.desk.freshness(),
+            request, asks, "inbox.html", page=page, drafts=drafts, counts=counts, waits=WAITS,
+            chosen=waits[0] if waits else None, city=city, unit=unit, own=own, every=_ALL,
+            words=parts.city_words(request, city), now=now, near_at=now + parts.near,
+            words_of=parts.words_of(request), freshness=await parts.desk.freshness(),
         )  # fmt: skip
 
     @app.get("/mine")

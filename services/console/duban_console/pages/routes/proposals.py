@@ -93,6 +93,11 @@ async def waiting_for(asks: Asker, desk: ProposalDesk | None) -> list[PolicyProp
     return [each for each in await desk.waiting() if may(asks.known, DECIDE, jurisdiction=each.jurisdiction) is None]
 
 
+async def others_proposals(asks: Asker, desk: ProposalDesk | None) -> list[PolicyProposal]:
+    """Those of them that wait for who asks: nobody agrees to their own."""
+    return [each for each in await waiting_for(asks, desk) if each.proposed_by != asks.known.account.name]
+
+
 def _at_hand(parts: PageParts) -> ProposalDesk:
     return at_hand(parts.proposals, "not_set_up", "nothing can be proposed here: publish by `duban pack publish`")
 
