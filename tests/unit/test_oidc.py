@@ -216,6 +216,10 @@ async def test_who_reads_pages_is_led_to_one_that_says_why_nobody_was_signed_in(
     assert 'duban-sign-in=""' in answer.headers["set-cookie"]
     answer = await city.browser.get(CALLBACK, params={"code": "c", "state": "guessed"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?refused=no_sign_in_begun&to=%2F")
+    for query in ({"code": "c"}, {"code": "c", "state": "of another one"}):
+        await city.begin()
+        answer = await city.browser.get(CALLBACK, params=query)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?refused=wrong_state&to=%2F")
     assert not await city.room.store.sessions("li.na")
 
 

@@ -176,6 +176,11 @@ async def test_a_sign_in_by_the_provider_that_failed_says_why_in_words_of_ours(v
     async with visit.browser() as browser:
         off = await browser.get("/sign-in?refused=off&to=/ledger")
         other = await browser.get("/sign-in?refused=Call+555")
+        statuses = [
+            (await browser.get(f"/sign-in?refused={code}")).status_code
+            for code in ("wrong_state", "code_refused", "not_let_in", "unavailable")
+        ]
+    assert statuses == [400, 401, 403, 503]  # as a program is answered at the callback
     assert "停用" in off.text
     assert 'value="/ledger"' in off.text
     assert "未通过校验" in other.text

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from duban.errors import Fault, Unavailable
 from duban.io.faults import BodyLimit
 from duban.pages.look import POLICY, PageLook
-from duban.pages.mishap_page import show_mishaps
+from duban.pages.mishap_page import answer_of, show_mishaps
 from duban.pages.words import LANGUAGES
 from duban_console.pages.app import console_look
 from duban_local import ROOT
@@ -101,6 +101,19 @@ async def test_a_mishap_is_a_page_in_the_language_of_who_reads(app: FastAPI, sta
         assert answer.headers.get("retry-after") == ("7" if status == 429 else None)
         english = await reader.get(f"/fault/{status}", headers={"accept-language": "en-GB,en;q=0.9"})
         assert '<html lang="en">' in english.text
+
+
+async def test_what_is_refused_before_any_page_is_a_page_to_who_reads_pages_and_json_to_a_program() -> None:
+    fault = Fault(429, "too_fast", "go on in 7 s", retry=7)
+    transport = httpx2.ASGITransport(answer_of(console_look(), fault))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as reader:
+        page = await reader.get("/v1/sessions/oidc/callback", headers={"accept": "text/html,*/*;q=0.8"})
+        program = await reader.get("/v1/sessions/oidc/callback")
+    assert (page.status_code, page.headers["retry-after"]) == (429, "7")
+    assert page.headers["content-security-policy"] == POLICY
+    assert '<html lang="zh-CN">' in page.text
+    assert (program.status_code, program.headers["retry-after"]) == (429, "7")
+    assert program.json()["error"]["code"] == "too_fast"
 
 
 async def test_whoever_is_known_by_nothing_goes_to_sign_in_and_comes_back(app: FastAPI) -> None:

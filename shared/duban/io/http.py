@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, Protocol
 
@@ -50,7 +50,7 @@ class Http:
 
     ``variable`` names the setting of the port, for whoever finds it taken. Who speaks to another host is
     refused, and so is who asks too often, or takes too long over a request or an answer; below the path ``slow`` files
-    may come slowly.
+    may come slowly. ``refusal`` makes of a fault what who asks too often is answered.
     """
 
     def __init__(
@@ -61,13 +61,14 @@ class Http:
         variable: str,
         beside: Beside | None = None,
         slow: str | None = None,
+        refusal: Callable[[Fault], ASGIApp] = fault_answer,
     ) -> None:
         self._host = settings.bind
         self._port = port
         self._variable = variable
         self._beside = beside
         config = uvicorn.Config(
-            _KnownHost(_Paced(app, settings.rate_limits()), Hosts(settings.bind, settings.allowed_hosts)),
+            _KnownHost(_Paced(app, settings.rate_limits(), refusal), Hosts(settings.bind, settings.allowed_hosts)),
             host=settings.bind,
             port=port,
             http=within(settings.request_timeout, settings.max_connections, slow),
@@ -126,9 +127,10 @@ class _KnownHost:
 class _Paced:
     """Lets a request through to ``app`` unless its address has sent too many."""
 
-    def __init__(self, app: ASGIApp, limits: RateLimits) -> None:
+    def __init__(self, app: ASGIApp, limits: RateLimits, refusal: Callable[[Fault], ASGIApp]) -> None:
         self._app = app
         self._limits = limits
+        self._refusal = refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         reply = self._app
@@ -137,7 +139,7 @@ class _Paced:
             try:
                 self._limits.take_from(address, scope["method"], scope["path"])
             except Fault as fault:
-                reply = fault_answer(fault)
+                reply = self._refusal(fault)
         await reply(scope, receive, send)
 
 

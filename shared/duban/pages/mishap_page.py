@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import structlog
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from duban.errors import Fault, RecordTooLarge, Unavailable
 from duban.io.availability import is_unavailable
-from duban.io.faults import BodyLimit, LimitedBodies
+from duban.io.faults import BodyLimit, LimitedBodies, fault_answer
 from duban.io.metrics import FAULTS as ANSWERED
 from duban.pages.look import PageLook
 from duban.pages.words import msgid
@@ -47,12 +48,7 @@ def show_mishaps(
     With ``sign_in`` whoever is known by nothing goes there, and comes back.
     """
 
-    def shown(request: Request, status: int, code: str, message: str = "") -> HTMLResponse:
-        ANSWERED.labels(str(status), code).inc()
-        heading, advice = (look.say(request, text) for text in _WORDS.get(status, _WORDS[500 if status > 500 else 400]))
-        return look.page(
-            request, "mishap.html", status, heading=heading, advice=advice, message=message, fault=f"{status} {code}"
-        )
+    shown = partial(_shown, look)
 
     def too_large(limit: BodyLimit) -> ASGIApp:
         async def reply(scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,9 +63,7 @@ def show_mishaps(
     async def refused(request: Request, fault: Fault) -> Response:
         if fault.status == 401 and sign_in is not None:
             return RedirectResponse(f"{sign_in}{look.way_back(request)}", 303)
-        answer = shown(request, fault.status, fault.code, str(fault))
-        answer.headers.update({**fault.headers, **({} if fault.retry is None else {"Retry-After": str(fault.retry)})})
-        return answer
+        return _refused(look, request, fault)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> Response:
@@ -95,3 +89,29 @@ def show_mishaps(
             return shown(request, 503, "unavailable")
         _log.error("request failed", exc_info=error)
         return shown(request, 500, "internal")
+
+
+def answer_of(look: PageLook, fault: Fault) -> ASGIApp:
+    """What answers with ``fault`` before any page is asked: as a page to who reads pages, and as JSON to a program."""
+
+    async def reply(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        reads = "text/html" in request.headers.get("accept", "")
+        answer: ASGIApp = _refused(look, request, fault) if reads else fault_answer(fault)
+        await answer(scope, receive, send)
+
+    return reply
+
+
+def _refused(look: PageLook, request: Request, fault: Fault) -> HTMLResponse:
+    answer = _shown(look, request, fault.status, fault.code, str(fault))
+    answer.headers.update({**fault.headers, **({} if fault.retry is None else {"Retry-After": str(fault.retry)})})
+    return answer
+
+
+def _shown(look: PageLook, request: Request, status: int, code: str, message: str = "") -> HTMLResponse:
+    ANSWERED.labels(str(status), code).inc()
+    heading, advice = (look.say(request, text) for text in _WORDS.get(status, _WORDS[500 if status > 500 else 400]))
+    return look.page(
+        request, "mishap.html", status, heading=heading, advice=advice, message=message, fault=f"{status} {code}"
+    )

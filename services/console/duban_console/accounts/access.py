@@ -246,6 +246,12 @@ PAGES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("POST", "/sign-out"): ANYBODY,  # of the session that the browser has, if any
         ("GET", "/account"): SIGNED_IN,
         ("POST", "/account/sessions/{id}"): SIGNED_IN,
+        ("GET", "/account/password"): SIGNED_IN,
+        ("POST", "/account/password"): SIGNED_IN,
+        ("GET", "/account/factor"): SIGNED_IN,
+        ("POST", "/account/factor"): SIGNED_IN,
+        ("POST", "/account/factor/confirmation"): SIGNED_IN,
+        ("POST", "/account/factor/end"): SIGNED_IN,
         ("GET", "/preferences"): SIGNED_IN,
         ("POST", "/preferences/calendar"): SIGNED_IN,
         ("POST", "/preferences/contact"): SIGNED_IN,  # one's own; a unit's is `keep_contacts`

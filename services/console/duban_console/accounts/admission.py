@@ -94,29 +94,30 @@ class Admission:
             Fault: 429, there were too many by this name; 503, too many sign in.
         """
         name = folded_name(name)
-        self._limits.take(RateKind.SIGN_IN, name)
-        before = await self._store.account(name)
-        fits = await self._passwords.fits(password, before.password if before else None)
-        renewed = await self._renewed(name, password, new) if fits and new is not None else None
+        before = await self._compared(name, password)
+        renewed = await self._renewed(name, password, new) if before is not None and new is not None else None
         async with self._store.transaction() as store:
-            account, at = await store.account(name), self._clock.now()
-            after: Account | None = None
-            why: str | None = "no_account"
-            if account is not None:
-                # Another may have set it anew while the hash was made.
-                fits = fits and before is not None and account.password == before.password
-                after, why = _judged(account, at, code, renewed, fits=fits)
-                await store.put_account(after)
-            if after is not None and why is None:
+            at = self._clock.now()
+            outcome = await self._shown(store, name, before, at, code, renewed, address)
+            if isinstance(outcome, Account):
                 if renewed is not None:
                     await store.append(AccountAct(AccountActKind.PASSWORD_SET, at, name, name, address))
                     await end_sessions(store, name, at, name, "the password was set anew")
-                return await self.begin(store, after, at, address, agent)
-            whose = "" if after is None else after.name
-            act = AccountAct(AccountActKind.SIGN_IN_REFUSED, at, whose, whose, address, why or "")
-            for line in self.journal.lines(act, act.detail):
-                await store.append(line)
-        raise AccountRefused(_TOLD.get(why or "", _NOT_SIGNED_IN))
+                return await self.begin(store, outcome, at, address, agent)
+        raise AccountRefused(outcome)
+
+    async def prove(self, name: str, password: str, code: str | None = None, *, address: str = "") -> None:
+        """Return where who is signed in as ``name`` has shown anew by what they sign in; counted as a sign-in is.
+
+        Raises:
+            AccountRefused, Fault: as :meth:`sign_in` does.
+        """
+        name = folded_name(name)
+        before = await self._compared(name, password)
+        async with self._store.transaction() as store:
+            outcome = await self._shown(store, name, before, self._clock.now(), code, None, address)
+        if isinstance(outcome, Refusal):
+            raise AccountRefused(outcome)
 
     async def principal(self, token: str, address: str = "") -> Principal:
         """Who shows ``token``, of a session or a key.
@@ -169,9 +170,42 @@ class Admission:
                 refuse("unknown_session", f"{name} has no session {id_}: it has ended, or is another's", NotThere)
             await end_session(store, sessions[id_], self._clock.now(), by, "ended")
 
+    async def _compared(self, name: str, password: str) -> Account | None:
+        """The account of ``name``, if ``password`` is its; counted whether it is or not."""
+        self._limits.take(RateKind.SIGN_IN, name)
+        account = await self._store.account(name)
+        fits = await self._passwords.fits(password, account.password if account else None)
+        return account if fits else None
+
+    async def _shown(
+        self,
+        store: Transaction,
+        name: str,
+        compared: Account | None,
+        at: datetime,
+        code: str | None,
+        renewed: str | None,
+        address: str,
+    ) -> Account | Refusal:
+        """The account after somebody has shown who they are; or why they have not, which is written down."""
+        account = await store.account(name)
+        why: str | None = "no_account"
+        if account is not None:
+            # Another may have set it anew while the hash was made.
+            fits = compared is not None and account.password == compared.password
+            account, why = _judged(account, at, code, renewed, fits=fits)
+            await store.put_account(account)
+            if why is None:
+                return account
+        whose = "" if account is None else account.name
+        act = AccountAct(AccountActKind.SIGN_IN_REFUSED, at, whose, whose, address, why or "")
+        for line in self.journal.lines(act, act.detail):
+            await store.append(line)
+        return _TOLD.get(why or "", _NOT_SIGNED_IN)
+
     async def _renewed(self, name: str, password: str, new: str) -> str:
         if new == password:
-            refuse("weak_password", "the new password is the one that somebody else has given: take another", Unusable)
+            refuse("weak_password", "the new password is the old one, which somebody may know: take another", Unusable)
         if (why := password_flaw(new, name)) is not None:
             raise Unusable(why)
         return await self._passwords.hash(new)

@@ -56,3 +56,23 @@ ACCOUNT_REFUSALS: Final = {
 }
 #: Beside which field of the form of a new account a refusal stands; others stand at the place.
 REFUSED_NAMES: Final = frozenset({"bad_name", "name_taken", "reserved_name"})
+_NOT_PROVEN: Final = msgid(
+    "The password or the code is wrong, or there were too many tries: check them, and wait a quarter of an hour after "
+    "several."
+)
+#: Beside which field of the pages of one's own password and second factor a refusal stands, and what it says.
+CREDENTIAL_REFUSALS: Final = {
+    "not_signed_in": ("password", _NOT_PROVEN),
+    "code_needed": ("code", msgid("Give the code that your device shows now, and the password once more.")),
+    "wrong_code": ("code", msgid("The code is wrong: check the clock of the device, and take the next one.")),
+    "weak_password": ("new", msgid("Choose another one: it does not keep to what stands above.")),
+    "unequal": ("again", msgid("The two are not the same: write the new password twice.")),
+    "of_provider": ("password", ACCOUNT_REFUSALS["of_provider"]),
+    "has_factor": ("factor", msgid("You have a second factor already: end it first.")),
+    "no_factor_begun": ("factor", msgid("No second factor waits for its first code: begin one.")),
+    "no_factor": ("factor", ACCOUNT_REFUSALS["no_factor"]),
+    "no_accounts_key": ("factor", msgid(
+        "This server has no key to seal secrets with, and keeps none without: the operator gives it one in "
+        "DUBAN_ACCOUNTS_KEY."
+    )),
+}  # fmt: skip

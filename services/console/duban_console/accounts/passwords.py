@@ -20,7 +20,8 @@ _AT_ONCE: Final = 2
 #: Whoever comes while so many wait is sent away: the last of them waits for some five seconds.
 _IN_TURN: Final = 50
 _RETRY_SECONDS: Final = 5
-_SHORTEST, _LONGEST = 12, 256
+#: Of a password, in characters.
+SHORTEST, LONGEST = 12, 256
 _EMPTY: Final = ""
 
 
@@ -45,7 +46,7 @@ class Passwords:
         if known is None:
             self._nobodys = self._nobodys or await self.hash(secrets.token_urlsafe(16))
         compared = known or self._nobodys or _EMPTY
-        if len(password) > _LONGEST:
+        if len(password) > LONGEST:
             password = _EMPTY
         fits = await self._in_turn(lambda: self._hasher.verify(_normal(password), compared))
         return fits and known is not None
@@ -70,8 +71,8 @@ def new_password() -> str:
 
 def password_flaw(password: str, name: str) -> Refusal | None:
     """Why ``password`` is not taken for the account ``name``, if it is not."""
-    if not _SHORTEST <= len(password) <= _LONGEST:
-        return Refusal("weak_password", f"a password has {_SHORTEST} to {_LONGEST} characters; several words do well")
+    if not SHORTEST <= len(password) <= LONGEST:
+        return Refusal("weak_password", f"a password has {SHORTEST} to {LONGEST} characters; several words do well")
     if (len(name) > 3 and name in password.casefold()) or len(set(password)) < 5:
         return Refusal("weak_password", "it holds the name of the account, or hardly any different characters")
     return None

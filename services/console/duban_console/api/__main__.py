@@ -27,6 +27,7 @@ from duban.messages.commands import Command
 from duban.messages.events import LedgerEvent
 from duban.pages.beside import BesideApi
 from duban.pages.maps import maps_in
+from duban.pages.mishap_page import answer_of
 from duban.policy import PolicyPack
 from duban.policy.library import Library
 from duban_console.accounts.admission import Admission
@@ -99,7 +100,8 @@ async def compose(shell: Shell[ApiSettings]) -> None:
         view_shelf=PostgresViews(pool), issue_desk=issues,
     )  # fmt: skip
     app = BesideApi(api, create_pages(parts, settings.max_body), OF_API)
-    http = Http(app, settings, settings.api_port, "DUBAN_API_PORT", slow=UPLOADS_PATH)
+    port = settings.api_port
+    http = Http(app, settings, port, "DUBAN_API_PORT", slow=UPLOADS_PATH, refusal=partial(answer_of, look))
     shell.run(http)
     if reception is not None:
         shell.run(EvidenceKeeper(reception))

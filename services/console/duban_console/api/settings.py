@@ -55,6 +55,8 @@ class ApiSettings(
     COUNTED: ClassVar[tuple[Counted, ...]] = (
         Counted("POST", "/v1/sessions", RateKind.SIGN_IN),
         Counted("POST", "/sign-in", RateKind.SIGN_IN),
+        Counted("POST", "/account/password", RateKind.SIGN_IN),
+        Counted("POST", "/account/factor/", RateKind.SIGN_IN),
         Counted("GET", CALLBACK, RateKind.SIGN_IN),
         Counted("GET", "/calendar/", RateKind.LOOKUP),
         Counted("POST", "/v1/rewards/lookup", RateKind.LOOKUP),

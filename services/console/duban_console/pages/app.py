@@ -19,6 +19,7 @@ from duban_console.api.asker import AccessGate
 from duban_console.pages.parts import PageParts
 from duban_console.pages.routes.accounts import serve_accounts
 from duban_console.pages.routes.bulletins import serve_bulletins
+from duban_console.pages.routes.credentials import serve_credentials
 from duban_console.pages.routes.experiments import serve_experiments
 from duban_console.pages.routes.home import serve_home
 from duban_console.pages.routes.inbox import serve_inbox
@@ -63,6 +64,7 @@ def create_pages(parts: PageParts, max_body: int) -> FastAPI:
     app.add_middleware(GuardedAnswers)
     app.router.dependencies.append(Depends(visitor))
     serve_sign_in(app, parts)
+    serve_credentials(app, parts)
     serve_home(app, parts)
     serve_preferences(app, parts)
     serve_accounts(app, parts)

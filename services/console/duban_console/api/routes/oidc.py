@@ -66,7 +66,7 @@ def serve_oidc(app: FastAPI, admission: Admission, sign_on: SignOn | None, brows
     @app.get(CALLBACK, status_code=303, response_class=Response, responses=_ANSWERS, tags=["sessions"])
     async def callback(
         request: Request,
-        state: Annotated[str, Query(max_length=200)],
+        state: Annotated[str, Query(max_length=200)] = "",
         code: Annotated[str | None, Query(max_length=4000)] = None,
         error: Annotated[str | None, Query(max_length=200)] = None,
         iss: Annotated[str | None, Query(max_length=1000)] = None,

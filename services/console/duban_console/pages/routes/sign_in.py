@@ -37,22 +37,29 @@ _BEGIN_AGAIN: Final = msgid(
     "This sign-in was not begun in this browser, or took more than ten minutes: begin it again."
 )
 _NOT_APPOINTED: Final = msgid("The city knows you, and you have no account here yet: ask whoever keeps the accounts.")
-#: What is said of a sign-in by the provider of the city from which somebody comes back without a session.
+#: What is said of a sign-in by the provider of the city from which somebody comes back without a session, and with
+#: which status, as a program is answered there.
 _REFUSALS: Final = {
-    "no_sign_in_begun": _BEGIN_AGAIN,
-    "wrong_state": _BEGIN_AGAIN,
-    "wrong_nonce": _BEGIN_AGAIN,
-    "code_refused": _BEGIN_AGAIN,
-    "provider_refused": msgid("The sign-in of the city has signed nobody in: begin it again, or sign in below."),
-    "not_let_in": _NOT_APPOINTED,
-    "bad_name": _NOT_APPOINTED,
-    "name_taken": msgid("There is an account of your name here that is another's: ask whoever keeps the accounts."),
-    "off": msgid("Your account was turned off here: ask whoever keeps the accounts."),
-    "unavailable": msgid("The sign-in of the city is away at this moment: try again later, or sign in below."),
+    "no_sign_in_begun": (400, _BEGIN_AGAIN),
+    "wrong_state": (400, _BEGIN_AGAIN),
+    "wrong_nonce": (401, _BEGIN_AGAIN),
+    "code_refused": (401, _BEGIN_AGAIN),
+    "provider_refused": (401, msgid(
+        "The sign-in of the city has signed nobody in: begin it again, or sign in below."
+    )),
+    "not_let_in": (403, _NOT_APPOINTED),
+    "bad_name": (403, _NOT_APPOINTED),
+    "name_taken": (403, msgid(
+        "There is an account of your name here that is another's: ask whoever keeps the accounts."
+    )),
+    "off": (403, msgid("Your account was turned off here: ask whoever keeps the accounts.")),
+    "unavailable": (503, msgid(
+        "The sign-in of the city is away at this moment: try again later, or sign in below."
+    )),
 }  # fmt: skip
-_NOT_BELIEVED: Final = msgid(
+_NOT_BELIEVED: Final = (401, msgid(
     "What the sign-in of the city says of you was not believed: begin it again; if it stays so, tell the operator."
-)
+))  # fmt: skip
 Word = Annotated[str, Form(max_length=256)]
 
 
@@ -63,11 +70,12 @@ def serve_sign_in(app: FastAPI, parts: PageParts) -> None:
         request: Request, to: str, status: int = 200, code: str = "", name: str = "", refused: str = ""
     ) -> Response:
         field, flaw = _WORDS.get(code, ("password", msgid("This was not taken.")))
+        answered, refusal = _REFUSALS.get(refused, _NOT_BELIEVED) if refused else (status, "")
         provider = f"{OIDC_PATH}?to={quote(to, safe='')}" if parts.sign_on is not None else None
         return parts.look.page(
-            request, "sign_in.html", status, flaw=parts.look.say(request, flaw) if code else "", field=field,
+            request, "sign_in.html", answered, flaw=parts.look.say(request, flaw) if code else "", field=field,
             asks_new=field == "new_password", provider=provider, name=name, to=to,
-            refusal=parts.look.say(request, _REFUSALS.get(refused, _NOT_BELIEVED)) if refused else "",
+            refusal=parts.look.say(request, refusal) if refusal else "",
         )  # fmt: skip
 
     @app.get(PATH)
@@ -137,8 +145,9 @@ async def _account(request: Request, asks: Asker, parts: PageParts) -> Response:
         for each in asks.known.account.appointments
     ]
     return parts.page(
-        request, asks, "account.html", account=asks.known.account, sessions=sessions, appointments=appointments
-    )
+        request, asks, "account.html", account=asks.known.account, sessions=sessions, appointments=appointments,
+        done=request.query_params.get("done", ""),
+    )  # fmt: skip
 
 
 async def _provider_exit(parts: PageParts, token: str, address: str) -> str | None:
