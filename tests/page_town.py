@@ -67,7 +67,6 @@ class Town(Services):
         self.clock = self._clock
         self.desk = MemoryDesk()
         self.views = MemoryViews()
-        self.issues = MemoryIssues()
         self.notices: list[Message[Notice]] = []
         self._projector = DeskProjector(self.desk, self._library, self._clock)
         self.lines: dict[UUID, list[Line]] = {}
@@ -77,6 +76,7 @@ class Town(Services):
         self.board = ContactBoard()
         self.contact_desk = ContactDesk(self.board, self._clock, self.board.outcomes)
         self.room = Room(MemoryAccounts(), accounts or DrivenClock(at))
+        self.issues = MemoryIssues(self.room.store)
         self.packs = TownPacks(self._library)
         self.proposals = ProposalDesk(MemoryProposals(self.room.store), self.packs, self._clock, self._clock)
         self.experiments = ExperimentDesk(cast(LedgerReader, self), self._library, self._clock)
@@ -90,6 +90,7 @@ class Town(Services):
         has_desk: bool = True,
         desk: DeskReader | None = None,
         maps: Path | None = None,
+        fonts: Path | None = None,
     ) -> FastAPI:
         """The pages of this city, which ask ``desk`` if one is given; its operators have some by ``operation``."""
         ledger, publisher = cast(LedgerReader, self), cast(Publisher, TownPublisher(self))
@@ -99,7 +100,8 @@ class Town(Services):
             Browser(), self.room.desks, (desk or self.desk) if has_desk else None, operation, vault, self.contact_desk,
             self.experiments, self.proposals,
             view_shelf=self.views,
-            issue_desk=IssueDesk(self.issues, publisher, self.room.door.journal, "https://duban.example"),
+            issue_desk=IssueDesk(self.issues, publisher, self.room.clock, "https://duban.example"),
+            fonts=fonts,
         )  # fmt: skip
         return create_pages(parts, 100_000)
 

@@ -15,11 +15,12 @@ import pypdfium2.raw as pdfium
 import pytest
 from typer.testing import CliRunner
 
+from duban.errors import SettingsError
 from duban.messages.struct import to_json
 from duban.policy import Rules
 from duban_cli import app
 from duban_console.assessment.histories import histories
-from duban_console.assessment.papers.official import Letterhead, to_pdf
+from duban_console.assessment.papers.official import Letterhead, fonts_in, to_pdf
 from duban_console.assessment.papers.workbook import to_xlsx
 from duban_console.assessment.periods import as_of
 from duban_console.assessment.selection import chosen
@@ -28,6 +29,7 @@ from duban_local import ROOT
 from tests.acceptance.sheets import events_of
 from tests.acceptance.test_mianzhu import strike_off, underway
 from tests.acceptance.timeline import City
+from tests.office_fonts import office_fonts
 
 PACK = ROOT / "deploy/packs/mianzhu-2018.yaml"
 #: Points of a millimetre.
@@ -144,6 +146,22 @@ def test_a_document_in_english(city: City) -> None:
 def test_the_same_sheet_comes_to_the_same_bytes(city: City) -> None:
     of = sheet(city, "weekly")
     assert to_pdf(of, city.rules, "zh") == to_pdf(of, city.rules, "zh")
+
+
+def test_the_offices_own_fonts_stand_first(city: City, tmp_path: Path) -> None:
+    fonts, of = fonts_in(office_fonts(tmp_path / "fonts")), sheet(city, "weekly")
+    own = to_pdf(of, city.rules, "zh", Letterhead(fonts=fonts))
+    assert own != to_pdf(of, city.rules, "zh")
+    assert own == to_pdf(of, city.rules, "zh", Letterhead(fonts=fonts))
+
+
+def test_a_folder_without_a_font_is_refused_before_anything_is_set_in_it(tmp_path: Path) -> None:
+    (tmp_path / "fangsong.otf").write_text("no font")
+    with pytest.raises(SettingsError, match=f"DUBAN_FONTS: {tmp_path} holds no font"):
+        fonts_in(tmp_path)
+    with pytest.raises(SettingsError, match=r"DUBAN_FONTS: .*absent is no folder"):
+        fonts_in(tmp_path / "absent")
+    assert fonts_in(None) is None
 
 
 def test_the_command_writes_both(city: City, tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ HEAD: Final = "# Written by python -m tests.tools.charts.\n"
 
 #: What the chart says itself.
 _OWN: Final = ("bind", "health_host", "health_port", "maps")
+#: Folders that no Secret and no ConfigMap has room for: an image brings them.
+_FOLDERS: Final = ("fonts",)
 #: What is reached over the network, at which ports unless somebody says otherwise.
 _PORTS: Final = {
     "kafka": [9092, 9093], "database": [5432], "receivers": [443, 465, 587], "store": [443], "broker": [1883, 8883],
@@ -182,7 +184,7 @@ def _schema(name: str, chart: Chart) -> dict[str, Any]:
     told["duban-library"] = {"type": "object"}
     fields = {key: about for key, about in SETTINGS[name].model_fields.items() if key not in _OWN}
     secrets = {key for key, about in fields.items() if "Secret" in str(about.annotation)}
-    paths = {key for key, about in fields.items() if "Path" in str(about.annotation)}
+    paths = {key for key, about in fields.items() if "Path" in str(about.annotation) and key not in _FOLDERS}
     told["settings"] = _closed({key: _type(SETTINGS[name], key) for key in fields if key not in secrets})
     told["secrets"] = _closed(dict.fromkeys(sorted(secrets), _SECRET))
     told["files"] = _closed(dict.fromkeys(sorted(paths), _FILE))

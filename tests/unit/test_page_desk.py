@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from io import BytesIO, StringIO
+from pathlib import Path
 from typing import Final, cast
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from duban_console.api.bulletins import BulletinDesk
 from duban_console.ledger import LedgerReader, TooManyEvents
 from duban_console.pages.routes.wall import changes
 from tests.given import report, rules_with
+from tests.office_fonts import office_fonts
 from tests.page_town import Town, browser
 
 #: Wednesday, ten o'clock in the morning in China.
@@ -237,6 +239,15 @@ async def test_a_bulletin_is_shown_with_the_figures_of_its_file_and_of_the_api(g
     book = load_workbook(BytesIO((await given.office(f"/bulletins/xlsx?{query}")).content)).worksheets[0]
     assert book.cell(1, 1).value == made.sheet.title
     assert (await given.office(f"/bulletins/pdf?{query}")).content[:5] == b"%PDF-"
+
+
+async def test_a_pdf_of_the_pages_is_set_in_the_offices_own_fonts(given: Given, tmp_path: Path) -> None:
+    path = "/bulletins/pdf?bulletin=state&day=2022-04-15&period="
+    plain = (await given.office(path)).content
+    async with browser(given.town.app(fonts=office_fonts(tmp_path)), given.tokens["office-office"]) as reader:
+        own = (await reader.get(path)).content
+    assert own[:5] == b"%PDF-"
+    assert own != plain
 
 
 async def test_a_bulletin_is_not_compiled_of_what_is_not_over_and_not_for_a_unit(given: Given) -> None:

@@ -40,6 +40,7 @@ from duban_console.api.journal_rounds import JournalRounds
 from duban_console.api.responses import SOURCE
 from duban_console.api.settings import ApiSettings
 from duban_console.api.submission import CommandDoor
+from duban_console.assessment.papers.official import fonts_in
 from duban_console.contact_desk import ContactDesk
 from duban_console.contacts import outcomes
 from duban_console.custody import Custody
@@ -89,7 +90,7 @@ async def compose(shell: Shell[ApiSettings]) -> None:
     door = CommandDoor(ledger, shell.publisher, reception.desk if reception else None)
     look = console_look(is_secure=browser.session.is_secure, maps=maps_in(settings.maps))
     desks = AccountDesks(AccountDesk(accounts, SystemClock()), KeyDesk(accounts, SystemClock()))
-    issues = IssueDesk(PostgresIssues(pool), shell.publisher, admission.journal, settings.api_url or "")
+    issues = IssueDesk(PostgresIssues(pool), shell.publisher, SystemClock(), settings.api_url or "")
     parts = PageParts(
         look, ledger, library, door, clock, reception, admission, sign_on, browser, desks, PostgresDesk(pool),
         operation=_operation(shell, ledger, clock), contact_desk=await _contacts(shell, clock),
@@ -97,7 +98,7 @@ async def compose(shell: Shell[ApiSettings]) -> None:
         experiments=ExperimentDesk(ledger, library, clock) if is_installed() else None,
         proposals=ProposalDesk(PostgresProposals(pool), PackTopic(settings, shell.publisher), SystemClock(), clock),
         listens=lambda: http is not None and http.listening,
-        view_shelf=PostgresViews(pool), issue_desk=issues,
+        view_shelf=PostgresViews(pool), issue_desk=issues, fonts=fonts_in(settings.fonts),
     )  # fmt: skip
     app = BesideApi(api, create_pages(parts, settings.max_body), OF_API)
     port = settings.api_port

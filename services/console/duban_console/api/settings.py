@@ -50,6 +50,11 @@ class ApiSettings(
         description="URL of the vault, which custodians' pages ask by their own sessions: https, or http on loopback; "
         "empty: custodians have no pages",
     )
+    fonts: Path | None = Field(
+        None,
+        description="Folder with the office's own fonts, which documents (PDF) are set in first: FangSong, SimHei, "
+        "FZXiaoBiaoSong; looked at when the API starts; empty: those that come with it",
+    )
     api_port: int = Field(8320, ge=0, le=65535, description="Port of the API for actions")
 
     COUNTED: ClassVar[tuple[Counted, ...]] = (

@@ -1,4 +1,7 @@
-"""Where issues are kept: what was signed stands as it is, and that it was sent is written beside it once."""
+"""Where issues are kept: what was signed stands as it is, and that it was sent is written beside it once.
+
+Both stand in the log of accounts in the same transaction.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,15 @@ from uuid import UUID
 
 import asyncpg
 
+from duban.io.act_log import ActLog
+from duban_console.accounts.log import AccountAct, AccountLine
 from duban_console.assessment.words import Language
 from duban_console.issues.issue import Issue
 from duban_console.ledger import asking
 
 #: Issues in a list, the newest first.
 MOST_ISSUES: Final = 200
+_LOG: Final = ActLog("console.account_log", AccountLine)
 _COLUMNS: Final = (
     "id", "jurisdiction", "bulletin", "title", "number", "pack", "period", "first_day", "last_day", "as_of", "language",
     "document", "sha256", "recipients", "public", "signed_by", "signer", "signed_for", "signed_at", "sent_by",
@@ -25,7 +31,9 @@ _PUT: Final = f"""
     insert into console.issues ({", ".join(_COLUMNS)})
     values ({", ".join(f"${at}" for at, _ in enumerate(_COLUMNS, start=1))}) on conflict do nothing returning true
 """  # noqa: S608 - constant
-_SEND: Final = "update console.issues set (sent_by, sent_at) = ($2, $3) where id = $1 and sent_at is null"
+_SEND: Final = (
+    "update console.issues set (sent_by, sent_at) = ($2, $3) where id = $1 and sent_at is null returning true"
+)
 
 
 class IssueShelf(Protocol):
@@ -37,11 +45,11 @@ class IssueShelf(Protocol):
     async def issues(self, jurisdiction: str) -> list[Issue]:
         """The issues of a city, the newest first, and no more than :data:`MOST_ISSUES`."""
 
-    async def put(self, issue: Issue) -> bool:
-        """Keep ``issue``; False where another of its id stands already, and stays."""
+    async def put(self, issue: Issue, act: AccountAct) -> bool:
+        """Keep ``issue``, and ``act`` in the log; False where another of its id stands already, and stays."""
 
-    async def mark_sent(self, id_: UUID, by: str, at: datetime) -> None:
-        """Write down that it was sent; the first time holds."""
+    async def mark_sent(self, id_: UUID, by: str, at: datetime, act: AccountAct) -> None:
+        """Write down that it was sent, and ``act`` in the log; the first time holds."""
 
 
 class PostgresIssues:
@@ -59,15 +67,22 @@ class PostgresIssues:
         async with asking():
             return [_issue(row) for row in await self._pool.fetch(_LATEST, jurisdiction, MOST_ISSUES)]
 
-    async def put(self, issue: Issue) -> bool:
+    async def put(self, issue: Issue, act: AccountAct) -> bool:
         named: dict[str, Any] = {"first_day": issue.first, "last_day": issue.last}
         values = (named[column] if column in named else getattr(issue, column) for column in _COLUMNS)
-        async with asking():
-            return bool(await self._pool.fetchval(_PUT, *values))
+        return await self._write(act, _PUT, *values)
 
-    async def mark_sent(self, id_: UUID, by: str, at: datetime) -> None:
-        async with asking():
-            await self._pool.execute(_SEND, id_, by, at)
+    async def mark_sent(self, id_: UUID, by: str, at: datetime, act: AccountAct) -> None:
+        await self._write(act, _SEND, id_, by, at)
+
+    async def _write(self, act: AccountAct, query: str, *values: object) -> bool:
+        """Whether ``query`` has changed anything; then ``act`` is in the log with it."""
+        async with asking(), self._pool.acquire() as connection, connection.transaction():
+            if not await connection.fetchval(query, *values):
+                return False
+            await _LOG.take_turn(connection)
+            await _LOG.append(connection, act.fields())
+            return True
 
 
 def _issue(row: asyncpg.Record) -> Issue:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, partial
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -79,6 +80,8 @@ class PageParts:
     proposals: ProposalDesk | None = None
     view_shelf: ViewShelf | None = None
     issue_desk: IssueDesk | None = None
+    #: The office's own fonts, if documents are set in any.
+    fonts: Path | None = None
     #: A limit is near when no more than this is left of it.
     near: timedelta = NEAR
     #: Whether the server still listens: what is shown as it comes ends when it does not.

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from duban.errors import DubanError
+from duban.errors import DubanError, SettingsError
 from duban.policy import Rules
 from duban.policy.model.assessment import BulletinKind
 from duban_console.assessment.rows.units import Value
@@ -45,6 +45,7 @@ _WORDS: Final = texts(
         ),
     }
 )
+_ABSENT: Final = "a PDF is set by typst, which is not installed here ({error}): install duban-console[papers]"
 _OF_UNITS: Final = (BulletinKind.BULLETIN, BulletinKind.ACCOUNT, BulletinKind.SCORES, BulletinKind.RESPONSIBILITIES)
 
 
@@ -60,6 +61,25 @@ class Letterhead:
     fonts: Path | None = None
 
 
+def fonts_in(folder: Path | None) -> Path | None:
+    """``folder``, once it is certain that documents can be set in the fonts that lie there.
+
+    Raises:
+        SettingsError: it is no folder, no font in it can be read, or nothing here sets documents.
+    """
+    if folder is None:
+        return None
+    if not folder.is_dir():
+        raise SettingsError(f"DUBAN_FONTS: {folder} is no folder")
+    try:
+        import typst
+    except ImportError as error:
+        raise SettingsError(f"DUBAN_FONTS: {_ABSENT.format(error=error)}") from None
+    if not typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[folder]).families():
+        raise SettingsError(f"DUBAN_FONTS: {folder} holds no font that can be read (ttf, otf, ttc)")
+    return folder
+
+
 def to_pdf(sheet: Sheet, rules: Rules, language: Language, letterhead: Letterhead = Letterhead()) -> bytes:
     """The letter with head, number, title, recipients, basis and imprint, and the table as its annex: PDF/A-2b.
 
@@ -72,10 +92,7 @@ def to_pdf(sheet: Sheet, rules: Rules, language: Language, letterhead: Letterhea
         import pylopdf_fonts_zh_cn
         import typst
     except ImportError as error:
-        raise NoTypesetter(
-            f"a PDF is set by typst, which is not installed here ({error}): install duban-console[papers], "
-            "or take csv or xlsx"
-        ) from None
+        raise NoTypesetter(f"{_ABSENT.format(error=error)}, or take csv or xlsx") from None
     template = resources.files(__package__) / "official.typ"
     given = json.dumps(_paper(sheet, rules, language, letterhead), ensure_ascii=False)
     own = [] if letterhead.fonts is None else [letterhead.fonts]

@@ -98,12 +98,10 @@ def serve_bulletins(app: FastAPI, parts: PageParts) -> None:
             raise Fault(404, "unknown_path", "a bulletin is a pdf, an xlsx or a csv")
         _, rules = _city(request, asks, parts)
         sheet = (await _made(request, parts, desk, rules, "", draws=False)).sheet
-        return await sheet_file(sheet, form, rules, language_of(request))
+        return await sheet_file(sheet, form, rules, language_of(request), Letterhead(fonts=parts.fonts))
 
 
-async def sheet_file(
-    sheet: Sheet, form: str, rules: Rules, language: Language, letterhead: Letterhead = Letterhead()
-) -> Response:
+async def sheet_file(sheet: Sheet, form: str, rules: Rules, language: Language, letterhead: Letterhead) -> Response:
     """``sheet`` as a file.
 
     Raises:

@@ -52,7 +52,8 @@ def serve_issues(app: FastAPI, parts: PageParts) -> None:
             name = f"{issue.bulletin}-{issue.last}.json"
             headers = {"Content-Disposition": f'attachment; filename="{name}"'}
             return Response(issue.document, media_type="application/json", headers=headers)
-        return await sheet_file(_sheet(issue, rules), form, rules, issue.language, Letterhead(issue.number))
+        letterhead = Letterhead(issue.number, parts.fonts)
+        return await sheet_file(_sheet(issue, rules), form, rules, issue.language, letterhead)
 
     @app.post("/bulletins/issues/{id}/sending")
     async def send(request: Request, asks: Visits) -> Response:
