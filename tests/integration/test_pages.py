@@ -43,9 +43,9 @@ CITY: Final = "smallville"
 PAGES: Final = {
     Role.OFFICE: ("/inbox", "/ledger?lamp=red&text=a", "/leader", "/comparison", "/wall", "/records/{2}?act=dispatch",
                   "/bulletins?bulletin=bulletin&day=2026-11-20", "/bulletins?bulletin=scores&day=2026-11-20",
-                  "/bulletins/issues", "/account", "/find?name=x"),
+                  "/bulletins/issues", "/rota?unit=ecology", "/account", "/find?name=x"),
     Role.CLERK: ("/mine", "/preferences", "/ledger", "/records/{6}?act=acknowledge", "/records/{0}"),
-    Role.HEAD: ("/mine?stake=lead", "/preferences", "/inbox", "/records/{6}?act=hand_back"),
+    Role.HEAD: ("/mine?stake=lead", "/preferences", "/rota", "/inbox", "/records/{6}?act=hand_back"),
     Role.LEADER: ("/leader", "/comparison?period=yearly", "/records/{4}"),
     Role.SOCIAL_SUPERVISOR: ("/ledger", "/records/{0}", "/bulletins"),
     Role.ADMINISTRATOR: ("/accounts", "/accounts/demo-unit-clerk", "/account-log"),

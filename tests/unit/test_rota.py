@@ -35,6 +35,9 @@ ROTA = RegisteredRota(
     zone="Asia/Shanghai",
 )  # fmt: skip
 
+#: Who stands in, and for how many days.
+NAMED = (("chen", 1), ("ma", 9))
+
 
 @pytest.mark.parametrize(
     ("days", "person"),
@@ -70,6 +73,29 @@ def test_who_stands_in_is_called_instead_and_then_who_has_the_turn() -> None:
         "chen", "chen", "li", "li", "wang", "wang", "zhao", "zhao", "chen",
     ]  # fmt: skip
     assert [ROTA.called(begins, again) for again in range(7)] == ["li", "li", "wang", "wang", "zhao", "zhao", "li"]
+
+
+def test_the_turns_to_come_follow_each_other_with_who_stands_in_between_them() -> None:
+    begins = ROTA.since + timedelta(hours=10)
+    chen, ma = (Relief(person=name, begins=begins, ends=begins + timedelta(days=days)) for name, days in NAMED)
+    rota, week = replace(ROTA, reliefs=(chen, ma)), timedelta(days=7)
+    turns = rota.turns(begins - MINUTE, 5)
+    assert [(turn.person, turn.ends) for turn in turns] == [
+        ("li", begins), ("chen", chen.ends), ("ma", ma.ends), ("wang", ROTA.since + 2 * week),
+        ("zhao", ROTA.since + 3 * week),
+    ]  # fmt: skip
+    assert [turn.begins for turn in turns] == [begins - MINUTE, *(turn.ends for turn in turns[:-1])]
+    assert [turn.begins for turn in ROTA.turns(AT - 2 * week, 2)] == [ROTA.since, ROTA.since + week]
+    assert replace(ROTA, persons=()).turns(AT, 5) == []
+
+
+@pytest.mark.parametrize("weeks", range(5))
+def test_a_rota_that_is_written_from_a_turn_on_has_the_same_turns_from_there(weeks: int) -> None:
+    at = AT + weeks * timedelta(days=7)
+    rota = ROTA.from_turn(at)
+    assert rota.turns(at, 9) == ROTA.turns(at, 9)
+    assert rota.persons[0] == ROTA.turns(at, 1)[0].person
+    assert ROTA.from_turn(ROTA.since - MINUTE) == ROTA
 
 
 @pytest.mark.parametrize(

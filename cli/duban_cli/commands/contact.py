@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -13,7 +13,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from duban.messages import struct
 from duban.messages.contacts import ChannelKind, RegisteredContact, RegisteredRota, Relief
 from duban.messages.struct import flaw_of, from_data, plain
 from duban_cli.connection import database, present, publishing, settings
@@ -195,7 +194,7 @@ async def rota(
     if no_rota:
         if standing is None:
             fail(ExitCode.NOT_FOUND, f"{unit} has no rota: see `duban contact oncall`")
-        await _publish([struct.replace(standing, persons=(), reliefs=())], as_json)
+        await _publish([contacts.ended(standing)], as_json)
         return
     if not person or since is None:
         fail(ExitCode.USAGE, "give --person, once for each who takes turns, and --since; or --no-rota")
@@ -211,9 +210,8 @@ async def rota(
     given = {
         "jurisdiction": city, "unit": of_unit, "persons": person, "since": instant_in("--since", since).isoformat(),
         "days": days, "minutes": every, "zone": zone.key,
-        "reliefs": [plain(relief) for relief in standing.reliefs] if standing else [],
     }  # fmt: skip
-    await _publish([_rota(given)], as_json)
+    await _publish([_rota(given, standing)], as_json)
 
 
 @contact_app.command("relieve")
@@ -243,7 +241,8 @@ async def relieve(
         relief = from_data(given, Relief)
     except msgspec.ValidationError as error:
         fail(ExitCode.USAGE, str(flaw_of(error, Relief)))
-    await _publish([_rota(plain(contacts.relieved(standing, relief, now)))], as_json)
+    changed = contacts.relieved(standing, relief, now)
+    await _publish([_rota(plain(changed), changed)], as_json)
 
 
 @contact_app.command("oncall")
@@ -302,9 +301,9 @@ def _unit(key: str) -> tuple[str, str]:
     return parts[0], parts[1]
 
 
-def _rota(given: Any) -> RegisteredRota:
+def _rota(given: Mapping[str, Any], standing: RegisteredRota | None) -> RegisteredRota:
     try:
-        return from_data(given, RegisteredRota)
+        return contacts.rota_of(given, standing)
     except msgspec.ValidationError as error:
         fail(ExitCode.USAGE, str(flaw_of(error, RegisteredRota)))
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from duban.io.decode import delivery
 from duban.messages.contacts import CONTACTS, RegisteredContact, RegisteredRota, Relief
 from duban.messages.envelope import Message, derived_id, encode
-from duban.messages.struct import replace, to_json
+from duban.messages.struct import from_data, plain, replace, to_json
 from duban_console.kafka.topic_reader import records
 
 if TYPE_CHECKING:
@@ -75,6 +76,21 @@ def removed(contact: RegisteredContact) -> RegisteredContact:
 def tried(contact: RegisteredContact, at: datetime) -> RegisteredContact:
     """``contact`` with the word that it is to be tried out now."""
     return replace(contact, tested_at=at)
+
+
+def rota_of(given: Mapping[str, Any], standing: RegisteredRota | None) -> RegisteredRota:
+    """The rota that is ``given``; who stands in for somebody stays, as it is ``standing``.
+
+    Raises:
+        msgspec.ValidationError: it is none.
+    """
+    reliefs = [plain(relief) for relief in standing.reliefs] if standing is not None else []
+    return from_data({**given, "reliefs": reliefs}, RegisteredRota)
+
+
+def ended(rota: RegisteredRota) -> RegisteredRota:
+    """``rota`` as it is told before its key is gone: nobody is on call by it."""
+    return replace(rota, persons=(), reliefs=())
 
 
 def relieved(rota: RegisteredRota, relief: Relief, at: datetime) -> RegisteredRota:

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from duban.messages.envelope import Payload, derived_id
 from duban.messages.report import Name
-from duban.messages.struct import NO_NEWLINE, AwareDatetime, Frozen, Unfit
+from duban.messages.struct import NO_NEWLINE, AwareDatetime, Frozen, Unfit, replace
 
 #: How a person is named in a contact: an id of the unit's own, and no name of the person.
 PersonId = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9._-]*$" + NO_NEWLINE)]
@@ -228,6 +228,24 @@ class RegisteredRota(Payload):
         turn = (self.persons[(number + step) % len(self.persons)] for step in range(len(self.persons)))
         order = list(dict.fromkeys((now.person, *turn)))
         return order[again // 2 % len(order)]
+
+    def turns(self, at: datetime, most: int) -> list[OnCall]:
+        """Who is on call from ``at`` on, one after the other, ``most`` of them; whoever stands in stands in place."""
+        turns: list[OnCall] = []
+        begins = max(at, self.since)
+        while len(turns) < most and (now := self.on_call(begins)) is not None:
+            ends = min([now.ends, *(each.begins for each in self.reliefs if begins < each.begins < now.ends)])
+            turns.append(OnCall(person=now.person, begins=begins, ends=ends))
+            begins = ends
+        return turns
+
+    def from_turn(self, at: datetime) -> RegisteredRota:
+        """The same rota, written from the turn at ``at`` on: who has that stands first, and it begins with it."""
+        if not self.persons or at < self.since:
+            return self
+        number, begins, _ = self._turn(at)
+        first = number % len(self.persons)
+        return replace(self, persons=self.persons[first:] + self.persons[:first], since=begins)
 
     def _turn(self, at: datetime) -> tuple[int, datetime, datetime]:
         """The number of the turn at ``at``, when it begins and when it ends."""

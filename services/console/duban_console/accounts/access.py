@@ -256,8 +256,11 @@ PAGES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("POST", "/preferences/calendar"): SIGNED_IN,
         ("POST", "/preferences/contact"): SIGNED_IN,  # one's own; a unit's is `keep_contacts`
         ("POST", "/preferences/trial"): SIGNED_IN,  # likewise
-        ("POST", "/preferences/relief"): SIGNED_IN,  # of one's own turn; of others' it is `keep_contacts`
         ("POST", "/preferences/calendar/end"): SIGNED_IN,
+        ("GET", "/rota"): SIGNED_IN,
+        ("POST", "/rota"): "keep_contacts",
+        ("POST", "/rota/end"): "keep_contacts",
+        ("POST", "/rota/relief"): SIGNED_IN,  # of one's own turn; of others' it is `keep_contacts`
         ("GET", "/calendar/{secret}/{language}.ics"): ANYBODY,  # by the secret, which its owner alone has
         ("GET", "/accounts"): "keep_accounts",
         ("POST", "/accounts"): "keep_accounts",

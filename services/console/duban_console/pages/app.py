@@ -31,6 +31,7 @@ from duban_console.pages.routes.policies import serve_policies
 from duban_console.pages.routes.preferences import serve_preferences
 from duban_console.pages.routes.proposals import serve_proposals
 from duban_console.pages.routes.records import MOST_FILES, serve_records
+from duban_console.pages.routes.rota import serve_rota
 from duban_console.pages.routes.sign_in import PATH as SIGN_IN
 from duban_console.pages.routes.sign_in import serve_sign_in
 from duban_console.pages.routes.vault import serve_vault
@@ -67,6 +68,7 @@ def create_pages(parts: PageParts, max_body: int) -> FastAPI:
     serve_credentials(app, parts)
     serve_home(app, parts)
     serve_preferences(app, parts)
+    serve_rota(app, parts)
     serve_accounts(app, parts)
     serve_records(app, parts)
     serve_operation(app, parts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
 from typing import Any, Final
 
 import msgspec
@@ -15,8 +14,6 @@ from duban.messages.contacts import (
     PersonId,
     QuietHours,
     RegisteredContact,
-    RegisteredRota,
-    Relief,
 )
 from duban.messages.struct import from_data, plain
 from duban.pages.words import msgid
@@ -137,18 +134,3 @@ def _fits(given: Mapping[str, str], model: type[Any]) -> bool:
     except msgspec.ValidationError:
         return False
     return True
-
-
-def is_own_turn(rota: RegisteredRota, person: str | None, begins: datetime, ends: datetime) -> bool:
-    """Whether all the time from ``begins`` until ``ends`` is of one turn of ``person``."""
-    turn = rota.on_call(begins)
-    return turn is not None and turn.person == person and ends <= turn.ends
-
-
-def relief_of(person: str, begins: str, ends: str, zone: tzinfo) -> Relief | None:
-    """Who stands in when, by the clock of ``zone``; None where that is no time."""
-    try:
-        times = [datetime.fromisoformat(text).replace(tzinfo=zone) for text in (begins, ends)]
-        return Relief(person=person, begins=times[0], ends=times[1])
-    except ValueError:
-        return None

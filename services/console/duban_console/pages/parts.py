@@ -110,7 +110,7 @@ class PageParts:
         """What pages need, as far as this server has it."""
         have = {
             PageNeed.DESK: self.desk_reader, PageNeed.OPERATION: self.operation, PageNeed.VAULT: self.vault,
-            PageNeed.ISSUES: self.issue_desk,
+            PageNeed.ISSUES: self.issue_desk, PageNeed.CONTACTS: self.contact_desk,
         }  # fmt: skip
         return frozenset(need for need, part in have.items() if part is not None)
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from duban.messages.changes import Change
 from duban.messages.records import AnyRecord, Listing
 from duban.messages.struct import Frozen
+from duban.pages.zones import zone_words
 from duban.policy import Rules
 from duban_console.assessment.words import Bilingual, Language, listed, said
 from duban_console.pack_text.enumerations import chinese
@@ -58,6 +59,10 @@ class RecordWords:
     def instant(self, at: datetime) -> str:
         """An instant in the time of the city, to the minute."""
         return f"{at.astimezone(self.zone):%Y-%m-%d %H:%M}"
+
+    def clock(self, at: datetime, zone: ZoneInfo | None = None) -> str:
+        """By which clock times of day are meant ``at`` then, in words: that of ``zone``, else that of the city."""
+        return zone_words(zone or self.zone, at, self.language)
 
     def length(self, length: timedelta) -> str:
         """How long something is, in its two largest units."""

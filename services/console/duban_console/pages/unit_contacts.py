@@ -1,17 +1,13 @@
-"""The contacts of one unit, and its rota, before somebody: what of them they see, and what they may change."""
+"""The contacts of one unit before somebody: what of them they see, and what they may change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
-import msgspec
-
 from duban.errors import Fault
-from duban.messages.contacts import RegisteredContact, RegisteredRota
-from duban.messages.struct import from_data, plain
+from duban.messages.contacts import RegisteredContact
 from duban.refusal import Refusal
 from duban_console.accounts.access import OF_CONTACTS, may_for
 from duban_console.accounts.admission import Admission
@@ -19,16 +15,14 @@ from duban_console.accounts.log import AccountActKind
 from duban_console.accounts.session import Principal
 from duban_console.api.asker import Denied
 from duban_console.contact_desk import ContactDesk
-from duban_console.contacts import relieved, removed, stands
+from duban_console.contacts import removed, stands
 from duban_console.pages.cities import units_in
 from duban_console.pages.contact_view import (
     OF_PERSON,
     OF_UNIT,
     ContactCard,
     contact_of,
-    is_own_turn,
     person_of,
-    relief_of,
     values_of,
 )
 
@@ -64,16 +58,6 @@ class UnitContacts:
         return person_of(self.principal.account.name) if self.is_ours else None
 
     @property
-    def rota(self) -> RegisteredRota | None:
-        """Who is on call here."""
-        return self.desk.rota(self.city, self.unit)
-
-    @property
-    def may_relieve(self) -> bool:
-        """Whether they may have somebody stand in: whoever takes turns, and who keeps the contacts."""
-        return self.rota is not None and (self.keeps or self.me in self.rota.persons)
-
-    @property
     def people(self) -> list[str]:
         """The persons here who have a contact."""
         return [each.person for each in self.desk.of_unit(self.city, self.unit) if each.person is not None]
@@ -99,7 +83,7 @@ class UnitContacts:
             return replace(card, values={name: text[:_MOST] for name, text in given.items()}, flaw=contact)
         if standing is not None or stands(contact):
             await self.desk.change(contact)
-            await self._note(contact.key, "changed" if stands(contact) else "removed")
+            await self.note(contact.key, "changed" if stands(contact) else "removed")
         return None
 
     async def test(self, person: str) -> bool:
@@ -113,27 +97,10 @@ class UnitContacts:
             raise Fault(404, "unknown_contact", "nobody is reached by this yet: fill it in first")
         return await self.desk.test(contact)
 
-    async def hand_over(self, person: str, begins: str, ends: str, at: datetime) -> bool:
-        """Have ``person`` stand in on the rota, as is asked ``at``; False where that is no time, or nobody here.
-
-        Raises:
-            Fault: 403, it is not their turn; 404, there is no rota.
-        """
-        rota = self.rota
-        if rota is None:
-            raise Fault(404, "unknown_rota", "nobody is on call here")
-        relief = relief_of(person, begins, ends, rota.shown_in)
-        if relief is None or person not in self.people:
-            return False
-        if not self.keeps and not is_own_turn(rota, self.me, relief.begins, relief.ends):
-            raise Denied(403, DEED, Refusal("other_turn", "this is not, or not all, a turn of yours"))
-        try:
-            changed = from_data(plain(relieved(rota, relief, at)), RegisteredRota)
-        except msgspec.ValidationError:
-            return False
-        await self.desk.change(changed)
-        await self._note(rota.key, f"{person} stands in")
-        return True
+    async def note(self, key: str, what: str) -> None:
+        """Write down that ``what`` became of the contact or the rota ``key``."""
+        kind, name = AccountActKind.CONTACT_CHANGED, self.principal.account.name
+        await self.admission.journal.note(kind, name, key, self.address, what)
 
     def _shown(self) -> Iterator[str]:
         """The persons whose contacts are shown; empty for the unit itself."""
@@ -168,7 +135,3 @@ class UnitContacts:
     async def _with_trial(self, card: ContactCard) -> ContactCard:
         contact = self.desk.contact("/".join(filter(None, (card.city, card.unit, card.person))))
         return card if contact is None else replace(card, trial=await self.desk.trial_outcomes(contact))
-
-    async def _note(self, key: str, what: str) -> None:
-        kind, name = AccountActKind.CONTACT_CHANGED, self.principal.account.name
-        await self.admission.journal.note(kind, name, key, self.address, what)

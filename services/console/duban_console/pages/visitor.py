@@ -27,6 +27,7 @@ class PageNeed(StrEnum):
     DESK = "desk"  #: the read model of many records
     VAULT = "vault"  #: the vault is asked for custodians (``DUBAN_VAULT``)
     ISSUES = "issues"  #: bulletins are kept that were signed
+    CONTACTS = "contacts"  #: how people are told is followed
     OPERATION = "operation"  #: services and brokers may be looked at (``DUBAN_OPERATOR_PAGES``)
 
 
@@ -40,6 +41,7 @@ _WAYS: Final = (
     ("/bulletins", msgid("Bulletins"), _OF_CITY, None),
     ("/bulletins/issues", msgid("Bulletins received"), frozenset({Role.CLERK, Role.HEAD, Role.DESK}), PageNeed.ISSUES),
     ("/wall", msgid("Wall screen"), _OF_CITY, PageNeed.DESK),
+    ("/rota", msgid("On call"), frozenset({Role.OFFICE, Role.DESK, Role.CLERK, Role.HEAD}), PageNeed.CONTACTS),
     ("/operation", msgid("Operation"), frozenset(TABLE["see_operation"]), PageNeed.OPERATION),
     ("/vault", msgid("Vault"), frozenset(TABLE["see_vault_log"]), PageNeed.VAULT),
     ("/accounts", msgid("Accounts"), frozenset(TABLE["keep_accounts"]), None),

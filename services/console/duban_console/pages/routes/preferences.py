@@ -1,4 +1,4 @@
-"""How somebody is told: their contact and that of their unit, who is on call there, the calendar of what is due."""
+"""How somebody is told: their contact and that of their unit, and the calendar of what is due."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from fastapi.responses import RedirectResponse
 from duban.errors import Fault
 from duban.pages.language import language_of
 from duban.pages.words import PageLanguage, msgid
-from duban_console.accounts.access import OF_CONTACTS, may_for
 from duban_console.accounts.rows import AccountRefused
 from duban_console.accounts.session import Principal, Scope
 from duban_console.api.asker import Asker, address_of
 from duban_console.desk.reader import MOST
 from duban_console.desk.sight import Sight
 from duban_console.pages.calendar_view import MEDIA_TYPE, DueEntry, calendar_of
-from duban_console.pages.cities import chosen_city, cities_of, units_in
+from duban_console.pages.cities import cities_of, units_in
 from duban_console.pages.contact_view import CHANNELS, HINTS, OUTCOMES, ContactCard
-from duban_console.pages.parts import PageParts, at_hand
+from duban_console.pages.parts import PageParts
 from duban_console.pages.record_words import RecordWords
+from duban_console.pages.unit_choice import texts_in, unit_given, unit_of_address, units_of
 from duban_console.pages.unit_contacts import UnitContacts
 from duban_console.pages.visitor import Visits
 
@@ -34,8 +34,6 @@ DONE: Final[Mapping[str, tuple[str, bool]]] = {
     "changed": (msgid("It is as you said from now on."), True),
     "tried": (msgid("A trial was sent: what came of it stands beside each way."), True),
     "soon": (msgid("It was tried a moment ago: wait a minute."), False),
-    "relieved": (msgid("It is handed over."), True),
-    "no_time": (msgid("It was not handed over: choose a person, and a time that ends after it begins."), False),
 }
 #: Most limits of one unit in a calendar, those that end soonest.
 _MOST_LIMITS: Final = 2_000
@@ -66,7 +64,7 @@ def serve_preferences(app: FastAPI, parts: PageParts) -> None:
     async def change(request: Request, asks: Visits) -> Response:
         """Say how one is told, or one's unit."""
         given = await _form(request)
-        unit = _unit(request, asks, parts, given)
+        unit = unit_given(request, asks, parts, given)
         flawed = await unit.change(given, gone=given.get("do") == "remove")
         if flawed is not None:
             return await _preferences(request, asks, parts, unit, flawed=flawed)
@@ -76,17 +74,8 @@ def serve_preferences(app: FastAPI, parts: PageParts) -> None:
     async def trial(request: Request, asks: Visits) -> Response:
         """Have a notice sent by each way of a contact."""
         given = await _form(request)
-        unit = _unit(request, asks, parts, given)
+        unit = unit_given(request, asks, parts, given)
         return _back(unit, "tried" if await unit.test(given.get("person", "")) else "soon")
-
-    @app.post(f"{PATH}/relief")
-    async def relief(request: Request, asks: Visits) -> Response:
-        """Hand over a turn on the rota."""
-        given = await _form(request)
-        unit = _unit(request, asks, parts, given)
-        times = given.get("begins", ""), given.get("ends", "")
-        is_relieved = await unit.hand_over(given.get("person", ""), *times, parts.clock.now())
-        return _back(unit, "relieved" if is_relieved else "no_time")
 
     @app.get("/calendar/{secret}/{language}.ics")
     async def calendar(request: Request, _: Visits, secret: str, language: PageLanguage) -> Response:
@@ -114,54 +103,22 @@ async def _preferences(
     flawed: ContactCard | None = None,
 ) -> Response:
     feed = await parts.admission.calendars.feed(asks.known.account.name)
-    unit = unit or _unit_of_address(request, asks, parts)
-    rota = unit.rota if unit is not None else None
+    unit = unit or unit_of_address(request, asks, parts)
+    rota = parts.contact_desk.rota(unit.city, unit.unit) if parts.contact_desk and unit is not None else None
     words = parts.city_words(request, unit.city) if unit is not None else None
     return parts.page(
         request, asks, "preferences.html", 400 if flawed is not None else 200, feed=feed, address=address,
         acts=any(each.unit for each in asks.known.account.appointments), unit=unit, words=words, rota=rota,
-        units=_units(asks, parts, unit.city) if unit is not None else [],
+        units=units_of(asks, parts, unit.city) if unit is not None else [],
         cards=await unit.cards(flawed) if unit is not None else [],
         on_call=rota.on_call(parts.clock.now()) if rota is not None else None,
         channels=CHANNELS, hints=HINTS, outcomes=OUTCOMES, done=DONE.get(request.query_params.get("done", "")),
     )  # fmt: skip
 
 
-def _units(asks: Asker, parts: PageParts, city: str) -> list[str]:
-    """The units of ``city`` whose contacts are there for who asks: first those that they act for."""
-    rules = parts.library.current(city, parts.clock.now())
-    theirs = (unit for unit in rules.units if may_for(asks.known, *OF_CONTACTS, city, unit) is None) if rules else ()
-    return list(dict.fromkeys([*units_in(asks.known.account.appointments, city), *theirs]))
-
-
 async def _form(request: Request) -> dict[str, str]:
     async with request.form(max_files=0, max_fields=30, max_part_size=10_000) as form:
-        return {name: value for name, value in form.items() if isinstance(value, str)}
-
-
-def _unit_of_address(request: Request, asks: Asker, parts: PageParts) -> UnitContacts | None:
-    """The unit whose contacts are shown: that of the address, else the first of who asks."""
-    if parts.contact_desk is None:
-        return None
-    city = chosen_city(cities_of(asks.known, parts.library.jurisdictions), request.query_params.get("city"))
-    own = units_in(asks.known.account.appointments, city) if city is not None else []
-    unit = request.query_params.get("unit") or next(iter(own), None)
-    return _unit(request, asks, parts, {"city": city, "unit": unit}) if city and unit else None
-
-
-def _unit(request: Request, asks: Asker, parts: PageParts, given: Mapping[str, str]) -> UnitContacts:
-    """The unit that is meant.
-
-    Raises:
-        Fault: 404, it is none of theirs; 501, nothing is known of contacts here.
-    """
-    desk = at_hand(parts.contact_desk, "no_contacts", "this server follows no contacts")
-    city, unit = given.get("city", ""), given.get("unit", "")
-    contacts = UnitContacts(desk, parts.admission, asks.known, city, unit, address_of(request))
-    rules = parts.library.current(city, parts.clock.now())
-    if rules is None or unit not in rules.units or not (contacts.is_ours or contacts.keeps):
-        raise Fault(404, "unknown_unit", "you act for no such unit here")
-    return contacts
+        return texts_in(form)
 
 
 def _back(unit: UnitContacts, done: str) -> Response:
