@@ -1,4 +1,4 @@
-"""How the rota of a unit stands on a page and comes back from it. Pure."""
+"""How the rota of a unit stands on a page and comes back from it."""
 
 from __future__ import annotations
 
