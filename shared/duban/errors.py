@@ -35,7 +35,10 @@ class Undecodable(DubanError):
 
 
 class PackError(DubanError):
-    """A policy pack that breaks a law: ``file``, ``path`` inside it, and the ``law``, in words of the reader."""
+    """A policy pack that breaks a law: ``file``, ``path`` inside it, and the ``law``.
+
+    ``path`` and ``law`` may bring their Chinese along (:mod:`duban.sentence`); the error itself is in English.
+    """
 
     def __init__(self, file: str, path: str, law: str) -> None:
         super().__init__(f"{file}: {path or '(root)'}: {law}")

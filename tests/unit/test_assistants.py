@@ -220,7 +220,9 @@ async def test_a_pack_is_listed_told_checked_and_compared_also_while_it_is_draft
     assert (checked["ok"], checked["law"], checked["calendar_missing"]) == (True, None, None)
     broken = await desk.call(clerk, "lint_pack", draft=draft.replace("office: office", "office: nowhere", 1))
     assert not broken["ok"]
-    assert "nowhere" in broken["law"]
+    assert broken["law"] == "nowhere is not among the units"
+    spoken = draft.replace("office: office", "office: nowhere", 1)
+    assert (await desk.call(clerk, "lint_pack", draft=spoken, language="zh"))["law"] == "units 中没有 nowhere"
     strange = await desk.call(clerk, "lint_pack", draft=draft.replace("calendar: cn", "calendar: mars", 1))
     assert strange["calendar_missing"] == "mars"
     assert "no pack small@9 is published" in await desk.refused(clerk, "explain_pack", pack="small@9")

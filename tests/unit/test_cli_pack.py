@@ -58,6 +58,15 @@ def test_advice_is_given_in_chinese_to_who_asks_for_it(careless: Path) -> None:
     assert "! units.5: 没有任何地方用到 parks" in pack("lint", careless, "--lang", "zh").stdout
 
 
+def test_a_law_is_said_in_chinese_to_who_asks_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(EXAMPLE.read_text("utf-8").replace("\noffice: ", "\noffice: no-such-", 1), "utf-8")
+    assert f"{path}: office: no-such-" in pack("lint", path).stdout.replace("\n", "")
+    assert f"{path}: office: units 中没有 no-such-" in pack("lint", path, "--lang", "zh").stdout.replace("\n", "")
+    [line] = [json.loads(line) for line in pack("lint", path, "--json", "--lang", "zh").stdout.splitlines()]
+    assert (line["path"], line["law"].startswith("units 中没有 no-such-")) == ("office", True)
+
+
 def test_a_calendar_draws_no_advice() -> None:
     [line] = [json.loads(line) for line in pack("lint", CALENDAR, "--json").stdout.splitlines()]
     assert (line["ok"], line["advice"]) == (True, [])

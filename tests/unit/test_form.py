@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Final
 
@@ -122,7 +123,21 @@ class Bounded(BaseModel):
 def test_no_pattern_and_no_word_of_the_library_is_shown_to_a_person(data: dict[str, object], fault: str) -> None:
     with pytest.raises(ValidationError) as refused:
         Bounded.model_validate(data)
-    assert [str(told) for told in form_faults(refused.value, Bounded)] == [fault]
+    told = form_faults(refused.value, Bounded)
+    assert [str(each) for each in told] == [fault]
+    assert re.search("[一-鿿]", told[0].what.chinese)
+    assert not re.search("(is|has|should|names) ", told[0].what.chinese)
+
+
+def test_a_fault_of_a_form_is_said_in_chinese_with_what_is_allowed_there() -> None:
+    with pytest.raises(ValidationError) as refused:
+        Glove.model_validate({"left": {"fingrs": 4}, "right": [{"fingers": "few"}]})
+    assert {fault.path: fault.what.chinese for fault in form_faults(refused.value, Glove)} == {
+        "left.fingrs": "没有这个字段；可写的字段有 fingers、thumb；是否要写 fingers？",
+        "left.fingers": "缺少此项，必须填写",
+        "right.0.fingers": "不是整数",
+        "right": "须为映射，其字段为 fingers、thumb",
+    }
 
 
 def test_nonsense_without_end_is_told_in_bounded_time() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -17,11 +18,14 @@ from typing import Final
 import pytest
 import yaml
 
-from duban.calendar import within
+from duban.calendar import notice, within
 from duban.duties import openings
 from duban.errors import PackError
 from duban.policy import PolicyPack, Rules, load_calendar, load_pack, loader, model
+from duban.policy.language import Language, refusal
 from duban.policy.laws import LAWS, OF_NAMES, breaches, unusable
+from duban.policy.model import assessment
+from duban.sentence import in_chinese
 
 ROOT: Final = Path(__file__).parents[2]
 SMALL: Final = ROOT / "tests/data/packs/small.yaml"
@@ -50,6 +54,8 @@ LAW_ROOMS: Final = [
         "signs",
     )
 ]
+#: What says a part of a sentence alone.
+PARTS: Final = ("never_happens",)
 LAWS_BY_NAME: Final = {law.__name__: law for law in LAWS}
 
 
@@ -78,6 +84,18 @@ def test_a_bad_pack_is_refused_with_file_place_and_law(path: Path) -> None:
     assert refused.value.file == path.name
 
 
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+def test_a_bad_pack_is_refused_in_chinese_too(path: Path) -> None:
+    with pytest.raises(PackError) as refused:
+        load_pack(Bad.read(path).text, path.name)
+    law, chinese = refused.value.law, in_chinese(refused.value.law)
+    assert refusal(refused.value, Language.EN) == str(refused.value)
+    assert refusal(refused.value, Language.ZH).endswith(f": {chinese}")
+    assert re.search("[一-鿿]", chinese), f"{law} is not said in Chinese"
+    quoted = {name for name in re.findall(r"`(\w+)`", law) if len(name) > 1}
+    assert not {name for name in quoted if name not in chinese}, f"{chinese} leaves out what {law} names"
+
+
 @pytest.mark.parametrize("path", [path for path in BAD if Bad.read(path).breaks in LAWS_BY_NAME], ids=lambda p: p.stem)
 def test_the_law_that_a_bad_pack_names_is_the_only_one_it_breaks(path: Path) -> None:
     bad = Bad.read(path)
@@ -98,6 +116,30 @@ def test_every_sentence_of_a_law_has_a_bad_pack(module: ModuleType) -> None:
     errors = [Bad.read(path).error for path in BAD]
     for law, fixed in _sayings(module):
         assert any(all(part in error for part in fixed) for error in errors), f"{law}: no bad pack shows {fixed}"
+
+
+@pytest.mark.parametrize("module", [*FORMS, notice, assessment], ids=lambda module: module.__name__)
+def test_whatever_a_form_refuses_it_says_in_both_languages(module: ModuleType) -> None:
+    for node in ast.walk(ast.parse(getsource(module))):
+        match node:
+            case ast.Raise(exc=ast.Call(func=ast.Name(id="ValueError"), args=[said])):
+                assert _said(said) is not None, f"line {node.lineno} is English alone"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "law"),
+    [
+        ("id: a\nid: b\n", "第 2 行第 1 列", "不是有效的 YAML：键 id 出现了两次"),
+        ("a: [" * 60, "第 1 行第 101 列", "不是有效的 YAML：嵌套超过 50 层"),
+        ("a: \x07\n", "第 1 行", "不是有效的 YAML：不能使用字符 U+0007"),
+        ("[a]", "", "须为映射，其字段为 id、"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_chinese_with_its_place(text: str, place: str, law: str) -> None:
+    with pytest.raises(PackError) as refused:
+        load_pack(text, "a.yaml")
+    assert in_chinese(refused.value.path) == place
+    assert in_chinese(refused.value.law).startswith(law)
 
 
 def test_the_sentences_of_the_laws_are_found() -> None:
@@ -167,9 +209,8 @@ def _refusing(module: ModuleType) -> Iterator[str]:
 def _sayings(module: ModuleType) -> Iterator[tuple[str, list[str]]]:
     """The fixed parts of every sentence that a module can say against a pack, with the name of the law."""
     for function in ast.walk(ast.parse(getsource(module))):
-        if isinstance(function, ast.FunctionDef):
-            for node in ast.walk(function):
-                said = _said(node)
+        if isinstance(function, ast.FunctionDef) and function.name not in PARTS:
+            for said in filter(None, map(_said, ast.walk(function))):
                 parts = said.values if isinstance(said, ast.JoinedStr) else [said]
                 fixed = [str(part.value) for part in parts if isinstance(part, ast.Constant)]
                 if fixed:
@@ -177,12 +218,10 @@ def _sayings(module: ModuleType) -> Iterator[tuple[str, list[str]]]:
 
 
 def _said(node: ast.AST) -> ast.expr | None:
-    """The sentence in ``yield path, sentence`` or in ``raise ValueError(sentence)``."""
+    """The English in ``Sentence(english, chinese)``, as laws and forms say what is wrong."""
     match node:
-        case ast.Yield(value=ast.Tuple(elts=[_, said])):
-            return said
-        case ast.Raise(exc=ast.Call(args=[said, *_])):
-            return said
+        case ast.Call(func=ast.Name(id="Sentence"), args=[english, _]):
+            return english
     return None
 
 

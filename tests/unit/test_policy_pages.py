@@ -66,7 +66,12 @@ async def test_what_is_wrong_with_a_draft_is_said_and_what_is_written_in_it_runs
 ) -> None:
     broken = await judged(browser, DRAFT.replace("office: office", "office: nowhere", 1))
     assert "The first law that it breaks:" in broken
-    assert "nowhere" in broken
+    assert "nowhere is not among the units" in broken
+    chinese = DRAFT.replace("office: office", "office: nowhere", 1)
+    answer = await browser.post("/drafts", data={"text": chinese}, headers={"accept-language": "zh-CN"})
+    assert "<code>office</code> units 中没有 nowhere" in answer.text
+    answer = await browser.post("/drafts", data={"text": "id: a\nid: b"}, headers={"accept-language": "zh-CN"})
+    assert "<code>第 2 行第 1 列</code> 不是有效的 YAML：键 id 出现了两次" in answer.text
     assert "What it changes" not in broken
     assert "<script>" not in await judged(browser, "id: <script>alert(1)</script>")
     assert "is a calendar, and no pack" in await judged(

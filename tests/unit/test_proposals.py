@@ -148,6 +148,8 @@ async def test_what_has_become_unpublishable_waits_on(town: Town) -> None:
     town._library.add(load_pack(DRAFT.replace("hours: 48", "hours: 24", 1), "other"))
     answer = await leader.post(f"{where}/approval")
     assert (answer.status_code, "published already and differs" in answer.text) == (409, True)
+    answer = await leader.post(f"{where}/approval", headers={"accept-language": "zh-CN"})
+    assert (answer.status_code, "已发布且内容不同" in answer.text) == (409, True)
     assert "It waits for a second person." in (await leader.get(where)).text
 
 

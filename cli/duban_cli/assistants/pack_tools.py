@@ -15,6 +15,7 @@ from pydantic import Field
 from duban.calendar import CalendarNotice
 from duban.errors import DubanError, PackError
 from duban.policy import PolicyPack, Rules
+from duban.policy.language import in_language
 from duban.policy.model.assessment import Period
 from duban.policy.plain_data import MOST_CHARACTERS
 from duban_cli.assistants.answers import (
@@ -83,11 +84,14 @@ class PackTools:
         try:
             pack = parsed_pack(draft, DRAFT)
         except PackError as error:
-            return PackLint(ok=False, path=error.path, law=error.law, advice=[])
+            return PackLint(
+                ok=False, path=in_language(error.path, language), law=in_language(error.law, language), advice=[]
+            )
         lint = linted(pack, DRAFT, await _calendars(self._callers.api(ctx), pack), language)
         fault = lint.fault
         return PackLint(
-            ok=fault is None, path=fault.path if fault else None, law=fault.law if fault else None,
+            ok=fault is None, path=in_language(fault.path, language) if fault else None,
+            law=in_language(fault.law, language) if fault else None,
             calendar_missing=lint.missing, advice=[asdict(entry) for entry in lint.advice],
         )  # fmt: skip
 

@@ -16,6 +16,7 @@ from duban.calendar import CalendarNotice
 from duban.errors import PackError
 from duban.policy import PolicyPack, PublishedCalendar
 from duban.policy.advice import Advice
+from duban.policy.language import in_language, refusal
 from duban.texts import printable
 from duban_cli.connection import asking, present, publishing, settings
 from duban_cli.output import AsJson, ExitCode, command, err, fail, out, write_json
@@ -43,7 +44,7 @@ Files = Annotated[list[Path], typer.Argument(help="Packs and calendars, YAML.", 
 async def lint(
     files: Files,
     strict: Annotated[bool, typer.Option("--strict", help="Let a warning count as a broken law.")] = False,
-    lang: Annotated[Language, typer.Option(help="The language of the advice.")] = Language.EN,
+    lang: Annotated[Language, typer.Option(help="The language of laws and advice.")] = Language.EN,
     as_json: AsJson = False,
 ) -> None:
     """Check packs and calendars against every law; ends with 1 if one is broken.
@@ -59,12 +60,12 @@ async def lint(
         broken += fault is not None
         warned += any(entry.severity == "warning" for entry in entries)
         if as_json:
-            where = {"path": fault.path, "law": fault.law} if fault else {}
+            where = {"path": in_language(fault.path, lang), "law": in_language(fault.law, lang)} if fault else {}
             write_json(
                 {"file": str(path), "ok": fault is None, **where, "advice": [asdict(entry) for entry in entries]}
             )
         else:
-            _tell(path, fault, entries)
+            _tell(path, refusal(fault, lang) if fault else None, entries)
     if broken:
         fail(ExitCode.FAILURE, f"{broken} of {len(files)} files cannot be published")
     if warned and strict:
@@ -85,9 +86,9 @@ def _checked(path: Path, files: list[Path], lang: Language) -> tuple[PackError |
     return lint_.fault, list(lint_.advice)
 
 
-def _tell(path: Path, fault: PackError | None, entries: list[Advice]) -> None:
+def _tell(path: Path, fault: str | None, entries: list[Advice]) -> None:
     console = out()
-    console.print(f"[red]✗[/] {escape(str(fault))}" if fault else f"[green]✓[/] {escape(str(path))}")
+    console.print(f"[red]✗[/] {escape(fault)}" if fault else f"[green]✓[/] {escape(str(path))}")
     for entry in entries:
         mark, style = ("[yellow]![/]", "") if entry.severity == "warning" else ("[dim]·[/]", "[dim]")
         console.print(f"  {mark} {style}{escape(f'{entry.path}: {entry.words}')} [dim]({entry.code})[/]")

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from duban.calendar.notice import FIRST_YEAR, LAST_YEAR, WEEK, CalendarNotice, WorkingHours
 from duban.calendar.within import Counting, Within, minute_of_day
 from duban.errors import CalendarError
+from duban.sentence import Sentence, in_chinese
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
@@ -236,12 +237,16 @@ class Calendar:
     def _read(self, table: list[int], index: int) -> int:
         if 0 <= index < len(table):
             return table[index]
-        raise self._outside("the deadline")
+        raise self._outside(Sentence("the deadline", "期限"))
 
     def _outside(self, what: str) -> CalendarError:
         return CalendarError(
-            f"calendar {self.notice.id}: {what} lies outside {FIRST_YEAR} to {LAST_YEAR}, the years it covers: "
-            "check the instant and the duration"
+            Sentence(
+                f"calendar {self.notice.id}: {what} lies outside {FIRST_YEAR} to {LAST_YEAR}, the years it covers: "
+                "check the instant and the duration",
+                f"日历 {self.notice.id}：{in_chinese(what)} 不在其所涵盖的 {FIRST_YEAR} 至 {LAST_YEAR} 年之内："
+                "请检查时刻和时长",
+            )
         )
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from duban.calendar.within import ClockTime, minute_of_day
+from duban.sentence import Sentence
 
 FIRST_YEAR = 2004
 LAST_YEAR = 2050
@@ -45,7 +46,12 @@ class Statute(BaseModel):
     def _in_the_years_that_are_counted(cls, days: dict[date, str]) -> dict[date, str]:
         for day in days:
             if not FIRST_YEAR <= day.year <= LAST_YEAR:
-                raise ValueError(f"{day} lies outside {FIRST_YEAR} to {LAST_YEAR}, the years that a calendar covers")
+                raise ValueError(
+                    Sentence(
+                        f"{day} lies outside {FIRST_YEAR} to {LAST_YEAR}, the years that a calendar covers",
+                        f"{day} 不在日历所涵盖的 {FIRST_YEAR} 至 {LAST_YEAR} 年之内",
+                    )
+                )
         return days
 
 
@@ -72,7 +78,12 @@ class CalendarNotice(BaseModel):
         try:
             ZoneInfo(name)
         except (LookupError, ValueError, OSError) as error:
-            raise ValueError(f"{name!r} is no time zone: write an IANA name such as Asia/Shanghai") from error
+            raise ValueError(
+                Sentence(
+                    f"{name!r} is no time zone: write an IANA name such as Asia/Shanghai",
+                    f"{name!r} 不是时区：请写 IANA 名称，如 Asia/Shanghai",
+                )
+            ) from error
         return name
 
     @model_validator(mode="after")
@@ -81,9 +92,19 @@ class CalendarNotice(BaseModel):
         for year, notice in self.years.items():
             for day in (*notice.holidays, *notice.workdays):
                 if day.year != year and (day.year, day.month) != (year - 1, 12):
-                    raise ValueError(f"{day} stands under {year}: move it to its own year")
+                    raise ValueError(
+                        Sentence(
+                            f"{day} stands under {year}: move it to its own year",
+                            f"{day} 写在 {year} 年之下：请移到其所属年份",
+                        )
+                    )
                 if day in seen:
-                    raise ValueError(f"{day} stands twice, under {seen[day]} and {year}: say once whether it is worked")
+                    raise ValueError(
+                        Sentence(
+                            f"{day} stands twice, under {seen[day]} and {year}: say once whether it is worked",
+                            f"{day} 在 {seen[day]} 年和 {year} 年之下各出现一次：是否上班只写一次",
+                        )
+                    )
                 seen[day] = year
         return self
 
@@ -138,5 +159,10 @@ class WorkingHours(BaseModel):
         bounds = [bound for interval in self.intervals for bound in (interval.start, interval.end)]
         for at, (earlier, later) in enumerate(pairwise(bounds)):
             if earlier > later or (earlier == later and at % 2 == 0):
-                raise ValueError(f"working hours must run forward and not overlap: {later} does not follow {earlier}")
+                raise ValueError(
+                    Sentence(
+                        f"working hours must run forward and not overlap: {later} does not follow {earlier}",
+                        f"工作时间须先后相接、互不重叠：{later} 不在 {earlier} 之后",
+                    )
+                )
         return self

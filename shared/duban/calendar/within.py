@@ -8,6 +8,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from duban.sentence import Sentence, listed
+
 _CLOCK_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d|24:00")
 AMOUNTS = ("minutes", "hours", "days", "weeks", "months", "years", "working_days", "working_hours")
 """The kinds of durations that are so many of something."""
@@ -19,7 +21,12 @@ def _clock_time(value: object) -> object:
     # YAML 1.1 reads an unquoted 17:00 as the number 1020; guessing back would turn a stray 12 into 00:12.
     if isinstance(value, str) and _CLOCK_TIME.fullmatch(value):
         return value
-    raise ValueError(f'{value!r} is no time of day: write "HH:MM", in quotes, from "00:00" to "24:00"')
+    raise ValueError(
+        Sentence(
+            f'{value!r} is no time of day: write "HH:MM", in quotes, from "00:00" to "24:00"',
+            f'{value!r} 不是时刻：请写 "HH:MM"，加引号，从 "00:00" 至 "24:00"',
+        )
+    )
 
 
 ClockTime = Annotated[str, BeforeValidator(_clock_time)]
@@ -81,7 +88,18 @@ class Within(BaseModel):
     def _exactly_one_kind(self) -> Self:
         given = [kind for kind in _KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
-            raise ValueError(f"give exactly one of {', '.join(_KINDS)}; here: {', '.join(given) or 'none'}")
+            kinds, here = listed(_KINDS), listed(given)
+            raise ValueError(
+                Sentence(
+                    f"give exactly one of {kinds}; here: {here or 'none'}",
+                    f"{kinds.chinese} 须写且只写一个；此处写了：{here.chinese or '无'}",
+                )
+            )
         if "in_days" in self.model_fields_set and self.in_days != 1 and self.at is None:
-            raise ValueError('in_days goes with at only, as in {at: "12:00", in_days: 0}')
+            raise ValueError(
+                Sentence(
+                    'in_days goes with at only, as in {at: "12:00", in_days: 0}',
+                    'in_days 只能与 at 同时使用，如 {at: "12:00", in_days: 0}',
+                )
+            )
         return self

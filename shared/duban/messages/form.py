@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from duban.messages.struct import UNMATCHED
+from duban.sentence import Sentence, in_chinese, listed
 
 Model: TypeAlias = type[BaseModel]
 
@@ -27,37 +28,46 @@ _CALLED: Final = {
 _ENDINGS: Final = re.compile(r"(?:Rule|Told)$")
 #: What something is not, by pydantic's name of the fault.
 _KINDS: Final = {
-    "tuple_type": "is no list: write [one, another]", "list_type": "is no list: write [one, another]",
-    "dict_type": "is no mapping: write {name: value}", "string_type": "is no text: put it in quotes",
-    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "is no whole number"),
-    **dict.fromkeys(("float_type", "float_parsing"), "is no number"),
-    **dict.fromkeys(("bool_type", "bool_parsing"), "is neither true nor false"),
-}  # fmt: skip
+    **dict.fromkeys(
+        ("tuple_type", "list_type"), Sentence("is no list: write [one, another]", "须为列表：请写 [甲, 乙]")
+    ),
+    "dict_type": Sentence("is no mapping: write {name: value}", "须为映射：请写 {名称: 值}"),
+    "string_type": Sentence("is no text: put it in quotes", "须为文字：请加引号"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), Sentence("is no whole number", "不是整数")),
+    **dict.fromkeys(("float_type", "float_parsing"), Sentence("is no number", "不是数字")),
+    **dict.fromkeys(("bool_type", "bool_parsing"), Sentence("is neither true nor false", "须为 true 或 false")),
+}
 #: What is wrong with a text that does not match one of these.
 _UNMATCHED: Final = {
-    r"^[A-Z]{3}$": "is no currency: one has three capitals, such as CNY",
-    r"^[^\s@]+@[^\s@]+$": "is no e-mail address",
-    r"^[^\x00-\x1f\x7f]*$": "has a line break or another control character in it",
+    r"^[A-Z]{3}$": Sentence(
+        "is no currency: one has three capitals, such as CNY", "不是货币代码：须为三个大写字母，如 CNY"
+    ),
+    r"^[^\s@]+@[^\s@]+$": Sentence("is no e-mail address", "不是电子邮件地址"),
+    r"^[^\x00-\x1f\x7f]*$": Sentence("has a line break or another control character in it", "含有换行或其他控制字符"),
 }
+#: The same, where nothing else is known of the pattern.
+_STRANGE: Final = Sentence("has characters in it that cannot stand there", "含有不能使用的字符")
 #: The bounds of numbers and texts, by pydantic's name of the fault: what to say, with the bound.
 _BOUNDS: Final = {
-    "greater_than": "should be more than {gt}", "greater_than_equal": "should be at least {ge}",
-    "less_than": "should be less than {lt}", "less_than_equal": "should be at most {le}",
-    "string_too_short": "should have at least {min_length} characters",
-    "string_too_long": "should have at most {max_length} characters",
-    "too_short": "names too few: it needs at least {min_length}",
-    "too_long": "names too many: it takes at most {max_length}",
-}  # fmt: skip
+    "greater_than": Sentence("should be more than {gt}", "须大于 {gt}"),
+    "greater_than_equal": Sentence("should be at least {ge}", "不得小于 {ge}"),
+    "less_than": Sentence("should be less than {lt}", "须小于 {lt}"),
+    "less_than_equal": Sentence("should be at most {le}", "不得大于 {le}"),
+    "string_too_short": Sentence("should have at least {min_length} characters", "至少须有 {min_length} 个字符"),
+    "string_too_long": Sentence("should have at most {max_length} characters", "最多 {max_length} 个字符"),
+    "too_short": Sentence("names too few: it needs at least {min_length}", "项数太少：至少须有 {min_length} 项"),
+    "too_long": Sentence("names too many: it takes at most {max_length}", "项数太多：最多 {max_length} 项"),
+}
 #: More faults than a person reads at once; a file of nonsense has as many as it has lines.
 _MOST: Final = 20
 _ROOT: Final = "(root)"
 
 
 class FormFault(NamedTuple):
-    """Where a fault stands, as a person wrote the way there, and what is wrong and allowed there."""
+    """Where a fault stands, as a person wrote the way there, and what is wrong and allowed there, in both languages."""
 
     path: str
-    what: str
+    what: Sentence
     sort: str  #: as pydantic calls it
 
     def __str__(self) -> str:
@@ -79,7 +89,8 @@ def form_faults(error: ValidationError, model: Model | None = None) -> list[Form
         path = ".".join(place.path)
         what = _in_words(place, fault, missing.get(place.path[:-1], []))
         if path in faults:  # what may have one of several forms has none of them
-            what = f"{faults[path].what}; and {what}"
+            before = faults[path].what
+            what = Sentence(f"{before}; and {what}", f"{before.chinese}；并且{what.chinese}")
         faults[path] = FormFault(path, what, fault["type"])
     return list(faults.values())
 
@@ -155,42 +166,58 @@ def _is_model(some: Any) -> bool:
     return isinstance(some, type) and issubclass(some, BaseModel)
 
 
-def _in_words(place: _Place, fault: ErrorDetails, missing: list[str]) -> str:  # noqa: PLR0911 one line a sort
+def _in_words(place: _Place, fault: ErrorDetails, missing: list[str]) -> Sentence:  # noqa: PLR0911 one line a sort
     context = fault.get("ctx", {})
     match fault["type"]:
         case "extra_forbidden" if place.owners:
             return _unknown(place.path[-1], place.owners, missing)
         case "extra_forbidden":
-            return "is no field that is known here"
+            return Sentence("is no field that is known here", "此处没有这个字段")
         case "missing":
-            return "is missing, and needed"
+            return Sentence("is missing, and needed", "缺少此项，必须填写")
         case "model_type" | "model_attributes_type" if models := [some for some in place.standing if _is_model(some)]:
-            fields = " or ".join(", ".join(_fields(model)) for model in models)
-            return f"is no {_called(models[0])}, which is a mapping of {fields}"
+            fields = [listed(_fields(model)) for model in models]
+            return Sentence(
+                f"is no {_called(models[0])}, which is a mapping of {' or '.join(fields)}",
+                f"须为映射，其字段为 {'，或者 '.join(map(in_chinese, fields))}",
+            )
         case "literal_error" | "enum":
-            return f"is none of {context['expected'].replace(' or ', ', ')}"
+            choices = context["expected"].replace(" or ", ", ")
+            return Sentence(f"is none of {choices}", f"须为以下之一：{choices}")
         case "string_pattern_mismatch":
             return _unmatched(context["pattern"])
         case "string_too_short" if context["min_length"] == 1:
-            return "is empty"
+            return Sentence("is empty", "是空的")
         case sort if sort in _BOUNDS:
-            return _BOUNDS[sort].format(**context)
+            return Sentence(_BOUNDS[sort].format(**context), _BOUNDS[sort].chinese.format(**context))
         case sort:
-            return _KINDS.get(sort) or fault["msg"].removeprefix("Value error, ")
+            return _KINDS.get(sort) or _by_its_own_words(fault)
 
 
-def _unknown(name: str, owners: tuple[Model, ...], missing: list[str]) -> str:
+def _by_its_own_words(fault: ErrorDetails) -> Sentence:
+    """What a validator of ours has said, else pydantic."""
+    match fault.get("ctx", {}).get("error"):
+        case ValueError(args=(Sentence() as sentence,)):
+            return sentence
+    english = fault["msg"].removeprefix("Value error, ")
+    return Sentence(english, f"格式有误：{english}")
+
+
+def _unknown(name: str, owners: tuple[Model, ...], missing: list[str]) -> Sentence:
     known = [field for owner in owners for field in _fields(owner)]
     called = _called(owners[0])
     article = "" if called.endswith("s") else "an " if called[0] in "aeiou" else "a "
     return unknown_field(name, article + called, known, missing)
 
 
-def unknown_field(name: str, of: str, known: Sequence[str], missing: Sequence[str] = ()) -> str:
+def unknown_field(name: str, of: str, known: Sequence[str], missing: Sequence[str] = ()) -> Sentence:
     """That ``of`` has no field of this name, which it has, and which was meant: the nearest, or the one ``missing``."""
     near = get_close_matches(name, known, n=1) or (missing if len(missing) == 1 else [])
-    sentence = f"is no field of {of}; it has {', '.join(known)}"
-    return f"{sentence}; did you mean {near[0]}?" if near else sentence
+    fields = listed(known)
+    sentence = Sentence(f"is no field of {of}; it has {fields}", f"没有这个字段；可写的字段有 {fields.chinese}")
+    if near:
+        return Sentence(f"{sentence}; did you mean {near[0]}?", f"{sentence.chinese}；是否要写 {near[0]}？")
+    return sentence
 
 
 def _fields(model: Model) -> list[str]:
@@ -204,11 +231,14 @@ def _called(model: Model) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 
-def _unmatched(pattern: str) -> str:
+def _unmatched(pattern: str) -> Sentence:
     """What a text lacks that does not match ``pattern``; never the pattern, which tells a person nothing."""
     if pattern.startswith("^[a-z"):
-        return "is no id: one has lower-case letters, digits and dashes, and begins with no dash"
-    return _UNMATCHED.get(pattern) or UNMATCHED.get(pattern, "has characters in it that cannot stand there")
+        return Sentence(
+            "is no id: one has lower-case letters, digits and dashes, and begins with no dash",
+            "不是编号：编号由小写字母、数字和短横线组成，不以短横线开头",
+        )
+    return _UNMATCHED.get(pattern) or UNMATCHED.get(pattern, _STRANGE)
 
 
 __all__ = ["FormFault", "form_faults", "unknown_field"]

@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Meta, Struct, StructMeta
 from msgspec.structs import replace
 
+from duban.sentence import Sentence
+
 __all__ = ["AwareDatetime", "Flaw", "Frozen", "Unfit", "canonical_json", "flaw_of", "from_data", "from_json", "plain",
            "replace", "to_json"]  # fmt: skip
 
@@ -126,8 +128,11 @@ NAME: Final = r"^[^\s@\x00-\x1f][^\x00-\x1f]*$"
 NO_NUL: Final = r"^[^\x00]*$"
 #: What is wrong with a text that one of these does not match, in a person's words.
 UNMATCHED: Final = {
-    NAME: "has a line break or another control character in it, or begins with a blank or @",
-    NO_NUL: "has a NUL character in it",
+    NAME: Sentence(
+        "has a line break or another control character in it, or begins with a blank or @",
+        "含有换行或其他控制字符，或以空格或 @ 开头",
+    ),
+    NO_NUL: Sentence("has a NUL character in it", "含有 NUL 字符"),
 }
 #: Behind ``$`` in a pattern: Python's also matches before a newline at the end; that of a JSON Schema does not.
 NO_NEWLINE: Final = r"(?!\n)"

@@ -11,7 +11,7 @@ from duban.errors import PackError
 from duban.messages.form import form_faults
 from duban.policy.laws import breaches
 from duban.policy.model.pack import PolicyPack
-from duban.policy.plain_data import Unreadable, one_line, plain_data
+from duban.policy.plain_data import Unreadable, one_line, plain_data, sentence_in_one_line
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -24,7 +24,7 @@ def load_pack(text: str, file: str) -> PolicyPack:
     """
     pack = _load(PolicyPack, text, file)
     for path, law in breaches(pack):
-        raise PackError(file, one_line(path), one_line(law))
+        raise PackError(file, one_line(path), sentence_in_one_line(law))
     return pack
 
 
@@ -40,4 +40,4 @@ def _load(model: type[M], text: str, file: str) -> M:
         raise PackError(file, error.place, error.problem) from None
     except ValidationError as error:
         fault = form_faults(error, model)[0]
-        raise PackError(file, one_line(fault.path), one_line(fault.what)) from None
+        raise PackError(file, one_line(fault.path), sentence_in_one_line(fault.what)) from None

@@ -12,6 +12,8 @@ from typing import Any, Final, cast
 
 import yaml
 
+from duban.sentence import Sentence, in_chinese
+
 #: As large as the largest record that a topic takes by default.
 MOST_CHARACTERS: Final = 2_000_000
 MOST_ENTRIES: Final = 100_000
@@ -28,9 +30,9 @@ _BOOL: Final = "tag:yaml.org,2002:bool"
 class Unreadable(ValueError):
     """Text that is no YAML, or not such as this; ``place`` is its line and column, where there is one."""
 
-    def __init__(self, place: str, problem: str) -> None:
+    def __init__(self, place: str, problem: Sentence) -> None:
         self.place = place
-        self.problem = one_line(problem)
+        self.problem = sentence_in_one_line(problem)
         super().__init__(": ".join(filter(None, (self.place, self.problem))))
 
 
@@ -41,19 +43,22 @@ def plain_data(text: str) -> Any:
         Unreadable: it says nothing that could be one of our files.
     """
     if len(text) > MOST_CHARACTERS:
-        raise Unreadable("", f"has more than {MOST_CHARACTERS} characters")
+        raise Unreadable("", Sentence(f"has more than {MOST_CHARACTERS} characters", f"超过 {MOST_CHARACTERS} 个字符"))
     try:
         _measure(text)
         return yaml.load(text, Loader=_Plain)  # noqa: S506 a SafeLoader
     except yaml.MarkedYAMLError as error:
-        raise Unreadable(_place(error.problem_mark), f"is no YAML: {error.problem}") from None
+        problem = error.problem or ""  # of the library in English, of ours in both languages
+        sentence = Sentence(f"is no YAML: {problem}", f"不是有效的 YAML：{in_chinese(problem)}")
+        raise Unreadable(_place(error.problem_mark), sentence) from None
     except yaml.reader.ReaderError as error:
-        place = f"line {text.count(chr(10), 0, error.position) + 1}"
-        raise Unreadable(
-            place, f"is no YAML: the character U+{ord(text[error.position]):04X} cannot stand there"
-        ) from None
+        character = f"U+{ord(text[error.position]):04X}"
+        sentence = Sentence(
+            f"is no YAML: the character {character} cannot stand there", f"不是有效的 YAML：不能使用字符 {character}"
+        )
+        raise Unreadable(_line(text, error.position), sentence) from None
     except UnicodeEncodeError as error:
-        raise Unreadable(f"line {text.count(chr(10), 0, error.start) + 1}", "is no UTF-8") from None
+        raise Unreadable(_line(text, error.start), Sentence("is no UTF-8", "不是 UTF-8")) from None
 
 
 def one_line(text: str) -> str:
@@ -63,8 +68,21 @@ def one_line(text: str) -> str:
     return line if len(line) <= _LONGEST_PROBLEM else f"{line[:_LONGEST_PROBLEM]}…"
 
 
+def sentence_in_one_line(sentence: str) -> Sentence:
+    """``sentence`` as such a line, in both languages."""
+    return Sentence(one_line(sentence), one_line(in_chinese(sentence)))
+
+
+def _line(text: str, position: int) -> Sentence:
+    number = text.count("\n", 0, position) + 1
+    return Sentence(f"line {number}", f"第 {number} 行")
+
+
 def _place(mark: yaml.Mark | None) -> str:
-    return f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    if mark is None:
+        return ""
+    line, column = mark.line + 1, mark.column + 1
+    return Sentence(f"line {line}, column {column}", f"第 {line} 行第 {column} 列")
 
 
 def _measure(text: str) -> None:
@@ -85,19 +103,26 @@ def _measure(text: str) -> None:
                 anchors[event.anchor] = weight = 1 + len(event.value) // _CHARACTERS_OF_AN_ENTRY
                 entries += weight
                 if "\0" in event.value:
-                    raise _wrong(event, "the character U+0000 cannot stand there")
+                    raise _wrong(event, Sentence("the character U+0000 cannot stand there", "不能使用字符 U+0000"))
             case yaml.AliasEvent():
                 repeated = anchors.get(event.anchor, 1)
                 if repeated is None:
-                    raise _wrong(event, f"*{event.anchor} stands inside what it repeats")
+                    raise _wrong(
+                        event,
+                        Sentence(
+                            f"*{event.anchor} stands inside what it repeats",
+                            f"*{event.anchor} 出现在它所重复的内容里",
+                        ),
+                    )
                 entries += repeated
         if len(opened) > DEEPEST:
-            raise _wrong(event, f"nests deeper than {DEEPEST} levels")
+            raise _wrong(event, Sentence(f"nests deeper than {DEEPEST} levels", f"嵌套超过 {DEEPEST} 层"))
         if entries > MOST_ENTRIES:
-            raise _wrong(event, f"has more than {MOST_ENTRIES} entries, what is repeated by * counted too")
+            law = f"has more than {MOST_ENTRIES} entries, what is repeated by * counted too"
+            raise _wrong(event, Sentence(law, f"超过 {MOST_ENTRIES} 项，以 * 重复的也计算在内"))
 
 
-def _wrong(what: yaml.Event | yaml.Node, problem: str) -> yaml.MarkedYAMLError:
+def _wrong(what: yaml.Event | yaml.Node, problem: Sentence) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=cast("yaml.Mark", what.start_mark))
 
 
@@ -111,28 +136,38 @@ class _Plain(_SAFE):  # type: ignore[misc, valid-type]
         try:
             return super().construct_object(node, deep)
         except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
-            problem = f"{node.value[:60]} is no {node.tag.rpartition(':')[2]}" if _is_scalar(node) else str(error)
-            raise _wrong(node, problem) from None
+            if not _is_scalar(node):
+                raise _wrong(node, Sentence(str(error), str(error))) from None
+            value, kind = node.value[:60], node.tag.rpartition(":")[2]
+            raise _wrong(node, Sentence(f"{value} is no {kind}", f"{value} 不是 {kind} 类型的值")) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         seen = set()
         for key_node, _ in node.value:
             if not _is_scalar(key_node):
-                raise _wrong(key_node, "a key is one word, no list and no mapping")
+                raise _wrong(
+                    key_node,
+                    Sentence(
+                        "a key is one word, no list and no mapping",
+                        "键须为一个词，不能是列表或映射",
+                    ),
+                )
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                raise _wrong(key_node, f"the key {key} stands twice")
+                raise _wrong(key_node, Sentence(f"the key {key} stands twice", f"键 {key} 出现了两次"))
             seen.add(key)
         mapping: dict[object, object] = super().construct_mapping(node, deep)
         return mapping
 
     def construct_number(self, node: yaml.ScalarNode) -> int | float:
         if len(node.value) > LONGEST_NUMBER:
-            raise _wrong(node, f"a number of {len(node.value)} characters; none has more than {LONGEST_NUMBER}")
+            length = len(node.value)
+            english = f"a number of {length} characters; none has more than {LONGEST_NUMBER}"
+            raise _wrong(node, Sentence(english, f"数字有 {length} 个字符；最多 {LONGEST_NUMBER} 个"))
         read = self.construct_yaml_int if node.tag.endswith(":int") else self.construct_yaml_float
         number: int | float = read(node)
         if not math.isfinite(number):
-            raise _wrong(node, f"{node.value} is no number to count with")
+            raise _wrong(node, Sentence(f"{node.value} is no number to count with", f"{node.value} 不是可以计算的数字"))
         return number
 
 

@@ -14,6 +14,7 @@ from duban.io.decode import delivery
 from duban.messages.envelope import Message, Record, derived_id, encode
 from duban.policy import PACKS, PolicyPack, PublishedCalendar, Rules, load_calendar, load_pack
 from duban.policy.plain_data import MOST_CHARACTERS, Unreadable, plain_data
+from duban.sentence import Sentence
 from duban_console.kafka.topic_reader import records
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ Published = PolicyPack | PublishedCalendar
 
 
 class Contradiction(DubanError):
-    """What is to be published contradicts what is published already."""
+    """What is to be published contradicts what is published already; what it says brings its Chinese along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ def load(path: Path) -> Published:
         with path.open(encoding="utf-8") as file:
             text = file.read(MOST_CHARACTERS + 1)
     except (OSError, UnicodeDecodeError) as error:
-        raise PackError(str(path), "", f"cannot be read: {error}") from None
+        law = Sentence(f"cannot be read: {error}", f"无法读取：{error}")
+        raise PackError(str(path), "", law) from None
     return parsed(text, str(path))
 
 
@@ -71,7 +73,7 @@ def parsed_pack(text: str, file: str) -> PolicyPack:
     """The same where it is to be a pack; raises PackError also for a calendar."""
     document = parsed(text, file)
     if not isinstance(document, PolicyPack):
-        raise PackError(file, "", "is a calendar, and no pack")
+        raise PackError(file, "", Sentence("is a calendar, and no pack", "是日历，不是政策包"))
     return document
 
 
@@ -96,7 +98,7 @@ def check_together(loaded: Iterable[tuple[Path, Published]], known: Iterable[Cal
             try:
                 Rules.compile(document, notice)
             except CalendarError as error:
-                raise PackError(str(path), "time", str(error)) from None
+                raise PackError(str(path), "time", error.args[0]) from None
     return sorted(set(missing))
 
 
@@ -138,7 +140,12 @@ def prepared(
     notices = [document.notice for document in standing.values() if isinstance(document, PublishedCalendar)]
     missing = check_together(loaded, notices)
     if missing:
-        raise Contradiction(f"the calendar {missing[0]} is not published: publish its file too")
+        raise Contradiction(
+            Sentence(
+                f"the calendar {missing[0]} is not published: publish its file too",
+                f"日历 {missing[0]} 尚未发布：请一并发布其文件",
+            )
+        )
     changes = [_change(path, document, standing.get(key_of(document))) for path, document in loaded]
     new = [document for (_, document), change in zip(loaded, changes, strict=True) if change.action == "publish"]
     # Calendars first: no pack is ever read before the calendar that it counts by.
@@ -152,13 +159,20 @@ def _change(path: Path, document: Published, standing: Published | None) -> Publ
     if standing is not None:
         if isinstance(document, PolicyPack):
             raise Contradiction(
-                f"{path}: {document.ref} is published already and differs; give the changed pack a new version"
+                Sentence(
+                    f"{path}: {document.ref} is published already and differs; give the changed pack a new version",
+                    f"{path}: {document.ref} 已发布且内容不同；修改后的政策包须使用新版本号",
+                )
             )
         assert isinstance(standing, PublishedCalendar)
         if document.notice.version <= standing.notice.version:
             raise Contradiction(
-                f"{path}: calendar {document.notice.id} is published as version {standing.notice.version}; "
-                "give the changed calendar a higher one"
+                Sentence(
+                    f"{path}: calendar {document.notice.id} is published as version {standing.notice.version}; "
+                    "give the changed calendar a higher one",
+                    f"{path}: 日历 {document.notice.id} 已发布为第 {standing.notice.version} 版；"
+                    "修改后的日历须使用更高的版本号",
+                )
             )
     return Publication(key_of(document), "publish", str(path))
 

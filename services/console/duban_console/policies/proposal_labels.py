@@ -15,7 +15,7 @@ STATES: Final[Mapping[ProposalState, str]] = {
     ProposalState.REFUSED: msgid("It was refused."),
     ProposalState.WITHDRAWN: msgid("It was withdrawn."),
 }
-#: Why something is not done with it, by the code; what is not here is said as the desk says it.
+#: Why something is not done with it, by the code; what is not here the desk says itself, in both languages.
 FLAWS: Final[Mapping[str, str]] = {
     "no_reason": msgid("Say why."),
     "unchanged": msgid("It is published already, and says the same."),

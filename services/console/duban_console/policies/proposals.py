@@ -11,7 +11,9 @@ from uuid import UUID, uuid4
 from duban.clock import Clock
 from duban.errors import DubanError, PackError
 from duban.policy import PolicyPack
+from duban.policy.language import Language, refusal
 from duban.refusal import Refusal
+from duban.sentence import Sentence
 from duban_console.accounts.log import AccountAct, AccountActKind
 from duban_console.packs.publication import Contradiction, parsed_pack, prepared, published
 from duban_console.policies.draft import DRAFT
@@ -34,11 +36,15 @@ _ACTS: Final = {
 
 
 class ProposalRefused(DubanError):
-    """What is not done with a proposal: ``code``, a short stable word, and a sentence with what to do."""
+    """What is not done with a proposal: ``code``, a short stable word, and a sentence with what to do.
+
+    The sentence brings its Chinese along where the code alone does not say it.
+    """
 
     def __init__(self, why: Refusal) -> None:
         super().__init__(why.reason)
         self.code = why.code
+        self.reason = why.reason
 
 
 class PackTopic:
@@ -149,5 +155,8 @@ async def _checked(publishing: Awaitable[bool | None]) -> bool | None:
     """What ``publishing`` says; what cannot be published is refused."""
     try:
         return await publishing
-    except (PackError, Contradiction) as error:
-        raise ProposalRefused(Refusal("unpublishable", str(error))) from None
+    except PackError as error:
+        say = Sentence(str(error), refusal(error, Language.ZH))
+        raise ProposalRefused(Refusal("unpublishable", say)) from None
+    except Contradiction as error:
+        raise ProposalRefused(Refusal("unpublishable", error.args[0])) from None

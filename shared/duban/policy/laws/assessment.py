@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from duban.policy.laws.names import Breach, unknown_in
+from duban.policy.laws.problems import ROLES_OF_UNITS
 from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind
 from duban.policy.model.pack import PolicyPack
+from duban.sentence import Sentence
+
+#: Who signs a bulletin: a unit, and not all of them.
+_SIGNING: Final = Sentence("signing units", "签发单位（units）")
 
 
 def bulletins_name_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
@@ -43,15 +49,15 @@ def strangers(
     A repeated id, and scores without an assessment, are told too.
     """
     known = {
-        "units": {*units, "@units"}, "signing units": {*units},
+        "units": {*units, "@units"}, _SIGNING: {*units},
         "categories": {*categories}, "matters": {*matters}, "channels": {*channels},
         "duties": {*duties},
-        "targets": {*targets}, "roles of the units": {*roles}, "measures": {*measures},
+        "targets": {*targets}, ROLES_OF_UNITS: {*roles}, "measures": {*measures},
     }  # fmt: skip
     references: list[tuple[str, str, Iterable[str]]] = []
     if assessment is not None:
         references += [("assessment.units", "units", assessment.units)]
-        references += [("assessment.roles", "roles of the units", assessment.roles)]
+        references += [("assessment.roles", ROLES_OF_UNITS, assessment.roles)]
         references += [("assessment.own_channels", "channels", assessment.own_channels)]
         for i, indicator in enumerate(assessment.indicators):
             references += [(f"assessment.indicators.{i}.duties", "duties", indicator.duties)]
@@ -61,13 +67,14 @@ def strangers(
     for i, bulletin in enumerate(bulletins):
         references += [(f"bulletins.{i}.recipients", "units", bulletin.recipients)]
         signing = [bulletin.signed_by] if bulletin.signed_by is not None else []
-        references += [(f"bulletins.{i}.signed_by", "signing units", signing)]
+        references += [(f"bulletins.{i}.signed_by", _SIGNING, signing)]
         references += [(f"bulletins.{i}.only.categories", "categories", bulletin.only.categories)]
         references += [(f"bulletins.{i}.only.matters", "matters", bulletin.only.matters)]
         if bulletin.kind is BulletinKind.SCORES and assessment is None:
-            yield f"bulletins.{i}.kind", "there are no scores without an `assessment`"
+            law = Sentence("there are no scores without an `assessment`", "没有 `assessment` 就没有得分")
+            yield f"bulletins.{i}.kind", law
         if bulletin.id in {other.id for other in bulletins[:i]}:
-            yield f"bulletins.{i}.id", f"the id {bulletin.id} stands twice"
+            yield f"bulletins.{i}.id", Sentence(f"the id {bulletin.id} stands twice", f"编号 {bulletin.id} 出现了两次")
     for path, section, names in references:
         yield from unknown_in(path, names, known[section], section)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from duban.policy.laws.names import Breach, unknown, unknown_in
 from duban.policy.model.pack import PolicyPack
+from duban.sentence import Sentence
 
 
 def detection_names_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
@@ -22,7 +23,7 @@ def detection_names_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
         for i, rule in enumerate(getattr(pack.detection, section)):
             path = f"detection.{section}.{i}"
             if rule.id in ids:
-                yield f"{path}.id", f"the id {rule.id} stands twice"
+                yield f"{path}.id", Sentence(f"the id {rule.id} stands twice", f"编号 {rule.id} 出现了两次")
             ids.add(rule.id)
             for field, names in known.items():
                 if (name := getattr(rule, field)) is not None:
@@ -34,7 +35,10 @@ def detection_names_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
         if surge.channel in surge.channels or not surge.channels:
             yield (
                 f"{path}.channel",
-                f"{surge.channel} is counted itself, so that a surge would feed itself: count other `channels`",
+                Sentence(
+                    f"{surge.channel} is counted itself, so that a surge would feed itself: count other `channels`",
+                    f"{surge.channel} 本身也被计数，激增会自我助长：请只计其他 `channels`",
+                ),
             )
 
 

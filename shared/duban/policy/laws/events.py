@@ -9,6 +9,7 @@ from duban.moves import CLOSED, MOVES, STEPS, Kind, Occasion, Status
 from duban.policy.laws.names import Breach
 from duban.policy.model.pack import PolicyPack
 from duban.policy.signers import unsigned
+from duban.sentence import Sentence, listed
 
 #: What happens once in the life of a problem.
 _ONCE: Final = ("registered",)
@@ -16,27 +17,33 @@ _ONCE: Final = ("registered",)
 _WITH_OUTCOME: Final = (Status.VERIFYING, Status.VERIFIED, Status.STRUCK_OFF)
 
 
-def never_happens(pack: PolicyPack, event: str) -> str | None:
+def never_happens(pack: PolicyPack, event: str) -> Sentence | None:
     """What the pack would have to say for ``event`` ever to happen to a problem; None where it can happen."""
     gate = pack.gate
     needed = {
-        "an `extension`": (pack.extension is None, ("extension_asked", "extended", "extension_denied")),
-        "a `justification`": (
+        Sentence("an `extension`", " `extension` "): (
+            pack.extension is None,
+            ("extension_asked", "extended", "extension_denied"),
+        ),
+        Sentence("a `justification`", " `justification` "): (
             pack.justification is None,
             ("justification_filed", "justification_accepted", "justification_refused"),
         ),
-        "a `pause`": (pack.pause is None, ("paused", "resumed")),
-        "`plan_changes: by_approval`": (pack.plan_changes == "filed", ("plan_proposed", "plan_refused")),
-        "`checks` of the gate": (gate is None or not gate.checks, ("checked",)),
-        "a rating with `then: another_unit`": (
+        Sentence("a `pause`", " `pause` "): (pack.pause is None, ("paused", "resumed")),
+        Sentence("`plan_changes: by_approval`", " `plan_changes: by_approval` "): (
+            pack.plan_changes == "filed",
+            ("plan_proposed", "plan_refused"),
+        ),
+        Sentence("`checks` of the gate", " gate 的 `checks` "): (gate is None or not gate.checks, ("checked",)),
+        Sentence("a rating with `then: another_unit`", "写有 `then: another_unit` 的评价"): (
             all(rating.then != "another_unit" for rating in pack.ratings),
             ("withdrawn",),
         ),
-        "a `look_back`": (pack.look_back is None, ("looked_back", "rebounded")),
-        "`flags`": (not pack.flags, ("flagged", "unflagged")),
-        "`steps`": (not pack.steps, STEPS),
-        "`signs`": (not pack.signs, ("sign_seen",)),
-        "a measure with `approval`": (
+        Sentence("a `look_back`", " `look_back` "): (pack.look_back is None, ("looked_back", "rebounded")),
+        Sentence("`flags`", " `flags` "): (not pack.flags, ("flagged", "unflagged")),
+        Sentence("`steps`", " `steps` "): (not pack.steps, STEPS),
+        Sentence("`signs`", " `signs` "): (not pack.signs, ("sign_seen",)),
+        Sentence("a measure with `approval`", "写有 `approval` 的措施"): (
             all(measure.approval is None for measure in pack.measures),
             ("approved", "withheld"),
         ),
@@ -49,12 +56,24 @@ def what_lifts_a_block_can_happen(pack: PolicyPack) -> Iterator[Breach]:
     for i, block in enumerate(pack.gate.blocks if pack.gate is not None else ()):
         path, needed = f"gate.blocks.{i}", block.needs.event
         if needed not in before:
-            yield f"{path}.needs", f"{needed} comes only after strike-off: the block would never be lifted"
+            law = Sentence(
+                f"{needed} comes only after strike-off: the block would never be lifted",
+                f"{needed} 只在销号之后发生：该限制永远不会解除",
+            )
+            yield f"{path}.needs", law
         if lacking := never_happens(pack, needed):
-            yield f"{path}.needs", f"{needed} never happens without {lacking}: the block would never be lifted"
+            law = Sentence(
+                f"{needed} never happens without {lacking}: the block would never be lifted",
+                f"没有{lacking.chinese}就不会发生 {needed}：该限制永远不会解除",
+            )
+            yield f"{path}.needs", law
         if block.by and block.needs != Occasion("received"):
-            words = "says whose receipt counts, and goes with `needs: received` alone"
-            yield f"{path}.by", f"{words}: no unit of it brings about that a problem is {block.needs}"
+            law = Sentence(
+                "says whose receipt counts, and goes with `needs: received` alone: "
+                f"no unit of it brings about that a problem is {block.needs}",
+                f"表示谁的签收算数，只能与 `needs: received` 同时使用：其中没有单位能使问题发生 {block.needs}",
+            )
+            yield f"{path}.by", law
 
 
 def checks_have_a_signer(pack: PolicyPack) -> Iterator[Breach]:
@@ -62,24 +81,44 @@ def checks_have_a_signer(pack: PolicyPack) -> Iterator[Breach]:
     for i, check in enumerate(pack.gate.checks if pack.gate is not None else ()):
         _, always = unsigned(pack, check.by, check.categories, check.matters)
         if always:
-            who = ", ".join(check.by)
-            yield f"gate.checks.{i}.by", f"nobody but who handles the problem, and so may not sign: {who}; name another"
+            who = listed(check.by)
+            law = Sentence(
+                f"nobody but who handles the problem, and so may not sign: {who}; name another",
+                f"{who.chinese} 都是承办单位，不得签字；请另写一个",
+            )
+            yield f"gate.checks.{i}.by", law
 
 
 def triggers_are_set_off(pack: PolicyPack) -> Iterator[Breach]:
     for i, trigger in enumerate(pack.triggers):
         path, event = f"triggers.{i}", trigger.on.event
         if lacking := never_happens(pack, event):
-            yield f"{path}.on", f"{event} never happens without {lacking}"
+            law = Sentence(f"{event} never happens without {lacking}", f"没有{lacking.chinese}就不会发生 {event}")
+            yield f"{path}.on", law
         if event in _ONCE and trigger.times > 1 and trigger.per is None:
-            yield f"{path}.times", f"{event} happens once to a problem: `times: {trigger.times}` never comes"
+            law = Sentence(
+                f"{event} happens once to a problem: `times: {trigger.times}` never comes",
+                f"{event} 在一个问题上只发生一次：`times: {trigger.times}` 永远不会出现",
+            )
+            yield f"{path}.times", law
         if event in _ONCE and trigger.per == "unit":
-            yield f"{path}.per", f"no unit has a problem yet when it is {event}: set it off on dispatched"
+            law = Sentence(
+                f"no unit has a problem yet when it is {event}: set it off on dispatched",
+                f"{event} 时问题还没有承办单位：请以 dispatched 触发",
+            )
+            yield f"{path}.per", law
         if event in _ONCE and trigger.flags:
-            yield f"{path}.flags", f"no problem bears a mark yet when it is {event}: set it off on flagged"
+            law = Sentence(
+                f"no problem bears a mark yet when it is {event}: set it off on flagged",
+                f"{event} 时问题还没有标记：请以 flagged 触发",
+            )
+            yield f"{path}.flags", law
         known = set(trigger.outcomes) <= set(pack.closing.outcomes)
         if trigger.outcomes and known and not _with_outcome(event):
-            yield f"{path}.outcomes", f"a problem has no outcome yet when it is {trigger.on}"
+            law = Sentence(
+                f"a problem has no outcome yet when it is {trigger.on}", f"{trigger.on} 时问题还没有办理结果"
+            )
+            yield f"{path}.outcomes", law
 
 
 def _with_outcome(event: str) -> bool:

@@ -6,16 +6,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from duban.policy.model.pack import PolicyPack
+from duban.sentence import Sentence, in_chinese, listed
 
 #: Where in the pack, and what is wrong there.
-Breach = tuple[str, str]
+Breach = tuple[str, Sentence]
 
 
-def unknown(references: Iterable[Breach], known: set[str], section: str) -> Iterator[Breach]:
+def unknown(references: Iterable[tuple[str, str]], known: set[str], section: str) -> Iterator[Breach]:
     """Each of ``named`` (where it stands, and the name) that is not among ``known``, which make up ``section``."""
     for path, name in references:
         if name not in known:
-            yield path, f"{name} is not among the {section}"
+            yield path, not_among(name, section)
+
+
+def not_among(name: str, section: str) -> Sentence:
+    """That ``section`` has no such ``name``."""
+    return Sentence(f"{name} is not among the {section}", f"{in_chinese(section)} 中没有 {in_chinese(name)}")
 
 
 def unknown_signers(path: str, signers: Iterable[str], known: set[str], relative: Sequence[str]) -> Iterator[Breach]:
@@ -23,7 +29,13 @@ def unknown_signers(path: str, signers: Iterable[str], known: set[str], relative
     for index, signer in enumerate(signers):
         if signer not in known and signer not in relative:
             either = " or ".join((", ".join(relative[:-1]), relative[-1]))
-            yield f"{path}.{index}", f"{signer} is neither a unit nor a role of one, nor {either}"
+            yield (
+                f"{path}.{index}",
+                Sentence(
+                    f"{signer} is neither a unit nor a role of one, nor {either}",
+                    f"{signer} 既不是单位或单位角色，也不是 {listed(relative).chinese} 之一",
+                ),
+            )
 
 
 def unknown_in(path: str, names: Iterable[str], known: set[str], section: str) -> Iterator[Breach]:

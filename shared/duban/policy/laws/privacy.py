@@ -8,6 +8,7 @@ from typing import Final
 from duban.messages.report import SealedField
 from duban.policy.laws.names import Breach
 from duban.policy.model.pack import PolicyPack
+from duban.sentence import Sentence
 
 
 def what_is_sealed_is_read_by_no_rule(pack: PolicyPack) -> Iterator[Breach]:
@@ -20,7 +21,11 @@ def what_is_sealed_is_read_by_no_rule(pack: PolicyPack) -> Iterator[Breach]:
         *((f"matters.{i}.near", matter.near) for i, matter in enumerate(pack.matters)),
     ):
         if near not in (None, "never"):
-            yield path, f"the location is read by `{place}`: write `near: never` there, or leave the location open"
+            law = Sentence(
+                f"the location is read by `{place}`: write `near: never` there, or leave the location open",
+                f"`{place}` 要用到位置：请在该处写 `near: never`，或不密封位置",
+            )
+            yield path, law
             return
 
 

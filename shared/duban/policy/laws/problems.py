@@ -7,12 +7,15 @@ from typing import Final
 
 from duban.calendar import AMOUNTS, Within
 from duban.moves import SATISFIED, STEPS, UNSATISFIED
-from duban.policy.laws.names import Breach, unknown, unknown_in, unknown_scope, unknown_signers
+from duban.policy.laws.names import Breach, not_among, unknown, unknown_in, unknown_scope, unknown_signers
 from duban.policy.model.ladder import OWNERS, RELATIVE, Level
 from duban.policy.model.organisation import DESK, TERRITORIAL, Responsibility
 from duban.policy.model.pack import PolicyPack
 from duban.policy.occasions import occasions
+from duban.sentence import Sentence, listed
 
+#: What names of roles are among.
+ROLES_OF_UNITS: Final = Sentence("roles of the units", "units 的 roles")
 #: Who may sign a check, look back, or decide an extension, beside units and roles of units.
 SIGNERS: Final = ("@office", "@sponsor")
 _SECTIONS = (
@@ -27,7 +30,9 @@ def ids_are_unique(pack: PolicyPack) -> Iterator[Breach]:
         seen: dict[str, int] = {}
         for index, entry in enumerate(getattr(pack, section)):
             if entry.id in seen:
-                yield f"{section}.{index}", f"the id {entry.id} stands at {section}.{seen[entry.id]} already"
+                place = f"{section}.{seen[entry.id]}"
+                law = Sentence(f"the id {entry.id} stands at {place} already", f"编号 {entry.id} 已用于 {place}")
+                yield f"{section}.{index}", law
             seen.setdefault(entry.id, index)
 
 
@@ -42,18 +47,18 @@ def units_are_known(pack: PolicyPack) -> Iterator[Breach]:
     references += [(f"always_responsible.{i}", unit) for i, unit in enumerate(pack.always_responsible)]
     for path, unit in references:
         if unit not in units and unit != TERRITORIAL:
-            yield path, f"{unit} is not among the units"
+            yield path, not_among(unit, "units")
 
 
 def areas_and_categories_are_known(pack: PolicyPack) -> Iterator[Breach]:
     areas = {area.id for area in pack.areas}
     if pack.default_category not in {category.id for category in pack.categories}:
-        yield "default_category", f"{pack.default_category} is not among the categories"
+        yield "default_category", not_among(pack.default_category, "categories")
     if pack.default_matter is not None and pack.default_matter not in {matter.id for matter in pack.matters}:
-        yield "default_matter", f"{pack.default_matter} is not among the matters"
+        yield "default_matter", not_among(pack.default_matter, "matters")
     for i, area in enumerate(pack.areas):
         if area.parent and area.parent not in areas:
-            yield f"areas.{i}.parent", f"{area.parent} is not among the areas"
+            yield f"areas.{i}.parent", not_among(area.parent, "areas")
     for i, line in enumerate(pack.responsibility_list):
         yield from unknown_scope(f"responsibility_list.{i}", line, pack)
         yield from unknown_in(f"responsibility_list.{i}.areas", line.areas, areas, "areas")
@@ -66,7 +71,7 @@ def parents_form_trees(pack: PolicyPack) -> Iterator[Breach]:
         parents = {entry.id: entry.parent for entry in getattr(pack, section)}
         for index, start in enumerate(parents):
             if start in _above(start, parents):
-                yield f"{section}.{index}.parent", f"{start} lies inside itself"
+                yield f"{section}.{index}.parent", Sentence(f"{start} lies inside itself", f"{start} 包含了自己")
 
 
 def _above(start: str, parents: Mapping[str, str | None]) -> set[str]:
@@ -86,9 +91,16 @@ def territory_has_a_unit(pack: PolicyPack) -> Iterator[Breach]:
     ):
         for index, area in enumerate(pack.areas):
             if area.parent is None and area.unit is None:
-                yield f"areas.{index}.unit", f"{TERRITORIAL} is used, but no unit answers for {area.id}"
+                law = Sentence(
+                    f"{TERRITORIAL} is used, but no unit answers for {area.id}",
+                    f"用到了 {TERRITORIAL}，但没有单位负责 {area.id}",
+                )
+                yield f"areas.{index}.unit", law
         if not pack.areas:
-            yield "areas", f"{TERRITORIAL} is used, but there are no areas"
+            yield (
+                "areas",
+                Sentence(f"{TERRITORIAL} is used, but there are no areas", f"用到了 {TERRITORIAL}，但没有片区"),
+            )
 
 
 def each_line_can_match(pack: PolicyPack) -> Iterator[Breach]:
@@ -97,7 +109,10 @@ def each_line_can_match(pack: PolicyPack) -> Iterator[Breach]:
     for later, line in enumerate(pack.responsibility_list):
         for earlier, wide in enumerate(pack.responsibility_list[:later]):
             if _takes_all_of(wide, line, around):
-                law = f"never matches: responsibility_list.{earlier} takes all of it first"
+                law = Sentence(
+                    f"never matches: responsibility_list.{earlier} takes all of it first",
+                    f"永远用不到：responsibility_list.{earlier} 已先行涵盖其全部情形",
+                )
                 yield f"responsibility_list.{later}", law
                 break
 
@@ -127,25 +142,44 @@ def ladders_climb(pack: PolicyPack) -> Iterator[Breach]:
         for j, level in enumerate(ladder.levels):
             path = f"ladders.{i}.levels.{j}"
             if level.measure not in measures:
-                yield f"{path}.measure", f"{level.measure} is not among the measures"
+                yield f"{path}.measure", not_among(level.measure, "measures")
             if lapsed and level.is_reminder:
                 field = "before" if level.share is None else "share"
-                yield f"{path}.{field}", "a level before the lapse stands after one that follows it"
+                law = Sentence(
+                    "a level before the lapse stands after one that follows it",
+                    "逾期之前的一级排在了逾期之后的一级后面",
+                )
+                yield f"{path}.{field}", law
             elif lapsed and level.after is None and not (level.conditional and ladder.levels[j - 1].after is None):
-                yield path, "a later level needs `after`, or it would be taken together with the one before it"
+                law = Sentence(
+                    "a later level needs `after`, or it would be taken together with the one before it",
+                    "后面的一级须写明 `after`，否则将与前一级同时采取",
+                )
+                yield path, law
             if j and not _follows(level, ladder.levels[j - 1]):
-                yield path, "is not later than the level before it"
+                yield path, Sentence("is not later than the level before it", "不晚于前一级")
             lapsed = lapsed or not level.is_reminder
             yield from _unreachable(f"{path}.to", level.to, known)
         if not lapsed:
-            yield f"ladders.{i}", "has no level from the lapse on: what lapses would never escalate"
+            law = Sentence(
+                "has no level from the lapse on: what lapses would never escalate",
+                "没有逾期及以后的级别：逾期事项将永远不会升级",
+            )
+            yield f"ladders.{i}", law
 
 
 def _unreachable(path: str, recipients: Iterable[str], known: set[str]) -> Iterator[Breach]:
     for index, recipient in enumerate(recipients):
         if recipient not in known and recipient not in RELATIVE:
-            who = f"neither a unit nor a role of one, nor one of {', '.join(RELATIVE)}"
-            yield f"{path}.{index}", f"{recipient} is {who}"
+            yield f"{path}.{index}", _nobody(recipient, RELATIVE)
+
+
+def _nobody(name: str, relative: Iterable[str]) -> Sentence:
+    others = listed(relative)
+    return Sentence(
+        f"{name} is neither a unit nor a role of one, nor one of {others}",
+        f"{name} 既不是单位或单位角色，也不是 {others.chinese} 之一",
+    )
 
 
 def units_and_roles(pack: PolicyPack) -> set[str]:
@@ -177,15 +211,14 @@ def obligations_have_ladders(pack: PolicyPack) -> Iterator[Breach]:
     ladders = {ladder.id for ladder in pack.ladders}
     for index, obligation in enumerate(pack.obligations):
         if obligation.ladder not in ladders:
-            yield f"obligations.{index}.ladder", f"{obligation.ladder} is not among the ladders"
+            yield f"obligations.{index}.ladder", not_among(obligation.ladder, "ladders")
 
 
 def obligations_belong_to_somebody(pack: PolicyPack) -> Iterator[Breach]:
     known = units_and_roles(pack)
     for index, obligation in enumerate(pack.obligations):
         if obligation.owner not in known and obligation.owner not in OWNERS:
-            who = f"neither a unit nor a role of one, nor one of {', '.join(OWNERS)}"
-            yield f"obligations.{index}.owner", f"{obligation.owner} is {who}"
+            yield f"obligations.{index}.owner", _nobody(obligation.owner, OWNERS)
 
 
 def flags_are_known(pack: PolicyPack) -> Iterator[Breach]:
@@ -207,7 +240,7 @@ def flags_are_known(pack: PolicyPack) -> Iterator[Breach]:
     for path, names in references:
         for name in names:
             if name not in flags:
-                yield path, f"{name} is not among the flags"
+                yield path, not_among(name, "flags")
     for i, flag in enumerate(pack.flags):
         yield from unknown_scope(f"flags.{i}", flag, pack)
 
@@ -235,14 +268,18 @@ def rejections_concern_reports(pack: PolicyPack) -> Iterator[Breach]:
 def what_a_person_assigns_has_no_co_units_yet(pack: PolicyPack) -> Iterator[Breach]:
     for i, line in enumerate(pack.responsibility_list):
         if line.lead == DESK and line.co:
-            yield f"responsibility_list.{i}.co", f"whoever assigns what {DESK} takes names its co-units too"
+            law = Sentence(
+                f"whoever assigns what {DESK} takes names its co-units too",
+                f"{DESK} 受理的问题由交办人一并指定协办单位，此处不写",
+            )
+            yield f"responsibility_list.{i}.co", law
 
 
 def approvers_and_issuers_are_units(pack: PolicyPack) -> Iterator[Breach]:
     units = {unit.id for unit in pack.units}
     for i, measure in enumerate(pack.measures):
         if measure.approval is not None and measure.approval not in units:
-            yield f"measures.{i}.approval", f"{measure.approval} is not among the units"
+            yield f"measures.{i}.approval", not_among(measure.approval, "units")
         yield from unknown_in(f"measures.{i}.issuers", measure.issuers, units, "units")
 
 
@@ -251,8 +288,13 @@ def a_reminder_of_what_a_clerk_looks_at_is_not_public(pack: PolicyPack) -> Itera
     for i, ladder in enumerate(pack.ladders):
         for j, level in enumerate(ladder.levels):
             if level.is_reminder and level.measure in public:
-                say = f"a reminder waits for nobody, and {level.measure} is public: with `public_texts: by_clerk` take"
-                yield f"ladders.{i}.levels.{j}.measure", f"{say} a measure that is not public before the lapse"
+                law = Sentence(
+                    f"a reminder waits for nobody, and {level.measure} is public: with `public_texts: by_clerk` take a "
+                    "measure that is not public before the lapse",
+                    f"提醒不等待任何人，而 {level.measure} 是公开的：写了 `public_texts: by_clerk`，"
+                    "逾期之前请采用不公开的措施",
+                )
+                yield f"ladders.{i}.levels.{j}.measure", law
 
 
 def gate_can_be_opened(pack: PolicyPack) -> Iterator[Breach]:
@@ -261,7 +303,8 @@ def gate_can_be_opened(pack: PolicyPack) -> Iterator[Breach]:
     ids = [check.id for check in pack.gate.checks]
     for i, id_ in enumerate(ids):
         if id_ in ids[:i]:
-            yield f"gate.checks.{i}", f"the id {id_} stands at gate.checks.{ids.index(id_)} already"
+            place = f"gate.checks.{ids.index(id_)}"
+            yield f"gate.checks.{i}", Sentence(f"the id {id_} stands at {place} already", f"编号 {id_} 已用于 {place}")
     for i, check in enumerate(pack.gate.checks):
         yield from unknown_signers(f"gate.checks.{i}.by", check.by, units_and_roles(pack), SIGNERS)
         yield from unknown_scope(f"gate.checks.{i}", check, pack)
@@ -279,9 +322,10 @@ def triggers_can_fire(pack: PolicyPack) -> Iterator[Breach]:
     measures, known = {measure.id for measure in pack.measures}, units_and_roles(pack)
     for i, trigger in enumerate(pack.triggers):
         if trigger.on.event in ("measured", "escalated", "reminded"):
-            yield f"triggers.{i}.on", f"{trigger.on} is no event that sets off a measure"
+            law = Sentence(f"{trigger.on} is no event that sets off a measure", f"{trigger.on} 不能触发措施")
+            yield f"triggers.{i}.on", law
         if trigger.measure not in measures:
-            yield f"triggers.{i}.measure", f"{trigger.measure} is not among the measures"
+            yield f"triggers.{i}.measure", not_among(trigger.measure, "measures")
         yield from _unreachable(f"triggers.{i}.to", trigger.to, known)
         yield from unknown_scope(f"triggers.{i}", trigger, pack)
         yield from unknown_in(f"triggers.{i}.outcomes", trigger.outcomes, set(pack.closing.outcomes), "outcomes")
@@ -292,13 +336,22 @@ def extensions_concern_obligations(pack: PolicyPack) -> Iterator[Breach]:
     if rule is None:
         return
     limits = {obligation.id: obligation.within for obligation in pack.obligations if obligation.within is not None}
-    yield from unknown_in("extension.obligations", rule.obligations, set(limits), "obligations with a limit")
+    yield from unknown_in(
+        "extension.obligations",
+        rule.obligations,
+        set(limits),
+        Sentence("obligations with a limit", "有时限的 obligations"),
+    )
     yield from unknown_in("extension.flags", rule.flags, {flag.id for flag in pack.flags}, "flags")
     yield from unknown_signers("extension.decided_by", rule.decided_by, units_and_roles(pack), SIGNERS)
     for obligation in rule.obligations:
         limit = limits.get(obligation)
         if rule.ahead is not None and limit is not None and not _compare(limit, rule.ahead):
-            yield "extension.ahead", f"is not shorter than the limit of {obligation}: nobody could ever ask in time"
+            law = Sentence(
+                f"is not shorter than the limit of {obligation}: nobody could ever ask in time",
+                f"不短于 {obligation} 的时限：谁也无法及时申请",
+            )
+            yield "extension.ahead", law
 
 
 def duties_are_owed(pack: PolicyPack) -> Iterator[Breach]:
@@ -307,15 +360,17 @@ def duties_are_owed(pack: PolicyPack) -> Iterator[Breach]:
     obligations = {obligation.id for obligation in pack.obligations}
     for i, duty in enumerate(pack.duties):
         yield from unknown_in(f"duties.{i}.units", duty.units, units, "units")
-        yield from unknown_in(f"duties.{i}.roles", duty.roles, roles, "roles of the units")
+        yield from unknown_in(f"duties.{i}.roles", duty.roles, roles, ROLES_OF_UNITS)
         if duty.id in obligations:
-            yield f"duties.{i}.id", f"{duty.id} is the id of an obligation already"
+            law = Sentence(f"{duty.id} is the id of an obligation already", f"{duty.id} 已是一项 obligations 的编号")
+            yield f"duties.{i}.id", law
         if duty.ladder not in ladders:
-            yield f"duties.{i}.ladder", f"{duty.ladder} is not among the ladders"
+            yield f"duties.{i}.ladder", not_among(duty.ladder, "ladders")
         if duty.schedule.during is not None and duty.schedule.during not in windows:
-            yield f"duties.{i}.schedule.during", f"{duty.schedule.during} is not among the windows"
+            yield f"duties.{i}.schedule.during", not_among(duty.schedule.during, "windows")
         if duty.due_on and duty.schedule.date and duty.due_on < duty.schedule.date:
-            yield f"duties.{i}.due_on", "lies before the day on which the duty opens"
+            law = Sentence("lies before the day on which the duty opens", "早于任务开始之日")
+            yield f"duties.{i}.due_on", law
 
 
 LAWS: Final = (

@@ -7,6 +7,7 @@ from typing import Final
 
 from duban.policy.laws.names import Breach
 from duban.policy.model.pack import PolicyPack
+from duban.sentence import Sentence, listed
 
 #: Who gives a reply, beside units and their roles.
 _RELATIVE: Final = ("@lead", "@office", "@sponsor")
@@ -17,18 +18,27 @@ def replies_are_given_by_somebody(pack: PolicyPack) -> Iterator[Breach]:
     for i, reply in enumerate(pack.replies):
         for j, name in enumerate(reply.by):
             if name not in known:
-                relative = ", ".join(_RELATIVE)
-                yield f"replies.{i}.by.{j}", f"{name} is neither a unit nor a role of one, nor one of {relative}"
+                relative = listed(_RELATIVE)
+                law = Sentence(
+                    f"{name} is neither a unit nor a role of one, nor one of {relative}",
+                    f"{name} 既不是单位或单位角色，也不是 {relative.chinese} 之一",
+                )
+                yield f"replies.{i}.by.{j}", law
         forms = [form.id for form in reply.forms]
         for j, form in enumerate(forms):
             if form in forms[:j]:
-                yield f"replies.{i}.forms.{j}", f"the id {form} stands at replies.{i}.forms.{forms.index(form)} already"
+                place = f"replies.{i}.forms.{forms.index(form)}"
+                law = Sentence(f"the id {form} stands at {place} already", f"编号 {form} 已用于 {place}")
+                yield f"replies.{i}.forms.{j}", law
 
 
 def some_reply_answers(pack: PolicyPack) -> Iterator[Breach]:
     if pack.replies and not any(reply.answers for reply in pack.replies):
-        words = "no report would ever be answered: say `answers: true` of the reply that is the answer"
-        yield "replies", words
+        law = Sentence(
+            "no report would ever be answered: say `answers: true` of the reply that is the answer",
+            "线索将永远得不到答复：请在作为答复的一项写上 `answers: true`",
+        )
+        yield "replies", law
 
 
 LAWS: Final = (replies_are_given_by_somebody, some_reply_answers)

@@ -9,6 +9,7 @@ from duban.policy.laws.names import Breach, unknown_scope, unknown_signers
 from duban.policy.model.ladder import OWNERS
 from duban.policy.model.pack import PolicyPack
 from duban.policy.occasions import occasions
+from duban.sentence import Sentence, listed
 
 
 def steps_are_taken_by_somebody(pack: PolicyPack) -> Iterator[Breach]:
@@ -20,14 +21,20 @@ def steps_are_taken_by_somebody(pack: PolicyPack) -> Iterator[Breach]:
         names = [field.id for field in step.fields]
         for j, name in enumerate(names):
             if name in names[:j]:
-                yield f"steps.{i}.fields.{j}", f"the id {name} stands at steps.{i}.fields.{names.index(name)} already"
+                place = f"steps.{i}.fields.{names.index(name)}"
+                law = Sentence(f"the id {name} stands at {place} already", f"编号 {name} 已用于 {place}")
+                yield f"steps.{i}.fields.{j}", law
 
 
 def what_is_waited_for_can_be_waived(pack: PolicyPack) -> Iterator[Breach]:
     waived = {step.id for step in pack.steps if step.waived_by}
     for path, occasion in occasions(pack):
         if occasion.event == "step_waived" and occasion.of not in {None, *waived}:
-            yield path, f"{occasion} never happens: the step names nobody in `waived_by`"
+            law = Sentence(
+                f"{occasion} never happens: the step names nobody in `waived_by`",
+                f"{occasion} 不会发生：该步骤的 `waived_by` 没有写任何人",
+            )
+            yield path, law
 
 
 def a_block_needs_a_step_that_comes_before(pack: PolicyPack) -> Iterator[Breach]:
@@ -36,10 +43,18 @@ def a_block_needs_a_step_that_comes_before(pack: PolicyPack) -> Iterator[Breach]
         event, of = block.needs
         path = f"gate.blocks.{i}.needs"
         if block.needs == Occasion("step_taken") and known:
-            steps = ", ".join(f"step_taken:{step}" for step in known)
-            yield path, f"any step would lift it: name the one that it needs, of {steps}"
+            steps = listed(f"step_taken:{step}" for step in known)
+            law = Sentence(
+                f"any step would lift it: name the one that it needs, of {steps}",
+                f"任何步骤都会解除它：请写明需要哪一个，可写 {steps.chinese}",
+            )
+            yield path, law
         if event == "step_taken" and of in known and known[of].taken_in <= CLOSED:
-            yield path, f"{of} is taken only after strike-off: the block would never be lifted"
+            law = Sentence(
+                f"{of} is taken only after strike-off: the block would never be lifted",
+                f"{of} 只在销号之后进行：该限制永远不会解除",
+            )
+            yield path, law
 
 
 LAWS = (

@@ -8,6 +8,7 @@ from duban.policy.laws.names import Breach, unknown
 from duban.policy.model.assessment import Bulletin, BulletinKind
 from duban.policy.model.pack import PolicyPack
 from duban.policy.model.target import Target
+from duban.sentence import Sentence
 
 
 def targets_name_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
@@ -24,12 +25,15 @@ def strangers(
     known = {*units}
     for i, target in enumerate(targets):
         if target.id in {other.id for other in targets[:i]}:
-            yield f"targets.{i}.id", f"the id {target.id} stands twice"
+            yield f"targets.{i}.id", Sentence(f"the id {target.id} stands twice", f"编号 {target.id} 出现了两次")
         references = [("lead", target.lead), *((f"co.{j}", unit) for j, unit in enumerate(target.co))]
         yield from unknown(((f"targets.{i}.{path}", unit) for path, unit in references), known, "units")
     for i, bulletin in enumerate(bulletins):
         if bulletin.kind is BulletinKind.TARGETS and not targets:
-            yield f"bulletins.{i}.kind", "there is nothing to hold readings against without `targets`"
+            law = Sentence(
+                "there is nothing to hold readings against without `targets`", "没有 `targets`，实测值无可对照"
+            )
+            yield f"bulletins.{i}.kind", law
 
 
 LAWS = (targets_name_what_is_known,)

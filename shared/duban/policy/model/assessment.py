@@ -18,6 +18,7 @@ from duban.moves import Stage
 from duban.policy.model.bulletin_columns import FITTING, USUAL, BulletinKind, Column
 from duban.policy.model.entry import Founded, Id, Name, Text, Written
 from duban.policy.template import overdone
+from duban.sentence import Sentence, in_chinese, listed
 
 
 class IndicatorKind(StrEnum):
@@ -77,14 +78,34 @@ class Indicator(Founded):
     @model_validator(mode="after")
     def _points_the_right_way(self) -> Indicator:
         if self.kind not in TIMES and max(self.full_at, self.zero_at) > 100:
-            raise ValueError(f"{self.kind} is a percentage: full_at and zero_at lie from 0 to 100")
+            raise ValueError(
+                Sentence(
+                    f"{self.kind} is a percentage: full_at and zero_at lie from 0 to 100",
+                    f"{self.kind} 是百分比：full_at 和 zero_at 在 0 至 100 之间",
+                )
+            )
         more = self.kind in MORE_IS_BETTER
         if (self.full_at > self.zero_at) != more or self.full_at == self.zero_at:
-            raise ValueError(f"of {self.kind}, {'more' if more else 'less'} is better: full_at must be on that side")
+            raise ValueError(
+                Sentence(
+                    f"of {self.kind}, {'more' if more else 'less'} is better: full_at must be on that side",
+                    f"{self.kind} 越{'高' if more else '低'}越好：full_at 须在较{'高' if more else '低'}的一侧",
+                )
+            )
         if self.duties and self.kind is not IndicatorKind.DUTY_RATE:
-            raise ValueError(f"{self.kind} does not count duties; leave `duties` out")
+            raise ValueError(
+                Sentence(
+                    f"{self.kind} does not count duties; leave `duties` out",
+                    f"{self.kind} 不统计任务；请勿写 `duties`",
+                )
+            )
         if self.targets and self.kind is not IndicatorKind.TARGET_RATE:
-            raise ValueError(f"{self.kind} does not count targets; leave `targets` out")
+            raise ValueError(
+                Sentence(
+                    f"{self.kind} does not count targets; leave `targets` out",
+                    f"{self.kind} 不统计目标；请勿写 `targets`",
+                )
+            )
         return self
 
 
@@ -104,7 +125,12 @@ class Deduction(Founded):
     @model_validator(mode="after")
     def _takes_at_most(self) -> Deduction:
         if self.at_most is not None and self.at_most < self.points:
-            raise ValueError(f"takes {self.points:g} points each time, more than it may at most, {self.at_most:g}")
+            raise ValueError(
+                Sentence(
+                    f"takes {self.points:g} points each time, more than it may at most, {self.at_most:g}",
+                    f"每次扣 {self.points:g} 分，超过了最多可扣的 {self.at_most:g} 分",
+                )
+            )
         return self
 
 
@@ -128,16 +154,31 @@ class Assessment(Founded):
     def _whole(self) -> Assessment:
         total = sum(indicator.weight for indicator in self.indicators)
         if total != 100:
-            raise ValueError(f"the weights of the indicators sum to {total}, not to 100")
+            raise ValueError(
+                Sentence(
+                    f"the weights of the indicators sum to {total}, not to 100",
+                    f"各指标的权重合计为 {total}，而不是 100",
+                )
+            )
         scored = [("indicator", indicator.id) for indicator in self.indicators]
         scored += [("deduction", deduction.id) for deduction in self.deductions]
-        _once("indicators and deductions", (id_ for _, id_ in scored))
+        _once(Sentence("indicators and deductions", "indicators 和 deductions"), (id_ for _, id_ in scored))
         for what, id_ in scored:
             if id_ in {column.value for column in Column}:
-                raise ValueError(f"{what}s: {id_} is the name of a column; give the {what} another id")
+                raise ValueError(
+                    Sentence(
+                        f"{what}s: {id_} is the name of a column; give the {what} another id",
+                        f"{what}s：{id_} 是列的名称；请换一个编号",
+                    )
+                )
         kinds = {indicator.kind for indicator in self.indicators}
         if kinds & {IndicatorKind.FOUND_BY_OTHERS_FIRST, IndicatorKind.COVERAGE} and not self.own_channels:
-            raise ValueError("names no own_channels, without which nobody can tell who found a problem")
+            raise ValueError(
+                Sentence(
+                    "names no own_channels, without which nobody can tell who found a problem",
+                    "没有写 own_channels：无法判断问题由谁发现",
+                )
+            )
         return self
 
 
@@ -197,7 +238,12 @@ class Bulletin(Founded):
     def _columns_fit(self) -> Bulletin:
         for column in self.columns:
             if column.column not in FITTING[self.kind]:
-                raise ValueError(f"a bulletin of kind {self.kind} has no column {column.column}")
+                raise ValueError(
+                    Sentence(
+                        f"a bulletin of kind {self.kind} has no column {column.column}",
+                        f"{self.kind} 类通报没有 {column.column} 列",
+                    )
+                )
         _once("columns", (column.column for column in self.columns))
         return self
 
@@ -208,11 +254,24 @@ class Bulletin(Founded):
                 strange = {name for _, name, _, _ in Formatter().parse(template) if name is not None} - {*TITLE_FIELDS}
                 wide = list(overdone(template))
             except ValueError as error:
-                raise ValueError(f"the title is no template: {error}") from None
+                raise ValueError(
+                    Sentence(f"the title is no template: {error}", f"标题的模板写法有误：{error}")
+                ) from None
             if strange:
-                raise ValueError(f"the title mentions {{{min(strange)}}}; it may mention {', '.join(TITLE_FIELDS)}")
+                fields = listed(TITLE_FIELDS)
+                raise ValueError(
+                    Sentence(
+                        f"the title mentions {{{min(strange)}}}; it may mention {fields}",
+                        f"标题用到了 {{{min(strange)}}}；可以使用 {fields.chinese}",
+                    )
+                )
             if wide:
-                raise ValueError(f"the title formats {wide[0]}; a field takes a width of at most two digits")
+                raise ValueError(
+                    Sentence(
+                        f"the title formats {wide[0]}; a field takes a width of at most two digits",
+                        f"标题中 {wide[0]} 的格式有误；宽度至多两位数字",
+                    )
+                )
         return self
 
     @property
@@ -225,7 +284,7 @@ def _once(what: str, names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise ValueError(f"{what}: {name} stands twice")
+            raise ValueError(Sentence(f"{what}: {name} stands twice", f"{in_chinese(what)}：{name} 出现了两次"))
         seen.add(name)
 
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from duban.calendar import Within
 from duban.policy.model.entry import Founded, Id, Name, Text, Written
+from duban.sentence import Sentence, listed
 
 #: Over which span a reading was taken, as gateways say it.
 Span = Literal["moment", "minute", "hour", "day"]
@@ -27,7 +28,12 @@ _WITH_LIMIT: Final = ("above", "below")
 
 def _of_the_clock(within: Within) -> Within:
     if within.minutes is None and within.hours is None:
-        raise ValueError("readings come by the clock: give `minutes` or `hours`")
+        raise ValueError(
+            Sentence(
+                "readings come by the clock: give `minutes` or `hours`",
+                "读数按时钟产生：请写 `minutes` 或 `hours`",
+            )
+        )
     return within
 
 
@@ -64,7 +70,13 @@ class Condition(Written):
     def _one_of_them(self) -> Condition:
         given = self._given()
         if len(given) != 1:
-            raise ValueError(f"says exactly one of {', '.join(CONDITIONS)}; here: {', '.join(given) or 'none'}")
+            all_, here = listed(CONDITIONS), listed(given)
+            raise ValueError(
+                Sentence(
+                    f"says exactly one of {all_}; here: {here or 'none'}",
+                    f"{all_.chinese} 须写且只写一个；此处写了：{here.chinese or '无'}",
+                )
+            )
         return self
 
     @property
@@ -95,7 +107,12 @@ class Raised(Written):
     @model_validator(mode="after")
     def _share_of_a_time(self) -> Raised:
         if (self.share is None) != (self.within is None):
-            raise ValueError("a `share` is of the readings `within` a time: give both, or neither")
+            raise ValueError(
+                Sentence(
+                    "a `share` is of the readings `within` a time: give both, or neither",
+                    "`share` 是 `within` 时间内读数的比例：两者须同时写，或都不写",
+                )
+            )
         return self
 
 
@@ -140,12 +157,27 @@ class DetectionRule(Founded):
         kind = self.when.kind
         if kind == "silent":
             if self.factors or self.span is not None:
-                raise ValueError("`silent` is of the whole station: leave `factors` and `span` out")
+                raise ValueError(
+                    Sentence(
+                        "`silent` is of the whole station: leave `factors` and `span` out",
+                        "`silent` 指整个站点：请勿写 `factors` 和 `span`",
+                    )
+                )
             return self
         if not self.factors or self.span is None:
-            raise ValueError(f"`{kind}` is of single factors: name `factors` and their `span`")
+            raise ValueError(
+                Sentence(
+                    f"`{kind}` is of single factors: name `factors` and their `span`",
+                    f"`{kind}` 针对单个因子：请写 `factors` 及其 `span`",
+                )
+            )
         if kind in _WITH_LIMIT and self.measured_in is None:
-            raise ValueError(f"`{kind}` is a limit: say in which unit, with `measured_in`")
+            raise ValueError(
+                Sentence(
+                    f"`{kind}` is a limit: say in which unit, with `measured_in`",
+                    f"`{kind}` 是限值：请以 `measured_in` 写明计量单位",
+                )
+            )
         self._check_way_back(kind)
         return self
 
@@ -154,9 +186,19 @@ class DetectionRule(Founded):
         if at is None:
             return
         if limit is None:
-            raise ValueError(f"`cleared_by.at` goes with `above` or `below`, and not with `{kind}`")
+            raise ValueError(
+                Sentence(
+                    f"`cleared_by.at` goes with `above` or `below`, and not with `{kind}`",
+                    f"`cleared_by.at` 与 `above` 或 `below` 同时使用，不能与 `{kind}` 同时使用",
+                )
+            )
         if (at > limit) if kind == "above" else (at < limit):
-            raise ValueError(f"`cleared_by.at` {at:g} lies on the bad side of {limit:g}: an episode would end at once")
+            raise ValueError(
+                Sentence(
+                    f"`cleared_by.at` {at:g} lies on the bad side of {limit:g}: an episode would end at once",
+                    f"`cleared_by.at` {at:g} 在限值 {limit:g} 的超标一侧：事件会立即结束",
+                )
+            )
 
 
 class SurgeRule(Founded):

@@ -8,12 +8,18 @@ from pydantic import AfterValidator, Field, model_validator
 
 from duban.moves import OF_OTHERS, Status
 from duban.policy.model.entry import Founded, Id, Name, Text
+from duban.sentence import Sentence
 
 
 def _drawable(statuses: tuple[Status, ...]) -> tuple[Status, ...]:
     for status in statuses:
         if status in OF_OTHERS:
-            raise ValueError(f"only problems are drawn, and a problem is never {status}")
+            raise ValueError(
+                Sentence(
+                    f"only problems are drawn, and a problem is never {status}",
+                    f"只抽查问题，而问题没有 {status} 状态",
+                )
+            )
     return statuses
 
 
@@ -41,9 +47,19 @@ class DrawRule(Founded):
     @model_validator(mode="after")
     def _says_how_many(self) -> DrawRule:
         if (self.number is None) == (self.share is None):
-            raise ValueError("needs exactly one of `number` and `share`")
+            raise ValueError(
+                Sentence(
+                    "needs exactly one of `number` and `share`",
+                    "`number` 和 `share` 须写且只写一个",
+                )
+            )
         if self.never_spares and self.spares is None:
-            raise ValueError("`never_spares` goes with `spares`, and only with it")
+            raise ValueError(
+                Sentence(
+                    "`never_spares` goes with `spares`, and only with it",
+                    "`never_spares` 只能与 `spares` 同时使用",
+                )
+            )
         return self
 
     def many(self, candidates: int) -> int:

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from duban.calendar import Within
 from duban.calendar.within import ClockTime
 from duban.policy.model.entry import Day, Founded, Id, Name, Text, Written
+from duban.sentence import Sentence
 
 
 class Window(Founded):
@@ -58,20 +59,40 @@ class Schedule(Written):
     @model_validator(mode="after")
     def _complete(self) -> Schedule:
         if (self.every is Every.ONCE) != (self.date is not None):
-            raise ValueError("`date` goes with `every: once`, and only with it")
+            raise ValueError(
+                Sentence(
+                    "`date` goes with `every: once`, and only with it",
+                    "`date` 只能与 `every: once` 同时使用，且必须同时使用",
+                )
+            )
         if self.every is Every.WEEK and self.on not in range(1, 8):
-            raise ValueError("`every: week` needs `on`, the weekday from 1 (Monday) to 7")
+            raise ValueError(
+                Sentence(
+                    "`every: week` needs `on`, the weekday from 1 (Monday) to 7",
+                    "`every: week` 须写 `on`，即星期几：1（星期一）至 7",
+                )
+            )
         if self.every in (Every.MONTH, Every.QUARTER) and self.on not in range(1, 29):
-            raise ValueError(f"`every: {self.every}` needs `on`, the day of its first month from 1 to 28")
+            raise ValueError(
+                Sentence(
+                    f"`every: {self.every}` needs `on`, the day of its first month from 1 to 28",
+                    f"`every: {self.every}` 须写 `on`，即首月的哪一天：1 至 28",
+                )
+            )
         if self.every is Every.YEAR and not re.fullmatch(r"(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])", str(self.on)):
-            raise ValueError('`every: year` needs `on`, the day as "MM-DD", from "01-01" to "12-28"')
+            raise ValueError(
+                Sentence(
+                    '`every: year` needs `on`, the day as "MM-DD", from "01-01" to "12-28"',
+                    '`every: year` 须写 `on`，即月和日 "MM-DD"：从 "01-01" 至 "12-28"',
+                )
+            )
         return self
 
 
 #: Who owes a duty that names nobody.
 _OWED_BY_OTHERS: Final = {
-    Every.NEVER: "whoever the measure is told to",
-    Every.SILENCE: "whoever keeps the source that is silent",
+    Every.NEVER: Sentence("whoever the measure is told to", "措施所通知的单位"),
+    Every.SILENCE: Sentence("whoever keeps the source that is silent", "无数据来源的管理单位"),
 }
 
 
@@ -100,12 +121,32 @@ class DutyRule(Founded):
     def _complete(self) -> DutyRule:
         pledged = self.schedule.every is Every.PLEDGED
         if pledged and (self.within or self.due_on):
-            raise ValueError("`every: pledged`: each pledge names its own day; leave `within` and `due_on` out")
+            raise ValueError(
+                Sentence(
+                    "`every: pledged`: each pledge names its own day; leave `within` and `due_on` out",
+                    "`every: pledged`：每项承诺各有期限；请勿写 `within` 和 `due_on`",
+                )
+            )
         if not pledged and (self.within is None) == (self.due_on is None):
-            raise ValueError("needs exactly one of `within` and `due_on`; there is no default duration")
+            raise ValueError(
+                Sentence(
+                    "needs exactly one of `within` and `due_on`; there is no default duration",
+                    "`within` 和 `due_on` 须写且只写一个；没有默认期限",
+                )
+            )
         owed_by_others = _OWED_BY_OTHERS.get(self.schedule.every)
         if owed_by_others and (self.units or self.roles or self.due_on):
-            raise ValueError(f"`every: {self.schedule.every}`: {owed_by_others} owes it, `within` a time of that")
+            raise ValueError(
+                Sentence(
+                    f"`every: {self.schedule.every}`: {owed_by_others} owes it, `within` a time of that",
+                    f"`every: {self.schedule.every}`：由{owed_by_others.chinese}承担，期限以 `within` 起算",
+                )
+            )
         if not owed_by_others and not self.units and not self.roles:
-            raise ValueError("names neither `units` nor `roles`: nobody would owe it")
+            raise ValueError(
+                Sentence(
+                    "names neither `units` nor `roles`: nobody would owe it",
+                    "`units` 和 `roles` 都没有写：无人承担",
+                )
+            )
         return self

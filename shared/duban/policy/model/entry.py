@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from duban.messages.report import MOST_OF_NAME
 from duban.messages.struct import NAME
+from duban.sentence import Sentence
 
 #: An identifier in a pack: lower case, digits and dashes for what we name ourselves, the city's own spelling elsewhere.
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
@@ -22,7 +23,12 @@ Name = Annotated[str, Field(min_length=1, max_length=MOST_OF_NAME, pattern=NAME)
 def _day(value: object) -> object:
     """``value``, unless it is a number, which pydantic would take for seconds since 1970."""
     if isinstance(value, int | float) or (isinstance(value, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", value)):
-        raise ValueError(f"{value} is no date; write it as 2026-12-31")
+        raise ValueError(
+            Sentence(
+                f"{value} is no date; write it as 2026-12-31",
+                f"{value} 不是日期；请写成 2026-12-31",
+            )
+        )
     return value
 
 
@@ -57,7 +63,12 @@ class Founded(Written):
     @model_validator(mode="after")
     def _rests_on_something(self) -> Founded:
         if (self.clause is None) == (self.basis is None):
-            raise ValueError("names either its clause or `basis: practice`")
+            raise ValueError(
+                Sentence(
+                    "names either its clause or `basis: practice`",
+                    "须写明条款（clause）或 `basis: practice`，且只写一个",
+                )
+            )
         return self
 
 

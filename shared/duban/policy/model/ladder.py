@@ -13,6 +13,7 @@ from duban.messages.commands import Rectification
 from duban.messages.events import OF_PROBLEMS
 from duban.moves import OF_OTHERS, STEPS, Occasion, Status
 from duban.policy.model.entry import Founded, Id, Name, Text, Written
+from duban.sentence import Sentence, listed
 
 
 class MeasureKind(StrEnum):
@@ -91,10 +92,18 @@ class Level(Written):
     def _not_both(self) -> Level:
         given = [name for name in ("before", "share", "after") if getattr(self, name) is not None]
         if len(given) > 1:
-            raise ValueError(f"has both `{given[0]}` and `{given[1]}`; a level is taken before the lapse or after it")
+            raise ValueError(
+                Sentence(
+                    f"has both `{given[0]}` and `{given[1]}`; a level is taken before the lapse or after it",
+                    f"同时写了 `{given[0]}` 和 `{given[1]}`；一级措施或在逾期之前，或在逾期之后",
+                )
+            )
         if self.is_reminder and self.unless_justified:
             raise ValueError(
-                "is a reminder: nothing is late yet that could be justified, so leave out `unless_justified`"
+                Sentence(
+                    "is a reminder: nothing is late yet that could be justified, so leave out `unless_justified`",
+                    "是提醒：此时尚未逾期，无需说明理由，请勿写 `unless_justified`",
+                )
             )
         return self
 
@@ -125,7 +134,13 @@ def _occasion(value: object) -> object:
         return value
     event, colon, of = value.partition(":")
     if event not in OF_PROBLEMS or (of and event not in OF_SOMETHING) or (colon and not of):
-        raise ValueError(f"{value} is no event; the events are {', '.join(OF_PROBLEMS)}")
+        events = listed(OF_PROBLEMS)
+        raise ValueError(
+            Sentence(
+                f"{value} is no event; the events are {events}",
+                f"没有事件 {value}；可写的事件有 {events.chinese}",
+            )
+        )
     return Occasion(event, of or None)
 
 
@@ -167,7 +182,12 @@ class Trigger(Founded):
     def _counts_to_more_than_one(self) -> Trigger:
         if self.counts and self.times == 1:
             field = "per" if self.per is not None else "within"
-            raise ValueError(f"`{field}` counts nothing with `times: 1`: the first time is the first; say `times`")
+            raise ValueError(
+                Sentence(
+                    f"`{field}` counts nothing with `times: 1`: the first time is the first; say `times`",
+                    f"`times: 1` 时 `{field}` 不起作用：首次就是第一次；请写 `times`",
+                )
+            )
         return self
 
 
@@ -175,7 +195,12 @@ def of_problems(statuses: tuple[Status, ...]) -> tuple[Status, ...]:
     """``statuses``, if a problem can be in each of them."""
     for status in statuses:
         if status in OF_OTHERS:
-            raise ValueError(f"a problem is never {status}; entries on lists and rewards bring limits of their own")
+            raise ValueError(
+                Sentence(
+                    f"a problem is never {status}; entries on lists and rewards bring limits of their own",
+                    f"问题没有 {status} 状态；名单条目和奖励各有自己的期限",
+                )
+            )
     return statuses
 
 
@@ -209,7 +234,12 @@ class Otherwise(Written):
     @model_validator(mode="after")
     def _comes_to_pass(self) -> Otherwise:
         if self.from_time is None and not self.days_off and not self.deferred:
-            raise ValueError("says nowhere when it holds: by `from_time`, on `days_off`, or once it is `deferred`")
+            raise ValueError(
+                Sentence(
+                    "says nowhere when it holds: by `from_time`, on `days_off`, or once it is `deferred`",
+                    "没有写明何时适用：请写 `from_time`、`days_off` 或 `deferred`",
+                )
+            )
         return self
 
 
@@ -247,9 +277,24 @@ class Obligation(Founded):
     @model_validator(mode="after")
     def _one_limit(self) -> Obligation:
         if (self.within is None) == (self.until is None):
-            raise ValueError("needs exactly one of `within` and `until`; there is no default duration")
+            raise ValueError(
+                Sentence(
+                    "needs exactly one of `within` and `until`; there is no default duration",
+                    "`within` 和 `until` 须写且只写一个；没有默认期限",
+                )
+            )
         if self.otherwise is not None and self.within is None:
-            raise ValueError("`otherwise` takes the place of `within`, and goes with it alone")
+            raise ValueError(
+                Sentence(
+                    "`otherwise` takes the place of `within`, and goes with it alone",
+                    "`otherwise` 替代 `within`，只能与它同时使用",
+                )
+            )
         if self.otherwise is not None and self.otherwise.deferred and self.owner in ("@co", "@referred"):
-            raise ValueError("what several owe, each for its own part, is not `deferred`: let one unit owe it")
+            raise ValueError(
+                Sentence(
+                    "what several owe, each for its own part, is not `deferred`: let one unit owe it",
+                    "由多个单位各自承担的事项不能写 `deferred`：请由一个单位承担",
+                )
+            )
         return self

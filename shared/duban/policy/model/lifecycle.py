@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from duban.calendar import Within
 from duban.policy.model.entry import Founded, Id, Name, Text, Written
 from duban.policy.model.ladder import Occasional
+from duban.sentence import Sentence
 
 
 class Rejection(Founded):
@@ -103,7 +104,12 @@ class JustificationRule(Founded):
     @model_validator(mode="after")
     def _one_end(self) -> JustificationRule:
         if self.before_lapse and self.within is not None:
-            raise ValueError("is filed `before_lapse`, or `within` a time of the lapse, not both")
+            raise ValueError(
+                Sentence(
+                    "is filed `before_lapse`, or `within` a time of the lapse, not both",
+                    "`before_lapse`（逾期之前提出）和 `within`（逾期后一定时间内提出）不能同时写",
+                )
+            )
         return self
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from duban.calendar import Within
 from duban.policy.model.entry import Founded, Id, Name, Text, Written
+from duban.sentence import Sentence
 
 #: What the texts of a list may mention.
 LISTING_FIELDS = ("number", "list", "of", "ground", "bars", "until", "until_date")
@@ -97,7 +98,17 @@ class RewardRule(Founded):
     @model_validator(mode="after")
     def _is_a_range(self) -> RewardRule:
         if self.at_least > self.at_most:
-            raise ValueError(f"`at_least` {self.at_least} is more than `at_most` {self.at_most}")
+            raise ValueError(
+                Sentence(
+                    f"`at_least` {self.at_least} is more than `at_most` {self.at_most}",
+                    f"`at_least` {self.at_least} 大于 `at_most` {self.at_most}",
+                )
+            )
         if self.budget is not None and self.budget < self.at_least:
-            raise ValueError(f"`budget` {self.budget} does not reach for one reward of {self.at_least}")
+            raise ValueError(
+                Sentence(
+                    f"`budget` {self.budget} does not reach for one reward of {self.at_least}",
+                    f"`budget` {self.budget} 不够发放一次 {self.at_least} 的奖励",
+                )
+            )
         return self

@@ -9,11 +9,12 @@ from pydantic import AfterValidator, Field, model_validator
 from duban.calendar import Within
 from duban.messages.report import SealedField
 from duban.policy.model.entry import Founded, Written
+from duban.sentence import Sentence
 
 
 def _of_days(within: Within) -> Within:
     if not within.is_calendar_days:
-        raise ValueError("is a term of days, weeks, months or years")
+        raise ValueError(Sentence("is a term of days, weeks, months or years", "须为以日、周、月或年计的期限"))
     return within
 
 
@@ -34,7 +35,12 @@ class Keep(Written):
     @model_validator(mode="after")
     def _names_something(self) -> Keep:
         if not any((self.contact, self.content, self.evidence)):
-            raise ValueError("names nothing: give a term for `contact`, `content` or `evidence`, or leave it out")
+            raise ValueError(
+                Sentence(
+                    "names nothing: give a term for `contact`, `content` or `evidence`, or leave it out",
+                    "什么也没有写：请为 `contact`、`content` 或 `evidence` 写明期限，或不写此项",
+                )
+            )
         return self
 
 
@@ -50,7 +56,12 @@ class Privacy(Founded):
     @model_validator(mode="after")
     def _seals_what_it_keeps(self) -> Privacy:
         if len(set(self.seal)) < len(self.seal):
-            raise ValueError("`seal` names the same field twice")
+            raise ValueError(Sentence("`seal` names the same field twice", "`seal` 中同一字段出现了两次"))
         if self.keep is not None and self.keep.evidence is not None and SealedField.EVIDENCE not in self.seal:
-            raise ValueError("`keep: evidence` goes with `seal: [evidence]`: only what is sealed can be destroyed")
+            raise ValueError(
+                Sentence(
+                    "`keep: evidence` goes with `seal: [evidence]`: only what is sealed can be destroyed",
+                    "`keep: evidence` 须与 `seal: [evidence]` 同时使用：只有密封的内容才能销毁",
+                )
+            )
         return self

@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from duban.calendar import Within
 from duban.policy.model.entry import Founded, Id, Text
+from duban.sentence import Sentence
 
 
 class SignKind(StrEnum):
@@ -33,7 +34,17 @@ class SignRule(Founded):
     @model_validator(mode="after")
     def _says_of_what(self) -> SignRule:
         if (self.kind is SignKind.LAST_MOMENT) != bool(self.obligations):
-            raise ValueError("`obligations` go with `kind: last_moment`, and only with it: what is met so late")
+            raise ValueError(
+                Sentence(
+                    "`obligations` go with `kind: last_moment`, and only with it: what is met so late",
+                    "`obligations` 只能与 `kind: last_moment` 同时使用，且必须同时使用：指哪些义务踩点完成",
+                )
+            )
         if (self.kind is SignKind.TAKEN_UP_AGAIN) != (self.within is not None):
-            raise ValueError("`within` goes with `kind: taken_up_again`, and only with it: so soon after the closing")
+            raise ValueError(
+                Sentence(
+                    "`within` goes with `kind: taken_up_again`, and only with it: so soon after the closing",
+                    "`within` 只能与 `kind: taken_up_again` 同时使用，且必须同时使用：指办结之后多久",
+                )
+            )
         return self

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from duban.moves import OPEN, STAGE, Status
 from duban.policy.model.entry import Founded, Id, Name, Text, Written
 from duban.policy.model.ladder import of_problems
+from duban.sentence import Sentence
 
 #: Where a step is taken that names no statuses.
 _OPEN: Final = frozenset(OPEN & STAGE.keys())
@@ -39,7 +40,12 @@ class StepField(Written):
     @model_validator(mode="after")
     def _chosen_from(self) -> StepField:
         if (self.kind is ValueKind.CHOICE) != bool(self.choices):
-            raise ValueError("`choices` go with `kind: choice`, and only with it")
+            raise ValueError(
+                Sentence(
+                    "`choices` go with `kind: choice`, and only with it",
+                    "`choices` 只能与 `kind: choice` 同时使用，且必须同时使用",
+                )
+            )
         return self
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from duban.policy.model.entry import Day, Founded, Id, Name, Text
+from duban.sentence import Sentence
 
 
 class Target(Founded):
@@ -29,7 +30,12 @@ class Target(Founded):
     @model_validator(mode="after")
     def _one_bound(self) -> Target:
         if (self.at_least is None) == (self.at_most is None):
-            raise ValueError("needs exactly one of `at_least` and `at_most`")
+            raise ValueError(
+                Sentence(
+                    "needs exactly one of `at_least` and `at_most`",
+                    "`at_least` 和 `at_most` 须写且只写一个",
+                )
+            )
         return self
 
     def gap(self, reading: float) -> float:

@@ -6,6 +6,7 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
+from duban.policy.language import in_language
 from duban_console.accounts.access import may
 from duban_console.api.asker import Asker
 from duban_console.pack_text import Language, in_words, section_name
@@ -19,7 +20,12 @@ def shown_verdict(parts: PageParts, asks: Asker, verdict: DraftVerdict | None, l
     """The verdict, its changes by section, and the period over which who asks may play the draft."""
     by_section = groupby(verdict.changes if verdict else (), lambda change: change.section)
     changes = [(section_name(section, language), [in_words(each) for each in its]) for section, its in by_section]
-    return {"verdict": verdict, "changes": changes, "period": _period(parts, asks, verdict)}
+    fault = verdict.lint.fault if verdict else None
+    return {
+        "verdict": verdict, "changes": changes, "period": _period(parts, asks, verdict),
+        "fault_place": in_language(fault.path, language) if fault else "",
+        "law": in_language(fault.law, language) if fault else "",
+    }  # fmt: skip
 
 
 def is_sound(verdict: DraftVerdict | None) -> bool:

@@ -16,6 +16,7 @@ from duban.errors import CalendarError, Fault, PackError
 from duban.pages.language import language_of
 from duban.pages.look import HEADERS
 from duban.policy import PolicyPack, Rules
+from duban.policy.language import Language, refusal
 from duban.policy.library import Library
 from duban.policy.plain_data import MOST_CHARACTERS
 from duban_console.api.asker import Asker
@@ -38,6 +39,7 @@ def serve_experiments(app: FastAPI, parts: PageParts) -> None:
 
     @app.post("/experiments")
     async def begin(
+        request: Request,
         asks: Visits,
         text: Annotated[str, Form(max_length=MOST_CHARACTERS)],
         since: Annotated[date, Form()],
@@ -48,7 +50,7 @@ def serve_experiments(app: FastAPI, parts: PageParts) -> None:
         try:
             pack = await asyncio.to_thread(parsed_pack, text, DRAFT)
         except PackError as error:
-            raise Fault(400, "broken_draft", f"the draft breaks a law: {error.path}: {error.law}", "text") from None
+            raise Fault(400, "broken_draft", refusal(error, Language(language_of(request))), "text") from None
         asks.must(DEED, jurisdiction=pack.jurisdiction)
         if since > until:
             raise Fault(400, "invalid", "the period ends before it begins", "until")

@@ -13,6 +13,7 @@ from fastapi.responses import RedirectResponse
 
 from duban.errors import Fault, PackError
 from duban.pages.language import language_of
+from duban.policy.language import in_language, refusal
 from duban.policy.plain_data import MOST_CHARACTERS
 from duban_console.accounts.access import may
 from duban_console.api.asker import Asker, address_of
@@ -46,13 +47,13 @@ def serve_proposals(app: FastAPI, parts: PageParts) -> None:
         try:
             pack = await asyncio.to_thread(parsed_pack, text, DRAFT)
         except PackError as error:
-            raise Fault(400, "broken_draft", f"the draft breaks a law: {error.path}: {error.law}", "text") from None
+            raise Fault(400, "broken_draft", refusal(error, Language(language_of(request))), "text") from None
         asks.must(PROPOSE, jurisdiction=pack.jurisdiction)
         try:
             proposal = await desk.propose(pack, text, reason, asks.known.account.name, address_of(request))
         except ProposalRefused as refused:
-            words = parts.look.say(request, FLAWS.get(refused.code, str(refused)))
-            raise Fault(400 if refused.code == "no_reason" else 409, refused.code, words, "reason") from None
+            status = 400 if refused.code == "no_reason" else 409
+            raise Fault(status, refused.code, _in_words(request, parts, refused), "reason") from None
         return _to(proposal.id)
 
     @app.get("/proposals/{id}")
@@ -142,12 +143,16 @@ async def _page(
     def at(instant: datetime | None) -> str:
         return zone.instant(instant) if instant is not None else ""
 
-    flaw = "" if refused is None else FLAWS.get(refused.code, str(refused))
     return parts.page(
         request, asks, "proposal.html", status, proposal=proposal, text=proposal.text,
         is_own=proposal.proposed_by == asks.known.account.name,
         standing=parts.look.say(request, STATES[proposal.state]), proposed_at=at(proposal.proposed_at),
-        decided_at=at(proposal.decided_at), flaw=parts.look.say(request, flaw) if flaw else "",
-        flaw_is_english=refused is not None and refused.code not in FLAWS,
+        decided_at=at(proposal.decided_at), flaw=_in_words(request, parts, refused) if refused is not None else "",
         **shown_verdict(parts, asks, verdict, language),
     )  # fmt: skip
+
+
+def _in_words(request: Request, parts: PageParts, refused: ProposalRefused) -> str:
+    """Why something is not done, in the language of the page."""
+    known = FLAWS.get(refused.code)
+    return parts.look.say(request, known) if known else in_language(refused.reason, Language(language_of(request)))
