@@ -15,12 +15,15 @@ import httpx2
 import pytest
 import vobject
 from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
 
 from duban.messages import commands as do
-from duban.messages.contacts import RegisteredContact
+from duban.messages.contacts import RegisteredContact, RegisteredRota
 from duban.messages.report import Evidence
-from duban_console.accounts.account import Appointment, Role
+from duban_console.accounts.account import ACCOUNT_NAME, Appointment, Role
 from duban_console.pages.calendar_view import MEDIA_TYPE
+from duban_console.pages.contact_view import is_person
 from tests.given import report, small_rules
 from tests.page_staff import AT, CITY, CLERK, Staff, contact, staff_of
 from tests.page_town import HOST, Town, browser
@@ -217,12 +220,76 @@ async def test_the_office_comes_to_every_unit_and_a_unit_to_its_own_alone(staff:
     assert "<option" not in await staff.page("zhao")
 
 
-async def test_an_account_whose_name_can_be_no_contact_is_told_so(staff: Staff) -> None:
-    await staff.of("sun@water.example", CLERK)
-    assert "can be no contact" in await staff.page("sun@water.example")
-    assert (
-        await send(staff, "sun@water.example", "contact", "sun@water.example", mail="a@b.example")
-    ).status_code == 403
+async def test_the_clock_of_quiet_hours_and_turns_is_named(staff: Staff) -> None:
+    rota = RegisteredRota(jurisdiction=CITY, unit="water", persons=("li",), since=AT, zone="Asia/Shanghai")
+    await staff.standing(contact("li", ("mail", "li@water.example"), zone="Asia/Kathmandu"), rota)
+    page = await staff.page("li")
+    assert "set for this contact: Nepal Time (Asia/Kathmandu, UTC+5:45)." in page
+    assert '2022-04-13 10:00 <span class="quietly">China Time (Asia/Shanghai, UTC+8)</span>' in page
+    page = await staff.page("zhao")
+    assert page.count("By the clock of the city: China Time (Asia/Shanghai, UTC+8).") == 3
+    assert page.count('aria-describedby="contact-zhao-quiet contact-zhao-clock"') == 2
+
+
+async def test_an_account_named_by_an_address_of_mail_has_a_contact_of_its_own(staff: Staff) -> None:
+    name = "sun@water.example"
+    await staff.of(name, CLERK)
+    assert (await send(staff, name, "contact", name, mail="sun@water.example")).status_code == 303
+    assert staff.published == [contact(name, ("mail", "sun@water.example"))]
+    page = await staff.page(name)
+    assert 'id="contact-sun@water.example"' in page
+    assert 'value="sun@water.example"' in page
+    assert f"Notices to {name}" in await staff.page("zhao")
+    assert (await send(staff, name, "trial", name)).headers["location"].endswith("done=tried")
+    assert "Mail 1: <strong>delivered</strong>" in await staff.page(name)
+
+
+@given(st.from_regex(ACCOUNT_NAME, fullmatch=True))
+def test_whatever_names_an_account_may_name_a_contact(name: str) -> None:
+    assert is_person(name)
+
+
+@pytest.mark.parametrize("keeper", ["zhao", "chen"])
+async def test_a_contact_of_somebody_without_an_account_is_added_by_who_keeps_them(staff: Staff, keeper: str) -> None:
+    fields = {"do": "add", "sms": "+8608162212345", "begins": "22:00", "ends": "07:00"}
+    assert (await send(staff, keeper, "contact", "duty-phone", **fields)).status_code == 303
+    (added,) = staff.published
+    assert isinstance(added, RegisteredContact)
+    assert (added.key, [(way.by, way.to) for way in added.ways]) == (
+        "smallville/water/duty-phone", [("sms", "+8608162212345")],
+    )  # fmt: skip
+    assert (added.quiet is not None, added.zone) == (True, None)
+    page = await staff.page(keeper, "/preferences?unit=water")
+    assert "Notices to duty-phone" in page
+    assert (await send(staff, keeper, "contact", "duty-phone", sms="12345")).status_code == 303
+    assert (await send(staff, keeper, "contact", "duty-phone", do="remove")).status_code == 303
+    assert staff.published[-1] == contact("duty-phone")
+    assert "Notices to duty-phone" not in await staff.page(keeper, "/preferences?unit=water")
+
+
+@pytest.mark.parametrize(
+    ("person", "fields", "why"),
+    [("Duty phone", {"sms": "12345"}, "new-contact-person-hint"), ("", {"sms": "12345"}, "new-contact-person-hint"),
+     ("a/b", {"sms": "12345"}, "new-contact-person-hint"), ("wang", {"sms": "12345"}, "new-contact-person-hint"),
+     ("duty-phone", {"sms": " "}, "Fill in at least one way."), ("duty-phone", {"sms": "x"}, "new-contact-sms-hint")],
+)  # fmt: skip
+async def test_an_id_that_is_none_or_is_there_and_a_contact_without_a_way_is_not_added(
+    staff: Staff, person: str, fields: dict[str, str], why: str
+) -> None:
+    await staff.standing(contact("wang", ("mail", "wang@water.example")))
+    answer = await send(staff, "zhao", "contact", person, do="add", digest="08:30", **fields)
+    assert (answer.status_code, answer.text.count('class="flaw"')) == (400, 1)
+    assert why in answer.text
+    assert f'name="person" type="text" value="{person}"' in answer.text
+    assert answer.text.count('value="08:30"') == 1
+    assert staff.published == []
+
+
+async def test_nobody_adds_a_contact_who_does_not_keep_them(staff: Staff) -> None:
+    assert 'id="new-contact"' not in await staff.page("li")
+    assert (await send(staff, "li", "contact", "duty-phone", do="add", sms="12345")).status_code == 403
+    assert (await send(staff, "zhao", "contact", "duty-phone", unit="south", do="add", sms="12345")).status_code == 404
+    assert staff.published == []
 
 
 async def test_a_unit_is_shown_to_nobody_of_another(staff: Staff) -> None:

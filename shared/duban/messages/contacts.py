@@ -16,8 +16,9 @@ from duban.messages.envelope import Payload, derived_id
 from duban.messages.report import Name
 from duban.messages.struct import NO_NEWLINE, AwareDatetime, Frozen, Unfit, replace
 
-#: How a person is named in a contact: an id of the unit's own, and no name of the person.
-PersonId = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9._-]*$" + NO_NEWLINE)]
+#: How a person is named in a contact: as their account is, or where they have none by an id of the unit's own, and
+#: not by the name of the person. Whatever names an account fits.
+PersonId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._@-]*$" + NO_NEWLINE)]
 
 #: How the key of a way begins.
 _WAY: Final = "contact:"

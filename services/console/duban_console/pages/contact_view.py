@@ -38,8 +38,14 @@ HINTS: Final[Mapping[str, str]] = {
     "wecom": _ROBOT,
     "feishu": _ROBOT,
     "sms": msgid("One number, or several parted by blanks, as +8613800000000."),
-    "quiet": msgid("From and until when nothing is sent that can wait, by the clock of the city; both or neither."),
-    "digest": msgid("Times of day as 08:30, parted by blanks: what can wait comes as one message then."),
+    "quiet": msgid("From and until when nothing is sent that can wait; both or neither."),
+    "person": msgid(
+        "An id that nobody here has yet, as duty-phone: small letters, digits and . _ - @. Who has an account is "
+        "called by its name; who gets one of this name later finds this as their own."
+    ),
+    "digest": msgid(
+        "Times of day as 08:30, by the same clock, parted by blanks: what can wait comes as one message then."
+    ),
 }
 #: What became of a trial, in a person's words.
 OUTCOMES: Final[Mapping[str | None, str]] = {
@@ -54,7 +60,8 @@ OUTCOMES: Final[Mapping[str | None, str]] = {
 class ContactCard:
     """A contact on the page: whose it is, what stands in each field, which of its ways are not changed there.
 
-    ``flaw`` is the field that was not taken. ``trial``: each way, and what became of the last trial.
+    ``flaw`` is the field that was not taken. ``trial``: each way, and what became of the last trial. ``is_new``: it is
+    there to be filled in for somebody who is no contact yet. ``zone``: its clock, where that is not the city's.
     """
 
     city: str
@@ -67,19 +74,24 @@ class ContactCard:
     flaw: str = ""
     is_registered: bool = False
     trial: Mapping[str, str | None] = field(default_factory=dict)
+    is_new: bool = False
+    zone: str | None = None
 
     @property
     def id(self) -> str:
         """By what it is called on the page."""
+        if self.is_new:
+            return "new-contact"
         return f"contact-{self.person}" if self.person else "contact"
 
 
-def person_of(account: str) -> str | None:
-    """The id of a person in contacts who signs in as ``account``; None where that can be none."""
+def is_person(text: str) -> bool:
+    """Whether ``text`` may name a person in contacts."""
     try:
-        return msgspec.convert(account, PersonId)
+        msgspec.convert(text, PersonId)
     except msgspec.ValidationError:
-        return None
+        return False
+    return True
 
 
 def values_of(contact: RegisteredContact | None) -> dict[str, str]:

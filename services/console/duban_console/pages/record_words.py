@@ -60,9 +60,9 @@ class RecordWords:
         """An instant in the time of the city, to the minute."""
         return f"{at.astimezone(self.zone):%Y-%m-%d %H:%M}"
 
-    def clock(self, at: datetime, zone: ZoneInfo | None = None) -> str:
-        """By which clock times of day are meant ``at`` then, in words: that of ``zone``, else that of the city."""
-        return zone_words(zone or self.zone, at, self.language)
+    def clock(self, at: datetime, zone: str | None = None) -> str:
+        """By which clock times of day are meant, in words: that of the city, unless it is that of ``zone``."""
+        return zone_words(ZoneInfo(zone) if zone else self.zone, at, self.language)
 
     def length(self, length: timedelta) -> str:
         """How long something is, in its two largest units."""

@@ -22,7 +22,7 @@ from duban_console.pages.contact_view import (
     OF_UNIT,
     ContactCard,
     contact_of,
-    person_of,
+    is_person,
     values_of,
 )
 
@@ -54,8 +54,8 @@ class UnitContacts:
 
     @property
     def me(self) -> str | None:
-        """By which id who asks is a contact here; None where they are of another unit, or their account can be none."""
-        return person_of(self.principal.account.name) if self.is_ours else None
+        """By which id who asks is a contact here: the name of their account; None where they are of another unit."""
+        return self.principal.account.name if self.is_ours else None
 
     @property
     def people(self) -> list[str]:
@@ -63,9 +63,14 @@ class UnitContacts:
         return [each.person for each in self.desk.of_unit(self.city, self.unit) if each.person is not None]
 
     async def cards(self, flawed: ContactCard | None = None) -> list[ContactCard]:
-        """Their own contact, that of the unit, and where they keep them those of others; ``flawed`` as it was sent."""
+        """Their own contact, that of the unit, and where they keep them those of others, and an empty one.
+
+        ``flawed`` is shown as it was sent.
+        """
         cards = [await self._with_trial(self._card(person)) for person in self._shown()]
-        return [flawed if flawed is not None and flawed.person == card.person else card for card in cards]
+        if self.keeps:
+            cards.append(self._blank())
+        return [flawed if flawed is not None and flawed.id == card.id else card for card in cards]
 
     async def change(self, given: Mapping[str, str], *, gone: bool = False) -> ContactCard | None:
         """Have a contact be as it is ``given``, or ``gone``; what came of the form, where a field was not taken.
@@ -73,14 +78,32 @@ class UnitContacts:
         Raises:
             Fault: 403, it is another's to change.
         """
-        card = self._mine(given.get("person", ""))
+        return await self._take(self._mine(given.get("person", "")), given, gone=gone)
+
+    async def add(self, given: Mapping[str, str]) -> ContactCard | None:
+        """Have somebody be reached who is no contact yet; what came of the form, where a field was not taken.
+
+        Raises:
+            Fault: 403, the contacts are another's to keep.
+        """
+        if not self.keeps:
+            why = Refusal("other_contact", "contacts are for the head of the unit and the office to add")
+            raise Denied(403, DEED, why)
+        person = given.get("person", "").strip()
+        if not is_person(person) or person in self.people:
+            return _flawed(self._blank(), given, "person")
+        if not any(given.get(by.value, "").strip() for by in OF_UNIT):
+            return _flawed(self._blank(), given, "none")
+        return await self._take(replace(self._blank(), person=person), given)
+
+    async def _take(self, card: ContactCard, given: Mapping[str, str], *, gone: bool = False) -> ContactCard | None:
         blank = RegisteredContact(jurisdiction=self.city, unit=self.unit, person=card.person or None)
         standing = self.desk.contact(blank.key)
         contact: RegisteredContact | str = removed(blank)
         if not gone:
             contact = contact_of(given, blank, standing, card.channels)
         if isinstance(contact, str):
-            return replace(card, values={name: text[:_MOST] for name, text in given.items()}, flaw=contact)
+            return _flawed(card, given, contact)
         if standing is not None or stands(contact):
             await self.desk.change(contact)
             await self.note(contact.key, "changed" if stands(contact) else "removed")
@@ -129,9 +152,17 @@ class UnitContacts:
         fixed = tuple(way for way in contact.ways if way.by not in channels) if contact is not None else ()
         return ContactCard(
             self.city, self.unit, person, is_mine, channels, values_of(contact), fixed,
-            is_registered=contact is not None,
+            is_registered=contact is not None, zone=contact.zone if contact is not None else None,
         )  # fmt: skip
+
+    def _blank(self) -> ContactCard:
+        return ContactCard(self.city, self.unit, "", is_mine=False, channels=OF_UNIT, values={}, is_new=True)
 
     async def _with_trial(self, card: ContactCard) -> ContactCard:
         contact = self.desk.contact("/".join(filter(None, (card.city, card.unit, card.person))))
         return card if contact is None else replace(card, trial=await self.desk.trial_outcomes(contact))
+
+
+def _flawed(card: ContactCard, given: Mapping[str, str], flaw: str) -> ContactCard:
+    """``card`` as it was sent, with the field that was not taken."""
+    return replace(card, values={name: text[:_MOST] for name, text in given.items()}, flaw=flaw)

@@ -65,7 +65,8 @@ def serve_preferences(app: FastAPI, parts: PageParts) -> None:
         """Say how one is told, or one's unit."""
         given = await _form(request)
         unit = unit_given(request, asks, parts, given)
-        flawed = await unit.change(given, gone=given.get("do") == "remove")
+        do = given.get("do")
+        flawed = await (unit.add(given) if do == "add" else unit.change(given, gone=do == "remove"))
         if flawed is not None:
             return await _preferences(request, asks, parts, unit, flawed=flawed)
         return _back(unit, "changed")
@@ -111,7 +112,7 @@ async def _preferences(
         acts=any(each.unit for each in asks.known.account.appointments), unit=unit, words=words, rota=rota,
         units=units_of(asks, parts, unit.city) if unit is not None else [],
         cards=await unit.cards(flawed) if unit is not None else [],
-        on_call=rota.on_call(parts.clock.now()) if rota is not None else None,
+        on_call=rota.on_call(parts.clock.now()) if rota is not None else None, now=parts.clock.now(),
         channels=CHANNELS, hints=HINTS, outcomes=OUTCOMES, done=DONE.get(request.query_params.get("done", "")),
     )  # fmt: skip
 
