@@ -444,6 +444,69 @@ class TestAStory:
                 await operator.go(f"/operation{path}")
                 await operator.check()
 
+    async def test_two_custodians_open_who_reported_and_neither_does_alone(
+        self, browser: Browser, system: System, people: dict[Role, str]
+    ) -> None:
+        """The second one works without a script; an auditor reads in the log who did what, and may do nothing."""
+        url, id_, (asking, agreeing) = system.urls["api"], uuid4().hex, (people[Role.CUSTODIAN], "story-custodian-2")
+        await signed_in(system, agreeing, Appointment(role=Role.CUSTODIAN))
+        confided = {"name": "王小明", "phone": "13800138000"}
+        report = {
+            "jurisdiction": CITY,
+            "channel": "hotline",
+            "title": "黑臭水体",
+            "category": "river",
+            "area": "north-town",
+        }
+        async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=60) as gateway:
+            sent = {**report, "source": "stories", "id": id_, "secret": uuid4().hex, "contact": confided}
+            assert (await gateway.post("/v1/reports", json=sent)).status_code == 202
+        async with reading(browser, url, "story-custodian") as first:
+            page, card = first.page, first.page.locator(".cards li", has_text=id_)
+            await first.sign_in(asking, OWN)
+            assert page.url == f"{url}/vault"
+            for name, text in (("source", "stories"), ("id", id_), ("reason", "核发举报奖励")):
+                await page.fill(f"#{name}", text)
+            async with page.expect_navigation():
+                await page.click('form[action="/vault/asks"] button')
+            assert "等待另一名保管员" in await card.inner_text()
+            assert await card.locator('form[action$="/approval"], form[action$="/opening"]').count() == 0
+            await first.check()
+            refusal = await card.locator("form").get_attribute("action")
+            assert refusal is not None
+            ask = url + refusal.removesuffix("/refusal")
+            for step in ("opening", "approval"):
+                alone = await page.request.post(f"{ask}/{step}", headers={"origin": url})
+                assert (alone.status, confided["phone"] in await alone.text()) == (409, False)
+            async with reading(browser, url, "story-custodian-2", size=PHONE, script=False) as second:
+                await second.sign_in(agreeing, OWN)
+                async with second.page.expect_navigation():
+                    await (
+                        second.page.locator(".cards li", has_text=id_)
+                        .locator('form[action$="/approval"] button')
+                        .click()
+                    )
+                waiting = second.page.locator(".cards li", has_text=id_)
+                assert await waiting.locator('form[action$="/approval"], form[action$="/opening"]').count() == 0
+                other = await second.page.request.post(f"{ask}/opening", headers={"origin": url})
+                assert (other.status, confided["phone"] in await other.text()) == (409, False)
+            await first.go("/vault")
+            async with page.expect_navigation():
+                await card.locator('form[action$="/opening"] button').click()
+            shown = await page.locator("main").inner_text()
+            assert all(text in shown for text in confided.values())
+            await first.check()
+            again = await page.request.post(f"{ask}/opening", headers={"origin": url})
+            assert (again.status, confided["phone"] in await again.text()) == (409, False)
+        async with reading(browser, url, "story-vault-auditor", size=PHONE) as auditor:
+            await auditor.sign_in(people[Role.AUDITOR], OWN)
+            await auditor.go("/vault")
+            rows = await auditor.page.locator("tbody tr", has_text=id_).all()
+            steps = [(await row.locator("td").all_inner_texts())[2:4] for row in rows]
+            assert steps == [[asking, "查看"], [agreeing, "同意"], [asking, "申请"]]
+            assert await auditor.page.locator("main form").count() == 0
+            await auditor.check()
+
     async def test_somebody_says_how_they_are_told_and_subscribes_to_what_is_due(
         self, browser: Browser, system: System, people: dict[Role, str], problem: UUID
     ) -> None:
