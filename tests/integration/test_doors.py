@@ -184,6 +184,8 @@ async def test_the_first_snippet_of_the_guide_works_as_it_stands(duban: Run, sys
     assert answer["source"] == name
     batch = snippet("integrating.md", "batch", {"127.0.0.1:8310": system.urls["gateway"], "$KEY": key, "hotline": name})
     assert len((await curled(batch))["accepted"]) == 1
+    shifted = snippet("integrating.md", "shifted", {"127.0.0.1:8310": system.urls["gateway"], "$KEY": key})
+    assert (await curled(shifted))["id"] == "46"
 
 
 @pytest.mark.skipif(shutil.which("kcat") is None, reason="kcat is not installed")

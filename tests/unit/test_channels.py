@@ -13,12 +13,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from duban.coordinates import gcj02_to_bd09, to_wgs84, wgs84_to_gcj02
 from duban.errors import Fault
 from duban.messages import struct
 from duban.messages.report import Identity
 from duban.messages.sources import RegisteredSource
 from duban_intake.channels.columns import MappingError
-from duban_intake.channels.coordinates import gcj02_to_bd09, to_wgs84, wgs84_to_gcj02
 from duban_intake.channels.items import Parsed, text_at
 from duban_intake.channels.kinds import KINDS, OUR_OWN, spoken
 from tests.given import ROOT

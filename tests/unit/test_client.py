@@ -114,6 +114,13 @@ async def test_no_contact_goes_onto_a_topic_and_none_is_shown() -> None:
     assert "张三" not in repr(confided)
     assert "12345678" not in repr(confided)
     assert confided.body()["contact"] == {"name": "张三"}
+    shifted = Report(id="1", title="t", location=Location(39.9, 116.4), coordinates="gcj02")
+    assert shifted.body()["coordinates"] == "gcj02"
+    with pytest.raises(ValueError, match="in WGS 84 alone"):
+        shifted.data()
+    assert "coordinates" not in Report(id="1", title="t", coordinates="wgs84").data()
+    with pytest.raises(ValueError, match="one of wgs84, gcj02, bd09"):
+        Report(id="1", title="t", coordinates="mars")
     with pytest.raises(ValueError, match="secret=new_secret"):
         Report(id="1", title="t", contact=Contact(name="张三"))
 

@@ -11,6 +11,7 @@ from cloudevents.core.bindings.http import HTTPMessage, to_binary_event, to_stru
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
+from duban.coordinates import gcj02_to_bd09
 from duban.errors import Fault
 from duban.messages.report import Report
 from duban.messages.sources import RegisteredSource
@@ -55,6 +56,28 @@ def test_a_cloudevent_as_others_write_it_gives_the_same_report_in_either_mode(wr
     message = read(lowered(sent), sent.body, datetime(2030, 1, 1, tzinfo=UTC)).message
     assert (message.source, message.id, message.time) == ("city/热线", "编号 1", NOW)
     assert message.data == from_data(REPORT, Report)
+
+
+@pytest.mark.parametrize(
+    ("system", "given"),
+    [("wgs84", (39.911954, 116.377817)), ("gcj02", (39.91334545536069, 116.38404722455657)),
+     ("bd09", gcj02_to_bd09((39.91334545536069, 116.38404722455657)))],
+)  # fmt: skip
+def test_a_place_travels_in_wgs84_by_whatever_map_it_was_measured(system: str, given: tuple[float, float]) -> None:
+    place = {"latitude": given[0], "longitude": given[1]}
+    report = {**REPORT, "location": place, "coordinates": system}
+    event = to_structured_event(CloudEvent(EVENT.get_attributes(), report), JSONFormat())
+    for headers, body in (({"content-type": JSON}, plain(**report)), (lowered(event), event.body)):
+        location = read(headers, body, NOW).message.data.location
+        assert location is not None
+        assert (location.latitude, location.longitude) == pytest.approx((39.911954, 116.377817), abs=1e-7)
+
+
+def test_a_map_that_nobody_knows_is_named_and_a_report_without_a_place_is_taken() -> None:
+    fault = fault_of(plain(coordinates="mars"))
+    assert (fault.code, fault.field) == ("invalid", "coordinates")
+    assert "wgs84" in str(fault)
+    assert read({"content-type": JSON}, plain(coordinates="gcj02"), NOW).message.data == from_data(REPORT, Report)
 
 
 def test_the_example_in_the_documentation_is_taken() -> None:

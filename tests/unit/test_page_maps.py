@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from duban.coordinates import gcj02_to_bd09, wgs84_to_gcj02
 from duban.errors import SettingsError
 from duban.pages.look import PageLook
 from duban.pages.maps import maps_in
@@ -45,6 +46,9 @@ def test_a_city_has_the_map_of_its_name_with_where_it_ends_and_what_stands_under
         (drawn([[[[[1, 2]]]]]), "are not nested"),
         (drawn([[1, 2], [1, 4]]), "lies on one line"),
         ({**drawn([[1, 2], [3, 4]]), "attribution": ["x"]}, "attribution is no text"),
+        ({**drawn([[1, 2], [3, 4]]), "datum": "mars"}, "datum is mars, and none of wgs84, gcj02, bd09"),
+        ({**drawn([[1, 2], [3, 4]]), "datum": ["gcj02"]}, "datum is ['gcj02'], and none of"),
+        ({**drawn([["1", 2]]), "datum": "gcj02"}, "is no longitude and latitude"),
     ],
 )
 def test_what_is_no_map_stops_the_start_with_the_file_and_what_is_wrong(tmp_path: Path, whole: Any, words: str) -> None:
@@ -54,6 +58,30 @@ def test_what_is_no_map_stops_the_start_with_the_file_and_what_is_wrong(tmp_path
         maps_in(tmp_path)
     assert f"DUBAN_MAPS: {file}: " in str(refused.value)
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("datum", ["gcj02", "bd09"])
+def test_a_map_that_is_drawn_in_shifted_coordinates_is_shown_where_things_are(tmp_path: Path, datum: str) -> None:
+    earth = [(121.5272106, 31.1774276), (121.6, 31.3), (121.4, 31.2)]
+    mars = [wgs84_to_gcj02((latitude, longitude)) for longitude, latitude in earth]
+    shifted = [gcj02_to_bd09(point) for point in mars] if datum == "bd09" else mars
+    ring = [[longitude, latitude, 7.5] for latitude, longitude in shifted]
+    whole = {**drawn([[*ring, ring[0]]], "Polygon"), "datum": datum, "attribution": "审图号：甲S（2026）1号"}
+    (tmp_path / "smallville.geojson").write_text(json.dumps(whole))
+    [shown] = maps_in(tmp_path).values()
+    document = json.loads(shown.body)
+    [outline] = document["features"][0]["geometry"]["coordinates"]
+    assert [tuple(position[:2]) for position in outline] == [
+        pytest.approx(point, abs=2e-6) for point in [*earth, earth[0]]
+    ]
+    assert {position[2] for position in outline} == {7.5}
+    assert "datum" not in document
+    assert shown.bounds == pytest.approx((121.4, 31.1774276, 121.6, 31.3), abs=2e-6)
+    assert shown.note == "审图号：甲S（2026）1号"
+
+
+def test_a_map_in_wgs84_is_shown_as_it_was_drawn() -> None:
+    assert maps_in(MAPS)["smallville"].body == (MAPS / "smallville.geojson").read_bytes()
 
 
 def test_a_folder_that_is_not_there_and_a_file_that_no_page_may_load_are_named(tmp_path: Path) -> None:

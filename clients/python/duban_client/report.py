@@ -16,11 +16,13 @@ TYPE: Final = "duban.report.submitted"
 #: Fields that are no part of the report on a topic.
 _OF_THE_EVENT: Final = ("id", "source", "time")
 _CONFIDED: Final = ("contact", "secret")
+#: By what places may be measured.
+_SYSTEMS: Final = ("wgs84", "gcj02", "bd09")
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A point on the earth, WGS 84, degrees."""
+    """A point on the earth, degrees; WGS 84, unless its report says otherwise."""
 
     latitude: float
     longitude: float
@@ -53,11 +55,14 @@ class Report:
     said here only where it differs. Instants bear their offset from UTC. A ``contact`` goes with a ``secret``, which
     is the sender's own for each report (:func:`new_secret`) and is kept by it, so that the same can be sent again.
 
+    ``coordinates`` says by what ``location`` is measured where that is not WGS 84: ``gcj02`` (Amap, Tencent and most
+    maps of China) or ``bd09`` (Baidu). The gateway brings it to WGS 84; a topic takes nothing else.
+
     ``continues`` is the id of an earlier report of the source that this one goes on with; ``ended_at`` says since when
     what it tells of is over.
 
     Raises:
-        ValueError: an instant without an offset; a contact without a secret.
+        ValueError: an instant without an offset; a contact without a secret; ``coordinates`` that are none of these.
     """
 
     id: str
@@ -70,6 +75,7 @@ class Report:
     matter: str | None = None
     area: str | None = None
     location: Location | None = None
+    coordinates: str | None = None
     enterprise: str | None = None
     observed_at: datetime | None = None
     time: datetime | None = None
@@ -88,6 +94,8 @@ class Report:
             instant = getattr(self, name)
             if instant is not None and instant.utcoffset() is None:
                 raise ValueError(f"{name} has no offset from UTC; give it a tzinfo")
+        if self.coordinates is not None and self.coordinates not in _SYSTEMS:
+            raise ValueError(f"coordinates are measured by one of {', '.join(_SYSTEMS)}")
         if self.contact is not None and self.secret is None:
             raise ValueError("a contact goes with a secret of the sender's own: secret=new_secret(), and keep it")
 
@@ -101,11 +109,13 @@ class Report:
         """The report as the topic holds it, as JSON data: without id, source and time, which the event bears.
 
         Raises:
-            ValueError: it has a contact, which never goes onto a topic.
+            ValueError: it has a contact, which never goes onto a topic, or a place that is not in WGS 84.
         """
         body = self.body()
         if any(name in body for name in _CONFIDED):
             raise ValueError("a contact or a secret never goes onto a topic; hand this report in by HTTP")
+        if body.pop("coordinates", "wgs84") != "wgs84":
+            raise ValueError("a topic takes places in WGS 84 alone; hand this report in by HTTP")
         return {name: value for name, value in body.items() if name not in _OF_THE_EVENT}
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePath
+from types import MappingProxyType
 from typing import Final
 
 from starlette.requests import Request
@@ -34,17 +35,21 @@ class Asset:
 
 
 class Assets:
-    """The files in ``folders`` that a browser may have, and ``others``, read once; no two may have one name."""
+    """The files in ``folders`` that a browser may have, read once, and ``others`` by name; no two may have one name."""
 
-    def __init__(self, folders: Sequence[Path], others: Iterable[Path] = ()) -> None:
+    def __init__(self, folders: Sequence[Path], others: Mapping[str, bytes] = MappingProxyType({})) -> None:
         self._assets: dict[str, Asset] = {}
-        for file in (*(file for folder in folders for file in sorted(folder.iterdir())), *others):
-            if file.suffix in _TYPES:
-                if file.name in self._assets:
-                    raise ValueError(f"{file} has the name of another asset")
-                body = file.read_bytes()
-                digest = sha256(body).hexdigest()[:_DIGITS]
-                self._assets[file.name] = Asset(body, _TYPES[file.suffix], digest)
+        for folder in folders:
+            for file in sorted(folder.iterdir()):
+                if file.suffix in _TYPES:
+                    self._add(file.name, file.read_bytes())
+        for name, body in others.items():
+            self._add(name, body)
+
+    def _add(self, name: str, body: bytes) -> None:
+        if name in self._assets:
+            raise ValueError(f"{name} is the name of another asset already")
+        self._assets[name] = Asset(body, _TYPES[PurePath(name).suffix], sha256(body).hexdigest()[:_DIGITS])
 
     def url(self, name: str) -> str:
         """Where the file ``name`` is."""

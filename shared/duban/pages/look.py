@@ -58,7 +58,7 @@ class PageLook:
         self._is_secure = is_secure
         self._maps = maps
         statics = [room / "static" for room in folders if (room / "static").is_dir()]
-        self.assets = Assets(statics, [each.file for each in maps.values()])
+        self.assets = Assets(statics, {each.name: each.body for each in maps.values()})
         catalogues = [room / "catalogues" for room in folders]
         self._translations = {language: translations(catalogues, language) for language in LANGUAGES}
         self._environments = {language: self._environment(folders, language) for language in LANGUAGES}

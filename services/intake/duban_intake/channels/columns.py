@@ -16,6 +16,7 @@ import msgspec
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from duban.clock import within_range
+from duban.coordinates import System, to_wgs84
 from duban.messages.envelope import Message
 from duban.messages.form import form_faults
 from duban.messages.report import MOST_OF_TITLE, Prose, Report
@@ -24,7 +25,6 @@ from duban.messages.struct import canonical_json, flaw_of, from_data
 from duban.policy.model.entry import Name, Written
 from duban.policy.plain_data import Unreadable, one_line, plain_data
 from duban.texts import is_blank
-from duban_intake.channels.coordinates import System, to_wgs84
 from duban_intake.channels.table import BadRow, Cell, Row, Table, TableError
 from duban_intake.domain import submitted, unusable_identity
 

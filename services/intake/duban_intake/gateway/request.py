@@ -17,12 +17,13 @@ import orjson
 from msgspec import Meta
 from pydantic import ValidationError
 
+from duban.coordinates import System, to_wgs84
 from duban.errors import Fault, Undecodable
 from duban.messages.envelope import NEVER, Message, decode
 from duban.messages.form import form_faults
-from duban.messages.report import Report, in_range
+from duban.messages.report import Location, Report, in_range
 from duban.messages.sources import RegisteredSource
-from duban.messages.struct import AwareDatetime, Unfit, canonical_json, from_json, narrowed
+from duban.messages.struct import AwareDatetime, Unfit, canonical_json, from_json, narrowed, replace
 from duban_intake.body import JSON, body_schema, misread
 from duban_intake.domain import MOST_CHARACTERS, submitted, unfit, unusable_identity
 from duban_intake.gateway.defaults import filled
@@ -42,13 +43,21 @@ _OF_THE_SENDER: Final = (
     "Known to the sender alone and never published. The claim code follows from it, so nobody who only sees the "
     "report can ask for its code, or try out who reported, by sending it again"
 )
+_OF_THE_MAP: Final = (
+    "By what `location` is measured: `gcj02` (Amap, Tencent and most maps of China), `bd09` (Baidu), or `wgs84`; the "
+    "ledger holds WGS 84"
+)
 
 
 class Confided(Report):
-    """A report with what its reporter confides to the gateway alone: the contact is read by the vault's own model."""
+    """A report with what goes no further than the gateway: what its reporter confides, and how its place is measured.
+
+    The contact is read by the vault's own model; the place travels in WGS 84.
+    """
 
     contact: msgspec.Raw = msgspec.field(default_factory=lambda: _NOTHING)
     secret: Annotated[str, Meta(min_length=8, max_length=200, description=_OF_THE_SENDER)] | None = None
+    coordinates: Annotated[System, Meta(description=_OF_THE_MAP)] = "wgs84"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -75,8 +84,12 @@ class Confided(Report):
 
     @property
     def report(self) -> Report:
-        """The report, without what was confided with it."""
-        return narrowed(self, Report)
+        """The report as it travels: without what was confided with it, its place in WGS 84."""
+        report, place = narrowed(self, Report), self.location
+        if place is None or self.coordinates == "wgs84":
+            return report
+        latitude, longitude = to_wgs84((place.latitude, place.longitude), self.coordinates)
+        return replace(report, location=Location(latitude=latitude, longitude=longitude))
 
 
 class Submission(Confided):

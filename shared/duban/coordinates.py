@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import atan2, cos, hypot, pi, sin, sqrt
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 #: Latitude and longitude, degrees.
 Point: TypeAlias = tuple[float, float]
 #: By what they are measured.
 System = Literal["wgs84", "gcj02", "bd09"]
+SYSTEMS: Final[tuple[System, ...]] = get_args(System)
 
 #: The ellipsoid of Krasovsky: its half axis in metres, and its eccentricity squared.
 _AXIS: Final = 6378245.0
