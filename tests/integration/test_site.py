@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
+from html import unescape
+from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 import asyncpg
@@ -19,16 +24,26 @@ from duban.messages.envelope import Message, encode
 from duban.messages.handle import handle_of
 from duban.messages.ratings import RatedReport
 from duban_cli.system import System
+from duban_console.accounts.account import Appointment, Role
 from duban_intake.domain import own_problem
+from tests.accounts import signed_in
 from tests.browser import DESKTOP, PHONE, chromium, reading
 from tests.commanding import Run, command_on, lines
 from tests.conftest import eventually
+from tests.given import SMALL
 from tests.site_pages import code_on, hidden
 from tests.snippets import snippet
 
 pytestmark = pytest.mark.stack
 
 CITY = "/city/smallville"
+#: Another city, whose bulletin is for everybody.
+SPRINGVILLE: Final = (
+    SMALL.read_text("utf-8").replace("id: small", "id: springville", 1)
+    .replace("jurisdiction: smallville", "jurisdiction: springville", 1)
+    + 'bulletins: [{id: state, kind: bulletin, title: {en: "State of September"}, period: monthly, '
+    'recipients: ["@units"], public: true, basis: practice}]\n'
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -164,6 +179,49 @@ async def test_everybody_reads_what_was_signed_and_sent_and_is_public_and_nothin
         assert [title in page for title in ("Sent to all", "Not sent", "Inside")] == [True, False, False]
         assert "4711" in (await browser.get(f"{CITY}/publications/{id_}")).text
         assert "North town,4711" in (await browser.get(f"{CITY}/publications/{id_}.csv")).text
+
+
+async def test_what_is_signed_and_sent_in_the_console_is_what_everybody_reads(
+    duban: Run, system: System, tmp_path: Path
+) -> None:
+    """From the form that signs to the page for the public, by the views between them, in a city of its own."""
+    pack, city = tmp_path / "springville.yaml", "/city/springville"
+    pack.write_text(SPRINGVILLE, "utf-8")
+    await duban("pack", "publish", str(pack))
+    instead = {"mianyang/site": "springville/site", "mianyang": "springville", "report-platform": "hotline"}
+    await duban(*shlex.split(snippet("integrating.md", "site", instead))[1:])
+    token = await signed_in(system, "signer", Appointment(role=Role.OFFICE, jurisdiction="springville", unit="office"))
+    async with (
+        httpx2.AsyncClient(
+            base_url=system.urls["api"], cookies={"duban": token}, timeout=20,
+            headers={"accept-language": "en", "origin": system.urls["api"]},
+        ) as office,
+        httpx2.AsyncClient(base_url=system.urls["gateway"], headers={"accept-language": "en"}) as citizen,
+    ):  # fmt: skip
+        pages: dict[str, str] = {}
+
+        async def is_shown(browser: httpx2.AsyncClient, path: str) -> bool:
+            answer = await browser.get(path)
+            pages[path] = answer.text
+            return answer.status_code == 200
+
+        chosen, publications = "/bulletins?bulletin=state&day=2026-09-30", f"{city}/publications"
+        await eventually(lambda: is_shown(office, chosen))
+        await eventually(lambda: is_shown(citizen, publications))
+        form = r'action="(/bulletins/signature[^"]*)".*?value="(\w{64})"'
+        [(signature, seal)] = re.findall(form, pages[chosen], re.DOTALL)
+        signed = await office.post(unescape(signature), data={"number": "[2026] 7", "sha256": seal})
+        assert signed.status_code == 303, signed.text
+        issue = signed.headers["location"]
+        assert "State of September" not in (await citizen.get(publications)).text, "it is signed, and not sent"
+        assert (await office.post(f"{issue}/sending")).status_code == 303
+        assert "State of September" in (await citizen.get(publications)).text
+        published = (await citizen.get(f"{publications}/{issue.rpartition('/')[2]}")).text
+        assert [words in published for words in ("State of September", "[2026] 7", seal)] == [True, True, True]
+        document = (await office.get(f"{issue}/json")).content
+        assert sha256(document).hexdigest() == seal
+        figures = (await citizen.get(f"{publications}/{issue.rpartition('/')[2]}.csv")).text.splitlines()
+        assert len(figures) == 1 + len(json.loads(document)["rows"])
 
 
 @asynccontextmanager
