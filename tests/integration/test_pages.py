@@ -25,11 +25,12 @@ from duban.messages.notices import NOTICES, Notice
 from duban.messages.report import Filed, Report
 from duban_cli.system import System
 from duban_console.accounts.account import OF_INSTALLATION, WITHOUT_UNIT, Appointment, Role
-from duban_console.contacts import registered
+from duban_console.contacts import registered, rotas
 from duban_console.kafka.letter_replay import Letter, letters
 from duban_console.packs.publication import published
 from tests.accounts import OWN, signed_in
 from tests.browser import DESKTOP, PHONE, chromium, reading
+from tests.commanding import command_on, lines
 from tests.conftest import eventually, fetchval
 from tests.given import ROOT, SMALL
 from tests.page_server import served
@@ -529,6 +530,63 @@ class TestAStory:
                 return f"URL:{url}/records/{problem}\r\n" in (await program.get(address)).text
 
             await eventually(is_due)
+
+    async def test_a_rota_is_the_same_in_the_browser_and_at_the_command_line(
+        self, browser: Browser, system: System, people: dict[Role, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The head makes it without a script, of themselves and of a telephone on duty, which has no account."""
+        unit, name, phone = f"{CITY}/water", people[Role.HEAD], f"duty-{uuid4().hex[:6]}"
+        duban = command_on(system, monkeypatch)
+        now = datetime.now(UTC)
+        await duban("contact", "set", f"{unit}/{name}", "--mail", "zhao@water.example")
+        async with reading(browser, system.urls["api"], "story-rota", script=False) as head:
+            page = head.page
+            await head.sign_in(name, OWN)
+            await head.go("/preferences")
+            await page.click("#new-contact summary")
+            await page.fill("#new-contact-person", phone)
+            await page.fill("#new-contact-sms", "+8608162212345")
+            async with page.expect_navigation():
+                await page.click("#new-contact button.main")
+
+            async def is_followed() -> bool:
+                await head.go("/rota")
+                return await page.locator("#person-1 option", has_text=name).count() == 1
+
+            await eventually(is_followed)
+            for number, person in enumerate((name, phone), start=1):
+                await page.locator(f"#person-{number}").select_option(person)
+            await page.fill("#since", f"{now - timedelta(days=1):%Y-%m-%dT09:00}")
+            await page.fill("#days", "30")
+            async with page.expect_navigation():
+                await page.click('form[action="/rota"] button')
+            assert "done=changed" in page.url
+            rota = (await rotas(system.settings))[unit]
+            assert (rota.persons, rota.days, rota.zone) == ((name, phone), 30, "Asia/Shanghai")
+            times = "--from", (now - timedelta(hours=1)).isoformat(), "--until", (now + timedelta(days=9)).isoformat()
+            await duban("contact", "relieve", unit, phone, *times)
+            since = (now - timedelta(days=2)).isoformat()
+            await duban("contact", "rota", unit, "--person", name, "--since", since, "--days", 9)
+            every = lines(await duban("contact", "oncall", "--json"))
+            [standing] = [each for each in every if (each["jurisdiction"], each["unit"]) == (CITY, "water")]
+            assert (standing["persons"], standing["on_call"]["person"]) == ([name], phone)
+
+            async def shows_who_stands_in() -> bool:
+                await head.go("/rota")
+                return "代班" in await page.locator("#turns tbody tr").first.inner_text()
+
+            await eventually(shows_who_stands_in)
+            assert phone in await page.locator("#turns tbody tr").first.inner_text()
+            await duban("contact", "rota", unit, "--no-rota")
+        async with reading(browser, system.urls["api"], "story-rota-ended", size=PHONE) as clerk:
+            await clerk.sign_in(people[Role.CLERK], OWN)
+
+            async def has_ended() -> bool:
+                await clerk.go("/rota")
+                return await clerk.page.locator("#turns table").count() == 0
+
+            await eventually(has_ended)
+            await clerk.check()
 
 
 async def acts(system: System, problem: UUID, unit: str, *bodies: dict[str, Any]) -> None:

@@ -108,8 +108,9 @@ def test_other_keys_are_no_way(key: str) -> None:
     assert WayKey.of(key) is None
 
 
-def test_a_way_is_written_as_it_is_read() -> None:
-    key = WayKey("smallville/water/li", ChannelKind.SMS, 2)
+@pytest.mark.parametrize("person", ["li", "sun@water.example"])
+def test_a_way_is_written_as_it_is_read(person: str) -> None:
+    key = WayKey(f"smallville/water/{person}", ChannelKind.SMS, 2)
     assert WayKey.of(str(key)) == key
 
 

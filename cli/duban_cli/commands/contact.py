@@ -258,7 +258,7 @@ async def oncall(as_json: AsJson = False) -> None:
     for unit, standing in sorted((await contacts.rotas(known)).items()):
         turn = standing.on_call(now)
         if as_json:
-            write_json({"unit": unit, **plain(standing), "on_call": None if turn is None else plain(turn)})
+            write_json({**plain(standing), "on_call": None if turn is None else plain(turn)})
         until = shown_at(turn.ends, standing.shown_in) if turn else "–"
         table.add_row(*map(escape, (unit, turn.person if turn else "–", until, " ".join(standing.persons))))
     if not as_json:
