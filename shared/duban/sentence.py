@@ -8,7 +8,7 @@ from collections.abc import Iterable
 class Sentence(str):
     """The English of it, as programs, logs and the command line have it; it brings its ``chinese`` along.
 
-    What is made of it by the methods of ``str`` is English alone.
+    What is made of it by the methods of ``str`` is English alone, and so is ``str`` of it, as a message holds it.
     """
 
     __slots__ = ("chinese",)
@@ -19,6 +19,9 @@ class Sentence(str):
         sentence = super().__new__(cls, english)
         sentence.chinese = chinese
         return sentence
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # a copy brings both along
+        return str(self), self.chinese
 
 
 def in_chinese(text: str) -> str:

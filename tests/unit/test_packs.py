@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from importlib import import_module
 from inspect import getsource
 from itertools import product
 from pathlib import Path
+from pickle import dumps, loads
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Final
@@ -25,7 +27,7 @@ from duban.policy import PolicyPack, Rules, load_calendar, load_pack, loader, mo
 from duban.policy.language import Language, refusal
 from duban.policy.laws import LAWS, OF_NAMES, breaches, unusable
 from duban.policy.model import assessment
-from duban.sentence import in_chinese
+from duban.sentence import Sentence, in_chinese, listed
 
 ROOT: Final = Path(__file__).parents[2]
 SMALL: Final = ROOT / "tests/data/packs/small.yaml"
@@ -140,6 +142,14 @@ def test_what_cannot_be_read_is_said_in_chinese_with_its_place(text: str, place:
         load_pack(text, "a.yaml")
     assert in_chinese(refused.value.path) == place
     assert in_chinese(refused.value.law).startswith(law)
+
+
+def test_a_sentence_is_its_english_and_a_copy_of_it_brings_the_chinese_along() -> None:
+    sentence = Sentence("is empty", "是空的")
+    for copied in (deepcopy(sentence), loads(dumps(sentence))):
+        assert (copied, in_chinese(copied)) == ("is empty", "是空的")
+    assert in_chinese(str(sentence)) == f"{sentence}" == "is empty"
+    assert (listed(["a", "b"]), in_chinese(listed(["a", "b"]))) == ("a, b", "a、b")
 
 
 def test_the_sentences_of_the_laws_are_found() -> None:

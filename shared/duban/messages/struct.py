@@ -211,7 +211,7 @@ def _in_words(place: tuple[str, ...], what: str, model: Any) -> Flaw:  # noqa: P
         return Flaw(place, "other", "is no datetime with its offset, such as 2026-03-01T08:00:00+08:00")
     if pattern := re.fullmatch(r"Expected `str` matching regex (.*)", what, re.DOTALL):
         regex = literal_eval(pattern[1]).removesuffix(NO_NEWLINE)
-        return Flaw(place, "pattern", UNMATCHED.get(regex, f"should match the pattern {regex}"))
+        return Flaw(place, "pattern", str(UNMATCHED.get(regex, f"should match the pattern {regex}")))
     if bound := re.fullmatch(r"Expected `(\w+)` of length ([<>]=) (\d+)", what):
         unit = ("character" if bound[1] == "str" else "item") + "s" * (bound[3] != "1")
         sort: Sort = "long" if bound[2] == "<=" else "other"
