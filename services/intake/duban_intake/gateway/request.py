@@ -55,9 +55,9 @@ class Confided(Report):
     The contact is read by the vault's own model; the place travels in WGS 84.
     """
 
+    coordinates: Annotated[System, Meta(description=_OF_THE_MAP)] = "wgs84"
     contact: msgspec.Raw = msgspec.field(default_factory=lambda: _NOTHING)
     secret: Annotated[str, Meta(min_length=8, max_length=200, description=_OF_THE_SENDER)] | None = None
-    coordinates: Annotated[System, Meta(description=_OF_THE_MAP)] = "wgs84"
 
     def __post_init__(self) -> None:
         super().__post_init__()
