@@ -124,6 +124,28 @@ async def test_a_calendar_is_known_by_the_hash_of_its_secret_alone_and_by_one_at
     assert (acts.count("calendar_made"), acts.count("calendar_ended")) == (2, 1)
 
 
+async def test_a_screen_is_known_by_the_hash_of_its_secret_alone_among_those_of_its_city(room: Room) -> None:
+    await room.person()
+    door = room.door.screens
+    first = await door.make("linyi", " 大厅  一楼 ", by="li.na", address="192.0.2.7")
+    room.wait(MINUTE)
+    second = await door.make("linyi", "二楼", by="li.na")
+    await door.make("elsewhere", "二楼", by="li.na")
+    screens = await door.screens("linyi")
+    assert [(each.hash, each.place, each.made_by, each.seen_at) for each in screens] == [
+        (token_hash(first), "大厅 一楼", "li.na", None), (token_hash(second), "二楼", "li.na", None),
+    ]  # fmt: skip
+    assert (await door.screen(first)).jurisdiction == "linyi"
+    room.wait(MINUTE)
+    assert (await door.screen(first)).seen_at == AT + MINUTE
+    assert await refused(door.end("elsewhere", screens[0].id, by="admin")) == "no_screen"
+    await door.end("linyi", screens[0].id, by="admin")
+    assert await refused(door.screen(first)) == "no_screen"
+    assert [each.hash for each in await door.screens("linyi")] == [token_hash(second)]
+    acts = [act for act, *_ in await room.acts()]
+    assert (acts.count("screen_made"), acts.count("screen_ended")) == (3, 1)
+
+
 async def test_the_secret_of_a_calendar_opens_nothing_else_and_nothing_else_opens_it(room: Room) -> None:
     session = await room.person()
     secret = await room.door.calendars.renew("li.na")

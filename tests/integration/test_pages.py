@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 import httpx2
+import pyotp
 import pytest
 from aiokafka import AIOKafkaProducer
 from openpyxl import load_workbook
@@ -29,7 +30,7 @@ from duban_console.contacts import registered, rotas
 from duban_console.kafka.letter_replay import Letter, letters
 from duban_console.packs.publication import published
 from tests.accounts import OWN, signed_in
-from tests.browser import DESKTOP, PHONE, chromium, reading
+from tests.browser import DESKTOP, PHONE, Reader, chromium, reading
 from tests.commanding import command_on, lines
 from tests.conftest import eventually, fetchval
 from tests.given import ROOT, SMALL
@@ -45,9 +46,10 @@ PAGES: Final = {
     Role.OFFICE: ("/inbox", "/ledger?lamp=red&text=a", "/leader", "/comparison", "/wall", "/records/{2}?act=dispatch",
                   "/bulletins?bulletin=bulletin&day=2026-11-20", "/bulletins?bulletin=scores&day=2026-11-20",
                   "/bulletins/issues", "/rota?unit=ecology", "/account", "/find?name=x"),
-    Role.CLERK: ("/mine", "/preferences", "/ledger", "/records/{6}?act=acknowledge", "/records/{0}"),
+    Role.CLERK: ("/mine", "/preferences", "/ledger", "/records/{6}?act=acknowledge", "/records/{0}",
+                 "/account/password", "/account/factor"),
     Role.HEAD: ("/mine?stake=lead", "/preferences", "/rota", "/inbox", "/records/{6}?act=hand_back"),
-    Role.LEADER: ("/leader", "/comparison?period=yearly", "/records/{4}"),
+    Role.LEADER: ("/wall/screens", "/leader", "/comparison?period=yearly", "/records/{4}"),
     Role.SOCIAL_SUPERVISOR: ("/ledger", "/records/{0}", "/bulletins"),
     Role.ADMINISTRATOR: ("/accounts", "/accounts/demo-unit-clerk", "/account-log"),
     Role.OPERATOR: ("/", "/preferences", "/operation/topics", "/operation/letters", f"/operation/letters/{DLQ}",
@@ -164,6 +166,34 @@ class TestEveryPage:
 
             await eventually(has_changed)
             await reader.check()
+
+    async def test_a_screen_on_a_wall_follows_what_happens_without_a_session_until_it_is_ended(
+        self, browser: Browser, city: tuple[str, SampleCity]
+    ) -> None:
+        url, town = city
+        async with reading(browser, url, "screens") as leader, reading(browser, url, "screen") as screen:
+            await leader.sign_in(town.names[Role.LEADER], OWN)
+            await leader.go("/wall/screens")
+            await leader.page.fill("#place", "一楼大厅")
+            await leader.page.click("main form.sheet button")
+            address = await leader.page.input_value("#address")
+            await leader.check()
+            await screen.page.goto(address)
+            tiles = screen.page.locator(".tiles")
+            before = await tiles.inner_text()
+            await screen.check()
+            report = Report(jurisdiction="mianyang", channel="visit", title="不该在墙上看到", category="road-dust")
+            town.register(report, town.clock.now())
+
+            async def has_changed() -> bool:
+                return await tiles.inner_text() != before
+
+            await eventually(has_changed)
+            assert "不该在墙上看到" not in await screen.page.content()
+            assert await screen.page.context.cookies() == []
+            await leader.page.locator("tr", has_text="一楼大厅").locator("button").click()
+            await screen.page.locator(".notice.bad").wait_for()
+            await screen.check()
 
 
 class TestAPolicy:
@@ -406,6 +436,63 @@ class TestAStory:
         [sent] = [each.message.data for each in notices if each.message.data.number == number]
         assert (sent.recipient, sent.event) == ("office", "bulletin_sent")
 
+    async def test_an_administrator_lets_somebody_in_who_keeps_their_own_credentials_and_bars_them(
+        self, browser: Browser, system: System, people: dict[Role, str]
+    ) -> None:
+        """A password that is shown once, one of their own, a second factor with its recovery codes, and the end."""
+        url, name = system.urls["api"], f"new-{uuid4().hex[:8]}"
+        own, newer = "four words of mine", "five words of my own"
+        async with (
+            reading(browser, url, "story-administrator") as keeper,
+            reading(browser, url, "story-newcomer", size=PHONE, script=False) as person,
+        ):
+            await keeper.sign_in(people[Role.ADMINISTRATOR], OWN)
+            await keeper.go("/accounts")
+            await keeper.page.locator("details.sheet > summary").click()
+            await keeper.page.fill("#name", name)
+            await keeper.page.select_option("#role", "unit_clerk")
+            await keeper.page.select_option("#place", f"{CITY}:water")
+            await _pressed(keeper, 'form[action="/accounts"] button.main')
+            given = await keeper.page.locator('.notice[role="status"] code').inner_text()
+            await keeper.check()
+            await _tried(person, name, given)
+            await person.page.fill("#password", given)
+            await person.page.fill("#new_password", own)
+            await _pressed(person, "main button.main")
+            await person.go("/account")
+            await _pressed(person, 'a[href="/account/password"]')
+            for field, word in (("password", own), ("new", newer), ("again", newer)):
+                await person.page.fill(f"#{field}", word)
+            await _pressed(person, "main button.main")
+            assert person.page.url == f"{url}/account?done=password"
+            await _pressed(person, 'a[href="/account/factor"]')
+            await _pressed(person, 'form[action="/account/factor"] button')
+            link = await person.page.get_attribute('a[href^="otpauth:"]', "href")
+            totp = pyotp.parse_uri(link or "")
+            assert isinstance(totp, pyotp.TOTP)
+            await person.page.fill("#code", totp.now())
+            await person.page.fill("#password", newer)
+            await _pressed(person, 'form[action="/account/factor/confirmation"] button')
+            recovery = await person.page.locator(".notice.good li code").all_inner_texts()
+            assert len(recovery) == 10
+            await _pressed(person, ".who button")
+            await _tried(person, name, own, recovery[0])
+            assert await person.page.locator("#flaw").count() == 1
+            await _tried(person, name, newer, recovery[0])
+            assert person.page.url == f"{url}/mine"
+            await keeper.go(f"/accounts/{name}")
+            await _pressed(keeper, f'form[action="/accounts/{name}/steps/off"] button')
+            await keeper.check()
+            await person.go("/mine")
+            assert "/sign-in" in person.page.url
+            await _tried(person, name, newer, recovery[1])
+            assert "/sign-in" in person.page.url
+            assert await person.page.locator("#flaw").count() == 1
+            await keeper.go(f"/account-log?of={name}")
+            log = await keeper.page.locator("tbody").inner_text()
+            for act in ("设置密码", "二次验证已绑定", "停用", "登录被拒"):
+                assert act in log
+
     async def test_an_operator_looks_at_a_dead_letter_and_sends_it_back_once(
         self, browser: Browser, system: System, people: dict[Role, str]
     ) -> None:
@@ -602,3 +689,17 @@ async def _after_htmx(page: Page, route: Route) -> None:
     """What follows the stream comes when htmx has begun: so it is where the network is slow."""
     await page.wait_for_function("window.htmx", polling=20)
     await route.continue_()
+
+
+async def _tried(person: Reader, name: str, password: str, code: str = "") -> None:
+    """Have them try to sign in, wherever that leads."""
+    await person.go("/sign-in")
+    for field, word in (("name", name), ("password", password), ("code", code)):
+        await person.page.fill(f"#{field}", word)
+    await _pressed(person, "main button.main")
+
+
+async def _pressed(reader: Reader, selector: str) -> None:
+    """Have them press or follow what is there, and be where it leads."""
+    async with reader.page.expect_navigation():
+        await reader.page.click(selector)

@@ -49,8 +49,8 @@ BROUGHT: Final = ("upload_evidence",)
 OF_BULLETINS: Final = ("sign_bulletin", "send_bulletin")
 #: Of the vault, which has an address of its own.
 OF_VAULT: Final = ("ask_vault", "approve_vault", "refuse_vault", "open_vault", "forget_contact", "see_vault_log")
-#: Of the accounts.
-OF_ACCOUNTS: Final = ("keep_accounts", "keep_keys", "see_account_log")
+#: Of the accounts, and of who comes without one: systems by their keys, screens on walls by their addresses.
+OF_ACCOUNTS: Final = ("keep_accounts", "keep_keys", "keep_screens", "see_account_log")
 #: Of how others are told: the contacts of a unit, and who is on call there. One's own is everybody's.
 OF_CONTACTS: Final = ("keep_contacts",)
 #: Of the engine itself, by pages: how it is, and dead letters back to where they came from.
@@ -136,6 +136,7 @@ _ROWS: Final[tuple[tuple[tuple[str, ...], _Cells], ...]] = (
     ),
     (("see_vault_log",), {Role.CUSTODIAN: _ALL, **_AUDIT}),
     (("keep_accounts", "keep_keys"), {Role.ADMINISTRATOR: _ALL}),
+    (("keep_screens",), {Role.LEADER: _CITY, Role.ADMINISTRATOR: _ALL}),
     (OF_CONTACTS, {Role.OFFICE: _CITY, Role.HEAD: _OWN}),
     (("see_account_log",), {Role.ADMINISTRATOR: _ALL, **_AUDIT}),
     # Dead letters hold what reporters wrote: who looks at them looks at all of it.
@@ -311,6 +312,11 @@ PAGES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("GET", "/comparison"): "see_history",
         ("GET", "/wall"): "see_history",
         ("GET", "/wall/stream"): "see_history",
+        ("GET", "/wall/screens"): "keep_screens",
+        ("POST", "/wall/screens"): "keep_screens",
+        ("POST", "/wall/screens/{id}"): "keep_screens",
+        ("GET", "/screen/{secret}"): ANYBODY,  # by the secret, which the screen alone has
+        ("GET", "/screen/{secret}/stream"): ANYBODY,  # likewise
         ("GET", "/bulletins"): "see_bulletin",
         ("POST", "/bulletins/signature"): "sign_bulletin",
         ("GET", "/bulletins/issues"): "see_issue",

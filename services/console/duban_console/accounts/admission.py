@@ -28,6 +28,7 @@ from duban_console.accounts.rows import (
     known,
     refuse,
 )
+from duban_console.accounts.screen_door import ScreenDoor
 from duban_console.accounts.session import (
     KEY_BEGINNING,
     SESSION_BEGINNING,
@@ -76,6 +77,7 @@ class Admission:
         self._limits = limits or RateLimits({})
         self.journal = AccessJournal(store, clock)
         self.calendars = CalendarDoor(store, clock)
+        self.screens = ScreenDoor(store, clock)
 
     async def sign_in(
         self,

@@ -25,6 +25,8 @@ ACT_LABELS: Final = {
     "key_ended": msgid("Key ended"),
     "calendar_made": msgid("Address of a calendar made"),
     "calendar_ended": msgid("Address of a calendar ended"),
+    "screen_made": msgid("Address of a screen made"),
+    "screen_ended": msgid("Address of a screen ended"),
     "contact_changed": msgid("Contact or turn changed"),
     "policy_proposed": msgid("Policy proposed"),
     "policy_published": msgid("Policy published"),
@@ -76,3 +78,8 @@ CREDENTIAL_REFUSALS: Final = {
         "DUBAN_ACCOUNTS_KEY."
     )),
 }  # fmt: skip
+#: Why no address is made for a screen.
+SCREEN_REFUSALS: Final = {
+    "no_place": msgid("Say in up to 80 characters where the screen hangs."),
+    "too_many_screens": msgid("This city has as many screens as it may: end one first."),
+}

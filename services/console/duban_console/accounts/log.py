@@ -30,6 +30,8 @@ class AccountActKind(StrEnum):
     KEY_ENDED = "key_ended"  #: revoked, replaced, or by time
     CALENDAR_MADE = "calendar_made"  #: an address for their calendar, in the place of an earlier one
     CALENDAR_ENDED = "calendar_ended"
+    SCREEN_MADE = "screen_made"  #: an address that shows the board of a city on a wall
+    SCREEN_ENDED = "screen_ended"
     CONTACT_CHANGED = "contact_changed"  #: how somebody or a unit is told, or who is on call, on a page
     POLICY_PROPOSED = "policy_proposed"  #: a draft of a pack, to be published by a second person's yes
     POLICY_PUBLISHED = "policy_published"  #: that yes; ``account`` is who had proposed it

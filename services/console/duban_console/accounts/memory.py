@@ -10,7 +10,7 @@ from uuid import UUID
 
 from duban_console.accounts.account import Account, ProviderIdentity
 from duban_console.accounts.log import AccountAct, AccountLine
-from duban_console.accounts.session import AccountKey, AccountSession, CalendarFeed
+from duban_console.accounts.session import AccountKey, AccountSession, CalendarFeed, WallScreen
 
 
 @dataclass
@@ -22,6 +22,7 @@ class MemoryRows:
     by_hash: dict[str, AccountKey] = field(default_factory=dict)
     lines: list[AccountLine] = field(default_factory=list)
     feeds: dict[str, CalendarFeed] = field(default_factory=dict)
+    walls: dict[str, WallScreen] = field(default_factory=dict)
 
     @property
     def seals(self) -> bool:
@@ -55,6 +56,13 @@ class MemoryRows:
     async def feed_by(self, hash_: str) -> CalendarFeed | None:
         return next((feed for feed in self.feeds.values() if feed.hash == hash_), None)
 
+    async def screens(self, jurisdiction: str) -> list[WallScreen]:
+        there = [screen for screen in self.walls.values() if screen.jurisdiction == jurisdiction]
+        return sorted(there, key=lambda screen: (screen.made_at, screen.hash))
+
+    async def screen(self, hash_: str) -> WallScreen | None:
+        return self.walls.get(hash_)
+
     async def log(self, latest: int | None = None) -> list[AccountLine]:
         return self.lines[max(0, len(self.lines) - latest) :] if latest is not None else list(self.lines)
 
@@ -83,6 +91,12 @@ class MemoryTransaction(MemoryRows):
     async def end_feed(self, account: str) -> None:
         self.feeds.pop(account, None)
 
+    async def put_screen(self, screen: WallScreen) -> None:
+        self.walls[screen.hash] = screen
+
+    async def end_screen(self, hash_: str) -> None:
+        self.walls.pop(hash_, None)
+
     async def append(self, act: AccountAct) -> AccountLine:
         line = AccountLine.following(self.lines[-1] if self.lines else None, act.fields())
         self.lines.append(line)
@@ -100,8 +114,9 @@ class MemoryAccounts(MemoryRows):
     async def transaction(self) -> AsyncIterator[MemoryTransaction]:
         async with self._turn:
             copy = MemoryTransaction(
-                dict(self.by_name), dict(self.by_id), dict(self.by_hash), list(self.lines), dict(self.feeds)
-            )
+                dict(self.by_name), dict(self.by_id), dict(self.by_hash), list(self.lines), dict(self.feeds),
+                dict(self.walls),
+            )  # fmt: skip
             yield copy
             self.by_name, self.by_id, self.by_hash = copy.by_name, copy.by_id, copy.by_hash
-            self.lines, self.feeds = copy.lines, copy.feeds
+            self.lines, self.feeds, self.walls = copy.lines, copy.feeds, copy.walls

@@ -13,7 +13,7 @@ from duban.errors import DubanError
 from duban.refusal import Refusal
 from duban_console.accounts.account import Account, Appointment, ProviderIdentity, folded_name, in_order, listed
 from duban_console.accounts.log import AccountAct, AccountActKind, AccountLine
-from duban_console.accounts.session import AccountKey, AccountSession, CalendarFeed
+from duban_console.accounts.session import AccountKey, AccountSession, CalendarFeed, WallScreen
 
 #: Who ends what nobody ended.
 BY_TIME = "time"
@@ -69,6 +69,12 @@ class AccountRows(Protocol):
     async def feed_by(self, hash_: str) -> CalendarFeed | None:
         """The feed whose secret has that hash."""
 
+    async def screens(self, jurisdiction: str) -> list[WallScreen]:
+        """The screens of ``jurisdiction``, the oldest first."""
+
+    async def screen(self, hash_: str) -> WallScreen | None:
+        """The screen whose secret has that hash."""
+
     async def log(self, latest: int | None = None) -> list[AccountLine]:
         """The log, in order; of it no more than so many of its ``latest`` lines."""
 
@@ -96,6 +102,12 @@ class Transaction(AccountRows, Protocol):
 
     async def end_feed(self, account: str) -> None:
         """Have the feed of ``account`` no more."""
+
+    async def put_screen(self, screen: WallScreen) -> None:
+        """Write ``screen`` in the place of what stands under its hash."""
+
+    async def end_screen(self, hash_: str) -> None:
+        """Have the screen no more."""
 
     async def append(self, act: AccountAct) -> AccountLine:
         """Write ``act`` at the end of the log."""

@@ -16,6 +16,7 @@ from duban_console.accounts.account import Account
 SESSION_BEGINNING: Final = "duban_session_"
 KEY_BEGINNING: Final = "duban_key_"
 CALENDAR_BEGINNING: Final = "duban_calendar_"
+SCREEN_BEGINNING: Final = "duban_screen_"
 #: Keys of one system that hold at once: the new one beside the old while one takes the place of the other.
 MOST_KEYS: Final = 2
 _ID_LENGTH: Final = 12
@@ -78,6 +79,23 @@ class CalendarFeed:
     hash: str
     made_at: datetime
     read_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WallScreen:
+    """A screen in ``place`` that shows the board of ``jurisdiction`` by a secret address; ``seen_at`` to the hour."""
+
+    hash: str
+    jurisdiction: str
+    place: str
+    made_by: str
+    made_at: datetime
+    seen_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """By what people call it: the beginning of its hash."""
+        return self.hash[:_ID_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from duban_console.accounts.account import Account, Appointment, ProviderIdentit
 from duban_console.accounts.factor_seal import FactorSeal, is_sealed, opened_if_held
 from duban_console.accounts.log import AccountAct, AccountLine
 from duban_console.accounts.second_factor import SecondFactor
-from duban_console.accounts.session import AccountKey, AccountSession, CalendarFeed, Scope
+from duban_console.accounts.session import AccountKey, AccountSession, CalendarFeed, Scope, WallScreen
 
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +58,12 @@ _FEED: Final = "select account, hash, made_at, read_at from console.calendar_fee
 _PUT_FEED: Final = """
     insert into console.calendar_feeds (account, hash, made_at, read_at) values ($1, $2, $3, $4)
     on conflict (account) do update set (hash, made_at, read_at) = (excluded.hash, excluded.made_at, excluded.read_at)
+"""
+_SCREENS: Final = "select hash, jurisdiction, place, made_by, made_at, seen_at from console.wall_screens"
+_PUT_SCREEN: Final = """
+    insert into console.wall_screens (hash, jurisdiction, place, made_by, made_at, seen_at)
+    values ($1, $2, $3, $4, $5, $6)
+    on conflict (hash) do update set seen_at = excluded.seen_at
 """
 
 
@@ -109,6 +115,14 @@ class PostgresRows:
     async def feed_by(self, hash_: str) -> CalendarFeed | None:
         row = await self._where.fetchrow(f"{_FEED} where hash = $1", hash_)
         return CalendarFeed(*row) if row else None
+
+    async def screens(self, jurisdiction: str) -> list[WallScreen]:
+        rows = await self._where.fetch(f"{_SCREENS} where jurisdiction = $1 order by made_at, hash", jurisdiction)
+        return [WallScreen(*row) for row in rows]
+
+    async def screen(self, hash_: str) -> WallScreen | None:
+        row = await self._where.fetchrow(f"{_SCREENS} where hash = $1", hash_)
+        return WallScreen(*row) if row else None
 
     async def log(self, latest: int | None = None) -> list[AccountLine]:
         return await (_LOG.lines(self._where) if latest is None else _LOG.lines(self._where, _LATEST, latest))
@@ -168,6 +182,20 @@ class PostgresTransaction(PostgresRows):
 
     async def end_feed(self, account: str) -> None:
         await self._where.execute("delete from console.calendar_feeds where account = $1", account)
+
+    async def put_screen(self, screen: WallScreen) -> None:
+        await self._where.execute(
+            _PUT_SCREEN,
+            screen.hash,
+            screen.jurisdiction,
+            screen.place,
+            screen.made_by,
+            screen.made_at,
+            screen.seen_at,
+        )
+
+    async def end_screen(self, hash_: str) -> None:
+        await self._where.execute("delete from console.wall_screens where hash = $1", hash_)
 
     async def append(self, act: AccountAct) -> AccountLine:
         return await _LOG.append(self._where, act.fields())

@@ -64,6 +64,7 @@ class ApiSettings(
         Counted("POST", "/account/factor/", RateKind.SIGN_IN),
         Counted("GET", CALLBACK, RateKind.SIGN_IN),
         Counted("GET", "/calendar/", RateKind.LOOKUP),
+        Counted("GET", "/screen/", RateKind.LOOKUP),
         Counted("POST", "/v1/rewards/lookup", RateKind.LOOKUP),
         Counted("POST", "/v1/reports/export", RateKind.LOOKUP),
     )

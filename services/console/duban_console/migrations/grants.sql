@@ -4,7 +4,7 @@ grant usage on schema console to duban_console;
 grant select on migrations to duban_console;
 
 grant select, insert, update on accounts to duban_console;
-grant select, insert, update, delete on sessions, keys, calendar_feeds, saved_views to duban_console;
+grant select, insert, update, delete on sessions, keys, calendar_feeds, saved_views, wall_screens to duban_console;
 grant select, insert on account_log to duban_console;
 -- The API anchors the log.
 grant select, insert, update on anchors to duban_console;

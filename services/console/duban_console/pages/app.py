@@ -32,6 +32,7 @@ from duban_console.pages.routes.preferences import serve_preferences
 from duban_console.pages.routes.proposals import serve_proposals
 from duban_console.pages.routes.records import MOST_FILES, serve_records
 from duban_console.pages.routes.rota import serve_rota
+from duban_console.pages.routes.screens import serve_screens
 from duban_console.pages.routes.sign_in import PATH as SIGN_IN
 from duban_console.pages.routes.sign_in import serve_sign_in
 from duban_console.pages.routes.vault import serve_vault
@@ -79,6 +80,7 @@ def create_pages(parts: PageParts, max_body: int) -> FastAPI:
     serve_inbox(app, parts)
     serve_leader(app, parts)
     serve_wall(app, parts)
+    serve_screens(app, parts)
     serve_vault(app, parts)
     serve_issues(app, parts)
     serve_bulletins(app, parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
+from urllib.parse import quote
 
 import anyio
 from fastapi import FastAPI, Request, Response
@@ -12,8 +13,8 @@ from fastapi.responses import StreamingResponse
 from duban.errors import Unavailable
 from duban.pages.language import language_of
 from duban.pages.look import HEADERS
-from duban_console.api.asker import Asker
-from duban_console.desk.reader import LedgerFilters
+from duban_console.accounts.access import may
+from duban_console.desk.reader import HIDDEN, LedgerFilters
 from duban_console.desk.sight import Sight
 from duban_console.pages.comparison_view import lamps_diagram, week_ends
 from duban_console.pages.labels import LAMP_SIGNS, LAMPS
@@ -35,8 +36,12 @@ def serve_wall(app: FastAPI, parts: PageParts) -> None:
     async def wall(request: Request, asks: Visits) -> Response:
         """How the city stands; by a script it follows what happens, without one it is loaded anew."""
         city = parts.city(request, asks)
-        shown = await _state(request, asks, parts, city)
-        return parts.page(request, asks, "wall.html", city=city, **shown)
+        shown = await board_state(request, Sight.of(asks.known), parts, city)
+        keeps = may(asks.known, "keep_screens", jurisdiction=city) is None
+        return parts.page(
+            request, asks, "wall.html", city=city, stream=f"/wall/stream?city={quote(city, safe='')}", keeps=keeps,
+            **shown,
+        )  # fmt: skip
 
     @app.get("/wall/stream")
     async def stream(request: Request, asks: Visits) -> Response:
@@ -44,16 +49,19 @@ def serve_wall(app: FastAPI, parts: PageParts) -> None:
         city = parts.city(request, asks)
 
         async def state() -> str:
-            shown = await _state(request, asks, parts, city)
-            return parts.look.fragment(
-                language_of(request), "wall_state.html", lamps=LAMPS, lamp_signs=LAMP_SIGNS, **shown
-            )
+            return await board(request, Sight.of(asks.known), parts, city)
 
-        async def goes_on() -> bool:
-            return parts.listens() and not await request.is_disconnected()
+        return followed(request, parts, state)
 
-        headers = {**HEADERS, "X-Accel-Buffering": "no"}
-        return StreamingResponse(changes(state, goes_on), media_type="text/event-stream", headers=headers)
+
+def followed(request: Request, parts: PageParts, state: Callable[[], Awaitable[str]]) -> Response:
+    """What answers ``request`` with ``state`` as it changes."""
+
+    async def goes_on() -> bool:
+        return parts.listens() and not await request.is_disconnected()
+
+    headers = {**HEADERS, "X-Accel-Buffering": "no"}
+    return StreamingResponse(changes(state, goes_on), media_type="text/event-stream", headers=headers)
 
 
 async def changes(
@@ -80,8 +88,15 @@ async def changes(
         await anyio.sleep(seconds)
 
 
-async def _state(request: Request, asks: Asker, parts: PageParts, city: str) -> dict[str, Any]:
-    sight, now = Sight.of(asks.known), parts.clock.now()
+async def board(request: Request, sight: Sight, parts: PageParts, city: str) -> str:
+    """How ``city`` stands now, as ``sight`` has it: the piece of a page that changes."""
+    shown = await board_state(request, sight, parts, city)
+    return parts.look.fragment(language_of(request), "wall_state.html", lamps=LAMPS, lamp_signs=LAMP_SIGNS, **shown)
+
+
+async def board_state(request: Request, sight: Sight, parts: PageParts, city: str) -> dict[str, Any]:
+    """What stands on that piece."""
+    now = parts.clock.now()
     words = parts.city_words(request, city)
     still_open = LedgerFilters(city, closed=False)
     page = await parts.desk.ledger(sight, still_open, now=now, near=parts.near, limit=_ON_SCREEN)
@@ -90,6 +105,7 @@ async def _state(request: Request, asks: Asker, parts: PageParts, city: str) -> 
         "counts": await parts.desk.lamps(sight, LedgerFilters(city), now=now, near=parts.near),
         "page": page,
         "diagram": lamps_diagram(weeks, words) if weeks else None,
+        "hidden": HIDDEN,
         "words": words,
         "words_of": parts.words_of(request),
         "now": now.replace(second=0, microsecond=0),
