@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -15,18 +16,22 @@ from hypothesis import strategies as st
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pydantic import SecretStr
+from starlette.types import ASGIApp
 
 from duban.clock import DrivenClock
 from duban.errors import DubanError, Fault, SettingsError
+from duban.io.faults import fault_answer
 from duban.io.http import Http
 from duban.io.rate_limits import Counted, RateKind, RateLimits, network
 from duban.io.settings import ServerSettings
 from duban.pace import Pace
+from duban.pages.mishap_page import answer_of
 from duban_console.accounts.admission import Admission
 from duban_console.accounts.desk import AccountDesk
 from duban_console.accounts.memory import MemoryAccounts
 from duban_console.accounts.passwords import Passwords
 from duban_console.api.settings import ApiSettings
+from duban_console.pages.app import console_look
 from duban_intake.gateway.settings import GatewaySettings
 from duban_local.children import free_port
 from tests.accounts import AT, OWN, fast
@@ -121,6 +126,8 @@ def test_what_counts_as_what() -> None:
     guessed = [
         (api.rate_limits(), "POST", "/v1/sessions"),
         (api.rate_limits(), "POST", "/v1/rewards/lookup"),
+        (api.rate_limits(), "POST", "/account/password"),
+        (api.rate_limits(), "GET", "/screen/secret"),
         (api.rate_limits(), "GET", "/v1/problems"),
         (gateway.rate_limits(), "GET", "/open311/v2/tokens/1.json"),
     ]
@@ -131,8 +138,10 @@ def test_what_counts_as_what() -> None:
 
 
 @asynccontextmanager
-async def served(**given_: Any) -> AsyncIterator[httpx2.AsyncClient]:
-    """A server that answers from where it was asked."""
+async def served(
+    refusal: Callable[[Fault], ASGIApp] = fault_answer, **given_: Any
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """A server that answers from where it was asked, and with ``refusal`` whoever asks too often."""
     app = FastAPI()
 
     @app.get("/")
@@ -141,7 +150,7 @@ async def served(**given_: Any) -> AsyncIterator[httpx2.AsyncClient]:
         return [request.client.host, request.url.scheme]
 
     port = free_port()
-    http = Http(app, ServerSettings(**given_), port, "DUBAN_PORT")
+    http = Http(app, ServerSettings(**given_), port, "DUBAN_PORT", refusal=refusal)
     running = asyncio.create_task(http.run())
     await eventually(lambda: http.listening)
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
@@ -172,6 +181,17 @@ async def test_a_trusted_proxy_is_believed_and_what_its_client_made_up_is_not() 
         last = await client.get("/", headers=FORGED)
         assert last.json()["error"]["code"] == "too_fast"
         assert 0 < int(last.headers["retry-after"]) <= 30
+
+
+async def test_who_reads_pages_is_told_by_a_page_that_they_ask_too_often_and_a_program_in_json() -> None:
+    async with served(partial(answer_of, console_look()), request_rate=1) as client:
+        assert (await client.get("/")).status_code == 200
+        page = await client.get("/", headers={"accept": "text/html", "accept-language": "en"})
+        program = await client.get("/")
+    assert (page.status_code, page.headers["content-type"]) == (429, "text/html; charset=utf-8")
+    assert "Wait a minute" in page.text
+    assert 0 < int(page.headers["retry-after"]) <= 60
+    assert (program.status_code, program.json()["error"]["code"]) == (429, "too_fast")
 
 
 @pytest.mark.parametrize("proxies", ["proxy.example", "192.0.2.1/24", "*"])
