@@ -34,6 +34,7 @@ _THINGS: Final = [
 ]  # fmt: skip
 _ZONE: Final = ZoneInfo("Asia/Shanghai")
 _DAY: Final = timedelta(days=1)
+_TABLES: Final = ("records", "stakes", "waits", "calls", "turns", "days", "months")
 _CLOSED: Final = (Status.STRUCK_OFF, Status.STRUCK_OFF, Status.STRUCK_OFF, Status.REJECTED)
 _OPEN: Final = (Status.DISPATCHED, Status.UNDERWAY, Status.UNDERWAY, Status.VERIFYING, Status.VERIFIED)
 _WAITS: Final = ("unrouted", "handed_back", "extension", "measure", "verification", "check", "strike_off")
@@ -60,7 +61,7 @@ class SeededCity:
         await _copied(connection, "desk_turns", TURN, self.turns)
         days = [(*key, change) for key, change in self.days.items() if change]
         await _copied(connection, "desk_days", ("jurisdiction", "unit", "lamp", "midnight", "change"), days)
-        tables = ", ".join(f"console.desk_{name}" for name in ("records", "stakes", "waits", "calls", "turns", "days"))
+        tables = ", ".join(f"console.desk_{name}" for name in _TABLES)
         await connection.execute(f"vacuum analyze {tables}")
 
     def _records(self) -> Iterator[tuple[Any, ...]]:

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
 from duban.messages import commands as do
-from duban.moves import Status
+from duban.moves import Kind, Status
 from duban_console.accounts.account import Role
 from duban_console.accounts.store import SCHEMA
 from duban_console.assessment.diagrams import Lamp
@@ -24,6 +24,7 @@ from duban_console.desk.projection import Projection
 from duban_console.desk.queries import PostgresDesk
 from duban_console.desk.reader import (
     HIDDEN,
+    DeskReader,
     Freshness,
     LampCounts,
     LedgerEntry,
@@ -35,7 +36,8 @@ from duban_console.desk.reader import (
     Wait,
     WeekLamps,
 )
-from duban_console.desk.store import PLANNER, PostgresDeskStore
+from duban_console.desk.rows import RecordRow, StakeRow, UnitTurn
+from duban_console.desk.store import PLANNER, TURN, PostgresDeskStore
 from duban_console.ledger import BadCursor
 from tests.conftest import Migrated, eventually
 from tests.desk import (
@@ -53,7 +55,7 @@ from tests.desk import (
     appointed,
     sight_of,
 )
-from tests.desk_rows import SeededCity
+from tests.desk_rows import NOW, SeededCity
 from tests.given import SEAL, report
 from tests.tools.desk_figures import questions
 
@@ -582,6 +584,72 @@ async def sequential_scans(connection: asyncpg.Connection[asyncpg.Record]) -> di
         "select relname, seq_scan from pg_stat_user_tables where schemaname = 'console' and relname like 'desk%'"
     )
     return {row["relname"]: row["seq_scan"] for row in rows}
+
+
+async def remembered(connection: asyncpg.Connection[asyncpg.Record]) -> MemoryDesk:
+    """A desk in memory with what of problems stands in the database: it counts them one by one."""
+    desk = MemoryDesk()
+    for row in await connection.fetch(f"select {', '.join(TURN)} from console.desk_turns"):
+        desk.turns[row["record_id"], row["version"]] = UnitTurn(*row)
+    for row in await connection.fetch(
+        "select id, jurisdiction, begun_at, closed_at, due_key, lapses from desk_records"
+    ):
+        desk.rows[row["id"]] = RecordRow(
+            **row, kind=Kind.PROBLEM, status=Status.UNDERWAY, pack="", number="", title="", rule="", version=1,
+            changed_at=AT,
+        )  # fmt: skip
+    for row in await connection.fetch("select record_id, unit, stake, due_key from desk_stakes"):
+        stake = StakeRow(row["unit"], Stake(row["stake"]), row["due_key"])
+        desk.stakes[row["record_id"]] = (*desk.stakes.get(row["record_id"], ()), stake)
+    return desk
+
+
+async def compared(desk: DeskReader, from_at: datetime, before: datetime) -> list[object]:
+    """The figures of every unit, without the last digits of what was divided."""
+    lines: list[object] = []
+    for each in await desk.comparison(OFFICE, CITY, from_at=from_at, before=before, now=NOW):
+        lines.append((each.unit, each.received, each.open, each.overdue, each.closed, each.closed_late))
+        spreads = (each.respond, each.resolve)
+        lines += [(its.count, round(its.median or 0, 6), round(its.ninth_decile or 0, 6)) for its in spreads]
+    return lines
+
+
+#: A part of the problems, by their ids.
+_PART = "get_byte(uuid_send({}), 0) between {} and {}"
+
+
+@pytest.mark.stack
+async def test_sums_of_months_are_what_counts_one_by_one_however_it_changes(migrated: Migrated) -> None:
+    superuser = await asyncpg.connect(migrated.superuser, server_settings={"search_path": "console"})
+    await SeededCity(3_000).lay(superuser)
+    pool = await connect_pool(Settings(database=SecretStr(migrated.url_of("console"))), SCHEMA, planner=PLANNER)
+    desk = PostgresDesk(pool)
+    month, year = datetime(2026, 9, 1, tzinfo=UTC), timedelta(days=365)
+    periods = [
+        (NOW - year, NOW), (NOW - 5 * year, NOW), (month - 16 * HOUR, NOW + DAY), (month, month + 30 * DAY),
+        (month + DAY, month + 29 * DAY), (month - 400 * DAY, month + TICK), (month + TICK, NOW - 10 * DAY), (NOW, NOW),
+        (NOW + 90 * DAY, NOW + 200 * DAY),
+    ]  # fmt: skip
+    changes = [
+        "select",
+        f"update desk_turns set completed_at = null where {_PART.format('record_id', 0, 50)}",
+        f"""
+        update desk_turns set answered_at = answered_at + interval '40 days', answer = 3 * answer, answer_in_all = 7
+        where {_PART.format("record_id", 40, 90)}
+        """,
+        f"update desk_turns set closed_at = null, lapses = 1 - lapses where {_PART.format('record_id', 80, 130)}",
+        f"update desk_turns set whole = 59.5 where {_PART.format('record_id', 0, 200)}",
+        f"update desk_records set closed_at = null, lapses = 0 where {_PART.format('id', 120, 170)}",
+    ]
+    for change in changes:
+        await superuser.execute(change)
+        memory = await remembered(superuser)
+        for period in periods:
+            assert await compared(desk, *period) == await compared(memory, *period), (change, period)
+    await pool.execute("truncate console.desk_turns, console.desk_records")
+    assert not await pool.fetchval("select count(*) from console.desk_months")
+    await pool.close()
+    await superuser.close()
 
 
 @pytest.mark.stack

@@ -17,6 +17,8 @@ from duban.moves import Kind, Status
 from duban_console.assessment.diagrams import Lamp
 from duban_console.desk import entries
 from duban_console.desk.cursor import decoded, encoded
+from duban_console.desk.month_questions import OF_CITY, OF_UNITS
+from duban_console.desk.month_sums import MonthSums
 from duban_console.desk.nearness import box_around, metres_between
 from duban_console.desk.questions import (
     BEYOND,
@@ -24,6 +26,7 @@ from duban_console.desk.questions import (
     IN_ALL,
     OPEN_BY_UNIT,
     OPEN_IN_ALL,
+    REPEATED,
     WAIT_KEY,
     WEEKS,
     Question,
@@ -193,7 +196,13 @@ class PostgresDesk:
     ) -> list[UnitFigures]:
         figures: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         async with self._reading() as connection:
-            for query in comparison(whole=units is None):
+            queries = comparison(whole=units is None)
+            if units is None and (sums := await MonthSums.of(connection, jurisdiction, from_at, before)) is not None:
+                queries = [REPEATED]
+                for question in OF_UNITS:
+                    for unit, fields in await sums.figures(question):
+                        figures[unit] |= fields
+            for query in queries:
                 own = () if units is None else (units,)
                 for row in await connection.fetch(query, jurisdiction, from_at, before, *own):
                     if row["unit"] is not None:
@@ -208,9 +217,15 @@ class PostgresDesk:
     async def _in_all(self, jurisdiction: str, from_at: datetime, before: datetime, now: datetime) -> UnitFigures:
         figures: dict[str, Any] = {}
         async with self._reading() as connection:
-            for query in IN_ALL:
-                [row] = await connection.fetch(query, jurisdiction, from_at, before)
-                figures |= _figures(row)
+            sums = await MonthSums.of(connection, jurisdiction, from_at, before)
+            if sums is not None:
+                for question in OF_CITY:
+                    for _, fields in await sums.figures(question):
+                        figures |= fields
+            else:
+                for query in IN_ALL:
+                    [row] = await connection.fetch(query, jurisdiction, from_at, before)
+                    figures |= _figures(row)
             [row] = await connection.fetch(OPEN_IN_ALL, jurisdiction, now)
         return UnitFigures(unit=None, **figures | _figures(row))
 

@@ -267,7 +267,7 @@ _CALLS: Final = (
 )
 
 #: Every unit that has had anything: $1 the city. One step of an index each, however much there is of each.
-_EVERY_UNIT: Final = """
+EVERY_UNIT: Final = """
     with recursive units (unit) as (
         (select unit from console.desk_turns where jurisdiction = $1 order by unit limit 1)
         union all
@@ -278,6 +278,15 @@ _EVERY_UNIT: Final = """
     )
 """
 _THESE_UNITS: Final = "with units (unit) as (select unnest($4::text[]))"
+#: Of those that were given to it again, how many had been given to it in the period before: as below.
+_REPEATED: Final = """
+    count(*)::int as repeated from console.desk_turns as turn
+    where {} and turn.again and turn.given_at >= $2 and turn.given_at < $3 and exists (
+        select from console.desk_turns as earlier
+        where earlier.record_id = turn.record_id and earlier.version < turn.version and earlier.unit = turn.unit
+            and earlier.given_at >= $2
+    )
+"""
 #: Of each unit, along one stretch of one index: $1 the city, $2 and $3 the period.
 _OF_UNIT: Final = (
     "count(*)::int as received from console.desk_turns where {} and given_at >= $2 and given_at < $3",
@@ -295,24 +304,23 @@ _OF_UNIT: Final = (
         percentile_disc(0.9) within group (order by whole) as ninth_decile
     from console.desk_turns where {} and completed_at >= $2 and completed_at < $3
     """,
-    # Of those that were given to it again, how many had been given to it in the period before.
-    """
-    count(*)::int as repeated from console.desk_turns as turn
-    where {} and turn.again and turn.given_at >= $2 and turn.given_at < $3 and exists (
-        select from console.desk_turns as earlier
-        where earlier.record_id = turn.record_id and earlier.version < turn.version and earlier.unit = turn.unit
-            and earlier.given_at >= $2
-    )
-    """,
 )
 
 
 def comparison(*, whole: bool) -> list[str]:
     """The queries that compare units: every one, or those of $4."""
-    units = _EVERY_UNIT if whole else _THESE_UNITS
-    queries = (of_unit.format("jurisdiction = $1 and unit = units.unit") for of_unit in _OF_UNIT)
-    each = "select units.unit, its.* from units cross join lateral (select"
-    return [f"{units} {each} {query}) as its" for query in queries]
+    units = EVERY_UNIT if whole else _THESE_UNITS
+    return [_of_each(units, query) for query in (*_OF_UNIT, _REPEATED)]
+
+
+def _of_each(units: str, query: str) -> str:
+    where = "jurisdiction = $1 and unit = units.unit"
+    query = query.format(where)
+    return f"{units} select units.unit, its.* from units cross join lateral (select {query}) as its"  # noqa: S608 - constant
+
+
+#: Of every unit, what of the comparison is no sum: $1 the city, $2 and $3 the period.
+REPEATED: Final = _of_each(EVERY_UNIT, _REPEATED)
 
 
 #: By unit: $1 the city, $2 the units, or null for all of them, $3 now.
@@ -333,7 +341,7 @@ IN_ALL: Final = (
     where kind = 'problem' and jurisdiction = $1 and closed_at >= $2 and closed_at < $3
     """,
     f"""
-    {_EVERY_UNIT}
+    {EVERY_UNIT}
     select count(*)::int as responses, percentile_cont(0.5) within group (order by length) as middle,
         percentile_disc(0.9) within group (order by length) as ninth_decile
     from units cross join lateral (
@@ -342,7 +350,7 @@ IN_ALL: Final = (
     ) as its
     """,  # noqa: S608 - constant
     f"""
-    {_EVERY_UNIT}
+    {EVERY_UNIT}
     select count(*)::int as resolutions, percentile_cont(0.5) within group (order by length) as middle,
         percentile_disc(0.9) within group (order by length) as ninth_decile
     from units cross join lateral (

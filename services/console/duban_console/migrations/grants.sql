@@ -18,5 +18,6 @@ grant select on published_issues to duban_gateway;
 grant select, update on desk_state to duban_console;
 grant select, insert, update, delete, truncate on desk_progress, desk_records, desk_stakes, desk_waits, desk_calls,
     desk_turns, desk_days to duban_console;
+grant select, insert, update, delete on desk_months to duban_console;
 -- Drafts that wait for a second person's yes.
 grant select, insert, update on policy_proposals to duban_console;
