@@ -164,7 +164,7 @@ async def test_a_turn_is_handed_over_by_who_has_it_and_any_by_who_keeps_the_cont
 
 @pytest.mark.parametrize(
     ("field", "given"),
-    [("person", {"person": "nobody"}), ("ends", {"begins": "", "ends": ""}), ("ends", {"ends": "2022-04-07T18:00"}),
+    [("person", {"person": "nobody"}), ("begins", {"begins": "", "ends": ""}), ("ends", {"ends": "2022-04-07T18:00"}),
      ("ends", {"begins": "2022-04-01T18:00", "ends": "2022-04-02T18:00"}), ("ends", {"ends": "9999-01-01T00:00"})],
 )  # fmt: skip
 async def test_a_turn_is_handed_over_to_nobody_unknown_and_to_no_time_that_is_none(
@@ -208,7 +208,7 @@ async def test_before_it_begins_nobody_is_on_call_and_the_page_says_when_it_does
 
 async def test_a_unit_of_which_nobody_can_be_called_is_led_to_its_contacts(staff: Staff) -> None:
     page = await staff.page("chen", "/rota?unit=south")
-    assert 'href="/preferences?city=smallville&amp;unit=south"' in page
+    assert 'href="/preferences?city=smallville&amp;unit=south#new-contact"' in page
     answer = await staff.send("chen", "/rota", unit="south", **MADE)
     assert (answer.status_code, staff.published) == (400, [])
 

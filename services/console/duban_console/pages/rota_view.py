@@ -23,6 +23,7 @@ HINTS: Final[Mapping[str, str]] = {
     "days": msgid("How many days a turn has, from 1 to 366."),
     "minutes": msgid("How many minutes lie between two calls, from 1 to 120."),
     "person": msgid("A contact of the unit."),
+    "begins": msgid("From when, as a day and a time that are not years away."),
     "ends": msgid("Until when: after it begins, and not over yet."),
     "turn": msgid("Of one turn of your own: others' are for the head of the unit and the office to hand over."),
     "reliefs": msgid("So many stand in already that no more fit."),
@@ -93,7 +94,9 @@ def relief_given(person: str, times: Sequence[datetime | None], people: Collecti
     if person not in people:
         return "person"
     begins, ends = times
-    if begins is None or ends is None or ends <= max(begins, at):
+    if begins is None:
+        return "begins"
+    if ends is None or ends <= max(begins, at):
         return "ends"
     return Relief(person=person, begins=begins, ends=ends)
 
