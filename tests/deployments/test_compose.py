@@ -10,7 +10,8 @@ import json
 import shutil
 import ssl
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ import httpx2
 import pytest
 
 from duban_local.children import free_port
+from tests.conftest import eventually
 from tests.deployed import DEPLOY
 from tests.deployments.conftest import Podman, run
 
@@ -65,9 +67,12 @@ def stand_ins(images: Path, workshop: Path, podman: Podman) -> dict[str, str]:
     if not context.exists():
         shutil.copytree(HERE, context)
         shutil.copytree(JAVA_HOME, context / "java", symlinks=True)
-        shutil.copytree(
-            binaries().parent, context / "postgres", symlinks=True, ignore=shutil.ignore_patterns("include")
-        )
+        # Programs find their libraries beside the folder of their package.
+        release = binaries().parent
+        package = release.parent
+        for folder in (release, package.with_name(f"{package.name}.libs")):
+            place = context / "postgres" / folder.relative_to(package.parent)
+            shutil.copytree(folder, place, symlinks=True, ignore=shutil.ignore_patterns("include"))
         (context / "jars").mkdir()
         for jar in jars.classpath(silent):
             shutil.copy(jar, context / "jars")
@@ -86,13 +91,14 @@ class Composition:
 
     podman: Podman
     folder: Path
+    brokers: str
     gateway: str
     api: str
 
     def cli(self, *command: str, role: str = "reader") -> str:
         """A command as docs/deploying.md tells an operator to run it."""
         secret = f"--volume={self.folder}/secrets/database-{role}:/database:ro"
-        told = ("--env=DUBAN_KAFKA=kafka-1:9092", "--env=DUBAN_DATABASE_FILE=/database", secret)
+        told = (f"--env=DUBAN_KAFKA={self.brokers}", "--env=DUBAN_DATABASE_FILE=/database", secret)
         return self._inside(*told, "localhost/duban-cli:0.1.0", *command)
 
     def at(self, url: str) -> str:
@@ -109,53 +115,68 @@ class Composition:
         )
 
 
-@pytest.fixture
-def composition(stand_ins: dict[str, str], podman: Podman, tmp_path: Path) -> Iterator[Composition]:
-    """The composition, started from nothing."""
+@contextmanager
+def composed(
+    podman: Podman, folder: Path, stand_ins: dict[str, str], *more: str, **settings: str
+) -> Iterator[Composition]:
+    """The composition, started from nothing in ``folder``; ``more``: what is laid over it, with its ``settings``."""
     for name in ("compose", "monitoring"):
-        shutil.copytree(DEPLOY / name, tmp_path / name, ignore=shutil.ignore_patterns("secrets"))
-    folder = tmp_path / "compose"
-    run(folder / "prepare")
+        shutil.copytree(DEPLOY / name, folder / name, ignore=shutil.ignore_patterns("secrets"))
+    here = folder / "compose"
+    run(here / "prepare")
     ports = {name: free_port() for name in ("gateway", "api")}
     published = {f"{name.upper()}_PORT": str(port) for name, port in ports.items()}
+    files = [word for name in ("compose.yaml", *more) for word in ("-f", str(here / name))]
 
-    def composed(*words: str) -> None:
-        file = folder / "compose.yaml"
-        run(str(compose()), "-f", file, *words, **stand_ins, **published, **podman.environment)
+    def do(*words: str) -> None:
+        run(str(compose()), *files, *words, **stand_ins, **published, **settings, **podman.environment)
 
     try:
-        composed("up", "-d")
-        yield Composition(podman, folder, f"http://127.0.0.1:{ports['gateway']}", f"https://127.0.0.1:{ports['api']}")
+        do("up", "-d")
+        gateway, api = f"http://127.0.0.1:{ports['gateway']}", f"https://127.0.0.1:{ports['api']}"
+        yield Composition(podman, here, settings.get("DUBAN_KAFKA", "kafka-1:9092"), gateway, api)
     finally:
-        composed("down", "--volumes")
+        do("down", "--volumes")
 
 
-async def test_from_nothing_to_a_problem_that_prometheus_knows_of(
-    composition: Composition, eventually: Callable[..., Awaitable[None]]
-) -> None:
-    def topics_are_there() -> bool:
-        state = composition.podman("inspect", "--format={{.State.Status}} {{.State.ExitCode}}", "duban_topics_1")
-        return state == "exited 0"
+async def opened(composition: Composition) -> str:
+    """Boston's pack is in force and has a source; the key of that."""
 
-    await eventually(topics_are_there, within=120)
+    def prepared() -> bool:
+        what = ("--format={{.State.Status}} {{.State.ExitCode}}", "duban_topics_1", "duban_migrate_1")
+        return composition.podman("inspect", *what).splitlines() == ["exited 0"] * 2
+
+    await eventually(prepared, within=300)
     composition.cli("pack", "publish", "/deploy/packs/boston-311.yaml", "/deploy/calendars/boston.yaml")
-    assert "password" in composition.cli("account", "add", "wang", "--as", "administrator", "--json", role="console")
-    source = json.loads(composition.cli("source", "add", "hotline", "--jurisdiction", "boston", "--json"))
+    return str(json.loads(composition.cli("source", "add", "hotline", "--jurisdiction", "boston", "--json"))["key"])
+
+
+async def registered(composition: Composition, key: str, number: int) -> None:
+    """A report is taken and is a problem, the ``number``-th."""
 
     async def taken() -> bool:
-        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {source['key']}"}) as http:
+        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as http:
             try:
-                answer = await http.post(f"{composition.gateway}/v1/reports", json=REPORT)
+                answer = await http.post(f"{composition.gateway}/v1/reports", json={**REPORT, "id": str(number)})
             except httpx2.TransportError:
                 return False  # it waits for what it was not given yet
             return answer.status_code == 202
 
-    await eventually(taken, within=120)
+    await eventually(taken, within=300)
+    await eventually(lambda: composition.cli("problem", "ls").count("Catchbasin") == number, within=300)
 
-    def registered() -> bool:
-        return "Catchbasin" in composition.cli("problem", "ls")
 
-    await eventually(registered, within=120)
+@pytest.fixture
+def composition(stand_ins: dict[str, str], podman: Podman, tmp_path: Path) -> Iterator[Composition]:
+    """The smallest composition."""
+    with composed(podman, tmp_path, stand_ins) as composition:
+        yield composition
+
+
+async def test_from_nothing_to_a_problem_that_prometheus_knows_of(composition: Composition) -> None:
+    key = await opened(composition)
+    assert "password" in composition.cli("account", "add", "wang", "--as", "administrator", "--json", role="console")
+    await registered(composition, key, 1)
     tls = ssl.create_default_context(cafile=composition.folder / "secrets/api-certificate")
     async with httpx2.AsyncClient(verify=tls) as http:
         assert (await http.get(f"{composition.api}/v1/problems")).status_code == 401
@@ -167,8 +188,23 @@ async def test_from_nothing_to_a_problem_that_prometheus_knows_of(
         names = ("gateway", "intake", "router", "escalation", "detector", "api", "vault")
         return {one.partition(":")[0] for one in up} == set(names)
 
-    await eventually(watched, within=120)
+    await eventually(watched, within=300)
     rules = composition.prometheus("rules")["groups"]
     assert {rule["health"] for group in rules for rule in group["rules"]} <= {"ok", "unknown"}
     (alertmanager,) = composition.prometheus("alertmanagers")["activeAlertmanagers"]
     assert composition.at(alertmanager["url"].replace("api/v2/alerts", "-/ready")) == "OK"
+
+
+async def test_of_three_brokers_one_is_lost_and_reports_become_problems_still(
+    stand_ins: dict[str, str], podman: Podman, tmp_path: Path
+) -> None:
+    brokers = "kafka-1:9092,kafka-2:9092,kafka-3:9092"
+    settings = {"DUBAN_KAFKA": brokers, "DUBAN_REPLICATION": "3"}
+    with composed(podman, tmp_path, stand_ins, "larger.yaml", **settings) as composition:
+        key = await opened(composition)
+        await registered(composition, key, 1)
+        running = podman("ps", "--format={{.Names}}").split()
+        assert {f"duban_{name}_{n}" for name in ("intake", "router") for n in (1, 2)} <= set(running)
+        podman("kill", "duban_kafka-1_1")
+        await registered(composition, key, 2)
+        assert "duban_kafka-1_1" not in podman("ps", "--format={{.Names}}").split()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import httpx2
@@ -13,7 +16,7 @@ from fastapi.routing import APIRoute
 
 from duban.clock import DrivenClock
 from duban.errors import SettingsError
-from duban.io.doorkeeper import Doorkeeper
+from duban.io.doorkeeper import Doorkeeper, client_of
 from duban.policy.library import Library
 from duban_console.accounts.access import ROUTES, TABLE
 from duban_console.accounts.account import OF_INSTALLATION, Appointment, Role
@@ -26,6 +29,7 @@ from duban_intake.vault.desk import DeskSettings, Vault
 from duban_intake.vault.memory import MemoryVault
 from duban_intake.vault.seal import Keyring
 from duban_intake.vault.settings import VaultSettings
+from duban_local.certificates import Authority
 from tests.accounts import AT, CUSTODIAN, DAY, OWN, Room
 
 CONTACT: Final = Contact(name="王小明", phone="13800138000")
@@ -231,3 +235,25 @@ def test_without_the_api_there_is_no_vault(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("DUBAN_VAULT_ACCOUNTS", raising=False)
     with pytest.raises(SettingsError, match="DUBAN_VAULT_ACCOUNTS"):
         VaultSettings.load()
+
+
+async def test_an_authority_of_the_city_is_believed_besides_the_system_s_where_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    authority = Authority(tmp_path / "authority")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(authority.issue("api"))
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with client_of(url) as stranger:
+            with pytest.raises(httpx2.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+                await stranger.get("/v1/me")
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        async with client_of(url) as api:
+            assert (await api.get("/v1/me")).status_code == 204

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from duban.errors import Fault, Unavailable
 from duban.io.faults import Faulty
+from duban.io.trust import trust
 
 _log = structlog.get_logger(__name__)
 
@@ -115,8 +116,9 @@ def who_may(deed: str, *, a_person: bool = False) -> Callable[..., Awaitable[Cal
 def client_of(url: str) -> httpx2.AsyncClient:
     """A client of the API at ``url``, which follows no redirection and heeds no proxy: it carries people's tokens."""
     return httpx2.AsyncClient(
-        base_url=url, timeout=_PATIENCE, follow_redirects=False, trust_env=False, headers={"user-agent": "duban"}
-    )
+        base_url=url, verify=trust(), timeout=_PATIENCE, follow_redirects=False, trust_env=False,
+        headers={"user-agent": "duban"},
+    )  # fmt: skip
 
 
 def _passed_on(answer: httpx2.Response) -> Fault:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from duban.clock import Clock
 from duban.errors import Unavailable
+from duban.io.trust import trust
 from duban.messages.form import form_faults
 from duban.refusal import Refusal
 from duban_console.accounts.account import ProviderIdentity
@@ -84,7 +85,7 @@ class Provider:
         self.issuer = issuer
         self._client = client
         self._clock = clock
-        self._transport = transport or httpx2.AsyncHTTPTransport()
+        self._transport = transport or httpx2.AsyncHTTPTransport(verify=trust())
         self._turn = asyncio.Lock()
         self._cached: _Discovered | None = None
         self._missed: tuple[datetime, str] | None = None
