@@ -25,6 +25,7 @@ from duban.io.http import Http
 from duban.io.rate_limits import Counted, RateKind, RateLimits, network
 from duban.io.settings import ServerSettings
 from duban.pace import Pace
+from duban.pages.look import PageLook
 from duban.pages.mishap_page import answer_of
 from duban_console.accounts.admission import Admission
 from duban_console.accounts.desk import AccountDesk
@@ -33,6 +34,7 @@ from duban_console.accounts.passwords import Passwords
 from duban_console.api.settings import ApiSettings
 from duban_console.pages.app import console_look
 from duban_intake.gateway.settings import GatewaySettings
+from duban_intake.site.app import site_look
 from duban_local.children import free_port
 from tests.accounts import AT, OWN, fast
 from tests.conftest import eventually
@@ -183,8 +185,9 @@ async def test_a_trusted_proxy_is_believed_and_what_its_client_made_up_is_not() 
         assert 0 < int(last.headers["retry-after"]) <= 30
 
 
-async def test_who_reads_pages_is_told_by_a_page_that_they_ask_too_often_and_a_program_in_json() -> None:
-    async with served(partial(answer_of, console_look()), request_rate=1) as client:
+@pytest.mark.parametrize("look", [console_look(), site_look({})], ids=["console", "site"])
+async def test_who_reads_pages_is_told_by_a_page_that_they_ask_too_often_and_a_program_in_json(look: PageLook) -> None:
+    async with served(partial(answer_of, look), request_rate=1) as client:
         assert (await client.get("/")).status_code == 200
         page = await client.get("/", headers={"accept": "text/html", "accept-language": "en"})
         program = await client.get("/")

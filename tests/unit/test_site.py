@@ -41,7 +41,7 @@ from duban_intake.gateway.door import ReportDoor
 from duban_intake.gateway.open311.requests import PublicProblem, RequestFilter
 from duban_intake.gateway.open311.routes import PublicFace
 from duban_intake.ratings import RatingHandler
-from duban_intake.site.app import create_site
+from duban_intake.site.app import create_site, site_look
 from duban_intake.site.exposures import Exposure
 from duban_intake.site.publications import PublicTable, PublishedIssue, public_table
 from duban_intake.site.reporter_views import GivenReply, RatingOutcome, ReporterReward
@@ -135,7 +135,8 @@ class Gateway:
             ours, SecretsFile(None), SourceJournal(None, clock), Reception(store, Uploads(folder / "up", 24)),
         )  # fmt: skip
         shown: Any = self.shown
-        self.app = create_site(door, PublicFace(small_library(), shown), shown, shown, shown, 100_000, maps_in(maps))
+        face = PublicFace(small_library(), shown)
+        self.app = create_site(site_look(maps_in(maps)), door, face, shown, shown, shown, 100_000)
         transport = httpx2.ASGITransport(self.app, client=("203.0.113.7", 4711))
         self.browser = httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=ENGLISH)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from duban.io.evidence.keeper import EvidenceKeeper
@@ -14,13 +15,14 @@ from duban.io.service import Shell, run_service
 from duban.messages.report import Report
 from duban.pages.beside import BesideApi
 from duban.pages.maps import maps_in
+from duban.pages.mishap_page import answer_of
 from duban_intake.gateway.app import OF_API, create_app
 from duban_intake.gateway.batcher import Batching
 from duban_intake.gateway.composition import report_door
 from duban_intake.gateway.open311.ledger import PublicLedger
 from duban_intake.gateway.open311.routes import PublicFace
 from duban_intake.gateway.settings import GatewaySettings
-from duban_intake.site.app import create_site
+from duban_intake.site.app import create_site, site_look
 from duban_intake.site.exposures import PostgresBoard
 from duban_intake.site.publications import PostgresPublications
 from duban_intake.site.reporter_ledger import PostgresReporterLedger
@@ -32,18 +34,18 @@ HEALTH_PORT: Final = 8311
 async def compose(shell: Shell[GatewaySettings]) -> None:
     """Wire the routes to the broker, the receipts and the clock."""
     settings = shell.settings
-    maps = maps_in(settings.maps)
+    look = site_look(maps_in(settings.maps))
     batching = Batching(shell.publisher.publish, settings.gateway_patience)
     reception, secrets = reception_of(settings), SecretsFile(settings.source_secrets)
     door = await report_door(shell, batching.put, settings.keyring(), secrets, reception=reception)
     # Reports are taken before any pack is there; what may be reported is told once one is.
     face = PublicFace(await follow_packs(shell, needed=False), PublicLedger(shell.pool))
     board, reporters = PostgresBoard(shell.pool), PostgresReporterLedger(shell.pool)
-    site = create_site(
-        door, face, board, reporters, PostgresPublications(shell.pool), settings.max_body, maps
-    )  # fmt: skip
+    shelf = PostgresPublications(shell.pool)
+    site = create_site(look, door, face, board, reporters, shelf, settings.max_body)
     app = BesideApi(create_app(door, face, settings.max_body), site, OF_API)
-    http = Http(app, settings, settings.gateway_port, "DUBAN_GATEWAY_PORT", batching, UPLOADS_PATH)
+    port, refusal = settings.gateway_port, partial(answer_of, look)
+    http = Http(app, settings, port, "DUBAN_GATEWAY_PORT", batching, UPLOADS_PATH, refusal)
     shell.health.check("http", lambda: http.listening)
     shell.run(http)
     if reception is not None:

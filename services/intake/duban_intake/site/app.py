@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from fastapi import FastAPI
@@ -32,21 +31,23 @@ _HERE: Final = Path(__file__).parent
 _AROUND: Final = 1_000_000
 
 
+def site_look(maps: Mapping[str, CityMap]) -> PageLook:
+    """The look of the site's pages; ``maps``: those of cities, by the ids of these."""
+    return PageLook([_HERE], maps=maps)
+
+
 def create_site(
+    look: PageLook,
     door: ReportDoor,
     face: PublicFace,
     board: ExposureBoard,
     reporters: ReporterLedger,
     shelf: PublicationShelf,
     max_body: int,
-    maps: Mapping[str, CityMap] = MappingProxyType({}),
 ) -> FastAPI:
-    """The pages; a body holds at most ``max_body`` bytes, and one with photos as much as these may have.
-
-    ``maps``: those of cities, by the ids of these.
-    """
+    """The pages; a body holds at most ``max_body`` bytes, and one with photos as much as these may have."""
     app = FastAPI(title="Duban", openapi_url=None, docs_url=None, redoc_url=None)
-    parts = SiteParts(PageLook([_HERE], maps=maps), door, face, reporters)
+    parts = SiteParts(look, door, face, reporters)
     parts.look.serve(app)
     usual = BodyLimit(max_body)
     most = door.reception.desk.most_bytes * MOST_PHOTOS if door.reception is not None else max_body
