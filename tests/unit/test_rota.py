@@ -89,6 +89,18 @@ def test_the_turns_to_come_follow_each_other_with_who_stands_in_between_them() -
     assert replace(ROTA, persons=()).turns(AT, 5) == []
 
 
+def test_whoever_is_on_call_is_so_until_their_turn_ends_or_somebody_else_stands_in() -> None:
+    begins = ROTA.since + timedelta(hours=10)
+    chen = Relief(person="chen", begins=begins, ends=begins + timedelta(hours=5))
+    later = Relief(person="ma", begins=begins + timedelta(hours=1), ends=begins + timedelta(hours=2))
+    rota = replace(ROTA, reliefs=(chen, later))
+    stints = [rota.stint(at) for at in (ROTA.since, begins, chen.ends)]
+    assert [(stint.person, stint.ends) for stint in stints if stint is not None] == [
+        ("li", begins), ("chen", chen.ends), ("li", ROTA.since + timedelta(days=7)),
+    ]  # fmt: skip
+    assert rota.stint(ROTA.since - MINUTE) is None
+
+
 @pytest.mark.parametrize("weeks", range(5))
 def test_a_rota_that_is_written_from_a_turn_on_has_the_same_turns_from_there(weeks: int) -> None:
     at = AT + weeks * timedelta(days=7)

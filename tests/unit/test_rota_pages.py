@@ -149,8 +149,10 @@ async def test_a_turn_is_handed_over_by_who_has_it_and_any_by_who_keeps_the_cont
         ("now", "2022-04-07 18:00", "li"), ("2022-04-07 18:00", "2022-04-08 09:00", "zhao stands in"),
         ("2022-04-08 09:00", "2022-04-13 10:00", "li"), ("2022-04-13 10:00", "2022-04-20 10:00", "wang"),
     ]  # fmt: skip
+    assert "<strong>li</strong> · until 2022-04-07 18:00" in await staff.page("li")
     across = {"begins": "2022-04-12T18:00", "ends": "2022-04-15T09:00"}
-    for not_mine in (OF_NEXT, across):
+    others = {"begins": "2022-04-07T17:00", "ends": "2022-04-07T19:00"}
+    for not_mine in (OF_NEXT, across, others):
         answer = await staff.send("li", "/rota/relief", person="zhao", **not_mine)
         assert (answer.status_code, 'class="flaw" id="begins-hint">Of one turn of your own' in answer.text) == (
             400,

@@ -256,7 +256,7 @@ async def oncall(as_json: AsJson = False) -> None:
     now = await present(known)
     table = Table("unit", "on call", "until", "in turn", box=None, pad_edge=False, header_style="dim")
     for unit, standing in sorted((await contacts.rotas(known)).items()):
-        turn = standing.on_call(now)
+        turn = standing.stint(now)
         if as_json:
             write_json({**plain(standing), "on_call": None if turn is None else plain(turn)})
         until = shown_at(turn.ends, standing.shown_in) if turn else "–"

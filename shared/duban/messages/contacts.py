@@ -230,14 +230,21 @@ class RegisteredRota(Payload):
         order = list(dict.fromkeys((now.person, *turn)))
         return order[again // 2 % len(order)]
 
+    def stint(self, at: datetime) -> OnCall | None:
+        """Who is on call at ``at``, until their turn ends or somebody else stands in before that; None as above."""
+        now = self.on_call(at)
+        if now is None:
+            return None
+        begun = {each.begins for each in self.reliefs if at < each.begins < now.ends}
+        return replace(now, ends=min([now.ends, *(each for each in begun if self.on_call(each) != now)]))
+
     def turns(self, at: datetime, most: int) -> list[OnCall]:
         """Who is on call from ``at`` on, one after the other, ``most`` of them; whoever stands in stands in place."""
         turns: list[OnCall] = []
         begins = max(at, self.since)
-        while len(turns) < most and (now := self.on_call(begins)) is not None:
-            ends = min([now.ends, *(each.begins for each in self.reliefs if begins < each.begins < now.ends)])
-            turns.append(OnCall(person=now.person, begins=begins, ends=ends))
-            begins = ends
+        while len(turns) < most and (now := self.stint(begins)) is not None:
+            turns.append(replace(now, begins=begins))
+            begins = now.ends
         return turns
 
     def from_turn(self, at: datetime) -> RegisteredRota:

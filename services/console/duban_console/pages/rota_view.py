@@ -14,7 +14,7 @@ from duban.messages.struct import flaw_of
 from duban.pages.words import msgid
 from duban_console.contacts import rota_of
 
-#: So many persons take turns at most, and so many turns are shown.
+#: So many persons take turns at most.
 MOST_PERSONS: Final = 50
 #: What each field of the two forms takes, said as its hint and, where it was not taken, as why.
 HINTS: Final[Mapping[str, str]] = {
@@ -102,8 +102,8 @@ def relief_given(person: str, times: Sequence[datetime | None], people: Collecti
 
 
 def is_own_turn(rota: RegisteredRota, person: str | None, begins: datetime, ends: datetime) -> bool:
-    """Whether all the time from ``begins`` until ``ends`` is of one turn of ``person``."""
-    turn = rota.on_call(begins)
+    """Whether all the time from ``begins`` until ``ends`` is of one turn of ``person``, in which nobody stands in."""
+    turn = rota.stint(begins)
     return turn is not None and turn.person == person and ends <= turn.ends
 
 

@@ -106,13 +106,14 @@ async def _preferences(
     feed = await parts.admission.calendars.feed(asks.known.account.name)
     unit = unit or unit_of_address(request, asks, parts)
     rota = parts.contact_desk.rota(unit.city, unit.unit) if parts.contact_desk and unit is not None else None
+    now = parts.clock.now()
     words = parts.city_words(request, unit.city) if unit is not None else None
     return parts.page(
         request, asks, "preferences.html", 400 if flawed is not None else 200, feed=feed, address=address,
         acts=any(each.unit for each in asks.known.account.appointments), unit=unit, words=words, rota=rota,
         units=units_of(asks, parts, unit.city) if unit is not None else [],
         cards=await unit.cards(flawed) if unit is not None else [],
-        on_call=rota.on_call(parts.clock.now()) if rota is not None else None, now=parts.clock.now(),
+        on_call=rota.stint(now) if rota is not None else None, now=now,
         channels=CHANNELS, hints=HINTS, outcomes=OUTCOMES, done=DONE.get(request.query_params.get("done", "")),
     )  # fmt: skip
 
