@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from duban.policy.laws.names import Breach, unknown_in
+from duban.policy.laws.names import Breach, twice, unknown_in
 from duban.policy.laws.problems import ROLES_OF_UNITS
 from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind
 from duban.policy.model.pack import PolicyPack
@@ -74,7 +74,7 @@ def strangers(
             law = Sentence("there are no scores without an `assessment`", "没有 `assessment` 就没有得分")
             yield f"bulletins.{i}.kind", law
         if bulletin.id in {other.id for other in bulletins[:i]}:
-            yield f"bulletins.{i}.id", Sentence(f"the id {bulletin.id} stands twice", f"编号 {bulletin.id} 出现了两次")
+            yield f"bulletins.{i}.id", twice(bulletin.id)
     for path, section, names in references:
         yield from unknown_in(path, names, known[section], section)
 

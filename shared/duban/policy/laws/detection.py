@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from duban.policy.laws.names import Breach, unknown, unknown_in
+from duban.policy.laws.names import Breach, twice, unknown, unknown_in
 from duban.policy.model.pack import PolicyPack
 from duban.sentence import Sentence
 
@@ -23,7 +23,7 @@ def detection_names_what_is_known(pack: PolicyPack) -> Iterator[Breach]:
         for i, rule in enumerate(getattr(pack.detection, section)):
             path = f"detection.{section}.{i}"
             if rule.id in ids:
-                yield f"{path}.id", Sentence(f"the id {rule.id} stands twice", f"编号 {rule.id} 出现了两次")
+                yield f"{path}.id", twice(rule.id)
             ids.add(rule.id)
             for field, names in known.items():
                 if (name := getattr(rule, field)) is not None:

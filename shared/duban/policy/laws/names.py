@@ -24,6 +24,22 @@ def not_among(name: str, section: str) -> Sentence:
     return Sentence(f"{name} is not among the {section}", f"{in_chinese(section)} 中没有 {in_chinese(name)}")
 
 
+def repeated(path: str, ids: Iterable[str]) -> Iterator[Breach]:
+    """Each of ``ids``, which stand in one list at ``path``, that stands further up already."""
+    seen: dict[str, int] = {}
+    for index, id_ in enumerate(ids):
+        first = seen.setdefault(id_, index)
+        if first != index:
+            place = f"{path}.{first}"
+            law = Sentence(f"the id {id_} stands at {place} already", f"编号 {id_} 已用于 {place}")
+            yield f"{path}.{index}", law
+
+
+def twice(id_: str) -> Sentence:
+    """That something else of its kind has this id too."""
+    return Sentence(f"the id {id_} stands twice", f"编号 {id_} 出现了两次")
+
+
 def unknown_signers(path: str, signers: Iterable[str], known: set[str], relative: Sequence[str]) -> Iterator[Breach]:
     """Each of ``signers``, which stand at ``path``, that is neither a unit or role ``known``, nor ``relative``."""
     for index, signer in enumerate(signers):

@@ -7,7 +7,7 @@ from typing import Final
 
 from duban.calendar import AMOUNTS, Within
 from duban.moves import SATISFIED, STEPS, UNSATISFIED
-from duban.policy.laws.names import Breach, not_among, unknown, unknown_in, unknown_scope, unknown_signers
+from duban.policy.laws.names import Breach, not_among, repeated, unknown, unknown_in, unknown_scope, unknown_signers
 from duban.policy.model.ladder import OWNERS, RELATIVE, Level
 from duban.policy.model.organisation import DESK, TERRITORIAL, Responsibility
 from duban.policy.model.pack import PolicyPack
@@ -27,13 +27,7 @@ _SECTIONS = (
 
 def ids_are_unique(pack: PolicyPack) -> Iterator[Breach]:
     for section in _SECTIONS:
-        seen: dict[str, int] = {}
-        for index, entry in enumerate(getattr(pack, section)):
-            if entry.id in seen:
-                place = f"{section}.{seen[entry.id]}"
-                law = Sentence(f"the id {entry.id} stands at {place} already", f"编号 {entry.id} 已用于 {place}")
-                yield f"{section}.{index}", law
-            seen.setdefault(entry.id, index)
+        yield from repeated(section, (entry.id for entry in getattr(pack, section)))
 
 
 def units_are_known(pack: PolicyPack) -> Iterator[Breach]:
@@ -300,11 +294,7 @@ def a_reminder_of_what_a_clerk_looks_at_is_not_public(pack: PolicyPack) -> Itera
 def gate_can_be_opened(pack: PolicyPack) -> Iterator[Breach]:
     if pack.gate is None:
         return
-    ids = [check.id for check in pack.gate.checks]
-    for i, id_ in enumerate(ids):
-        if id_ in ids[:i]:
-            place = f"gate.checks.{ids.index(id_)}"
-            yield f"gate.checks.{i}", Sentence(f"the id {id_} stands at {place} already", f"编号 {id_} 已用于 {place}")
+    yield from repeated("gate.checks", (check.id for check in pack.gate.checks))
     for i, check in enumerate(pack.gate.checks):
         yield from unknown_signers(f"gate.checks.{i}.by", check.by, units_and_roles(pack), SIGNERS)
         yield from unknown_scope(f"gate.checks.{i}", check, pack)

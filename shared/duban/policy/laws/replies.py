@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from duban.policy.laws.names import Breach
+from duban.policy.laws.names import Breach, repeated
 from duban.policy.model.pack import PolicyPack
 from duban.sentence import Sentence, listed
 
@@ -24,12 +24,7 @@ def replies_are_given_by_somebody(pack: PolicyPack) -> Iterator[Breach]:
                     f"{name} 既不是单位或单位角色，也不是 {relative.chinese} 之一",
                 )
                 yield f"replies.{i}.by.{j}", law
-        forms = [form.id for form in reply.forms]
-        for j, form in enumerate(forms):
-            if form in forms[:j]:
-                place = f"replies.{i}.forms.{forms.index(form)}"
-                law = Sentence(f"the id {form} stands at {place} already", f"编号 {form} 已用于 {place}")
-                yield f"replies.{i}.forms.{j}", law
+        yield from repeated(f"replies.{i}.forms", (form.id for form in reply.forms))
 
 
 def some_reply_answers(pack: PolicyPack) -> Iterator[Breach]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from duban.moves import CLOSED, Occasion
-from duban.policy.laws.names import Breach, unknown_scope, unknown_signers
+from duban.policy.laws.names import Breach, repeated, unknown_scope, unknown_signers
 from duban.policy.model.ladder import OWNERS
 from duban.policy.model.pack import PolicyPack
 from duban.policy.occasions import occasions
@@ -18,12 +18,7 @@ def steps_are_taken_by_somebody(pack: PolicyPack) -> Iterator[Breach]:
         yield from unknown_signers(f"steps.{i}.by", step.by, known, OWNERS)
         yield from unknown_signers(f"steps.{i}.waived_by", step.waived_by, known, OWNERS)
         yield from unknown_scope(f"steps.{i}", step, pack)
-        names = [field.id for field in step.fields]
-        for j, name in enumerate(names):
-            if name in names[:j]:
-                place = f"steps.{i}.fields.{names.index(name)}"
-                law = Sentence(f"the id {name} stands at {place} already", f"编号 {name} 已用于 {place}")
-                yield f"steps.{i}.fields.{j}", law
+        yield from repeated(f"steps.{i}.fields", (field.id for field in step.fields))
 
 
 def what_is_waited_for_can_be_waived(pack: PolicyPack) -> Iterator[Breach]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from duban.policy.laws.names import Breach, unknown
+from duban.policy.laws.names import Breach, twice, unknown
 from duban.policy.model.assessment import Bulletin, BulletinKind
 from duban.policy.model.pack import PolicyPack
 from duban.policy.model.target import Target
@@ -25,7 +25,7 @@ def strangers(
     known = {*units}
     for i, target in enumerate(targets):
         if target.id in {other.id for other in targets[:i]}:
-            yield f"targets.{i}.id", Sentence(f"the id {target.id} stands twice", f"编号 {target.id} 出现了两次")
+            yield f"targets.{i}.id", twice(target.id)
         references = [("lead", target.lead), *((f"co.{j}", unit) for j, unit in enumerate(target.co))]
         yield from unknown(((f"targets.{i}.{path}", unit) for path, unit in references), known, "units")
     for i, bulletin in enumerate(bulletins):
