@@ -24,6 +24,15 @@ def not_among(name: str, section: str) -> Sentence:
     return Sentence(f"{name} is not among the {section}", f"{in_chinese(section)} 中没有 {in_chinese(name)}")
 
 
+def nobody(name: str, relative: Iterable[str]) -> Sentence:
+    """That ``name`` is neither a unit, nor a role of one, nor one of ``relative``."""
+    others = listed(relative)
+    return Sentence(
+        f"{name} is neither a unit nor a role of one, nor one of {others}",
+        f"{name} 既不是单位或单位角色，也不是 {others.chinese} 之一",
+    )
+
+
 def repeated(path: str, ids: Iterable[str]) -> Iterator[Breach]:
     """Each of ``ids``, which stand in one list at ``path``, that stands further up already."""
     seen: dict[str, int] = {}

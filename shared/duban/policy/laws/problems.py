@@ -7,12 +7,21 @@ from typing import Final
 
 from duban.calendar import AMOUNTS, Within
 from duban.moves import SATISFIED, STEPS, UNSATISFIED
-from duban.policy.laws.names import Breach, not_among, repeated, unknown, unknown_in, unknown_scope, unknown_signers
+from duban.policy.laws.names import (
+    Breach,
+    nobody,
+    not_among,
+    repeated,
+    unknown,
+    unknown_in,
+    unknown_scope,
+    unknown_signers,
+)
 from duban.policy.model.ladder import OWNERS, RELATIVE, Level
 from duban.policy.model.organisation import DESK, TERRITORIAL, Responsibility
 from duban.policy.model.pack import PolicyPack
 from duban.policy.occasions import occasions
-from duban.sentence import Sentence, listed
+from duban.sentence import Sentence
 
 #: What names of roles are among.
 ROLES_OF_UNITS: Final = Sentence("roles of the units", "units 的 roles")
@@ -165,15 +174,7 @@ def ladders_climb(pack: PolicyPack) -> Iterator[Breach]:
 def _unreachable(path: str, recipients: Iterable[str], known: set[str]) -> Iterator[Breach]:
     for index, recipient in enumerate(recipients):
         if recipient not in known and recipient not in RELATIVE:
-            yield f"{path}.{index}", _nobody(recipient, RELATIVE)
-
-
-def _nobody(name: str, relative: Iterable[str]) -> Sentence:
-    others = listed(relative)
-    return Sentence(
-        f"{name} is neither a unit nor a role of one, nor one of {others}",
-        f"{name} 既不是单位或单位角色，也不是 {others.chinese} 之一",
-    )
+            yield f"{path}.{index}", nobody(recipient, RELATIVE)
 
 
 def units_and_roles(pack: PolicyPack) -> set[str]:
@@ -212,7 +213,7 @@ def obligations_belong_to_somebody(pack: PolicyPack) -> Iterator[Breach]:
     known = units_and_roles(pack)
     for index, obligation in enumerate(pack.obligations):
         if obligation.owner not in known and obligation.owner not in OWNERS:
-            yield f"obligations.{index}.owner", _nobody(obligation.owner, OWNERS)
+            yield f"obligations.{index}.owner", nobody(obligation.owner, OWNERS)
 
 
 def flags_are_known(pack: PolicyPack) -> Iterator[Breach]:

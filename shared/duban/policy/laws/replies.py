@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from duban.policy.laws.names import Breach, repeated
+from duban.policy.laws.names import Breach, nobody, repeated
 from duban.policy.model.pack import PolicyPack
-from duban.sentence import Sentence, listed
+from duban.sentence import Sentence
 
 #: Who gives a reply, beside units and their roles.
 _RELATIVE: Final = ("@lead", "@office", "@sponsor")
@@ -18,12 +18,7 @@ def replies_are_given_by_somebody(pack: PolicyPack) -> Iterator[Breach]:
     for i, reply in enumerate(pack.replies):
         for j, name in enumerate(reply.by):
             if name not in known:
-                relative = listed(_RELATIVE)
-                law = Sentence(
-                    f"{name} is neither a unit nor a role of one, nor one of {relative}",
-                    f"{name} 既不是单位或单位角色，也不是 {relative.chinese} 之一",
-                )
-                yield f"replies.{i}.by.{j}", law
+                yield f"replies.{i}.by.{j}", nobody(name, _RELATIVE)
         yield from repeated(f"replies.{i}.forms", (form.id for form in reply.forms))
 
 
