@@ -92,7 +92,7 @@ class Schedule(Written):
 #: Who owes a duty that names nobody.
 _OWED_BY_OTHERS: Final = {
     Every.NEVER: Sentence("whoever the measure is told to", "措施所通知的单位"),
-    Every.SILENCE: Sentence("whoever keeps the source that is silent", "无数据来源的管理单位"),
+    Every.SILENCE: Sentence("whoever keeps the source that is silent", "中断的数据来源的管理单位"),
 }
 
 
