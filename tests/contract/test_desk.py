@@ -11,12 +11,13 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from duban.io.migrations import carried_by
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
 from duban.messages import commands as do
 from duban.moves import Kind, Status
 from duban_console.accounts.account import Role
-from duban_console.accounts.store import SCHEMA
+from duban_console.accounts.store import MIGRATIONS, SCHEMA
 from duban_console.assessment.diagrams import Lamp
 from duban_console.desk.cursor import encoded
 from duban_console.desk.memory import MemoryDesk
@@ -650,6 +651,53 @@ async def test_sums_of_months_are_what_counts_one_by_one_however_it_changes(migr
     assert not await pool.fetchval("select count(*) from console.desk_months")
     await pool.close()
     await superuser.close()
+
+
+@pytest.mark.stack
+async def test_what_an_api_has_in_hand_while_months_are_first_counted_counts_too(database: str) -> None:
+    *before, months = [each for each in carried_by(MIGRATIONS) if each.number <= 13]
+    connections = [await asyncpg.connect(database) for _ in range(3)]
+    owner, api, onlooker = connections
+    await owner.execute("create schema console")
+    for connection in connections:
+        await connection.execute("set search_path to console")
+    for migration in before:
+        await owner.execute(migration.sql)
+
+    async def laid() -> None:
+        async with owner.transaction():
+            await owner.execute(months.sql)
+
+    async def waits() -> bool:
+        waiting = "select exists (select from pg_locks where pid = $1 and not granted)"
+        return bool(await onlooker.fetchval(waiting, owner.get_server_pid()))
+
+    async with api.transaction():
+        await api.execute(
+            """
+            insert into desk_records (id, kind, jurisdiction, pack, number, title, rule, status, version, begun_at,
+                changed_at, due_key, parties, words, grams, co_units, flags, reports, lapses, milestones, reached)
+            values ($1, 'problem', 'linyi', '', '', '', '', '', 1, $2,
+                $2, $2, '{}', '', '{}', '{}', '{}', 1, 0, '[]', 0)
+            """,
+            UUID(int=1),
+            AT,
+        )
+        laying = asyncio.create_task(laid())
+        await eventually(waits)
+        await api.execute(
+            """
+            insert into desk_turns (record_id, version, jurisdiction, unit, given_at, held, lapses)
+            values ($1, 1, 'linyi', 'water', $2, 0, 0)
+            """,
+            UUID(int=1),
+            AT,
+        )
+    await laying
+    counted = await onlooker.fetch("select sort, unit, count from desk_months order by unit")
+    assert [tuple(row) for row in counted] == [("received", "", 1), ("received", "water", 1)]
+    for connection in connections:
+        await connection.close()
 
 
 @pytest.mark.stack
