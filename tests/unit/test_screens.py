@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import asyncpg
 import httpx2
 import pytest
 from fastapi import FastAPI
+from starlette.types import Message
 
 from duban.io.rate_limits import RateKind
 from duban_console.accounts.account import Appointment, Role
+from duban_console.accounts.admission import Admission
 from duban_console.accounts.log import AccountActKind
+from duban_console.accounts.memory import MemoryAccounts
 from duban_console.accounts.screen_door import MOST_SCREENS
-from duban_console.accounts.session import SCREEN_BEGINNING
+from duban_console.accounts.session import SCREEN_BEGINNING, WallScreen
 from duban_console.api.settings import ApiSettings
+from tests.accounts import TERMS, fast
 from tests.given import report, small_rules
 from tests.page_town import HOST, Town, browser
 
@@ -142,6 +148,45 @@ async def test_screens_of_another_city_are_not_theirs(wall: Wall) -> None:
     async with browser(wall.app, token) as clerk:
         assert (await clerk.post("/wall/screens?city=elsewhere", data={"place": "x"})).status_code == 403
     assert len(await door.screens("elsewhere")) == 1
+
+
+class FadingAccounts(MemoryAccounts):
+    """Accounts whose database goes away once a screen was asked for."""
+
+    are_away = False
+
+    async def screen(self, hash_: str) -> WallScreen | None:
+        if self.are_away:
+            raise asyncpg.ConnectionDoesNotExistError("connection was closed")
+        self.are_away = True
+        return WallScreen(hash_, CITY, "大厅", "sun", AT, seen_at=AT)
+
+
+async def test_a_database_that_is_away_for_a_while_ends_no_stream() -> None:
+    town = Town(small_rules(), AT)
+    town.room.store = FadingAccounts()
+    town.room.door = Admission(town.room.store, town.room.clock, fast(), TERMS)
+    app, pieces, shown = town.app(), list[bytes](), asyncio.Event()
+
+    async def receive() -> Message:
+        await shown.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if piece := message.get("body"):
+            pieces.append(piece)
+            shown.set()
+
+    path = f"/screen/{SCREEN_BEGINNING}x/stream"
+    await app(
+        {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+            "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "",
+            "headers": [(b"host", b"127.0.0.1")], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
+        },
+        receive, send,
+    )  # fmt: skip
+    assert pieces == [b": away\n\n"]
 
 
 async def test_none_is_made_by_a_page_of_another_site(wall: Wall) -> None:

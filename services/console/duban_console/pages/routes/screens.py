@@ -16,6 +16,7 @@ from duban_console.accounts.rows import AccountRefused
 from duban_console.accounts.session import Principal, Scope, WallScreen
 from duban_console.api.asker import Asker, address_of
 from duban_console.desk.sight import Sight
+from duban_console.ledger import asking
 from duban_console.pages.labels import LAMP_SIGNS, LAMPS
 from duban_console.pages.parts import PageParts
 from duban_console.pages.routes.wall import board, board_state, followed
@@ -63,7 +64,8 @@ def _serve_keeping(app: FastAPI, parts: PageParts) -> None:
 
 def _serve_showing(app: FastAPI, parts: PageParts) -> None:
     async def sight_by(secret: str) -> tuple[WallScreen, Sight]:
-        screen = await parts.admission.screens.screen(secret)
+        async with asking():
+            screen = await parts.admission.screens.screen(secret)
         return screen, Sight.of(_onlooker(screen))
 
     @app.get("/screen/{secret}")
