@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +24,7 @@ from duban_console.reports import ShownReport
 
 if TYPE_CHECKING:
     from duban.io.settings import Settings
+    from duban.policy import PolicyPack
     from duban_console.rewards import RewardTold
 
 #: As many as the API gives at once.
@@ -126,6 +127,17 @@ class ApiLedger:
 
         answer = await self._api.asked("POST", "/v1/rewards/lookup", json={"code": code}, also=(404,))
         return [RewardTold.model_validate(reward) for reward in answer.document.get("rewards", ())]
+
+    async def packs(self, refs: Iterable[str]) -> dict[str, PolicyPack]:
+        """Those of the packs ``id@version`` that are published."""
+        from duban.policy import PolicyPack
+
+        answers = {ref: await self._api.asked("GET", f"/v1/packs/{ref}", also=(404,)) for ref in refs}
+        return {
+            ref: PolicyPack.model_validate(answer.document["pack"])
+            for ref, answer in answers.items()
+            if answer.status == 200
+        }
 
     async def _named(self, name: str) -> list[AnyRecord]:
         answer = await self._api.asked("GET", "/v1/records", params={"name": name})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from duban_cli.system import System
 from duban_local.accounts import our_name
 from tests.commanding import Run, command_on, lines
 from tests.conftest import Stack, eventually
+from tests.rewards import owe
 
 pytestmark = pytest.mark.stack
 
@@ -100,6 +102,17 @@ async def problem_of(system: System, api: httpx2.AsyncClient) -> dict[str, str]:
     await eventually(registered)
     problem: dict[str, str] = (await api.get(path, headers=system.bearer)).json()
     return problem
+
+
+async def rewarded(duban: Run, system: System, problem: dict[str, str]) -> None:
+    """A reward is owed for ``problem``, and listed with what its pack alone knows."""
+    await owe(system, problem, f"sha256:{token_hex(32)}")
+
+    async def is_listed() -> bool:
+        listed = lines(await duban("reward", "ls", "--limit", 10_000, "--json"))
+        return any(problem["number"] in reward["number"] and reward["currency"] == "CNY" for reward in listed)
+
+    await eventually(is_listed)
 
 
 async def test_the_command_line_is_the_machine_until_somebody_signs_in_and_again_when_they_have_gone(
@@ -187,10 +200,11 @@ async def test_whoever_has_nothing_but_an_address_reads_what_is_theirs_and_it_lo
         ("problem", "show", number, "--utc"), ("problem", "ls", "--stage", "disposal", "--json"),
         ("problem", "ls", "--overdue", "--lead-unit", lead, "--json"),
         ("problem", "show", problem["id"], "--json"), ("duty", "ls", "--json"), ("listing", "ls", "--all", "--json"),
-        ("reward", "ls", "--json"), ("reading", "ls", "--json"),
+        ("reward", "ls", "--limit", 10_000, "--json"), ("reading", "ls", "--json"),
         ("listing", "check", "Acme", "--at", "2030-01-01T00:00Z", "--json"),
     ]  # fmt: skip
     monkeypatch.setenv("DUBAN_DATABASE", system.database)
+    await rewarded(duban, system, problem)
     as_operator = [(await duban(*question)).stdout for question in questions]
     page = lines(await duban("problem", "ls", "--limit", 1, "--json"))
 

@@ -19,7 +19,6 @@ import httpx2
 import pytest
 
 from duban.io.publisher import Publisher
-from duban.messages import commands as do
 from duban.messages.envelope import Message, encode
 from duban.messages.handle import handle_of
 from duban.messages.ratings import RatedReport
@@ -31,6 +30,7 @@ from tests.browser import DESKTOP, PHONE, chromium, reading
 from tests.commanding import Run, command_on, lines
 from tests.conftest import eventually
 from tests.given import SMALL
+from tests.rewards import owe
 from tests.site_pages import code_on, hidden
 from tests.snippets import snippet
 
@@ -141,10 +141,8 @@ async def test_who_has_the_code_reads_the_answer_why_a_rating_does_not_count_and
         rated = RatedReport(source="smallville/site", id=number, handle=handle, satisfied=True, ground="noise")
         said = Message(f"{number}/1", "smallville/site", str(key), at, "smallville", f"smallville/site/{number}", rated)
         [shown] = lines(await duban("problem", "show", str(key), "--json"))
-        cause = do.Cause(problem_id=key, number=shown["problem"]["number"], version=1, pack=shown["problem"]["pack"])
-        owed = do.Reward(actor=do.Actor(unit=do.ENGINE), reward="tip", cause=cause, handle=handle)
-        id_ = str(uuid4())
-        await publisher.publish([encode(said), encode(Message(id_, "test", id_, at, "smallville", id_, owed))])
+        await publisher.publish([encode(said)])
+        id_ = await owe(system, shown["problem"], handle)
         await eventually(lambda: is_shown("asks for a ground of its list"))
         await eventually(lambda: is_shown("its amount is not fixed yet"))
         await duban("act", id_, "award", "--unit", "office", "--data", '{"amount": 5000}', "--wait", 20)

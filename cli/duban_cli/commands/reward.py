@@ -15,6 +15,7 @@ from duban.messages.records import Reward
 from duban.moves import Kind, Status
 from duban.policy import PolicyPack
 from duban_cli.files import read_code
+from duban_cli.identity import api_client
 from duban_cli.ledger_views import ApiLedger, ledger_in, read_from
 from duban_cli.output import AsJson, ExitCode, InUtc, command, fail, out, shown_until, write_json
 from duban_cli.pages import page_of, say_more
@@ -25,6 +26,8 @@ from duban_console.packs import publication as packs
 from duban_console.rewards import Desk, RewardTold, reward_told
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from duban.io.settings import Settings
 
 reward_app = typer.Typer(no_args_is_help=True, help="Rewards (举报奖励) for reports that proved true.")
@@ -45,19 +48,20 @@ async def status(
     """
     code = read_code(code_file)
     known = read_from()
-    standing, shown_in = await _packs(known, utc=utc)
     async with ledger_in(known) as ledger:
         if isinstance(ledger, ApiLedger):
             rewards: list[tuple[RewardTold, ZoneInfo | None]] = [
                 (reward, None) for reward in await ledger.looked_up(code)
             ]
         else:
+            of_report = await ledger.rewards(handle_of(code))
+            standing, shown_in = await _packs(known, of_report, utc=utc)
             rewards = [
                 (
                     reward_told(reward, standing.get(reward.pack), await ledger.why_declined(reward)),
                     shown_in.get(reward.jurisdiction),
                 )
-                for reward in await ledger.rewards(handle_of(code))
+                for reward in of_report
             ]
     if not rewards:
         fail(ExitCode.NOT_FOUND, "no reward is known under this code")
@@ -84,14 +88,13 @@ async def ls(
     Example: duban reward ls --jurisdiction golmud
     """
     known = read_from()
-    standing, shown_in = await _packs(known, utc=utc)
     statuses = () if everything else (Status.OWED, Status.AWARDED)
     filters = Filters(Kind.REWARD, jurisdiction, statuses, class_)
     page = await page_of(known, filters, limit, cursor)
+    in_page = [reward for reward in page.records if isinstance(reward, Reward)]
+    standing, shown_in = await _packs(known, in_page, utc=utc)
     rewards = [
-        (reward_told(reward, standing.get(reward.pack)), shown_in.get(reward.jurisdiction))
-        for reward in page.records
-        if isinstance(reward, Reward)
+        (reward_told(reward, standing.get(reward.pack)), shown_in.get(reward.jurisdiction)) for reward in in_page
     ]
     if as_json:
         for reward, _ in rewards:
@@ -101,10 +104,13 @@ async def ls(
     say_more(page)
 
 
-async def _packs(known: Settings | None, *, utc: bool) -> tuple[dict[str, PolicyPack], Zones]:
-    """Every pack that is published, and the zones in which to show instants; none where no broker is known."""
+async def _packs(
+    known: Settings | None, rewards: Sequence[Reward], *, utc: bool
+) -> tuple[dict[str, PolicyPack], Zones]:
+    """The packs of ``rewards`` at least, and the zones in which to show instants, none where no broker is known."""
     if known is None:
-        return {}, {}
+        async with api_client() as api:
+            return await ApiLedger(api).packs({reward.pack for reward in rewards}), {}
     standing = await packs.published(known)
     published = {ref: document for ref, document in standing.items() if isinstance(document, PolicyPack)}
     return published, {} if utc else zones_of(standing)
