@@ -68,14 +68,19 @@ def _serve_showing(app: FastAPI, parts: PageParts) -> None:
             screen = await parts.admission.screens.screen(secret)
         return screen, Sight.of(_onlooker(screen))
 
-    @app.get("/screen/{secret}")
-    async def shown(request: Request, _: Visits, secret: _Secret) -> Response:
-        """The board of the city whose screen has this address."""
+    async def come_in(secret: str) -> tuple[WallScreen, Sight]:
+        """The screen that begins to show, counted as an account is; 404 where there is none."""
         try:
             screen, sight = await sight_by(secret)
         except AccountRefused as refused:
             raise Fault(404, refused.code, str(refused)) from None
         parts.admission.counted(_onlooker(screen))
+        return screen, sight
+
+    @app.get("/screen/{secret}")
+    async def shown(request: Request, _: Visits, secret: _Secret) -> Response:
+        """The board of the city whose screen has this address."""
+        screen, sight = await come_in(secret)
         state = await board_state(request, sight, parts, screen.jurisdiction)
         return parts.look.page(
             request, "wall.html", city=screen.jurisdiction, stream=f"/screen/{secret}/stream", keeps=False,
@@ -85,11 +90,7 @@ def _serve_showing(app: FastAPI, parts: PageParts) -> None:
     @app.get("/screen/{secret}/stream")
     async def stream(request: Request, _: Visits, secret: _Secret) -> Response:
         """The same board, sent anew whenever anything on it has changed, and that the address was ended."""
-        try:
-            screen, _sight = await sight_by(secret)
-        except AccountRefused as refused:
-            raise Fault(404, refused.code, str(refused)) from None
-        parts.admission.counted(_onlooker(screen))
+        screen, _sight = await come_in(secret)
 
         async def state() -> str:
             try:
