@@ -107,6 +107,11 @@ class QuietHours(Frozen):
             raise Unfit("ends", "is when they begin: nothing would ever be sent; use `digest` to be told once a day")
 
 
+def contact_key(jurisdiction: str, unit: str, person: str | None) -> str:
+    """By what a contact is known: ``mianyang/ecology/li``; of the unit itself, where there is no person, without."""
+    return "/".join(filter(None, (jurisdiction, unit, person)))
+
+
 class RegisteredContact(Payload):
     """Who is reached how: a unit, or a person there. The newest record of a key is the contact as it is.
 
@@ -140,7 +145,7 @@ class RegisteredContact(Payload):
     @property
     def key(self) -> str:
         """Its name on the topic, and where it is typed: ``mianyang/ecology``, or ``mianyang/ecology/li``."""
-        return "/".join(filter(None, (self.jurisdiction, self.unit, self.person)))
+        return contact_key(self.jurisdiction, self.unit, self.person)
 
     @property
     def way_keys(self) -> list[WayKey]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from duban.errors import Fault
-from duban.messages.contacts import RegisteredContact
+from duban.messages.contacts import RegisteredContact, contact_key
 from duban.refusal import Refusal
 from duban_console.accounts.access import OF_CONTACTS, may_for
 from duban_console.accounts.admission import Admission
@@ -115,7 +115,7 @@ class UnitContacts:
         Raises:
             Fault: 403, it is another's; 404, there is none.
         """
-        contact = self.desk.contact("/".join(filter(None, (self.city, self.unit, self._mine(person).person))))
+        contact = self.desk.contact(contact_key(self.city, self.unit, self._mine(person).person))
         if contact is None:
             raise Fault(404, "unknown_contact", "nobody is reached by this yet: fill it in first")
         return await self.desk.test(contact)
@@ -146,7 +146,7 @@ class UnitContacts:
         return card
 
     def _card(self, person: str) -> ContactCard:
-        contact = self.desk.contact("/".join(filter(None, (self.city, self.unit, person))))
+        contact = self.desk.contact(contact_key(self.city, self.unit, person))
         is_mine = bool(person) and person == self.me
         channels = OF_UNIT if self.keeps else OF_PERSON if is_mine else ()
         fixed = tuple(way for way in contact.ways if way.by not in channels) if contact is not None else ()
@@ -159,7 +159,7 @@ class UnitContacts:
         return ContactCard(self.city, self.unit, "", is_mine=False, channels=OF_UNIT, values={}, is_new=True)
 
     async def _with_trial(self, card: ContactCard) -> ContactCard:
-        contact = self.desk.contact("/".join(filter(None, (card.city, card.unit, card.person))))
+        contact = self.desk.contact(contact_key(card.city, card.unit, card.person))
         return card if contact is None else replace(card, trial=await self.desk.trial_outcomes(contact))
 
 
