@@ -55,6 +55,12 @@ async def test_topics_are_applied_once_and_then_left_alone(stack: Stack) -> None
     assert await topics.apply(stack.kafka) == []
 
 
+async def test_two_who_apply_at_once_make_each_topic_once(stack: Stack) -> None:
+    wanted = [topics.Topic(f"test.at-once.{number}", 1, {"retention.ms": "1000"}) for number in range(20)]
+    made = await asyncio.gather(*(topics.apply(stack.kafka, wanted) for _ in range(2)))
+    assert sorted(change.topic for changes in made for change in changes) == sorted(topic.name for topic in wanted)
+
+
 async def test_a_setting_that_differs_is_altered_and_nothing_else(stack: Stack) -> None:
     await topics.apply(stack.kafka)
     first, *_ = topics.declared()

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import for_code
+from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from duban.messages.form import form_faults
@@ -149,12 +149,15 @@ async def apply(
         configs = await admin.configs([topic.name for topic in present])
         present = [_safe(topic, standing[topic.name].replicas, configs[topic.name]) for topic in present]
         altered = [topic for topic in present if _differences(topic, configs[topic.name])]
-        changes = [_creation(topic, replication) for topic in missing]
+        overtaken = set() if dry_run else await admin.create(missing, replication)
+        changes = [_creation(topic, replication) for topic in missing if topic.name not in overtaken]
         changes += [TopicChange(topic.name, "alter", _differences(topic, configs[topic.name])) for topic in altered]
         if not dry_run:
-            await admin.create(missing, replication)
             await admin.alter({topic.name: {**configs[topic.name], **topic.config} for topic in altered})
-        return changes
+    if overtaken:
+        late = [topic for topic in resized if topic.name in overtaken]
+        changes += await apply(bootstrap, late, replication=replication, **client)
+    return changes
 
 
 def _resized(topic: Topic, partitions: int | None) -> Topic:
@@ -226,30 +229,40 @@ class _Admin:
         }
 
     async def configs(self, names: list[str]) -> dict[str, dict[str, str]]:
-        """What is set on each topic itself."""
-        if not names:
-            return {}
-        replies = await self._client.describe_configs(
-            [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-        )
+        """What is set on each topic itself; a broker that has not heard of one yet is asked again."""
         configs: dict[str, dict[str, str]] = {}
-        for reply in replies:
-            for code, message, _, name, entries in reply.resources:
-                _raise_for(code, message, name)
-                configs[name] = {entry[0]: entry[1] for entry in entries if entry[3] == _SET_ON_TOPIC}
+
+        async def told() -> bool:
+            resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names if name not in configs]
+            for reply in await self._client.describe_configs(resources) if resources else ():
+                for code, message, _, name, entries in reply.resources:
+                    if code != UnknownTopicOrPartitionError.errno:
+                        _raise_for(code, message, name)
+                        configs[name] = {entry[0]: entry[1] for entry in entries if entry[3] == _SET_ON_TOPIC}
+            return len(configs) == len(names)
+
+        await until(told, f"not every broker has heard of {', '.join(names)}")
         return configs
 
-    async def create(self, topics: list[Topic], replication: int) -> None:
-        """Return when every partition has a leader."""
+    async def create(self, topics: list[Topic], replication: int) -> set[str]:
+        """Return when every partition has a leader: which of the topics were there already.
+
+        Somebody else made them in the meantime, or the broker that was asked what is there had not heard of them yet.
+        """
         if not topics:
-            return
+            return set()
+        standing: set[str] = set()
         new = [
             NewTopic(topic.name, topic.partitions, replication, topic_configs=dict(topic.config)) for topic in topics
         ]
         for name, code, *message in (await self._client.create_topics(new)).topic_errors:
-            _raise_for(code, message[0] if message else "", name)
+            if code == TopicAlreadyExistsError.errno:
+                standing.add(name)
+            else:
+                _raise_for(code, message[0] if message else "", name)
         names = [topic.name for topic in topics]
         await until(lambda: self._led(names), f"not every partition of {', '.join(names)} got a leader")
+        return standing
 
     async def _led(self, names: list[str]) -> bool:
         described = await self._client.describe_topics(names)
