@@ -26,13 +26,15 @@ from duban.messages.report import Filed
 from duban.messages.struct import to_json
 from duban.policy import PublishedCalendar
 from duban.policy.library import Library
+from duban.policy.model.assessment import BulletinKind
 from duban_cli import app
+from duban_console.assessment.histories import lasting
 from duban_console.assessment_input import from_ledger
-from duban_console.ledger import LedgerReader, TooManyEvents
+from duban_console.ledger import AtRest, LedgerReader, TooManyEvents
 from duban_router.handlers import CommandHandler
 from duban_router.store import SCHEMA, PostgresLedger
 from tests.conftest import Migrated, Stack
-from tests.given import ROOT, SMALL, TARGETS, report, rules_with, small_rules
+from tests.given import ROOT, SMALL, TARGETS, TO_STRIKE_OFF, report, rules_with, small_rules
 
 pytestmark = pytest.mark.stack
 
@@ -57,8 +59,21 @@ class City:
             message = Message(str(self.serial), "tests", key, at, "smallville", key, command)
             await self.handler([Delivery(message, "duban.commands.v1", 0, self.serial, at)])
 
-    async def register(self, name: str, at: datetime, **said: Any) -> None:
-        filed = Filed(source="tests", id=name, received_at=at, report=report(title=name, area="north", **said))
+    async def climb(self, name: str) -> None:
+        """Let what is due of the problem lapse, level by level, until nothing falls due any more."""
+        pool = await connect_pool(self.settings, "console")
+        reader = LedgerReader(pool)
+        while (record := await reader.record(derived_id("bulletins", name))) and record.deadlines:
+            due = record.deadlines[0]
+            command = do.Escalate(
+                actor=do.Actor(unit=do.ENGINE), obligation=due.obligation, part=due.part, generation=due.generation,
+                level=due.level, due_at=due.due_at,
+            )  # fmt: skip
+            await self.send(name, due.due_at, command)
+        await pool.close()
+
+    async def register(self, name: str, at: datetime, area: str = "north", **said: Any) -> None:
+        filed = Filed(source="tests", id=name, received_at=at, report=report(title=name, area=area, **said))
         await self.send(name, at, do.Register(actor=do.Actor(unit=do.ENGINE), filed=filed))
 
 
@@ -156,21 +171,35 @@ async def test_a_file_of_events_gives_the_bytes_that_the_ledger_gives(city: City
         assert from_file.stdout_bytes == (await duban(kind, "2022-04-20", "--format", "json")).stdout_bytes
 
 
-async def test_what_had_ended_before_its_period_is_not_read_and_changes_nothing_of_a_list(
-    city: City, duban: Run, tmp_path: Path
+async def test_what_was_over_before_its_period_is_not_read_and_changes_nothing(
+    city: City, duban: Run, library: Library, tmp_path: Path
 ) -> None:
-    await city.register("no problem", AT, category="other")
-    office = do.Actor(unit="office")
-    await city.send("no problem", AT + DAY, do.Acknowledge(actor=office), do.Reject(actor=office, reason="none"))
-    begun_at, until_at = datetime(2022, 4, 30, 16, tzinfo=UTC), datetime(2022, 5, 20, 16, tzinfo=UTC)
+    south, water = do.Actor(unit="south"), do.Actor(unit="water")
+    of = {"looked at": ("south", "noise", south), "not looked at": ("north", "river", water)}
+    for name, (area, category, unit) in of.items():
+        await city.register(name, AT, area, category=category)
+        done = (do.Acknowledge(actor=unit), do.Complete(actor=unit, outcome="rectified"), *TO_STRIKE_OFF[1:])
+        await city.send(name, AT + DAY, *done)
+    looked = do.LookBack(actor=do.Actor(unit="office"), truthful=True, timely=True, effective=True)
+    await city.send("looked at", AT + 2 * DAY, looked)
+    await city.climb("not looked at")
+    begun_at, until_at = datetime(2022, 7, 31, 16, tzinfo=UTC), datetime(2022, 8, 20, 16, tzinfo=UTC)
     whole = [*await from_ledger(city.settings, "smallville", until_at)]
     path = tmp_path / "events.jsonl"
     path.write_text("\n".join(to_json(event).decode() for event in whole), "utf-8")
-    fewer = [*await from_ledger(city.settings, "smallville", until_at, ended_before=begun_at)]
-    assert len({event.problem_id for event in whole}) - len({event.problem_id for event in fewer}) == 1
-    for kind in ("exposure", "ledger", "problems", "responsibilities", "tasks", "wall-chart", "account"):
-        options = (kind, "2022-05-20", "--period", "monthly", "--format", "json")
-        assert (await duban(*options)).stdout_bytes == (await duban(*options, "--events", path)).stdout_bytes
+    over = AtRest(begun_at, lasting(library.packs))
+    fewer = [*await from_ledger(city.settings, "smallville", until_at, without=over)]
+    passed_over = {event.problem_id for event in whole} - {event.problem_id for event in fewer}
+    assert passed_over == {derived_id("bulletins", "looked at")}
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for kind in BulletinKind:
+        if kind not in (BulletinKind.TARGETS, BulletinKind.SCORES):
+            options = (kind, "2022-08-20", "--period", "monthly", "--format", "json")
+            from_file = (await duban(*options, "--events", path)).stdout_bytes
+            assert (await duban(*options)).stdout_bytes == from_file
+            rows[kind] = json.loads(from_file)["rows"]
+    assert "not looked at" in {row["title"] for row in rows["exposure"]}, "the office still owes it"
+    assert "south" not in {row["unit_id"] for row in rows["account"]}, "nothing of it was in hand, owed, or done"
 
 
 async def test_more_events_than_somebody_is_ready_to_hold_are_not_read(city: City) -> None:

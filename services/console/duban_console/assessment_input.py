@@ -20,7 +20,7 @@ from duban.messages.records import Event
 from duban.messages.struct import flaw_of, from_data
 from duban.moves import Kind
 from duban_console.assessment.rows.targets import TargetReading
-from duban_console.ledger import LedgerReader, asking
+from duban_console.ledger import AtRest, LedgerReader, asking
 
 if TYPE_CHECKING:
     from duban.io.settings import Settings
@@ -34,7 +34,7 @@ async def from_ledger(
     jurisdiction: str,
     before: datetime,
     kinds: Collection[Kind] = tuple(Kind),
-    ended_before: datetime | None = None,
+    without: AtRest | None = None,
 ) -> Iterator[Event]:
     """What :meth:`LedgerReader.events` gives of the ledger in the database of ``settings``.
 
@@ -44,7 +44,7 @@ async def from_ledger(
     async with asking():
         pool = await connect_pool(settings, "console")
     try:
-        return await LedgerReader(pool).events(jurisdiction, before, kinds, ended_before)
+        return await LedgerReader(pool).events(jurisdiction, before, kinds, without)
     finally:
         await pool.close()
 

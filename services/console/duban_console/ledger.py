@@ -59,10 +59,14 @@ _BEFORE = """
     join router.published_records as record on record.id = event.problem_id
     where record.jurisdiction = $1 and event.at < $2 and record.kind = any($3::text[])
       and ($4::timestamptz is null or record.status = any($5::text[]) or record.due_at is not null or exists (
-          select from router.published_events as later where later.problem_id = record.id and later.at >= $4
-      ))
+          select from router.published_events as latest
+          where latest.problem_id = record.id and latest.version = record.version and latest.at >= $4
+      ) or (record.lapses > 0 and exists (
+          select from jsonb_array_elements(record.state::jsonb -> 'climbs') as climb
+          where (climb ->> 'lapses')::int > 0 and climb ->> 'obligation' = any($6::text[])
+      )))
     order by event.problem_id, event.version
-    limit $6
+    limit $7
 """
 #: Of the records that began in a period: when the last one did that is too many, from the newest on.
 _ONE_TOO_MANY = """
@@ -119,6 +123,17 @@ REWARDS = "select state from router.published_records where subject = $1 and kin
 
 class TooManyEvents(DubanError):
     """There are more events than somebody is ready to hold at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtRest:
+    """Records that were closed and at rest ``before`` an instant, in which none of ``lasting`` had ever lapsed.
+
+    Those are the obligations that may be owed of a closed record: one that has lapsed is, with nothing more to come.
+    """
+
+    before: datetime
+    lasting: tuple[str, ...] = ()
 
 
 class BadCursor(ValueError):
@@ -296,19 +311,22 @@ class LedgerReader:
         jurisdiction: str,
         before: datetime,
         kinds: Collection[Kind] = tuple(Kind),
-        ended_before: datetime | None = None,
+        without: AtRest | None = None,
         most: int | None = None,
     ) -> Iterator[Event]:
         """The events of records of some ``kinds`` before an instant, record by record, in order; parsed when taken.
 
-        With ``ended_before`` without records that had ended by then, in which nothing is owed or has happened since.
+        Records ``without`` which the question is answered are not read.
 
         Raises:
             TooManyEvents: they are more than ``most``.
         """
-        values = (jurisdiction, before, list(kinds), ended_before, sorted(OPEN), None if most is None else most + 1)
+        since, lasting = (without.before, list(without.lasting)) if without is not None else (None, [])
         async with asking():
-            rows = await self._pool.fetch(_BEFORE, *values)
+            rows = await self._pool.fetch(
+                _BEFORE, jurisdiction, before, list(kinds), since, sorted(OPEN), lasting,
+                None if most is None else most + 1,
+            )  # fmt: skip
         if most is not None and len(rows) > most:
             raise TooManyEvents(f"there are more than {most} events to read")
         return (from_json(row["body"], Event) for row in rows)

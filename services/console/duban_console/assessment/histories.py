@@ -11,8 +11,8 @@ from duban.life import evolve
 from duban.masks import published
 from duban.messages import changes as c
 from duban.messages.records import AnyRecord, Event, Problem, Turn
-from duban.moves import OPEN, Status
-from duban.policy import Rules
+from duban.moves import CLOSED, OPEN, Status
+from duban.policy import PolicyPack, Rules
 from duban_console.assessment.claims import Claims, Verdict
 
 #: The rules of a pack by its reference, ``id@version``.
@@ -63,6 +63,16 @@ class History:
         change = self.deeds[0].event.change
         return change if isinstance(change, c.Registered) else None
 
+    def was_over(self, at: datetime) -> bool:
+        """Whether the record was closed and at rest before ``at``: of what is counted since then it is no part."""
+        record = self.record
+        return (
+            record.status in CLOSED
+            and not record.deadlines
+            and self.deeds[-1].event.at < at
+            and {climb.obligation for climb in record.climbs if climb.lapses}.isdisjoint(lasting([self.rules.pack]))
+        )
+
     def word_of(self, unit: str) -> str:
         """What the unit said last: a note, or the reason of anything that it did; empty if it never said why.
 
@@ -75,6 +85,11 @@ class History:
                 if word:
                     return published(word)
         return ""
+
+
+def lasting(packs: Iterable[PolicyPack]) -> tuple[str, ...]:
+    """The obligations that may be owed of a closed record: one that has lapsed is, with nothing more to come."""
+    return tuple(sorted({known.id for pack in packs for known in pack.obligations if CLOSED & {*known.running}}))
 
 
 def histories(events: Iterable[Event], rules_of: RulesOf, jurisdiction: str, as_of: datetime) -> Iterator[History]:

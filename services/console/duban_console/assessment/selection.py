@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final
 
 from duban.moves import Kind
-from duban.policy import PolicyPack, Rules
+from duban.policy import PolicyPack
 from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, IndicatorKind, Period
 from duban.policy.model.entry import Text
-from duban_console.assessment.periods import Stretch
-from duban_console.assessment.rows.problems import OF_PROBLEMS
 
 #: The records that a bulletin counts.
 HANDLED: Final = (Kind.PROBLEM, Kind.DUTY)
@@ -71,17 +68,6 @@ def chosen(pack: PolicyPack, name: str) -> Bulletin:
     return Bulletin(
         id=name, kind=kind, title=title, period=period, recipients=(pack.office,), needs_approval=True, basis="practice"
     )
-
-
-def ended_before(offer: Bulletin, assessment: Assessment | None, rules: Rules, stretch: Stretch) -> datetime | None:
-    """Until when a record must have ended, and owe nothing since, to change nothing of ``offer``; None: each may.
-
-    In rows that are problems such a one is none, nor is it in the scores of units that are named. Where those units
-    have rows that occur, it may be the only one of a unit.
-    """
-    if offer.kind is BulletinKind.SCORES and assessment is not None:
-        return stretch.start_at if rules.named(assessment.units, assessment.roles) else None
-    return stretch.start_at if offer.kind in (*OF_PROBLEMS, BulletinKind.RESPONSIBILITIES) else None
 
 
 def needs_readings(offer: Bulletin, assessment: Assessment | None) -> bool:

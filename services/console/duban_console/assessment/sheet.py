@@ -82,7 +82,8 @@ def _rows(
 ) -> Sequence[dict[str, Any]]:
     if bulletin.kind is BulletinKind.TARGETS:
         return target_rows(readings, stretch, rules, language)
-    selected = (history for history in histories if is_wanted(history, bulletin, stretch.as_of))
+    present = (history for history in histories if not history.was_over(stretch.start_at))
+    selected = (history for history in present if is_wanted(history, bulletin, stretch.as_of))
     if bulletin.kind in OF_PROBLEMS:
         return problem_rows(bulletin.kind, selected, bulletin.only, stretch, rules, language)
     if bulletin.kind is BulletinKind.RESPONSIBILITIES:
