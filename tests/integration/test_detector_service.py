@@ -108,7 +108,7 @@ async def test_members_come_are_killed_and_leave_and_every_episode_is_reported_o
         await eventually(lambda: len(reported.bodies) > len(wanted) // 3, within=90)
         second.terminate()
         await publisher.publish(records[2 * third - 50 :])  # some of them again
-        assert await second.wait() == 0
+        assert await asyncio.wait_for(second.wait(), 60) == 0
         await eventually(lambda: reported.bodies.keys() >= wanted.keys(), within=90)
     assert reported.bodies == {id_: {body} for id_, body in wanted.items()}
 

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, ClassVar
 
 import httpx2
@@ -33,6 +33,8 @@ class NotesSettings(Settings):
     notes_topic: str
     notes_fail: bool = False
     notes_wait: bool = False
+    notes_deaf: bool = False
+    notes_last: bool = False
 
 
 class Failing:
@@ -48,9 +50,14 @@ async def compose(shell: Shell[NotesSettings]) -> None:
 
     if shell.settings.notes_wait:
         await asyncio.Event().wait()
+    if shell.settings.notes_deaf:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
     shell.runner("notes", [Source((shell.settings.notes_topic,), {"test.note": Note}, handle)])
     if shell.settings.notes_fail:
         shell.run(Failing())
+    if shell.settings.notes_last:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 @asynccontextmanager
@@ -129,6 +136,20 @@ async def test_a_service_that_waits_while_it_is_wired_still_ends_on_sigterm(
         process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.communicate(), 20)
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("how", ["DEAF", "LAST"])
+async def test_sigterm_counts_that_comes_with_the_last_of_the_beginning_or_is_swallowed_by_it(
+    stack: Any, database: str, topic: Make, unused_tcp_port: int, eventually: Eventually, how: str
+) -> None:
+    async with service(stack, database, await topic("notes"), unused_tcp_port, **{f"DUBAN_NOTES_{how}": "yes"}) as one:
+        if how == "DEAF":
+            wired = {"started": False, "database": True, "broker": True}
+            await eventually(lambda: _says(unused_tcp_port, wired))
+            one.send_signal(signal.SIGTERM)
+        out, _ = await asyncio.wait_for(one.communicate(), 20)
+    assert one.returncode == 0
+    assert json.loads(out.splitlines()[-1])["event"] == "stopped"
 
 
 async def test_a_bad_setting_ends_the_process_at_once_and_is_named(

@@ -175,17 +175,22 @@ async def serve(
             return shell
 
         begun = asyncio.create_task(begin())
+
+        def end() -> None:
+            if not begun.cancel() and not begun.cancelled() and begun.exception() is None:
+                begun.result().stop()  # it has begun, perhaps in this very moment
+
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, begun.cancel)
+            loop.add_signal_handler(number, end)
             stack.callback(loop.remove_signal_handler, number)
         try:
             shell: Shell[S] = await begun
         except asyncio.CancelledError:
             _log.info("stopped before it began")
             return
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, shell.stop)
+        if begun.cancelling():  # something that was waited for has swallowed it
+            shell.stop()
         health.check("not draining", lambda: not shell.draining)
         composed.set()
         _log.info("running")
