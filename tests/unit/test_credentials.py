@@ -9,6 +9,8 @@ from html import unescape
 import httpx2
 import pyotp
 import pytest
+from PIL import Image, ImageDraw
+from zxingcpp import read_barcodes
 
 from duban.clock import DrivenClock
 from duban.io.rate_limits import RateKind, RateLimits
@@ -49,7 +51,23 @@ class Person:
         typed = re.search(r'class="secret">([A-Z2-7 ]+)<', page.text)
         assert typed is not None
         assert typed[1].replace(" ", "") == totp.secret
+        assert [code.text for code in read_barcodes(drawn(page.text))] == [unescape(link[1])]
         return totp
+
+
+def drawn(page: str) -> Image.Image:
+    """The picture of the secret in ``page``: its strokes, four dots wide."""
+    whole = re.search(r'<svg width="(\d+)".*?<path class="qrline" stroke="#000" d="([^"]+)"', page)
+    assert whole is not None
+    picture, at, line = Image.new("L", (int(whole[1]), int(whole[1])), 255), 0, 0.0
+    pen, scale = ImageDraw.Draw(picture), 5
+    for way, along, down in re.findall(r"([Mmh])(-?\d+)(?: ?(-?[\d.]+))?", whole[2]):
+        if way == "h":
+            box = (at * scale, int(line) * scale, (at + int(along)) * scale - 1, int(line) * scale + scale - 1)
+            pen.rectangle(box, fill=0)
+        at, line = (0, 0.0) if way == "M" else (at, line)
+        at, line = at + int(along), line + float(down or 0)
+    return picture
 
 
 @pytest.fixture

@@ -31,7 +31,12 @@ class SecondFactor(Frozen):
     recovery: tuple[str, ...] = ()
 
     def uri(self, account: str) -> str:
-        """What an authenticator app reads, as text or as a picture."""
+        """What an authenticator app reads, as text or as a picture.
+
+        Raises:
+            Unsealable: it is sealed, and its key is not here.
+        """
+        self._require_open()
         return pyotp.TOTP(self.secret).provisioning_uri(name=account, issuer_name=_ISSUER)
 
     def shown(self, code: str, at: datetime) -> SecondFactor | None:
@@ -41,8 +46,7 @@ class SecondFactor(Frozen):
             Unsealable: it is sealed, and its key is not here.
         """
         code = code.replace(" ", "").replace("-", "").lower()
-        if ":" in self.secret:
-            raise Unsealable("the second factor is sealed by a key that is not here: see DUBAN_ACCOUNTS_KEY")
+        self._require_open()
         if (used := _hash(code)) in self.recovery:
             return replace(self, recovery=tuple(known for known in self.recovery if known != used))
         try:
@@ -50,6 +54,10 @@ class SecondFactor(Frozen):
         except OTPVerificationError:
             return None
         return replace(self, step=step) if step > self.step else None
+
+    def _require_open(self) -> None:
+        if ":" in self.secret:
+            raise Unsealable("the second factor is sealed by a key that is not here: see DUBAN_ACCOUNTS_KEY")
 
     def confirmed(self) -> tuple[SecondFactor, tuple[str, ...]]:
         """The factor as it counts from now on, and its recovery codes, which are shown once."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+import segno
 from fastapi import FastAPI, Form, Request, Response
 from fastapi.responses import RedirectResponse
+from markupsafe import Markup
 
 from duban_console.accounts.labels import CREDENTIAL_REFUSALS
 from duban_console.accounts.rows import AccountRefused
@@ -133,8 +135,13 @@ def _factor_page(
     is_waiting = waits or (account.factor is not None and not account.has_factor)
     return parts.page(
         request, asks, "factor.html", status, account=account, has_password=_has_password(asks), uri=uri,
-        secret=_secret_of(uri), waits=is_waiting, codes=codes, **_flaw(request, parts, code),
+        secret=_secret_of(uri), picture=_picture_of(uri), waits=is_waiting, codes=codes, **_flaw(request, parts, code),
     )  # fmt: skip
+
+
+def _picture_of(uri: str) -> Markup:
+    """``uri`` as a QR code for the camera of a phone: black on white, whatever the page is drawn in."""
+    return Markup(segno.make(uri, micro=False).svg_inline(scale=5, light="#fff") if uri else "")  # noqa: S704
 
 
 def _secret_of(uri: str) -> str:
