@@ -22,6 +22,8 @@ WINTER, SUMMER = (datetime(2026, month, 15, tzinfo=UTC) for month in (1, 7))
         ("America/New_York", SUMMER, "en", "Eastern Time (America/New_York, UTC-4)"),
         ("America/St_Johns", WINTER, "en", "Newfoundland Time (America/St_Johns, UTC-3:30)"),
         ("UTC", SUMMER, "zh", "UTC"),
+        ("Etc/UTC", SUMMER, "zh", "UTC"),
+        ("Etc/GMT-8", SUMMER, "zh", "UTC+8"),
     ],
 )
 def test_a_zone_is_told_by_its_name_its_id_and_how_far_it_is_from_utc(
