@@ -101,6 +101,26 @@ async def test_what_is_not_taken_says_so_beside_its_field_and_keeps_what_was_wri
     assert staff.published == []
 
 
+async def test_what_somebody_else_changed_meanwhile_is_not_written_over_unseen(staff: Staff) -> None:
+    def seen(page: str) -> str:
+        mark = re.search(r'name="seen" value="([0-9a-f]*)"', page)
+        assert mark is not None
+        return mark[1]
+
+    await staff.standing(ROTA)
+    before = seen(await staff.page("zhao", "/rota"))
+    await staff.send("chen", "/rota", **{**MADE, "days": "3", "unit": "water"})
+    for path, form in (("/rota", {**MADE, "days": "9"}), ("/rota/end", {})):
+        answer = await staff.send("zhao", path, **form, seen=before)
+        assert (answer.status_code, answer.text.count('class="flaw"')) == (400, 1)
+        assert "Somebody changed the rota meanwhile" in answer.text
+        assert rota(staff).days == 3
+        if form:
+            assert 'name="days" type="number" value="9"' in answer.text
+    await staff.send("zhao", "/rota", **{**MADE, "days": "9"}, seen=seen(answer.text))
+    assert rota(staff).days == 9
+
+
 async def test_a_rota_is_changed_from_the_turn_of_now_on_and_who_stands_in_stays(staff: Staff) -> None:
     await staff.standing(ROTA)
     staff.town.clock.tick(AT + timedelta(days=8))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
 
 from duban.messages.contacts import RegisteredRota, Relief
-from duban.messages.struct import flaw_of
+from duban.messages.struct import flaw_of, to_json
 from duban.pages.words import msgid
 from duban_console.contacts import rota_of
 
@@ -26,6 +27,7 @@ HINTS: Final[Mapping[str, str]] = {
     "begins": msgid("From when, as a day and a time that are not years away."),
     "ends": msgid("Until when: after it begins, and not over yet."),
     "turn": msgid("Of one turn of your own: others' are for the head of the unit and the office to hand over."),
+    "seen": msgid("Somebody changed the rota meanwhile; it stands above as it is now. Send yours again to have it so."),
     "reliefs": msgid("So many stand in already that no more fit."),
 }
 _SHORT: Final = "%Y-%m-%dT%H:%M"
@@ -45,6 +47,11 @@ class RotaDraft:
         """Who stands at each place of the order, with room for all ``people``, and for one more."""
         most = min(MOST_PERSONS, max(len(self.persons) + 1, len(people)))
         return [*self.persons, *[""] * most][:most]
+
+
+def mark_of(rota: RegisteredRota | None) -> str:
+    """By what a form tells which state of a rota it was made from; empty where there was none."""
+    return sha256(to_json(rota)).hexdigest()[:16] if rota is not None else ""
 
 
 def draft_of(rota: RegisteredRota | None, at: datetime, zone: tzinfo) -> RotaDraft:

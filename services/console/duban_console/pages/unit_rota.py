@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from duban_console.pages.rota_view import (
     draft_of,
     instant_of,
     is_own_turn,
+    mark_of,
     relief_given,
     rota_given,
     stands_in,
@@ -45,6 +46,11 @@ class UnitRota:
     def standing(self) -> RegisteredRota | None:
         """The rota; None where there is none."""
         return self.contacts.desk.rota(self.contacts.city, self.contacts.unit)
+
+    @property
+    def mark(self) -> str:
+        """Of which state of the rota the forms are."""
+        return mark_of(self.standing)
 
     @property
     def may_relieve(self) -> bool:
@@ -89,22 +95,26 @@ class UnitRota:
         of_unit = {"jurisdiction": self.contacts.city, "unit": self.contacts.unit, "zone": self.zone.key}
         whole = {**values, **of_unit, "since": instant_of(values["since"], self.zone, self.at)}
         rota = rota_given(whole, persons, self.people, standing)
-        if isinstance(rota, str):
-            return RotaDraft(values, persons, rota)
+        flaw = rota if isinstance(rota, str) else self._overtaken(given)
+        if isinstance(rota, str) or flaw:
+            return RotaDraft(values, persons, flaw)
         await self.contacts.desk.change(rota)
         await self.contacts.note(rota.key, "changed" if standing is not None else "made")
         return None
 
-    async def end(self) -> None:
-        """Have nobody be on call.
+    async def end(self, given: Mapping[str, str]) -> RotaDraft | None:
+        """Have nobody be on call; the form of the rota, where somebody changed it after who ends it saw it.
 
         Raises:
             Fault: 403, the rota is another's to end; 404, there is none.
         """
         self._must()
         rota = ended(self._standing())
+        if flaw := self._overtaken(given):
+            return replace(self.draft(), flaw=flaw)
         await self.contacts.desk.change(rota)
         await self.contacts.note(rota.key, "ended")
+        return None
 
     async def hand_over(self, given: Mapping[str, str]) -> RotaDraft | None:
         """Have somebody stand in; what came of the form, where a field was not taken.
@@ -129,6 +139,10 @@ class UnitRota:
             return RotaDraft(values, flaw="reliefs")
         await self.contacts.note(rota.key, f"{relief.person} stands in")
         return None
+
+    def _overtaken(self, given: Mapping[str, str]) -> str:
+        """The field that says which rota was seen, if it is another one by now."""
+        return "seen" if given.get("seen", self.mark) != self.mark else ""
 
     def _standing(self) -> RegisteredRota:
         if (rota := self.standing) is None:

@@ -51,9 +51,10 @@ def serve_rota(app: FastAPI, parts: PageParts) -> None:
     @app.post(f"{PATH}/end")
     async def end(request: Request, asks: Visits) -> Response:
         """Have nobody of a unit be on call."""
-        unit = _rota(request, parts, unit_given(request, asks, parts, await _form(request)))
-        await unit.end()
-        return _back(unit, "ended")
+        given = await _form(request)
+        unit = _rota(request, parts, unit_given(request, asks, parts, given))
+        flawed = await unit.end(given)
+        return _back(unit, "ended") if flawed is None else _page(request, asks, parts, unit, draft=flawed)
 
     @app.post(f"{PATH}/relief")
     async def relief(request: Request, asks: Visits) -> Response:
