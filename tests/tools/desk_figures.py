@@ -50,6 +50,16 @@ _OFFICE: Final = sight_of(appointed(Role.OFFICE, "office"))
 _UNIT: Final = sight_of(appointed(Role.CLERK, "unit-3"))
 _CITIZEN: Final = sight_of(appointed(Role.SOCIAL_SUPERVISOR))
 
+_COUNTED: Final = """
+    insert into console.desk_months
+    select its.*, count(*) from console.desk_turns as turn
+        cross join lateral console.desk_months_of_turn(turn) as its group by 1, 2, 3, 4, 5
+    union all
+    select its.*, count(*) from console.desk_records as record
+        cross join lateral console.desk_months_of_record(record) as its group by 1, 2, 3, 4, 5;
+    analyze console.desk_months;
+"""
+
 Ask = Callable[[], Awaitable[Any]]
 
 
@@ -163,13 +173,21 @@ async def measured(asks: Mapping[str, Ask]) -> dict[str, tuple[float, float]]:
     return figures
 
 
+async def _laid(city: SeededCity, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Lay the rows without counting each, and count them as the migration counts what it finds."""
+    await connection.execute("set session_replication_role = replica")
+    await city.lay(connection)
+    await connection.execute("reset session_replication_role")
+    await connection.execute(_COUNTED)
+
+
 async def figures(problems: int, url: str, *, are_laid: bool = False) -> list[str]:
     """The lines of the table."""
     connection = await asyncpg.connect(url)
     if not are_laid:
         await migrate(url, SCHEMA, MIGRATIONS)
         begun = time.perf_counter()
-        await SeededCity(problems).lay(connection)
+        await _laid(SeededCity(problems), connection)
         sys.stderr.write(f"laid in {time.perf_counter() - begun:.0f} s\n")
     sizes = await connection.fetch(
         "select relname, pg_total_relation_size(oid), pg_relation_size(oid) from pg_class"
