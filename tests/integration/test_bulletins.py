@@ -220,6 +220,12 @@ async def test_the_lists_are_compiled_from_the_ledger(city: City, duban: Run) ->
     assert water["leads"] == "SV-2022-0001; SV-2022-0002"
 
 
+async def test_a_folder_without_a_font_is_refused_by_name(duban: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    options = ("--format", "pdf", "--fonts", tmp_path / "empty")
+    assert "--fonts: " in (await duban("ledger", "2022-04-20", *options, code=2)).stderr
+
+
 async def test_what_is_open_and_lies_somewhere_is_put_on_a_map(city: City, duban: Run) -> None:
     place = {"latitude": 31.5, "longitude": 104.7}
     await city.register("by the bridge", AT + 3 * DAY, location=place)

@@ -24,7 +24,7 @@ from duban.policy.model.assessment import Bulletin, BulletinKind, Period
 from duban_cli.connection import present, settings
 from duban_cli.output import ExitCode, command, err, fail, out
 from duban_console.assessment.histories import histories, lasting
-from duban_console.assessment.papers.official import Letterhead, to_pdf
+from duban_console.assessment.papers.official import Letterhead, fonts_in, to_pdf
 from duban_console.assessment.periods import as_of as instant
 from duban_console.assessment.periods import stretch_of
 from duban_console.assessment.rows.targets import TargetReading, readings_of
@@ -142,7 +142,7 @@ async def bulletin(
     past = histories(history_events, partial(_cited, library), rules.pack.jurisdiction, until_at)
     tongue: Language = language.value if language else ("zh" if offer.title.zh else "en")
     sheet = compiled(offer, assessment, past, rules, until_at, period=period, language=tongue, readings=read)
-    _write(sheet, form, partial(to_pdf, sheet, rules, tongue, Letterhead(number, fonts)), bom=bom)
+    _write(sheet, form, partial(to_pdf, sheet, rules, tongue, Letterhead(number, fonts_in(fonts, "--fonts"))), bom=bom)
 
 
 def _is_file(pack: str) -> bool:

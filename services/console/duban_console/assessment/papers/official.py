@@ -61,8 +61,8 @@ class Letterhead:
     fonts: Path | None = None
 
 
-def fonts_in(folder: Path | None) -> Path | None:
-    """``folder``, once it is certain that documents can be set in the fonts that lie there.
+def fonts_in(folder: Path | None, called: str = "DUBAN_FONTS") -> Path | None:
+    """``folder``, once it is certain that documents can be set in the fonts that lie there; it was ``called`` so.
 
     Raises:
         SettingsError: it is no folder, no font in it can be read, or nothing here sets documents.
@@ -70,13 +70,13 @@ def fonts_in(folder: Path | None) -> Path | None:
     if folder is None:
         return None
     if not folder.is_dir():
-        raise SettingsError(f"DUBAN_FONTS: {folder} is no folder")
+        raise SettingsError(f"{called}: {folder} is no folder")
     try:
         import typst
     except ImportError as error:
-        raise SettingsError(f"DUBAN_FONTS: {_ABSENT.format(error=error)}") from None
+        raise SettingsError(f"{called}: {_ABSENT.format(error=error)}") from None
     if not typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[folder]).families():
-        raise SettingsError(f"DUBAN_FONTS: {folder} holds no font that can be read (ttf, otf, ttc)")
+        raise SettingsError(f"{called}: {folder} holds no font that can be read (ttf, otf, ttc)")
     return folder
 
 
