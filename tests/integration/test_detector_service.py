@@ -121,13 +121,31 @@ async def test_what_faust_does_not_bring_is_read_from_the_topic(system: System) 
         ends = AIOKafkaConsumer(StationReadings.TOPIC, bootstrap_servers=system.kafka)
         await ends.start()
         stack.push_async_callback(ends.stop)
-        end, place = max((end, place) for place, end in (await ends.end_offsets(ends.assignment())).items())
+        of_topic = await ends.end_offsets(ends.assignment())
+        end, place = max((end, place) for place, end in of_topic.items())
         assert end >= 3, "readings of the test before"
+        whole = {place.partition: end for place, end in of_topic.items() if end}
+
+        async def is_at_rest() -> bool:
+            return await positions(system.kafka) == whole
+
+        await eventually(is_at_rest, within=60)
         # Faust has acknowledged more than was remembered.
         behind = Placed(MEMORY_TOPIC, place.partition, f"@{place.partition}".encode(), b"%d" % (end - 3))
         await publisher.publish([behind])
         await system.restart("detector")
         await eventually(lambda: read_again(system), within=60)
+
+
+async def positions(kafka: str) -> dict[int, int]:
+    """What is to be read next of each partition, as the detector remembers it for whoever comes after it."""
+    found: dict[int, int] = {}
+    async with AIOKafkaConsumer(MEMORY_TOPIC, bootstrap_servers=kafka, auto_offset_reset="earliest") as consumer:
+        ends = await consumer.end_offsets(consumer.assignment())
+        while any([await consumer.position(place) < end for place, end in ends.items()]):
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                found |= {int(record.key[1:]): int(record.value) for record in records if record.key.startswith(b"@")}
+    return found
 
 
 async def read_again(system: System) -> bool:

@@ -687,7 +687,7 @@ async def acts(system: System, problem: UUID, unit: str, *bodies: dict[str, Any]
 
 async def _after_htmx(page: Page, route: Route) -> None:
     """What follows the stream comes when htmx has begun: so it is where the network is slow."""
-    await page.wait_for_function("window.htmx", polling=20)
+    await eventually(lambda: page.evaluate("Boolean(window.htmx)"))
     await route.continue_()
 
 
