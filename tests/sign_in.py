@@ -60,7 +60,7 @@ class SignInProvider:
             "node", "provider.js", json.dumps(self._setting), cwd=self._folder, stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await is_open(self.port):
                 assert self._process.returncode is None
                 await asyncio.sleep(0.05)

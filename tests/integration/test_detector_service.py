@@ -165,7 +165,7 @@ async def test_many_reports_from_one_area_are_one_more(system: System) -> None:
     await consumer.start()
     try:
         await publisher.publish(reports)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (record := await consumer.getone()).key != area.encode():
                 pass
         told = decode(record.key, record.value, record.headers, {Report.TYPE: Report})

@@ -68,7 +68,7 @@ async def added(duban: Run, name: str, *options: object) -> str:
 
 async def answered(call: Callable[[], Awaitable[httpx2.Response]], status: int, code: str | None = None) -> Any:
     """What ``call`` answers once the gateway has heard of a change: with this status, and this code of a fault."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             answer = await call()
             if answer.status_code == status and (code is None or answer.json()["error"]["code"] == code):
@@ -700,7 +700,7 @@ async def shell(command: str) -> str:
 
 async def curled(command: str) -> Any:
     """What the ``curl`` of a snippet answers, once the gateway knows its source."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             if "unknown_key" not in (answer := await shell(command)):
                 return json.loads(answer.partition("\r\n\r\n")[2])

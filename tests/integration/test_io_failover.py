@@ -179,7 +179,7 @@ async def test_who_was_connected_before_a_promotion_is_not_after_it(
     with pytest.raises(Unavailable, match="timeline"):
         await connect_pool(other, "router", lineage=lineage)
     with pytest.raises(AnotherHistory):
-        await asyncio.wait_for(watch, 5)
+        await asyncio.wait_for(watch, 30)
     afresh = await connect_pool(other, "router", lineage=Lineage())
     assert await port_of(afresh) == standby.port
     afresh.terminate()

@@ -99,7 +99,7 @@ async def test_it_becomes_ready_says_its_durability_and_ends_in_order_on_sigterm
         )
         assert found["durability"].startswith("single broker")
         process.send_signal(signal.SIGTERM)
-        out, _ = await asyncio.wait_for(process.communicate(), 20)
+        out, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0
     events = [json.loads(line)["event"] for line in out.splitlines()]
     assert (events[0], events[-1]) == ("starting", "stopped")
@@ -109,7 +109,7 @@ async def test_a_part_that_fails_ends_the_process_with_one_line_that_says_why(
     stack: Any, database: str, topic: Make, unused_tcp_port: int
 ) -> None:
     async with service(stack, database, await topic("notes"), unused_tcp_port, DUBAN_NOTES_FAIL="yes") as process:
-        out, _ = await asyncio.wait_for(process.communicate(), 20)
+        out, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 1
     last = json.loads(out.splitlines()[-1])
     assert (last["event"], last["level"]) == ("ended", "critical")
@@ -123,7 +123,7 @@ async def test_a_service_that_waits_for_its_database_says_so_and_still_ends_on_s
     async with service(stack, f"postgresql://u@127.0.0.1:{nobody}/d", await topic("notes"), port) as process:
         await eventually(lambda: _says(port, {"started": False}))
         process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(process.communicate(), 20)
+        await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0
 
 
@@ -134,7 +134,7 @@ async def test_a_service_that_waits_while_it_is_wired_still_ends_on_sigterm(
     async with service(stack, database, await topic("notes"), unused_tcp_port, DUBAN_NOTES_WAIT="yes") as process:
         await eventually(lambda: _says(unused_tcp_port, wired))
         process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(process.communicate(), 20)
+        await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0
 
 
@@ -147,7 +147,7 @@ async def test_sigterm_counts_that_comes_with_the_last_of_the_beginning_or_is_sw
             wired = {"started": False, "database": True, "broker": True}
             await eventually(lambda: _says(unused_tcp_port, wired))
             one.send_signal(signal.SIGTERM)
-        out, _ = await asyncio.wait_for(one.communicate(), 20)
+        out, _ = await asyncio.wait_for(one.communicate(), 60)
     assert one.returncode == 0
     assert json.loads(out.splitlines()[-1])["event"] == "stopped"
 
@@ -156,7 +156,7 @@ async def test_a_bad_setting_ends_the_process_at_once_and_is_named(
     stack: Any, database: str, topic: Make, unused_tcp_port: int
 ) -> None:
     async with service(stack, database, "t", unused_tcp_port, DUBAN_BATCH_SIZE="many") as process:
-        out, _ = await asyncio.wait_for(process.communicate(), 20)
+        out, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 1
     assert b"DUBAN_BATCH_SIZE" in out
 

@@ -62,7 +62,7 @@ async def test_an_empty_topic_is_caught_up_with_at_once(stack: Any, topic: Make)
         raise AssertionError("there is nothing")
 
     task = asyncio.create_task(tail.run(take))
-    await asyncio.wait_for(tail.caught_up(), 10)
+    await asyncio.wait_for(tail.caught_up(), 30)
     assert tail.is_caught_up
     tail.stop()
     await task

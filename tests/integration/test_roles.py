@@ -218,7 +218,7 @@ async def test_a_service_whose_database_lacks_a_migration_names_it_and_starts_af
     async with stack.created() as name:
         url = stack.url_of("router", name)
         process, _ = await _router(stack, url)
-        out, _ = await asyncio.wait_for(process.communicate(), 20)
+        out, _ = await asyncio.wait_for(process.communicate(), 60)
         error = json.loads(out.splitlines()[-1])["error"]
         assert process.returncode == 1
         assert error.startswith("MigrationError: router: the database lacks 0001_ledger, 0002_problems_by_number, ")
@@ -250,7 +250,7 @@ async def test_a_service_whose_database_lacks_a_migration_names_it_and_starts_af
 
         await eventually(started)
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 20) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 async def _router(stack: Stack, url: str) -> tuple[asyncio.subprocess.Process, int]:

@@ -132,7 +132,7 @@ async def test_data_survive_a_restart_and_fresh_wipes_them(tmp_path: Path) -> No
 
     async with Stack(tmp_path, kafka_port=0, database_port=0) as stack:
         async with AIOKafkaConsumer(REPORTS, bootstrap_servers=stack.kafka, auto_offset_reset="earliest") as consumer:
-            assert (await asyncio.wait_for(consumer.getone(), 10)).value == b"kept"
+            assert (await asyncio.wait_for(consumer.getone(), 60)).value == b"kept"
         assert await fetchval(stack.superuser, "SELECT n FROM kept") == 7
 
     async with Stack(tmp_path, kafka_port=0, database_port=0, fresh=True) as stack:
@@ -155,7 +155,7 @@ async def test_a_broker_that_was_killed_comes_back_at_its_port_with_what_it_held
         place = TopicPartition("duban.commands.v1", 3)
         consumer.assign([place])
         consumer.seek(place, kept.offset)
-        assert (await asyncio.wait_for(consumer.getone(), 10)).value == b"accepted"
+        assert (await asyncio.wait_for(consumer.getone(), 60)).value == b"accepted"
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ async def test_no_server_outlives_a_parent_that_was_killed_and_the_folder_is_usa
     async def gone() -> bool:
         return not _left_in(tmp_path)
 
-    await until(gone, "the servers did not end", within=20)
+    await until(gone, "the servers did not end", within=60)
     async with Stack(tmp_path, kafka_port=0, database_port=0) as stack:
         assert await fetchval(stack.superuser, "SELECT 1") == 1
 

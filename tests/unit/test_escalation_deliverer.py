@@ -106,11 +106,11 @@ class Member:
         finally:
             self.deliverer.stop()
             self.outlet.hanging = set()
-            await asyncio.wait_for(running, 5)
+            await asyncio.wait_for(running, 30)
 
     async def done(self, *notices: Message[Notice]) -> None:
         """Return when these are noted as gone, or set aside."""
-        await eventually(lambda: {UUID(one.id) for one in notices} <= self.deliveries.gone.keys(), within=5)
+        await eventually(lambda: {UUID(one.id) for one in notices} <= self.deliveries.gone.keys(), within=30)
 
 
 @pytest.fixture

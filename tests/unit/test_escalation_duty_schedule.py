@@ -113,7 +113,7 @@ async def test_the_loop_ends_when_it_is_stopped_while_the_database_is_away() -> 
     running = asyncio.create_task(loop.run())
     await schedules.asked.wait()
     loop.stop()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await running
 
 
@@ -129,7 +129,7 @@ async def test_a_clock_that_is_ahead_opens_nothing_early_and_a_little_difference
     clock = DrivenClock(at + timedelta(hours=machine))
     loop = OpeningLoop(opener, sent := Sent(), clock, Shown(at + timedelta(hours=database)))
     running = asyncio.create_task(loop.run())
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await schedules.noted.wait()
         loop.stop()
         await running

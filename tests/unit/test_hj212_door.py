@@ -104,7 +104,7 @@ class Client:
 
     async def answers(self, count: int) -> list[Frame]:
         found: list[Frame] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(found) < count:
                 data = await self.reader.read(4096)
                 assert data, "hung up"
@@ -112,7 +112,7 @@ class Client:
         return found
 
     async def is_hung_up_on(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await self.reader.read() == b""
 
 

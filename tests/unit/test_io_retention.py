@@ -35,7 +35,7 @@ async def test_every_table_is_walked_to_its_end_by_its_own_age_though_it_was_awa
     year, month = timedelta(days=365), timedelta(days=30)
     retention = Retention({"heads": (heads, year), "deliveries": (deliveries, month)}, between_pages=0.0)
     running = asyncio.create_task(retention.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await deliveries.walked.wait()
         retention.stop()
         await running
@@ -49,6 +49,6 @@ async def test_it_ends_when_it_is_stopped_between_two_steps() -> None:
     running = asyncio.create_task(retention.run())
     await asyncio.sleep(0)
     retention.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await running
     assert len(table.asked) <= 1

@@ -223,7 +223,7 @@ async def test_a_message_is_done_with_once_our_broker_has_it_however_long_that_t
     broker = Broker()
     broker.away = 2
     taking = door(broker, BINS).take(message("city/a/reports", {"id": "1", "title": "full"}))
-    await asyncio.wait_for(taking, 5)
+    await asyncio.wait_for(taking, 30)
     assert (broker.away, len(broker.records), broker.letters) == (0, 1, [])
 
 

@@ -67,7 +67,7 @@ async def test_a_service_that_is_killed_is_started_again_and_ready_again(tmp_pat
         async def back() -> bool:
             return "router" in supervisor.pids
 
-        await until(back, "not started again", within=10)
+        await until(back, "not started again", within=30)
         await supervisor.wait_ready()
         assert supervisor.pids["router"] != killed
         assert supervisor.restarts == {"router": 1}
@@ -112,7 +112,7 @@ async def _up(log: Path, line: str = "up") -> None:
     async def written() -> bool:
         return line in last_line(log)
 
-    await until(written, f"{line} was not written", within=10)
+    await until(written, f"{line} was not written", within=30)
 
 
 async def test_a_process_is_given_no_secret_of_another(
