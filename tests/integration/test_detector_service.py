@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import httpx2
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from msgspec.structs import replace
 
 from duban.io.publisher import Placed, Publisher
@@ -22,8 +22,9 @@ from duban.messages.report import Location, Report
 from duban_cli.system import System
 from duban_detector.domain.episode_reports import SOURCE, episode_report
 from duban_detector.domain.evaluation import evaluated
-from duban_detector.worker import MEMORY_TOPIC
+from duban_detector.worker import GROUP, MEMORY_TOPIC
 from duban_intake.domain import submitted
+from duban_local.topics import declared
 from tests.conftest import eventually
 from tests.given import report, small_rules
 from tests.stations import message, rules, series
@@ -118,16 +119,20 @@ async def test_what_faust_does_not_bring_is_read_from_the_topic(system: System) 
         publisher = Publisher(system.settings, "duban-tests")
         await publisher.start()
         stack.push_async_callback(publisher.stop)
-        ends = AIOKafkaConsumer(StationReadings.TOPIC, bootstrap_servers=system.kafka)
-        await ends.start()
-        stack.push_async_callback(ends.stop)
-        of_topic = await ends.end_offsets(ends.assignment())
+        group = AIOKafkaConsumer(bootstrap_servers=system.kafka, group_id=GROUP, enable_auto_commit=False)
+        await group.start()
+        stack.push_async_callback(group.stop)
+        [count] = [topic.partitions for topic in declared() if topic.name == StationReadings.TOPIC]
+        places = [TopicPartition(StationReadings.TOPIC, number) for number in range(count)]
+        group.assign(places)
+        of_topic = await group.end_offsets(places)
         end, place = max((end, place) for place, end in of_topic.items())
         assert end >= 3, "readings of the test before"
         whole = {place.partition: end for place, end in of_topic.items() if end}
 
         async def is_at_rest() -> bool:
-            return await positions(system.kafka) == whole
+            acknowledged = {each.partition: await group.committed(each) for each in places if of_topic[each]}
+            return acknowledged == whole == await positions(system.kafka)
 
         await eventually(is_at_rest, within=60)
         # Faust has acknowledged more than was remembered.
