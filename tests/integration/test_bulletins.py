@@ -28,9 +28,9 @@ from duban.policy import PublishedCalendar
 from duban.policy.library import Library
 from duban.policy.model.assessment import BulletinKind
 from duban_cli import app
-from duban_console.assessment.histories import lasting
+from duban_console.assessment.histories import AtRest, lasting
 from duban_console.assessment_input import from_ledger
-from duban_console.ledger import AtRest, LedgerReader, TooManyEvents
+from duban_console.ledger import LedgerReader, TooManyEvents
 from duban_router.handlers import CommandHandler
 from duban_router.store import SCHEMA, PostgresLedger
 from tests.conftest import Migrated, Stack

@@ -23,17 +23,15 @@ from duban.policy.library import Library
 from duban.policy.model.assessment import Bulletin, BulletinKind, Period
 from duban_cli.connection import present, settings
 from duban_cli.output import ExitCode, command, err, fail, out
-from duban_console.assessment.histories import histories, lasting
+from duban_console.assessment.histories import AtRest, histories
 from duban_console.assessment.papers.official import Letterhead, fonts_in, to_pdf
 from duban_console.assessment.periods import as_of as instant
-from duban_console.assessment.periods import stretch_of
 from duban_console.assessment.rows.targets import TargetReading, readings_of
-from duban_console.assessment.selection import HANDLED, chosen, needs_readings, offered
+from duban_console.assessment.selection import HANDLED, at_rest, chosen, needs_readings, offered
 from duban_console.assessment.sheet import Sheet, compiled
 from duban_console.assessment.sheet_formats import to_csv, to_geojson, to_json
 from duban_console.assessment.words import Language
 from duban_console.assessment_input import from_file, from_ledger, from_readings
-from duban_console.ledger import AtRest
 from duban_console.packs import publication as packs
 
 if TYPE_CHECKING:
@@ -135,8 +133,7 @@ async def bulletin(
     if readings is not None and not asks_readings:
         fail(ExitCode.USAGE, f"{offer.id} is a bulletin of kind {offer.kind}; only targets are held against --readings")
     read = await _readings(readings, events, rules.pack, until_at) if asks_readings else []
-    stretch = stretch_of(period or offer.period, until_at, rules.zone)
-    over = AtRest(stretch.start_at, lasting(library.packs))
+    over = at_rest(offer, period, until_at, rules, library.packs)
     of_targets = offer.kind is BulletinKind.TARGETS
     history_events = () if of_targets else await _told(events, rules.pack, until_at, HANDLED, over)
     past = histories(history_events, partial(_cited, library), rules.pack.jurisdiction, until_at)

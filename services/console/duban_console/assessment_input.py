@@ -19,8 +19,9 @@ from duban.io.postgres import connect_pool
 from duban.messages.records import Event
 from duban.messages.struct import flaw_of, from_data
 from duban.moves import Kind
+from duban_console.assessment.histories import AtRest
 from duban_console.assessment.rows.targets import TargetReading
-from duban_console.ledger import AtRest, LedgerReader, asking
+from duban_console.ledger import LedgerReader, asking
 
 if TYPE_CHECKING:
     from duban.io.settings import Settings

@@ -30,6 +30,8 @@ from duban_console.source_journal import SourceActivity, activities
 if TYPE_CHECKING:
     import asyncpg
 
+    from duban_console.assessment.histories import AtRest
+
 _STATE = "select state from router.published_records where id = $1"
 _BY_NUMBER = "select id from router.published_records where number = $1"
 _HISTORY = "select version, body, hash from router.published_events where problem_id = $1 order by version"
@@ -123,17 +125,6 @@ REWARDS = "select state from router.published_records where subject = $1 and kin
 
 class TooManyEvents(DubanError):
     """There are more events than somebody is ready to hold at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class AtRest:
-    """Records that were closed and at rest ``before`` an instant, in which none of ``lasting`` had ever lapsed.
-
-    Those are the obligations that may be owed of a closed record: one that has lapsed is, with nothing more to come.
-    """
-
-    before: datetime
-    lasting: tuple[str, ...] = ()
 
 
 class BadCursor(ValueError):

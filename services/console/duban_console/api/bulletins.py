@@ -14,14 +14,13 @@ from duban.policy import Rules
 from duban.policy.library import Library
 from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, Period
 from duban_console.assessment.edition import Edition, edition
-from duban_console.assessment.histories import histories, lasting
+from duban_console.assessment.histories import histories
 from duban_console.assessment.periods import as_of as instant
-from duban_console.assessment.periods import stretch_of
 from duban_console.assessment.rows.targets import TargetReading, readings_of
-from duban_console.assessment.selection import HANDLED, chosen, needs_readings
+from duban_console.assessment.selection import HANDLED, at_rest, chosen, needs_readings
 from duban_console.assessment.sheet_formats import to_json
 from duban_console.assessment.words import Language
-from duban_console.ledger import AtRest, LedgerReader, TooManyEvents
+from duban_console.ledger import LedgerReader, TooManyEvents
 
 #: So many events are read for one: some 0.2 ms and 2.5 KB each. Of more it is compiled by the command, elsewhere.
 MOST_EVENTS: Final = 1_000_000
@@ -95,8 +94,7 @@ class BulletinDesk:
     ) -> Edition:
         city, assessment = rules.pack.jurisdiction, rules.pack.assessment
         of_targets = offer.kind is BulletinKind.TARGETS
-        stretch = stretch_of(period or offer.period, until_at, rules.zone)
-        over = AtRest(stretch.start_at, lasting(self.library.packs))
+        over = at_rest(offer, period, until_at, rules, self.library.packs)
         try:
             events = () if of_targets else await self.ledger.events(city, until_at, HANDLED, over, self.most)
         except TooManyEvents as error:

@@ -70,7 +70,7 @@ class History:
             record.status in CLOSED
             and not record.deadlines
             and self.deeds[-1].event.at < at
-            and {climb.obligation for climb in record.climbs if climb.lapses}.isdisjoint(lasting([self.rules.pack]))
+            and not any(climb.lapses and climb.obligation in lasting([self.rules.pack]) for climb in record.climbs)
         )
 
     def word_of(self, unit: str) -> str:
@@ -85,6 +85,14 @@ class History:
                 if word:
                     return published(word)
         return ""
+
+
+@dataclass(frozen=True, slots=True)
+class AtRest:
+    """Records that were closed and at rest ``before`` an instant, in which none of ``lasting`` had ever lapsed."""
+
+    before: datetime
+    lasting: tuple[str, ...] = ()
 
 
 def lasting(packs: Iterable[PolicyPack]) -> tuple[str, ...]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Final
 
 from duban.moves import Kind
-from duban.policy import PolicyPack
+from duban.policy import PolicyPack, Rules
 from duban.policy.model.assessment import Assessment, Bulletin, BulletinKind, IndicatorKind, Period
 from duban.policy.model.entry import Text
+from duban_console.assessment.histories import AtRest, lasting
+from duban_console.assessment.periods import stretch_of
 
 #: The records that a bulletin counts.
 HANDLED: Final = (Kind.PROBLEM, Kind.DUTY)
@@ -68,6 +72,13 @@ def chosen(pack: PolicyPack, name: str) -> Bulletin:
     return Bulletin(
         id=name, kind=kind, title=title, period=period, recipients=(pack.office,), needs_approval=True, basis="practice"
     )
+
+
+def at_rest(
+    offer: Bulletin, period: Period | None, until_at: datetime, rules: Rules, packs: Iterable[PolicyPack]
+) -> AtRest:
+    """The records without which ``offer`` is compiled, up to ``until_at``: of those of ``packs``, what was over."""
+    return AtRest(stretch_of(period or offer.period, until_at, rules.zone).start_at, lasting(packs))
 
 
 def needs_readings(offer: Bulletin, assessment: Assessment | None) -> bool:

@@ -95,9 +95,10 @@ class UnitRota:
         of_unit = {"jurisdiction": self.contacts.city, "unit": self.contacts.unit, "zone": self.zone.key}
         whole = {**values, **of_unit, "since": instant_of(values["since"], self.zone, self.at)}
         rota = rota_given(whole, persons, self.people, standing)
-        flaw = rota if isinstance(rota, str) else self._overtaken(given)
-        if isinstance(rota, str) or flaw:
-            return RotaDraft(values, persons, flaw)
+        if isinstance(rota, str):
+            return RotaDraft(values, persons, rota)
+        if self._overtaken(given):
+            return RotaDraft(values, persons, "seen")
         await self.contacts.desk.change(rota)
         await self.contacts.note(rota.key, "changed" if standing is not None else "made")
         return None
@@ -110,8 +111,8 @@ class UnitRota:
         """
         self._must()
         rota = ended(self._standing())
-        if flaw := self._overtaken(given):
-            return replace(self.draft(), flaw=flaw)
+        if self._overtaken(given):
+            return replace(self.draft(), flaw="seen")
         await self.contacts.desk.change(rota)
         await self.contacts.note(rota.key, "ended")
         return None
@@ -140,9 +141,9 @@ class UnitRota:
         await self.contacts.note(rota.key, f"{relief.person} stands in")
         return None
 
-    def _overtaken(self, given: Mapping[str, str]) -> str:
-        """The field that says which rota was seen, if it is another one by now."""
-        return "seen" if given.get("seen", self.mark) != self.mark else ""
+    def _overtaken(self, given: Mapping[str, str]) -> bool:
+        """Whether the rota that was seen is another one by now."""
+        return given.get("seen", self.mark) != self.mark
 
     def _standing(self) -> RegisteredRota:
         if (rota := self.standing) is None:
