@@ -654,6 +654,18 @@ async def test_sums_of_months_are_what_counts_one_by_one_however_it_changes(migr
 
 
 @pytest.mark.stack
+async def test_what_counts_months_is_planned_once_for_a_connection_and_not_for_every_row(migrated: Migrated) -> None:
+    connection = await asyncpg.connect(migrated.url_of("console"))
+    counting = await connection.fetch(
+        "select tgname, proname, proconfig from pg_trigger join pg_proc on pg_proc.oid = tgfoid"
+        " where tgrelid in ('console.desk_turns'::regclass, 'console.desk_records'::regclass) and tgtype & 1 = 1"
+    )
+    assert len(counting) == 4
+    assert [row for row in counting if row["proconfig"] != ["plan_cache_mode=force_generic_plan"]] == []
+    await connection.close()
+
+
+@pytest.mark.stack
 async def test_what_an_api_has_in_hand_while_months_are_first_counted_counts_too(database: str) -> None:
     *before, months = [each for each in carried_by(MIGRATIONS) if each.number <= 13]
     connections = [await asyncpg.connect(database) for _ in range(3)]

@@ -2,9 +2,10 @@
 
     python -m tests.tools.desk_figures [--problems 1000000] [--write]
 
-Starts a database of its own, lays the rows straight into the read model, and asks every question through the reader,
-each 20 times, then opens each page as somebody's browser would, but for the network; beside that it measures this
-machine, by a loop of 500,000 additions.
+Starts a database of its own and has the projector take in lives of problems, as they come one after the other and side
+by side. Then it lays the rows straight into the read model and asks every question through the reader, each 20 times,
+and opens each page as somebody's browser would, but for the network; beside that it measures this machine, by a loop of
+500,000 additions.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -26,21 +28,26 @@ import asyncpg
 import httpx2
 from pydantic import SecretStr
 
+from duban.clock import SystemClock
 from duban.io.migrations import migrate
 from duban.io.postgres import connect_pool
 from duban.io.settings import Settings
+from duban.messages import commands as do
+from duban.messages.events import LedgerEvent
 from duban.moves import Status
 from duban_cli.bench.limits import loop_ms
 from duban_console.accounts.account import Appointment, Role
 from duban_console.accounts.store import MIGRATIONS, SCHEMA
 from duban_console.assessment.diagrams import Lamp
+from duban_console.desk.projector import SMALL_BATCH, DeskProjector
 from duban_console.desk.queries import PostgresDesk
 from duban_console.desk.reader import LedgerFilters, MapBox, Order, Wait
-from duban_console.desk.store import PLANNER
+from duban_console.desk.rebuild import BATCH as REBUILD_BATCH
+from duban_console.desk.store import PLANNER, TABLES, PostgresDeskStore
 from duban_local.stack import running_stack
-from tests.desk import appointed, sight_of
+from tests.desk import AT, ToldCase, appointed, delivered, sight_of
 from tests.desk_rows import CITY, NOW, SeededCity
-from tests.given import rules_with
+from tests.given import TO_STRIKE_OFF, report, rules_with, small_library
 from tests.page_town import Town, browser
 from tests.tools.document_tables import DOCS, with_block
 
@@ -173,6 +180,40 @@ async def measured(asks: Mapping[str, Ask]) -> dict[str, tuple[float, float]]:
     return figures
 
 
+def _lives(count: int) -> list[list[LedgerEvent]]:
+    """What the topic says of as many problems, each from its registration to its strike-off."""
+    lives = []
+    for number in range(count):
+        case = ToldCase(f"{number}", AT + timedelta(hours=number))
+        case.allocated = number
+        case.registered(report(title=f"foul water {number}", area="north"))
+        for command in (do.Acknowledge(actor=do.Actor(unit="water")), *TO_STRIKE_OFF):
+            case.apply(command)
+        lives.append(case.untold)
+    return lives
+
+
+async def _taken_in(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    """Say how many events the projector takes in a second, in batches as beside a server and as of a rebuild."""
+    lives = _lives(1_500)
+    ways = {"side by side": chain.from_iterable(zip(*lives, strict=True)), "one by one": chain.from_iterable(lives)}
+    for way, events in ways.items():
+        deliveries = [delivered(event, number) for number, event in enumerate(events)]
+        for size in (SMALL_BATCH, REBUILD_BATCH):
+            await pool.execute(f"truncate {', '.join(f'console.{table}' for table in TABLES)}")
+            projector = DeskProjector(PostgresDeskStore(pool), small_library(), SystemClock())
+            begun, own = time.perf_counter(), time.process_time()
+            for first in range(0, len(deliveries), size):
+                await projector(deliveries[first : first + size])
+            rate = len(deliveries) / (time.perf_counter() - begun)
+            own = (time.process_time() - own) / len(deliveries) * 1e6
+            sys.stderr.write(
+                f"projector, lives {way}, batches of {size}: {rate:.0f} events a second, {own:.0f} µs of its own for"
+                f" each (loop {loop_ms():.0f} ms)\n"
+            )
+    await pool.execute(f"truncate {', '.join(f'console.{table}' for table in TABLES)}")
+
+
 async def _laid(city: SeededCity, connection: asyncpg.Connection[asyncpg.Record]) -> None:
     """Lay the rows without counting each, and count them as the migration counts what it finds."""
     await connection.execute("set session_replication_role = replica")
@@ -184,8 +225,10 @@ async def _laid(city: SeededCity, connection: asyncpg.Connection[asyncpg.Record]
 async def figures(problems: int, url: str, *, are_laid: bool = False) -> list[str]:
     """The lines of the table."""
     connection = await asyncpg.connect(url)
+    pool = await connect_pool(Settings(database=SecretStr(url)), SCHEMA, planner=PLANNER)
     if not are_laid:
         await migrate(url, SCHEMA, MIGRATIONS)
+        await _taken_in(pool)
         begun = time.perf_counter()
         await _laid(SeededCity(problems), connection)
         sys.stderr.write(f"laid in {time.perf_counter() - begun:.0f} s\n")
@@ -195,7 +238,6 @@ async def figures(problems: int, url: str, *, are_laid: bool = False) -> list[st
     )
     for name, whole, own in sizes:
         sys.stderr.write(f"{name}: {whole / problems:.0f} bytes a problem, {own / problems:.0f} without its indexes\n")
-    pool = await connect_pool(Settings(database=SecretStr(url)), SCHEMA, planner=PLANNER)
     before = loop_ms()
     desk = PostgresDesk(pool)
     answers = await measured(questions(desk)) | await measured(await opened(desk))

@@ -29,7 +29,7 @@ from duban_console.packs.publication import published
 
 _log = structlog.get_logger(__name__)
 #: Events in one transaction: of a problem whose events are near each other, only the last state is written.
-_BATCH: Final = 2000
+BATCH: Final = 2000
 _EVENTS: Final[dict[str, type[LedgerEvent]]] = {
     name: model for name, model in PROBLEMS.items() if model is not Refused and issubclass(model, LedgerEvent)
 }
@@ -99,7 +99,7 @@ async def _filled(settings: Settings, projector: DeskProjector, say: Callable[[i
         except Undecodable as error:
             unreadable += 1
             _log.warning("record passed over", partition=record.partition, offset=record.offset, error=str(error))
-        if len(batch) == _BATCH:
+        if len(batch) == BATCH:
             events += await _taken_in(projector, batch)
             say(events)
     events += await _taken_in(projector, batch)
