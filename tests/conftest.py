@@ -156,6 +156,20 @@ async def eventually(holds: Callable[[], bool | Awaitable[bool]], within: float 
         await asyncio.sleep(0.02)
 
 
+@pytest.fixture(scope="session")
+def unused_tcp_port_factory() -> Callable[[], int]:
+    """Ports that nobody else is given; those of pytest-asyncio may be taken before somebody listens there."""
+    from duban_local.children import free_port
+
+    return free_port
+
+
+@pytest.fixture
+def unused_tcp_port(unused_tcp_port_factory: Callable[[], int]) -> int:
+    """One of them."""
+    return unused_tcp_port_factory()
+
+
 async def fetchval(url: str, sql: str) -> object:
     """The first value that ``sql`` finds in the database at ``url``."""
     connection = await asyncpg.connect(url)

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ LOOPBACK = "127.0.0.1"
 Say = Callable[[str, str], None]
 
 _TICK = 0.02
+#: Sockets that hold the ports which were given away, the latest of them: as many as the parts of several engines have.
+_HELD: deque[int] = deque()
+_MOST_HELD = 128
 _PR_SET_PDEATHSIG = 1
 #: Loaded here because a freshly forked child must not.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -156,10 +160,19 @@ def end_stray(pid: int, marker: str, grace: float = 10.0) -> bool:
 
 
 def free_port() -> int:
-    """A TCP port that nothing on loopback listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on loopback that nobody else is given for a while, here or in another process.
+
+    Somebody listens there only later; until then, and while it is away, the port stays bound by us. That hinders no
+    server which sets SO_REUSEADDR, as all of them do.
+    """
+    with socket.socket() as held:
+        held.bind((LOOPBACK, 0))
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        port = int(held.getsockname()[1])
+        _HELD.append(held.detach())
+    if len(_HELD) > _MOST_HELD:
+        os.close(_HELD.popleft())
+    return port
 
 
 def claim_port(port: int, part: str, variable: str) -> int:
