@@ -144,7 +144,7 @@ async def topic(stack: Stack) -> AsyncIterator[Callable[..., Awaitable[str]]]:
         await admin.close()
 
 
-async def eventually(holds: Callable[[], bool | Awaitable[bool]], within: float = 30.0) -> None:
+async def eventually(holds: Callable[[], bool | Awaitable[bool]], within: float = 60.0) -> None:
     """Return as soon as ``holds`` does; fail if it still does not ``within`` seconds."""
     until = time.monotonic() + within
     while True:

@@ -169,7 +169,7 @@ class System:
         """The process id of every part that runs now, broker and database too."""
         return {**self.stack.pids, **self.supervisor.pids}
 
-    async def ready(self, name: str, within: float = 60.0) -> None:
+    async def ready(self, name: str, within: float = 120.0) -> None:
         """Return when the service ``name`` answers ready."""
         await until(lambda: answers(f"{self.health[name]}/readyz"), f"{name} was not ready", within)
 
@@ -177,7 +177,7 @@ class System:
         """Kill a service as a crash would; it is started again by itself. Returns the pid that died."""
         return await self.supervisor.kill(name)
 
-    async def restart(self, name: str, within: float = 60.0) -> int:
+    async def restart(self, name: str, within: float = 120.0) -> int:
         """Let a service finish what it has in hand and start it again; its new pid, once it answers ready."""
         before = self.supervisor.pids[name]
         os.kill(before, signal.SIGTERM)

@@ -205,7 +205,7 @@ async def is_open(port: int) -> bool:
     return True
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str, within: float = 60.0) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], what: str, within: float = 120.0) -> None:
     """Return as soon as ``condition`` holds.
 
     Raises:

@@ -65,7 +65,7 @@ class Supervisor:
             asyncio.create_task(self._watch(service), name=f"watch {service.name}") for service in self._services
         ]
 
-    async def wait_ready(self, within: float = 60.0) -> None:
+    async def wait_ready(self, within: float = 120.0) -> None:
         """Return when every service answers ready.
 
         Raises:
@@ -140,7 +140,7 @@ class Supervisor:
         self._say(service.name, f"ready, process {self._children[service.name].pid}")
 
 
-async def answers(url: str, within: float = 2.0) -> bool:
+async def answers(url: str, within: float = 5.0) -> bool:
     """Whether a plain HTTP GET of ``url`` answers 200."""
     parts = urlsplit(url)
     with contextlib.suppress(OSError, TimeoutError):
