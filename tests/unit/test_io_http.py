@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -18,6 +18,8 @@ from duban_local.children import free_port
 from tests.conftest import eventually
 
 LIMIT = 0.4
+#: Of a server whose limit nobody is to meet.
+PATIENT = 120.0
 MOST = 12
 #: More than a socket takes by itself.
 LARGE = 32 * 1024 * 1024
@@ -64,16 +66,16 @@ class Server:
 
         return app
 
-    async def send(self, data: bytes, drip: bytes = b"") -> bytes:
-        """What is answered to ``data``, until the server hangs up; ``drip`` goes after it again and again."""
+    async def send(self, data: bytes, drip: bytes = b"", pause: float = LIMIT / 8) -> bytes:
+        """What is answered to ``data``, until the server hangs up; ``drip`` goes after it at every ``pause``."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         replies = b""
         try:
             writer.write(data)
-            async with asyncio.timeout(LIMIT * 20):
+            async with asyncio.timeout(60):
                 while True:
                     try:
-                        arrived = await asyncio.wait_for(reader.read(10_000), LIMIT / 8)
+                        arrived = await asyncio.wait_for(reader.read(10_000), pause)
                     except TimeoutError:
                         writer.write(drip)
                         continue
@@ -86,17 +88,29 @@ class Server:
             writer.close()
 
 
-@pytest.fixture(scope="module")
-async def server() -> AsyncIterator[Server]:
+@asynccontextmanager
+async def serving(limit: float) -> AsyncIterator[Server]:
     made = Server(free_port())
     http = Http(
-        made.app(), ServerSettings(request_timeout=LIMIT, max_connections=MOST), made.port, "DUBAN_PORT", slow="/slow"
+        made.app(), ServerSettings(request_timeout=limit, max_connections=MOST), made.port, "DUBAN_PORT", slow="/slow"
     )
     running = asyncio.create_task(http.run())
     await eventually(lambda: http.listening)
     yield made
     http.stop()
     await running
+
+
+@pytest.fixture(scope="module")
+async def server() -> AsyncIterator[Server]:
+    async with serving(LIMIT) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def patient() -> AsyncIterator[Server]:
+    async with serving(PATIENT) as made:
+        yield made
 
 
 def read(reply: bytes) -> tuple[int, str]:
@@ -125,11 +139,12 @@ async def test_a_request_that_does_not_arrive_in_time_is_answered_so(server: Ser
     assert read(await server.send(data, drip)) == (408, "too_slow")
 
 
-async def test_a_file_may_come_slowly_but_must_come(server: Server) -> None:
+async def test_a_file_may_come_slowly_but_must_come() -> None:
     head = b"POST /slow HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 400000\r\n\r\n"
-    whole = await server.send(head, drip=bytes(20_000))  # a second, where others have less than half of one
-    assert (whole.split()[1], whole.rpartition(b"\r\n\r\n")[2]) == (b"200", b"400000")
-    assert read(await server.send(head, drip=b"a")) == (408, "too_slow")
+    async with serving(1.5) as server:
+        whole = await server.send(head, bytes(80_000), 0.4)  # two seconds, where others have one and a half
+        assert (whole.split()[1], whole.rpartition(b"\r\n\r\n")[2]) == (b"200", b"400000")
+        assert read(await server.send(head, b"a")) == (408, "too_slow")
 
 
 async def test_the_route_that_waited_for_the_body_ends(server: Server) -> None:
@@ -193,18 +208,18 @@ async def read_late(server: Server, path: bytes, late: float) -> int:
         writer.close()
 
 
-async def test_an_answer_that_nobody_reads_is_dropped(server: Server) -> None:
-    assert await read_late(server, b"/large", 0.0) > LARGE
+async def test_an_answer_that_nobody_reads_is_dropped(server: Server, patient: Server) -> None:
+    assert await read_late(patient, b"/large", 0.0) > LARGE
     assert await read_late(server, b"/large", LIMIT * 3) < LARGE
 
 
-async def test_when_too_many_are_connected_those_give_way_who_have_kept_the_server_waiting(server: Server) -> None:
-    idle = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(5 * MOST)]
+async def test_when_too_many_are_connected_those_give_way_who_have_kept_the_server_waiting(patient: Server) -> None:
+    idle = [await asyncio.open_connection("127.0.0.1", patient.port) for _ in range(5 * MOST)]
     for _, writer in idle[::2]:
         writer.write(HEAD)
     good = b"POST /raw HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc"
-    async with asyncio.timeout(LIMIT):
-        assert (await server.send(good)).startswith(b"HTTP/1.1 200")
+    async with asyncio.timeout(PATIENT / 2):
+        assert (await patient.send(good)).startswith(b"HTTP/1.1 200")
         # Long before their time is over, all but the last are let go.
         for reader, _ in idle[: -MOST + 1]:
             with suppress(ConnectionError):
@@ -213,12 +228,12 @@ async def test_when_too_many_are_connected_those_give_way_who_have_kept_the_serv
         writer.close()
 
 
-async def test_while_all_are_being_answered_whoever_comes_is_let_go(server: Server) -> None:
+async def test_while_all_are_being_answered_whoever_comes_is_let_go(patient: Server) -> None:
     head = b"POST /held HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 3\r\n\r\n"
-    server.let_go.clear()
-    held = [asyncio.create_task(server.send(head + b"abc")) for _ in range(MOST)]
-    await eventually(lambda: server.holding == MOST)
-    async with asyncio.timeout(LIMIT):
-        assert await server.send(b"") == b""
-    server.let_go.set()
+    patient.let_go.clear()
+    held = [asyncio.create_task(patient.send(head + b"abc")) for _ in range(MOST)]
+    await eventually(lambda: patient.holding == MOST)
+    async with asyncio.timeout(PATIENT / 2):
+        assert await patient.send(b"") == b""
+    patient.let_go.set()
     assert all(reply.startswith(b"HTTP/1.1 200") for reply in await asyncio.gather(*held))
