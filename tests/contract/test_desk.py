@@ -567,7 +567,10 @@ async def test_who_takes_a_partition_over_waits_for_the_batch_that_is_in_hand_an
     room = DeskRoom(store := PostgresDeskStore(pool), PostgresDesk(pool))
     case = room.case("a")
     events = list(case.untold)
-    waiting = "select count(*) = 1 from pg_locks where locktype = 'advisory' and not granted"
+    waiting = """
+        select count(*) = 1 from pg_locks join pg_database on pg_database.oid = database
+        where datname = current_database() and locktype = 'advisory' and not granted
+    """
     async with store.transaction({0}) as frozen:
         projection = Projection(await frozen.dossiers([UUID(case.id)]), frozen.near)
         for event in events:

@@ -29,9 +29,8 @@ def server() -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
-    made = httpx2.put(
-        f"{url}/evidence", headers={"authorization": "AWS4-HMAC-SHA256 Credential=a/b/us-east-1/s3/aws4_request"}
-    )
+    key = {"authorization": "AWS4-HMAC-SHA256 Credential=a/b/us-east-1/s3/aws4_request"}
+    made = httpx2.put(f"{url}/evidence", headers=key, timeout=120)  # only now does it load what S3 is
     assert made.status_code == 200, made.text
     yield url
     server.stop()
