@@ -53,7 +53,7 @@ async def test_a_broker_that_is_lost_costs_nothing_that_was_accepted(cluster: Sy
     sending = asyncio.create_task(load.send(range(REPORTS), 50))
     await asyncio.sleep(1)  # the pace of the fault, not a wait for an outcome
     killed_at = await kill([lost])
-    await asyncio.wait_for(sending, 60)
+    await asyncio.wait_for(sending, 300)
     assert load.acknowledged(killed_at) > REPORTS / 2, "the other two accepted what came after it"
-    assert await all_lapsed(cluster, REPORTS)
+    assert await all_lapsed(cluster, REPORTS, within=300)
     assert await account(cluster, load.sent)

@@ -44,7 +44,7 @@ async def survivor(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sy
             for name in SERVICES:
                 await system.ready(name)
             await _all_lapsed(system)
-            await player.quiet(within=120)
+            await player.quiet(within=300)
         yield system
 
 
@@ -73,7 +73,7 @@ async def _all_lapsed(system: System) -> None:
     async def all_have() -> bool:
         return bool((await _rows(system, climbed))[0]["problems"] == REPORTS)
 
-    await eventually(all_have, within=120)
+    await eventually(all_have, within=300)
 
 
 async def _rows(system: System, query: str) -> list[Any]:

@@ -32,7 +32,7 @@ async def test_routers_that_are_killed_leave_no_gap_in_a_register() -> None:
         killing = asyncio.create_task(_kill_in_turn(system, more))
         await _register(system)
         await killing
-        await player.quiet(within=120, groups=["duban-router"])
+        await player.quiet(within=300, groups=["duban-router"])
         session = await asyncpg.connect(system.database)
         numbers = [row["number"] for row in await session.fetch(_NUMBERS)]
         await session.close()

@@ -35,7 +35,7 @@ _UNDER_WAY = 1.0
 
 async def leaders(system: System) -> dict[int, tuple[int, int]]:
     """By node, which of the busy topics' partitions it leads, and how many in-sync replicas it has; from who serves."""
-    admin: Any = AIOKafkaAdminClient(bootstrap_servers=system.kafka, request_timeout_ms=5000)
+    admin: Any = AIOKafkaAdminClient(bootstrap_servers=system.kafka, request_timeout_ms=20_000)
     await admin.start()
     try:
         partitions = [part for topic in await admin.describe_topics(list(_BUSY)) for part in topic["partitions"]]

@@ -32,6 +32,13 @@ SERVICES = ("escalation", "router", "intake")
 _SIX = timedelta(seconds=6)
 _LADDER = "select count(*) from router.published_problems where lapses = 2"
 _WAITING = "select count(*) from escalation.deliveries where outcome is null"
+#: Also those that lie on their topic still: a lapse is a notice to each who hears of it, and nothing else is one.
+_UNTOLD = f"""
+    select ({_WAITING}) + greatest(0, (
+        select coalesce(sum(json_array_length(body::json->'change'->'to')), 0)
+        from router.published_events where kind = 'escalated'
+    ) - (select count(*) from escalation.deliveries))
+"""
 _LAPSES = """
     select problem_id, body::json->'change'->>'level' as level,
         extract(epoch from at - (body::json->'change'->>'due_at')::timestamptz)::float as late
@@ -157,7 +164,7 @@ async def reached(system: System, query: str, count: int, within: float) -> floa
 async def all_lapsed(system: System, count: int, within: float = 120.0) -> bool:
     """Wait until ``count`` problems have climbed their ladder, and every notice has gone out; whether they did."""
     lapsed = await reached(system, _LADDER, count, within)
-    told = await reached(system, _WAITING, 0, within)
+    told = await reached(system, _UNTOLD, 0, within)
     after = {
         what: "not" if seconds is None else f"{seconds:.1f} s" for what, seconds in (("lapsed", lapsed), ("told", told))
     }
