@@ -107,7 +107,7 @@ async def signed_in(system: System, name: str, *appointments: Appointment) -> st
     async with asyncpg.create_pool(system.accounts, min_size=1, max_size=1) as pool:
         desk = AccountDesk(PostgresAccounts(pool), SystemClock(), fast())
         await desk.add(name, name, appointments, by="test", password=GIVEN)
-    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=20) as client:
+    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=60) as client:
         who = {"name": name, "password": GIVEN, "new_password": OWN}
         answer = await client.post("/v1/sessions", json=who)
     assert answer.status_code == 201, answer.text

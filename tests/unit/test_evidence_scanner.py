@@ -39,10 +39,10 @@ def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
     (folder / "clamd.conf").write_text(settings)
     process = subprocess.Popen([program, "--config-file", str(folder / "clamd.conf")], stdout=subprocess.DEVNULL)
     try:
-        until = monotonic() + 30
+        until = monotonic() + 120
         while not address.exists() and process.poll() is None and monotonic() < until:
             sleep(0.02)
-        yield Clamd(str(address), 20)
+        yield Clamd(str(address), 60)
     finally:
         process.kill()
         process.wait()
@@ -84,7 +84,7 @@ def command(program: str) -> str:
     [("raise SystemExit(0)", None), ('import sys; print(sys.argv[1], "FOUND"); sys.exit(1)', "the file FOUND")],
 )
 def test_a_command_says_by_its_exit_code_what_a_file_is(program: str, found: str | None, tmp_path: Path) -> None:
-    scanner = scanner_of(command(program), 20)
+    scanner = scanner_of(command(program), 60)
     assert scanner is not None
     assert scanner.scan(written(tmp_path, WELL)) == found
 
@@ -92,7 +92,7 @@ def test_a_command_says_by_its_exit_code_what_a_file_is(program: str, found: str
 @pytest.mark.parametrize(
     ("setting", "seconds", "said"),
     [
-        (command('import sys; print("no database", file=sys.stderr); sys.exit(2)'), 20, "ended with 2: no database"),
+        (command('import sys; print("no database", file=sys.stderr); sys.exit(2)'), 60, "ended with 2: no database"),
         ("/no/such/scanner --quiet", 20, "cannot be run: No such file"),
         (command("import time; time.sleep(60)"), 0.1, "has not said within 0.1 s"),
     ],

@@ -64,7 +64,7 @@ class Broker:
 @asynccontextmanager
 async def listening(broker: Broker, registry: Registry = DEVICES, **changed: object) -> AsyncIterator[Door]:
     """The door before ``broker``, stopped in order at the end."""
-    settings = Hj212Settings(hj212_port=0, drain_timeout=4, **changed)  # type: ignore[arg-type]
+    settings = Hj212Settings(hj212_port=0, drain_timeout=60, **changed)  # type: ignore[arg-type]
     batching = Batching(broker.publish, 5)
     one = Door(settings, lambda: registry, batching.put, broker.lay_aside, beside=batching)
     running = asyncio.create_task(one.run())
@@ -297,7 +297,7 @@ async def test_a_port_that_is_taken_is_named() -> None:
 
 async def test_a_fleet_plays_a_series_and_counts_its_answers() -> None:
     broker = Broker()
-    fleet = Fleet(SERIES, 30, 0, "123456", 5)
+    fleet = Fleet(SERIES, 30, 0, "123456", 60)
     async with listening(broker, load_registry(fleet.registry("city"), "fleet")) as to:
         tally = await fleet.play("127.0.0.1", to.port, AT, 4)
     assert (tally.sent, tally.answered, tally.sent_again, tally.broken) == (120, 120, 0, 0)

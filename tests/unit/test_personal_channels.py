@@ -47,9 +47,9 @@ def robots(stub: HttpStub, kind: str, secret: str | None = SECRET, **more: objec
 
 
 def robot_channel(kind: Any, listed: Channels, seconds: Callable[[], float] = lambda: 0.0) -> RobotChannel:
-    http = client(allow_private=True, timeout=5, connections=2)
+    http = client(allow_private=True, timeout=60, connections=2)
     clock = SystemClock()
-    return RobotChannel(kind, lambda: listed, PacedClient(kind, http, clock, seconds, 5), clock)
+    return RobotChannel(kind, lambda: listed, PacedClient(kind, http, clock, seconds, 60), clock)
 
 
 def is_recent(stamp: str, unit: float) -> bool:
@@ -297,7 +297,7 @@ def relay(port: int, **more: Any) -> MailRelay:
 
 
 def mail_channel(port: int, **more: Any) -> MailChannel:
-    return MailChannel(relay(port, **more), DrivenClock(datetime(2026, 11, 30, 2, tzinfo=UTC)), 5)
+    return MailChannel(relay(port, **more), DrivenClock(datetime(2026, 11, 30, 2, tzinfo=UTC)), 60)
 
 
 async def test_a_notice_arrives_as_a_mail_that_a_person_reads_in_chinese() -> None:
