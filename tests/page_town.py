@@ -20,13 +20,14 @@ from duban.messages.contacts import CONTACTS, RegisteredContact
 from duban.messages.envelope import Message, Publishable, Record, decode
 from duban.messages.events import LedgerEvent, Refused
 from duban.messages.notices import NOTICES, Notice
-from duban.messages.records import AnyRecord, Event, Problem
+from duban.messages.records import AnyRecord, Event, Listing, Problem
 from duban.messages.report import Filed, Report
 from duban.messages.struct import to_json
-from duban.moves import Kind
+from duban.moves import Kind, Status
 from duban.pages.maps import maps_in
 from duban.policy import PolicyPack, PublishedCalendar, Rules
 from duban.policy.library import Library
+from duban.texts import folded
 from duban_console.accounts.memory import MemoryAccounts
 from duban_console.api.browser import Browser
 from duban_console.api.submission import CommandDoor
@@ -40,7 +41,7 @@ from duban_console.desk.reader import DeskReader
 from duban_console.desk.views import MemoryViews
 from duban_console.issues.desk import IssueDesk
 from duban_console.issues.memory import MemoryIssues
-from duban_console.ledger import Chain, LedgerReader, Outcome, WaitingReport
+from duban_console.ledger import BadCursor, Chain, Filters, LedgerReader, Outcome, Page, WaitingReport
 from duban_console.operation.desk import OperationDesk
 from duban_console.packs.publication import Published, prepared
 from duban_console.pages.app import console_look, create_pages
@@ -147,6 +148,25 @@ class Town(Services):
 
     async def numbered(self, number: str) -> list[UUID]:
         return [id_ for id_, record in self.records.items() if record.number == number]
+
+    async def page(self, filters: Filters, limit: int, cursor: str | None = None) -> Page:
+        statuses = filters.statuses or tuple(Status)
+        records = [
+            record for record in self.records.values()
+            if record.kind is filters.kind and record.jurisdiction == filters.jurisdiction
+            and record.status in statuses and (filters.rule is None or getattr(record, "list", None) == filters.rule)
+        ]  # fmt: skip
+        if cursor is not None and not cursor.isdigit():
+            raise BadCursor(cursor)
+        first = int(cursor or 0)
+        return Page(records[first : first + limit], str(first + limit) if len(records) > first + limit else None)
+
+    async def listings(self, of: str, jurisdiction: str | None = None, list_: str | None = None) -> list[Listing]:
+        return [
+            record for record in self.records.values()
+            if isinstance(record, Listing) and folded(record.of) == folded(of)
+            and jurisdiction in (None, record.jurisdiction) and list_ in (None, record.list)
+        ]  # fmt: skip
 
     async def unanswered(self, id_: UUID, limit: int | None = None, after: int = 0) -> list[WaitingReport]:
         problem = self.records[id_]

@@ -45,7 +45,7 @@ CITY: Final = "smallville"
 PAGES: Final = {
     Role.OFFICE: ("/inbox", "/ledger?lamp=red&text=a", "/leader", "/comparison", "/wall", "/records/{2}?act=dispatch",
                   "/bulletins?bulletin=bulletin&day=2026-11-20", "/bulletins?bulletin=scores&day=2026-11-20",
-                  "/bulletins/issues", "/rota?unit=ecology", "/account", "/find?name=x"),
+                  "/bulletins/issues", "/lists?all=on", "/rota?unit=ecology", "/account", "/find?name=x"),
     Role.CLERK: ("/mine", "/preferences", "/ledger", "/records/{6}?act=acknowledge", "/records/{0}",
                  "/account/password", "/account/factor"),
     Role.HEAD: ("/mine?stake=lead", "/preferences", "/rota", "/inbox", "/records/{6}?act=hand_back"),
@@ -435,6 +435,27 @@ class TestAStory:
         notices = await Tail(system.settings, [Notice.TOPIC], NOTICES).present()
         [sent] = [each.message.data for each in notices if each.message.data.number == number]
         assert (sent.recipient, sent.event) == ("office", "bulletin_sent")
+
+    async def test_the_keeper_of_a_list_puts_somebody_on_it_in_the_browser(
+        self, browser: Browser, system: System, people: dict[Role, str], picture: dict[str, Any]
+    ) -> None:
+        name, key = f"绿源 {uuid4().hex[:8]} Works", "put_on_list.exemplary"
+        async with reading(browser, system.urls["api"], "story-list", size=PHONE) as office:
+            await office.sign_in(people[Role.OFFICE], OWN)
+            await office.go("/lists")
+            await office.open(key)
+            await office.field(key, "of").fill(name)
+            await office.field(key, "ground").select_option("clean")
+            await office.field(key, "evidence").set_input_files([picture])
+            await office.check()
+            await office.send(key)
+            assert "state=done" in office.page.url
+            await office.check()
+            await office.page.fill("#name", name.upper())
+            await _pressed(office, 'main form[action="/lists"] button')
+            assert "在名单上" in await office.page.locator(".notice.bad").inner_text()
+            await _pressed(office, 'main a[href^="/records/"]')
+            assert name in await office.page.locator("main").inner_text()
 
     async def test_an_administrator_lets_somebody_in_who_keeps_their_own_credentials_and_bars_them(
         self, browser: Browser, system: System, people: dict[Role, str]

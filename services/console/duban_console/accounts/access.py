@@ -275,6 +275,8 @@ PAGES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("GET", "/find"): SIGNED_IN,  # each as those of its kind are there
         ("GET", "/records/{id}"): SIGNED_IN,  # as those of its kind are there
         ("POST", "/records/{id}/acts/{action}"): THE_ACTION,
+        ("GET", "/lists"): "check_name",  # the entries themselves are `see_listing`
+        ("POST", "/lists"): "put_on_list",
         ("GET", "/packs"): SIGNED_IN,
         ("GET", "/packs/{ref}"): SIGNED_IN,
         ("GET", "/drafts"): SIGNED_IN,

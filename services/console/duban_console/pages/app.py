@@ -26,17 +26,19 @@ from duban_console.pages.routes.inbox import serve_inbox
 from duban_console.pages.routes.issues import serve_issues
 from duban_console.pages.routes.leader import serve_leader
 from duban_console.pages.routes.ledger import serve_ledger
+from duban_console.pages.routes.lists import serve_lists
 from duban_console.pages.routes.operation import serve_operation
 from duban_console.pages.routes.policies import serve_policies
 from duban_console.pages.routes.preferences import serve_preferences
 from duban_console.pages.routes.proposals import serve_proposals
-from duban_console.pages.routes.records import MOST_FILES, serve_records
+from duban_console.pages.routes.records import serve_records
 from duban_console.pages.routes.rota import serve_rota
 from duban_console.pages.routes.screens import serve_screens
 from duban_console.pages.routes.sign_in import PATH as SIGN_IN
 from duban_console.pages.routes.sign_in import serve_sign_in
 from duban_console.pages.routes.vault import serve_vault
 from duban_console.pages.routes.wall import serve_wall
+from duban_console.pages.sent_form import MOST_FILES
 from duban_console.pages.visitor import visitor
 
 _HERE: Final = Path(__file__).parent
@@ -72,6 +74,7 @@ def create_pages(parts: PageParts, max_body: int) -> FastAPI:
     serve_rota(app, parts)
     serve_accounts(app, parts)
     serve_records(app, parts)
+    serve_lists(app, parts)
     serve_operation(app, parts)
     serve_policies(app, parts)
     serve_experiments(app, parts)
@@ -93,6 +96,6 @@ def _limit(parts: PageParts, max_body: int) -> Callable[[Scope], BodyLimit]:
     with_files = BodyLimit(most + _AROUND, "DUBAN_EVIDENCE_MAX_BYTES", "send fewer files")
 
     def limit_of(scope: Scope) -> BodyLimit:
-        return with_files if scope["path"].startswith("/records/") else usual
+        return with_files if scope["path"].startswith(("/records/", "/lists")) else usual
 
     return limit_of

@@ -151,7 +151,7 @@ def _of_schema(
     label, hint = words.field(last, offer.action), words.say(HINTS[last]) if last in HINTS else ""
     choices = _choices(offer, last, record, words)
     if last in ("sponsor", "pair"):
-        yield FormField(name, label, FieldKind.LINE, required, suggestions=tuple(_units(words)), hint=hint)
+        yield FormField(name, label, FieldKind.LINE, required, suggestions=tuple(unit_choices(words)), hint=hint)
     elif choices is not None:
         many = isinstance(kind_of, inspect.VarTupleType)
         yield FormField(name, label, FieldKind.CHOICES if many else FieldKind.CHOICE, required, choices, hint=hint)
@@ -185,7 +185,7 @@ def _choices(  # noqa: PLR0911, PLR0912 one line a field
     pack = rules.pack
     match name:
         case "lead_unit" | "co_units" | "to" | "part":
-            return tuple(_units(words))
+            return tuple(unit_choices(words))
         case "category":
             return tuple(FormChoice(each.id, words.text(each.title)) for each in pack.categories)
         case "matter":
@@ -218,7 +218,8 @@ def _choices(  # noqa: PLR0911, PLR0912 one line a field
             return None
 
 
-def _units(words: RecordWords) -> Iterator[FormChoice]:
+def unit_choices(words: RecordWords) -> Iterator[FormChoice]:
+    """The units of the pack, to be chosen from."""
     assert words.rules is not None
     yield from (FormChoice(unit.id, words.text(unit.title)) for unit in words.rules.pack.units)
 
@@ -273,7 +274,7 @@ def _of_step(offer: Offer, words: RecordWords) -> Iterator[FormField]:
     for field in rule.fields if rule is not None else ():
         choices = tuple(FormChoice(choice, choice) for choice in field.choices)
         if field.kind is ValueKind.UNIT:
-            choices = tuple(_units(words))
+            choices = tuple(unit_choices(words))
         kind = _STEP_KINDS[field.kind]
         yield FormField(f"fields.{field.id}", words.text(field.title), kind, field.required, choices)
 

@@ -202,6 +202,8 @@ REFUSALS: Final = {
     "no_ground": msgid("Choose one of the grounds of the pack."),
     "unknown_ground": msgid("Choose one of the grounds of the pack."),
     "unknown_unit": msgid("The pack has no such unit."),
+    "unknown_list": msgid("The pack has no such list."),
+    "blank_name": msgid("This name shows nothing: it is blank."),
     "unknown_outcome": msgid("Choose one of the outcomes of the pack."),
     "unknown_check": msgid("This check is not one of this problem."),
     "unknown_category": msgid("The pack has no such category."),
@@ -267,4 +269,5 @@ REFUSED_FIELDS: Final = {
     "referred": "to", "past_date": "due_at", "unknown_evidence": "evidence", "unsupported_type": "evidence",
     "too_large": "evidence", "infected": "evidence", "empty": "evidence", "no_evidence_store": "evidence",
     "missing_signature": "signature.person", "signed_another_day": "signature.at", "unchanged": "category",
+    "blank_name": "of",
 }  # fmt: skip

@@ -111,6 +111,7 @@ class PageParts:
         have = {
             PageNeed.DESK: self.desk_reader, PageNeed.OPERATION: self.operation, PageNeed.VAULT: self.vault,
             PageNeed.ISSUES: self.issue_desk, PageNeed.CONTACTS: self.contact_desk,
+            PageNeed.LISTS: next((pack for pack in self.library.packs if pack.lists), None),
         }  # fmt: skip
         return frozenset(need for need, part in have.items() if part is not None)
 

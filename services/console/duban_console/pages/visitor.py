@@ -19,6 +19,7 @@ from duban_console.api.asker import AccessGate, Asker, Denied
 _OF_CITY: Final = frozenset({Role.OFFICE, Role.LEADER, Role.SUPERVISOR, Role.INSPECTOR, Role.AUDITOR})
 _DECIDING: Final = frozenset({Role.OFFICE, Role.DESK, Role.HEAD, Role.LEADER, Role.SUPERVISOR, Role.INSPECTOR})
 _SEEING: Final = frozenset(TABLE["see_problem"])
+_CHECKING: Final = frozenset(TABLE["check_name"])
 
 
 class PageNeed(StrEnum):
@@ -28,6 +29,7 @@ class PageNeed(StrEnum):
     VAULT = "vault"  #: the vault is asked for custodians (``DUBAN_VAULT``)
     ISSUES = "issues"  #: bulletins are kept that were signed
     CONTACTS = "contacts"  #: how people are told is followed
+    LISTS = "lists"  #: a policy that is published knows lists
     OPERATION = "operation"  #: services and brokers may be looked at (``DUBAN_OPERATOR_PAGES``)
 
 
@@ -40,6 +42,7 @@ _WAYS: Final = (
     ("/comparison", msgid("Units compared"), _OF_CITY, PageNeed.DESK),
     ("/bulletins", msgid("Bulletins"), _OF_CITY, None),
     ("/bulletins/issues", msgid("Bulletins received"), frozenset({Role.CLERK, Role.HEAD, Role.DESK}), PageNeed.ISSUES),
+    ("/lists", msgid("Lists"), _CHECKING, PageNeed.LISTS),
     ("/wall", msgid("Wall screen"), _OF_CITY, PageNeed.DESK),
     ("/rota", msgid("On call"), frozenset({Role.OFFICE, Role.DESK, Role.CLERK, Role.HEAD}), PageNeed.CONTACTS),
     ("/operation", msgid("Operation"), frozenset(TABLE["see_operation"]), PageNeed.OPERATION),

@@ -9,33 +9,27 @@ from uuid import UUID, uuid4
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
-from starlette.datastructures import FormData, UploadFile
 
 from duban.errors import Fault, Unavailable
-from duban.io.evidence.desk import title_of
-from duban.io.evidence.form_files import files_in, taken
 from duban.messages.records import AnyRecord, Problem
-from duban.messages.report import Evidence, stored_evidence
+from duban.messages.report import Evidence
 from duban_console.accounts.facets import Facet
-from duban_console.action import ACTIONS, InvalidAction, action_message, parsed
+from duban_console.action import ACTIONS, action_message, parsed
 from duban_console.api.answer import shown_to
-from duban_console.api.asker import Asker, Denied
+from duban_console.api.asker import Asker
 from duban_console.api.responses import SOURCE, EventLine, event_line
 from duban_console.desk.reader import MapPoint
 from duban_console.desk.sight import Sight
 from duban_console.ledger import Outcome, WaitingReport
-from duban_console.pages.forms import ActForm, act_form, body_of, refilled, refused
+from duban_console.pages.forms import ActForm, act_form
 from duban_console.pages.labels import ACTIONS as ACTION_LABELS
 from duban_console.pages.offers import offers
 from duban_console.pages.parts import PageParts
 from duban_console.pages.record_view import BAR_WIDTH, record_view
+from duban_console.pages.sent_form import MOST_FILES, WAIT, NotTaken, SentForm, is_id
 from duban_console.pages.story import story
 from duban_console.pages.visitor import Visits
 
-#: So long a page waits for the router, as `duban act` does.
-WAIT: Final = 5.0
-#: So many files come with one form.
-MOST_FILES: Final = 10
 _MOST_WAITING: Final = 50
 #: So far around a problem others are shown on its page.
 NEARBY_METRES: Final = 500
@@ -58,13 +52,13 @@ def serve_records(app: FastAPI, parts: PageParts) -> None:
             raise Fault(404, "unknown_path", f"{action} is no action")
         record = await parts.found(_id(request), asks, action)
         async with request.form(max_files=MOST_FILES, max_fields=200, max_part_size=100_000) as form:
-            return await _Act(request, asks, parts, record, form).done()
+            return await _Act(request, asks, parts, record, SentForm(form)).done()
 
     @app.get("/find")
     async def find(request: Request, asks: Visits, name: str = "") -> Response:
         """The record that bears this number or id."""
         name = name.strip().replace("\0", "")[:120]
-        ids = [UUID(name)] if _is_id(name) else await parts.ledger.numbered(name)
+        ids = [UUID(name)] if is_id(name) else await parts.ledger.numbered(name)
         records = [each for id_ in ids if (each := await parts.ledger.record(id_)) is not None]
         seen = [each for each in records if asks.sees(f"see_{each.kind}", each)]
         if len(seen) == 1:
@@ -81,61 +75,33 @@ class _Act:
     asks: Asker
     parts: PageParts
     record: AnyRecord
-    form: FormData
+    sent: SentForm
 
     async def done(self) -> Response:
         """Go on to the record where it was done, or is being decided; else the page with why not."""
-        key = str(self.form.get("key", ""))
         offered = await act_forms(self.request, self.asks, self.parts, self.record)
-        chosen = next((each for each in offered if each.offer.key == key), None)
+        chosen = next((each for each in offered if each.offer.key == self.sent.key), None)
         if chosen is None or chosen.offer.action != self.request.path_params["action"]:
             # It was open when the page was made: somebody else has acted meanwhile.
             return await self._again(None, 409, moved=True)
         words = self.parts.words(self.request, self.record.pack)
-        sent = {name: [str(value) for value in self.form.getlist(name) if not isinstance(value, UploadFile)]
-                for name in self.form}  # fmt: skip
-        chosen = refilled(chosen, sent)
-        brought = _kept(sent)
-        try:
-            brought += await self._taken()
-            outcome = await self._decided(body_of(chosen, sent, brought, words.zone))
-        except InvalidAction as error:
-            return await self._again(refused(chosen, words, error.code, error.message, error.field), 400, brought)
-        except Denied:
-            raise
-        except Fault as fault:
-            return await self._again(refused(chosen, words, fault.code, str(fault), fault.field), fault.status, brought)
-        except Unavailable as error:
-            return await self._again(refused(chosen, words, "unavailable", str(error)), 503, brought)
-        if outcome is not None and outcome.refused is not None:
-            why = outcome.refused
-            return await self._again(refused(chosen, words, why.code, why.reason), 409, brought)
-        state = "done" if outcome is not None else "sent"
+        came = await self.sent.tried(chosen, words, self.asks, self.parts.reception, self._decided)
+        if isinstance(came, NotTaken):
+            return await self._again(came.form, came.status)
+        state = "done" if came is not None else "sent"
         return RedirectResponse(f"/records/{self.record.id}?{state}={chosen.offer.action}", 303)
 
     async def _decided(self, body: dict[str, Any]) -> Outcome | None:
         command, _ = parsed(body, texts=True)
-        action = body["action"]
-        command = self.asks.acting(action, command, self.record)
-        id_ = str(self.form.get("command", "")) or str(uuid4())
         message = action_message(
-            command, id_=str(UUID(id_)) if _is_id(id_) else str(uuid4()), problem_id=self.record.id,
+            self.asks.acting(body["action"], command, self.record), id_=self.sent.command, problem_id=self.record.id,
             jurisdiction=self.record.jurisdiction, source=SOURCE, at=self.parts.clock.now(),
         )  # fmt: skip
         return await self.parts.door.decided(message, WAIT)
 
-    async def _taken(self) -> list[Evidence]:
-        """The files of the form, in the store."""
-        files = files_in(self.form, "evidence")
-        if not files:
-            return []
-        self.asks.must("upload_evidence")
-        return await taken(self.parts.reception, files)
-
-    async def _again(
-        self, form: ActForm | None, status: int, brought: Sequence[Evidence] = (), *, moved: bool = False
-    ) -> Response:
+    async def _again(self, form: ActForm | None, status: int, *, moved: bool = False) -> Response:
         record = await self.parts.found(self.record.id, self.asks)
+        brought = self.sent.brought if form is not None else ()
         return await _record_page(
             self.request, self.asks, self.parts, record, status, refusal=form, brought=brought, moved=moved
         )
@@ -207,22 +173,8 @@ async def _history(record: AnyRecord, asks: Asker, parts: PageParts) -> list[Eve
     return shown
 
 
-def _kept(sent: dict[str, list[str]]) -> list[Evidence]:
-    """The files that are in the store since the form was first sent; that they are, is looked at again."""
-    pairs = zip(sent.get("kept_sha256", ()), sent.get("kept_title", ()), strict=False)
-    return [stored_evidence(sha256, title_of(title)) for sha256, title in pairs]
-
-
 def _id(request: Request) -> UUID:
     try:
         return UUID(request.path_params["id"])
     except ValueError:
         raise Fault(404, "unknown_path", "this address names no record") from None
-
-
-def _is_id(name: str) -> bool:
-    try:
-        UUID(name)
-    except ValueError:
-        return False
-    return True
