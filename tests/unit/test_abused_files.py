@@ -68,7 +68,7 @@ def outcomes() -> dict[tuple[str, str], dict[str, Any]]:
     """What came of each entry by each reader."""
     code = "from tests.unit.test_abused_files import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stderr[-2_000:]
     lines = [json.loads(line) for line in done.stdout.splitlines()]

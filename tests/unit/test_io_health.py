@@ -136,11 +136,12 @@ async def test_another_path_says_which_there_are(health: Health) -> None:
 
 async def test_a_probe_is_answered_however_many_are_connected_and_say_nothing(health: Health) -> None:
     port = await health.start("127.0.0.1", 0)
-    idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(200)]
-    async with asyncio.timeout(4), httpx2.AsyncClient(trust_env=False) as client:
-        assert (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
-        for reader, _ in idle[:130]:  # long before their time is over
-            with suppress(ConnectionError):
-                assert await reader.read() == b""
+    async with httpx2.AsyncClient(trust_env=False) as client:  # to make one takes longer than all that it is asked
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(200)]
+        async with asyncio.timeout(4):
+            assert (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
+            for reader, _ in idle[:130]:  # long before their time is over
+                with suppress(ConnectionError):
+                    assert await reader.read() == b""
     for _, writer in idle:
         writer.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_our_own_lines_carry_what_is_bound(lines: list[dict[str, object]]) -> No
     assert (first["event"], first["level"], first["service"]) == ("problem registered", "info", "router")
     assert (first["problem"], first["text"]) == ("p-1", "督办")
     written_at = datetime.fromisoformat(str(first["timestamp"]))
-    assert abs((datetime.now(UTC) - written_at).total_seconds()) < 60
+    assert abs(datetime.now(UTC) - written_at) < timedelta(minutes=15)  # by UTC: no zone is nearer to it
 
 
 def test_library_lines_have_the_same_form_and_neither_chatter_nor_repetition(lines: list[dict[str, object]]) -> None:

@@ -145,7 +145,7 @@ def test_json_for_programs_says_the_same_and_a_terminal_obeys_nothing_of_it(caps
 def test_the_log_shows_what_others_have_written_and_a_terminal_obeys_nothing_of_it(form: str) -> None:
     log = f"from duban.io.logs import configure; import structlog; configure('x', form={form!r}); "
     log += f"structlog.get_logger('y').info('notice.issued', text={OBEYED!r})"
-    ran = subprocess.run([sys.executable, "-c", log], check=True, capture_output=True, encoding="utf-8", timeout=60)
+    ran = subprocess.run([sys.executable, "-c", log], check=True, capture_output=True, encoding="utf-8", timeout=600)
     [line] = ran.stdout.splitlines()
     assert "gnp" in line
     assert line.isprintable()
