@@ -36,7 +36,7 @@ from duban_router import recovery as of_commands
 from duban_router.handlers import SOURCE, CommandHandler
 from duban_router.settings import RouterSettings
 from duban_router.store import PostgresLedger
-from tests.conftest import Migrated, Stack
+from tests.conftest import Migrated, Stack, eventually
 from tests.given import notice
 
 pytestmark = pytest.mark.stack
@@ -112,6 +112,11 @@ async def test_an_event_that_comes_out_otherwise_is_named(stack: Stack, migrated
         assert found.otherwise == [(load.problem_id(1), 1)]
 
 
+def turned(since: datetime) -> Callable[[], bool]:
+    """Whether another millisecond has begun than that of ``since``."""
+    return lambda: datetime.now(UTC) - since > timedelta(milliseconds=1)
+
+
 async def test_notices_before_an_instant_are_taken_for_told_and_those_behind_it_go_out(
     stack: Stack, migrated: Migrated, topic: Topic
 ) -> None:
@@ -121,6 +126,7 @@ async def test_notices_before_an_instant_are_taken_for_told_and_those_behind_it_
     async with publishing(settings) as publisher, pool_of(migrated.url_of("escalation"), "escalation") as pool:
         for name in ("first", "second", "third"):
             await publisher.publish([encode(notice(name))])
+            await eventually(turned(datetime.now(UTC)))  # no two of them came in one millisecond
         delivered = await Tail(settings, [Notice.TOPIC], NOTICES).present()
         deliveries = PostgresDeliveries(pool, SystemClock())
         assert await of_notices.recover(settings, deliveries, began, delivered[-1].appended_at) == 2
