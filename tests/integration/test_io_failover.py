@@ -122,10 +122,11 @@ async def test_a_server_that_is_silent_keeps_nobody_from_the_next(stack: Stack, 
     if stack.server is None:
         pytest.skip("the database runs elsewhere, on a port that is not ours to name")
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the connection, and never says a word
-        url = naming(migrated.url_of("router"), silent.getsockname()[1], stack.server.port)
+        # Each has a second: the one that answers is named so often as a slow machine may need it.
+        url = naming(migrated.url_of("router"), silent.getsockname()[1], *[stack.server.port] * 29)
         began = time.monotonic()
-        connection = await connect(url, timeout=2.0)
-        assert 0.9 < time.monotonic() - began < 2.0, "it had its share of the time"
+        connection = await connect(url, timeout=30.0)
+        assert time.monotonic() - began > 0.9, "it had its share of the time"
         assert await connection.fetchval("select inet_server_port()") == stack.server.port
         await connection.close()
 

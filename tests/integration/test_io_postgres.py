@@ -18,7 +18,7 @@ from duban.io.availability import dependency
 from duban.io.migrations import migrate, require
 from duban.io.postgres import answers, connect_pool
 from duban.io.settings import Settings
-from tests.conftest import Migrated, Stack
+from tests.conftest import Migrated, Stack, eventually
 
 pytestmark = pytest.mark.stack
 Package = Callable[..., str]
@@ -157,18 +157,23 @@ async def test_a_connection_that_the_server_ends_before_its_socket_closes_is_a_d
     migrated: Migrated, gap: float
 ) -> None:
     """A restart or a failover, seen through a proxy that passes the end on half a second late."""
-    async with _late_proxy(migrated.url_of("router")) as through:
+    tried = asyncio.Event()
+    async with _late_proxy(migrated.url_of("router"), tried) as through:
         pool = await asyncpg.create_pool(through, min_size=1, max_size=1)
         admin = await asyncpg.connect(migrated.superuser)
         try:
             backend = await pool.fetchval("select pg_backend_pid()")
             await admin.execute("select pg_terminate_backend($1)", backend)
             await asyncio.sleep(gap)
+            tried.set()
             errors = [await _failing(pool) for _ in range(3)]
             assert [(error, dependency(error)) for error in errors if error and dependency(error) != "database"] == []
             assert any(errors)
-            await asyncio.sleep(1)
-            assert await _failing(pool) is None, "the pool connects anew"
+
+            async def connects_anew() -> bool:
+                return await _failing(pool) is None
+
+            await eventually(connects_anew)
         finally:
             await admin.close()
             pool.terminate()
@@ -185,8 +190,11 @@ async def _failing(pool: asyncpg.Pool[asyncpg.Record]) -> Exception | None:
 
 
 @asynccontextmanager
-async def _late_proxy(database: str) -> AsyncIterator[str]:
-    """The URL of ``database`` through a proxy whose client hears of a closed connection half a second late."""
+async def _late_proxy(database: str, tried: asyncio.Event) -> AsyncIterator[str]:
+    """The URL of ``database`` through a proxy whose client hears of a closed connection half a second late.
+
+    That is, half a second after it was ``tried``, however late the machine comes to that.
+    """
     parts = urlsplit(database)
 
     async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
@@ -194,6 +202,8 @@ async def _late_proxy(database: str) -> AsyncIterator[str]:
             while data := await reader.read(65_536):
                 writer.write(data)
                 await writer.drain()
+        if seconds:
+            await tried.wait()
         await asyncio.sleep(seconds)
         writer.close()
 
