@@ -333,7 +333,8 @@ async def test_a_dead_letter_that_has_nowhere_to_go_is_waited_for(
     assert await place.handled() == 0
     await topic(place.dlq(source), exact=True)
     await eventually(lambda: _is(place.handled, 1))
-    assert len(await place.dead(source)) == 1
+    # What was given up after a second may have come to the topic all the same, and was sent again.
+    assert {(letter.key, letter.value) for letter in await place.dead(source)} == {(b"k", b"no message")}
 
 
 async def test_a_result_too_large_for_any_topic_is_the_fault_of_its_message_alone(
@@ -394,7 +395,8 @@ async def test_what_names_something_that_never_arrives_is_waited_for_a_while_and
     began = asyncio.get_running_loop().time()
     place.run(source, handle)
     await eventually(lambda: _is(place.handled, 10))
-    assert 1 <= asyncio.get_running_loop().time() - began < 8
+    assert asyncio.get_running_loop().time() - began >= 1, "the arrival time-out"
+    assert asked[3] > 1
     assert in_order(await everything(place.settings.kafka, out)) == {"k0": [0, 1, 2, 4, 5, 6, 8, 9]}
     letters = await place.dead(source)
     assert [dict(letter.headers)["duban.dlq.code"] for letter in letters] == [b"not_arrived"] * 2

@@ -92,8 +92,14 @@ async def test_it_becomes_ready_says_its_durability_and_ends_in_order_on_sigterm
     stack: Any, database: str, topic: Make, unused_tcp_port: int, eventually: Eventually
 ) -> None:
     async with service(stack, database, await topic("notes"), unused_tcp_port) as process:
-        await eventually(lambda: _ready(unused_tcp_port))
-        found = await readiness(unused_tcp_port)
+        found: dict[str, Any] = {}
+
+        async def is_ready() -> bool:
+            nonlocal found
+            found = await readiness(unused_tcp_port)
+            return bool(found["ready"])
+
+        await eventually(is_ready, within=60)
         assert found["checks"] == dict.fromkeys(
             ("started", "database", "broker", "not draining", "assigned notes"), True
         )
@@ -159,10 +165,6 @@ async def test_a_bad_setting_ends_the_process_at_once_and_is_named(
         out, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 1
     assert b"DUBAN_BATCH_SIZE" in out
-
-
-async def _ready(port: int) -> bool:
-    return bool((await readiness(port))["ready"])
 
 
 async def _says(port: int, checks: dict[str, bool]) -> bool:
