@@ -114,7 +114,8 @@ async def test_what_was_written_and_not_published_is_published_first_by_whoever_
 async def test_a_member_whose_turn_it_is_not_publishes_nothing(
     settings: AnchorSettings, pool: asyncpg.Pool[asyncpg.Record], publisher: Away
 ) -> None:
-    one, other = (AnchorLoop(Anchored.VAULT, Growing(), pool, publisher, settings, "test") for _ in range(2))
+    slow = settings.model_copy(update={"anchor_interval": 60.0})  # its turn lasts as long as this test may take
+    one, other = (AnchorLoop(Anchored.VAULT, Growing(), pool, publisher, slow, "test") for _ in range(2))
     await one.once()
     await other.once()
     assert [anchor.number for anchor in await on_topic(settings)] == [1]

@@ -97,7 +97,7 @@ class AnchorLoop:
             if not more:
                 await until_stopped(self._stopping, asyncio.sleep(self._interval))
         with suppress(Exception):  # a turn that is not left ends by itself
-            await self._pool.execute(_LEAVE, self._chain, self._member, timeout=1.0)
+            await self._pool.execute(_LEAVE, self._chain, self._member, timeout=5.0)
 
     async def once(self) -> bool:
         """Publish an anchor if it is our turn and there is anything new; whether more is waiting."""
