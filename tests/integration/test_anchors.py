@@ -260,7 +260,7 @@ async def test_the_vaults_log_written_anew_and_cut_off_by_a_superuser_is_found_b
             "contact": {"name": "Li"},
             "secret": "a word that nobody guesses",
         }
-        async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=20) as client:
+        async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=60) as client:
             assert (await client.post("/v1/reports", json={**report, **contact})).status_code == 202
         await duban("vault", "ask", "s", id_, "--reason", "the first ground")
 

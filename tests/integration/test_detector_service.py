@@ -102,7 +102,7 @@ async def test_members_come_are_killed_and_leave_and_every_episode_is_reported_o
         second = await another(system)
         stack.callback(ended, second)
         await publisher.publish(records[:third])
-        await eventually(lambda: len(reported.bodies) > 10)
+        await eventually(lambda: len(reported.bodies) > 10, within=90)
         await system.kill("detector")
         await publisher.publish(records[third : 2 * third])
         await system.ready("detector")
@@ -155,7 +155,7 @@ async def positions(kafka: str) -> dict[int, int]:
 
 async def read_again(system: System) -> bool:
     """Whether the detector has read three records that Faust did not bring, and nothing is left to it."""
-    async with httpx2.AsyncClient(base_url=system.health["detector"]) as client:
+    async with httpx2.AsyncClient(base_url=system.health["detector"], timeout=60) as client:
         lines = (await client.get("/metrics")).text.splitlines()
     left = [line for line in lines if line.startswith("duban_lag_records{")]
     return "duban_detector_overlooked_total 3.0" in lines and all(line.endswith(" 0.0") for line in left)

@@ -74,7 +74,7 @@ class Town:
 
     async def until(self, many: int, kind: Kind, *statuses: Status) -> list[AnyRecord]:
         """The records, as soon as there are so many."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 found = await self.records(kind, *statuses)
                 if len(found) >= many:
@@ -111,7 +111,9 @@ def duban(town: Town, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 async def drawn(duban: Run, *options: str, seed: str = SEED, code: int = 0) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((await duban(*DRAW, "--seed", seed, "--json", *options, code=code)).stdout)
+    waits = ("--wait", "60") if "--open" in options and "--wait" not in options else ()
+    result = await duban(*DRAW, "--seed", seed, "--json", *options, *waits, code=code)
+    found: dict[str, Any] = json.loads(result.stdout)
     return found
 
 
@@ -180,7 +182,7 @@ async def test_checks_that_are_undecided_are_told_and_asked_for_again(town: Town
         os.kill(router, signal.SIGCONT)
     assert {one["status"] for one in waiting["checks"].values()} == {"accepted"}
     assert unasked["checks"] == waiting["checks"]
-    found = await drawn(duban, "--open", "--wait", "20", seed="late")
+    found = await drawn(duban, "--open", "--wait", "60", seed="late")
     assert {one["status"] for one in found["checks"].values()} == {"owed"}
     assert [one["record"] for one in found["checks"].values()] == [one["record"] for one in waiting["checks"].values()]
 
@@ -215,8 +217,8 @@ async def test_a_check_that_the_router_refuses_ends_with_its_code(town: Town, du
     burnt = do.Open(actor=do.Actor(unit=do.ENGINE), duty="nothing", unit="office", opens_at=BEGINS)
     await town.publisher.publish([encode(Message(id_, SOURCE, key, BEGINS, "smallville", key, burnt))])
     async with asking(town.system.settings) as ledger:
-        assert await ledger.awaited(SOURCE, id_, 20) is not None
-    refused = await duban(*DRAW, "--seed", "refused", "--open", code=4)
+        assert await ledger.awaited(SOURCE, id_, 60) is not None
+    refused = await duban(*DRAW, "--seed", "refused", "--open", "--wait", "60", code=4)
     assert f"refused: {first['number']} (unknown_duty): " in refused.stderr
     assert "refused" in refused.stdout
 
@@ -229,13 +231,13 @@ async def test_a_draw_is_opened_under_its_own_pack_and_not_under_a_newer_one(
     newer = tmp_path / "small-2.yaml"
     newer.write_text(yaml.safe_dump(pack, allow_unicode=True), "utf-8")
     await duban("pack", "publish", newer)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         for n in range(10**9):
             await town.struck_off(f"newer {n}", channel="patrol")
             if any(one.pack == "small@2" for one in await town.records(Kind.PROBLEM)):
                 break
             await asyncio.sleep(0.05)
     assert "small@2 has no draw spot-checks" in (await duban(*DRAW, "--seed", "own", code=3)).stderr
-    own = await duban("draw", "small@1", "spot-checks", "--seed", "own", "--open", "--wait", "20", "--json")
+    own = await duban("draw", "small@1", "spot-checks", "--seed", "own", "--open", "--wait", "60", "--json")
     checks = {one["record"] for one in json.loads(own.stdout)["checks"].values()}
     assert {one.pack for one in await town.records(Kind.DUTY) if str(one.id) in checks} == {"small@1"}

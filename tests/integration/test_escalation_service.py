@@ -122,7 +122,7 @@ class World:
                     ends = await consumer.end_offsets(places)
                     return all(end == 0 or (p in committed and committed[p].offset >= end) for p, end in ends.items())
 
-                await eventually(done)
+                await eventually(done, within=60)
         finally:
             await consumer.stop()
             await admin.close()
@@ -286,7 +286,7 @@ async def test_what_is_overdue_at_the_start_is_fired_and_its_notices_reach_a_rec
         async def holds() -> bool:
             return len({one.id for one in await world.escalates(case)}) >= count
 
-        await eventually(holds)
+        await eventually(holds, within=60)
         return list({one.id: one for one in await world.escalates(case)}.values())
 
     async with server, address, escalation(world, migrated.url_of("escalation"), "-webhook", **webhook) as service:
@@ -298,7 +298,7 @@ async def test_what_is_overdue_at_the_start_is_fired_and_its_notices_reach_a_rec
         await world.quiet("-webhook")
         await delivered(migrated.superuser)
         service.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(service.wait(), 30) == 0
+        assert await asyncio.wait_for(service.wait(), 60) == 0
 
     told = [standardwebhooks.Webhook(CALLBACK_SECRET).verify(body, headers) for headers, body in hotline.requests]
     assert [(one["type"], one["data"]["report"]) for one in told] == [

@@ -172,7 +172,7 @@ async def test_what_a_unit_did_is_proved_by_a_file_that_it_uploads_to_the_api(
     unit = TusClient(f"{system.urls['api']}{UPLOADS_PATH}", system.bearer)
     piece = {"uri": f"evidence:{seal(data)}", "sha256": seal(data), "title": "after.jpg"}
     act = {"action": "acknowledge", "actor": {"unit": standing["lead_unit"]}}
-    done = await api.post(f"/v1/problems/{problem}/actions", params={"wait": 20}, json=act)
+    done = await api.post(f"/v1/problems/{problem}/actions", params={"wait": 30}, json=act)
     assert done.status_code == 200, done.text
     progress = {"action": "progress", "actor": {"unit": standing["lead_unit"]}, "note": "cleaned", "evidence": [piece]}
     # Not before it is there.
@@ -180,7 +180,7 @@ async def test_what_a_unit_did_is_proved_by_a_file_that_it_uploads_to_the_api(
     assert (early.status_code, early.json()["error"]["field"]) == (409, "evidence.0.sha256")
     url, _ = await sent(unit, file)
     assert (await api.get(url)).json()["evidence"] == piece
-    done = await api.post(f"/v1/problems/{problem}/actions", params={"wait": 20}, json=progress)
+    done = await api.post(f"/v1/problems/{problem}/actions", params={"wait": 30}, json=progress)
     assert done.status_code == 200, done.text
     assert await evidence_of(api, problem, "progressed") == [piece]
     known = (await api.get(f"/v1/evidence/{seal(data)}")).json()
@@ -188,7 +188,7 @@ async def test_what_a_unit_did_is_proved_by_a_file_that_it_uploads_to_the_api(
     # And by the command line, whose file goes into the same store.
     proof = written(tmp_path, more, "more.jpg")
     await duban("act", problem, "progress", "--unit", standing["lead_unit"], "--note", "more", "--evidence", proof,
-                "--wait", 20)  # fmt: skip
+                "--wait", 30)  # fmt: skip
     assert (await api.get(f"/v1/evidence/{seal(more)}/original")).content == more
     await duban("evidence", "verify")
 

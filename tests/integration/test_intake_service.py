@@ -191,7 +191,7 @@ class Lane:
         )
         running = asyncio.create_task(runner.run())
         try:
-            await eventually(lambda: running.done() or taken >= takes)
+            await eventually(lambda: running.done() or taken >= takes, within=60)
         finally:
             runner.stop()
             await running
@@ -351,7 +351,7 @@ async def gateway(
     running = asyncio.create_task(http.run())
     try:
         await eventually(lambda: http.listening)
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{settings.gateway_port}", timeout=20) as client:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{settings.gateway_port}", timeout=60) as client:
             yield client
     finally:
         http.stop()
@@ -565,7 +565,7 @@ async def process(
             return False
 
     try:
-        await eventually(ready)
+        await eventually(ready, within=60)
         yield running
     finally:
         if running.returncode is None:
@@ -590,7 +590,7 @@ async def test_the_two_processes_take_a_report_from_http_to_its_command(
     async with (
         process("duban_intake", world, migrated.url_of("intake")),
         process("duban_intake.gateway", world, migrated.url_of("gateway"), DUBAN_GATEWAY_PORT=port),
-        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
     ):
         refused = await client.post("/v1/reports", json=body(source))
         assert (refused.status_code, refused.json()["error"]["code"]) == (401, "no_key")
@@ -609,7 +609,7 @@ async def test_the_two_processes_take_a_report_from_http_to_its_command(
 async def test_what_the_gateway_of_hj212_has_answered_is_there_though_it_is_killed_in_the_middle(
     world: World, tmp_path: Path
 ) -> None:
-    fleet = Fleet(load_series(ROOT / "deploy/demo/hj212/air.csv"), 12, 0.02, "123456", 2.0)
+    fleet = Fleet(load_series(ROOT / "deploy/demo/hj212/air.csv"), 12, 0.02, "123456", 20.0)
     devices = tmp_path / "devices.yaml"
     devices.write_text(fleet.registry("smallville"))
     port, tally = free_port(), SendTally()

@@ -30,6 +30,8 @@ from tests.given import CODE, ROOT, SEAL, SMALL
 BEGINS = datetime(2022, 4, 6, 2, tzinfo=UTC)
 #: A code that was given for another report, and one that nobody was ever given.
 OTHER_CODE, NO_CODE = "0000-0000-0000-0001", "0000-0000-0000-0002"
+#: For the command line: as long as the API waits at most.
+WAIT = ("--wait", 30)
 
 
 @dataclass
@@ -50,7 +52,7 @@ class Town:
         """Let time pass; returns when the API has noticed."""
         self.now += timedelta(**by)
         await self.send("clock", Tick(at=self.now))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 if datetime.fromisoformat((await self.listings("–"))["at"]) >= self.now:
                     return
@@ -73,7 +75,7 @@ class Town:
 
     async def until(self, id_: object, **wanted: Any) -> dict[str, Any]:
         """The record, as soon as it stands as wanted."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 answer = await self.client.get(self.path(id_))
                 if answer.status_code == 200 and wanted.items() <= answer.json().items():
@@ -90,9 +92,9 @@ class Town:
 
     async def act(self, id_: object, action: str, unit: str, **said: Any) -> httpx2.Response:
         body = {"action": action, "actor": {"unit": unit}, **said}
-        return await self.client.post(f"{self.path(id_)}/actions", params={"wait": 20}, json=body)
+        return await self.client.post(f"{self.path(id_)}/actions", params={"wait": 30}, json=body)
 
-    async def put(self, of: str, *, wait: float = 20, **said: Any) -> httpx2.Response:
+    async def put(self, of: str, *, wait: float = 30, **said: Any) -> httpx2.Response:
         body = {
             "list": "blacklist", "of": of, "ground": "repeated", "jurisdiction": "smallville",
             "actor": {"unit": "office"}, "reason": "again", "evidence": [SEAL], **said,
@@ -113,7 +115,7 @@ class Town:
 
     async def opened(self, plural: str, of: UUID) -> dict[str, Any]:
         """The record that a measure of the problem ``of`` has opened, as soon as it is there."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 path = "/v1/listings/entries" if plural == "listings" else f"/v1/{plural}"
                 page = (await self.client.get(path, params={"limit": 500})).json()
@@ -202,12 +204,12 @@ class TestLists:
         proof.write_text("three notices")
         told = await duban(
             "listing", "put", "North\u200bWorks", "--list", "blacklist", "--ground", "repeated", "--unit", "office",
-            "--jurisdiction", "smallville", "--evidence", proof,
+            "--jurisdiction", "smallville", "--evidence", proof, *WAIT,
         )  # fmt: skip
         assert "of the same name" not in told.stderr
         told = await duban(
             "listing", "put", "NorthWorks", "--list", "blacklist", "--ground", "repeated", "--unit", "office",
-            "--jurisdiction", "smallville", "--evidence", proof, "--json",
+            "--jurisdiction", "smallville", "--evidence", proof, "--json", *WAIT,
         )  # fmt: skip
         assert r"of the same name, written otherwise: North\u200bWorks" in told.stderr
         [answer] = lines(told)
@@ -231,7 +233,7 @@ class TestLists:
         await town.advance(days=30)
         proof = tmp_path / "proof.txt"
         proof.write_text("all is made good")
-        early = ("act", entry["number"], "take_off_list", "--unit", "office", "--reason", "made good")
+        early = ("act", entry["number"], "take_off_list", "--unit", "office", "--reason", "made good", *WAIT)
         await duban(*early, code=4)
         await duban(*early, "--evidence", proof)
         await duban("listing", "check", "Contrite Ltd")
@@ -277,7 +279,7 @@ class TestLists:
         first = (await town.put("Twice Ltd", id="case-7")).json()
         again = (await town.put("Twice Ltd", id="case-7")).json()
         assert (again["problem_id"], again["events"]) == (first["problem_id"], first["events"])
-        put = ("listing", "put", "Twice Ltd", "--list", "blacklist", "--ground", "repeated", "--unit", "office")
+        put = ("listing", "put", "Twice Ltd", "--list", "blacklist", "--ground", "repeated", "--unit", "office", *WAIT)
         same = await duban(*put, "--jurisdiction", "smallville", "--evidence", SMALL, "--id", "case-7", "--json")
         assert [event["command"] for event in lines(same)[0]["events"]] == [one["command"] for one in first["events"]]
         assert len((await town.listings("Twice Ltd", all=True))["entries"]) == 1
@@ -337,7 +339,7 @@ class TestLists:
     async def test_ls_shows_what_counts_and_all_shows_the_rest(self, town: Town, duban: Run, tmp_path: Path) -> None:
         proof = tmp_path / "proof.txt"
         proof.write_text("three notices")
-        put = ("listing", "put", "Shown Ltd", "--list", "blacklist", "--ground", "repeated", "--unit", "office")
+        put = ("listing", "put", "Shown Ltd", "--list", "blacklist", "--ground", "repeated", "--unit", "office", *WAIT)
         done = await duban(*put, "--jurisdiction", "smallville", "--evidence", proof, "--id", "shown")
         assert "noticed" in done.stdout
         assert "Shown Ltd" not in {one["of"] for one in lines(await duban("listing", "ls", "--json"))}
@@ -404,7 +406,7 @@ class TestRewards:
             in (await duban("problem", "show", reward["number"])).stdout
         )
 
-        collect = ("act", reward["number"], "collect", "--unit", "water", "--code-file", "-")
+        collect = ("act", reward["number"], "collect", "--unit", "water", "--code-file", "-", *WAIT)
         wrong = await duban(*collect, code=4, stdin=f"{NO_CODE}\n")
         assert "wrong_code" in wrong.stderr
         await duban(*collect, stdin=f"{CODE}\n")
@@ -470,7 +472,7 @@ class TestKinds:
 
     async def test_what_the_calendar_opens_is_a_duty_of_its_unit_which_submits_it(self, town: Town, duban: Run) -> None:
         await town.advance(days=1)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 answer = await town.client.get("/v1/duties", params={"unit": "north", "status": "underway"})
                 if (page := answer.json())["duties"]:

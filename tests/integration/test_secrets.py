@@ -44,7 +44,7 @@ async def registered(api: httpx2.AsyncClient, system: System) -> str:
         "channel": "hotline",
         "title": "臭",
     }
-    async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=20) as gateway:
+    async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=60) as gateway:
         problem: str = (await gateway.post("/v1/reports", json=report)).json()["problem_id"]
 
     async def stands() -> bool:
@@ -61,7 +61,7 @@ async def planted(duban: Run, system: System, superuser: asyncpg.Connection[asyn
     await duban("account", "add", feed, "--system", "--as", "auditor")
     key = (await duban("key", "add", feed, "--scope", "read")).stdout.split()[-1]
     uri = (await duban("account", "factor", name)).stdout.strip()
-    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=20) as api:
+    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=60) as api:
         wrong = await api.post("/v1/sessions", json={"name": name, "password": TYPED})
         unknown = await api.post("/v1/sessions", json={"name": TYPED, "password": TYPED, "code": TYPED})
         malformed = await api.post("/v1/sessions", json={"name": name, "password": [TYPED], "pass": TYPED})
