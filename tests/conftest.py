@@ -18,7 +18,11 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from httpx2._config import DEFAULT_TIMEOUT_CONFIG
 from hypothesis import HealthCheck, settings
+
+# Clients that are told nothing else wait a minute, not five seconds, for a server on a slow machine.
+DEFAULT_TIMEOUT_CONFIG.connect = DEFAULT_TIMEOUT_CONFIG.read = DEFAULT_TIMEOUT_CONFIG.write = 60.0
 
 # How fast an example is says something of the machine, and nothing of the law.
 settings.register_profile("duban", deadline=None, suppress_health_check=[HealthCheck.too_slow])
