@@ -176,7 +176,7 @@ async def gateway(
         if once is not None:
             return await asyncio.to_thread(once)
         try:
-            async with httpx2.AsyncClient() as client:
+            async with httpx2.AsyncClient(timeout=60) as client:
                 return (await client.get(f"http://127.0.0.1:{health}/readyz")).status_code == 200
         except httpx2.TransportError:
             return False
@@ -214,14 +214,15 @@ async def test_mails_come_in_once_from_a_mailbox_and_by_lmtp_though_the_gateway_
     add = shlex.split(snippet("integrating.md", "mail source", instead))
     assert (await duban(*add[1:])).stdout == ""
 
-    await asyncio.to_thread(dovecot.put, [letter(number).as_bytes() for number in range(MAILS)])
+    mails = [letter(number).as_bytes() for number in range(MAILS)]
+    await asyncio.to_thread(dovecot.put, mails[: MAILS // 2])
     with_file = letter(MAILS)
     with_file.add_attachment(PHOTO, maintype="image", subtype="jpeg", filename="现场.jpg")
     away = letter(MAILS + 1, Auto_Submitted="auto-replied")
     async with gateway(system, dovecot, address, once=lambda: dovecot.count("Reports") > 0) as (_, process):
         process.kill()
         await process.wait()
-    assert dovecot.count("INBOX") > 0  # it was in the middle
+    await asyncio.to_thread(dovecot.put, mails[MAILS // 2 :])  # however fast it was, it had not come to these
     async with gateway(system, dovecot, address) as (port, _):
         await eventually(lambda: asyncio.to_thread(lambda: dovecot.count("Reports") >= MAILS))
         (tmp_path / "mail.eml").write_bytes(with_file.as_bytes())
