@@ -111,7 +111,7 @@ async def gateway(system: System, mosquitto: Mosquitto) -> AsyncIterator[Process
     async def ready() -> bool:
         assert process.returncode is None
         try:
-            async with httpx2.AsyncClient() as client:
+            async with httpx2.AsyncClient(timeout=60) as client:
                 return (await client.get(f"http://127.0.0.1:{health}/readyz")).status_code == 200
         except httpx2.TransportError:
             return False
@@ -164,9 +164,12 @@ async def test_what_is_published_at_a_broker_of_mqtt_comes_in_once_though_the_ga
         for block in ("mqtt report", "mqtt readings"):
             await run(snippet("integrating.md", block, {"1883": str(mosquitto.port)}))
 
+        async def dead() -> list[Any]:
+            return [one async for one in records(Settings(kafka=system.kafka), ["duban.mqtt.v1.duban-mqtt.dlq"])]
+
         async def there() -> bool:
             ids = {id_ for id_, _ in await sent(system, Report.TOPIC, bins)}
-            return len(ids) > MESSAGES and bool(await sent(system, StationReadings.TOPIC, air))
+            return len(ids) > MESSAGES and bool(await sent(system, StationReadings.TOPIC, air)) and bool(await dead())
 
         await eventually(there)
     reports = await sent(system, Report.TOPIC, bins)
@@ -181,8 +184,7 @@ async def test_what_is_published_at_a_broker_of_mqtt_comes_in_once_though_the_ga
         {"factor": "a34004", "value": 81.5, "high": 75.0},
         {"factor": "a34002", "value": 120.0, "maximum": 160.0, "flag": "N"},
     ]
-    letters = [one async for one in records(Settings(kafka=system.kafka), ["duban.mqtt.v1.duban-mqtt.dlq"])]
-    assert Counter((one.value, dict(one.headers)["duban.dlq.code"]) for one in letters) == {
+    assert Counter((one.value, dict(one.headers)["duban.dlq.code"]) for one in await dead()) == {
         (b"\xff no JSON", b"not_json"): 1
     }
 
