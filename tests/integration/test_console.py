@@ -24,6 +24,7 @@ from duban_cli.accounts_desk import ourselves
 from duban_cli.system import System, running
 from duban_console.kafka.topic_reader import records
 from tests.commanding import Run, command_on, lines
+from tests.conftest import eventually
 from tests.given import ROOT, SMALL
 
 DLQ = "duban.commands.v1.duban-router.dlq"
@@ -55,7 +56,7 @@ class Given:
 
     async def until(self, problem_id: UUID, **wanted: Any) -> dict[str, Any]:
         """The problem, as soon as it stands as wanted."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 answer = await self.get(f"/v1/problems/{problem_id}")
                 if answer.status_code == 200 and wanted.items() <= answer.json().items():
@@ -64,10 +65,12 @@ class Given:
                 await asyncio.sleep(0.02)
 
     async def get(self, path: str, **query: Any) -> httpx2.Response:
-        async with httpx2.AsyncClient(base_url=self.system.urls["api"], headers=self.system.bearer) as client:
+        async with httpx2.AsyncClient(
+            base_url=self.system.urls["api"], headers=self.system.bearer, timeout=60
+        ) as client:
             return await client.get(path, params=query)
 
-    async def act(self, problem_id: object, body: Any, *, wait: float = 20, **headers: str) -> httpx2.Response:
+    async def act(self, problem_id: object, body: Any, *, wait: float = 30, **headers: str) -> httpx2.Response:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         named = {"content-type": "application/json"} | {n.replace("_", "-").lower(): v for n, v in headers.items()}
         url, bearer = self.system.urls["api"], self.system.bearer
@@ -229,7 +232,9 @@ class TestActions:
             for _ in range(20):
                 yield b"x" * 65_536
 
-        async with httpx2.AsyncClient(base_url=given.system.urls["api"], headers=given.system.bearer) as client:
+        async with httpx2.AsyncClient(
+            base_url=given.system.urls["api"], headers=given.system.bearer, timeout=60
+        ) as client:
             answer = await client.post(
                 f"/v1/problems/{problem_id}/actions", content=chunks(), headers={"content-type": "application/json"}
             )
@@ -324,14 +329,21 @@ async def test_each_service_comes_into_the_database_by_its_own_role_and_none_as_
     if given.system.stack.server is None:
         pytest.skip("the database runs elsewhere: its roles are not ours")
     connection = await asyncpg.connect(given.database)
-    rows = await connection.fetch(
-        "select distinct application_name, usename from pg_stat_activity"
-        " where backend_type = 'client backend' and pid <> pg_backend_pid() order by 1"
-    )
-    await connection.close()
-    assert [tuple(row) for row in rows] == [
+    services = [
         ("duban-api", "duban_reader"), ("duban-console", "duban_console"), ("duban-router", "duban_router"),
     ]  # fmt: skip
+
+    async def only_they_are_in() -> bool:  # whoever was here before them may still be on the way out
+        rows = await connection.fetch(
+            "select distinct application_name, usename from pg_stat_activity"
+            " where backend_type = 'client backend' and pid <> pg_backend_pid() order by 1"
+        )
+        return [tuple(row) for row in rows] == services
+
+    try:
+        await eventually(only_they_are_in)
+    finally:
+        await connection.close()
 
 
 class TestAudit:
@@ -411,8 +423,15 @@ class TestCommand:
 
     async def test_tail_shows_what_concerns_a_problem(self, given: Given, duban: Run) -> None:
         problem_id = await given.registered()
-        shown = await duban("tail", "problems", "--no-follow", "--problem", problem_id, "--json")
-        assert [one["type"] for one in lines(shown)] == ["duban.problem.registered", "duban.problem.dispatched"]
+        shown: list[str] = []
+
+        async def lie_on_the_topic() -> bool:  # they stand in the ledger before
+            tailed = await duban("tail", "problems", "--no-follow", "--problem", problem_id, "--json")
+            shown[:] = [one["type"] for one in lines(tailed)]
+            return len(shown) > 1
+
+        await eventually(lie_on_the_topic)
+        assert shown == ["duban.problem.registered", "duban.problem.dispatched"]
         plain = await duban("tail", "commands", "--from-beginning", "--problem", problem_id, "-n", 1)
         assert "command.register" in plain.stdout
         await duban("tail", "duban.nothing.v1", code=3)

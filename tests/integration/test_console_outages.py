@@ -29,7 +29,7 @@ async def system() -> AsyncIterator[System]:
 
 
 async def answered(system: System, path: str = "/v1/problems") -> httpx2.Response:
-    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=30, headers=system.bearer) as client:
+    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=60, headers=system.bearer) as client:
         return await client.get(path)
 
 
@@ -71,7 +71,7 @@ async def test_while_the_broker_is_away_an_action_is_not_accepted_and_the_same_o
     await publisher.stop()
     body = {"action": "acknowledge", "actor": {"unit": "water"}, "id": "once"}
     async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=60, headers=system.bearer) as client:
-        while (await client.get(f"/v1/problems/{problem_id}")).status_code == 404:
+        while (await client.get(f"/v1/problems/{problem_id}")).status_code != 200:
             pass
         await broker.stop()
         try:
@@ -80,7 +80,7 @@ async def test_while_the_broker_is_away_an_action_is_not_accepted_and_the_same_o
             await broker.start()
         assert (away.status_code, away.json()["error"]["code"]) == (503, "unavailable")
         accepted = await client.post(f"/v1/problems/{problem_id}/actions", params={"wait": 30}, json=body)
-        while accepted.status_code == 503:
+        while accepted.status_code in (202, 503):  # the router takes its time too, and the action stays the same
             accepted = await client.post(f"/v1/problems/{problem_id}/actions", params={"wait": 30}, json=body)
         assert accepted.json()["problem"]["status"] == "underway", accepted.text
 
