@@ -22,6 +22,8 @@ CHROMIUM: Final = Path("/usr/bin/chromium")
 FAILURES: Final = ROOT / ".duban/pages"
 #: Maps are drawn without a graphics card.
 _DRAWN: Final = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+#: Milliseconds in which a slow machine, too, shows what is waited for.
+_PATIENCE: Final = 120_000
 DESKTOP: Final = (1280, 900)
 PHONE: Final = (390, 844)
 _SOURCE: Final = ROOT / "tests/axe"
@@ -128,6 +130,7 @@ async def reading(
     context: BrowserContext = await browser.new_context(
         viewport={"width": size[0], "height": size[1]}, locale=locale, java_script_enabled=script
     )
+    context.set_default_timeout(_PATIENCE)
     page = await context.new_page()
     reader = Reader(page, url)
     page.on("console", lambda message: _complain(reader, message.type, message.text))

@@ -73,7 +73,7 @@ class SignInProvider:
     async def token(self, client: str, resource: str) -> str:
         """An access token that the system ``client`` has the provider give it for ``resource``."""
         form = {"grant_type": "client_credentials", "resource": resource, "scope": "use"}
-        async with httpx2.AsyncClient(auth=(client, f"of-{client}")) as system:
+        async with httpx2.AsyncClient(auth=(client, f"of-{client}"), timeout=60) as system:
             answer = await system.post(f"{self.issuer}/token", data=form)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["access_token"])
@@ -112,7 +112,7 @@ async def at_provider(browser: httpx2.AsyncClient, url: str, back: str, name: st
 
 async def _as_a_browser(url: str, name: str) -> None:
     """Be the browser of ``name``, whom the command line has opened ``url``: ``python -m tests.sign_in NAME URL``."""
-    async with httpx2.AsyncClient(timeout=20) as browser:
+    async with httpx2.AsyncClient(timeout=60) as browser:
         query = parse_qs(urlsplit(url).query)
         back = await at_provider(browser, url, query["redirect_uri"][0], name)
         assert (await browser.get(back.replace("state=", "state=not-"))).status_code == 404

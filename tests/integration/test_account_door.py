@@ -32,7 +32,7 @@ def duban(system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ru
 
 @pytest.fixture
 async def api(system: System) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=20) as client:
+    async with httpx2.AsyncClient(base_url=system.urls["api"], timeout=60) as client:
         yield client
 
 
@@ -55,7 +55,7 @@ async def test_who_acts_is_who_is_signed_in_and_a_unit_sees_its_own(
         "id": uuid4().hex, "source": "citizens", "jurisdiction": "smallville", "channel": "hotline",
         "title": "河水发臭", "category": "river", "area": "north-town",
     }  # fmt: skip
-    async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=20) as gateway:
+    async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=60) as gateway:
         problem = (await gateway.post("/v1/reports", json=report)).json()["problem_id"]
     office = await signed_in(duban, api, "office:smallville:office")
     path = f"/v1/problems/{problem}"
@@ -71,9 +71,9 @@ async def test_who_acts_is_who_is_signed_in_and_a_unit_sees_its_own(
 
     clerk = await signed_in(duban, api, f"unit_clerk:smallville:{lead}")
     act = {"action": "acknowledge", "actor": {"unit": "office"}}
-    foreign = await api.post(f"{path}/actions?wait=20", headers=clerk, json=act)
+    foreign = await api.post(f"{path}/actions?wait=30", headers=clerk, json=act)
     assert (foreign.status_code, foreign.json()["error"]["code"]) == (403, "other_unit")
-    done = await api.post(f"{path}/actions?wait=20", headers=clerk, json={**act, "actor": {"unit": lead}})
+    done = await api.post(f"{path}/actions?wait=30", headers=clerk, json={**act, "actor": {"unit": lead}})
     assert done.status_code == 200, done.text
     history = (await api.get(f"{path}/history", headers=clerk)).json()
     assert history["events"][-1]["actor"] == {"unit": lead, "person": clerk["name"]}
@@ -93,7 +93,7 @@ async def problem_of(system: System, api: httpx2.AsyncClient) -> dict[str, str]:
         "id": uuid4().hex, "source": "citizens", "jurisdiction": "smallville", "channel": "hotline",
         "title": "河水发臭", "category": "river", "area": "north-town",
     }  # fmt: skip
-    async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=20) as gateway:
+    async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=60) as gateway:
         path = f"/v1/problems/{(await gateway.post('/v1/reports', json=report)).json()['problem_id']}"
 
     async def registered() -> bool:
@@ -121,7 +121,7 @@ async def test_the_command_line_is_the_machine_until_somebody_signs_in_and_again
     problem = await problem_of(system, api)
     number, lead = problem["number"], problem["lead_unit"]
     assert lines(await duban("whoami", "--json"))[0]["person"] == f"local:{our_name()}"
-    await duban("act", number, "acknowledge", "--unit", lead, "--wait", 20)
+    await duban("act", number, "acknowledge", "--unit", lead, "--wait", 30)
     name = f"a{uuid4().hex[:8]}"
     given = (await duban("account", "add", name, "--as", f"unit_clerk:smallville:{lead}")).stdout.strip()
     own = "a word of my own, and long"
@@ -134,7 +134,7 @@ async def test_the_command_line_is_the_machine_until_somebody_signs_in_and_again
     assert [file.stat().st_mode & 0o777 for file in tmp_path.glob("duban/sign-ins/*")] == [0o600]  # noqa: ASYNC240
     me = lines(await duban("whoami", "--json"))[0]
     assert (me["account"], me.get("person")) == (name, None)
-    await duban("act", number, "progress", "--unit", lead, "--note", "half", "--wait", 20)
+    await duban("act", number, "progress", "--unit", lead, "--note", "half", "--wait", 30)
     other = await duban("act", number, "progress", "--unit", "office", "--note", "half", code=4)
     assert f"for {lead}, not for office" in other.stderr
     for role in ("strike_off", "refer"):
@@ -151,7 +151,7 @@ async def test_the_command_line_is_the_machine_until_somebody_signs_in_and_again
     assert "duban login" in ended.stderr
     await duban("logout")
     await duban("logout", code=3)
-    await duban("act", number, "progress", "--unit", lead, "--note", "rest", "--wait", 20)
+    await duban("act", number, "progress", "--unit", lead, "--note", "rest", "--wait", 30)
 
     history = (await api.get(f"/v1/problems/{problem['id']}/history", headers=system.bearer)).json()["events"]
     acted = [(event["change"]["kind"], event["actor"].get("person")) for event in history if "person" in event["actor"]]
@@ -189,7 +189,7 @@ async def test_whoever_has_nothing_but_an_address_reads_what_is_theirs_and_it_lo
 ) -> None:
     problem, _ = await problem_of(system, api), await problem_of(system, api)
     lead, number = problem["lead_unit"], problem["number"]
-    await duban("act", number, "acknowledge", "--unit", lead, "--wait", 20)
+    await duban("act", number, "acknowledge", "--unit", lead, "--wait", 30)
     names = {unit: f"a{uuid4().hex[:8]}" for unit in (lead, "nobody-here")}
     passwords = {
         unit: (await duban("account", "add", name, "--as", f"unit_clerk:smallville:{unit}")).stdout
@@ -230,7 +230,7 @@ async def test_whoever_has_nothing_but_an_address_reads_what_is_theirs_and_it_lo
         seen = [one["number"] for one in lines(await duban("problem", "ls", "--limit", 10_000, "--json"))]
         assert (number in seen) is (unit == lead)
         await duban("problem", "show", number, "--json", code=0 if unit == lead else 3)
-        acted = ("act", number, "progress", "--unit", unit, "--note", "half", "--wait", 20)
+        acted = ("act", number, "progress", "--unit", unit, "--note", "half", "--wait", 30)
         await duban(*acted, code=0 if unit == lead else 3)
 
 

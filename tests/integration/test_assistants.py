@@ -36,7 +36,7 @@ async def problem_of(system: System, api: httpx2.AsyncClient) -> dict[str, Any]:
         "id": uuid4().hex, "source": "citizens", "jurisdiction": "smallville", "channel": "hotline",
         "title": TITLE, "category": "river", "area": "north-town",
     }  # fmt: skip
-    async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=20) as gateway:
+    async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=60) as gateway:
         path = f"/v1/problems/{(await gateway.post('/v1/reports', json=report)).json()['problem_id']}"
 
     async def registered() -> bool:
@@ -111,12 +111,12 @@ async def test_over_http_each_call_is_its_own_persons(system: System, api: httpx
         for token, known in ((stranger, False), (lead, True)):
             headers = {"authorization": f"Bearer {token}"}
             async with (
-                httpx2.AsyncClient(headers=headers, timeout=20) as http,
+                httpx2.AsyncClient(headers=headers, timeout=60) as http,
                 Client(streamable_http_client(url, http_client=http)) as client,
             ):
                 result = await client.call_tool("show_record", {"name": problem["number"]})
                 assert result.is_error is not known
-        async with httpx2.AsyncClient(timeout=20) as http:
+        async with httpx2.AsyncClient(timeout=60) as http:
             nobody = await http.post(url, json={})
             assert (nobody.status_code, nobody.json()["error"]["code"]) == (401, "no_token")
             renamed = await http.post(url, json={}, headers={"host": "elsewhere.example"})
@@ -130,7 +130,7 @@ async def served(env: dict[str, str]) -> AsyncIterator[str]:
     arguments = ("-m", "duban_cli", "mcp", "--http", str(port))
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=env)
     try:
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
 
             async def listens() -> bool:
                 try:

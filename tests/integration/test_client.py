@@ -68,7 +68,7 @@ async def ran(program: str, folder: Path, environment: dict[str, str]) -> list[s
     """What ``program`` prints, a word each."""
     command = [sys.executable, "-S", "-W", "error", "-c", ALONE + program]
     run = await asyncio.to_thread(
-        subprocess.run, command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60
+        subprocess.run, command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=180
     )
     assert run.returncode == 0, run.stderr
     return run.stdout.split()
@@ -98,7 +98,7 @@ async def test_producers_report_over_http_and_onto_the_topic_from_outside_the_wo
     code, outcome, problem = await ran(told + by_http, tmp_path, environment)
     assert re.fullmatch(r"(?:[0-9A-Z]{4}-){3}[0-9A-Z]{4}", code)
     assert outcome in ("accepted", "attached")
-    async with httpx2.AsyncClient(base_url=system.urls["api"], headers=system.bearer) as api:
+    async with httpx2.AsyncClient(base_url=system.urls["api"], headers=system.bearer, timeout=60) as api:
 
         async def registered() -> bool:
             return (await api.get(f"/v1/problems/{problem}")).status_code == 200

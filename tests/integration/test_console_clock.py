@@ -51,6 +51,6 @@ async def test_an_action_counts_at_the_last_tick(monkeypatch: pytest.MonkeyPatch
             arguments = ["act", key, "acknowledge", "--unit", "water", "--json"]
             by_command = await asyncio.to_thread(CliRunner().invoke, app, arguments)
             body = {"action": "progress", "note": "half way", "actor": {"unit": "water"}}
-            by_api = await client.post(f"/v1/problems/{key}/actions", params={"wait": 20}, json=body)
+            by_api = await client.post(f"/v1/problems/{key}/actions", params={"wait": 30}, json=body)
         assert json.loads(by_command.stdout)["events"][0]["at"] == "2022-04-07T03:30:00Z", by_command.stderr
         assert by_api.json()["events"][0]["at"] == "2022-04-07T03:30:00Z", by_api.text

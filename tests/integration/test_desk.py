@@ -95,7 +95,7 @@ async def keeps_up(engine: System, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         return list(map(tuple, ledger)) == list(map(tuple, desk))
 
     try:
-        await eventually(equal, within=60)
+        await eventually(equal, within=180)
     finally:
         await router.close()
 
@@ -105,12 +105,12 @@ async def test_it_follows_the_ledger_and_loses_nothing_when_it_is_killed(
 ) -> None:
     commands = registrations(400)
     await send(publisher, commands)
-    await eventually(lambda: pool.fetchval("select count(*) > 50 from console.desk_records"), within=60)
+    await eventually(lambda: pool.fetchval("select count(*) > 50 from console.desk_records"), within=180)
     await engine.kill("api")
     acknowledgements = [(id_, do.Acknowledge(actor=do.Actor(unit="water"))) for id_, _ in commands]
     await send(publisher, acknowledgements)
     underway = "select count(*) = 400 from console.desk_records where status = 'underway'"
-    await eventually(lambda: pool.fetchval(underway), within=60)
+    await eventually(lambda: pool.fetchval(underway), within=180)
     await keeps_up(engine, pool)
     desk = PostgresDesk(pool)
     counts = await desk.lamps(OFFICE, LedgerFilters(CITY), now=datetime.now(UTC))
@@ -134,7 +134,7 @@ async def test_made_anew_it_is_the_same_and_goes_on(
     [(id_, register)] = registrations(1)
     await send(publisher, [(id_, register)])
     there = "select count(*) = 1 from console.desk_records where id = $1 and title = 'foul water 0'"
-    await eventually(lambda: pool.fetchval(there, id_), within=60)
+    await eventually(lambda: pool.fetchval(there, id_), within=180)
 
 
 async def test_a_rebuild_that_died_leaves_it_closed_until_the_next_one(

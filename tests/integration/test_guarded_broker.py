@@ -50,7 +50,7 @@ def known_by(broker: Broker, name: str) -> Settings:
     assert broker.authority is not None
     return Settings(
         kafka=broker.certified, kafka_security="SSL", kafka_ca=broker.authority.file,
-        kafka_certificate=broker.authority.issue(name), publish_timeout=5.0,
+        kafka_certificate=broker.authority.issue(name), publish_timeout=10.0,
     )  # fmt: skip
 
 
@@ -128,7 +128,7 @@ async def by_password(broker: Broker, tmp_path: Path, monkeypatch: pytest.Monkey
     assert broker.authority is not None
     known = Settings.load(
         kafka=broker.address, kafka_security="SASL_SSL", kafka_ca=broker.authority.file, kafka_user=ADMINISTRATOR,
-        publish_timeout=3.0,
+        publish_timeout=10.0,
     )  # fmt: skip
     await with_password(broker, known, "the first password")
     return known

@@ -137,7 +137,7 @@ async def struck_off(guarded: System) -> str:
         "id": uuid4().hex, "source": "citizens", "jurisdiction": "smallville", "channel": "hotline",
         "title": "河水发臭", "category": "river", "area": "north-town",
     }  # fmt: skip
-    async with httpx2.AsyncClient(base_url=guarded.urls["gateway"], timeout=20) as gateway:
+    async with httpx2.AsyncClient(base_url=guarded.urls["gateway"], timeout=60) as gateway:
         problem = (await gateway.post("/v1/reports", json=report)).json()["problem_id"]
     async with httpx2.AsyncClient(base_url=guarded.urls["api"], timeout=60, headers=guarded.bearer) as api:
         path = f"/v1/problems/{problem}"
@@ -160,7 +160,7 @@ async def struck_off(guarded: System) -> str:
             {"action": "check", "actor": {"unit": "office"}, "check": "satisfied", "evidence": [seal]},
             {"action": "strike_off", "actor": {"unit": "office"}},
         ):
-            done = await api.post(f"{path}/actions?wait=20", json=body)
+            done = await api.post(f"{path}/actions?wait=30", json=body)
             assert done.status_code == 200, done.text
         assert await status() == "struck_off"
     return str(problem)
@@ -346,7 +346,7 @@ async def test_passwords_that_are_changed_are_taken_up_from_their_files_by_servi
     await KafkaAdministration(guarded.settings).set_passwords(words, "SCRAM-SHA-512")
     await stack.broker.stop()
     await stack.broker.start()  # every connection is made anew
-    async with httpx2.AsyncClient(timeout=20) as client:
+    async with httpx2.AsyncClient(timeout=60) as client:
 
         async def state(name: str) -> Any:
             return (await client.get(f"{guarded.health[name]}/readyz")).json()
@@ -390,7 +390,7 @@ async def test_the_pages_of_operators_look_and_send_back_by_the_rights_of_their_
     token = await signed_in(guarded, "guarded-operator", Appointment(role=Role.OPERATOR))
     url = guarded.urls["api"]
     headers = {"origin": url, "accept-language": "en"}
-    async with httpx2.AsyncClient(base_url=url, timeout=25, cookies={"duban": token}, headers=headers) as browser:
+    async with httpx2.AsyncClient(base_url=url, timeout=60, cookies={"duban": token}, headers=headers) as browser:
 
         async def shown(path: str) -> str:
             answer = await browser.get(f"/operation{path}")

@@ -53,7 +53,7 @@ ASKING: Final = settings(
 async def present(system: System) -> dict[str, dict[str, str]]:
     """By the beginning of a path, parameters that lead to something: a report, and the problem that came of it."""
     report = {"jurisdiction": "smallville", "channel": "hotline", "title": "smoke", "source": "asked", "id": "1"}
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=60) as client:
         accepted = (await client.post(f"{system.urls['gateway']}/v1/reports", json=report)).json()
         problem = f"{system.urls['api']}/v1/problems/{accepted['problem_id']}"
 
@@ -119,7 +119,7 @@ def test_every_operation_answers_as_its_document_says(
             there = next((of for path, of in present.items() if case.path.startswith(f"{path}/{{")), None)
             if there is not None and len(asked) % 2:
                 case.path_parameters = dict(there)
-            answer = case.call_and_validate(checks=CHECKS, timeout=20, headers=known)
+            answer = case.call_and_validate(checks=CHECKS, timeout=60, headers=known)
             if there is not None:
                 answers[case.operation.label, answer.status_code != 404] += 1
 
@@ -160,7 +160,7 @@ def answered(operation: Any, headers: dict[str, str]) -> Counter[int]:
     @settings(ASKING, max_examples=3)
     @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
     def keeps_its_word(case: Any) -> None:
-        answers[case.call_and_validate(checks=CHECKS, timeout=20, headers=headers).status_code] += 1
+        answers[case.call_and_validate(checks=CHECKS, timeout=60, headers=headers).status_code] += 1
 
     keeps_its_word()
     return answers
@@ -178,7 +178,7 @@ def test_who_is_not_signed_in_is_shown_nothing_whatever_is_asked(system: System)
         @settings(ASKING, max_examples=3)
         @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
         def shows_nothing(case: Any) -> None:
-            answer = case.call_and_validate(checks=CHECKS, timeout=20, headers={"authorization": ""})
+            answer = case.call_and_validate(checks=CHECKS, timeout=60, headers={"authorization": ""})
             answers[answer.status_code] += 1
             assert answer.status_code in (401, 415)
 

@@ -97,7 +97,7 @@ async def problem(system: System) -> UUID:
     await publisher.start()
     await publisher.publish([encode(message)])
     await publisher.stop()
-    async with httpx2.AsyncClient(base_url=system.urls["api"], headers=system.bearer) as client:
+    async with httpx2.AsyncClient(base_url=system.urls["api"], headers=system.bearer, timeout=60) as client:
 
         async def stands() -> bool:
             return (await client.get(f"/v1/problems/{id_}")).status_code == 200
@@ -632,7 +632,7 @@ class TestAStory:
             async with clerk.page.expect_navigation():
                 await clerk.page.click('form[action="/preferences/calendar"] button')
             address = await clerk.page.input_value("#address")
-        async with httpx2.AsyncClient() as program:
+        async with httpx2.AsyncClient(timeout=60) as program:
 
             async def is_due() -> bool:
                 return f"URL:{url}/records/{problem}\r\n" in (await program.get(address)).text
@@ -701,7 +701,7 @@ async def acts(system: System, problem: UUID, unit: str, *bodies: dict[str, Any]
     """What others do meanwhile, by the API."""
     async with httpx2.AsyncClient(base_url=system.urls["api"], headers=system.bearer, timeout=60) as client:
         for body in bodies:
-            path = f"/v1/problems/{problem}/actions?wait=20"
+            path = f"/v1/problems/{problem}/actions?wait=30"
             answer = await client.post(path, json={**body, "actor": {"unit": unit}})
             assert answer.status_code == 200, answer.text
 

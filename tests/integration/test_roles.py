@@ -242,7 +242,7 @@ async def test_a_service_whose_database_lacks_a_migration_names_it_and_starts_af
         async def started() -> bool:
             assert process.returncode is None
             try:
-                async with httpx2.AsyncClient() as client:
+                async with httpx2.AsyncClient(timeout=60) as client:
                     checks = (await client.get(f"http://127.0.0.1:{port}/readyz")).json()["checks"]
             except httpx2.TransportError:
                 return False

@@ -64,7 +64,7 @@ class City:
         return await at_provider(browser, answer.headers["location"], self.callback, name)
 
     async def shown(self, token: str) -> httpx2.Response:
-        async with httpx2.AsyncClient() as system:
+        async with httpx2.AsyncClient(timeout=60) as system:
             return await system.get(f"{self.url}/v1/me", headers={"authorization": f"Bearer {token}"})
 
 
@@ -99,7 +99,7 @@ async def city(system: System, mapping: Path, program: Path) -> AsyncIterator[Ci
             stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            async with httpx2.AsyncClient() as client:
+            async with httpx2.AsyncClient(timeout=60) as client:
 
                 async def serves() -> bool:
                     with suppress(httpx2.TransportError):
@@ -115,7 +115,7 @@ async def city(system: System, mapping: Path, program: Path) -> AsyncIterator[Ci
 
 @pytest.fixture
 async def browser() -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(timeout=20) as client:
+    async with httpx2.AsyncClient(timeout=60) as client:
         yield client
 
 
@@ -158,7 +158,7 @@ async def test_a_code_and_a_state_count_once_and_in_the_browser_that_began(
     browser.cookies.set("duban", planted, domain="127.0.0.1", path="/")
     back = await city.way_back(browser, LI)
     trip = browser.cookies["duban-sign-in"]
-    async with httpx2.AsyncClient() as thief:
+    async with httpx2.AsyncClient(timeout=60) as thief:
         assert code(await thief.get(back)) == (400, "no_sign_in_begun")
         thief.cookies.set("duban-sign-in", trip, domain="127.0.0.1", path="/")
         assert (await browser.get(back)).status_code == 303

@@ -53,7 +53,7 @@ def duban(system: System, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 async def opened(duban: Run, system: System) -> None:
     """See to it that the city has its pages."""
-    async with httpx2.AsyncClient(base_url=system.urls["gateway"]) as browser:
+    async with httpx2.AsyncClient(base_url=system.urls["gateway"], timeout=60) as browser:
 
         async def is_there() -> bool:
             return (await browser.get(CITY)).status_code == 200
@@ -66,7 +66,9 @@ async def opened(duban: Run, system: System) -> None:
 
 async def test_what_is_reported_by_a_form_is_in_the_ledger_and_followed_by_its_code(duban: Run, system: System) -> None:
     await opened(duban, system)
-    async with httpx2.AsyncClient(base_url=system.urls["gateway"], headers={"accept-language": "en"}) as browser:
+    async with httpx2.AsyncClient(
+        base_url=system.urls["gateway"], headers={"accept-language": "en"}, timeout=60
+    ) as browser:
         answers = hidden((await browser.get(f"{CITY}/report")).text)
         answers |= {"category": "noise", "title": "Drilling at night", "area": "north", "address": "Mill Lane"}
         receipt = await browser.post(f"{CITY}/report", data=answers)
@@ -88,7 +90,9 @@ async def test_who_has_the_code_says_whether_they_are_satisfied_and_it_stands_in
     duban: Run, system: System
 ) -> None:
     await opened(duban, system)
-    async with httpx2.AsyncClient(base_url=system.urls["gateway"], headers={"accept-language": "en"}) as browser:
+    async with httpx2.AsyncClient(
+        base_url=system.urls["gateway"], headers={"accept-language": "en"}, timeout=60
+    ) as browser:
         answers = hidden((await browser.get(f"{CITY}/report")).text)
         answers |= {"category": "noise", "title": "A fair in the night", "area": "north", "address": "Fair Ground"}
         receipt = await browser.post(f"{CITY}/report", data=answers)
@@ -100,8 +104,8 @@ async def test_who_has_the_code_says_whether_they_are_satisfied_and_it_stands_in
             return page.status_code == 200 and "Registered" in page.text
 
         await eventually(is_there)
-        await duban("act", key, "acknowledge", "--unit", "north", "--wait", 20)
-        await duban("act", key, "reject", "--unit", "office", "--reason", "it is allowed", "--wait", 20)
+        await duban("act", key, "acknowledge", "--unit", "north", "--wait", 30)
+        await duban("act", key, "reject", "--unit", "office", "--reason", "it is allowed", "--wait", 30)
         page = (await browser.post(f"{CITY}/follow", data=own)).text
         rating = {**own, "vote": hidden(page)["vote"], "satisfied": "false", "reason": "nobody asked us"}
         assert "Thank you." in (await browser.post(f"{CITY}/rate", data=rating)).text
@@ -120,7 +124,7 @@ async def test_who_has_the_code_reads_the_answer_why_a_rating_does_not_count_and
 ) -> None:
     await opened(duban, system)
     async with (
-        httpx2.AsyncClient(base_url=system.urls["gateway"], headers={"accept-language": "en"}) as browser,
+        httpx2.AsyncClient(base_url=system.urls["gateway"], headers={"accept-language": "en"}, timeout=60) as browser,
         publishing(system) as publisher,
     ):
         answers = hidden((await browser.get(f"{CITY}/report")).text)
@@ -134,7 +138,7 @@ async def test_who_has_the_code_reads_the_answer_why_a_rating_does_not_count_and
 
         await eventually(lambda: is_shown("Registered"))
         reply = json.dumps({"source": "smallville/site", "id": number, "text": "We were there.\nCall 13812345678."})
-        await duban("act", str(key), "reply", "--unit", "office", "--data", reply, "--wait", 20)
+        await duban("act", str(key), "reply", "--unit", "office", "--data", reply, "--wait", 30)
         await eventually(lambda: is_shown("We were there.\nCall ***."))
         # As an older page would say it, by a policy that lists grounds.
         handle, at = handle_of(code), datetime.now(UTC)
@@ -145,7 +149,7 @@ async def test_who_has_the_code_reads_the_answer_why_a_rating_does_not_count_and
         id_ = await owe(system, shown["problem"], handle)
         await eventually(lambda: is_shown("asks for a ground of its list"))
         await eventually(lambda: is_shown("its amount is not fixed yet"))
-        await duban("act", id_, "award", "--unit", "office", "--data", '{"amount": 5000}', "--wait", 20)
+        await duban("act", id_, "award", "--unit", "office", "--data", '{"amount": 5000}', "--wait", 30)
         await eventually(lambda: is_shown("A reward waits for you."))
 
 
@@ -172,7 +176,9 @@ async def test_everybody_reads_what_was_signed_and_sent_and_is_public_and_nothin
             )  # fmt: skip
     finally:
         await connection.close()
-    async with httpx2.AsyncClient(base_url=system.urls["gateway"], headers={"accept-language": "en"}) as browser:
+    async with httpx2.AsyncClient(
+        base_url=system.urls["gateway"], headers={"accept-language": "en"}, timeout=60
+    ) as browser:
         page = (await browser.get(f"{CITY}/publications")).text
         assert [title in page for title in ("Sent to all", "Not sent", "Inside")] == [True, False, False]
         assert "4711" in (await browser.get(f"{CITY}/publications/{id_}")).text
@@ -191,10 +197,10 @@ async def test_what_is_signed_and_sent_in_the_console_is_what_everybody_reads(
     token = await signed_in(system, "signer", Appointment(role=Role.OFFICE, jurisdiction="springville", unit="office"))
     async with (
         httpx2.AsyncClient(
-            base_url=system.urls["api"], cookies={"duban": token}, timeout=20,
+            base_url=system.urls["api"], cookies={"duban": token}, timeout=60,
             headers={"accept-language": "en", "origin": system.urls["api"]},
         ) as office,
-        httpx2.AsyncClient(base_url=system.urls["gateway"], headers={"accept-language": "en"}) as citizen,
+        httpx2.AsyncClient(base_url=system.urls["gateway"], headers={"accept-language": "en"}, timeout=60) as citizen,
     ):  # fmt: skip
         pages: dict[str, str] = {}
 
