@@ -105,7 +105,7 @@ def a_refusal_is_forgotten_when_its_command_comes_again(patch: Patch) -> None:
     patch.setattr(MemoryLedger, "write", write)
 
 
-@_bug("I2", "I3", "I8", "I9", "I10", "numbers", seed=2)
+@_bug("I2", "I3", "I8", "I9", "I10", "numbers", seed=1)
 def two_members_may_write_the_same_version(patch: Patch) -> None:
     async def write(self: MemoryLedger, writing: Writing) -> None:
         for line in writing.lines:
@@ -113,8 +113,6 @@ def two_members_may_write_the_same_version(patch: Patch) -> None:
         self._outcomes |= {outcome.key: outcome for outcome in writing.outcomes}
         self._standings |= writing.standings
         self._allocated |= writing.allocated
-        for precedent in writing.precedents:
-            self._precedents[precedent.under].append(precedent)
 
     patch.setattr(MemoryLedger, "write", write)
 
@@ -129,7 +127,7 @@ def a_number_is_taken_as_from_a_sequence(patch: Patch) -> None:
     patch.setattr(MemoryLedger, "allocated", allocated)
 
 
-@_bug("numbers", seed=2)
+@_bug("numbers")
 def nobody_waits_for_whoever_takes_numbers(patch: Patch) -> None:
     @asynccontextmanager
     async def transaction(
@@ -204,7 +202,7 @@ def what_was_refused_as_too_early_is_not_sent_again(patch: Patch) -> None:
     patch.setattr("duban_escalation.handlers.fired_anew", lambda *_: None)
 
 
-@_bug("I7", seed=13)
+@_bug("I7", seed=1)
 def an_answer_of_long_ago_is_taken_for_a_new_one(patch: Patch) -> None:
     def fires(held: Armed, refused: Refused, told_at: datetime, version: int, now: datetime) -> Armed | None:
         return fired_anew(held, refused, refused.at, version, now)
@@ -228,7 +226,7 @@ def the_handler_and_the_sweep_both_fire(patch: Patch) -> None:
     patch.setattr(Sweeper, "take", lambda self, due, now: list(due))
 
 
-@_bug("duties", seed=8)
+@_bug("duties", seed=6)
 def a_city_that_arrives_while_duties_open_counts_as_looked_at(patch: Patch) -> None:
     async def opened(self: Opener, look: Look) -> None:
         latest = max(look.reached.values(), default=None)
