@@ -16,6 +16,9 @@ from typing import Any, Final
 import pytest
 import structlog
 from aiokafka.errors import KafkaTimeoutError
+from hypothesis.internal.cache import LRUCache
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 from duban.calendar import CalendarNotice
 from duban.errors import Unavailable
@@ -65,6 +68,10 @@ def in_memory() -> Iterator[pytest.MonkeyPatch]:
         patch.setattr("duban.io.tail.AIOKafkaConsumer", Consumer)
         patch.setattr("duban.io.publisher.AIOKafkaProducer", Producer)
         patch.setattr(Rules, "compile", _compiled)
+        # Hypothesis also draws numbers that stand in whatever modules of ours were imported: the same seed would take
+        # other ways after other tests.
+        patch.setattr(providers, "_get_local_constants", Constants)
+        patch.setattr(providers, "CONSTANTS_CACHE", LRUCache(1024))
         gc.freeze()  # each world is collected when it is closed, and what was there before need not be looked at
         yield patch
     gc.unfreeze()
