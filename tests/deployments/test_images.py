@@ -107,10 +107,13 @@ ASSISTANTS: Final = {
     f"duban_cli.assistants.{name}"
     for name in ("action_tools", "api", "door", "pack_tools", "record_tools", "server", "tools")
 }
+#: Of whoever serves pages, and with them pictures of codes.
+OF_PAGES: Final = {"duban_console.pages.app", "duban_console.pages.routes.credentials"}
 #: An image of each member, as the others have the same layers; with what it does not load, for commands or a laptop.
 LOADED: Final[dict[str, set[str]]] = {
     "router": set(), "escalation": set(), "detector": set(), "gateway": set(),
-    "api": set(), "api-papers": set(), "cli": {"duban_cli.bench.detection", "duban_local.jars", *ASSISTANTS},
+    "api": set(), "api-papers": set(),
+    "cli": {"duban_cli.bench.detection", "duban_local.jars", *ASSISTANTS, *OF_PAGES},
 }  # fmt: skip
 
 
