@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
@@ -66,6 +65,7 @@ from duban_intake.store import SCHEMA, PostgresStore
 from duban_intake.vault.desk import DeskSettings, Vault
 from duban_intake.vault.store import PostgresVault
 from duban_local import topics
+from duban_local.children import free_port
 from duban_local.kafka import Broker
 from duban_local.stack import silent
 from tests.conftest import Migrated, Stack, eventually
@@ -304,13 +304,6 @@ async def test_a_report_that_the_router_would_not_attach_is_registered_for_itsel
     receipt = await PostgresStore(lane.pool).receipt(own)
     assert receipt is not None
     assert (receipt.outcome, receipt.problem_id) == (ReportOutcome.ACCEPTED, own)
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
 
 
 @asynccontextmanager
