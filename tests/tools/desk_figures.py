@@ -200,7 +200,6 @@ async def _taken_in(pool: asyncpg.Pool[asyncpg.Record]) -> None:
     for way, events in ways.items():
         deliveries = [delivered(event, number) for number, event in enumerate(events)]
         for size in (SMALL_BATCH, REBUILD_BATCH):
-            await pool.execute(f"truncate {', '.join(f'console.{table}' for table in TABLES)}")
             projector = DeskProjector(PostgresDeskStore(pool), small_library(), SystemClock())
             begun, own = time.perf_counter(), time.process_time()
             for first in range(0, len(deliveries), size):
@@ -211,7 +210,7 @@ async def _taken_in(pool: asyncpg.Pool[asyncpg.Record]) -> None:
                 f"projector, lives {way}, batches of {size}: {rate:.0f} events a second, {own:.0f} µs of its own for"
                 f" each (loop {loop_ms():.0f} ms)\n"
             )
-    await pool.execute(f"truncate {', '.join(f'console.{table}' for table in TABLES)}")
+            await pool.execute(f"truncate {', '.join(f'console.{table}' for table in TABLES)}")
 
 
 async def _laid(city: SeededCity, connection: asyncpg.Connection[asyncpg.Record]) -> None:
