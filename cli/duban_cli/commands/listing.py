@@ -36,7 +36,7 @@ from duban_cli.zones import Zones, zones
 from duban_console.action import new_entry
 from duban_console.api.responses import as_json as jsonable
 from duban_console.ledger import Filters
-from duban_console.listings import Entry, NameCheck, entry_of
+from duban_console.listings import Entry, NameCheck, entries_at
 
 listing_app = typer.Typer(no_args_is_help=True, help="Lists such as a blacklist (黑名单): who stands on them, and why.")
 
@@ -120,8 +120,7 @@ async def ls(
     filters = Filters(Kind.LISTING, jurisdiction, () if everything else (Status.LISTED,), list_)
     page = await page_of(known, filters, limit, cursor)
     listings = (record for record in page.records if isinstance(record, Listing))
-    standing = [entry for listing in listings if (entry := entry_of(listing, at)) is not None]
-    entries = [entry for entry in standing if everything or entry.status is Status.LISTED]
+    entries = entries_at(listings, at, everything=everything)
     if as_json:
         for shown in entries:
             write_json(jsonable(shown))

@@ -64,9 +64,15 @@ class NameCheck(Frozen):
 
 def listed(of: str, listings: Iterable[Listing], at: datetime, *, everything: bool = False) -> NameCheck:
     """What ``listings``, all of them of ``of``, say as of ``at``."""
-    entries = [entry for listing in listings if (entry := entry_of(listing, at)) is not None]
+    entries = entries_at(listings, at, everything=True)
     counting = [entry for entry in entries if entry.status is Status.LISTED]
     return NameCheck(of=of, at=at, listed=bool(counting), entries=tuple(entries if everything else counting))
+
+
+def entries_at(listings: Iterable[Listing], at: datetime, *, everything: bool = False) -> list[Entry]:
+    """Those of ``listings`` that counted at ``at``; or ``everything`` that had been made by then."""
+    made = (entry for listing in listings if (entry := entry_of(listing, at)) is not None)
+    return [entry for entry in made if everything or entry.status is Status.LISTED]
 
 
 class SameName(Frozen):

@@ -127,11 +127,19 @@ def _fields(offer: Offer, record: AnyRecord, words: RecordWords, waiting: Sequen
             continue
         yield from _of_schema(field, field.name, offer, record, words)
     if "evidence" in known:
-        label, hint = words.field("evidence", offer.action), words.say(HINTS["evidence"])
-        yield FormField("evidence", label, FieldKind.FILES, required=False, hint=hint)
-    yield FormField(
-        "reason", words.field("reason", offer.action), FieldKind.PROSE, offer.action in _REASONED, most=8000
-    )
+        yield evidence_field(words, offer.action)
+    yield reason_field(words, offer.action)
+
+
+def evidence_field(words: RecordWords, action: str = "") -> FormField:
+    """The files that go with an action."""
+    hint = words.say(HINTS["evidence"])
+    return FormField("evidence", words.field("evidence", action), FieldKind.FILES, required=False, hint=hint)
+
+
+def reason_field(words: RecordWords, action: str = "") -> FormField:
+    """Why it is done, which some actions want."""
+    return FormField("reason", words.field("reason", action), FieldKind.PROSE, action in _REASONED, most=8000)
 
 
 def _of_schema(

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, Final
 
-from duban.messages.records import Listing
 from duban.messages.report import MOST_OF_NAME
 from duban.policy.model.listing import ListRule
 from duban_console.accounts.access import appointments_for
 from duban_console.accounts.session import Principal, Scope
 from duban_console.action import NewEntry, new_entry
 from duban_console.assessment.words import listed
-from duban_console.listings import Entry, entry_of
-from duban_console.pages.forms import ActForm, FieldKind, FormChoice, FormField, unit_choices
-from duban_console.pages.labels import HINTS
+from duban_console.listings import Entry
+from duban_console.pages.forms import (
+    ActForm,
+    FieldKind,
+    FormChoice,
+    FormField,
+    evidence_field,
+    reason_field,
+    unit_choices,
+)
 from duban_console.pages.offers import Offer
 from duban_console.pages.record_words import RecordWords
 
 #: The deed of whoever puts somebody on a list.
 DEED: Final = "put_on_list"
-
-
-def entries_at(listings: Iterable[Listing], at: datetime) -> list[Entry]:
-    """What stood at that instant."""
-    return [entry for listing in listings if (entry := entry_of(listing, at)) is not None]
 
 
 def entry_words(entry: Entry, words: RecordWords) -> dict[str, str]:
@@ -52,7 +51,7 @@ def entry_forms(principal: Principal, city: str, words: RecordWords) -> list[Act
 
 
 def _form(rule: ListRule, words: RecordWords) -> ActForm:
-    label, hint = words.say("Enterprise or unit"), words.say(HINTS["evidence"])
+    label = words.say("Enterprise or unit")
     if rule.of == "unit":
         of = FormField("of", label, FieldKind.CHOICE, required=True, choices=tuple(unit_choices(words)))
     else:
@@ -61,8 +60,8 @@ def _form(rule: ListRule, words: RecordWords) -> ActForm:
     fields = (
         of,
         FormField("ground", words.field("ground"), FieldKind.CHOICE, required=True, choices=grounds),
-        FormField("evidence", words.field("evidence"), FieldKind.FILES, required=False, hint=hint),
-        FormField("reason", words.field("reason"), FieldKind.PROSE, required=False, most=8000),
+        evidence_field(words),
+        reason_field(words),
     )
     keeper = (FormChoice(rule.keeper, words.unit(rule.keeper)),)
     title = words.say("Put on the list: {title}").format(title=words.text(rule.title))

@@ -22,14 +22,14 @@ from duban_console.api.asker import Asker
 from duban_console.api.responses import SOURCE
 from duban_console.api.routes.records import seen
 from duban_console.ledger import BadCursor, Filters, Outcome
-from duban_console.listings import Entry, NameCheck, listed
+from duban_console.listings import Entry, NameCheck, entries_at, listed
 from duban_console.pages.forms import ActForm
-from duban_console.pages.list_view import DEED, entries_at, entry_forms, entry_in, entry_words
+from duban_console.pages.list_view import DEED, entry_forms, entry_in, entry_words
 from duban_console.pages.parts import PageParts
 from duban_console.pages.sent_form import MOST_FILES, WAIT, NotTaken, SentForm
 from duban_console.pages.visitor import Visits
 
-CHECK: Final = "check_name"
+_CHECK: Final = "check_name"
 #: So many entries stand on one page.
 _MOST: Final = 100
 _LONGEST: Final = 120
@@ -84,7 +84,7 @@ class _ListPage:
             more=urlencode({**chosen, "after": cursor}) if cursor else "", brought=sent.brought if sent else (),
             commands={form.offer.key: str(uuid4()) for form in forms}, state=query.get("state", ""),
             path="/lists?" + urlencode({"city": self.city}), sees_entries=self._may("see_listing"),
-            checks_names=unfilterable(self.asks.known, CHECK, "of", self.city) is None,
+            checks_names=unfilterable(self.asks.known, _CHECK, "of", self.city) is None,
         )  # fmt: skip
 
     async def put(self, sent: SentForm) -> Response:
@@ -117,10 +117,11 @@ class _ListPage:
 
     async def _check(self, name: str, list_: str | None, *, everything: bool) -> tuple[NameCheck, set[str]]:
         """Whether ``name`` stands on a list, and which of the entries are there to be opened."""
-        self.asks.filters(CHECK, self.city, {"of": name})
-        of_name = self.asks.seen(CHECK, await self.parts.ledger.listings(name, self.city, list_))
-        check, _ = shown_to(self.asks, listed(name, of_name, self.parts.clock.now(), everything=everything), deed=CHECK)
-        return check, {str(each.id) for each in self.asks.seen("see_listing", of_name)}
+        self.asks.filters(_CHECK, self.city, {"of": name})
+        of_name = self.asks.seen(_CHECK, await self.parts.ledger.listings(name, self.city, list_))
+        check = listed(name, of_name, self.parts.clock.now(), everything=everything)
+        shown, _ = shown_to(self.asks, check, deed=_CHECK)
+        return shown, {str(each.id) for each in self.asks.seen("see_listing", of_name)}
 
     async def _entries(self, list_: str | None, *, everything: bool) -> tuple[list[Entry], str | None]:
         """The entries that are there for who asks, the oldest first, and where the next page begins."""
@@ -133,5 +134,5 @@ class _ListPage:
         except BadCursor:
             raise Fault(400, "invalid", "this address names no page of the list: begin at the first one") from None
         shown, _ = shown_to(self.asks, page.records)
-        entries = entries_at((each for each in shown if isinstance(each, Listing)), self.parts.clock.now())
-        return [entry for entry in entries if everything or entry.status is Status.LISTED], page.cursor
+        listings = (each for each in shown if isinstance(each, Listing))
+        return entries_at(listings, self.parts.clock.now(), everything=everything), page.cursor
